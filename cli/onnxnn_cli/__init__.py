@@ -1,0 +1,3 @@
+"""onnxnn-cli: the onnxnn command."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,355 @@
+"""The network as data: a list of layers, its shapes, its JSON, its torch module, its ONNX nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from onnxnn_runtime.errors import CardError, LayerError
+from torch import nn
+
+from .graph import GraphBuilder, Value
+from .layers import Layer, make
+from .layers.activation import Activation, Identity, Softmax
+from .layers.custom import Custom, MissingModuleError
+from .layers.linear import Linear
+from .shape import Shape
+
+__all__ = ["Definition", "Net", "Placed"]
+
+_FREE_AXES = ("depth", "height", "width", "length", "time", "token")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One call of `add`: a layer as given, and the activation behind it.
+
+    Args:
+        index: The number of the `add` call, from 1; 0 is the normalisation that belongs to the data.
+        layer: The layer with the options that the user gave.
+        activation: What follows it, or None.
+    """
+
+    index: int
+    layer: Layer
+    activation: Layer | None = None
+
+    @property
+    def name(self) -> str:
+        """The layer's name in the state dict and in the graph, e.g. "conv2d1"."""
+        return f"{self.layer.title}{self.index}"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A layer in its place: sizes filled in, shapes known.
+
+    Args:
+        name: Its name in the state dict and in the graph.
+        layer: The layer with every size filled in.
+        in_shape: One sample before it.
+        out_shape: One sample behind it.
+        entry: The call of `add` it comes from.
+    """
+
+    name: str
+    layer: Layer
+    in_shape: Shape
+    out_shape: Shape
+    entry: Entry
+
+
+class Net(nn.Sequential):
+    """The torch module of a network: its layers under their names.
+
+    `forward` gives what inference and export give; `logits` leaves a final softmax or sigmoid off,
+    for losses that want the values before it.
+    """
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the output before a final softmax or sigmoid."""
+        modules = list(self)
+        for module in modules[:-1] if self.ends_in_probability else modules:
+            x = module(x)
+        return x
+
+    @property
+    def ends_in_probability(self) -> bool:
+        """Whether the last layer is a softmax or sigmoid."""
+        return len(self) > 0 and isinstance(self[-1], nn.Softmax | nn.Sigmoid)
+
+
+class Definition:
+    """The layers of a network in order.
+
+    Args:
+        input_shape: One sample as the data gives it; None while no data is loaded, then the first
+            layer's own sizes count.
+    """
+
+    def __init__(self, input_shape: Shape | None = None) -> None:
+        self._input_shape = input_shape
+        self._normalize: Entry | None = None
+        self._added: list[Entry] = []
+        self._modules: dict[str, tuple[Layer, Shape, nn.Module]] = {}
+
+    # ---- what the network is -------------------------------------------------------------------
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All layers in order, the data's normalisation first where there is one."""
+        return [*([self._normalize] if self._normalize else []), *self._added]
+
+    @property
+    def input_shape(self) -> Shape | None:
+        """One sample as it arrives; None while neither data nor a layer says."""
+        if self._input_shape is not None or not self._added:
+            return self._input_shape
+        return self._added[0].layer.assumed_input()
+
+    def set_input(self, shape: Shape | None, normalize: Layer | None = None) -> None:
+        """Say what the data looks like, and which normalisation belongs to it.
+
+        Raises:
+            LayerError: The layers added so far do not fit it; nothing is changed then.
+        """
+        before = self._input_shape, self._normalize
+        self._input_shape = shape
+        self._normalize = None if normalize is None else Entry(0, normalize)
+        try:
+            self.placed()
+        except LayerError:
+            self._input_shape, self._normalize = before
+            raise
+
+    def add(
+        self,
+        index: int,
+        layer: str | nn.Module | None,
+        activation: str | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> list[Placed]:
+        """Append a layer, an activation, or both.
+
+        Args:
+            index: The number of the `add` call.
+            layer: A layer's name in any case, a torch module, or None for an activation alone.
+            activation: An activation's name in any case.
+            options: The layer's options.
+
+        Returns:
+            What was added, in its place: the layer and, where given, its activation.
+
+        Raises:
+            LayerError: Something is unknown or does not fit; the network is as it was.
+        """
+        options = dict(options or {})
+        follows = None if activation is None else _activation(activation)
+        if layer is None:
+            if follows is None:
+                raise LayerError("add(): name a layer, an activation or an optimizer.")
+            if options:
+                raise LayerError(
+                    f"add(activation={activation!r}): options {', '.join(options)} need a layer; "
+                    f"write add({activation!r}, ...) to give an activation options."
+                )
+            entry = Entry(index, follows)
+        elif isinstance(layer, str):
+            entry = Entry(index, make(layer, options), follows)
+        else:
+            entry = Entry(index, Custom.of(layer, options), follows)
+        self._added.append(entry)
+        try:
+            return [placed for placed in self.placed() if placed.entry is entry]
+        except LayerError:
+            self._added.pop()
+            raise
+
+    def placed(self, input_shape: Shape | None = None) -> list[Placed]:
+        """Return all layers and activations with sizes filled in, from the input to the output.
+
+        Args:
+            input_shape: Another shape of one sample to go through the network with.
+
+        Raises:
+            LayerError: A layer does not fit what arrives.
+        """
+        found: list[Placed] = []
+        shape = input_shape or self.input_shape
+        for entry in self.entries:
+            assert shape is not None  # there is a first layer
+            for layer, name in (
+                (entry.layer, entry.name),
+                (entry.activation, f"{entry.activation.title}{entry.index}" if entry.activation else ""),
+            ):
+                if layer is None:
+                    continue
+                resolved = layer.resolve(shape)
+                out_shape = resolved.out_shape(shape)
+                found.append(Placed(name, resolved, shape, out_shape, entry))
+                shape = out_shape
+        return found
+
+    @property
+    def output_shape(self) -> Shape | None:
+        """One sample as it leaves the network; None while there is no layer."""
+        placed = self.placed()
+        return placed[-1].out_shape if placed else self._input_shape
+
+    def free_input(self) -> Shape | None:
+        """Return the input shape with every size None that the network allows to vary at inference."""
+        shape = self.input_shape
+        if shape is None:
+            return None
+        for axes in (_FREE_AXES, ("time", "token")):
+            free = shape.with_sizes(**{axis: None for axis in shape.axes if axis in axes})
+            try:
+                placed = self._frozen().placed(free)
+            except LayerError:
+                continue
+            if not any(p.layer.pins(p.in_shape) for p in placed):
+                return free
+        return shape
+
+    def feature_layer(self) -> Placed | None:
+        """Return the head, the last `linear`, whose input is the feature vector; None without one.
+
+        There is none where `linear` reads the network's own input, or is no classifier's head.
+        """
+        placed = [p for p in self.placed() if not isinstance(p.layer, Identity)]
+        while placed and isinstance(placed[-1].layer, Activation):
+            placed.pop()
+        if not placed or not isinstance(placed[-1].layer, Linear):
+            return None
+        head = placed[-1]
+        learned = any(not isinstance(p.layer, Activation) and p.entry.index > 0 for p in placed[:-1])
+        return head if learned and len(head.out_shape) == 1 and head.in_shape.numel is not None else None
+
+    def ends_in_softmax(self) -> bool:
+        """Whether the last layer is a softmax."""
+        placed = self.placed()
+        return bool(placed) and isinstance(placed[-1].layer, Softmax)
+
+    # ---- JSON ----------------------------------------------------------------------------------
+
+    def to_data(self) -> tuple[dict[str, Any], ...]:
+        """Return the layers, sizes filled in, as the card holds them."""
+        resolved = {id(p.entry): p.layer for p in reversed(self.placed())}
+        return tuple(
+            {
+                "name": entry.name,
+                "layer": entry.layer.kind,
+                "options": resolved[id(entry)].options(),
+                "activation": _activation_data(entry.activation),
+            }
+            for entry in self.entries
+        )
+
+    @classmethod
+    def from_data(
+        cls,
+        data: Sequence[Mapping[str, Any]],
+        input_shape: Shape | None,
+        modules: Sequence[nn.Module] = (),
+    ) -> Definition:
+        """Rebuild a network from what `to_data` returned.
+
+        Args:
+            data: The entries.
+            input_shape: One sample as it arrives.
+            modules: The custom modules of the network in order; no file holds their code.
+
+        Raises:
+            CardError: An entry is not what this version writes.
+            LayerError: A custom module is missing or is of another class.
+        """
+        definition = cls(input_shape)
+        waiting = list(modules)
+        for entry in data:
+            try:
+                layer = make(entry["layer"], entry["options"])
+                if isinstance(layer, Custom):
+                    layer = layer.with_module(waiting.pop(0) if waiting else None)
+                activation = None if entry["activation"] is None else _activation(entry["activation"])
+                index = int(str(entry["name"]).removeprefix(layer.title))
+            except MissingModuleError:
+                raise
+            except ValueError as error:
+                raise CardError(f"card: layer {entry.get('name')!r} cannot be read: {error}") from error
+            made = Entry(index, layer, activation)
+            if index == 0:
+                definition._normalize = made
+            else:
+                definition._added.append(made)
+        try:
+            definition.placed()
+        except LayerError as error:
+            raise CardError(f"card: the network does not hold together: {error}") from error
+        return definition
+
+    # ---- torch ---------------------------------------------------------------------------------
+
+    def build(self) -> Net:
+        """Return the torch module; layers built before keep their weights."""
+        net = Net()
+        for placed in self.placed():
+            known = self._modules.get(placed.name)
+            if known is not None and known[0] == placed.layer and known[1] == placed.in_shape:
+                module = known[2]
+            else:
+                module = placed.layer.build(placed.in_shape)
+                self._modules[placed.name] = (placed.layer, placed.in_shape, module)
+            net.add_module(placed.name, module)
+        return net
+
+    def multiply_adds(self) -> int | None:
+        """Return the multiply-adds of one sample; None while a size is free."""
+        counts = [placed.layer.multiply_adds(placed.in_shape) for placed in self.placed()]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+
+    # ---- ONNX ----------------------------------------------------------------------------------
+
+    def emit(self, graph: GraphBuilder, x: Value, net: Net, input_shape: Shape) -> tuple[Value, Value | None]:
+        """Write the whole network's nodes.
+
+        Args:
+            graph: Where to.
+            x: The graph's input.
+            net: The trained module.
+            input_shape: One sample, None for the sizes that stay free.
+
+        Returns:
+            The output's value, and the feature vector's before the head where there is one.
+        """
+        head = self.feature_layer()
+        feature = None
+        for placed in self._frozen().placed(input_shape):
+            if head is not None and placed.name == head.name:
+                feature = x
+                graph.share(x)
+            with graph.scope(placed.name):
+                x = placed.layer.emit(graph, x, net.get_submodule(placed.name), placed.in_shape)
+        return x, feature
+
+    def _frozen(self) -> Definition:
+        """Return the same network with every size filled in, so that it can meet free sizes."""
+        frozen = Definition(self.input_shape)
+        resolved = {id(p.entry): p.layer for p in reversed(self.placed())}
+        entries = [Entry(e.index, resolved[id(e)], e.activation) for e in self.entries]
+        frozen._normalize = entries[0] if self._normalize else None
+        frozen._added = entries[1:] if self._normalize else entries
+        return frozen
+
+
+def _activation(name: str) -> Layer:
+    made = make(name, {})
+    if not isinstance(made, Activation):
+        raise LayerError(f"activation={name!r}: {made.kind!r} is a layer, not an activation.")
+    return made
+
+
+def _activation_data(activation: Layer | None) -> str | None:
+    return None if activation is None else activation.kind

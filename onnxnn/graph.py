@@ -1,0 +1,220 @@
+"""The few lines through which layers write ONNX nodes.
+
+A layer's `emit` calls `GraphBuilder.node` and the helpers below; names of nodes and weights come from
+the layer's own name ("conv2d1", "conv2d1.weight"), so that a viewer shows the network that the user
+wrote. Operators whose form changed between opsets have a helper here, so that layers need not care.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import helper, numpy_helper
+
+__all__ = ["GraphBuilder", "Value"]
+
+Value = str
+"""The name of a value in the graph."""
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_FOLDABLE = ("Conv", "Gemm")
+
+
+class GraphBuilder:
+    """Collects nodes and weights, and writes them as one ONNX model.
+
+    Args:
+        opset: The opset of the default ONNX domain that the model declares.
+    """
+
+    def __init__(self, opset: int = 13) -> None:
+        self.opset = opset
+        self.weights: dict[str, Array] = {}
+        self._nodes: list[onnx.NodeProto] = []
+        self._producers: dict[Value, onnx.NodeProto] = {}
+        self._used: set[Value] = set()
+        self._node_names: set[str] = set()
+        self._constants: dict[tuple[Any, ...], Value] = {}
+        self._scope = ""
+
+    @contextlib.contextmanager
+    def scope(self, name: str) -> Iterator[None]:
+        """Name what is emitted inside after a layer; scopes nest with a slash."""
+        outer = self._scope
+        self._scope = f"{outer}/{name}" if outer else name
+        try:
+            yield
+        finally:
+            self._scope = outer
+
+    def node(self, op: str, *inputs: Value, name: str = "", **attributes: Any) -> Value:
+        """Append a node with one output and return that output's name.
+
+        Args:
+            op: The ONNX operator, e.g. "Conv".
+            inputs: Names of values, "" for an optional input left out.
+            name: Added to the scope's name; the operator's name by default.
+            attributes: The operator's attributes; those that are None are left out.
+        """
+        return self.nodes(op, *inputs, outputs=1, name=name, **attributes)[0]
+
+    def nodes(self, op: str, *inputs: Value, outputs: int, name: str = "", **attributes: Any) -> list[Value]:
+        """Append a node with several outputs and return their names."""
+        full = self._unique(name or op)
+        values = [f"{full}:{i}" if i else full for i in range(outputs)]
+        given = {key: value for key, value in attributes.items() if value is not None}
+        made = helper.make_node(op, list(inputs), values, name=full, **given)
+        self._nodes.append(made)
+        self._used.update(inputs)
+        self._producers.update(dict.fromkeys(values, made))
+        return values
+
+    def weight(self, role: str, value: torch.Tensor | Array) -> Value:
+        """Store a trained array under "<layer>.<role>" and return its name."""
+        name, number = f"{self._scope}.{role}", 2
+        while name in self.weights:
+            name, number = f"{self._scope}.{role}{number}", number + 1
+        self.weights[name] = to_numpy(value)
+        return name
+
+    def constant(self, value: Any, dtype: Any = np.int64) -> Value:
+        """Store a small constant once for the whole graph and return its name."""
+        array: Array = np.asarray(value, dtype=dtype)
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self._constants:
+            self._constants[key] = name = f"constant{len(self._constants) + 1}"
+            self.weights[name] = array
+        return self._constants[key]
+
+    def share(self, x: Value) -> None:
+        """Say that x is read more than once, so that nothing may be folded into the node that makes it."""
+        self._used.add(x)
+
+    def conv(self, x: Value, weight: torch.Tensor, bias: torch.Tensor | None, **attributes: Any) -> Value:
+        """Convolution in any number of dimensions; attributes as ONNX Conv has them."""
+        inputs = [x, self.weight("weight", weight)]
+        if bias is not None:
+            inputs.append(self.weight("bias", bias))
+        return self.node("Conv", *inputs, **attributes)
+
+    def gemm(self, x: Value, weight: torch.Tensor, bias: torch.Tensor | None) -> Value:
+        """y = x Wᵀ + b for x (N, inputs), W (outputs, inputs)."""
+        inputs = [x, self.weight("weight", weight)]
+        if bias is not None:
+            inputs.append(self.weight("bias", bias))
+        return self.node("Gemm", *inputs, transB=1)
+
+    def affine(self, x: Value, scale: Array, shift: Array, rank: int) -> Value:
+        """y = scale · x + shift along axis 1 (channels).
+
+        Folded into the convolution or linear layer that makes x when nothing else reads x.
+
+        Args:
+            x: Values (N, C, ...).
+            scale: (C,).
+            shift: (C,).
+            rank: Number of axes of x, batch included.
+        """
+        scale, shift = np.asarray(scale, np.float64), np.asarray(shift, np.float64)
+        producer = self._producers.get(x)
+        if producer is not None and producer.op_type in _FOLDABLE and x not in self._used:
+            self._fold(producer, scale, shift)
+            return x
+        shape = (1, -1) + (1,) * (rank - 2)
+        y = self.node("Mul", x, self.weight("scale", scale.reshape(shape).astype(np.float32)))
+        return self.node("Add", y, self.weight("shift", shift.reshape(shape).astype(np.float32)))
+
+    def _fold(self, producer: onnx.NodeProto, scale: Array, shift: Array) -> None:
+        weight = producer.input[1]
+        old = self.weights[weight]
+        self.weights[weight] = (old * scale.reshape((-1,) + (1,) * (old.ndim - 1))).astype(np.float32)
+        if len(producer.input) < 3:
+            bias = weight.removesuffix("weight") + "bias"
+            producer.input.append(bias)
+            self.weights[bias] = shift.astype(np.float32)
+        else:
+            bias = producer.input[2]
+            self.weights[bias] = (self.weights[bias] * scale + shift).astype(np.float32)
+
+    def reshape(self, x: Value, *sizes: int) -> Value:
+        """Reshape; 0 keeps the size of that axis, -1 takes what is left."""
+        return self.node("Reshape", x, self.constant(sizes))
+
+    def clip(self, x: Value, low: float, high: float) -> Value:
+        """Limit values to low..high."""
+        if self.opset < 11:
+            return self.node("Clip", x, min=low, max=high)
+        return self.node("Clip", x, self.constant(low, np.float32), self.constant(high, np.float32))
+
+    def softmax(self, x: Value, axis: int, rank: int) -> Value:
+        """Softmax along one axis of x, which has `rank` axes."""
+        if self.opset >= 13 or axis == rank - 1:  # before 13 all axes from `axis` on were one
+            return self.node("Softmax", x, axis=axis)
+        order = [*(i for i in range(rank) if i != axis), axis]
+        back = [order.index(i) for i in range(rank)]
+        y = self.node("Softmax", self.node("Transpose", x, perm=order), axis=rank - 1)
+        return self.node("Transpose", y, perm=back)
+
+    def squeeze(self, x: Value, axis: int) -> Value:
+        """Remove an axis of size 1."""
+        if self.opset < 13:
+            return self.node("Squeeze", x, axes=[axis])
+        return self.node("Squeeze", x, self.constant([axis]))
+
+    def unsqueeze(self, x: Value, axis: int) -> Value:
+        """Insert an axis of size 1."""
+        if self.opset < 13:
+            return self.node("Unsqueeze", x, axes=[axis])
+        return self.node("Unsqueeze", x, self.constant([axis]))
+
+    def mean(self, x: Value, axes: Sequence[int], keepdims: bool = False) -> Value:
+        """Mean over axes."""
+        if self.opset < 18:
+            return self.node("ReduceMean", x, axes=list(axes), keepdims=int(keepdims))
+        return self.node("ReduceMean", x, self.constant(axes), keepdims=int(keepdims))
+
+    def output(self, name: str, x: Value) -> None:
+        """Give the value x the name of a graph output."""
+        self._node_names.add(name)
+        self._nodes.append(helper.make_node("Identity", [x], [name], name=name))
+
+    def model(
+        self,
+        name: str,
+        inputs: Sequence[onnx.ValueInfoProto],
+        outputs: Sequence[onnx.ValueInfoProto],
+        ir_version: int,
+        metadata: Mapping[str, str],
+    ) -> onnx.ModelProto:
+        """Return the finished model, its weights inside."""
+        used = {value for node in self._nodes for value in node.input}
+        weights = [numpy_helper.from_array(self.weights[key], key) for key in self.weights if key in used]
+        graph = helper.make_graph(self._nodes, name, list(inputs), list(outputs), weights)
+        opsets = [helper.make_opsetid("", self.opset)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=ir_version, producer_name="onnxnn")
+        helper.set_model_props(model, dict(metadata))
+        return model
+
+    def _unique(self, name: str) -> str:
+        """The scope's own name for its first node, "<scope>/<name>" for the others."""
+        base = full = self._scope or name
+        number = 1
+        while full in self._node_names:
+            suffix = f"{number}" if number > 1 else ""
+            full = f"{base}/{name}{suffix}" if self._scope else f"{base}{number + 1}"
+            number += 1
+        self._node_names.add(full)
+        return full
+
+
+def to_numpy(value: torch.Tensor | Array) -> Array:
+    """Return a tensor's values as a NumPy array on the CPU."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu().numpy().copy()
+    return np.asarray(value)

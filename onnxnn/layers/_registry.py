@@ -1,0 +1,165 @@
+"""Finding layers by name, and checking the options that users give them."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
+
+from onnxnn_runtime.errors import LayerError, did_you_mean
+from torch import nn
+from typing_extensions import Self
+
+from onnxnn.graph import GraphBuilder, Value
+from onnxnn.shape import Shape
+
+__all__ = ["Layer", "find", "layer", "make", "registry"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer(abc.ABC):
+    """One layer of a network, as data: its options are its fields.
+
+    A subclass says which shape comes out, builds the torch module and emits the ONNX nodes. Options
+    are checked in `__post_init__`, sizes that depend on the layer before in `resolve`; both raise
+    `LayerError` with a message that starts with `self.call()`.
+    """
+
+    kind: ClassVar[str] = ""
+    """The layer's name in `add`, set by `@layer`."""
+
+    @property
+    def title(self) -> str:
+        """The first part of the layer's name in the state dict and the graph: its kind."""
+        return self.kind
+
+    def assumed_input(self) -> Shape:
+        """Return the shape that fits this layer when it comes first and no data is loaded yet."""
+        raise LayerError(
+            f"{self.call()}: the shape that arrives here is not known. Load data first, or begin with a "
+            "layer that names its input size."
+        )
+
+    def resolve(self, in_shape: Shape) -> Self:
+        """Return this layer with sizes left to the layer before (None) filled in, checked to fit.
+
+        Raises:
+            LayerError: What arrives does not fit; the message names the number that does.
+        """
+        return self
+
+    @abc.abstractmethod
+    def out_shape(self, in_shape: Shape) -> Shape:
+        """Return the shape of one sample after this (resolved) layer."""
+
+    @abc.abstractmethod
+    def build(self, in_shape: Shape) -> nn.Module:
+        """Return the torch module."""
+
+    @abc.abstractmethod
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        """Write the ONNX nodes that compute what `module` computes in evaluation mode."""
+
+    def multiply_adds(self, in_shape: Shape) -> int | None:
+        """Return the multiply-adds for one sample; None while a size is free."""
+        return 0
+
+    def pins(self, in_shape: Shape) -> bool:
+        """Tell whether the layer only works for the sizes it was built with (a flattening `linear`)."""
+        return False
+
+    def call(self) -> str:
+        """Return how the layer was added, as messages quote it: "add('linear', size=(4, 3))"."""
+        return describe_call(self.kind, self.options())
+
+    def options(self) -> dict[str, Any]:
+        """Return the options that differ from their defaults, as JSON data (tuples as lists)."""
+        found = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            default = field.default_factory() if callable(field.default_factory) else field.default
+            if value != default:
+                found[field.name] = plain(value)
+        return found
+
+
+L = TypeVar("L", bound=type[Layer])
+
+registry: dict[str, type[Layer]] = {}
+"""Every layer by its name in lower case."""
+
+_aliases: dict[str, str] = {}
+
+
+def layer(name: str, *aliases: str) -> Callable[[L], L]:
+    """Register a layer class under a name (lower case) and other spellings of it."""
+
+    def register(cls: L) -> L:
+        cls.kind = name
+        registry[name] = cls
+        _aliases.update(dict.fromkeys(aliases, name))
+        return cls
+
+    return register
+
+
+def find(name: str) -> type[Layer]:
+    """Return the layer class of a name in any case.
+
+    Raises:
+        LayerError: There is no such layer; the message names the nearest one.
+    """
+    key = name.lower().strip()
+    key = _aliases.get(key, key)
+    if key not in registry:
+        hint = did_you_mean(name, [*registry, *_aliases])
+        raise LayerError(
+            f"add({name!r}): unknown layer{hint or '.'} Known layers: {', '.join(sorted(registry))}."
+        )
+    return registry[key]
+
+
+def make(name: str, options: Mapping[str, Any]) -> Layer:
+    """Return a layer from its name and options, all wrong options reported together.
+
+    Raises:
+        LayerError: The layer or an option is unknown, an option is missing or its value does not fit.
+    """
+    cls = find(name)
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    problems = [
+        f"unknown option {option!r}{did_you_mean(option, fields)}"
+        for option in options
+        if option not in fields
+    ]
+    problems += [
+        f"option {field.name!r} is missing"
+        for field in fields.values()
+        if field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+        and field.name not in options
+        and not any(repr(field.name) in hint for hint in hints.values())
+    ]
+    if problems:
+        text = "; ".join(problems)
+        stop = "" if text.endswith("?") else "."
+        takes = ", ".join(fields) or "no options"
+        raise LayerError(f"{describe_call(cls.kind, options)}: {text}{stop} {cls.kind!r} takes: {takes}.")
+    return cls(**{key: frozen(value) for key, value in options.items()})
+
+
+def describe_call(kind: str, options: Mapping[str, Any]) -> str:
+    """Return a call as a user would have typed it: "add('linear', size=(4, 3))"."""
+    arguments = [repr(kind), *(f"{key}={frozen(value)!r}" for key, value in options.items())]
+    return f"add({', '.join(arguments)})"
+
+
+def frozen(value: Any) -> Any:
+    """Return lists (as JSON has them) as tuples, all the way down."""
+    return tuple(frozen(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def plain(value: Any) -> Any:
+    """Return tuples as lists (as JSON has them), all the way down."""
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,105 @@
+"""The affine layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from onnxnn_runtime.errors import LayerError
+from torch import nn
+
+from onnxnn.graph import GraphBuilder, Value
+from onnxnn.shape import Shape
+
+from ._checks import pair_of_sizes
+from ._registry import Layer, layer
+
+
+@layer("linear", "dense", "fc")
+@dataclass(frozen=True)
+class Linear(Layer):
+    """Affine map y = x Wᵀ + b.
+
+    A sequence (time, feature) whose last axis equals the inputs is mapped step by step; everything
+    else is flattened to one vector first, channels before rows before columns.
+
+    Args:
+        size: (inputs, outputs). `outputs` alone, or None for the inputs, takes what arrives.
+        bias: Whether to learn b.
+
+    Input shape: any per sample, float32
+    Output shape: (outputs,), or (time, outputs) for a sequence
+    """
+
+    size: tuple[int | None, int] | int
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", pair_of_sizes(self, self.size))
+
+    def assumed_input(self) -> Shape:
+        if self._sizes[0] is None:
+            return super().assumed_input()
+        return Shape.vector(self._sizes[0])
+
+    def resolve(self, in_shape: Shape) -> Linear:
+        inputs, outputs = self._sizes
+        arrive = in_shape["feature"] if self._stepwise(in_shape) else in_shape.numel
+        if inputs is None:
+            if arrive is None:
+                raise LayerError(
+                    f"{self.call()}: {in_shape.describe()} arrive, a number that is not fixed. "
+                    "Write size=(inputs, outputs), or load data first."
+                )
+            return replace(self, size=(arrive, outputs))
+        if arrive is not None and arrive != inputs:
+            raise LayerError(
+                f"{self.call()}: {arrive} numbers arrive ({in_shape.describe()}), "
+                f"so the size that fits is ({arrive}, {outputs})."
+            )
+        return self
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        if self._stepwise(in_shape):
+            return in_shape.with_sizes(feature=self._sizes[1])
+        return Shape.vector(self._sizes[1])
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        inputs, outputs = self._sizes
+        assert inputs is not None  # resolved
+        kind = nn.Linear if self._stepwise(in_shape) else FlatLinear
+        return kind(inputs, outputs, bias=self.bias)
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        assert isinstance(module, nn.Linear)
+        if self._stepwise(in_shape):
+            y = graph.node("MatMul", x, graph.weight("weight", module.weight.T))
+            return y if module.bias is None else graph.node("Add", y, graph.weight("bias", module.bias))
+        if len(in_shape) > 1:
+            x = graph.node("Flatten", x)
+        return graph.gemm(x, module.weight, module.bias)
+
+    def multiply_adds(self, in_shape: Shape) -> int | None:
+        inputs, outputs = self._sizes
+        steps = in_shape["time"] if self._stepwise(in_shape) else 1
+        return None if inputs is None or steps is None else inputs * outputs * steps
+
+    def pins(self, in_shape: Shape) -> bool:
+        return not self._stepwise(in_shape) and in_shape.numel is None
+
+    @property
+    def _sizes(self) -> tuple[int | None, int]:
+        assert isinstance(self.size, tuple)
+        return self.size
+
+    def _stepwise(self, in_shape: Shape) -> bool:
+        if in_shape.axes != ("time", "feature"):
+            return False
+        return self._sizes[0] in (None, in_shape["feature"]) or in_shape["feature"] is None
+
+
+class FlatLinear(nn.Linear):
+    """`torch.nn.Linear` on samples of any shape, flattened."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.flatten(1))

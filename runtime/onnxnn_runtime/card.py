@@ -1,0 +1,229 @@
+"""What a model file says about itself: one JSON document, the card.
+
+`ModelCard` is the only reader and writer. The same text stands in an ONNX file's metadata under the
+key "onnxnn" and in a checkpoint. Keys are sorted, so that equal cards are equal bytes; reading is
+strict, so that a damaged or newer card is noticed instead of half understood.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Mapping, Sequence, Union
+
+from .errors import CardError
+from .preprocess import Preprocess
+
+METADATA_KEY = "onnxnn"
+SCHEMA = 1
+
+TASKS = ("cls", "reg", "gen", "embed")
+INPUT_KINDS = ("image", "table", "sequence", "tokens", "array")
+OUTPUT_KINDS = ("classes", "binary", "values", "embedding", "tokens", "image")
+
+Axis = Union[int, str]
+"""A fixed size, or the name of a free one such as "batch", "height" or "time"."""
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What the graph input `input` takes.
+
+    Args:
+        kind: "image", "table" (rows of numbers), "sequence" (steps of numbers), "tokens" or "array".
+        shape: Sizes of all axes, batch first; a name where the size is free.
+        preprocess: For images: how a picture becomes an array of that shape.
+        in_graph: Whether `preprocess` is baked into the graph, which then takes uint8
+            (batch, height, width, 3).
+        features: For tables: the names of the columns.
+        vocabulary: For tokens: each token's number.
+    """
+
+    kind: str
+    shape: tuple[Axis, ...]
+    preprocess: Preprocess | None = None
+    in_graph: bool = False
+    features: tuple[str, ...] = ()
+    vocabulary: dict[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """What the graph output `output` gives.
+
+    Args:
+        kind: "classes" (one score per class), "binary" (one score, of the second class, decided at
+            0.5), "values", "embedding", "tokens" or "image".
+        shape: Sizes of all axes, batch first; a name where the size is free.
+        classes: Names of the classes, in the order of the scores; () where there are none.
+        embedding: Length of the vector of the graph output `embedding`; None where there is no such
+            output. A network whose `output` is the vector has the kind "embedding" instead.
+        targets: For values: their names.
+    """
+
+    kind: str
+    shape: tuple[Axis, ...]
+    classes: tuple[str, ...] = ()
+    embedding: int | None = None
+    targets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """The card of a model file or checkpoint.
+
+    Args:
+        task: "cls", "reg", "gen" or "embed".
+        network: The layers in order, each {"name": ..., "layer": kind, "options": {...},
+            "activation": name or None}.
+        input: What goes in.
+        output: What comes out.
+        training: How it was trained: plain JSON data such as epochs, final metrics, library versions.
+        parity: The largest differences from torch measured at export: {"absolute": ..., "relative": ...}.
+        license: The author's licence for the weights.
+        note: Anything the author wants to say.
+
+    Raises:
+        CardError: A value is not one of those listed.
+    """
+
+    task: str
+    network: tuple[Mapping[str, Any], ...]
+    input: InputSpec
+    output: OutputSpec
+    training: Mapping[str, Any] = field(default_factory=dict)
+    parity: Mapping[str, float] | None = None
+    license: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        _one_of("task", self.task, TASKS)
+        _one_of("input.kind", self.input.kind, INPUT_KINDS)
+        _one_of("output.kind", self.output.kind, OUTPUT_KINDS)
+
+    def to_json(self) -> str:
+        """Return the card as JSON text with sorted keys."""
+        data = asdict(self)
+        preprocess = self.input.preprocess
+        data["input"]["preprocess"] = None if preprocess is None else preprocess.to_dict()
+        data["schema"] = SCHEMA
+        return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelCard:
+        """Read what `to_json` wrote.
+
+        Raises:
+            CardError: The text is no JSON object, has an unknown schema, lacks a key, has one too
+                many, or holds a value of the wrong type.
+        """
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise CardError(f"the card is not valid JSON ({error}).") from error
+        if not isinstance(data, dict) or not isinstance(data.get("schema"), int):
+            raise CardError("the card is no JSON object with a whole number 'schema'.")
+        if data["schema"] != SCHEMA:
+            raise CardError(
+                "the card has schema {}, this version of onnxnn reads schema {}. "
+                "Install a newer onnxnn-runtime.".format(data["schema"], SCHEMA)
+            )
+        del data["schema"]
+        fields = _Fields("", data)
+        card = cls(
+            task=fields.take("task", str),
+            network=tuple(_layer(entry) for entry in fields.take("network", list)),
+            input=_input(fields.take("input", dict)),
+            output=_output(fields.take("output", dict)),
+            training=fields.take("training", dict),
+            parity=fields.take("parity", dict, optional=True),
+            license=fields.take("license", str),
+            note=fields.take("note", str),
+        )
+        fields.done()
+        return card
+
+
+def _input(data: dict[str, Any]) -> InputSpec:
+    fields = _Fields("input.", data)
+    preprocess = fields.take("preprocess", dict, optional=True)
+    vocabulary = fields.take("vocabulary", dict, optional=True)
+    if vocabulary is not None and not all(type(number) is int for number in vocabulary.values()):
+        raise CardError("card: 'input.vocabulary' must map each token to a whole number.")
+    spec = InputSpec(
+        kind=fields.take("kind", str),
+        shape=_shape("input.shape", fields.take("shape", list)),
+        preprocess=None if preprocess is None else Preprocess.from_dict(preprocess),
+        in_graph=fields.take("in_graph", bool),
+        features=_names("input.features", fields.take("features", list)),
+        vocabulary=vocabulary,
+    )
+    fields.done()
+    return spec
+
+
+def _output(data: dict[str, Any]) -> OutputSpec:
+    fields = _Fields("output.", data)
+    spec = OutputSpec(
+        kind=fields.take("kind", str),
+        shape=_shape("output.shape", fields.take("shape", list)),
+        classes=_names("output.classes", fields.take("classes", list)),
+        embedding=fields.take("embedding", int, optional=True),
+        targets=_names("output.targets", fields.take("targets", list)),
+    )
+    fields.done()
+    return spec
+
+
+def _layer(entry: Any) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        raise CardError(f"card: each entry of 'network' must be an object, got {entry!r}.")
+    fields = _Fields("network.", dict(entry))
+    layer = {
+        "name": fields.take("name", str),
+        "layer": fields.take("layer", str),
+        "options": fields.take("options", dict),
+        "activation": fields.take("activation", str, optional=True),
+    }
+    fields.done()
+    return layer
+
+
+def _shape(name: str, values: Sequence[Any]) -> tuple[Axis, ...]:
+    if not all(isinstance(value, (int, str)) and not isinstance(value, bool) for value in values):
+        raise CardError(f"card: '{name}' must hold sizes and axis names, got {values!r}.")
+    return tuple(values)
+
+
+def _names(name: str, values: list[Any]) -> tuple[str, ...]:
+    if not all(isinstance(value, str) for value in values):
+        raise CardError(f"card: '{name}' must be a list of texts, got {values!r}.")
+    return tuple(values)
+
+
+def _one_of(name: str, value: Any, known: Sequence[str]) -> None:
+    if value not in known:
+        raise CardError("card: {}={!r}; known are {}.".format(name, value, ", ".join(known)))
+
+
+class _Fields:
+    """The keys of one JSON object, taken one by one with their types checked."""
+
+    def __init__(self, prefix: str, data: dict[str, Any]) -> None:
+        self._prefix = prefix
+        self._left = dict(data)
+
+    def take(self, key: str, kind: type[Any], optional: bool = False) -> Any:
+        if key not in self._left:
+            raise CardError(f"card: the key '{self._prefix}{key}' is missing.")
+        value = self._left.pop(key)
+        if value is None and optional:
+            return None
+        if type(value) is not kind:
+            raise CardError(f"card: '{self._prefix}{key}' must be {kind.__name__}, got {value!r}.")
+        return value
+
+    def done(self) -> None:
+        if self._left:
+            unknown = ", ".join(f"'{self._prefix}{key}'" for key in sorted(self._left))
+            raise CardError(f"card: unknown {unknown}; was it written by a newer version?")

@@ -1,0 +1,92 @@
+"""Every error that the three packages raise on purpose.
+
+OnnxnnError
+ ├─ LayerError       (ValueError)    the network's definition does not hold together
+ ├─ DataError        (ValueError)    training data cannot be used
+ │   └─ MissingDataError (FileNotFoundError)
+ ├─ TrainingError    (ValueError)    an optimizer, loss or metric is unknown; a loss became NaN
+ ├─ CheckpointError  (ValueError)    a checkpoint is truncated, foreign or does not fit
+ ├─ ExportError      (RuntimeError)  a network cannot be written as asked, or failed verification
+ ├─ CardError        (ValueError)    a model file's card is missing, malformed or newer
+ ├─ InputError       (ValueError)    what was given to a model or a command does not fit
+ │   └─ MissingInputError (FileNotFoundError)
+ ├─ DeviceError      (RuntimeError)  a device was asked for that is not there
+ └─ OutputError      (OSError)       a file cannot be written
+
+A message says what arrived, what fits and what to do next.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Iterable
+
+__all__ = [
+    "CardError",
+    "CheckpointError",
+    "DataError",
+    "DeviceError",
+    "ExportError",
+    "InputError",
+    "LayerError",
+    "MissingDataError",
+    "MissingInputError",
+    "OnnxnnError",
+    "OutputError",
+    "TrainingError",
+]
+
+
+class OnnxnnError(Exception):
+    """Base class of all errors that onnxnn raises on purpose."""
+
+
+class LayerError(OnnxnnError, ValueError):
+    """A layer is unknown, has wrong options, or does not fit the layer before it."""
+
+
+class DataError(OnnxnnError, ValueError):
+    """Training data cannot be used as it is."""
+
+
+class MissingDataError(DataError, FileNotFoundError):
+    """A training file or folder does not exist."""
+
+
+class TrainingError(OnnxnnError, ValueError):
+    """Training was asked for something that does not exist, or its loss became NaN."""
+
+
+class CheckpointError(OnnxnnError, ValueError):
+    """A checkpoint is truncated, foreign, from a newer version, or does not fit the network."""
+
+
+class ExportError(OnnxnnError, RuntimeError):
+    """A network cannot be exported as asked, or the exported file failed its verification."""
+
+
+class CardError(OnnxnnError, ValueError):
+    """A model file's card is missing, malformed, or written by a newer version."""
+
+
+class InputError(OnnxnnError, ValueError):
+    """Something given to a model or a command does not fit."""
+
+
+class MissingInputError(InputError, FileNotFoundError):
+    """An input file or folder does not exist."""
+
+
+class DeviceError(OnnxnnError, RuntimeError):
+    """A device was asked for that this machine or its ONNX Runtime does not offer."""
+
+
+class OutputError(OnnxnnError, OSError):
+    """A file cannot be written: no space, no permission, or no such folder."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ", did you mean 'x'?" for the nearest known word, or "" when none is near."""
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f", did you mean {by_lower[near[0]]!r}?" if near else ""

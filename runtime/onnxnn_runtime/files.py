@@ -1,0 +1,57 @@
+"""Writing files so that a crash leaves the old file or the new one, never a half."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from pathlib import Path
+from typing import BinaryIO, Callable, Union
+
+from .errors import OutputError
+
+PathLike = Union[str, "os.PathLike[str]"]
+
+
+def write_atomically(path: PathLike, write: Callable[[BinaryIO], object]) -> Path:
+    """Write a file by way of a temporary file in the same folder.
+
+    The temporary file is flushed to disk and then renamed over `path`, so at any moment
+    `path` holds either its old content or all of the new one. The folder is created.
+
+    Args:
+        path: The file to write.
+        write: Called once with the temporary file, open for binary writing.
+
+    Returns:
+        The path written.
+
+    Raises:
+        OutputError: The folder is not writable or the disk is full; `path` is as it was.
+    """
+    target = Path(path)
+    temporary = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.part"
+        with open(str(temporary), "xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(str(temporary), str(target))
+    except BaseException as error:
+        if temporary is not None:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+        if isinstance(error, OSError) and not isinstance(error, OutputError):
+            raise cannot_write(target, error) from error
+        raise
+    return target
+
+
+def cannot_write(path: PathLike, error: OSError) -> OutputError:
+    """Return the OutputError that tells why `path` could not be written."""
+    return OutputError(
+        f"cannot write {path}: {error.strerror or error}. Nothing was changed; choose a folder that "
+        "exists, is writable and has space."
+    )
