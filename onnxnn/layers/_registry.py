@@ -128,11 +128,8 @@ def make(name: str, options: Mapping[str, Any]) -> Layer:
     """
     cls = find(name)
     fields = {field.name: field for field in dataclasses.fields(cls)}
-    problems = [
-        f"unknown option {option!r}{did_you_mean(option, fields)}"
-        for option in options
-        if option not in fields
-    ]
+    hints = {option: did_you_mean(option, fields) for option in options if option not in fields}
+    problems = [f"unknown option {option!r}{hint}" for option, hint in hints.items()]
     problems += [
         f"option {field.name!r} is missing"
         for field in fields.values()

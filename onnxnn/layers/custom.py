@@ -9,8 +9,9 @@ from typing import Any
 from onnxnn_runtime.errors import LayerError
 from torch import nn
 
-from ..graph import GraphBuilder, Value
-from ..shape import Shape
+from onnxnn.graph import GraphBuilder, Value
+from onnxnn.shape import Shape
+
 from ._registry import Layer, layer
 
 
