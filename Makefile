@@ -1,0 +1,51 @@
+# On a machine with Python 3.10 or newer, pip and make:
+#
+#     make demo     set up .venv, then train, export and run a network on real digits
+#     make test     the same set-up, then the fast tests
+#     make check    format, lint and types
+#     make all-jobs everything that CI runs, except the set-up
+#
+# Another interpreter: make demo PYTHON=python3.12
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# torch first and alone: its builds for CPU and GPU are one choice, everything else follows it.
+TORCH := torch==2.13.0
+
+.PHONY: demo test slow check torch-free oldest-board all-jobs clean
+
+demo: $(STAMP)
+	$(BIN)/onnxnn demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+# The wheels of the runtime and the command, alone in an environment of their own.
+torch-free: $(STAMP)
+	bash scripts/torch-free.sh $(BIN)/python
+
+# The same under the oldest Python and ONNX Runtime that classroom boards carry.
+oldest-board: $(STAMP)
+	bash scripts/oldest-board.sh $(BIN)/python
+
+all-jobs: test slow check torch-free oldest-board
+
+$(STAMP): pyproject.toml runtime/pyproject.toml cli/pyproject.toml
+	@$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 10) else 'onnxnn trains on Python 3.10 or newer, this is ' + sys.version.split()[0] + '. Try: make PYTHON=python3.11')"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet -e "./runtime[cpu]" -e "./cli[cpu]" -e ".[cpu,plot,custom,dev]"
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) .venv-torch-free .venv-oldest-board demo build dist
