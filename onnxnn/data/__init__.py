@@ -1,0 +1,8 @@
+"""Loading training data: class folders, CSV files, .npz files, arrays."""
+
+from .arrays import from_arrays, load_npz
+from .batches import Batches
+from .dataset import Data
+from .tables import load_table
+
+__all__ = ["Batches", "Data", "from_arrays", "load_npz", "load_table"]

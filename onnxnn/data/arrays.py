@@ -1,0 +1,292 @@
+"""Data sets from arrays and .npz files."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from onnxnn_runtime.errors import DataError, MissingDataError
+from onnxnn_runtime.preprocess import Preprocess
+
+from onnxnn.shape import Shape
+
+from .batches import Batches, InMemory
+from .dataset import Data, as_data_errors, check_task, split
+from .labels import class_numbers, finite, targets
+
+__all__ = ["from_arrays", "load_npz"]
+
+Array = np.ndarray[Any, Any]
+
+_COLOR = {1: "grayscale", 3: "RGB"}
+
+
+def from_arrays(
+    x: Any,
+    y: Any,
+    task: str,
+    classes: Any = None,
+    batch_size: int | None = None,
+    train_val_ratio: float = 1.0,
+    shuffle: bool = True,
+    word2idx: Mapping[str, int] | None = None,
+) -> Data:
+    """Return a data set from arrays.
+
+    What `x` means follows from its shape and type:
+
+    | x | meaning |
+    | - | - |
+    | (N, F) | a table |
+    | (N, T, F), not uint8 | sequences of T steps |
+    | (N, T) whole numbers, with `word2idx` | tokens |
+    | uint8 (N, H, W), (N, H, W, 1), (N, H, W, 3) | pictures, read like files |
+    | float 0..1 (N, H, W, 1), (N, H, W, 3) | pictures, read like files |
+    | float (N, C, H, W) | pictures ready for the network, left as they are |
+
+    Args:
+        x: An array, a tensor or lists.
+        y: For classes: labels as `class_numbers` takes them. For regression: numbers (N,) or (N, K).
+            For tokens: the number of the next token at each step (N, T), or None, then the sequence
+            moved by one.
+        task: "cls", "reg", "gen" or "embed".
+        classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}.
+        batch_size: Samples in a batch; None takes all in one.
+        train_val_ratio: The share of the samples to train on; the rest validates.
+        shuffle: Whether every epoch has another order.
+        word2idx: Each token's number.
+
+    Raises:
+        DataError: Lengths differ, something is empty, not finite or of a shape that means nothing.
+    """
+    check_task(task)
+    values = _numeric(x)
+    vocabulary = None if word2idx is None else _vocabulary(word2idx)
+    if vocabulary is not None and y is None:
+        values, y = values[:, :-1], values[:, 1:]
+    described = _describe(values, vocabulary)
+    labels, names = _labels(y, task, classes, values, described)
+    if len(labels) != len(values):
+        raise DataError(f"x has {len(values)} samples, y has {len(labels)}; give one label for each sample.")
+    train, held_back = split(len(values), train_val_ratio, labels if names and labels.ndim == 1 else None)
+    inputs = torch.from_numpy(described.network)
+    parts = [
+        Batches(InMemory(inputs, labels), batch_size, shuffle)
+        if len(part) == len(values)
+        else Batches(InMemory(inputs[part], labels[part]), batch_size, shuffle and part is train)
+        for part in (train, held_back)
+        if len(part)
+    ]
+    return Data(
+        kind=described.kind,
+        train=parts[0],
+        validation=parts[1] if len(parts) > 1 else None,
+        sample=described.sample,
+        example=described.example,
+        classes=names,
+        preprocess=described.preprocess,
+        vocabulary=vocabulary,
+    )
+
+
+def load_npz(
+    path: str | Path,
+    task: str,
+    classes: Any = None,
+    batch_size: int | None = 32,
+    train_val_ratio: float = 1.0,
+    shuffle: bool = True,
+) -> Data:
+    """Return the data set of a .npz file with the arrays `data` and `label`.
+
+    Text is learned from whole numbers in `data` (N, T) and a vocabulary: either `words`, an array of
+    texts in the order of their numbers, or `word2idx`, a JSON text {"word": number}. `label` may then
+    be left out: each token's label is the token after it. Pickled objects are refused, because
+    reading one can run any program.
+
+    Args:
+        path: The file.
+        task, classes, batch_size, train_val_ratio, shuffle: As for `from_arrays`.
+
+    Raises:
+        MissingDataError: There is no such file.
+        DataError: It is no .npz file, lacks an array, holds pickled objects, or its arrays do not fit.
+    """
+    arrays = _read_npz(Path(path))
+    word2idx = _read_vocabulary(path, arrays)
+    if "data" not in arrays or ("label" not in arrays and word2idx is None):
+        missing = "data" if "data" not in arrays else "label"
+        held = ", ".join(arrays) or "nothing"
+        raise DataError(
+            f"{path}: the array {missing!r} is missing; the file holds {held}. "
+            "Save with np.savez(path, data=x, label=y)."
+        )
+    try:
+        return from_arrays(
+            arrays["data"], arrays.get("label"), task, classes, batch_size, train_val_ratio, shuffle, word2idx
+        )
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _read_npz(path: Path) -> dict[str, Array]:
+    if not path.exists():
+        raise MissingDataError(f"{path}: no such file.")
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path}: is no .npz file, or is cut off. Save with np.savez(path, data=x, label=y).")
+    arrays = {}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            for name in archive.files:
+                try:
+                    arrays[name] = archive[name]
+                except ValueError as error:
+                    raise DataError(_pickled(path, name)) from error
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: cannot be read ({error}).") from error
+    return arrays
+
+
+def _pickled(path: Path, name: str) -> str:
+    instead = (
+        f"Save it as text: np.savez(path, data=x, label=y, {name}=json.dumps({name}))."
+        if name.lower().startswith(("word", "ix2", "idx2"))
+        else f"Save {name!r} as an array of numbers or texts."
+    )
+    return f"{path}: {name!r} is a pickled object, and reading one can run any program. {instead}"
+
+
+def _read_vocabulary(path: str | Path, arrays: dict[str, Array]) -> dict[str, int] | None:
+    if "words" in arrays:
+        words = arrays["words"]
+        if words.ndim != 1 or words.dtype.kind != "U":
+            raise DataError(f"{path}: 'words' must be texts (V,), got {words.dtype} {words.shape}.")
+        return {str(word): number for number, word in enumerate(words)}
+    if "word2idx" not in arrays:
+        return None
+    text = arrays["word2idx"]
+    try:
+        read = json.loads(str(text)) if text.ndim == 0 and text.dtype.kind == "U" else None
+    except ValueError as error:
+        raise DataError(f"{path}: 'word2idx' is no JSON text ({error}).") from error
+    if not isinstance(read, dict):
+        raise DataError(f"{path}: 'word2idx' must be a JSON text {{\"word\": number}}.")
+    return read
+
+
+def _numeric(x: Any) -> Array:
+    if isinstance(x, torch.Tensor):
+        x = x.detach().cpu().numpy()
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise DataError(f"x: the rows differ in length ({error}).") from error
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"x of type {array.dtype} is no array of numbers.")
+    if array.ndim == 0 or array.size == 0:
+        raise DataError(f"x: empty (shape {array.shape}); give at least one sample.")
+    if array.ndim == 1:
+        raise DataError(
+            f"x of shape {array.shape} has no axis for the numbers of one sample; for one number per "
+            "sample write x.reshape(-1, 1), for one sample x.reshape(1, -1)."
+        )
+    return array
+
+
+@dataclass(frozen=True)
+class _Described:
+    """What an array means: its kind, what the network gets (N, ...), one sample's shape."""
+
+    kind: str
+    network: Array
+    sample: Shape
+    example: Array
+    preprocess: Preprocess | None = None
+
+
+def _describe(x: Array, vocabulary: Mapping[str, int] | None) -> _Described:
+    if vocabulary is not None:
+        _check_tokens(x, len(vocabulary))
+        tokens = x.astype(np.int64)
+        return _Described("tokens", tokens, Shape.tokens(x.shape[1]), tokens[0])
+    channels_last = x.ndim == 4 and x.shape[3] in _COLOR and x.shape[1] not in _COLOR
+    if (x.dtype == np.uint8 and x.ndim in (3, 4)) or (x.dtype.kind == "f" and channels_last):
+        return _raw_pictures(x)
+    finite(x, "x")
+    ready = np.ascontiguousarray(x, np.float32)
+    if x.ndim == 2:
+        return _Described("table", ready, Shape.vector(x.shape[1]), ready[0])
+    if x.ndim == 3:
+        return _Described("sequence", ready, Shape.sequence(*x.shape[1:]), ready[0])
+    if x.ndim == 4:
+        channels, height, width = x.shape[1:]
+        is_picture = channels in _COLOR and ready.min() >= 0 and ready.max() <= 1
+        preprocess = Preprocess(_COLOR[channels]) if is_picture else None
+        kind = "image" if is_picture else "array"
+        return _Described(kind, ready, Shape.image(channels, height, width), ready[0], preprocess)
+    if x.ndim == 5:
+        sample = Shape(x.shape[1:], ("channel", "depth", "height", "width"))
+        return _Described("array", ready, sample, ready[0])
+    raise DataError(f"x of shape {x.shape}: what fits has 2 to 5 axes, the samples first.")
+
+
+def _raw_pictures(x: Array) -> _Described:
+    if x.ndim == 4 and x.shape[3] not in _COLOR:
+        hint = (
+            " For pictures with the channels first write x.transpose(0, 2, 3, 1)."
+            if x.shape[1] in _COLOR
+            else " For numbers that are no pictures write x.astype('float32')."
+        )
+        raise DataError(
+            f"x: uint8 of shape {x.shape}; pictures are (N, H, W), (N, H, W, 1) or (N, H, W, 3).{hint}"
+        )
+    preprocess = Preprocess("RGB" if x.ndim == 4 and x.shape[3] == 3 else "grayscale")
+    if x.dtype == np.uint8:
+        pictures = x.reshape(*x.shape[:3], -1)
+    else:
+        with as_data_errors():
+            pictures = np.stack([preprocess.to_uint8(picture) for picture in x])
+    height, width, channels = pictures.shape[1:]
+    network = np.ascontiguousarray(np.moveaxis(pictures, 3, 1))
+    return _Described("image", network, Shape.image(channels, height, width), pictures[0], preprocess)
+
+
+def _vocabulary(word2idx: Mapping[str, int]) -> dict[str, int]:
+    vocabulary = {str(word): number for word, number in word2idx.items()}
+    numbers = [number for number in vocabulary.values() if isinstance(number, int | np.integer)]
+    if sorted(numbers) != list(range(len(word2idx))):
+        raise DataError("word2idx: the tokens must have the numbers 0, 1, 2, ..., each once.")
+    return {word: int(number) for word, number in vocabulary.items()}
+
+
+def _check_tokens(x: Array, size: int) -> None:
+    if x.ndim != 2 or x.dtype.kind not in "iu":
+        raise DataError(f"x: {x.dtype} of shape {x.shape}; tokens are whole numbers (N, T).")
+    wrong = np.argwhere((x < 0) | (x >= size))
+    if len(wrong):
+        row, column = (int(number) for number in wrong[0])
+        raise DataError(f"x[{row}, {column}] is token {x[row, column]}; the vocabulary has 0..{size - 1}.")
+
+
+def _labels(
+    y: Any, task: str, classes: Any, x: Array, described: _Described
+) -> tuple[torch.Tensor, tuple[str, ...]]:
+    if y is None:
+        raise DataError("y is missing; give one label for each sample.")
+    shape = np.shape(y.detach().cpu() if isinstance(y, torch.Tensor) else y)
+    per_step = described.kind in ("tokens", "sequence") and len(shape) == 2 and shape == x.shape[:2]
+    if per_step and shape[1] > 1 and task != "reg" and np.asarray(y).dtype.kind in "iu":
+        flat, names = class_numbers(np.asarray(y).ravel(), classes)
+        return flat.reshape(shape), names if described.kind == "sequence" else ()
+    if task == "reg" or (task == "gen" and np.asarray(y).dtype.kind == "f"):
+        return targets(y), ()
+    numbers, names = class_numbers(y, classes, "y")
+    if task in ("cls", "embed") and len(names) < 2:
+        raise DataError(f"y holds one class only ({names[0]}); telling classes apart needs at least two.")
+    return numbers, names

@@ -1,0 +1,122 @@
+"""Batches of a data set: an order drawn once per epoch, samples taken a batch at a time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+
+import torch
+from onnxnn_runtime.errors import DataError
+
+__all__ = ["Batches", "InMemory", "Samples"]
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+class Samples(ABC):
+    """Where `Batches` takes its samples from."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+    @abstractmethod
+    def take(self, groups: Iterable[torch.Tensor]) -> Iterator[Batch]:
+        """Yield one batch (x, y) for each group of sample numbers (int64, one axis), in this order."""
+
+    def tensors(self) -> Batch | None:
+        """Return all samples (x, y) as a network gets them when they are in memory, else None."""
+        return None
+
+
+class InMemory(Samples):
+    """Samples held as two tensors.
+
+    Args:
+        x: (N, ...) float32, int64, or uint8 pictures (N, C, H, W), which become float32 0..1 batch
+            by batch, with the same bits as `Preprocess.to_float` gives.
+        y: (N,) int64 or (N, K) float32.
+    """
+
+    def __init__(self, x: torch.Tensor, y: torch.Tensor) -> None:
+        self.x = x.contiguous()
+        self.y = y.contiguous()
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, groups: Iterable[torch.Tensor]) -> Iterator[Batch]:
+        x, y = self.x, self.y
+        for group in groups:
+            yield to_float(x.index_select(0, group)), y.index_select(0, group)
+
+    def tensors(self) -> Batch | None:
+        return to_float(self.x), self.y
+
+
+def to_float(x: torch.Tensor) -> torch.Tensor:
+    """Return uint8 as float32 in 0..1, anything else as it is."""
+    return x.to(torch.float32).div_(255) if x.dtype == torch.uint8 else x
+
+
+class Batches:
+    """A data set in batches (x, y); iterating again draws a new order.
+
+    x is float32 (int64 for tokens) with the batch as first axis; y is int64 class numbers (N,) or
+    float32 values (N, K). The order comes from torch's global generator, so that `torch.manual_seed`
+    repeats it. Of n samples, every epoch gives each exactly once. A last batch of a single sample
+    joins the batch before it, because batch normalisation learns nothing from one sample.
+
+    Args:
+        samples: Where the samples are.
+        batch_size: Samples in a batch; None takes all in one.
+        shuffle: Whether every epoch has another order.
+
+    Raises:
+        DataError: The batch size is no whole number of at least 1.
+    """
+
+    def __init__(self, samples: Samples, batch_size: int | None = None, shuffle: bool = True) -> None:
+        self.samples = samples
+        self.batch_size = len(samples) if batch_size is None else batch_size
+        self.shuffle = shuffle
+
+    @property
+    def num_samples(self) -> int:
+        """How many samples an epoch has."""
+        return len(self.samples)
+
+    @property
+    def batch_size(self) -> int:
+        """Samples in a batch; the last one may have fewer, or one more."""
+        return self._batch_size
+
+    @batch_size.setter
+    def batch_size(self, value: int) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise DataError(f"batch_size={value!r}: must be a whole number of at least 1.")
+        self._batch_size = value
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+        return len(_sizes(self.num_samples, self.batch_size))
+
+    def __iter__(self) -> Iterator[Batch]:
+        whole = self.tensors() if len(self) == 1 else None
+        if whole is not None:  # the order within one batch makes no difference
+            yield whole
+            return
+        count = self.num_samples
+        order = torch.randperm(count) if self.shuffle else torch.arange(count)
+        yield from self.samples.take(torch.split(order, _sizes(count, self.batch_size)))
+
+    def tensors(self) -> Batch | None:
+        """Return all samples (x, y) when they are in memory and the same in every epoch, else None."""
+        return self.samples.tensors()
+
+
+def _sizes(count: int, batch_size: int) -> list[int]:
+    full, rest = divmod(count, batch_size)
+    if rest == 1 and full and batch_size > 1:
+        return [batch_size] * (full - 1) + [batch_size + 1]
+    return [batch_size] * full + [rest] * (rest > 0)

@@ -1,0 +1,115 @@
+"""A loaded data set: what training reads, and what inference needs to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from onnxnn_runtime.errors import DataError, InputError, MissingDataError, MissingInputError
+from onnxnn_runtime.preprocess import ImageLike, Preprocess
+
+from onnxnn.layers import Layer
+from onnxnn.shape import Shape
+
+from .batches import Batches
+
+__all__ = ["TASKS", "Data", "as_data_errors", "split"]
+
+TASKS = ("cls", "reg", "gen", "embed")
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """A loaded data set.
+
+    Args:
+        kind: "image", "table", "sequence" (steps of numbers), "tokens" or "array".
+        train: The batches to learn from.
+        validation: The batches held back, never augmented; None where all are learned from.
+        sample: The shape of one sample as the network gets it.
+        classes: The names of the classes, by number; () where the targets are values.
+        preprocess: How a picture file becomes such a sample, for data made of pictures.
+        normalize: The layer `normalize` that belongs in front of the network, or None.
+        features: The names of a table's input columns; () where it had no header.
+        targets: The names of the values to predict; () where unnamed or where there are classes.
+        vocabulary: Each token's number, for tokens.
+        example: One raw training sample: a picture as uint8 (H, W, C) before preprocessing, else
+            the row or array as it stands.
+        read: Set where the user gave a function as transform, which no file can carry: returns a
+            picture as float32 (C, H, W) as this process has to read it for inference. Checkpoint
+            and export go without it.
+    """
+
+    kind: str
+    train: Batches
+    validation: Batches | None
+    sample: Shape
+    example: np.ndarray[Any, Any]
+    classes: tuple[str, ...] = ()
+    preprocess: Preprocess | None = None
+    normalize: Layer | None = None
+    features: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    vocabulary: dict[str, int] | None = None
+    read: Callable[[ImageLike], np.ndarray[Any, Any]] | None = None
+
+
+def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Choose at random which samples are trained on and which are held back.
+
+    With labels the split is stratified: of every class the same share is held back, at least one
+    sample and never all; a class with a single sample is trained on. Both parts keep the order of
+    the data. The choice comes from torch's global generator.
+
+    Args:
+        count: How many samples there are.
+        ratio: The share to train on, above 0; 1 holds nothing back.
+        labels: The class of each sample, int64 (count,), or None.
+
+    Returns:
+        The numbers of the training samples and of those held back, int64 and sorted.
+
+    Raises:
+        DataError: The ratio is out of range, or nothing would be held back.
+    """
+    if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0 < ratio <= 1:
+        raise DataError(
+            f"train_val_ratio={ratio!r}: must be a number above 0 and at most 1, the share to train on."
+        )
+    if ratio == 1:
+        return torch.arange(count), torch.empty(0, dtype=torch.int64)
+    group = torch.zeros(count, dtype=torch.int64) if labels is None else labels
+    held_back = torch.zeros(count, dtype=torch.bool)
+    for number in torch.unique(group):
+        members = torch.nonzero(group == number).flatten()
+        size = len(members)
+        keep = min(max(round(ratio * size), 1), max(size - 1, 1))
+        held_back[members[torch.randperm(size)[keep:]]] = True
+    if not held_back.any():
+        raise DataError(
+            f"train_val_ratio={ratio}: nothing would be left to validate with, since "
+            f"{'every class has' if labels is not None else 'there is'} one sample only. "
+            "Give more samples, or train_val_ratio=1."
+        )
+    return torch.nonzero(~held_back).flatten(), torch.nonzero(held_back).flatten()
+
+
+def check_task(task: str) -> None:
+    """Refuse a task that does not exist."""
+    if task not in TASKS:
+        raise DataError(f"task {task!r}: known are {', '.join(TASKS)}.")
+
+
+@contextmanager
+def as_data_errors() -> Iterator[None]:
+    """Turn the runtime's input errors into errors about training data."""
+    try:
+        yield
+    except MissingInputError as error:
+        raise MissingDataError(str(error)) from error
+    except InputError as error:
+        raise DataError(str(error)) from error

@@ -1,0 +1,207 @@
+"""Labels and targets in every form that scripts hold them, as the tensor that a loss needs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from onnxnn_runtime.errors import DataError
+
+__all__ = ["class_names", "class_numbers", "targets"]
+
+_MOST_CLASSES = 10_000
+
+Array = np.ndarray[Any, Any]
+
+
+def class_names(classes: Any) -> tuple[str, ...] | None:
+    """Return the names of classes by number from a list, {"cat": 0} or {0: "cat"}; None stays None.
+
+    Raises:
+        DataError: It is none of those, a name stands twice, or the numbers are not 0, 1, 2, ...
+    """
+    if classes is None:
+        return None
+    if isinstance(classes, Mapping):
+        names = _from_mapping(classes)
+    elif isinstance(classes, str) or not isinstance(classes, Iterable):
+        raise DataError(
+            f"classes={classes!r}: must be a list of names, {{name: number}} or {{number: name}}."
+        )
+    else:
+        names = [str(name) for name in classes]
+    if not names:
+        raise DataError("classes is empty; name every class, or leave it out.")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"classes: {', '.join(map(repr, twice))} stands more than once.")
+    return tuple(names)
+
+
+def _from_mapping(classes: Mapping[Any, Any]) -> list[str]:
+    pairs = [(key, value) if _is_whole(key) else (value, key) for key, value in classes.items()]
+    if not all(_is_whole(number) for number, _ in pairs):
+        raise DataError(f"classes={dict(classes)!r}: must map names to numbers or numbers to names.")
+    by_number = {int(number): str(name) for number, name in pairs}
+    if len(by_number) != len(pairs) or sorted(by_number) != list(range(len(pairs))):
+        raise DataError(f"classes={dict(classes)!r}: the numbers must be 0 to {len(pairs) - 1}, each once.")
+    return [by_number[number] for number in sorted(by_number)]
+
+
+def class_numbers(
+    labels: Any, classes: Any = None, source: str = "labels"
+) -> tuple[torch.Tensor, tuple[str, ...]]:
+    """Return class numbers and the names of the classes.
+
+    Whole numbers of any type, with 0 among them, are class numbers as they stand, and a number that
+    never occurs is a class without samples. Other whole numbers (1, 2, 3 or -1, 1) and texts are
+    numbered in sorted order. Rows of one-hot values give the position of the 1.
+
+    Args:
+        labels: (N,) or a column (N, 1) of whole numbers, floats without fraction, bools or texts; or
+            one-hot (N, classes); an array, a tensor or lists.
+        classes: The names, as `class_names` takes them; None lets the labels decide.
+        source: How messages call the labels.
+
+    Returns:
+        int64 (N,) and the names.
+
+    Raises:
+        DataError: They are none of those, or do not fit the names.
+    """
+    names = class_names(classes)
+    array = _as_array(labels, source)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim == 2 and array.dtype.kind in "biuf":
+        return _one_hot(array, names, source)
+    if array.ndim != 1:
+        raise DataError(
+            f"{source} of shape {array.shape}; what fits is one label per sample (N,), a column (N, 1) "
+            "or one-hot (N, classes)."
+        )
+    if array.dtype.kind in "US":
+        return _texts(array.astype(str), names, source)
+    return _numbers(_whole(array, source), names, source)
+
+
+def targets(values: Any, source: str = "y") -> torch.Tensor:
+    """Return the values to predict as float32 (N, K); (N,) becomes (N, 1).
+
+    Raises:
+        DataError: They are no numbers, or not finite (the message says where).
+    """
+    array = _as_array(values, source)
+    if array.dtype.kind not in "biuf":
+        raise DataError(
+            f"{source}: regression needs numbers, got {array.flat[0]!r}. For names use nn('cls')."
+        )
+    finite(array, source)
+    return torch.from_numpy(
+        np.ascontiguousarray(array.reshape(len(array), -1) if array.ndim == 1 else array, np.float32)
+    )
+
+
+def finite(array: Array, source: str) -> None:
+    """Refuse NaN, infinity and what float32 cannot hold, saying where it stands."""
+    if array.dtype.kind != "f":
+        return
+    with np.errstate(over="ignore"):
+        bad = ~np.isfinite(array.astype(np.float32, copy=False))
+    if bad.any():
+        where = tuple(int(number) for number in np.argwhere(bad)[0])
+        others = int(bad.sum()) - 1
+        raise DataError(
+            f"{source}[{', '.join(map(str, where))}] is {array[where]}"
+            f"{f', and {others} more values are not finite' if others else ''}. Remove or replace such values."
+        )
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _as_array(values: Any, source: str) -> Array:
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu().numpy()
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise DataError(f"{source}: the rows differ in length ({error}).") from error
+    if array.dtype.kind == "O":
+        flat = array.ravel().tolist()
+        if not all(isinstance(value, str) for value in flat):
+            odd = next(value for value in flat if not isinstance(value, str))
+            raise DataError(f"{source}: {odd!r} among objects; give plain numbers or plain texts.")
+        array = array.astype(str)
+    if array.ndim == 0 or array.size == 0:
+        raise DataError(f"{source}: empty (shape {array.shape}); give one entry per sample.")
+    return array
+
+
+def _whole(array: Array, source: str) -> Array:
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{source} of type {array.dtype} are neither numbers nor texts.")
+    finite(array, source)
+    whole = array.astype(np.int64)
+    if not np.array_equal(whole, array):
+        fraction = array[whole != array][0]
+        raise DataError(
+            f"{source}: {fraction} is no class, since classes are whole numbers or names. "
+            "To predict values use nn('reg')."
+        )
+    return whole
+
+
+def _numbers(
+    numbers: Array, names: tuple[str, ...] | None, source: str
+) -> tuple[torch.Tensor, tuple[str, ...]]:
+    low, high = int(numbers.min()), int(numbers.max())
+    if names is not None:
+        if low < 0 or high >= len(names):
+            raise DataError(
+                f"{source} lie in {low}..{high}, but {len(names)} classes are named ({', '.join(names)}), "
+                f"so 0..{len(names) - 1} fits."
+            )
+        return torch.from_numpy(numbers), names
+    found, positions = np.unique(numbers, return_inverse=True)
+    if low == 0 and high < _MOST_CLASSES:
+        return torch.from_numpy(numbers), tuple(str(number) for number in range(high + 1))
+    if len(found) > _MOST_CLASSES:
+        raise DataError(f"{source}: {len(found)} different numbers; to predict values use nn('reg').")
+    listed = ", ".join(str(number) for number in found[:5]) + (", ..." if len(found) > 5 else "")
+    warnings.warn(
+        f"{source} do not count from 0: {listed} became classes 0 to {len(found) - 1} in this order.",
+        stacklevel=2,
+    )
+    return torch.from_numpy(positions.reshape(-1).astype(np.int64)), tuple(str(number) for number in found)
+
+
+def _texts(texts: Array, names: tuple[str, ...] | None, source: str) -> tuple[torch.Tensor, tuple[str, ...]]:
+    if names is None:
+        names = tuple(sorted(set(texts.tolist())))
+    position = {name: number for number, name in enumerate(names)}
+    unknown = sorted(set(texts.tolist()) - set(position))
+    if unknown:
+        listed = ", ".join(map(repr, unknown[:5]))
+        raise DataError(f"{source}: {listed} not among the classes {', '.join(map(repr, names))}.")
+    return torch.tensor([position[text] for text in texts.tolist()], dtype=torch.int64), names
+
+
+def _one_hot(
+    array: Array, names: tuple[str, ...] | None, source: str
+) -> tuple[torch.Tensor, tuple[str, ...]]:
+    is_hot = ((array == 0) | (array == 1)).all(axis=1) & ((array != 0).sum(axis=1) == 1)
+    if not is_hot.all():
+        row = int(np.argmin(is_hot))
+        raise DataError(
+            f"{source} of shape {array.shape}: row {row} is {array[row].tolist()}, not one-hot. What fits "
+            "is one label per sample (N,), or rows with a single 1."
+        )
+    count = array.shape[1]
+    if names is not None and len(names) != count:
+        raise DataError(f"{source} have {count} one-hot columns, but {len(names)} classes are named.")
+    return torch.from_numpy(array.argmax(axis=1)), names or tuple(str(number) for number in range(count))
