@@ -11,7 +11,7 @@ from onnxnn_runtime.errors import CardError, LayerError
 from torch import nn
 
 from .graph import GraphBuilder, Value
-from .layers import Layer, make
+from .layers import Layer, make, option_names
 from .layers.activation import Activation, Identity, Softmax
 from .layers.custom import Custom, MissingModuleError
 from .layers.linear import Linear
@@ -87,6 +87,9 @@ class Definition:
     Args:
         input_shape: One sample as the data gives it; None while no data is loaded, then the first
             layer's own sizes count.
+
+    Attributes:
+        num_classes: How many classes the data has, for layers that take it from there.
     """
 
     def __init__(self, input_shape: Shape | None = None) -> None:
@@ -94,6 +97,7 @@ class Definition:
         self._normalize: Entry | None = None
         self._added: list[Entry] = []
         self._modules: dict[str, tuple[Layer, Shape, nn.Module]] = {}
+        self.num_classes: int | None = None
 
     # ---- what the network is -------------------------------------------------------------------
 
@@ -157,6 +161,8 @@ class Definition:
                 )
             entry = Entry(index, follows)
         elif isinstance(layer, str):
+            if "num_classes" in option_names(layer) and self.num_classes is not None:
+                options.setdefault("num_classes", self.num_classes)
             entry = Entry(index, make(layer, options), follows)
         else:
             entry = Entry(index, Custom.of(layer, options), follows)
@@ -178,6 +184,8 @@ class Definition:
         """
         found: list[Placed] = []
         shape = input_shape or self.input_shape
+        if shape is not None and not shape.source and self._input_shape is not None:
+            shape = shape.came_from("the data")
         for entry in self.entries:
             assert shape is not None  # there is a first layer
             for layer, name in (
@@ -188,6 +196,7 @@ class Definition:
                     continue
                 resolved = layer.resolve(shape)
                 out_shape = resolved.out_shape(shape)
+                out_shape = out_shape.came_from(f"'{entry.layer.title}'")
                 found.append(Placed(name, resolved, shape, out_shape, entry))
                 shape = out_shape
         return found
@@ -226,6 +235,14 @@ class Definition:
         head = placed[-1]
         learned = any(not isinstance(p.layer, Activation) and p.entry.index > 0 for p in placed[:-1])
         return head if learned and len(head.out_shape) == 1 and head.in_shape.numel is not None else None
+
+    def feature_size(self) -> int | None:
+        """Return the length of the feature vector before the head; None where there is none."""
+        head = self.feature_layer()
+        if head is not None:
+            return head.in_shape.numel
+        placed = [p for p in self.placed() if not isinstance(p.layer, Activation)]
+        return placed[-1].layer.feature_size(placed[-1].in_shape) if placed else None
 
     def ends_in_softmax(self) -> bool:
         """Whether the last layer is a softmax."""
@@ -325,14 +342,12 @@ class Definition:
             The output's value, and the feature vector's before the head where there is one.
         """
         head = self.feature_layer()
-        feature = None
         for placed in self._frozen().placed(input_shape):
-            if head is not None and placed.name == head.name:
-                feature = x
-                graph.share(x)
             with graph.scope(placed.name):
+                if head is not None and placed.name == head.name:
+                    graph.mark_feature(graph.flatten(x, len(placed.in_shape) + 1))
                 x = placed.layer.emit(graph, x, net.get_submodule(placed.name), placed.in_shape)
-        return x, feature
+        return x, graph.feature
 
     def _frozen(self) -> Definition:
         """Return the same network with every size filled in, so that it can meet free sizes."""

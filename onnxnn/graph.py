@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.compose
 import torch
 from onnx import helper, numpy_helper
+from torch import nn
 
 __all__ = ["GraphBuilder", "Value"]
 
@@ -31,6 +33,9 @@ class GraphBuilder:
 
     Args:
         opset: The opset of the default ONNX domain that the model declares.
+
+    Attributes:
+        feature: The feature vector before the head, where a layer marked one.
     """
 
     def __init__(self, opset: int = 13) -> None:
@@ -41,6 +46,8 @@ class GraphBuilder:
         self._used: set[Value] = set()
         self._node_names: set[str] = set()
         self._constants: dict[tuple[Any, ...], Value] = {}
+        self._flattened: dict[Value, Value] = {}
+        self.feature: Value | None = None
         self._scope = ""
 
     @contextlib.contextmanager
@@ -96,12 +103,26 @@ class GraphBuilder:
         """Say that x is read more than once, so that nothing may be folded into the node that makes it."""
         self._used.add(x)
 
-    def conv(self, x: Value, weight: torch.Tensor, bias: torch.Tensor | None, **attributes: Any) -> Value:
-        """Convolution in any number of dimensions; attributes as ONNX Conv has them."""
-        inputs = [x, self.weight("weight", weight)]
-        if bias is not None:
-            inputs.append(self.weight("bias", bias))
-        return self.node("Conv", *inputs, **attributes)
+    def mark_feature(self, x: Value) -> None:
+        """Say that x (N, D) is the network's feature vector, which may become an output of its own."""
+        self.share(x)
+        self.feature = x
+
+    def conv(self, x: Value, module: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> Value:
+        """Convolution as a torch module has it (padding by zeros, given as numbers)."""
+        inputs = [x, self.weight("weight", module.weight)]
+        if module.bias is not None:
+            inputs.append(self.weight("bias", module.bias))
+        padding = [int(p) for p in module.padding]
+        return self.node(
+            "Conv",
+            *inputs,
+            kernel_shape=module.kernel_size,
+            strides=module.stride,
+            pads=[*padding, *padding],
+            dilations=module.dilation,
+            group=module.groups,
+        )
 
     def gemm(self, x: Value, weight: torch.Tensor, bias: torch.Tensor | None) -> Value:
         """y = x Wᵀ + b for x (N, inputs), W (outputs, inputs)."""
@@ -110,29 +131,44 @@ class GraphBuilder:
             inputs.append(self.weight("bias", bias))
         return self.node("Gemm", *inputs, transB=1)
 
-    def affine(self, x: Value, scale: Array, shift: Array, rank: int) -> Value:
-        """y = scale · x + shift along axis 1 (channels).
+    def batch_norm(
+        self, x: Value, module: nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d, axis: int, rank: int
+    ) -> Value:
+        """Batch normalisation by the running statistics, as one scale and shift per channel."""
+        assert module.running_mean is not None and module.running_var is not None
+        mean, variance = (to_numpy(v).astype(np.float64) for v in (module.running_mean, module.running_var))
+        scale = 1 / np.sqrt(variance + module.eps)
+        if module.affine:
+            scale = scale * to_numpy(module.weight).astype(np.float64)
+        shift = -mean * scale
+        if module.affine:
+            shift = shift + to_numpy(module.bias).astype(np.float64)
+        return self.affine(x, scale, shift, axis, rank)
+
+    def affine(self, x: Value, scale: Array, shift: Array, axis: int, rank: int) -> Value:
+        """y = scale · x + shift along one axis, computed in float64 before it is rounded.
 
         Folded into the convolution or linear layer that makes x when nothing else reads x.
 
         Args:
-            x: Values (N, C, ...).
-            scale: (C,).
-            shift: (C,).
-            rank: Number of axes of x, batch included.
+            x: Values with `rank` axes, batch included.
+            scale: One number for each index of `axis`.
+            shift: Likewise.
+            axis: Which axis of x.
+            rank: Number of axes of x.
         """
         scale, shift = np.asarray(scale, np.float64), np.asarray(shift, np.float64)
         producer = self._producers.get(x)
-        if producer is not None and producer.op_type in _FOLDABLE and x not in self._used:
+        if producer is not None and producer.op_type in _FOLDABLE and axis == 1 and x not in self._used:
             self._fold(producer, scale, shift)
             return x
-        shape = (1, -1) + (1,) * (rank - 2)
+        shape = (1,) * axis + (-1,) + (1,) * (rank - axis - 1)
         y = self.node("Mul", x, self.weight("scale", scale.reshape(shape).astype(np.float32)))
         return self.node("Add", y, self.weight("shift", shift.reshape(shape).astype(np.float32)))
 
     def _fold(self, producer: onnx.NodeProto, scale: Array, shift: Array) -> None:
         weight = producer.input[1]
-        old = self.weights[weight]
+        old = self.weights[weight].astype(np.float64)
         self.weights[weight] = (old * scale.reshape((-1,) + (1,) * (old.ndim - 1))).astype(np.float32)
         if len(producer.input) < 3:
             bias = weight.removesuffix("weight") + "bias"
@@ -140,7 +176,23 @@ class GraphBuilder:
             self.weights[bias] = shift.astype(np.float32)
         else:
             bias = producer.input[2]
-            self.weights[bias] = (self.weights[bias] * scale + shift).astype(np.float32)
+            self.weights[bias] = (self.weights[bias].astype(np.float64) * scale + shift).astype(np.float32)
+
+    def flatten(self, x: Value, rank: int) -> Value:
+        """One vector per sample; x has `rank` axes. Asked twice, the same node answers."""
+        if rank == 2:
+            return x
+        if x not in self._flattened:
+            self._flattened[x] = self.node("Flatten", x)
+        return self._flattened[x]
+
+    def gelu(self, x: Value) -> Value:
+        """x/2 · (1 + erf(x/√2)); its own operator from opset 20 on."""
+        if self.opset >= 20:
+            return self.node("Gelu", x)
+        erf = self.node("Erf", self.node("Div", x, self.constant(np.sqrt(2), np.float32)))
+        bell = self.node("Add", erf, self.constant(1, np.float32))
+        return self.node("Mul", self.node("Mul", x, bell), self.constant(0.5, np.float32))
 
     def reshape(self, x: Value, *sizes: int) -> Value:
         """Reshape; 0 keeps the size of that axis, -1 takes what is left."""
@@ -178,6 +230,26 @@ class GraphBuilder:
         if self.opset < 18:
             return self.node("ReduceMean", x, axes=list(axes), keepdims=int(keepdims))
         return self.node("ReduceMean", x, self.constant(axes), keepdims=int(keepdims))
+
+    def inline(self, model: onnx.ModelProto, x: Value) -> Value:
+        """Copy another model's nodes and weights behind x, their names prefixed by the scope's.
+
+        Args:
+            model: A model of this graph's opset, with one input and one output.
+            x: What its input reads.
+
+        Returns:
+            Its output.
+        """
+        prefixed = onnx.compose.add_prefix(model, f"{self._scope}/").graph
+        (taken,), (given,) = prefixed.input, prefixed.output
+        for tensor in prefixed.initializer:
+            self.weights[tensor.name] = numpy_helper.to_array(tensor)
+        # An Identity each way spares renaming inside; ONNX Runtime removes it when loading.
+        self._nodes.append(helper.make_node("Identity", [x], [taken.name], name=self._unique("input")))
+        self._used.add(x)
+        self._nodes.extend(prefixed.node)
+        return given.name
 
     def output(self, name: str, x: Value) -> None:
         """Give the value x the name of a graph output."""

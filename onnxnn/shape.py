@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 __all__ = ["AXES", "Shape"]
 
@@ -26,6 +26,7 @@ class Shape:
     Args:
         sizes: The size of each axis, None where free.
         axes: The name of each axis, one of `AXES`.
+        source: Where it comes from, for messages: a layer's name, or "" where nobody said.
 
     >>> Shape.image(3, None, None)
     Shape(channel 3, height ?, width ?)
@@ -35,6 +36,7 @@ class Shape:
 
     sizes: tuple[Size, ...]
     axes: tuple[str, ...]
+    source: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if len(self.sizes) != len(self.axes) or not set(self.axes) <= set(AXES):
@@ -82,23 +84,26 @@ class Shape:
 
     def with_sizes(self, **sizes: Size) -> Shape:
         """Return a copy in which the named axes have other sizes."""
-        return Shape(
-            tuple(sizes.get(axis, size) for axis, size in zip(self.axes, self.sizes, strict=True)), self.axes
-        )
+        changed = tuple(sizes.get(axis, size) for axis, size in zip(self.axes, self.sizes, strict=True))
+        return replace(self, sizes=changed)
+
+    def came_from(self, source: str) -> Shape:
+        """Return a copy that remembers what produced it."""
+        return replace(self, source=source)
 
     def batched(self, batch: Size = None) -> str:
         """Return the sizes with the batch in front, as the lessons write them: "[120, 10]"."""
         return "[" + ", ".join("?" if size is None else str(size) for size in (batch, *self.sizes)) + "]"
 
     def describe(self) -> str:
-        """Return the sizes with their meaning, e.g. "10 channels x 3 x 3"."""
+        """Return the sizes with their meaning and origin, e.g. "10 channels x 3 x 3 from 'avgpool'"."""
         words = []
         for axis, size in zip(self.axes, self.sizes, strict=True):
             number = "?" if size is None else str(size)
             words.append(
                 number if axis in ("depth", "height", "width") else f"{number} {_plural(axis, size)}"
             )
-        return " x ".join(words)
+        return " x ".join(words) + (f" from {self.source}" if self.source else "")
 
     def __repr__(self) -> str:
         pairs = zip(self.axes, self.sizes, strict=True)

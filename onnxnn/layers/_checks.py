@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from onnxnn_runtime.errors import LayerError
+
+from onnxnn.shape import Shape
 
 from ._registry import Layer
 
@@ -20,12 +23,83 @@ def pair_of_sizes(layer: Layer, size: Any, meaning: str = "(inputs, outputs)") -
     )
 
 
-def is_count(value: Any) -> bool:
-    """Tell whether a value is a whole number of at least 1."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+def is_count(value: Any, lowest: int = 1) -> bool:
+    """Tell whether a value is a whole number of at least `lowest`."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= lowest
+
+
+def count(layer: Layer, name: str, value: Any) -> None:
+    """Refuse what is no whole number of at least 1."""
+    if not is_count(value):
+        raise LayerError(f"{layer.call()}: {name}={value!r} must be a whole number of at least 1.")
+
+
+def per_axis(layer: Layer, name: str, value: Any, axes: int, lowest: int = 1) -> tuple[int, ...]:
+    """Return a number per spatial axis; one number stands for all of them.
+
+    Raises:
+        LayerError: It is neither a whole number of at least `lowest` nor one per axis.
+    """
+    values = value if isinstance(value, tuple) else (value,) * axes
+    if len(values) == axes and all(is_count(item, lowest) for item in values):
+        return values
+    several = "" if axes == 1 else f" or a tuple of {axes}"
+    raise LayerError(
+        f"{layer.call()}: {name}={value!r} must be a whole number{several}, each at least {lowest}."
+    )
 
 
 def probability(layer: Layer, name: str, value: Any) -> None:
     """Refuse what is no number in 0..1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise LayerError(f"{layer.call()}: {name}={value!r} must be a number from 0 to 1.")
+
+
+def number(layer: Layer, name: str, value: Any) -> None:
+    """Refuse what is no finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise LayerError(f"{layer.call()}: {name}={value!r} must be a finite number.")
+
+
+def flag(layer: Layer, name: str, value: Any) -> None:
+    """Refuse what is neither True nor False."""
+    if not isinstance(value, bool):
+        raise LayerError(f"{layer.call()}: {name}={value!r} must be True or False.")
+
+
+def windows(
+    layer: Layer,
+    in_shape: Shape,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...] | None = None,
+) -> dict[str, int | None]:
+    """Return how many windows fit along each spatial axis: N = (W - F + 2P)/S + 1, rounded down.
+
+    W is what arrives, F the kernel (spread by the dilation), P the padding on each side, S the stride.
+
+    Raises:
+        LayerError: No window fits.
+    """
+    sizes: dict[str, int | None] = {}
+    for i, axis in enumerate(spatial_axes(in_shape)):
+        arrives = in_shape[axis]
+        spread = (kernel[i] - 1) * (dilation[i] if dilation else 1) + 1
+        if arrives is None:
+            sizes[axis] = None
+            continue
+        sizes[axis] = (arrives - spread + 2 * padding[i]) // stride[i] + 1
+        if arrives + 2 * padding[i] < spread:
+            raise LayerError(
+                f"{layer.call()}: {in_shape.describe()} arrive, too small: along the {axis} "
+                f"N = (W - F + 2P)/S + 1 = ({arrives} - {spread} + {2 * padding[i]})/{stride[i]} + 1 "
+                f"is below 1. Use a kernel_size of at most {arrives + 2 * padding[i]}, a padding of at "
+                f"least {-(-(spread - arrives) // 2)}, larger input, or fewer pooling layers before."
+            )
+    return sizes
+
+
+def spatial_axes(in_shape: Shape) -> tuple[str, ...]:
+    """Return the names of the axes that windows slide along."""
+    return tuple(axis for axis in in_shape.axes if axis in ("depth", "height", "width", "length"))

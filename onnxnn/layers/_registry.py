@@ -14,7 +14,10 @@ from typing_extensions import Self
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
-__all__ = ["Layer", "find", "layer", "make", "registry"]
+__all__ = ["TRANSIENT", "Layer", "find", "layer", "make", "option_names", "registry"]
+
+TRANSIENT = {"transient": True}
+"""Metadata of an option that matters only while the network is first built; no file records it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,14 +72,26 @@ class Layer(abc.ABC):
         """Tell whether the layer only works for the sizes it was built with (a flattening `linear`)."""
         return False
 
+    def feature_size(self, in_shape: Shape) -> int | None:
+        """Return the length of the feature vector before this layer's own classifier; None without one.
+
+        A layer that has one calls `graph.mark_feature` when it emits.
+        """
+        return None
+
     def call(self) -> str:
         """Return how the layer was added, as messages quote it: "add('linear', size=(4, 3))"."""
-        return describe_call(self.kind, self.options())
+        return describe_call(self.kind, self._given(transient=True))
 
     def options(self) -> dict[str, Any]:
         """Return the options that differ from their defaults, as JSON data (tuples as lists)."""
+        return self._given(transient=False)
+
+    def _given(self, transient: bool) -> dict[str, Any]:
         found = {}
         for field in dataclasses.fields(self):
+            if field.metadata.get("transient") and not transient:
+                continue
             value = getattr(self, field.name)
             default = field.default_factory() if callable(field.default_factory) else field.default
             if value != default:
@@ -118,6 +133,15 @@ def find(name: str) -> type[Layer]:
             f"add({name!r}): unknown layer{hint or '.'} Known layers: {', '.join(sorted(registry))}."
         )
     return registry[key]
+
+
+def option_names(name: str) -> list[str]:
+    """Return the names of a layer's options.
+
+    Raises:
+        LayerError: There is no such layer.
+    """
+    return [field.name for field in dataclasses.fields(find(name))]
 
 
 def make(name: str, options: Mapping[str, Any]) -> Layer:

@@ -9,6 +9,7 @@ from torch import nn
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
+from ._checks import number
 from ._registry import Layer, layer
 
 
@@ -73,11 +74,94 @@ class LeakyReLU(Activation):
 
     slope: float = 0.2
 
+    def __post_init__(self) -> None:
+        number(self, "slope", self.slope)
+
     def build(self, in_shape: Shape) -> nn.Module:
         return nn.LeakyReLU(self.slope)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         return graph.node("LeakyRelu", x, alpha=float(self.slope))
+
+
+@layer("tanh")
+@dataclass(frozen=True)
+class Tanh(Activation):
+    """y = (exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        return nn.Tanh()
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        return graph.node("Tanh", x)
+
+
+@layer("relu6")
+@dataclass(frozen=True)
+class ReLU6(Activation):
+    """y = min(max(0, x), 6).
+
+    Source: Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision", 2017.
+    """
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        return nn.ReLU6()
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        return graph.clip(x, 0.0, 6.0)
+
+
+@layer("gelu")
+@dataclass(frozen=True)
+class GELU(Activation):
+    """y = x/2 · (1 + erf(x/√2)), exactly, not its tanh approximation.
+
+    Source: Hendrycks & Gimpel, "Gaussian Error Linear Units (GELUs)", 2016.
+    """
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        return nn.GELU()
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        return graph.gelu(x)
+
+
+@layer("silu", "swish")
+@dataclass(frozen=True)
+class SiLU(Activation):
+    """y = x · sigmoid(x).
+
+    Source: Ramachandran et al., "Searching for Activation Functions", 2017 (there: swish).
+    """
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        return nn.SiLU()
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        return graph.node("Mul", x, graph.node("Sigmoid", x))
+
+
+@layer("elu")
+@dataclass(frozen=True)
+class ELU(Activation):
+    """y = x for x ≥ 0, α (exp(x) - 1) below.
+
+    Args:
+        alpha: α.
+
+    Source: Clevert et al., "Fast and Accurate Deep Network Learning by Exponential Linear Units", 2015.
+    """
+
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        number(self, "alpha", self.alpha)
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        return nn.ELU(self.alpha)
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        return graph.node("Elu", x, alpha=float(self.alpha))
 
 
 @layer("identity")

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import torch
 from onnxnn_runtime.errors import LayerError
 from torch import nn
 
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
-from ._registry import Layer, layer
+from . import _custom_export
+from ._registry import TRANSIENT, Layer, layer
+
+_AXES_BY_RANK = {
+    1: ("feature",),
+    2: ("channel", "length"),
+    3: ("channel", "height", "width"),
+    4: ("channel", "depth", "height", "width"),
+}
+
+_tried: weakref.WeakKeyDictionary[nn.Module, dict[Shape, tuple[int, ...]]] = weakref.WeakKeyDictionary()
+"""What came out of a module for shapes that were tried before."""
 
 
 class MissingModuleError(LayerError):
@@ -27,13 +40,15 @@ class Custom(Layer):
     Args:
         class_name: The name of the module's class.
         module: The module itself.
+        example: The shape of one sample that it was added for.
 
-    Input shape: whatever the module takes, batch first
-    Output shape: found by running the module on zeros
+    Input shape: whatever the module takes, batch first, float32
+    Output shape: found by running the module on zeros in evaluation mode, at batch 2
     """
 
     class_name: str
-    module: nn.Module | None = field(default=None, repr=False)
+    module: nn.Module | None = field(default=None, repr=False, metadata=TRANSIENT)
+    example: Shape | None = field(default=None, repr=False, compare=False, metadata=TRANSIENT)
 
     @classmethod
     def of(cls, module: Any, options: Mapping[str, Any]) -> Custom:
@@ -64,15 +79,67 @@ class Custom(Layer):
     def call(self) -> str:
         return f"add({self.class_name}(...))"
 
-    def options(self) -> dict[str, Any]:
-        return {"class_name": self.class_name}
+    def resolve(self, in_shape: Shape) -> Custom:
+        return self if None in in_shape.sizes else replace(self, example=in_shape)
 
     def out_shape(self, in_shape: Shape) -> Shape:
-        return in_shape
+        smaller, larger = (self._try(shape) for shape in self._probes(in_shape))
+        axes = in_shape.axes if len(smaller) == len(in_shape) else _AXES_BY_RANK.get(len(smaller), ())
+        if len(smaller) == 2 and "time" in in_shape.axes:
+            axes = ("time", "feature")
+        if not axes or len(larger) != len(smaller):
+            raise LayerError(
+                f"{self.call()}: it gives {len(smaller)} axes behind the batch; a layer must give 1 to 4."
+            )
+        sizes = tuple(a if a == b else None for a, b in zip(smaller, larger, strict=True))
+        return Shape(sizes, axes)
 
     def build(self, in_shape: Shape) -> nn.Module:
         assert self.module is not None
         return self.module
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        return x
+        return _custom_export.emit(graph, x, module, self._probes(in_shape), in_shape, self.call())
+
+    def multiply_adds(self, in_shape: Shape) -> int | None:
+        return None
+
+    def _probes(self, in_shape: Shape) -> tuple[Shape, Shape]:
+        """Return two shapes without free sizes, different along the free axes."""
+        free = [axis for axis, size in zip(in_shape.axes, in_shape.sizes, strict=True) if size is None]
+        if free and self.example is None:
+            raise LayerError(
+                f"{self.call()}: {in_shape.describe()} arrive, sizes that are not fixed yet. Load the data "
+                "before adding a module, so that it can be tried."
+            )
+        known = {axis: self.example[axis] or 1 for axis in free} if self.example else {}
+        more = {axis: size + max(1, size // 2) for axis, size in known.items()}
+        return in_shape.with_sizes(**known), in_shape.with_sizes(**more)
+
+    def _try(self, in_shape: Shape) -> tuple[int, ...]:
+        assert self.module is not None
+        known = _tried.setdefault(self.module, {})
+        if in_shape not in known:
+            known[in_shape] = self._run(self.module, in_shape)
+        return known[in_shape]
+
+    def _run(self, module: nn.Module, in_shape: Shape) -> tuple[int, ...]:
+        training, first = module.training, next(module.parameters(), torch.empty(0))
+        zeros = torch.zeros(2, *(size or 1 for size in in_shape.sizes), device=first.device)
+        try:
+            with torch.no_grad():
+                y = module.eval()(zeros)
+        except Exception as error:  # whatever the user's code raises
+            raise LayerError(
+                f"{self.call()}: it fails on what arrives, {in_shape.describe()} (tried on zeros of shape "
+                f"{tuple(zeros.shape)}): {type(error).__name__}: {error}"
+            ) from error
+        finally:
+            module.train(training)
+        if not isinstance(y, torch.Tensor) or y.ndim < 2 or y.shape[0] != 2:
+            given = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
+            raise LayerError(
+                f"{self.call()}: forward gives {given} for a batch of 2; a layer must give one tensor, "
+                "batch first: (2, ...)."
+            )
+        return tuple(y.shape[1:])

@@ -61,7 +61,7 @@ class Linear(Layer):
 
     def out_shape(self, in_shape: Shape) -> Shape:
         if self._stepwise(in_shape):
-            return in_shape.with_sizes(feature=self._sizes[1])
+            return Shape.sequence(in_shape["time"], self._sizes[1])
         return Shape.vector(self._sizes[1])
 
     def build(self, in_shape: Shape) -> nn.Module:
@@ -75,9 +75,7 @@ class Linear(Layer):
         if self._stepwise(in_shape):
             y = graph.node("MatMul", x, graph.weight("weight", module.weight.T))
             return y if module.bias is None else graph.node("Add", y, graph.weight("bias", module.bias))
-        if len(in_shape) > 1:
-            x = graph.node("Flatten", x)
-        return graph.gemm(x, module.weight, module.bias)
+        return graph.gemm(graph.flatten(x, len(in_shape) + 1), module.weight, module.bias)
 
     def multiply_adds(self, in_shape: Shape) -> int | None:
         inputs, outputs = self._sizes

@@ -1,0 +1,159 @@
+"""ONNX nodes of a user's own module: by torch's exporter, checked, and copied into our graph."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import onnx
+import onnx.inliner
+import onnx.version_converter
+import torch
+from onnxnn_runtime.errors import ExportError
+from torch import nn
+
+from onnxnn.graph import GraphBuilder, Value
+from onnxnn.shape import Shape
+
+__all__ = ["emit", "reference"]
+
+_TOLERANCE = 1e-4
+_LEGACY_OPSETS = range(9, 21)
+_CURRENT_OPSET = 18
+
+
+def emit(
+    graph: GraphBuilder, x: Value, module: nn.Module, probes: Sequence[Shape], in_shape: Shape, call: str
+) -> Value:
+    """Write the module's nodes: by whichever of torch's two exporters gives what the module gives.
+
+    Args:
+        graph: Where to.
+        x: The module's input.
+        module: The module, in evaluation mode.
+        probes: Two shapes of one sample to export and to compare with; different where sizes are free.
+        in_shape: One sample, None for the sizes that stay free.
+        call: How the module was added, for messages.
+
+    Raises:
+        ExportError: Neither exporter's graph works at this opset.
+    """
+    reasons = []
+    for name, export in (("the older exporter", _legacy), ("the current exporter", _current)):
+        try:
+            with _silent():
+                model = _at_opset(export(module, probes[0], in_shape, graph.opset), graph.opset)
+                _compare(model, module, probes)
+        except Exception as error:  # torch's exporters raise anything; the next one is tried
+            reasons.append(f"{name}: {type(error).__name__}: {str(error).strip().splitlines()[0][:200]}")
+            continue
+        return graph.inline(model, x)
+    raise ExportError(
+        f"{call}: torch cannot export this module at opset {graph.opset} "
+        f"({'; '.join(reasons)}). Try opset_version={_CURRENT_OPSET}, which torch's current exporter "
+        "writes directly, or build the network from named layers."
+    )
+
+
+def reference(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Return what a module gives; a module that stumbles over a batch of one is shown the sample twice.
+
+    (`x.squeeze()` without an axis, as in many lessons, removes a batch of one.)
+    """
+    with torch.no_grad():
+        try:
+            y: torch.Tensor = module(x)
+            if y.shape[:1] == x.shape[:1]:
+                return y
+        except (RuntimeError, ValueError, IndexError):
+            if x.shape[0] != 1:
+                raise
+        return module(torch.cat([x, x]))[:1]  # type: ignore[no-any-return]
+
+
+def _legacy(module: nn.Module, probe: Shape, in_shape: Shape, opset: int) -> onnx.ModelProto:
+    target = min(max(opset, _LEGACY_OPSETS.start), _LEGACY_OPSETS.stop - 1)
+    free = {i + 1: f"axis{i + 1}" for i, size in enumerate(in_shape.sizes) if size is None}
+    file = io.BytesIO()
+    torch.onnx.export(
+        module,
+        (_sample(probe, 2),),
+        file,
+        dynamo=False,
+        opset_version=target,
+        input_names=["input"],
+        output_names=["output"],
+        dynamic_axes={"input": {0: "batch", **free}, "output": {0: "batch"}},
+    )
+    return onnx.load_from_string(file.getvalue())
+
+
+def _current(module: nn.Module, probe: Shape, in_shape: Shape, opset: int) -> onnx.ModelProto:
+    dynamic = torch.export.Dim.DYNAMIC
+    free = {i + 1: dynamic for i, size in enumerate(in_shape.sizes) if size is None}
+    program = torch.onnx.export(
+        module,
+        (_sample(probe, 2),),
+        dynamo=True,
+        opset_version=max(opset, _CURRENT_OPSET),
+        input_names=["input"],
+        output_names=["output"],
+        dynamic_shapes=({0: dynamic, **free},),
+        verbose=False,
+    )
+    assert program is not None
+    return onnx.inliner.inline_local_functions(program.model_proto)
+
+
+def _at_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
+    found = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    return model if found == opset else onnx.version_converter.convert_version(model, opset)
+
+
+def _compare(model: onnx.ModelProto, module: nn.Module, probes: Sequence[Shape]) -> None:
+    import onnxruntime
+
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    copy.ir_version = min(model.ir_version, 8)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(
+        copy.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    for batch in (1, 3):
+        for probe in probes:
+            x = _sample(probe, batch)
+            expected = reference(module, x).numpy()
+            found = session.run(None, {session.get_inputs()[0].name: x.numpy()})[0]
+            if found.shape != expected.shape:
+                raise ExportError(f"it gives shape {found.shape} where torch gives {expected.shape}")
+            difference = float(np.abs(found - expected).max())
+            if not difference <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):
+                raise ExportError(f"it differs from torch by {difference:.3g}")
+
+
+def _sample(probe: Shape, batch: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(batch)
+    return torch.rand(batch, *(size or 1 for size in probe.sizes), generator=generator)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Keep the exporters' prints, log lines and warnings from the user's screen."""
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)

@@ -1,0 +1,181 @@
+"""Convolutions along one and two axes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from onnxnn_runtime.errors import LayerError
+from torch import nn
+from typing_extensions import Self
+
+from onnxnn.graph import GraphBuilder, Value
+from onnxnn.shape import Shape
+
+from ._checks import count, flag, pair_of_sizes, per_axis, windows
+from ._registry import Layer, layer
+
+
+@dataclass(frozen=True)
+class Convolution(Layer):
+    """What convolutions of any number of axes share.
+
+    y[o, n] = b[o] + Σᵢ Σₖ w[o, i, k] · x[i, S·n + D·k - P] for output channel o and position n, with stride
+    S, dilation D and padding P (zeros). Along each axis N = (W - F + 2P)/S + 1 positions come out for a
+    kernel of F (spread by the dilation), rounded down.
+
+    Args:
+        size: (input channels, output channels). `outputs` alone takes the channels that arrive.
+        kernel_size: F, one number for all axes or one per axis.
+        stride: S, likewise.
+        padding: P, likewise; zeros on each side.
+        groups: How many groups the channels are split into; each output sees its own group's inputs.
+        dilation: D, the distance between the values a kernel looks at.
+        bias: Whether to learn b.
+    """
+
+    size: tuple[int | None, int] | int
+    kernel_size: int | tuple[int, ...]
+    stride: int | tuple[int, ...] = 1
+    padding: int | tuple[int, ...] = 0
+    groups: int = 1
+    dilation: int | tuple[int, ...] = 1
+    bias: bool = True
+
+    axes: ClassVar[tuple[str, ...]]
+    module: ClassVar[type[nn.Conv1d | nn.Conv2d]]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", pair_of_sizes(self, self.size, "(input channels, output channels)"))
+        for name, lowest in (("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1)):
+            self._spatial(name, lowest)
+        count(self, "groups", self.groups)
+        flag(self, "bias", self.bias)
+        inputs, outputs = self._sizes
+        if outputs % self.groups or (inputs is not None and inputs % self.groups):
+            raise LayerError(
+                f"{self.call()}: groups={self.groups} must divide both the input and the output channels."
+            )
+
+    def assumed_input(self) -> Shape:
+        if self._sizes[0] is None:
+            return super().assumed_input()
+        free = (None,) * len(self.axes)
+        return Shape((self._sizes[0], *free), ("channel", *self.axes))
+
+    def resolve(self, in_shape: Shape) -> Self:
+        inputs, outputs = self._sizes
+        arrive = self._seen(in_shape)["channel"]
+        if inputs is None:
+            if arrive is None:
+                raise LayerError(f"{self.call()}: the number of channels that arrive is not fixed.")
+            return replace(self, size=(arrive, outputs))
+        if arrive not in (None, inputs):
+            raise LayerError(
+                f"{self.call()}: {arrive} channel{'s' if arrive != 1 else ''} arrive ({in_shape.describe()}), "
+                f"so the size that fits is ({arrive}, {outputs})."
+            )
+        return self
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        seen = self._seen(in_shape)
+        sizes = windows(
+            self,
+            seen,
+            self._spatial("kernel_size"),
+            self._spatial("stride"),
+            self._spatial("padding", 0),
+            self._spatial("dilation"),
+        )
+        return seen.with_sizes(channel=self._sizes[1], **sizes)
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        inputs, outputs = self._sizes
+        assert inputs is not None  # resolved
+        return self.module(
+            inputs,
+            outputs,
+            self._spatial("kernel_size"),  # type: ignore[arg-type]  # a tuple of the right length
+            self._spatial("stride"),  # type: ignore[arg-type]
+            self._spatial("padding", 0),  # type: ignore[arg-type]
+            self._spatial("dilation"),  # type: ignore[arg-type]
+            groups=self.groups,
+            bias=self.bias,
+        )
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        assert isinstance(module, nn.Conv1d | nn.Conv2d)
+        return graph.conv(x, module)
+
+    def multiply_adds(self, in_shape: Shape) -> int | None:
+        inputs, outputs = self._sizes
+        positions = self.out_shape(in_shape).numel
+        if positions is None or inputs is None:
+            return None
+        return positions * (inputs // self.groups) * math.prod(self._spatial("kernel_size"))
+
+    @property
+    def _sizes(self) -> tuple[int | None, int]:
+        assert isinstance(self.size, tuple)
+        return self.size
+
+    def _spatial(self, name: str, lowest: int = 1) -> tuple[int, ...]:
+        return per_axis(self, name, getattr(self, name), len(self.axes), lowest)
+
+    def _seen(self, in_shape: Shape) -> Shape:
+        """Return the shape with the axes that this convolution needs, or refuse it."""
+        if in_shape.axes == ("channel", *self.axes):
+            return in_shape
+        wanted = f"(channels, {', '.join(self.axes)})"
+        raise LayerError(
+            f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads {wanted}. "
+            f"{self._advice(in_shape)}"
+        )
+
+    def _advice(self, in_shape: Shape) -> str:
+        return "Put it before the layers that flatten, or give the data these axes."
+
+
+@layer("conv2d")
+@dataclass(frozen=True)
+class Conv2d(Convolution):
+    """Convolution of pictures; formula and options as in `Convolution`.
+
+    Input shape: (channels, height, width) per sample, float32
+    Output shape: (outputs, N(height), N(width)) per sample, float32
+    """
+
+    axes: ClassVar[tuple[str, ...]] = ("height", "width")
+    module: ClassVar[type[nn.Conv1d | nn.Conv2d]] = nn.Conv2d
+
+
+@layer("conv1d")
+@dataclass(frozen=True)
+class Conv1d(Convolution):
+    """Convolution of signals; formula and options as in `Convolution`.
+
+    Arrays (N, A, B) from a file say nothing about their axes. As the first layer, `conv1d` reads them as
+    BaseNN does, (N, channels, length), when A is its number of input channels.
+
+    Input shape: (channels, length) per sample, float32
+    Output shape: (outputs, N(length)) per sample, float32
+    """
+
+    axes: ClassVar[tuple[str, ...]] = ("length",)
+    module: ClassVar[type[nn.Conv1d | nn.Conv2d]] = nn.Conv1d
+
+    def _seen(self, in_shape: Shape) -> Shape:
+        from_data = in_shape.axes == ("time", "feature") and in_shape.source in ("", "the data")
+        if from_data and in_shape.sizes[0] == self._sizes[0]:
+            return Shape(in_shape.sizes, ("channel", "length"), in_shape.source)
+        return super()._seen(in_shape)
+
+    def _advice(self, in_shape: Shape) -> str:
+        if in_shape.axes != ("time", "feature"):
+            return super()._advice(in_shape)
+        steps, features = in_shape.sizes
+        return (
+            f"Its channels would be the {features} features: hand the data in as (N, {features}, {steps}) "
+            "instead, so that it slides along time."
+        )

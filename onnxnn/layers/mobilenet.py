@@ -1,0 +1,160 @@
+"""MobileNetV2 as a layer: the whole classifier, or its backbone alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from onnxnn_runtime.errors import LayerError
+from torch import nn
+
+from onnxnn.graph import GraphBuilder, Value
+from onnxnn.models import mobilenet
+from onnxnn.models.mobilenet import MobileNetV2
+from onnxnn.models.weights import check_source, fetch, load_into
+from onnxnn.shape import Shape
+
+from ._checks import count, flag, probability
+from ._registry import TRANSIENT, Layer, layer
+
+
+@dataclass(frozen=True)
+class _MobileNet(Layer):
+    """What the whole network and its backbone share.
+
+    Args:
+        width: Multiplies the channels of every layer: 0.35 or 0.5 for small boards. The feature vector
+            has 1280 numbers, more only for a width above 1.
+        weights: A weights file with torchvision's names (`mobilenet_v2`, or a checkpoint of ours), or an
+            https address of one. Read once, when the network is built; checkpoints hold the weights
+            themselves and never this option, so loading one needs neither the file nor the web.
+        sha256: The file's checksum; needed for an address.
+        trainable: False keeps the features' weights and batch statistics as they are.
+    """
+
+    width: float = 1.0
+    weights: str | None = field(default=None, metadata=TRANSIENT)
+    sha256: str | None = field(default=None, metadata=TRANSIENT)
+    trainable: bool = True
+
+    has_classifier: ClassVar[bool]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.width, bool) or not isinstance(self.width, int | float) or not 0 < self.width <= 8:
+            raise LayerError(
+                f"{self.call()}: width={self.width!r} must be a number above 0, such as 1.0 or 0.5."
+            )
+        flag(self, "trainable", self.trainable)
+        if self.weights is not None:
+            object.__setattr__(self, "weights", str(self.weights))
+            check_source(self.call(), str(self.weights), self.sha256)
+        elif self.sha256 is not None:
+            raise LayerError(f"{self.call()}: sha256 belongs to weights=..., which is missing.")
+
+    def assumed_input(self) -> Shape:
+        return Shape.image(3, None, None)
+
+    def resolve(self, in_shape: Shape) -> _MobileNet:
+        if in_shape.axes != ("channel", "height", "width"):
+            raise LayerError(
+                f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads pictures (channels, "
+                "height, width). Put it first, behind image data."
+            )
+        if self.weights is not None and in_shape["channel"] not in (3, None):
+            raise LayerError(
+                f"{self.call()}: {in_shape.describe()} arrive, but weights are for pictures of 3 channels. "
+                'Load the data with color="RGB".'
+            )
+        return self
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        module = MobileNetV2(
+            num_classes=self._num_classes(),
+            width=self.width,
+            in_channels=in_shape["channel"] or 3,
+            dropout=self._dropout(),
+            trainable=self.trainable,
+        )
+        if self.weights is not None:
+            load_into(module, fetch(self.weights, self.sha256), self.weights)
+        return module
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        assert isinstance(module, MobileNetV2)
+        return mobilenet.emit(graph, x, module)
+
+    def multiply_adds(self, in_shape: Shape) -> int | None:
+        inputs, height, width = in_shape.sizes
+        if inputs is None or height is None or width is None:
+            return None
+        head = mobilenet.num_features(self.width) * (self._num_classes() or 0)
+        return mobilenet.multiply_adds(inputs, self.width, height, width) + head
+
+    def _num_classes(self) -> int | None:
+        return None
+
+    def _dropout(self) -> float:
+        return 0.0
+
+
+@layer("mobilenet_backbone", "mobilenetv2_backbone")
+@dataclass(frozen=True)
+class MobileNetBackbone(_MobileNet):
+    """MobileNetV2 without its classifier: a picture of any size becomes a vector of 1280 numbers.
+
+    Options as in `_MobileNet`: width, weights, sha256, trainable.
+
+    Input shape: (channels, height, width) per sample, any size, float32
+    Output shape: (1280,) per sample, float32
+    Source: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", 2018.
+    """
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        return Shape.vector(mobilenet.num_features(self.width))
+
+
+@layer("mobilenet", "mobilenetv2")
+@dataclass(frozen=True)
+class MobileNet(_MobileNet):
+    """MobileNetV2 with its classifier: a picture of any size becomes one score (logit) per class.
+
+    Args:
+        num_classes: Taken from the data when left out.
+        dropout: Probability before the classifier.
+
+    Other options as in `_MobileNet`: width, weights (the classifier's are used when the number of classes
+    is the same), sha256, trainable (False freezes the features, the classifier learns).
+
+    Input shape: (channels, height, width) per sample, any size, float32
+    Output shape: (num_classes,) per sample, float32
+    Source: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", 2018.
+    """
+
+    num_classes: int | None = None
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        probability(self, "dropout", self.dropout)
+        if self.num_classes is not None:
+            count(self, "num_classes", self.num_classes)
+
+    def resolve(self, in_shape: Shape) -> _MobileNet:
+        if self.num_classes is None:
+            raise LayerError(
+                f"{self.call()}: the number of classes is not known yet. Load the data before this line, or "
+                "write num_classes=..."
+            )
+        return super().resolve(in_shape)
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        return Shape.vector(self.num_classes)
+
+    def feature_size(self, in_shape: Shape) -> int | None:
+        return mobilenet.num_features(self.width)
+
+    def _num_classes(self) -> int | None:
+        return self.num_classes
+
+    def _dropout(self) -> float:
+        return self.dropout

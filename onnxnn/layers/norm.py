@@ -1,0 +1,224 @@
+"""Normalisation: of batches while training, and of the data itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from onnxnn_runtime.errors import LayerError
+from torch import nn
+from typing_extensions import Self
+
+from onnxnn.graph import GraphBuilder, Value
+from onnxnn.shape import Shape
+
+from ._checks import is_count
+from ._registry import Layer, layer
+
+
+@dataclass(frozen=True)
+class BatchNorm(Layer):
+    """What the batch normalisations share.
+
+    y = γ (x - μ) / √(σ² + ε) + β for each channel or feature, with μ and σ² of the batch in training, and
+    their running means (momentum 0.1, ε = 1e-5) in inference. In exported files it is folded into the
+    convolution or linear layer before it, where nothing else reads that one's output.
+
+    Args:
+        size: How many channels or features arrive; None takes what arrives.
+
+    Source: Ioffe & Szegedy, "Batch Normalization", 2015.
+    """
+
+    size: int | None = None
+
+    layouts: ClassVar[tuple[tuple[str, ...], ...]]
+
+    def __post_init__(self) -> None:
+        if self.size is not None and not is_count(self.size):
+            raise LayerError(f"{self.call()}: size={self.size!r} must be a whole number of at least 1.")
+
+    def assumed_input(self) -> Shape:
+        if self.size is None:
+            return super().assumed_input()
+        axes = self.layouts[0]
+        return Shape((self.size, *(None,) * (len(axes) - 1)), axes)
+
+    def resolve(self, in_shape: Shape) -> Self:
+        if in_shape.axes not in self.layouts:
+            wanted = " or ".join("(" + ", ".join(axes) + ")" for axes in self.layouts)
+            other = "batchnorm1d" if self.kind == "batchnorm2d" else "batchnorm2d"
+            raise LayerError(
+                f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads {wanted}. "
+                f"Use {other!r} here."
+            )
+        arrive = in_shape[self._axis(in_shape)]
+        if self.size is None:
+            if arrive is None:
+                raise LayerError(f"{self.call()}: {in_shape.describe()} arrive, a number that is not fixed.")
+            return replace(self, size=arrive)
+        if arrive not in (None, self.size):
+            raise LayerError(
+                f"{self.call()}: {in_shape.describe()} arrive, so the size that fits is {arrive}."
+            )
+        return self
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        return in_shape
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        assert isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
+        axis = in_shape.axes.index(self._axis(in_shape)) + 1
+        return graph.batch_norm(x, module, axis=axis, rank=len(in_shape) + 1)
+
+    def multiply_adds(self, in_shape: Shape) -> int | None:
+        return in_shape.numel
+
+    def pins(self, in_shape: Shape) -> bool:
+        return in_shape[self._axis(in_shape)] is None
+
+    @staticmethod
+    def _axis(in_shape: Shape) -> str:
+        return "channel" if "channel" in in_shape.axes else "feature"
+
+
+@layer("batchnorm1d")
+@dataclass(frozen=True)
+class BatchNorm1d(BatchNorm):
+    """Batch normalisation of vectors, signals and sequences; formula and options as in `BatchNorm`.
+
+    Input shape: (feature,), (channel, length) or (time, feature) per sample, float32
+    Output shape: the same
+    """
+
+    layouts: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("feature",),
+        ("channel", "length"),
+        ("time", "feature"),
+    )
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        assert self.size is not None  # resolved
+        kind = SequenceBatchNorm1d if in_shape.axes == ("time", "feature") else nn.BatchNorm1d
+        return kind(self.size)
+
+
+@layer("batchnorm2d")
+@dataclass(frozen=True)
+class BatchNorm2d(BatchNorm):
+    """Batch normalisation of pictures; formula and options as in `BatchNorm`.
+
+    Input shape: (channel, height, width) per sample, float32
+    Output shape: the same
+    """
+
+    layouts: ClassVar[tuple[tuple[str, ...], ...]] = (("channel", "height", "width"),)
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        assert self.size is not None  # resolved
+        return nn.BatchNorm2d(self.size)
+
+
+class SequenceBatchNorm1d(nn.BatchNorm1d):
+    """`torch.nn.BatchNorm1d` over the features of (N, time, feature)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
+@layer("normalize")
+@dataclass(frozen=True)
+class Normalize(Layer):
+    """y = (x - mean) / std for each channel or feature: the data's own normalisation.
+
+    It belongs to the data (`Normalize` of `load_img_data`, standardisation of `load_tab_data`) and is the
+    network's first operation, so that training, inference and exported files share it. Nothing is learned.
+
+    Args:
+        mean: One number per channel or feature, or one for all of them.
+        std: Likewise, above 0.
+
+    Input shape: any per sample, float32
+    Output shape: the same
+    """
+
+    mean: tuple[float, ...] | float
+    std: tuple[float, ...] | float
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, self._numbers(name, getattr(self, name)))
+        if any(value <= 0 for value in self._std):
+            raise LayerError(f"{self.call()}: every number of std must be above 0.")
+
+    def resolve(self, in_shape: Shape) -> Normalize:
+        arrive = in_shape[self._axis(in_shape)]
+        for name, values in (("mean", self._mean), ("std", self._std)):
+            if len(values) not in (1, arrive) and arrive is not None:
+                raise LayerError(
+                    f"{self.call()}: {in_shape.describe()} arrive, so {name} needs {arrive} numbers "
+                    f"or one for all; it has {len(values)}."
+                )
+        return self
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        return in_shape
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        behind = len(in_shape) - 1 - in_shape.axes.index(self._axis(in_shape))
+        return NormalizeModule(self._mean, self._std, behind)
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        assert isinstance(module, NormalizeModule)
+        centred = graph.node("Sub", x, graph.weight("mean", module.mean))
+        return graph.node("Div", centred, graph.weight("std", module.std))
+
+    def multiply_adds(self, in_shape: Shape) -> int | None:
+        return in_shape.numel
+
+    @property
+    def _mean(self) -> tuple[float, ...]:
+        assert isinstance(self.mean, tuple)
+        return self.mean
+
+    @property
+    def _std(self) -> tuple[float, ...]:
+        assert isinstance(self.std, tuple)
+        return self.std
+
+    def _numbers(self, name: str, value: Any) -> tuple[float, ...]:
+        if isinstance(value, np.ndarray | torch.Tensor):
+            value = value.tolist()
+        values = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+        good = all(
+            isinstance(v, int | float | np.number) and not isinstance(v, bool) and math.isfinite(v)
+            for v in values
+        )
+        if not values or not good:
+            raise LayerError(f"{self.call()}: {name}={value!r} must be a finite number, or one per channel.")
+        return tuple(float(v) for v in values)
+
+    @staticmethod
+    def _axis(in_shape: Shape) -> str:
+        return next((axis for axis in ("channel", "feature") if axis in in_shape.axes), in_shape.axes[-1])
+
+
+class NormalizeModule(nn.Module):
+    """(x - mean) / std, both kept as buffers with `behind` axes of size 1 behind them."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], behind: int) -> None:
+        super().__init__()
+        shape = (-1,) + (1,) * behind
+        # The layer's options carry the numbers; the state dict need not repeat them.
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).reshape(shape), persistent=False)
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).reshape(shape), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x - self.mean) / self.std

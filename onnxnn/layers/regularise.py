@@ -1,0 +1,41 @@
+"""Regularisation: what acts in training only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from onnxnn.graph import GraphBuilder, Value
+from onnxnn.shape import Shape
+
+from ._checks import probability
+from ._registry import Layer, layer
+
+
+@layer("dropout")
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """In training, zeroes each value with probability p and scales the others by 1/(1 - p).
+
+    In inference and in exported files it is gone.
+
+    Args:
+        p: The probability.
+
+    Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014.
+    """
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        probability(self, "p", self.p)
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        return in_shape
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        return nn.Dropout(self.p)
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        return x

@@ -1,0 +1,115 @@
+"""Layers that only rearrange values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from onnxnn_runtime.errors import LayerError
+from torch import nn
+
+from onnxnn.graph import GraphBuilder, Value
+from onnxnn.shape import AXES, Shape
+
+from ._checks import is_count
+from ._registry import Layer, layer
+
+_AXES_BY_RANK = {1: ("feature",), 2: ("channel", "length"), 3: ("channel", "height", "width")}
+
+
+@layer("flatten")
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """All values of a sample as one vector, channels before rows before columns."""
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        return Shape.vector(in_shape.numel)
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        return nn.Flatten()
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        return graph.flatten(x, len(in_shape) + 1)
+
+
+@layer("reshape")
+@dataclass(frozen=True)
+class Reshape(Layer):
+    """The same values of a sample in another shape; without a size they are flattened, as in BaseNN.
+
+    Args:
+        size: The new sizes of one sample, without the batch. One of them may be -1: what is left.
+        axes: What the new axes are; by default (feature,), (channel, length) or (channel, height, width).
+            For recurrent layers write ("time", "feature").
+    """
+
+    size: tuple[int, ...] | int = -1
+    axes: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        size = self.size if isinstance(self.size, tuple) else (self.size,)
+        object.__setattr__(self, "size", size)
+        if (
+            not size
+            or not all(is_count(s) or (is_count(s, -1) and s == -1) for s in size)
+            or size.count(-1) > 1
+        ):
+            raise LayerError(
+                f"{self.call()}: size={self.size!r} must be whole numbers of at least 1, at most one of them -1."
+            )
+        axes = self._axes
+        if len(axes) != len(size) or not set(axes) <= set(AXES) or len(set(axes)) != len(axes):
+            raise LayerError(
+                f"{self.call()}: axes={self.axes!r} must name each of the {len(size)} axes, once, with one of "
+                f"{', '.join(AXES)}."
+            )
+
+    def resolve(self, in_shape: Shape) -> Reshape:
+        self.out_shape(in_shape)
+        return self
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        known = 1
+        for size in self._sizes:
+            known *= size if size > 0 else 1
+        arrive = in_shape.numel
+        fits = arrive is None or (arrive % known == 0 if -1 in self._sizes else arrive == known)
+        if not fits:
+            raise LayerError(
+                f"{self.call()}: {arrive} numbers arrive ({in_shape.describe()}), which do not fill "
+                f"{' x '.join('?' if s < 0 else str(s) for s in self._sizes)}. "
+                "The product of the sizes must be that number; -1 stands for what is left."
+            )
+        left = None if arrive is None else arrive // known
+        return Shape(tuple(left if size < 0 else size for size in self._sizes), self._axes)
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        return ReshapeModule(self._sizes)
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        return graph.reshape(x, 0, *self._sizes)
+
+    def pins(self, in_shape: Shape) -> bool:
+        return in_shape.numel is None and self._sizes != (-1,)
+
+    @property
+    def _sizes(self) -> tuple[int, ...]:
+        assert isinstance(self.size, tuple)
+        return self.size
+
+    @property
+    def _axes(self) -> tuple[str, ...]:
+        if self.axes is not None:
+            return self.axes if isinstance(self.axes, tuple) else ()
+        return _AXES_BY_RANK.get(len(self._sizes), ())
+
+
+class ReshapeModule(nn.Module):
+    """(N, ...) -> (N, *sizes)."""
+
+    def __init__(self, sizes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.sizes = sizes
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(x.shape[0], *self.sizes)

@@ -1,0 +1,1 @@
+"""Networks that a single layer stands for, one readable file each."""

@@ -1,0 +1,127 @@
+"""Trained weights from a file or from the web, never anything else than tensors."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlparse
+
+import torch
+from onnxnn_runtime.errors import CheckpointError, LayerError
+from onnxnn_runtime.files import write_atomically
+
+__all__ = ["check_source", "fetch", "load_into"]
+
+_TIMEOUT = 60  # seconds without an answer
+
+
+def check_source(call: str, source: str, sha256: str | None) -> None:
+    """Refuse a source of weights that cannot work, before anything is built.
+
+    Raises:
+        LayerError: The file is missing, the URL is not https, or a URL comes without its checksum.
+    """
+    if sha256 is not None and (len(sha256) != 64 or not set(sha256.lower()) <= set("0123456789abcdef")):
+        raise LayerError(
+            f"{call}: sha256={sha256!r} must be the 64 hexadecimal digits of a SHA-256 checksum."
+        )
+    scheme = urlparse(source).scheme
+    if scheme == "https":
+        if sha256 is None:
+            raise LayerError(
+                f"{call}: weights from the web need sha256=..., the file's checksum, so that nobody can "
+                "swap them. Compute it once with `sha256sum FILE` from a copy that you trust."
+            )
+    elif "://" in source:
+        raise LayerError(f"{call}: weights come from a file or an https:// address, not {scheme}://.")
+    elif not Path(source).is_file():
+        raise LayerError(f"{call}: no file {source!r}. Give the path of a weights file (.pth).")
+
+
+def fetch(source: str, sha256: str | None) -> dict[str, torch.Tensor]:
+    """Return the tensors of a weights file by name.
+
+    A download is kept in `onnxnn/weights` of the user's cache folder under its checksum.
+
+    Args:
+        source: A path, or an https URL (then `sha256` is needed).
+        sha256: The checksum that the file must have.
+
+    Raises:
+        CheckpointError: The file cannot be read, has another checksum, or holds more than tensors.
+    """
+    cached = _cache() / f"{sha256}.pth" if "://" in source else Path(source)
+    try:
+        data = cached.read_bytes() if cached.is_file() else _download(source)
+    except OSError as error:
+        raise CheckpointError(f"weights {source}: cannot be read ({error}).") from error
+    found = hashlib.sha256(data).hexdigest()
+    if sha256 is not None and found != sha256.lower():
+        raise CheckpointError(
+            f"weights {source}: the checksum is {found}, expected {sha256.lower()}. The file is damaged or "
+            "another one; nothing of it was used."
+        )
+    if "://" in source and not cached.is_file():
+        write_atomically(cached, lambda file: file.write(data))
+    try:
+        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for foreign files; all mean the same here
+        raise CheckpointError(
+            f"weights {source}: not a file of tensors that torch.load(weights_only=True) opens ({error})."
+        ) from error
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]  # our own checkpoints, and those of other frameworks
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"weights {source}: holds a {type(content).__name__}, not tensors by name.")
+    tensors = {str(key): value for key, value in content.items() if isinstance(value, torch.Tensor)}
+    return _without_prefix(tensors)
+
+
+def load_into(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], source: str) -> None:
+    """Copy tensors into a module's `features`, and into its classifier where the classes match.
+
+    Raises:
+        CheckpointError: A tensor is missing or has another shape; the module is as it was.
+    """
+    state = module.state_dict()
+    fitting = {}
+    for key, own in state.items():
+        given = tensors.get(key)
+        if given is not None and given.shape == own.shape:
+            fitting[key] = given
+        elif key.startswith("classifier.") or (given is None and key.endswith("num_batches_tracked")):
+            continue
+        elif given is None:
+            raise CheckpointError(
+                f"weights {source}: {key!r} is missing; these are not MobileNetV2's weights."
+            )
+        else:
+            raise CheckpointError(
+                f"weights {source}: {key!r} has shape {tuple(given.shape)}, this network needs "
+                f"{tuple(own.shape)}. The weights' width= and the pictures' channels must be the same."
+            )
+    module.load_state_dict({**state, **fitting})
+
+
+def _download(source: str) -> bytes:
+    with urllib.request.urlopen(source, timeout=_TIMEOUT) as answer:
+        if urlparse(answer.geturl()).scheme != "https":
+            raise OSError(f"it redirects to {answer.geturl()}, which is not https")
+        data: bytes = answer.read()
+        return data
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
+    return Path(base) / "onnxnn" / "weights"
+
+
+def _without_prefix(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Drop what stands before "features." (our "mobilenet_backbone1.", others' "module.")."""
+    first = next((key for key in tensors if "features." in key), "")
+    prefix = first[: first.index("features.")] if first else ""
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
