@@ -1,3 +1,62 @@
-"""onnxnn-runtime: load, run, embed and compare with ONNX models, without torch."""
+"""Load, run, embed and compare with ONNX models that carry their own preprocessing and labels."""
+
+from __future__ import annotations
+
+import importlib.util as _util
+
+from .card import InputSpec, ModelCard, OutputSpec
+from .errors import (
+    CardError,
+    CheckpointError,
+    DataError,
+    DeviceError,
+    ExportError,
+    InputError,
+    LayerError,
+    MissingDataError,
+    MissingInputError,
+    OnnxnnError,
+    OutputError,
+    TrainingError,
+)
+from .inputs import Skipped
+from .model import Embeddings, Model, Prediction, Predictions, load
+from .preprocess import Preprocess
+from .similarity import get_similarity
+
+# A folder left behind by an uninstalled package is found, but without an origin.
+_found = _util.find_spec("onnxruntime")
+if _found is None or _found.origin is None:
+    raise ImportError(
+        "onnxnn_runtime needs ONNX Runtime, which is not installed. Type one of:\n"
+        '    pip install "onnxnn-runtime[cpu]"\n'
+        '    pip install "onnxnn-runtime[gpu]"    (for an NVIDIA graphics card)'
+    )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "CardError",
+    "CheckpointError",
+    "DataError",
+    "DeviceError",
+    "Embeddings",
+    "ExportError",
+    "InputError",
+    "InputSpec",
+    "LayerError",
+    "MissingDataError",
+    "MissingInputError",
+    "Model",
+    "ModelCard",
+    "OnnxnnError",
+    "OutputError",
+    "OutputSpec",
+    "Prediction",
+    "Predictions",
+    "Preprocess",
+    "Skipped",
+    "TrainingError",
+    "get_similarity",
+    "load",
+]

@@ -25,6 +25,19 @@ ImageLike = Union[str, Path, bytes, Image.Image, np.ndarray]
 
 _BILINEAR: Any = getattr(Image, "Resampling", Image).BILINEAR  # Pillow 9.1 moved it
 
+_Transpose: Any = getattr(Image, "Transpose", Image)
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: _Transpose.FLIP_LEFT_RIGHT,
+    3: _Transpose.ROTATE_180,
+    4: _Transpose.FLIP_TOP_BOTTOM,
+    5: _Transpose.TRANSPOSE,
+    6: _Transpose.ROTATE_270,
+    7: _Transpose.TRANSVERSE,
+    8: _Transpose.ROTATE_90,
+}
+"""What undoes each EXIF orientation (CIPA DC-008, tag 0x0112; Pillow turns counterclockwise)."""
+
 Step = Tuple[Union[str, int], ...]
 
 STEPS: dict[str, int] = {
@@ -165,7 +178,10 @@ def decode(image: ImageLike, color: str = "RGB") -> Image.Image:
         )
     try:
         with Image.open(source) as opened:
+            opened.load()
             return _to_mode(_upright(opened), color)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
     except Exception as error:  # Pillow raises many kinds for broken files; all mean the same here.
         raise InputError(f"{name}: cannot be read as a picture ({error}).") from error
 
@@ -213,11 +229,12 @@ def _fill(picture: Image.Image, value: int) -> int | tuple[int, int, int]:
     return value if picture.mode == "L" else (value, value, value)
 
 
-def _upright(opened: Image.Image) -> Image.Image:
-    if getattr(opened, "is_animated", False) and opened.tell() != 0:
-        opened.seek(0)
-    # A copy even where no EXIF tag turns it: the caller's image is never changed or closed.
-    return ImageOps.exif_transpose(opened) or opened.copy()
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        turn = _TURNS.get(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:  # A broken EXIF block says nothing about how the camera was held.
+        turn = None
+    return picture if turn is None else picture.transpose(turn)
 
 
 def _to_mode(picture: Image.Image, color: str) -> Image.Image:

@@ -1,0 +1,221 @@
+"""Running a graph: sessions, checks, and many inputs at once.
+
+A single picture is fastest when all cores work on it together. Many pictures are fastest when each
+core takes its own few through decoding and network alike: nothing waits, and an operator need not be
+split. So there are two sessions: one with all threads, made at once, and one with a single thread that
+all cores share, made when there are many inputs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from typing import Any, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from .card import InputSpec
+from .errors import InputError, OnnxnnError
+from .inputs import Sample, Skipped, find_samples
+from .onnxfile import FileFacts
+from .pipeline import Batch, chunks, ordered, read_chunk
+from .providers import Placement, create_session, loads, num_threads, runtime_version
+
+_MANY = 64
+"""From this many inputs on, the second session pays for the time that creating it takes."""
+
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(int64)": "int64",
+    "tensor(int32)": "int32",
+    "tensor(uint8)": "uint8",
+    "tensor(int8)": "int8",
+    "tensor(bool)": "bool",
+}
+
+
+class Engine:
+    """The sessions of one model.
+
+    Args:
+        data: The whole ONNX file.
+        name: What errors call it.
+        facts: What `inspect` found in it.
+        placement: What `place` decided.
+        threads: Processor cores to use; None takes all that this process may use.
+
+    Raises:
+        InputError: ONNX Runtime cannot load the model.
+        DeviceError: The device was asked for explicitly and does not start.
+    """
+
+    def __init__(
+        self, data: bytes, name: str, facts: FileFacts, placement: Placement, threads: int | None = None
+    ) -> None:
+        self._data = data
+        self._name = name
+        self._facts = facts
+        self._placement = placement
+        self._lock = threading.Lock()
+        self._single: Any = None
+        self._threads = num_threads() if threads is None else threads
+        self._session, self.device = self._create(0 if threads is None else threads)
+        self.inputs = {each.name: _describe(each) for each in self._session.get_inputs()}
+        self.outputs = {each.name: _describe(each) for each in self._session.get_outputs()}
+
+    def run(self, feeds: Mapping[str, Any], outputs: Sequence[str]) -> list[np.ndarray]:
+        """Check arrays and run the graph on them.
+
+        Raises:
+            InputError: A name, shape or type does not fit, or a number is NaN or infinite.
+        """
+        unknown, missing = set(feeds) - set(self.inputs), set(self.inputs) - set(feeds)
+        if unknown or missing:
+            raise InputError(
+                "{}: arrays arrive for {}; what fits is {}.".format(
+                    self._name, ", ".join(feeds) or "nothing", ", ".join(self.inputs)
+                )
+            )
+        checked = {name: _check(name, value, *self.inputs[name]) for name, value in feeds.items()}
+        return self._run(self._session, checked, outputs)
+
+    def stream(
+        self, source: Any, spec: InputSpec, output: str, errors: str, batch_size: int
+    ) -> Iterator[tuple[int | None, list[str], np.ndarray, list[Skipped]]]:
+        """Read inputs and run the graph on them, in order and in bounded memory.
+
+        Yields:
+            (number of inputs or None, names, one output's values, what was left out).
+        """
+        skipped: list[Skipped] = []
+        samples = find_samples(source, spec, skipped)
+        total = len(samples) if isinstance(samples, Sequence) else None
+        iterator = iter(samples)
+        first = list(itertools.islice(iterator, _MANY))
+        session = self._for_many() if len(first) == _MANY else self._session
+        shared = session is self._session
+        everything = itertools.chain(first, iterator)
+        for names, values, broken in self._work(
+            session, shared, everything, spec, output, errors, batch_size
+        ):
+            yield total, names, values, skipped + broken
+            skipped = []
+        if skipped:
+            yield total, [], np.zeros((0, 0), np.float32), skipped
+
+    def _work(
+        self,
+        session: Any,
+        shared: bool,
+        samples: Any,
+        spec: InputSpec,
+        output: str,
+        errors: str,
+        batch_size: int,
+    ) -> Iterator[tuple[list[str], np.ndarray, list[Skipped]]]:
+        feed = next(iter(self.inputs))
+
+        def infer(batch: Batch) -> np.ndarray:
+            return self._run(session, {feed: batch.array}, [output])[0]
+
+        def both(chunk: list[Sample]) -> tuple[list[tuple[list[str], np.ndarray]], list[Skipped]]:
+            read, broken = read_chunk(chunk, spec, errors)
+            return [(batch.names, infer(batch)) for batch in read], broken
+
+        def only_read(chunk: list[Sample]) -> tuple[list[Batch], list[Skipped]]:
+            return read_chunk(chunk, spec, errors)
+
+        if not shared:
+            size = min(batch_size, _PER_WORKER)
+            for results, broken in ordered(both, chunks(samples, size), self._threads):
+                for names, values in results:
+                    yield names, values, broken
+                    broken = []
+                if broken:
+                    yield [], np.zeros((0, 0), np.float32), broken
+            return
+        for read, broken in ordered(only_read, chunks(samples, batch_size), self._threads):
+            for batch in read:
+                yield batch.names, infer(batch), broken
+                broken = []
+            if broken:
+                yield [], np.zeros((0, 0), np.float32), broken
+
+    def _for_many(self) -> Any:
+        """Return the session that several threads run at once, or the first one where it is as good."""
+        if self._threads == 1 or self.device != "cpu":
+            return self._session
+        with self._lock:
+            if self._single is None:
+                self._single, _ = self._create(1)
+        return self._single
+
+    def _create(self, threads: int) -> tuple[Any, str]:
+        try:
+            return create_session(self._data, self._placement, threads)
+        except OnnxnnError:
+            raise
+        except Exception as error:  # ONNX Runtime's own classes differ between versions.
+            raise InputError(self._why_not(error)) from error
+
+    def _why_not(self, error: Exception) -> str:
+        version = runtime_version()
+        opset, ir_version = loads(version)
+        wanted = self._facts.opset.get("", 0)
+        installed = "ONNX Runtime {}.{}".format(*version)
+        if wanted > opset or self._facts.ir_version > ir_version:
+            return (
+                f"{self._name}: asks for opset {wanted} and IR {self._facts.ir_version}; {installed} "
+                f"loads up to opset {opset} and IR {ir_version}. Export it with "
+                f"opset_version={min(wanted, opset)}, ir_version={min(self._facts.ir_version, ir_version)}, or install a newer onnxruntime."
+            )
+        lines = str(error).strip().splitlines()
+        return f"{self._name}: {installed} cannot load it ({lines[0] if lines else type(error).__name__})."
+
+    def _run(self, session: Any, feeds: dict[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]:
+        try:
+            return list(session.run(list(outputs), feeds))
+        except Exception as error:  # ONNX Runtime's own classes differ between versions.
+            shapes = ", ".join(f"{name} {value.shape}" for name, value in feeds.items())
+            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise InputError(f"{self._name}: cannot run on {shapes} ({line}).") from error
+
+
+_PER_WORKER = 4
+"""Pictures that one core takes through the network together."""
+
+
+def _describe(value: Any) -> tuple[str, tuple[Any, ...]]:
+    return _DTYPES.get(value.type, value.type), tuple(value.shape)
+
+
+def _check(name: str, value: Any, dtype: str, shape: tuple[Any, ...]) -> np.ndarray:
+    array = np.asarray(value)
+    described = f"{array.dtype} ({', '.join(map(str, array.shape))})"
+    wanted = "{} ({})".format(dtype, ", ".join("free" if size is None else str(size) for size in shape))
+    if not _castable(array.dtype, dtype):
+        raise InputError(f"{name}: {described} arrives; what fits is {wanted}.")
+    fits = array.ndim == len(shape) and all(
+        given == size or not isinstance(size, int) for given, size in zip(array.shape, shape)
+    )
+    if not fits or 0 in array.shape:
+        raise InputError(f"{name}: {described} arrives; what fits is {wanted}.")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise InputError(f"{name}: holds NaN or infinite numbers; fill the gaps or leave those samples out.")
+    return np.ascontiguousarray(array, dtype=dtype)
+
+
+def _castable(given: np.dtype[Any], wanted: str) -> bool:
+    """Tell whether numbers of one type can stand for another without a change of meaning.
+
+    uint8 is a raw picture and never becomes 0..1 by a mere change of type.
+    """
+    if str(given) == wanted:
+        return True
+    if wanted.startswith("float"):
+        return given.kind in "fib" or (given.kind == "u" and given.itemsize > 1)
+    if wanted in ("int64", "int32"):
+        return given.kind in "iu"
+    return False

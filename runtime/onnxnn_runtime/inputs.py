@@ -1,0 +1,357 @@
+"""From what a user hands over to single samples: files, folders, bytes, pictures, arrays, rows.
+
+`find_samples` lists the samples without reading them; `read_sample` turns one into the array that the
+graph takes. Both work on one sample at a time, so that many can be streamed.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterable, Iterator, NamedTuple, Sequence
+
+import numpy as np
+from PIL import Image
+
+from .card import Axis, InputSpec
+from .errors import InputError, MissingInputError
+from .preprocess import decode, pixels
+
+__all__ = ["Sample", "Skipped", "find_images", "find_samples", "read_sample"]
+
+_SUFFIXES = (
+    ".avif .bmp .dib .gif .ico .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp"
+)
+IMAGE_SUFFIXES = frozenset(_SUFFIXES.split(" "))
+"""How the names of picture files end, in lower case."""
+
+_STRAY = frozenset(["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"])
+
+
+class Skipped(NamedTuple):
+    """An input that was left out, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample that has not been read yet.
+
+    Args:
+        name: The file's path, or "input[3]" for the fourth thing given.
+        value: What `read_sample` turns into an array.
+        ready: Whether the value is an array in the form that the graph takes.
+    """
+
+    name: str
+    value: Any
+    ready: bool = False
+
+
+def find_images(folder: str | os.PathLike[str]) -> tuple[list[str], list[Skipped]]:
+    """List the picture files of a folder and of the folders inside it.
+
+    Files that systems leave behind (`Thumbs.db`, `.DS_Store`, `desktop.ini`, names that begin with a
+    dot) are passed over in silence.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        The paths of the pictures, sorted, and the other files that were skipped.
+
+    Raises:
+        MissingInputError: There is no such folder.
+    """
+    if not os.path.isdir(folder):
+        raise MissingInputError(f"{os.fspath(folder)}: no such folder.")
+    images: list[str] = []
+    skipped: list[Skipped] = []
+    for directory, folders, files in os.walk(os.fspath(folder)):
+        folders[:] = sorted(name for name in folders if not _is_stray(name))
+        for name in files:
+            path = os.path.join(directory, name)
+            if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not _is_stray(name):
+                images.append(path)
+            elif not _is_stray(name):
+                skipped.append(Skipped(path, "is no picture"))
+    return sorted(images, key=_path_key), sorted(skipped)
+
+
+def find_samples(source: Any, spec: InputSpec, skipped: list[Skipped]) -> Sequence[Sample] | Iterator[Sample]:
+    """List the samples of whatever was given, in order, without reading pictures.
+
+    Args:
+        source: For images: a path, a folder, bytes, a PIL image, an array as for `Preprocess`, an
+            array (N, H, W, C) of pictures, a float array (N, C, H, W) in 0..1 that is taken as it
+            is, or a list or generator of those. For tables: a CSV file, a row, rows, or an array.
+            For sequences, tokens and arrays: an array of one sample or of many, a `.npy` or `.npz`
+            file, or a list of those; for tokens with a vocabulary also text.
+        spec: What the model takes.
+        skipped: Files of folders that are no pictures are added to it.
+
+    Returns:
+        A sequence, or an iterator where `source` is one.
+
+    Raises:
+        InputError: Nothing of it fits; the message says what does.
+    """
+    finder = _Finder(spec, skipped)
+    if isinstance(source, Iterator):
+        return finder.each(source)
+    return list(finder.find(source, "input[0]"))
+
+
+def read_sample(sample: Sample, spec: InputSpec) -> np.ndarray:
+    """Return one sample as the graph takes it, without the batch axis.
+
+    Args:
+        sample: One of `find_samples`.
+        spec: What the model takes.
+
+    Returns:
+        Images: float32 (channels, height, width) in 0..1, or uint8 (height, width, channels) when
+        preprocessing is part of the graph. Tokens: int64. All others: float32.
+
+    Raises:
+        InputError: It is broken or does not fit; the message names it.
+    """
+    try:
+        if spec.kind == "image" and not sample.ready:
+            array = _read_image(sample.value, spec)
+        else:
+            array = _numbers(sample.value, spec)
+        _check_shape(array, spec)
+    except InputError as error:
+        if str(error).startswith(sample.name):
+            raise
+        raise type(error)(f"{sample.name}: {error}") from error
+    return array
+
+
+class _Finder:
+    """Lists samples; `find` for one thing given, `each` for many."""
+
+    def __init__(self, spec: InputSpec, skipped: list[Skipped]) -> None:
+        self._spec = spec
+        self._skipped = skipped
+        self._single = len(spec.shape) - 1
+
+    def each(self, things: Iterable[Any]) -> Iterator[Sample]:
+        for number, thing in enumerate(things):
+            yield from self.find(thing, f"input[{number}]")
+
+    def find(self, thing: Any, name: str) -> Iterator[Sample]:
+        if isinstance(thing, os.PathLike):
+            thing = os.fspath(thing)
+        if self._spec.kind == "image":
+            return self._images(thing, name)
+        if isinstance(thing, str) and not self._is_text(thing):
+            return self._file(thing)
+        return self._values(thing, name)
+
+    def _images(self, thing: Any, name: str) -> Iterator[Sample]:
+        if isinstance(thing, str):
+            if not os.path.isdir(thing):
+                return iter([Sample(thing, thing)])
+            return self._folder(thing)
+        if isinstance(thing, (bytes, bytearray, memoryview, Image.Image)):
+            return iter([Sample(name, thing)])
+        if isinstance(thing, Iterable) and not hasattr(thing, "__array__"):
+            return self.each(thing)
+        if not hasattr(thing, "__array__"):
+            raise InputError(f"{name}: {_IMAGE_FITS}, not {type(thing).__name__}.")
+        return self._image_array(np.asarray(thing), name)
+
+    def _folder(self, folder: str) -> Iterator[Sample]:
+        images, skipped = find_images(folder)
+        self._skipped.extend(skipped)
+        if not images:
+            found = f"; it holds {len(skipped)} other files" if skipped else "; it is empty"
+            raise InputError(f"{folder}: no picture in this folder{found}.")
+        return (Sample(path, path) for path in images)
+
+    def _image_array(self, array: np.ndarray, name: str) -> Iterator[Sample]:
+        channels = self._spec.shape[1] if not self._spec.in_graph else None
+        is_float = np.issubdtype(array.dtype, np.floating)
+        if is_float and array.ndim == 4 and array.shape[1] == channels:
+            return (Sample(each, array[i], True) for i, each in _names(name, len(array)))
+        if is_float and array.ndim == 3 and array.shape[0] == channels and array.shape[2] not in (1, 3, 4):
+            return iter([Sample(name, array, True)])
+        if array.ndim == 4:
+            return (Sample(each, array[i]) for i, each in _names(name, len(array)))
+        return iter([Sample(name, array)])
+
+    def _file(self, path: str) -> Iterator[Sample]:
+        if not os.path.exists(path):
+            raise MissingInputError(f"{path}: no such file.")
+        if path.lower().endswith((".npy", ".npz")):
+            return self._values(_load_numpy(path), path)
+        if self._spec.kind == "table":
+            return _table(path, self._spec)
+        raise InputError(f"{path}: what fits is a .npy or .npz file, or an array.")
+
+    def _values(self, thing: Any, name: str) -> Iterator[Sample]:
+        if self._is_text(thing) or isinstance(thing, dict):
+            return iter([Sample(name, thing)])
+        if isinstance(thing, (list, tuple)) and not _is_numeric(thing):
+            return self.each(thing)
+        if isinstance(thing, Iterator):
+            return self.each(thing)
+        array = np.asarray(thing)
+        if array.ndim == self._single + 1:
+            return (Sample(each, array[i]) for i, each in _names(name, len(array)))
+        return iter([Sample(name, array)])
+
+    def _is_text(self, thing: Any) -> bool:
+        if self._spec.kind != "tokens" or self._spec.vocabulary is None or not isinstance(thing, str):
+            return False
+        return not thing.lower().endswith((".npy", ".npz"))
+
+
+_IMAGE_FITS = "a picture must be a path, a folder, bytes, a PIL image or a NumPy array"
+
+
+def _read_image(value: Any, spec: InputSpec) -> np.ndarray:
+    if spec.preprocess is None:
+        raise InputError("the card says nothing about preprocessing, so only ready arrays fit.")
+    if spec.in_graph:
+        return pixels(decode(value, spec.preprocess.color))
+    return spec.preprocess(value)
+
+
+def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
+    if isinstance(value, str):
+        return _tokens(value, spec)
+    if isinstance(value, dict):
+        value = _row(value, spec)
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"numbers are expected, but {array.dtype} arrives.")
+    if spec.kind == "tokens":
+        return _whole(array, spec)
+    if not np.isfinite(array).all():
+        raise InputError("it holds NaN or infinite numbers; fill the gaps or leave the sample out.")
+    if spec.kind == "image" and not (array.min() >= 0 and array.max() <= 1):
+        raise InputError(
+            f"a ready picture array must lie in 0..1, this one lies in {array.min():g}..{array.max():g}. "
+            "Divide pixel values 0..255 by 255."
+        )
+    return np.asarray(array, dtype=np.float32)
+
+
+def _whole(array: np.ndarray, spec: InputSpec) -> np.ndarray:
+    if array.dtype.kind not in "iu":
+        raise InputError(f"tokens are whole numbers, but {array.dtype} arrives.")
+    size = len(spec.vocabulary) if spec.vocabulary else None
+    if array.size and (array.min() < 0 or (size is not None and array.max() >= size)):
+        limit = "" if size is None else f"; the vocabulary has the numbers 0..{size - 1}"
+        raise InputError(f"tokens {array.min()}..{array.max()} arrive{limit}.")
+    return np.asarray(array, dtype=np.int64)
+
+
+def _tokens(text: str, spec: InputSpec) -> np.ndarray:
+    vocabulary = spec.vocabulary or {}
+    unknown = [character for character in text if character not in vocabulary]
+    if unknown or not text:
+        what = f"{unknown[0]!r} is not in the vocabulary" if unknown else "the text is empty"
+        raise InputError(f"{what} of {len(vocabulary)} tokens.")
+    return np.array([vocabulary[character] for character in text], dtype=np.int64)
+
+
+def _row(row: dict[str, Any], spec: InputSpec) -> list[Any]:
+    missing = [name for name in spec.features if name not in row]
+    if missing or not spec.features:
+        raise InputError(
+            "the row has the columns {}; the model takes {}.".format(
+                ", ".join(map(str, row)), ", ".join(spec.features) or "numbers without names"
+            )
+        )
+    return [row[name] for name in spec.features]
+
+
+def _table(path: str, spec: InputSpec) -> Iterator[Sample]:
+    """List the rows of a CSV file: the columns by name where the card names them, else in order."""
+    from .table import read_table
+
+    table = read_table(path)
+    width = spec.shape[-1]
+    if spec.features and all(table.names.count(name) == 1 for name in spec.features):
+        numbers = table.numbers(spec.features)
+    elif table.num_columns == width:
+        numbers = table.numbers()
+    elif isinstance(width, int) and table.num_columns == width + 1:
+        numbers = table.numbers(range(width))  # the label stands last, as in the training file
+    else:
+        known = " ({})".format(", ".join(spec.features)) if spec.features else ""
+        raise InputError(
+            f"{path}: {table.num_columns} columns arrive; what fits is {width} columns{known}, "
+            "or one more with the label last."
+        )
+    return (Sample(f"{path}:{line}", row) for line, row in zip(table.lines, numbers))
+
+
+def _load_numpy(path: str) -> np.ndarray:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            if "data" not in loaded.files and len(loaded.files) != 1:
+                raise InputError(
+                    "{}: holds the arrays {}; what fits is one array, or one named 'data'.".format(
+                        path, ", ".join(loaded.files) or "(none)"
+                    )
+                )
+            return np.asarray(loaded["data" if "data" in loaded.files else loaded.files[0]])
+    except InputError:
+        raise
+    except Exception as error:  # NumPy and zipfile raise many kinds for broken files.
+        raise InputError(f"{path}: cannot be read as a NumPy file ({error}).") from error
+
+
+def _check_shape(array: np.ndarray, spec: InputSpec) -> None:
+    wanted: tuple[Axis, ...] = spec.shape[1:]
+    fits = array.ndim == len(wanted) and all(
+        size == want or (isinstance(want, str) and size > 0) for size, want in zip(array.shape, wanted)
+    )
+    if not fits:
+        raise InputError(
+            "one sample of shape ({}) arrives; what fits is ({}).".format(
+                ", ".join(map(str, array.shape)), ", ".join(map(str, wanted))
+            )
+        )
+
+
+def _is_numeric(values: list[Any] | tuple[Any, ...]) -> bool:
+    """Tell whether nested lists are the numbers of one array."""
+    first: Any = values
+    while isinstance(first, (list, tuple)):
+        if not first:
+            return True
+        first = first[0]
+    if not isinstance(first, (int, float, np.number)):
+        return False
+    return all(not isinstance(each, (str, dict, np.ndarray)) for each in values) and _is_regular(values)
+
+
+def _is_regular(values: Any) -> bool:
+    lengths = {len(each) if isinstance(each, (list, tuple)) else -1 for each in values}
+    return len(lengths) == 1
+
+
+def _names(name: str, count: int) -> Iterator[tuple[int, str]]:
+    """Yield (i, name) for the samples of one array; the only array given has them numbered plainly."""
+    for i in range(count):
+        yield i, f"input[{i}]" if name == "input[0]" else f"{name}[{i}]"
+
+
+def _is_stray(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _STRAY
+
+
+def _path_key(path: str) -> tuple[str, ...]:
+    return Path(path).parts

@@ -1,0 +1,346 @@
+"""A model file, ready to run: `load` and `Model`."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from typing import Any, Callable, Iterator, List, Mapping, NamedTuple
+
+import numpy as np
+
+from .card import METADATA_KEY, InputSpec, ModelCard
+from .engine import Engine
+from .errors import CardError, InputError, MissingInputError
+from .inputs import Skipped
+from .onnxfile import FileFacts, inspect
+from .pipeline import check_options
+from .providers import place
+
+__all__ = ["Embeddings", "Model", "Prediction", "Predictions", "load"]
+
+Progress = Callable[[int, "int | None"], object]
+"""Called with the number of inputs done and, where it is known, of all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says about one input.
+
+    Args:
+        name: The input: a path, or "input[3]".
+        label: The best class, or None where the model gives values.
+        score: Its score; None where the model gives values. For a binary model the score of the
+            class that was chosen.
+        index: Its number among the outputs; None where the model gives values.
+        top: The k best (label, score), best first; () where the model gives values.
+        values: Each target's value; {} where the model gives classes.
+        scores: The model's output for this input, float32.
+    """
+
+    name: str
+    label: str | None
+    score: float | None
+    index: int | None
+    top: tuple[tuple[str, float], ...]
+    values: Mapping[str, float]
+    scores: np.ndarray
+
+
+class Predictions(List[Prediction]):
+    """A list of `Prediction`, one per input in order; `skipped` tells what was left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.skipped: list[Skipped] = []
+
+
+class Embeddings(NamedTuple):
+    """Vectors float32 (N, D), the name of each, and what was left out."""
+
+    vectors: np.ndarray
+    names: list[str]
+    skipped: list[Skipped]
+
+
+def load(
+    path: str | os.PathLike[str] | bytes,
+    device: str = "auto",
+    card: ModelCard | None = None,
+    threads: int | None = None,
+) -> Model:
+    """Open a model file.
+
+    Args:
+        path: The `.onnx` file, or its bytes.
+        device: "auto" (CUDA where it works, else the processor), "cpu", "cuda" or "cuda:1"; an
+            explicit device is used or refused.
+        card: Stands in for the file's own card, e.g. for a file that has none.
+        threads: Processor cores to use; None takes all that this process may use.
+
+    Raises:
+        MissingInputError: There is no such file.
+        InputError: The file is no ONNX file, cut short, needs other files or a newer ONNX Runtime.
+        CardError: The file's card is malformed or newer than this version.
+        DeviceError: The device was asked for explicitly and is not there.
+    """
+    data, name = _read(path)
+    facts = inspect(data, name)
+    if facts.external:
+        raise InputError(
+            f"{name}: its weights lie in another file ({facts.external[0]!r}), which is never opened. "
+            "Save the model as one file, e.g. with onnx.save(onnx.load(path), out)."
+        )
+    if card is None and METADATA_KEY in facts.metadata:
+        try:
+            card = ModelCard.from_json(facts.metadata[METADATA_KEY])
+        except CardError as error:
+            raise CardError(f"{name}: {error}") from error
+    return Model(name, facts, card, Engine(data, name, facts, place(device), threads))
+
+
+class Model:
+    """A model that `load` opened.
+
+    Attributes:
+        name: The file's path.
+        card: What the file says about itself, or None.
+        facts: Versions and metadata of the ONNX file.
+    """
+
+    def __init__(self, name: str, facts: FileFacts, card: ModelCard | None, engine: Engine) -> None:
+        self.name = name
+        self.facts = facts
+        self.card = card
+        self._engine = engine
+
+    @property
+    def device(self) -> str:
+        """Where the model really runs: "cpu" or "cuda:0"."""
+        return self._engine.device
+
+    @property
+    def inputs(self) -> dict[str, tuple[str, tuple[Any, ...]]]:
+        """Each graph input's type and shape, e.g. {"input": ("float32", ("batch", 3, 224, 224))}."""
+        return self._engine.inputs
+
+    @property
+    def outputs(self) -> dict[str, tuple[str, tuple[Any, ...]]]:
+        """Each graph output's type and shape."""
+        return self._engine.outputs
+
+    def __repr__(self) -> str:
+        kind = "no card" if self.card is None else f"{self.card.input.kind} -> {self.card.output.kind}"
+        return f"<Model {self.name}: {kind}, on {self.device}>"
+
+    def infer(self, x: Any) -> Any:
+        """Run the graph on arrays as they are.
+
+        Args:
+            x: The array of the only input, batch axis first; or a dict with an array per input.
+
+        Returns:
+            The first output; or, for a dict, a dict of all outputs.
+
+        Raises:
+            InputError: A name, shape or type does not fit, or a number is NaN or infinite.
+        """
+        if isinstance(x, dict):
+            return dict(zip(self.outputs, self._engine.run(x, list(self.outputs))))
+        if len(self.inputs) != 1:
+            raise InputError(
+                "{}: takes {} inputs ({}); hand over a dict with an array for each.".format(
+                    self.name, len(self.inputs), ", ".join(self.inputs)
+                )
+            )
+        return self._engine.run({next(iter(self.inputs)): x}, [next(iter(self.outputs))])[0]
+
+    def predict(
+        self,
+        inputs: Any,
+        k: int = 1,
+        errors: str = "raise",
+        batch_size: int = 32,
+        progress: Progress | None = None,
+    ) -> Predictions:
+        """Classify inputs, or compute their values.
+
+        Args:
+            inputs: Pictures as path, folder, bytes, PIL image or array; a CSV file, rows or an
+                array; sequences; or a list of those (see `find_samples`).
+            k: How many of the best classes stand in `Prediction.top`.
+            errors: "raise" stops at a broken input; "skip" leaves it out.
+            batch_size: Inputs that run together.
+            progress: Called as progress(done, total or None) after each batch.
+
+        Returns:
+            One `Prediction` per input, in order.
+
+        Raises:
+            CardError: The file has no card, or its output is no class and no value.
+            InputError: An input does not fit, or is broken and `errors` is "raise".
+        """
+        card = self._require_card("predict")
+        if card.output.kind not in ("classes", "binary", "values"):
+            raise CardError(
+                f"{self.name}: its output is of the kind {card.output.kind!r}, which predict() cannot name. "
+                "Use embed() or infer()."
+            )
+        if not isinstance(k, int) or k < 1:
+            raise InputError(f"k={k!r}: what fits is a whole number from 1.")
+        result = Predictions()
+        output = next(iter(self.outputs))
+        for part in self._stream(inputs, output, errors, batch_size, progress):
+            result.skipped.extend(part.skipped)
+            for name, scores in zip(part.names, part.vectors):
+                result.append(_prediction(card, name, scores, k))
+        return result
+
+    def embed(
+        self,
+        inputs: Any,
+        normalize: bool = False,
+        errors: str = "raise",
+        batch_size: int = 32,
+        progress: Progress | None = None,
+    ) -> np.ndarray:
+        """Turn inputs into vectors.
+
+        Args:
+            inputs: As for `predict`.
+            normalize: Scale each vector to length 1.
+            errors: "raise" stops at a broken input; "skip" leaves it out, with a warning that names
+                it (`embed_named` returns the names instead).
+            batch_size: Inputs that run together.
+            progress: Called as progress(done, total or None) after each batch.
+
+        Returns:
+            float32 (N, D), in the order of the inputs.
+
+        Raises:
+            CardError: The file has no card, or no output that is a vector.
+            InputError: An input does not fit, or is broken and `errors` is "raise".
+        """
+        result = self.embed_named(inputs, normalize, errors, batch_size, progress)
+        if result.skipped:
+            named = "; ".join(f"{name} ({reason})" for name, reason in result.skipped[:5])
+            more = "" if len(result.skipped) <= 5 else f"; and {len(result.skipped) - 5} more"
+            warnings.warn(f"{len(result.skipped)} inputs were left out: {named}{more}.", stacklevel=2)
+        return result.vectors
+
+    def embed_named(
+        self,
+        inputs: Any,
+        normalize: bool = False,
+        errors: str = "raise",
+        batch_size: int = 32,
+        progress: Progress | None = None,
+    ) -> Embeddings:
+        """Like `embed`, and also return the name of each vector's input and what was left out."""
+        vectors: list[np.ndarray] = []
+        names: list[str] = []
+        skipped: list[Skipped] = []
+        for part in self.embed_stream(inputs, normalize, errors, batch_size, progress):
+            vectors.append(part.vectors)
+            names.extend(part.names)
+            skipped.extend(part.skipped)
+        if not names:
+            return Embeddings(np.zeros((0, self._vector_size()), np.float32), names, skipped)
+        return Embeddings(np.concatenate(vectors), names, skipped)
+
+    def embed_stream(
+        self,
+        inputs: Any,
+        normalize: bool = False,
+        errors: str = "raise",
+        batch_size: int = 32,
+        progress: Progress | None = None,
+    ) -> Iterator[Embeddings]:
+        """Like `embed_named`, but yield the vectors a few at a time, so that none need stay in memory."""
+        output = self._vector_output()
+        for part in self._stream(inputs, output, errors, batch_size, progress):
+            vectors = part.vectors.reshape(len(part.vectors), -1)
+            if normalize:
+                length = np.linalg.norm(vectors, axis=1, keepdims=True)
+                vectors = vectors / np.where(length == 0, 1, length)
+            yield Embeddings(vectors, part.names, part.skipped)
+
+    def _stream(
+        self, inputs: Any, output: str, errors: str, batch_size: int, progress: Progress | None
+    ) -> Iterator[Embeddings]:
+        check_options(batch_size, errors)
+        spec = self._require_card("predict and embed").input
+        done = 0
+        for total, names, values, skipped in self._engine.stream(inputs, spec, output, errors, batch_size):
+            done += len(names) + len(skipped)
+            yield Embeddings(values, names, skipped)
+            if progress is not None:
+                progress(done, total)
+
+    def _vector_output(self) -> str:
+        card = self._require_card("embed")
+        if "embedding" in self.outputs:
+            return "embedding"
+        if card.output.kind == "embedding":
+            return next(iter(self.outputs))
+        raise CardError(
+            f"{self.name}: has no output 'embedding', and its output is of the kind {card.output.kind!r}. "
+            "Export a network with a feature vector before its head, or train with nn('embed')."
+        )
+
+    def _vector_size(self) -> int:
+        size = self.outputs[self._vector_output()][1][-1]
+        return size if isinstance(size, int) else 0
+
+    def _require_card(self, what: str) -> ModelCard:
+        if self.card is None:
+            raise CardError(
+                f"{self.name}: no onnxnn card in its metadata, which {what} needs. Export it with "
+                "`onnxnn export`, pass card=ModelCard(...), or use infer() on arrays."
+            )
+        return self.card
+
+    @property
+    def input_spec(self) -> InputSpec:
+        """What the card says about the input.
+
+        Raises:
+            CardError: The file has no card.
+        """
+        return self._require_card("input_spec").input
+
+
+def _read(path: str | os.PathLike[str] | bytes) -> tuple[bytes, str]:
+    if isinstance(path, bytes):
+        return path, f"the model of {len(path)} bytes"
+    name = os.fspath(path)
+    if not os.path.exists(name):
+        raise MissingInputError(f"{name}: no such file.")
+    if os.path.isdir(name):
+        raise InputError(f"{name}: is a folder; what fits is a .onnx file.")
+    try:
+        with open(name, "rb") as file:
+            return file.read(), name
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read ({error.strerror or error}).") from error
+
+
+def _prediction(card: ModelCard, name: str, scores: np.ndarray, k: int) -> Prediction:
+    flat = scores.reshape(-1)
+    if card.output.kind == "values":
+        targets = card.output.targets
+        labels = [targets[i] if i < len(targets) else f"value {i}" for i in range(len(flat))]
+        return Prediction(name, None, None, None, (), dict(zip(labels, map(float, flat))), scores)
+    if card.output.kind == "binary":
+        flat = np.array([1 - flat[0], flat[0]], dtype=np.float32)
+        # At exactly 0.5 the second class, as `score >= 0.5` decides in training.
+        order = [1, 0] if flat[1] >= 0.5 else [0, 1]
+    else:
+        order = [int(i) for i in np.argsort(-flat, kind="stable")[:k]]
+    top = tuple((_label(card, i), float(flat[i])) for i in order[:k])
+    return Prediction(name, top[0][0], top[0][1], order[0], top, {}, scores)
+
+
+def _label(card: ModelCard, index: int) -> str:
+    classes = card.output.classes
+    return classes[index] if index < len(classes) else str(index)

@@ -1,0 +1,148 @@
+"""Many inputs as a stream: decode ahead, batch, keep order, report broken files.
+
+At any moment only a few batches exist, however many inputs there are.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Callable, Iterable, Iterator, TypeVar
+
+import numpy as np
+
+from .card import InputSpec
+from .errors import InputError
+from .inputs import Sample, Skipped, find_samples, read_sample
+from .providers import num_threads
+
+__all__ = ["Batch", "batches", "chunks", "ordered", "read_chunk"]
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples, ready for the graph.
+
+    Args:
+        names: The name of each sample: a path, or "input[3]".
+        array: The samples, batch axis first.
+    """
+
+    names: list[str]
+    array: np.ndarray
+
+
+def batches(
+    source: Any,
+    spec: InputSpec,
+    batch_size: int = 32,
+    errors: str = "raise",
+    workers: int | None = None,
+    skipped: list[Skipped] | None = None,
+) -> Iterator[Batch]:
+    """Read inputs ahead in threads and yield them in batches, in order.
+
+    Args:
+        source: What `find_samples` takes: path, folder, bytes, picture, array, rows, or a list of those.
+        spec: What the model takes.
+        batch_size: Samples in a batch; samples of different shapes never share one, so that a
+            batch may be smaller.
+        errors: "raise" stops at the first broken sample; "skip" leaves broken ones out.
+        workers: Threads that read; None takes one per processor core.
+        skipped: What was left out is added to this list.
+
+    Raises:
+        InputError: A sample is broken or does not fit, and `errors` is "raise".
+    """
+    check_options(batch_size, errors)
+    left_out: list[Skipped] = [] if skipped is None else skipped
+    samples = find_samples(source, spec, left_out)
+
+    def read(chunk: list[Sample]) -> tuple[list[Batch], list[Skipped]]:
+        return read_chunk(chunk, spec, errors)
+
+    for read_batches, broken in ordered(read, chunks(samples, batch_size), workers or num_threads()):
+        left_out.extend(broken)
+        yield from read_batches
+
+
+def check_options(batch_size: int, errors: str) -> None:
+    """Refuse a batch size or a way to treat errors that does not exist.
+
+    Raises:
+        InputError: One of them is wrong.
+    """
+    if errors not in ("raise", "skip"):
+        raise InputError(f"errors={errors!r}: choose 'raise' or 'skip'.")
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise InputError(f"batch_size={batch_size!r}: what fits is a whole number from 1.")
+
+
+def read_chunk(chunk: Iterable[Sample], spec: InputSpec, errors: str) -> tuple[list[Batch], list[Skipped]]:
+    """Read samples; those that follow each other and have the same shape become one batch.
+
+    Returns:
+        The batches in order, and what was left out.
+
+    Raises:
+        InputError: A sample is broken and `errors` is "raise".
+    """
+    names: list[str] = []
+    arrays: list[np.ndarray] = []
+    broken: list[Skipped] = []
+    for sample in chunk:
+        try:
+            arrays.append(read_sample(sample, spec))
+            names.append(sample.name)
+        except InputError as error:
+            if errors == "raise":
+                raise
+            broken.append(Skipped(sample.name, str(error)))
+    result: list[Batch] = []
+    start = 0
+    for _, group in itertools.groupby(arrays, key=np.shape):
+        same = list(group)
+        result.append(Batch(names[start : start + len(same)], np.stack(same)))
+        start += len(same)
+    return result, broken
+
+
+def chunks(items: Iterable[_In], size: int) -> Iterator[list[_In]]:
+    """Yield lists of `size` items; the last one may be shorter."""
+    iterator = iter(items)
+    while True:
+        chunk = list(itertools.islice(iterator, size))
+        if not chunk:
+            return
+        yield chunk
+
+
+def ordered(function: Callable[[_In], _Out], items: Iterable[_In], workers: int) -> Iterator[_Out]:
+    """Yield function(item) for each item in order, computed ahead in threads.
+
+    At most 2 x `workers` results are under way or waiting. An exception is raised where its result
+    would have been.
+    """
+    iterator = iter(items)
+    first = list(itertools.islice(iterator, 2))
+    if workers <= 1 or len(first) < 2:
+        for item in itertools.chain(first, iterator):
+            yield function(item)
+        return
+    waiting: deque[Future[_Out]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for item in itertools.chain(first, iterator):
+                waiting.append(pool.submit(function, item))
+                if len(waiting) >= 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,162 @@
+"""How alike vectors are: `get_similarity`.
+
+For vectors a and b of length D, each method gives a number that grows with likeness:
+
+    cosine      a·b / (|a| |b|)                              -1..1
+    dot         a·b                                          any
+    pearson     cosine of a - mean(a) and b - mean(b)        -1..1
+    euclidean   1 / (1 + sqrt(sum (a - b)²))                 0..1, 1 for equal vectors
+    manhattan   1 / (1 + sum |a - b|)                        0..1
+    chebyshev   1 / (1 + max |a - b|)                        0..1
+
+A distance d becomes the similarity 1 / (1 + d) (the usual conversion, e.g. T. Segaran, Programming
+Collective Intelligence, 2007, chapter 2), so that the number for a pair depends on that pair alone
+and not on which other pairs stand in the same call.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import numpy as np
+
+from .errors import InputError, did_you_mean
+
+_BLOCK_BYTES = 8 << 20
+"""What is needed beside the vectors and the result is formed in blocks of about this size."""
+
+
+def get_similarity(a: Any, b: Any, method: str = "cosine", use_softmax: bool = False) -> np.ndarray | float:
+    """Compare every vector of `a` with every vector of `b`.
+
+    Args:
+        a: Numbers (N, D), or one vector (D,).
+        b: Numbers (M, D), or one vector (D,).
+        method: "cosine", "euclidean", "manhattan", "chebyshev", "pearson" or "dot".
+        use_softmax: Turn each row (one vector of `a` against all of `b`) into shares that sum to 1.
+
+    Returns:
+        float32 (N, M); (M,) where `a` is one vector, (N,) where `b` is one, a float where both are.
+        The cosine or correlation with a vector of length zero is 0.
+
+    Raises:
+        InputError: The method is unknown, the shapes do not fit, or a number is not finite.
+    """
+    if method not in _METHODS:
+        raise InputError(
+            "method {!r} is unknown{}. Choose one of: {}.".format(
+                method, did_you_mean(str(method), _METHODS), ", ".join(_METHODS)
+            )
+        )
+    left, right = _vectors("a", a), _vectors("b", b)
+    rows, columns = np.atleast_2d(left), np.atleast_2d(right)
+    if rows.shape[1] != columns.shape[1]:
+        raise InputError(
+            f"vectors of length {rows.shape[1]} (a) and {columns.shape[1]} (b) cannot be compared; "
+            "both must come from the same model."
+        )
+    result = _compare(method, rows, columns)
+    if use_softmax:
+        result = _softmax(result)
+    if left.ndim == 1 and right.ndim == 1:
+        return float(result[0, 0])
+    if left.ndim == 1:
+        return np.asarray(result[0])
+    return np.asarray(result[:, 0] if right.ndim == 1 else result)
+
+
+def _compare(method: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    prepare, scores = _METHODS[method]
+    a, b = prepare(a), prepare(b)
+    result = np.empty((len(a), len(b)), dtype=np.float32)
+    rows = max(1, _BLOCK_BYTES // (8 * len(b)))
+    for i in range(0, len(a), rows):
+        result[i : i + rows] = scores(a[i : i + rows], b)
+    return result
+
+
+def _as_is(vectors: np.ndarray) -> np.ndarray:
+    return vectors
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    # The largest value first, so that squares of tiny or huge numbers neither vanish nor overflow.
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    scaled = vectors / np.where(largest == 0, 1, largest)
+    length = np.sqrt(np.square(scaled).sum(axis=1, keepdims=True))
+    return np.asarray(scaled / np.where(length == 0, 1, length))
+
+
+def _centred_unit(vectors: np.ndarray) -> np.ndarray:
+    return _unit(vectors - vectors.mean(axis=1, keepdims=True))
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.asarray(a @ b.T)
+
+
+def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.asarray(np.clip(a @ b.T, -1, 1))
+
+
+def _euclidean(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    # |a - b|² = |a|² + |b|² - 2 a·b, in float64 and about b's middle, where little of it cancels.
+    middle = b.mean(axis=0, dtype=np.float64)
+    left, right = a - middle, b - middle
+    squares = np.square(left).sum(axis=1)[:, np.newaxis] + np.square(right).sum(axis=1)
+    return np.asarray(1 / (1 + np.sqrt(np.maximum(squares - 2 * (left @ right.T), 0))))
+
+
+def _manhattan(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return _by_difference(a, b, lambda difference: np.abs(difference).sum(axis=2))
+
+
+def _chebyshev(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return _by_difference(a, b, lambda difference: np.abs(difference).max(axis=2))
+
+
+def _by_difference(a: np.ndarray, b: np.ndarray, distance: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    result = np.empty((len(a), len(b)), dtype=np.float32)
+    columns = max(1, min(len(b), _BLOCK_BYTES // (8 * b.shape[1])))
+    rows = max(1, _BLOCK_BYTES // (8 * b.shape[1] * columns))
+    for i in range(0, len(a), rows):
+        for j in range(0, len(b), columns):
+            difference = a[i : i + rows, np.newaxis] - b[np.newaxis, j : j + columns]
+            result[i : i + rows, j : j + columns] = 1 / (1 + distance(difference))
+    return result
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    scores -= scores.max(axis=1, keepdims=True)
+    np.exp(scores, out=scores)
+    scores /= scores.sum(axis=1, keepdims=True)
+    return scores
+
+
+_Prepare = Callable[[np.ndarray], np.ndarray]
+_Scores = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+_METHODS: dict[str, tuple[_Prepare, _Scores]] = {
+    "cosine": (_unit, _cosine),
+    "euclidean": (_as_is, _euclidean),
+    "manhattan": (_as_is, _manhattan),
+    "chebyshev": (_as_is, _chebyshev),
+    "pearson": (_centred_unit, _cosine),
+    "dot": (_as_is, _dot),
+}
+
+
+def _vectors(name: str, values: Any) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+        if array.dtype not in (np.float32, np.float64):
+            array = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must hold numbers, all vectors of the same length ({error}).") from error
+    if array.ndim not in (1, 2) or 0 in array.shape:
+        raise InputError(
+            f"{name} has shape {array.shape}; what fits is (D,) for one vector or (N, D) for N vectors."
+        )
+    if not np.isfinite(array).all():
+        raise InputError(f"{name} holds NaN or infinite numbers, which cannot be compared.")
+    return array
