@@ -207,6 +207,14 @@ class Definition:
         placed = self.placed()
         return placed[-1].out_shape if placed else self._input_shape
 
+    def shape_behind(self, input_shape: Shape) -> Shape:
+        """Return one sample as it leaves the network, for another input than the data's.
+
+        Raises:
+            LayerError: A layer does not fit what arrives.
+        """
+        return self._frozen().placed(input_shape)[-1].out_shape
+
     def free_input(self) -> Shape | None:
         """Return the input shape with every size None that the network allows to vary at inference."""
         shape = self.input_shape

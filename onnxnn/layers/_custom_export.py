@@ -19,7 +19,9 @@ from torch import nn
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
-__all__ = ["emit", "reference"]
+from .reference import reference
+
+__all__ = ["emit"]
 
 _TOLERANCE = 1e-4
 _LEGACY_OPSETS = range(9, 21)
@@ -57,22 +59,6 @@ def emit(
         f"({'; '.join(reasons)}). Try opset_version={_CURRENT_OPSET}, which torch's current exporter "
         "writes directly, or build the network from named layers."
     )
-
-
-def reference(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Return what a module gives; a module that stumbles over a batch of one is shown the sample twice.
-
-    (`x.squeeze()` without an axis, as in many lessons, removes a batch of one.)
-    """
-    with torch.no_grad():
-        try:
-            y: torch.Tensor = module(x)
-            if y.shape[:1] == x.shape[:1]:
-                return y
-        except (RuntimeError, ValueError, IndexError):
-            if x.shape[0] != 1:
-                raise
-        return module(torch.cat([x, x]))[:1]  # type: ignore[no-any-return]
 
 
 def _legacy(module: nn.Module, probe: Shape, in_shape: Shape, opset: int) -> onnx.ModelProto:

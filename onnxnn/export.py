@@ -1,0 +1,329 @@
+"""From a trained network to one verified ONNX file."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.checker
+import onnx.shape_inference
+import torch
+from onnx import TensorProto, helper
+from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
+from onnxnn_runtime.card import METADATA_KEY, Axis
+from onnxnn_runtime.errors import ExportError, LayerError, OnnxnnError
+from onnxnn_runtime.files import PathLike, write_atomically
+
+from . import preprocess_graph
+from .definition import Definition, Net
+from .graph import GraphBuilder
+from .layers.custom import Custom
+from .parity import Parity, measure, probe_shapes
+from .sample_script import write_script
+from .shape import Shape
+
+__all__ = ["ExportReport", "export_onnx"]
+
+OPSETS = (9, onnx.defs.onnx_opset_version())
+"""The oldest opset that the layers can be written in, and the newest that onnx knows."""
+
+IR_VERSIONS = (4, onnx.IR_VERSION)
+"""The oldest format in which weights need not be graph inputs too, and the newest that onnx knows."""
+
+MAX_BYTES = 2**31 - 1
+"""Where one protobuf file ends."""
+
+_DATASET_TYPES = {"image": "img", "table": "tab"}  # XEduHub's words; anything else is "npz"
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export did.
+
+    Args:
+        path: The file.
+        size: Its bytes.
+        parity: The largest differences from torch: {"absolute": ..., "relative": ...}.
+        seconds: How long it took, verification included.
+    """
+
+    path: Path
+    size: int
+    parity: dict[str, float]
+    seconds: float
+
+
+def export_onnx(
+    definition: Definition,
+    net: Net,
+    card: ModelCard,
+    path: PathLike,
+    *,
+    opset_version: int = 13,
+    ir_version: int = 7,
+    preprocess: str = "runtime",
+    example: np.ndarray[Any, Any] | None = None,
+    script: bool = False,
+    tolerance: float = 1e-4,
+) -> ExportReport:
+    """Write a network as one ONNX file, reopen it with the runtime and compare it with torch.
+
+    Only a file that passed is written; a failing export leaves everything as it was.
+
+    Args:
+        definition: The network as data.
+        net: Its trained module; its mode is left as it was.
+        card: What the file says about itself; axes, embedding and parity are filled in here.
+        path: The file to write.
+        opset_version: Opset of the ONNX domain.
+        ir_version: Version of the file format.
+        preprocess: "runtime" leaves preprocessing to the card's reader; "graph" bakes it into the graph,
+            which then takes uint8 (N, H, W, 3).
+        example: One raw training sample for the script: uint8 (H, W, C) for pictures, numbers otherwise.
+        script: Whether to write a few-line sample script beside the file.
+        tolerance: Largest difference from torch allowed, relative to the largest output.
+
+    Raises:
+        ExportError: The versions, the weights or a layer do not allow it, or the file differs from torch.
+        OutputError: The file cannot be written.
+    """
+    start = time.perf_counter()
+    check_versions(opset_version, ir_version)
+    _check_weights(net)
+    if preprocess not in ("runtime", "graph"):
+        raise ExportError(f'preprocess={preprocess!r}: choose "runtime" or "graph".')
+    in_graph = preprocess == "graph"
+    if in_graph:
+        preprocess_graph.check(card.input, opset_version)
+    training = net.training
+    net.eval()
+    try:
+        finished, data, parity = _export(
+            definition, net, card, opset_version, ir_version, in_graph, tolerance
+        )
+    finally:
+        net.train(training)
+    target = write_atomically(path, lambda file: file.write(data))
+    if script:
+        write_script(target, finished, example)
+    return ExportReport(target, len(data), parity, time.perf_counter() - start)
+
+
+def check_versions(opset_version: int, ir_version: int) -> None:
+    """Refuse versions outside the range that works.
+
+    Raises:
+        ExportError: The message names the range.
+    """
+    for name, value, (low, high) in (
+        ("opset_version", opset_version, OPSETS),
+        ("ir_version", ir_version, IR_VERSIONS),
+    ):
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ExportError(
+                f"{name}={value!r}: what works here is {low} to {high}. The defaults, opset 13 and IR 7, "
+                "load in every ONNX Runtime since 1.6."
+            )
+
+
+def _check_weights(net: Net) -> None:
+    size = 0
+    for name, value in net.state_dict().items():
+        size += value.numel() * value.element_size()
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise ExportError(
+                f"{name} holds NaN or infinite numbers: the training diverged. Train again with a smaller "
+                "lr, or export an earlier checkpoint."
+            )
+    if size > MAX_BYTES - 2**20:
+        raise ExportError(f"the weights take {size / 2**30:.2f} GiB; one ONNX file holds at most 2 GiB.")
+
+
+def _export(
+    definition: Definition,
+    net: Net,
+    card: ModelCard,
+    opset: int,
+    ir_version: int,
+    in_graph: bool,
+    tolerance: float,
+) -> tuple[ModelCard, bytes, dict[str, float]]:
+    candidates = [definition.free_input(), definition.input_shape]
+    custom = any(isinstance(placed.layer, Custom) for placed in definition.placed())
+    if None in candidates:
+        raise ExportError("there is nothing to export: add layers first.")
+    # Only a custom module can turn out to be less free than its shapes promise.
+    for free in candidates if custom and candidates[0] != candidates[1] else candidates[:1]:
+        assert free is not None
+        try:
+            finished, model = build_model(definition, net, card, free, opset, ir_version, in_graph)
+            parity = _verify(model, definition, net, finished, free, tolerance)
+            break
+        except ExportError:
+            if not custom or free is candidates[-1] or candidates[0] == candidates[1]:
+                raise
+    finished = replace(finished, parity=parity.to_dict())
+    return finished, _serialise(model, finished), parity.to_dict()
+
+
+def build_model(
+    definition: Definition,
+    net: Net,
+    card: ModelCard,
+    free: Shape,
+    opset: int = 13,
+    ir_version: int = 7,
+    in_graph: bool = False,
+) -> tuple[ModelCard, onnx.ModelProto]:
+    """Return the finished card and the ONNX model, not verified yet.
+
+    Args:
+        definition: The network as data.
+        net: Its module, in evaluation mode.
+        card: The card so far.
+        free: One sample, None for the sizes that stay free.
+        opset: Opset of the ONNX domain.
+        ir_version: Version of the file format.
+        in_graph: Whether the graph starts with the card's preprocessing.
+    """
+    graph = GraphBuilder(opset)
+    x = "input"
+    sample_dims = axis_names(free)
+    if in_graph:
+        assert card.input.preprocess is not None
+        x = preprocess_graph.emit(graph, x, card.input.preprocess)
+        free = preprocess_graph.network_input(free, card.input.preprocess)
+        sample_dims = ("height", "width", 3)
+    try:
+        y, feature = definition.emit(graph, x, net, free)
+    except LayerError as error:
+        raise ExportError(str(error)) from error
+    finished = _finish(card, definition, free, sample_dims, in_graph, has_feature=feature is not None)
+    outputs = [_value_info("output", finished.output.shape)]
+    if finished.output.embedding is not None:
+        assert feature is not None
+        graph.output("embedding", feature)
+        outputs.append(_value_info("embedding", ("batch", finished.output.embedding)))
+        y = "embedding" if y == feature else y
+    graph.output("output", y)
+    dtype = TensorProto.UINT8 if in_graph else _input_type(card)
+    inputs = [_value_info("input", finished.input.shape, dtype)]
+    metadata = {METADATA_KEY: finished.to_json(), **_xedu_metadata(finished, definition, in_graph)}
+    model = graph.model("onnxnn", inputs, outputs, ir_version, metadata)
+    return finished, _checked(model)
+
+
+def axis_names(shape: Shape) -> tuple[Axis, ...]:
+    """Return the sizes of one sample with the name of its axis where a size is free."""
+    return tuple(
+        ("time" if axis == "token" else axis) if size is None else size
+        for axis, size in zip(shape.axes, shape.sizes, strict=True)
+    )
+
+
+def _finish(
+    card: ModelCard,
+    definition: Definition,
+    free: Shape,
+    sample_dims: tuple[Axis, ...],
+    in_graph: bool,
+    has_feature: bool,
+) -> ModelCard:
+    out_shape = definition.shape_behind(free)
+    kind, units = card.output.kind, out_shape.sizes[-1]
+    too_many = kind == "classes" and card.output.classes and units is not None
+    if card.task == "embed" or (too_many and units is not None and units > len(card.output.classes)):
+        kind = "embedding"
+    dims: tuple[Axis, ...] = tuple(
+        _output_axis(definition, axis) if isinstance(axis, str) else axis for axis in axis_names(out_shape)
+    )
+    embedding = definition.feature_size() if has_feature and kind != "embedding" else None
+    output: OutputSpec = replace(card.output, kind=kind, shape=("batch", *dims), embedding=embedding)
+    spec: InputSpec = replace(card.input, shape=("batch", *sample_dims), in_graph=in_graph)
+    return replace(card, network=definition.to_data(), input=spec, output=output, parity=None)
+
+
+def _output_axis(definition: Definition, axis: str) -> str:
+    """Name a free output axis as the input's where both always have the same size, else apart."""
+    name = {"time": "token"} if "token" in (definition.input_shape or Shape((), ())).axes else {}
+    pairs = []
+    for probe in probe_shapes(definition, definition.free_input()):
+        behind = definition.shape_behind(probe)
+        source = name.get(axis, axis)
+        if source not in probe.axes or axis not in behind.axes:
+            return f"output_{axis}"
+        pairs.append(probe[source] == behind[axis])
+    return axis if all(pairs) else f"output_{axis}"
+
+
+def _value_info(name: str, shape: tuple[Axis, ...], dtype: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, dtype, list(shape))
+
+
+def _input_type(card: ModelCard) -> int:
+    return int(TensorProto.INT64 if card.input.kind == "tokens" else TensorProto.FLOAT)
+
+
+def _xedu_metadata(card: ModelCard, definition: Definition, in_graph: bool) -> dict[str, str]:
+    """Return XEduHub's two keys; it feeds float pictures only, so a graph of uint8 has none."""
+    if in_graph:
+        return {}
+    sizes = probe_shapes(definition, definition.input_shape)[0].sizes
+    return {
+        "input_size": str([1, *sizes]),
+        "dataset_type": _DATASET_TYPES.get(card.input.kind, "npz"),
+    }
+
+
+def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with the sizes of all values, which viewers show, checked by onnx."""
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+        onnx.checker.check_model(inferred)
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
+        raise ExportError(f"the graph is not valid ONNX: {error}") from error
+    return inferred
+
+
+def _verify(
+    model: onnx.ModelProto,
+    definition: Definition,
+    net: Net,
+    card: ModelCard,
+    free: Shape,
+    tolerance: float,
+) -> Parity:
+    data = model.SerializeToString()
+    try:
+        parity = measure(data, definition, net, card, free)
+    except ExportError:
+        raise
+    except OnnxnnError as error:
+        opset = next(entry.version for entry in model.opset_import if not entry.domain)
+        raise ExportError(
+            f"ONNX Runtime here does not run the file with opset {opset} and IR {model.ir_version} ({error}). "
+            "Leave opset_version and ir_version at 13 and 7."
+        ) from error
+    if not parity.relative <= tolerance:
+        raise ExportError(
+            f"the exported file differs from torch by {parity.relative:.3g} relative "
+            f"({parity.absolute:.3g} absolute) at input {parity.where}; at most {tolerance:g} is allowed. "
+            "Nothing was written."
+        )
+    return parity
+
+
+def _serialise(model: onnx.ModelProto, card: ModelCard) -> bytes:
+    for entry in model.metadata_props:
+        if entry.key == METADATA_KEY:
+            entry.value = card.to_json()
+    data: bytes = model.SerializeToString()
+    if len(data) > MAX_BYTES:
+        raise ExportError(
+            f"the file would take {len(data) / 2**30:.2f} GiB; one ONNX file holds at most 2 GiB."
+        )
+    return data

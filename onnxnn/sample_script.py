@@ -1,0 +1,93 @@
+"""The few-line script that lies beside an exported file and runs as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnxnn_runtime import ModelCard
+from onnxnn_runtime.files import write_atomically
+from PIL import Image
+
+__all__ = ["write_script"]
+
+_MAX_LITERALS = 64
+
+
+def write_script(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | None) -> Path:
+    """Write `<model>.py`, and for pictures `<model>_sample.png`, next to a model file.
+
+    Args:
+        model: The exported file.
+        card: Its card.
+        example: One raw training sample: uint8 (H, W, C) for pictures, numbers otherwise; None takes
+            random numbers of the right shape.
+
+    Returns:
+        The script's path.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    sample, imports = _sample(model, card, example)
+    lines = [
+        f"# 用 onnxnn_runtime 运行 {model.name}  (runs as it is; needs onnxnn-runtime, no torch)",
+        "from pathlib import Path",
+        "",
+        *imports,
+        "",
+        "folder = Path(__file__).parent",
+        f"model = rt.load(folder / {model.name!r})",
+        *sample,
+        *_use(card),
+    ]
+    text = "\n".join(lines) + "\n"
+    return write_atomically(model.with_suffix(".py"), lambda file: file.write(text.encode("utf-8")))
+
+
+def _sample(
+    model: Path, card: ModelCard, example: np.ndarray[Any, Any] | None
+) -> tuple[list[str], list[str]]:
+    runtime = "import onnxnn_runtime as rt"
+    if card.input.kind == "image":
+        picture = model.with_name(f"{model.stem}_sample.png")
+        pixels = _random(card, np.uint8) if example is None else np.asarray(example, dtype=np.uint8)
+        image = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+        write_atomically(picture, lambda file: image.save(file, format="PNG"))
+        return [f"image = folder / {picture.name!r}  # 换成您的图片: any picture of yours"], [runtime]
+    dtype = np.int64 if card.input.kind == "tokens" else np.float32
+    values = _random(card, dtype) if example is None else np.asarray(example, dtype=dtype)
+    if values.size <= _MAX_LITERALS:
+        literal = f"np.array([{values.tolist()!r}], dtype=np.{np.dtype(dtype).name})"
+        return [f"x = {literal}  # 换成您的数据: your own numbers"], ["import numpy as np", runtime]
+    file_name = model.with_name(f"{model.stem}_sample.npy")
+    write_atomically(file_name, lambda file: np.save(file, values[np.newaxis], allow_pickle=False))
+    return (
+        [f"x = np.load(folder / {file_name.name!r})  # 换成您的数据: your own numbers"],
+        ["import numpy as np", runtime],
+    )
+
+
+def _use(card: ModelCard) -> list[str]:
+    name = "image" if card.input.kind == "image" else "x"
+    if card.output.kind == "embedding":
+        return [f"vector = model.embed({name}).vectors[0]", "print(vector.shape, vector[:8])"]
+    if card.output.kind in ("classes", "binary") and card.output.classes:
+        return [f"result = model.predict({name})[0]", "print(result.label, result.score)"]
+    if card.output.kind == "values":
+        return [f"result = model.predict({name})[0]", "print(dict(result.values))"]
+    if card.input.kind != "image":
+        return ["print(model.infer(x))"]
+    return [f"result = model.predict({name})[0]", "print(result.scores)"]
+
+
+def _random(card: ModelCard, dtype: Any) -> np.ndarray[Any, Any]:
+    sizes = [axis if isinstance(axis, int) else 32 for axis in card.input.shape[1:]]
+    generator = np.random.default_rng(0)
+    if card.input.kind == "image":
+        height, width = (sizes[0], sizes[1]) if card.input.in_graph else (sizes[1], sizes[2])
+        return generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    if card.input.kind == "tokens":
+        return generator.integers(0, max(2, len(card.input.vocabulary or ())), sizes, dtype=np.int64)
+    return generator.standard_normal(sizes).astype(dtype)
