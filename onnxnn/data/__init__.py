@@ -3,6 +3,7 @@
 from .arrays import from_arrays, load_npz
 from .batches import Batches
 from .dataset import Data
+from .images import load_images
 from .tables import load_table
 
-__all__ = ["Batches", "Data", "from_arrays", "load_npz", "load_table"]
+__all__ = ["Batches", "Data", "from_arrays", "load_images", "load_npz", "load_table"]

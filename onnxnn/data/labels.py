@@ -113,10 +113,10 @@ def finite(array: Array, source: str) -> None:
         bad = ~np.isfinite(array.astype(np.float32, copy=False))
     if bad.any():
         where = tuple(int(number) for number in np.argwhere(bad)[0])
-        others = int(bad.sum()) - 1
+        position = ", ".join(map(str, where))
         raise DataError(
-            f"{source}[{', '.join(map(str, where))}] is {array[where]}"
-            f"{f', and {others} more values are not finite' if others else ''}. Remove or replace such values."
+            f"{source}[{position}] is {array[where]}; {int(bad.sum())} of {bad.size} values are not finite. "
+            "Remove or replace them."
         )
 
 

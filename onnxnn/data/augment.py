@@ -1,0 +1,317 @@
+"""Random transforms: training pictures only, never validation, inference or export.
+
+Names and options are torchvision's (https://docs.pytorch.org/vision/stable/transforms.html), written
+anew on Pillow. Each takes an upright picture of mode "RGB" or "L" and a random source and returns a
+picture of the same mode. Where torchvision would change the picture's size at random, `fixed` says
+which steps of `Preprocess` stand in its place outside training.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+from onnxnn_runtime.preprocess import Step, apply_step
+from PIL import Image, ImageEnhance, ImageOps
+
+from .options import around, border, is_number, pair, probability, refuse, size, whole
+
+__all__ = [
+    "Augmentation",
+    "ColorJitter",
+    "RandomAffine",
+    "RandomCrop",
+    "RandomGrayscale",
+    "RandomHorizontalFlip",
+    "RandomResizedCrop",
+    "RandomRotation",
+    "RandomVerticalFlip",
+]
+
+Picture = Image.Image
+
+
+class Augmentation(ABC):
+    """A random change of a training picture."""
+
+    @abstractmethod
+    def __call__(self, picture: Picture, random: Random) -> Picture:
+        """Return the changed picture; the one given stays as it is."""
+
+    def fixed(self) -> tuple[Step, ...]:
+        """Return what is done instead outside training: nothing, unless the size changes."""
+        return ()
+
+
+@dataclass(frozen=True)
+class RandomHorizontalFlip(Augmentation):
+    """Mirror left and right with probability p, 0..1."""
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        probability(self)
+
+    def __call__(self, picture: Picture, random: Random) -> Picture:
+        return ImageOps.mirror(picture) if random.random() < self.p else picture
+
+
+@dataclass(frozen=True)
+class RandomVerticalFlip(Augmentation):
+    """Mirror top and bottom with probability p, 0..1."""
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        probability(self)
+
+    def __call__(self, picture: Picture, random: Random) -> Picture:
+        return ImageOps.flip(picture) if random.random() < self.p else picture
+
+
+@dataclass(frozen=True)
+class RandomGrayscale(Augmentation):
+    """Take the colour out with probability p, 0..1; the number of channels stays."""
+
+    p: float = 0.1
+
+    def __post_init__(self) -> None:
+        probability(self)
+
+    def __call__(self, picture: Picture, random: Random) -> Picture:
+        return apply_step(picture, ("grayscale",)) if random.random() < self.p else picture
+
+
+@dataclass(frozen=True)
+class RandomCrop(Augmentation):
+    """Cut out a part of a given size, every position equally likely.
+
+    Outside training the middle is cut out, without padding.
+
+    Args:
+        size: (height, width), or one number for both.
+        padding: Border added first: all sides, (x, y) or (left, top, right, bottom).
+        pad_if_needed: Whether a smaller picture gets a border; otherwise it is refused.
+        fill: The border's value, 0..255.
+    """
+
+    size: tuple[int, int] | int
+    padding: tuple[int, ...] | int | None = None
+    pad_if_needed: bool = False
+    fill: int = 0
+
+    def __post_init__(self) -> None:
+        size(self)
+        whole(self, "fill", 0, 255)
+        if self.padding is not None:
+            border(self)
+
+    def __call__(self, picture: Picture, random: Random) -> Picture:
+        height, width = size(self)
+        if self.padding is not None:
+            picture = apply_step(picture, ("pad", *border(self), self.fill))
+        if self.pad_if_needed:
+            x, y = max(0, width - picture.width), max(0, height - picture.height)
+            picture = apply_step(picture, ("pad", x, y, x, y, self.fill)) if x or y else picture
+        if picture.width < width or picture.height < height:
+            raise refuse(
+                self,
+                f"a picture of {picture.height}x{picture.width} is smaller. Write 'Resize' before it, or "
+                "pad_if_needed=True.",
+            )
+        top, left = random.randint(0, picture.height - height), random.randint(0, picture.width - width)
+        return picture.crop((left, top, left + width, top + height))
+
+    def fixed(self) -> tuple[Step, ...]:
+        return (("center_crop", *size(self)),)
+
+
+@dataclass(frozen=True)
+class RandomResizedCrop(Augmentation):
+    """Cut out a part of random area and proportions and resize it (Szegedy et al. 2015, arXiv:1409.4842).
+
+    Outside training the shorter side is resized and the middle cut out.
+
+    Args:
+        size: (height, width) of the result, or one number for both.
+        scale: Range of the part's share of the area, within 0..1.
+        ratio: Range of its width / height, drawn evenly on a logarithmic scale.
+    """
+
+    size: tuple[int, int] | int
+    scale: tuple[float, float] = (0.08, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+
+    def __post_init__(self) -> None:
+        size(self)
+        pair(self, "scale", 0.0, 1.0)
+        pair(self, "ratio", 1e-3, 1e3)
+
+    def __call__(self, picture: Picture, random: Random) -> Picture:
+        return apply_step(picture.crop(self._box(picture, random)), ("resize", *size(self)))
+
+    def fixed(self) -> tuple[Step, ...]:
+        height, width = size(self)
+        return (("resize_short", max(height, width)), ("center_crop", height, width))
+
+    def _box(self, picture: Picture, random: Random) -> tuple[int, int, int, int]:
+        low, high = math.log(self.ratio[0]), math.log(self.ratio[1])
+        for _ in range(10):
+            area = picture.width * picture.height * random.uniform(*self.scale)
+            ratio = math.exp(random.uniform(low, high))
+            width, height = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+            if 0 < width <= picture.width and 0 < height <= picture.height:
+                left = random.randint(0, picture.width - width)
+                top = random.randint(0, picture.height - height)
+                return left, top, left + width, top + height
+        width, height = picture.size  # no part fits: the largest one in the middle with allowed proportions
+        if width < height * self.ratio[0]:
+            height = max(1, round(width / self.ratio[0]))
+        elif width > height * self.ratio[1]:
+            width = max(1, round(height * self.ratio[1]))
+        left, top = (picture.width - width) // 2, (picture.height - height) // 2
+        return left, top, left + width, top + height
+
+
+@dataclass(frozen=True)
+class RandomRotation(Augmentation):
+    """Turn about the middle by a random angle; the size stays and corners are filled.
+
+    Args:
+        degrees: d for -d..d, or a range, in degrees counterclockwise.
+        fill: Value of the corners, 0..255.
+    """
+
+    degrees: tuple[float, float] | float
+    fill: int = 0
+
+    def __post_init__(self) -> None:
+        around(self, "degrees", 0.0, -360.0, 360.0)
+        whole(self, "fill", 0, 255)
+
+    def __call__(self, picture: Picture, random: Random) -> Picture:
+        angle = random.uniform(*around(self, "degrees", 0.0, -360.0, 360.0))
+        return picture.rotate(angle, _BILINEAR, fillcolor=_fill(picture, self.fill))
+
+
+@dataclass(frozen=True)
+class RandomAffine(Augmentation):
+    """Turn, shift, scale and shear about the middle; the size stays and what is uncovered is filled.
+
+    A point p goes to s R(a) Y(b) X(c) p + t, with the rotation R, the shears X along x and Y along y,
+    the scale s and the shift t, seen from the middle.
+
+    Args:
+        degrees: Range of the angle a: d for -d..d, or two numbers, in degrees clockwise.
+        translate: (x, y): the largest shift as a share of width and height, 0..1.
+        scale: Range of s, above 0.
+        shear: Range of c: d for -d..d, or two numbers; two more are the range of b. In degrees.
+        fill: Value of what is uncovered, 0..255.
+    """
+
+    degrees: tuple[float, float] | float
+    translate: tuple[float, float] | None = None
+    scale: tuple[float, float] | None = None
+    shear: tuple[float, ...] | float | None = None
+    fill: int = 0
+
+    def __post_init__(self) -> None:
+        around(self, "degrees", 0.0, -360.0, 360.0)
+        whole(self, "fill", 0, 255)
+        if self.translate is not None and not (
+            isinstance(self.translate, tuple)
+            and len(self.translate) == 2
+            and all(is_number(share) and 0 <= share <= 1 for share in self.translate)
+        ):
+            raise refuse(self, "translate must be two numbers (x, y) from 0 to 1.")
+        if self.scale is not None:
+            pair(self, "scale", 1e-3, 1e3)
+        self._shears()
+
+    def __call__(self, picture: Picture, random: Random) -> Picture:
+        angle = math.radians(random.uniform(*around(self, "degrees", 0.0, -360.0, 360.0)))
+        along_x, along_y = (math.tan(math.radians(random.uniform(*shear))) for shear in self._shears())
+        scale = 1.0 if self.scale is None else random.uniform(*self.scale)
+        most = [share * side for share, side in zip(self.translate or (0, 0), picture.size, strict=True)]
+        shift = np.array([round(random.uniform(-side, side)) for side in most])
+        rotation = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        matrix = scale * rotation @ np.array([[1, 0], [along_y, 1]]) @ np.array([[1, along_x], [0, 1]])
+        back = np.linalg.inv(matrix)  # Pillow asks where each point of the result comes from
+        middle = np.array(picture.size) / 2
+        start = middle - back @ (middle + shift)
+        coefficients = (*back[0].tolist(), float(start[0]), *back[1].tolist(), float(start[1]))
+        return picture.transform(
+            picture.size, _AFFINE, coefficients, _BILINEAR, fillcolor=_fill(picture, self.fill)
+        )
+
+    def _shears(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        shear = 0 if self.shear is None else self.shear
+        if is_number(shear):
+            shear = (-abs(shear), abs(shear))  # type: ignore[arg-type]
+        if (
+            not isinstance(shear, tuple)
+            or len(shear) not in (2, 4)
+            or not all(is_number(angle) and -89 <= angle <= 89 for angle in shear)
+            or any(low > high for low, high in zip(shear[::2], shear[1::2], strict=True))
+        ):
+            raise refuse(self, "shear must be a number, two or four, each range in order, within -89..89.")
+        return (shear[0], shear[1]), ((shear[2], shear[3]) if len(shear) == 4 else (0.0, 0.0))
+
+
+@dataclass(frozen=True)
+class ColorJitter(Augmentation):
+    """Change brightness, contrast, saturation and hue, in random order.
+
+    On a grey picture saturation and hue do nothing.
+
+    Args:
+        brightness, contrast, saturation: v for a factor in 1 - v .. 1 + v (at least 0), or a range.
+        hue: v for a turn of the colour circle by -v..v, at most 0.5, or a range.
+    """
+
+    brightness: tuple[float, float] | float = 0.0
+    contrast: tuple[float, float] | float = 0.0
+    saturation: tuple[float, float] | float = 0.0
+    hue: tuple[float, float] | float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("brightness", "contrast", "saturation"):
+            around(self, name, 1.0, 0.0)
+        around(self, "hue", 0.0, -0.5, 0.5)
+        if is_number(self.hue) and self.hue > 0.5:  # type: ignore[operator]
+            raise refuse(self, "hue must be at most 0.5.")
+
+    def __call__(self, picture: Picture, random: Random) -> Picture:
+        changes = [
+            (ImageEnhance.Brightness, around(self, "brightness", 1.0, 0.0)),
+            (ImageEnhance.Contrast, around(self, "contrast", 1.0, 0.0)),
+            (ImageEnhance.Color, around(self, "saturation", 1.0, 0.0)),
+            (None, around(self, "hue", 0.0, -0.5, 0.5)),
+        ]
+        random.shuffle(changes)
+        for enhance, strength in changes:
+            drawn = random.uniform(*strength)
+            if enhance is None:
+                picture = _turn_hue(picture, drawn)
+            elif drawn != 1.0:
+                picture = enhance(picture).enhance(drawn)
+        return picture
+
+
+def _turn_hue(picture: Picture, turn: float) -> Picture:
+    if picture.mode == "L" or round(turn * 256) == 0:
+        return picture
+    hue, saturation, value = picture.convert("HSV").split()
+    turned = (np.asarray(hue).astype(np.int16) + round(turn * 256)) % 256
+    return Image.merge("HSV", (Image.fromarray(turned.astype(np.uint8)), saturation, value)).convert("RGB")
+
+
+def _fill(picture: Picture, value: int) -> int | tuple[int, int, int]:
+    return value if picture.mode == "L" else (value, value, value)
+
+
+_BILINEAR = Image.Resampling.BILINEAR
+_AFFINE = Image.Transform.AFFINE

@@ -1,0 +1,112 @@
+"""Data sets from class folders of pictures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.preprocess import Preprocess, decode, pixels
+
+from onnxnn.shape import Shape
+
+from .batches import Batches
+from .dataset import Data, check_task, split
+from .folders import find_pictures
+from .reading import Reader
+from .transforms import plan
+
+__all__ = ["CACHE_MB", "load_images"]
+
+CACHE_MB = 2048.0
+"""How many megabytes of decoded pictures are kept in memory unless `cache_mb` says otherwise."""
+
+_EXAMPLE_SIDE = 256
+
+
+def load_images(
+    path: str | os.PathLike[str],
+    task: str,
+    classes: Any = None,
+    batch_size: int | None = 32,
+    train_val_ratio: float = 1.0,
+    shuffle: bool = True,
+    transform: Any = None,
+    color: str = "RGB",
+    num_workers: int = 0,
+    batch_mode: bool = False,
+    cache_mb: float = CACHE_MB,
+) -> Data:
+    """Return the data set of a folder that holds one folder of pictures for each class.
+
+    Decoded pictures are kept in memory as uint8, up to the first random transform, while all of
+    them fit `cache_mb`; otherwise they are read batch by batch, ahead of training, in threads. What
+    comes out is the same, and without random transforms equal bit for bit to what `Preprocess`
+    gives for serving.
+
+    Args:
+        path: The folder.
+        task: "cls", "gen" or "embed".
+        classes: See `find_pictures`.
+        batch_size: Pictures in a batch; None takes all in one.
+        train_val_ratio: The share of each class to train on; the rest validates.
+        shuffle: Whether every epoch has another order.
+        transform: See `onnxnn.data.transforms.plan`.
+        color: "RGB" or "grayscale".
+        num_workers: Threads that read; 0 takes one for each core, up to 8.
+        batch_mode: Whether to keep nothing in memory, as with `cache_mb=0`.
+        cache_mb: Megabytes (of 1,000,000 bytes) of decoded pictures to keep.
+
+    Raises:
+        MissingDataError: There is no such folder.
+        DataError: Folders, classes or transforms do not fit, pictures are broken (each is named), or
+            sizes differ after preprocessing.
+    """
+    check_task(task)
+    if task == "reg":
+        raise DataError("nn('reg') learns numbers, and class folders hold none; use load_dataset(x, y).")
+    if isinstance(num_workers, bool) or not isinstance(num_workers, int) or num_workers < 0:
+        raise DataError(f"num_workers={num_workers!r}: must be a whole number of at least 0.")
+    planned = plan(transform, color)
+    found = find_pictures(path, classes)
+    if task != "gen" and len(found.classes) < 2:
+        raise DataError(
+            f"{path}: one class only ({found.classes[0]}); telling classes apart needs at least two folders."
+        )
+    labels = torch.tensor(found.labels, dtype=torch.int64)
+    train, held_back = split(len(labels), train_val_ratio, labels)
+    reader = Reader.of(planned, found.files[0], num_workers)
+    budget = 0 if batch_mode else int(cache_mb * 1e6)
+
+    def batches(part: torch.Tensor, is_training: bool) -> Batches:
+        files = [found.files[number] for number in part.tolist()]
+        operations = planned.operations if is_training else planned.outside_training
+        share = budget * len(part) // len(labels)
+        return Batches(
+            reader.samples(files, labels[part], operations, share), batch_size, shuffle and is_training
+        )
+
+    return Data(
+        kind="image",
+        train=batches(train, True),
+        validation=batches(held_back, False) if len(held_back) else None,
+        sample=Shape.image(reader.shape[2], reader.shape[0], reader.shape[1]),
+        example=_example(found.files[0], planned.preprocess),
+        classes=found.classes,
+        preprocess=planned.preprocess,
+        normalize=planned.normalize,
+        read=reader.outside_training if planned.functions else None,
+    )
+
+
+def _example(file: Path, preprocess: Preprocess) -> np.ndarray[Any, Any]:
+    """Return a picture before preprocessing; smaller where preprocessing gives a fixed size anyway."""
+    picture = decode(file, preprocess.color)
+    height, width = preprocess.output_size()
+    if height is not None and width is not None:
+        side = max(_EXAMPLE_SIDE, height, width)
+        picture.thumbnail((side, side))
+    return pixels(picture)

@@ -1,0 +1,236 @@
+"""Reading pictures for training: kept in memory where they fit, else read ahead of training."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+from onnxnn_runtime.errors import DataError, InputError
+from onnxnn_runtime.preprocess import ImageLike, Preprocess, apply_step, decode, pixels
+from PIL import Image
+
+from .augment import Augmentation
+from .batches import Batch, InMemory, Samples, to_float
+from .dataset import as_data_errors
+from .transforms import Operation, Plan
+
+__all__ = ["Reader"]
+
+_AHEAD = 3  # batches that are read while one is trained on
+_GROUP = 16  # files that a thread reads at a time when everything is read into memory
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads pictures as a plan says; all must have the size of the first.
+
+    Args:
+        plan: What happens to pictures.
+        first: The picture whose size all others must have.
+        shape: Its (H, W, C) outside training.
+        workers: Threads that read.
+    """
+
+    plan: Plan
+    first: Path
+    shape: tuple[int, ...]
+    workers: int
+
+    @classmethod
+    def of(cls, plan: Plan, first: Path, num_workers: int = 0) -> Reader:
+        """Return a reader for pictures like the first.
+
+        Raises:
+            DataError: The first picture is broken, or a function of the user returns no picture.
+        """
+        workers = num_workers or min(os.cpu_count() or 1, 8)
+        # A function of the user may not be made for threads.
+        return cls(
+            plan, first, _read(first, plan, plan.outside_training).shape, 1 if plan.functions else workers
+        )
+
+    def outside_training(self, image: ImageLike) -> Array:
+        """Return a picture as float32 (C, H, W) in 0..1, with nothing random."""
+        return Preprocess.to_float(_read(image, self.plan, self.plan.outside_training))
+
+    def samples(
+        self, files: Sequence[Path], labels: torch.Tensor, operations: tuple[Operation, ...], budget: int
+    ) -> Samples:
+        """Return pictures as samples, in memory where `budget` bytes allow.
+
+        Args:
+            files: The pictures.
+            labels: Their class numbers, int64.
+            operations: What happens to them.
+            budget: How many bytes may be kept.
+
+        Raises:
+            DataError: Pictures that are read now are broken, or of another size than the first.
+        """
+        steps = _leading_steps(operations)
+        changing = operations[len(steps) :]
+        preprocess = Preprocess(self.plan.color, steps)
+        if not changing and len(files) * int(np.prod(self.shape)) <= budget:
+            return InMemory(self._stacked(files, preprocess), labels)
+        kept = self._kept(files, preprocess, budget) if changing else None
+        return _Pictures(self, files, labels, operations if kept is None else changing, kept)
+
+    def check(self, picture: Array, file: Path) -> Array:
+        """Return a picture, or refuse one of another size than the first."""
+        if picture.shape == self.shape:
+            return picture
+        height, width = self.shape[:2]
+        raise DataError(
+            f"pictures differ in size: {self.first} is {height}x{width}, {file} is {picture.shape[0]}x"
+            f"{picture.shape[1]}. A batch needs one size: write transform={{'Resize': ({height}, {width})}}."
+        )
+
+    def _stacked(self, files: Sequence[Path], preprocess: Preprocess) -> torch.Tensor:
+        height, width, channels = self.shape
+        stacked = np.empty((len(files), channels, height, width), np.uint8)
+        for number, picture in enumerate(self._read_all(files, preprocess)):
+            stacked[number] = np.moveaxis(self.check(picture, files[number]), -1, 0)
+        return torch.from_numpy(stacked)
+
+    def _kept(self, files: Sequence[Path], preprocess: Preprocess, budget: int) -> list[Array] | None:
+        kept: list[Array] = []
+        for picture in self._read_all(files, preprocess) if budget else ():
+            budget -= picture.nbytes
+            if budget < 0:
+                return None
+            kept.append(picture)
+        return kept or None
+
+    def _read_all(self, files: Sequence[Path], preprocess: Preprocess) -> Iterator[Array]:
+        def read(group: Sequence[Path]) -> list[Array | InputError]:
+            found: list[Array | InputError] = []
+            for file in group:
+                try:
+                    found.append(preprocess.to_uint8(file))
+                except InputError as error:
+                    found.append(error)
+            return found
+
+        broken: list[InputError] = []
+        at_once = _GROUP * self.workers * 4
+        with ThreadPoolExecutor(self.workers) as pool:
+            for start in range(0, len(files), at_once):
+                part = files[start : start + at_once]
+                groups = [part[begin : begin + _GROUP] for begin in range(0, len(part), _GROUP)]
+                for pictures in pool.map(read, groups):
+                    for picture in pictures:
+                        if isinstance(picture, InputError):
+                            broken.append(picture)
+                        elif not broken:
+                            yield picture
+        if broken:
+            raise DataError(_broken(broken))
+
+
+class _Pictures(Samples):
+    """Pictures that are read or changed batch by batch, ahead of training."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        files: Sequence[Path],
+        labels: torch.Tensor,
+        operations: tuple[Operation, ...],
+        kept: list[Array] | None,
+    ) -> None:
+        self._reader = reader
+        self._files = files
+        self._labels = labels
+        self._operations = operations
+        self._kept = kept
+        self._is_random = any(isinstance(operation, Augmentation) for operation in operations)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def take(self, groups: Iterable[torch.Tensor]) -> Iterator[Batch]:
+        chosen = list(groups)
+        # All seeds are drawn before the first batch, so that reading ahead changes no result.
+        seeds = iter(torch.randint(2**62, (len(self),)).tolist() if self._is_random else [0] * len(self))
+        if self._reader.plan.functions:
+            for group in chosen:
+                yield self._batch(group, [self._picture(number, next(seeds)) for number in group.tolist()])
+            return
+        pool = ThreadPoolExecutor(self._reader.workers)
+        ahead: deque[tuple[torch.Tensor, list[Future[Array]]]] = deque()
+        try:
+            for group in chosen:
+                ahead.append((group, [pool.submit(self._picture, n, next(seeds)) for n in group.tolist()]))
+                if len(ahead) > _AHEAD:
+                    ready, pictures = ahead.popleft()
+                    yield self._batch(ready, [picture.result() for picture in pictures])
+            while ahead:
+                ready, pictures = ahead.popleft()
+                yield self._batch(ready, [picture.result() for picture in pictures])
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _picture(self, number: int, seed: int) -> Array:
+        source = self._files[number] if self._kept is None else self._kept[number]
+        picture = _read(source, self._reader.plan, self._operations, Random(seed))
+        return self._reader.check(picture, self._files[number])
+
+    def _batch(self, group: torch.Tensor, pictures: list[Array]) -> Batch:
+        stacked = np.ascontiguousarray(np.moveaxis(np.stack(pictures), -1, 1))
+        return to_float(torch.from_numpy(stacked)), self._labels[group]
+
+
+def _read(
+    image: ImageLike, plan: Plan, operations: tuple[Operation, ...], random: Random | None = None
+) -> Array:
+    """Return a picture after some operations, uint8 (H, W, C)."""
+    with as_data_errors():
+        picture = decode(image, plan.color)
+    for operation in operations:
+        if isinstance(operation, tuple):
+            picture = apply_step(picture, operation)
+        elif isinstance(operation, Augmentation):
+            assert random is not None  # nothing random outside training
+            picture = operation(picture, random)
+        else:
+            picture = _result(operation, picture, plan.color)
+    return pixels(picture)
+
+
+def _result(function: Callable[[Any], Any], picture: Image.Image, color: str) -> Image.Image:
+    result = function(picture)
+    if isinstance(result, torch.Tensor) and result.ndim == 3:
+        result = result.detach().cpu().permute(1, 2, 0).numpy()
+    try:
+        return decode(result, color)
+    except InputError as error:
+        raise DataError(
+            f"the function {function!r} given as transform must return a picture (PIL, uint8 (H, W, C), or a "
+            f"tensor (C, H, W) in 0..1; for mean and std write 'Normalize' instead): {error}"
+        ) from error
+
+
+def _leading_steps(operations: tuple[Operation, ...]) -> tuple[Any, ...]:
+    steps = []
+    for operation in operations:
+        if not isinstance(operation, tuple):
+            break
+        steps.append(operation)
+    return tuple(steps)
+
+
+def _broken(errors: list[InputError]) -> str:
+    lines = [str(error) for error in errors[:5]]
+    if len(errors) > len(lines):
+        lines.append(f"... and {len(errors) - len(lines)} more broken pictures.")
+    return "\n".join([*lines, "Repair or remove what is broken, then load again."])
