@@ -1,0 +1,178 @@
+"""`onnxnn doctor`: what is installed, whether it works, and what to do where it does not."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Dict, List, Optional
+
+import typer
+
+from .output import print_json, print_table
+
+# A package, the module it is imported as, the lowest version that works, and what it is for.
+PACKAGES = (
+    ("onnxnn-runtime", "onnxnn_runtime", "", "running models"),
+    ("numpy", "numpy", "1.19", "running models"),
+    ("pillow", "PIL", "8.4", "reading pictures"),
+    ("onnxruntime", "onnxruntime", "1.8", "running models"),
+    ("onnxruntime-gpu", "onnxruntime", "1.8", "running models on an NVIDIA GPU"),
+    ("onnxnn", "onnxnn", "", "training"),
+    ("torch", "torch", "2.6", "training"),
+    ("onnx", "onnx", "1.16", "exporting"),
+    ("lightning-fabric", "lightning_fabric", "2.4", "training"),
+    ("onnxscript", "onnxscript", "0.3", "exporting custom modules"),
+    ("matplotlib", "matplotlib", "3.7", "plot_history"),
+)
+RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
+SECONDS = 120
+"""How long one import may take: torch on a slow disk can take a minute."""
+
+# Runs in a child process: argument 1 is the module, argument 2 the distribution.
+_PROBE = """
+import importlib, json, sys
+module = importlib.import_module(sys.argv[1])
+found = {"version": str(getattr(module, "__version__", ""))}
+if sys.argv[1] == "onnxruntime":
+    found["devices"] = list(module.get_available_providers())
+if sys.argv[1] == "torch":
+    found["devices"] = ["cpu"] + ["cuda:%d %s" % (i, module.cuda.get_device_name(i))
+                                  for i in range(module.cuda.device_count())]
+print("\\n" + json.dumps(found))
+"""
+
+
+@dataclass
+class Finding:
+    """What was found out about one package.
+
+    Args:
+        package: The distribution's name.
+        version: Its version, "" where it is not installed.
+        purpose: What it is for.
+        problem: What is wrong and what to do, "" where all is well.
+        devices: The devices that it offers, for onnxruntime and torch.
+    """
+
+    package: str
+    version: str
+    purpose: str
+    problem: str = ""
+    devices: Optional[List[str]] = None
+
+
+def doctor(
+    as_json: bool = typer.Option(False, "--json", help="Print the findings as JSON."),
+) -> None:
+    """Tell what is installed and what is wrong with it.
+
+    Devices are listed, too. Every package is imported in a process of its own, so that one that crashes is reported, too.
+    Exit code 1 when something that is installed does not work, or no ONNX Runtime is there.
+
+    Example: onnxnn doctor
+    """
+    with ThreadPoolExecutor(4) as pool:
+        findings = list(pool.map(lambda package: examine(*package), PACKAGES))
+    problems = [f"{finding.package}: {finding.problem}" for finding in findings if finding.problem]
+    problems += runtime_problems({finding.package: finding.version for finding in findings})
+    if as_json:
+        packages = [asdict(finding) for finding in findings]
+        print_json({"python": platform.python_version(), "packages": packages, "problems": problems})
+    else:
+        print(f"Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores\n")
+        rows = [(f.package, f.version or "not installed", f.purpose) for f in findings]
+        print_table([("package", "version", "for"), *rows])
+        for finding in findings:
+            if finding.devices:
+                print("\ndevices of {}: {}".format(finding.package, ", ".join(finding.devices)), end="")
+        told = ["PROBLEM " + text for text in problems] or ["No problem found."]
+        print("\n\n" + "\n".join(told))
+    if problems:
+        raise typer.Exit(1)
+
+
+def examine(package: str, module: str, lowest: str, purpose: str) -> Finding:
+    """Look at one package: its version, and whether it can be imported in a child process."""
+    version = installed_version(package)
+    if not version:
+        return Finding(package, "", purpose)
+    result = try_import(module)
+    problem = result.get("problem", "")
+    if lowest and older(version, lowest):
+        problem = f'version {version} is too old; {lowest} works: pip install -U "{package}>={lowest}"'
+    return Finding(package, version, purpose, problem, result.get("devices"))
+
+
+def try_import(module: str) -> Dict:  # type: ignore[type-arg]  # plain JSON
+    """Import a module in a child process; return what it says about itself, or the problem."""
+    try:
+        child = subprocess.run(
+            [sys.executable, "-c", _PROBE, module],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {"problem": f"importing it took more than {SECONDS} seconds"}
+    if child.returncode == 0:
+        found: Dict = json.loads(child.stdout.decode("utf-8", "replace").strip().splitlines()[-1])  # type: ignore[type-arg]
+        return found
+    if child.returncode < 0 or child.returncode > 2:
+        return {
+            "problem": f"importing it crashes the process (code {child.returncode}). Install it anew, or "
+            "another version of it; on old processors an older version may work"
+        }
+    last = child.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
+    return {"problem": f"importing it fails: {last[0]}"}
+
+
+def runtime_problems(versions: Dict[str, str]) -> List[str]:
+    """Return what is wrong with the choice of ONNX Runtime packages.
+
+    Args:
+        versions: The version of every package, "" where it is not installed.
+    """
+    there = [name for name in RUNTIMES if versions.get(name)]
+    if len(there) == 2:
+        return [
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files. "
+            "Remove both, then install one: pip uninstall -y onnxruntime onnxruntime-gpu, then "
+            'pip install "onnxnn-runtime[cpu]" or "onnxnn-runtime[gpu]"'
+        ]
+    if not there:
+        return ['no ONNX Runtime is installed: pip install "onnxnn-runtime[cpu]" (or [gpu] for NVIDIA GPUs)']
+    return []
+
+
+def installed_version(package: str) -> str:
+    """Return the version of an installed distribution, "" where it is not installed."""
+    if sys.version_info >= (3, 8):
+        from importlib import metadata
+
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            return ""
+    else:  # Python 3.7 has no importlib.metadata
+        import pkg_resources
+
+        try:
+            return str(pkg_resources.get_distribution(package).version)
+        except pkg_resources.DistributionNotFound:
+            return ""
+
+
+def older(version: str, lowest: str) -> bool:
+    """Tell whether a version such as "1.13.1" comes before another."""
+    return _numbers(version) < _numbers(lowest)
+
+
+def _numbers(version: str) -> List[int]:
+    return [int(number) for number in re.findall(r"\d+", version.split("+")[0])[:3]]

@@ -1,0 +1,43 @@
+"""`onnxnn embed`: feature vectors into an npz file."""
+
+from __future__ import annotations
+
+from typing import List
+
+import typer
+
+from .options import DEVICE, INPUTS, JSON, MODEL, SKIP
+from .output import print_json
+from .progress import Counter, tell_skipped
+
+
+def embed(
+    file: str = MODEL,
+    inputs: List[str] = INPUTS,
+    out: str = typer.Option(..., "--out", "-o", metavar="VECTORS.npz", help="The file to write."),
+    normalize: bool = typer.Option(False, "--normalize", help="Scale each vector to length 1."),
+    device: str = DEVICE,
+    skip_errors: bool = SKIP,
+    as_json: bool = JSON,
+) -> None:
+    """Write the feature vectors of inputs to an npz file.
+
+    It holds the arrays `embeddings`, float32 (N, D), and `names`.
+
+    Example: onnxnn embed pets.onnx photos cat.jpg -o vectors.npz
+    """
+    import numpy as np
+    import onnxnn_runtime as rt
+    from onnxnn_runtime.files import write_atomically
+
+    model = rt.load(file, device=device)
+    with Counter("embedded") as progress:
+        found = model.embed_named(inputs, normalize, "skip" if skip_errors else "raise", progress=progress)
+    tell_skipped(found.skipped)
+    names = np.array(found.names, dtype=np.str_)
+    write_atomically(out, lambda opened: np.savez(opened, embeddings=found.vectors, names=names))
+    num, dimension = found.vectors.shape
+    if as_json:
+        print_json({"file": out, "num": num, "dimension": dimension, "skipped": len(found.skipped)})
+    else:
+        print(f"{num} vectors of {dimension} numbers in {out}")

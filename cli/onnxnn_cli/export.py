@@ -1,0 +1,36 @@
+"""`onnxnn export`: a checkpoint becomes an ONNX file."""
+
+from __future__ import annotations
+
+import typer
+
+from .options import JSON
+from .output import need_onnxnn, note, print_json
+
+
+def export(
+    checkpoint: str = typer.Argument(..., metavar="CKPT", help="A checkpoint, e.g. ckpt/basenn.pth."),
+    out: str = typer.Option(..., "--out", "-o", metavar="FILE", help="The .onnx file to write."),
+    opset: int = typer.Option(13, "--opset", help="Version of the ONNX operators."),
+    ir: int = typer.Option(7, "--ir", help="Version of the ONNX file format."),
+    preprocess: str = typer.Option(
+        "runtime",
+        "--preprocess",
+        help="Where pictures are prepared: runtime, or graph to put it into the file.",
+    ),
+    as_json: bool = JSON,
+) -> None:
+    """Turn a checkpoint into an ONNX file and compare the two.
+
+    Needs the training package, and no training data.
+
+    Example: onnxnn export ckpt/basenn.pth -o pets.onnx
+    """
+    nn = need_onnxnn("export").nn
+    report = nn.load(checkpoint).export(out, opset_version=opset, ir_version=ir, preprocess=preprocess)
+    if as_json:
+        print_json({"file": str(report.path), "size": report.size, "parity": dict(report.parity)})
+        return
+    off = ", ".join(f"{key} {value:.2g}" for key, value in report.parity.items())
+    print(f"{report.path}: {report.size / 1e6:.2f} MB, largest difference from torch: {off}")
+    note(f"exported and compared in {report.seconds:.1f} s")

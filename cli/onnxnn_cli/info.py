@@ -1,0 +1,108 @@
+"""`onnxnn info`: what a model file or checkpoint says about itself."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Dict, List, Tuple
+
+import typer
+
+from .options import JSON
+from .output import need_onnxnn, print_json
+
+
+def info(
+    file: str = typer.Argument(..., metavar="FILE", help="An .onnx file, or a checkpoint."),
+    as_json: bool = JSON,
+) -> None:
+    """Tell what a model takes and gives, and how it was made.
+
+    Example: onnxnn info pets.onnx
+    """
+    facts, card = _checkpoint(file) if _is_zip(file) else _model(file)
+    if as_json:
+        print_json({**facts, "card": None if card is None else json.loads(card.to_json())})
+        return
+    rows = _card_rows(card) if card is not None else [("card", "none: only arrays can be run, by infer()")]
+    for name, text in [*rows, *((name, _plain(value)) for name, value in facts.items())]:
+        print(f"{name:<12}{text}")
+
+
+def _is_zip(file: str) -> bool:
+    """Tell whether a file is a checkpoint: torch writes zip files, ONNX never is one."""
+    if not os.path.isfile(file):
+        return False
+    with open(file, "rb") as opened:
+        return opened.read(4) == b"PK\x03\x04"
+
+
+def _checkpoint(file: str) -> Tuple[Dict[str, Any], Any]:
+    checkpoint = need_onnxnn("info", "onnxnn.checkpoint").load(file)
+    return {"file": file, "size": os.path.getsize(file)}, checkpoint.card
+
+
+def _model(file: str) -> Tuple[Dict[str, Any], Any]:
+    import onnxnn_runtime as rt
+
+    model = rt.load(file, device="cpu")
+    facts = {
+        "file": file,
+        "size": os.path.getsize(file),
+        "opset": model.facts.opset.get("", 0),
+        "ir_version": model.facts.ir_version,
+        "producer": model.facts.producer,
+        "inputs": {name: [dtype, list(shape)] for name, (dtype, shape) in model.inputs.items()},
+        "outputs": {name: [dtype, list(shape)] for name, (dtype, shape) in model.outputs.items()},
+    }
+    return facts, model.card
+
+
+def _card_rows(card: Any) -> List[Tuple[str, str]]:
+    rows = [
+        ("task", card.task),
+        ("takes", _takes(card.input)),
+        ("gives", _gives(card.output)),
+    ]
+    if card.output.embedding:
+        rows.append(("embedding", f"{card.output.embedding} numbers"))
+    rows.append(("layers", ", ".join(entry["name"] for entry in card.network)))
+    if card.training:
+        rows.append(("training", _plain(card.training)))
+    if card.parity:
+        rows.append(("parity", ", ".join(f"{key} {value:.2g}" for key, value in card.parity.items())))
+    rows += [(name, text) for name, text in (("licence", card.license), ("note", card.note)) if text]
+    return rows
+
+
+def _takes(spec: Any) -> str:
+    text = f"{spec.kind} {_shape(spec.shape)}"
+    if spec.preprocess is not None:
+        steps = [" ".join(map(str, step)) for step in spec.preprocess.steps]
+        text += ", " + ", ".join([spec.preprocess.color, *steps])
+    if spec.in_graph:
+        text += ", preprocessing inside the graph"
+    if spec.features:
+        text += ": " + ", ".join(spec.features)
+    if spec.vocabulary is not None:
+        text += f", {len(spec.vocabulary)} tokens"
+    return text
+
+
+def _gives(spec: Any) -> str:
+    text = f"{spec.kind} {_shape(spec.shape)}"
+    names = spec.classes or spec.targets
+    return text + (": " + ", ".join(names) if names else "")
+
+
+def _shape(shape: Any) -> str:
+    return "({})".format(", ".join(map(str, shape)))
+
+
+def _plain(value: Any) -> str:
+    """Return nested plain data as readable text: {"epochs": 3} as "epochs 3"."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return "({})".format(", ".join(map(_plain, value)))
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,39 @@
+"""`onnxnn layers`: every layer that `add` and a recipe know."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import Any, Dict, List
+
+import typer
+
+from .output import need_onnxnn, print_json, print_table
+
+
+def layers(
+    as_json: bool = typer.Option(False, "--json", help="Print the layers as JSON."),
+) -> None:
+    """Print every layer with its options.
+
+    Needs the training package.
+
+    Example: onnxnn layers
+    """
+    registry: Dict[str, Any] = need_onnxnn("layers", "onnxnn.layers").registry
+    found = [describe(name, registry[name]) for name in sorted(registry) if name != "custom"]
+    if as_json:
+        print_json(found)
+        return
+    rows = [(entry["layer"], ", ".join(entry["options"]), entry["about"]) for entry in found]
+    print_table([("layer", "options", "what it does"), *rows])
+
+
+def describe(name: str, cls: Any) -> Dict[str, Any]:
+    """Return a layer's name, its options as they are typed, and the first line of its docstring."""
+    options: List[str] = []
+    for field in dataclasses.fields(cls):
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        options.append(field.name if required else f"{field.name}={field.default!r}")
+    about = (inspect.getdoc(cls) or "").split("\n", 1)[0]
+    return {"layer": name, "options": options, "about": about}

@@ -1,0 +1,17 @@
+"""Options that several commands share, so that they are spelled and explained once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+MODEL: Any = typer.Argument(..., metavar="FILE", help="An .onnx file.")
+INPUTS: Any = typer.Argument(
+    ...,
+    metavar="INPUT",
+    help="Pictures or folders of them; .csv for tables, .npy or .npz for arrays.",
+)
+DEVICE: Any = typer.Option("auto", "--device", metavar="DEVICE", help="cpu, cuda, cuda:1, or auto to choose.")
+SKIP: Any = typer.Option(False, "--skip-errors", help="Leave out inputs that cannot be read.")
+JSON: Any = typer.Option(False, "--json", help="Print the result as JSON.")

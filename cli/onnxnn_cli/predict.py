@@ -1,0 +1,56 @@
+"""`onnxnn predict`: labels and scores, or values."""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+import typer
+
+from .options import DEVICE, INPUTS, JSON, MODEL, SKIP
+from .output import print_json, print_table
+from .progress import Counter, tell_skipped
+
+
+def predict(
+    file: str = MODEL,
+    inputs: List[str] = INPUTS,
+    top: int = typer.Option(1, "--top", "-k", min=1, help="How many classes to name for each input."),
+    device: str = DEVICE,
+    skip_errors: bool = SKIP,
+    as_json: bool = JSON,
+) -> None:
+    """Print the class and score of each input, or its values.
+
+    Example: onnxnn predict pets.onnx cat.jpg --top 2
+    """
+    import onnxnn_runtime as rt
+
+    model = rt.load(file, device=device)
+    with Counter("predicted") as progress:
+        found = model.predict(inputs, k=top, errors="skip" if skip_errors else "raise", progress=progress)
+    tell_skipped(found.skipped)
+    if as_json:
+        print_json([_as_data(prediction) for prediction in found])
+    elif found:
+        heading = ["name", *found[0].values] if found[0].values else ["name", *["class", "score"] * top]
+        print_table([heading, *map(_row, found)])
+
+
+def _as_data(prediction: Any) -> Any:
+    if prediction.values:
+        return {"name": prediction.name, "values": dict(prediction.values)}
+    return {
+        "name": prediction.name,
+        "label": prediction.label,
+        "score": prediction.score,
+        "top": [{"label": label, "score": score} for label, score in prediction.top],
+    }
+
+
+def _row(prediction: Any) -> List[str]:
+    if prediction.values:
+        return [prediction.name, *(f"{value:.6g}" for value in prediction.values.values())]
+    cells = [prediction.name]
+    for label, score in prediction.top:
+        cells += [label, f"{score:.4f}"]
+    return cells

@@ -1,0 +1,40 @@
+"""`onnxnn train`: train the network that a recipe describes."""
+
+from __future__ import annotations
+
+import typer
+
+from .options import JSON
+from .output import need_onnxnn, note, print_json
+
+
+def train(
+    recipe: str = typer.Argument(..., metavar="RECIPE", help="A recipe, e.g. recipes/lenet.yaml."),
+    as_json: bool = JSON,
+) -> None:
+    """Train the network that a recipe describes.
+
+    Needs the training package. docs/recipes.md says what a recipe holds.
+
+    Example: onnxnn train recipes/lenet.yaml
+    """
+    recipes = need_onnxnn("train", "onnxnn.recipe")
+    done = recipes.read_recipe(recipe).run()
+    last = done.history[-1] if done.history else {}
+    if as_json:
+        print_json(
+            {
+                "history": list(done.history),
+                "folder": str(done.folder),
+                "model": None if done.model is None else str(done.model),
+            }
+        )
+        return
+    print("last epoch: " + ", ".join(f"{key} {_short(value)}" for key, value in last.items()))
+    note(f"checkpoints: {done.folder}")
+    if done.model is not None:
+        note(f"model: {done.model}")
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

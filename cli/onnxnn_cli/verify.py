@@ -1,0 +1,128 @@
+"""`onnxnn verify`: is a model file whole, and does it compute what it should?"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import typer
+
+from .options import DEVICE, JSON, MODEL
+from .output import need_onnxnn, print_json
+
+FREE_SIZE = 64
+"""The height, width or length that a check uses where the model leaves it free."""
+
+TOLERANCE = 1e-4
+
+Check = Tuple[str, bool, str]
+"""What was checked, whether it holds, and the figures."""
+
+
+def verify(
+    file: str = MODEL,
+    checkpoint: Optional[str] = typer.Option(
+        None,
+        "--checkpoint",
+        metavar="CKPT",
+        help="Also compare with torch and this checkpoint.",
+    ),
+    device: str = DEVICE,
+    as_json: bool = JSON,
+) -> None:
+    """Check that a model file is whole and works.
+
+    Exit code 1 when a check fails.
+
+    Example: onnxnn verify pets.onnx --checkpoint ckpt/basenn.pth
+    """
+    import onnxnn_runtime as rt
+
+    model = rt.load(file, device=device)
+    checks: List[Check] = [("opens", True, repr(model))]
+    single, double = _feeds(model, 1), _feeds(model, 2)
+    outputs = model.infer(double)
+    checks += _check_outputs(model, single, double, outputs)
+    if model.card is None:
+        checks.append(("card", False, "the file has none; predict and embed will refuse it"))
+    else:
+        checks += _check_card(model.card, outputs)
+    if checkpoint is not None:
+        checks.append(_check_torch(checkpoint, double, outputs))
+    passed = all(holds for _, holds, _ in checks)
+    if as_json:
+        print_json({"passed": passed, "checks": [dict(zip(("name", "passed", "detail"), c)) for c in checks]})
+    else:
+        for name, holds, detail in checks:
+            print("{}  {}: {}".format("ok  " if holds else "FAIL", name, detail))
+    if not passed:
+        raise typer.Exit(1)
+
+
+def _feeds(model: Any, batch: int) -> Dict[str, Any]:
+    """Return made-up inputs that the model takes; the first sample is the same in every batch."""
+    import numpy as np
+
+    spec = None if model.card is None else model.card.input
+    feeds = {}
+    for name, (dtype, shape) in model.inputs.items():
+        sizes = _sizes(shape, spec)
+        samples: List[Any] = []
+        for seed in range(batch):
+            draw = np.random.RandomState(seed)
+            if dtype == "uint8":
+                samples.append(draw.randint(0, 256, sizes))
+            elif dtype.startswith("int"):
+                highest = len(spec.vocabulary) if spec is not None and spec.vocabulary else 2
+                samples.append(draw.randint(0, highest, sizes))
+            else:
+                samples.append(draw.random_sample(sizes))
+        feeds[name] = np.stack(samples).astype(dtype)
+    return feeds
+
+
+def _sizes(shape: Sequence[Any], spec: Any) -> List[int]:
+    """Return the sizes of one sample: the card's picture size, else FREE_SIZE, where they are free."""
+    height, width = spec.preprocess.output_size() if spec is not None and spec.preprocess else (None, None)
+    named = {"height": height, "width": width}
+    return [size if isinstance(size, int) else named.get(str(size)) or FREE_SIZE for size in shape[1:]]
+
+
+def _check_outputs(model: Any, single: Any, double: Any, outputs: Any) -> List[Check]:
+    import numpy as np
+
+    checks = []
+    alone = model.infer(single)
+    for name, both in outputs.items():
+        finite = bool(np.isfinite(both).all())
+        checks.append((f"{name} is finite", finite, f"shape {both.shape}"))
+        off = float(np.max(np.abs(both[:1].astype(float) - alone[name]))) if finite else float("nan")
+        same = f"{name} is the same alone and in a batch"
+        checks.append((same, off <= TOLERANCE, f"largest difference {off:.2g}"))
+    return checks
+
+
+def _check_card(card: Any, outputs: Any) -> List[Check]:
+    first = next(iter(outputs.values()))
+    checks = []
+    if card.output.kind == "classes" and card.output.classes:
+        num = len(card.output.classes)
+        fits = first.shape[-1] >= num
+        checks.append(("card names the classes", fits, f"{num} names, {first.shape[-1]} scores"))
+    if card.output.embedding:
+        there = "embedding" in outputs and outputs["embedding"].shape[-1] == card.output.embedding
+        checks.append(("card describes the embedding", there, f"{card.output.embedding} numbers"))
+    return checks or [("card", True, f"{card.input.kind} to {card.output.kind}")]
+
+
+def _check_torch(checkpoint: str, feeds: Any, outputs: Any) -> Check:
+    """Compare the file's first output with what torch computes from the checkpoint."""
+    import numpy as np
+
+    network = need_onnxnn("verify", "onnxnn").nn.load(checkpoint)
+    expected = network.inference(next(iter(feeds.values())))
+    found = next(iter(outputs.values()))
+    if expected.shape != found.shape:
+        return "equals torch", False, f"torch gives {expected.shape}, the file {found.shape}"
+    off = float(np.max(np.abs(expected - found)))
+    scale = max(1.0, float(np.max(np.abs(expected))))
+    return "equals torch", off <= TOLERANCE * scale, f"largest difference {off:.2g}"

@@ -1,0 +1,83 @@
+"""The arrows between the packages: onnxnn_cli -> onnxnn -> onnxnn_runtime, never the other way.
+
+Each package is imported in a fresh interpreter, which then tells what came with it.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+_REPORT = "import json, sys; {}; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+
+
+def modules_after(code: str, folder: Path) -> set[str]:
+    """Return the top-level modules that are loaded after running `code` in a fresh interpreter."""
+    child = subprocess.run(
+        [sys.executable, "-c", _REPORT.format(code)],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(json.loads(child.stdout.strip().splitlines()[-1]))
+
+
+def test_runtime_imports_nothing_heavy(tmp_path):
+    loaded = modules_after("import onnxnn_runtime", tmp_path)
+    assert "onnxnn_runtime" in loaded
+    assert not loaded & {"torch", "onnx", "cv2", "matplotlib", "onnxnn", "onnxnn_cli", "typer", "yaml"}
+
+
+def test_cli_starts_without_torch(tmp_path):
+    loaded = modules_after("import onnxnn_cli.main", tmp_path)
+    assert "onnxnn_cli" in loaded
+    assert not loaded & {"torch", "onnx", "cv2", "matplotlib", "onnxnn"}
+
+
+def test_cli_starts_where_onnxruntime_is_missing(tmp_path):
+    loaded = modules_after("import onnxnn_cli.main", tmp_path)
+    assert not loaded & {"onnxruntime", "onnxnn_runtime"}
+
+
+@pytest.mark.needs_torch
+def test_training_does_not_import_the_command(tmp_path):
+    loaded = modules_after("import onnxnn", tmp_path)
+    assert {"onnxnn", "onnxnn_runtime", "torch"} <= loaded
+    assert not loaded & {"onnxnn_cli", "typer", "cv2"}
+
+
+def imported_in(folder: Path) -> dict[str, set[str]]:
+    """Return the top-level modules that each source file imports anywhere, functions included."""
+    found: dict[str, set[str]] = {}
+    for path in sorted(folder.rglob("*.py")):
+        names = found.setdefault(str(path.relative_to(ROOT)), set())
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names.update(alias.name.split(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                names.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.skipif(not (ROOT / "runtime").is_dir(), reason="the sources are not here")
+@pytest.mark.parametrize(
+    ("folder", "forbidden"),
+    [
+        ("runtime/onnxnn_runtime", {"torch", "onnx", "cv2", "matplotlib", "onnxnn", "onnxnn_cli", "typer"}),
+        ("onnxnn", {"onnxnn_cli", "typer", "cv2", "pickle"}),
+        ("cli/onnxnn_cli", {"torch", "onnx", "cv2", "matplotlib", "pickle"}),
+    ],
+)
+def test_no_source_file_imports_against_the_arrows(folder, forbidden):
+    imports = imported_in(ROOT / folder)
+    assert len(imports) > 5
+    assert not {path: names & forbidden for path, names in imports.items() if names & forbidden}

@@ -1,0 +1,74 @@
+"""The project's own facts agree with each other: versions, extras, licence, changelog, py.typed."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+tomllib = pytest.importorskip("tomllib")  # Python 3.11 brought it
+
+ROOT = Path(__file__).parent.parent
+PROJECTS = {
+    "onnxnn": ROOT / "pyproject.toml",
+    "onnxnn-cli": ROOT / "cli/pyproject.toml",
+    "onnxnn-runtime": ROOT / "runtime/pyproject.toml",
+}
+
+
+def project(name: str) -> dict:
+    return tomllib.loads(PROJECTS[name].read_text(encoding="utf-8"))["project"]
+
+
+def test_all_versions_are_equal():
+    versions = {name: project(name)["version"] for name in PROJECTS}
+    for module in ("onnxnn", "onnxnn_cli", "onnxnn_runtime"):
+        versions[module] = importlib.import_module(module).__version__
+    assert len(set(versions.values())) == 1, versions
+
+
+def test_packages_ask_for_each_other_in_the_same_version():
+    version = project("onnxnn")["version"]
+    assert f"onnxnn-runtime=={version}" in project("onnxnn")["dependencies"]
+    assert f"onnxnn-cli=={version}" in project("onnxnn")["dependencies"]
+    assert f"onnxnn-runtime=={version}" in project("onnxnn-cli")["dependencies"]
+
+
+def test_changelog_begins_with_this_version():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (\S+)", text, flags=re.MULTILINE)
+    assert headings[0] == project("onnxnn")["version"]
+
+
+@pytest.mark.parametrize("extra", ["cpu", "gpu"])
+def test_extras_are_passed_on(extra):
+    assert project("onnxnn")["optional-dependencies"][extra] == [f"onnxnn-cli[{extra}]"]
+    assert project("onnxnn-cli")["optional-dependencies"][extra] == [f"onnxnn-runtime[{extra}]"]
+
+
+def test_onnxruntime_is_only_chosen_by_extra():
+    for name in PROJECTS:
+        assert not [need for need in project(name)["dependencies"] if need.startswith("onnxruntime")]
+    extras = project("onnxnn-runtime")["optional-dependencies"]
+    assert extras["cpu"][0].startswith("onnxruntime>=")
+    assert extras["gpu"][0].startswith("onnxruntime-gpu>=")
+
+
+@pytest.mark.parametrize("module", ["onnxnn", "onnxnn_cli", "onnxnn_runtime"])
+def test_types_are_shipped(module):
+    assert (Path(importlib.import_module(module).__file__).parent / "py.typed").is_file()
+
+
+def test_every_package_carries_the_licence():
+    texts = {(path.parent / "LICENSE").read_text(encoding="utf-8") for path in PROJECTS.values()}
+    assert len(texts) == 1
+    assert "MIT License" in texts.pop()
+
+
+def test_the_digits_name_their_source_and_licence():
+    text = (ROOT / "onnxnn/samples/README.md").read_text(encoding="utf-8")
+    assert "CC BY 4.0" in text
+    assert "10.24432/C50P49" in text
+    assert (ROOT / "onnxnn/samples/digits.npz").stat().st_size < 100_000
