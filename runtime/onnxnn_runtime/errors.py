@@ -6,6 +6,7 @@ OnnxnnError
  │   └─ MissingDataError (FileNotFoundError)
  ├─ TrainingError    (ValueError)    an optimizer, loss or metric is unknown; a loss became NaN
  ├─ CheckpointError  (ValueError)    a checkpoint is truncated, foreign or does not fit
+ │   └─ MissingCheckpointError (FileNotFoundError)
  ├─ ExportError      (RuntimeError)  a network cannot be written as asked, or failed verification
  ├─ CardError        (ValueError)    a model file's card is missing, malformed or newer
  ├─ InputError       (ValueError)    what was given to a model or a command does not fit
@@ -29,6 +30,7 @@ __all__ = [
     "ExportError",
     "InputError",
     "LayerError",
+    "MissingCheckpointError",
     "MissingDataError",
     "MissingInputError",
     "OnnxnnError",
@@ -59,6 +61,10 @@ class TrainingError(OnnxnnError, ValueError):
 
 class CheckpointError(OnnxnnError, ValueError):
     """A checkpoint is truncated, foreign, from a newer version, or does not fit the network."""
+
+
+class MissingCheckpointError(CheckpointError, FileNotFoundError):
+    """A checkpoint does not exist."""
 
 
 class ExportError(OnnxnnError, RuntimeError):

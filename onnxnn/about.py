@@ -1,0 +1,141 @@
+"""The model card of a network: what goes in, what comes out, how it was trained."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from onnxnn_runtime.card import Axis, InputSpec, ModelCard, OutputSpec
+from onnxnn_runtime.errors import LayerError
+
+from .data import Data
+from .definition import Definition, Placed
+from .shape import Shape
+
+__all__ = ["describe", "describe_added", "describe_input", "describe_output", "how_trained"]
+
+_KINDS = {
+    ("feature",): "table",
+    ("channel", "height", "width"): "array",
+    ("time", "feature"): "sequence",
+    ("token",): "tokens",
+}
+
+
+def describe(
+    task: str,
+    definition: Definition,
+    data: Data | None = None,
+    before: ModelCard | None = None,
+    training: Mapping[str, Any] | None = None,
+) -> ModelCard:
+    """Return the card of a network.
+
+    Args:
+        task: "cls", "reg", "gen" or "embed".
+        definition: The network.
+        data: What it learns from.
+        before: The card of the checkpoint it came from, for what the data does not say.
+        training: How it was trained; None keeps what `before` says.
+
+    Raises:
+        LayerError: The network has no layers.
+    """
+    return ModelCard(
+        task=task,
+        network=definition.to_data(),
+        input=describe_input(definition, data, before),
+        output=describe_output(task, definition, data, before),
+        training=training if training is not None else (before.training if before else {}),
+        license=before.license if before else "",
+        note=before.note if before else "",
+    )
+
+
+def describe_input(definition: Definition, data: Data | None, before: ModelCard | None) -> InputSpec:
+    """Return what goes in; a size that the network lets vary stands there as the axis's name."""
+    shape = definition.free_input()
+    if shape is None or not definition.entries:
+        raise LayerError("the network has no layers yet: add some, or load a checkpoint.")
+    axes = _batched(shape)
+    if data is not None:
+        return InputSpec(data.kind, axes, data.preprocess, False, data.features, data.vocabulary)
+    if before is not None:
+        known = before.input
+        return InputSpec(known.kind, axes, known.preprocess, False, known.features, known.vocabulary)
+    return InputSpec(_KINDS.get(shape.axes, "array"), axes)
+
+
+def describe_output(
+    task: str, definition: Definition, data: Data | None, before: ModelCard | None
+) -> OutputSpec:
+    """Return what comes out.
+
+    A classifier with more outputs than classes and no softmax or sigmoid at its end is an encoder, as
+    the lessons build it: its output is an embedding.
+    """
+    shape = definition.output_shape
+    assert shape is not None
+    classes = data.classes if data is not None else before.output.classes if before else ()
+    targets = data.targets if data is not None else before.output.targets if before else ()
+    kind = _output_kind(task, definition, shape, len(classes))
+    return OutputSpec(
+        kind=kind,
+        shape=_batched(shape),
+        classes=classes,
+        embedding=None if kind == "embedding" else definition.feature_size(),
+        targets=targets if kind == "values" else (),
+    )
+
+
+def how_trained(settings: Mapping[str, Any], history: list[dict[str, float]], samples: int) -> dict[str, Any]:
+    """Return how a network was trained, as plain JSON data with the library versions."""
+    from . import __version__
+
+    last = dict(history[-1]) if history else {}
+    epochs = int(last.pop("epoch", 0))
+    kept = ("optimizer", "lr", "loss", "batch_size", "schedule", "clip")
+    return {
+        "epochs": epochs,
+        "samples": samples,
+        "final": {name: value for name, value in last.items() if name != "lr"},
+        "settings": {name: settings.get(name) for name in kept},
+        "versions": {
+            "onnxnn": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def describe_added(added: list[Placed], batch_size: int | None = None) -> str:
+    """Return what `add` says: "linear1: size=(4, 10), relu -> [120, 10]"."""
+    first = added[0]
+    options = [
+        f"{name}={tuple(value) if isinstance(value, list) else value!r}"
+        for name, value in first.layer.options().items()
+    ]
+    options += [placed.layer.kind for placed in added[1:]]
+    described = f": {', '.join(options)}" if options else ""
+    return f"{first.name}{described} -> {added[-1].out_shape.batched(batch_size)}"
+
+
+def _output_kind(task: str, definition: Definition, shape: Shape, num_classes: int) -> str:
+    if task in ("embed", "reg"):
+        return "embedding" if task == "embed" else "values"
+    if task == "gen":
+        return "tokens" if "token" in (definition.input_shape or shape).axes else "values"
+    units = shape.sizes[0 if "channel" in shape.axes else -1]
+    ending = definition.placed()[-1].layer.kind
+    if units == 1:
+        return "binary"
+    if num_classes and units is not None and units > num_classes and ending not in ("softmax", "sigmoid"):
+        return "embedding"
+    return "classes"
+
+
+def _batched(shape: Shape) -> tuple[Axis, ...]:
+    sizes = (axis if size is None else size for axis, size in zip(shape.axes, shape.sizes, strict=True))
+    return ("batch", *sizes)

@@ -1,0 +1,133 @@
+"""Where training runs: Lightning Fabric behind one small face.
+
+On a single device in full precision nothing of Fabric stands between the loop and torch, so that a
+network of a hundred weights does not pay for what it does not use.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from onnxnn_runtime.errors import DeviceError, TrainingError, did_you_mean
+from torch import nn
+
+__all__ = ["Machine"]
+
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "bf16-true", "64-true")
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+class Machine:
+    """Devices, precision and processes of one training.
+
+    Args:
+        device: "auto", "cpu", "cuda", "cuda:1", "mps". "auto" takes what is there; anything else is
+            honoured or refused.
+        devices: How many devices, each with its own process; 1 is the plain case.
+        strategy: Fabric's strategy for several devices, e.g. "ddp".
+        precision: "32-true", "16-mixed", "bf16-mixed", "bf16-true" or "64-true".
+
+    Raises:
+        DeviceError: The device is not there.
+        TrainingError: The precision is unknown.
+    """
+
+    def __init__(
+        self, device: str = "auto", devices: int = 1, strategy: str = "auto", precision: str = "32-true"
+    ) -> None:
+        if precision not in PRECISIONS:
+            hint = did_you_mean(precision, PRECISIONS) or "."
+            raise TrainingError(f"precision={precision!r}: unknown{hint} Known: {', '.join(PRECISIONS)}.")
+        kind, _, number = str(device).lower().partition(":")
+        chosen: Any = [int(number)] if number.isdigit() else devices
+        try:
+            self._fabric = Fabric(accelerator=kind, devices=chosen, strategy=strategy, precision=precision)  # type: ignore[arg-type]
+        except Exception as error:  # Fabric has its own tree of errors for what is not there
+            raise DeviceError(
+                f"device={device!r}, devices={devices}: {_first_line(error)} {_offer()}"
+            ) from error
+        self._plain = self._fabric.world_size == 1 and precision == "32-true"
+        self.fused = precision != "16-mixed"  # the scaler of half precision needs the separate steps
+
+    @property
+    def device(self) -> torch.device:
+        """The device of this process."""
+        return self._fabric.device
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process is the one that writes and reports."""
+        return self._fabric.global_rank == 0
+
+    @property
+    def num_processes(self) -> int:
+        """How many processes train together."""
+        return self._fabric.world_size
+
+    def start(self) -> None:
+        """Start the other processes, where there are any; each runs the same script to here."""
+        self._fabric.launch()
+
+    def setup(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, Any]:
+        """Return module and optimizer ready for this machine; the module must be on its device."""
+        if self._plain:
+            return module, optimizer
+        wrapped: tuple[nn.Module, Any] = self._fabric.setup(module, optimizer)
+        return wrapped
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Compute gradients."""
+        if self._plain:
+            loss.backward()  # type: ignore[no-untyped-call]
+        else:
+            self._fabric.backward(loss)
+
+    def clip(self, module: nn.Module, optimizer: Any, norm: float) -> None:
+        """Shrink all gradients together so that their norm is at most `norm`."""
+        if self._plain:
+            torch.nn.utils.clip_grad_norm_(module.parameters(), norm)
+        else:
+            self._fabric.clip_gradients(module, optimizer, max_norm=norm)
+
+    def batches(self, batches: Any) -> Iterator[Batch]:
+        """Yield this process's share of every batch, on its device.
+
+        Every process draws the same order and takes every n-th sample of a batch, so that the batch
+        size means the same however many processes there are.
+        """
+        rank, size = self._fabric.global_rank, self._fabric.world_size
+        for x, y in batches:
+            if size > 1:
+                if len(y) < size:
+                    continue
+                x, y = x[rank::size], y[rank::size]
+            if self.device.type != "cpu":
+                x, y = x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)
+            yield x, y
+
+    def total(self, values: torch.Tensor) -> torch.Tensor:
+        """Return the sum over all processes."""
+        if self._fabric.world_size == 1:
+            return values
+        return torch.as_tensor(self._fabric.all_reduce(values, reduce_op="sum"))
+
+    def agree(self, value: Any) -> Any:
+        """Return the main process's value in all processes."""
+        return value if self._fabric.world_size == 1 else self._fabric.broadcast(value)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".") + "."
+
+
+def _offer() -> str:
+    there = ["cpu"]
+    if torch.cuda.is_available():
+        there += [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    if sys.platform == "darwin" and torch.backends.mps.is_available():
+        there.append("mps")
+    return f"This machine offers: {', '.join(there)}. Use device='auto' to take what is there."

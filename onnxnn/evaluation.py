@@ -1,0 +1,90 @@
+"""Data to evaluate a network on, from whatever a user hands over."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from onnxnn_runtime.card import InputSpec
+from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.pipeline import batches
+
+from .data import Batches, Data, from_arrays, load_npz, load_table
+from .data.folders import find_pictures
+
+__all__ = ["batches_of"]
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+def batches_of(
+    source: Any, task: str, spec: InputSpec, classes: tuple[str, ...], batch_size: int
+) -> Iterable[Batch]:
+    """Return batches (x, target) whose class numbers are the network's.
+
+    Args:
+        source: Batches or `Data` as loaded, (x, y), a folder of class folders, a CSV file or a .npz file.
+        task: "cls", "reg", "gen" or "embed".
+        spec: What the network takes; pictures are read as for inference.
+        classes: The network's classes.
+        batch_size: Samples in a batch.
+
+    Raises:
+        DataError: It is none of these, or has classes that the network does not know.
+    """
+    if isinstance(source, Data):
+        return _renumbered(source, classes)
+    if isinstance(source, Batches):
+        return source
+    if isinstance(source, tuple) and len(source) == 2:
+        x, y = source
+        return from_arrays(x, y, task, classes or None, batch_size, shuffle=False).train
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        if spec.kind == "image" and path.suffix.lower() != ".npz":
+            return _Pictures(path, spec, classes, batch_size)
+        if path.suffix.lower() == ".npz":
+            loaded = load_npz(path, task, classes or None, batch_size, shuffle=False)
+        else:
+            loaded = load_table(path, task, batch_size, shuffle=False)
+        return _renumbered(loaded, classes)
+    raise DataError(
+        f"evaluate({type(source).__name__}): what fits is (x, y), a path, or what a load method returned."
+    )
+
+
+class _Pictures:
+    """The pictures of class folders, read as for inference, batch by batch."""
+
+    def __init__(self, path: Path, spec: InputSpec, classes: tuple[str, ...], batch_size: int) -> None:
+        found = find_pictures(path)
+        same_order = not set(found.classes) & set(classes) and len(found.classes) == len(classes)
+        numbers = list(range(len(classes))) if same_order else _numbers(found.classes, classes)
+        self._labels = torch.tensor([numbers[label] for label in found.labels])
+        self._files, self._spec, self._batch_size = list(map(str, found.files)), spec, batch_size
+
+    def __iter__(self) -> Iterator[Batch]:
+        start = 0
+        for batch in batches(self._files, self._spec, self._batch_size):
+            stop = start + len(batch.names)
+            yield torch.from_numpy(batch.array), self._labels[start:stop]
+            start = stop
+
+
+def _renumbered(data: Data, classes: tuple[str, ...]) -> Iterable[Batch]:
+    if data.classes == classes or not classes or not data.classes:
+        return data.train
+    numbers = torch.tensor(_numbers(data.classes, classes))
+    return [(x, numbers[y]) for x, y in data.train]
+
+
+def _numbers(found: tuple[str, ...], classes: tuple[str, ...]) -> list[int]:
+    unknown = [name for name in found if name not in classes]
+    if unknown:
+        raise DataError(
+            f"the classes {', '.join(map(repr, unknown))} are not among the network's: {', '.join(classes)}."
+        )
+    return [classes.index(name) for name in found]

@@ -1,0 +1,46 @@
+"""What training returns: one dict of plain numbers per epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from onnxnn_runtime.files import PathLike, write_atomically
+
+__all__ = ["History"]
+
+Row = dict[str, float]
+
+
+class History(list[Row]):
+    """One dict per epoch: epoch, loss, the metrics, val_loss and val_ metrics, lr.
+
+    Args:
+        rows: Epochs to begin with.
+
+    Attributes:
+        steps: One dict per training step of this run: epoch, step, loss and the metrics of that batch.
+    """
+
+    def __init__(self, rows: Iterable[Row] = ()) -> None:
+        super().__init__(dict(row) for row in rows)
+        self.steps: list[Row] = []
+
+    def column(self, name: str) -> list[float]:
+        """Return one column's values, epochs without it left out."""
+        return [row[name] for row in self if name in row]
+
+    def write_csv(self, path: PathLike) -> Path:
+        """Write one line per epoch under a header, in one go.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        names = list(dict.fromkeys(name for row in self for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self)
+        return write_atomically(path, lambda file: file.write(text.getvalue().encode("utf-8")))

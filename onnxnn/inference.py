@@ -1,0 +1,80 @@
+"""Running a trained network in torch, on the same inputs as the runtime takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from onnxnn_runtime.card import InputSpec, OutputSpec
+from onnxnn_runtime.inputs import find_samples
+from onnxnn_runtime.pipeline import batches
+
+from .definition import Net
+
+__all__ = ["infer", "readable"]
+
+Array = np.ndarray[Any, Any]
+Reader = Callable[[Any], Array]
+
+
+def infer(net: Net, source: Any, spec: InputSpec, batch_size: int = 32, read: Reader | None = None) -> Array:
+    """Return the network's output for whatever `onnxnn_runtime.pipeline.batches` reads.
+
+    The network runs in evaluation mode and comes back in the mode it was in.
+
+    Args:
+        net: The network.
+        source: A file, a folder, a CSV file, an array, or a list of those.
+        spec: What the network takes.
+        batch_size: How many samples to run at once.
+        read: How to read a picture where training read it by a function of the user's own.
+
+    Returns:
+        float32 (N, ...), one row for each sample in order.
+
+    Raises:
+        InputError: Something of it does not fit.
+    """
+    device = next((weight.device for weight in net.parameters()), torch.device("cpu"))
+    was_training = net.training
+    net.eval()
+    try:
+        with torch.inference_mode():
+            found = [
+                net(torch.from_numpy(x).to(device)).float().cpu().numpy()
+                for x in _arrays(source, spec, batch_size, read)
+            ]
+    finally:
+        net.train(was_training)
+    return np.concatenate(found)
+
+
+def _arrays(source: Any, spec: InputSpec, batch_size: int, read: Reader | None) -> Iterator[Array]:
+    if read is None or spec.kind != "image":
+        for batch in batches(source, spec, batch_size):
+            yield batch.array
+        return
+    for sample in find_samples(source, spec, []):
+        yield np.asarray(sample.value if sample.ready else read(sample.value), np.float32)[np.newaxis]
+
+
+def readable(result: Array, output: OutputSpec) -> dict[int, dict[str, Any]]:
+    """Return results as BaseNN prints them: {i: {"预测值": label, "置信度": score}}.
+
+    Labels are class names where the data has them, else class numbers; regression gives its values.
+    """
+    return {i: _readable(row, output) for i, row in enumerate(result)}
+
+
+def _readable(row: Array, output: OutputSpec) -> dict[str, Any]:
+    values: Sequence[float] = row.reshape(-1).tolist()
+    if output.kind == "values":
+        return {"预测值": values[0] if len(values) == 1 else list(values)}
+    if len(values) == 1:
+        index, score = int(values[0] > 0.5), max(values[0], 1.0 - values[0])
+    else:
+        index = int(np.argmax(row))
+        score = values[index]
+    return {"预测值": output.classes[index] if index < len(output.classes) else index, "置信度": score}

@@ -1,0 +1,254 @@
+"""Losses by torch's name or Keras's, fitted to how the network ends.
+
+The loss sees the values before a final softmax or sigmoid wherever that is the better-conditioned way
+to compute the same thing: cross entropy on logits, binary cross entropy on logits. A mean squared error
+on a softmax stays on probabilities, because there the two differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from onnxnn_runtime.errors import TrainingError, did_you_mean
+from torch import nn
+
+from .definition import Net
+from .embedding_losses import ArcFace, SupCon
+from .shape import Shape
+
+__all__ = ["LOSSES", "Loss", "as_classes", "as_values", "make", "official_name"]
+
+Tensor = torch.Tensor
+
+LOSSES: dict[str, str] = {
+    "crossentropyloss": "CrossEntropyLoss",
+    "crossentropy": "CrossEntropyLoss",
+    "categorical_crossentropy": "CrossEntropyLoss",
+    "sparse_categorical_crossentropy": "CrossEntropyLoss",
+    "nllloss": "NLLLoss",
+    "bceloss": "BCELoss",
+    "bce": "BCELoss",
+    "binary_crossentropy": "BCELoss",
+    "bcewithlogitsloss": "BCEWithLogitsLoss",
+    "mseloss": "MSELoss",
+    "mse": "MSELoss",
+    "mean_squared_error": "MSELoss",
+    "l1loss": "L1Loss",
+    "mae": "L1Loss",
+    "mean_absolute_error": "L1Loss",
+    "smoothl1loss": "SmoothL1Loss",
+    "huberloss": "HuberLoss",
+    "huber": "HuberLoss",
+    "kldivloss": "KLDivLoss",
+    "kl_divergence": "KLDivLoss",
+    "supcon": "SupCon",
+    "supervised_contrastive": "SupCon",
+    "arcface": "ArcFace",
+}
+"""Every spelling in lower case, and the loss it means."""
+
+_EMBEDDING = ("SupCon", "ArcFace")
+_DEFAULTS = {"cls": "CrossEntropyLoss", "reg": "MSELoss", "gen": "CrossEntropyLoss", "embed": "SupCon"}
+
+
+class Loss(nn.Module):
+    """A loss and what it wants to see.
+
+    Args:
+        name: Its name, torch's spelling.
+        function: (output, target) -> the mean loss of a batch.
+        from_logits: Whether `output` is the network's before its final softmax or sigmoid.
+    """
+
+    def __init__(self, name: str, function: Callable[[Tensor, Tensor], Tensor], from_logits: bool) -> None:
+        super().__init__()
+        self.name = name
+        self.function = function  # a module with weights (ArcFace) is registered by this
+        self.from_logits = from_logits
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the mean loss of a batch."""
+        return self.function(output, target)
+
+
+def official_name(name: str) -> str:
+    """Return a loss's name as torch writes it.
+
+    Raises:
+        TrainingError: There is no such loss; the message names the nearest one.
+    """
+    key = str(name).strip().lower()
+    if key not in LOSSES:
+        known = sorted(set(LOSSES.values()))
+        raise TrainingError(
+            f"loss={name!r}: unknown loss{did_you_mean(str(name), LOSSES) or '.'} Known: {', '.join(known)}."
+        )
+    return LOSSES[key]
+
+
+def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_classes: int = 0) -> Loss:
+    """Return the loss of that name, fitted to how a network ends.
+
+    Args:
+        name: torch's or Keras's name in any case; None for the task's usual one.
+        net: The network.
+        output: The shape of one sample of its output.
+        task: "cls", "reg", "gen" or "embed".
+        num_classes: The number of classes in the data, 0 where there are none.
+
+    Raises:
+        TrainingError: The loss is unknown or does not fit the network's last layer or the classes.
+    """
+    wanted = _DEFAULTS[task] if name is None else official_name(name)
+    units = output.sizes[0 if "channel" in output.axes else -1]
+    end = _end(net)
+    if wanted in _EMBEDDING or task == "embed":
+        return _embedding(wanted, task, len(output), units, num_classes)
+    if task == "cls" and num_classes:
+        _check_units(wanted, units, num_classes, end)
+    if wanted in ("CrossEntropyLoss", "NLLLoss", "KLDivLoss") and units == 1 and task != "reg":
+        wanted = "BCELoss"  # two classes on one unit: the cross entropy of (1 - p, p)
+    if wanted in ("CrossEntropyLoss", "NLLLoss"):
+        return _cross_entropy(wanted, net, end, task)
+    if wanted == "KLDivLoss":
+        return Loss(wanted, _kl_divergence, from_logits=True)
+    if wanted in ("BCELoss", "BCEWithLogitsLoss"):
+        return _binary(wanted, end)
+    functions: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+        "MSELoss": F.mse_loss,
+        "L1Loss": F.l1_loss,
+        "SmoothL1Loss": F.smooth_l1_loss,
+        "HuberLoss": F.huber_loss,
+    }
+    function = functions[wanted]
+    return Loss(wanted, lambda y, target: function(y, as_values(target, y)), from_logits=False)
+
+
+def as_values(target: Tensor, output: Tensor) -> Tensor:
+    """Return targets in the form of a network's output, so that nothing is ever broadcast.
+
+    Args:
+        target: Class numbers int64 (N,) or (N, T), or float32 values with as many numbers as `output`.
+        output: float32 (N, K) or (N, T, K).
+
+    Returns:
+        float32 of `output`'s shape: one-hot rows for class numbers (a column of 0 and 1 where K = 1).
+
+    Raises:
+        TrainingError: The two do not have equally many values.
+    """
+    if target.is_floating_point():
+        if target.numel() == output.numel():
+            return target.reshape(output.shape)
+    elif target.numel() == output.numel():
+        return target.reshape(output.shape).to(output.dtype)
+    elif target.shape == output.shape[:-1]:
+        return F.one_hot(target, output.shape[-1]).to(output.dtype)
+    raise TrainingError(
+        f"the network gives {list(output.shape)} and the targets are {list(target.shape)}: each sample "
+        f"needs {output[0].numel()} target values; the last layer's size must be the number of targets."
+    )
+
+
+def as_classes(target: Tensor, axis: int = -1) -> Tensor:
+    """Return targets as class numbers int64: one-hot rows by their largest value, columns as they are."""
+    if not target.is_floating_point():
+        return target
+    if target.ndim > 1 and target.shape[axis] > 1:
+        return target.argmax(axis)
+    return (target.flatten(1).squeeze(1) if target.ndim > 1 else target).round().long()
+
+
+def _end(net: Net) -> str:
+    last = net[-1] if len(net) else None
+    return "softmax" if isinstance(last, nn.Softmax) else "sigmoid" if isinstance(last, nn.Sigmoid) else ""
+
+
+def _check_units(name: str, units: int | None, num_classes: int, end: str) -> None:
+    if units is None:
+        return
+    binary = name in ("CrossEntropyLoss", "NLLLoss", "KLDivLoss", "BCELoss", "BCEWithLogitsLoss")
+    if units == 1 and num_classes <= 2 and (end == "sigmoid" or not binary):
+        return
+    if units == 1 and num_classes <= 2:
+        if name == "BCEWithLogitsLoss" and not end:
+            return
+        raise TrainingError(
+            f"one output unit {f'with {end} ' if end else ''}cannot tell two classes apart: end the network "
+            "with add('linear', size=1, activation='sigmoid'), or with 2 units and softmax."
+        )
+    if units < num_classes:
+        raise TrainingError(
+            f"the network gives {units} outputs and the data has {num_classes} classes: "
+            f"the last layer needs {num_classes} outputs (more are accepted)."
+        )
+
+
+def _cross_entropy(name: str, net: Net, end: str, task: str) -> Loss:
+    if task == "reg":
+        raise TrainingError(
+            f"loss={name!r} compares classes, and nn('reg') predicts values: use loss='MSELoss' or 'L1Loss'."
+        )
+    if name == "NLLLoss" and not end:
+        if isinstance(net[-1], nn.Linear):
+            raise TrainingError(
+                "loss='NLLLoss' reads log-probabilities: end the network with add(activation='softmax'), "
+                "or use loss='CrossEntropyLoss'."
+            )
+        return Loss(name, lambda y, target: F.nll_loss(_classes_second(y), as_classes(target)), False)
+    return Loss(name, _softmax_cross_entropy, from_logits=True)
+
+
+def _softmax_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    if target.is_floating_point():
+        if target.shape != logits.shape:
+            target = _columns_to_one_hot(target, logits)
+        return F.cross_entropy(_classes_second(logits), _classes_second(target))
+    return F.cross_entropy(_classes_second(logits), target)
+
+
+def _kl_divergence(logits: Tensor, target: Tensor) -> Tensor:
+    return F.kl_div(F.log_softmax(logits, -1), as_values(target, logits), reduction="batchmean")
+
+
+def _columns_to_one_hot(target: Tensor, logits: Tensor) -> Tensor:
+    if target.ndim == 2 and target.shape[1] > 1 and target.shape[1] < logits.shape[1]:
+        return F.pad(target, (0, logits.shape[1] - target.shape[1]))  # more outputs than classes
+    return as_values(as_classes(target), logits)
+
+
+def _classes_second(y: Tensor) -> Tensor:
+    """(N, T, K) -> (N, K, T), as torch's losses have it; (N, K) and images stay."""
+    return y.movedim(-1, 1) if y.ndim == 3 else y
+
+
+def _binary(name: str, end: str) -> Loss:
+    if end == "softmax":
+        return Loss(name, lambda y, target: F.binary_cross_entropy(y, as_values(target, y)), False)
+    if end == "" and name == "BCELoss":
+        raise TrainingError(
+            "loss='BCELoss' reads probabilities: end the network with add(activation='sigmoid'), "
+            "or use loss='BCEWithLogitsLoss' for outputs of any size."
+        )
+    return Loss(
+        name, lambda y, target: F.binary_cross_entropy_with_logits(y, as_values(target, y)), from_logits=True
+    )
+
+
+def _embedding(name: str, task: str, rank: int, units: int | None, num_classes: int) -> Loss:
+    if task != "embed" or name not in _EMBEDDING:
+        raise TrainingError(
+            f"loss={name!r} with nn({task!r}): nn('embed') trains with loss='SupCon' or loss='ArcFace', "
+            "and only nn('embed') does."
+        )
+    if rank != 1 or units is None:
+        raise TrainingError(
+            "nn('embed') needs a vector for each sample: end the network with add('linear', ...)."
+        )
+    if num_classes < 2:
+        raise TrainingError(
+            f"nn('embed') learns from classes, and the data has {num_classes}; give 2 or more."
+        )
+    return Loss(name, SupCon() if name == "SupCon" else ArcFace(units, num_classes), from_logits=False)

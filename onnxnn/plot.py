@@ -1,0 +1,55 @@
+"""The history as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from onnxnn_runtime.errors import OnnxnnError, TrainingError
+from onnxnn_runtime.files import PathLike, write_atomically
+
+from .history import History
+
+__all__ = ["plot_history"]
+
+
+def plot_history(history: History, path: PathLike = "history.png") -> Path:
+    """Draw loss, metrics and their validation values over the epochs, one panel for each.
+
+    Args:
+        history: What `train` returned.
+        path: A .png, .svg or .pdf file.
+
+    Raises:
+        OnnxnnError: matplotlib is not installed, or cannot write that kind of file.
+        OutputError: The file cannot be written.
+        TrainingError: There is no epoch to draw.
+    """
+    try:
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
+    except ImportError as error:
+        raise OnnxnnError('drawing needs matplotlib: pip install "onnxnn[plot]".') from error
+    if not history:
+        raise TrainingError("there is no finished epoch to draw: train first.")
+    names = [name for name in history[0] if not name.startswith("val_") and name not in ("epoch", "lr")]
+    figure = Figure(figsize=(4.5 * len(names), 3.6), layout="constrained")  # no window, no global state
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        _draw(axes, history, name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    kind = Path(path).suffix.lstrip(".").lower() or "png"
+    known = figure.canvas.get_supported_filetypes()
+    if kind not in known:
+        raise OnnxnnError(f"{path}: cannot draw a .{kind} file; choose one of {', '.join(sorted(known))}.")
+    return write_atomically(path, lambda file: figure.savefig(file, format=kind, dpi=120))
+
+
+def _draw(axes: Any, history: History, name: str) -> None:
+    marker = "o" if len(history) == 1 else ""
+    for column, label in ((name, "training"), (f"val_{name}", "validation")):
+        points = [(row["epoch"], row[column]) for row in history if column in row]
+        if points:
+            axes.plot(*zip(*points, strict=True), label=label, marker=marker)
+    axes.set(xlabel="epoch", title=name)
+    axes.grid(alpha=0.3)
+    axes.legend()

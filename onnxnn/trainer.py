@@ -1,0 +1,370 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from onnxnn_runtime.errors import CheckpointError, TrainingError
+from torch import nn
+
+from .callbacks import Callback
+from .data.batches import Batches
+from .definition import Net
+from .device import Machine
+from .history import History, Row
+from .losses import Loss
+from .metrics import Metric, higher_is_better
+from .optimizers import default_lr, is_per_step, make_optimizer, make_schedule
+from .settings import Settings
+
+__all__ = ["Learner", "Trainer", "evaluate"]
+
+Tensor = torch.Tensor
+
+
+class Learner(nn.Module):
+    """A network and its loss as one module: (x, target) -> (loss, what the loss saw)."""
+
+    def __init__(self, net: Net, loss: Loss) -> None:
+        super().__init__()
+        self.net = net
+        self.loss = loss
+
+    def forward(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        output = self.net.logits(x) if self.loss.from_logits else self.net(x)
+        return self.loss(output, target), output
+
+
+class Trainer:
+    """One training of one network.
+
+    Args:
+        net: The network, trained in place.
+        loss: What to make small.
+        train: The batches to learn from.
+        validation: The batches to check every epoch with, or None.
+        settings: How to train.
+        metrics: What else to report.
+        machine: Where to train; the CPU or GPU that is there by default.
+        callbacks: What to do beside.
+
+    Attributes:
+        epoch: How many epochs are done, those of an earlier run that was gone on with included.
+        history: Their rows.
+        stop: Set it to end training after the epoch.
+        is_best: Whether the last epoch was the best so far.
+        interrupted: Whether Ctrl-C ended training.
+    """
+
+    def __init__(
+        self,
+        net: Net,
+        loss: Loss,
+        train: Batches,
+        validation: Batches | None,
+        settings: Settings,
+        metrics: Sequence[Metric] = (),
+        machine: Machine | None = None,
+        callbacks: Iterable[Callback] = (),
+    ) -> None:
+        self.net, self.loss, self.train, self.validation = net, loss, train, validation
+        self.settings, self.metrics, self.callbacks = settings, list(metrics), list(callbacks)
+        self.machine = machine or Machine()
+        self.history = History()
+        self.epoch = 0
+        self.stop = self.is_best = self.interrupted = False
+        self._monitor = settings.column(validation is not None)
+        self._best = math.inf
+        self._epochs_since_best = 0
+        self._losses: list[Tensor] = []
+        self.machine.start()
+        self._learner = Learner(net, loss).to(self.machine.device)
+        self._optimizer = self._make_optimizer()
+        self._schedule = self._make_schedule()
+        self._state: Mapping[str, Any] | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many batches an epoch has."""
+        return len(self.train)
+
+    def run(self) -> History:
+        """Train to the last epoch and return the history; the network comes back on the CPU.
+
+        Ctrl-C ends training early and keeps what was learned.
+
+        Raises:
+            TrainingError: The loss or a weight became NaN or infinite.
+        """
+        self._module, self._stepper = self.machine.setup(self._learner, self._optimizer)
+        self._restore_random()
+        try:
+            self._call("on_start")
+            while self.epoch < self.settings.epochs and not self.stop:
+                self._one_epoch()
+        except KeyboardInterrupt:
+            self.interrupted = True
+        finally:
+            self._learner.eval()
+        self._call("on_end")
+        self._learner.to("cpu")
+        return self.history
+
+    # ---- an epoch ------------------------------------------------------------------------------
+
+    def _one_epoch(self) -> None:
+        self._learner.train()
+        self._losses, sizes = [], []
+        counts: list[list[Tensor]] = [[] for _ in self.metrics]
+        per_step = self._schedule is not None and is_per_step(self._schedule)
+        listeners = [c for c in self.callbacks if type(c).on_step is not Callback.on_step]
+        lr = self._optimizer.param_groups[0]["lr"]
+        for x, target in self.machine.batches(self.train):
+            output = self._step(x, target)
+            if per_step:
+                self._schedule.step()
+            sizes.append(len(target))
+            for metric, found in zip(self.metrics, counts, strict=True):
+                found.append(metric.count(output, target))
+            for listener in listeners:
+                listener.on_step(self)
+        row = self._summarise(sizes, counts)
+        row["lr"] = float(lr)
+        self._finish_epoch(row)
+
+    def _step(self, x: Tensor, target: Tensor) -> Tensor:
+        """Learn from one batch and return what the loss saw, without waiting for any number."""
+        self._stepper.zero_grad()
+        loss, output = self._module(x, target)
+        self.machine.backward(loss)
+        if self.settings.clip is not None:
+            self.machine.clip(self._module, self._stepper, self.settings.clip)
+        self._stepper.step()
+        self._losses.append(loss.detach())
+        seen: Tensor = output.detach()
+        return seen
+
+    def _summarise(self, sizes: list[int], counts: list[list[Tensor]]) -> Row:
+        """Turn an epoch's tensors into numbers, all at once."""
+        if not sizes:
+            raise TrainingError(
+                "an epoch without a batch: every batch is smaller than the number of devices."
+            )
+        weights = torch.tensor(sizes, dtype=torch.float64)
+        losses = torch.stack(self._losses).to("cpu", torch.float64)
+        both = self.machine.total(torch.stack((losses * weights, weights)))
+        values = (both[0] / both[1]).tolist()
+        self._check_losses(values)
+        row: Row = {"epoch": self.epoch + 1, "loss": float(both[0].sum() / both[1].sum())}
+        steps: list[Row] = [
+            {"epoch": self.epoch + 1, "step": number, "loss": value} for number, value in enumerate(values, 1)
+        ]
+        for metric, found in zip(self.metrics, counts, strict=True):
+            each = self.machine.total(torch.stack(found)).cpu()
+            row[metric.name] = metric.value(each.sum(0))
+            for step, count in zip(steps, each, strict=True):
+                step[metric.name] = metric.value(count)
+        self.history.steps += steps
+        return row
+
+    def _finish_epoch(self, row: Row) -> None:
+        if self.validation is not None:
+            found = evaluate(self._learner, self.validation, self.metrics, self.machine.device)
+            row.update({f"val_{name}": value for name, value in self.machine.agree(found).items()})
+        row["lr"] = row.pop("lr")  # last column
+        self.history.append(row)
+        self.epoch += 1
+        self._judge(row[self._monitor])
+        if self._schedule is not None and not is_per_step(self._schedule):
+            if isinstance(self._schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
+                self._schedule.step(self._signed(row[self._monitor]))
+            else:
+                self._schedule.step()
+        self._call("on_epoch")
+
+    def _judge(self, value: float) -> None:
+        signed = self._signed(value)
+        self.is_best = signed < self._best
+        self._epochs_since_best = 0 if self.is_best else self._epochs_since_best + 1
+        self._best = min(self._best, signed)
+        if self.settings.patience is not None and self._epochs_since_best >= self.settings.patience:
+            self.stop = True
+
+    def _signed(self, value: float) -> float:
+        return -value if higher_is_better(self._monitor) else value
+
+    def _check_losses(self, values: list[float]) -> None:
+        for step, value in enumerate(values, 1):
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"the loss became {value} in epoch {self.epoch + 1}, step {step}. "
+                    f"{_NOT_FINITE} {self._what_is_kept()}"
+                )
+
+    def check_weights(self) -> None:
+        """Refuse weights that are no numbers, before a checkpoint is overwritten with them.
+
+        Raises:
+            TrainingError: A weight is NaN or infinite.
+        """
+        for name, weight in self.net.named_parameters():
+            if not bool(torch.isfinite(weight).all()):
+                raise TrainingError(
+                    f"the weights of {name} became NaN or infinite in epoch {self.epoch}. "
+                    f"{_NOT_FINITE} {self._what_is_kept()}"
+                )
+
+    def _what_is_kept(self) -> str:
+        return "The last checkpoint written before it is as it was." if self.epoch else "Nothing was written."
+
+    def _call(self, hook: str) -> None:
+        if self.machine.is_main:
+            for callback in self.callbacks:
+                getattr(callback, hook)(self)
+
+    # ---- going on with an earlier training -----------------------------------------------------
+
+    def state(self, light: bool = False) -> dict[str, Any]:
+        """Return what is needed to go on: tensors, numbers, texts, lists and dicts of them.
+
+        Args:
+            light: Leave out the optimizer's and the schedule's part.
+        """
+        state: dict[str, Any] = {
+            "epoch": self.epoch,
+            "settings": self.settings.to_data(),
+            "lr": self._lr(),
+            "history": [dict(row) for row in self.history],
+            "best": self._best,
+            "epochs_since_best": self._epochs_since_best,
+            "loss": dict(self.loss.state_dict()),
+        }
+        if not light:
+            state["optimizer"] = self._optimizer.state_dict()
+            state["schedule"] = None if self._schedule is None else dict(self._schedule.state_dict())
+            state["random"] = random_state()
+        return state
+
+    def go_on(self, state: Mapping[str, Any], same_schedule: bool) -> None:
+        """Go on where an earlier training stood; call it before `run`.
+
+        Args:
+            state: What `state` returned then.
+            same_schedule: True finishes that training: its settings are this trainer's, the schedule
+                stands where it stood. False begins a new schedule, from the learning rate of these
+                settings or, where they have none, of that training.
+
+        Raises:
+            CheckpointError: The state does not fit this network.
+        """
+        try:
+            self.epoch = int(state["epoch"])
+            self.history[:] = [dict(row) for row in state["history"]]
+            if state["loss"].keys() == self.loss.state_dict().keys():
+                self.loss.load_state_dict(state["loss"])
+            if "optimizer" in state and state["settings"]["optimizer"] == self.settings.optimizer:
+                self._optimizer.load_state_dict(state["optimizer"])
+            if same_schedule:
+                self._best, self._epochs_since_best = float(state["best"]), int(state["epochs_since_best"])
+                if self._schedule is not None and state.get("schedule"):
+                    self._schedule.load_state_dict(state["schedule"])
+            else:
+                self._begin_schedule_anew(float(state["lr"]))
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(f"the checkpoint's training state does not fit: {error}.") from error
+        self._state = state
+
+    def _begin_schedule_anew(self, lr: float) -> None:
+        for group in self._optimizer.param_groups:
+            group.update(self.settings.optimizer_options)
+            group["lr"] = self.settings.lr or lr
+            group.pop("initial_lr", None)
+        self._schedule = self._make_schedule()
+
+    def _restore_random(self) -> None:
+        if self._state is not None and "random" in self._state:
+            set_random_state(self._state["random"])
+
+    def _lr(self) -> float:
+        group = self._optimizer.param_groups[0]
+        return float(self._base_lr if self._base_lr is not None else group["lr"])
+
+    def _make_optimizer(self) -> torch.optim.Optimizer:
+        settings = self.settings
+        weights = [weight for weight in self._learner.parameters() if weight.requires_grad]
+        if not weights:
+            raise TrainingError("the network has no weights to train: add a layer such as 'linear'.")
+        lr = settings.lr if settings.lr is not None else default_lr(settings.optimizer)
+        options = settings.optimizer_options
+        return make_optimizer(settings.optimizer, weights, lr, options, fused=self.machine.fused)
+
+    def _make_schedule(self) -> Any:
+        self._base_lr: float | None = float(self._optimizer.param_groups[0]["lr"])
+        epochs = max(1, self.settings.epochs - self.epoch)
+        return make_schedule(self.settings.schedule, self._optimizer, epochs, self.steps_per_epoch)
+
+
+_NOT_FINITE = "Try a smaller lr, clip=1.0, or look for extreme numbers in the data."
+
+
+def evaluate(
+    learner: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    metrics: Sequence[Metric],
+    device: torch.device,
+) -> dict[str, float]:
+    """Return the mean loss and the metrics over batches, in evaluation mode.
+
+    Args:
+        learner: (x, target) -> (loss, what the loss saw).
+        batches: The data.
+        metrics: What else to compute.
+        device: Where the learner is.
+    """
+    was_training = learner.training
+    learner.eval()
+    total, samples = torch.zeros((), dtype=torch.float64), 0
+    counts: list[Tensor | None] = [None] * len(metrics)
+    with torch.inference_mode():
+        for x, target in batches:
+            x, target = x.to(device), target.to(device)
+            loss, output = learner(x, target)
+            total += loss.double().cpu() * len(target)
+            samples += len(target)
+            for number, metric in enumerate(metrics):
+                count, before = metric.count(output, target), counts[number]
+                counts[number] = count if before is None else before + count
+    learner.train(was_training)
+    found = {"loss": float(total) / max(samples, 1)}
+    for metric, sums in zip(metrics, counts, strict=True):
+        if sums is not None:
+            found[metric.name] = metric.value(sums.cpu())
+    return found
+
+
+def random_state() -> dict[str, Any]:
+    """Return the state of every random generator that training draws from, as tensors."""
+    version, numbers, gauss = random.getstate()
+    _, keys, position, has_gauss, cached = np.random.get_state()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "python": (version, torch.tensor(numbers, dtype=torch.int64), gauss),
+        "numpy": (torch.from_numpy(np.asarray(keys, np.int64)), position, has_gauss, float(cached)),
+    }
+
+
+def set_random_state(state: Mapping[str, Any]) -> None:
+    """Put every random generator back to where `random_state` found it."""
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and torch.cuda.device_count() == len(state["cuda"]):
+        torch.cuda.set_rng_state_all(state["cuda"])
+    version, numbers, gauss = state["python"]
+    random.setstate((version, tuple(numbers.tolist()), gauss))
+    keys, position, has_gauss, cached = state["numpy"]
+    np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), position, has_gauss, cached))

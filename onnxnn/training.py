@@ -1,0 +1,145 @@
+"""One call of `train`: what it goes on from, where it writes, and the trainer between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from onnxnn_runtime.card import ModelCard
+from onnxnn_runtime.errors import CheckpointError
+
+from . import checkpoint, losses, metrics
+from .about import how_trained
+from .callbacks import Callback, Progress, Writer, check_writable
+from .checkpoint import Checkpoint
+from .data import Data
+from .definition import Definition, Net
+from .device import Machine
+from .history import History
+from .settings import Settings
+from .trainer import Learner, Trainer, evaluate
+
+__all__ = ["Job", "evaluate_network", "settings_of"]
+
+Describe = Callable[[Mapping[str, Any]], ModelCard]
+"""How it was trained -> the model card."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything one training needs.
+
+    Args:
+        task: "cls", "reg", "gen" or "embed".
+        definition: The network as data.
+        net: The network.
+        data: What to learn from.
+        settings: How to train.
+        path: The checkpoint to write.
+        describe: Makes the model card.
+        verbose: 0 says nothing.
+        callbacks: What to do beside.
+    """
+
+    task: str
+    definition: Definition
+    net: Net
+    data: Data
+    settings: Settings
+    path: Path
+    describe: Describe
+    verbose: int = 1
+    callbacks: Iterable[Callback] = ()
+
+    def run(self, machine: Machine, before: Checkpoint | None = None, finish: bool = False) -> History:
+        """Train and return the history.
+
+        Args:
+            machine: Where.
+            before: The checkpoint to go on from; its weights are in the network already.
+            finish: Whether to finish that training instead of adding epochs to it.
+
+        Raises:
+            OutputError: The checkpoint's folder is not writable; known before the first epoch.
+            TrainingError: Loss, metrics, network and data do not fit, or the loss became NaN.
+        """
+        check_writable(self.path.parent)
+        if self.settings.batch_size is not None:
+            self.data.train.batch_size = self.settings.batch_size
+        loss, found = _loss_and_metrics(self.task, self.definition, self.net, self.data, self.settings)
+        trainer = Trainer(
+            self.net,
+            loss,
+            self.data.train,
+            self.data.validation,
+            self.settings,
+            found,
+            machine,
+            [Progress(self.verbose), Writer(self.path, self._write), *self.callbacks],
+        )
+        if before is not None:
+            trainer.go_on(before.training, same_schedule=finish)
+        return trainer.run()
+
+    def _write(self, path: Path, weights: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
+        trained = how_trained(
+            state["settings"] | {"lr": state["lr"]}, state["history"], self.data.train.num_samples
+        )
+        shape = self.definition.input_shape
+        assert shape is not None
+        sample = {"sizes": list(shape.sizes), "axes": list(shape.axes)}
+        example = torch.as_tensor(self.data.example)
+        checkpoint.save(path, self.describe(trained), weights, example, {**state, "sample": sample})
+
+
+def settings_of(settings: Settings, before: Checkpoint | None, finish: bool, path: Path | str) -> Settings:
+    """Return the settings of a training that goes on from a checkpoint.
+
+    Args:
+        settings: What this call asks for.
+        before: The checkpoint, or None.
+        finish: Whether to finish that training: then its own settings count.
+        path: The checkpoint's path, for messages.
+
+    Raises:
+        CheckpointError: The checkpoint was never trained, so there is nothing to finish.
+    """
+    if before is None:
+        return settings
+    if "settings" not in before.training:
+        if not finish:
+            return settings
+        raise CheckpointError(f"{path} holds no training to finish; use train(checkpoint=...) to train it.")
+    if finish:
+        return Settings.from_data(before.training["settings"])
+    return replace(settings, epochs=settings.epochs + int(before.training["epoch"]))
+
+
+def evaluate_network(
+    task: str,
+    definition: Definition,
+    net: Net,
+    batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
+    num_classes: int,
+    loss: str | None,
+    names: str | Sequence[str],
+) -> dict[str, float]:
+    """Return the loss and the metrics of a network over batches."""
+    shape = definition.output_shape
+    assert shape is not None
+    made = losses.make(loss, net, shape, task, num_classes)
+    found = metrics.make(metrics.official_names(names), net, made, task, num_classes)
+    device = next((weight.device for weight in net.parameters()), torch.device("cpu"))
+    return evaluate(Learner(net, made.to(device)), batches, found, device)
+
+
+def _loss_and_metrics(
+    task: str, definition: Definition, net: Net, data: Data, settings: Settings
+) -> tuple[losses.Loss, list[metrics.Metric]]:
+    shape = definition.output_shape
+    assert shape is not None
+    loss = losses.make(settings.loss, net, shape, task, len(data.classes))
+    return loss, metrics.make(settings.metrics, net, loss, task, len(data.classes))
