@@ -10,16 +10,24 @@ import torch
 from onnxnn_runtime.errors import CardError, LayerError
 from torch import nn
 
+from . import summary
 from .graph import GraphBuilder, Value
 from .layers import Layer, make, option_names
-from .layers.activation import Activation, Identity, Softmax
+from .layers.activation import Activation, Softmax
 from .layers.custom import Custom, MissingModuleError
 from .layers.linear import Linear
+from .layers.regularise import Dropout
 from .shape import Shape
 
 __all__ = ["Definition", "Net", "Placed"]
 
-_FREE_AXES = ("depth", "height", "width", "length", "time", "token")
+_FREE_AXES = (
+    ("depth", "height", "width", "length", "time", "token"),
+    ("time", "token"),
+    ("height",),  # a layer may need a fixed width, and the other way round
+    ("width",),
+)
+"""Sets of axes whose sizes may vary at inference, the largest first."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,17 @@ class Net(nn.Sequential):
         for module in modules[:-1] if self.ends_in_probability else modules:
             x = module(x)
         return x
+
+    def feature(self, x: torch.Tensor, before: str) -> torch.Tensor:
+        """Return the feature vector (N, D): what arrives at the layer named `before`.
+
+        Where that layer holds its own classifier (`mobilenet`), what arrives at the classifier.
+        """
+        for name, module in self.named_children():
+            if name == before:
+                return module.embed(x) if hasattr(module, "embed") else x.flatten(1)  # type: ignore[operator]
+            x = module(x)
+        raise KeyError(before)
 
     @property
     def ends_in_probability(self) -> bool:
@@ -220,10 +239,11 @@ class Definition:
         shape = self.input_shape
         if shape is None:
             return None
-        for axes in (_FREE_AXES, ("time", "token")):
-            free = shape.with_sizes(**{axis: None for axis in shape.axes if axis in axes})
+        frozen = self._frozen()
+        for group in _FREE_AXES:
+            free = shape.with_sizes(**{axis: None for axis in shape.axes if axis in group})
             try:
-                placed = self._frozen().placed(free)
+                placed = frozen.placed(free)
             except LayerError:
                 continue
             if not any(p.layer.pins(p.in_shape) for p in placed):
@@ -231,26 +251,30 @@ class Definition:
         return shape
 
     def feature_layer(self) -> Placed | None:
-        """Return the head, the last `linear`, whose input is the feature vector; None without one.
+        """Return the head, whose input is the feature vector; None without one.
 
-        There is none where `linear` reads the network's own input, or is no classifier's head.
+        The head is the last layer before closing activations: a `linear` with learned layers before it,
+        or a layer that holds its own classifier, such as `mobilenet`.
         """
-        placed = [p for p in self.placed() if not isinstance(p.layer, Identity)]
-        while placed and isinstance(placed[-1].layer, Activation):
+        placed = self.placed()
+        while placed and isinstance(placed[-1].layer, Activation | Dropout):
             placed.pop()
-        if not placed or not isinstance(placed[-1].layer, Linear):
+        if not placed:
             return None
         head = placed[-1]
+        if head.layer.feature_size(head.in_shape) is not None:
+            return head
         learned = any(not isinstance(p.layer, Activation) and p.entry.index > 0 for p in placed[:-1])
-        return head if learned and len(head.out_shape) == 1 and head.in_shape.numel is not None else None
+        flat = len(head.out_shape) == 1 and head.in_shape.numel is not None
+        return head if isinstance(head.layer, Linear) and learned and flat else None
 
     def feature_size(self) -> int | None:
         """Return the length of the feature vector before the head; None where there is none."""
         head = self.feature_layer()
-        if head is not None:
-            return head.in_shape.numel
-        placed = [p for p in self.placed() if not isinstance(p.layer, Activation)]
-        return placed[-1].layer.feature_size(placed[-1].in_shape) if placed else None
+        if head is None:
+            return None
+        own = head.layer.feature_size(head.in_shape)
+        return head.in_shape.numel if own is None else own
 
     def ends_in_softmax(self) -> bool:
         """Whether the last layer is a softmax."""
@@ -335,6 +359,14 @@ class Definition:
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
 
+    def summary(self, batch: int | None = None) -> str:
+        """Return the table of layers, output shapes, parameters and multiply-adds.
+
+        Args:
+            batch: Samples in a batch, the first number of each shape; "?" where it is not known.
+        """
+        return summary.table(self, batch)
+
     # ---- ONNX ----------------------------------------------------------------------------------
 
     def emit(self, graph: GraphBuilder, x: Value, net: Net, input_shape: Shape) -> tuple[Value, Value | None]:
@@ -352,7 +384,7 @@ class Definition:
         head = self.feature_layer()
         for placed in self._frozen().placed(input_shape):
             with graph.scope(placed.name):
-                if head is not None and placed.name == head.name:
+                if head is not None and placed.name == head.name and isinstance(placed.layer, Linear):
                     graph.mark_feature(graph.flatten(x, len(placed.in_shape) + 1))
                 x = placed.layer.emit(graph, x, net.get_submodule(placed.name), placed.in_shape)
         return x, graph.feature

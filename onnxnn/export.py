@@ -305,7 +305,7 @@ def _verify(
     except OnnxnnError as error:
         opset = next(entry.version for entry in model.opset_import if not entry.domain)
         raise ExportError(
-            f"ONNX Runtime here does not run the file with opset {opset} and IR {model.ir_version} ({error}). "
+            f"ONNX Runtime here does not run opset {opset} with IR {model.ir_version} ({error}). "
             "Leave opset_version and ir_version at 13 and 7."
         ) from error
     if not parity.relative <= tolerance:

@@ -84,10 +84,11 @@ class GraphBuilder:
         return values
 
     def weight(self, role: str, value: torch.Tensor | Array) -> Value:
-        """Store a trained array under "<layer>.<role>" and return its name."""
-        name, number = f"{self._scope}.{role}", 2
+        """Store a trained array under "<layer>.<role>", as the state dict calls it, and return its name."""
+        base = self._scope.replace("/", ".") + f".{role}"  # as in the state dict
+        name, number = base, 2
         while name in self.weights:
-            name, number = f"{self._scope}.{role}{number}", number + 1
+            name, number = f"{base}{number}", number + 1
         self.weights[name] = to_numpy(value)
         return name
 
@@ -262,7 +263,7 @@ class GraphBuilder:
         self._nodes.append(helper.make_node("Identity", [x], [taken.name], name=self._unique("input")))
         self._used.add(x)
         self._nodes.extend(prefixed.node)
-        return given.name
+        return str(given.name)
 
     def output(self, name: str, x: Value) -> None:
         """Give the value x the name of a graph output."""

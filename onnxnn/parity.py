@@ -78,12 +78,18 @@ def measure(data: bytes, definition: Definition, net: Net, card: ModelCard, free
         ExportError: The shapes differ.
     """
     model = onnxnn_runtime.load(data, device="cpu")
+    head = definition.feature_layer()
+    device = next((p.device for p in net.parameters()), torch.device("cpu"))
     parity = Parity()
     for number, (batch, shape) in enumerate(_cases(definition, card, free)):
         inputs, x = _sample(definition, card, shape, batch, seed=number)
+        x = x.to(device)
         found = model.infer({"input": inputs})
         expected = reference(net, x).cpu().numpy()
         parity = parity.joined(found["output"], expected, inputs.shape)
+        if head is not None and "embedding" in found:
+            vectors = reference(lambda batch: net.feature(batch, head.name), x).cpu().numpy()
+            parity = parity.joined(found["embedding"], vectors, inputs.shape)
     return parity
 
 
@@ -145,5 +151,5 @@ def _sample(
         first = definition.placed()[0]
         if isinstance(first.layer, Normalize):  # as the data lies, not far outside of it
             module = first.layer.build(first.in_shape)
-            values = (values * module.std.numpy() + module.mean.numpy()).astype(np.float32)  # type: ignore[union-attr, operator]
+            values = (values * module.std.numpy() + module.mean.numpy()).astype(np.float32)  # type: ignore[operator]
     return values, torch.from_numpy(values)

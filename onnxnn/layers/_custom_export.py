@@ -68,7 +68,7 @@ def _legacy(module: nn.Module, probe: Shape, in_shape: Shape, opset: int) -> onn
     torch.onnx.export(
         module,
         (_sample(probe, 2),),
-        file,
+        file,  # type: ignore[arg-type]  # the older exporter takes it
         dynamo=False,
         opset_version=target,
         input_names=["input"],

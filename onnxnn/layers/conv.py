@@ -73,7 +73,7 @@ class Convolution(Layer):
             return replace(self, size=(arrive, outputs))
         if arrive not in (None, inputs):
             raise LayerError(
-                f"{self.call()}: {arrive} channel{'s' if arrive != 1 else ''} arrive ({in_shape.describe()}), "
+                f"{self.call()}: {in_shape.describe()} arrive, "
                 f"so the size that fits is ({arrive}, {outputs})."
             )
         return self
@@ -109,7 +109,7 @@ class Convolution(Layer):
         return graph.conv(x, module)
 
     def multiply_adds(self, in_shape: Shape) -> int | None:
-        inputs, outputs = self._sizes
+        inputs = self._sizes[0]
         positions = self.out_shape(in_shape).numel
         if positions is None or inputs is None:
             return None

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from onnxnn_runtime.errors import LayerError
 from torch import nn
+from typing_extensions import Self
 
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.models import mobilenet
@@ -54,7 +55,7 @@ class _MobileNet(Layer):
     def assumed_input(self) -> Shape:
         return Shape.image(3, None, None)
 
-    def resolve(self, in_shape: Shape) -> _MobileNet:
+    def resolve(self, in_shape: Shape) -> Self:
         if in_shape.axes != ("channel", "height", "width"):
             raise LayerError(
                 f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads pictures (channels, "
@@ -139,7 +140,7 @@ class MobileNet(_MobileNet):
         if self.num_classes is not None:
             count(self, "num_classes", self.num_classes)
 
-    def resolve(self, in_shape: Shape) -> _MobileNet:
+    def resolve(self, in_shape: Shape) -> Self:
         if self.num_classes is None:
             raise LayerError(
                 f"{self.call()}: the number of classes is not known yet. Load the data before this line, or "

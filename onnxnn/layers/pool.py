@@ -89,7 +89,7 @@ class MaxPool(Pooling):
     def build(self, in_shape: Shape) -> nn.Module:
         settings = self._settings(len(in_shape) - 1)
         if len(in_shape) == 2:
-            return nn.MaxPool1d(*(value[0] for value in settings))
+            return nn.MaxPool1d(settings[0][0], settings[1][0], settings[2][0])
         return nn.MaxPool2d(*settings)
 
 
@@ -103,6 +103,6 @@ class AvgPool(Pooling):
     def build(self, in_shape: Shape) -> nn.Module:
         settings = self._settings(len(in_shape) - 1)
         if len(in_shape) == 2:
-            return nn.AvgPool1d(*(value[0] for value in settings))
+            return nn.AvgPool1d(settings[0][0], settings[1][0], settings[2][0])
         kernel, stride, padding = settings
         return nn.AvgPool2d(kernel, stride, padding)  # type: ignore[arg-type]  # pairs here

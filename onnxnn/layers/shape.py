@@ -55,13 +55,13 @@ class Reshape(Layer):
             or size.count(-1) > 1
         ):
             raise LayerError(
-                f"{self.call()}: size={self.size!r} must be whole numbers of at least 1, at most one of them -1."
+                f"{self.call()}: size={self.size!r} must be whole numbers of at least 1, one of them may be -1."
             )
         axes = self._axes
         if len(axes) != len(size) or not set(axes) <= set(AXES) or len(set(axes)) != len(axes):
             raise LayerError(
-                f"{self.call()}: axes={self.axes!r} must name each of the {len(size)} axes, once, with one of "
-                f"{', '.join(AXES)}."
+                f"{self.call()}: axes={self.axes!r} must name each of the {len(size)} axes once, with words "
+                f"from {', '.join(AXES)}."
             )
 
     def resolve(self, in_shape: Shape) -> Reshape:

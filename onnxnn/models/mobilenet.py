@@ -116,8 +116,13 @@ class MobileNetV2(nn.Module):
             self.features.eval()
         return self
 
+    def embed(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the feature vectors (N, num_features)."""
+        features: torch.Tensor = self.features(x)
+        return features.mean((2, 3))
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.features(x).mean((2, 3))
+        x = self.embed(x)
         return self.classifier(x) if hasattr(self, "classifier") else x
 
 
@@ -129,13 +134,16 @@ def num_features(width: float) -> int:
 def emit(graph: GraphBuilder, x: Value, module: MobileNetV2) -> Value:
     """Write MobileNetV2's nodes; the feature vector is marked as the graph's embedding."""
     for name, block in module.features.named_children():
-        with graph.scope(f"features.{name}"):
-            if isinstance(block, InvertedResidual):
-                y = _emit_sequence(graph, x, block.conv, "conv")
-                x = graph.node("Add", x, y) if block.residual else y
-            else:
-                assert isinstance(block, nn.Sequential)
-                x = _emit_sequence(graph, x, block)
+        path = f"features.{name}"
+        if isinstance(block, InvertedResidual):
+            y = _emit_sequence(graph, x, block.conv, f"{path}.conv")
+            if block.residual:
+                with graph.scope(path):
+                    y = graph.node("Add", x, y)
+            x = y
+        else:
+            assert isinstance(block, nn.Sequential)
+            x = _emit_sequence(graph, x, block, path)
     x = graph.flatten(graph.node("GlobalAveragePool", x), rank=4)
     if hasattr(module, "classifier"):
         graph.mark_feature(x)
@@ -146,13 +154,12 @@ def emit(graph: GraphBuilder, x: Value, module: MobileNetV2) -> Value:
     return x
 
 
-def _emit_sequence(graph: GraphBuilder, x: Value, blocks: nn.Sequential, prefix: str = "") -> Value:
+def _emit_sequence(graph: GraphBuilder, x: Value, blocks: nn.Sequential, path: str) -> Value:
     for name, block in blocks.named_children():
-        path = f"{prefix}.{name}" if prefix else name
         if isinstance(block, nn.Sequential):
-            x = _emit_sequence(graph, x, block, path)
+            x = _emit_sequence(graph, x, block, f"{path}.{name}")
             continue
-        with graph.scope(path):
+        with graph.scope(f"{path}.{name}"):
             if isinstance(block, nn.Conv2d):
                 x = graph.conv(x, block)
             elif isinstance(block, nn.BatchNorm2d):
