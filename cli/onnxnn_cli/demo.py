@@ -13,7 +13,7 @@ from typing import Any, Dict
 import typer
 
 from .options import JSON
-from .output import need_onnxnn, note, print_json, print_table
+from .output import need_onnxnn, note, print_json, print_table, progress_on_stderr
 
 
 def demo(
@@ -33,7 +33,8 @@ def demo(
     note(f"1/3  writing handwritten digits as pictures to {folder}")
     training.write_pictures(folder)
     note("2/3  training an encoder with add(), then exporting it")
-    model = training.train_encoder(folder, quick=quick)
+    with progress_on_stderr():
+        model = training.train_encoder(folder, quick=quick)
     note("3/3  using the exported file in another process, where torch cannot be imported")
     found = _compare_elsewhere(folder)
     found["seconds"] = time.perf_counter() - start

@@ -72,7 +72,8 @@ def doctor(
 ) -> None:
     """Tell what is installed and what is wrong with it.
 
-    Devices are listed, too. Every package is imported in a process of its own, so that one that crashes is reported, too.
+    Devices are listed, too. Every package is imported in a process of its own, so that one that
+    crashes is reported like the others.
     Exit code 1 when something that is installed does not work, or no ONNX Runtime is there.
 
     Example: onnxnn doctor

@@ -26,8 +26,9 @@ def export(
 
     Example: onnxnn export ckpt/basenn.pth -o pets.onnx
     """
-    nn = need_onnxnn("export").nn
-    report = nn.load(checkpoint).export(out, opset_version=opset, ir_version=ir, preprocess=preprocess)
+    network = need_onnxnn("export").nn(verbose=0)
+    network.load(checkpoint)
+    report = network.export(out, opset_version=opset, ir_version=ir, preprocess=preprocess)
     if as_json:
         print_json({"file": str(report.path), "size": report.size, "parity": dict(report.parity)})
         return

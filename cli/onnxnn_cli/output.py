@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import sys
-from typing import Any, Iterable, Sequence
+from typing import Any, ContextManager, Iterable, Sequence
 
 
 def print_json(data: Any) -> None:
@@ -16,6 +17,11 @@ def print_json(data: Any) -> None:
 def note(text: str) -> None:
     """Tell the person at the terminal something that is no result: on stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+def progress_on_stderr() -> ContextManager[Any]:
+    """Send what a library call prints to stderr, so that stdout holds the result alone."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def print_table(rows: Iterable[Sequence[object]]) -> None:

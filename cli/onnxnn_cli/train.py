@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from .options import JSON
-from .output import need_onnxnn, note, print_json
+from .output import need_onnxnn, note, print_json, progress_on_stderr
 
 
 def train(
@@ -19,7 +19,8 @@ def train(
     Example: onnxnn train recipes/lenet.yaml
     """
     recipes = need_onnxnn("train", "onnxnn.recipe")
-    done = recipes.read_recipe(recipe).run()
+    with progress_on_stderr():
+        done = recipes.read_recipe(recipe).run()
     last = done.history[-1] if done.history else {}
     if as_json:
         print_json(

@@ -118,7 +118,8 @@ def _check_torch(checkpoint: str, feeds: Any, outputs: Any) -> Check:
     """Compare the file's first output with what torch computes from the checkpoint."""
     import numpy as np
 
-    network = need_onnxnn("verify", "onnxnn").nn.load(checkpoint)
+    network = need_onnxnn("verify").nn(verbose=0)
+    network.load(checkpoint)
     expected = network.inference(next(iter(feeds.values())))
     found = next(iter(outputs.values()))
     if expected.shape != found.shape:

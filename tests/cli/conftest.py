@@ -1,0 +1,44 @@
+"""Model files for the tests of the command, and the command itself.
+
+Where ONNXNN_EXPORTED names a folder (the torch-free and the oldest-board job), the models in it are
+used; elsewhere they are exported once for all tests.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """A folder with mlp.onnx, cnn.onnx, backbone.onnx, their .npz files and pictures."""
+    given = os.environ.get("ONNXNN_EXPORTED")
+    if given:
+        return Path(given)
+    folder = tmp_path_factory.mktemp("exported")
+    script = Path(__file__).parent.parent / "export_for_boards.py"
+    subprocess.run([sys.executable, str(script), str(folder)], stdin=subprocess.DEVNULL, check=True)
+    return folder
+
+
+@pytest.fixture
+def onnxnn(tmp_path):
+    """Run the real command in an empty folder: onnxnn("info", file) -> CompletedProcess with text."""
+
+    def run(*arguments, **environment):
+        return subprocess.run(
+            [sys.executable, "-m", "onnxnn_cli", *map(str, arguments)],
+            cwd=str(tmp_path),
+            env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONWARNINGS": "", **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+
+    return run

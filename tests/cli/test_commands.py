@@ -1,0 +1,207 @@
+"""The commands that need no torch, through the real entry point."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def picture(exported):
+    return sorted(exported.glob("pictures/*/*.png"))[0]
+
+
+def the_error(done):
+    """Return the one line on stderr of a command that failed as it should."""
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("onnxnn: ")
+    return lines[0]
+
+
+def test_version(onnxnn):
+    import onnxnn_cli
+
+    assert onnxnn("--version").stdout == f"onnxnn {onnxnn_cli.__version__}\n"
+
+
+def test_no_command_shows_help_and_is_a_usage_error(onnxnn):
+    assert onnxnn().returncode == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [["info"], ["embed", "model.onnx"], ["infoo", "x"], ["info", "x", "--nope"]]
+)
+def test_wrong_usage_exits_with_2(onnxnn, arguments):
+    done = onnxnn(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+# ---- info ----------------------------------------------------------------------------------------
+
+
+def test_info_tells_what_the_model_is(onnxnn, exported):
+    done = onnxnn("info", exported / "cnn.onnx")
+    assert done.returncode == 0, done.stderr
+    assert "grayscale" in done.stdout
+    assert "conv2d1" in done.stdout
+    assert "(batch, 10)" in done.stdout
+
+
+def test_info_as_json_holds_the_card(onnxnn, exported):
+    found = json.loads(onnxnn("info", exported / "mlp.onnx", "--json").stdout)
+    assert found["opset"] == 13
+    assert found["ir_version"] == 7
+    assert found["card"]["output"]["classes"] == ["setosa", "versicolor", "virginica"]
+    assert found["size"] == os.path.getsize(str(exported / "mlp.onnx"))
+
+
+def test_info_of_a_missing_file(onnxnn):
+    assert "nothing.onnx: no such file" in the_error(onnxnn("info", "nothing.onnx"))
+
+
+def test_info_of_a_truncated_file(onnxnn, exported, tmp_path):
+    whole = (exported / "cnn.onnx").read_bytes()
+    (tmp_path / "half.onnx").write_bytes(whole[: len(whole) // 2])
+    assert "half.onnx" in the_error(onnxnn("info", "half.onnx"))
+
+
+# ---- verify --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn", "backbone"])
+def test_verify_accepts_what_was_exported(onnxnn, exported, name):
+    done = onnxnn("verify", exported / f"{name}.onnx")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "FAIL" not in done.stdout
+
+
+@pytest.mark.needs_torch
+def test_verify_compares_with_the_checkpoint(onnxnn, exported):
+    checkpoint = exported / "cnn_checkpoint" / "basenn.pth"
+    done = onnxnn("verify", exported / "cnn.onnx", "--checkpoint", checkpoint, "--json")
+    checks = {check["name"]: check["passed"] for check in json.loads(done.stdout)["checks"]}
+    assert checks["equals torch"] is True
+    assert done.returncode == 0
+
+
+@pytest.mark.needs_torch
+def test_verify_notices_another_checkpoint(onnxnn, exported):
+    checkpoint = exported / "backbone_checkpoint" / "basenn.pth"
+    done = onnxnn("verify", exported / "mlp.onnx", "--checkpoint", checkpoint)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+# ---- predict -------------------------------------------------------------------------------------
+
+
+def test_predict_names_a_class(onnxnn, exported, picture):
+    done = onnxnn("predict", exported / "cnn.onnx", picture, "--top", 3, "--json")
+    (found,) = json.loads(done.stdout)
+    assert found["name"] == str(picture)
+    assert len(found["top"]) == 3
+    assert found["label"] == found["top"][0]["label"]
+    assert found["label"] in set("0123456789")
+    scores = [entry["score"] for entry in found["top"]]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_predict_prints_a_table(onnxnn, exported, picture):
+    done = onnxnn("predict", exported / "cnn.onnx", picture)
+    heading, row = done.stdout.splitlines()
+    assert heading.split() == ["name", "class", "score"]
+    assert row.startswith(str(picture))
+
+
+def test_predict_reads_a_table(onnxnn, exported, tmp_path):
+    (tmp_path / "rows.csv").write_text("a,b,c,d\n1,2,3,4\n4,3,2,1\n", encoding="utf-8")
+    found = json.loads(onnxnn("predict", exported / "mlp.onnx", "rows.csv", "--json").stdout)
+    assert len(found) == 2
+    assert {entry["label"] for entry in found} <= {"setosa", "versicolor", "virginica"}
+
+
+def test_predict_stops_at_a_broken_picture_and_names_it(onnxnn, exported, picture, tmp_path):
+    (tmp_path / "broken.png").write_bytes(picture.read_bytes()[:60])
+    assert "broken.png" in the_error(onnxnn("predict", exported / "cnn.onnx", picture, "broken.png"))
+
+
+def test_predict_can_skip_a_broken_picture(onnxnn, exported, picture, tmp_path):
+    (tmp_path / "broken.png").write_bytes(picture.read_bytes()[:60])
+    done = onnxnn("predict", exported / "cnn.onnx", picture, "broken.png", "--skip-errors", "--json")
+    assert done.returncode == 0
+    assert len(json.loads(done.stdout)) == 1
+    assert "broken.png" in done.stderr
+
+
+def test_a_device_that_is_not_there_is_refused(onnxnn, exported, picture):
+    assert "device" in the_error(onnxnn("predict", exported / "cnn.onnx", picture, "--device", "tpu"))
+
+
+# ---- embed and similarity ------------------------------------------------------------------------
+
+
+def test_embed_writes_vectors_and_names(onnxnn, exported, tmp_path):
+    done = onnxnn(
+        "embed", exported / "backbone.onnx", exported / "pictures", "-o", "out/vectors.npz", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"file": "out/vectors.npz", "num": 60, "dimension": 1280, "skipped": 0}
+    with np.load(str(tmp_path / "out" / "vectors.npz"), allow_pickle=False) as arrays:
+        assert sorted(arrays.files) == ["embeddings", "names"]
+        assert arrays["embeddings"].shape == (60, 1280)
+        assert arrays["embeddings"].dtype == np.float32
+        assert all(os.path.isfile(str(name)) for name in arrays["names"])
+
+
+def test_embed_can_scale_to_unit_length(onnxnn, exported, picture, tmp_path):
+    onnxnn("embed", exported / "cnn.onnx", picture, "-o", "v.npz", "--normalize")
+    with np.load(str(tmp_path / "v.npz"), allow_pickle=False) as arrays:
+        np.testing.assert_allclose(np.linalg.norm(arrays["embeddings"], axis=1), 1, rtol=1e-5)
+
+
+def test_embed_leaves_no_file_when_it_fails(onnxnn, exported, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "empty" in the_error(onnxnn("embed", exported / "cnn.onnx", "empty", "-o", "v.npz"))
+    assert not (tmp_path / "v.npz").exists()
+
+
+def test_embed_into_a_place_that_cannot_be_written(onnxnn, exported, picture, tmp_path):
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
+    error = the_error(onnxnn("embed", exported / "cnn.onnx", picture, "-o", "file/v.npz"))
+    assert "cannot write" in error
+
+
+def test_similarity_of_a_picture_with_itself_is_one(onnxnn, exported, picture):
+    found = json.loads(onnxnn("similarity", exported / "cnn.onnx", picture, picture, "--json").stdout)
+    assert found["similarity"] == pytest.approx(1, abs=1e-5)
+    assert found["method"] == "cosine"
+
+
+def test_similarity_refuses_an_unknown_method(onnxnn, exported, picture):
+    error = the_error(onnxnn("similarity", exported / "cnn.onnx", picture, picture, "--method", "cosin"))
+    assert "cosine" in error
+
+
+def test_similarity_refuses_folders(onnxnn, exported, picture):
+    assert "two fit" in the_error(onnxnn("similarity", exported / "cnn.onnx", exported / "pictures", picture))
+
+
+# ---- the same numbers as torch -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn", "backbone"])
+def test_the_file_gives_what_torch_gave(exported, name):
+    """With ONNX Runtime 1.13 and with the current one alike."""
+    import onnxnn_runtime as rt
+
+    with np.load(str(exported / f"{name}.npz"), allow_pickle=False) as arrays:
+        x, expected = arrays["x"], arrays["output"]
+    found = rt.load(exported / f"{name}.onnx", device="cpu").infer(x)
+    np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)

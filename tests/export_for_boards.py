@@ -1,0 +1,79 @@
+"""Export small models with the current code, for tests that run where torch is not installed.
+
+    python tests/export_for_boards.py FOLDER
+
+writes for each model NAME.onnx, and NAME.npz with the graph's input `x` and torch's `output` for it; and
+a few pictures in FOLDER/pictures.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from onnxnn import nn
+from onnxnn.samples import Digits, digits, write_class_folders
+
+NAMES = ("mlp", "cnn", "backbone")
+
+
+def export_all(folder: Path) -> None:
+    """Write all models, what torch computes, and the pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    few = Digits(*(array[:60] for array in digits(size=28)))
+    write_class_folders(few, folder / "pictures")
+    torch.manual_seed(0)
+    for name, network in (("mlp", mlp()), ("cnn", cnn(folder)), ("backbone", backbone(folder))):
+        _export(network, folder, name)
+
+
+def mlp():
+    """Four numbers to three classes, standardised inside the graph."""
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(60, 4)).astype(np.float32)
+    network = nn("cls", verbose=0)
+    network.load_dataset(x, x.argmax(1) % 3, classes=["setosa", "versicolor", "virginica"])
+    network.add("linear", size=(4, 10), activation="relu")
+    network.add("batchnorm1d", size=10)
+    network.add("linear", size=(10, 3), activation="softmax")
+    return network
+
+
+def cnn(folder):
+    """Grey pictures of 28 x 28 to ten classes."""
+    network = nn("cls", verbose=0)
+    network.load_img_data(str(folder / "pictures"), color="grayscale", batch_size=20)
+    network.add("conv2d", size=(1, 4), kernel_size=(3, 3), activation="relu")
+    network.add("maxpool", kernel_size=(2, 2))
+    network.add("batchnorm2d", size=4)
+    network.add("dropout", p=0.2)
+    network.add("linear", size=(4 * 13 * 13, 16), activation="relu")
+    network.add("linear", size=(16, 10), activation="softmax")
+    return network
+
+
+def backbone(folder):
+    """Colour pictures of any size to a vector of 1280 numbers and ten classes."""
+    network = nn("cls", verbose=0)
+    network.load_img_data(str(folder / "pictures"), transform={"Resize": (64, 64)}, batch_size=20)
+    network.add("mobilenet_backbone", width=0.25)
+    network.add("linear", size=(1280, 10), activation="softmax")
+    return network
+
+
+def _export(network, folder: Path, name: str) -> None:
+    network.train(lr=1e-3, epochs=1, save_fold=str(folder / f"{name}_checkpoint"))
+    network.export(str(folder / f"{name}.onnx"))
+    shape = [3, *network.card().input.shape[1:]]
+    sizes = [size if isinstance(size, int) else 64 for size in shape]
+    x = np.random.default_rng(1).random(sizes).astype(np.float32)
+    with torch.no_grad():
+        output = network.model.eval()(torch.from_numpy(x)).numpy()
+    np.savez(folder / f"{name}.npz", x=x, output=output)
+
+
+if __name__ == "__main__":
+    export_all(Path(sys.argv[1]))
