@@ -9,18 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from onnxnn_runtime.errors import DataError, MissingDataError
+from onnxnn_runtime.inputs import IMAGE_SUFFIXES, is_stray
 
 from .labels import class_names
 
 __all__ = ["ClassFolders", "find_pictures"]
 
-PICTURE_SUFFIXES = (
-    ".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff",
-    ".ppm", ".pgm", ".pbm", ".tga",
-)  # fmt: skip
-"""Names of picture files end so, in any case."""
-
-_LITTER = ("thumbs.db", "desktop.ini", "__macosx", "icon\r")
 _LISTED = 5
 
 
@@ -78,11 +72,7 @@ def find_pictures(path: str | os.PathLike[str], classes: Any = None) -> ClassFol
 
 
 def _visible(folder: Path) -> list[Path]:
-    return sorted(
-        entry
-        for entry in folder.iterdir()
-        if not entry.name.startswith((".", "~$")) and entry.name.lower() not in _LITTER
-    )
+    return sorted(entry for entry in folder.iterdir() if not is_stray(entry.name))
 
 
 def _no_folders(root: Path) -> str:
@@ -106,14 +96,13 @@ def _pictures(folder: Path) -> tuple[list[Path], list[Path]]:
             f"{folder}: holds folders instead of pictures. Is {folder} the folder to load, rather than "
             f"{folder.parent}?"
         )
-    known = ", ".join(PICTURE_SUFFIXES[:6])
     raise DataError(
-        f"{folder}: the class folder holds no pictures ({known}, ...). Add some, or remove the folder."
+        f"{folder}: the class folder holds no pictures (.jpg, .png, ...). Add some, or remove the folder."
     )
 
 
 def _is_picture(entry: Path) -> bool:
-    return entry.suffix.lower() in PICTURE_SUFFIXES and not entry.is_dir()
+    return entry.suffix.lower() in IMAGE_SUFFIXES and not entry.is_dir()
 
 
 def _ordered(

@@ -56,7 +56,7 @@ def load_images(
         shuffle: Whether every epoch has another order.
         transform: See `onnxnn.data.transforms.plan`.
         color: "RGB" or "grayscale".
-        num_workers: Threads that read; 0 takes one for each core, up to 8.
+        num_workers: Threads that read; 0 takes one for each core, up to 8, and one for tiny pictures.
         batch_mode: Whether to keep nothing in memory, as with `cache_mb=0`.
         cache_mb: Megabytes (of 1,000,000 bytes) of decoded pictures to keep.
 

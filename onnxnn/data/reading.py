@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,9 +26,12 @@ from .transforms import Operation, Plan
 __all__ = ["Reader"]
 
 _AHEAD = 3  # batches that are read while one is trained on
+_SMALL = 64 * 64  # pixels; below, threads wait for each other's Python and are slower than one alone
 _GROUP = 16  # files that a thread reads at a time when everything is read into memory
 
 Array = np.ndarray[Any, Any]
+Task = list[tuple[int, int]]
+"""The pictures of a batch: each one's number and the seed of its random changes."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,12 @@ class Reader:
         Raises:
             DataError: The first picture is broken, or a function of the user returns no picture.
         """
-        workers = num_workers or min(os.cpu_count() or 1, 8)
+        shape = _read(first, plan, plan.outside_training).shape
+        with Image.open(first) as opened:
+            is_small = opened.width * opened.height <= _SMALL
+        workers = num_workers or (1 if is_small else min(os.cpu_count() or 1, 8))
         # A function of the user may not be made for threads.
-        return cls(
-            plan, first, _read(first, plan, plan.outside_training).shape, 1 if plan.functions else workers
-        )
+        return cls(plan, first, shape, 1 if plan.functions else workers)
 
     def outside_training(self, image: ImageLike) -> Array:
         """Return a picture as float32 (C, H, W) in 0..1, with nothing random."""
@@ -159,35 +164,40 @@ class _Pictures(Samples):
         return len(self._files)
 
     def take(self, groups: Iterable[torch.Tensor]) -> Iterator[Batch]:
-        chosen = list(groups)
         # All seeds are drawn before the first batch, so that reading ahead changes no result.
         seeds = iter(torch.randint(2**62, (len(self),)).tolist() if self._is_random else [0] * len(self))
+        tasks = iter([[(number, next(seeds)) for number in group.tolist()] for group in groups])
         if self._reader.plan.functions:
-            for group in chosen:
-                yield self._batch(group, [self._picture(number, next(seeds)) for number in group.tolist()])
+            yield from (self._batch(task, self._pictures(task)) for task in tasks)
             return
         pool = ThreadPoolExecutor(self._reader.workers)
-        ahead: deque[tuple[torch.Tensor, list[Future[Array]]]] = deque()
         try:
-            for group in chosen:
-                ahead.append((group, [pool.submit(self._picture, n, next(seeds)) for n in group.tolist()]))
-                if len(ahead) > _AHEAD:
-                    ready, pictures = ahead.popleft()
-                    yield self._batch(ready, [picture.result() for picture in pictures])
-            while ahead:
-                ready, pictures = ahead.popleft()
-                yield self._batch(ready, [picture.result() for picture in pictures])
+            waiting = deque((task, self._submit(pool, task)) for task in islice(tasks, _AHEAD))
+            while waiting:
+                task, parts = waiting.popleft()
+                waiting.extend((later, self._submit(pool, later)) for later in islice(tasks, 1))
+                yield self._batch(task, [picture for part in parts for picture in part.result()])
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _submit(self, pool: ThreadPoolExecutor, task: Task) -> list[Future[list[Array]]]:
+        size = -(-len(task) // self._reader.workers)
+        return [
+            pool.submit(self._pictures, task[start : start + size]) for start in range(0, len(task), size)
+        ]
+
+    def _pictures(self, task: Task) -> list[Array]:
+        return [self._picture(number, seed) for number, seed in task]
 
     def _picture(self, number: int, seed: int) -> Array:
         source = self._files[number] if self._kept is None else self._kept[number]
         picture = _read(source, self._reader.plan, self._operations, Random(seed))
         return self._reader.check(picture, self._files[number])
 
-    def _batch(self, group: torch.Tensor, pictures: list[Array]) -> Batch:
+    def _batch(self, task: Task, pictures: list[Array]) -> Batch:
         stacked = np.ascontiguousarray(np.moveaxis(np.stack(pictures), -1, 1))
-        return to_float(torch.from_numpy(stacked)), self._labels[group]
+        numbers = torch.tensor([number for number, _ in task])
+        return to_float(torch.from_numpy(stacked)), self._labels[numbers]
 
 
 def _read(

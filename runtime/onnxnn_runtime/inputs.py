@@ -18,7 +18,7 @@ from .card import Axis, InputSpec
 from .errors import InputError, MissingInputError
 from .preprocess import decode, pixels
 
-__all__ = ["Sample", "Skipped", "find_images", "find_samples", "read_sample"]
+__all__ = ["IMAGE_SUFFIXES", "Sample", "Skipped", "find_images", "find_samples", "is_stray", "read_sample"]
 
 _SUFFIXES = (
     ".avif .bmp .dib .gif .ico .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp"
@@ -71,12 +71,12 @@ def find_images(folder: str | os.PathLike[str]) -> tuple[list[str], list[Skipped
     images: list[str] = []
     skipped: list[Skipped] = []
     for directory, folders, files in os.walk(os.fspath(folder)):
-        folders[:] = sorted(name for name in folders if not _is_stray(name))
+        folders[:] = sorted(name for name in folders if not is_stray(name))
         for name in files:
             path = os.path.join(directory, name)
-            if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not _is_stray(name):
+            if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not is_stray(name):
                 images.append(path)
-            elif not _is_stray(name):
+            elif not is_stray(name):
                 skipped.append(Skipped(path, "is no picture"))
     return sorted(images, key=_path_key), sorted(skipped)
 
@@ -349,7 +349,8 @@ def _names(name: str, count: int) -> Iterator[tuple[int, str]]:
         yield i, f"input[{i}]" if name == "input[0]" else f"{name}[{i}]"
 
 
-def _is_stray(name: str) -> bool:
+def is_stray(name: str) -> bool:
+    """Tell whether a file of this name is one that systems leave behind."""
     return name.startswith(".") or name.lower() in _STRAY
 
 
