@@ -102,12 +102,22 @@ class ModelCard:
         _one_of("output.kind", self.output.kind, OUTPUT_KINDS)
 
     def to_json(self) -> str:
-        """Return the card as JSON text with sorted keys."""
+        """Return the card as JSON text with sorted keys.
+
+        Raises:
+            CardError: A value is no JSON data, such as NaN among the metrics.
+        """
         data = asdict(self)
         preprocess = self.input.preprocess
         data["input"]["preprocess"] = None if preprocess is None else preprocess.to_dict()
         data["schema"] = SCHEMA
-        return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        try:
+            return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise CardError(
+                f"the card cannot be written as JSON ({error}); it may hold texts, finite numbers, "
+                "booleans, lists and dicts."
+            ) from error
 
     @classmethod
     def from_json(cls, text: str) -> ModelCard:
@@ -118,8 +128,8 @@ class ModelCard:
                 many, or holds a value of the wrong type.
         """
         try:
-            data = json.loads(text)
-        except ValueError as error:
+            data = json.loads(text, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
             raise CardError(f"the card is not valid JSON ({error}).") from error
         if not isinstance(data, dict) or not isinstance(data.get("schema"), int):
             raise CardError("the card is no JSON object with a whole number 'schema'.")
@@ -136,7 +146,7 @@ class ModelCard:
             input=_input(fields.take("input", dict)),
             output=_output(fields.take("output", dict)),
             training=fields.take("training", dict),
-            parity=fields.take("parity", dict, optional=True),
+            parity=_parity(fields.take("parity", dict, optional=True)),
             license=fields.take("license", str),
             note=fields.take("note", str),
         )
@@ -190,8 +200,10 @@ def _layer(entry: Any) -> dict[str, Any]:
 
 
 def _shape(name: str, values: Sequence[Any]) -> tuple[Axis, ...]:
-    if not all(isinstance(value, (int, str)) and not isinstance(value, bool) for value in values):
+    if not all(type(value) in (int, str) and value not in ("", 0) for value in values) or not values:
         raise CardError(f"card: '{name}' must hold sizes and axis names, got {values!r}.")
+    if any(isinstance(value, int) and value < 0 for value in values):
+        raise CardError(f"card: '{name}' holds a negative size: {values!r}.")
     return tuple(values)
 
 
@@ -199,6 +211,16 @@ def _names(name: str, values: list[Any]) -> tuple[str, ...]:
     if not all(isinstance(value, str) for value in values):
         raise CardError(f"card: '{name}' must be a list of texts, got {values!r}.")
     return tuple(values)
+
+
+def _parity(data: dict[str, Any] | None) -> dict[str, float] | None:
+    if data is not None and not all(type(value) in (int, float) for value in data.values()):
+        raise CardError(f"card: 'parity' must hold numbers, got {data!r}.")
+    return data
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def _one_of(name: str, value: Any, known: Sequence[str]) -> None:

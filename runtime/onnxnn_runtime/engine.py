@@ -166,10 +166,13 @@ class Engine:
         wanted = self._facts.opset.get("", 0)
         installed = "ONNX Runtime {}.{}".format(*version)
         if wanted > opset or self._facts.ir_version > ir_version:
+            fitting = (
+                f"opset_version={min(wanted, opset)}, ir_version={min(self._facts.ir_version, ir_version)}"
+            )
             return (
-                f"{self._name}: asks for opset {wanted} and IR {self._facts.ir_version}; {installed} "
-                f"loads up to opset {opset} and IR {ir_version}. Export it with "
-                f"opset_version={min(wanted, opset)}, ir_version={min(self._facts.ir_version, ir_version)}, or install a newer onnxruntime."
+                f"{self._name}: asks for opset {wanted} and IR {self._facts.ir_version}; {installed} loads "
+                f"up to opset {opset} and IR {ir_version}. Export it with {fitting}, or install a newer "
+                "onnxruntime."
             )
         lines = str(error).strip().splitlines()
         return f"{self._name}: {installed} cannot load it ({lines[0] if lines else type(error).__name__})."

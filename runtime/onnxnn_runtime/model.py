@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Iterator, List, Mapping, NamedTuple
 
 import numpy as np
@@ -68,6 +68,7 @@ def load(
     device: str = "auto",
     card: ModelCard | None = None,
     threads: int | None = None,
+    draft: bool | None = None,
 ) -> Model:
     """Open a model file.
 
@@ -77,6 +78,8 @@ def load(
             explicit device is used or refused.
         card: Stands in for the file's own card, e.g. for a file that has none.
         threads: Processor cores to use; None takes all that this process may use.
+        draft: Overrides the card's `Preprocess.draft`: True decodes large JPEG files at a fraction
+            of their size, which is faster and differs a little from training.
 
     Raises:
         MissingInputError: There is no such file.
@@ -96,6 +99,9 @@ def load(
             card = ModelCard.from_json(facts.metadata[METADATA_KEY])
         except CardError as error:
             raise CardError(f"{name}: {error}") from error
+    if card is not None and draft is not None and card.input.preprocess is not None:
+        preprocess = replace(card.input.preprocess, draft=draft)
+        card = replace(card, input=replace(card.input, preprocess=preprocess))
     return Model(name, facts, card, Engine(data, name, facts, place(device), threads))
 
 

@@ -1,0 +1,46 @@
+"""What the embedding benchmarks share: a model of MobileNetV2's size and a folder of JPEG files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+SIZE = 224
+
+
+def make_model(path: Path) -> Path:
+    """Export MobileNetV2 (1,280 features, any picture size, pictures resized to 224) to `path`."""
+    import torch
+
+    from onnxnn import nn
+
+    torch.manual_seed(0)
+    model = nn("embed", verbose=0)
+    pictures = np.random.default_rng(0).integers(0, 256, (8, SIZE, SIZE, 3), dtype=np.uint8)
+    model.load_dataset(pictures, np.arange(8) % 2, classes=["a", "b"], batch_size=8)
+    model.add("mobilenet_backbone")
+    model.export(str(path))
+    return path
+
+
+def make_files(folder: Path, count: int, distinct: int = 200) -> list[str]:
+    """Write 640x480 JPEG files of about 100 KB: smooth shapes with the fine noise of a camera.
+
+    Beyond `distinct` files the same pictures come again under new names (hard links).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(0)
+    paths = [folder / f"{i:05d}.jpg" for i in range(count)]
+    for i, path in enumerate(paths):
+        if path.exists():
+            continue
+        if i >= distinct:
+            path.hardlink_to(paths[i % distinct])
+            continue
+        shapes = Image.fromarray(random.integers(0, 256, (30, 40, 3), dtype=np.uint8))
+        smooth = np.asarray(shapes.resize((640, 480), Image.Resampling.BICUBIC), np.int64)
+        noisy = smooth + random.integers(-12, 13, (480, 640, 1))
+        Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(path, quality=90)
+    return [str(path) for path in paths]
