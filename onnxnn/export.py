@@ -196,8 +196,8 @@ def build_model(
     if in_graph:
         assert card.input.preprocess is not None
         x = preprocess_graph.emit(graph, x, card.input.preprocess)
+        sample_dims = preprocess_graph.input_axes(free, card.input.preprocess)
         free = preprocess_graph.network_input(free, card.input.preprocess)
-        sample_dims = ("height", "width", 3)
     try:
         y, feature = definition.emit(graph, x, net, free)
     except LayerError as error:

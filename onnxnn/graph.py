@@ -212,11 +212,11 @@ class GraphBuilder:
         """Reshape; 0 keeps the size of that axis, -1 takes what is left."""
         return self.node("Reshape", x, self.constant(sizes))
 
-    def clip(self, x: Value, low: float, high: float) -> Value:
-        """Limit values to low..high."""
+    def clip(self, x: Value, low: float, high: float, dtype: Any = np.float32) -> Value:
+        """Limit values of a type to low..high."""
         if self.opset < 11:
             return self.node("Clip", x, min=low, max=high)
-        return self.node("Clip", x, self.constant(low, np.float32), self.constant(high, np.float32))
+        return self.node("Clip", x, self.constant(low, dtype), self.constant(high, dtype))
 
     def softmax(self, x: Value, axis: int, rank: int) -> Value:
         """Softmax along one axis of x, which has `rank` axes."""

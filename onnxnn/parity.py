@@ -125,10 +125,17 @@ def probe_shapes(definition: Definition, free: Shape | None) -> list[Shape]:
 def _cases(definition: Definition, card: ModelCard, free: Shape) -> list[tuple[int, Shape]]:
     shapes = probe_shapes(definition, free)
     if card.input.in_graph:
-        image = Shape.image(3, 61, 47)
-        return [(1, image), (2, image.with_sizes(height=30, width=75))]
+        return [(1, _picture(card, 61, 47)), (2, _picture(card, 30, 75))]
     cases = [(batch, shapes[0]) for batch in _BATCHES]
     return cases + [(_BATCHES[0] + 1, shape) for shape in shapes[1:]]
+
+
+def _picture(card: ModelCard, height: int, width: int) -> Shape:
+    """Return the shape of a picture before preprocessing, of a given size where the file leaves it free."""
+    rows, columns = card.input.shape[1:3]
+    return Shape.image(
+        3, rows if isinstance(rows, int) else height, columns if isinstance(columns, int) else width
+    )
 
 
 def _sample(

@@ -1,25 +1,203 @@
-"""`Preprocess` as ONNX nodes."""
+"""`Preprocess` as ONNX nodes: the same numbers as Pillow gives, to the last bit.
+
+Pillow resizes 8-bit pictures in whole numbers (src/libImaging/Resample.c): the weights of the triangle
+filter are computed in float64 and rounded to 22 binary digits behind the point; rows are filtered first
+and rounded to 0..255, then columns. Products and sums of such whole numbers stay below 2⁵³, so float64
+holds them exactly, and two matrix products give Pillow's result.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto
 from onnxnn_runtime import InputSpec, Preprocess
+from onnxnn_runtime.card import Axis
 from onnxnn_runtime.errors import ExportError
+from onnxnn_runtime.preprocess import Step
 
 from .graph import GraphBuilder, Value
 from .shape import Shape
 
+__all__ = ["check", "emit", "input_axes", "network_input"]
+
+MIN_OPSET = 13
+
+_PRECISION = 2.0**22
+_LUMA = (19595, 38470, 7471)
+"""ITU-R 601-2 luma in 65536ths, as Pillow has it (src/libImaging/Convert.c)."""
+
+_HEIGHT, _WIDTH = 2, 3
+
 
 def check(spec: InputSpec, opset: int) -> None:
-    """Refuse what has no preprocessing."""
-    raise ExportError('preprocess="graph": not built yet.')
+    """Refuse what has no preprocessing, and opsets that lack the operators.
 
-
-def emit(graph: GraphBuilder, x: Value, preprocess: Preprocess) -> Value:
-    """Write the nodes."""
-    raise NotImplementedError
+    Raises:
+        ExportError: The message says what fits.
+    """
+    if spec.preprocess is None:
+        raise ExportError(
+            f'preprocess="graph" is for pictures; this network reads input of the kind {spec.kind!r}. '
+            'Leave preprocess at "runtime".'
+        )
+    if opset < MIN_OPSET:
+        raise ExportError(f'preprocess="graph" needs opset_version={MIN_OPSET} or newer, not {opset}.')
 
 
 def network_input(free: Shape, preprocess: Preprocess) -> Shape:
-    """Return the network's input behind preprocessing."""
-    height, width = preprocess.output_size()
-    return free.with_sizes(height=height, width=width)
+    """Return the network's input behind preprocessing, None for the sizes that the picture decides."""
+    sizes = dict(zip(("height", "width"), preprocess.output_size(), strict=True))
+    return free.with_sizes(**{axis: size for axis, size in sizes.items() if size is not None})
+
+
+def input_axes(free: Shape, preprocess: Preprocess) -> tuple[Axis, ...]:
+    """Return the axes of one picture before preprocessing: height and width are free where they may be."""
+    axes: list[Axis] = ["height", "width", 3]
+    if all(step[0] in ("grayscale", "pad") for step in preprocess.steps):
+        borders = [step[1:5] for step in preprocess.steps if step[0] == "pad"]
+        for i, axis in enumerate(("height", "width")):
+            size = free[axis]
+            if size is not None:  # a pad is (left, top, right, bottom)
+                axes[i] = size - sum(int(b[1 - i]) + int(b[3 - i]) for b in borders)
+    return tuple(axes)
+
+
+def emit(graph: GraphBuilder, x: Value, preprocess: Preprocess) -> Value:
+    """Write the nodes of every step.
+
+    Args:
+        graph: Where to.
+        x: Pictures, uint8 (N, H, W, 3) in RGB order.
+        preprocess: What to do with them.
+
+    Returns:
+        float32 (N, C, H', W') in 0..1.
+    """
+    steps: dict[str, Callable[..., Value]] = {
+        "resize": _resize,
+        "resize_short": _resize_short,
+        "center_crop": _center_crop,
+        "pad": _pad,
+        "grayscale": _grayscale,
+    }
+    with graph.scope("preprocess"):
+        # Transposed while a pixel takes one byte, not eight.
+        x = _cast(graph, graph.node("Transpose", x, perm=[0, 3, 1, 2]), TensorProto.DOUBLE)
+        if preprocess.color == "grayscale":
+            x = _luma(graph, x)
+        for step in preprocess.steps:
+            if step[0] != "grayscale" or preprocess.color == "RGB":
+                x = steps[str(step[0])](graph, x, step)
+        x = _cast(graph, x, TensorProto.FLOAT)
+        return graph.node("Div", x, graph.constant(255, np.float32))
+
+
+def _resize(graph: GraphBuilder, x: Value, step: Step) -> Value:
+    height, width = (graph.constant([int(size)]) for size in step[1:])
+    return _resample(graph, x, height, width)
+
+
+def _resize_short(graph: GraphBuilder, x: Value, step: Step) -> Value:
+    height, width = _size(graph, x, _HEIGHT), _size(graph, x, _WIDTH)
+    short, side = graph.node("Min", height, width), graph.constant([int(step[1])])
+    new = [graph.node("Div", graph.node("Mul", size, side), short) for size in (height, width)]
+    return _resample(graph, x, *new)
+
+
+def _resample(graph: GraphBuilder, x: Value, height: Value, width: Value) -> Value:
+    rows = graph.node("Transpose", _filter(graph, _size(graph, x, _WIDTH), width), perm=[1, 0])
+    x = _shift(graph, graph.node("MatMul", x, rows), _PRECISION)
+    columns = _filter(graph, _size(graph, x, _HEIGHT), height)
+    return _shift(graph, graph.node("MatMul", columns, x), _PRECISION)
+
+
+def _filter(graph: GraphBuilder, arrive: Value, leave: Value) -> Value:
+    """Return the weights (leave, arrive) of one pass, whole numbers that sum to about 2²² in each row.
+
+    The names are those of `precompute_coeffs` in Resample.c; the triangle filter has support 1.
+    """
+    half, one = _number(graph, 0.5), _number(graph, 1.0)
+    scale = graph.node("Div", _double(graph, arrive), _double(graph, leave))
+    support = graph.node("Max", scale, one)
+    i = graph.unsqueeze(_range(graph, leave), 1)
+    j = graph.unsqueeze(_range(graph, arrive), 0)
+    center = graph.node("Mul", graph.node("Add", i, half), scale)
+    low = graph.node("Floor", graph.node("Add", graph.node("Sub", center, support), half))
+    high = graph.node("Floor", graph.node("Add", graph.node("Add", center, support), half))
+    distance = graph.node("Add", graph.node("Sub", j, center), half)
+    distance = graph.node("Abs", graph.node("Mul", distance, graph.node("Div", one, support)))
+    weights = graph.node("Max", graph.node("Sub", one, distance), _number(graph, 0.0))
+    inside = graph.node("And", graph.node("GreaterOrEqual", j, low), graph.node("Less", j, high))
+    weights = graph.node("Mul", weights, _cast(graph, inside, TensorProto.DOUBLE))
+    # Added up from left to right, as Pillow does: another order may differ in the last bit.
+    running = graph.node("CumSum", weights, graph.constant(1))
+    total = graph.node("Gather", running, graph.constant([-1]), axis=1)
+    whole = graph.node("Mul", graph.node("Div", weights, total), _number(graph, _PRECISION))
+    return graph.node("Floor", graph.node("Add", whole, half))
+
+
+def _shift(graph: GraphBuilder, x: Value, unit: float) -> Value:
+    """Return whole numbers in units of 1/unit rounded to 0..255."""
+    x = graph.node("Add", graph.node("Mul", x, _number(graph, 1 / unit)), _number(graph, 0.5))
+    return graph.clip(graph.node("Floor", x), 0.0, 255.0, np.float64)
+
+
+def _luma(graph: GraphBuilder, x: Value) -> Value:
+    weights = graph.constant(np.reshape(_LUMA, (1, 3, 1, 1)), np.float64)
+    total = graph.node("ReduceSum", graph.node("Mul", x, weights), graph.constant([1]), keepdims=1)
+    return _shift(graph, total, 65536.0)
+
+
+def _grayscale(graph: GraphBuilder, x: Value, step: Step) -> Value:
+    grey = _luma(graph, x)
+    return graph.node("Concat", grey, grey, grey, axis=1)
+
+
+def _pad(graph: GraphBuilder, x: Value, step: Step) -> Value:
+    left, top, right, bottom, fill = (int(number) for number in step[1:])
+    pads = graph.constant([0, 0, top, left, 0, 0, bottom, right])
+    return graph.node("Pad", x, pads, _number(graph, float(fill)))
+
+
+def _center_crop(graph: GraphBuilder, x: Value, step: Step) -> Value:
+    before, after, starts, ends = [], [], [], []
+    two, zero = graph.constant([2]), graph.constant([0])
+    for axis, wanted in ((_HEIGHT, step[1]), (_WIDTH, step[2])):
+        size, target = _size(graph, x, axis), graph.constant([int(wanted)])
+        missing = graph.node("Max", graph.node("Sub", target, size), zero)
+        before.append(graph.node("Div", missing, two))
+        after.append(graph.node("Sub", missing, before[-1]))
+        surplus = graph.node("Max", graph.node("Sub", size, target), zero)
+        starts.append(graph.node("Div", surplus, two))
+        ends.append(graph.node("Add", starts[-1], target))
+    none = graph.constant([0, 0])
+    pads = graph.node("Concat", none, *before, none, *after, axis=0)
+    x = graph.node("Pad", x, pads, _number(graph, 0.0))
+    edges = [graph.node("Concat", *values, axis=0) for values in (starts, ends)]
+    return graph.node("Slice", x, *edges, graph.constant([_HEIGHT, _WIDTH]))
+
+
+def _size(graph: GraphBuilder, x: Value, axis: int) -> Value:
+    """Return one size of x as int64 (1,)."""
+    return graph.node("Gather", graph.node("Shape", x), graph.constant([axis]))
+
+
+def _range(graph: GraphBuilder, count: Value) -> Value:
+    """Return 0, 1, ..., count - 1 as float64."""
+    end = graph.squeeze(count, 0)
+    return _cast(graph, graph.node("Range", graph.constant(0), end, graph.constant(1)), TensorProto.DOUBLE)
+
+
+def _double(graph: GraphBuilder, x: Value) -> Value:
+    return _cast(graph, x, TensorProto.DOUBLE)
+
+
+def _cast(graph: GraphBuilder, x: Value, to: Any) -> Value:
+    return graph.node("Cast", x, to=int(to))
+
+
+def _number(graph: GraphBuilder, value: float) -> Value:
+    return graph.constant(value, np.float64)

@@ -55,7 +55,7 @@ class Reshape(Layer):
             or size.count(-1) > 1
         ):
             raise LayerError(
-                f"{self.call()}: size={self.size!r} must be whole numbers of at least 1, one of them may be -1."
+                f"{self.call()}: size={self.size!r} must be whole numbers from 1, one of them may be -1."
             )
         axes = self._axes
         if len(axes) != len(size) or not set(axes) <= set(AXES) or len(set(axes)) != len(axes):
