@@ -20,6 +20,7 @@ Relative paths begin at the recipe's own folder. Reading a recipe runs nothing t
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -194,7 +195,7 @@ def _data(file: Path, value: Any) -> tuple[str, Any, dict[str, Any]]:
         raise InputError(f"{file}: data: give exactly one of {', '.join(SOURCES)}; got {sources or 'none'}.")
     source = sources[0]
     data = options.pop(source)
-    _known(file, "data.", options, _options(loaders[source]), besides=SOURCES)
+    _known(file, "data.", options, _options(loaders[source]))
     if source == "digits":
         size = _whole(file, "data.digits", data)
         if size is None or not 8 <= size <= 512:
@@ -228,7 +229,7 @@ def _export(file: Path, value: Any) -> tuple[Path | None, dict[str, Any]]:
         return None, {}
     options = {"path": value} if isinstance(value, str) else _mapping(file, "export", value)
     target = _text(file, "export.path", options.pop("path", None))
-    _known(file, "export.", options, _options(Network.export), besides=("path",))
+    _known(file, "export.", options, _options(Network.export))
     return file.parent / str(target), options
 
 
@@ -250,15 +251,9 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _add_number_resolver() -> None:
-    """YAML 1.1 reads 1e-3 as text because it lacks a point; people type it all the same."""
-    import re
-
-    pattern = re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$")
-    _Loader.add_implicit_resolver("tag:yaml.org,2002:float", pattern, list("-+0123456789"))
-
-
-_add_number_resolver()
+# YAML 1.1 reads 1e-3 as text because it lacks a point; people type it all the same.
+_NUMBER = re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, list("-+0123456789"))
 
 
 def _parse(file: Path) -> Any:
@@ -280,18 +275,19 @@ def _parse(file: Path) -> Any:
 # ---- checking ------------------------------------------------------------------------------------
 
 
+_NOT_TEXT = ("data_path", "x", "y", "path", "checkpoint", "save_fold", "callbacks", "batch_num")
+
+
 def _options(function: Callable[..., Any]) -> tuple[str, ...]:
-    """Return the names of a method's keyword options: what follows self and the data."""
-    return tuple(inspect.signature(function).parameters)[1:]
+    """Return a method's options that a recipe can give: those that have no key of their own."""
+    return tuple(name for name in inspect.signature(function).parameters if name not in ("self", *_NOT_TEXT))
 
 
-def _known(
-    file: Path, prefix: str, given: Mapping[str, Any], known: tuple[str, ...], besides: tuple[str, ...] = ()
-) -> None:
+def _known(file: Path, prefix: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
     """Report every unknown key at once, each with the nearest known one."""
     problems = [f"{prefix}{key}{did_you_mean(key, known)}" for key in given if key not in known]
     if problems:
-        listed = ", ".join(name for name in known if name not in besides)
+        listed = ", ".join(known)
         text = "; ".join(problems)
         raise InputError(f"{file}: unknown key {text}{'' if text.endswith('?') else '.'} Known: {listed}.")
 

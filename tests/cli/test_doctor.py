@@ -1,0 +1,97 @@
+"""`onnxnn doctor`."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import sys
+
+import pytest
+from onnxnn_cli import doctor
+
+
+def test_doctor_finds_what_is_installed(onnxnn):
+    done = onnxnn("doctor", "--json")
+    assert done.returncode == 0, done.stdout
+    packages = {entry["package"]: entry for entry in json.loads(done.stdout)["packages"]}
+    assert packages["onnxnn-runtime"]["version"]
+    assert "CPUExecutionProvider" in packages["onnxruntime"]["devices"]
+
+
+def test_doctor_reports_an_onnx_runtime_that_crashes(onnxnn, tmp_path):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "onnxruntime.py").write_text("import os; os.abort()", encoding="utf-8")
+    done = onnxnn("doctor", PYTHONPATH=str(tmp_path / "broken"))
+    assert done.returncode == 1
+    assert "PROBLEM onnxruntime: importing it crashes the process" in done.stdout
+    assert "numpy" in done.stdout
+
+
+@pytest.mark.skipif(importlib.util.find_spec("onnxnn") is not None, reason="onnxnn is installed")
+@pytest.mark.parametrize(
+    "arguments", [["train", "x.yaml"], ["export", "x.pth", "-o", "x.onnx"], ["layers"], ["demo"]]
+)
+def test_commands_that_train_say_what_to_install(onnxnn, arguments):
+    done = onnxnn(*arguments)
+    assert done.returncode == 1
+    assert 'pip install "onnxnn[cpu]"' in done.stderr
+    assert len(done.stderr.splitlines()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("import os; os._exit(139)", r"crashes the process \(code 139\)"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "crashes the process"),
+        ("raise ImportError('libcudart.so is missing')", "libcudart.so is missing"),
+        ("__version__ = '1'", "^$"),
+    ],
+)
+def test_a_module_that_breaks_is_reported(tmp_path, monkeypatch, body, problem):
+    (tmp_path / "fragile.py").write_text(body, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    found = doctor.try_import("fragile")
+    assert re.search(problem, found.get("problem", ""))
+
+
+def test_an_import_that_hangs_is_reported(tmp_path, monkeypatch):
+    (tmp_path / "endless.py").write_text("import time; time.sleep(60)", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(doctor, "SECONDS", 1)
+    assert "more than 1 seconds" in doctor.try_import("endless")["problem"]
+
+
+def test_both_onnx_runtimes_at_once():
+    (problem,) = doctor.runtime_problems({"onnxruntime": "1.20", "onnxruntime-gpu": "1.20"})
+    assert "pip uninstall -y onnxruntime onnxruntime-gpu" in problem
+
+
+def test_no_onnx_runtime():
+    (problem,) = doctor.runtime_problems({"onnxruntime": "", "onnxruntime-gpu": ""})
+    assert 'pip install "onnxnn-runtime[cpu]"' in problem
+
+
+def test_one_onnx_runtime_is_fine():
+    assert doctor.runtime_problems({"onnxruntime": "", "onnxruntime-gpu": "1.20"}) == []
+
+
+def test_a_version_that_is_too_old(monkeypatch):
+    monkeypatch.setattr(doctor, "installed_version", lambda package: "1.7.2")
+    monkeypatch.setattr(doctor, "try_import", lambda module: {})
+    found = doctor.examine("onnxruntime", "onnxruntime", "1.8", "running models")
+    assert "1.7.2 is too old" in found.problem
+    assert 'pip install -U "onnxruntime>=1.8"' in found.problem
+
+
+@pytest.mark.parametrize(
+    ("version", "lowest", "expected"),
+    [("1.13.1", "1.8", False), ("1.7", "1.8", True), ("2.13.0+cpu", "2.6", False), ("0.9", "0.10", True)],
+)
+def test_versions_are_compared_as_numbers(version, lowest, expected):
+    assert doctor.older(version, lowest) is expected
+
+
+def test_a_package_that_is_not_there_has_no_version():
+    assert doctor.installed_version("onnxnn-no-such-package") == ""
+    assert doctor.installed_version("numpy") == sys.modules.get("numpy", __import__("numpy")).__version__

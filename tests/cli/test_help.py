@@ -1,0 +1,43 @@
+"""Each command has a help text with an example, a page in the documentation, and both agree."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from onnxnn_cli.main import COMMANDS
+
+NAMES = [command.__name__ for command in COMMANDS]
+PAGE = Path(__file__).parent.parent.parent / "docs" / "commands.md"
+TESTS = Path(__file__).parent
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_tells_what_the_command_does_and_gives_an_example(onnxnn, name):
+    done = onnxnn(name, "--help")
+    assert done.returncode == 0
+    assert f"Usage: onnxnn {name}" in done.stdout
+    assert f"Example: onnxnn {name}" in done.stdout
+
+
+def test_the_list_of_commands_is_complete(onnxnn):
+    listed = re.findall(r"^  ([a-z]+)  ", onnxnn("--help").stdout, flags=re.MULTILINE)
+    assert listed == NAMES
+
+
+@pytest.mark.skipif(not PAGE.is_file(), reason="the documentation is not here")
+@pytest.mark.parametrize("name", NAMES)
+def test_each_command_has_a_section_with_the_example_of_its_help(name):
+    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), flags=re.M | re.S))
+    (command,) = [command for command in COMMANDS if command.__name__ == name]
+    (example,) = re.findall(r"Example: (.*)", command.__doc__)
+    assert example in sections[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_command_is_run_by_a_test(name):
+    texts = "".join(
+        path.read_text("utf-8") for path in TESTS.glob("test_*.py") if path.name != "test_help.py"
+    )
+    assert re.search(rf'onnxnn\(\s*"{name}"', texts)

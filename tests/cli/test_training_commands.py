@@ -1,0 +1,93 @@
+"""The commands that train and export, through the real entry point."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.needs_torch
+
+RECIPE = """
+task: cls
+seed: 1
+data: {digits: 12, batch_size: 300}
+layers:
+  - conv2d: {size: [1, 3], kernel_size: 3, activation: relu}
+  - linear: {size: 10, activation: softmax}
+train: {lr: 1e-2, epochs: 2, metrics: [acc]}
+save_fold: out
+export: out/small.onnx
+"""
+
+
+def test_train_export_verify(onnxnn, tmp_path):
+    (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
+    trained = onnxnn("train", "recipe.yaml", "--json")
+    assert trained.returncode == 0, trained.stderr
+    found = json.loads(trained.stdout)
+    assert [row["epoch"] for row in found["history"]] == [1, 2]
+    assert found["history"][1]["acc"] > 0.3
+    assert (tmp_path / "out" / "small.onnx").is_file()
+
+    exported = onnxnn("export", "out/basenn.pth", "-o", "again.onnx", "--json")
+    assert exported.returncode == 0, exported.stderr
+    report = json.loads(exported.stdout)
+    assert report["parity"]["absolute"] < 1e-5
+    assert report["size"] == (tmp_path / "again.onnx").stat().st_size
+
+    verified = onnxnn("verify", "again.onnx", "--checkpoint", "out/basenn.pth")
+    assert verified.returncode == 0, verified.stdout
+    assert "equals torch" in verified.stdout
+
+    assert "conv2d1" in onnxnn("info", "out/basenn.pth").stdout
+
+
+def test_training_twice_with_a_seed_gives_the_same_figures(onnxnn, tmp_path):
+    (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
+    first, second = onnxnn("train", "recipe.yaml"), onnxnn("train", "recipe.yaml")
+    assert first.stdout == second.stdout
+    assert first.stdout.startswith("last epoch: ")
+
+
+def test_a_wrong_recipe_is_one_line(onnxnn, tmp_path):
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("linear", "liner"), encoding="utf-8")
+    done = onnxnn("train", "recipe.yaml")
+    assert done.returncode == 1
+    assert "did you mean 'linear'?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_export_of_a_missing_checkpoint(onnxnn, tmp_path):
+    done = onnxnn("export", "nothing.pth", "-o", "x.onnx")
+    assert done.returncode == 1
+    assert "nothing.pth" in done.stderr
+    assert not (tmp_path / "x.onnx").exists()
+
+
+def test_export_refuses_an_opset_that_does_not_work(onnxnn, exported, tmp_path):
+    done = onnxnn("export", exported / "mlp_checkpoint" / "basenn.pth", "-o", "x.onnx", "--opset", "99")
+    assert done.returncode == 1
+    assert "opset_version=99" in done.stderr
+    assert not (tmp_path / "x.onnx").exists()
+
+
+def test_layers_are_listed_with_options(onnxnn):
+    found = {entry["layer"]: entry for entry in json.loads(onnxnn("layers", "--json").stdout)}
+    assert "size" in found["linear"]["options"]
+    assert "mobilenet_backbone" in found
+    assert all(entry["about"] for entry in found.values())
+    assert "conv2d" in onnxnn("layers").stdout
+
+
+@pytest.mark.slow
+def test_the_quick_demo_beats_raw_pixels_on_moved_digits(onnxnn, tmp_path):
+    done = onnxnn("demo", "--quick", "-o", "here", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["torch_importable"] is False
+    assert found["held_out"]["num"] == found["moved"]["num"] == 359
+    assert found["held_out"]["pixels"] > 0.97
+    assert found["moved"]["encoder"] > found["moved"]["pixels"]
+    assert (tmp_path / "here" / "similarity.png").is_file()
+    assert (tmp_path / "here" / "encoder.onnx").is_file()

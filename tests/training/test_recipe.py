@@ -1,0 +1,166 @@
+"""Reading recipes: what fits, and what each mistake is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnxnn_runtime import InputError, LayerError, MissingInputError
+
+from onnxnn.recipe import read_recipe
+from onnxnn.samples import Digits, digits, write_class_folders
+
+ROOT = Path(__file__).parent.parent.parent
+
+GOOD = """
+task: cls
+seed: 3
+data: {digits: 12, batch_size: 200, train_val_ratio: 0.8}
+layers:
+  - conv2d: {size: [1, 4], kernel_size: 3, activation: ReLU}
+  - flatten
+  - dropout: {p: 0.1}
+  - linear: {size: 10}
+  - softmax
+optimizer: SGD
+train: {lr: 1e-2, epochs: 1, metrics: [acc]}
+save_fold: out
+export: out/model.onnx
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a recipe and return its path."""
+
+    def put(text):
+        path = tmp_path / "recipe.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return put
+
+
+def test_a_recipe_is_read(write, tmp_path):
+    recipe = read_recipe(write(GOOD))
+    assert recipe.task == "cls"
+    assert recipe.seed == 3
+    assert (recipe.source, recipe.data) == ("digits", 12)
+    assert [entry.name for entry in recipe.layers] == ["conv2d", "flatten", "dropout", "linear", "softmax"]
+    assert recipe.layers[0].activation == "ReLU"
+    assert recipe.train == {"lr": 0.01, "epochs": 1, "metrics": ["acc"]}
+    assert recipe.save_fold == tmp_path / "out"
+    assert recipe.export == tmp_path / "out/model.onnx"
+
+
+def test_a_recipe_trains_and_exports_beside_itself(write, tmp_path, monkeypatch):
+    path = write(GOOD)
+    monkeypatch.chdir("/")
+    done = read_recipe(path).run()
+    assert len(done.history) == 1
+    assert "val_acc" in done.history[0]
+    assert (tmp_path / "out/basenn.pth").is_file()
+    assert (tmp_path / "out/best.pth").is_file()
+    assert done.model == tmp_path / "out/model.onnx"
+    assert done.model.is_file()
+
+
+def test_1e_minus_3_is_a_number_and_a_byte_order_mark_is_ignored(write, tmp_path):
+    path = write("\ufeff" + GOOD.replace("1e-2", "1e-3"))
+    assert read_recipe(path).train["lr"] == 0.001
+
+
+def test_images_are_found_beside_the_recipe(write, tmp_path):
+    few = Digits(*(array[:20] for array in digits(size=8)))
+    write_class_folders(few, tmp_path / "pictures")
+    text = GOOD.replace(
+        "{digits: 12, batch_size: 200, train_val_ratio: 0.8}", "{images: pictures, color: grayscale}"
+    )
+    network = read_recipe(write(text)).build()
+    assert network.card().output.classes == tuple("0123456789")
+
+
+def test_tables_and_npz_files(write, tmp_path):
+    (tmp_path / "rows.csv").write_text("a,b,label\n1,2,0\n3,4,1\n5,6,0\n", encoding="utf-8")
+    np.savez(tmp_path / "rows.npz", data=np.ones((4, 2), np.float32), label=np.array([0, 1, 0, 1]))
+    for source in ("table: rows.csv", "npz: rows.npz"):
+        text = f"data: {{{source}}}\nlayers:\n  - linear: {{size: [2, 2], activation: softmax}}\n"
+        network = read_recipe(write(text)).build()
+        assert network.card().input.shape == ("batch", 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("task: cls", "task: clss"), r"task: 'clss' is unknown, did you mean 'cls'\?"),
+        (("optimizer:", "optimiser:"), r"unknown key optimiser, did you mean 'optimizer'\?"),
+        (("epochs: 1", "epoch: 1"), r"unknown key train\.epoch, did you mean 'epochs'\?"),
+        (("batch_size: 200", "batchsize: 200"), r"unknown key data\.batchsize, did you mean 'batch_size'\?"),
+        (("digits: 12", "digts: 12"), r"unknown key data\.digts, did you mean 'digits'\?"),
+        (("{digits: 12, ", "{digits: 12, table: a.csv, "), "give exactly one of"),
+        (("{digits: 12, ", "{"), "give exactly one of images, table, npz, digits"),
+        (("digits: 12", "digits: big"), "data.digits: a whole number fits"),
+        (("digits: 12", "digits: 2"), "8 to 512"),
+        (("seed: 3", "seed: three"), "seed: a whole number fits; got 'three'"),
+        (("seed: 3", "seed: 3\nseed: 4"), r"line 4: the key 'seed' stands there twice"),
+        (("optimizer: SGD", "optimizer: [SGD]"), "optimizer: a text fits"),
+        (("train: {", "train: ["), "recipe.yaml, line"),
+        (("  - flatten", "  - {flatten: {}, relu: {}}"), "layer 2: one 'name'"),
+        (("{p: 0.1}", "[0.1]"), r"layer 3 \(dropout\): 'name: value' pairs fit"),
+        (
+            ("export: out/model.onnx", "export: {path: a.onnx, opset_versoin: 13}"),
+            r"export\.opset_versoin, did you mean",
+        ),
+        (("export: out/model.onnx", "export: {opset_version: 13}"), "export.path: a text fits; got None"),
+    ],
+)
+def test_a_mistake_is_named_with_what_fits(write, change, message):
+    text = GOOD.replace(*change)
+    assert text != GOOD
+    with pytest.raises(InputError, match=message):
+        read_recipe(write(text))
+
+
+@pytest.mark.parametrize("key", ["data", "layers"])
+def test_what_must_be_given(write, key):
+    text = GOOD.replace(f"{key}:", f"{key}_: &x")
+    with pytest.raises(InputError, match=key):
+        read_recipe(write(text))
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just text"])
+def test_a_file_that_is_no_recipe(write, text):
+    with pytest.raises(InputError, match="'name: value' pairs fit"):
+        read_recipe(write(text))
+
+
+def test_a_missing_recipe(tmp_path):
+    with pytest.raises(MissingInputError, match=r"nothing\.yaml: no such recipe"):
+        read_recipe(tmp_path / "nothing.yaml")
+
+
+def test_a_file_that_is_no_text(tmp_path):
+    (tmp_path / "recipe.yaml").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(InputError, match="cannot be read as UTF-8"):
+        read_recipe(tmp_path / "recipe.yaml")
+
+
+def test_a_recipe_cannot_make_objects(write):
+    with pytest.raises(InputError, match=r"recipe\.yaml"):
+        read_recipe(write("data: !!python/object/apply:os.system ['true']\nlayers: [relu]\n"))
+
+
+def test_a_layer_that_does_not_fit_is_named_by_its_number(write):
+    recipe = read_recipe(write(GOOD.replace("{size: 10}", "{size: [7, 10]}")))
+    with pytest.raises(LayerError, match=r"recipe\.yaml, layer 4: .*400 numbers arrive"):
+        recipe.build()
+
+
+def test_the_shipped_recipe_builds_trains_and_exports(tmp_path):
+    text = (ROOT / "recipes/lenet.yaml").read_text(encoding="utf-8")
+    (tmp_path / "lenet.yaml").write_text(text.replace("epochs: 8", "epochs: 1"), encoding="utf-8")
+    done = read_recipe(tmp_path / "lenet.yaml").run()
+    assert done.history[0]["acc"] > 0.5
+    assert done.model is not None
+    assert done.model.is_file()
