@@ -1,0 +1,320 @@
+"""Data sets from arrays: what shapes and labels mean, and what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onnxnn.data import from_arrays, load_npz
+from onnxnn.data.labels import class_names, class_numbers, targets
+from onnxnn.shape import Shape
+from onnxnn_runtime.errors import DataError, MissingDataError
+from onnxnn_runtime.preprocess import Preprocess
+
+X = np.arange(12, dtype=np.float64).reshape(6, 2)
+Y = [0, 1, 2, 0, 1, 2]
+
+
+def only(batches):
+    (batch,) = batches
+    return batch
+
+
+# ---- labels ------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=20))
+def test_every_form_of_labels_means_the_same(numbers):
+    numbers = [0, *numbers]
+    count = max(numbers) + 1
+    array = np.array(numbers)
+    forms = [
+        numbers,
+        torch.tensor(numbers),
+        array[:, None],
+        np.eye(count)[array],
+        np.eye(count, dtype=np.int8)[array].tolist(),
+        *(array.astype(kind) for kind in ("uint8", "int16", "int32", "uint64", "float32", "float64")),
+    ]
+    if count == 1:
+        forms = [form for form in forms if np.ndim(form) == 1]
+    for form in forms:
+        found, names = class_numbers(form)
+        assert found.dtype == torch.int64
+        assert found.tolist() == numbers
+        assert names == tuple(map(str, range(count)))
+
+
+def test_bools_are_classes():
+    assert class_numbers([True, False, True])[0].tolist() == [1, 0, 1]
+
+
+def test_texts_are_numbered_in_sorted_order():
+    found, names = class_numbers(["dog", "cat", "dog"])
+    assert (found.tolist(), names) == ([1, 0, 1], ("cat", "dog"))
+    assert class_numbers(np.array(["a", "b"], dtype=object))[1] == ("a", "b")
+
+
+@pytest.mark.parametrize("classes", [["dog", "cat"], {"dog": 0, "cat": 1}, {1: "cat", 0: "dog"}, np.array(["dog", "cat"])])
+def test_names_in_every_form(classes):
+    assert class_names(classes) == ("dog", "cat")
+    assert class_numbers(["cat", "dog"], classes)[0].tolist() == [1, 0]
+    assert class_numbers([1, 0], classes)[0].tolist() == [1, 0]
+
+
+def test_a_class_without_samples():
+    assert class_numbers([0, 2])[1] == ("0", "1", "2")
+    assert class_numbers([0, 1], ["a", "b", "c"])[1] == ("a", "b", "c")
+
+
+@pytest.mark.parametrize("labels", [[1, 2, 3], [-1, 1], [10.0, 20.0]])
+def test_numbers_that_do_not_count_from_zero(labels):
+    with pytest.warns(UserWarning, match="do not count from 0"):
+        found, names = class_numbers(labels)
+    assert found.tolist() == list(range(len(labels)))
+    assert names == tuple(str(int(label)) for label in labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "message"),
+    [
+        ([0.5, 1], None, r"0\.5 is no class.*nn\('reg'\)"),
+        ([0, float("nan")], None, r"labels\[1\] is nan"),
+        ([[0, 1], [1, 1]], None, r"row 1 is \[1, 1\], not one-hot"),
+        ([[[0]]], None, r"shape \(1, 1, 1\); what fits"),
+        ([], None, "empty"),
+        ([[0, 1], [1]], None, "differ in length"),
+        ([0, None], None, "0 among objects|None among objects"),
+        ([0, 3], ["a", "b"], r"lie in 0\.\.3, but 2 classes are named \(a, b\), so 0\.\.1 fits"),
+        ([-1, 0], ["a", "b"], r"lie in -1\.\.0"),
+        (["a", "x"], ["a", "b"], "'x' not among the classes 'a', 'b'"),
+        (np.eye(3), ["a", "b"], "3 one-hot columns, but 2 classes"),
+        (np.arange(1, 30000), None, "29999 different numbers"),
+        (np.array([1j]), None, "neither numbers nor texts"),
+    ],
+)
+def test_labels_that_do_not_fit(labels, classes, message):
+    with pytest.raises(DataError, match=message):
+        class_numbers(labels, classes)
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ("cat", "must be a list of names"),
+        (3, "must be a list of names"),
+        ([], "classes is empty"),
+        (["a", "a"], "'a' stands more than once"),
+        ({"a": 0, "b": 2}, "the numbers must be 0 to 1"),
+        ({"a": 0, "b": 0}, "the numbers must be 0 to 1"),
+        ({"a": "b"}, "must map names to numbers"),
+    ],
+)
+def test_classes_that_do_not_fit(classes, message):
+    with pytest.raises(DataError, match=message):
+        class_names(classes)
+
+
+def test_targets_are_columns():
+    assert targets([1, 2]).tolist() == [[1.0], [2.0]]
+    assert targets(np.ones((3, 1))).shape == (3, 1)
+    assert targets(torch.ones(3, 2, dtype=torch.float64)).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["a"], "regression needs numbers"),
+        ([1.0, float("inf")], r"y\[1\] is inf; 1 of 2 values"),
+        ([[1e39]], r"y\[0, 0\] is 1e\+39"),
+    ],
+)
+def test_targets_that_do_not_fit(values, message):
+    with pytest.raises(DataError, match=message):
+        targets(values)
+
+
+# ---- arrays ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("x", "kind", "shape", "preprocess"),
+    [
+        (np.ones((6, 4)), "table", Shape.vector(4), None),
+        (np.ones((6, 4), np.uint8), "table", Shape.vector(4), None),
+        (np.ones((6, 5, 4)), "sequence", Shape.sequence(5, 4), None),
+        (np.ones((6, 1, 5, 4)), "image", Shape.image(1, 5, 4), Preprocess("grayscale")),
+        (np.ones((6, 3, 5, 4), np.float16), "image", Shape.image(3, 5, 4), Preprocess("RGB")),
+        (np.ones((6, 5, 4), np.uint8), "image", Shape.image(1, 5, 4), Preprocess("grayscale")),
+        (np.ones((6, 5, 4, 1), np.uint8), "image", Shape.image(1, 5, 4), Preprocess("grayscale")),
+        (np.ones((6, 5, 4, 3), np.uint8), "image", Shape.image(3, 5, 4), Preprocess("RGB")),
+        (np.ones((6, 5, 4, 3)), "image", Shape.image(3, 5, 4), Preprocess("RGB")),
+        (np.full((6, 3, 5, 4), -1.0), "array", Shape.image(3, 5, 4), None),
+        (np.ones((6, 7, 5, 4)), "array", Shape.image(7, 5, 4), None),
+        (np.ones((6, 2, 3, 5, 4)), "array", Shape((2, 3, 5, 4), ("channel", "depth", "height", "width")), None),
+    ],
+)
+def test_what_an_array_means(x, kind, shape, preprocess):
+    data = from_arrays(x, Y, "cls")
+    assert (data.kind, data.sample, data.preprocess) == (kind, shape, preprocess)
+    inputs, labels = only(data.train)
+    assert inputs.dtype == torch.float32
+    assert inputs.shape == (6, *shape.sizes)
+    assert labels.tolist() == Y
+
+
+def test_ready_pictures_are_left_alone_and_raw_ones_preprocessed():
+    ready = np.random.default_rng(0).random((6, 3, 5, 4), dtype=np.float32)
+    np.testing.assert_array_equal(only(from_arrays(ready, Y, "cls").train)[0], ready)
+    raw = np.random.default_rng(0).integers(0, 256, (6, 5, 4, 3), np.uint8)
+    data = from_arrays(raw, Y, "cls")
+    assert only(data.train)[0].numpy().tobytes() == np.stack([data.preprocess(image) for image in raw]).tobytes()
+    np.testing.assert_array_equal(data.example, raw[0])
+
+
+def test_lists_and_tensors():
+    for x in (X.tolist(), torch.from_numpy(X)):
+        np.testing.assert_array_equal(only(from_arrays(x, Y, "cls").train)[0], X)
+
+
+def test_regression_targets_stay_numbers():
+    data = from_arrays(X, Y, "reg")
+    assert data.classes == ()
+    assert only(data.train)[1].tolist() == [[float(y)] for y in Y]
+
+
+def test_split_and_batches():
+    data = from_arrays(X, Y, "cls", batch_size=2, train_val_ratio=0.5)
+    assert (data.train.num_samples, data.validation.num_samples) == (3, 3)
+    assert sorted(torch.cat([y for _, y in data.validation]).tolist()) == [0, 1, 2]
+    assert not data.validation.shuffle
+
+
+def test_a_label_for_each_step():
+    data = from_arrays(np.ones((2, 5, 4)), [[0, 1, 1, 2, 3], [0, 1, 2, 3, 1]], "cls")
+    assert only(data.train)[1].tolist() == [[0, 1, 1, 2, 3], [0, 1, 2, 3, 1]]
+    assert data.classes == ("0", "1", "2", "3")
+
+
+def test_tokens():
+    data = from_arrays([[0, 1, 2], [2, 1, 0]], None, "gen", word2idx={"a": 0, "b": 1, "c": 2})
+    x, y = only(data.train)
+    assert data.kind == "tokens"
+    assert data.sample == Shape.tokens(2)
+    assert data.vocabulary == {"a": 0, "b": 1, "c": 2}
+    assert (x.tolist(), y.tolist()) == ([[0, 1], [2, 1]], [[1, 2], [1, 0]])
+    assert x.dtype == y.dtype == torch.int64
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "task", "message"),
+    [
+        (X, Y[:5], "cls", "x has 6 samples, y has 5"),
+        (X, None, "cls", "y is missing"),
+        (X[:0], [], "cls", r"x: empty \(shape \(0, 2\)\)"),
+        (X[:, 0], Y, "cls", r"x\.reshape\(-1, 1\)"),
+        ([[1, 2], [3]], [0, 1], "cls", "x: the rows differ in length"),
+        ([["a"]], [0], "cls", "is no array of numbers"),
+        (np.where(X == 5, np.nan, X), Y, "cls", r"x\[2, 1\] is nan; 1 of 12 values are not finite"),
+        (np.where(X == 5, -np.inf, X), Y, "cls", r"x\[2, 1\] is -inf"),
+        (X, [0] * 6, "cls", "one class only"),
+        (X, [0] * 6, "embed", "one class only"),
+        (X, Y, "class", "task 'class': known are cls, reg, gen, embed"),
+        (np.ones((6, 3, 5, 4), np.uint8), Y, "cls", r"x\.transpose\(0, 2, 3, 1\)"),
+        (np.ones((6, 9, 5, 4), np.uint8), Y, "cls", r"x\.astype\('float32'\)"),
+        (np.full((6, 9, 5, 3), 2.0), Y, "cls", r"must lie in 0\.\.1, this one lies in 2\.\.2"),
+        (np.ones((6, 1, 1, 1, 1, 1)), Y, "cls", "2 to 5 axes"),
+    ],
+)
+def test_arrays_that_do_not_fit(x, y, task, message):
+    with pytest.raises(DataError, match=message):
+        from_arrays(x, y, task)
+
+
+@pytest.mark.parametrize(
+    ("x", "word2idx", "message"),
+    [
+        ([[0, 3]], {"a": 0, "b": 1}, r"x\[0, 1\] is token 3; the vocabulary has 0\.\.1"),
+        ([[0.0, 1.0]], {"a": 0, "b": 1}, "tokens are whole numbers"),
+        ([[0, 1]], {"a": 0, "b": 2}, "must have the numbers 0, 1, 2"),
+        ([[0, 1]], {"a": "0", "b": "1"}, "must have the numbers 0, 1, 2"),
+    ],
+)
+def test_tokens_that_do_not_fit(x, word2idx, message):
+    with pytest.raises(DataError, match=message):
+        from_arrays(x, x, "gen", word2idx=word2idx)
+
+
+# ---- npz ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def save(tmp_path):
+    def save_arrays(**arrays):
+        np.savez(tmp_path / "数据.npz", **arrays)
+        return tmp_path / "数据.npz"
+
+    return save_arrays
+
+
+def test_npz(save):
+    data = load_npz(save(data=np.ones((6, 30, 132)), label=np.eye(3)[Y]), "cls", ["走", "跑", "跳"], batch_size=4)
+    assert data.sample == Shape.sequence(30, 132)
+    assert data.classes == ("走", "跑", "跳")
+    assert len(data.train) == 2
+
+
+@pytest.mark.parametrize(
+    "vocabulary",
+    [{"words": np.array(["花", "月"])}, {"word2idx": json.dumps({"花": 0, "月": 1}, ensure_ascii=False)}],
+)
+def test_npz_with_a_vocabulary(save, vocabulary):
+    data = load_npz(save(data=np.array([[0, 1, 0]]), **vocabulary), "gen")
+    assert data.vocabulary == {"花": 0, "月": 1}
+    assert only(data.train)[1].tolist() == [[1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"data": X}, "the array 'label' is missing; the file holds data"),
+        ({"x": X, "label": Y}, "the array 'data' is missing; the file holds x, label"),
+        ({"data": X, "label": Y[:3]}, "x has 6 samples, y has 3"),
+        (
+            {"data": [[0, 1]], "word2idx": np.array({"a": 0}, dtype=object)},
+            r"'word2idx' is a pickled object.*word2idx=json\.dumps\(word2idx\)",
+        ),
+        ({"data": np.array([None]), "label": Y}, "'data' is a pickled object.*array of numbers or texts"),
+        ({"data": [[0, 1]], "words": [1, 2]}, "'words' must be texts"),
+        ({"data": [[0, 1]], "word2idx": "{"}, "is no JSON text"),
+        ({"data": [[0, 1]], "word2idx": "[1]"}, "must be a JSON text"),
+    ],
+)
+def test_npz_that_does_not_fit(save, arrays, message):
+    path = save(**arrays)
+    with pytest.raises(DataError, match=message) as caught:
+        load_npz(path, "cls")
+    assert str(path) in str(caught.value)
+
+
+def test_npz_that_is_missing_foreign_or_cut_off(tmp_path, save):
+    with pytest.raises(MissingDataError, match="no such file"):
+        load_npz(tmp_path / "nowhere.npz", "cls")
+    foreign = tmp_path / "foreign.npz"
+    foreign.write_bytes(b"hello")
+    with pytest.raises(DataError, match=r"is no \.npz file"):
+        load_npz(foreign, "cls")
+    path = save(data=X, label=Y)
+    foreign.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(DataError, match="cut off"):
+        load_npz(foreign, "cls")
+    content = bytearray(path.read_bytes())
+    content[150] ^= 255
+    foreign.write_bytes(content)
+    with pytest.raises(DataError, match="cannot be read"):
+        load_npz(foreign, "cls")
