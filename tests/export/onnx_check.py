@@ -1,0 +1,74 @@
+"""Comparing a network in torch with its ONNX graph in ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import TensorProto, helper
+from onnxnn.definition import Definition, Net
+from onnxnn.export import axis_names
+from onnxnn.graph import GraphBuilder
+from onnxnn.shape import Shape
+
+
+def shake(net: torch.nn.Module, seed: int = 0) -> None:
+    """Give batch normalisations the statistics of a trained network: fresh ones hide folding errors."""
+    generator = torch.Generator().manual_seed(seed)
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            for name, low, high in (
+                ("running_mean", -0.5, 0.5),
+                ("running_var", 0.5, 2.0),
+                ("weight", 0.5, 1.5),
+                ("bias", -0.5, 0.5),
+            ):
+                value = getattr(module, name)
+                with torch.no_grad():
+                    value.copy_(low + (high - low) * torch.rand(value.shape, generator=generator))
+
+
+def emit(definition: Definition, net: Net, free: Shape | None = None, opset: int = 13) -> onnx.ModelProto:
+    """Return the ONNX model of a network, its outputs "output" only."""
+    free = free or definition.free_input()
+    assert free is not None
+    graph = GraphBuilder(opset)
+    y, _ = definition.emit(graph, "input", net.eval(), free)
+    graph.output("output", y)
+    inputs = [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", *axis_names(free)])]
+    sizes = definition.shape_behind(free).sizes
+    dims = ["batch", *(f"out{i}" if size is None else size for i, size in enumerate(sizes))]
+    outputs = [helper.make_tensor_value_info("output", TensorProto.FLOAT, dims)]
+    model = graph.model("test", inputs, outputs, 7, {})
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def run(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
+    """Run a model on one input."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return session.run(None, {"input": x})[0]
+
+
+def largest_difference(
+    definition: Definition, net: Net, shapes: Sequence[Shape], opset: int = 13, batches: Sequence[int] = (1, 3)
+) -> float:
+    """Return the largest |ONNX Runtime - torch| over batch sizes and shapes of a sample."""
+    model = emit(definition, net, opset=opset)
+    worst = 0.0
+    for shape in shapes:
+        for batch in batches:
+            x = torch.rand(batch, *shape.sizes, generator=torch.Generator().manual_seed(batch)) * 2 - 1
+            with torch.no_grad():
+                expected = net(x).numpy()
+            found = run(model, x.numpy())
+            assert found.shape == expected.shape
+            worst = max(worst, float(np.abs(found - expected).max()))
+    return worst
