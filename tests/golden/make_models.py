@@ -1,0 +1,189 @@
+"""Write the small ONNX files that the runtime's tests open: python tests/golden/make_models.py.
+
+Needs `onnx`; the tests themselves need neither `onnx` nor torch, so the files are kept beside this
+script. Weights are small round numbers, so that tests can compute every answer with NumPy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from onnxnn_runtime import InputSpec, ModelCard, OutputSpec, Preprocess
+
+FOLDER = Path(__file__).parent / "models"
+CHANNEL_WEIGHTS = np.array([[4.0, 0.0], [0.0, 2.0], [0.0, 4.0]], np.float32)
+
+
+def node(kind: str, inputs: list[str], output: str, **attributes: object) -> NodeProto:
+    """Return one node."""
+    return helper.make_node(kind, inputs, [output], name=output, **attributes)
+
+
+def value(name: str, shape: list[object], kind: int = TensorProto.FLOAT) -> object:
+    """Return the declaration of an input or output."""
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def model(
+    graph: GraphProto, card: ModelCard | None = None, opset: int = 13, ir_version: int = 7
+) -> ModelProto:
+    """Return a model with its card in the metadata."""
+    built = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], producer_name="golden")
+    built.ir_version = ir_version
+    if card is not None:
+        helper.set_model_props(built, {"onnxnn": card.to_json()})
+    return built
+
+
+def save(name: str, built: ModelProto) -> None:
+    """Write one file."""
+    (FOLDER / f"{name}.onnx").write_bytes(built.SerializeToString())
+
+
+def channel_means(name: str, shape: list[object], outputs: list[object], tail: list[NodeProto]) -> GraphProto:
+    """Return a graph that averages each channel into `embedding` and goes on with `tail`."""
+    nodes = [node("GlobalAveragePool", ["input"], "pooled"), node("Flatten", ["pooled"], "embedding"), *tail]
+    weights = [numpy_helper.from_array(CHANNEL_WEIGHTS, "weight")]
+    return helper.make_graph(nodes, name, [value("input", shape)], outputs, weights)
+
+
+def images() -> None:
+    """Pictures: classes, an embedding, one sigmoid, preprocessing in the graph."""
+    free: list[object] = ["batch", 3, "height", "width"]
+    spec = InputSpec("image", ("batch", 3, "height", "width"), Preprocess("RGB", (("resize", 8, 8),)))
+    outputs = [value("output", ["batch", 2]), value("embedding", ["batch", 3])]
+    softmax = [
+        node("MatMul", ["embedding", "weight"], "scores"),
+        node("Softmax", ["scores"], "output", axis=1),
+    ]
+    graph = channel_means("image_classifier", free, outputs, softmax)
+    classes = OutputSpec("classes", ("batch", 2), ("red", "绿"), 3)
+    save("image_classifier", model(graph, ModelCard("cls", (), spec, classes)))
+    save("no_card", model(graph))
+    save("too_new", model(graph, opset=99, ir_version=99))
+
+    any_size = InputSpec("image", ("batch", 3, "height", "width"), Preprocess())
+    save("image_any_size", model(graph, ModelCard("cls", (), any_size, classes)))
+    fixed = InputSpec("image", ("batch", 3, 6, 5), Preprocess())
+    graph = channel_means("image_fixed", ["batch", 3, 6, 5], outputs, softmax)
+    save("image_fixed", model(graph, ModelCard("cls", (), fixed, classes)))
+
+    vector = [node("MatMul", ["embedding", "weight"], "output")]
+    graph = channel_means("image_embedder", free, [value("output", ["batch", 2])], vector)
+    embedding = OutputSpec("embedding", ("batch", 2))
+    save("image_embedder", model(graph, ModelCard("embed", (), spec, embedding)))
+
+    nodes = [
+        node("GlobalAveragePool", ["input"], "pooled"),
+        node("Flatten", ["pooled"], "flat"),
+        node("Sub", ["flat", "half"], "centred"),
+        node("Sigmoid", ["centred"], "output"),
+    ]
+    half = [numpy_helper.from_array(np.array(0.5, np.float32), "half")]
+    grey: list[object] = ["batch", 1, "height", "width"]
+    graph = helper.make_graph(nodes, "binary", [value("input", grey)], [value("output", ["batch", 1])], half)
+    spec = InputSpec("image", ("batch", 1, "height", "width"), Preprocess("grayscale", (("resize", 4, 4),)))
+    output = OutputSpec("binary", ("batch", 1), ("dark", "bright"))
+    save("binary", model(graph, ModelCard("cls", (), spec, output)))
+
+    nodes = [
+        node("Cast", ["input"], "float", to=TensorProto.FLOAT),
+        node("Transpose", ["float"], "planes", perm=[0, 3, 1, 2]),
+        node("GlobalAveragePool", ["planes"], "pooled"),
+        node("Flatten", ["pooled"], "output"),
+    ]
+    raw = value("input", ["batch", "height", "width", 3], TensorProto.UINT8)
+    graph = helper.make_graph(nodes, "image_in_graph", [raw], [value("output", ["batch", 3])])
+    spec = InputSpec(
+        "image", ("batch", "height", "width", 3), Preprocess("RGB", (("resize", 8, 8),)), in_graph=True
+    )
+    save("image_in_graph", model(graph, ModelCard("embed", (), spec, OutputSpec("embedding", ("batch", 3)))))
+
+
+def numbers() -> None:
+    """Tables, sequences, tokens, several inputs."""
+    weight = numpy_helper.from_array(np.array([[1, 0, -1], [0, 1, 0.5]], np.float32), "weight")
+    nodes = [node("MatMul", ["input", "weight"], "scores"), node("Softmax", ["scores"], "output", axis=1)]
+    inputs, outputs = [value("input", ["batch", 2])], [value("output", ["batch", 3])]
+    graph = helper.make_graph(nodes, "table", inputs, outputs, [weight])
+    spec = InputSpec("table", ("batch", 2), features=("length", "宽"))
+    save(
+        "table",
+        model(graph, ModelCard("cls", (), spec, OutputSpec("classes", ("batch", 3), ("a", "b", "c")))),
+    )
+
+    graph = helper.make_graph(
+        [node("MatMul", ["input", "weight"], "output")], "values", inputs, outputs, [weight]
+    )
+    output = OutputSpec("values", ("batch", 3), targets=("x", "y"))
+    save("values", model(graph, ModelCard("reg", (), InputSpec("table", ("batch", 2)), output)))
+
+    nodes = [node("ReduceMean", ["input"], "output", axes=[1], keepdims=0)]
+    steps = [value("input", ["batch", "time", 2])]
+    graph = helper.make_graph(nodes, "sequence", steps, [value("output", ["batch", 2])])
+    spec = InputSpec("sequence", ("batch", "time", 2))
+    output = OutputSpec("classes", ("batch", 2), ("still", "moving"))
+    save("sequence", model(graph, ModelCard("cls", (), spec, output)))
+
+    table = numpy_helper.from_array(np.eye(3, dtype=np.float32), "table")
+    nodes = [
+        node("Gather", ["table", "input"], "rows", axis=0),
+        node("ReduceMean", ["rows"], "output", axes=[1], keepdims=0),
+    ]
+    tokens = [value("input", ["batch", "token"], TensorProto.INT64)]
+    graph = helper.make_graph(nodes, "tokens", tokens, [value("output", ["batch", 3])], [table])
+    spec = InputSpec("tokens", ("batch", "token"), vocabulary={"好": 0, "b": 1, "c": 2})
+    output = OutputSpec("classes", ("batch", 3), ("x", "y", "z"))
+    save("tokens", model(graph, ModelCard("cls", (), spec, output)))
+
+    nodes = [node("Add", ["a", "b"], "sum"), node("Sub", ["a", "b"], "difference")]
+    both = [value("a", ["batch", 2]), value("b", ["batch", 2])]
+    results = [value("sum", ["batch", 2]), value("difference", ["batch", 2])]
+    save("two_inputs", model(helper.make_graph(nodes, "two_inputs", both, results)))
+
+
+def external() -> None:
+    """Files that point to other files: in the open, and hidden in a branch of an If."""
+    elsewhere = TensorProto(name="weight", data_type=TensorProto.FLOAT, dims=[2])
+    elsewhere.data_location = TensorProto.EXTERNAL
+    elsewhere.external_data.add(key="location", value="../secret.bin")
+    inputs, outputs = [value("input", ["batch", 2])], [value("output", ["batch", 2])]
+    add = node("Add", ["input", "weight"], "output")
+    save("external", model(helper.make_graph([add], "external", inputs, outputs, [elsewhere])))
+
+    def branch(name: str, tensor: TensorProto) -> GraphProto:
+        constant = helper.make_node("Constant", [], [name], value=tensor)
+        return helper.make_graph([constant], name, [], [value(name, [2])])
+
+    inside = numpy_helper.from_array(np.ones(2, np.float32))
+    choose = node(
+        "If", ["truth"], "chosen", then_branch=branch("then", elsewhere), else_branch=branch("else", inside)
+    )
+    truth = numpy_helper.from_array(np.array(True), "truth")
+    nodes = [choose, node("Add", ["input", "chosen"], "output")]
+    save("external_inside", model(helper.make_graph(nodes, "external", inputs, outputs, [truth])))
+
+
+def resize() -> None:
+    """Resize a picture by an independent implementation: torch's antialiased bilinear."""
+    import torch
+
+    picture = np.random.default_rng(0).integers(0, 256, (3, 23, 31), dtype=np.uint8)
+    arrays = {"picture": picture.transpose(1, 2, 0)}
+    for height, width in ((8, 8), (11, 40), (40, 11)):
+        resized = torch.nn.functional.interpolate(
+            torch.from_numpy(picture)[None].double(), (height, width), mode="bilinear", antialias=True
+        )
+        arrays[f"{height}x{width}"] = resized[0].numpy().transpose(1, 2, 0)
+    np.savez_compressed(Path(__file__).parent / "resize.npz", **arrays)
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    images()
+    numbers()
+    external()
+    resize()
