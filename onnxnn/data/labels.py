@@ -134,8 +134,9 @@ def _as_array(values: Any, source: str) -> Array:
     if array.dtype.kind == "O":
         flat = array.ravel().tolist()
         if not all(isinstance(value, str) for value in flat):
-            odd = next(value for value in flat if not isinstance(value, str))
-            raise DataError(f"{source}: {odd!r} among objects; give plain numbers or plain texts.")
+            number = next((n for n, value in enumerate(flat) if value is None), None)
+            what = "a mixture of types" if number is None else f"entry {number} is None"
+            raise DataError(f"{source}: {what}; give plain numbers or plain texts, one for each sample.")
         array = array.astype(str)
     if array.ndim == 0 or array.size == 0:
         raise DataError(f"{source}: empty (shape {array.shape}); give one entry per sample.")

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from onnxnn_runtime.errors import InputError, MissingInputError
 from onnxnn_runtime.table import read_table
 

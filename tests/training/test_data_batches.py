@@ -6,12 +6,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.preprocess import Preprocess
 
 from onnxnn.data import Batches
 from onnxnn.data.batches import InMemory, to_float
 from onnxnn.data.dataset import split
-from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.preprocess import Preprocess
 
 
 def numbered(count, batch_size=None, shuffle=True):
@@ -45,7 +45,7 @@ def test_without_shuffle_the_order_stays():
 
 def test_all_in_one_batch_is_not_copied():
     batches = numbered(10)
-    (x, y), = batches
+    ((x, y),) = batches
     assert x.data_ptr() == batches.tensors()[0].data_ptr()
     assert batches.num_samples == len(y) == 10
 

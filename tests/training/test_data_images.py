@@ -1,0 +1,350 @@
+"""Data sets from class folders: what is read, what is kept in memory, what is refused."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+import torch
+from onnxnn_runtime.errors import DataError, MissingDataError
+from onnxnn_runtime.preprocess import Preprocess
+from PIL import Image
+
+from onnxnn.data import load_images
+from onnxnn.shape import Shape
+
+RANDOM = {"Resize": 10, "RandomCrop": 8, "RandomHorizontalFlip": 0.5, "ColorJitter": (0.4, 0.4)}
+
+
+def picture(seed=0, size=(12, 12), channels=3):
+    values = np.random.default_rng(seed).integers(0, 256, (*size, channels), np.uint8)
+    return Image.fromarray(values[:, :, 0] if channels == 1 else values)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Three class folders of 5, 4 and 3 pictures."""
+    root = tmp_path / "数据 集"
+    for number, name in enumerate(["猫", "bird", "dog"]):
+        (root / name).mkdir(parents=True)
+        for index in range(5 - number):
+            picture(10 * number + index).save(root / name / f"图 {index}.png")
+    return root
+
+
+def files(root):
+    return sorted(root.rglob("*.png"))
+
+
+def everything(batches):
+    found = list(batches)
+    return torch.cat([x for x, _ in found]), torch.cat([y for _, y in found])
+
+
+def test_classes_are_sorted_folders(folders):
+    data = load_images(folders, "cls", batch_size=5)
+    assert data.kind == "image"
+    assert data.classes == ("bird", "dog", "猫")
+    assert data.sample == Shape.image(3, 12, 12)
+    assert data.preprocess == Preprocess("RGB")
+    assert (data.validation, data.normalize, data.read) == (None, None, None)
+    assert [x.shape[0] for x, _ in data.train] == [5, 5, 2]
+    assert everything(data.train)[1].bincount().tolist() == [4, 3, 5]
+
+
+@pytest.mark.parametrize("path", [str, os.fspath, lambda path: path])
+def test_path_forms(folders, path):
+    assert load_images(path(folders), "cls").train.num_samples == 12
+
+
+# ---- the same bits for training and serving -----------------------------------------------------
+
+
+@pytest.mark.parametrize("color", ["RGB", "grayscale"])
+@pytest.mark.parametrize("batch_mode", [False, True], ids=["cached", "lazy"])
+@pytest.mark.parametrize(
+    "transform",
+    [None, {"Resize": (9, 7)}, {"Resize": 8, "CenterCrop": (6, 10), "Pad": (1, 2), "Grayscale": 3}],
+    ids=["as it is", "resized", "many steps"],
+)
+def test_training_reads_the_bits_that_serving_reads(folders, color, batch_mode, transform):
+    data = load_images(folders, "cls", shuffle=False, color=color, transform=transform, batch_mode=batch_mode)
+    served = np.stack([data.preprocess(file) for file in files(folders)])
+    x, _ = everything(data.train)
+    assert x.dtype == torch.float32
+    assert x.is_contiguous()
+    assert x.numpy().tobytes() == served.tobytes()
+
+
+def save_exif(path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned
+    picture(size=(8, 12)).save(path, exif=exif)
+
+
+def save_transparent(path):
+    image = picture().convert("RGBA")
+    image.putalpha(picture(1, channels=1))
+    image.save(path)
+
+
+def save_animation(path):
+    frames = [picture(seed).convert("P") for seed in range(3)]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+
+
+FORMATS = {
+    "exif.jpg": save_exif,
+    "palette.png": lambda path: picture().convert("P").save(path),
+    "sixteen.png": lambda path: Image.fromarray(np.arange(144, dtype=np.uint16).reshape(12, 12) * 455).save(
+        path
+    ),
+    "cmyk.jpg": lambda path: picture().convert("CMYK").save(path),
+    "alpha.png": save_transparent,
+    "animated.gif": save_animation,
+    "bits.bmp": lambda path: picture().convert("1").save(path),
+    "grey and alpha.png": lambda path: picture().convert("LA").save(path),
+    "中文 名.webp": lambda path: picture().save(path, lossless=True),
+    "UPPER.TIFF": lambda path: picture().save(path),
+}
+
+
+@pytest.mark.parametrize("color", ["RGB", "grayscale"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats(tmp_path, name, color):
+    for number, folder in enumerate(["一", "二"]):
+        (tmp_path / folder).mkdir()
+        FORMATS[name](tmp_path / folder / name)
+        picture(number, (12, 8) if "exif" in name else (12, 12)).save(tmp_path / folder / "z.png")
+    data = load_images(tmp_path, "cls", shuffle=False, color=color)
+    x, _ = everything(data.train)
+    order = [tmp_path / folder / file for folder in ("一", "二") for file in sorted([name, "z.png"])]
+    assert x.numpy().tobytes() == np.stack([data.preprocess(file) for file in order]).tobytes()
+    assert data.sample == Shape.image(*x.shape[1:])
+    assert 0 <= x.min() < x.max() <= 1
+
+
+# ---- augmentation ---------------------------------------------------------------------------
+
+
+def test_augmentation_changes_training_pictures_only(folders):
+    data = load_images(folders, "cls", transform=RANDOM, train_val_ratio=0.5, shuffle=False)
+    assert data.preprocess.steps == (("resize_short", 10), ("center_crop", 8, 8))
+    assert not torch.equal(everything(data.train)[0], everything(data.train)[0])
+    assert torch.equal(everything(data.validation)[0], everything(data.validation)[0])
+    served = {data.preprocess(file).tobytes() for file in files(folders)}
+    assert {x.numpy().tobytes() for x in everything(data.validation)[0]} <= served
+    assert data.train.tensors() is None
+
+
+def test_seed_repeats_augmentation_whoever_reads(folders):
+    results = []
+    for options in ({}, {"batch_mode": True}, {"num_workers": 3}, {"num_workers": 1, "cache_mb": 0}):
+        data = load_images(folders, "cls", batch_size=5, transform=RANDOM, **options)
+        torch.manual_seed(3)
+        results.append(everything(data.train))
+    for x, y in results[1:]:
+        assert torch.equal(x, results[0][0])
+        assert torch.equal(y, results[0][1])
+
+
+def test_random_crops_of_pictures_of_different_sizes(tmp_path):
+    for folder, size in (("a", (30, 20)), ("b", (20, 40))):
+        (tmp_path / folder).mkdir()
+        picture(size=size).save(tmp_path / folder / "1.png")
+    data = load_images(tmp_path, "cls", transform={"RandomResizedCrop": 8})
+    assert everything(data.train)[0].shape == (2, 3, 8, 8)
+
+
+# ---- memory ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("transform", [None, {"RandomHorizontalFlip": 0.5}])
+def test_pictures_that_fit_the_budget_are_read_once(folders, transform):
+    budget = 12 * 12 * 12 * 3 / 1e6
+    kept = load_images(folders, "cls", transform=transform, cache_mb=budget)
+    lazy = load_images(folders, "cls", transform=transform, cache_mb=budget * 0.99)
+    for file in files(folders):
+        file.unlink()
+    assert len(everything(kept.train)[1]) == 12
+    with pytest.raises(DataError, match="no such file"):
+        everything(lazy.train)
+
+
+def test_a_half_read_epoch_leaves_no_threads_behind(folders):
+    import threading
+
+    data = load_images(folders, "cls", batch_size=2, batch_mode=True)
+    before = threading.active_count()
+    batches = iter(data.train)
+    next(batches)
+    batches.close()
+    assert threading.active_count() == before
+
+
+# ---- functions of the user ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda image: image.rotate(180),
+        lambda image: np.asarray(image)[::-1, ::-1],
+        lambda image: torch.from_numpy(np.asarray(image)[::-1, ::-1].copy()).permute(2, 0, 1) / 255,
+    ],
+    ids=["PIL", "array", "tensor"],
+)
+def test_a_function_works_in_training_and_in_this_process(folders, function):
+    data = load_images(folders, "cls", transform=function, train_val_ratio=0.5, shuffle=False)
+    expected = {np.rot90(Preprocess()(file), 2, (1, 2)).tobytes() for file in files(folders)}
+    for batches in (data.train, data.validation):
+        assert {x.numpy().tobytes() for x in everything(batches)[0]} <= expected
+    first = files(folders)[0]
+    np.testing.assert_array_equal(data.read(first), np.rot90(data.preprocess(first), 2, (1, 2)))
+
+
+def test_a_function_that_returns_no_picture(folders):
+    with pytest.raises(DataError, match="given as transform must return a picture.*'Normalize'.*lies in"):
+        load_images(folders, "cls", transform=lambda image: np.asarray(image) / 50.0)
+    with pytest.raises(DataError, match="not NoneType"):
+        load_images(folders, "cls", transform=lambda image: None)
+
+
+# ---- the rest of a data set -----------------------------------------------------------------
+
+
+def test_split_is_stratified(folders):
+    data = load_images(folders, "cls", train_val_ratio=0.6)
+    assert everything(data.train)[1].bincount().tolist() == [2, 2, 3]
+    assert everything(data.validation)[1].bincount().tolist() == [2, 1, 2]
+
+
+def test_normalize_belongs_to_the_network(folders):
+    data = load_images(folders, "cls", transform={"Normalize": ([0.5] * 3, [0.2] * 3)})
+    assert data.normalize.kind == "normalize"
+    assert everything(data.train)[0].min() >= 0
+
+
+def test_example_is_a_picture_before_preprocessing(folders):
+    data = load_images(folders, "cls", transform={"Resize": (8, 8)})
+    first = np.asarray(Image.open(files(folders)[0]))
+    np.testing.assert_array_equal(data.example, first)
+    picture(size=(900, 600)).save(folders / "bird" / "0.png")
+    assert load_images(folders, "cls", transform={"Resize": (8, 8)}).example.shape == (256, 171, 3)
+
+
+@pytest.mark.parametrize(
+    "classes", [["dog", "猫", "bird"], {"dog": 0, "猫": 1, "bird": 2}, {0: "dog", 1: "猫", 2: "bird"}]
+)
+def test_classes_in_every_form(folders, classes):
+    data = load_images(folders, "cls", classes)
+    assert data.classes == ("dog", "猫", "bird")
+    assert everything(data.train)[1].bincount().tolist() == [3, 5, 4]
+
+
+def test_other_names_are_titles(folders):
+    with pytest.warns(UserWarning, match="titles: 'bird' is 'Vogel', 'dog' is 'Hund', '猫' is 'Katze'"):
+        data = load_images(folders, "cls", ["Vogel", "Hund", "Katze"])
+    assert data.classes == ("Vogel", "Hund", "Katze")
+
+
+def test_stray_files(folders):
+    for name in ("Thumbs.db", ".DS_Store", "desktop.ini"):
+        (folders / "dog" / name).write_bytes(b"x")
+    (folders / ".ipynb_checkpoints").mkdir()
+    (folders / "readme.txt").write_text("beside the class folders")
+    assert load_images(folders, "cls").train.num_samples == 12
+    (folders / "dog" / "notes.txt").write_text("x")
+    (folders / "猫" / "more").mkdir()
+    with pytest.warns(UserWarning, match=r"skipped, no pictures: dog.notes\.txt, 猫.more\.$"):
+        assert load_images(folders, "cls").train.num_samples == 12
+
+
+def test_one_class_is_enough_to_generate(folders):
+    for name in ("猫", "bird"):
+        for file in (folders / name).iterdir():
+            file.unlink()
+        (folders / name).rmdir()
+    assert load_images(folders, "gen").classes == ("dog",)
+    for task in ("cls", "embed"):
+        with pytest.raises(DataError, match=r"one class only \(dog\)"):
+            load_images(folders, task)
+
+
+# ---- what is refused --------------------------------------------------------------------------
+
+
+def test_missing_and_empty_folders(tmp_path, folders):
+    with pytest.raises(MissingDataError, match="no such folder"):
+        load_images(tmp_path / "nowhere", "cls")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="empty: the folder is empty; what fits is one folder"):
+        load_images(tmp_path / "empty", "cls")
+    (folders / "wolf").mkdir()
+    with pytest.raises(DataError, match="wolf: the class folder holds no pictures"):
+        load_images(folders, "cls")
+    (folders / "wolf" / "a.txt").write_text("x")
+    with pytest.raises(DataError, match="wolf: the class folder holds no pictures"):
+        load_images(folders, "cls")
+    with pytest.raises(DataError, match="is a file; what fits is a folder"):
+        load_images(files(folders)[0], "cls")
+
+
+def test_wrong_level(folders):
+    with pytest.raises(DataError, match="the pictures lie in it directly"):
+        load_images(folders / "dog", "cls")
+    with pytest.raises(DataError, match="holds folders instead of pictures. Is .*数据 集 the folder to load"):
+        load_images(folders.parent, "cls")
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (["bird", "dog"], "2 named, but .* has 3 folders; '猫' is missing among them"),
+        (["bird", "dog", "cow"], "'cow' names no folder .*; its folders are 'bird', 'dog', '猫'"),
+        (["bird", "dog", "猫", "cow"], "'cow' names no folder"),
+        (["a", "b"], "'a', 'b' names no folder"),
+    ],
+)
+def test_classes_that_do_not_fit(folders, classes, message):
+    with pytest.raises(DataError, match=message):
+        load_images(folders, "cls", classes)
+
+
+@pytest.mark.parametrize("batch_mode", [False, True])
+def test_broken_pictures_are_named(folders, batch_mode):
+    broken = [folders / "dog" / "图 1.png", folders / "猫" / "图 0.png"]
+    broken[0].write_bytes(broken[0].read_bytes()[:60])
+    broken[1].write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"dog.图 1\.png: cannot be read") as caught:
+        everything(load_images(folders, "cls", shuffle=False, batch_mode=batch_mode).train)
+    assert batch_mode or "图 0.png" in str(caught.value)
+
+
+@pytest.mark.parametrize("batch_mode", [False, True])
+@pytest.mark.parametrize("transform", [None, {"RandomHorizontalFlip": 0.5}])
+def test_sizes_that_differ(folders, batch_mode, transform):
+    picture(size=(12, 13)).save(folders / "dog" / "图 1.png")
+    with pytest.raises(
+        DataError, match=r"bird.图 0\.png is 12x12, .*dog.图 1\.png is 12x13.*'Resize': \(12, 12\)"
+    ):
+        everything(load_images(folders, "cls", transform=transform, batch_mode=batch_mode).train)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"task": "reg"}, "class folders hold none"),
+        ({"task": "classify"}, "task 'classify'"),
+        ({"color": "BGR"}, "color='BGR'"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"train_val_ratio": 0}, "train_val_ratio=0"),
+        ({"num_workers": -1}, "num_workers=-1"),
+        ({"transform": {"Resise": 8}}, "did you mean 'Resize'"),
+        ({"transform": {"RandomCrop": 20}}, "Write 'Resize' before it"),
+    ],
+)
+def test_options_that_do_not_fit(folders, options, message):
+    with pytest.raises(DataError, match=message):
+        everything(load_images(folders, **{"task": "cls", **options}).train)
