@@ -7,6 +7,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,6 +16,7 @@ import onnx.version_converter
 import torch
 from onnxnn_runtime.errors import ExportError
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
@@ -61,20 +63,36 @@ def emit(
     )
 
 
+class _KeepBatch(TorchFunctionMode):
+    """While tracing, `x.squeeze()` removes the axes of size 1 of a sample, and never the batch."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in (torch.squeeze, torch.Tensor.squeeze) and len(args) == 1 and not kwargs:
+            x = args[0]
+            for axis in reversed(range(1, x.ndim)):
+                if x.shape[axis] == 1:
+                    x = x.squeeze(axis)
+            return x
+        return func(*args, **(kwargs or {}))
+
+
 def _legacy(module: nn.Module, probe: Shape, in_shape: Shape, opset: int) -> onnx.ModelProto:
     target = min(max(opset, _LEGACY_OPSETS.start), _LEGACY_OPSETS.stop - 1)
     free = {i + 1: f"axis{i + 1}" for i, size in enumerate(in_shape.sizes) if size is None}
     file = io.BytesIO()
-    torch.onnx.export(
-        module,
-        (_sample(probe, 2),),
-        file,  # type: ignore[arg-type]  # the older exporter takes it
-        dynamo=False,
-        opset_version=target,
-        input_names=["input"],
-        output_names=["output"],
-        dynamic_axes={"input": {0: "batch", **free}, "output": {0: "batch"}},
-    )
+    with _KeepBatch():
+        torch.onnx.export(
+            module,
+            (_sample(probe, 2),),
+            file,  # type: ignore[arg-type]  # the older exporter takes it
+            dynamo=False,
+            opset_version=target,
+            input_names=["input"],
+            output_names=["output"],
+            dynamic_axes={"input": {0: "batch", **free}, "output": {0: "batch"}},
+        )
     return onnx.load_from_string(file.getvalue())
 
 

@@ -1,0 +1,151 @@
+"""A user's own torch modules: tried when added, exported by torch's exporters, checked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from onnx_check import shake
+from onnxnn.definition import Definition
+from onnxnn.export import export_onnx
+from onnxnn.layers.custom import MissingModuleError
+from onnxnn.shape import Shape
+from onnxnn_runtime import InputSpec, LayerError, ModelCard, OutputSpec, load
+from torch import nn
+
+
+class Residual(nn.Module):
+    """A small convolutional block that works for any size."""
+
+    def __init__(self, channels: int = 4) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, stride=2)
+
+    def forward(self, x):
+        return self.conv2(torch.relu(self.norm(self.conv1(x)) + x))
+
+
+class LSTMModel(nn.Module):
+    """Classifier of pose sequences, as lessons write it: `squeeze()` stumbles over a batch of one."""
+
+    def __init__(self, actions) -> None:
+        super().__init__()
+        self.lstm1 = nn.LSTM(132, 16, batch_first=True)
+        self.dropout1 = nn.Dropout(0.2)
+        self.lstm2 = nn.LSTM(16, 12, batch_first=True)
+        self.lstm3 = nn.LSTM(12, 12, batch_first=True)
+        self.bn = nn.BatchNorm1d(12)
+        self.dense = nn.Linear(12, len(actions))
+        self.softmax = nn.Softmax(dim=1)
+
+    def forward(self, x):
+        x, _ = self.lstm1(x)
+        x = self.dropout1(x)
+        x, _ = self.lstm2(x)
+        x, _ = self.lstm3(x[:, -1, :].unsqueeze(1))
+        x = self.bn(x.squeeze())
+        return self.softmax(self.dense(x))
+
+
+class Broken(nn.Module):
+    def forward(self, x):
+        return x @ torch.zeros(3, 3)
+
+
+class WithoutBatch(nn.Module):
+    def forward(self, x):
+        return x.sum()
+
+
+def card(kind: str, classes: tuple[str, ...]) -> ModelCard:
+    return ModelCard("cls", (), InputSpec(kind, ()), OutputSpec("classes", (), classes))
+
+
+def network(module: nn.Module, shape: Shape, *more) -> Definition:
+    definition = Definition(shape)
+    definition.add(1, module)
+    for index, (layer, options) in enumerate(more, 2):
+        definition.add(index, layer, options=options)
+    return definition
+
+
+@pytest.mark.parametrize("opset", [10, 13, 17])
+def test_convolutional_block_between_layers(tmp_path, opset):
+    torch.manual_seed(0)
+    definition = Definition(Shape.image(3, 12, 10))
+    definition.add(1, "conv2d", options={"size": (3, 4), "kernel_size": 3}, activation="relu")
+    definition.add(2, Residual())
+    definition.add(3, "batchnorm2d", options={"size": 4})
+    net = definition.build()
+    shake(net)
+    report = export_onnx(
+        definition, net, card("array", ()), tmp_path / "block.onnx", opset_version=opset
+    )
+    assert report.parity["absolute"] <= 1e-5
+    model = load(tmp_path / "block.onnx", device="cpu")
+    assert model.card.input.shape == ("batch", 3, "height", "width")
+    assert model.infer(np.zeros((2, 3, 20, 31), np.float32)).shape == (2, 4, 9, 15)
+
+
+def test_the_lessons_lstm_works_on_a_batch_of_one(tmp_path, capfd):
+    torch.manual_seed(0)
+    definition = network(LSTMModel("abc"), Shape.sequence(30, 132))
+    net = definition.build()
+    shake(net)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.mul_(2)
+    assert definition.output_shape == Shape.vector(3)
+    report = export_onnx(definition, net, card("sequence", tuple("abc")), tmp_path / "pose.onnx")
+    assert report.parity["absolute"] <= 1e-5
+    model = load(tmp_path / "pose.onnx", device="cpu")
+    x = np.random.default_rng(0).random((4, 30, 132), np.float32)
+    one_by_one = np.concatenate([model.infer(sample[np.newaxis]) for sample in x])
+    np.testing.assert_allclose(one_by_one, model.infer(x), atol=1e-6)
+    said = capfd.readouterr()
+    assert "torch.onnx" not in said.out + said.err
+
+
+def test_its_weights_carry_the_layers_name(tmp_path):
+    net = network(Residual(), Shape.image(4, 8, 8)).build()
+    assert "Residual1.conv1.weight" in net.state_dict()
+
+
+def test_a_module_that_fails_is_refused_and_the_network_is_as_before():
+    definition = Definition(Shape.vector(4))
+    with pytest.raises(LayerError, match=r"add\(Broken\(\.\.\.\)\): it fails on what arrives, 4 features"):
+        definition.add(1, Broken())
+    assert definition.entries == []
+
+
+def test_a_module_must_keep_the_batch_axis():
+    with pytest.raises(LayerError, match=r"gives \(\) for a batch of 2; a layer must give one tensor"):
+        network(WithoutBatch(), Shape.vector(4))
+
+
+def test_something_else_is_no_layer():
+    with pytest.raises(LayerError, match="a layer must be a name such as 'linear' or a torch.nn.Module, not int"):
+        Definition(Shape.vector(4)).add(1, 5)
+
+
+def test_a_module_takes_no_options():
+    with pytest.raises(LayerError, match="a module takes no options"):
+        Definition(Shape.vector(4)).add(1, nn.Linear(4, 2), options={"size": 3})
+
+
+def test_trying_a_module_leaves_its_mode_and_statistics():
+    module = Residual().train()
+    before = module.norm.running_mean.clone()
+    network(module, Shape.image(4, 8, 8))
+    assert module.training
+    assert torch.equal(module.norm.running_mean, before)
+
+
+def test_loading_asks_for_the_module():
+    definition = network(Residual(), Shape.image(4, 8, 8))
+    with pytest.raises(MissingModuleError, match=r"call model.add\(Residual\(...\)\) before loading"):
+        Definition.from_data(definition.to_data(), Shape.image(4, 8, 8))
+    again = Definition.from_data(definition.to_data(), Shape.image(4, 8, 8), [Residual()])
+    assert again.output_shape == definition.output_shape
