@@ -219,7 +219,7 @@ def _describe(x: Array, vocabulary: Mapping[str, int] | None) -> _Described:
     if (x.dtype == np.uint8 and x.ndim in (3, 4)) or (x.dtype.kind == "f" and channels_last):
         return _raw_pictures(x)
     finite(x, "x")
-    ready = np.ascontiguousarray(x, np.float32)
+    ready = np.require(x, np.float32, ["C", "W"])
     if x.ndim == 2:
         return _Described("table", ready, Shape.vector(x.shape[1]), ready[0])
     if x.ndim == 3:
@@ -253,7 +253,7 @@ def _raw_pictures(x: Array) -> _Described:
         with as_data_errors():
             pictures = np.stack([preprocess.to_uint8(picture) for picture in x])
     height, width, channels = pictures.shape[1:]
-    network = np.ascontiguousarray(np.moveaxis(pictures, 3, 1))
+    network = np.require(np.moveaxis(pictures, 3, 1), requirements=["C", "W"])
     return _Described("image", network, Shape.image(channels, height, width), pictures[0], preprocess)
 
 

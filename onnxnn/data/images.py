@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,12 @@ def load_images(
     labels = torch.tensor(found.labels, dtype=torch.int64)
     train, held_back = split(len(labels), train_val_ratio, labels)
     reader = Reader.of(planned, found.files[0], num_workers)
+    if planned.functions:
+        warnings.warn(
+            "a function given as transform runs in training and in inference of this process, but no checkpoint "
+            "or ONNX file can carry it. Where its steps have names, write transform={name: options}.",
+            stacklevel=3,
+        )
     budget = 0 if batch_mode else int(cache_mb * 1e6)
 
     def batches(part: torch.Tensor, is_training: bool) -> Batches:

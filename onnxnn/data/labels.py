@@ -100,9 +100,8 @@ def targets(values: Any, source: str = "y") -> torch.Tensor:
             f"{source}: regression needs numbers, got {array.flat[0]!r}. For names use nn('cls')."
         )
     finite(array, source)
-    return torch.from_numpy(
-        np.ascontiguousarray(array.reshape(len(array), -1) if array.ndim == 1 else array, np.float32)
-    )
+    column = array[:, np.newaxis] if array.ndim == 1 else array
+    return torch.from_numpy(np.require(column, np.float32, ["C", "W"]))
 
 
 def finite(array: Array, source: str) -> None:

@@ -44,13 +44,15 @@ def test_a_path_may_be_text(write):
         ("1,2\n", ()),
         ("5.1,3.5,setosa\n4.9,3.0,virginica\n", ()),
         ("a,b\n1,2\n", ("a", "b")),
-        ("4,3,setosa,versicolor,virginica\n1,2,3,4,0\n5,6,7,8,1\n", ("4", "3", "setosa", "versicolor", "virginica")),
+        ("4,3,setosa,virginica\n1,2,3,0\n5,6,7,1\n", ()),
+        ("4,3,setosa,versicolor,virginica\n1,2,3,4,0\n", ("4", "3", "setosa", "versicolor", "virginica")),
         (",a,b\n0,1,2\n", ("", "a", "b")),
         ("colour,shape\nred,round\nblue,flat\n", ("colour", "shape")),
         ("red,round\nred,flat\n", ()),
         ("1,2,abc,4,5\n1,2,3,4,5\n1,2,3,4,5\n", ()),
     ],
-    ids=["numbers", "one row", "text label", "header", "iris of scikit-learn", "unnamed column", "all text",
+    ids=["numbers", "one row", "text label", "header", "as much a header as data",
+         "iris of scikit-learn", "unnamed column", "all text",
          "all text without header", "a slip in the first row is no header"],
 )  # fmt: skip
 def test_header_is_recognised(write, text, names):
@@ -77,7 +79,7 @@ def test_encodings(write, encoding):
         "\n a , b\n 1.5 , 2\n\n3,4.25\n,\n",
         "a,b\n+1.5e0,2.\n3,.425E+1",
     ],
-    ids=["comma", "semicolon", "decimal comma", "tab", "quoted", "quoted decimal comma", "blank lines at the end",
+    ids=["comma", "semicolon", "decimal comma", "tab", "quoted", "quoted decimal comma", "blank lines at end",
          "blanks everywhere", "exponents and no last newline"],
 )  # fmt: skip
 def test_spellings(write, text):

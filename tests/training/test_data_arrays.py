@@ -192,6 +192,13 @@ def test_lists_and_tensors():
         np.testing.assert_array_equal(only(from_arrays(x, Y, "cls").train)[0], X)
 
 
+def test_arrays_that_cannot_be_written_to():
+    for x in (np.ones((6, 4), np.float32), np.ones((6, 5, 4, 1), np.uint8)):
+        y = np.ones((6, 1), np.float32)
+        x.flags.writeable = y.flags.writeable = False
+        assert from_arrays(x, y, "reg").train.num_samples == 6
+
+
 def test_regression_targets_stay_numbers():
     data = from_arrays(X, Y, "reg")
     assert data.classes == ()

@@ -105,7 +105,7 @@ def test_crop_pads_with_the_fill_value():
 
 
 def test_crop_of_a_smaller_picture_is_refused(picture):
-    with pytest.raises(DataError, match="a picture of 20x30 is smaller. Write 'Resize' before it"):
+    with pytest.raises(DataError, match=r"a picture of 20x30 is smaller\. Write 'Resize' before it"):
         RandomCrop(25)(picture, Random(0))
 
 
@@ -165,7 +165,7 @@ def test_colours():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: RandomHorizontalFlip(1.5), r"RandomHorizontalFlip\(p=1\.5\): p must be a number from 0 to 1"),
+        (lambda: RandomHorizontalFlip(1.5), r"RandomHorizontalFlip\(p=1\.5\): p must be a number"),
         (lambda: RandomVerticalFlip(True), "p must be a number from 0 to 1"),
         (lambda: RandomGrayscale("a"), "p must be a number from 0 to 1"),
         (lambda: RandomCrop(0), r"size must be \(height, width\) or one whole number"),

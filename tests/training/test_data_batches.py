@@ -96,7 +96,7 @@ def test_one_holds_nothing_back():
 
 @pytest.mark.parametrize("ratio", [0, 1.5, -1, "0.8", None, True, float("nan")])
 def test_ratio_out_of_range(ratio):
-    with pytest.raises(DataError, match="train_val_ratio=.* above 0 and at most 1"):
+    with pytest.raises(DataError, match=r"train_val_ratio=.* above 0 and at most 1"):
         split(10, ratio)
 
 

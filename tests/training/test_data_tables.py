@@ -56,7 +56,7 @@ def test_texts_as_labels(write, encoding):
 
 def test_regression(write):
     data = load_table(write("a,b,price\n1,2,3.5\n4,5,6\n"), "reg", shuffle=False)
-    x, y = only(data.train)
+    _, y = only(data.train)
     assert (y.dtype, y.tolist()) == (torch.float32, [[3.5], [6.0]])
     assert (data.classes, data.targets) == ((), ("price",))
 
