@@ -82,8 +82,8 @@ def load_images(
     reader = Reader.of(planned, found.files[0], num_workers)
     if planned.functions:
         warnings.warn(
-            "a function given as transform runs in training and in inference of this process, but no checkpoint "
-            "or ONNX file can carry it. Where its steps have names, write transform={name: options}.",
+            "a function given as transform runs in training and in inference of this process, but no "
+            "checkpoint or ONNX file can carry it. Where there are names for it, write {name: options}.",
             stacklevel=3,
         )
     budget = 0 if batch_mode else int(cache_mb * 1e6)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -27,7 +27,10 @@ __all__ = ["Reader"]
 
 _AHEAD = 3  # batches that are read while one is trained on
 _SMALL = 64 * 64  # pixels; below, threads wait for each other's Python and are slower than one alone
-_GROUP = 16  # files that a thread reads at a time when everything is read into memory
+_GROUP = 16  # small files that a thread reads at a time when everything is read into memory
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 Array = np.ndarray[Any, Any]
 Task = list[tuple[int, int]]
@@ -43,12 +46,14 @@ class Reader:
         first: The picture whose size all others must have.
         shape: Its (H, W, C) outside training.
         workers: Threads that read.
+        group: Files that a thread reads at a time when everything is read into memory.
     """
 
     plan: Plan
     first: Path
     shape: tuple[int, ...]
     workers: int
+    group: int
 
     @classmethod
     def of(cls, plan: Plan, first: Path, num_workers: int = 0) -> Reader:
@@ -62,7 +67,7 @@ class Reader:
             is_small = opened.width * opened.height <= _SMALL
         workers = num_workers or (1 if is_small else min(os.cpu_count() or 1, 8))
         # A function of the user may not be made for threads.
-        return cls(plan, first, shape, 1 if plan.functions else workers)
+        return cls(plan, first, shape, 1 if plan.functions else workers, _GROUP if is_small else 1)
 
     def outside_training(self, image: ImageLike) -> Array:
         """Return a picture as float32 (C, H, W) in 0..1, with nothing random."""
@@ -127,17 +132,14 @@ class Reader:
             return found
 
         broken: list[InputError] = []
-        at_once = _GROUP * self.workers * 4
+        groups = [files[start : start + self.group] for start in range(0, len(files), self.group)]
         with ThreadPoolExecutor(self.workers) as pool:
-            for start in range(0, len(files), at_once):
-                part = files[start : start + at_once]
-                groups = [part[begin : begin + _GROUP] for begin in range(0, len(part), _GROUP)]
-                for pictures in pool.map(read, groups):
-                    for picture in pictures:
-                        if isinstance(picture, InputError):
-                            broken.append(picture)
-                        elif not broken:
-                            yield picture
+            for future in _ahead(lambda group: pool.submit(read, group), groups, 2 * self.workers):
+                for picture in future.result():
+                    if isinstance(picture, InputError):
+                        broken.append(picture)
+                    elif not broken:
+                        yield picture
         if broken:
             raise DataError(_broken(broken))
 
@@ -166,16 +168,13 @@ class _Pictures(Samples):
     def take(self, groups: Iterable[torch.Tensor]) -> Iterator[Batch]:
         # All seeds are drawn before the first batch, so that reading ahead changes no result.
         seeds = iter(torch.randint(2**62, (len(self),)).tolist() if self._is_random else [0] * len(self))
-        tasks = iter([[(number, next(seeds)) for number in group.tolist()] for group in groups])
+        tasks = [[(number, next(seeds)) for number in group.tolist()] for group in groups]
         if self._reader.plan.functions:
             yield from (self._batch(task, self._pictures(task)) for task in tasks)
             return
         pool = ThreadPoolExecutor(self._reader.workers)
         try:
-            waiting = deque((task, self._submit(pool, task)) for task in islice(tasks, _AHEAD))
-            while waiting:
-                task, parts = waiting.popleft()
-                waiting.extend((later, self._submit(pool, later)) for later in islice(tasks, 1))
+            for task, parts in _ahead(lambda task: (task, self._submit(pool, task)), tasks, _AHEAD):
                 yield self._batch(task, [picture for part in parts for picture in part.result()])
         finally:
             pool.shutdown(cancel_futures=True)
@@ -198,6 +197,16 @@ class _Pictures(Samples):
         stacked = np.ascontiguousarray(np.moveaxis(np.stack(pictures), -1, 1))
         numbers = torch.tensor([number for number, _ in task])
         return to_float(torch.from_numpy(stacked)), self._labels[numbers]
+
+
+def _ahead(submit: Callable[[T], R], tasks: Iterable[T], count: int) -> Iterator[R]:
+    """Yield what `submit` returns for each task in order, with `count` more submitted already."""
+    later = iter(tasks)
+    waiting = deque(map(submit, islice(later, count)))
+    while waiting:
+        ready = waiting.popleft()
+        waiting.extend(map(submit, islice(later, 1)))
+        yield ready
 
 
 def _read(
