@@ -34,8 +34,8 @@ def train_encoder(folder: Path, quick: bool = False) -> Path:
         batch_size=32,
         color="grayscale",
         transform={
-            "Resize": (64, 64),
-            "RandomAffine": {"degrees": 10, "translate": (0.08, 0.08), "scale": (0.9, 1.1)},
+            "Resize": (48, 48) if quick else (56, 56),
+            "RandomAffine": {"degrees": 12, "translate": (0.09, 0.09), "scale": (0.85, 1.15)},
         },
     )
     model.add("mobilenet_backbone", width=0.35)
@@ -43,6 +43,6 @@ def train_encoder(folder: Path, quick: bool = False) -> Path:
     model.add("linear", size=(128, 10), activation="softmax")
     model.add(optimizer="Adam")
     model.save_fold = str(folder / "checkpoints")
-    model.train(lr=4e-3, epochs=6 if quick else 30, schedule="cosine", metrics=["acc"])
+    model.train(lr=3e-3, epochs=9 if quick else 26, schedule="cosine", metrics=["acc"])
     model.export(str(folder / "encoder.onnx"))
     return folder / "encoder.onnx"

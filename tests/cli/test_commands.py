@@ -30,8 +30,10 @@ def test_version(onnxnn):
     assert onnxnn("--version").stdout == f"onnxnn {onnxnn_cli.__version__}\n"
 
 
-def test_no_command_shows_help_and_is_a_usage_error(onnxnn):
-    assert onnxnn().returncode == 2
+def test_no_command_shows_help(onnxnn):
+    done = onnxnn()
+    assert done.returncode in (0, 2)  # click 8.2 made it a usage error
+    assert "Usage: onnxnn" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,103 @@
+"""What the README and the documentation show is run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS_PAGE = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+
+pytestmark = pytest.mark.needs_torch
+
+
+def blocks(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def run(arguments, folder):
+    done = subprocess.run(
+        arguments, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory):
+    """A folder in which the README's ten lines have been run: pets.onnx, ckpt, and pictures."""
+    folder = tmp_path_factory.mktemp("pets")
+    draw = np.random.default_rng(0)
+    for name, red in (("cat", 200), ("dog", 40)):
+        (folder / "pets/train" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = draw.integers(0, 60, (80, 60, 3), dtype=np.uint8)
+            pixels[..., 0] += np.uint8(red - 20)
+            Image.fromarray(pixels).save(folder / "pets/train" / name / f"{number}.png")
+        shutil.copy(folder / "pets/train" / name / "0.png", folder / f"{name}.png")
+        with Image.open(folder / f"{name}.png") as picture:
+            picture.save(folder / f"{name}.jpg")
+    shutil.copytree(folder / "pets/train/cat", folder / "photos")
+    shutil.copytree(ROOT / "recipes", folder / "recipes", ignore=shutil.ignore_patterns("lenet"))
+    training = blocks(README, "python")[0]
+    assert "epochs=20" in training
+    run([sys.executable, "-c", training.replace("epochs=20", "epochs=1")], folder)
+    return folder
+
+
+def test_the_script_has_ten_lines():
+    assert len([line for line in blocks(README, "python")[0].splitlines() if line.strip()]) == 10
+
+
+def test_the_readme_uses_the_exported_file(pets):
+    done = run([sys.executable, "-c", blocks(README, "python")[1]], pets)
+    assert "label=" in done.stdout
+
+
+def documented():
+    """Return every command of docs/commands.md but the demo, which has a test of its own."""
+    lines = [line for block in blocks(COMMANDS_PAGE, "sh") for line in block.splitlines()]
+    return [line for line in lines if not line.startswith("onnxnn demo")]
+
+
+@pytest.mark.parametrize("line", documented())
+def test_documented_commands_work(pets, line):
+    name, *arguments = shlex.split(line)
+    assert name == "onnxnn"
+    run([sys.executable, "-m", "onnxnn_cli", *arguments], pets)
+
+
+def test_the_set_up_commands_are_targets_of_the_makefile():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    lines = blocks(README, "sh")[0].split("\n")
+    assert lines[:2] == ["make demo", "make test"]
+    for line in filter(None, lines):
+        assert f"\n{line.split()[1]}:" in makefile
+
+
+def test_the_readme_installs_the_torch_that_make_installs():
+    (version,) = set(re.findall(r"torch==[\d.]+", README))
+    assert f"TORCH := {version}\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", sorted(set(re.findall(r"`pip install (\"\./.*?)`", README))))
+def test_the_pip_lines_of_the_readme(line):
+    """A dry run without dependencies: the folders, the extras and the metadata are right."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--no-deps"]
+    run([*pip, *shlex.split(line)], ROOT)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")))
+def test_links_lead_to_files(path):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), f"{path.name}: {target}"
