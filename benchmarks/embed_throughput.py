@@ -27,11 +27,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxnn_runtime as rt
 import onnxruntime
 from embed_common import SIZE, make_files, make_model
 from PIL import Image
-
-import onnxnn_runtime as rt
 
 BATCH = 32
 
@@ -160,7 +159,8 @@ def compare(
 
 def report(seconds: dict[str, list[float]], count: int, difference: float) -> None:
     """Print pictures per second and the ratios."""
-    print(f"{count} JPEG files of 640x480, onnxruntime {onnxruntime.__version__}, {rt.providers.num_threads()} cores")
+    cores = rt.providers.num_threads()
+    print(f"{count} JPEG files of 640x480, onnxruntime {onnxruntime.__version__}, {cores} cores")
     for name, values in seconds.items():
         print(f"{name:10} {count / min(values):6.1f} pictures/s")
     for name, values in seconds.items():

@@ -219,7 +219,7 @@ def _read_image(value: Any, spec: InputSpec) -> np.ndarray:
     if spec.preprocess is None:
         raise InputError("the card says nothing about preprocessing, so only ready arrays fit.")
     if spec.in_graph:
-        return pixels(decode(value, spec.preprocess.color))
+        return pixels(decode(value, "RGB"))  # the graph turns it grey itself
     return spec.preprocess(value)
 
 
@@ -326,21 +326,12 @@ def _check_shape(array: np.ndarray, spec: InputSpec) -> None:
         )
 
 
-def _is_numeric(values: list[Any] | tuple[Any, ...]) -> bool:
-    """Tell whether nested lists are the numbers of one array."""
-    first: Any = values
-    while isinstance(first, (list, tuple)):
-        if not first:
-            return True
-        first = first[0]
-    if not isinstance(first, (int, float, np.number)):
-        return False
-    return all(not isinstance(each, (str, dict, np.ndarray)) for each in values) and _is_regular(values)
-
-
-def _is_regular(values: Any) -> bool:
-    lengths = {len(each) if isinstance(each, (list, tuple)) else -1 for each in values}
-    return len(lengths) == 1
+def _is_numeric(values: Sequence[Any]) -> bool:
+    """Tell whether a list is one array: a row with a number in it, or equally long lists of such."""
+    if any(isinstance(each, (int, float, np.number)) for each in values):
+        return not any(isinstance(each, (list, tuple, dict, np.ndarray)) for each in values)
+    nested = all(isinstance(each, (list, tuple)) for each in values)
+    return nested and len({len(each) for each in values}) == 1 and all(map(_is_numeric, values))
 
 
 def _names(name: str, count: int) -> Iterator[tuple[int, str]]:

@@ -251,7 +251,7 @@ class Model:
             names.extend(part.names)
             skipped.extend(part.skipped)
         if not names:
-            return Embeddings(np.zeros((0, self._vector_size()), np.float32), names, skipped)
+            vectors = [np.zeros((0, self._vector_size()), np.float32)]
         return Embeddings(np.concatenate(vectors), names, skipped)
 
     def embed_stream(
@@ -265,7 +265,8 @@ class Model:
         """Like `embed_named`, but yield the vectors a few at a time, so that none need stay in memory."""
         output = self._vector_output()
         for part in self._stream(inputs, output, errors, batch_size, progress):
-            vectors = part.vectors.reshape(len(part.vectors), -1)
+            size = self._vector_size() if not part.names else -1
+            vectors = part.vectors.reshape(len(part.names), size)
             if normalize:
                 length = np.linalg.norm(vectors, axis=1, keepdims=True)
                 vectors = vectors / np.where(length == 0, 1, length)

@@ -265,7 +265,7 @@ def _to_mode(picture: Image.Image, color: str) -> Image.Image:
     if picture.mode.startswith("I;16") or picture.mode == "I":
         # PNG and TIFF scans of 16 bits open as "I;16" or "I"; Pillow's own conversion would clip at 255.
         grey = np.asarray(picture).astype(np.int64)
-        picture = Image.fromarray(np.clip(grey // 257, 0, 255).astype(np.uint8))
+        picture = Image.fromarray(np.clip((grey + 128) // 257, 0, 255).astype(np.uint8))
     elif picture.mode == "F":
         raise InputError(
             "a picture of floating-point pixels (mode F) has no fixed range; convert it to 8 bits first."

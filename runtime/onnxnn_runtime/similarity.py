@@ -148,7 +148,7 @@ _METHODS: dict[str, tuple[_Prepare, _Scores]] = {
 
 def _vectors(name: str, values: Any) -> np.ndarray:
     try:
-        array = np.asarray(values)
+        array = values if isinstance(values, np.ndarray) else np.array(values, dtype=np.float64)
         if array.dtype not in (np.float32, np.float64):
             array = array.astype(np.float64)
     except (TypeError, ValueError) as error:

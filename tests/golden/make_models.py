@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
-
 from onnxnn_runtime import InputSpec, ModelCard, OutputSpec, Preprocess
 
 FOLDER = Path(__file__).parent / "models"

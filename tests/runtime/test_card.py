@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnxnn_runtime import CardError, InputSpec, ModelCard, OutputSpec, Preprocess
+
+CARD = ModelCard(
+    task="cls",
+    network=(
+        {
+            "name": "linear1",
+            "layer": "linear",
+            "options": {"size": [4, 3], "bias": True},
+            "activation": "softmax",
+        },
+    ),
+    input=InputSpec("image", ("batch", 3, "height", 8), Preprocess("RGB", (("resize", 8, 8),))),
+    output=OutputSpec("classes", ("batch", 3), ("猫", "dog", 'a "b"'), embedding=4),
+    training={"epochs": 3, "metrics": {"acc": 0.5}},
+    parity={"absolute": 1e-07, "relative": 2e-07},
+    license="MIT",
+    note="two\nlines",
+)
+
+# The format is read on boards that are never updated: a change here needs a new schema number.
+PINNED = (
+    '{"input": {"features": [], "in_graph": false, "kind": "image", '
+    '"preprocess": {"color": "RGB", "draft": false, "steps": [["resize", 8, 8]]}, '
+    '"shape": ["batch", 3, "height", 8], "vocabulary": null}, "license": "MIT", '
+    '"network": [{"activation": "softmax", "layer": "linear", "name": "linear1", '
+    '"options": {"bias": true, "size": [4, 3]}}], "note": "two\\nlines", '
+    '"output": {"classes": ["猫", "dog", "a \\"b\\""], "embedding": 4, "kind": "classes", '
+    '"shape": ["batch", 3], "targets": []}, "parity": {"absolute": 1e-07, "relative": 2e-07}, '
+    '"schema": 1, "task": "cls", "training": {"epochs": 3, "metrics": {"acc": 0.5}}}'
+)
+
+
+def test_card_text_is_pinned():
+    assert CARD.to_json() == PINNED
+    assert ModelCard.from_json(PINNED) == CARD
+
+
+def test_optional_parts_may_be_absent():
+    card = ModelCard("reg", (), InputSpec("table", ("batch", 2)), OutputSpec("values", ("batch", 1)))
+    assert ModelCard.from_json(card.to_json()) == card
+
+
+NAMES = st.lists(st.text(max_size=5), max_size=3).map(tuple)
+AXES = st.lists(st.one_of(st.integers(1, 9), st.text(min_size=1, max_size=5)), min_size=1, max_size=4).map(
+    tuple
+)
+PLAIN = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner, max_size=3)),
+    max_leaves=5,
+)
+LAYERS = st.fixed_dictionaries(
+    {
+        "name": st.text(),
+        "layer": st.text(),
+        "options": st.dictionaries(st.text(), PLAIN, max_size=3),
+        "activation": st.one_of(st.none(), st.text()),
+    }
+)
+CARDS = st.builds(
+    ModelCard,
+    st.sampled_from(["cls", "reg", "gen", "embed"]),
+    st.lists(LAYERS, max_size=3).map(tuple),
+    st.builds(
+        InputSpec,
+        st.sampled_from(["image", "table", "sequence", "tokens", "array"]),
+        AXES,
+        st.one_of(st.none(), st.builds(Preprocess)),
+        st.booleans(),
+        NAMES,
+        st.one_of(st.none(), st.dictionaries(st.text(), st.integers(), max_size=3)),
+    ),
+    st.builds(
+        OutputSpec,
+        st.sampled_from(["classes", "binary", "values", "embedding", "tokens", "image"]),
+        AXES,
+        NAMES,
+        st.one_of(st.none(), st.integers(1, 9)),
+        NAMES,
+    ),
+    st.dictionaries(st.text(), PLAIN, max_size=3),
+    st.one_of(st.none(), st.dictionaries(st.text(), st.floats(0, 1), max_size=2)),
+    st.text(),
+    st.text(),
+)
+
+
+@given(CARDS)
+def test_cards_round_trip_and_equal_cards_are_equal_bytes(card):
+    text = card.to_json()
+    again = ModelCard.from_json(text)
+    assert again == card
+    assert again.to_json() == text
+
+
+def changed(path, value):
+    data = json.loads(PINNED)
+    place = data
+    for key in path[:-1]:
+        place = place[key]
+    if value is None and path[-1] in place:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    return json.dumps(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not valid JSON"),
+        (PINNED[:-1], "not valid JSON"),
+        ("[" * 100000, "not valid JSON"),
+        (PINNED.replace("1e-07", "NaN"), "NaN is no JSON number"),
+        ("[]", "no JSON object"),
+        ('{"schema": "1"}', "no JSON object"),
+        (changed(["schema"], 2), "schema 2, this version of onnxnn reads schema 1. Install a newer"),
+        (changed(["task"], None), "the key 'task' is missing"),
+        (changed(["task"], "draw"), "task='draw'; known are cls"),
+        (changed(["task"], 3), "'task' must be str"),
+        (changed(["extra"], 3), "unknown 'extra'"),
+        (changed(["input", "extra"], 3), r"unknown 'input\.extra'"),
+        (changed(["input", "kind"], "sound"), r"input\.kind='sound'"),
+        (changed(["input", "shape"], [True]), r"input\.shape"),
+        (changed(["input", "shape"], []), r"input\.shape"),
+        (changed(["input", "shape"], [-1, 3]), "negative size"),
+        (changed(["input", "in_graph"], 1), r"input\.in_graph' must be bool"),
+        (changed(["input", "vocabulary"], {"a": 1.5}), "each token to a whole number"),
+        (changed(["input", "preprocess", "steps"], [["spin"]]), "unknown preprocessing step 'spin'"),
+        (changed(["output", "classes"], ["a", 1]), r"output\.classes' must be a list of texts"),
+        (changed(["network"], [3]), "each entry of 'network'"),
+        (changed(["network", 0, "layer"], None), r"network\.layer' is missing"),
+        (changed(["parity"], {"absolute": "small"}), "'parity' must hold numbers"),
+    ],
+)
+def test_a_malformed_card_is_refused(text, message):
+    with pytest.raises(CardError, match=message):
+        ModelCard.from_json(text)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, object()])
+def test_what_is_no_json_is_not_written(value):
+    card = ModelCard("reg", (), CARD.input, CARD.output, {"loss": value})
+    with pytest.raises(CardError, match="cannot be written as JSON"):
+        card.to_json()

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+from onnxnn_runtime.errors import OutputError
+from onnxnn_runtime.files import write_atomically
+
+
+def files_of(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_written_and_its_folder_made(tmp_path):
+    path = write_atomically(tmp_path / "a" / "b" / "文件", lambda file: file.write(b"new"))
+    assert path.read_bytes() == b"new"
+    assert files_of(path.parent) == ["文件"]
+
+
+def test_an_old_file_is_replaced(tmp_path):
+    (tmp_path / "file").write_bytes(b"old and longer")
+    write_atomically(str(tmp_path / "file"), lambda file: file.write(b"new"))
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def full_disk(file):
+    file.write(b"half")
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path):
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(OutputError, match=r"No space left on device. Nothing was changed"):
+        write_atomically(tmp_path / "file", full_disk)
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert files_of(tmp_path) == ["file"]
+
+
+def test_any_other_error_passes_and_leaves_the_old_file(tmp_path):
+    (tmp_path / "file").write_bytes(b"old")
+
+    def interrupted(file):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "file", interrupted)
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert files_of(tmp_path) == ["file"]
+
+
+def test_a_folder_that_is_a_file_is_told(tmp_path):
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(OutputError, match=r"cannot write .*choose a folder"):
+        write_atomically(tmp_path / "file" / "below", lambda file: None)
+    with pytest.raises(OutputError, match="cannot write"):
+        write_atomically(tmp_path, lambda file: None)
+    assert files_of(tmp_path) == ["file"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_an_unwritable_folder_is_told(tmp_path):
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    with pytest.raises(OutputError, match="Permission denied"):
+        write_atomically(tmp_path / "file", lambda file: None)
+
+
+@pytest.mark.parametrize("moment", ["while writing", "before the rename"])
+def test_a_process_killed_at_any_moment_leaves_the_old_file(tmp_path, moment):
+    (tmp_path / "file").write_bytes(b"old")
+    script = (
+        "import os, sys\n"
+        "from onnxnn_runtime.files import write_atomically\n"
+        "if sys.argv[2] == 'before the rename':\n"
+        "    os.replace = lambda *paths: os._exit(9)\n"
+        "def write(file):\n"
+        "    file.write(b'half')\n"
+        "    file.flush()\n"
+        "    if sys.argv[2] == 'while writing':\n"
+        "        os._exit(9)\n"
+        "write_atomically(sys.argv[1], write)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "file"), moment], check=False)
+    assert done.returncode == 9
+    assert (tmp_path / "file").read_bytes() == b"old"

@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import onnxnn_runtime as rt
+import pytest
+from onnxnn_runtime import engine
+from PIL import Image
+
+RED = np.full((6, 6, 3), [255, 0, 0], np.uint8)
+GREEN = np.full((7, 5, 3), [0, 255, 0], np.uint8)
+
+
+def softmax(scores):
+    shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return shares / shares.sum(axis=-1, keepdims=True)
+
+
+def test_predict_names_the_best_class(open_model):
+    model = open_model("image_classifier")
+    red, green = model.predict([RED, GREEN], k=2)
+    expected = softmax(np.array([4.0, 0.0]))
+    assert (red.label, red.index, red.name, green.label) == ("red", 0, "input[0]", "绿")
+    assert red.score == pytest.approx(expected[0], rel=1e-6)
+    assert [label for label, _ in red.top] == ["red", "绿"]
+    np.testing.assert_allclose(red.scores, expected, rtol=1e-6)
+    assert red.values == {}
+    assert len(model.predict(RED)[0].top) == 1
+
+
+def test_embed_gives_the_feature_vector(open_model):
+    for name, expected in (
+        ("image_classifier", [[1, 0, 0], [0, 1, 0]]),
+        ("image_embedder", [[4, 0], [0, 2]]),
+    ):
+        vectors = open_model(name).embed([RED, GREEN])
+        assert vectors.dtype == np.float32
+        np.testing.assert_allclose(vectors, expected, rtol=1e-6)
+    np.testing.assert_allclose(open_model("image_embedder").embed(GREEN, normalize=True), [[0, 1]], rtol=1e-6)
+    black = np.zeros((4, 4, 3), np.uint8)
+    assert open_model("image_embedder").embed(black, normalize=True).tolist() == [[0, 0]]
+
+
+def test_a_model_without_a_vector_does_not_embed(open_model):
+    with pytest.raises(rt.CardError, match=r"no output 'embedding'.*kind 'classes'"):
+        open_model("table").embed([[1, 2]])
+    with pytest.raises(rt.CardError, match=r"kind 'embedding', which predict.* Use embed"):
+        open_model("image_embedder").predict(RED)
+
+
+@pytest.mark.parametrize("many", [8, 1000], ids=["each core takes its own", "all cores together"])
+def test_a_folder_equals_its_files_and_a_batch_its_pictures(open_model, folder, monkeypatch, many):
+    monkeypatch.setattr(engine, "_MANY", many)
+    monkeypatch.setattr(engine, "num_threads", lambda: 3)
+    model = open_model("image_any_size")
+    files = sorted(folder.glob("*/[0-9]*.png"))
+    whole = model.embed_named(folder, batch_size=16)
+    assert whole.names == [str(path) for path in files]
+    assert [each.name for each in whole.skipped] == [str(folder / "notes.txt")]
+    np.testing.assert_allclose(
+        whole.vectors, np.concatenate([model.embed(path) for path in files]), atol=1e-6
+    )
+    np.testing.assert_allclose(
+        whole.vectors, [np.asarray(Image.open(str(f))).mean((0, 1)) / 255 for f in files], atol=1e-6
+    )
+    assert [each.name for each in model.predict(folder)] == whole.names
+
+
+@pytest.mark.parametrize("many", [8, 1000])
+def test_broken_files_raise_or_are_left_out(open_model, folder, monkeypatch, many):
+    monkeypatch.setattr(engine, "_MANY", many)
+    monkeypatch.setattr(engine, "num_threads", lambda: 2)
+    model = open_model("image_embedder")
+    (folder / "red" / "07.png").write_bytes(b"broken")
+    (folder / "绿" / "39.png").write_bytes(b"broken")
+    with pytest.raises(rt.InputError, match=r"07\.png: cannot be read"):
+        model.embed(folder)
+    result = model.embed_named(folder, errors="skip", batch_size=1)
+    assert result.vectors.shape == (39, 2)
+    assert [each.name[-6:] for each in result.skipped] == ["es.txt", "07.png", "39.png"]
+    predictions = open_model("image_classifier").predict(folder, errors="skip")
+    assert (len(predictions), predictions.skipped) == (39, result.skipped)
+    with pytest.warns(
+        UserWarning, match=r"3 inputs were left out: .*notes\.txt \(is no picture\); .*07\.png"
+    ):
+        model.embed(folder, errors="skip")
+
+
+def test_when_everything_is_broken_nothing_is_left(open_model, tmp_path):
+    result = open_model("image_embedder").embed_named([tmp_path / "a.png", b"x"], errors="skip")
+    assert result.vectors.shape == (0, 2)
+    assert len(result.skipped) == 2
+    assert open_model("image_embedder").embed([]).shape == (0, 2)
+
+
+def test_progress_is_reported(open_model, folder):
+    seen = []
+    files = sorted(folder.glob("*/[0-9]*.png"))
+    model = open_model("image_embedder")
+    model.embed(files, batch_size=15, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(15, 40), (30, 40), (40, 40)]
+    model.embed(iter(files), batch_size=40, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (40, None)
+
+
+def test_vectors_can_be_streamed(open_model, folder):
+    model = open_model("image_embedder")
+    parts = list(model.embed_stream(sorted(folder.glob("*/[0-9]*.png")), batch_size=16))
+    assert [len(part.names) for part in parts] == [16, 16, 8]
+    np.testing.assert_array_equal(
+        np.concatenate([part.vectors for part in parts]), model.embed_named(folder, batch_size=16).vectors
+    )
+
+
+def test_one_sigmoid_is_decided_at_one_half(open_model):
+    model = open_model("binary")
+    dark, bright, middle = model.predict(
+        [np.zeros((4, 4), np.uint8), np.full((4, 4), 255, np.uint8), np.full((1, 1, 4, 4), 0.5, np.float32)],
+        k=2,
+    )
+    share = 1 / (1 + np.exp(-0.5))
+    assert (dark.label, bright.label, middle.label) == ("dark", "bright", "bright")
+    assert bright.score == dark.score == pytest.approx(share, rel=1e-6)
+    assert [label for label, _ in dark.top] == ["dark", "bright"]
+    assert dark.scores.tolist() == pytest.approx([1 - share], rel=1e-6)
+
+
+def test_values_have_the_names_of_their_targets(open_model):
+    (result,) = open_model("values").predict([2.0, 4.0])
+    assert result.values == {"x": 2.0, "y": 4.0, "value 2": 0.0}
+    assert (result.label, result.score, result.top) == (None, None, ())
+
+
+def test_tables_sequences_and_tokens(open_model, tmp_path):
+    (tmp_path / "a.csv").write_text("宽,length\n0,9\n9,0\n", encoding="utf-8")
+    assert [each.label for each in open_model("table").predict(tmp_path / "a.csv")] == ["a", "b"]
+    assert [each.label for each in open_model("table").predict([[9, 0], [0, 9]])] == ["a", "b"]
+    steps = [np.array([[1, 0]] * 3), np.array([[0, 1]] * 5)]
+    assert [each.label for each in open_model("sequence").predict(steps)] == ["still", "moving"]
+    assert [each.label for each in open_model("tokens").predict(["好好b", "cc"])] == ["x", "z"]
+
+
+def test_preprocessing_in_the_graph_takes_pictures_of_any_size(open_model):
+    np.testing.assert_allclose(open_model("image_in_graph").embed([RED, GREEN]), [[255, 0, 0], [0, 255, 0]])
+
+
+def test_a_picture_of_another_size_than_the_network_is_refused(open_model, tmp_path):
+    Image.fromarray(RED).save(str(tmp_path / "a.png"))
+    with pytest.raises(
+        rt.InputError, match=r"a\.png: one sample of shape \(3, 6, 6\) arrives; what fits is \(3, 6, 5\)"
+    ):
+        open_model("image_fixed").predict(tmp_path / "a.png")
+
+
+def test_more_outputs_than_classes_are_numbered(open_model):
+    model = open_model("image_classifier")
+    card = rt.ModelCard("cls", (), model.card.input, rt.OutputSpec("classes", ("batch", 2), ("red",)))
+    assert open_model("image_classifier", card=card).predict(GREEN)[0].label == "1"
+
+
+def test_infer_takes_and_gives_raw_arrays(open_model):
+    model = open_model("no_card")
+    x = np.random.RandomState(0).rand(2, 3, 4, 5)
+    expected = softmax(x.mean(axis=(2, 3)) @ np.array([[4.0, 0], [0, 2], [0, 4]]))
+    np.testing.assert_allclose(model.infer(x), expected, rtol=1e-5)
+    every = model.infer({"input": x.astype(np.float32)})
+    assert list(every) == ["output", "embedding"]
+    two = open_model("two_inputs")
+    result = two.infer({"a": [[1, 2]], "b": [[3, 5]]})
+    assert result["sum"].tolist() == [[4, 7]]
+    assert result["difference"].tolist() == [[-2, -3]]
+    with pytest.raises(rt.InputError, match=r"takes 2 inputs \(a, b\)"):
+        two.infer([[1, 2]])
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (
+            np.zeros((1, 4, 4, 3), np.float32),
+            r"float32 \(1, 4, 4, 3\) arrives; what fits is float32 \(batch, 3, height",
+        ),
+        (np.zeros((3, 4, 4), np.float32), r"\(3, 4, 4\) arrives"),
+        (np.zeros((0, 3, 4, 4), np.float32), r"\(0, 3, 4, 4\) arrives"),
+        (np.zeros((1, 3, 4, 4), np.uint8), r"uint8 .* arrives; what fits is float32"),
+        (np.zeros((1, 3, 4, 4), complex), "complex128"),
+        (np.full((1, 3, 4, 4), "a"), "<U1"),
+        (np.full((1, 3, 4, 4), np.nan), "input: holds NaN"),
+        (np.full((1, 3, 4, 4), np.inf), "input: holds NaN or infinite"),
+        ({"x": 1}, "arrays arrive for x; what fits is input"),
+        ({}, "arrays arrive for nothing"),
+    ],
+)
+def test_arrays_are_checked_before_onnx_runtime_sees_them(open_model, x, message):
+    with pytest.raises(rt.InputError, match=message):
+        open_model("no_card").infer(x)
+
+
+def test_a_file_without_a_card_says_what_to_do(open_model):
+    model = open_model("no_card")
+    assert model.card is None
+    for what in (lambda: model.predict(RED), lambda: model.embed(RED), lambda: model.input_spec):
+        with pytest.raises(
+            rt.CardError, match=r"no_card\.onnx: no onnxnn card .*`onnxnn export`.*card=ModelCard"
+        ):
+            what()
+    card = open_model("image_classifier").card
+    assert open_model("no_card", card=card).predict(RED)[0].label == "red"
+
+
+def test_a_model_opens_from_its_bytes(golden):
+    data = (golden / "models" / "image_classifier.onnx").read_bytes()
+    model = rt.load(data)
+    assert model.predict(GREEN)[0].label == "绿"
+    assert repr(model) == "<Model the model of 801 bytes: image -> classes, on cpu>"
+
+
+def test_draft_can_be_chosen_when_loading(open_model):
+    assert open_model("image_classifier", draft=True).card.input.preprocess.draft is True
+    assert open_model("image_classifier").card.input.preprocess.draft is False
+
+
+def test_a_newer_file_says_what_fits(open_model):
+    with pytest.raises(
+        rt.InputError, match=r"asks for opset 99 and IR 99; ONNX Runtime .* loads up to opset .*ir_version="
+    ):
+        open_model("too_new")
+
+
+def test_a_malformed_card_names_its_file(golden, tmp_path):
+    data = (golden / "models" / "image_classifier.onnx").read_bytes()
+    (tmp_path / "a.onnx").write_bytes(data.replace(b'"schema": 1', b'"schema": 7'))
+    with pytest.raises(rt.CardError, match=r"a\.onnx: the card has schema 7"):
+        rt.load(tmp_path / "a.onnx")
+
+
+def test_missing_files_and_folders(tmp_path):
+    with pytest.raises(rt.MissingInputError, match=r"none\.onnx: no such file"):
+        rt.load(tmp_path / "none.onnx")
+    with pytest.raises(rt.InputError, match="is a folder"):
+        rt.load(tmp_path)
+
+
+def test_k_is_a_whole_number(open_model):
+    with pytest.raises(rt.InputError, match=r"k=0: what fits is a whole number from 1"):
+        open_model("table").predict([[1, 2]], k=0)
+
+
+def test_what_the_graph_itself_refuses_is_our_error(open_model):
+    model = open_model("tokens")
+    with pytest.raises(rt.InputError, match=r"tokens\.onnx: cannot run on input \(1, 1\)"):
+        model.infer(np.array([[7]]))
+
+
+def test_nothing_is_warned_about(open_model, folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        open_model("image_embedder").embed(sorted(folder.glob("*/[0-9]*.png")))

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from onnxnn_runtime import InputError, InputSpec, MissingInputError, Preprocess
+from onnxnn_runtime.inputs import find_images, find_samples
+from onnxnn_runtime.pipeline import batches, ordered
+from PIL import Image
+
+IMAGES = InputSpec("image", ("batch", 3, 8, 8), Preprocess("RGB", (("resize", 8, 8),)))
+ANY_SIZE = InputSpec("image", ("batch", 3, "height", "width"), Preprocess())
+TABLE = InputSpec("table", ("batch", 2), features=("length", "width"))
+SEQUENCE = InputSpec("sequence", ("batch", "time", 2))
+TOKENS = InputSpec("tokens", ("batch", "token"), vocabulary={"好": 0, "b": 1})
+
+
+def read(source, spec, **options):
+    """All samples as (names, list of arrays)."""
+    names, arrays = [], []
+    for batch in batches(source, spec, **options):
+        assert len(batch.names) == len(batch.array)
+        names.extend(batch.names)
+        arrays.extend(batch.array)
+    return names, arrays
+
+
+def test_a_folder_is_sorted_and_strays_are_passed_over(folder):
+    paths, skipped = find_images(folder)
+    assert paths == sorted(map(str, folder.glob("*/[0-9]*.png")))
+    assert [(each.name, each.reason) for each in skipped] == [(str(folder / "notes.txt"), "is no picture")]
+
+
+def test_a_folder_equals_its_files_one_by_one(folder):
+    skipped = []
+    names, arrays = read(folder, IMAGES, batch_size=7, skipped=skipped)
+    assert len(names) == 40
+    assert [each.name for each in skipped] == [str(folder / "notes.txt")]
+    for name, array in zip(names, arrays):
+        np.testing.assert_array_equal(array, IMAGES.preprocess(name))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("batch_size", [1, 7, 100])
+def test_batches_do_not_change_the_numbers_or_their_order(folder, workers, batch_size):
+    files = sorted(folder.glob("*/[0-9]*.png"))
+    expected = read(files, IMAGES, batch_size=32)
+    for source in (files, iter(files), [str(folder)]):
+        names, arrays = read(source, IMAGES, workers=workers, batch_size=batch_size)
+        assert names == expected[0] == [str(path) for path in files]
+        np.testing.assert_array_equal(arrays, expected[1])
+
+
+def test_samples_of_different_shape_never_share_a_batch(folder):
+    sizes = [batch.array.shape for batch in batches(folder, ANY_SIZE)]
+    assert sum(size[0] for size in sizes) == 40
+    assert len({size[2:] for size in sizes}) > 10
+
+
+def test_all_kinds_of_pictures_in_one_list(tmp_path, picture):
+    image = Image.fromarray(picture)
+    image.save(str(tmp_path / "a.png"))
+    data = (tmp_path / "a.png").read_bytes()
+    names, arrays = read([tmp_path / "a.png", data, image, picture, [picture, tmp_path]], IMAGES)
+    assert names == [
+        str(tmp_path / "a.png"),
+        "input[1]",
+        "input[2]",
+        "input[3]",
+        "input[0]",
+        str(tmp_path / "a.png"),
+    ]
+    for array in arrays:
+        np.testing.assert_array_equal(array, arrays[0])
+
+
+def test_raw_pictures_and_ready_arrays_are_told_apart(picture):
+    ready = np.random.RandomState(0).rand(2, 3, 8, 8).astype(np.float32)
+    names, arrays = read(ready, IMAGES)
+    assert names == ["input[0]", "input[1]"]
+    np.testing.assert_array_equal(arrays, ready)
+    np.testing.assert_array_equal(read(ready[0].astype(np.float64), IMAGES)[1][0], ready[0])
+    np.testing.assert_array_equal(
+        read(np.stack([picture, picture]), IMAGES)[1][1], IMAGES.preprocess(picture)
+    )
+    np.testing.assert_array_equal(read(picture[np.newaxis] / 255.0, IMAGES)[1][0], IMAGES.preprocess(picture))
+
+
+def test_preprocessing_in_the_graph_gets_raw_pictures(picture):
+    spec = InputSpec("image", ("batch", "height", "width", 3), IMAGES.preprocess, in_graph=True)
+    (array,) = read(picture, spec)[1]
+    assert array.dtype == np.uint8
+    np.testing.assert_array_equal(array, picture)
+
+
+def test_broken_files_are_named_or_skipped(folder):
+    bad = folder / "red" / "07.png"
+    bad.write_bytes(b"broken")
+    with pytest.raises(InputError, match=r"07\.png: cannot be read as a picture"):
+        read(folder, IMAGES)
+    skipped = []
+    names, _ = read([folder, folder / "none.png"], IMAGES, errors="skip", skipped=skipped, batch_size=4)
+    assert len(names) == 40
+    assert [each.name for each in skipped] == [str(folder / "notes.txt"), str(bad), str(folder / "none.png")]
+    assert "no such file" in skipped[-1].reason
+
+
+def test_what_came_before_a_broken_file_is_still_given(folder):
+    files = sorted(folder.glob("red/[0-9]*.png"))
+    files[6].write_bytes(b"broken")
+    stream = batches(files, IMAGES, batch_size=3)
+    assert [len(next(stream).names), len(next(stream).names)] == [3, 3]
+    with pytest.raises(InputError, match="cannot be read"):
+        next(stream)
+
+
+@pytest.mark.parametrize(
+    ("source", "spec", "message"),
+    [
+        (3, IMAGES, r"input\[0\]: a picture must be a path, a folder.*not int"),
+        ([None], IMAGES, r"input\[0\]: a picture must be"),
+        (
+            np.zeros((2, 3, 8, 8), np.uint8),
+            IMAGES,
+            r"input\[0\]: an array of shape \(3, 8, 8\) is no picture",
+        ),
+        (np.full((1, 3, 8, 8), 255.0), IMAGES, r"must lie in 0\.\.1.*Divide"),
+        (np.full((1, 3, 8, 8), np.nan), IMAGES, "NaN"),
+        (
+            np.zeros((1, 3, 9, 8)),
+            IMAGES,
+            r"one sample of shape \(3, 9, 8\) arrives; what fits is \(3, 8, 8\)",
+        ),
+        ([[1.0, 2.0, 3.0]], TABLE, r"shape \(3\) arrives; what fits is \(2\)"),
+        ([[1.0, 2.0], [1.0, float("nan")]], TABLE, r"input\[1\]: it holds NaN"),
+        ([["a", 2.0]], TABLE, r"input\[0\]: numbers are expected, but <U32 arrives"),
+        ([1.0, [2.0]], TABLE, r"one sample of shape \(\) arrives"),
+        ([{"length": 1}], TABLE, "the model takes length, width"),
+        ("none.csv", TABLE, r"none\.csv: no such file"),
+        (np.zeros((0, 2)), SEQUENCE, r"shape \(0, 2\) arrives; what fits is \(time, 2\)"),
+        ("好x", TOKENS, "'x' is not in the vocabulary of 2 tokens"),
+        ("", TOKENS, "the text is empty"),
+        ([[0, 2]], TOKENS, r"tokens 0\.\.2 arrive; the vocabulary has the numbers 0\.\.1"),
+        ([[0.5]], TOKENS, "whole numbers, but float64"),
+    ],
+)
+def test_what_does_not_fit_is_refused(source, spec, message):
+    with pytest.raises(InputError, match=message):
+        read(source, spec)
+
+
+def test_missing_and_empty_folders(tmp_path):
+    with pytest.raises(MissingInputError, match="none: no such file"):
+        read(tmp_path / "none", IMAGES)
+    with pytest.raises(MissingInputError, match="none: no such folder"):
+        find_images(tmp_path / "none")
+    with pytest.raises(InputError, match="no picture in this folder; it is empty"):
+        read(tmp_path, IMAGES)
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(InputError, match="it holds 1 other files"):
+        read(tmp_path, IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"errors": "ignore"}, "choose 'raise' or 'skip'"), ({"batch_size": 0}, "whole number from 1")],
+)
+def test_options_that_make_no_sense(options, message):
+    with pytest.raises(InputError, match=message):
+        read([], IMAGES, **options)
+
+
+def test_no_inputs_are_no_batches():
+    assert read([], IMAGES) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "length,width\n1,2\n3,4\n",
+        "width;length\n2;1\n4;3\n",
+        "1,2,a\n3,4,b\n",
+        "length,width,kind\n1,2,a\n3,4,b\n",
+    ],
+)
+def test_tables_from_csv(tmp_path, text):
+    (tmp_path / "表.csv").write_text(text, encoding="utf-8")
+    names, rows = read(tmp_path / "表.csv", TABLE)
+    assert np.array(rows).tolist() == [[1, 2], [3, 4]]
+    first = 1 if text[0] == "1" else 2
+    assert names == ["{}:{}".format(tmp_path / "表.csv", first + i) for i in range(2)]
+
+
+def test_a_table_of_another_width_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("1,2,3,4\n5,6,7,8\n")
+    with pytest.raises(InputError, match=r"4 columns arrive; what fits is 2 columns \(length, width\)"):
+        read(tmp_path / "a.csv", TABLE)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        [1, 2],
+        [[1, 2]],
+        np.array([1, 2]),
+        np.array([[1.0, 2.0]]),
+        [np.array([1, 2], np.float32)],
+        {"width": 2, "length": 1},
+        [(1, 2)],
+    ],
+)
+def test_rows_in_all_their_forms(source):
+    names, rows = read(source, TABLE)
+    assert names == ["input[0]"]
+    assert rows[0].dtype == np.float32
+    assert rows[0].tolist() == [1, 2]
+
+
+def test_sequences_of_different_length(tmp_path):
+    short, long = np.zeros((2, 2)), np.ones((5, 2))
+    names, arrays = read([short, long, long], SEQUENCE)
+    assert names == ["input[0]", "input[1]", "input[2]"]
+    assert [array.shape for array in arrays] == [(2, 2), (5, 2), (5, 2)]
+    np.savez(str(tmp_path / "a.npz"), data=np.stack([long, long]), label=[0, 1])
+    np.save(str(tmp_path / "b.npy"), short)
+    names, arrays = read([tmp_path / "a.npz", tmp_path / "b.npy"], SEQUENCE)
+    a = str(tmp_path / "a.npz")
+    assert names == [a + "[0]", a + "[1]", str(tmp_path / "b.npy")]
+
+
+def test_pickled_and_broken_numpy_files_are_refused(tmp_path):
+    np.save(str(tmp_path / "a.npy"), np.array([object()]), allow_pickle=True)
+    (tmp_path / "b.npz").write_bytes(b"PK")
+    np.savez(str(tmp_path / "c.npz"), x=[1], y=[2])
+    for name, message in (
+        ("a.npy", "cannot be read"),
+        ("b.npz", "cannot be read"),
+        ("c.npz", "one named 'data'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read(tmp_path / name, SEQUENCE)
+
+
+def test_tokens_from_text_and_numbers():
+    _, arrays = read(["b好", [0, 1, 1], "b"], TOKENS)
+    assert [array.tolist() for array in arrays] == [[1, 0], [0, 1, 1], [1]]
+    assert arrays[0].dtype == np.int64
+
+
+def test_work_is_done_ahead_in_order_and_only_a_little():
+    lock, started = threading.Lock(), []
+
+    def work(item):
+        with lock:
+            started.append(item)
+        time.sleep(0.002 * (item % 3))
+        return item
+
+    stream = ordered(work, iter(range(100)), workers=3)
+    assert next(stream) == 0
+    time.sleep(0.05)
+    assert 1 < len(started) <= 7
+    assert list(stream) == list(range(1, 100))
+
+
+def test_a_stream_that_is_left_stops_its_work(folder):
+    stream = batches(folder, IMAGES, batch_size=1, workers=2)
+    next(stream)
+    stream.close()
+    assert not [each for each in threading.enumerate() if each.name.startswith("ThreadPool")]
+
+
+def test_generators_are_read_lazily(folder):
+    taken = []
+
+    def files():
+        for path in sorted(folder.glob("*/[0-9]*.png")):
+            taken.append(path)
+            yield path
+
+    stream = batches(files(), IMAGES, batch_size=2, workers=2)
+    next(stream)
+    assert len(taken) < 40
+    assert not taken or isinstance(find_samples(files(), IMAGES, []), type(iter(files())))
