@@ -152,10 +152,10 @@ def _export(
     in_graph: bool,
     tolerance: float,
 ) -> tuple[ModelCard, bytes, dict[str, float]]:
+    if not definition.entries or definition.input_shape is None:
+        raise ExportError("there is nothing to export: add layers first.")
     candidates = [definition.free_input(), definition.input_shape]
     custom = any(isinstance(placed.layer, Custom) for placed in definition.placed())
-    if None in candidates:
-        raise ExportError("there is nothing to export: add layers first.")
     # Only a custom module can turn out to be less free than its shapes promise.
     for free in candidates if custom and candidates[0] != candidates[1] else candidates[:1]:
         assert free is not None

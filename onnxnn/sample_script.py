@@ -72,7 +72,7 @@ def _sample(
 def _use(card: ModelCard) -> list[str]:
     name = "image" if card.input.kind == "image" else "x"
     if card.output.kind == "embedding":
-        return [f"vector = model.embed({name}).vectors[0]", "print(vector.shape, vector[:8])"]
+        return [f"vector = model.embed({name})[0]", "print(vector.shape, vector[:8])"]
     if card.output.kind in ("classes", "binary") and card.output.classes:
         return [f"result = model.predict({name})[0]", "print(result.label, result.score)"]
     if card.output.kind == "values":

@@ -58,7 +58,11 @@ def run(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
 
 
 def largest_difference(
-    definition: Definition, net: Net, shapes: Sequence[Shape], opset: int = 13, batches: Sequence[int] = (1, 3)
+    definition: Definition,
+    net: Net,
+    shapes: Sequence[Shape],
+    opset: int = 13,
+    batches: Sequence[int] = (1, 3),
 ) -> float:
     """Return the largest |ONNX Runtime - torch| over batch sizes and shapes of a sample."""
     model = emit(definition, net, opset=opset)

@@ -80,9 +80,7 @@ def test_convolutional_block_between_layers(tmp_path, opset):
     definition.add(3, "batchnorm2d", options={"size": 4})
     net = definition.build()
     shake(net)
-    report = export_onnx(
-        definition, net, card("array", ()), tmp_path / "block.onnx", opset_version=opset
-    )
+    report = export_onnx(definition, net, card("array", ()), tmp_path / "block.onnx", opset_version=opset)
     assert report.parity["absolute"] <= 1e-5
     model = load(tmp_path / "block.onnx", device="cpu")
     assert model.card.input.shape == ("batch", 3, "height", "width")
@@ -126,7 +124,9 @@ def test_a_module_must_keep_the_batch_axis():
 
 
 def test_something_else_is_no_layer():
-    with pytest.raises(LayerError, match="a layer must be a name such as 'linear' or a torch.nn.Module, not int"):
+    with pytest.raises(
+        LayerError, match="a layer must be a name such as 'linear' or a torch.nn.Module, not int"
+    ):
         Definition(Shape.vector(4)).add(1, 5)
 
 
