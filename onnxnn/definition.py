@@ -12,7 +12,7 @@ from torch import nn
 
 from . import summary
 from .graph import GraphBuilder, Value
-from .layers import Layer, make, option_names
+from .layers import Layer, find, make, option_names
 from .layers.activation import Activation, Softmax
 from .layers.custom import Custom, MissingModuleError
 from .layers.linear import Linear
@@ -400,10 +400,10 @@ class Definition:
 
 
 def _activation(name: str) -> Layer:
-    made = make(name, {})
-    if not isinstance(made, Activation):
-        raise LayerError(f"activation={name!r}: {made.kind!r} is a layer, not an activation.")
-    return made
+    found = find(name)
+    if not issubclass(found, Activation):
+        raise LayerError(f"activation={name!r}: {found.kind!r} is a layer, not an activation.")
+    return make(name, {})
 
 
 def _activation_data(activation: Layer | None) -> str | None:

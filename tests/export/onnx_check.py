@@ -9,6 +9,7 @@ import onnx
 import onnxruntime
 import torch
 from onnx import TensorProto, helper
+
 from onnxnn.definition import Definition, Net
 from onnxnn.export import axis_names
 from onnxnn.graph import GraphBuilder

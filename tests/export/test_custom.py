@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 from onnx_check import shake
+from onnxnn_runtime import InputSpec, LayerError, ModelCard, OutputSpec, load
+from torch import nn
+
 from onnxnn.definition import Definition
 from onnxnn.export import export_onnx
 from onnxnn.layers.custom import MissingModuleError
 from onnxnn.shape import Shape
-from onnxnn_runtime import InputSpec, LayerError, ModelCard, OutputSpec, load
-from torch import nn
 
 
 class Residual(nn.Module):
@@ -125,7 +126,7 @@ def test_a_module_must_keep_the_batch_axis():
 
 def test_something_else_is_no_layer():
     with pytest.raises(
-        LayerError, match="a layer must be a name such as 'linear' or a torch.nn.Module, not int"
+        LayerError, match=r"a layer must be a name such as 'linear' or a torch.nn.Module, not int"
     ):
         Definition(Shape.vector(4)).add(1, 5)
 

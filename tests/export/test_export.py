@@ -11,16 +11,18 @@ import onnx
 import pytest
 import torch
 from onnx_check import emit, largest_difference, shake
+from onnxnn_runtime import ExportError, InputSpec, ModelCard, OutputError, OutputSpec, Preprocess, load
+
 from onnxnn import export, parity
 from onnxnn.definition import Definition
 from onnxnn.export import IR_VERSIONS, OPSETS, export_onnx
+from onnxnn.graph import GraphBuilder
 from onnxnn.layers import make
 from onnxnn.shape import Shape
-from onnxnn_runtime import ExportError, InputSpec, ModelCard, OutputError, OutputSpec, Preprocess, load
 
 
-def lenet(shape: Shape = Shape.image(1, 20, 20)) -> Definition:
-    definition = Definition(shape)
+def lenet() -> Definition:
+    definition = Definition(Shape.image(1, 20, 20))
     definition.add(1, "conv2d", "relu", {"size": (1, 3), "kernel_size": (3, 3)})
     definition.add(2, "batchnorm2d", options={"size": 3})
     definition.add(3, "maxpool", options={"kernel_size": (2, 2)})
@@ -139,8 +141,6 @@ def test_nothing_is_folded_into_a_value_that_is_read_twice():
     definition.add(1, "linear", options={"size": 4})
     definition.add(2, "batchnorm1d")
     net = built(definition).eval()
-    from onnxnn.graph import GraphBuilder
-
     graph = GraphBuilder()
     x = graph.gemm("input", net[0].weight, net[0].bias)
     graph.share(x)

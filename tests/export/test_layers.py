@@ -7,6 +7,7 @@ import json
 import pytest
 import torch
 from onnx_check import emit, largest_difference, shake
+
 from onnxnn.definition import Definition
 from onnxnn.layers import registry
 from onnxnn.layers.custom import Custom

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
+from onnxnn_runtime import Preprocess
+
 from onnxnn import preprocess_graph
 from onnxnn.graph import GraphBuilder
-from onnxnn_runtime import Preprocess
 
 SIZE = st.integers(1, 70)
 STEP = st.one_of(

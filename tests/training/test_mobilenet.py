@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from onnxnn_runtime import CheckpointError, LayerError
+
 from onnxnn.definition import Definition
 from onnxnn.models import weights
 from onnxnn.models.mobilenet import MobileNetV2, channels, multiply_adds
 from onnxnn.shape import Shape
-from onnxnn_runtime import CheckpointError, LayerError
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "mobilenet_v2.txt"
 IMAGE = Shape.image(3, 32, 32)
@@ -47,7 +48,9 @@ def test_number_of_parameters_is_torchvisions():
 @pytest.mark.parametrize(("width", "parameters"), [(0.5, 1_968_680), (0.35, 1_677_008)])
 def test_width_multiplier(width, parameters):
     # https://github.com/tensorflow/models/tree/master/research/slim/nets/mobilenet: 1.95 M and 1.66 M
-    assert sum(p.numel() for p in MobileNetV2(1000, width).parameters()) == pytest.approx(parameters, rel=0.02)
+    assert sum(p.numel() for p in MobileNetV2(1000, width).parameters()) == pytest.approx(
+        parameters, rel=0.02
+    )
 
 
 def test_channels_are_multiples_of_eight_near_the_wish():
@@ -75,12 +78,16 @@ def test_number_of_classes_comes_from_the_data():
 
 
 def test_without_data_the_number_of_classes_is_asked_for():
-    with pytest.raises(LayerError, match=r"number of classes is not known yet. Load the data before this line"):
+    with pytest.raises(
+        LayerError, match=r"number of classes is not known yet. Load the data before this line"
+    ):
         Definition(IMAGE).add(1, "mobilenet")
 
 
 def test_vectors_are_refused():
-    with pytest.raises(LayerError, match="4 features from the data arrive, but 'mobilenet_backbone' reads pictures"):
+    with pytest.raises(
+        LayerError, match="4 features from the data arrive, but 'mobilenet_backbone' reads pictures"
+    ):
         network(shape=Shape.vector(4))
 
 
@@ -142,7 +149,7 @@ def test_addresses_need_a_checksum_and_https(published):
 
 
 def test_a_wrong_checksum_is_refused(published):
-    with pytest.raises(CheckpointError, match="the checksum is [0-9a-f]{64}, expected 0{64}"):
+    with pytest.raises(CheckpointError, match=r"the checksum is [0-9a-f]{64}, expected 0{64}"):
         network(weights=str(published), sha256="0" * 64).build()
 
 
@@ -154,17 +161,23 @@ def test_foreign_and_truncated_files_are_refused(tmp_path, published):
     with pytest.raises(CheckpointError, match="not a file of tensors"):
         network(weights=str(tmp_path / "half.pth")).build()
     torch.save({"fc.weight": torch.zeros(2)}, tmp_path / "other.pth")
-    with pytest.raises(CheckpointError, match=r"'features.0.0.weight' is missing; these are not MobileNetV2's"):
+    with pytest.raises(
+        CheckpointError, match=r"'features.0.0.weight' is missing; these are not MobileNetV2's"
+    ):
         network(weights=str(tmp_path / "other.pth")).build()
 
 
 def test_weights_of_another_width_are_refused(published):
-    with pytest.raises(CheckpointError, match=r"'features.0.0.weight' has shape \(32, 3, 3, 3\), this network"):
+    with pytest.raises(
+        CheckpointError, match=r"'features.0.0.weight' has shape \(32, 3, 3, 3\), this network"
+    ):
         network(weights=str(published), width=0.35).build()
 
 
 def test_weights_are_for_colour_pictures(published):
-    with pytest.raises(LayerError, match=r'weights are for pictures of 3 channels. Load the data with color="RGB"'):
+    with pytest.raises(
+        LayerError, match=r'weights are for pictures of 3 channels. Load the data with color="RGB"'
+    ):
         network(shape=Shape.image(1, 28, 28), weights=str(published))
 
 
@@ -199,5 +212,5 @@ def test_a_download_is_checked_and_kept(tmp_path, published, monkeypatch):
 def test_a_download_never_leaves_https(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: Answer(b"", "http://example.org/"))
-    with pytest.raises(CheckpointError, match="redirects to http://example.org/, which is not https"):
+    with pytest.raises(CheckpointError, match=r"redirects to http://example.org/, which is not https"):
         weights.fetch("https://example.org/m.pth", "0" * 64)

@@ -1,0 +1,277 @@
+"""The network as data: shapes at every add, messages, the table, rebuilding."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from onnxnn_runtime import CardError, LayerError
+
+from onnxnn.definition import Definition
+from onnxnn.layers import make, registry
+from onnxnn.shape import Shape
+
+
+def network(shape: Shape | None, *layers) -> Definition:
+    definition = Definition(shape)
+    for index, (layer, options) in enumerate(layers, 1):
+        definition.add(index, layer, options=options)
+    return definition
+
+
+def lenet() -> Definition:
+    definition = Definition(Shape.image(1, 20, 20))
+    definition.add(1, "Conv2D", "ReLU", {"size": (1, 3), "kernel_size": (3, 3)})
+    definition.add(2, "MaxPool", options={"kernel_size": (2, 2)})
+    definition.add(3, "conv2d", "relu", {"size": (3, 10), "kernel_size": (3, 3)})
+    definition.add(4, "avgpool", options={"kernel_size": (2, 2)})
+    definition.add(5, "linear", "relu", {"size": (90, 10)})
+    definition.add(6, "linear", "softmax", {"size": (10, 2)})
+    return definition
+
+
+def test_shapes_of_the_lesson():
+    # The comments of the lesson: [100, 3, 18, 18], [100, 3, 9, 9], [100, 10, 7, 7], [100, 10, 3, 3], ...
+    shapes = [p.out_shape.batched(100) for p in lenet().placed() if not p.name.startswith("relu")]
+    assert shapes == [
+        "[100, 3, 18, 18]",
+        "[100, 3, 9, 9]",
+        "[100, 10, 7, 7]",
+        "[100, 10, 3, 3]",
+        "[100, 10]",
+        "[100, 2]",
+        "[100, 2]",
+    ]
+
+
+def test_table():
+    text = lenet().summary(batch=100)
+    assert text.splitlines()[3] == "conv2d1   [100, 3, 18, 18]          30          8,748"
+    assert text.splitlines()[-1].split() == ["total", "1,242", "23,258"]
+    assert "[?, 10]" in lenet().summary()
+
+
+def test_table_tells_frozen_weights():
+    definition = network(Shape.image(3, 32, 32), ("mobilenet_backbone", {"width": 0.35, "trainable": False}))
+    assert "total (0 trainable)" in definition.summary()
+
+
+def test_sizes_may_be_left_to_the_layer_before():
+    definition = network(
+        Shape.image(2, 8, 8),
+        ("conv2d", {"size": 4, "kernel_size": 3}),
+        ("batchnorm2d", {}),
+        ("linear", {"size": (None, 5)}),
+        ("linear", {"size": 3}),
+    )
+    assert [d["options"].get("size") for d in definition.to_data()] == [[2, 4], 4, [144, 5], [5, 3]]
+
+
+def test_without_data_the_first_layers_size_counts():
+    assert network(None, ("linear", {"size": (4, 3)})).output_shape == Shape.vector(3)
+    assert network(None, ("conv2d", {"size": (3, 4), "kernel_size": 3})).output_shape == Shape.image(
+        4, None, None
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "layers", "message"),
+    [
+        (
+            Shape.image(1, 20, 20),
+            [
+                ("conv2d", {"size": (1, 10), "kernel_size": 14}),
+                ("avgpool", {"kernel_size": 2}),
+                ("linear", {"size": (80, 10)}),
+            ],
+            r"^add\('linear', size=\(80, 10\)\): 90 numbers arrive \(10 channels x 3 x 3 from 'avgpool'\), "
+            r"so the size that fits is \(90, 10\)\.$",
+        ),
+        (
+            Shape.vector(4),
+            [("linear", {"size": (3, 10)})],
+            r"4 features from the data\), so the size that fits is \(4, 10\)",
+        ),
+        (
+            Shape.image(3, 20, 20),
+            [("conv2d", {"size": (1, 3), "kernel_size": 3})],
+            r"3 channels x 20 x 20 from the data arrive, so the size that fits is \(3, 3\)",
+        ),
+        (
+            Shape.image(1, 4, 9),
+            [("conv2d", {"size": 3, "kernel_size": 5})],
+            r"too small: along the height N = \(W - F \+ 2P\)/S \+ 1 = \(4 - 5 \+ 0\)/1 \+ 1 is below 1. "
+            r"Use a kernel_size of at most 4, a padding of at least 1",
+        ),
+        (
+            Shape.image(1, 4, 4),
+            [("maxpool", {"kernel_size": 5})],
+            r"along the height N = \(W - F \+ 2P\)/S \+ 1",
+        ),
+        (
+            Shape.vector(4),
+            [("conv2d", {"size": 3, "kernel_size": 1})],
+            r"4 features from the data arrive, but 'conv2d' reads",
+        ),
+        (
+            Shape.sequence(9, 4),
+            [("conv1d", {"size": 3, "kernel_size": 1})],
+            r"hand the data in as \(N, 4, 9\)",
+        ),
+        (
+            Shape.vector(4),
+            [("maxpool", {"kernel_size": 2})],
+            r"needs pictures \(channels, height, width\) or signals",
+        ),
+        (
+            Shape.vector(4),
+            [("batchnorm1d", {"size": 5})],
+            r"4 features from the data arrive, so the size that fits is 4",
+        ),
+        (Shape.image(3, 4, 4), [("batchnorm1d", {"size": 3})], r"Use 'batchnorm2d' here"),
+        (Shape.vector(4), [("batchnorm2d", {"size": 4})], r"Use 'batchnorm1d' here"),
+        (Shape.vector(6), [("reshape", {"size": (4, 2)})], r"6 numbers arrive .* do not fill 4 x 2"),
+        (
+            Shape.image(3, 4, 4),
+            [("normalize", {"mean": (0, 0), "std": 1})],
+            r"mean needs 3 numbers or one for all; it has 2",
+        ),
+        (None, [("relu", {})], r"add\('relu'\): the shape that arrives here is not known. Load data first"),
+        (
+            None,
+            [("conv2d", {"size": (1, 2), "kernel_size": 3}), ("linear", {"size": 3})],
+            r"a number that is not fixed",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_said_at_the_add(shape, layers, message):
+    definition = network(shape, *layers[:-1])
+    before = definition.to_data()
+    layer, options = layers[-1]
+    with pytest.raises(LayerError, match=message):
+        definition.add(9, layer, options=options)
+    assert definition.to_data() == before
+
+
+@pytest.mark.parametrize(
+    ("layer", "options", "message"),
+    [
+        ("conv2", {}, r"add\('conv2'\): unknown layer, did you mean 'conv2d'\?"),
+        (
+            "linear",
+            {"sise": (4, 3)},
+            r"unknown option 'sise', did you mean 'size'\? 'linear' takes: size, bias\.",
+        ),
+        ("conv2d", {"size": (1, 2)}, r"option 'kernel_size' is missing"),
+        (
+            "conv2d",
+            {"strid": 1, "padd": 2},
+            r"unknown option 'strid', .*'stride'\?; unknown option 'padd'.*'size' is missing",
+        ),
+        (
+            "linear",
+            {"size": (4, 0)},
+            r"size=\(4, 0\) must be \(inputs, outputs\), whole numbers of at least 1",
+        ),
+        ("linear", {"size": "4"}, r"size='4' must be \(inputs, outputs\)"),
+        (
+            "conv2d",
+            {"size": (3, 2), "kernel_size": 0},
+            r"kernel_size=0 must be a whole number or a tuple of 2, each at least 1",
+        ),
+        ("conv2d", {"size": (3, 2), "kernel_size": (3, 3, 3)}, r"kernel_size=\(3, 3, 3\) must be"),
+        ("conv2d", {"size": (3, 2), "kernel_size": 3, "padding": -1}, r"padding=-1 must be .* at least 0"),
+        ("conv2d", {"size": (3, 2), "kernel_size": 3, "padding": "same"}, r"padding='same' must be"),
+        ("conv2d", {"size": (4, 6), "kernel_size": 3, "groups": 4}, r"groups=4 must divide both"),
+        (
+            "conv2d",
+            {"size": (4, 6), "kernel_size": 3, "groups": 0},
+            r"groups=0 must be a whole number of at least 1",
+        ),
+        ("conv2d", {"size": (4, 6), "kernel_size": 3, "bias": 1}, r"bias=1 must be True or False"),
+        (
+            "conv1d",
+            {"size": (4, 6), "kernel_size": (3, 3)},
+            r"kernel_size=\(3, 3\) must be a whole number, each",
+        ),
+        ("maxpool", {"kernel_size": 2, "padding": 2}, r"padding=2 must be at most half of kernel_size=2"),
+        ("batchnorm1d", {"size": 0}, r"size=0 must be a whole number of at least 1"),
+        ("dropout", {"p": 1.5}, r"p=1.5 must be a number from 0 to 1"),
+        ("leakyrelu", {"slope": "a"}, r"slope='a' must be a finite number"),
+        ("elu", {"alpha": float("nan")}, r"alpha=nan must be a finite number"),
+        ("reshape", {"size": (-1, -1)}, r"one of them may be -1"),
+        ("reshape", {"size": (2, 3), "axes": ("rows", "columns")}, r"axes=.* must name each of the 2 axes"),
+        ("reshape", {"size": (1, 1, 1, 1)}, r"must name each of the 4 axes"),
+        ("normalize", {"mean": 0.5, "std": 0}, r"every number of std must be above 0"),
+        ("normalize", {"mean": "a", "std": 1}, r"mean='a' must be a finite number, or one per channel"),
+        ("mobilenet_backbone", {"width": 0}, r"width=0 must be a number above 0"),
+        ("mobilenet_backbone", {"trainable": 1}, r"trainable=1 must be True or False"),
+        ("mobilenet", {"num_classes": 0}, r"num_classes=0 must be a whole number of at least 1"),
+    ],
+)
+def test_wrong_options(layer, options, message):
+    with pytest.raises(LayerError, match=message):
+        make(layer, options)
+
+
+def test_wrong_calls():
+    definition = Definition(Shape.vector(4))
+    with pytest.raises(LayerError, match=r"name a layer, an activation or an optimizer"):
+        definition.add(1, None)
+    with pytest.raises(LayerError, match=r"options slope need a layer; write add\('leakyrelu', ...\)"):
+        definition.add(1, None, "leakyrelu", {"slope": 0.1})
+    with pytest.raises(LayerError, match=r"activation='linear': 'linear' is a layer, not an activation"):
+        definition.add(1, "linear", "linear", {"size": 3})
+    with pytest.raises(LayerError, match=r"unknown layer, did you mean 'softmax'"):
+        definition.add(1, "linear", "softmaxx", {"size": 3})
+
+
+def test_every_layer_is_documented():
+    for kind, cls in registry.items():
+        assert len((cls.__doc__ or "").splitlines()[0]) > 20 or "=" in (cls.__doc__ or ""), kind
+
+
+def test_data_that_does_not_fit_the_layers_is_refused_and_forgotten():
+    definition = network(Shape.vector(4), ("linear", {"size": (4, 3)}))
+    with pytest.raises(LayerError, match=r"the size that fits is \(5, 3\)"):
+        definition.set_input(Shape.vector(5))
+    assert definition.input_shape == Shape.vector(4)
+
+
+def test_layers_built_before_keep_their_weights():
+    definition = network(Shape.vector(4), ("linear", {"size": (4, 3)}))
+    first = definition.build()[0]
+    definition.add(2, "relu")
+    assert definition.build()[0] is first
+
+
+def test_a_final_softmax_or_sigmoid_is_left_off_the_logits():
+    net = lenet().build().eval()
+    x = torch.rand(2, 1, 20, 20)
+    torch.testing.assert_close(net.logits(x).softmax(1), net(x))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"layer": "conv9d"}, "layer 'linear1' cannot be read: add\\('conv9d'\\): unknown layer"),
+        ({"options": {"size": [5, 3]}}, "the network does not hold together: .*size that fits is \\(4, 3\\)"),
+        ({"activation": "conv2d"}, "cannot be read"),
+        ({"name": "elsewhere"}, "cannot be read"),
+    ],
+)
+def test_damaged_descriptions_are_card_errors(change, message):
+    (data,) = network(Shape.vector(4), ("linear", {"size": (4, 3)})).to_data()
+    with pytest.raises(CardError, match=message):
+        Definition.from_data([{**data, **change}], Shape.vector(4))
+
+
+def test_arrays_of_a_file_may_be_signals():
+    definition = network(Shape.sequence(12, 100), ("conv1d", {"size": (12, 4), "kernel_size": 3}))
+    assert definition.output_shape == Shape.signal(4, 98)
+
+
+def test_feature_layer():
+    assert lenet().feature_layer().name == "linear6"
+    assert lenet().feature_size() == 10
+    assert network(Shape.vector(4), ("linear", {"size": 2}), ("relu", {})).feature_layer() is None
+    assert network(Shape.image(1, 4, 4), ("conv2d", {"size": 2, "kernel_size": 3})).feature_layer() is None
