@@ -83,17 +83,6 @@ class Net(nn.Sequential):
             x = module(x)
         return x
 
-    def feature(self, x: torch.Tensor, before: str) -> torch.Tensor:
-        """Return the feature vector (N, D): what arrives at the layer named `before`.
-
-        Where that layer holds its own classifier (`mobilenet`), what arrives at the classifier.
-        """
-        for name, module in self.named_children():
-            if name == before:
-                return module.embed(x) if hasattr(module, "embed") else x.flatten(1)  # type: ignore[operator]
-            x = module(x)
-        raise KeyError(before)
-
     @property
     def ends_in_probability(self) -> bool:
         """Whether the last layer is a softmax or sigmoid."""

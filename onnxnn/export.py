@@ -281,9 +281,10 @@ def _xedu_metadata(card: ModelCard, definition: Definition, in_graph: bool) -> d
 
 def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model with the sizes of all values, which viewers show, checked by onnx."""
+    data = model.SerializeToString()
     try:
-        inferred = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
-        onnx.checker.check_model(inferred)
+        inferred = onnx.shape_inference.infer_shapes(data, check_type=True, strict_mode=True)
+        onnx.checker.check_model(data)
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
         raise ExportError(f"the graph is not valid ONNX: {error}") from error
     return inferred

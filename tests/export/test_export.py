@@ -222,11 +222,15 @@ def test_a_file_that_differs_from_torch_is_not_left(tmp_path, monkeypatch):
 
 def test_the_embedding_is_compared_too(tmp_path, monkeypatch):
     definition = lenet()
-    net = built(definition)
-    right = type(net).feature
-    monkeypatch.setattr(type(net), "feature", lambda self, x, before: right(self, x, before) + 0.01)
+    emit_right = Definition.emit
+
+    def emit_wrong(self, graph, x, module, shape):
+        y, feature = emit_right(self, graph, x, module, shape)
+        return y, graph.node("Neg", feature)
+
+    monkeypatch.setattr(Definition, "emit", emit_wrong)
     with pytest.raises(ExportError, match="differs from torch"):
-        export_onnx(definition, net, image_card(), tmp_path / "a.onnx")
+        export_onnx(definition, built(definition), image_card(), tmp_path / "a.onnx")
 
 
 def test_an_invalid_graph_is_refused(tmp_path, monkeypatch):
