@@ -1,22 +1,48 @@
 """Every layer, one family per file; importing this package fills the registry."""
 
-from . import activation, conv, custom, linear, mobilenet, norm, pool, regularise, shape
+from . import (
+    activation,
+    branches,
+    conv,
+    custom,
+    global_pool,
+    inception,
+    linear,
+    lrn,
+    mobilenet,
+    norm,
+    permute,
+    pool,
+    regularise,
+    residual,
+    separable,
+    shape,
+    volume,
+)
 from ._registry import Layer, find, layer, make, option_names, registry
 
 __all__ = [
     "Layer",
     "activation",
+    "branches",
     "conv",
     "custom",
     "find",
+    "global_pool",
+    "inception",
     "layer",
     "linear",
+    "lrn",
     "make",
     "mobilenet",
     "norm",
     "option_names",
+    "permute",
     "pool",
     "registry",
     "regularise",
+    "residual",
+    "separable",
     "shape",
+    "volume",
 ]

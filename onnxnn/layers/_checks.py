@@ -103,3 +103,29 @@ def windows(
 def spatial_axes(in_shape: Shape) -> tuple[str, ...]:
     """Return the names of the axes that windows slide along."""
     return tuple(axis for axis in in_shape.axes if axis in ("depth", "height", "width", "length"))
+
+
+def pictures(layer: Layer, in_shape: Shape) -> None:
+    """Refuse what is no picture (channel, height, width)."""
+    if in_shape.axes != ("channel", "height", "width"):
+        raise LayerError(
+            f"{layer.call()}: {in_shape.describe()} arrive, but {layer.kind!r} reads pictures (channels, "
+            "height, width). Put it before the layers that flatten."
+        )
+
+
+def with_channels(layer: Layer, in_shape: Shape, size: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a `size` for pictures with its first number, the input channels, filled in and checked.
+
+    Raises:
+        LayerError: No pictures arrive, or pictures with other channels; the message names the size that fits.
+    """
+    pictures(layer, in_shape)
+    arrive = in_shape["channel"]
+    if size[0] is None and arrive is None:
+        raise LayerError(f"{layer.call()}: the number of channels that arrive is not fixed.")
+    if size[0] is not None and arrive not in (None, size[0]):
+        raise LayerError(
+            f"{layer.call()}: {in_shape.describe()} arrive, so the size that fits is {(arrive, *size[1:])}."
+        )
+    return (size[0] or arrive, *size[1:])

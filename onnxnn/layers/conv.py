@@ -44,7 +44,7 @@ class Convolution(Layer):
     bias: bool = True
 
     axes: ClassVar[tuple[str, ...]]
-    module: ClassVar[type[nn.Conv1d | nn.Conv2d]]
+    module: ClassVar[type[nn.Conv1d | nn.Conv2d | nn.Conv3d]]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", pair_of_sizes(self, self.size, "(input channels, output channels)"))
@@ -105,7 +105,7 @@ class Convolution(Layer):
         )
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        assert isinstance(module, nn.Conv1d | nn.Conv2d)
+        assert isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
         return graph.conv(x, module)
 
     def multiply_adds(self, in_shape: Shape) -> int | None:
@@ -147,7 +147,7 @@ class Conv2d(Convolution):
     """
 
     axes: ClassVar[tuple[str, ...]] = ("height", "width")
-    module: ClassVar[type[nn.Conv1d | nn.Conv2d]] = nn.Conv2d
+    module: ClassVar[type[nn.Conv1d | nn.Conv2d | nn.Conv3d]] = nn.Conv2d
 
 
 @layer("conv1d")
@@ -163,7 +163,7 @@ class Conv1d(Convolution):
     """
 
     axes: ClassVar[tuple[str, ...]] = ("length",)
-    module: ClassVar[type[nn.Conv1d | nn.Conv2d]] = nn.Conv1d
+    module: ClassVar[type[nn.Conv1d | nn.Conv2d | nn.Conv3d]] = nn.Conv1d
 
     def _seen(self, in_shape: Shape) -> Shape:
         from_data = in_shape.axes == ("time", "feature") and in_shape.source in ("", "the data")

@@ -51,7 +51,7 @@ class BatchNorm(Layer):
     def resolve(self, in_shape: Shape) -> Self:
         if in_shape.axes not in self.layouts:
             wanted = " or ".join("(" + ", ".join(axes) + ")" for axes in self.layouts)
-            other = "batchnorm1d" if self.kind == "batchnorm2d" else "batchnorm2d"
+            other = {3: "batchnorm2d", 4: "batchnorm3d"}.get(len(in_shape), "batchnorm1d")
             raise LayerError(
                 f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads {wanted}. "
                 f"Use {other!r} here."
@@ -71,7 +71,7 @@ class BatchNorm(Layer):
         return in_shape
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        assert isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
+        assert isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d)
         axis = in_shape.axes.index(self._axis(in_shape)) + 1
         return graph.batch_norm(x, module, axis=axis, rank=len(in_shape) + 1)
 

@@ -15,10 +15,17 @@ from onnxnn.shape import Shape
 from ._checks import per_axis, spatial_axes, windows
 from ._registry import Layer, layer
 
+_INPUTS = {
+    1: "signals (channels, length)",
+    2: "pictures (channels, height, width)",
+    3: "volumes (channels, depth, height, width)",
+}
+"""What is pooled along so many axes."""
+
 
 @dataclass(frozen=True)
 class Pooling(Layer):
-    """What both poolings share; they work on pictures and on signals.
+    """What all poolings share; they work on pictures, signals and volumes.
 
     Along each axis N = (W - F + 2P)/S + 1 windows come out, rounded down.
 
@@ -27,8 +34,9 @@ class Pooling(Layer):
         stride: S; the kernel size by default, so that windows touch and do not overlap.
         padding: P on each side, at most half the kernel.
 
-    Input shape: (channels, height, width) or (channels, length) per sample, float32
-    Output shape: the same with N(height), N(width) or N(length)
+    Input shape: (channels, height, width), (channels, length) or (channels, depth, height, width) per
+        sample, float32
+    Output shape: the same with N(height), N(width), N(length), N(depth)
     """
 
     kernel_size: int | tuple[int, ...]
@@ -36,6 +44,8 @@ class Pooling(Layer):
     padding: int | tuple[int, ...] = 0
 
     op: ClassVar[str]
+    modules: ClassVar[tuple[type[nn.Module], ...]]
+    ranks: ClassVar[tuple[int, ...]] = (2, 1, 3)
 
     def __post_init__(self) -> None:
         lengths = {len(v) for v in (self.kernel_size, self.stride, self.padding) if isinstance(v, tuple)}
@@ -43,12 +53,17 @@ class Pooling(Layer):
 
     def out_shape(self, in_shape: Shape) -> Shape:
         axes = spatial_axes(in_shape)
-        if not axes or in_shape.axes[0] != "channel":
+        if in_shape.axes[0] != "channel" or len(axes) not in self.ranks:
+            wanted = " or ".join(_INPUTS[rank] for rank in self.ranks)
             raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} needs pictures (channels, "
-                "height, width) or signals (channels, length). Put it before the layers that flatten."
+                f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} needs {wanted}. "
+                "Put it before the layers that flatten."
             )
         return in_shape.with_sizes(**windows(self, in_shape, *self._settings(len(axes))))
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        kernel, stride, padding = self._settings(len(in_shape) - 1)
+        return self.modules[len(kernel) - 1](kernel, stride, padding)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         kernel, stride, padding = self._settings(len(in_shape) - 1)
@@ -79,30 +94,43 @@ class Pooling(Layer):
         return kernel, stride, padding
 
 
-@layer("maxpool")
+@layer("maxpool", "maxpool2d")
 @dataclass(frozen=True)
 class MaxPool(Pooling):
-    """The largest value of every window; padding never wins."""
+    """The largest value of every window; padding never wins. Options as in `Pooling`."""
 
     op: ClassVar[str] = "MaxPool"
-
-    def build(self, in_shape: Shape) -> nn.Module:
-        settings = self._settings(len(in_shape) - 1)
-        if len(in_shape) == 2:
-            return nn.MaxPool1d(settings[0][0], settings[1][0], settings[2][0])
-        return nn.MaxPool2d(*settings)
+    modules: ClassVar[tuple[type[nn.Module], ...]] = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
 
 
-@layer("avgpool")
+@layer("avgpool", "avgpool2d")
 @dataclass(frozen=True)
 class AvgPool(Pooling):
-    """The mean of every window; zeros of the padding count."""
+    """The mean of every window; zeros of the padding count. Options as in `Pooling`."""
 
     op: ClassVar[str] = "AveragePool"
+    modules: ClassVar[tuple[type[nn.Module], ...]] = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
 
-    def build(self, in_shape: Shape) -> nn.Module:
-        settings = self._settings(len(in_shape) - 1)
-        if len(in_shape) == 2:
-            return nn.AvgPool1d(settings[0][0], settings[1][0], settings[2][0])
-        kernel, stride, padding = settings
-        return nn.AvgPool2d(kernel, stride, padding)  # type: ignore[arg-type]  # pairs here
+
+@layer("maxpool1d")
+@dataclass(frozen=True)
+class MaxPool1d(MaxPool):
+    """`maxpool` of signals only, (channels, length)."""
+
+    ranks: ClassVar[tuple[int, ...]] = (1,)
+
+
+@layer("avgpool1d")
+@dataclass(frozen=True)
+class AvgPool1d(AvgPool):
+    """`avgpool` of signals only, (channels, length)."""
+
+    ranks: ClassVar[tuple[int, ...]] = (1,)
+
+
+@layer("maxpool3d")
+@dataclass(frozen=True)
+class MaxPool3d(MaxPool):
+    """`maxpool` of volumes or video only, (channels, depth, height, width)."""
+
+    ranks: ClassVar[tuple[int, ...]] = (3,)

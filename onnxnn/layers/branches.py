@@ -1,0 +1,185 @@
+"""Parallel paths that are joined again: residual connections, modules like Inception's."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from onnxnn_runtime.errors import LayerError, did_you_mean
+from torch import nn
+
+from onnxnn.graph import GraphBuilder, Value
+from onnxnn.shape import Shape
+
+from ._path import Path
+from ._registry import Layer, layer
+
+MERGES = ("concat", "add")
+
+_SIZES_TO_TRY = range(48, 112)
+"""Sizes in a row for free axes: more than any stride in use, so that every remainder occurs."""
+
+
+@layer("branches", "parallel")
+@dataclass(frozen=True)
+class Branches(Layer):
+    """Hands what arrives to every branch and joins what they give.
+
+    A residual connection around two convolutions:
+
+        model.add("branches", merge="add", paths=[
+            [
+                ("conv2d", {"size": 64, "kernel_size": 3, "padding": 1, "activation": "relu"}),
+                ("conv2d", {"size": 64, "kernel_size": 3, "padding": 1}),
+            ],
+            [],
+        ])
+
+    Args:
+        paths: Two or more branches, each a list of (layer, options) as `add` takes them, "activation" among
+            the options; a layer's name alone will do where no option is needed. An empty list is the
+            bypass. Branches may hold branches.
+        merge: "concat" puts the branches' channels (or features) one behind the other; "add" sums values of
+            one shape.
+
+    Input shape: any per sample, float32
+    Output shape: for "concat" the branches' channels together, for "add" the branches' one shape
+    """
+
+    paths: tuple[Path, ...]
+    merge: str = "concat"
+
+    def __post_init__(self) -> None:
+        if str(self.merge).lower() not in MERGES:
+            hint = did_you_mean(str(self.merge), MERGES) or "."
+            raise LayerError(f"{self.call()}: unknown merge{hint} Known: {', '.join(MERGES)}.")
+        object.__setattr__(self, "merge", self.merge.lower())
+        if not isinstance(self.paths, tuple) or len(self.paths) < 2:
+            raise LayerError(
+                f"{self.call()}: paths must be two or more branches, each a list of (layer, options); "
+                f"an empty list is the bypass. Got {self.paths!r}."
+            )
+        object.__setattr__(self, "paths", self._each(lambda p: p if isinstance(p, Path) else Path.read(p)))
+
+    def resolve(self, in_shape: Shape) -> Branches:
+        return replace(self, paths=self._each(lambda path: path.resolve(in_shape)))
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        shapes = [path.out_shape(in_shape) for path in self.paths]
+        joined = _joined_axis(shapes[0]) if self.merge == "concat" else None
+        if any(not _fit(shape, shapes[0], joined) for shape in shapes[1:]):
+            raise LayerError(f"{self.call()}: {self._cannot_merge(shapes)}")
+        if joined is None:
+            return shapes[0]
+        sizes = [shape[joined] for shape in shapes]
+        known = [size for size in sizes if size is not None]
+        return shapes[0].with_sizes(**{joined: sum(known) if len(known) == len(sizes) else None})
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        paths = []
+        for path in self.paths:
+            modules = nn.Sequential()
+            for name, inner, shape in path.placed(in_shape):
+                modules.add_module(name, inner.build(shape))
+            paths.append(modules)
+        return BranchesModule(paths, self._axis(in_shape) if self.merge == "concat" else None)
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        graph.share(x)  # a batch normalisation in one branch must not be folded into what all of them read
+        values = []
+        for number, path in enumerate(self.paths):
+            y = x
+            for name, inner, shape in path.placed(in_shape):
+                with graph.scope(f"{number}"), graph.scope(name):
+                    y = inner.emit(graph, y, module.get_submodule(f"{number}.{name}"), shape)
+            values.append(y)
+        if self.merge == "concat":
+            return graph.node("Concat", *values, axis=self._axis(in_shape))
+        return functools.reduce(lambda total, value: graph.node("Add", total, value), values)
+
+    def multiply_adds(self, in_shape: Shape) -> int | None:
+        counts = [inner.multiply_adds(shape) for _, inner, shape in self._placed(in_shape)]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+
+    def pins(self, in_shape: Shape) -> bool:
+        if any(inner.pins(shape) for _, inner, shape in self._placed(in_shape)):
+            return True
+        free = [axis for axis, size in zip(in_shape.axes, in_shape.sizes, strict=True) if size is None]
+        # Branches that agree at one size may round differently at another.
+        return bool(free) and not all(self._fits(in_shape, free, size) for size in _SIZES_TO_TRY)
+
+    def call(self) -> str:
+        return f"add('branches', merge={self.merge!r})"
+
+    def options(self) -> dict[str, Any]:
+        paths = {"paths": [path.to_data() for path in self.paths]}
+        return paths if self.merge == "concat" else {**paths, "merge": self.merge}
+
+    def _each(self, do: Any) -> tuple[Path, ...]:
+        """Do something with every branch; an error names the branch."""
+        found = []
+        for number, path in enumerate(self.paths, 1):
+            try:
+                found.append(do(path))
+            except LayerError as error:
+                raise LayerError(f"{self.call()}, branch {number}: {error}") from error
+        return tuple(found)
+
+    def _placed(self, in_shape: Shape) -> list[tuple[str, Layer, Shape]]:
+        return [placed for path in self.paths for placed in path.placed(in_shape)]
+
+    def _fits(self, in_shape: Shape, axes: Sequence[str], size: int) -> bool:
+        try:
+            self.out_shape(in_shape.with_sizes(**dict.fromkeys(axes, size)))
+        except LayerError:
+            return False
+        return True
+
+    def _axis(self, in_shape: Shape) -> int:
+        """Return the number of the joined axis, the batch counted."""
+        shape = self.paths[0].out_shape(in_shape)
+        return shape.axes.index(_joined_axis(shape)) + 1
+
+    def _cannot_merge(self, shapes: Sequence[Shape]) -> str:
+        given = ", ".join(
+            f"branch {number} gives {shape.came_from('').describe()}"
+            for number, shape in enumerate(shapes, 1)
+        )
+        if self.merge == "add":
+            return (
+                f"{given}; only equal shapes can be added. A conv2d with kernel_size=1 and the other "
+                "branch's channels and stride makes a branch fit."
+            )
+        return (
+            f"{given}; only the channels (or features) may differ. For kernels of odd size "
+            "padding=kernel_size // 2 with stride=1 keeps height and width."
+        )
+
+
+def _joined_axis(shape: Shape) -> str:
+    return "channel" if "channel" in shape.axes else shape.axes[-1]
+
+
+def _fit(shape: Shape, first: Shape, joined: str | None) -> bool:
+    if shape.axes != first.axes:
+        return False
+    return all(axis == joined or shape[axis] == first[axis] for axis in shape.axes)
+
+
+class BranchesModule(nn.ModuleList):
+    """Every branch on the same x, then joined along an axis, or summed where the axis is None."""
+
+    def __init__(self, paths: Sequence[nn.Module], axis: int | None) -> None:
+        super().__init__(paths)
+        self.axis = axis
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        values = [path(x) for path in self]
+        if self.axis is not None:
+            return torch.cat(values, self.axis)
+        total: torch.Tensor = functools.reduce(torch.add, values)
+        return total

@@ -1,0 +1,119 @@
+"""The depthwise separable convolution."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from onnxnn.graph import GraphBuilder, Value
+from onnxnn.shape import Shape
+
+from ._checks import flag, pair_of_sizes, per_axis, windows, with_channels
+from ._registry import Layer, layer
+
+
+@layer("separable_conv2d", "separableconv2d")
+@dataclass(frozen=True)
+class SeparableConv2d(Layer):
+    """A convolution in two steps: each channel by itself along the picture, then 1x1 across the channels.
+
+    z[i, n] = Σₖ d[i, k] · x[i, S·n + k - P], y[o, n] = b[o] + Σᵢ p[o, i] · z[i, n]: inputs · F² +
+    inputs · outputs weights, where a full convolution has inputs · outputs · F². Along each axis
+    N = (W - F + 2P)/S + 1 positions come out, rounded down.
+
+    Args:
+        size: (input channels, output channels). `outputs` alone takes the channels that arrive.
+        kernel_size: F, one number for both axes or one per axis.
+        stride: S, likewise.
+        padding: P, likewise; zeros on each side.
+        bias: Whether to learn b; the first step has none.
+
+    Input shape: (input channels, height, width) per sample, float32
+    Output shape: (output channels, N(height), N(width)) per sample, float32
+    Source: Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", 2017.
+    """
+
+    size: tuple[int | None, int] | int
+    kernel_size: int | tuple[int, ...]
+    stride: int | tuple[int, ...] = 1
+    padding: int | tuple[int, ...] = 0
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", pair_of_sizes(self, self.size, "(input channels, output channels)"))
+        self._settings()
+        flag(self, "bias", self.bias)
+
+    def assumed_input(self) -> Shape:
+        if self._sizes[0] is None:
+            return super().assumed_input()
+        return Shape.image(self._sizes[0], None, None)
+
+    def resolve(self, in_shape: Shape) -> SeparableConv2d:
+        return replace(self, size=with_channels(self, in_shape, self._sizes))
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        return in_shape.with_sizes(channel=self._sizes[1], **windows(self, in_shape, *self._settings()))
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        inputs, outputs = self._sizes
+        assert inputs is not None  # resolved
+        return Separable(inputs, outputs, *self._settings(), bias=self.bias)
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        assert isinstance(module, Separable)
+        with graph.scope("depthwise"):
+            x = graph.conv(x, module.depthwise)
+        with graph.scope("pointwise"):
+            return graph.conv(x, module.pointwise)
+
+    def multiply_adds(self, in_shape: Shape) -> int | None:
+        inputs, outputs = self._sizes
+        positions = self.out_shape(in_shape).with_sizes(channel=1).numel
+        if positions is None or inputs is None:
+            return None
+        return positions * inputs * (math.prod(self._settings()[0]) + outputs)
+
+    @property
+    def _sizes(self) -> tuple[int | None, int]:
+        assert isinstance(self.size, tuple)
+        return self.size
+
+    def _settings(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        return (
+            per_axis(self, "kernel_size", self.kernel_size, 2),
+            per_axis(self, "stride", self.stride, 2),
+            per_axis(self, "padding", self.padding, 2, lowest=0),
+        )
+
+
+class Separable(nn.Module):
+    """(N, inputs, H, W) -> (N, outputs, H', W'): `depthwise`, then `pointwise`."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel_size: tuple[int, ...],
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        bias: bool,
+    ) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(
+            inputs,
+            inputs,
+            kernel_size,  # type: ignore[arg-type]  # pairs
+            stride,  # type: ignore[arg-type]
+            padding,  # type: ignore[arg-type]
+            groups=inputs,
+            bias=False,
+        )
+        self.pointwise = nn.Conv2d(inputs, outputs, 1, bias=bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.pointwise(self.depthwise(x))
+        return y
