@@ -1,0 +1,73 @@
+"""Process start to first vector, and the peak memory on the way: onnxnn_runtime beside a bare script.
+
+Both start a fresh interpreter, open the same MobileNetV2 file, read one 640x480 JPEG file and compute
+its vector. The bare script uses ONNX Runtime and Pillow directly. They run in turns; the medians and the
+ratio of the medians are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from embed_common import PEAK, make_files, make_model
+
+BARE = """
+import sys
+import numpy as np
+import onnxruntime
+from PIL import Image
+session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+picture = Image.open(sys.argv[2]).convert("RGB").resize((224, 224), Image.BILINEAR)
+x = np.asarray(picture, np.float32).transpose(2, 0, 1)[None] / 255
+vector = session.run(None, {session.get_inputs()[0].name: x})[0]
+result = vector[0, :3].tolist()
+"""
+
+OURS = """
+import sys
+import onnxnn_runtime as rt
+vector = rt.load(sys.argv[1]).embed(sys.argv[2])
+result = vector[0, :3].tolist()
+"""
+
+
+def run(script: str, model: str, picture: str) -> tuple[float, float]:
+    """Return (seconds, peak MiB) of one fresh process."""
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", script + PEAK, model, picture], check=True, capture_output=True, text=True
+    )
+    return time.perf_counter() - start, float(json.loads(done.stdout)[1])
+
+
+def main() -> None:
+    """Run the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--model", help="an ONNX file with a card; without it one is exported")
+    parser.add_argument("--rounds", type=int, default=15)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        picture = make_files(Path(temporary), 1)[0]
+        model = options.model or str(make_model(Path(temporary) / "mobilenet_v2.onnx"))
+        runs: dict[str, list[tuple[float, float]]] = {"bare": [], "onnxnn": []}
+        for turn in range(options.rounds + 1):
+            for name, script in (("bare", BARE), ("onnxnn", OURS)):
+                measured = run(script, model, picture)
+                if turn:
+                    runs[name].append(measured)
+    middle = {name: [statistics.median(values) for values in zip(*each)] for name, each in runs.items()}  # noqa: B905
+    for name, (seconds, peak) in middle.items():
+        print(f"{name:8} {seconds * 1000:6.0f} ms   peak {peak:6.1f} MiB")
+    time_ratio, memory_ratio = (a / b for a, b in zip(middle["onnxnn"], middle["bare"], strict=True))
+    print(f"onnxnn takes {time_ratio:.3f} x the time and {memory_ratio:.3f} x the memory of the bare script")
+
+
+if __name__ == "__main__":
+    main()
