@@ -108,41 +108,48 @@ def _resize_short(graph: GraphBuilder, x: Value, step: Step) -> Value:
 
 
 def _resample(graph: GraphBuilder, x: Value, height: Value, width: Value) -> Value:
-    rows = graph.node("Transpose", _filter(graph, _size(graph, x, _WIDTH), width), perm=[1, 0])
+    rows = _filter(graph, _size(graph, x, _WIDTH), width, along=0)
     x = _shift(graph, graph.node("MatMul", x, rows), _PRECISION)
-    columns = _filter(graph, _size(graph, x, _HEIGHT), height)
+    columns = _filter(graph, _size(graph, x, _HEIGHT), height, along=1)
     return _shift(graph, graph.node("MatMul", columns, x), _PRECISION)
 
 
-def _filter(graph: GraphBuilder, arrive: Value, leave: Value) -> Value:
-    """Return the weights (leave, arrive) of one pass, whole numbers that sum to about 2²² in each row.
+def _filter(graph: GraphBuilder, arrive: Value, leave: Value, along: int) -> Value:
+    """Return the weights of one pass, whole numbers that sum to about 2²² for each pixel that leaves.
 
-    The names are those of `precompute_coeffs` in Resample.c; the triangle filter has support 1.
+    Pixels that arrive lie along the axis `along` of the matrix, those that leave along the other. (Written
+    twice instead of transposed: ONNX Runtime 1.13 fuses Transpose and MatMul into a node that it lacks for
+    float64.) The names are those of `precompute_coeffs` in Resample.c; the triangle filter has support 1.
     """
     half, one = _number(graph, 0.5), _number(graph, 1.0)
     scale = graph.node("Div", _double(graph, arrive), _double(graph, leave))
     support = graph.node("Max", scale, one)
-    i = graph.unsqueeze(_range(graph, leave), 1)
-    j = graph.unsqueeze(_range(graph, arrive), 0)
+    i = graph.unsqueeze(_range(graph, leave), along)
+    j = graph.unsqueeze(_range(graph, arrive), 1 - along)
     center = graph.node("Mul", graph.node("Add", i, half), scale)
-    low = graph.node("Floor", graph.node("Add", graph.node("Sub", center, support), half))
-    high = graph.node("Floor", graph.node("Add", graph.node("Add", center, support), half))
+    low = _whole(graph, graph.node("Add", graph.node("Sub", center, support), half))
+    high = _whole(graph, graph.node("Add", graph.node("Add", center, support), half))
     distance = graph.node("Add", graph.node("Sub", j, center), half)
     distance = graph.node("Abs", graph.node("Mul", distance, graph.node("Div", one, support)))
     weights = graph.node("Max", graph.node("Sub", one, distance), _number(graph, 0.0))
     inside = graph.node("And", graph.node("GreaterOrEqual", j, low), graph.node("Less", j, high))
     weights = graph.node("Mul", weights, _cast(graph, inside, TensorProto.DOUBLE))
     # Added up from left to right, as Pillow does: another order may differ in the last bit.
-    running = graph.node("CumSum", weights, graph.constant(1))
-    total = graph.node("Gather", running, graph.constant([-1]), axis=1)
+    running = graph.node("CumSum", weights, graph.constant(along))
+    total = graph.node("Gather", running, graph.constant([-1]), axis=along)
     whole = graph.node("Mul", graph.node("Div", weights, total), _number(graph, _PRECISION))
-    return graph.node("Floor", graph.node("Add", whole, half))
+    return _whole(graph, graph.node("Add", whole, half))
 
 
 def _shift(graph: GraphBuilder, x: Value, unit: float) -> Value:
     """Return whole numbers in units of 1/unit rounded to 0..255."""
     x = graph.node("Add", graph.node("Mul", x, _number(graph, 1 / unit)), _number(graph, 0.5))
-    return graph.clip(graph.node("Floor", x), 0.0, 255.0, np.float64)
+    return graph.clip(_whole(graph, x), 0.0, 255.0, np.float64)
+
+
+def _whole(graph: GraphBuilder, x: Value) -> Value:
+    """Drop what stands behind the point, as C does (Floor of float64 came late to ONNX Runtime)."""
+    return _cast(graph, _cast(graph, x, TensorProto.INT32), TensorProto.DOUBLE)
 
 
 def _luma(graph: GraphBuilder, x: Value) -> Value:
