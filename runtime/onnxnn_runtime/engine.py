@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class Engine:
     """The sessions of one model.
 
     Args:
-        data: The whole ONNX file.
+        read: Returns the whole ONNX file, or None when it is no longer the one that was opened.
         name: What errors call it.
         facts: What `inspect` found in it.
         placement: What `place` decided.
@@ -52,16 +52,24 @@ class Engine:
     """
 
     def __init__(
-        self, data: bytes, name: str, facts: FileFacts, placement: Placement, threads: int | None = None
+        self,
+        read: Callable[[], bytes | None],
+        name: str,
+        facts: FileFacts,
+        placement: Placement,
+        threads: int | None = None,
     ) -> None:
-        self._data = data
+        self._read = read
         self._name = name
         self._facts = facts
         self._placement = placement
         self._lock = threading.Lock()
         self._single: Any = None
         self._threads = num_threads() if threads is None else threads
-        self._session, self.device = self._create(0 if threads is None else threads)
+        created = self._create(0 if threads is None else threads)
+        if created is None:
+            raise InputError(f"{name}: changed while it was opened; open it again.")
+        self._session, self.device = created
         self.inputs = {each.name: _describe(each) for each in self._session.get_inputs()}
         self.outputs = {each.name: _describe(each) for each in self._session.get_outputs()}
 
@@ -149,12 +157,16 @@ class Engine:
             return self._session
         with self._lock:
             if self._single is None:
-                self._single, _ = self._create(1)
+                created = self._create(1)
+                self._single = self._session if created is None else created[0]
         return self._single
 
-    def _create(self, threads: int) -> tuple[Any, str]:
+    def _create(self, threads: int) -> tuple[Any, str] | None:
+        data = self._read()
+        if data is None:
+            return None
         try:
-            return create_session(self._data, self._placement, threads)
+            return create_session(data, self._placement, threads)
         except OnnxnnError:
             raise
         except Exception as error:  # ONNX Runtime's own classes differ between versions.

@@ -19,7 +19,6 @@ A message says what arrived, what fits and what to do next.
 
 from __future__ import annotations
 
-import difflib
 from typing import Iterable
 
 __all__ = [
@@ -93,6 +92,8 @@ class OutputError(OnnxnnError, OSError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ", did you mean 'x'?" for the nearest known word, or "" when none is near."""
+    import difflib  # here, because only a mistake needs it
+
     by_lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return f", did you mean {by_lower[near[0]]!r}?" if near else ""

@@ -87,8 +87,9 @@ def load(
         CardError: The file's card is malformed or newer than this version.
         DeviceError: The device was asked for explicitly and is not there.
     """
-    data, name = _read(path)
-    facts = inspect(data, name)
+    file = _File(path)
+    name = file.name
+    facts = inspect(file.content, name)
     if facts.external:
         raise InputError(
             f"{name}: its weights lie in another file ({facts.external[0]!r}), which is never opened. "
@@ -102,7 +103,7 @@ def load(
     if card is not None and draft is not None and card.input.preprocess is not None:
         preprocess = replace(card.input.preprocess, draft=draft)
         card = replace(card, input=replace(card.input, preprocess=preprocess))
-    return Model(name, facts, card, Engine(data, name, facts, place(device), threads))
+    return Model(name, facts, card, Engine(file.take, name, facts, place(device), threads))
 
 
 class Model:
@@ -317,19 +318,55 @@ class Model:
         return self._require_card("input_spec").input
 
 
-def _read(path: str | os.PathLike[str] | bytes) -> tuple[bytes, str]:
-    if isinstance(path, bytes):
-        return path, f"the model of {len(path)} bytes"
-    name = os.fspath(path)
-    if not os.path.exists(name):
-        raise MissingInputError(f"{name}: no such file.")
-    if os.path.isdir(name):
-        raise InputError(f"{name}: is a folder; what fits is a .onnx file.")
-    try:
-        with open(name, "rb") as file:
-            return file.read(), name
-    except OSError as error:
-        raise InputError(f"{name}: cannot be read ({error.strerror or error}).") from error
+class _File:
+    """A model's file, in memory only until a session has been made from it.
+
+    Args:
+        path: The file, or its bytes.
+
+    Raises:
+        MissingInputError: There is no such file.
+        InputError: It cannot be read.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | bytes) -> None:
+        self._path = None if isinstance(path, bytes) else os.fspath(path)
+        if isinstance(path, bytes):
+            self.name = f"the model of {len(path)} bytes"
+            self.content = path
+            return
+        self.name = os.fspath(path)
+        if not os.path.exists(path):
+            raise MissingInputError(f"{self.name}: no such file.")
+        if os.path.isdir(path):
+            raise InputError(f"{self.name}: is a folder; what fits is a .onnx file.")
+        try:
+            self.content, self._state = self._read(self.name)
+        except OSError as error:
+            raise InputError(f"{self.name}: cannot be read ({error.strerror or error}).") from error
+
+    def take(self) -> bytes | None:
+        """Return the content and let go of it; read it again when it is gone.
+
+        None when the file is no longer the one that was checked.
+        """
+        content = self.content
+        if self._path is None:
+            return content
+        self.content = b""
+        if content:
+            return content
+        try:
+            content, state = self._read(self._path)
+        except OSError:
+            return None
+        return content if state == self._state else None
+
+    @staticmethod
+    def _read(path: str) -> tuple[bytes, tuple[int, int, int]]:
+        with open(path, "rb") as file:
+            state = os.fstat(file.fileno())
+            return file.read(), (state.st_ino, state.st_size, state.st_mtime_ns)
 
 
 def _prediction(card: ModelCard, name: str, scores: np.ndarray, k: int) -> Prediction:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, Iterator, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, TypeVar
 
 import numpy as np
 
@@ -17,6 +16,9 @@ from .card import InputSpec
 from .errors import InputError
 from .inputs import Sample, Skipped, find_samples, read_sample
 from .providers import num_threads
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["Batch", "batches", "chunks", "ordered", "read_chunk"]
 
@@ -134,6 +136,8 @@ def ordered(function: Callable[[_In], _Out], items: Iterable[_In], workers: int)
         for item in itertools.chain(first, iterator):
             yield function(item)
         return
+    from concurrent.futures import ThreadPoolExecutor  # here, because a single picture does without
+
     waiting: deque[Future[_Out]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:

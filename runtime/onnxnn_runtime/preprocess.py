@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Mapping, Tuple, Union
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from .errors import CardError, InputError, MissingInputError
 
@@ -219,7 +219,7 @@ def apply_step(picture: Image.Image, step: Step) -> Image.Image:
         return _center_crop(picture, numbers[0], numbers[1])
     if name == "pad":
         left, top, right, bottom, fill = numbers
-        return ImageOps.expand(picture, (left, top, right, bottom), _fill(picture, fill))
+        return _expand(picture, (left, top, right, bottom), fill)
     return picture.convert("L").convert(picture.mode)  # grayscale
 
 
@@ -244,13 +244,17 @@ def _center_crop(picture: Image.Image, height: int, width: int) -> Image.Image:
     if extra_width or extra_height:
         left, top = extra_width // 2, extra_height // 2
         border = (left, top, extra_width - left, extra_height - top)
-        picture = ImageOps.expand(picture, border, _fill(picture, 0))
+        picture = _expand(picture, border, 0)
     left, top = (picture.width - width) // 2, (picture.height - height) // 2
     return picture.crop((left, top, left + width, top + height))
 
 
-def _fill(picture: Image.Image, value: int) -> int | tuple[int, int, int]:
-    return value if picture.mode == "L" else (value, value, value)
+def _expand(picture: Image.Image, border: tuple[int, int, int, int], fill: int) -> Image.Image:
+    left, top, right, bottom = border
+    size = (picture.width + left + right, picture.height + top + bottom)
+    expanded = Image.new(picture.mode, size, fill if picture.mode == "L" else (fill, fill, fill))
+    expanded.paste(picture, (left, top))
+    return expanded
 
 
 def _upright(picture: Image.Image) -> Image.Image:

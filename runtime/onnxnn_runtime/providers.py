@@ -143,6 +143,11 @@ def create_session(data: bytes, placement: Placement, threads: int) -> tuple[Any
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     session = _session(module, data, options, placement)
+    # ONNX Runtime's Python class would move to another device in silence when one fails in the middle of
+    # its work, and keeps a copy of the whole file for that.
+    session.disable_fallback()
+    if hasattr(session, "_model_bytes"):
+        session._model_bytes = None
     chosen = session.get_providers()[0]
     wanted = placement.providers[0]
     if placement.explicit and chosen != (wanted if isinstance(wanted, str) else wanted[0]):

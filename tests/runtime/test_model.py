@@ -216,6 +216,20 @@ def test_a_model_opens_from_its_bytes(golden):
     assert repr(model) == "<Model the model of 801 bytes: image -> classes, on cpu>"
 
 
+@pytest.mark.parametrize("change", ["rewritten", "deleted"])
+def test_a_file_that_changes_after_loading_changes_nothing(golden, tmp_path, folder, monkeypatch, change):
+    monkeypatch.setattr(engine, "_MANY", 8)
+    monkeypatch.setattr(engine, "num_threads", lambda: 2)
+    path = tmp_path / "a.onnx"
+    path.write_bytes((golden / "models" / "image_embedder.onnx").read_bytes())
+    model = rt.load(path)
+    if change == "deleted":
+        path.unlink()
+    else:
+        path.write_bytes((golden / "models" / "image_in_graph.onnx").read_bytes())
+    assert model.embed_named(folder).vectors.shape == (40, 2)
+
+
 def test_draft_can_be_chosen_when_loading(open_model):
     assert open_model("image_classifier", draft=True).card.input.preprocess.draft is True
     assert open_model("image_classifier").card.input.preprocess.draft is False

@@ -18,6 +18,9 @@ class FakeSession:
     def get_providers(self):
         return self._used
 
+    def disable_fallback(self):
+        pass
+
 
 @pytest.fixture
 def cuda_offered(monkeypatch):
