@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from .graph import GraphBuilder, Value
 from .layers import Layer, find, make, option_names
 from .layers.activation import Activation, Softmax
 from .layers.custom import Custom, MissingModuleError
+from .layers.inception import AuxiliaryClassifier
 from .layers.linear import Linear
 from .layers.regularise import Dropout
 from .shape import Shape
@@ -82,6 +83,14 @@ class Net(nn.Sequential):
         for module in modules[:-1] if self.ends_in_probability else modules:
             x = module(x)
         return x
+
+    def auxiliary(self) -> Iterator[tuple[float, torch.Tensor]]:
+        """Yield (weight, scores before softmax) of every auxiliary classifier for the last training batch."""
+        for module in self.modules():
+            if isinstance(module, AuxiliaryClassifier):
+                scores = module.take()
+                if scores is not None:
+                    yield module.weight, scores
 
     @property
     def ends_in_probability(self) -> bool:

@@ -20,7 +20,7 @@ def shake(net: torch.nn.Module, seed: int = 0) -> None:
     """Give batch normalisations the statistics of a trained network: fresh ones hide folding errors."""
     generator = torch.Generator().manual_seed(seed)
     for module in net.modules():
-        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             for name, low, high in (
                 ("running_mean", -0.5, 0.5),
                 ("running_var", 0.5, 2.0),

@@ -19,17 +19,39 @@ IMAGE, SIGNAL, VECTOR, SEQUENCE = (
     Shape.vector(6),
     Shape.sequence(5, 6),
 )
+VOLUME = Shape((6, 5, 4, 7), ("channel", "depth", "height", "width"))
 
 EVERY_SHAPE = [({}, IMAGE), ({}, SIGNAL), ({}, VECTOR), ({}, SEQUENCE)]
 
 EXAMPLES = {
+    "auxiliary_head": [({"size": (6, 3), "weight": 0.5}, IMAGE), ({"size": 3}, IMAGE)],
     "avgpool": [
         ({"kernel_size": 2}, IMAGE),
         ({"kernel_size": (3, 2), "stride": (2, 1), "padding": (1, 0)}, IMAGE),
         ({"kernel_size": 3, "stride": 2, "padding": 1}, SIGNAL),
     ],
+    "avgpool1d": [({"kernel_size": 3, "stride": 2, "padding": 1}, SIGNAL), ({"kernel_size": (2,)}, SIGNAL)],
     "batchnorm1d": [({"size": 6}, VECTOR), ({}, SIGNAL), ({"size": 6}, SEQUENCE)],
     "batchnorm2d": [({"size": 6}, IMAGE), ({}, IMAGE)],
+    "batchnorm3d": [({"size": 6}, VOLUME)],
+    "branches": [
+        (
+            {"paths": [[["batchnorm2d", {}], ["conv2d", {"size": 6, "kernel_size": 1}]], []], "merge": "add"},
+            IMAGE,
+        ),
+        (
+            {
+                "paths": [
+                    [["conv2d", {"size": 4, "kernel_size": 3, "padding": 1, "activation": "relu"}]],
+                    [["branches", {"paths": [["relu"], ["tanh", "dropout"]], "merge": "add"}]],
+                    [],
+                ]
+            },
+            IMAGE,
+        ),
+        ({"paths": [["flatten", ["linear", {"size": 3}]], ["global_maxpool"]]}, SIGNAL),
+        ({"paths": [[["linear", {"size": 2}]], []]}, SEQUENCE),
+    ],
     "conv1d": [
         ({"size": (6, 4), "kernel_size": 3}, SIGNAL),
         ({"size": 4, "kernel_size": 3, "stride": 2, "padding": 1, "groups": 2, "dilation": 2}, SIGNAL),
@@ -40,12 +62,25 @@ EXAMPLES = {
         ({"size": 4, "kernel_size": (5, 2), "stride": (2, 1), "padding": (2, 1), "bias": False}, IMAGE),
         ({"size": (6, 6), "kernel_size": 3, "groups": 6, "dilation": (2, 1)}, IMAGE),
     ],
+    "conv3d": [
+        ({"size": (6, 4), "kernel_size": 2}, VOLUME),
+        (
+            {"size": 4, "kernel_size": (3, 1, 2), "stride": (2, 1, 1), "padding": (1, 0, 1), "bias": False},
+            VOLUME,
+        ),
+    ],
     "custom": [],  # in test_custom.py: its option is a module, not JSON
     "dropout": [({}, IMAGE), ({"p": 0.2}, VECTOR)],
     "elu": [*EVERY_SHAPE, ({"alpha": 0.5}, VECTOR)],
     "flatten": EVERY_SHAPE,
     "gelu": EVERY_SHAPE,
+    "global_avgpool": [({}, IMAGE), ({}, SIGNAL), ({}, SEQUENCE), ({}, VOLUME)],
+    "global_maxpool": [({}, IMAGE), ({}, SIGNAL), ({}, SEQUENCE), ({}, VOLUME)],
     "identity": EVERY_SHAPE,
+    "inception": [
+        ({"size": (6, 4, (3, 5), (2, 3), 2)}, IMAGE),
+        ({"size": (None, 1, (1, 1), (1, 1), 1)}, IMAGE),
+    ],
     "leakyrelu": [*EVERY_SHAPE, ({"slope": 0.01}, VECTOR)],
     "linear": [
         ({"size": (6, 4)}, VECTOR),
@@ -54,11 +89,14 @@ EXAMPLES = {
         ({"size": (6, 4), "bias": False}, SEQUENCE),
         ({"size": (30, 4)}, SEQUENCE),
     ],
+    "lrn": [({}, IMAGE), ({"size": 3, "alpha": 0.9, "beta": 0.5, "k": 2.0}, IMAGE)],
     "maxpool": [
         ({"kernel_size": 2}, IMAGE),
         ({"kernel_size": (3, 2), "stride": (2, 1), "padding": (1, 0)}, IMAGE),
         ({"kernel_size": 3, "stride": 2, "padding": 1}, SIGNAL),
     ],
+    "maxpool1d": [({"kernel_size": 3, "stride": 2, "padding": 1}, SIGNAL)],
+    "maxpool3d": [({"kernel_size": 2}, VOLUME), ({"kernel_size": (1, 2, 2), "stride": 1}, VOLUME)],
     "mobilenet": [({"num_classes": 5, "width": 0.35}, Shape.image(3, 40, 33))],
     "mobilenet_backbone": [
         ({"width": 0.35}, Shape.image(3, 28, 28)),
@@ -70,6 +108,12 @@ EXAMPLES = {
         ({"mean": (0, 1, 2, 3, 4, 5), "std": 2.0}, VECTOR),
         ({"mean": (0, 1, 2, 3, 4, 5), "std": 2.0}, SEQUENCE),
     ],
+    "permute": [
+        ({"axes": (2, 1)}, SEQUENCE),
+        ({"axes": (0, 2, 1)}, SIGNAL),
+        ({"axes": (2, 3, 1)}, IMAGE),
+        ({"axes": (1,)}, VECTOR),
+    ],
     "relu": EVERY_SHAPE,
     "relu6": EVERY_SHAPE,
     "reshape": [
@@ -77,6 +121,20 @@ EXAMPLES = {
         ({"size": (6, -1)}, IMAGE),
         ({"size": (6, 11, 13)}, IMAGE),
         ({"size": (3, 2), "axes": ("time", "feature")}, VECTOR),
+    ],
+    "res_block": [
+        ({"size": (6, 6)}, IMAGE),
+        ({"size": (6, 8), "num_blocks": 2, "stride": 2}, IMAGE),
+        ({"size": 5}, IMAGE),
+    ],
+    "res_bottleneck": [
+        ({"size": (6, 2), "num_blocks": 2}, IMAGE),
+        ({"size": 3, "stride": 2}, IMAGE),
+        ({"size": (8, 2)}, Shape.image(8, 7, 6)),
+    ],
+    "separable_conv2d": [
+        ({"size": (6, 4), "kernel_size": 3}, IMAGE),
+        ({"size": 4, "kernel_size": (3, 5), "stride": (2, 1), "padding": (1, 2), "bias": False}, IMAGE),
     ],
     "sigmoid": EVERY_SHAPE,
     "silu": EVERY_SHAPE,
@@ -123,7 +181,8 @@ def test_round_trip_through_json(kind, options, shape):
 def test_gradient_reaches_input_and_weights(kind, options, shape):
     net = network(kind, options, shape).build()
     x = torch.rand(4, *shape.sizes, requires_grad=True)
-    (net(x) ** 2).sum().backward()
+    loss = (net(x) ** 2).sum()
+    (loss + sum(weight * (scores**2).sum() for weight, scores in net.auxiliary())).backward()
     assert x.grad is not None
     assert torch.isfinite(x.grad).all()
     assert x.grad.abs().sum() > 0
@@ -146,11 +205,11 @@ def test_onnx_gives_the_same(kind, options, shape):
 
 
 @pytest.mark.parametrize(("kind", "options", "shape"), ROWS)
-def test_first_node_carries_the_layers_name(kind, options, shape):
+def test_nodes_carry_the_layers_name(kind, options, shape):
     definition = network(kind, options, shape)
-    nodes = emit(definition, definition.build()).graph.node
-    if kind not in ("identity", "dropout") and not (kind == "flatten" and len(shape) == 1):
-        assert f"{kind}1" in [node.name for node in nodes]
+    names = [node.name for node in emit(definition, definition.build()).graph.node]
+    if kind not in ("identity", "dropout", "auxiliary_head") and not (kind == "flatten" and len(shape) == 1):
+        assert any(f"{name}/".startswith(f"{kind}1/") for name in names)
 
 
 @pytest.mark.parametrize(
