@@ -115,6 +115,19 @@ class Machine:
             return values
         return torch.as_tensor(self._fabric.all_reduce(values, reduce_op="sum"))
 
+    def means(self, values: torch.Tensor, sizes: list[int]) -> tuple[list[float], list[int]]:
+        """Return the mean of each step over all processes, and the number of samples behind it.
+
+        Args:
+            values: (steps,), this process's means.
+            sizes: This process's number of samples in each step.
+        """
+        if self._fabric.world_size == 1:
+            return values.tolist(), sizes
+        counts = torch.tensor(sizes, dtype=torch.float64, device=values.device)
+        sums = self.total(torch.stack((values.double() * counts, counts)))
+        return (sums[0] / sums[1]).tolist(), [int(count) for count in sums[1].tolist()]
+
     def agree(self, value: Any) -> Any:
         """Return the main process's value in all processes."""
         return value if self._fabric.world_size == 1 else self._fabric.broadcast(value)

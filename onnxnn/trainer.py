@@ -17,6 +17,7 @@ from .data.batches import Batches
 from .definition import Net
 from .device import Machine
 from .history import History, Row
+from .layers.inception import AuxiliaryClassifier
 from .losses import Loss
 from .metrics import Metric, higher_is_better
 from .optimizers import default_lr, is_per_step, make_optimizer, make_schedule
@@ -28,16 +29,32 @@ Tensor = torch.Tensor
 
 
 class Learner(nn.Module):
-    """A network and its loss as one module: (x, target) -> (loss, what the loss saw)."""
+    """A network and its loss as one module: (x, target) -> (loss, what the loss saw).
+
+    In training the losses of auxiliary classifiers are part of it.
+    """
 
     def __init__(self, net: Net, loss: Loss) -> None:
         super().__init__()
         self.net = net
         self.loss = loss
+        self._has_auxiliary = any(isinstance(module, AuxiliaryClassifier) for module in net.modules())
 
     def forward(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         output = self.net.logits(x) if self.loss.from_logits else self.net(x)
-        return self.loss(output, target), output
+        loss: Tensor = self.loss(output, target)
+        if self._has_auxiliary and self.training:
+            loss = loss + self._auxiliary_loss(target)
+        return loss, output
+
+    def _auxiliary_loss(self, target: Tensor) -> Tensor:
+        """Return the weighted losses of the auxiliary classifiers, which end like the network does."""
+        ends = not self.loss.from_logits and self.net.ends_in_probability
+        losses = [
+            weight * self.loss(self.net[-1](scores) if ends else scores, target)
+            for weight, scores in self.net.auxiliary()
+        ]
+        return torch.stack(losses).sum()
 
 
 class Trainer:
@@ -118,7 +135,8 @@ class Trainer:
     # ---- an epoch ------------------------------------------------------------------------------
 
     def _one_epoch(self) -> None:
-        self._learner.train()
+        if not self._learner.training:  # walking through all modules costs more than a small batch
+            self._learner.train()
         self._losses, sizes = [], []
         counts: list[list[Tensor]] = [[] for _ in self.metrics]
         per_step = self._schedule is not None and is_per_step(self._schedule)
@@ -155,12 +173,10 @@ class Trainer:
             raise TrainingError(
                 "an epoch without a batch: every batch is smaller than the number of devices."
             )
-        weights = torch.tensor(sizes, dtype=torch.float64)
-        losses = torch.stack(self._losses).to("cpu", torch.float64)
-        both = self.machine.total(torch.stack((losses * weights, weights)))
-        values = (both[0] / both[1]).tolist()
+        values, sizes = self.machine.means(torch.stack(self._losses), sizes)
         self._check_losses(values)
-        row: Row = {"epoch": self.epoch + 1, "loss": float(both[0].sum() / both[1].sum())}
+        mean = sum(value * size for value, size in zip(values, sizes, strict=True)) / sum(sizes)
+        row: Row = {"epoch": self.epoch + 1, "loss": mean}
         steps: list[Row] = [
             {"epoch": self.epoch + 1, "step": number, "loss": value} for number, value in enumerate(values, 1)
         ]
