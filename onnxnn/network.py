@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.card import TASKS, ModelCard
-from onnxnn_runtime.errors import DataError, ExportError, LayerError, TrainingError, did_you_mean
+from onnxnn_runtime.errors import (
+    DataError,
+    ExportError,
+    LayerError,
+    MissingCheckpointError,
+    TrainingError,
+    did_you_mean,
+)
 from torch import nn
 
 from . import checkpoint as checkpoints
@@ -28,6 +35,8 @@ from .evaluation import batches_of
 from .export import ExportReport, export_onnx
 from .history import History
 from .layers.custom import Custom
+from .models import weights
+from .models.take_over import take_over
 from .plot import plot_history
 from .settings import Settings
 from .shape import Shape
@@ -472,6 +481,26 @@ class Network:
         checkpoints.fill(self.model, loaded.state_dict, model_path)
         self._remember(loaded)
 
+    def load_weights(self, path: str | Path, sha256: str | None = None, head: bool = True) -> None:
+        """Take trained weights from a file of tensors: a published one of torchvision, or a checkpoint.
+
+        They go to the layers of the same name where all names are equal, else to the layers in order, each
+        of which must have the same shapes.
+
+        Args:
+            path: The file, or an https address.
+            sha256: The file's checksum; needed for an address.
+            head: False keeps the last layer with weights as it is, for other classes than the file's.
+
+        Raises:
+            CheckpointError: The file is missing, cannot be read or does not fit; the network is as it was.
+            LayerError: An address is not https or comes without its checksum.
+        """
+        if "://" not in str(path) and not Path(path).is_file():
+            raise MissingCheckpointError(f"{path}: no such file of weights.")
+        weights.check_source(f"load_weights({str(path)!r})", str(path), sha256)
+        take_over(self.model, weights.read(str(path), sha256), str(path), head)
+
     def convert(
         self,
         checkpoint: str | Path | None = None,
@@ -561,7 +590,7 @@ class Network:
 
     def _example(self) -> torch.Tensor | None:
         if self._data is not None:
-            return torch.as_tensor(self._data.example)
+            return torch.from_numpy(self._data.example.copy())
         return self._loaded.example if self._loaded else None
 
 

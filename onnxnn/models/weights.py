@@ -14,7 +14,7 @@ import torch
 from onnxnn_runtime.errors import CheckpointError, LayerError
 from onnxnn_runtime.files import write_atomically
 
-__all__ = ["check_source", "fetch", "load_into"]
+__all__ = ["check_source", "fetch", "load_into", "read"]
 
 _TIMEOUT = 60  # seconds without an answer
 
@@ -43,6 +43,11 @@ def check_source(call: str, source: str, sha256: str | None) -> None:
 
 
 def fetch(source: str, sha256: str | None) -> dict[str, torch.Tensor]:
+    """Return the tensors of a MobileNetV2 weights file by torchvision's names; see `read`."""
+    return _without_prefix(read(source, sha256))
+
+
+def read(source: str, sha256: str | None) -> dict[str, torch.Tensor]:
     """Return the tensors of a weights file by name.
 
     A download is kept in `onnxnn/weights` of the user's cache folder under its checksum.
@@ -77,8 +82,7 @@ def fetch(source: str, sha256: str | None) -> dict[str, torch.Tensor]:
         content = content["state_dict"]  # our own checkpoints, and those of other frameworks
     if not isinstance(content, Mapping):
         raise CheckpointError(f"weights {source}: holds a {type(content).__name__}, not tensors by name.")
-    tensors = {str(key): value for key, value in content.items() if isinstance(value, torch.Tensor)}
-    return _without_prefix(tensors)
+    return {str(key): value for key, value in content.items() if isinstance(value, torch.Tensor)}
 
 
 def load_into(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], source: str) -> None:

@@ -1,0 +1,82 @@
+"""Taking trained weights over from a file that names its layers in another way, such as torchvision's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from onnxnn_runtime.errors import CheckpointError
+from torch import nn
+
+__all__ = ["take_over"]
+
+Tensors = Mapping[str, torch.Tensor]
+
+
+def take_over(net: nn.Module, tensors: Tensors, source: str, head: bool = True) -> None:
+    """Fill a network with tensors: by name where all names are equal, else layer by layer in order.
+
+    In order, each layer of the file must have what the layer here has (weight, bias, running_mean, ...), in
+    the same shapes. Counters of batches, which older files lack, are not needed.
+
+    Args:
+        net: The network.
+        tensors: What the file holds, by name and in order.
+        source: Where they come from, for messages.
+        head: False leaves the last layer with weights as it is, for other classes than the file's.
+
+    Raises:
+        CheckpointError: They do not fit; the message names the first layer, and nothing is changed.
+    """
+    state = net.state_dict()
+    own, given = _layers(state), _layers(tensors)
+    if not own:
+        raise CheckpointError(f"weights {source}: the network has no weights yet; add its layers first.")
+    if own.keys() == given.keys():
+        given = {name: given[name] for name in own}
+    if not head:
+        own, given = _without_last(own), _without_last(given)
+    pairs = list(zip(own.items(), given.items(), strict=False))
+    for number, ((here, mine), (there, theirs)) in enumerate(pairs, 1):
+        if _shapes(mine) != _shapes(theirs):
+            last = head and number == len(own) == len(given)
+            raise CheckpointError(
+                f"weights {source} do not fit this network: layer {number} with weights is {here!r} here, "
+                f"{_text(mine)}, and {there!r} in the file, {_text(theirs)}. "
+                + (_OTHER_CLASSES if last else _SAME_LAYERS)
+            )
+    if len(own) != len(given):
+        raise CheckpointError(
+            f"weights {source} do not fit this network: the file has {len(given)} layers with weights, the "
+            f"network has {len(own)}. {_SAME_LAYERS}"
+        )
+    taken = {f"{here}.{leaf}": theirs[leaf] for (here, mine), (_, theirs) in pairs for leaf in mine}
+    net.load_state_dict({**state, **taken})
+
+
+_SAME_LAYERS = "The layers must be the same, in the same order."
+_OTHER_CLASSES = (
+    "For other classes than the file's, keep this last layer untrained: load_weights(..., head=False)."
+)
+
+
+def _layers(tensors: Tensors) -> dict[str, dict[str, torch.Tensor]]:
+    """Return layer -> {"weight": ..., ...} in the file's order; within a layer files differ in order."""
+    layers: dict[str, dict[str, torch.Tensor]] = {}
+    for name, value in tensors.items():
+        layer, _, leaf = name.rpartition(".")
+        if leaf != "num_batches_tracked":
+            layers.setdefault(layer, {})[leaf] = value
+    return layers
+
+
+def _without_last(layers: dict[str, dict[str, torch.Tensor]]) -> dict[str, dict[str, torch.Tensor]]:
+    return dict(list(layers.items())[:-1])
+
+
+def _shapes(layer: Tensors) -> dict[str, torch.Size]:
+    return {leaf: value.shape for leaf, value in layer.items()}
+
+
+def _text(layer: Tensors) -> str:
+    return " and ".join(f"{leaf} {tuple(value.shape)}" for leaf, value in layer.items())
