@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from onnxnn_runtime.errors import CardError, LayerError
 from torch import nn
 
@@ -15,9 +14,11 @@ from .graph import GraphBuilder, Value
 from .layers import Layer, find, make, option_names
 from .layers.activation import Activation, Softmax
 from .layers.custom import Custom, MissingModuleError
-from .layers.inception import AuxiliaryClassifier
+from .layers.embedding import TokenReader
 from .layers.linear import Linear
+from .layers.recurrent import Recurrent
 from .layers.regularise import Dropout
+from .net import Net
 from .shape import Shape
 
 __all__ = ["Definition", "Net", "Placed"]
@@ -68,34 +69,6 @@ class Placed:
     in_shape: Shape
     out_shape: Shape
     entry: Entry
-
-
-class Net(nn.Sequential):
-    """The torch module of a network: its layers under their names.
-
-    `forward` gives what inference and export give; `logits` leaves a final softmax or sigmoid off,
-    for losses that want the values before it.
-    """
-
-    def logits(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the output before a final softmax or sigmoid."""
-        modules = list(self)
-        for module in modules[:-1] if self.ends_in_probability else modules:
-            x = module(x)
-        return x
-
-    def auxiliary(self) -> Iterator[tuple[float, torch.Tensor]]:
-        """Yield (weight, scores before softmax) of every auxiliary classifier for the last training batch."""
-        for module in self.modules():
-            if isinstance(module, AuxiliaryClassifier):
-                scores = module.take()
-                if scores is not None:
-                    yield module.weight, scores
-
-    @property
-    def ends_in_probability(self) -> bool:
-        """Whether the last layer is a softmax or sigmoid."""
-        return len(self) > 0 and isinstance(self[-1], nn.Softmax | nn.Sigmoid)
 
 
 class Definition:
@@ -168,6 +141,7 @@ class Definition:
         """
         options = dict(options or {})
         follows = None if activation is None else _activation(activation)
+        before = list(self._added)
         if layer is None:
             if follows is None:
                 raise LayerError("add(): name a layer, an activation or an optimizer.")
@@ -177,18 +151,48 @@ class Definition:
                     f"write add({activation!r}, ...) to give an activation options."
                 )
             entry = Entry(index, follows)
+            self._drop_default_activation()
         elif isinstance(layer, str):
             if "num_classes" in option_names(layer) and self.num_classes is not None:
                 options.setdefault("num_classes", self.num_classes)
-            entry = Entry(index, make(layer, options), follows)
+            made = make(layer, options)
+            if follows is None and made.default_activation is not None:
+                follows = _activation(made.default_activation)
+            entry = Entry(index, made, follows)
         else:
             entry = Entry(index, Custom.of(layer, options), follows)
         self._added.append(entry)
         try:
             return [placed for placed in self.placed() if placed.entry is entry]
         except LayerError:
-            self._added.pop()
+            self._added = before
             raise
+
+    def _drop_default_activation(self) -> None:
+        """Make room for an activation of the user's own behind a layer that brought one."""
+        if self._added:
+            last = self._added[-1]
+            if last.activation is not None and last.activation.kind == last.layer.default_activation:
+                self._added[-1] = replace(last, activation=None)
+
+    def give_last_step_only(self) -> str | None:
+        """Let the last recurrent layer give its last step only, so that one output per sequence is left.
+
+        Returns:
+            That layer's name; None where there is no such layer, and nothing was changed.
+        """
+        for number in range(len(self._added) - 1, -1, -1):
+            entry = self._added[number]
+            if isinstance(entry.layer, Recurrent) and entry.layer.return_sequences:
+                before = list(self._added)
+                self._added[number] = replace(entry, layer=replace(entry.layer, return_sequences=False))
+                try:
+                    self.placed()
+                except LayerError:
+                    self._added = before
+                    return None
+                return entry.name
+        return None
 
     def placed(self, input_shape: Shape | None = None) -> list[Placed]:
         """Return all layers and activations with sizes filled in, from the input to the output.
@@ -274,6 +278,16 @@ class Definition:
         own = head.layer.feature_size(head.in_shape)
         return head.in_shape.numel if own is None else own
 
+    def generates(self) -> bool:
+        """Whether the network can write text: at each step it tells how likely each token comes next."""
+        placed = self.placed()
+        reader = placed[0].layer if placed else None
+        if not isinstance(reader, TokenReader) or not self.ends_in_softmax():
+            return False
+        out = placed[-1].out_shape
+        each_step = out.axes == ("time", "feature") and out["feature"] == reader.vocabulary
+        return each_step and all(p.layer.causal(p.in_shape) for p in placed)
+
     def ends_in_softmax(self) -> bool:
         """Whether the last layer is a softmax."""
         placed = self.placed()
@@ -349,6 +363,7 @@ class Definition:
                 module = placed.layer.build(placed.in_shape)
                 self._modules[placed.name] = (placed.layer, placed.in_shape, module)
             net.add_module(placed.name, module)
+            net.has_mask |= placed.out_shape.masked
         return net
 
     def multiply_adds(self) -> int | None:

@@ -34,12 +34,18 @@ class GraphBuilder:
     Args:
         opset: The opset of the default ONNX domain that the model declares.
 
+        stateful: Whether what recurrent layers remember comes in and goes out, for generating step by step.
+
     Attributes:
         feature: The feature vector before the head, where a layer marked one.
+        states: The sizes of each state by its name, "batch" where the batch is; see `state`.
     """
 
-    def __init__(self, opset: int = 13) -> None:
+    def __init__(self, opset: int = 13, stateful: bool = False) -> None:
         self.opset = opset
+        self.stateful = stateful
+        self.states: dict[Value, tuple[int | str, ...]] = {}
+        self._after: dict[Value, Value] = {}
         self.weights: dict[str, Array] = {}
         self._nodes: list[onnx.NodeProto] = []
         self._producers: dict[Value, onnx.NodeProto] = {}
@@ -48,6 +54,8 @@ class GraphBuilder:
         self._constants: dict[tuple[Any, ...], Value] = {}
         self._flattened: dict[Value, Value] = {}
         self._outputs: set[Value] = set()
+        self._tokens: tuple[Value, int] | None = None
+        self._mask: Value | None = None
         self.feature: Value | None = None
         self._scope = ""
 
@@ -109,6 +117,44 @@ class GraphBuilder:
         """Say that x (N, D) is the network's feature vector, which may become an output of its own."""
         self.share(x)
         self.feature = x
+
+    def mark_tokens(self, tokens: Value, padding: int) -> None:
+        """Say which tokens (N, T) the sequence is made of, and which number is no token but padding."""
+        self._tokens, self._mask = (tokens, padding), None
+
+    @property
+    def mask(self) -> Value | None:
+        """Which steps hold a token, bool (N, T); None where no layer marked the tokens."""
+        if self._mask is None and self._tokens is not None:
+            tokens, padding = self._tokens
+            self._mask = self.node(
+                "Not", self.node("Equal", tokens, self.constant(padding), name="is_padding")
+            )
+        return self._mask
+
+    def state(self, shape: tuple[int | str, ...]) -> Value:
+        """Return the value of a new state before the first step; "" in a graph without states.
+
+        Args:
+            shape: Its sizes, "batch" where the batch is.
+        """
+        if not self.stateful:
+            return ""
+        name = f"state{len(self.states)}"
+        self.states[name] = shape
+        return name
+
+    def next_state(self, state: Value, x: Value) -> None:
+        """Say that x is what `state`, as `state` returned it, has become behind the last step."""
+        if state:
+            self._after[state] = x
+
+    def output_states(self) -> dict[Value, Value]:
+        """Make what states have become graph outputs; return the output's name for each state's."""
+        names = {state: f"next_{state}" for state in self.states}
+        for state, name in names.items():
+            self.output(name, self._after[state])
+        return names
 
     def conv(self, x: Value, module: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> Value:
         """Convolution as a torch module has it (padding by zeros, given as numbers)."""
@@ -244,6 +290,13 @@ class GraphBuilder:
         if self.opset < 18:
             return self.node("ReduceMean", x, axes=list(axes), keepdims=int(keepdims))
         return self.node("ReduceMean", x, self.constant(axes), keepdims=int(keepdims))
+
+    def slice(self, x: Value, axis: int, start: int, stop: int) -> Value:
+        """Keep what lies between two positions of an axis; a negative start counts from the end."""
+        if self.opset < 10:
+            return self.node("Slice", x, axes=[axis], starts=[start], ends=[stop])
+        bounds = (self.constant([start]), self.constant([stop]), self.constant([axis]))
+        return self.node("Slice", x, *bounds)
 
     def inline(self, model: onnx.ModelProto, x: Value) -> Value:
         """Copy another model's nodes and weights behind x, their names prefixed by the scope's.

@@ -27,6 +27,8 @@ class Shape:
         sizes: The size of each axis, None where free.
         axes: The name of each axis, one of `AXES`.
         source: Where it comes from, for messages: a layer's name, or "" where nobody said.
+        masked: Whether it is known which steps of a sequence are padding; see `Net`.
+        vocabulary: How many different tokens there are, where the data says.
 
     >>> Shape.image(3, None, None)
     Shape(channel 3, height ?, width ?)
@@ -37,6 +39,8 @@ class Shape:
     sizes: tuple[Size, ...]
     axes: tuple[str, ...]
     source: str = field(default="", compare=False)
+    masked: bool = False
+    vocabulary: Size = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.sizes) != len(self.axes) or not set(self.axes) <= set(AXES):
@@ -63,9 +67,9 @@ class Shape:
         return cls((time, features), ("time", "feature"))
 
     @classmethod
-    def tokens(cls, time: Size) -> Shape:
-        """Return the shape (token,): whole numbers, one per step."""
-        return cls((time,), ("token",))
+    def tokens(cls, time: Size, vocabulary: Size = None) -> Shape:
+        """Return the shape (token,): whole numbers below the size of the vocabulary, one per step."""
+        return cls((time,), ("token",), vocabulary=vocabulary)
 
     @property
     def numel(self) -> Size:

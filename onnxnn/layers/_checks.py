@@ -129,3 +129,23 @@ def with_channels(layer: Layer, in_shape: Shape, size: tuple[Any, ...]) -> tuple
             f"{layer.call()}: {in_shape.describe()} arrive, so the size that fits is {(arrive, *size[1:])}."
         )
     return (size[0] or arrive, *size[1:])
+
+
+def sequences(layer: Layer, in_shape: Shape) -> None:
+    """Refuse what is no sequence (time, feature), with the way to make one of it."""
+    if in_shape.axes == ("time", "feature"):
+        return
+    advice = {
+        ("token",): "Put add('embedding', size=...) before it: it makes a vector of each token.",
+        ("channel", "length"): "Put add('permute', axes=(2, 1)) before it: the channels become features.",
+        (
+            "feature",
+        ): "Put it before the layers that flatten, or hand the data in as (N, steps, features); with "
+        "one number per step that is x.reshape(len(x), -1, 1).",
+    }.get(
+        in_shape.axes, "Put it before the layers that flatten, or hand the data in as (N, steps, features)."
+    )
+    raise LayerError(
+        f"{layer.call()}: {in_shape.describe()} arrive, but {layer.kind!r} reads sequences "
+        f"(steps, features). {advice}"
+    )

@@ -32,6 +32,12 @@ class Layer(abc.ABC):
     kind: ClassVar[str] = ""
     """The layer's name in `add`, set by `@layer`."""
 
+    default_activation: ClassVar[str | None] = None
+    """The activation behind the layer where the user names none."""
+
+    reads_tokens: ClassVar[bool] = False
+    """Whether the layer reads whole numbers, one per step, instead of values."""
+
     @property
     def title(self) -> str:
         """The first part of the layer's name in the state dict and the graph: its kind."""
@@ -70,6 +76,13 @@ class Layer(abc.ABC):
 
     def pins(self, in_shape: Shape) -> bool:
         """Tell whether the layer only works for the sizes it was built with (a flattening `linear`)."""
+        return False
+
+    def causal(self, in_shape: Shape) -> bool:
+        """Tell whether no step that comes out depends on a later one, so that steps can be run one by one.
+
+        What it depends on from earlier steps, if anything, has to be in the module's states (see `Net.step`).
+        """
         return False
 
     def feature_size(self, in_shape: Shape) -> int | None:

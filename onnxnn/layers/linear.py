@@ -61,7 +61,7 @@ class Linear(Layer):
 
     def out_shape(self, in_shape: Shape) -> Shape:
         if self._stepwise(in_shape):
-            return Shape.sequence(in_shape["time"], self._sizes[1])
+            return in_shape.with_sizes(feature=self._sizes[1])
         return Shape.vector(self._sizes[1])
 
     def build(self, in_shape: Shape) -> nn.Module:
@@ -84,6 +84,9 @@ class Linear(Layer):
 
     def pins(self, in_shape: Shape) -> bool:
         return not self._stepwise(in_shape) and in_shape.numel is None
+
+    def causal(self, in_shape: Shape) -> bool:
+        return self._stepwise(in_shape)
 
     @property
     def _sizes(self) -> tuple[int | None, int]:

@@ -70,6 +70,9 @@ class BatchNorm(Layer):
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape
 
+    def causal(self, in_shape: Shape) -> bool:
+        return True
+
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         assert isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d)
         axis = in_shape.axes.index(self._axis(in_shape)) + 1
@@ -167,6 +170,9 @@ class Normalize(Layer):
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape
+
+    def causal(self, in_shape: Shape) -> bool:
+        return True
 
     def build(self, in_shape: Shape) -> nn.Module:
         behind = len(in_shape) - 1 - in_shape.axes.index(self._axis(in_shape))

@@ -34,6 +34,9 @@ class Dropout(Layer):
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape
 
+    def causal(self, in_shape: Shape) -> bool:
+        return True
+
     def build(self, in_shape: Shape) -> nn.Module:
         return nn.Dropout(self.p)
 

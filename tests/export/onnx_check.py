@@ -32,6 +32,15 @@ def shake(net: torch.nn.Module, seed: int = 0) -> None:
                     value.copy_(low + (high - low) * torch.rand(value.shape, generator=generator))
 
 
+def random_input(shape: Shape, batch: int, seed: int = 0) -> torch.Tensor:
+    """Return samples of a shape: values in -1..1, or tokens."""
+    generator = torch.Generator().manual_seed(seed)
+    sizes = (batch, *shape.sizes)
+    if shape.axes == ("token",):
+        return torch.randint(0, shape.vocabulary or 6, sizes, generator=generator)
+    return torch.rand(sizes, generator=generator) * 2 - 1
+
+
 def emit(definition: Definition, net: Net, free: Shape | None = None, opset: int = 13) -> onnx.ModelProto:
     """Return the ONNX model of a network, its outputs "output" only."""
     free = free or definition.free_input()
@@ -39,7 +48,8 @@ def emit(definition: Definition, net: Net, free: Shape | None = None, opset: int
     graph = GraphBuilder(opset)
     y, _ = definition.emit(graph, "input", net.eval(), free)
     graph.output("output", y)
-    inputs = [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", *axis_names(free)])]
+    dtype = TensorProto.INT64 if free.axes == ("token",) else TensorProto.FLOAT
+    inputs = [helper.make_tensor_value_info("input", dtype, ["batch", *axis_names(free)])]
     sizes = definition.shape_behind(free).sizes
     dims = ["batch", *(f"out{i}" if size is None else size for i, size in enumerate(sizes))]
     outputs = [helper.make_tensor_value_info("output", TensorProto.FLOAT, dims)]
@@ -70,7 +80,7 @@ def largest_difference(
     worst = 0.0
     for shape in shapes:
         for batch in batches:
-            x = torch.rand(batch, *shape.sizes, generator=torch.Generator().manual_seed(batch)) * 2 - 1
+            x = random_input(shape, batch, seed=batch)
             with torch.no_grad():
                 expected = net(x).numpy()
             found = run(model, x.numpy())

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from onnx_check import emit, largest_difference, shake
+from onnx_check import emit, largest_difference, random_input, shake
 
 from onnxnn.definition import Definition
 from onnxnn.layers import registry
@@ -19,11 +19,20 @@ IMAGE, SIGNAL, VECTOR, SEQUENCE = (
     Shape.vector(6),
     Shape.sequence(5, 6),
 )
+TOKENS = Shape.tokens(5, vocabulary=9)
 VOLUME = Shape((6, 5, 4, 7), ("channel", "depth", "height", "width"))
 
 EVERY_SHAPE = [({}, IMAGE), ({}, SIGNAL), ({}, VECTOR), ({}, SEQUENCE)]
 
+RECURRENT = [
+    ({"size": (6, 4)}, SEQUENCE),
+    ({"size": 3, "num_layers": 3, "return_sequences": False}, SEQUENCE),
+    ({"size": (6, 4), "num_layers": 2, "bidirectional": True, "dropout": 0.3}, SEQUENCE),
+    ({"size": (6, 4), "bidirectional": True, "return_sequences": False}, SEQUENCE),
+]
+
 EXAMPLES = {
+    "action_model": [({"size": (6, 4)}, SEQUENCE), ({"size": 3}, SEQUENCE)],
     "auxiliary_head": [({"size": (6, 3), "weight": 0.5}, IMAGE), ({"size": 3}, IMAGE)],
     "avgpool": [
         ({"kernel_size": 2}, IMAGE),
@@ -71,11 +80,21 @@ EXAMPLES = {
     ],
     "custom": [],  # in test_custom.py: its option is a module, not JSON
     "dropout": [({}, IMAGE), ({"p": 0.2}, VECTOR)],
+    "em_lstm": [
+        ({"size": (3, 4)}, TOKENS),
+        ({"size": (3, 4), "num_layers": 2, "vocab_size": 11}, TOKENS),
+    ],
+    "embedding": [
+        ({"size": (9, 4)}, TOKENS),
+        ({"size": 3, "channels_first": True, "padding": None}, TOKENS),
+        ({"vocab_size": 10, "embedding_dim": 2, "padding": 1}, TOKENS),
+    ],
     "elu": [*EVERY_SHAPE, ({"alpha": 0.5}, VECTOR)],
     "flatten": EVERY_SHAPE,
     "gelu": EVERY_SHAPE,
     "global_avgpool": [({}, IMAGE), ({}, SIGNAL), ({}, SEQUENCE), ({}, VOLUME)],
     "global_maxpool": [({}, IMAGE), ({}, SIGNAL), ({}, SEQUENCE), ({}, VOLUME)],
+    "gru": RECURRENT,
     "identity": EVERY_SHAPE,
     "inception": [
         ({"size": (6, 4, (3, 5), (2, 3), 2)}, IMAGE),
@@ -90,6 +109,7 @@ EXAMPLES = {
         ({"size": (30, 4)}, SEQUENCE),
     ],
     "lrn": [({}, IMAGE), ({"size": 3, "alpha": 0.9, "beta": 0.5, "k": 2.0}, IMAGE)],
+    "lstm": RECURRENT,
     "maxpool": [
         ({"kernel_size": 2}, IMAGE),
         ({"kernel_size": (3, 2), "stride": (2, 1), "padding": (1, 0)}, IMAGE),
@@ -108,6 +128,7 @@ EXAMPLES = {
         ({"mean": (0, 1, 2, 3, 4, 5), "std": 2.0}, VECTOR),
         ({"mean": (0, 1, 2, 3, 4, 5), "std": 2.0}, SEQUENCE),
     ],
+    "part0": EVERY_SHAPE,
     "permute": [
         ({"axes": (2, 1)}, SEQUENCE),
         ({"axes": (0, 2, 1)}, SIGNAL),
@@ -132,6 +153,7 @@ EXAMPLES = {
         ({"size": 3, "stride": 2}, IMAGE),
         ({"size": (8, 2)}, Shape.image(8, 7, 6)),
     ],
+    "rnn": [*RECURRENT, ({"size": (6, 4), "num_layers": 2, "nonlinearity": "relu"}, SEQUENCE)],
     "separable_conv2d": [
         ({"size": (6, 4), "kernel_size": 3}, IMAGE),
         ({"size": 4, "kernel_size": (3, 5), "stride": (2, 1), "padding": (1, 2), "bias": False}, IMAGE),
@@ -139,7 +161,13 @@ EXAMPLES = {
     "sigmoid": EVERY_SHAPE,
     "silu": EVERY_SHAPE,
     "softmax": EVERY_SHAPE,
+    "squeeze": [
+        ({}, Shape.sequence(1, 6)),
+        ({}, Shape.signal(1, 6)),
+        ({}, Shape.image(1, 5, 6)),
+    ],
     "tanh": EVERY_SHAPE,
+    "unsqueeze": [({}, SEQUENCE)],
 }
 """Options and the shape that arrives, for every layer."""
 
@@ -160,7 +188,7 @@ def test_every_layer_has_a_row():
 @pytest.mark.parametrize(("kind", "options", "shape"), ROWS)
 def test_shape_is_what_torch_gives(kind, options, shape):
     definition = network(kind, options, shape)
-    y = definition.build().eval()(torch.rand(2, *shape.sizes))
+    y = definition.build().eval()(random_input(shape, 2))
     assert tuple(y.shape) == (2, *definition.output_shape.sizes)
 
 
@@ -180,12 +208,13 @@ def test_round_trip_through_json(kind, options, shape):
 @pytest.mark.parametrize(("kind", "options", "shape"), ROWS)
 def test_gradient_reaches_input_and_weights(kind, options, shape):
     net = network(kind, options, shape).build()
-    x = torch.rand(4, *shape.sizes, requires_grad=True)
+    x = random_input(shape, 4).requires_grad_(shape.axes != ("token",))
     loss = (net(x) ** 2).sum()
     (loss + sum(weight * (scores**2).sum() for weight, scores in net.auxiliary())).backward()
-    assert x.grad is not None
-    assert torch.isfinite(x.grad).all()
-    assert x.grad.abs().sum() > 0
+    if x.requires_grad:
+        assert x.grad is not None
+        assert torch.isfinite(x.grad).all()
+        assert x.grad.abs().sum() > 0
     learned = [p for p in net.parameters() if p.requires_grad]
     assert all(p.grad is not None for p in learned)
     assert not learned or any(p.grad.abs().sum() > 0 for p in learned)
@@ -208,7 +237,9 @@ def test_onnx_gives_the_same(kind, options, shape):
 def test_nodes_carry_the_layers_name(kind, options, shape):
     definition = network(kind, options, shape)
     names = [node.name for node in emit(definition, definition.build()).graph.node]
-    if kind not in ("identity", "dropout", "auxiliary_head") and not (kind == "flatten" and len(shape) == 1):
+    if kind not in ("identity", "dropout", "auxiliary_head", "part0") and not (
+        kind == "flatten" and len(shape) == 1
+    ):
         assert any(f"{name}/".startswith(f"{kind}1/") for name in names)
 
 

@@ -1,0 +1,246 @@
+"""Layers that read tokens: the embedding, and the whole network of the poem writer."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from onnxnn_runtime.errors import InputError, LayerError
+from torch import nn
+from typing_extensions import Self
+
+from onnxnn.graph import GraphBuilder, Value
+from onnxnn.shape import Shape
+
+from ._checks import count, flag, is_count, pair_of_sizes
+from ._registry import Layer, layer
+from .linear import Linear
+from .recurrent import LSTM, LSTMModule, State
+
+
+class TokenReader(Layer):
+    """What layers that read tokens share: the size of the vocabulary, the data's where left open."""
+
+    reads_tokens: ClassVar[bool] = True
+
+    @property
+    @abc.abstractmethod
+    def vocabulary(self) -> int | None:
+        """How many different tokens there are; None while the data decides."""
+
+    def assumed_input(self) -> Shape:
+        return Shape.tokens(None)
+
+    def _with_vocabulary(self, in_shape: Shape, given: int | None) -> int:
+        if in_shape.axes != ("token",):
+            raise LayerError(
+                f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads tokens, whole numbers "
+                "(N, steps). Put it first, behind data loaded with word2idx=..."
+            )
+        known = in_shape.vocabulary
+        if given is None and known is None:
+            raise LayerError(
+                f"{self.call()}: how many different tokens there are is not known yet. Load the data "
+                "before this line, or write the size of the vocabulary."
+            )
+        if given is not None and known is not None and known > given:
+            raise LayerError(
+                f"{self.call()}: the data has {known} different tokens, so the vocabulary that fits "
+                f"is {known}."
+            )
+        return given or known or 0
+
+
+@layer("embedding")
+@dataclass(frozen=True)
+class Embedding(TokenReader):
+    """One learned vector for each token of the vocabulary: y[t] = E[x[t]].
+
+    Args:
+        size: (vocabulary, dim), also spelled vocab_size=..., embedding_dim=...; `dim` alone takes the data's
+            vocabulary.
+        channels_first: Whether a signal (dim channels, steps) comes out, as convolutions read it.
+        padding: The token that fills short sequences up; layers that can leave these steps out do. Its
+            vector is learned like any other's. None where every token counts.
+        vocab_size, embedding_dim: The other spelling of `size`.
+
+    Input shape: (token,) per sample, int64 below the size of the vocabulary; any number of steps
+    Output shape: (time, dim), or (dim, length) with channels_first=True
+    """
+
+    size: tuple[int | None, int] | int | None = None
+    channels_first: bool = False
+    padding: int | None = 0
+    vocab_size: int | None = None
+    embedding_dim: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", pair_of_sizes(self, self._one_spelling(), "(vocabulary, dim)"))
+        object.__setattr__(self, "vocab_size", None)
+        object.__setattr__(self, "embedding_dim", None)
+        flag(self, "channels_first", self.channels_first)
+        if self.padding is not None and not is_count(self.padding, 0):
+            raise LayerError(
+                f"{self.call()}: padding={self.padding!r} must be a token's number, or None where none "
+                "is padding."
+            )
+
+    def resolve(self, in_shape: Shape) -> Self:
+        return replace(self, size=(self._with_vocabulary(in_shape, self._sizes[0]), self._sizes[1]))
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        steps, dim = in_shape["token"], self._sizes[1]
+        if self.channels_first:
+            return Shape.signal(dim, steps)
+        return replace(Shape.sequence(steps, dim), masked=self.padding is not None)
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        vocabulary, dim = self._sizes
+        assert vocabulary is not None  # resolved
+        return EmbeddingModule(vocabulary, dim, self.padding, self.channels_first)
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        if self.padding is not None and not self.channels_first:
+            graph.mark_tokens(x, self.padding)
+        y = graph.node("Gather", graph.weight("weight", module.get_parameter("weight")), x, axis=0)
+        return graph.node("Transpose", y, perm=[0, 2, 1]) if self.channels_first else y
+
+    def causal(self, in_shape: Shape) -> bool:
+        return not self.channels_first
+
+    @property
+    def vocabulary(self) -> int | None:
+        return self._sizes[0]
+
+    def _one_spelling(self) -> Any:
+        if self.vocab_size is None and self.embedding_dim is None:
+            return self.size
+        if self.size is not None or self.embedding_dim is None:
+            raise LayerError(
+                f"{self.call()}: give size=(vocabulary, dim), or vocab_size=... and embedding_dim=..."
+            )
+        return (self.vocab_size, self.embedding_dim)
+
+    @property
+    def _sizes(self) -> tuple[int | None, int]:
+        assert isinstance(self.size, tuple)
+        return self.size
+
+
+@layer("em_lstm")
+@dataclass(frozen=True)
+class EmLSTM(TokenReader):
+    """Embedding, LSTM and a linear layer at each step: how likely each token is to come next.
+
+    Args:
+        size: (dim, hidden): the length of a token's vector, and of the LSTM's state.
+        num_layers: How many LSTMs are stacked.
+        vocab_size: How many different tokens there are; the data's where left out.
+
+    A softmax follows where no activation is named.
+
+    Input shape: (token,) per sample, int64 below the size of the vocabulary; any number of steps
+    Output shape: (time, vocabulary)
+    """
+
+    size: tuple[int, int]
+    num_layers: int = 1
+    vocab_size: int | None = None
+
+    default_activation: ClassVar[str | None] = "softmax"
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.size, tuple) and len(self.size) == 2 and all(map(is_count, self.size))):
+            raise LayerError(
+                f"{self.call()}: size={self.size!r} must be (dim, hidden), two whole numbers of at least 1."
+            )
+        count(self, "num_layers", self.num_layers)
+        if self.vocab_size is not None:
+            count(self, "vocab_size", self.vocab_size)
+
+    def resolve(self, in_shape: Shape) -> Self:
+        return replace(self, vocab_size=self._with_vocabulary(in_shape, self.vocab_size))
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        return Shape.sequence(in_shape["token"], self.vocab_size)
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        return EmLSTMModule(*(part.build(shape) for part, shape in self._parts(in_shape)))
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        for name, (part, shape) in zip(("embedding", "lstm", "linear"), self._parts(in_shape), strict=True):
+            with graph.scope(name):
+                x = part.emit(graph, x, module.get_submodule(name), shape)
+        return x
+
+    def multiply_adds(self, in_shape: Shape) -> int | None:
+        counts = [part.multiply_adds(shape) for part, shape in self._parts(in_shape)]
+        known = [number for number in counts if number is not None]
+        return sum(known) if len(known) == len(counts) else None
+
+    def causal(self, in_shape: Shape) -> bool:
+        return True
+
+    @property
+    def vocabulary(self) -> int | None:
+        return self.vocab_size
+
+    def _parts(self, in_shape: Shape) -> list[tuple[Layer, Shape]]:
+        """Return the three layers, each with the shape that arrives at it."""
+        (dim, hidden), steps = self.size, in_shape["token"]
+        assert self.vocab_size is not None  # resolved
+        return [
+            (Embedding((self.vocab_size, dim), padding=None), in_shape),
+            (LSTM((dim, hidden), self.num_layers), Shape.sequence(steps, dim)),
+            (Linear((hidden, self.vocab_size)), Shape.sequence(steps, hidden)),
+        ]
+
+
+class EmbeddingModule(nn.Embedding):
+    """int64 (N, time) -> (N, time, dim), or (N, dim, time); knows which steps are padding."""
+
+    def __init__(self, vocabulary: int, dim: int, padding: int | None, channels_first: bool) -> None:
+        super().__init__(vocabulary, dim)
+        self.padding, self.channels_first = padding, channels_first
+        self.makes_mask = padding is not None and not channels_first
+
+    def mask(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Return which steps hold a token, bool (N, time)."""
+        return tokens.ne(self.padding if self.padding is not None else -1)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        try:
+            y = F.embedding(tokens, self.weight)
+        except IndexError as error:
+            raise InputError(
+                f"tokens {int(tokens.min())}..{int(tokens.max())} arrive; the vocabulary has the numbers "
+                f"0..{self.num_embeddings - 1}."
+            ) from error
+        return y.transpose(1, 2) if self.channels_first else y
+
+
+class EmLSTMModule(nn.Module):
+    """int64 (N, time) -> (N, time, vocabulary)."""
+
+    num_states = 2
+
+    def __init__(self, embedding: nn.Module, lstm: nn.Module, linear: nn.Module) -> None:
+        super().__init__()
+        assert isinstance(lstm, LSTMModule)
+        self.embedding, self.lstm, self.linear = embedding, lstm, linear
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self.step(tokens, None)[0]
+
+    def step(self, tokens: torch.Tensor, state: State | None) -> tuple[torch.Tensor, State]:
+        """Return the outputs and the state after them; state None begins with zeros."""
+        y, after = self.lstm.step(self.embedding(tokens), state)
+        return self.linear(y), after
+
+    @property
+    def state_shape(self) -> tuple[int, str, int]:
+        """Sizes of one state: (layers, "batch", hidden)."""
+        return self.lstm.state_shape

@@ -1,0 +1,119 @@
+"""The torch module of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from onnxnn_runtime.errors import InputError
+from torch import nn
+
+from .layers.inception import AuxiliaryClassifier
+
+__all__ = ["Net"]
+
+State = tuple[torch.Tensor, ...]
+
+
+@runtime_checkable
+class Stepping(Protocol):
+    """A module that can go on from a state."""
+
+    num_states: int
+
+    @property
+    def state_shape(self) -> tuple[int | str, ...]:
+        """Sizes of each of its states, "batch" where the batch is."""
+
+    def step(self, x: torch.Tensor, state: State | None) -> tuple[torch.Tensor, State]:
+        """Return what comes out for the next steps and the state after them; state None begins."""
+
+
+class Net(nn.Sequential):
+    """The torch module of a network: its layers under their names.
+
+    `forward` gives what inference and export give; `logits` leaves a final softmax or sigmoid off,
+    for losses that want the values before it.
+
+    Most modules take what the one before gives. Two kinds have more to say to each other: a module whose
+    `makes_mask` is true tells by `mask(tokens)` which steps are no padding, bool (N, time), and modules
+    behind it whose `takes_mask` is true are called with it, `module(x, mask)`. And a `Stepping` module
+    can go on from a state, a tuple of `num_states` tensors.
+
+    Attributes:
+        has_mask: Whether any module makes a mask.
+    """
+
+    has_mask = False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what the network gives for a batch."""
+        return self._run(list(self), x)
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the output before a final softmax or sigmoid."""
+        modules = list(self)
+        return self._run(modules[:-1] if self.ends_in_probability else modules, x)
+
+    def step(self, x: torch.Tensor, states: Sequence[Any] | None = None) -> tuple[torch.Tensor, State]:
+        """Return the outputs for the next steps of sequences, and the states after them.
+
+        Args:
+            x: (N, steps, ...) or tokens (N, steps).
+            states: What an earlier call returned; None begins.
+
+        Raises:
+            InputError: The states are another network's, or of another number of sequences.
+        """
+        given = None if states is None else self._check_states(states, x)
+        after: list[torch.Tensor] = []
+        for module in self:
+            if isinstance(module, Stepping):
+                first = len(after)
+                mine = None if given is None else given[first : first + module.num_states]
+                x, found = module.step(x, mine)
+                after += found
+            else:
+                x = module(x)
+        return x, tuple(after)
+
+    def state_shapes(self) -> list[tuple[int | str, ...]]:
+        """Return the sizes of each state in order, "batch" where the batch is."""
+        return [m.state_shape for m in self if isinstance(m, Stepping) for _ in range(m.num_states)]
+
+    def auxiliary(self) -> Iterator[tuple[float, torch.Tensor]]:
+        """Yield (weight, scores before softmax) of every auxiliary classifier for the last training batch."""
+        for module in self.modules():
+            if isinstance(module, AuxiliaryClassifier):
+                scores = module.take()
+                if scores is not None:
+                    yield module.weight, scores
+
+    @property
+    def ends_in_probability(self) -> bool:
+        """Whether the last layer is a softmax or sigmoid."""
+        return len(self) > 0 and isinstance(self[-1], nn.Softmax | nn.Sigmoid)
+
+    def _run(self, modules: list[nn.Module], x: torch.Tensor) -> torch.Tensor:
+        if not self.has_mask:
+            for module in modules:
+                x = module(x)
+            return x
+        mask: torch.Tensor | None = None
+        for module in modules:
+            if getattr(module, "makes_mask", False):
+                mask = module.mask(x)  # type: ignore[operator]  # an attribute of the module, for all mypy knows
+            x = module(x, mask) if getattr(module, "takes_mask", False) else module(x)
+        return x
+
+    def _check_states(self, states: Sequence[Any], x: torch.Tensor) -> State:
+        wanted = [tuple(len(x) if s == "batch" else s for s in shape) for shape in self.state_shapes()]
+        arrive = [tuple(getattr(state, "shape", ())) for state in states]
+        if arrive != wanted:
+            raise InputError(
+                f"the hidden state has the shapes {', '.join(map(str, arrive)) or 'of nothing'}; this "
+                f"network's has {', '.join(map(str, wanted)) or 'none'}. Hand back what this network "
+                "returned, or None."
+            )
+        return tuple(torch.as_tensor(state, dtype=torch.float32, device=x.device) for state in states)
