@@ -42,7 +42,10 @@ class Callback:
         """After every epoch; its row is `trainer.history[-1]`."""
 
     def on_end(self, trainer: Trainer) -> None:
-        """After the last epoch, or when training was interrupted."""
+        """After the last epoch, or when Ctrl-C ended training."""
+
+    def on_failure(self, trainer: Trainer) -> None:
+        """When an error ended training."""
 
 
 class Progress(Callback):
@@ -70,9 +73,12 @@ class Progress(Callback):
         if self._bar is not None:
             self._bar.write(describe(trainer.history[-1], trainer.settings.epochs), file=sys.stderr)
 
-    def on_end(self, trainer: Trainer) -> None:
+    def on_failure(self, trainer: Trainer) -> None:
         if self._bar is not None:
             self._bar.close()
+
+    def on_end(self, trainer: Trainer) -> None:
+        self.on_failure(trainer)
         if self._say and trainer.interrupted:
             done = f"{trainer.epoch} of {trainer.settings.epochs} epochs are done"
             print(f"stopped by Ctrl-C: {done}, what was learned is kept.", file=sys.stderr)

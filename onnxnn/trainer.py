@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -99,8 +100,13 @@ class Trainer:
         self._best = math.inf
         self._epochs_since_best = 0
         self._losses: list[Tensor] = []
+        self._look_at = time.monotonic() + _LOOK_EVERY
         self.machine.start()
         self._learner = Learner(net, loss).to(self.machine.device)
+        # Convolutions run 1.2 (LeNet) to 1.7 times (MobileNetV2) as fast with channels last in memory.
+        self._channels_last = any(isinstance(module, nn.Conv2d) for module in net.modules())
+        if self._channels_last:
+            self._learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._optimizer = self._make_optimizer()
         self._schedule = self._make_schedule()
         self._state: Mapping[str, Any] | None = None
@@ -126,10 +132,15 @@ class Trainer:
                 self._one_epoch()
         except KeyboardInterrupt:
             self.interrupted = True
+        except BaseException:
+            self._call("on_failure")
+            raise
         finally:
             self._learner.eval()
         self._call("on_end")
         self._learner.to("cpu")
+        if self._channels_last:
+            self._learner.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         return self.history
 
     # ---- an epoch ------------------------------------------------------------------------------
@@ -157,6 +168,8 @@ class Trainer:
 
     def _step(self, x: Tensor, target: Tensor) -> Tensor:
         """Learn from one batch and return what the loss saw, without waiting for any number."""
+        if self._channels_last and x.ndim == 4:
+            x = x.contiguous(memory_format=torch.channels_last)
         self._stepper.zero_grad()
         loss, output = self._module(x, target)
         self.machine.backward(loss)
@@ -164,6 +177,9 @@ class Trainer:
             self.machine.clip(self._module, self._stepper, self.settings.clip)
         self._stepper.step()
         self._losses.append(loss.detach())
+        if time.monotonic() > self._look_at:  # a long epoch is not wasted on NaN
+            self._check_losses([float(self._losses[-1])], len(self._losses))
+            self._look_at = time.monotonic() + _LOOK_EVERY
         seen: Tensor = output.detach()
         return seen
 
@@ -214,8 +230,8 @@ class Trainer:
     def _signed(self, value: float) -> float:
         return -value if higher_is_better(self._monitor) else value
 
-    def _check_losses(self, values: list[float]) -> None:
-        for step, value in enumerate(values, 1):
+    def _check_losses(self, values: list[float], first_step: int = 1) -> None:
+        for step, value in enumerate(values, first_step):
             if not math.isfinite(value):
                 raise TrainingError(
                     f"the loss became {value} in epoch {self.epoch + 1}, step {step}. "
@@ -255,7 +271,7 @@ class Trainer:
             "epoch": self.epoch,
             "settings": self.settings.to_data(),
             "lr": self._lr(),
-            "history": [dict(row) for row in self.history],
+            "history": list(self.history),
             "best": self._best,
             "epochs_since_best": self._epochs_since_best,
             "loss": dict(self.loss.state_dict()),
@@ -325,6 +341,7 @@ class Trainer:
         return make_schedule(self.settings.schedule, self._optimizer, epochs, self.steps_per_epoch)
 
 
+_LOOK_EVERY = 5.0  # seconds; waiting for a loss to arrive costs time on a GPU
 _NOT_FINITE = "Try a smaller lr, clip=1.0, or look for extreme numbers in the data."
 
 

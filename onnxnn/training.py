@@ -91,7 +91,7 @@ class Job:
         shape = self.definition.input_shape
         assert shape is not None
         sample = {"sizes": list(shape.sizes), "axes": list(shape.axes)}
-        example = torch.as_tensor(self.data.example)
+        example = torch.from_numpy(self.data.example.copy())
         checkpoint.save(path, self.describe(trained), weights, example, {**state, "sample": sample})
 
 
