@@ -9,6 +9,7 @@
       - maxpool: {kernel_size: 2}
       - dropout                     # a name alone takes no options
       - linear: {size: 2, activation: softmax}
+    weights: resnet18.pth           # optional: trained weights to begin with; or {path: ..., head: false}
     optimizer: Adam
     train: {lr: 1e-3, epochs: 20, metrics: [acc]}
     save_fold: ckpt
@@ -35,7 +36,7 @@ from .samples import digits
 
 __all__ = ["LayerEntry", "Recipe", "Trained", "read_recipe"]
 
-KEYS = ("task", "seed", "data", "layers", "optimizer", "train", "save_fold", "export")
+KEYS = ("task", "seed", "data", "layers", "weights", "optimizer", "train", "save_fold", "export")
 SOURCES = ("images", "table", "npz", "digits")
 
 
@@ -82,6 +83,8 @@ class Recipe:
         data: The path of the data; for digits their size in pixels.
         data_options: The options of the loader.
         layers: The layers in order.
+        weights: The file of trained weights to begin with, or None.
+        weights_options: The options of `load_weights`.
         optimizer: The optimizer's name, None for the default.
         train: The options of `train`.
         save_fold: Where checkpoints go.
@@ -96,6 +99,8 @@ class Recipe:
     data: Any
     data_options: Mapping[str, Any]
     layers: tuple[LayerEntry, ...]
+    weights: Path | None
+    weights_options: Mapping[str, Any]
     optimizer: str | None
     train: Mapping[str, Any]
     save_fold: Path
@@ -118,6 +123,8 @@ class Recipe:
                 network.add(entry.name, activation=entry.activation, **entry.options)
             except LayerError as error:
                 raise LayerError(f"{self.path}, layer {number}: {error}") from error
+        if self.weights is not None:
+            network.load_weights(self.weights, **self.weights_options)
         if self.optimizer is not None:
             network.add(optimizer=self.optimizer)
         network.save_fold = str(self.save_fold)
@@ -162,7 +169,8 @@ def read_recipe(path: str | Path) -> Recipe:
         hint = did_you_mean(str(task), TASKS)
         raise InputError(f"{file}: task: {task!r} is unknown{hint or '.'} Known: {', '.join(TASKS)}.")
     source, data, data_options = _data(file, found["data"])
-    export, export_options = _export(file, found.get("export"))
+    export, export_options = _file_with_options(file, "export", found.get("export"), Network.export)
+    weights, weights_options = _file_with_options(file, "weights", found.get("weights"), Network.load_weights)
     train = _mapping(file, "train", found.get("train", {}))
     _known(file, "train.", train, _options(Network.train))
     return Recipe(
@@ -172,6 +180,8 @@ def read_recipe(path: str | Path) -> Recipe:
         data=data,
         data_options=data_options,
         layers=_layers(file, found["layers"]),
+        weights=weights,
+        weights_options=weights_options,
         optimizer=_text(file, "optimizer", found.get("optimizer"), optional=True),
         train=train,
         save_fold=file.parent / str(_text(file, "save_fold", found.get("save_fold", "checkpoints"))),
@@ -224,12 +234,15 @@ def _layer(file: Path, number: int, entry: Any) -> LayerEntry:
     return LayerEntry(str(name), activation, options)
 
 
-def _export(file: Path, value: Any) -> tuple[Path | None, dict[str, Any]]:
+def _file_with_options(
+    file: Path, key: str, value: Any, method: Callable[..., Any]
+) -> tuple[Path | None, dict[str, Any]]:
+    """Read "FILE" or {path: FILE, option: value} with the options of a method."""
     if value is None:
         return None, {}
-    options = {"path": value} if isinstance(value, str) else _mapping(file, "export", value)
-    target = _text(file, "export.path", options.pop("path", None))
-    _known(file, "export.", options, _options(Network.export))
+    options = {"path": value} if isinstance(value, str) else _mapping(file, key, value)
+    target = _text(file, f"{key}.path", options.pop("path", None))
+    _known(file, f"{key}.", options, _options(method))
     return file.parent / str(target), options
 
 
