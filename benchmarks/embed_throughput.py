@@ -5,6 +5,7 @@ Compares, on the same ONNX file and the same files, in turns within one run:
     plain       a loop with Pillow and ONNX Runtime in batches of 32, ONNX Runtime's own threads
     fastembed   FastEmbed's ImageEmbedding, batches of 32 (only with --fastembed)
     onnxnn      onnxnn_runtime.load(...).embed(...)
+    draft       the same with load(..., draft=True): JPEG files decoded at half their size
 
 and prints pictures per second (the best round of each) and the ratios round by round (their median).
 Pictures are resized to 224x224, bilinear, and scaled to 0..1 by all three.
@@ -133,7 +134,8 @@ def main() -> None:
         model = options.model or str(make_model(work / "mobilenet_v2.onnx"))
         ours, loop = rt.load(model, device="cpu"), plain(model)
         difference = np.abs(ours.embed(files[:BATCH]) - loop(files[:BATCH])).max()
-        runners = {"plain": timed(loop), "onnxnn": timed(ours.embed)}
+        draft = rt.load(model, device="cpu", draft=True)
+        runners = {"plain": timed(loop), "onnxnn": timed(ours.embed), "draft": timed(draft.embed)}
         fastembed = FastEmbed(options.fastembed, model, work / "fe") if options.fastembed else None
         if fastembed is not None:
             runners["fastembed"] = fastembed.seconds
@@ -163,10 +165,11 @@ def report(seconds: dict[str, list[float]], count: int, difference: float) -> No
     print(f"{count} JPEG files of 640x480, onnxruntime {onnxruntime.__version__}, {cores} cores")
     for name, values in seconds.items():
         print(f"{name:10} {count / min(values):6.1f} pictures/s")
-    for name, values in seconds.items():
-        if name != "onnxnn":
-            ratio = statistics.median(a / b for a, b in zip(values, seconds["onnxnn"], strict=True))
-            print(f"onnxnn is {ratio:.2f} x {name}")
+    for us in ("onnxnn", "draft"):
+        for other in ("plain", "fastembed"):
+            if other in seconds:
+                ratio = statistics.median(a / b for a, b in zip(seconds[other], seconds[us], strict=True))
+                print(f"{us} is {ratio:.2f} x {other}")
     print(f"largest difference between onnxnn's and plain's vectors: {difference:.1e}")
 
 

@@ -230,7 +230,8 @@ def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
         value = _row(value, spec)
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
-        raise InputError(f"numbers are expected, but {array.dtype} arrives.")
+        what = "text" if array.dtype.kind in "US" else array.dtype
+        raise InputError(f"numbers are expected, but {what} arrives.")
     if spec.kind == "tokens":
         return _whole(array, spec)
     if not np.isfinite(array).all():

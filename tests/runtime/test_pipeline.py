@@ -135,7 +135,7 @@ def test_what_came_before_a_broken_file_is_still_given(folder):
         ),
         ([[1.0, 2.0, 3.0]], TABLE, r"shape \(3\) arrives; what fits is \(2\)"),
         ([[1.0, 2.0], [1.0, float("nan")]], TABLE, r"input\[1\]: it holds NaN"),
-        ([["a", 2.0]], TABLE, r"input\[0\]: numbers are expected, but <U32 arrives"),
+        ([["a", 2.0]], TABLE, r"input\[0\]: numbers are expected, but text arrives"),
         ([1.0, [2.0]], TABLE, r"one sample of shape \(\) arrives"),
         ([{"length": 1}], TABLE, "the model takes length, width"),
         ("none.csv", TABLE, r"none\.csv: no such file"),
