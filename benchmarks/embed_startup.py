@@ -44,7 +44,7 @@ def run(script: str, model: str, picture: str, cache: str) -> tuple[float, float
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": cache, "PYTHONDONTWRITEBYTECODE": ""}
     command = [sys.executable, "-c", script + PEAK, model, picture]
     start = time.perf_counter()
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     return time.perf_counter() - start, float(json.loads(done.stdout)[1])
 
 
