@@ -34,6 +34,7 @@ def describe(name: str, cls: Any) -> Dict[str, Any]:
     options: List[str] = []
     for field in dataclasses.fields(cls):
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        options.append(field.name if required else f"{field.name}={field.default!r}")
+        option = field.metadata.get("option", field.name)
+        options.append(option if required else f"{option}={field.default!r}")
     about = (inspect.getdoc(cls) or "").split("\n", 1)[0]
     return {"layer": name, "options": options, "about": about}

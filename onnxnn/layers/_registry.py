@@ -14,7 +14,7 @@ from typing_extensions import Self
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
-__all__ = ["TRANSIENT", "Layer", "find", "layer", "make", "option_names", "registry"]
+__all__ = ["TRANSIENT", "Layer", "find", "layer", "make", "option_name", "option_names", "registry"]
 
 TRANSIENT = {"transient": True}
 """Metadata of an option that matters only while the network is first built; no file records it."""
@@ -37,6 +37,9 @@ class Layer(abc.ABC):
 
     reads_tokens: ClassVar[bool] = False
     """Whether the layer reads whole numbers, one per step, instead of values."""
+
+    teacher_forcing: ClassVar[bool] = False
+    """Whether the layer is a whole network from sequence to sequence, which learns from pairs."""
 
     @property
     def title(self) -> str:
@@ -85,6 +88,11 @@ class Layer(abc.ABC):
         """
         return False
 
+    @property
+    def max_steps(self) -> int | None:
+        """The longest sequence that the layer takes; None where any length fits."""
+        return None
+
     def feature_size(self, in_shape: Shape) -> int | None:
         """Return the length of the feature vector before this layer's own classifier; None without one.
 
@@ -108,7 +116,7 @@ class Layer(abc.ABC):
             value = getattr(self, field.name)
             default = field.default_factory() if callable(field.default_factory) else field.default
             if value != default:
-                found[field.name] = plain(value)
+                found[option_name(field)] = plain(value)
         return found
 
 
@@ -154,7 +162,12 @@ def option_names(name: str) -> list[str]:
     Raises:
         LayerError: There is no such layer.
     """
-    return [field.name for field in dataclasses.fields(find(name))]
+    return [option_name(field) for field in dataclasses.fields(find(name))]
+
+
+def option_name(field: dataclasses.Field[Any]) -> str:
+    """Return how users write an option: the field's name, unless its metadata says "option"."""
+    return str(field.metadata.get("option", field.name))
 
 
 def make(name: str, options: Mapping[str, Any]) -> Layer:
@@ -164,23 +177,23 @@ def make(name: str, options: Mapping[str, Any]) -> Layer:
         LayerError: The layer or an option is unknown, an option is missing or its value does not fit.
     """
     cls = find(name)
-    fields = {field.name: field for field in dataclasses.fields(cls)}
+    fields = {option_name(field): field for field in dataclasses.fields(cls)}
     hints = {option: did_you_mean(option, fields) for option in options if option not in fields}
     problems = [f"unknown option {option!r}{hint}" for option, hint in hints.items()]
     problems += [
-        f"option {field.name!r} is missing"
-        for field in fields.values()
+        f"option {option!r} is missing"
+        for option, field in fields.items()
         if field.default is dataclasses.MISSING
         and field.default_factory is dataclasses.MISSING
-        and field.name not in options
-        and not any(repr(field.name) in hint for hint in hints.values())
+        and option not in options
+        and not any(repr(option) in hint for hint in hints.values())
     ]
     if problems:
         text = "; ".join(problems)
         stop = "" if text.endswith("?") else "."
         takes = ", ".join(fields) or "no options"
         raise LayerError(f"{describe_call(cls.kind, options)}: {text}{stop} {cls.kind!r} takes: {takes}.")
-    return cls(**{key: frozen(value) for key, value in options.items()})
+    return cls(**{fields[key].name: frozen(value) for key, value in options.items()})
 
 
 def describe_call(kind: str, options: Mapping[str, Any]) -> str:
