@@ -127,7 +127,13 @@ _WHAT_FITS = "What fits is a file that model.train or model.save wrote."
 
 def _read(path: PathLike) -> Any:
     try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # torch itself takes flipped bits for weights
+        if damaged is not None:
+            raise CheckpointError(f"{path}: the file is damaged, at {damaged}. {_WHAT_FITS}")
         return torch.load(path, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
     except Exception as error:  # torch raises many kinds for files that are not its own
         raise CheckpointError(f"{path}: {_reason(Path(path), error)} {_WHAT_FITS}") from error
 

@@ -83,7 +83,7 @@ def official_name(name: str) -> str:
     if key not in LOSSES:
         known = sorted(set(LOSSES.values()))
         raise TrainingError(
-            f"loss={name!r}: unknown loss{did_you_mean(str(name), LOSSES) or '.'} Known: {', '.join(known)}."
+            f"loss={name!r}: unknown loss{did_you_mean(str(name), [*LOSSES, *known]) or '.'} Known: {', '.join(known)}."
         )
     return LOSSES[key]
 
@@ -106,7 +106,7 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
     end = _end(net)
     if wanted in _EMBEDDING or task == "embed":
         return _embedding(wanted, task, len(output), units, num_classes)
-    if task == "cls" and num_classes:
+    if task in ("cls", "gen") and num_classes:
         _check_units(wanted, units, num_classes, end)
     if wanted in ("CrossEntropyLoss", "NLLLoss", "KLDivLoss") and units == 1 and task != "reg":
         wanted = "BCELoss"  # two classes on one unit: the cross entropy of (1 - p, p)
@@ -206,7 +206,9 @@ def _softmax_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
         if target.shape != logits.shape:
             target = _columns_to_one_hot(target, logits)
         return F.cross_entropy(_classes_second(logits), _classes_second(target))
-    return F.cross_entropy(_classes_second(logits), target)
+    if logits.ndim == 3:  # every step is a sample; so its classes lie side by side in memory
+        return F.cross_entropy(logits.flatten(0, 1), target.flatten())
+    return F.cross_entropy(logits, target)
 
 
 def _kl_divergence(logits: Tensor, target: Tensor) -> Tensor:

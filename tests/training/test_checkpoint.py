@@ -1,0 +1,196 @@
+"""The checkpoint: what it holds, what is refused, and what a crash leaves."""
+
+from __future__ import annotations
+
+import os
+import pickle  # noqa: TID251  # foreign files are made with it, never read
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from onnxnn_runtime.card import ModelCard
+from onnxnn_runtime.errors import CheckpointError, OutputError
+
+from onnxnn import checkpoint, nn
+
+
+@pytest.fixture
+def model(tmp_path):
+    model = nn("cls", save_fold=str(tmp_path / "ckpt"), verbose=0)
+    model.set_seed(0)
+    x = np.random.default_rng(0).standard_normal((12, 4)).astype(np.float32)
+    model.load_dataset(x, np.arange(12) % 3, classes=["a", "b", "c"])
+    model.add("linear", size=(4, 5), activation="relu")
+    model.add("linear", size=(5, 3), activation="softmax")
+    return model
+
+
+@pytest.fixture
+def path(model, tmp_path):
+    model.train(lr=0.01, epochs=2)
+    return tmp_path / "ckpt" / "basenn.pth"
+
+
+def test_torch_opens_it_weights_only(path):
+    found = torch.load(path, weights_only=True)
+    assert set(found) == {"format", "schema", "card", "state_dict", "example", "training"}
+    assert (found["format"], found["schema"]) == ("onnxnn", 1)
+    assert list(found["state_dict"]) == ["linear1.weight", "linear1.bias", "linear2.weight", "linear2.bias"]
+    assert found["example"].shape == (4,)
+    card = ModelCard.from_json(found["card"])
+    assert card.output.classes == ("a", "b", "c")
+    assert card.training["epochs"] == 2
+    assert card.training["versions"]["torch"] == torch.__version__
+
+
+def test_every_truncation_is_noticed(path, tmp_path):
+    content = path.read_bytes()
+    broken = tmp_path / "broken.pth"
+    for size in [*range(0, len(content), len(content) // 25), len(content) - 1]:
+        broken.write_bytes(content[:size])
+        with pytest.raises(CheckpointError, match=r"broken\.pth: .*(truncated|empty|neither|damaged|no onnxnn)"):
+            checkpoint.load(broken)
+
+
+def edited(path, target, **changes):
+    content = torch.load(path, weights_only=True)
+    torch.save({**content, **changes}, target)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schema": 2}, "schema 2, this version of onnxnn reads schema 1. Install a newer onnxnn"),
+        ({"format": "other"}, "no onnxnn checkpoint"),
+        ({"state_dict": {"a": 1}}, "no mapping of tensors"),
+        ({"training": None}, "not what onnxnn writes"),
+        ({"card": "{"}, "not valid JSON"),
+    ],
+)
+def test_what_onnxnn_never_writes_is_refused(path, tmp_path, changes, message):
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.load(edited(path, tmp_path / "edited.pth", **changes))
+
+
+def test_a_missing_file_is_also_a_file_not_found_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such checkpoint"):
+        nn(verbose=0).load(tmp_path / "none.pth")
+
+
+def test_foreign_files_are_named_and_never_run(tmp_path):
+    ran = tmp_path / "ran"
+
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(ran),)
+
+    torch.save({"state_dict": Evil()}, tmp_path / "evil.pth")
+    (tmp_path / "old.pkl").write_bytes(pickle.dumps(Evil()))
+    torch.save(torch.nn.Sequential(torch.nn.Linear(2, 2)), tmp_path / "module.pth")
+    torch.save({"w": torch.zeros(2)}, tmp_path / "weights.pth")
+    (tmp_path / "picture.pth").write_bytes(b"\x89PNG....")
+    for name, message in [
+        ("evil.pth", "no onnxnn checkpoint"),
+        ("old.pkl", "pickle of an old program"),
+        ("module.pth", "pickled module"),
+        ("weights.pth", "no onnxnn checkpoint"),
+        ("picture.pth", "neither a checkpoint nor any torch file"),
+    ]:
+        with pytest.raises(CheckpointError, match=message):
+            checkpoint.load(tmp_path / name)
+    assert not ran.exists()
+
+
+def test_a_basenn_checkpoint_is_recognised(tmp_path):
+    target = tmp_path / "basenn.pth"
+    torch.save({"meta": {"tool": "BaseNN"}, "state_dict": torch.nn.Sequential(torch.nn.Linear(2, 2))}, target)
+    with pytest.raises(CheckpointError, match="a checkpoint of BaseNN, which holds pickled code"):
+        checkpoint.load(target)
+
+
+def test_a_flipped_bit_among_the_weights_is_noticed(path, tmp_path):
+    weight = checkpoint.load(path).state_dict["linear1.weight"].numpy().tobytes()
+    content = bytearray(path.read_bytes())
+    content[content.index(weight) + 5] ^= 1
+    (tmp_path / "flipped.pth").write_bytes(content)
+    with pytest.raises(CheckpointError, match="the file is damaged, at [a-z]*/data/"):
+        checkpoint.load(tmp_path / "flipped.pth")
+
+
+def test_another_network_is_refused_and_left_alone(path):
+    other = nn("cls", verbose=0)
+    other.load_dataset(np.zeros((6, 4), np.float32), np.arange(6) % 3)
+    other.add("linear", size=(4, 6), activation="relu")
+    other.add("linear", size=(6, 3), activation="softmax")
+    before = other.model[0].weight.clone()
+    message = r"linear1.weight is \(5, 4\) in the checkpoint, \(6, 4\) in the network"
+    with pytest.raises(CheckpointError, match=message):
+        other.train(checkpoint=path, epochs=1)
+    assert torch.equal(before, other.model[0].weight)
+
+
+def test_a_full_disk_leaves_the_old_file(path, model, monkeypatch):
+    before = path.read_bytes()
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        model.save(path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in path.parent.iterdir() if entry.suffix == ".part"] == []
+
+
+KILLED = """
+import sys, numpy as np
+from onnxnn import nn
+model = nn("cls", verbose=0)
+model.load_dataset(np.zeros((6, 64), np.float32), np.arange(6) % 2)
+model.add("linear", size=(64, 4000)); model.add("linear", size=(4000, 2), activation="softmax")
+print("ready", flush=True)
+while True:
+    model.save(sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_writer_leaves_a_whole_file(tmp_path):
+    target = tmp_path / "killed.pth"
+    generator = np.random.default_rng(0)
+    for _ in range(4):
+        child = subprocess.Popen([sys.executable, "-c", KILLED, str(target)], stdout=subprocess.PIPE)
+        child.stdout.readline()
+        while not target.exists():
+            time.sleep(0.005)
+        time.sleep(float(generator.uniform(0.0, 0.2)))
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+        loaded = checkpoint.load(target)
+        assert loaded.state_dict["linear1.weight"].shape == (4000, 64)
+
+
+def test_killed_at_any_system_call_the_old_or_the_new_file_is_there(path, model, monkeypatch):
+    """Every step of writing, cut off: what a power cut at that moment would leave."""
+
+    class PowerCut(BaseException):
+        pass
+
+    before = path.read_bytes()
+    for module, name in [(os, "fsync"), (os, "replace")]:
+        with monkeypatch.context() as patch:
+
+            def cut(*args, **kwargs):
+                raise PowerCut
+
+            patch.setattr(module, name, cut)
+            with pytest.raises(PowerCut):
+                model.save(path)
+        assert path.read_bytes() == before
+        checkpoint.load(path)
