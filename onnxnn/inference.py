@@ -10,10 +10,13 @@ import torch
 from onnxnn_runtime.card import InputSpec, OutputSpec
 from onnxnn_runtime.inputs import find_samples
 from onnxnn_runtime.pipeline import batches
+from torch.utils.data import DataLoader
 
+from .data import Batches
+from .data.batches import to_float
 from .definition import Net
 
-__all__ = ["infer", "readable"]
+__all__ = ["arrays", "infer", "readable", "unlabelled"]
 
 Array = np.ndarray[Any, Any]
 Reader = Callable[[Any], Array]
@@ -44,20 +47,46 @@ def infer(net: Net, source: Any, spec: InputSpec, batch_size: int = 32, read: Re
         with torch.inference_mode():
             found = [
                 net(torch.from_numpy(x).to(device)).float().cpu().numpy()
-                for x in _arrays(source, spec, batch_size, read)
+                for x in arrays(source, spec, batch_size, read)
             ]
     finally:
         net.train(was_training)
     return np.concatenate(found)
 
 
-def _arrays(source: Any, spec: InputSpec, batch_size: int, read: Reader | None) -> Iterator[Array]:
+def arrays(source: Any, spec: InputSpec, batch_size: int = 32, read: Reader | None = None) -> Iterator[Array]:
+    """Yield batches as the network takes them; the arguments are those of `infer`."""
     if read is None or spec.kind != "image":
         for batch in batches(source, spec, batch_size):
             yield batch.array
         return
     for sample in find_samples(source, spec, []):
         yield np.asarray(sample.value if sample.ready else read(sample.value), np.float32)[np.newaxis]
+
+
+def unlabelled(source: Any, labels: list[Array]) -> Any:
+    """Return `source` without its labels where it is batches (x, y), ours or a torch DataLoader's.
+
+    Args:
+        source: What `infer` is to look at.
+        labels: Where it is batches, the labels of each are added to it as they are read.
+    """
+    if not isinstance(source, Batches | DataLoader):
+        return source
+    return _inputs(source, labels)
+
+
+def _inputs(batches: Batches | DataLoader[Any], labels: list[Array]) -> Iterator[Array]:
+    for batch in batches:
+        x, y = batch if isinstance(batch, list | tuple) and len(batch) == 2 else (_only(batch), None)
+        if y is not None:
+            labels.append(np.asarray(y))
+        x = to_float(torch.as_tensor(x))
+        yield (x.float() if x.is_floating_point() else x).numpy()
+
+
+def _only(batch: Any) -> Any:
+    return batch[0] if isinstance(batch, list | tuple) else batch
 
 
 def readable(result: Array, output: OutputSpec) -> dict[int, dict[str, Any]]:

@@ -7,18 +7,20 @@ from typing import Any
 
 from onnxnn_runtime.errors import OnnxnnError, TrainingError
 from onnxnn_runtime.files import PathLike, write_atomically
+from onnxnn_runtime.fonts import lettering
 
 from .history import History
 
 __all__ = ["plot_history"]
 
 
-def plot_history(history: History, path: PathLike = "history.png") -> Path:
+def plot_history(history: History, path: PathLike = "history.png", title: str = "") -> Path:
     """Draw loss, metrics and their validation values over the epochs, one panel for each.
 
     Args:
         history: What `train` returned.
         path: A .png, .svg or .pdf file.
+        title: What stands above all panels; Chinese, too, where the system has a font for it.
 
     Raises:
         OnnxnnError: matplotlib is not installed, or cannot write that kind of file.
@@ -27,6 +29,7 @@ def plot_history(history: History, path: PathLike = "history.png") -> Path:
     """
     try:
         from matplotlib.figure import Figure
+        from matplotlib.font_manager import FontProperties
         from matplotlib.ticker import MaxNLocator
     except ImportError as error:
         raise OnnxnnError('drawing needs matplotlib: pip install "onnxnn[plot]".') from error
@@ -37,6 +40,9 @@ def plot_history(history: History, path: PathLike = "history.png") -> Path:
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         _draw(axes, history, name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if title:
+        text, font = lettering(title)
+        figure.suptitle(text, fontproperties=FontProperties(fname=font, size=14))
     kind = Path(path).suffix.lstrip(".").lower() or "png"
     known = figure.canvas.get_supported_filetypes()
     if kind not in known:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Sequence, Tuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from onnxnn_runtime.fonts import draw_text
+from PIL import Image, ImageDraw
 
 CELL = 48
 MARGIN = 24
@@ -52,10 +53,10 @@ def similarity_picture(
     draw = ImageDraw.Draw(image)
     for number, panel in enumerate(panels):
         left, top = MARGIN + number * (width + MARGIN), MARGIN
-        draw.text((left, top), panel.title, INK, font=_font(18))
+        draw_text(draw, (left, top), panel.title, INK, 18)
         _draw_panel(image, draw, panel.values, rows, columns, (left, top + TITLE))
     foot = f"left: {rows_title}   top: {columns_title}   framed: the most similar of each row"
-    draw.text((MARGIN, MARGIN + TITLE + height + 10), foot, INK, font=_font(14))
+    draw_text(draw, (MARGIN, MARGIN + TITLE + height + 10), foot, INK, 14)
     return image
 
 
@@ -80,7 +81,7 @@ def _draw_panel(
             color = tuple(int(channel) for channel in PALE + (DEEP - PALE) * share)
             draw.rectangle(box, fill=color)
             text_color = (255, 255, 255) if share > 0.55 else INK
-            draw.text((box[0] + 9, box[1] + 15), f"{value:.2f}", text_color, font=_font(14))
+            draw_text(draw, (box[0] + 9, box[1] + 15), f"{value:.2f}", text_color, 14)
             if column == int(np.argmax(values[row])):
                 draw.rectangle(box, outline=FRAME, width=3)
 
@@ -88,11 +89,3 @@ def _draw_panel(
 def _thumbnail(path: Path) -> Image.Image:
     with Image.open(str(path)) as picture:
         return picture.convert("RGB").resize((CELL - 8, CELL - 8))
-
-
-def _font(size: int) -> Any:
-    """Return Pillow's own font; before Pillow 10.1 it has one size only."""
-    try:
-        return ImageFont.load_default(size)
-    except TypeError:
-        return ImageFont.load_default()
