@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from onnxnn_runtime.card import Axis, InputSpec, ModelCard, OutputSpec
+from onnxnn_runtime.card import Axis, InputSpec, ModelCard, OutputSpec, StateSpec
 from onnxnn_runtime.errors import LayerError
 
 from .data import Data
@@ -59,13 +59,13 @@ def describe_input(definition: Definition, data: Data | None, before: ModelCard 
     shape = definition.free_input()
     if shape is None or not definition.entries:
         raise LayerError("the network has no layers yet: add some, or load a checkpoint.")
-    axes = _batched(shape)
+    axes, states = _batched(shape), _states(definition)
     if data is not None:
-        return InputSpec(data.kind, axes, data.preprocess, False, data.features, data.vocabulary)
+        return InputSpec(data.kind, axes, data.preprocess, False, data.features, data.vocabulary, states)
     if before is not None:
         known = before.input
-        return InputSpec(known.kind, axes, known.preprocess, False, known.features, known.vocabulary)
-    return InputSpec(_KINDS.get(shape.axes, "array"), axes)
+        return InputSpec(known.kind, axes, known.preprocess, False, known.features, known.vocabulary, states)
+    return InputSpec(_KINDS.get(shape.axes, "array"), axes, states=states)
 
 
 def describe_output(
@@ -125,8 +125,10 @@ def describe_added(added: list[Placed], batch_size: int | None = None) -> str:
 def _output_kind(task: str, definition: Definition, shape: Shape, num_classes: int) -> str:
     if task in ("embed", "reg"):
         return "embedding" if task == "embed" else "values"
+    if definition.generates():
+        return "tokens"
     if task == "gen":
-        return "tokens" if "token" in (definition.input_shape or shape).axes else "values"
+        return "values"
     units = shape.sizes[0 if "channel" in shape.axes else -1]
     ending = definition.placed()[-1].layer.kind
     if units == 1:
@@ -134,6 +136,12 @@ def _output_kind(task: str, definition: Definition, shape: Shape, num_classes: i
     if num_classes and units is not None and units > num_classes and ending not in ("softmax", "sigmoid"):
         return "embedding"
     return "classes"
+
+
+def _states(definition: Definition) -> tuple[StateSpec, ...]:
+    """Return what goes on from step to step in a network that generates; nothing for others."""
+    shapes = definition.build().state_shapes() if definition.generates() else []
+    return tuple(StateSpec(f"state{i}", f"next_state{i}", shape) for i, shape in enumerate(shapes))
 
 
 def _batched(shape: Shape) -> tuple[Axis, ...]:

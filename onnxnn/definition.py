@@ -215,6 +215,11 @@ class Definition:
             ):
                 if layer is None:
                     continue
+                if shape.axes == ("token",) and not layer.reads_tokens:
+                    raise LayerError(
+                        f"{layer.call()}: {shape.describe()} arrive, whole numbers; put "
+                        "add('embedding', size=...) first: it makes a vector of each token."
+                    )
                 resolved = layer.resolve(shape)
                 out_shape = resolved.out_shape(shape)
                 out_shape = out_shape.came_from(f"'{entry.layer.title}'")

@@ -11,6 +11,7 @@ import torch
 from onnxnn_runtime.card import InputSpec
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.pipeline import batches
+from torch.utils.data import DataLoader
 
 from .data import Batches, Data, from_arrays, load_npz, load_table
 from .data.folders import find_pictures
@@ -26,7 +27,8 @@ def batches_of(
     """Return batches (x, target) whose class numbers are the network's.
 
     Args:
-        source: Batches or `Data` as loaded, (x, y), a folder of class folders, a CSV file or a .npz file.
+        source: Batches or `Data` as loaded, a torch DataLoader, (x, y), a folder of class folders, a CSV
+            file or a .npz file.
         task: "cls", "reg", "gen" or "embed".
         spec: What the network takes; pictures are read as for inference.
         classes: The network's classes.
@@ -39,9 +41,15 @@ def batches_of(
         return _renumbered(source, classes)
     if isinstance(source, Batches):
         return source
-    if isinstance(source, tuple) and len(source) == 2:
+    if isinstance(source, DataLoader):
+        source = tuple(
+            torch.cat([torch.as_tensor(part) for part in parts]) for parts in zip(*source, strict=True)
+        )
+    if isinstance(source, tuple | list) and len(source) == 2:
         x, y = source
-        return from_arrays(x, y, task, classes or None, batch_size, shuffle=False).train
+        words = spec.vocabulary if spec.kind == "tokens" else None
+        loaded = from_arrays(x, y, task, classes or None, batch_size, shuffle=False, word2idx=words)
+        return (loaded.as_tokens() if spec.kind == "tokens" and loaded.kind == "table" else loaded).train
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         if spec.kind == "image" and path.suffix.lower() != ".npz":
@@ -52,7 +60,8 @@ def batches_of(
             loaded = load_table(path, task, batch_size, shuffle=False)
         return _renumbered(loaded, classes)
     raise DataError(
-        f"evaluate({type(source).__name__}): what fits is (x, y), a path, or what a load method returned."
+        f"evaluate({type(source).__name__}): what fits is (x, y), a path, a DataLoader, or what a load "
+        "method returned."
     )
 
 

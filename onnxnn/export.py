@@ -190,7 +190,7 @@ def build_model(
         ir_version: Version of the file format.
         in_graph: Whether the graph starts with the card's preprocessing.
     """
-    graph = GraphBuilder(opset)
+    graph = GraphBuilder(opset, stateful=bool(card.input.states))
     x = "input"
     sample_dims = axis_names(free)
     if in_graph:
@@ -209,9 +209,13 @@ def build_model(
         graph.output("embedding", feature)
         outputs.append(_value_info("embedding", ("batch", finished.output.embedding)))
         y = "embedding" if y == feature else y
+    after = graph.output_states()
     graph.output("output", y)
     dtype = TensorProto.UINT8 if in_graph else _input_type(card)
     inputs = [_value_info("input", finished.input.shape, dtype)]
+    for state, shape in graph.states.items():
+        inputs.append(_value_info(state, shape))
+        outputs.append(_value_info(after[state], shape))
     metadata = {METADATA_KEY: finished.to_json(), **_xedu_metadata(finished, definition, in_graph)}
     model = graph.model("onnxnn", inputs, outputs, ir_version, metadata)
     return finished, _checked(model)

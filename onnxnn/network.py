@@ -19,12 +19,13 @@ from onnxnn_runtime.errors import (
     TrainingError,
     did_you_mean,
 )
+from onnxnn_runtime.text import Text
 from torch import nn
 
 from . import checkpoint as checkpoints
 from . import data as loading
 from . import inference as running
-from . import optimizers, training
+from . import optimizers, text, training
 from .about import describe, describe_added
 from .callbacks import Callback
 from .checkpoint import Checkpoint
@@ -33,14 +34,18 @@ from .definition import Definition, Net
 from .device import Machine
 from .evaluation import batches_of
 from .export import ExportReport, export_onnx
+from .features import feature_vectors
 from .history import History
+from .layers import find
 from .layers.custom import Custom
 from .models import weights
 from .models.take_over import take_over
 from .plot import plot_history
+from .pretrained import pretrained_features
 from .settings import Settings
 from .shape import Shape
 from .summary import table
+from .visual import visual_feature, visual_filters
 
 __all__ = ["Network"]
 
@@ -69,6 +74,7 @@ class Network:
         word2idx, idx2word, ix2word: The vocabulary both ways, where the data is made of tokens.
         history: What the last `train` returned.
         result: What the last `inference` returned.
+        val_label: The labels of the batches that the last `inference` looked at, in its order.
     """
 
     def __init__(self, task: str = "cls", save_fold: str | None = None, verbose: int = 1) -> None:
@@ -85,6 +91,7 @@ class Network:
         self.ix2word: dict[int, str] | None = None
         self.history = History()
         self.result: Array | None = None
+        self.val_label: Array | None = None
         self._optimizer_options: dict[str, Any] = {}
         self._definition = Definition()
         self._calls = 0
@@ -235,6 +242,7 @@ class Network:
         name = self.optimizer if optimizer is None else optimizers.optimizer_name(optimizer)
         if isinstance(layer, str):
             options = self._with_classes(layer, options)
+            self._read_as_tokens(layer)
         added = self._definition.add(self._calls + 1, layer, activation, options)
         if name != self.optimizer:
             self.optimizer, self._optimizer_options = name, {}
@@ -249,6 +257,12 @@ class Network:
         if whole and self._data is not None and self._data.classes and "num_classes" not in options:
             return {**options, "num_classes": len(self._data.classes)}
         return options
+
+    def _read_as_tokens(self, layer: str) -> None:
+        """Read a table of whole numbers as tokens, where the network begins with a layer that wants them."""
+        data = self._data
+        if data is not None and data.kind == "table" and not self._calls and find(layer).reads_tokens:
+            self._use(data.as_tokens())
 
     @property
     def model(self) -> Net:
@@ -307,6 +321,7 @@ class Network:
             OutputError: The folder cannot be written; known before the first epoch.
         """
         data = self._need_data()
+        self._give_last_step_only(data)
         if checkpoint is not None and resume is not None:
             raise TrainingError("train(): give checkpoint= to add epochs, or resume= to finish, not both.")
         self.save_fold = save_fold or self.save_fold
@@ -379,9 +394,9 @@ class Network:
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
 
-    def plot_history(self, path: str = "history.png") -> Path:
+    def plot_history(self, path: str = "history.png", title: str = "") -> Path:
         """Draw the last training's history into a picture; see `onnxnn.plot`."""
-        return plot_history(self.history, path)
+        return plot_history(self.history, path, title)
 
     # ---- using it ------------------------------------------------------------------------------
 
@@ -390,20 +405,28 @@ class Network:
         data: Any = None,
         show: bool = False,
         checkpoint: str | Path | None = None,
+        hidden: Any = None,
         label: bool = False,
         batch_size: int = 32,
-    ) -> Array:
+    ) -> Any:
         """Return the network's output for a file, a folder, a CSV file, an array, or a list of those.
+
+        Given text, a network that generates tells what comes next and what it remembers:
+
+            probabilities, hidden = model.inference("长")
+            probabilities, hidden = model.inference("江", hidden=hidden)
 
         Args:
             data: What to look at. A CSV file may have the label column or not.
             show: Whether to print the result.
             checkpoint: A checkpoint to load first; it brings network, weights and preprocessing.
+            hidden: What the call before returned, to go on from there.
             label: Accepted as BaseNN has it: a label column is recognised by the number of columns.
             batch_size: How many samples to run at once.
 
         Returns:
-            float32 (N, classes), probabilities where the network ends in softmax or sigmoid.
+            float32 (N, classes), probabilities where the network ends in softmax or sigmoid; for text
+            (how likely each token comes next (vocabulary,), hidden state).
 
         Raises:
             InputError: Something of it does not fit; the message names it.
@@ -411,11 +434,43 @@ class Network:
         """
         if checkpoint is not None:
             self.load(checkpoint)
-        read = self._data.read if self._data is not None else None
-        self.result = running.infer(self.model, data, self.card().input, batch_size, read)
+        if hidden is not None or text.is_text(data, self.card()):
+            self.result, hidden = text.follow(self.model, self.card(), data, hidden)
+            if show:
+                print(self.result)
+            return self.result, hidden
+        labels: list[Array] = []
+        source = running.unlabelled(data, labels)
+        self.result = running.infer(self.model, source, self.card().input, batch_size, self._reader())
+        self.val_label = np.concatenate(labels) if labels else None
         if show:
             print(self.result)
         return self.result
+
+    def generate(
+        self,
+        prompt: Text,
+        length: int = 24,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        seed: int | None = None,
+        stop: Text | None = None,
+    ) -> Any:
+        """Go on with a text, character by character.
+
+            model.generate("长", length=24, temperature=0.8, top_k=20, seed=0)
+
+        Args:
+            prompt, length, temperature, top_k, seed, stop: See `onnxnn_runtime.generate.generate`.
+
+        Returns:
+            The whole text, prompt included; a list of words where the prompt was one.
+
+        Raises:
+            CardError: The network does not generate text.
+            InputError: An option is out of range, or the vocabulary lacks a token of the prompt.
+        """
+        return text.write(self.model, self.card(), prompt, length, temperature, top_k, seed, stop)
 
     def print_result(self, result: Array | None = None) -> dict[int, dict[str, Any]]:
         """Print and return results as {i: {"预测值": label, "置信度": score}}.
@@ -436,9 +491,70 @@ class Network:
 
     def summary(self) -> str:
         """Print and return the table of layers, output shapes, parameters and multiply-adds."""
-        text = table(self._definition, self._data.train.batch_size if self._data else None)
-        print(text)
-        return text
+        shown = table(self._definition, self._data.train.batch_size if self._data else None)
+        print(shown)
+        return shown
+
+    # ---- looking inside ------------------------------------------------------------------------
+
+    def visual_feature(
+        self, img: Any = None, in1img: bool = False, save_fold: str | Path = "layers", data: Any = None
+    ) -> list[Path]:
+        """Write what each layer makes of one sample: pictures, or a text file for a vector.
+
+        Args:
+            img: A picture, a row or a sequence, as for `inference`; of several the first.
+            in1img: Whether to make one picture of all layers.
+            save_fold: The folder to write into.
+            data: BaseNN's name for `img`.
+
+        Returns:
+            The files written; see `onnxnn.visual`.
+        """
+        source = data if img is None else img
+        sample = next(running.arrays(source, self.card().input, 1, self._reader()))[0]
+        classes = self.card().output.classes
+        written = visual_feature(self.model, self._definition, sample, classes, in1img, save_fold)
+        if self.verbose:
+            print(f"what the layers give is drawn in {save_fold}: {', '.join(path.name for path in written)}")
+        return written
+
+    def visual_filters(self, path: str | Path = "filters.png", before: str | Path | None = None) -> Path:
+        """Draw the filters of the first layer.
+
+        Args:
+            path: The picture's file, .png or .jpg.
+            before: A checkpoint of the same network, whose filters are drawn above on the same scale.
+        """
+        weights_before = None if before is None else checkpoints.load(before).state_dict
+        return visual_filters(path, self.model, self._definition, weights_before)
+
+    def extract_feature(
+        self, img: Any = None, pretrain: str | Path | None = None, batch_size: int = 32, data: Any = None
+    ) -> Array:
+        """Return feature vectors: the numbers that the network's head sees.
+
+        Args:
+            img: Whatever `inference` takes.
+            pretrain: The weights file of a published network to use instead of this one; see
+                `onnxnn.pretrained`. Nothing is downloaded.
+            batch_size: How many samples to run at once.
+            data: BaseNN's name for `img`.
+
+        Returns:
+            float32 (N, D), one row for each sample in order.
+        """
+        source = data if img is None else img
+        if pretrain is not None:
+            return pretrained_features(source, pretrain, batch_size)
+        card = self.card()
+        output_is_vector = card.output.kind == "embedding"
+        device = next((weight.device for weight in self.model.parameters()), torch.device("cpu"))
+        found = [
+            feature_vectors(self.model, self._definition, torch.from_numpy(x).to(device), output_is_vector)
+            for x in running.arrays(source, card.input, batch_size, self._reader())
+        ]
+        return np.concatenate(found)
 
     # ---- files ---------------------------------------------------------------------------------
 
@@ -569,6 +685,23 @@ class Network:
             )
         return self._data
 
+    def _give_last_step_only(self, data: Data) -> None:
+        """Let the network give one output per sequence, where the data has one label for each."""
+        shape = self._definition.output_shape
+        if shape is None or shape.axes != ("time", "feature") or shape["time"] == 1:
+            return
+        if data.train.num_targets in (shape["time"], shape.numel):
+            return  # a target for each step
+        name = self._definition.give_last_step_only()
+        if name is None:
+            raise TrainingError(
+                f"the network gives {shape.describe()}, and the data has one label for each sequence: put "
+                "add('global_avgpool') or add('flatten') before the last linear layers."
+            )
+        self._net = None
+        if self.verbose:
+            print(f"{name}: return_sequences=False, since the data has one label for each sequence")
+
     def _go_on_from(self, path: str | Path) -> Checkpoint:
         """Load a checkpoint to train on: into the layers that were added, or with its own."""
         if not self._definition.entries:
@@ -587,6 +720,10 @@ class Network:
         self._set_vocabulary(loaded.card.input.vocabulary)
         if loaded.card.input.preprocess is not None:
             self.color = loaded.card.input.preprocess.color
+
+    def _reader(self) -> running.Reader | None:
+        """How a picture is read where training read it by a function of the user's own."""
+        return None if self._data is None else self._data.read
 
     def _example(self) -> torch.Tensor | None:
         if self._data is not None:

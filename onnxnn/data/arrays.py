@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from onnxnn.shape import Shape
 from .batches import Batches, InMemory
 from .dataset import Data, as_data_errors, check_task, split
 from .labels import class_numbers, finite, targets
+from .tokens import are_pairs, check_tokens, checked_vocabulary, next_tokens, read_vocabulary, step_labels
 
 __all__ = ["from_arrays", "load_npz"]
 
@@ -45,7 +45,7 @@ def from_arrays(
     | - | - |
     | (N, F) | a table |
     | (N, T, F), not uint8 | sequences of T steps |
-    | (N, T) whole numbers, with `word2idx` | tokens |
+    | (N, T) whole numbers, with `word2idx`, or with a y of such rows | tokens |
     | uint8 (N, H, W), (N, H, W, 1), (N, H, W, 3) | pictures, read like files |
     | float 0..1 (N, H, W, 1), (N, H, W, 3) | pictures, read like files |
     | float (N, C, H, W) | pictures ready for the network, left as they are |
@@ -53,8 +53,8 @@ def from_arrays(
     Args:
         x: An array, a tensor or lists.
         y: For classes: labels as `class_numbers` takes them. For regression: numbers (N,) or (N, K).
-            For tokens: the number of the next token at each step (N, T), or None, then the sequence
-            moved by one.
+            For sequences and tokens also a label for each step: (N, T), or one-hot (N, T, classes).
+            For tokens None means the token after each.
         task: "cls", "reg", "gen" or "embed".
         classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}.
         batch_size: Samples in a batch; None takes all in one.
@@ -67,11 +67,17 @@ def from_arrays(
     """
     check_task(task)
     values = _numeric(x)
-    vocabulary = None if word2idx is None else _vocabulary(word2idx)
+    vocabulary = None if word2idx is None else checked_vocabulary(word2idx)
     if vocabulary is not None and y is None:
-        values, y = values[:, :-1], values[:, 1:]
-    described = _describe(values, vocabulary)
-    labels, names = _labels(y, task, classes, values, described)
+        values, after = next_tokens(values)
+        described = _describe(values, vocabulary)
+        check_tokens(after, len(vocabulary))
+        names: tuple[str, ...] = ()
+        labels = torch.from_numpy(after.astype(np.int64))
+    else:
+        pairs = vocabulary is None and task in ("cls", "gen") and are_pairs(values, y)
+        described = _tokens(values, int(values.max()) + 1) if pairs else _describe(values, vocabulary)
+        labels, names = _labels(y, task, classes, values, described, vocabulary)
     if len(labels) != len(values):
         raise DataError(f"x has {len(values)} samples, y has {len(labels)}; give one label for each sample.")
     train, held_back = split(len(values), train_val_ratio, labels if names and labels.ndim == 1 else None)
@@ -119,7 +125,7 @@ def load_npz(
         DataError: It is no .npz file, lacks an array, holds pickled objects, or its arrays do not fit.
     """
     arrays = _read_npz(Path(path))
-    word2idx = _read_vocabulary(path, arrays)
+    word2idx = read_vocabulary(path, arrays)
     if "data" not in arrays or ("label" not in arrays and word2idx is None):
         missing = "data" if "data" not in arrays else "label"
         held = ", ".join(arrays) or "nothing"
@@ -162,24 +168,6 @@ def _pickled(path: Path, name: str) -> str:
     return f"{path}: {name!r} is a pickled object, and reading one can run any program. {instead}"
 
 
-def _read_vocabulary(path: str | Path, arrays: dict[str, Array]) -> dict[str, int] | None:
-    if "words" in arrays:
-        words = arrays["words"]
-        if words.ndim != 1 or words.dtype.kind != "U":
-            raise DataError(f"{path}: 'words' must be texts (V,), got {words.dtype} {words.shape}.")
-        return {str(word): number for number, word in enumerate(words)}
-    if "word2idx" not in arrays:
-        return None
-    text = arrays["word2idx"]
-    try:
-        read = json.loads(str(text)) if text.ndim == 0 and text.dtype.kind == "U" else None
-    except ValueError as error:
-        raise DataError(f"{path}: 'word2idx' is no JSON text ({error}).") from error
-    if not isinstance(read, dict):
-        raise DataError(f"{path}: 'word2idx' must be a JSON text {{\"word\": number}}.")
-    return read
-
-
 def _numeric(x: Any) -> Array:
     if isinstance(x, torch.Tensor):
         x = x.detach().cpu().numpy()
@@ -212,9 +200,7 @@ class _Described:
 
 def _describe(x: Array, vocabulary: Mapping[str, int] | None) -> _Described:
     if vocabulary is not None:
-        _check_tokens(x, len(vocabulary))
-        tokens = x.astype(np.int64)
-        return _Described("tokens", tokens, Shape.tokens(x.shape[1]), tokens[0])
+        return _tokens(x, len(vocabulary))
     channels_last = x.ndim == 4 and x.shape[3] in _COLOR and x.shape[1] not in _COLOR
     if (x.dtype == np.uint8 and x.ndim in (3, 4)) or (x.dtype.kind == "f" and channels_last):
         return _raw_pictures(x)
@@ -257,33 +243,27 @@ def _raw_pictures(x: Array) -> _Described:
     return _Described("image", network, Shape.image(channels, height, width), pictures[0], preprocess)
 
 
-def _vocabulary(word2idx: Mapping[str, int]) -> dict[str, int]:
-    vocabulary = {str(word): number for word, number in word2idx.items()}
-    numbers = [number for number in vocabulary.values() if isinstance(number, int | np.integer)]
-    if sorted(numbers) != list(range(len(word2idx))):
-        raise DataError("word2idx: the tokens must have the numbers 0, 1, 2, ..., each once.")
-    return {word: int(number) for word, number in vocabulary.items()}
-
-
-def _check_tokens(x: Array, size: int) -> None:
-    if x.ndim != 2 or x.dtype.kind not in "iu":
-        raise DataError(f"x: {x.dtype} of shape {x.shape}; tokens are whole numbers (N, T).")
-    wrong = np.argwhere((x < 0) | (x >= size))
-    if len(wrong):
-        row, column = (int(number) for number in wrong[0])
-        raise DataError(f"x[{row}, {column}] is token {x[row, column]}; the vocabulary has 0..{size - 1}.")
+def _tokens(x: Array, size: int) -> _Described:
+    check_tokens(x, size)
+    tokens = x.astype(np.int64)
+    return _Described("tokens", tokens, Shape.tokens(x.shape[1], size), tokens[0])
 
 
 def _labels(
-    y: Any, task: str, classes: Any, x: Array, described: _Described
+    y: Any,
+    task: str,
+    classes: Any,
+    x: Array,
+    described: _Described,
+    vocabulary: Mapping[str, int] | None,
 ) -> tuple[torch.Tensor, tuple[str, ...]]:
     if y is None:
         raise DataError("y is missing; give one label for each sample.")
-    shape = np.shape(y.detach().cpu() if isinstance(y, torch.Tensor) else y)
-    per_step = described.kind in ("tokens", "sequence") and len(shape) == 2 and shape == x.shape[:2]
-    if per_step and shape[1] > 1 and task != "reg" and np.asarray(y).dtype.kind in "iu":
-        flat, names = class_numbers(np.asarray(y).ravel(), classes)
-        return flat.reshape(shape), names if described.kind == "sequence" else ()
+    if task != "reg" and described.kind in ("tokens", "sequence"):
+        is_tokens = described.kind == "tokens"
+        found = step_labels(y, x.shape[:2], classes, is_tokens, len(vocabulary) if vocabulary else None)
+        if found is not None:
+            return found
     if task == "reg" or (task == "gen" and np.asarray(y).dtype.kind == "f"):
         return targets(y), ()
     numbers, names = class_numbers(y, classes, "y")

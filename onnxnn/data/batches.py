@@ -110,6 +110,11 @@ class Batches:
         order = torch.randperm(count) if self.shuffle else torch.arange(count)
         yield from self.samples.take(torch.split(order, _sizes(count, self.batch_size)))
 
+    @property
+    def num_targets(self) -> int:
+        """How many target values a sample has: one class number, or values, or one of those for each step."""
+        return self.samples.y[0].numel() if isinstance(self.samples, InMemory) else 1
+
     def tensors(self) -> Batch | None:
         """Return all samples (x, y) when they are in memory and the same in every epoch, else None."""
         return self.samples.tensors()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from onnxnn_runtime.preprocess import ImageLike, Preprocess
 from onnxnn.layers import Layer
 from onnxnn.shape import Shape
 
-from .batches import Batches
+from .batches import Batches, InMemory
 
 __all__ = ["TASKS", "Data", "as_data_errors", "split"]
 
@@ -56,6 +56,35 @@ class Data:
     targets: tuple[str, ...] = ()
     vocabulary: dict[str, int] | None = None
     read: Callable[[ImageLike], np.ndarray[Any, Any]] | None = None
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes the targets have: named ones, or the tokens of the vocabulary; 0 for values."""
+        return len(self.classes) or len(self.vocabulary or ())
+
+    def as_tokens(self) -> Data:
+        """Return the same data with a table of whole numbers read as tokens; its batches change with it.
+
+        Raises:
+            DataError: It holds other numbers.
+        """
+        parts = [self.train, *([self.validation] if self.validation else [])]
+        found = [part.samples for part in parts]
+        values = [samples.x for samples in found if isinstance(samples, InMemory)]
+        if self.normalize is not None or not all(bool(((x >= 0) & (x == x.round())).all()) for x in values):
+            raise DataError(
+                "tokens are whole numbers from 0, one for each step (N, steps); this table holds others. "
+                "Give word2idx=... with numbers for the tokens."
+            )
+        for part, samples, x in zip(parts, found, values, strict=True):
+            _, y = samples.tensors() or (None, x)
+            part.samples = InMemory(x.long(), y)
+        largest = max(int(x.max()) for x in values)
+        (steps,) = self.sample.sizes
+        example = self.example.astype(np.int64)
+        return replace(
+            self, kind="tokens", sample=Shape.tokens(steps, largest + 1), example=example, features=()
+        )
 
 
 def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:

@@ -143,6 +143,8 @@ def _compare(model: onnx.ModelProto, module: nn.Module, probes: Sequence[Shape])
 
 def _sample(probe: Shape, batch: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(batch)
+    if probe.axes == ("token",):
+        return torch.randint(0, probe.vocabulary or 2, (batch, probe["token"] or 1), generator=generator)
     return torch.rand(batch, *(size or 1 for size in probe.sizes), generator=generator)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from onnxnn_runtime.errors import LayerError
@@ -42,9 +42,11 @@ class Custom(Layer):
         module: The module itself.
         example: The shape of one sample that it was added for.
 
-    Input shape: whatever the module takes, batch first, float32
+    Input shape: whatever the module takes, batch first, float32; int64 for tokens
     Output shape: found by running the module on zeros in evaluation mode, at batch 2
     """
+
+    reads_tokens: ClassVar[bool] = True
 
     class_name: str
     module: nn.Module | None = field(default=None, repr=False, metadata=TRANSIENT)
@@ -85,7 +87,7 @@ class Custom(Layer):
     def out_shape(self, in_shape: Shape) -> Shape:
         smaller, larger = (self._try(shape) for shape in self._probes(in_shape))
         axes = in_shape.axes if len(smaller) == len(in_shape) else _AXES_BY_RANK.get(len(smaller), ())
-        if len(smaller) == 2 and "time" in in_shape.axes:
+        if len(smaller) == 2 and ("time" in in_shape.axes or "token" in in_shape.axes):
             axes = ("time", "feature")
         if not axes or len(larger) != len(smaller):
             raise LayerError(
@@ -125,7 +127,8 @@ class Custom(Layer):
 
     def _run(self, module: nn.Module, in_shape: Shape) -> tuple[int, ...]:
         training, first = module.training, next(module.parameters(), torch.empty(0))
-        zeros = torch.zeros(2, *(size or 1 for size in in_shape.sizes), device=first.device)
+        dtype = torch.int64 if in_shape.axes == ("token",) else torch.float32
+        zeros = torch.zeros(2, *(size or 1 for size in in_shape.sizes), dtype=dtype, device=first.device)
         try:
             with torch.no_grad():
                 y = module.eval()(zeros)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util as _util
 
-from .card import InputSpec, ModelCard, OutputSpec
+from .card import InputSpec, ModelCard, OutputSpec, StateSpec
 from .errors import (
     CardError,
     CheckpointError,
@@ -56,6 +56,7 @@ __all__ = [
     "Predictions",
     "Preprocess",
     "Skipped",
+    "StateSpec",
     "TrainingError",
     "get_similarity",
     "load",

@@ -26,6 +26,21 @@ Axis = Union[int, str]
 
 
 @dataclass(frozen=True)
+class StateSpec:
+    """What a network remembers between steps: a graph input, and the output it has become behind them.
+
+    Args:
+        name: The graph input; zeros begin a sequence.
+        next: The graph output.
+        shape: Sizes of all axes, "batch" among them.
+    """
+
+    name: str
+    next: str
+    shape: tuple[Axis, ...]
+
+
+@dataclass(frozen=True)
 class InputSpec:
     """What the graph input `input` takes.
 
@@ -37,6 +52,7 @@ class InputSpec:
             (batch, height, width, 3).
         features: For tables: the names of the columns.
         vocabulary: For tokens: each token's number.
+        states: For networks that generate step by step: what goes on from step to step.
     """
 
     kind: str
@@ -45,6 +61,7 @@ class InputSpec:
     in_graph: bool = False
     features: tuple[str, ...] = ()
     vocabulary: dict[str, int] | None = None
+    states: tuple[StateSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -167,9 +184,23 @@ def _input(data: dict[str, Any]) -> InputSpec:
         in_graph=fields.take("in_graph", bool),
         features=_names("input.features", fields.take("features", list)),
         vocabulary=vocabulary,
+        states=tuple(_state(entry) for entry in fields.take("states", list)),
     )
     fields.done()
     return spec
+
+
+def _state(entry: Any) -> StateSpec:
+    if not isinstance(entry, dict):
+        raise CardError(f"card: each entry of 'input.states' must be an object, got {entry!r}.")
+    fields = _Fields("input.states.", entry)
+    state = StateSpec(
+        name=fields.take("name", str),
+        next=fields.take("next", str),
+        shape=_shape("input.states.shape", fields.take("shape", list)),
+    )
+    fields.done()
+    return state
 
 
 def _output(data: dict[str, Any]) -> OutputSpec:

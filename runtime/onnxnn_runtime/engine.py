@@ -14,8 +14,9 @@ from typing import Any, Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from .card import InputSpec
-from .errors import InputError, OnnxnnError
+from .card import InputSpec, StateSpec
+from .errors import CardError, InputError, OnnxnnError
+from .generate import Step
 from .inputs import Sample, Skipped, find_samples
 from .onnxfile import FileFacts
 from .pipeline import Batch, chunks, ordered, read_chunk
@@ -45,6 +46,7 @@ class Engine:
         facts: What `inspect` found in it.
         placement: What `place` decided.
         threads: Processor cores to use; None takes all that this process may use.
+        states: The graph inputs that begin with zeros where nothing is fed.
 
     Raises:
         InputError: ONNX Runtime cannot load the model.
@@ -58,6 +60,7 @@ class Engine:
         facts: FileFacts,
         placement: Placement,
         threads: int | None = None,
+        states: Sequence[StateSpec] = (),
     ) -> None:
         self._read = read
         self._name = name
@@ -72,6 +75,14 @@ class Engine:
         self._session, self.device = created
         self.inputs = {each.name: _describe(each) for each in self._session.get_inputs()}
         self.outputs = {each.name: _describe(each) for each in self._session.get_outputs()}
+        absent = [s.name for s in states if s.name not in self.inputs or s.next not in self.outputs]
+        if absent:
+            raise CardError(
+                f"{name}: its card tells of the state {absent[0]!r}, which the graph does not have."
+            )
+        self._states = tuple(states)
+        held = {state.name for state in states}
+        self.arrays = [each for each in self.inputs if each not in held]
 
     def run(self, feeds: Mapping[str, Any], outputs: Sequence[str]) -> list[np.ndarray]:
         """Check arrays and run the graph on them.
@@ -79,6 +90,7 @@ class Engine:
         Raises:
             InputError: A name, shape or type does not fit, or a number is NaN or infinite.
         """
+        feeds = self._with_states(feeds)
         unknown, missing = set(feeds) - set(self.inputs), set(self.inputs) - set(feeds)
         if unknown or missing:
             raise InputError(
@@ -88,6 +100,31 @@ class Engine:
             )
         checked = {name: _check(name, value, *self.inputs[name]) for name, value in feeds.items()}
         return self._run(self._session, checked, outputs)
+
+    def stepper(self) -> Step:
+        """Return a function that runs a network which generates, for `onnxnn_runtime.generate`."""
+        feed, output = self.arrays[0], next(iter(self.outputs))
+        names = [state.name for state in self._states]
+        outputs = [output, *(state.next for state in self._states)]
+        zeros = self._with_states({feed: np.zeros((1, 1), np.int64)})
+
+        def step(tokens: np.ndarray, states: Any) -> tuple[np.ndarray, Any]:
+            feeds = dict(zeros) if states is None else dict(zip(names, states))
+            feeds[feed] = tokens
+            y, *after = self._run(self._session, feeds, outputs)
+            return y[0, -1], after
+
+        return step
+
+    def _with_states(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is fed, with zeros for the states that are not."""
+        missing = [state for state in self._states if state.name not in feeds]
+        batch = len(next(iter(feeds.values()), ())) if missing else 0
+        zeros = {
+            state.name: np.zeros([batch if isinstance(n, str) else n for n in state.shape], np.float32)
+            for state in missing
+        }
+        return {**feeds, **zeros}
 
     def stream(
         self, source: Any, spec: InputSpec, output: str, errors: str, batch_size: int
@@ -123,10 +160,10 @@ class Engine:
         errors: str,
         batch_size: int,
     ) -> Iterator[tuple[list[str], np.ndarray, list[Skipped]]]:
-        feed = next(iter(self.inputs))
+        feed = self.arrays[0]
 
         def infer(batch: Batch) -> np.ndarray:
-            return self._run(session, {feed: batch.array}, [output])[0]
+            return self._run(session, self._with_states({feed: batch.array}), [output])[0]
 
         def both(chunk: list[Sample]) -> tuple[list[tuple[list[str], np.ndarray]], list[Skipped]]:
             read, broken = read_chunk(chunk, spec, errors)

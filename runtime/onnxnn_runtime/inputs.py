@@ -17,6 +17,7 @@ from PIL import Image
 from .card import Axis, InputSpec
 from .errors import InputError, MissingInputError
 from .preprocess import decode, pixels
+from .text import to_numbers
 
 __all__ = ["IMAGE_SUFFIXES", "Sample", "Skipped", "find_images", "find_samples", "is_stray", "read_sample"]
 
@@ -225,7 +226,7 @@ def _read_image(value: Any, spec: InputSpec) -> np.ndarray:
 
 def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
     if isinstance(value, str):
-        return _tokens(value, spec)
+        return np.array(to_numbers(value, spec.vocabulary or {}), dtype=np.int64)
     if isinstance(value, dict):
         value = _row(value, spec)
     array = np.asarray(value)
@@ -252,15 +253,6 @@ def _whole(array: np.ndarray, spec: InputSpec) -> np.ndarray:
         limit = "" if size is None else f"; the vocabulary has the numbers 0..{size - 1}"
         raise InputError(f"tokens {array.min()}..{array.max()} arrive{limit}.")
     return np.asarray(array, dtype=np.int64)
-
-
-def _tokens(text: str, spec: InputSpec) -> np.ndarray:
-    vocabulary = spec.vocabulary or {}
-    unknown = [character for character in text if character not in vocabulary]
-    if unknown or not text:
-        what = f"{unknown[0]!r} is not in the vocabulary" if unknown else "the text is empty"
-        raise InputError(f"{what} of {len(vocabulary)} tokens.")
-    return np.array([vocabulary[character] for character in text], dtype=np.int64)
 
 
 def _row(row: dict[str, Any], spec: InputSpec) -> list[Any]:

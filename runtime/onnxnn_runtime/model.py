@@ -12,10 +12,12 @@ import numpy as np
 from .card import METADATA_KEY, InputSpec, ModelCard
 from .engine import Engine
 from .errors import CardError, InputError, MissingInputError
+from .generate import check_generates, generate
 from .inputs import Skipped
 from .onnxfile import FileFacts, inspect
 from .pipeline import check_options
 from .providers import place
+from .text import Text
 
 __all__ = ["Embeddings", "Model", "Prediction", "Predictions", "load"]
 
@@ -103,7 +105,8 @@ def load(
     if card is not None and draft is not None and card.input.preprocess is not None:
         preprocess = replace(card.input.preprocess, draft=draft)
         card = replace(card, input=replace(card.input, preprocess=preprocess))
-    return Model(name, facts, card, Engine(file.take, name, facts, place(device), threads))
+    states = () if card is None else card.input.states
+    return Model(name, facts, card, Engine(file.take, name, facts, place(device), threads, states))
 
 
 class Model:
@@ -144,7 +147,9 @@ class Model:
         """Run the graph on arrays as they are.
 
         Args:
-            x: The array of the only input, batch axis first; or a dict with an array per input.
+            x: The array of the only input, batch axis first; or a dict with an array per input. States
+                of a network that generates begin with zeros where they are not given; the dict that comes
+                back holds what they have become.
 
         Returns:
             The first output; or, for a dict, a dict of all outputs.
@@ -154,13 +159,38 @@ class Model:
         """
         if isinstance(x, dict):
             return dict(zip(self.outputs, self._engine.run(x, list(self.outputs))))
-        if len(self.inputs) != 1:
+        arrays = self._engine.arrays
+        if len(arrays) != 1:
             raise InputError(
                 "{}: takes {} inputs ({}); hand over a dict with an array for each.".format(
-                    self.name, len(self.inputs), ", ".join(self.inputs)
+                    self.name, len(arrays), ", ".join(arrays)
                 )
             )
-        return self._engine.run({next(iter(self.inputs)): x}, [next(iter(self.outputs))])[0]
+        return self._engine.run({arrays[0]: x}, [next(iter(self.outputs))])[0]
+
+    def generate(
+        self,
+        prompt: Text,
+        length: int = 24,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        seed: int | None = None,
+        stop: Text | None = None,
+    ) -> Any:
+        """Go on with a text; see `onnxnn_runtime.generate.generate` for the options.
+
+            model.generate("长", length=24, temperature=0.8, seed=0)
+
+        Returns:
+            The whole text, prompt included; a list of words where the prompt was one.
+
+        Raises:
+            CardError: The model does not generate text.
+            InputError: An option is out of range, or the vocabulary lacks a token of the prompt.
+        """
+        vocabulary = check_generates(self._require_card("generate"), self.name)
+        step = self._engine.stepper()
+        return generate(step, vocabulary, prompt, length, temperature, top_k, seed, stop)
 
     def predict(
         self,
@@ -189,9 +219,10 @@ class Model:
         """
         card = self._require_card("predict")
         if card.output.kind not in ("classes", "binary", "values"):
+            other = "generate()" if card.output.kind == "tokens" else "embed()"
             raise CardError(
                 f"{self.name}: its output is of the kind {card.output.kind!r}, which predict() cannot name. "
-                "Use embed() or infer()."
+                f"Use {other} or infer()."
             )
         if not isinstance(k, int) or k < 1:
             raise InputError(f"k={k!r}: what fits is a whole number from 1.")

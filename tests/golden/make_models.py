@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
-from onnxnn_runtime import InputSpec, ModelCard, OutputSpec, Preprocess
+from onnxnn_runtime import InputSpec, ModelCard, OutputSpec, Preprocess, StateSpec
 
 FOLDER = Path(__file__).parent / "models"
 CHANNEL_WEIGHTS = np.array([[4.0, 0.0], [0.0, 2.0], [0.0, 4.0]], np.float32)
@@ -144,6 +144,41 @@ def numbers() -> None:
     save("two_inputs", model(helper.make_graph(nodes, "two_inputs", both, results)))
 
 
+def text() -> None:
+    """A network that writes text: an RNN of four tokens that prefers to go through them in a circle."""
+    size = 4
+    weights = {
+        "table": np.eye(size),
+        "W": 2 * np.roll(np.eye(size), 1, axis=0)[np.newaxis],  # token i asks for token i + 1
+        "R": -0.5 * np.eye(size)[np.newaxis],
+        "scale": np.array(3.0),
+    }
+    nodes = [
+        node("Gather", ["table", "input"], "rows", axis=0),
+        node("Transpose", ["rows"], "steps", perm=[1, 0, 2]),
+        helper.make_node(
+            "RNN", ["steps", "W", "R", "", "", "state0"], ["h", "next_state0"], hidden_size=size
+        ),
+        node("Squeeze", ["h", "axis"], "flat"),
+        node("Transpose", ["flat"], "sequence", perm=[1, 0, 2]),
+        node("Mul", ["sequence", "scale"], "scores"),
+        node("Softmax", ["scores"], "output", axis=2),
+    ]
+    state: list[object] = [1, "batch", size]
+    inputs = [value("input", ["batch", "time"], TensorProto.INT64), value("state0", state)]
+    outputs = [value("output", ["batch", "time", size]), value("next_state0", state)]
+    stored = [numpy_helper.from_array(array.astype(np.float32), name) for name, array in weights.items()]
+    stored.append(numpy_helper.from_array(np.array([1], np.int64), "axis"))
+    spec = InputSpec(
+        "tokens",
+        ("batch", "time"),
+        vocabulary={"春": 0, "江": 1, "花": 2, "月": 3},
+        states=(StateSpec("state0", "next_state0", (1, "batch", size)),),
+    )
+    card = ModelCard("gen", (), spec, OutputSpec("tokens", ("batch", "time", size)))
+    save("text", model(helper.make_graph(nodes, "text", inputs, outputs, stored), card))
+
+
 def external() -> None:
     """Files that point to other files: in the open, and hidden in a branch of an If."""
     elsewhere = TensorProto(name="weight", data_type=TensorProto.FLOAT, dims=[2])
@@ -184,5 +219,6 @@ if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     images()
     numbers()
+    text()
     external()
     resize()

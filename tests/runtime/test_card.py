@@ -30,7 +30,7 @@ CARD = ModelCard(
 PINNED = (
     '{"input": {"features": [], "in_graph": false, "kind": "image", '
     '"preprocess": {"color": "RGB", "draft": false, "steps": [["resize", 8, 8]]}, '
-    '"shape": ["batch", 3, "height", 8], "vocabulary": null}, "license": "MIT", '
+    '"shape": ["batch", 3, "height", 8], "states": [], "vocabulary": null}, "license": "MIT", '
     '"network": [{"activation": "softmax", "layer": "linear", "name": "linear1", '
     '"options": {"bias": true, "size": [4, 3]}}], "note": "two\\nlines", '
     '"output": {"classes": ["猫", "dog", "a \\"b\\""], "embedding": 4, "kind": "classes", '

@@ -1,0 +1,126 @@
+"""Tokens: vocabularies, sequences of whole numbers, and labels for each step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from onnxnn_runtime.errors import DataError
+
+from .labels import class_numbers
+
+__all__ = ["are_pairs", "check_tokens", "checked_vocabulary", "next_tokens", "read_vocabulary", "step_labels"]
+
+Array = np.ndarray[Any, Any]
+Labels = tuple[torch.Tensor, tuple[str, ...]]
+
+
+def checked_vocabulary(word2idx: Mapping[str, int]) -> dict[str, int]:
+    """Return a vocabulary with plain numbers.
+
+    Raises:
+        DataError: The numbers are not 0, 1, 2, ..., each once.
+    """
+    vocabulary = {str(word): number for word, number in word2idx.items()}
+    numbers = [number for number in vocabulary.values() if isinstance(number, int | np.integer)]
+    if sorted(numbers) != list(range(len(word2idx))):
+        raise DataError("word2idx: the tokens must have the numbers 0, 1, 2, ..., each once.")
+    return {word: int(number) for word, number in vocabulary.items()}
+
+
+def read_vocabulary(path: str | Path, arrays: Mapping[str, Array]) -> dict[str, int] | None:
+    """Return the vocabulary in a .npz file's arrays: `words`, or `word2idx` as JSON text; None without one.
+
+    Raises:
+        DataError: One of them is there and is not that.
+    """
+    if "words" in arrays:
+        words = arrays["words"]
+        if words.ndim != 1 or words.dtype.kind != "U":
+            raise DataError(f"{path}: 'words' must be texts (V,), got {words.dtype} {words.shape}.")
+        return {str(word): number for number, word in enumerate(words)}
+    if "word2idx" not in arrays:
+        return None
+    text = arrays["word2idx"]
+    try:
+        read = json.loads(str(text)) if text.ndim == 0 and text.dtype.kind == "U" else None
+    except ValueError as error:
+        raise DataError(f"{path}: 'word2idx' is no JSON text ({error}).") from error
+    if not isinstance(read, dict):
+        raise DataError(f"{path}: 'word2idx' must be a JSON text {{\"word\": number}}.")
+    return read
+
+
+def next_tokens(tokens: Array) -> tuple[Array, Array]:
+    """Return sequences (N, T) without their last token, and what comes after each of the tokens left.
+
+    Raises:
+        DataError: A sequence has less than two tokens.
+    """
+    if tokens.ndim == 2 and tokens.shape[1] < 2:
+        raise DataError(
+            f"x of shape {tokens.shape}: to learn which token comes next, a sequence needs at least two."
+        )
+    return tokens[:, :-1], tokens[:, 1:]
+
+
+def are_pairs(x: Array, y: Any) -> bool:
+    """Tell whether x (N, T) and y (N, S) are both rows of whole numbers, and y is not one-hot."""
+    target = _array(y)
+    if not all(array.ndim == 2 and array.dtype.kind in "iu" for array in (x, target)):
+        return False
+    return target.shape[1] > 1 and x.dtype != np.uint8 and x.min() >= 0 and not _is_one_hot(target)
+
+
+def check_tokens(x: Array, size: int, source: str = "x") -> None:
+    """Refuse what are no tokens (N, T) below the size of the vocabulary, saying where it stands."""
+    if x.ndim != 2 or x.dtype.kind not in "iu":
+        raise DataError(f"{source}: {x.dtype} of shape {x.shape}; tokens are whole numbers (N, T).")
+    wrong = np.argwhere((x < 0) | (x >= size))
+    if len(wrong):
+        row, column = (int(number) for number in wrong[0])
+        raise DataError(
+            f"{source}[{row}, {column}] is token {x[row, column]}; the vocabulary has 0..{size - 1}."
+        )
+
+
+def step_labels(
+    y: Any, steps: tuple[int, ...], classes: Any, tokens: bool, vocabulary: int | None
+) -> Labels | None:
+    """Return the labels of every step of sequences, or None where y holds one for each sample.
+
+    Args:
+        y: Whole numbers (N, S), or one-hot (N, T, classes).
+        steps: (N, T), what x has.
+        classes: The names of the classes.
+        tokens: Whether x is made of tokens; then y is too, any number of them.
+        vocabulary: How many different tokens there are, where it is known.
+
+    Returns:
+        int64 (N, S) and the classes' names; tokens have none.
+    """
+    labels = _array(y)
+    if labels.ndim == 3 and labels.shape[:2] == steps and _is_one_hot(labels):
+        flat, names = class_numbers(labels.reshape(-1, labels.shape[2]), classes, "y")
+        return flat.reshape(steps), names
+    if labels.ndim != 2 or labels.shape[1] < 2 or labels.dtype.kind not in "iu" or _is_one_hot(labels):
+        return None
+    if tokens:
+        check_tokens(labels, vocabulary or max(int(labels.max()) + 1, 1), "y")
+        return torch.from_numpy(labels.astype(np.int64)), ()
+    if labels.shape != steps:
+        return None
+    flat, names = class_numbers(labels.ravel(), classes, "y")
+    return flat.reshape(steps), names
+
+
+def _array(y: Any) -> Array:
+    return np.asarray(y.detach().cpu() if isinstance(y, torch.Tensor) else y)
+
+
+def _is_one_hot(rows: Array) -> bool:
+    return bool((((rows == 0) | (rows == 1)).all(-1) & (rows.sum(-1) == 1)).all())

@@ -1,0 +1,85 @@
+"""Text in torch: what comes next, and writing on; the loop is the runtime's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from onnxnn_runtime.card import InputSpec, ModelCard
+from onnxnn_runtime.errors import CardError
+from onnxnn_runtime.generate import check_generates, generate
+from onnxnn_runtime.text import Text, to_numbers
+
+from .net import Net
+
+__all__ = ["follow", "is_text", "write"]
+
+Array = np.ndarray[Any, Any]
+Hidden = tuple[torch.Tensor, ...]
+
+
+def is_text(data: Any, card: ModelCard) -> bool:
+    """Tell whether data for `inference` is text to a network that generates, and no file's path."""
+    if not isinstance(data, str) or card.output.kind != "tokens" or card.input.vocabulary is None:
+        return False
+    return not data.lower().endswith((".npy", ".npz"))
+
+
+def follow(net: Net, card: ModelCard, data: Any, hidden: Sequence[Any] | None) -> tuple[Array, Hidden]:
+    """Return how likely each token comes after a text, and what the network remembers of it.
+
+    Args:
+        net: The network; it runs in evaluation mode and comes back in the mode it was in.
+        card: Its card.
+        data: The text, or the numbers of its tokens.
+        hidden: What an earlier call returned; None begins.
+
+    Returns:
+        float32 (vocabulary,), and the states, each (layers, 1, hidden).
+
+    Raises:
+        CardError: The network does not generate.
+        InputError: A token is not in the vocabulary, or the state is another network's.
+    """
+    if card.output.kind != "tokens":
+        raise CardError(
+            "inference(hidden=...): this network does not go on from a hidden state; leave it out."
+        )
+    numbers = _numbers(data, card.input)
+    return _Stepper(net)(np.asarray(numbers, np.int64).reshape(1, -1), hidden)
+
+
+def write(net: Net, card: ModelCard, prompt: Text, *options: Any) -> Any:
+    """Go on with a text; options in order, results and errors as in `onnxnn_runtime.generate.generate`.
+
+    Raises:
+        CardError: The network does not generate.
+    """
+    return generate(_Stepper(net), check_generates(card, "this network"), prompt, *options)
+
+
+def _numbers(data: Any, spec: InputSpec) -> Any:
+    is_words = isinstance(data, str) or (isinstance(data, list) and all(isinstance(w, str) for w in data))
+    return to_numbers(data, spec.vocabulary or {}) if is_words else data
+
+
+class _Stepper:
+    """Runs a network for a few tokens: (tokens (1, T), states or None) -> (probabilities (V,), states)."""
+
+    def __init__(self, net: Net) -> None:
+        self._net = net
+        self._device = next((weight.device for weight in net.parameters()), torch.device("cpu"))
+
+    def __call__(self, tokens: Array, states: Any) -> tuple[Array, Hidden]:
+        training = self._net.training
+        if training:
+            self._net.eval()
+        try:
+            with torch.inference_mode():
+                y, after = self._net.step(torch.from_numpy(tokens).to(self._device), states)
+        finally:
+            if training:
+                self._net.train()
+        return y[0, -1].float().cpu().numpy(), after
