@@ -141,5 +141,5 @@ def _loss_and_metrics(
 ) -> tuple[losses.Loss, list[metrics.Metric]]:
     shape = definition.output_shape
     assert shape is not None
-    loss = losses.make(settings.loss, net, shape, task, len(data.classes))
-    return loss, metrics.make(settings.metrics, net, loss, task, len(data.classes))
+    loss = losses.make(settings.loss, net, shape, task, data.num_classes)
+    return loss, metrics.make(settings.metrics, net, loss, task, data.num_classes)
