@@ -24,6 +24,9 @@ __all__ = ["Callback", "Progress", "Writer", "check_writable"]
 Write = Callable[[Path, Mapping[str, torch.Tensor], Mapping[str, Any]], object]
 """(path, weights, training state) -> writes one checkpoint."""
 
+WRITE_EVERY = 2.0
+WRITE_SHARE = 20.0
+
 
 class Callback:
     """Something to do as training goes; override what you need.
@@ -89,19 +92,17 @@ class Progress(Callback):
 class Writer(Callback):
     """Writes the last epoch's checkpoint, the best one's, and the history as CSV.
 
-    Files are rewritten as training goes, but seldom enough to cost nothing: at least `every` seconds
-    apart, and twenty times as long as writing takes; and always at the end.
+    Files are rewritten as training goes, but seldom enough to cost nothing: `WRITE_EVERY` seconds
+    apart, or `WRITE_SHARE` times as long as writing takes; and always at the end.
 
     Args:
         path: The checkpoint of the last epoch; `best.pth` and the CSV lie beside it.
         write: Writes a checkpoint.
-        every: Seconds between two writings.
     """
 
-    def __init__(self, path: Path, write: Write, every: float = 2.0) -> None:
+    def __init__(self, path: Path, write: Write) -> None:
         self.path = path
         self._write = write
-        self._every = every
         self._next = 0.0
         self._best: tuple[dict[str, torch.Tensor], dict[str, Any]] | None = None
 
@@ -125,7 +126,7 @@ class Writer(Callback):
         if trainer.history:
             trainer.history.write_csv(self.path.with_suffix(".csv"))
         ended = time.monotonic()
-        self._next = ended + max(self._every, 20 * (ended - began))
+        self._next = ended + max(WRITE_EVERY, WRITE_SHARE * (ended - began))
 
 
 def check_writable(folder: Path) -> None:

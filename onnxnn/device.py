@@ -17,7 +17,7 @@ from torch import nn
 
 __all__ = ["Machine"]
 
-PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "bf16-true", "64-true")
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -29,7 +29,7 @@ class Machine:
             honoured or refused.
         devices: How many devices, each with its own process; 1 is the plain case.
         strategy: Fabric's strategy for several devices, e.g. "ddp".
-        precision: "32-true", "16-mixed", "bf16-mixed", "bf16-true" or "64-true".
+        precision: "32-true", "16-mixed" or "bf16-mixed"; the weights are float32 in each.
 
     Raises:
         DeviceError: The device is not there.

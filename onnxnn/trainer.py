@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -146,7 +147,7 @@ class Trainer:
     # ---- an epoch ------------------------------------------------------------------------------
 
     def _one_epoch(self) -> None:
-        if not self._learner.training:  # walking through all modules costs more than a small batch
+        if not self.net.training:  # walking through all modules costs more than a small batch
             self._learner.train()
         self._losses, sizes = [], []
         counts: list[list[Tensor]] = [[] for _ in self.metrics]
@@ -299,8 +300,7 @@ class Trainer:
             self.history[:] = [dict(row) for row in state["history"]]
             if state["loss"].keys() == self.loss.state_dict().keys():
                 self.loss.load_state_dict(state["loss"])
-            if "optimizer" in state and state["settings"]["optimizer"] == self.settings.optimizer:
-                self._optimizer.load_state_dict(state["optimizer"])
+            self._load_optimizer(state)
             if same_schedule:
                 self._best, self._epochs_since_best = float(state["best"]), int(state["epochs_since_best"])
                 if self._schedule is not None and state.get("schedule"):
@@ -310,6 +310,14 @@ class Trainer:
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"the checkpoint's training state does not fit: {error}.") from error
         self._state = state
+
+    def _load_optimizer(self, state: Mapping[str, Any]) -> None:
+        before, now = state["settings"]["optimizer"], self.settings.optimizer
+        if before != now:
+            text = f"the checkpoint was trained with {before}; {now} begins without what it had gathered."
+            warnings.warn(text, stacklevel=2)
+        elif "optimizer" in state:
+            self._optimizer.load_state_dict(state["optimizer"])
 
     def _begin_schedule_anew(self, lr: float) -> None:
         for group in self._optimizer.param_groups:
