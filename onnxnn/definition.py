@@ -18,6 +18,7 @@ from .layers.embedding import TokenReader
 from .layers.linear import Linear
 from .layers.recurrent import Recurrent
 from .layers.regularise import Dropout
+from .layers.transformer import Transformer
 from .net import Net
 from .shape import Shape
 
@@ -220,6 +221,10 @@ class Definition:
                         f"{layer.call()}: {shape.describe()} arrive, whole numbers; put "
                         "add('embedding', size=...) first: it makes a vector of each token."
                     )
+                if found and found[0].layer.teacher_forcing and not isinstance(layer, Activation):
+                    raise LayerError(
+                        f"{layer.call()}: {found[0].layer.kind!r} is a whole network; no layer goes behind it."
+                    )
                 resolved = layer.resolve(shape)
                 out_shape = resolved.out_shape(shape)
                 out_shape = out_shape.came_from(f"'{entry.layer.title}'")
@@ -292,6 +297,35 @@ class Definition:
         out = placed[-1].out_shape
         each_step = out.axes == ("time", "feature") and out["feature"] == reader.vocabulary
         return each_step and all(p.layer.causal(p.in_shape) for p in placed)
+
+    @property
+    def teacher_forcing(self) -> bool:
+        """Whether the network goes from sequence to sequence and learns from pairs."""
+        return any(entry.layer.teacher_forcing for entry in self._added)
+
+    def vocabulary(self) -> int | None:
+        """Return how many different tokens the network reads; None where it reads none."""
+        placed = self.placed()
+        reader = placed[0].layer if placed else None
+        if isinstance(reader, Transformer):
+            return reader.source_vocab
+        return reader.vocabulary if isinstance(reader, TokenReader) else None
+
+    def max_length(self) -> int | None:
+        """Return the longest sequence of tokens that the network takes; None where any length fits."""
+        shape = self.input_shape
+        if shape is None or shape.axes != ("token",):
+            return None
+        limits = [p.layer.max_steps for p in self.placed() if p.layer.max_steps is not None]
+        fits = [limit for limit in limits if self._takes(limit) and not self._takes(limit + 1)]
+        return fits[0] if fits else None
+
+    def _takes(self, steps: int) -> bool:
+        try:
+            self.shape_behind(Shape.tokens(steps))
+        except LayerError:
+            return False
+        return True
 
     def ends_in_softmax(self) -> bool:
         """Whether the last layer is a softmax."""
@@ -369,6 +403,7 @@ class Definition:
                 self._modules[placed.name] = (placed.layer, placed.in_shape, module)
             net.add_module(placed.name, module)
             net.has_mask |= placed.out_shape.masked
+            net.teacher_forcing |= placed.layer.teacher_forcing
         return net
 
     def multiply_adds(self) -> int | None:

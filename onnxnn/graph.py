@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 import onnx.compose
 import torch
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 __all__ = ["GraphBuilder", "Value"]
@@ -56,6 +56,7 @@ class GraphBuilder:
         self._outputs: set[Value] = set()
         self._tokens: tuple[Value, int] | None = None
         self._mask: Value | None = None
+        self.more_inputs: list[onnx.ValueInfoProto] = []
         self.feature: Value | None = None
         self._scope = ""
 
@@ -126,11 +127,21 @@ class GraphBuilder:
     def mask(self) -> Value | None:
         """Which steps hold a token, bool (N, T); None where no layer marked the tokens."""
         if self._mask is None and self._tokens is not None:
-            tokens, padding = self._tokens
-            self._mask = self.node(
-                "Not", self.node("Equal", tokens, self.constant(padding), name="is_padding")
-            )
+            self._mask = self.real_steps(*self._tokens)
         return self._mask
+
+    def real_steps(self, tokens: Value, padding: int) -> Value:
+        """Return which tokens (N, T) are no padding, bool; a row of nothing but padding counts as real."""
+        same = self.node("Equal", tokens, self.constant(padding), name="is_padding")
+        real = self.node("Not", same)
+        some = self.largest(self.node("Cast", real, to=TensorProto.FLOAT), [1], keepdims=True)
+        none = self.node("Not", self.node("Cast", some, to=TensorProto.BOOL))
+        return self.node("Or", real, none)
+
+    def input(self, name: str, shape: Sequence[int | str], dtype: int = TensorProto.FLOAT) -> Value:
+        """Ask for one more graph input beside `input`; return its value."""
+        self.more_inputs.append(helper.make_tensor_value_info(name, dtype, list(shape)))
+        return name
 
     def state(self, shape: tuple[int | str, ...]) -> Value:
         """Return the value of a new state before the first step; "" in a graph without states.
@@ -290,6 +301,42 @@ class GraphBuilder:
         if self.opset < 18:
             return self.node("ReduceMean", x, axes=list(axes), keepdims=int(keepdims))
         return self.node("ReduceMean", x, self.constant(axes), keepdims=int(keepdims))
+
+    def largest(self, x: Value, axes: Sequence[int], keepdims: bool = False) -> Value:
+        """Largest value over axes."""
+        if self.opset < 18:
+            return self.node("ReduceMax", x, axes=list(axes), keepdims=int(keepdims))
+        return self.node("ReduceMax", x, self.constant(axes), keepdims=int(keepdims))
+
+    def total(self, x: Value, axes: Sequence[int], keepdims: bool = False) -> Value:
+        """Sum over axes."""
+        if self.opset < 13:
+            return self.node("ReduceSum", x, axes=list(axes), keepdims=int(keepdims))
+        return self.node("ReduceSum", x, self.constant(axes), keepdims=int(keepdims))
+
+    def layer_norm(self, x: Value, module: nn.LayerNorm, rank: int) -> Value:
+        """(x - μ) / √(σ² + ε) · γ + β over the last of `rank` axes; its own operator from opset 17 on."""
+        weight, bias = self.weight("weight", module.weight), self.weight("bias", module.bias)
+        if self.opset >= 17:
+            return self.node("LayerNormalization", x, weight, bias, axis=-1, epsilon=module.eps)
+        # In this form ONNX Runtime recognises it and runs it as one operator.
+        centred = self.node("Sub", x, self.mean(x, [rank - 1], keepdims=True))
+        square = self.node("Pow", centred, self.constant(2, np.float32))
+        variance = self.mean(square, [rank - 1], keepdims=True)
+        spread = self.node("Sqrt", self.node("Add", variance, self.constant(module.eps, np.float32)))
+        return self.node("Add", self.node("Mul", self.node("Div", centred, spread), weight), bias)
+
+    def axis_size(self, x: Value, axis: int) -> Value:
+        """The size of an axis as it is when the graph runs, int64 without axes."""
+        return self.node("Gather", self.node("Shape", x), self.constant(axis), axis=0)
+
+    def count(self, stop: Value) -> Value:
+        """The numbers 0, 1, ..., stop - 1, int64."""
+        if self.opset >= 11:
+            return self.node("Range", self.constant(0), stop, self.constant(1))
+        ones = helper.make_tensor("one", TensorProto.INT64, [1], [1])
+        found = self.node("NonZero", self.node("ConstantOfShape", self.unsqueeze(stop, 0), value=ones))
+        return self.squeeze(found, 0)
 
     def slice(self, x: Value, axis: int, start: int, stop: int) -> Value:
         """Keep what lies between two positions of an axis; a negative start counts from the end."""

@@ -9,6 +9,7 @@ import torch
 from onnxnn_runtime.errors import InputError
 from torch import nn
 
+from .layers._masks import call
 from .layers.inception import AuxiliaryClassifier
 
 __all__ = ["Net"]
@@ -41,11 +42,16 @@ class Net(nn.Sequential):
     behind it whose `takes_mask` is true are called with it, `module(x, mask)`. And a `Stepping` module
     can go on from a state, a tuple of `num_states` tensors.
 
+    A network with `teacher_forcing` takes a pair, (source, what of the target is known), and tells for each
+    step of the target what comes next.
+
     Attributes:
         has_mask: Whether any module makes a mask.
+        teacher_forcing: Whether it goes from sequence to sequence.
     """
 
     has_mask = False
+    teacher_forcing = False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return what the network gives for a batch."""
@@ -104,7 +110,7 @@ class Net(nn.Sequential):
         for module in modules:
             if getattr(module, "makes_mask", False):
                 mask = module.mask(x)  # type: ignore[operator]  # an attribute of the module, for all mypy knows
-            x = module(x, mask) if getattr(module, "takes_mask", False) else module(x)
+            x = call(module, x, mask)
         return x
 
     def _check_states(self, states: Sequence[Any], x: torch.Tensor) -> State:

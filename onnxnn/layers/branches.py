@@ -14,6 +14,7 @@ from torch import nn
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
+from ._masks import call
 from ._path import Path
 from ._registry import Layer, layer
 
@@ -85,7 +86,8 @@ class Branches(Layer):
             for name, inner, shape in path.placed(in_shape):
                 modules.add_module(name, inner.build(shape))
             paths.append(modules)
-        return BranchesModule(paths, self._axis(in_shape) if self.merge == "concat" else None)
+        axis = self._axis(in_shape) if self.merge == "concat" else None
+        return BranchesModule(paths, axis, takes_mask=in_shape.masked)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         graph.share(x)  # a batch normalisation in one branch must not be folded into what all of them read
@@ -171,15 +173,21 @@ def _fit(shape: Shape, first: Shape, joined: str | None) -> bool:
 
 
 class BranchesModule(nn.ModuleList):
-    """Every branch on the same x, then joined along an axis, or summed where the axis is None."""
+    """Every branch on the same x (and mask), then joined along an axis, or summed where the axis is None."""
 
-    def __init__(self, paths: Sequence[nn.Module], axis: int | None) -> None:
+    def __init__(self, paths: Sequence[nn.Sequential], axis: int | None, takes_mask: bool = False) -> None:
         super().__init__(paths)
-        self.axis = axis
+        self.axis, self.takes_mask = axis, takes_mask
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        values = [path(x) for path in self]
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        values = [_run(path, x, mask) for path in self]
         if self.axis is not None:
             return torch.cat(values, self.axis)
         total: torch.Tensor = functools.reduce(torch.add, values)
         return total
+
+
+def _run(path: nn.Module, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    for module in path.children():
+        x = call(module, x, mask)
+    return x

@@ -208,8 +208,9 @@ class EmbeddingModule(nn.Embedding):
         self.makes_mask = padding is not None and not channels_first
 
     def mask(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Return which steps hold a token, bool (N, time)."""
-        return tokens.ne(self.padding if self.padding is not None else -1)
+        """Return which steps hold a token, bool (N, time); a row of nothing but padding counts as tokens."""
+        real = tokens.ne(self.padding if self.padding is not None else -1)
+        return real | ~real.any(1, keepdim=True)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         try:

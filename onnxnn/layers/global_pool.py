@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
+from onnx import TensorProto
 from onnxnn_runtime.errors import LayerError
 from torch import nn
 
@@ -13,6 +16,7 @@ from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
 from ._checks import spatial_axes
+from ._masks import Masked, lowest
 from ._registry import Layer, layer
 
 
@@ -20,12 +24,13 @@ from ._registry import Layer, layer
 class GlobalPooling(Layer):
     """What both share: everything but the channels (or features) is looked at as one window.
 
+    Steps that are padding are left out where the layers before know them (`embedding` tells).
+
     Input shape: (channels, height, width), (channels, length), (channels, depth, height, width) or
         (time, features) per sample, float32
     Output shape: (channels,) or (features,)
     """
 
-    over_time: ClassVar[str]
     over_places: ClassVar[str]
 
     def resolve(self, in_shape: Shape) -> GlobalPooling:
@@ -44,9 +49,18 @@ class GlobalPooling(Layer):
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         if self._kept(in_shape) == "channel":
             return graph.flatten(graph.node(self.over_places, x), len(in_shape) + 1)
-        if graph.opset < 18:
-            return graph.node(self.over_time, x, axes=[1], keepdims=0)
-        return graph.node(self.over_time, x, graph.constant([1]), keepdims=0)
+        mask = graph.mask if in_shape.masked else None
+        if mask is None:
+            return self._emit_over_time(graph, x)
+        return self._emit_masked(graph, x, graph.unsqueeze(mask, 2))
+
+    @abc.abstractmethod
+    def _emit_over_time(self, graph: GraphBuilder, x: Value) -> Value:
+        """Write the pooling over all steps."""
+
+    @abc.abstractmethod
+    def _emit_masked(self, graph: GraphBuilder, x: Value, real: Value) -> Value:
+        """Write the pooling over the steps that are `real`, bool (N, time, 1)."""
 
     @staticmethod
     def _kept(in_shape: Shape) -> str:
@@ -68,14 +82,20 @@ class GlobalAvgPool(GlobalPooling):
     Source: Lin, Chen, Yan: "Network In Network", 2014.
     """
 
-    over_time: ClassVar[str] = "ReduceMean"
     over_places: ClassVar[str] = "GlobalAveragePool"
 
     def build(self, in_shape: Shape) -> nn.Module:
-        return Mean(self._pooled(in_shape))
+        return Mean(self._pooled(in_shape), in_shape.masked)
 
     def multiply_adds(self, in_shape: Shape) -> int | None:
         return in_shape.numel
+
+    def _emit_over_time(self, graph: GraphBuilder, x: Value) -> Value:
+        return graph.mean(x, [1])
+
+    def _emit_masked(self, graph: GraphBuilder, x: Value, real: Value) -> Value:
+        counted = graph.node("Cast", real, to=TensorProto.FLOAT)
+        return graph.node("Div", graph.total(graph.node("Mul", x, counted), [1]), graph.total(counted, [1]))
 
 
 @layer("global_maxpool", "global_max")
@@ -86,30 +106,40 @@ class GlobalMaxPool(GlobalPooling):
     Shapes as in `GlobalPooling`.
     """
 
-    over_time: ClassVar[str] = "ReduceMax"
     over_places: ClassVar[str] = "GlobalMaxPool"
 
     def build(self, in_shape: Shape) -> nn.Module:
-        return Largest(self._pooled(in_shape))
+        return Largest(self._pooled(in_shape), in_shape.masked)
+
+    def _emit_over_time(self, graph: GraphBuilder, x: Value) -> Value:
+        return graph.largest(x, [1])
+
+    def _emit_masked(self, graph: GraphBuilder, x: Value, real: Value) -> Value:
+        return graph.largest(graph.node("Where", real, x, graph.constant(lowest(), np.float32)), [1])
 
 
-class Mean(nn.Module):
-    """The mean over axes."""
+class Mean(Masked):
+    """The mean over axes; over the steps that are no padding where a mask comes with x."""
 
-    def __init__(self, axes: tuple[int, ...]) -> None:
-        super().__init__()
+    def __init__(self, axes: tuple[int, ...], takes_mask: bool = False) -> None:
+        super().__init__(takes_mask)
         self.axes = axes
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.mean(self.axes)
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        if mask is None:
+            return x.mean(self.axes)
+        counted = mask.unsqueeze(2).to(x.dtype)
+        return (x * counted).sum(self.axes) / counted.sum(self.axes)
 
 
-class Largest(nn.Module):
-    """The largest value over axes."""
+class Largest(Masked):
+    """The largest value over axes; over the steps that are no padding where a mask comes with x."""
 
-    def __init__(self, axes: tuple[int, ...]) -> None:
-        super().__init__()
+    def __init__(self, axes: tuple[int, ...], takes_mask: bool = False) -> None:
+        super().__init__(takes_mask)
         self.axes = axes
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        if mask is not None:
+            x = x.masked_fill(~mask.unsqueeze(2), lowest(x.dtype))
         return x.amax(self.axes)

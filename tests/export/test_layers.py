@@ -11,6 +11,7 @@ from onnx_check import emit, largest_difference, random_input, shake
 from onnxnn.definition import Definition
 from onnxnn.layers import registry
 from onnxnn.layers.custom import Custom
+from onnxnn.layers.transformer import Transformer
 from onnxnn.shape import Shape
 
 IMAGE, SIGNAL, VECTOR, SEQUENCE = (
@@ -100,6 +101,7 @@ EXAMPLES = {
         ({"size": (6, 4, (3, 5), (2, 3), 2)}, IMAGE),
         ({"size": (None, 1, (1, 1), (1, 1), 1)}, IMAGE),
     ],
+    "layernorm": [({}, VECTOR), ({"size": 6}, SEQUENCE), ({"size": 6}, VECTOR)],
     "leakyrelu": [*EVERY_SHAPE, ({"slope": 0.01}, VECTOR)],
     "linear": [
         ({"size": (6, 4)}, VECTOR),
@@ -135,6 +137,11 @@ EXAMPLES = {
         ({"axes": (2, 3, 1)}, IMAGE),
         ({"axes": (1,)}, VECTOR),
     ],
+    "positional_embedding": [
+        ({"size": (9, 6)}, SEQUENCE),
+        ({"size": 8, "kind": "sinusoidal"}, SEQUENCE),
+        ({"size": (8, 5), "kind": "sinusoidal"}, Shape.sequence(5, 5)),
+    ],
     "relu": EVERY_SHAPE,
     "relu6": EVERY_SHAPE,
     "reshape": [
@@ -167,6 +174,11 @@ EXAMPLES = {
         ({}, Shape.image(1, 5, 6)),
     ],
     "tanh": EVERY_SHAPE,
+    "transformer": [],  # in test_transformer.py: it takes two sequences
+    "transformer_encoder": [
+        ({"size": (6, 8), "num_heads": 2}, SEQUENCE),
+        ({"size": 5, "num_heads": 1, "num_layers": 3}, SEQUENCE),
+    ],
     "unsqueeze": [({}, SEQUENCE)],
 }
 """Options and the shape that arrives, for every layer."""
@@ -182,7 +194,7 @@ def network(kind: str, options: dict, shape: Shape) -> Definition:
 
 def test_every_layer_has_a_row():
     assert set(EXAMPLES) == set(registry)
-    assert [kind for kind, rows in EXAMPLES.items() if not rows] == [Custom.kind]
+    assert [kind for kind, rows in EXAMPLES.items() if not rows] == [Custom.kind, Transformer.kind]
 
 
 @pytest.mark.parametrize(("kind", "options", "shape"), ROWS)

@@ -1,0 +1,75 @@
+"""Layer normalisation: every vector by its own mean and variance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from onnxnn_runtime.errors import LayerError
+from torch import nn
+
+from onnxnn.graph import GraphBuilder, Value
+from onnxnn.shape import Shape
+
+from ._checks import is_count
+from ._registry import Layer, layer
+
+
+@layer("layernorm", "layer_norm")
+@dataclass(frozen=True)
+class LayerNorm(Layer):
+    """y = γ (x - μ) / √(σ² + ε) + β, with μ and σ² over the features of each vector or step, ε = 1e-5.
+
+    Unlike batch normalisation it does the same in training and inference, and no sample depends on others.
+
+    Args:
+        size: How many features arrive; None takes what arrives.
+
+    Input shape: (feature,) or (time, feature) per sample, float32
+    Output shape: the same
+
+    Source: Ba, Kiros, Hinton: "Layer Normalization", 2016, arXiv:1607.06450.
+    """
+
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is not None and not is_count(self.size):
+            raise LayerError(f"{self.call()}: size={self.size!r} must be a whole number of at least 1.")
+
+    def assumed_input(self) -> Shape:
+        return super().assumed_input() if self.size is None else Shape.vector(self.size)
+
+    def resolve(self, in_shape: Shape) -> LayerNorm:
+        if in_shape.axes[-1] != "feature":
+            other = {2: "batchnorm1d", 3: "batchnorm2d", 4: "batchnorm3d"}.get(len(in_shape), "embedding")
+            raise LayerError(
+                f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads (features,) or "
+                f"(steps, features). Use {other!r} here."
+            )
+        arrive = in_shape["feature"]
+        if self.size is None:
+            if arrive is None:
+                raise LayerError(f"{self.call()}: the number of features that arrive is not fixed.")
+            return replace(self, size=arrive)
+        if arrive not in (None, self.size):
+            raise LayerError(
+                f"{self.call()}: {in_shape.describe()} arrive, so the size that fits is {arrive}."
+            )
+        return self
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        return in_shape
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        assert self.size is not None  # resolved
+        return nn.LayerNorm(self.size)
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        assert isinstance(module, nn.LayerNorm)
+        return graph.layer_norm(x, module, rank=len(in_shape) + 1)
+
+    def multiply_adds(self, in_shape: Shape) -> int | None:
+        return in_shape.numel
+
+    def causal(self, in_shape: Shape) -> bool:
+        return True

@@ -1,0 +1,136 @@
+"""Where in its sequence a step stands, added to what it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from onnxnn_runtime.errors import InputError, LayerError, did_you_mean
+from torch import nn
+
+from onnxnn.graph import GraphBuilder, Value
+from onnxnn.shape import Shape
+
+from ._checks import is_count, sequences
+from ._registry import Layer, layer
+
+__all__ = ["PositionalEmbedding", "Positions", "sinusoids"]
+
+KINDS = ("learned", "sinusoidal")
+
+
+@layer("positional_embedding", "positional_encoding")
+@dataclass(frozen=True)
+class PositionalEmbedding(Layer):
+    """y[t] = x[t] + P[t]: attention alone would not know the order of the steps.
+
+    "learned" finds P in training. "sinusoidal" fixes P[t, 2i] = sin(t / 10000^(2i/dim)) and
+    P[t, 2i+1] = cos(t / 10000^(2i/dim)), so that P[t+k] is the same rotation of P[t] for every t.
+
+    Args:
+        size: (max_length, dim): the longest sequence there may be, and the features of a step. `max_length`
+            alone takes the features that arrive.
+        kind: "learned" or "sinusoidal".
+
+    Input shape: (time, dim) per sample, float32; any number of steps up to max_length
+    Output shape: the same
+
+    Source: Vaswani et al., "Attention Is All You Need", 2017, section 3.5; learned in Gehring et al.,
+    "Convolutional Sequence to Sequence Learning", 2017.
+    """
+
+    size: tuple[int, int | None] | int
+    made: str = field(default="learned", metadata={"option": "kind"})  # `kind` is the layer's own
+
+    def __post_init__(self) -> None:
+        size: Any = self.size if isinstance(self.size, tuple) else (self.size, None)
+        if len(size) != 2 or not is_count(size[0]) or not (size[1] is None or is_count(size[1])):
+            raise LayerError(
+                f"{self.call()}: size={self.size!r} must be (max_length, dim), whole numbers of at least 1. "
+                "To take the features that arrive, write size=max_length."
+            )
+        object.__setattr__(self, "size", size)
+        if str(self.made).lower() not in KINDS:
+            hint = did_you_mean(str(self.made), KINDS) or "."
+            raise LayerError(f"{self.call()}: unknown kind{hint} Known: {', '.join(KINDS)}.")
+        object.__setattr__(self, "made", self.made.lower())
+
+    def assumed_input(self) -> Shape:
+        return super().assumed_input() if self._sizes[1] is None else Shape.sequence(None, self._sizes[1])
+
+    def resolve(self, in_shape: Shape) -> PositionalEmbedding:
+        sequences(self, in_shape)
+        longest, dim = self._sizes
+        steps, features = in_shape.sizes
+        if steps is not None and steps > longest:
+            raise LayerError(
+                f"{self.call()}: sequences of {steps} steps arrive, so max_length must be at least {steps}: "
+                f"size=({steps}, {dim or features})."
+            )
+        if dim is None and features is None:
+            raise LayerError(f"{self.call()}: the number of features that arrive is not fixed.")
+        if None not in (dim, features) and dim != features:
+            raise LayerError(
+                f"{self.call()}: {in_shape.describe()} arrive, so the size that fits is "
+                f"({longest}, {features})."
+            )
+        return replace(self, size=(longest, dim or features))
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        return in_shape
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        longest, dim = self._sizes
+        assert dim is not None  # resolved
+        return Positions(longest, dim, learned=self.made == "learned")
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        assert isinstance(module, Positions)
+        return module.emit(graph, x, graph.weight("weight", module.weight))
+
+    @property
+    def max_steps(self) -> int | None:
+        return self._sizes[0]
+
+    @property
+    def _sizes(self) -> tuple[int, int | None]:
+        assert isinstance(self.size, tuple)
+        return self.size
+
+
+class Positions(nn.Module):
+    """(N, time, dim) -> the same with a vector added for each position."""
+
+    weight: torch.Tensor
+
+    def __init__(self, max_length: int, dim: int, learned: bool) -> None:
+        super().__init__()
+        if learned:
+            self.weight = nn.Parameter(0.02 * torch.randn(max_length, dim))  # begins small beside the tokens
+        else:
+            self.register_buffer("weight", sinusoids(max_length, dim), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.shape[1] > len(self.weight):
+            raise InputError(
+                f"a sequence of {x.shape[1]} steps arrives; the network was built for at most "
+                f"{len(self.weight)} (max_length of its positional embedding)."
+            )
+        return x + self.weight[: x.shape[1]]
+
+    def emit(self, graph: GraphBuilder, x: Value, weight: Value) -> Value:
+        """Write y = x + P[0..time-1]; a Gather, because that refuses positions that P does not have."""
+        rows = graph.node("Gather", weight, graph.count(graph.axis_size(x, 1)), axis=0)
+        return graph.node("Add", x, rows)
+
+
+def sinusoids(max_length: int, dim: int) -> torch.Tensor:
+    """Return P (max_length, dim) of Vaswani et al. 2017, computed in float64, as float32."""
+    position = torch.arange(max_length, dtype=torch.float64).unsqueeze(1)
+    frequency = torch.exp(torch.arange(0, dim, 2, dtype=torch.float64) * (-math.log(10000.0) / dim))
+    table = torch.empty(max_length, dim, dtype=torch.float64)
+    table[:, 0::2] = torch.sin(position * frequency)
+    table[:, 1::2] = torch.cos(position * frequency[: dim // 2])
+    return table.float()

@@ -1,0 +1,293 @@
+"""Transformers: the encoder alone, and the whole network from sequence to sequence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+from onnx import TensorProto
+from onnxnn_runtime.errors import LayerError
+from torch import nn
+
+from onnxnn.graph import GraphBuilder, Value
+from onnxnn.shape import Shape
+
+from ._checks import count, is_count, pair_of_sizes, probability, sequences
+from ._masks import Masked
+from ._registry import Layer, layer
+from .attention import Block, Stack, bias_of, causal_bias, emit_bias, emit_causal_bias, emit_linear
+from .embedding import EmbeddingModule
+from .positional import Positions
+
+PADDING, START, END = 0, 1, 2
+"""What the first three tokens of source and target mean."""
+
+
+@layer("transformer_encoder")
+@dataclass(frozen=True)
+class TransformerEncoder(Layer):
+    """Every step looks at all steps of its sequence and takes in what matters to it.
+
+    In each layer x + Attention(LayerNorm(x)), then x + W₂ relu(W₁ LayerNorm(x)); a last LayerNorm behind
+    them (see `onnxnn.layers.attention` for why the normalisation comes first). Attention alone does not know
+    the order of the steps: put `positional_embedding` before. Steps that are padding, as `embedding` knows
+    them, are not looked at.
+
+    Args:
+        size: (dim, feedforward): the features of a step, and those between the two linear maps. `feedforward`
+            alone takes the features that arrive.
+        num_heads: How many times every step looks, each time with dim / num_heads features.
+        num_layers: How many are stacked.
+        dropout: Share of what each part adds that is switched off in training.
+
+    Input shape: (time, dim) per sample, float32; any number of steps
+    Output shape: the same
+
+    Source: Vaswani et al., "Attention Is All You Need", 2017; pre-norm: Xiong et al., "On Layer
+    Normalization in the Transformer Architecture", 2020.
+    """
+
+    size: tuple[int | None, int] | int
+    num_heads: int = 4
+    num_layers: int = 1
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", pair_of_sizes(self, self.size, "(dim, feedforward)"))
+        count(self, "num_layers", self.num_layers)
+        probability(self, "dropout", self.dropout)
+        check_heads(self, self.num_heads, self._sizes[0])
+
+    def assumed_input(self) -> Shape:
+        return super().assumed_input() if self._sizes[0] is None else Shape.sequence(None, self._sizes[0])
+
+    def resolve(self, in_shape: Shape) -> TransformerEncoder:
+        sequences(self, in_shape)
+        dim, feedforward = self._sizes
+        steps, arrive = in_shape.sizes
+        if steps == 0:
+            raise LayerError(f"{self.call()}: a sequence of 0 steps arrives; at least 1 is needed.")
+        if dim is None and arrive is None:
+            raise LayerError(f"{self.call()}: the number of features that arrive is not fixed.")
+        if None not in (dim, arrive) and dim != arrive:
+            raise LayerError(
+                f"{self.call()}: {in_shape.describe()} arrive, so the size that fits is "
+                f"({arrive}, {feedforward})."
+            )
+        check_heads(self, self.num_heads, dim or arrive)
+        return replace(self, size=(dim or arrive, feedforward))
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        return in_shape
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        dim, feedforward = self._sizes
+        assert dim is not None  # resolved
+        return EncoderModule(
+            dim, feedforward, self.num_heads, self.num_layers, self.dropout, takes_mask=in_shape.masked
+        )
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        assert isinstance(module, EncoderModule)
+        bias = emit_bias(graph, graph.mask) if module.takes_mask else None
+        with graph.scope("stack"):
+            return module.stack.emit(graph, x, bias)
+
+    def multiply_adds(self, in_shape: Shape) -> int | None:
+        dim, feedforward = self._sizes
+        steps = in_shape["time"]
+        if steps is None or dim is None:
+            return None
+        return self.num_layers * steps * dim * (4 * dim + 2 * steps + 2 * feedforward)
+
+    @property
+    def _sizes(self) -> tuple[int | None, int]:
+        assert isinstance(self.size, tuple)
+        return self.size
+
+
+@layer("transformer")
+@dataclass(frozen=True)
+class Transformer(Layer):
+    """A whole network from sequence to sequence: an encoder reads the source, a decoder writes the target.
+
+        model = nn("gen")
+        model.load_dataset(source, target)   # int (N, S) and (N, T): 0 padding, 1 start, 2 end
+        model.add("transformer", source_vocab=30, target_vocab=30, size=(64, 128), max_length=20)
+        model.train(lr=1e-3, epochs=30, metrics=["acc", "exact"])
+        model.generate([[5, 7, 3]], beams=4)
+
+    The decoder's steps look at themselves and those before them (a causal mask) and at the whole source.
+    In training it is given the target up to each step and learns the next token (teacher forcing); `generate`
+    gives it what it wrote itself. Blocks are those of `transformer_encoder`; positions are sinusoidal. A
+    softmax follows where no activation is named.
+
+    Args:
+        source_vocab: How many tokens the source may be made of, 0 for padding among them.
+        target_vocab: Those of the target, 0 padding, 1 start and 2 end among them.
+        size: (dim, feedforward): the features of a step, and those between a block's two linear maps.
+        max_length: The longest source, and the longest target with its end.
+        num_heads: How many times every step looks, each time with dim / num_heads features.
+        num_layers: Blocks in the encoder, and in the decoder.
+        dropout: Share of the embeddings, and of what each part adds, that is switched off in training.
+
+    Input shape: two sequences (token,), int64: the source, and the target as far as it is known
+    Output shape: (target's time, target_vocab)
+
+    Source: Vaswani et al., "Attention Is All You Need", 2017; pre-norm: Xiong et al., "On Layer
+    Normalization in the Transformer Architecture", 2020.
+    """
+
+    source_vocab: int
+    target_vocab: int
+    size: tuple[int, int]
+    max_length: int
+    num_heads: int = 4
+    num_layers: int = 2
+    dropout: float = 0.1
+
+    reads_tokens: ClassVar[bool] = True
+    teacher_forcing: ClassVar[bool] = True
+    default_activation: ClassVar[str | None] = "softmax"
+
+    def __post_init__(self) -> None:
+        for name in ("max_length", "num_layers"):
+            count(self, name, getattr(self, name))
+        for name, fewest in (("source_vocab", END), ("target_vocab", END + 2)):
+            if not is_count(getattr(self, name), fewest):
+                raise LayerError(
+                    f"{self.call()}: {name}={getattr(self, name)!r} must be a whole number of at least "
+                    f"{fewest}; 0 is padding, 1 the start and 2 the end of a target."
+                )
+        if not (isinstance(self.size, tuple) and len(self.size) == 2 and all(map(is_count, self.size))):
+            raise LayerError(
+                f"{self.call()}: size={self.size!r} must be (dim, feedforward), two whole numbers of at "
+                "least 1."
+            )
+        probability(self, "dropout", self.dropout)
+        check_heads(self, self.num_heads, self.size[0])
+
+    def assumed_input(self) -> Shape:
+        return Shape.tokens(None)
+
+    def resolve(self, in_shape: Shape) -> Transformer:
+        if in_shape.axes != ("token",):
+            raise LayerError(
+                f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads tokens, whole numbers "
+                "(N, steps), and stands alone. Load pairs with load_dataset(source, target)."
+            )
+        (steps,) = in_shape.sizes
+        if steps is not None and not 1 <= steps <= self.max_length:
+            raise LayerError(
+                f"{self.call()}: sources of {steps} tokens arrive; "
+                + (f"max_length={steps} fits." if steps else "at least 1 is needed.")
+            )
+        if in_shape.vocabulary is not None and in_shape.vocabulary > self.source_vocab:
+            raise LayerError(
+                f"{self.call()}: the source holds token {in_shape.vocabulary - 1}, so the source_vocab that "
+                f"fits is {in_shape.vocabulary}."
+            )
+        return self
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        return Shape.sequence(None, self.target_vocab)
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        return TransformerModule(self)
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        assert isinstance(module, TransformerModule)
+        return module.emit(graph, x, graph.input("target", ("batch", "target_time"), TensorProto.INT64))
+
+    def multiply_adds(self, in_shape: Shape) -> int | None:
+        return None  # the target's length is free
+
+    @property
+    def max_steps(self) -> int | None:
+        return self.max_length
+
+
+class EncoderModule(Masked):
+    """(N, time, dim) -> (N, time, dim); mask bool (N, time) tells which steps are no padding."""
+
+    def __init__(
+        self, dim: int, feedforward: int, heads: int, num_layers: int, dropout: float, takes_mask: bool
+    ) -> None:
+        super().__init__(takes_mask)
+        self.stack = Stack(num_layers, dim, lambda: Block(dim, feedforward, heads, dropout))
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        y: torch.Tensor = self.stack(x, bias_of(mask))
+        return y
+
+
+class TransformerModule(nn.Module):
+    """(source (N, S), target (N, T)) int64 -> scores before softmax (N, T, target_vocab)."""
+
+    def __init__(self, options: Transformer) -> None:
+        super().__init__()
+        dim, feedforward = options.size
+        heads, dropout = options.num_heads, options.dropout
+
+        def block(cross: bool) -> Block:
+            return Block(dim, feedforward, heads, dropout, cross)
+
+        self.source_embedding = EmbeddingModule(options.source_vocab, dim, PADDING, channels_first=False)
+        self.target_embedding = EmbeddingModule(options.target_vocab, dim, None, channels_first=False)
+        self.positions = Positions(options.max_length, dim, learned=False)
+        self.dropout = nn.Dropout(dropout)
+        self.encoder = Stack(options.num_layers, dim, lambda: block(cross=False))
+        self.decoder = Stack(options.num_layers, dim, lambda: block(cross=True))
+        self.output = nn.Linear(dim, options.target_vocab)
+
+    def forward(self, pair: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        source, target = pair
+        bias = bias_of(self.source_embedding.mask(source))
+        memory = self.encoder(self._embed(self.source_embedding, source), bias)
+        ahead = causal_bias(target.shape[1], target.device)
+        y = self.decoder(self._embed(self.target_embedding, target), ahead, memory, bias)
+        scores: torch.Tensor = self.output(y)
+        return scores
+
+    def _embed(self, embedding: nn.Module, tokens: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.dropout(self.positions(embedding(tokens)))
+        return y
+
+    def emit(self, graph: GraphBuilder, source: Value, target: Value) -> Value:
+        """Write the same nodes."""
+        bias = emit_bias(graph, graph.real_steps(source, PADDING))
+        with graph.scope("positions"):
+            positions = graph.weight("weight", self.positions.weight)
+        x = self._emit_embedded(graph, "source_embedding", source, positions)
+        with graph.scope("encoder"):
+            memory = self.encoder.emit(graph, x, bias)
+        ahead = emit_causal_bias(graph, graph.axis_size(target, 1))
+        x = self._emit_embedded(graph, "target_embedding", target, positions)
+        with graph.scope("decoder"):
+            y = self.decoder.emit(graph, x, ahead, memory, bias)
+        return emit_linear(graph, "output", y, self)
+
+    def _emit_embedded(self, graph: GraphBuilder, name: str, tokens: Value, positions: Value) -> Value:
+        with graph.scope(name):
+            weight = graph.weight("weight", self.get_parameter(f"{name}.weight"))
+            x = graph.node("Gather", weight, tokens, axis=0)
+        with graph.scope("positions"):
+            return self.positions.emit(graph, x, positions)
+
+
+def check_heads(layer: Layer, heads: int, dim: int | None) -> None:
+    """Refuse a number of heads that does not divide the features, naming those that do.
+
+    Raises:
+        LayerError: It is no such number.
+    """
+    count(layer, "num_heads", heads)
+    if dim is not None and dim % heads:
+        fits = [number for number in range(1, math.isqrt(dim) + 1) if dim % number == 0]
+        fits += [dim // number for number in reversed(fits) if dim // number not in fits]
+        raise LayerError(
+            f"{layer.call()}: num_heads={heads} does not divide the {dim} features of a step; "
+            f"what fits: {', '.join(map(str, fits))}."
+        )
