@@ -223,7 +223,7 @@ class Definition:
                     )
                 if found and found[0].layer.teacher_forcing and not isinstance(layer, Activation):
                     raise LayerError(
-                        f"{layer.call()}: {found[0].layer.kind!r} is a whole network; no layer goes behind it."
+                        f"{layer.call()}: {found[0].layer.kind!r} is a whole network, nothing goes behind it."
                     )
                 resolved = layer.resolve(shape)
                 out_shape = resolved.out_shape(shape)
