@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from train_common import Clock, report
 from torch import nn as torch_nn
+from train_common import Clock, report
 
 from onnxnn import nn
 

@@ -16,6 +16,7 @@ from torch import nn
 
 from .definition import Net
 from .embedding_losses import ArcFace, SupCon
+from .pairs import next_token_loss
 from .shape import Shape
 
 __all__ = ["LOSSES", "Loss", "as_classes", "as_values", "make", "official_name"]
@@ -82,9 +83,8 @@ def official_name(name: str) -> str:
     key = str(name).strip().lower()
     if key not in LOSSES:
         known = sorted(set(LOSSES.values()))
-        raise TrainingError(
-            f"loss={name!r}: unknown loss{did_you_mean(str(name), [*LOSSES, *known]) or '.'} Known: {', '.join(known)}."
-        )
+        hint = did_you_mean(str(name), [*LOSSES, *known]) or "."
+        raise TrainingError(f"loss={name!r}: unknown loss{hint} Known: {', '.join(known)}.")
     return LOSSES[key]
 
 
@@ -104,6 +104,8 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
     wanted = _DEFAULTS[task] if name is None else official_name(name)
     units = output.sizes[0 if "channel" in output.axes else -1]
     end = _end(net)
+    if net.teacher_forcing:
+        return _of_pairs(wanted, end, task)
     if wanted in _EMBEDDING or task == "embed":
         return _embedding(wanted, task, len(output), units, num_classes)
     if task in ("cls", "gen") and num_classes:
@@ -209,6 +211,17 @@ def _softmax_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     if logits.ndim == 3:  # every step is a sample; so its classes lie side by side in memory
         return F.cross_entropy(logits.flatten(0, 1), target.flatten())
     return F.cross_entropy(logits, target)
+
+
+def _of_pairs(name: str, end: str, task: str) -> Loss:
+    if name != "CrossEntropyLoss" or task not in ("cls", "gen"):
+        raise TrainingError(
+            f"loss={name!r} with nn({task!r}): a transformer learns which token comes next; use nn('gen') and "
+            "loss='CrossEntropyLoss'."
+        )
+    if end != "softmax":
+        raise TrainingError("a transformer ends in softmax; leave activation= out, or write 'softmax'.")
+    return Loss(name, next_token_loss, from_logits=True)
 
 
 def _kl_divergence(logits: Tensor, target: Tensor) -> Tensor:

@@ -95,6 +95,7 @@ class Network:
         self._optimizer_options: dict[str, Any] = {}
         self._definition = Definition()
         self._calls = 0
+        self._waiting: list[tuple[Any, str | None, str | None, dict[str, Any]]] = []
         self._data: Data | None = None
         self._net: Net | None = None
         self._loaded: Checkpoint | None = None
@@ -198,6 +199,9 @@ class Network:
         self._data, self._net = data, None
         self.color = data.preprocess.color if data.preprocess else None
         self._set_vocabulary(data.vocabulary)
+        waiting, self._waiting = self._waiting, []
+        for layer, activation, optimizer, options in waiting:
+            self.add(layer, activation, optimizer, **options)
         return data.train if data.validation is None else (data.train, data.validation)
 
     def _set_vocabulary(self, vocabulary: dict[str, int] | None) -> None:
@@ -240,6 +244,9 @@ class Network:
             self._calls += 1
             return
         name = self.optimizer if optimizer is None else optimizers.optimizer_name(optimizer)
+        if self._has_to_wait(layer):
+            self._waiting.append((layer, activation, optimizer, options))
+            return
         if isinstance(layer, str):
             options = self._with_classes(layer, options)
             self._read_as_tokens(layer)
@@ -250,6 +257,15 @@ class Network:
         self._net = None
         if self.verbose:
             print(describe_added(added, self._data.train.batch_size if self._data else None))
+
+    def _has_to_wait(self, layer: str | nn.Module | None) -> bool:
+        """Tell whether a call of `add` waits for data or a checkpoint.
+
+        A module of the user's own in front says nothing about what it takes; so it waits, and what is
+        added after it.
+        """
+        first = isinstance(layer, nn.Module) and not self._definition.entries
+        return self._definition.input_shape is None and (bool(self._waiting) or first)
 
     def _with_classes(self, layer: str, options: dict[str, Any]) -> dict[str, Any]:
         """Give a whole classifier the number of classes in the data, where it was not told."""
@@ -368,7 +384,8 @@ class Network:
             data: (x, y) as for `load_dataset`, batches, or a path as for the loader that was used for
                 training; None takes the validation data.
             loss: As for `train`; None takes the task's usual one.
-            metrics: As for `train`; None takes acc for classes, mae for values.
+            metrics: As for `train`; None takes acc for classes, mae for values, acc and exact (the share
+                of whole sequences) for pairs.
             batch_size: How many samples to run at once.
 
         Raises:
@@ -376,6 +393,7 @@ class Network:
         """
         if metrics is None:
             metrics = "mae" if self.task in ("reg", "gen") else "acc"
+            metrics = pairs.METRICS if self.model.teacher_forcing else metrics
         if data is None:
             data = self._need_data().validation
             if data is None:
@@ -588,11 +606,12 @@ class Network:
         if self._definition.to_data() != loaded.card.network:
             added = self._definition.entries
             modules = [e.layer.module for e in added if isinstance(e.layer, Custom) and e.layer.module]
+            modules += [layer for layer, *_ in self._waiting if isinstance(layer, nn.Module)]
             shape = _sample_shape(loaded)
             self._definition = Definition.from_data(loaded.card.network, shape, modules)
             self._calls = max((entry.index for entry in self._definition.entries), default=0)
-            self._net = None
-            if self._data is not None and self._data.sample != shape:
+            self._net, self._waiting = None, []
+            if self._data is not None and not _is_like(self._data, shape, loaded.card):
                 self._data = None
         checkpoints.fill(self.model, loaded.state_dict, model_path)
         self._remember(loaded)
@@ -729,6 +748,12 @@ class Network:
         if self._data is not None:
             return torch.from_numpy(self._data.example.copy())
         return self._loaded.example if self._loaded else None
+
+
+def _is_like(data: Data, shape: Shape, card: ModelCard) -> bool:
+    """Tell whether data says the same about a network's input and classes as a checkpoint does."""
+    same = data.preprocess == card.input.preprocess and data.classes == card.output.classes
+    return same and data.sample == shape
 
 
 def _sample_shape(loaded: Checkpoint) -> Shape:

@@ -52,7 +52,9 @@ def test_every_truncation_is_noticed(path, tmp_path):
     broken = tmp_path / "broken.pth"
     for size in [*range(0, len(content), len(content) // 25), len(content) - 1]:
         broken.write_bytes(content[:size])
-        with pytest.raises(CheckpointError, match=r"broken\.pth: .*(truncated|empty|neither|damaged|no onnxnn)"):
+        with pytest.raises(
+            CheckpointError, match=r"broken\.pth: .*(truncated|empty|neither|damaged|no onnxnn)"
+        ):
             checkpoint.load(broken)
 
 
@@ -118,7 +120,7 @@ def test_a_flipped_bit_among_the_weights_is_noticed(path, tmp_path):
     content = bytearray(path.read_bytes())
     content[content.index(weight) + 5] ^= 1
     (tmp_path / "flipped.pth").write_bytes(content)
-    with pytest.raises(CheckpointError, match="the file is damaged, at [a-z]*/data/"):
+    with pytest.raises(CheckpointError, match=r"the file is damaged, at [a-z]*/data/"):
         checkpoint.load(tmp_path / "flipped.pth")
 
 

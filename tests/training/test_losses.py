@@ -49,7 +49,9 @@ def test_squared_error_of_a_softmax_is_taken_on_probabilities(name, target):
     torch.testing.assert_close(loss, (probabilities - ONE_HOT).square().mean())
 
 
-@pytest.mark.parametrize("name", [None, "BCELoss", "binary_crossentropy", "CrossEntropyLoss", "BCEWithLogitsLoss"])
+@pytest.mark.parametrize(
+    "name", [None, "BCELoss", "binary_crossentropy", "CrossEntropyLoss", "BCEWithLogitsLoss"]
+)
 def test_one_sigmoid_unit_is_a_binary_classifier(name):
     target = torch.tensor([0, 1, 1, 0])
     loss, p = computed(ending(1, torch_nn.Sigmoid()), name, target, classes=2)
@@ -69,8 +71,16 @@ def test_binary_cross_entropy_of_a_softmax_as_a_lesson_writes_it():
     torch.testing.assert_close(loss, -(ONE_HOT * p.log() + (1 - ONE_HOT) * (1 - p).log()).mean())
 
 
-@pytest.mark.parametrize(("name", "function"), [("L1Loss", F.l1_loss), ("mae", F.l1_loss), ("huber", F.huber_loss),
-                                                ("SmoothL1Loss", F.smooth_l1_loss), (None, F.mse_loss)])
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("L1Loss", F.l1_loss),
+        ("mae", F.l1_loss),
+        ("huber", F.huber_loss),
+        ("SmoothL1Loss", F.smooth_l1_loss),
+        (None, F.mse_loss),
+    ],
+)
 @pytest.mark.parametrize("shape", [(4,), (4, 1)])
 def test_regression_never_broadcasts(name, function, shape):
     target = torch.tensor([0.5, -1.0, 2.0, 0.0])

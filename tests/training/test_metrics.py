@@ -83,7 +83,13 @@ def test_neighbours_judge_an_embedding():
 
 @pytest.mark.parametrize(
     ("given", "names"),
-    [("acc", ("acc",)), (["ACC", "F1"], ("acc", "f1")), (None, ()), ([], ()), (("accuracy", "acc"), ("acc",))],
+    [
+        ("acc", ("acc",)),
+        (["ACC", "F1"], ("acc", "f1")),
+        (None, ()),
+        ([], ()),
+        (("accuracy", "acc"), ("acc",)),
+    ],
 )
 def test_names_are_understood_as_text_or_list(given, names):
     assert metrics.official_names(given) == names

@@ -234,7 +234,7 @@ def test_nan_stops_and_keeps_the_last_good_checkpoint(tmp_path):
             with torch.no_grad():
                 trainer.net[0].weight.fill_(math.nan)
 
-    with pytest.raises(TrainingError, match="the loss became nan in epoch 1, step 1. Try a smaller lr"):
+    with pytest.raises(TrainingError, match=r"the loss became nan in epoch 1, step 1. Try a smaller lr"):
         model.train(lr=0.01, epochs=3, callbacks=[Spoil()])
     assert (tmp_path / "basenn.pth").read_bytes() == before
 
@@ -245,7 +245,7 @@ def test_weights_that_became_infinite_are_never_written(tmp_path):
             with torch.no_grad():
                 trainer.net[0].weight.fill_(math.inf)
 
-    with pytest.raises(TrainingError, match="the weights of linear1.weight became NaN or infinite"):
+    with pytest.raises(TrainingError, match=r"the weights of linear1.weight became NaN or infinite"):
         network(tmp_path, batch_size=None).train(lr=0.01, epochs=3, callbacks=[Spoil()])
     assert list(tmp_path.iterdir()) == []
 
@@ -258,7 +258,7 @@ def test_an_unwritable_folder_is_known_before_the_first_epoch(tmp_path):
         def on_start(self, trainer):
             started.append(True)
 
-    with pytest.raises(OutputError, match="cannot write .*ckpt"):
+    with pytest.raises(OutputError, match=r"cannot write .*ckpt"):
         network(tmp_path / "file" / "ckpt").train(lr=0.01, epochs=1, callbacks=[Started()])
     assert started == []
 
@@ -288,9 +288,9 @@ def test_what_train_cannot_do_is_refused(tmp_path):
     path = tmp_path / "basenn.pth"
     with pytest.raises(TrainingError, match="not both"):
         model.train(checkpoint=path, resume=path)
-    with pytest.raises(TrainingError, match="there is no validation data. Load data with train_val_ratio"):
+    with pytest.raises(TrainingError, match=r"there is no validation data. Load data with train_val_ratio"):
         model.train(monitor="val_loss")
-    with pytest.raises(DeviceError, match="device='tpu'.*This machine offers: cpu"):
+    with pytest.raises(DeviceError, match=r"device='tpu'.*This machine offers: cpu"):
         model.train(device="tpu")
     with pytest.raises(TrainingError, match="precision='8'"):
         model.train(precision="8")
@@ -302,7 +302,7 @@ def test_what_train_cannot_do_is_refused(tmp_path):
     empty = nn(verbose=0)
     empty.load_dataset(*flowers())
     empty.add(activation="softmax")
-    with pytest.raises(TrainingError, match="gives 4 outputs|no weights to train"):
+    with pytest.raises(TrainingError, match=r"gives 4 outputs|no weights to train"):
         empty.train()
 
 

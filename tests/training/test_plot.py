@@ -1,0 +1,36 @@
+"""The history as a picture."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from onnxnn_runtime.errors import OnnxnnError, TrainingError
+from PIL import Image
+
+from onnxnn.history import History
+from onnxnn.plot import plot_history
+
+ROWS = [{"epoch": n, "loss": 1 / n, "acc": 1 - 0.5 / n, "val_loss": 1.2 / n, "lr": 0.1} for n in (1, 2, 3)]
+
+
+def test_one_panel_for_each_figure(tmp_path):
+    pytest.importorskip("matplotlib")
+    with Image.open(plot_history(History(ROWS), tmp_path / "all.png")) as both:
+        width, height = both.size
+        colours = {colour[:3] for _, colour in both.getcolors(1 << 20)}
+    assert len(colours) > 20
+    with Image.open(plot_history(History([{"epoch": 1, "loss": 1.0}]), tmp_path / "one.png")) as one:
+        assert one.size == (width // 2, height)
+
+
+def test_what_cannot_be_drawn(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    with pytest.raises(TrainingError, match="train first"):
+        plot_history(History(), tmp_path / "none.png")
+    with pytest.raises(OnnxnnError, match=r"cannot draw a \.xyz file"):
+        plot_history(History(ROWS), tmp_path / "none.xyz")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(OnnxnnError, match=r'pip install "onnxnn\[plot\]"'):
+        plot_history(History(ROWS), tmp_path / "none.png")
+    assert list(tmp_path.iterdir()) == []
