@@ -275,16 +275,20 @@ class Model:
         progress: Progress | None = None,
     ) -> Embeddings:
         """Like `embed`, and also return the name of each vector's input and what was left out."""
-        vectors: list[np.ndarray] = []
+        vectors = np.zeros((0, self._vector_size()), np.float32)
         names: list[str] = []
         skipped: list[Skipped] = []
         for part in self.embed_stream(inputs, normalize, errors, batch_size, progress):
-            vectors.append(part.vectors)
+            start = len(names)
             names.extend(part.names)
             skipped.extend(part.skipped)
-        if not names:
-            vectors = [np.zeros((0, self._vector_size()), np.float32)]
-        return Embeddings(np.concatenate(vectors), names, skipped)
+            if len(names) > len(vectors):
+                # Grown in place: a list of parts would hold everything twice when it is joined.
+                size = max(len(names), len(vectors) + len(vectors) // 4)
+                vectors.resize((size, part.vectors.shape[1]), refcheck=False)
+            vectors[start : len(names)] = part.vectors
+        vectors.resize((len(names), vectors.shape[1]), refcheck=False)
+        return Embeddings(vectors, names, skipped)
 
     def embed_stream(
         self,
