@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -59,13 +60,23 @@ def describe_input(definition: Definition, data: Data | None, before: ModelCard 
     shape = definition.free_input()
     if shape is None or not definition.entries:
         raise LayerError("the network has no layers yet: add some, or load a checkpoint.")
-    axes, states = _batched(shape), _states(definition)
-    if data is not None:
-        return InputSpec(data.kind, axes, data.preprocess, False, data.features, data.vocabulary, states)
-    if before is not None:
-        known = before.input
-        return InputSpec(known.kind, axes, known.preprocess, False, known.features, known.vocabulary, states)
-    return InputSpec(_KINDS.get(shape.axes, "array"), axes, states=states)
+    spec = InputSpec(
+        _KINDS.get(shape.axes, "array"),
+        _batched(shape),
+        states=_states(definition),
+        num_tokens=definition.vocabulary(),
+        max_length=definition.max_length(),
+    )
+    known = data or (before.input if before is not None else None)
+    if known is None:
+        return spec
+    return replace(
+        spec,
+        kind=known.kind,
+        preprocess=known.preprocess,
+        features=known.features,
+        vocabulary=known.vocabulary,
+    )
 
 
 def describe_output(
@@ -125,7 +136,7 @@ def describe_added(added: list[Placed], batch_size: int | None = None) -> str:
 def _output_kind(task: str, definition: Definition, shape: Shape, num_classes: int) -> str:
     if task in ("embed", "reg"):
         return "embedding" if task == "embed" else "values"
-    if definition.generates():
+    if definition.generates() or definition.teacher_forcing:
         return "tokens"
     if task == "gen":
         return "values"

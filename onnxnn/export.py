@@ -213,6 +213,7 @@ def build_model(
     graph.output("output", y)
     dtype = TensorProto.UINT8 if in_graph else _input_type(card)
     inputs = [_value_info("input", finished.input.shape, dtype)]
+    inputs += graph.more_inputs
     for state, shape in graph.states.items():
         inputs.append(_value_info(state, shape))
         outputs.append(_value_info(after[state], shape))
@@ -254,6 +255,8 @@ def _finish(
 def _output_axis(definition: Definition, axis: str) -> str:
     """Name a free output axis as the input's where both always have the same size, else apart."""
     name = {"time": "token"} if "token" in (definition.input_shape or Shape((), ())).axes else {}
+    if definition.teacher_forcing:
+        return f"target_{axis}"
     pairs = []
     for probe in probe_shapes(definition, definition.free_input()):
         behind = definition.shape_behind(probe)

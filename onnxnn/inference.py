@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.card import InputSpec, OutputSpec
+from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.inputs import find_samples
 from onnxnn_runtime.pipeline import batches
 from torch.utils.data import DataLoader
@@ -40,6 +41,8 @@ def infer(net: Net, source: Any, spec: InputSpec, batch_size: int = 32, read: Re
     Raises:
         InputError: Something of it does not fit.
     """
+    if net.teacher_forcing:
+        raise InputError("a transformer takes two sequences: call generate(source) instead of inference.")
     device = next((weight.device for weight in net.parameters()), torch.device("cpu"))
     was_training = net.training
     net.eval()

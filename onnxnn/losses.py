@@ -216,8 +216,8 @@ def _softmax_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 def _of_pairs(name: str, end: str, task: str) -> Loss:
     if name != "CrossEntropyLoss" or task not in ("cls", "gen"):
         raise TrainingError(
-            f"loss={name!r} with nn({task!r}): a transformer learns which token comes next; use nn('gen') and "
-            "loss='CrossEntropyLoss'."
+            f"loss={name!r} with nn({task!r}): a transformer learns which token comes next; use nn('gen') "
+            "and loss='CrossEntropyLoss'."
         )
     if end != "softmax":
         raise TrainingError("a transformer ends in softmax; leave activation= out, or write 'softmax'.")

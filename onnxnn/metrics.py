@@ -1,4 +1,4 @@
-"""Metrics by name: acc, mae, mse, f1.
+"""Metrics by name: acc, mae, mse, f1, and exact for networks from sequence to sequence.
 
 Each is a sum over samples of a few numbers, and a formula on that sum. So batches add up exactly, and
 nothing has to leave the device before an epoch ends.
@@ -16,6 +16,7 @@ from onnxnn_runtime.errors import TrainingError, did_you_mean
 
 from .definition import Net
 from .losses import Loss, as_classes, as_values
+from .pairs import right_sequences, right_tokens
 
 __all__ = ["METRICS", "Metric", "higher_is_better", "make", "official_names"]
 
@@ -28,8 +29,11 @@ METRICS: dict[str, str] = {
     "mse": "mse",
     "f1": "f1",
     "f1_score": "f1",
+    "exact": "exact",
 }
 """Every spelling in lower case, and the metric it means."""
+
+_KNOWN = ", ".join(dict.fromkeys(METRICS.values()))
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Metric:
     """One metric.
 
     Args:
-        name: "acc", "mae", "mse" or "f1".
+        name: "acc", "mae", "mse", "f1" or "exact".
         count: (what the loss saw, target) -> a vector of sums over the batch.
         value: The sum of such vectors -> the metric.
     """
@@ -57,13 +61,13 @@ def official_names(names: str | Sequence[str] | None) -> tuple[str, ...]:
     for name in given:
         if str(name).strip().lower() not in METRICS:
             hint = did_you_mean(str(name), METRICS) or "."
-            raise TrainingError(f"metrics={names!r}: unknown metric {name!r}{hint} Known: acc, mae, mse, f1.")
+            raise TrainingError(f"metrics={names!r}: unknown metric {name!r}{hint} Known: {_KNOWN}.")
     return tuple(dict.fromkeys(METRICS[str(name).strip().lower()] for name in given))
 
 
 def higher_is_better(name: str) -> bool:
     """Tell whether a column of the history improves by growing."""
-    return name.removeprefix("val_") in ("acc", "f1")
+    return name.removeprefix("val_") in ("acc", "f1", "exact")
 
 
 def make(names: Sequence[str], net: Net, loss: Loss, task: str, num_classes: int = 0) -> list[Metric]:
@@ -77,6 +81,10 @@ def make(names: Sequence[str], net: Net, loss: Loss, task: str, num_classes: int
         TrainingError: A metric cannot be computed for nn("embed").
     """
     wanted = official_names(names)
+    if net.teacher_forcing:
+        return _of_pairs(wanted)
+    if "exact" in wanted:
+        raise TrainingError("metrics: 'exact' counts whole sequences, which only a transformer writes.")
     if task == "embed":
         if set(wanted) - {"acc"}:
             raise TrainingError(
@@ -105,6 +113,14 @@ class _Predictor:
 
     def values(self, output: Tensor) -> Tensor:
         return output if self._finish is None else self._finish(output)
+
+
+def _of_pairs(wanted: tuple[str, ...]) -> list[Metric]:
+    counts = {"acc": right_tokens, "exact": right_sequences}
+    other = [name for name in wanted if name not in counts]
+    if other:
+        raise TrainingError(f"metrics={list(wanted)!r}: for a transformer there are 'acc' and 'exact'.")
+    return [Metric(name, counts[name], _share) for name in wanted]
 
 
 def _metric(name: str, predict: _Predictor, num_classes: int) -> Metric:

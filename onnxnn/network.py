@@ -20,12 +20,13 @@ from onnxnn_runtime.errors import (
     did_you_mean,
 )
 from onnxnn_runtime.text import Text
+from onnxnn_runtime.translate import check_options
 from torch import nn
 
 from . import checkpoint as checkpoints
 from . import data as loading
 from . import inference as running
-from . import optimizers, text, training
+from . import optimizers, pairs, text, training
 from .about import describe, describe_added
 from .callbacks import Callback
 from .checkpoint import Checkpoint
@@ -467,27 +468,39 @@ class Network:
 
     def generate(
         self,
-        prompt: Text,
+        prompt: Any,
         length: int = 24,
         temperature: float = 1.0,
         top_k: int | None = None,
         seed: int | None = None,
         stop: Text | None = None,
+        max_length: int | None = None,
+        beams: int = 1,
     ) -> Any:
-        """Go on with a text, character by character.
+        """Go on with a text, character by character; or write the target of a source.
 
             model.generate("长", length=24, temperature=0.8, top_k=20, seed=0)
+            model.generate([[5, 7, 3], [8, 4]], max_length=10, beams=4)
 
         Args:
-            prompt, length, temperature, top_k, seed, stop: See `onnxnn_runtime.generate.generate`.
+            prompt: How the text begins; for a transformer the tokens of one source, or of several.
+            length, temperature, top_k, seed, stop: See `onnxnn_runtime.generate.generate`.
+            max_length, beams: For a transformer; see `onnxnn_runtime.translate.translate`.
 
         Returns:
-            The whole text, prompt included; a list of words where the prompt was one.
+            The whole text, prompt included; a list of words where the prompt was one. For a transformer a
+            list of tokens for each source, without start and end.
 
         Raises:
-            CardError: The network does not generate text.
-            InputError: An option is out of range, or the vocabulary lacks a token of the prompt.
+            CardError: The network does not generate.
+            InputError: An option is out of range or of the other kind of network, or the vocabulary lacks a
+                token of the prompt.
         """
+        check_options(
+            self._definition.teacher_forcing, length, temperature, top_k, seed, stop, max_length, beams
+        )
+        if self._definition.teacher_forcing:
+            return pairs.write(self.model, self.card().input, prompt, max_length, beams)
         return text.write(self.model, self.card(), prompt, length, temperature, top_k, seed, stop)
 
     def print_result(self, result: Array | None = None) -> dict[int, dict[str, Any]]:
@@ -708,6 +721,8 @@ class Network:
         """Let the network give one output per sequence, where the data has one label for each."""
         shape = self._definition.output_shape
         if shape is None or shape.axes != ("time", "feature") or shape["time"] == 1:
+            return
+        if self._definition.teacher_forcing:
             return
         if data.train.num_targets in (shape["time"], shape.numel):
             return  # a target for each step

@@ -15,6 +15,7 @@ from onnxnn_runtime.errors import ExportError, LayerError
 from .definition import Definition, Net, Placed
 from .layers.norm import Normalize
 from .layers.reference import reference
+from .pairs import options_of
 from .shape import Shape
 
 __all__ = ["Parity", "measure", "probe_shapes"]
@@ -22,7 +23,7 @@ __all__ = ["Parity", "measure", "probe_shapes"]
 Array = np.ndarray[Any, Any]
 
 _BATCHES = (1, 3)
-_GUESSES = (32, 64, 128, 224)
+_GUESSES = (32, 64, 128, 224, 16, 8, 4, 2, 1)
 """Sizes to try where neither data nor a layer says one."""
 
 
@@ -86,6 +87,8 @@ def measure(data: bytes, definition: Definition, net: Net, card: ModelCard, free
         inputs, x = _sample(definition, card, shape, batch, seed=number)
         if card.input.states:
             pairs = _in_two_parts(model, net, card.input.states, inputs, x.to(device))
+        elif definition.teacher_forcing:
+            pairs = [_next_tokens(model, net, definition, inputs, device)]
         else:
             found, expected = model.infer({"input": inputs}), _expected(net, head, x.to(device))
             pairs = [(found[name], expected[name]) for name in found]
@@ -126,11 +129,15 @@ def _another(definition: Definition, shape: Shape, free: Shape) -> Shape:
     smaller = {
         axis: size // 2 + steps[axis] if size >= 64 else size + steps[axis] for axis, size in known.items()
     }
-    try:
-        definition.shape_behind(shape.with_sizes(**smaller))
-        return shape.with_sizes(**smaller)
-    except LayerError:
-        return shape.with_sizes(**{axis: size + steps[axis] for axis, size in known.items()})
+    larger = {axis: size + steps[axis] for axis, size in known.items()}
+    half = {axis: max(1, size // 2) for axis, size in known.items()}  # where nothing larger may come in
+    for sizes in (smaller, larger, half):
+        try:
+            definition.shape_behind(shape.with_sizes(**sizes))
+        except LayerError:
+            continue
+        return shape.with_sizes(**sizes)
+    return shape
 
 
 def _in_two_parts(
@@ -147,6 +154,18 @@ def _in_two_parts(
     output = np.concatenate([part["output"] for part in parts], axis=1)
     ends = [(parts[-1][s.next], state.cpu().numpy()) for s, state in zip(states, after, strict=True)]
     return [(output, y.cpu().numpy()), *ends]
+
+
+def _next_tokens(
+    model: onnxnn_runtime.Model, net: Net, definition: Definition, source: Array, device: torch.device
+) -> tuple[Array, Array]:
+    """Pair what the file and torch say comes next, for a target of another length than the source's."""
+    layer = options_of(definition.placed()[0].layer)
+    steps = max(1, min(layer.max_length, source.shape[1] - 2 * len(source)))
+    target = np.random.default_rng(steps).integers(0, layer.target_vocab, (len(source), steps))
+    with torch.inference_mode():
+        y = net((torch.from_numpy(source).to(device), torch.from_numpy(target).to(device)))
+    return model.infer({"input": source, "target": target})["output"], y.cpu().numpy()
 
 
 def _expected(net: Net, head: Placed | None, x: torch.Tensor) -> dict[str, Array]:
@@ -190,7 +209,7 @@ def _sample(
         pictures = generator.integers(0, 256, (batch, *sizes[2:], 3), dtype=np.uint8)
         return pictures, torch.from_numpy(np.stack([card.input.preprocess(p) for p in pictures]))
     if card.input.kind == "tokens":
-        tokens = generator.integers(0, max(2, len(card.input.vocabulary or ())), sizes)
+        tokens = generator.integers(0, card.input.num_tokens or 2, sizes)
         return tokens, torch.from_numpy(tokens)
     if card.input.kind == "image":
         values = generator.random(sizes, dtype=np.float32)

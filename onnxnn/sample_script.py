@@ -77,17 +77,20 @@ def _use(card: ModelCard) -> list[str]:
         return [f"result = model.predict({name})[0]", "print(result.label, result.score)"]
     if card.output.kind == "values":
         return [f"result = model.predict({name})[0]", "print(dict(result.values))"]
+    if "target_time" in card.output.shape:
+        return ["print(model.generate(x, beams=4))"]
     if card.input.kind != "image":
         return ["print(model.infer(x))"]
     return [f"result = model.predict({name})[0]", "print(result.scores)"]
 
 
 def _random(card: ModelCard, dtype: Any) -> np.ndarray[Any, Any]:
-    sizes = [axis if isinstance(axis, int) else 32 for axis in card.input.shape[1:]]
+    free = min(32, card.input.max_length or 32)
+    sizes = [axis if isinstance(axis, int) else free for axis in card.input.shape[1:]]
     generator = np.random.default_rng(0)
     if card.input.kind == "image":
         height, width = (sizes[0], sizes[1]) if card.input.in_graph else (sizes[1], sizes[2])
         return generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
     if card.input.kind == "tokens":
-        return generator.integers(0, max(2, len(card.input.vocabulary or ())), sizes, dtype=np.int64)
+        return generator.integers(0, card.input.num_tokens or 2, sizes, dtype=np.int64)
     return generator.standard_normal(sizes).astype(dtype)

@@ -33,6 +33,8 @@ Tensor = torch.Tensor
 class Learner(nn.Module):
     """A network and its loss as one module: (x, target) -> (loss, what the loss saw).
 
+    A network from sequence to sequence is also given the target, but for its last token: what comes next
+    is learned at every step at once (teacher forcing, Williams & Zipser 1989).
     In training the losses of auxiliary classifiers are part of it.
     """
 
@@ -43,7 +45,8 @@ class Learner(nn.Module):
         self._has_auxiliary = any(isinstance(module, AuxiliaryClassifier) for module in net.modules())
 
     def forward(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        output = self.net.logits(x) if self.loss.from_logits else self.net(x)
+        given: Any = (x, target[:, :-1]) if self.net.teacher_forcing else x
+        output = self.net.logits(given) if self.loss.from_logits else self.net(given)
         loss: Tensor = self.loss(output, target)
         if self._has_auxiliary and self.training:
             loss = loss + self._auxiliary_loss(target)

@@ -11,7 +11,7 @@ import torch
 from onnxnn_runtime.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError
 
-from . import checkpoint, losses, metrics
+from . import checkpoint, losses, metrics, pairs
 from .about import how_trained
 from .callbacks import Callback, Progress, Writer, check_writable
 from .checkpoint import Checkpoint
@@ -69,6 +69,8 @@ class Job:
         check_writable(self.path.parent)
         if self.settings.batch_size is not None:
             self.data.train.batch_size = self.settings.batch_size
+        if self.net.teacher_forcing:
+            _check_pairs(self.definition, self.data)
         loss, found = _loss_and_metrics(self.task, self.definition, self.net, self.data, self.settings)
         trainer = Trainer(
             self.net,
@@ -133,7 +135,16 @@ def evaluate_network(
     made = losses.make(loss, net, shape, task, num_classes)
     found = metrics.make(metrics.official_names(names), net, made, task, num_classes)
     device = next((weight.device for weight in net.parameters()), torch.device("cpu"))
+    if net.teacher_forcing:
+        batches = pairs.checked(batches, pairs.options_of(definition.placed()[0].layer))
     return evaluate(Learner(net, made.to(device)), batches, found, device)
+
+
+def _check_pairs(definition: Definition, data: Data) -> None:
+    found = [part.tensors() for part in (data.train, data.validation) if part is not None]
+    layer = pairs.options_of(definition.placed()[0].layer)
+    for _ in pairs.checked((pair for pair in found if pair is not None), layer):
+        pass
 
 
 def _loss_and_metrics(

@@ -53,6 +53,8 @@ class InputSpec:
         features: For tables: the names of the columns.
         vocabulary: For tokens: each token's number.
         states: For networks that generate step by step: what goes on from step to step.
+        num_tokens: For tokens: how many different ones there are, numbered from 0.
+        max_length: For tokens: the longest sequence that fits; None where any length does.
     """
 
     kind: str
@@ -62,6 +64,8 @@ class InputSpec:
     features: tuple[str, ...] = ()
     vocabulary: dict[str, int] | None = None
     states: tuple[StateSpec, ...] = ()
+    num_tokens: int | None = None
+    max_length: int | None = None
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,8 @@ def _input(data: dict[str, Any]) -> InputSpec:
         features=_names("input.features", fields.take("features", list)),
         vocabulary=vocabulary,
         states=tuple(_state(entry) for entry in fields.take("states", list)),
+        num_tokens=fields.take("num_tokens", int, optional=True),
+        max_length=fields.take("max_length", int, optional=True),
     )
     fields.done()
     return spec

@@ -248,7 +248,7 @@ def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
 def _whole(array: np.ndarray, spec: InputSpec) -> np.ndarray:
     if array.dtype.kind not in "iu":
         raise InputError(f"tokens are whole numbers, but {array.dtype} arrives.")
-    size = len(spec.vocabulary) if spec.vocabulary else None
+    size = len(spec.vocabulary) if spec.vocabulary else spec.num_tokens
     if array.size and (array.min() < 0 or (size is not None and array.max() >= size)):
         limit = "" if size is None else f"; the vocabulary has the numbers 0..{size - 1}"
         raise InputError(f"tokens {array.min()}..{array.max()} arrive{limit}.")
@@ -316,6 +316,10 @@ def _check_shape(array: np.ndarray, spec: InputSpec) -> None:
             "one sample of shape ({}) arrives; what fits is ({}).".format(
                 ", ".join(map(str, array.shape)), ", ".join(map(str, wanted))
             )
+        )
+    if spec.max_length is not None and len(array) > spec.max_length:
+        raise InputError(
+            f"a sequence of {len(array)} tokens arrives; the network was built for at most {spec.max_length}."
         )
 
 

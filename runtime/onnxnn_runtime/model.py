@@ -18,6 +18,8 @@ from .onnxfile import FileFacts, inspect
 from .pipeline import check_options
 from .providers import place
 from .text import Text
+from .translate import check_options as check_options_of_generate
+from .translate import translate
 
 __all__ = ["Embeddings", "Model", "Prediction", "Predictions", "load"]
 
@@ -170,27 +172,47 @@ class Model:
 
     def generate(
         self,
-        prompt: Text,
+        prompt: Any,
         length: int = 24,
         temperature: float = 1.0,
         top_k: int | None = None,
         seed: int | None = None,
         stop: Text | None = None,
+        max_length: int | None = None,
+        beams: int = 1,
     ) -> Any:
-        """Go on with a text; see `onnxnn_runtime.generate.generate` for the options.
+        """Go on with a text, or write the target of a source.
 
             model.generate("长", length=24, temperature=0.8, seed=0)
+            model.generate([[5, 7, 3], [8, 4]], max_length=10, beams=4)
+
+        Args:
+            prompt: How the text begins; for a model from sequence to sequence the tokens of one source, or
+                of several.
+            length, temperature, top_k, seed, stop: See `onnxnn_runtime.generate.generate`.
+            max_length, beams: For sequence to sequence; see `onnxnn_runtime.translate.translate`.
 
         Returns:
-            The whole text, prompt included; a list of words where the prompt was one.
+            The whole text, prompt included; a list of words where the prompt was one. For sequence to
+            sequence a list of tokens for each source, without start and end.
 
         Raises:
-            CardError: The model does not generate text.
-            InputError: An option is out of range, or the vocabulary lacks a token of the prompt.
+            CardError: The model does not generate.
+            InputError: An option is out of range or of the other kind of model, or the vocabulary lacks a
+                token of the prompt.
         """
-        vocabulary = check_generates(self._require_card("generate"), self.name)
+        card = self._require_card("generate")
+        translates = card.output.kind == "tokens" and self._engine.arrays == ["input", "target"]
+        check_options_of_generate(translates, length, temperature, top_k, seed, stop, max_length, beams)
+        if translates:
+            return translate(self._predict_next, card.input, prompt, max_length, beams)
+        vocabulary = check_generates(card, self.name)
         step = self._engine.stepper()
         return generate(step, vocabulary, prompt, length, temperature, top_k, seed, stop)
+
+    def _predict_next(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        feeds = {"input": source, "target": target}
+        return self._engine.run(feeds, [next(iter(self.outputs))])[0]
 
     def predict(
         self,

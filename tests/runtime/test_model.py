@@ -213,7 +213,7 @@ def test_a_model_opens_from_its_bytes(golden):
     data = (golden / "models" / "image_classifier.onnx").read_bytes()
     model = rt.load(data)
     assert model.predict(GREEN)[0].label == "绿"
-    assert repr(model) == "<Model the model of 815 bytes: image -> classes, on cpu>"
+    assert repr(model) == "<Model the model of 855 bytes: image -> classes, on cpu>"
 
 
 @pytest.mark.parametrize("change", ["rewritten", "deleted"])
