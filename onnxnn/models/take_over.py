@@ -34,21 +34,22 @@ def take_over(net: nn.Module, tensors: Tensors, source: str, head: bool = True) 
         raise CheckpointError(f"weights {source}: the network has no weights yet; add its layers first.")
     if own.keys() == given.keys():
         given = {name: given[name] for name in own}
+    numbers = len(given), len(own)
     if not head:
         own, given = _without_last(own), _without_last(given)
     pairs = list(zip(own.items(), given.items(), strict=False))
     for number, ((here, mine), (there, theirs)) in enumerate(pairs, 1):
         if _shapes(mine) != _shapes(theirs):
-            last = head and number == len(own) == len(given)
+            last = head and number == numbers[0] == numbers[1]
             raise CheckpointError(
                 f"weights {source} do not fit this network: layer {number} with weights is {here!r} here, "
                 f"{_text(mine)}, and {there!r} in the file, {_text(theirs)}. "
                 + (_OTHER_CLASSES if last else _SAME_LAYERS)
             )
-    if len(own) != len(given):
+    if numbers[0] != numbers[1]:
         raise CheckpointError(
-            f"weights {source} do not fit this network: the file has {len(given)} layers with weights, the "
-            f"network has {len(own)}. {_SAME_LAYERS}"
+            f"weights {source} do not fit this network: the file has {numbers[0]} layers with weights, the "
+            f"network has {numbers[1]}. {_SAME_LAYERS}"
         )
     taken = {f"{here}.{leaf}": theirs[leaf] for (here, mine), (_, theirs) in pairs for leaf in mine}
     net.load_state_dict({**state, **taken})
