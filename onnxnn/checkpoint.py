@@ -151,8 +151,8 @@ def _reason(path: Path, error: Exception) -> str:
         if b"BaseNN" in content:
             return (
                 "a checkpoint of BaseNN, which holds pickled code and not only weights, so it is not opened. "
-                "Train again with onnxnn, or, where BaseNN is installed and you trust the file, save the "
-                "weights alone there with torch.save(module.state_dict(), ...)."
+                "Where BaseNN is installed and you trust the file, convert it: "
+                "onnxnn import-basenn FILE -o NEW --trust-pickle."
             )
         if b"torch.nn.modules" in content:
             return (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from onnxnn_cli.main import COMMANDS
 
-NAMES = [command.__name__ for command in COMMANDS]
+NAMES = [command.__name__.replace("_", "-") for command in COMMANDS]
 PAGE = Path(__file__).parent.parent.parent / "docs" / "commands.md"
 TESTS = Path(__file__).parent
 
@@ -22,15 +22,15 @@ def test_help_tells_what_the_command_does_and_gives_an_example(onnxnn, name):
 
 
 def test_the_list_of_commands_is_complete(onnxnn):
-    listed = re.findall(r"^  ([a-z]+)  ", onnxnn("--help").stdout, flags=re.MULTILINE)
+    listed = re.findall(r"^  ([a-z][a-z-]*)  ", onnxnn("--help").stdout, flags=re.MULTILINE)
     assert listed == NAMES
 
 
 @pytest.mark.skipif(not PAGE.is_file(), reason="the documentation is not here")
 @pytest.mark.parametrize("name", NAMES)
 def test_each_command_has_a_section_with_the_example_of_its_help(name):
-    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), flags=re.M | re.S))
-    (command,) = [command for command in COMMANDS if command.__name__ == name]
+    sections = dict(re.findall(r"^## ([\w-]+)\n(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), flags=re.M | re.S))
+    command = COMMANDS[NAMES.index(name)]
     (example,) = re.findall(r"Example: (.*)", command.__doc__)
     assert example in sections[name]
 
