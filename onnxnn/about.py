@@ -13,6 +13,7 @@ from onnxnn_runtime.errors import LayerError
 
 from .data import Data
 from .definition import Definition, Placed
+from .layers._registry import frozen
 from .shape import Shape
 
 __all__ = ["describe", "describe_added", "describe_input", "describe_output", "how_trained"]
@@ -124,10 +125,7 @@ def how_trained(settings: Mapping[str, Any], history: list[dict[str, float]], sa
 def describe_added(added: list[Placed], batch_size: int | None = None) -> str:
     """Return what `add` says: "linear1: size=(4, 10), relu -> [120, 10]"."""
     first = added[0]
-    options = [
-        f"{name}={tuple(value) if isinstance(value, list) else value!r}"
-        for name, value in first.layer.options().items()
-    ]
+    options = [f"{name}={frozen(value)!r}" for name, value in first.layer.options().items()]
     options += [placed.layer.kind for placed in added[1:]]
     described = f": {', '.join(options)}" if options else ""
     return f"{first.name}{described} -> {added[-1].out_shape.batched(batch_size)}"
