@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,10 @@ def _sample(
         return [f"image = folder / {picture.name!r}  # 换成您的图片: any picture of yours"], [runtime]
     dtype = np.int64 if card.input.kind == "tokens" else np.float32
     values = _random(card, dtype) if example is None else np.asarray(example, dtype=dtype)
+    if card.output.kind == "tokens" and card.input.vocabulary:
+        return [f"prompt = {_prompt(card.input.vocabulary, values)!r}  # 换成您的开头: your own beginning"], [
+            runtime
+        ]
     if values.size <= _MAX_LITERALS:
         literal = f"np.array([{values.tolist()!r}], dtype=np.{np.dtype(dtype).name})"
         return [f"x = {literal}  # 换成您的数据: your own numbers"], ["import numpy as np", runtime]
@@ -69,7 +74,15 @@ def _sample(
     )
 
 
+def _prompt(vocabulary: Mapping[str, int], tokens: np.ndarray[Any, Any]) -> str | list[str]:
+    """Return the first token of a sample: a character, or a list of one word."""
+    word = next(word for word, number in vocabulary.items() if number == tokens.reshape(-1)[0])
+    return word if len(word) == 1 else [word]
+
+
 def _use(card: ModelCard) -> list[str]:
+    if card.output.kind == "tokens" and card.input.vocabulary:
+        return ["print(model.generate(prompt, length=24, seed=0))"]
     name = "image" if card.input.kind == "image" else "x"
     if card.output.kind == "embedding":
         return [f"vector = model.embed({name})[0]", "print(vector.shape, vector[:8])"]

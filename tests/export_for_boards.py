@@ -3,7 +3,7 @@
     python tests/export_for_boards.py FOLDER
 
 writes for each model NAME.onnx, and NAME.npz with the graph's input `x` and torch's `output` for it; and
-a few pictures in FOLDER/pictures.
+a few pictures in FOLDER/pictures. poems.onnx writes text; poems.txt is what torch writes for the same seed.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def export_all(folder: Path) -> None:
     torch.manual_seed(0)
     for name, network in (("mlp", mlp()), ("cnn", cnn(folder)), ("backbone", backbone(folder))):
         _export(network, folder, name)
+    poems(folder)
 
 
 def mlp():
@@ -62,6 +63,20 @@ def backbone(folder):
     network.add("mobilenet_backbone", width=0.25)
     network.add("linear", size=(1280, 10), activation="softmax")
     return network
+
+
+def poems(folder):
+    """A network that writes text, and a text that torch wrote with it."""
+    text = "春江潮水连海平，海上明月共潮生。滟滟随波千万里，何处春江无月明！"
+    words = {word: number for number, word in enumerate(sorted(set(text)))}
+    rows = [[words[word] for word in text[start : start + 9]] for start in range(len(text) - 8)]
+    network = nn("gen", verbose=0)
+    network.load_dataset(np.array(rows), word2idx=words, batch_size=8)
+    network.add("em_lstm", size=(12, 24), num_layers=2)
+    network.train(lr=0.02, epochs=4, save_fold=str(folder / "poems_checkpoint"))
+    network.export(str(folder / "poems.onnx"))
+    written = network.generate("春江", length=40, temperature=0.8, top_k=12, seed=3)
+    (folder / "poems.txt").write_text(written, encoding="utf-8")
 
 
 def _export(network, folder: Path, name: str) -> None:

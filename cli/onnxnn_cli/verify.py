@@ -64,7 +64,10 @@ def _feeds(model: Any, batch: int) -> Dict[str, Any]:
 
     spec = None if model.card is None else model.card.input
     feeds = {}
+    states = {state.name for state in spec.states} if spec is not None else set()
     for name, (dtype, shape) in model.inputs.items():
+        if name in states:
+            continue  # they begin with zeros
         sizes = _sizes(shape, spec)
         samples: List[Any] = []
         for seed in range(batch):

@@ -175,6 +175,9 @@ class Conv1d(Convolution):
         if in_shape.axes != ("time", "feature"):
             return super()._advice(in_shape)
         steps, features = in_shape.sizes
+        if in_shape.source not in ("", "the data"):
+            first = "write channels_first=True in the embedding, or " * (in_shape.source == "'embedding'")
+            return f"To slide along the steps, {first}put add('permute', axes=(2, 1)) between the two."
         return (
             f"Its channels would be the {features} features: hand the data in as (N, {features}, {steps}) "
             "instead, so that it slides along time."

@@ -45,6 +45,37 @@ def test_wrong_usage_exits_with_2(onnxnn, arguments):
     assert "Traceback" not in done.stderr
 
 
+# ---- generate ------------------------------------------------------------------------------------
+
+
+def test_generate_writes_what_torch_wrote(onnxnn, exported):
+    options = ["--length", 40, "--temperature", 0.8, "--top-k", 12, "--seed", 3]
+    done = onnxnn("generate", exported / "poems.onnx", "春江", *options)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (exported / "poems.txt").read_text(encoding="utf-8") + "\n"
+
+
+def test_generate_as_json_stops(onnxnn, exported):
+    done = onnxnn("generate", exported / "poems.onnx", "春", "--seed", 0, "--stop", "，", "--json")
+    found = json.loads(done.stdout)
+    assert found["prompt"] == "春"
+    assert found["text"].startswith("春")
+    assert "，" not in found["text"]
+
+
+def test_generate_takes_words(onnxnn, exported):
+    done = onnxnn("generate", exported / "poems.onnx", "春 江", "--words", "--length", 5, "--seed", 0)
+    assert len(done.stdout.split()) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "prompt", "message"),
+    [("mlp", "春", "does not generate text"), ("poems", "x", "'x' is not in the vocabulary of 24 tokens")],
+)
+def test_generate_refuses(onnxnn, exported, name, prompt, message):
+    assert message in the_error(onnxnn("generate", exported / f"{name}.onnx", prompt))
+
+
 # ---- info ----------------------------------------------------------------------------------------
 
 
