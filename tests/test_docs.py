@@ -32,9 +32,19 @@ def run(arguments, folder):
     return done
 
 
+POEMS = """
+from onnxnn import nn
+model = nn("gen")
+model.load_dataset([[0, 1, 2, 3]] * 4, word2idx={"春": 0, "江": 1, "花": 2, "月": 3})
+model.add("em_lstm", size=(4, 8))
+model.export("poems.onnx")
+"""
+"""What makes the poems.onnx of the commands."""
+
+
 @pytest.fixture(scope="module")
 def pets(tmp_path_factory):
-    """A folder in which the README's ten lines have been run: pets.onnx, ckpt, and pictures."""
+    """A folder in which the README's ten lines have been run: pets.onnx, ckpt, pictures, and poems.onnx."""
     folder = tmp_path_factory.mktemp("pets")
     draw = np.random.default_rng(0)
     for name, red in (("cat", 200), ("dog", 40)):
@@ -51,6 +61,7 @@ def pets(tmp_path_factory):
     training = blocks(README, "python")[0]
     assert "epochs=20" in training
     run([sys.executable, "-c", training.replace("epochs=20", "epochs=1")], folder)
+    run([sys.executable, "-c", POEMS], folder)
     return folder
 
 

@@ -17,6 +17,8 @@ from .demo import demo
 from .doctor import doctor
 from .embed import embed
 from .export import export
+from .generate import generate
+from .import_basenn import import_basenn
 from .info import info
 from .layers import layers
 from .predict import predict
@@ -24,7 +26,20 @@ from .similarity import similarity
 from .train import train
 from .verify import verify
 
-COMMANDS = (demo, train, export, info, verify, predict, embed, similarity, doctor, layers)
+COMMANDS = (
+    demo,
+    train,
+    export,
+    info,
+    verify,
+    predict,
+    embed,
+    similarity,
+    generate,
+    doctor,
+    layers,
+    import_basenn,
+)
 
 app = typer.Typer(
     name="onnxnn",
