@@ -126,3 +126,12 @@ def test_a_recipe_begins_with_trained_weights(tmp_path):
     )
     begun = read_recipe(tmp_path / "lenet.yaml").build()
     assert torch.equal(begun.model[0].weight, weights["layer.conv2d1.weight"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lenet", "resnet18"])
+def test_held_out_digits_are_named(name, tmp_path):
+    recipe = read_recipe(FOLDER / f"{name}.yaml")
+    options = {**recipe.data_options, "train_val_ratio": 0.8}
+    done = dataclasses.replace(recipe, data_options=options, save_fold=tmp_path, export=None).run()
+    assert done.history[-1]["val_acc"] >= 0.98
