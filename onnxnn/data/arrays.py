@@ -47,6 +47,7 @@ def from_arrays(
     | (N, T, F), not uint8 | sequences of T steps |
     | (N, T) whole numbers, with `word2idx`, or with a y of such rows | tokens |
     | uint8 (N, H, W), (N, H, W, 1), (N, H, W, 3) | pictures, read like files |
+    | uint8 (N, 1, H, W), (N, 3, H, W) | the same, with the channels first |
     | float 0..1 (N, H, W, 1), (N, H, W, 3) | pictures, read like files |
     | float (N, C, H, W) | pictures ready for the network, left as they are |
 
@@ -223,6 +224,8 @@ def _describe(x: Array, vocabulary: Mapping[str, int] | None) -> _Described:
 
 
 def _raw_pictures(x: Array) -> _Described:
+    if x.ndim == 4 and x.shape[1] in _COLOR and x.shape[3] not in (*_COLOR, 4):
+        x = np.moveaxis(x, 1, 3)  # as lessons prepare arrays for a network by hand
     if x.ndim == 4 and x.shape[3] not in _COLOR:
         hint = (
             " For pictures with the channels first write x.transpose(0, 2, 3, 1)."

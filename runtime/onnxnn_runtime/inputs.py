@@ -182,6 +182,8 @@ class _Finder:
             return (Sample(each, array[i], True) for i, each in _names(name, len(array)))
         if is_float and array.ndim == 3 and array.shape[0] == channels and array.shape[2] not in (1, 3, 4):
             return iter([Sample(name, array, True)])
+        if array.ndim in (3, 4) and array.shape[-3] == channels and array.shape[-1] not in (1, 3, 4):
+            array = np.moveaxis(array, -3, -1)  # uint8 pictures with the channels first
         if array.ndim == 4:
             return (Sample(each, array[i]) for i, each in _names(name, len(array)))
         return iter([Sample(name, array)])

@@ -122,9 +122,9 @@ def test_what_came_before_a_broken_file_is_still_given(folder):
         (3, IMAGES, r"input\[0\]: a picture must be a path, a folder.*not int"),
         ([None], IMAGES, r"input\[0\]: a picture must be"),
         (
-            np.zeros((2, 3, 8, 8), np.uint8),
+            np.zeros((2, 5, 8, 8), np.uint8),
             IMAGES,
-            r"input\[0\]: an array of shape \(3, 8, 8\) is no picture",
+            r"input\[0\]: an array of shape \(5, 8, 8\) is no picture",
         ),
         (np.full((1, 3, 8, 8), 255.0), IMAGES, r"must lie in 0\.\.1.*Divide"),
         (np.full((1, 3, 8, 8), np.nan), IMAGES, "NaN"),
@@ -284,3 +284,12 @@ def test_generators_are_read_lazily(folder):
     next(stream)
     assert len(taken) < 40
     assert not taken or isinstance(find_samples(files(), IMAGES, []), type(iter(files())))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_pictures_with_the_channels_first_are_the_same_pictures(count):
+    pictures = np.random.default_rng(0).integers(0, 256, (count, 8, 9, 3), dtype=np.uint8)
+    given = pictures if count > 1 else pictures[0]
+    _, last = read(given, IMAGES)
+    _, first = read(np.moveaxis(given, -1, -3), IMAGES)
+    assert np.array_equal(first, last)

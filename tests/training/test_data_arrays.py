@@ -228,6 +228,17 @@ def test_tokens():
     assert x.dtype == y.dtype == torch.int64
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_with_the_channels_first_are_the_same_pictures(channels):
+    pictures = np.random.default_rng(0).integers(0, 256, (6, 5, 8, channels), dtype=np.uint8)
+    last, first = from_arrays(pictures, Y, "cls"), from_arrays(np.moveaxis(pictures, 3, 1), Y, "cls")
+    assert last.sample == first.sample
+    assert last.preprocess == first.preprocess
+    assert np.array_equal(last.example, first.example)
+    for a, b in zip(last.train.tensors(), first.train.tensors(), strict=True):
+        assert a.equal(b)
+
+
 @pytest.mark.parametrize(
     ("x", "y", "task", "message"),
     [
