@@ -2,10 +2,9 @@
 
     python benchmarks/train_lenet.py
 
-The plain loop has every picture as float32 in one tensor and draws its batches from a shuffled
-`DataLoader(TensorDataset)`-free index, as a competent user writes it: one permutation per epoch, Adam,
-zero_grad, forward, loss, backward, step. Ours reads the files itself. Both are timed from the second
-epoch on, in turn. Reach: 0.9.
+The plain loop has every picture as float32 in one tensor and writes out what a competent user writes:
+one permutation per epoch, zero_grad, forward, loss, backward, step with `torch.optim.Adam`. Ours reads
+the files itself and also computes accuracy. Both are timed from the second epoch on, in turn. Reach: 0.9.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from onnxnn import nn
 from onnxnn.callbacks import Callback
 from onnxnn.trainer import Trainer
 
-BATCH, EPOCHS, PER_CLASS = 32, 4, 600
+BATCH, EPOCHS, ROUNDS, PER_CLASS = 32, 5, 4, 600
 
 
 def write_pictures(folder: Path) -> None:
@@ -112,7 +111,7 @@ def main() -> None:
         pictures = Path(folder, "pictures")
         write_pictures(pictures)
         times: list[tuple[float, float]] = []
-        for _ in range(3):
+        for _ in range(ROUNDS):
             theirs, mine = plain(pictures), ours(pictures, Path(folder, "checkpoints"))
             times += zip(theirs[1:], mine[1:], strict=True)
     report("LeNet, an epoch of 6,000 pictures", times, "plain loop", reach=0.9)
