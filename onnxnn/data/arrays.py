@@ -70,9 +70,9 @@ def from_arrays(
     values = _numeric(x)
     vocabulary = None if word2idx is None else checked_vocabulary(word2idx)
     if vocabulary is not None and y is None:
+        check_tokens(values, len(vocabulary))
         values, after = next_tokens(values)
         described = _describe(values, vocabulary)
-        check_tokens(after, len(vocabulary))
         names: tuple[str, ...] = ()
         labels = torch.from_numpy(after.astype(np.int64))
     else:

@@ -1,0 +1,408 @@
+"""Recurrent layers and the networks of the lessons on sequences: what they compute, refuse and export."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxnn_runtime as rt
+import pytest
+import torch
+from onnxnn_runtime.errors import LayerError, TrainingError
+
+from onnxnn import nn
+from onnxnn.definition import Definition
+from onnxnn.layers import make
+from onnxnn.shape import Shape
+
+SEQUENCE = Shape.sequence(5, 6)
+
+
+def definition(shape, *layers):
+    made = Definition(shape)
+    for index, (name, options) in enumerate(layers, 1):
+        made.add(index, name, options=options)
+    return made
+
+
+def built(kind, **options):
+    torch.manual_seed(0)
+    return make(kind, options).build(SEQUENCE).eval()
+
+
+# ---- what they compute ---------------------------------------------------------------------------
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def weights(module):
+    return [getattr(module, name).detach().numpy().astype(float) for name in module._flat_weights_names]
+
+
+def test_rnn_is_its_formula():
+    module, x = built("rnn", size=(6, 4)), np.random.default_rng(0).normal(size=(5, 6))
+    w, u, b, c = weights(module)
+    h, rows = np.zeros(4), []
+    for step in x:
+        h = np.tanh(w @ step + b + u @ h + c)
+        rows.append(h)
+    found = module(torch.tensor(x[None], dtype=torch.float32))[0].detach().numpy()
+    np.testing.assert_allclose(found, rows, atol=1e-6)
+
+
+def test_lstm_is_its_formula():
+    module, x = built("lstm", size=(6, 4)), np.random.default_rng(1).normal(size=(5, 6))
+    w, u, b, d = weights(module)
+    h, c, rows = np.zeros(4), np.zeros(4), []
+    for step in x:
+        i, f, g, o = np.split(w @ step + u @ h + b + d, 4)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        rows.append(h)
+    found = module(torch.tensor(x[None], dtype=torch.float32))[0].detach().numpy()
+    np.testing.assert_allclose(found, rows, atol=1e-6)
+
+
+def test_gru_is_its_formula():
+    module, x = built("gru", size=(6, 4)), np.random.default_rng(2).normal(size=(5, 6))
+    (wr, wz, wn), (ur, uz, un), (br, bz, bn), (cr, cz, cn) = (np.split(v, 3) for v in weights(module))
+    h, rows = np.zeros(4), []
+    for step in x:
+        r, z = sigmoid(wr @ step + br + ur @ h + cr), sigmoid(wz @ step + bz + uz @ h + cz)
+        h = (1 - z) * np.tanh(wn @ step + bn + r * (un @ h + cn)) + z * h
+        rows.append(h)
+    found = module(torch.tensor(x[None], dtype=torch.float32))[0].detach().numpy()
+    np.testing.assert_allclose(found, rows, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
+def test_two_calls_with_the_state_equal_one(kind):
+    module, x = built(kind, size=(6, 4), num_layers=2), torch.randn(3, 7, 6)
+    whole, end = module.step(x, None)
+    first, state = module.step(x[:, :3], None)
+    second, after = module.step(x[:, 3:], state)
+    torch.testing.assert_close(torch.cat([first, second], 1), whole)
+    torch.testing.assert_close(after, end)
+
+
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
+def test_the_last_step_of_both_directions(kind):
+    options = {"size": (6, 4), "num_layers": 2, "bidirectional": True}
+    steps, last = built(kind, **options), built(kind, **options, return_sequences=False)
+    last.load_state_dict(steps.state_dict())
+    x = torch.randn(2, 5, 6)
+    expected = torch.cat([steps(x)[:, -1, :4], steps(x)[:, 0, 4:]], dim=1)  # backwards it ends at the first
+    torch.testing.assert_close(last(x), expected)
+
+
+def test_num_layers_makes_layers():
+    names = list(built("lstm", size=(6, 4), num_layers=3, bidirectional=True).state_dict())
+    assert len(names) == 3 * 2 * 4
+    assert "weight_hh_l2_reverse" in names
+
+
+# ---- shapes --------------------------------------------------------------------------------------
+
+
+def test_shapes_of_the_lesson_on_actions():
+    layers = [
+        ("lstm", {"size": (132, 128)}),
+        ("dropout", {"p": 0.2}),
+        ("lstm", {"size": (128, 256)}),
+        ("unsqueeze", {}),
+        ("lstm", {"size": (256, 256)}),
+        ("part0", {}),
+        ("squeeze", {}),
+        ("batchNorm1d", {"size": 256}),
+        ("linear", {"size": (256, 3)}),
+    ]
+    shapes = [p.out_shape.batched(50) for p in definition(Shape.sequence(30, 132), *layers).placed()]
+    assert shapes == [
+        "[50, 30, 128]",
+        "[50, 30, 128]",
+        "[50, 30, 256]",
+        "[50, 1, 256]",
+        "[50, 1, 256]",
+        "[50, 1, 256]",
+        "[50, 256]",
+        "[50, 256]",
+        "[50, 3]",
+    ]
+
+
+def test_unsqueeze_takes_the_last_step():
+    x = torch.randn(2, 5, 6)
+    assert torch.equal(make("unsqueeze", {}).build(SEQUENCE)(x), x[:, -1:, :])
+
+
+def test_squeeze_leaves_a_batch_of_one():
+    assert make("squeeze", {}).build(Shape.sequence(1, 6))(torch.zeros(1, 1, 6)).shape == (1, 6)
+
+
+def test_sizes_may_be_left_to_the_layer_before():
+    layers = definition(
+        SEQUENCE, ("gru", {"size": 4, "bidirectional": True}), ("lstm", {"size": 3})
+    ).to_data()
+    assert [entry["options"]["size"] for entry in layers] == [[6, 4], [8, 3]]
+
+
+def test_the_number_of_steps_is_free():
+    for kind in ("rnn", "gru", "lstm", "action_model"):
+        assert definition(SEQUENCE, (kind, {"size": 4})).free_input() == Shape.sequence(None, 6)
+
+
+# ---- bad input -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shape", "layer", "options", "message"),
+    [
+        (
+            SEQUENCE,
+            "lstm",
+            {"size": (6, 4), "num_layers": 0},
+            "num_layers=0 must be a whole number of at least 1",
+        ),
+        (SEQUENCE, "em_lstm", {"size": (6, 4), "num_layers": 0}, "num_layers=0 must be a whole number"),
+        (
+            SEQUENCE,
+            "rnn",
+            {"size": (7, 4)},
+            r"6 features arrive at each step .* the size that fits is \(6, 4\)",
+        ),
+        (SEQUENCE, "action_model", {"size": (7, 4)}, r"the size that fits is \(6, 4\)"),
+        (SEQUENCE, "rnn", {"size": (6, 0)}, r"must be \(features, hidden\)"),
+        (SEQUENCE, "rnn", {"size": (6, 4), "nonlinearity": "gelu"}, "'gelu' must be 'tanh' or 'relu'"),
+        (SEQUENCE, "gru", {"size": (6, 4), "nonlinearity": "relu"}, "unknown option 'nonlinearity'"),
+        (SEQUENCE, "gru", {"size": (6, 4), "dropout": 2}, "dropout=2 must be a number from 0 to 1"),
+        (SEQUENCE, "gru", {"size": (6, 4), "bidirectional": 1}, "bidirectional=1 must be True or False"),
+        (
+            SEQUENCE,
+            "lstm",
+            {"size": (6, 4), "num_layer": 2},
+            "unknown option 'num_layer', did you mean 'num_layers'",
+        ),
+        (Shape.sequence(0, 6), "lstm", {"size": 4}, "a sequence of 0 steps arrives; at least 1 is needed"),
+        (Shape.vector(6), "lstm", {"size": 4}, r"6 features from the data arrive, .*x\.reshape\(len\(x\), -1, 1\)"),
+        (Shape.signal(3, 9), "rnn", {"size": 4}, r"Put add\('permute', axes=\(2, 1\)\) before it"),
+        (Shape.tokens(5, 9), "gru", {"size": 4}, r"put add\('embedding', size=...\) first"),
+        (Shape.image(3, 8, 8), "gru", {"size": 4}, "reads sequences"),
+        (SEQUENCE, "squeeze", {}, "only a first axis of size 1 can be removed"),
+        (Shape.vector(6), "unsqueeze", {}, "reads sequences"),
+    ],
+)
+def test_what_does_not_fit_is_said_at_the_add(shape, layer, options, message):
+    with pytest.raises(LayerError, match=message):
+        definition(shape, (layer, options))
+
+
+def test_conv1d_behind_an_embedding_names_both_ways():
+    with pytest.raises(
+        LayerError, match=r"channels_first=True in the embedding, or put add.'permute', axes="
+    ) as e:
+        definition(
+            Shape.tokens(7, 9), ("embedding", {"size": 7}), ("conv1d", {"size": (7, 4), "kernel_size": 3})
+        )
+    assert "'embedding'" in str(e.value)
+    for between in ({"channels_first": True}, {}):
+        layers = [("embedding", {"size": 8, **between}), ("conv1d", {"size": 4, "kernel_size": 3})]
+        if not between:
+            layers.insert(1, ("permute", {"axes": (2, 1)}))
+        assert definition(Shape.tokens(7, 9), *layers).output_shape == Shape.signal(4, 5)
+
+
+# ---- networks of the lessons ---------------------------------------------------------------------
+
+
+def poses(count, seed=0):
+    """Three movements of 132 numbers in 30 frames: still, swinging, drifting."""
+    draw = np.random.default_rng(seed)
+    label = np.arange(count) % 3
+    t = np.arange(30)[None, :, None]
+    way, phase = draw.normal(size=(count, 1, 132)), draw.uniform(0, 6, (count, 1, 1))
+    swing, drift = np.sin(0.6 * t + phase), t / 15 - 1
+    moved = np.where(label[:, None, None] == 1, swing, np.where(label[:, None, None] == 2, drift, 0.0))
+    x = way * moved + 0.3 * draw.normal(size=(count, 30, 132))
+    return x.astype(np.float32), label
+
+
+LONG = [
+    ("lstm", {"size": (132, 128)}),
+    ("dropout", {"p": 0.2}),
+    ("lstm", {"size": (128, 256)}),
+    ("dropout", {"p": 0.2}),
+    ("unsqueeze", {}),
+    ("lstm", {"size": (256, 256)}),
+    ("squeeze", {}),
+    ("batchNorm1d", {"size": 256}),
+    ("linear", {"size": (256, 256)}),
+    ("linear", {"size": (256, 128)}),
+    ("linear", {"size": (128, 64)}),
+    ("linear", {"size": (64, 3)}),
+]
+SHORT = [
+    ("action_model", {"size": (132, 256)}),
+    ("linear", {"size": (256, 64)}),
+    ("linear", {"size": (64, 3)}),
+]
+
+
+@pytest.fixture
+def action_file(tmp_path):
+    def write(one_hot):
+        x, y = poses(24)
+        np.savez(tmp_path / "action.npz", data=x, label=np.eye(3)[y] if one_hot else y)
+        return tmp_path / "action.npz"
+
+    return write
+
+
+@pytest.mark.parametrize("one_hot", [True, False])
+@pytest.mark.parametrize("layers", [SHORT, LONG], ids=["short", "long"])
+def test_actions_as_the_lesson_writes_them(action_file, tmp_path, layers, one_hot):
+    model = nn("cls", verbose=0)
+    model.load_npz_data(action_file(one_hot), batch_size=8, classes=["walking", "boxing", "waving"])
+    for name, options in layers:
+        model.add(name, **options)
+    model.add(activation="softmax")
+    model.train(lr=1e-3, epochs=1, metrics=["acc"], save_fold=str(tmp_path))
+    x = poses(2)[0]
+    again = nn(verbose=0)
+    expected = again.inference(x, checkpoint=tmp_path / "basenn.pth")
+    assert expected.shape == (2, 3)
+    report = again.export(tmp_path / "action.onnx")
+    assert report.parity["absolute"] <= 1e-5
+    served = rt.load(tmp_path / "action.onnx")
+    np.testing.assert_allclose(served.infer(x[:, :20]), again.inference(x[:, :20]), atol=1e-5)
+    assert served.predict(x)[1].label in ("walking", "boxing", "waving")
+
+
+class LSTMModel(torch.nn.Module):
+    """The module of the appendix: two layers of LSTM, the last step through a third one."""
+
+    def __init__(self, actions):
+        super().__init__()
+        self.lstm1 = torch.nn.LSTM(132, 16, batch_first=True)
+        self.dropout1 = torch.nn.Dropout(0.2)
+        self.lstm2 = torch.nn.LSTM(16, 24, batch_first=True)
+        self.lstm3 = torch.nn.LSTM(24, 24, batch_first=True)
+        self.bn = torch.nn.BatchNorm1d(24)
+        self.dense = torch.nn.Linear(24, actions)
+        self.softmax = torch.nn.Softmax(dim=1)
+
+    def forward(self, x):
+        x, _ = self.lstm1(x)
+        x = self.dropout1(x)
+        x, _ = self.lstm2(x)
+        x, _ = self.lstm3(x[:, -1, :].unsqueeze(1))
+        return self.softmax(self.dense(self.bn(x.squeeze())))
+
+
+def test_the_custom_module_of_the_appendix(tmp_path):
+    x, y = poses(24)
+    model = nn(verbose=0)
+    model.load_dataset(x, y, batch_size=8)
+    model.add(LSTMModel(3))
+    model.train(lr=1e-3, epochs=1, save_fold=str(tmp_path))
+    again = nn(verbose=0)
+    again.add(LSTMModel(3))
+    expected = again.inference(x, checkpoint=tmp_path / "basenn.pth")
+    np.testing.assert_array_equal(expected, model.inference(x))
+    again.export(tmp_path / "custom.onnx")
+    again.export(tmp_path / "twice.onnx")
+    for name in ("custom", "twice"):
+        served = rt.load(tmp_path / f"{name}.onnx")
+        np.testing.assert_allclose(served.infer(x[:1]), expected[:1], atol=1e-5)
+        np.testing.assert_allclose(served.infer(x[:5]), expected[:5], atol=1e-5)
+
+
+def windows(count=60, length=12):
+    wave = np.sin(np.arange(count + length) / 4).astype(np.float32)
+    return np.stack([wave[i : i + length] for i in range(count)])[:, :, None], wave[length:]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_time_series(tmp_path, told, capsys):
+    x, y = windows()
+    torch.manual_seed(0)
+    model = nn("reg")
+    model.load_dataset(x, y, batch_size=20)
+    model.add("rnn", size=(1, 64), **({"return_sequences": False} if told else {}))
+    model.add("linear", size=(64, 1))
+    history = model.train(lr=0.003, epochs=4, save_fold=str(tmp_path))
+    assert history[-1]["loss"] < history[0]["loss"]
+    assert model.inference(x).shape == (60, 1)
+    assert ("rnn1: return_sequences=False, since" in capsys.readouterr().out) is not told
+    assert nn(verbose=0).inference(x, checkpoint=tmp_path / "basenn.pth").shape == (60, 1)
+    assert model.export(tmp_path / "series.onnx").parity["absolute"] <= 1e-5
+
+
+def test_a_value_for_each_step_stays_one(tmp_path):
+    x, _ = windows()
+    model = nn("reg", verbose=0)
+    model.load_dataset(x, x[:, :, 0], batch_size=20)
+    model.add("gru", size=(1, 8))
+    model.add("linear", size=(8, 1))
+    model.train(lr=0.01, epochs=1, save_fold=str(tmp_path))
+    assert model.inference(x).shape == (60, 12, 1)
+
+
+def test_one_label_for_each_sequence_needs_something_that_ends_it():
+    model = nn(verbose=0)
+    model.load_dataset(np.zeros((4, 5, 6), np.float32), [0, 1, 0, 1])
+    model.add("linear", size=(6, 2), activation="softmax")
+    with pytest.raises(TrainingError, match=r"one label for each sequence: put add.'global_avgpool'"):
+        model.train(epochs=1)
+
+
+def test_hello_becomes_ohlol(tmp_path):
+    letters = "ehlo"
+    x = np.eye(4, dtype=np.float32)[[[letters.index(c) for c in "hello"]]]
+    y = np.array([[letters.index(c) for c in "ohlol"]])
+    torch.manual_seed(0)
+    model = nn(verbose=0)
+    model.load_dataset(x, y, classes=list(letters))
+    model.add("rnn", size=(4, 16))
+    model.add("linear", size=(16, 4), activation="softmax")
+    history = model.train(lr=0.05, epochs=60, metrics=["acc"], save_fold=str(tmp_path))
+    assert history[-1]["acc"] == 1.0
+    model.export(tmp_path / "hello.onnx")
+    found = rt.load(tmp_path / "hello.onnx").infer(x)[0].argmax(1)
+    assert "".join(letters[i] for i in found) == "ohlol"
+
+
+# ---- quality -------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layers", [SHORT, LONG], ids=["short", "long"])
+def test_actions_are_recognised(tmp_path, layers):
+    model = nn("cls", verbose=0)
+    model.set_seed(0)
+    x, y = poses(240)
+    model.load_dataset(x, y, batch_size=32)
+    for name, options in layers:
+        model.add(name, **options)
+    model.add(activation="softmax")
+    model.train(lr=1e-3, epochs=12, save_fold=str(tmp_path))
+    assert model.evaluate(poses(120, seed=1))["acc"] >= 0.95
+
+
+@pytest.mark.slow
+def test_a_sine_wave_is_foretold_better_than_by_a_line(tmp_path):
+    """Noisy windows of waves of random frequency: no line through a window fits all of them."""
+    draw = np.random.default_rng(0)
+    t = np.arange(21)[None]
+    waves = np.sin(draw.uniform(0.2, 1.2, (1200, 1)) * t + draw.uniform(0, 6.3, (1200, 1)))
+    waves = (waves + 0.05 * draw.normal(size=waves.shape)).astype(np.float32)
+    (x, y), (test_x, test_y) = ((part[:, :20], part[:, 20]) for part in (waves[:1000], waves[1000:]))
+    ones = np.ones((len(x), 1))
+    line, *_ = np.linalg.lstsq(np.hstack([x, ones]), y, rcond=None)
+    baseline = np.mean((np.hstack([test_x, ones[: len(test_x)]]) @ line - test_y) ** 2)
+    model = nn("reg", verbose=0)
+    model.set_seed(0)
+    model.load_dataset(x[:, :, None], y, batch_size=50)
+    model.add("rnn", size=(1, 64))
+    model.add("linear", size=(64, 1))
+    model.train(lr=2e-3, epochs=40, schedule="cosine", clip=1.0, save_fold=str(tmp_path))
+    assert model.evaluate((test_x[:, :, None], test_y))["loss"] < baseline

@@ -1,0 +1,306 @@
+"""Tokens as data, embedding and em_lstm, what comes next, and writing text as the runtime writes it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnxnn_runtime as rt
+import pytest
+import torch
+from onnxnn_runtime.errors import CardError, DataError, InputError, LayerError, TrainingError
+
+from onnxnn import nn
+from onnxnn.data import from_arrays, load_npz
+
+POEM = "春江潮水连海平，海上明月共潮生。滟滟随波千万里，何处春江无月明。"
+WORDS = {word: number for number, word in enumerate(sorted(set(POEM)))}
+ROWS = np.array([[WORDS[word] for word in POEM[i : i + 9]] for i in range(len(POEM) - 8)])
+
+
+def poet(seed=0, **options):
+    torch.manual_seed(seed)
+    model = nn(verbose=0)
+    model.load_dataset(ROWS, word2idx=WORDS, batch_size=8)
+    model.add("em_lstm", **{"size": (12, 24), "num_layers": 2, **options})
+    return model
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a trained poem writer: basenn.pth and poems.onnx."""
+    folder = tmp_path_factory.mktemp("poems")
+    model = poet()
+    model.train(lr=0.02, epochs=25, metrics=["acc"], save_fold=str(folder))
+    model.export(folder / "poems.onnx")
+    return folder
+
+
+# ---- data ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["json", "words"])
+def test_without_labels_each_token_is_labelled_with_the_next(tmp_path, form):
+    vocabulary = {"word2idx": json.dumps(WORDS)} if form == "json" else {"words": np.array(sorted(WORDS))}
+    np.savez(tmp_path / "poems.npz", data=ROWS, **vocabulary)
+    data = load_npz(tmp_path / "poems.npz", "cls")
+    x, y = data.train.tensors()
+    assert (data.kind, data.vocabulary, data.classes) == ("tokens", WORDS, ())
+    assert np.array_equal(x, ROWS[:, :-1])
+    assert np.array_equal(y, ROWS[:, 1:])
+    assert data.num_classes == len(WORDS)
+
+
+def test_labels_for_each_step_keep_their_numbers():
+    y = np.array([[2, 3, 2], [3, 3, 2]])  # 0 does not occur, and nothing is renumbered
+    data = from_arrays([[0, 1, 2], [1, 2, 3]], y, "cls", word2idx={"a": 0, "b": 1, "c": 2, "d": 3})
+    assert np.array_equal(data.train.tensors()[1], y)
+
+
+def test_one_hot_labels_for_each_step():
+    y = np.eye(3)[[[0, 2], [1, 1]]]
+    data = from_arrays(np.zeros((2, 2, 5), np.float32), y, "cls")
+    assert data.train.tensors()[1].tolist() == [[0, 2], [1, 1]]
+    assert data.classes == ("0", "1", "2")
+
+
+def test_whole_numbers_become_tokens_where_the_network_wants_them():
+    model = nn(verbose=0)
+    model.load_dataset(np.array([[1, 2, 0], [3, 3, 1]]), [0, 1])
+    model.add("embedding", size=4)
+    model.add("global_maxpool")
+    model.add("linear", size=2, activation="softmax")
+    assert model.card().input.kind == "tokens"
+    assert model.inference(np.array([[3, 2, 1]])).shape == (1, 2)
+    with pytest.raises(InputError, match=r"tokens 1\.\.4 arrive; the vocabulary has the numbers 0\.\.3"):
+        model.inference(np.array([[4, 1, 1]]))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (np.array([[0, 25]]), None, r"x\[0, 1\] is token 25; the vocabulary has 0\.\.22"),
+        (np.array([[0, -1, 1]]), None, r"x\[0, 1\] is token -1"),
+        (np.array([[0, 1]]), np.array([[1, 99]]), r"y\[0, 1\] is token 99"),
+        (np.array([[1]]), None, r"x of shape \(1, 1\): .* a sequence needs at least two"),
+        (np.zeros((3, 0), int), None, r"x: empty \(shape \(3, 0\)\)"),
+        (np.zeros((3, 4)), None, r"x: float64 of shape \(3, 4\); tokens are whole numbers"),
+    ],
+)
+def test_tokens_that_do_not_fit(x, y, message):
+    with pytest.raises(DataError, match=message):
+        from_arrays(x, y, "cls", word2idx=WORDS)
+
+
+def test_numbers_that_are_no_tokens():
+    model = nn(verbose=0)
+    model.load_dataset([[0.5, 1.0], [2.0, 3.0]], [0, 1])
+    with pytest.raises(DataError, match="tokens are whole numbers from 0"):
+        model.add("embedding", size=(10, 4))
+
+
+# ---- layers --------------------------------------------------------------------------------------
+
+
+def test_em_lstm_has_basenns_names_and_ends_in_softmax():
+    model = poet()
+    names = {name.split(".")[1] for name in model.model.state_dict()}
+    assert names == {"embedding", "lstm", "linear"}
+    assert [name for name, _ in model.model.named_children()] == ["em_lstm1", "softmax1"]
+    y = model.model(torch.from_numpy(ROWS[:2]))
+    torch.testing.assert_close(y.sum(-1), torch.ones(2, 9))
+
+
+def test_em_lstm_with_the_activation_added_by_hand_has_one_softmax():
+    model = poet()
+    model.add(activation="softmax")
+    assert [name for name, _ in model.model.named_children()] == ["em_lstm1", "softmax2"]
+    assert [name for name, _ in poet(activation="identity").model.named_children()][-1] == "identity1"
+
+
+def test_two_spellings_of_the_embedding():
+    model = nn(verbose=0)
+    model.load_dataset(ROWS, word2idx=WORDS)
+    model.add("embedding", vocab_size=30, embedding_dim=8)
+    assert model.model.embedding1.weight.shape == (30, 8)
+
+
+def test_an_embedding_knows_which_steps_are_padding():
+    model = nn(verbose=0)
+    model.load_dataset(ROWS, word2idx=WORDS)
+    model.add("embedding", size=8, padding=3)
+    mask = model.model.embedding1.mask(torch.tensor([[3, 1, 3, 0]]))
+    assert mask.tolist() == [[False, True, False, True]]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": (20, 8)}, "the data has 23 different tokens, so the vocabulary that fits is 23"),
+        ({"size": (24, 8), "padding": -1}, "padding=-1 must be a token's number, or None"),
+        ({"size": (24, 8), "channels_first": "yes"}, "channels_first='yes' must be True or False"),
+        ({"size": (24, 8), "vocab_size": 24}, r"give size=\(vocabulary, dim\), or vocab_size="),
+        ({"vocab_size": 24}, r"give size=\(vocabulary, dim\), or vocab_size="),
+        ({}, r"must be \(vocabulary, dim\)"),
+    ],
+)
+def test_embeddings_that_do_not_fit(options, message):
+    model = nn(verbose=0)
+    model.load_dataset(ROWS, word2idx=WORDS)
+    with pytest.raises(LayerError, match=message):
+        model.add("embedding", **options)
+
+
+def test_layers_for_tokens_need_tokens():
+    model = nn(verbose=0)
+    model.load_dataset(np.zeros((2, 4, 3), np.float32), [0, 1])
+    with pytest.raises(LayerError, match=r"reads tokens, whole numbers .*word2idx="):
+        model.add("em_lstm", size=(4, 8))
+    with pytest.raises(LayerError, match="how many different tokens there are is not known yet"):
+        nn(verbose=0).add("em_lstm", size=(4, 8))
+    with pytest.raises(LayerError, match=r"size=12 must be \(dim, hidden\)"):
+        poet(size=12)
+
+
+def test_a_vocabulary_larger_than_the_output(tmp_path):
+    model = nn(verbose=0)
+    model.load_dataset(ROWS, word2idx=WORDS)
+    for name, options in (("embedding", {"size": 4}), ("rnn", {"size": 6}), ("linear", {"size": 20})):
+        model.add(name, **options)
+    with pytest.raises(TrainingError, match="the network gives 20 outputs and the data has 23 classes"):
+        model.train(epochs=1, save_fold=str(tmp_path))
+
+
+# ---- what comes next -----------------------------------------------------------------------------
+
+
+def test_inference_goes_on_from_the_hidden_state(trained):
+    model = nn()
+    whole, _ = model.inference("春江潮", checkpoint=trained / "basenn.pth")
+    assert whole.shape == (23,)
+    assert whole.sum() == pytest.approx(1, abs=1e-5)
+    hidden = None
+    for character in "春江潮":
+        probabilities, hidden = model.inference(character, hidden=hidden)
+    np.testing.assert_allclose(probabilities, whole, atol=1e-6)
+    assert [tuple(state.shape) for state in hidden] == [(2, 1, 24)] * 2
+    assert model.ix2word[np.argmax(probabilities)] == model.idx2word[int(np.argmax(whole))] == "水"
+    assert model.word2idx == WORDS
+
+
+def test_a_network_in_training_mode_stays_in_it(trained):
+    model = poet()
+    model.model.train()
+    model.inference("春")
+    model.generate("春", length=3, seed=0)
+    assert model.model.training
+
+
+def test_arrays_of_tokens_give_a_row_for_each_step(trained):
+    model = nn()
+    found = model.inference(ROWS[:3], checkpoint=trained / "basenn.pth")
+    assert found.shape == (3, 9, 23)
+    np.testing.assert_allclose(rt.load(trained / "poems.onnx").infer(ROWS[:3]), found, atol=1e-5)
+
+
+def test_evaluating_on_pairs(trained):
+    model = nn()
+    model.load(trained / "basenn.pth")
+    found = model.evaluate((ROWS[:, :-1], ROWS[:, 1:]))
+    assert found["acc"] > 0.8
+    assert model.evaluate((ROWS, None))["loss"] == pytest.approx(found["loss"])
+
+
+def test_hidden_state_of_another_model():
+    _, hidden = poet(size=(12, 16)).inference("春")
+    with pytest.raises(InputError, match=r"has the shapes \(2, 1, 16\).*this network's has \(2, 1, 24\)"):
+        poet().inference("春", hidden=hidden)
+    with pytest.raises(InputError, match="has the shapes of nothing"):
+        poet().inference("春", hidden=())
+
+
+def test_a_hidden_state_for_a_network_without_one():
+    model = nn(verbose=0)
+    model.add("linear", size=(4, 3))
+    with pytest.raises(CardError, match="does not go on from a hidden state"):
+        model.inference(np.zeros((1, 4)), hidden=(np.zeros((1, 1, 4)),))
+
+
+def test_a_token_outside_the_vocabulary():
+    with pytest.raises(InputError, match="'x' is not in the vocabulary of 23 tokens"):
+        poet().inference("x")
+    with pytest.raises(InputError, match=r"the vocabulary has the numbers 0\.\.22"):
+        poet().inference(np.array([[23]]))
+
+
+# ---- writing -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"seed": 1}, {"seed": 2, "temperature": 0.7, "top_k": 5}, {"temperature": 0}, {"seed": 0, "stop": "，"}],
+)
+def test_the_file_writes_the_same_text_as_torch(trained, options):
+    model = nn()
+    model.load(trained / "basenn.pth")
+    text = model.generate("春江", length=60, **options)
+    assert rt.load(trained / "poems.onnx").generate("春江", length=60, **options) == text
+    assert text.startswith("春江")
+    assert len(text) == 60 or "stop" in options
+
+
+def test_the_poem_is_learned(trained):
+    assert rt.load(trained / "poems.onnx").generate("滟", length=6, temperature=0) in POEM
+
+
+def test_words_as_tokens(tmp_path):
+    words = {word: number for number, word in enumerate(["the", "cat", "sat", "."])}
+    model = nn("gen", verbose=0)
+    model.load_dataset([[0, 1, 2, 3, 0, 1]] * 4, word2idx=words)
+    model.add("embedding", size=8)
+    model.add("gru", size=16)
+    model.add("linear", size=4, activation="softmax")
+    model.train(lr=0.05, epochs=60, save_fold=str(tmp_path))
+    assert model.generate(["the"], length=5, temperature=0) == ["the", "cat", "sat", ".", "the"]
+    with pytest.raises(InputError, match=r"give a list, \['the', 'cat'\]"):
+        model.generate("the cat")
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([("linear", {"size": (4, 3), "activation": "softmax"})], "it takes 'table' and gives 'classes'"),
+        (
+            [
+                ("embedding", {"size": (23, 4)}),
+                ("lstm", {"size": 8, "bidirectional": True}),
+                ("linear", {"size": 23, "activation": "softmax"}),
+            ],
+            "it takes 'tokens' and gives 'classes'",
+        ),
+        ([("em_lstm", {"size": (4, 8), "vocab_size": 9})], "its card has no vocabulary"),
+    ],
+)
+def test_networks_that_do_not_generate(layers, message):
+    model = nn(verbose=0)
+    for name, options in layers:
+        model.add(name, **options)
+    with pytest.raises(CardError, match=message):
+        model.generate("春")
+
+
+def test_convert_writes_a_script_that_writes_text(trained, tmp_path):
+    import subprocess
+    import sys
+
+    nn().convert(checkpoint=trained / "basenn.pth", out_file=tmp_path / "poems.onnx")
+    done = subprocess.run(
+        [sys.executable, tmp_path / "poems.py"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        env={"PYTHONIOENCODING": "utf-8", "PATH": ""},
+    )
+    assert done.stdout.startswith("春")
+    assert len(done.stdout.strip()) == 24
