@@ -14,7 +14,12 @@ DOCS = Path(__file__).parent.parent / "docs"
 pytestmark = pytest.mark.needs_torch
 
 
-@pytest.mark.parametrize("page", ["sequences.md"])
+PAGES = sorted(
+    str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md") if "```python" in path.read_text("utf-8")
+)
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_a_guide_runs(page, tmp_path):
     text = (DOCS / page).read_text(encoding="utf-8")
     code = "\n".join(re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL))
