@@ -453,6 +453,11 @@ class Definition:
 
 
 def _activation(name: str) -> Layer:
+    if not isinstance(name, str):
+        raise LayerError(
+            f"activation={name!r}: an activation's name fits. A layer's options are given by name, such as "
+            "size=(4, 3) or paths=[[...], [...]]."
+        )
     found = find(name)
     if not issubclass(found, Activation):
         raise LayerError(f"activation={name!r}: {found.kind!r} is a layer, not an activation.")

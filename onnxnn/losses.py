@@ -19,7 +19,7 @@ from .embedding_losses import ArcFace, SupCon
 from .pairs import next_token_loss
 from .shape import Shape
 
-__all__ = ["LOSSES", "Loss", "as_classes", "as_values", "make", "official_name"]
+__all__ = ["EMBEDDING_LOSSES", "LOSSES", "Loss", "as_classes", "as_values", "make", "official_name"]
 
 Tensor = torch.Tensor
 
@@ -50,7 +50,7 @@ LOSSES: dict[str, str] = {
 }
 """Every spelling in lower case, and the loss it means."""
 
-_EMBEDDING = ("SupCon", "ArcFace")
+EMBEDDING_LOSSES = ("SupCon", "ArcFace")
 _DEFAULTS = {"cls": "CrossEntropyLoss", "reg": "MSELoss", "gen": "CrossEntropyLoss", "embed": "SupCon"}
 
 
@@ -106,7 +106,7 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
     end = _end(net)
     if net.teacher_forcing:
         return _of_pairs(wanted, end, task)
-    if wanted in _EMBEDDING or task == "embed":
+    if wanted in EMBEDDING_LOSSES or task == "embed":
         return _embedding(wanted, task, len(output), units, num_classes)
     if task in ("cls", "gen") and num_classes:
         _check_units(wanted, units, num_classes, end)
@@ -253,7 +253,7 @@ def _binary(name: str, end: str) -> Loss:
 
 
 def _embedding(name: str, task: str, rank: int, units: int | None, num_classes: int) -> Loss:
-    if task != "embed" or name not in _EMBEDDING:
+    if task != "embed" or name not in EMBEDDING_LOSSES:
         raise TrainingError(
             f"loss={name!r} with nn({task!r}): nn('embed') trains with loss='SupCon' or loss='ArcFace', "
             "and only nn('embed') does."

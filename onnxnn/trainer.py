@@ -20,7 +20,7 @@ from .definition import Net
 from .device import Machine
 from .history import History, Row
 from .layers.inception import AuxiliaryClassifier
-from .losses import Loss
+from .losses import EMBEDDING_LOSSES, Loss
 from .metrics import Metric, higher_is_better
 from .optimizers import default_lr, is_per_step, make_optimizer, make_schedule
 from .settings import Settings
@@ -43,6 +43,11 @@ class Learner(nn.Module):
         self.net = net
         self.loss = loss
         self._has_auxiliary = any(isinstance(module, AuxiliaryClassifier) for module in net.modules())
+        if self._has_auxiliary and loss.name in EMBEDDING_LOSSES:
+            raise TrainingError(
+                f"loss={loss.name!r} compares vectors, and 'auxiliary_head' scores classes: leave it out of "
+                "nn('embed'), or train with nn('cls')."
+            )
 
     def forward(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         given: Any = (x, target[:, :-1]) if self.net.teacher_forcing else x

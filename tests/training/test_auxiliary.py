@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from onnxnn_runtime.errors import TrainingError
 
 from onnxnn import nn
 
@@ -61,3 +62,13 @@ def test_a_network_may_be_copied_after_training(tmp_path):
     model = network(0.3)
     model.train(lr=0.1, epochs=1, save_fold=str(tmp_path))
     copy.deepcopy(model.model)  # no graph of the last batch is kept
+
+
+def test_vectors_are_not_learned_beside_classes(tmp_path):
+    model = nn("embed", verbose=0)
+    draw = np.random.default_rng(0)
+    model.load_dataset(draw.random((8, 3, 8, 8), np.float32), np.arange(8) % 2)
+    model.add("auxiliary_head", size=2)
+    model.add("linear", size=5)
+    with pytest.raises(TrainingError, match="'auxiliary_head' scores classes: leave it out"):
+        model.train(epochs=1, loss="ArcFace", save_fold=str(tmp_path))
