@@ -172,9 +172,7 @@ def test_branches_refuse(options, message):
 
 
 def test_paths_are_given_by_name():
-    with pytest.raises(
-        LayerError, match=r"an activation's name fits\. A layer's options are given by name"
-    ):
+    with pytest.raises(LayerError, match=r"an activation's name fits\. A layer's options are given by name"):
         Definition(IMAGE).add(1, "branches", [[], []], {"merge": "add"})
 
 
