@@ -547,7 +547,10 @@ class Network:
         classes = self.card().output.classes
         written = visual_feature(self.model, self._definition, sample, classes, in1img, save_fold)
         if self.verbose:
-            print(f"what the layers give is drawn in {save_fold}: {', '.join(path.name for path in written)}")
+            print(
+                f"what the layers give: {written[0]}"
+                + (f" .. {written[-1].name}" if len(written) > 1 else "")
+            )
         return written
 
     def visual_filters(self, path: str | Path = "filters.png", before: str | Path | None = None) -> Path:
