@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
@@ -14,6 +17,13 @@ from onnxnn.layers import make
 from onnxnn.shape import Shape
 
 SEQUENCE = Shape.sequence(5, 6)
+QUALITY = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "quality_sequences.py"))
+SHORT, LONG = QUALITY["SHORT_FORM"], QUALITY["LONG_FORM"]
+
+
+def poses(count):
+    """Return generated pose sequences (count, 30, 132) and their actions."""
+    return QUALITY["poses"](count, seed=0)
 
 
 def definition(shape, *layers):
@@ -183,7 +193,12 @@ def test_the_number_of_steps_is_free():
             "unknown option 'num_layer', did you mean 'num_layers'",
         ),
         (Shape.sequence(0, 6), "lstm", {"size": 4}, "a sequence of 0 steps arrives; at least 1 is needed"),
-        (Shape.vector(6), "lstm", {"size": 4}, r"6 features from the data arrive, .*x\.reshape\(len\(x\), -1, 1\)"),
+        (
+            Shape.vector(6),
+            "lstm",
+            {"size": 4},
+            r"6 features from the data arrive, .*x\.reshape\(len\(x\), -1, 1\)",
+        ),
         (Shape.signal(3, 9), "rnn", {"size": 4}, r"Put add\('permute', axes=\(2, 1\)\) before it"),
         (Shape.tokens(5, 9), "gru", {"size": 4}, r"put add\('embedding', size=...\) first"),
         (Shape.image(3, 8, 8), "gru", {"size": 4}, "reads sequences"),
@@ -212,39 +227,6 @@ def test_conv1d_behind_an_embedding_names_both_ways():
 
 
 # ---- networks of the lessons ---------------------------------------------------------------------
-
-
-def poses(count, seed=0):
-    """Three movements of 132 numbers in 30 frames: still, swinging, drifting."""
-    draw = np.random.default_rng(seed)
-    label = np.arange(count) % 3
-    t = np.arange(30)[None, :, None]
-    way, phase = draw.normal(size=(count, 1, 132)), draw.uniform(0, 6, (count, 1, 1))
-    swing, drift = np.sin(0.6 * t + phase), t / 15 - 1
-    moved = np.where(label[:, None, None] == 1, swing, np.where(label[:, None, None] == 2, drift, 0.0))
-    x = way * moved + 0.3 * draw.normal(size=(count, 30, 132))
-    return x.astype(np.float32), label
-
-
-LONG = [
-    ("lstm", {"size": (132, 128)}),
-    ("dropout", {"p": 0.2}),
-    ("lstm", {"size": (128, 256)}),
-    ("dropout", {"p": 0.2}),
-    ("unsqueeze", {}),
-    ("lstm", {"size": (256, 256)}),
-    ("squeeze", {}),
-    ("batchNorm1d", {"size": 256}),
-    ("linear", {"size": (256, 256)}),
-    ("linear", {"size": (256, 128)}),
-    ("linear", {"size": (128, 64)}),
-    ("linear", {"size": (64, 3)}),
-]
-SHORT = [
-    ("action_model", {"size": (132, 256)}),
-    ("linear", {"size": (256, 64)}),
-    ("linear", {"size": (64, 3)}),
-]
 
 
 @pytest.fixture
@@ -355,20 +337,8 @@ def test_one_label_for_each_sequence_needs_something_that_ends_it():
         model.train(epochs=1)
 
 
-def test_hello_becomes_ohlol(tmp_path):
-    letters = "ehlo"
-    x = np.eye(4, dtype=np.float32)[[[letters.index(c) for c in "hello"]]]
-    y = np.array([[letters.index(c) for c in "ohlol"]])
-    torch.manual_seed(0)
-    model = nn(verbose=0)
-    model.load_dataset(x, y, classes=list(letters))
-    model.add("rnn", size=(4, 16))
-    model.add("linear", size=(16, 4), activation="softmax")
-    history = model.train(lr=0.05, epochs=60, metrics=["acc"], save_fold=str(tmp_path))
-    assert history[-1]["acc"] == 1.0
-    model.export(tmp_path / "hello.onnx")
-    found = rt.load(tmp_path / "hello.onnx").infer(x)[0].argmax(1)
-    assert "".join(letters[i] for i in found) == "ohlol"
+def test_hello_becomes_ohlol():
+    assert QUALITY["hello"]() == "ohlol"
 
 
 # ---- quality -------------------------------------------------------------------------------------
@@ -376,33 +346,11 @@ def test_hello_becomes_ohlol(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layers", [SHORT, LONG], ids=["short", "long"])
-def test_actions_are_recognised(tmp_path, layers):
-    model = nn("cls", verbose=0)
-    model.set_seed(0)
-    x, y = poses(240)
-    model.load_dataset(x, y, batch_size=32)
-    for name, options in layers:
-        model.add(name, **options)
-    model.add(activation="softmax")
-    model.train(lr=1e-3, epochs=12, save_fold=str(tmp_path))
-    assert model.evaluate(poses(120, seed=1))["acc"] >= 0.95
+def test_actions_are_recognised(layers):
+    assert QUALITY["action_accuracy"](layers) >= 0.95
 
 
 @pytest.mark.slow
-def test_a_sine_wave_is_foretold_better_than_by_a_line(tmp_path):
-    """Noisy windows of waves of random frequency: no line through a window fits all of them."""
-    draw = np.random.default_rng(0)
-    t = np.arange(21)[None]
-    waves = np.sin(draw.uniform(0.2, 1.2, (1200, 1)) * t + draw.uniform(0, 6.3, (1200, 1)))
-    waves = (waves + 0.05 * draw.normal(size=waves.shape)).astype(np.float32)
-    (x, y), (test_x, test_y) = ((part[:, :20], part[:, 20]) for part in (waves[:1000], waves[1000:]))
-    ones = np.ones((len(x), 1))
-    line, *_ = np.linalg.lstsq(np.hstack([x, ones]), y, rcond=None)
-    baseline = np.mean((np.hstack([test_x, ones[: len(test_x)]]) @ line - test_y) ** 2)
-    model = nn("reg", verbose=0)
-    model.set_seed(0)
-    model.load_dataset(x[:, :, None], y, batch_size=50)
-    model.add("rnn", size=(1, 64))
-    model.add("linear", size=(64, 1))
-    model.train(lr=2e-3, epochs=40, schedule="cosine", clip=1.0, save_fold=str(tmp_path))
-    assert model.evaluate((test_x[:, :, None], test_y))["loss"] < baseline
+def test_waves_are_foretold_better_than_by_a_line():
+    rnn, line = QUALITY["wave_errors"]()
+    assert rnn < 0.7 * line
