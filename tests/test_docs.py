@@ -42,6 +42,15 @@ model.export("poems.onnx")
 """What makes the poems.onnx of the commands."""
 
 
+OLD = """
+import torch
+from BaseNN.BaseNN import Reshape
+module = torch.nn.Sequential(Reshape(), torch.nn.Linear(4, 2), torch.nn.Softmax(dim=1))
+torch.save({"meta": {"dataset_type": "tab", "input_size": [1, 4]}, "state_dict": module}, "old.pth")
+"""
+"""What makes the old.pth of the commands, with the package that stands in for BaseNN."""
+
+
 @pytest.fixture(scope="module")
 def pets(tmp_path_factory):
     """A folder in which the README's ten lines have been run: pets.onnx, ckpt, pictures, and poems.onnx."""
@@ -62,6 +71,8 @@ def pets(tmp_path_factory):
     assert "epochs=20" in training
     run([sys.executable, "-c", training.replace("epochs=20", "epochs=1")], folder)
     run([sys.executable, "-c", POEMS], folder)
+    shutil.copytree(ROOT / "tests/compat/fake/BaseNN", folder / "BaseNN")
+    run([sys.executable, "-c", OLD], folder)
     return folder
 
 
