@@ -111,8 +111,9 @@ class TestLayers:
         model.add(torch.nn.ReLU(inplace=True))
         model.add("linear", size=(2, 2))
         seen = layer_outputs(model.model, torch.tensor([[1.0, -2.0]]))
-        assert list(seen.values())[0].min() < -1
-        assert list(seen.values())[1].min() == 0
+        before, after, _ = seen.values()
+        assert before.min() < -1
+        assert after.min() == 0
 
     def test_bad_input(self, cnn):
         with pytest.raises(InputError, match="is no picture"):
