@@ -239,10 +239,7 @@ def _finish(
     has_feature: bool,
 ) -> ModelCard:
     out_shape = definition.shape_behind(free)
-    kind, units = card.output.kind, out_shape.sizes[-1]
-    too_many = kind == "classes" and card.output.classes and units is not None
-    if card.task == "embed" or (too_many and units is not None and units > len(card.output.classes)):
-        kind = "embedding"
+    kind = card.output.kind
     dims: tuple[Axis, ...] = tuple(
         _output_axis(definition, axis) if isinstance(axis, str) else axis for axis in axis_names(out_shape)
     )

@@ -51,6 +51,11 @@ def image_card(
     )
 
 
+def encoder_card(task) -> ModelCard:
+    spec = InputSpec("image", (), Preprocess("RGB", (("resize", 20, 20),)))
+    return ModelCard(task, (), spec, OutputSpec("embedding", (), ("cat", "dog")))
+
+
 def table_card(kind="values") -> ModelCard:
     return ModelCard("reg", (), InputSpec("table", ()), OutputSpec(kind, ()))
 
@@ -265,8 +270,7 @@ def test_an_empty_network_is_refused(tmp_path):
 @pytest.mark.parametrize(("outputs", "task"), [(1000, "cls"), (16, "embed")])
 def test_an_encoders_output_is_the_embedding(tmp_path, outputs, task):
     definition = backbone(outputs)
-    card = image_card(task=task, color="RGB")
-    export_onnx(definition, built(definition), card, tmp_path / "a.onnx")
+    export_onnx(definition, built(definition), encoder_card(task), tmp_path / "a.onnx")
     model = load(tmp_path / "a.onnx", device="cpu")
     assert list(model.outputs) == ["output"]
     assert model.card.output.kind == "embedding"
@@ -323,7 +327,7 @@ def test_the_sample_script_runs_as_it_is(tmp_path, kind):
         definition, card = lenet(), image_card()
         example = generator.integers(0, 256, (25, 30, 1), dtype=np.uint8)
     elif kind == "encoder":
-        definition, card, example = backbone(16), image_card(task="embed", color="RGB"), None
+        definition, card, example = backbone(16), encoder_card("embed"), None
     else:
         features = 4 if kind == "table" else 100
         definition, card = Definition(Shape.vector(features)), table_card()

@@ -361,3 +361,13 @@ def test_training_in_a_folder_of_chinese_name(iris, tmp_path):
     folder = Path(tmp_path, "模型")
     iris_model(iris, folder).train(lr=0.01, epochs=1)
     assert sorted(os.listdir(folder)) == ["basenn.csv", "basenn.pth"]
+
+
+def test_a_softmax_with_a_spare_class_still_classifies(tmp_path):
+    model = nn("cls", save_fold=str(tmp_path), verbose=0)
+    model.load_dataset(np.array([[0.0], [1.0]] * 4, np.float32), [0, 1] * 4, classes=["low", "high"])
+    model.add("linear", size=(1, 3), activation="softmax")
+    model.train(lr=0.1, epochs=60)
+    model.export(tmp_path / "spare.onnx")
+    found = rt.load(tmp_path / "spare.onnx", device="cpu").predict([[0.0], [1.0]])
+    assert [each.label for each in found] == ["low", "high"]
