@@ -108,7 +108,7 @@ class Positions(nn.Module):
     def __init__(self, max_length: int, dim: int, learned: bool) -> None:
         super().__init__()
         if learned:
-            self.weight = nn.Parameter(0.02 * torch.randn(max_length, dim))  # begins small beside the tokens
+            self.weight = nn.Parameter(torch.randn(max_length, dim))  # as large as tokens: it learns faster
         else:
             self.register_buffer("weight", sinusoids(max_length, dim), persistent=False)
 

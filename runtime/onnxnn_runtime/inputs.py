@@ -236,7 +236,8 @@ def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
         what = "text" if array.dtype.kind in "US" else array.dtype
         raise InputError(f"numbers are expected, but {what} arrives.")
     if spec.kind == "tokens":
-        return _whole(array, spec)
+        check_tokens(array, spec)
+        return np.asarray(array, dtype=np.int64)
     if not np.isfinite(array).all():
         raise InputError("it holds NaN or infinite numbers; fill the gaps or leave the sample out.")
     if spec.kind == "image" and not (array.min() >= 0 and array.max() <= 1):
@@ -247,14 +248,23 @@ def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
     return np.asarray(array, dtype=np.float32)
 
 
-def _whole(array: np.ndarray, spec: InputSpec) -> np.ndarray:
+def check_tokens(array: np.ndarray, spec: InputSpec) -> None:
+    """Refuse what are no tokens below the size of the vocabulary, or too many for a sequence.
+
+    Raises:
+        InputError: The message says what arrived and what fits.
+    """
     if array.dtype.kind not in "iu":
         raise InputError(f"tokens are whole numbers, but {array.dtype} arrives.")
     size = len(spec.vocabulary) if spec.vocabulary else spec.num_tokens
     if array.size and (array.min() < 0 or (size is not None and array.max() >= size)):
         limit = "" if size is None else f"; the vocabulary has the numbers 0..{size - 1}"
         raise InputError(f"tokens {array.min()}..{array.max()} arrive{limit}.")
-    return np.asarray(array, dtype=np.int64)
+    if array.ndim and spec.max_length is not None and array.shape[-1] > spec.max_length:
+        raise InputError(
+            f"a sequence of {array.shape[-1]} tokens arrives; the network was built for at most "
+            f"{spec.max_length}."
+        )
 
 
 def _row(row: dict[str, Any], spec: InputSpec) -> list[Any]:
@@ -318,10 +328,6 @@ def _check_shape(array: np.ndarray, spec: InputSpec) -> None:
             "one sample of shape ({}) arrives; what fits is ({}).".format(
                 ", ".join(map(str, array.shape)), ", ".join(map(str, wanted))
             )
-        )
-    if spec.max_length is not None and len(array) > spec.max_length:
-        raise InputError(
-            f"a sequence of {len(array)} tokens arrives; the network was built for at most {spec.max_length}."
         )
 
 

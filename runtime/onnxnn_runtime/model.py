@@ -13,7 +13,7 @@ from .card import METADATA_KEY, InputSpec, ModelCard
 from .engine import Engine
 from .errors import CardError, InputError, MissingInputError
 from .generate import check_generates, generate
-from .inputs import Skipped
+from .inputs import Skipped, check_tokens
 from .onnxfile import FileFacts, inspect
 from .pipeline import check_options
 from .providers import place
@@ -145,6 +145,11 @@ class Model:
         kind = "no card" if self.card is None else f"{self.card.input.kind} -> {self.card.output.kind}"
         return f"<Model {self.name}: {kind}, on {self.device}>"
 
+    @property
+    def translates(self) -> bool:
+        """Whether the model goes from sequence to sequence: then `generate` takes the tokens of a source."""
+        return self._engine.arrays == ["input", "target"] and self.card is not None
+
     def infer(self, x: Any) -> Any:
         """Run the graph on arrays as they are.
 
@@ -159,16 +164,23 @@ class Model:
         Raises:
             InputError: A name, shape or type does not fit, or a number is NaN or infinite.
         """
-        if isinstance(x, dict):
-            return dict(zip(self.outputs, self._engine.run(x, list(self.outputs))))
         arrays = self._engine.arrays
+        if isinstance(x, dict):
+            self._check_tokens(x.get(arrays[0]))
+            return dict(zip(self.outputs, self._engine.run(x, list(self.outputs))))
         if len(arrays) != 1:
             raise InputError(
                 "{}: takes {} inputs ({}); hand over a dict with an array for each.".format(
                     self.name, len(arrays), ", ".join(arrays)
                 )
             )
+        self._check_tokens(x)
         return self._engine.run({arrays[0]: x}, [next(iter(self.outputs))])[0]
+
+    def _check_tokens(self, x: Any) -> None:
+        """Refuse tokens that the vocabulary lacks: a graph would count negative ones from its end."""
+        if x is not None and self.card is not None and self.card.input.kind == "tokens":
+            check_tokens(np.asarray(x), self.card.input)
 
     def generate(
         self,
@@ -202,7 +214,7 @@ class Model:
                 token of the prompt.
         """
         card = self._require_card("generate")
-        translates = card.output.kind == "tokens" and self._engine.arrays == ["input", "target"]
+        translates = self.translates
         check_options_of_generate(translates, length, temperature, top_k, seed, stop, max_length, beams)
         if translates:
             return translate(self._predict_next, card.input, prompt, max_length, beams)

@@ -1,0 +1,143 @@
+"""Beam search, on functions whose likeliest sequences can be computed by hand."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import onnxnn_runtime as rt
+import pytest
+from onnxnn_runtime import InputError, InputSpec
+from onnxnn_runtime.translate import END, START, search, translate
+
+SPEC = InputSpec("tokens", ("batch", "time"), num_tokens=9, max_length=6)
+
+
+def echo(source, target):
+    """Copy the source, then end: a network that is sure of itself."""
+    said = np.full((*target.shape, 9), 0.01, np.float32)
+    for row, (given, written) in enumerate(zip(source, target)):
+        real = given[given != 0]
+        step = len(written) - 1
+        said[row, -1, real[step] if step < len(real) else END] = 1.0
+    return said
+
+
+def by_table(source, target):
+    """Say what depends on the token before alone."""
+    table = np.random.RandomState(int(source[0, 0])).dirichlet(np.ones(6), 6)
+    return table[target].astype(np.float32)
+
+
+def likeliest(table_of, max_length):
+    """Return the likeliest sequence, by trying all of them."""
+    best, score = (), 0.0
+    for length in range(max_length + 1):
+        for words in itertools.product((3, 4, 5), repeat=length):
+            ended = length < max_length
+            tokens = [*words, END] if ended else list(words)
+            chance, before = 1.0, START
+            for token in tokens:
+                chance *= table_of[before, token]
+                before = token
+            if chance > score:
+                best, score = words, chance
+    return list(best), score
+
+
+def test_greedy_takes_the_likeliest_token_of_each_source():
+    assert translate(echo, SPEC, [[5, 3, 8], [4], [7, 7]]) == [[5, 3, 8], [4], [7, 7]]
+
+
+def test_a_single_source_gives_a_single_target():
+    assert translate(echo, SPEC, [5, 3, 8]) == [5, 3, 8]
+    assert translate(echo, SPEC, np.array([[5, 3, 8]])) == [[5, 3, 8]]
+
+
+def test_writing_stops_at_max_length():
+    assert translate(echo, SPEC, [5, 3, 8], max_length=2) == [5, 3]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_enough_beams_find_the_likeliest_sequence(seed):
+    source = np.array([[seed]])
+    table = by_table(source, np.arange(6)[np.newaxis])[0].astype(np.float64)
+    best, score = likeliest(table, 4)
+    found = search(by_table, source, 4, beams=200)[0]
+    assert [int(token) for token in found if token > END] == best
+    assert score > 0
+
+
+def test_more_beams_never_find_a_less_likely_sequence_here():
+    improved = 0
+    for seed in range(40):
+        source = np.array([[seed]])
+        table = by_table(source, np.arange(6)[np.newaxis])[0].astype(np.float64)
+        scores = []
+        for beams in (1, 200):
+            before, chance = START, 1.0
+            for token in search(by_table, source, 4, beams)[0]:
+                if before == END:
+                    break
+                chance *= table[before, token]
+                before = token
+            scores.append(chance)
+        assert scores[1] >= scores[0] * (1 - 1e-6)
+        improved += scores[1] > scores[0] * 1.01
+    assert improved > 0  # greedy is not always best, else the search would do nothing
+
+
+def test_sources_in_a_batch_do_not_see_each_other():
+    rows = [np.array([[seed]]) for seed in (1, 1, 1)]
+    alone = [search(by_table, row, 5, 3)[0] for row in rows]
+    together = search(by_table, np.concatenate(rows), 5, 3)
+    assert all(np.array_equal(a, b[: len(a)]) for a, b in zip(alone, together))
+
+
+def test_padding_and_start_are_never_written():
+    def fond_of_padding(source, target):
+        said = np.full((*target.shape, 5), 0.001)
+        said[:, :, 0] = said[:, :, START] = 0.45
+        said[:, :, 4] = 0.01
+        return said
+
+    assert translate(fond_of_padding, SPEC, [3], max_length=3) == [4, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        ([], {}, "0 tokens; give at least one"),
+        ([[]], {}, "0 tokens; give at least one"),
+        (np.zeros((0, 3), int), {}, "source: empty"),
+        ([3, 9], {}, r"tokens 3..9 arrive; the vocabulary has the numbers 0..8"),
+        ([[3], [-1]], {}, r"source\[1\]: tokens -1..-1 arrive"),
+        ([3.5], {}, "whole numbers"),
+        ("abc", {}, "whole numbers"),
+        ([3] * 7, {}, "7 tokens arrive; the network was built for at most 6"),
+        ([3], {"max_length": 7}, "max_length=7: the network was built for at most 6"),
+        ([3], {"max_length": 0}, "max_length=0: must be a whole number of at least 1"),
+        ([3], {"beams": 0}, "beams=0: must be a whole number of at least 1"),
+        ([3], {"beams": 1.5}, "beams=1.5: must be a whole number"),
+    ],
+)
+def test_what_is_refused(source, options, message):
+    with pytest.raises(InputError, match=message):
+        translate(echo, SPEC, source, **options)
+
+
+def test_probabilities_that_are_not_finite():
+    with pytest.raises(InputError, match="not finite"):
+        translate(lambda s, t: np.full((*t.shape, 9), np.nan), SPEC, [3])
+
+
+def test_generate_on_a_model_that_does_not(open_model):
+    with pytest.raises(rt.CardError, match="does not generate text: it takes 'table' and gives 'classes'"):
+        open_model("table").generate([5, 6])
+
+
+def test_options_of_the_other_kind_of_network(open_model):
+    with pytest.raises(
+        InputError, match=r"beams=\.\.\.: a network that goes on with a text takes length, temp"
+    ):
+        open_model("text").generate("春", beams=3)
