@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.card import TASKS, ModelCard
 from onnxnn_runtime.errors import (
+    CheckpointError,
     DataError,
     ExportError,
     LayerError,
@@ -615,21 +616,24 @@ class Network:
         Custom modules have to be added first, since no file carries code.
 
         Raises:
-            CheckpointError: The checkpoint cannot be used.
-            LayerError: A custom module is missing.
+            CheckpointError: The checkpoint cannot be used; the network is as it was.
+            LayerError: A custom module is missing; the network is as it was.
         """
         loaded = checkpoints.load(model_path)
-        if self._definition.to_data() != loaded.card.network:
+        if self._definition.to_data() == loaded.card.network:
+            checkpoints.fill(self.model, loaded.state_dict, model_path)
+        else:
             added = self._definition.entries
             modules = [e.layer.module for e in added if isinstance(e.layer, Custom) and e.layer.module]
             modules += [layer for layer, *_ in self._waiting if isinstance(layer, nn.Module)]
-            shape = _sample_shape(loaded)
-            self._definition = Definition.from_data(loaded.card.network, shape, modules)
-            self._calls = max((entry.index for entry in self._definition.entries), default=0)
-            self._net, self._waiting = None, []
+            shape = _sample_shape(loaded, model_path)
+            definition = Definition.from_data(loaded.card.network, shape, modules)
+            net = definition.build()
+            checkpoints.fill(net, loaded.state_dict, model_path)
+            self._definition, self._net, self._waiting = definition, net, []
+            self._calls = max((entry.index for entry in definition.entries), default=0)
             if self._data is not None and not _is_like(self._data, shape, loaded.card):
                 self._data = None
-        checkpoints.fill(self.model, loaded.state_dict, model_path)
         self._remember(loaded)
 
     def load_weights(self, path: str | Path, sha256: str | None = None, head: bool = True) -> None:
@@ -774,6 +778,11 @@ def _is_like(data: Data, shape: Shape, card: ModelCard) -> bool:
     return same and data.sample == shape
 
 
-def _sample_shape(loaded: Checkpoint) -> Shape:
+def _sample_shape(loaded: Checkpoint, path: str | Path) -> Shape:
     sample = loaded.training.get("sample", {})
-    return Shape(tuple(sample["sizes"]), tuple(sample["axes"]))
+    try:
+        return Shape(tuple(sample["sizes"]), tuple(sample["axes"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: does not say what one sample looks like ({error}). Train or save the network anew."
+        ) from error

@@ -11,7 +11,14 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 import torch
-from onnxnn_runtime.errors import DataError, ExportError, InputError, LayerError, TrainingError
+from onnxnn_runtime.errors import (
+    CheckpointError,
+    DataError,
+    ExportError,
+    InputError,
+    LayerError,
+    TrainingError,
+)
 from PIL import Image
 from sklearn.datasets import load_iris
 
@@ -371,3 +378,22 @@ def test_a_softmax_with_a_spare_class_still_classifies(tmp_path):
     model.export(tmp_path / "spare.onnx")
     found = rt.load(tmp_path / "spare.onnx", device="cpu").predict([[0.0], [1.0]])
     assert [each.label for each in found] == ["low", "high"]
+
+
+@pytest.mark.parametrize("damage", ["weights", "sample"])
+def test_a_checkpoint_that_contradicts_itself_changes_nothing(tmp_path, damage):
+    other = nn("cls", verbose=0)
+    other.add("linear", size=(2, 5), activation="softmax")
+    other.save(tmp_path / "other.pth")
+    content = torch.load(tmp_path / "other.pth", weights_only=True)
+    if damage == "weights":
+        content["state_dict"]["linear1.weight"] = torch.zeros(5, 7)
+    else:
+        content["training"].pop("sample")
+    torch.save(content, tmp_path / "damaged.pth")
+    model = nn("cls", verbose=0)
+    model.add("linear", size=(3, 2), activation="softmax")
+    before = model.inference(np.ones((1, 3), np.float32))
+    with pytest.raises(CheckpointError, match=r"damaged\.pth"):
+        model.load(tmp_path / "damaged.pth")
+    np.testing.assert_array_equal(model.inference(np.ones((1, 3), np.float32)), before)
