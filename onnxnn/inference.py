@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from .data import Batches
 from .data.batches import to_float
 from .definition import Net
+from .pairs import predictor
 
 __all__ = ["arrays", "infer", "readable", "unlabelled"]
 
@@ -30,7 +31,8 @@ def infer(net: Net, source: Any, spec: InputSpec, batch_size: int = 32, read: Re
 
     Args:
         net: The network.
-        source: A file, a folder, a CSV file, an array, or a list of those.
+        source: A file, a folder, a CSV file, an array, or a list of those. For a transformer a tuple
+            (source, target) of tokens (N, S) and (N, T).
         spec: What the network takes.
         batch_size: How many samples to run at once.
         read: How to read a picture where training read it by a function of the user's own.
@@ -42,7 +44,7 @@ def infer(net: Net, source: Any, spec: InputSpec, batch_size: int = 32, read: Re
         InputError: Something of it does not fit.
     """
     if net.teacher_forcing:
-        raise InputError("a transformer takes two sequences: call generate(source) instead of inference.")
+        return _next_tokens(net, source)
     device = next((weight.device for weight in net.parameters()), torch.device("cpu"))
     was_training = net.training
     net.eval()
@@ -55,6 +57,16 @@ def infer(net: Net, source: Any, spec: InputSpec, batch_size: int = 32, read: Re
     finally:
         net.train(was_training)
     return np.concatenate(found)
+
+
+def _next_tokens(net: Net, pair: Any) -> Array:
+    """Return how likely each token comes next behind every step of targets (N, T, vocabulary)."""
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        raise InputError(
+            "a transformer takes two sequences: call generate(source), or inference((source, target)) for "
+            "how likely each token comes next."
+        )
+    return predictor(net)(*(np.asarray(tokens, np.int64) for tokens in pair))
 
 
 def arrays(source: Any, spec: InputSpec, batch_size: int = 32, read: Reader | None = None) -> Iterator[Array]:

@@ -10,12 +10,21 @@ import torch
 import torch.nn.functional as F
 from onnxnn_runtime.card import InputSpec
 from onnxnn_runtime.errors import DataError, TrainingError
-from onnxnn_runtime.translate import translate
+from onnxnn_runtime.translate import Predict, translate
 
 from .layers.transformer import END, PADDING, START, Transformer
 from .net import Net
 
-__all__ = ["METRICS", "checked", "next_token_loss", "options_of", "right_sequences", "right_tokens", "write"]
+__all__ = [
+    "METRICS",
+    "checked",
+    "next_token_loss",
+    "options_of",
+    "predictor",
+    "right_sequences",
+    "right_tokens",
+    "write",
+]
 
 Tensor = torch.Tensor
 Array = np.ndarray[Any, Any]
@@ -110,17 +119,24 @@ def right_sequences(scores: Tensor, target: Tensor) -> Tensor:
 
 def write(net: Net, spec: InputSpec, source: Any, max_length: int | None, beams: int) -> Any:
     """Write the targets of sources; see `onnxnn_runtime.translate.translate`."""
+    return translate(predictor(net), spec, source, max_length, beams)
+
+
+def predictor(net: Net) -> Predict:
+    """Return a function that runs a network in evaluation mode and leaves it in the mode it was in."""
     device = next((weight.device for weight in net.parameters()), torch.device("cpu"))
 
-    def predict(sources: Array, targets: Array) -> Array:
-        y = net((torch.from_numpy(sources).to(device), torch.from_numpy(targets).to(device)))
+    def predict(source: Array, target: Array) -> Array:
+        training = net.training
+        if training:
+            net.eval()
+        try:
+            with torch.inference_mode():
+                y = net((torch.from_numpy(source).to(device), torch.from_numpy(target).to(device)))
+        finally:
+            if training:
+                net.train()
         found: Array = y.float().cpu().numpy()
         return found
 
-    training = net.training
-    net.eval()
-    try:
-        with torch.inference_mode():
-            return translate(predict, spec, source, max_length, beams)
-    finally:
-        net.train(training)
+    return predict

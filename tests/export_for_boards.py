@@ -8,6 +8,7 @@ a few pictures in FOLDER/pictures. poems.onnx writes text; poems.txt is what tor
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -29,6 +30,8 @@ def export_all(folder: Path) -> None:
     for name, network in (("mlp", mlp()), ("cnn", cnn(folder)), ("backbone", backbone(folder))):
         _export(network, folder, name)
     poems(folder)
+    complaints(folder)
+    reverse(folder)
 
 
 def mlp():
@@ -77,6 +80,38 @@ def poems(folder):
     network.export(str(folder / "poems.onnx"))
     written = network.generate("春江", length=40, temperature=0.8, top_k=12, seed=3)
     (folder / "poems.txt").write_text(written, encoding="utf-8")
+
+
+def complaints(folder):
+    """The encoder that classifies sequences of tokens, padded with 0, and what torch says of some."""
+    tokens = np.random.default_rng(2).integers(0, 9, (40, 7))
+    network = nn("cls", verbose=0)
+    network.load_dataset(tokens, np.arange(40) % 2, batch_size=20)
+    network.add("embedding", size=(9, 8))
+    network.add("positional_embedding", size=(12, 8))
+    network.add("transformer_encoder", size=(8, 16), num_heads=2, num_layers=2)
+    network.add("global_maxpool")
+    network.add("linear", size=(8, 1), activation="sigmoid")
+    network.export(str(folder / "complaints.onnx"))
+    x = np.pad(tokens, ((0, 0), (0, 4)))
+    np.savez(folder / "complaints.npz", x=x, output=network.inference(tokens))
+
+
+def reverse(folder):
+    """A network from sequence to sequence, what torch says comes next, and what it wrote."""
+    draw = np.random.default_rng(3)
+    source = draw.integers(3, 9, (30, 6))
+    marks = [np.full((30, 1), 1), source[:, ::-1], np.full((30, 1), 2)]
+    target = np.concatenate(marks, axis=1)
+    network = nn("gen", verbose=0)
+    network.load_dataset(source, target)
+    network.add("transformer", source_vocab=9, target_vocab=9, size=(8, 16), max_length=9, num_heads=2)
+    network.train(lr=0.01, epochs=30, save_fold=str(folder / "reverse_checkpoint"))
+    network.export(str(folder / "reverse.onnx"))
+    output = network.inference((source, target[:, :5]))
+    np.savez(folder / "reverse.npz", x=source, target=target[:, :5], output=output)
+    written = [network.generate(source, beams=beams) for beams in (1, 3)]
+    (folder / "reverse.json").write_text(json.dumps(written), encoding="utf-8")
 
 
 def _export(network, folder: Path, name: str) -> None:

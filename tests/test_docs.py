@@ -38,8 +38,11 @@ model = nn("gen")
 model.load_dataset([[0, 1, 2, 3]] * 4, word2idx={"春": 0, "江": 1, "花": 2, "月": 3})
 model.add("em_lstm", size=(4, 8))
 model.export("poems.onnx")
+model = nn("gen")
+model.add("transformer", source_vocab=13, target_vocab=13, size=(8, 16), max_length=12)
+model.export("reverse.onnx")
 """
-"""What makes the poems.onnx of the commands."""
+"""What makes the poems.onnx and the reverse.onnx of the commands."""
 
 
 OLD = """

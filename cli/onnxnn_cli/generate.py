@@ -1,8 +1,8 @@
-"""`onnxnn generate`: go on with a text."""
+"""`onnxnn generate`: go on with a text, or write the target of a source."""
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, List, Optional
 
 import typer
 
@@ -12,7 +12,9 @@ from .output import print_json
 
 def generate(
     file: str = MODEL,
-    prompt: str = typer.Argument(..., metavar="PROMPT", help="How the text begins."),
+    prompt: str = typer.Argument(
+        ..., metavar="PROMPT", help="How the text begins; or numbers such as '5 7 3'."
+    ),
     length: int = typer.Option(24, "--length", "-n", min=1, help="Characters of the whole text."),
     temperature: float = typer.Option(
         1.0, "--temperature", min=0.0, help="Below 1 more predictable, above 1 less; 0 has no chance in it."
@@ -25,20 +27,46 @@ def generate(
     words: bool = typer.Option(
         False, "--words", help="The model's tokens are words: split PROMPT at spaces."
     ),
+    max_length: Optional[int] = typer.Option(
+        None, "--max-length", min=1, help="From sequence to sequence: the longest target."
+    ),
+    beams: int = typer.Option(
+        1, "--beams", min=1, help="From sequence to sequence: how many beginnings are followed at once."
+    ),
     device: str = DEVICE,
     as_json: bool = JSON,
 ) -> None:
-    """Go on with a text, character by character.
+    """Go on with a text, character by character; or write the target of a source of numbers.
 
     Example: onnxnn generate poems.onnx 春 --length 24 --temperature 0.8 --seed 0
     """
     import onnxnn_runtime as rt
 
     model = rt.load(file, device=device)
-    begin = prompt.split() if words else prompt
-    found = model.generate(begin, length, temperature, top_k, seed, stop)
-    text = " ".join(found) if words else found
+    begin: Any = prompt
+    if model.translates:
+        begin = _numbers(prompt)
+    elif words:
+        begin = prompt.split()
+    found = model.generate(begin, length, temperature, top_k, seed, stop, max_length, beams)
     if as_json:
-        print_json({"prompt": prompt, "text": text})
+        written = {"target": found} if model.translates else {"text": " ".join(found) if words else found}
+        print_json({"prompt": prompt, **written})
     else:
-        print(text)
+        print(found if isinstance(found, str) else " ".join(map(str, found)))
+
+
+def _numbers(prompt: str) -> List[int]:
+    """Return the numbers in a text such as "5 7 3".
+
+    Raises:
+        InputError: There is something else in it.
+    """
+    from onnxnn_runtime.errors import InputError
+
+    try:
+        return [int(number) for number in prompt.replace(",", " ").split()]
+    except ValueError as error:
+        raise InputError(
+            f"{prompt!r}: this model goes from sequence to sequence and takes whole numbers, such as '5 7 3'."
+        ) from error

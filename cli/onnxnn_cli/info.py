@@ -84,8 +84,10 @@ def _takes(spec: Any) -> str:
         text += ", preprocessing inside the graph"
     if spec.features:
         text += ": " + ", ".join(spec.features)
-    if spec.vocabulary is not None:
-        text += f", {len(spec.vocabulary)} tokens"
+    if spec.vocabulary is not None or spec.num_tokens is not None:
+        text += f", {len(spec.vocabulary or ()) or spec.num_tokens} tokens"
+    if spec.max_length is not None:
+        text += f", at most {spec.max_length} in a row"
     return text
 
 

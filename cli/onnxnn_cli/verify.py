@@ -75,7 +75,9 @@ def _feeds(model: Any, batch: int) -> Dict[str, Any]:
             if dtype == "uint8":
                 samples.append(draw.randint(0, 256, sizes))
             elif dtype.startswith("int"):
-                highest = len(spec.vocabulary) if spec is not None and spec.vocabulary else 2
+                highest = (spec.num_tokens if spec is not None else None) or 2
+                if name == "target" and model.translates:
+                    highest = model.outputs["output"][1][-1]
                 samples.append(draw.randint(0, highest, sizes))
             else:
                 samples.append(draw.random_sample(sizes))
@@ -87,7 +89,8 @@ def _sizes(shape: Sequence[Any], spec: Any) -> List[int]:
     """Return the sizes of one sample: the card's picture size, else FREE_SIZE, where they are free."""
     height, width = spec.preprocess.output_size() if spec is not None and spec.preprocess else (None, None)
     named = {"height": height, "width": width}
-    return [size if isinstance(size, int) else named.get(str(size)) or FREE_SIZE for size in shape[1:]]
+    free = min(FREE_SIZE, (spec.max_length if spec is not None else None) or FREE_SIZE)
+    return [size if isinstance(size, int) else named.get(str(size)) or free for size in shape[1:]]
 
 
 def _check_outputs(model: Any, single: Any, double: Any, outputs: Any) -> List[Check]:
@@ -123,7 +126,7 @@ def _check_torch(checkpoint: str, feeds: Any, outputs: Any) -> Check:
 
     network = need_onnxnn("verify").nn(verbose=0)
     network.load(checkpoint)
-    expected = network.inference(next(iter(feeds.values())))
+    expected = network.inference(tuple(feeds.values()) if len(feeds) > 1 else next(iter(feeds.values())))
     found = next(iter(outputs.values()))
     if expected.shape != found.shape:
         return "equals torch", False, f"torch gives {expected.shape}, the file {found.shape}"

@@ -156,14 +156,12 @@ def check_options(
     of_text = {
         "length": length != 24,
         "temperature": temperature != 1.0,
-        "top_k": top_k,
-        "seed": seed,
-        "stop": stop,
+        "top_k": top_k is not None,
+        "seed": seed is not None,
+        "stop": stop is not None,
     }
-    of_pairs = {"max_length": max_length, "beams": beams != 1}
-    refused = [
-        name for name, given in (of_text if translates else of_pairs).items() if given not in (None, False)
-    ]
+    of_pairs = {"max_length": max_length is not None, "beams": beams != 1}
+    refused = [name for name, given in (of_text if translates else of_pairs).items() if given]
     if refused:
         what = "a network from sequence to sequence" if translates else "a network that goes on with a text"
         fits = of_pairs if translates else of_text

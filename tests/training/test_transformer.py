@@ -331,6 +331,7 @@ def test_exact_is_for_pairs_only(tmp_path):
             {"temperature": 0.5},
             "temperature=...: a network from sequence to sequence takes max_length, beams",
         ),
+        ([3], {"seed": 0}, r"seed=\.\.\.: a network from sequence to sequence takes"),
         ([3], {"length": 9}, "length=...: a network from sequence to sequence takes"),
     ],
 )
@@ -345,6 +346,8 @@ def test_ways_of_running_that_need_one_input(trained):
     network, folder = trained
     with pytest.raises(InputError, match=r"takes two sequences: call generate\(source\)"):
         network.inference([[3, 4]])
+    both = network.inference(([[3, 4]], [[1, 4, 3]]))
+    assert both.shape == (1, 3, 13)
     model = rt.load(folder / "reverse.onnx")
     with pytest.raises(CardError, match=r"predict\(\) cannot name. Use generate\(\)"):
         model.predict([[3, 4]])
