@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from onnxnn_runtime.errors import CardError, LayerError
+from onnxnn_runtime.errors import CardError, LayerError, did_you_mean
 from torch import nn
 
 from . import summary
 from .graph import GraphBuilder, Value
-from .layers import Layer, find, make, option_names
+from .layers import Layer, find, make, option_names, registry
 from .layers.activation import Activation, Softmax
 from .layers.custom import Custom, MissingModuleError
 from .layers.embedding import TokenReader
@@ -458,7 +458,14 @@ def _activation(name: str) -> Layer:
             f"activation={name!r}: an activation's name fits. A layer's options are given by name, such as "
             "size=(4, 3) or paths=[[...], [...]]."
         )
-    found = find(name)
+    known = sorted(kind for kind, each in registry.items() if issubclass(each, Activation))
+    try:
+        found = find(name)
+    except LayerError as error:
+        hint = did_you_mean(name, known) or "."
+        raise LayerError(
+            f"activation={name!r}: unknown activation{hint} Known: {', '.join(known)}."
+        ) from error
     if not issubclass(found, Activation):
         raise LayerError(f"activation={name!r}: {found.kind!r} is a layer, not an activation.")
     return make(name, {})

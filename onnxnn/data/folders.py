@@ -51,7 +51,9 @@ def find_pictures(path: str | os.PathLike[str], classes: Any = None) -> ClassFol
     """
     root = Path(path)
     if not root.exists():
-        raise MissingDataError(f"{root}: no such folder.")
+        raise MissingDataError(
+            f"{root}: no such folder. Give the folder that holds one folder of pictures for each class."
+        )
     if not root.is_dir():
         raise DataError(f"{root}: is a file; what fits is a folder that holds one folder for each class.")
     folders = {entry.name: entry for entry in _visible(root) if entry.is_dir()}

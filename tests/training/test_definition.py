@@ -221,7 +221,7 @@ def test_wrong_calls():
         definition.add(1, None, "leakyrelu", {"slope": 0.1})
     with pytest.raises(LayerError, match=r"activation='linear': 'linear' is a layer, not an activation"):
         definition.add(1, "linear", "linear", {"size": 3})
-    with pytest.raises(LayerError, match=r"unknown layer, did you mean 'softmax'"):
+    with pytest.raises(LayerError, match=r"unknown activation, did you mean 'softmax'"):
         definition.add(1, "linear", "softmaxx", {"size": 3})
 
 
@@ -275,3 +275,10 @@ def test_feature_layer():
     assert lenet().feature_size() == 10
     assert network(Shape.vector(4), ("linear", {"size": 2}), ("relu", {})).feature_layer() is None
     assert network(Shape.image(1, 4, 4), ("conv2d", {"size": 2, "kernel_size": 3})).feature_layer() is None
+
+
+def test_an_unknown_activation_is_called_so():
+    with pytest.raises(
+        LayerError, match=r"activation='sofmax': unknown activation, did you mean 'softmax'\?"
+    ):
+        Definition().add(1, "linear", "sofmax", {"size": (4, 3)})
