@@ -4,7 +4,7 @@
 
 The network of the poem lesson: em_lstm 128/256 with 2 layers and a vocabulary of 8,293 characters, with
 random weights. The peer is a plain loop over torch's own modules that keeps the state and draws with
-torch.multinomial; beside it stands our own loop in torch. Each writes 200 characters, in turn, seven times.
+torch.multinomial; beside it stands our own loop in torch. Each writes 50 characters, in turn, 30 times.
 Reach: 3 times faster than torch.
 """
 
@@ -22,7 +22,7 @@ from train_common import Clock
 
 from onnxnn import nn
 
-VOCABULARY, LENGTH, RUNS = 8293, 200, 7
+VOCABULARY, LENGTH, RUNS = 8293, 50, 30
 
 
 def poem_writer() -> nn:

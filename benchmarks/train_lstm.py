@@ -20,7 +20,7 @@ from train_common import Clock, report
 
 from onnxnn import nn
 
-EPOCHS = 2
+EPOCHS = 1
 
 
 class Actions(torch_nn.Module):
@@ -107,8 +107,8 @@ def ours(layers: list[tuple[str, dict[str, object]]], load: Callable[[nn], objec
 
 def main() -> None:
     draw = np.random.default_rng(0)
-    x = draw.normal(size=(640, 30, 132)).astype(np.float32)
-    y = draw.integers(0, 3, 640)
+    x = draw.normal(size=(320, 30, 132)).astype(np.float32)
+    y = draw.integers(0, 3, 320)
     layers = [
         ("action_model", {"size": (132, 256)}),
         ("linear", {"size": (256, 64)}),
@@ -119,9 +119,9 @@ def main() -> None:
             plain(Actions(), torch.from_numpy(x), torch.from_numpy(y), 32),
             ours(layers, lambda model: model.load_dataset(x, y, batch_size=32)),
         )
-        for _ in range(6)
+        for _ in range(13)
     ]
-    report("action network, 640 x 30 x 132, batch 32", times[1:], "plain loop", reach=1.05)
+    report("action network, 320 x 30 x 132, batch 32", times[1:], "plain loop", reach=1.05)
 
     vocabulary = 2000
     rows = draw.integers(0, vocabulary, (320, 25))
@@ -133,7 +133,7 @@ def main() -> None:
             plain(Poems(vocabulary), tokens[:, :-1], tokens[:, 1:], 16),
             ours(poems, lambda model: model.load_dataset(rows, word2idx=words, batch_size=16)),
         )
-        for _ in range(6)
+        for _ in range(13)
     ]
     report("poem writer, 320 x 24, vocabulary 2,000, batch 16", times[1:], "plain loop", reach=1.05)
 

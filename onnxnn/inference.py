@@ -107,12 +107,16 @@ def _only(batch: Any) -> Any:
 def readable(result: Array, output: OutputSpec) -> dict[int, dict[str, Any]]:
     """Return results as BaseNN prints them: {i: {"预测值": label, "置信度": score}}.
 
-    Labels are class names where the data has them, else class numbers; regression gives its values.
+    Labels are class names where the data has them, else class numbers; regression gives its values. A
+    network that classifies every step gives a list of labels and a list of scores for each sample.
     """
     return {i: _readable(row, output) for i, row in enumerate(result)}
 
 
 def _readable(row: Array, output: OutputSpec) -> dict[str, Any]:
+    if row.ndim == 2 and output.kind != "values":
+        steps = [_readable(step, output) for step in row]
+        return {key: [step[key] for step in steps] for key in steps[0]}
     values: Sequence[float] = row.reshape(-1).tolist()
     if output.kind == "values":
         return {"预测值": values[0] if len(values) == 1 else list(values)}

@@ -101,7 +101,9 @@ def _check_outputs(model: Any, single: Any, double: Any, outputs: Any) -> List[C
     for name, both in outputs.items():
         finite = bool(np.isfinite(both).all())
         checks.append((f"{name} is finite", finite, f"shape {both.shape}"))
-        off = float(np.max(np.abs(both[:1].astype(float) - alone[name]))) if finite else float("nan")
+        shape = model.outputs[name][1]
+        first = np.take(both, [0], shape.index("batch") if "batch" in shape else 0).astype(float)
+        off = float(np.max(np.abs(first - alone[name]))) if finite else float("nan")
         same = f"{name} is the same alone and in a batch"
         checks.append((same, off <= TOLERANCE, f"largest difference {off:.2g}"))
     return checks

@@ -260,6 +260,12 @@ class Model:
             )
         if not isinstance(k, int) or k < 1:
             raise InputError(f"k={k!r}: what fits is a whole number from 1.")
+        if card.output.kind != "values" and len(card.output.shape) > 2:
+            raise CardError(
+                "{}: gives classes for each part of a sample ({}), not one for all. Use infer().".format(
+                    self.name, ", ".join(map(str, card.output.shape))
+                )
+            )
         result = Predictions()
         output = next(iter(self.outputs))
         for part in self._stream(inputs, output, errors, batch_size, progress):

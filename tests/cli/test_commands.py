@@ -108,7 +108,7 @@ def test_info_of_a_truncated_file(onnxnn, exported, tmp_path):
 # ---- verify --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["mlp", "cnn", "backbone"])
+@pytest.mark.parametrize("name", ["mlp", "cnn", "backbone", "poems"])
 def test_verify_accepts_what_was_exported(onnxnn, exported, name):
     done = onnxnn("verify", exported / f"{name}.onnx")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -337,6 +337,22 @@ def test_one_label_for_each_sequence_needs_something_that_ends_it():
         model.train(epochs=1)
 
 
+def test_a_class_for_each_step(tmp_path, capsys):
+    x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+    model = nn(verbose=0)
+    model.load_dataset(x, [[0, 1, 1], [1, 0, 0]], classes=["low", "high"])
+    model.add("gru", size=(4, 5))
+    model.add("linear", size=(5, 2), activation="softmax")
+    result = model.inference(x)
+    printed = model.print_result(result)
+    best = result.argmax(-1)
+    assert printed[1]["预测值"] == [["low", "high"][number] for number in best[1]]
+    assert printed[1]["置信度"] == pytest.approx(result[1].max(-1).tolist())
+    model.export(tmp_path / "steps.onnx")
+    with pytest.raises(rt.CardError, match=r"for each part of a sample \(batch, time, 2\), not one"):
+        rt.load(tmp_path / "steps.onnx").predict(x)
+
+
 def test_hello_becomes_ohlol():
     assert QUALITY["hello"]() == "ohlol"
 
