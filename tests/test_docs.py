@@ -122,6 +122,12 @@ def test_the_pip_lines_of_the_readme(line):
     run([*pip, *shlex.split(line)], ROOT)
 
 
+def test_the_page_on_transformers_runs_from_top_to_bottom(tmp_path):
+    page = (ROOT / "docs/transformers.md").read_text(encoding="utf-8")
+    (tmp_path / "page.py").write_text("\n".join(blocks(page, "python")), encoding="utf-8")
+    assert "exact" in run([sys.executable, "page.py"], tmp_path).stdout
+
+
 @pytest.mark.parametrize("path", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md")))
 def test_links_lead_to_files(path):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8")):
