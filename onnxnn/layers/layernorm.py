@@ -71,5 +71,8 @@ class LayerNorm(Layer):
     def multiply_adds(self, in_shape: Shape) -> int | None:
         return in_shape.numel
 
+    def pins(self, in_shape: Shape) -> bool:
+        return in_shape["feature"] is None
+
     def causal(self, in_shape: Shape) -> bool:
         return True

@@ -90,6 +90,9 @@ class PositionalEmbedding(Layer):
         assert isinstance(module, Positions)
         return module.emit(graph, x, graph.weight("weight", module.weight))
 
+    def pins(self, in_shape: Shape) -> bool:
+        return in_shape["feature"] is None
+
     @property
     def max_steps(self) -> int | None:
         return self._sizes[0]

@@ -102,6 +102,9 @@ class TransformerEncoder(Layer):
             return None
         return self.num_layers * steps * dim * (4 * dim + 2 * steps + 2 * feedforward)
 
+    def pins(self, in_shape: Shape) -> bool:
+        return in_shape["feature"] is None
+
     @property
     def _sizes(self) -> tuple[int | None, int]:
         assert isinstance(self.size, tuple)

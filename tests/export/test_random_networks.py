@@ -31,6 +31,11 @@ layers = st.one_of(
     st.tuples(st.sampled_from(["conv2d", "conv1d"]), convolution),
     st.tuples(st.sampled_from(["maxpool", "avgpool"]), pooling),
     st.tuples(st.sampled_from(["batchnorm1d", "batchnorm2d", "dropout", "flatten"]), st.just({})),
+    st.tuples(st.sampled_from(["layernorm", "global_maxpool", "global_avgpool"]), st.just({})),
+    st.tuples(st.just("positional_embedding"), st.just({"size": 40})),
+    st.tuples(
+        st.just("transformer_encoder"), st.fixed_dictionaries({"size": small, "num_heads": st.just(1)})
+    ),
     st.tuples(st.just("linear"), st.fixed_dictionaries({"size": st.integers(1, 6)})),
 )
 shapes = st.sampled_from(
