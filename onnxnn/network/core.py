@@ -1,0 +1,178 @@
+"""What a network is made of: its layers, its data and what it was loaded from."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from onnxnn_runtime.card import TASKS, ModelCard
+from onnxnn_runtime.errors import (
+    DataError,
+    LayerError,
+    TrainingError,
+    did_you_mean,
+)
+from torch import nn
+
+from onnxnn import inference as running
+from onnxnn import optimizers
+from onnxnn.about import describe, describe_added
+from onnxnn.checkpoint import Checkpoint
+from onnxnn.data import Data
+from onnxnn.definition import Definition, Net
+from onnxnn.history import History
+from onnxnn.layers import find
+
+Array = np.ndarray[Any, Any]
+
+
+class Core:
+    """The state that all rooms share, and `add`, which every network begins with.
+
+    Each room is a class of its own, a few methods that call the modules which do the work; `Network` is
+    all of them together.
+    """
+
+    def __init__(self, task: str = "cls", save_fold: str | None = None, verbose: int = 1) -> None:
+        self.task = str(task).lower()
+        if self.task not in TASKS:
+            hint = did_you_mean(self.task, TASKS) or "."
+            raise TrainingError(f"nn({task!r}): unknown task{hint} Known: {', '.join(TASKS)}.")
+        self.save_fold = save_fold or "checkpoints"
+        self.verbose = verbose
+        self.optimizer = "Adam"
+        self.color: str | None = None
+        self.word2idx: dict[str, int] | None = None
+        self.idx2word: dict[int, str] | None = None
+        self.ix2word: dict[int, str] | None = None
+        self.history = History()
+        self.result: Array | None = None
+        self.val_label: Array | None = None
+        self._optimizer_options: dict[str, Any] = {}
+        self._definition = Definition()
+        self._calls = 0
+        self._waiting: list[tuple[Any, str | None, str | None, dict[str, Any]]] = []
+        self._data: Data | None = None
+        self._net: Net | None = None
+        self._loaded: Checkpoint | None = None
+
+    def add(
+        self,
+        layer: str | nn.Module | None = None,
+        activation: str | None = None,
+        optimizer: str | None = None,
+        **options: Any,
+    ) -> None:
+        """Append a layer, an activation, or choose the optimizer.
+
+        Args:
+            layer: A layer's name in any case, or a `torch.nn.Module`.
+            activation: An activation's name in any case.
+            optimizer: SGD, Adam, AdamW, Adagrad, ASGD or RMSprop; without a layer, the options are the
+                optimizer's, e.g. add(optimizer="SGD", momentum=0.8).
+            options: The layer's options, such as size=(4, 10).
+
+        Raises:
+            LayerError: Something is unknown or does not fit; the network is as it was.
+            TrainingError: The optimizer or an option of it is unknown.
+        """
+        if "optimmizer" in options:
+            warnings.warn("add(optimmizer=...) is read as optimizer=.", stacklevel=2)
+            optimizer = optimizer or options.pop("optimmizer")
+            options.pop("optimmizer", None)
+        if layer is None and activation is None:
+            if optimizer is None:
+                raise LayerError("add(): name a layer, an activation or an optimizer.")
+            name = optimizers.optimizer_name(optimizer)
+            optimizers.check_optimizer_options(name, options)
+            self.optimizer, self._optimizer_options = name, options
+            self._calls += 1
+            return
+        name = self.optimizer if optimizer is None else optimizers.optimizer_name(optimizer)
+        if self._has_to_wait(layer):
+            self._waiting.append((layer, activation, optimizer, options))
+            return
+        if isinstance(layer, str):
+            options = self._with_classes(layer, options)
+            self._read_as_tokens(layer)
+        added = self._definition.add(self._calls + 1, layer, activation, options)
+        if name != self.optimizer:
+            self.optimizer, self._optimizer_options = name, {}
+        self._calls += 1
+        self._net = None
+        if self.verbose:
+            print(describe_added(added, self._data.train.batch_size if self._data else None))
+
+    def _has_to_wait(self, layer: str | nn.Module | None) -> bool:
+        """Tell whether a call of `add` waits for data or a checkpoint.
+
+        A module of the user's own in front says nothing about what it takes; so it waits, and what is
+        added after it.
+        """
+        first = isinstance(layer, nn.Module) and not self._definition.entries
+        return self._definition.input_shape is None and (bool(self._waiting) or first)
+
+    def _with_classes(self, layer: str, options: dict[str, Any]) -> dict[str, Any]:
+        """Give a whole classifier the number of classes in the data, where it was not told."""
+        whole = layer.strip().lower() in ("mobilenet", "mobilenetv2")
+        if whole and self._data is not None and self._data.classes and "num_classes" not in options:
+            return {**options, "num_classes": len(self._data.classes)}
+        return options
+
+    def _read_as_tokens(self, layer: str) -> None:
+        """Read a table of whole numbers as tokens, where the network begins with a layer that wants them."""
+        data = self._data
+        if data is not None and data.kind == "table" and not self._calls and find(layer).reads_tokens:
+            self._use(data.as_tokens())
+
+    def _use(self, data: Data) -> Any:
+        self._definition.set_input(data.sample, data.normalize)
+        self._data, self._net = data, None
+        self.color = data.preprocess.color if data.preprocess else None
+        self._set_vocabulary(data.vocabulary)
+        waiting, self._waiting = self._waiting, []
+        for layer, activation, optimizer, options in waiting:
+            self.add(layer, activation, optimizer, **options)
+        return data.train if data.validation is None else (data.train, data.validation)
+
+    def _set_vocabulary(self, vocabulary: dict[str, int] | None) -> None:
+        if vocabulary is not None:
+            self.word2idx = dict(vocabulary)
+            self.idx2word = self.ix2word = {number: word for word, number in vocabulary.items()}
+
+    @property
+    def model(self) -> Net:
+        """The torch module."""
+        if self._net is None:
+            if not self._definition.entries:
+                raise LayerError("the network has no layers yet: add some, or load a checkpoint.")
+            self._net = self._definition.build()
+        return self._net
+
+    def card(self) -> ModelCard:
+        """Return what the model says about itself."""
+        return self._card(None)
+
+    def _card(self, how: Mapping[str, Any] | None) -> ModelCard:
+        before = self._loaded.card if self._loaded else None
+        return describe(self.task, self._definition, self._data, before, how)
+
+    def _need_data(self) -> Data:
+        if self._data is None:
+            raise DataError(
+                "there is no data to learn from: call load_img_data, load_tab_data, load_npz_data "
+                "or load_dataset first."
+            )
+        return self._data
+
+    def _reader(self) -> running.Reader | None:
+        """How a picture is read where training read it by a function of the user's own."""
+        return None if self._data is None else self._data.read
+
+    def _example(self) -> torch.Tensor | None:
+        if self._data is not None:
+            return torch.from_numpy(self._data.example.copy())
+        return self._loaded.example if self._loaded else None

@@ -1,0 +1,167 @@
+"""Checkpoints and ONNX files of a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from onnxnn_runtime.card import ModelCard
+from onnxnn_runtime.errors import (
+    CheckpointError,
+    ExportError,
+    MissingCheckpointError,
+)
+from torch import nn
+
+from onnxnn import checkpoint as checkpoints
+from onnxnn.checkpoint import Checkpoint
+from onnxnn.data import Data
+from onnxnn.definition import Definition
+from onnxnn.export import ExportReport, export_onnx
+from onnxnn.history import History
+from onnxnn.layers.custom import Custom
+from onnxnn.models import weights
+from onnxnn.models.take_over import take_over
+from onnxnn.shape import Shape
+
+from .core import Core
+
+
+class Files(Core):
+    """Saving, loading and exporting."""
+
+    def save(self, model_path: str | Path = "basenn.pth") -> Path:
+        """Write a checkpoint of the network as it is, without the state that training goes on from."""
+        net, shape = self.model, self._definition.input_shape
+        assert shape is not None
+        sample = {"sizes": list(shape.sizes), "axes": list(shape.axes)}
+        return checkpoints.save(
+            model_path, self.card(), net.state_dict(), self._example(), {"sample": sample}
+        )
+
+    def load(self, model_path: str | Path) -> None:
+        """Take network, weights and preprocessing from a checkpoint.
+
+        Custom modules have to be added first, since no file carries code.
+
+        Raises:
+            CheckpointError: The checkpoint cannot be used; the network is as it was.
+            LayerError: A custom module is missing; the network is as it was.
+        """
+        loaded = checkpoints.load(model_path)
+        if self._definition.to_data() == loaded.card.network:
+            checkpoints.fill(self.model, loaded.state_dict, model_path)
+        else:
+            added = self._definition.entries
+            modules = [e.layer.module for e in added if isinstance(e.layer, Custom) and e.layer.module]
+            modules += [layer for layer, *_ in self._waiting if isinstance(layer, nn.Module)]
+            shape = _sample_shape(loaded, model_path)
+            definition = Definition.from_data(loaded.card.network, shape, modules)
+            net = definition.build()
+            checkpoints.fill(net, loaded.state_dict, model_path)
+            self._definition, self._net, self._waiting = definition, net, []
+            self._calls = max((entry.index for entry in definition.entries), default=0)
+            if self._data is not None and not _is_like(self._data, shape, loaded.card):
+                self._data = None
+        self._remember(loaded)
+
+    def load_weights(self, path: str | Path, sha256: str | None = None, head: bool = True) -> None:
+        """Take trained weights from a file of tensors: a published one of torchvision, or a checkpoint.
+
+        They go to the layers of the same name where all names are equal, else to the layers in order, each
+        of which must have the same shapes.
+
+        Args:
+            path: The file, or an https address.
+            sha256: The file's checksum; needed for an address.
+            head: False keeps the last layer with weights as it is, for other classes than the file's.
+
+        Raises:
+            CheckpointError: The file is missing, cannot be read or does not fit; the network is as it was.
+            LayerError: An address is not https or comes without its checksum.
+        """
+        if "://" not in str(path) and not Path(path).is_file():
+            raise MissingCheckpointError(f"{path}: no such file of weights.")
+        weights.check_source(f"load_weights({str(path)!r})", str(path), sha256)
+        take_over(self.model, weights.read(str(path), sha256), str(path), head)
+
+    def convert(
+        self,
+        checkpoint: str | Path | None = None,
+        out_file: str | Path = "convert_model.onnx",
+        backend: str = "ONNX",
+        opset_version: int = 13,
+        ir_version: int = 7,
+    ) -> ExportReport:
+        """Write an ONNX file and, beside it, a short script that runs it on a real sample.
+
+        Args:
+            checkpoint: The checkpoint to convert; None takes the network as it is.
+            out_file: Where to.
+            backend: "ONNX", the only one.
+            opset_version, ir_version: As for `export`.
+        """
+        if backend.upper() != "ONNX":
+            raise ExportError(f"backend={backend!r}: only 'ONNX' is written.")
+        return self.export(
+            out_file, checkpoint=checkpoint, opset_version=opset_version, ir_version=ir_version, script=True
+        )
+
+    def export(
+        self,
+        path: str | Path,
+        checkpoint: str | Path | None = None,
+        opset_version: int = 13,
+        ir_version: int = 7,
+        preprocess: str = "runtime",
+        script: bool = False,
+        tolerance: float = 1e-4,
+    ) -> ExportReport:
+        """Write one ONNX file that carries everything, compared with torch before it is kept.
+
+        Args:
+            path: Where to.
+            checkpoint: The checkpoint to export; None takes the network as it is.
+            opset_version, ir_version, preprocess, script, tolerance: See `onnxnn.export.export_onnx`.
+
+        Raises:
+            ExportError: It cannot be written as asked, or differs from torch; no file is left.
+        """
+        if checkpoint is not None:
+            self.load(checkpoint)
+        example = self._example()
+        return export_onnx(
+            self._definition,
+            self.model,
+            self.card(),
+            path,
+            opset_version=opset_version,
+            ir_version=ir_version,
+            preprocess=preprocess,
+            example=None if example is None else example.numpy(),
+            script=script,
+            tolerance=tolerance,
+        )
+
+    def _remember(self, loaded: Checkpoint) -> None:
+        self._loaded = loaded
+        self.task = loaded.card.task
+        self.history = History(loaded.training.get("history", ()))
+        self._set_vocabulary(loaded.card.input.vocabulary)
+        if loaded.card.input.preprocess is not None:
+            self.color = loaded.card.input.preprocess.color
+
+
+def _is_like(data: Data, shape: Shape, card: ModelCard) -> bool:
+    """Tell whether data says the same about a network's input and classes as a checkpoint does."""
+    same = data.preprocess == card.input.preprocess and data.classes == card.output.classes
+    return same and data.sample == shape
+
+
+def _sample_shape(loaded: Checkpoint, path: str | Path) -> Shape:
+    sample = loaded.training.get("sample", {})
+    try:
+        return Shape(tuple(sample["sizes"]), tuple(sample["axes"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: does not say what one sample looks like ({error}). Train or save the network anew."
+        ) from error

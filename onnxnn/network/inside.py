@@ -1,0 +1,85 @@
+"""Looking inside a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from onnxnn import checkpoint as checkpoints
+from onnxnn import inference as running
+from onnxnn.features import feature_vectors
+from onnxnn.pretrained import pretrained_features
+from onnxnn.visual import visual_feature, visual_filters
+
+from .core import Core
+
+Array = np.ndarray[Any, Any]
+
+
+class Inside(Core):
+    """Pictures and vectors of what the layers do."""
+
+    def visual_feature(
+        self, img: Any = None, in1img: bool = False, save_fold: str | Path = "layers", data: Any = None
+    ) -> list[Path]:
+        """Write what each layer makes of one sample: pictures, or a text file for a vector.
+
+        Args:
+            img: A picture, a row or a sequence, as for `inference`; of several the first.
+            in1img: Whether to make one picture of all layers.
+            save_fold: The folder to write into.
+            data: BaseNN's name for `img`.
+
+        Returns:
+            The files written; see `onnxnn.visual`.
+        """
+        source = data if img is None else img
+        sample = next(running.arrays(source, self.card().input, 1, self._reader()))[0]
+        classes = self.card().output.classes
+        written = visual_feature(self.model, self._definition, sample, classes, in1img, save_fold)
+        if self.verbose:
+            print(
+                f"what the layers give: {written[0]}"
+                + (f" .. {written[-1].name}" if len(written) > 1 else "")
+            )
+        return written
+
+    def visual_filters(self, path: str | Path = "filters.png", before: str | Path | None = None) -> Path:
+        """Draw the filters of the first layer.
+
+        Args:
+            path: The picture's file, .png or .jpg.
+            before: A checkpoint of the same network, whose filters are drawn above on the same scale.
+        """
+        weights_before = None if before is None else checkpoints.load(before).state_dict
+        return visual_filters(path, self.model, self._definition, weights_before)
+
+    def extract_feature(
+        self, img: Any = None, pretrain: str | Path | None = None, batch_size: int = 32, data: Any = None
+    ) -> Array:
+        """Return feature vectors: the numbers that the network's head sees.
+
+        Args:
+            img: Whatever `inference` takes.
+            pretrain: The weights file of a published network to use instead of this one; see
+                `onnxnn.pretrained`. Nothing is downloaded.
+            batch_size: How many samples to run at once.
+            data: BaseNN's name for `img`.
+
+        Returns:
+            float32 (N, D), one row for each sample in order.
+        """
+        source = data if img is None else img
+        if pretrain is not None:
+            return pretrained_features(source, pretrain, batch_size)
+        card = self.card()
+        output_is_vector = card.output.kind == "embedding"
+        device = next((weight.device for weight in self.model.parameters()), torch.device("cpu"))
+        found = [
+            feature_vectors(self.model, self._definition, torch.from_numpy(x).to(device), output_is_vector)
+            for x in running.arrays(source, card.input, batch_size, self._reader())
+        ]
+        return np.concatenate(found)

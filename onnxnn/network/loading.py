@@ -1,0 +1,107 @@
+"""Loading data into a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from onnxnn import data as loading
+
+from .core import Core
+
+
+class Loading(Core):
+    """Loading data."""
+
+    def load_img_data(
+        self,
+        data_path: str | Path,
+        classes: Any = None,
+        batch_size: int = 32,
+        train_val_ratio: float = 1.0,
+        shuffle: bool = True,
+        batch_mode: bool = False,
+        transform: Any = None,
+        color: str = "RGB",
+        num_workers: int = 0,
+        batch_model: bool = False,
+    ) -> Any:
+        """Load class folders of pictures; see `onnxnn.data.load_images`.
+
+        Returns:
+            The training batches, or (training, validation) where train_val_ratio is below 1.
+        """
+        loaded = loading.load_images(
+            data_path,
+            self.task,
+            classes=classes,
+            batch_size=batch_size,
+            train_val_ratio=train_val_ratio,
+            shuffle=shuffle,
+            batch_mode=batch_mode or batch_model,
+            transform=transform,
+            color=color,
+            num_workers=num_workers,
+        )
+        return self._use(loaded)
+
+    def load_tab_data(
+        self,
+        data_path: str | Path,
+        batch_size: int = 32,
+        train_val_ratio: float = 1.0,
+        shuffle: bool = True,
+        y_type: str = "long",
+        num_workers: int = 0,
+        standardize: bool = False,
+    ) -> Any:
+        """Load a CSV file, label last; see `onnxnn.data.load_table`.
+
+        `y_type` and `num_workers` are accepted as BaseNN has them: the task decides the labels' type,
+        and a table is in memory.
+
+        Returns:
+            The training batches, or (training, validation) where train_val_ratio is below 1.
+        """
+        return self._use(
+            loading.load_table(data_path, self.task, batch_size, train_val_ratio, shuffle, standardize)
+        )
+
+    def load_npz_data(
+        self,
+        data_path: str | Path,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        classes: Any = None,
+        train_val_ratio: float = 1.0,
+        num_workers: int = 0,
+    ) -> Any:
+        """Load a .npz file with the arrays `data` and `label`; see `onnxnn.data.load_npz`.
+
+        Returns:
+            The training batches, or (training, validation) where train_val_ratio is below 1.
+        """
+        return self._use(
+            loading.load_npz(data_path, self.task, classes, batch_size, train_val_ratio, shuffle)
+        )
+
+    def load_dataset(
+        self,
+        x: Any,
+        y: Any = None,
+        num_workers: int = 0,
+        classes: Any = None,
+        batch_size: int | None = None,
+        train_val_ratio: float = 1.0,
+        shuffle: bool = True,
+        word2idx: Mapping[str, int] | None = None,
+    ) -> Any:
+        """Take arrays or lists; see `onnxnn.data.from_arrays`. Without batch_size all are one batch.
+
+        Returns:
+            The training batches, or (training, validation) where train_val_ratio is below 1.
+        """
+        return self._use(
+            loading.from_arrays(x, y, self.task, classes, batch_size, train_val_ratio, shuffle, word2idx)
+        )

@@ -1,0 +1,187 @@
+"""Training a network and measuring it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from onnxnn_runtime.errors import (
+    DataError,
+    TrainingError,
+)
+
+from onnxnn import checkpoint as checkpoints
+from onnxnn import pairs, training
+from onnxnn.callbacks import Callback
+from onnxnn.checkpoint import Checkpoint
+from onnxnn.data import Data
+from onnxnn.device import Machine
+from onnxnn.evaluation import batches_of
+from onnxnn.history import History
+from onnxnn.plot import plot_history
+from onnxnn.settings import Settings
+
+from .files import Files
+
+
+class Training(Files):
+    """Training and measuring."""
+
+    def train(
+        self,
+        lr: float | None = None,
+        epochs: int = 30,
+        batch_num: int = 1,
+        batch_size: int | None = None,
+        save_fold: str | None = None,
+        loss: str | None = None,
+        metrics: str | Sequence[str] | None = None,
+        filename: str = "basenn.pth",
+        checkpoint: str | Path | None = None,
+        resume: str | Path | None = None,
+        schedule: str | Mapping[str, Any] | None = None,
+        clip: float | None = None,
+        patience: int | None = None,
+        monitor: str | None = None,
+        device: str = "auto",
+        devices: int = 1,
+        strategy: str = "auto",
+        precision: str = "32-true",
+        callbacks: Iterable[Callback] = (),
+    ) -> History:
+        """Train, write checkpoints into `save_fold`, and return the history.
+
+        `basenn.pth` holds the last epoch, `best.pth` the best one where there is validation data, and
+        `basenn.csv` the history. Ctrl-C ends training and keeps what was learned.
+
+        Args:
+            lr, epochs, batch_size, loss, metrics, schedule, clip, patience, monitor: See
+                `onnxnn.settings.Settings`.
+            batch_num: Accepted as BaseNN has it, without effect there and here.
+            save_fold: Where checkpoints go, from now on.
+            filename: The checkpoint's name.
+            checkpoint: Go on from this checkpoint for `epochs` more, with its optimizer's and random
+                state, and its learning rate unless `lr` is given. The schedule begins anew.
+            resume: Finish the interrupted training of this checkpoint, with its own settings, and write
+                to it. The other settings of this call do not count.
+            device, devices, strategy, precision: See `onnxnn.device.Machine`.
+            callbacks: Objects with `on_start`, `on_step`, `on_epoch`, `on_end`.
+
+        Raises:
+            TrainingError: A name is unknown, sizes do not fit, or the loss became NaN.
+            CheckpointError: The checkpoint cannot be used, or is of another network.
+            OutputError: The folder cannot be written; known before the first epoch.
+        """
+        data = self._need_data()
+        self._give_last_step_only(data)
+        if checkpoint is not None and resume is not None:
+            raise TrainingError("train(): give checkpoint= to add epochs, or resume= to finish, not both.")
+        self.save_fold = save_fold or self.save_fold
+        wanted = Settings(
+            lr,
+            epochs,
+            batch_size,
+            self.optimizer,
+            self._optimizer_options,
+            loss,
+            metrics,  # type: ignore[arg-type]  # any spelling comes in, names come out
+            schedule,
+            clip,
+            patience,
+            monitor,
+        )
+        source = resume or checkpoint
+        before = None if source is None else self._go_on_from(source)
+        settings = training.settings_of(wanted, before, resume is not None, source or "")
+        job = training.Job(
+            self.task,
+            self._definition,
+            self.model,
+            data,
+            settings,
+            Path(resume) if resume else Path(self.save_fold) / filename,
+            self._card,
+            self.verbose,
+            callbacks,
+        )
+        self.history = job.run(Machine(device, devices, strategy, precision), before, resume is not None)
+        return self.history
+
+    def evaluate(
+        self,
+        data: Any = None,
+        loss: str | None = None,
+        metrics: str | Sequence[str] | None = None,
+        batch_size: int = 32,
+    ) -> dict[str, float]:
+        """Return the loss and the metrics on data.
+
+        Args:
+            data: (x, y) as for `load_dataset`, batches, or a path as for the loader that was used for
+                training; None takes the validation data.
+            loss: As for `train`; None takes the task's usual one.
+            metrics: As for `train`; None takes acc for classes, mae for values, acc and exact (the share
+                of whole sequences) for pairs.
+            batch_size: How many samples to run at once.
+
+        Raises:
+            DataError: The data does not fit the network.
+        """
+        if metrics is None:
+            metrics = "mae" if self.task in ("reg", "gen") else "acc"
+            metrics = pairs.METRICS if self.model.teacher_forcing else metrics
+        if data is None:
+            data = self._need_data().validation
+            if data is None:
+                raise DataError("there is no validation data: load with train_val_ratio=0.8, or give data.")
+        card = self.card()
+        batches = batches_of(data, self.task, card.input, card.output.classes, batch_size)
+        return training.evaluate_network(
+            self.task, self._definition, self.model, batches, len(card.output.classes), loss, metrics
+        )
+
+    def set_seed(self, seed: int) -> None:
+        """Make what follows repeatable: same seed, same processor, same bits."""
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+
+    def plot_history(self, path: str = "history.png", title: str = "") -> Path:
+        """Draw the last training's history into a picture; see `onnxnn.plot`."""
+        return plot_history(self.history, path, title)
+
+    def _give_last_step_only(self, data: Data) -> None:
+        """Let the network give one output per sequence, where the data has one label for each."""
+        shape = self._definition.output_shape
+        if shape is None or shape.axes != ("time", "feature") or shape["time"] == 1:
+            return
+        if self._definition.teacher_forcing:
+            return
+        if data.train.num_targets in (shape["time"], shape.numel):
+            return  # a target for each step
+        name = self._definition.give_last_step_only()
+        if name is None:
+            raise TrainingError(
+                f"the network gives {shape.describe()}, and the data has one label for each sequence: put "
+                "add('global_avgpool') or add('flatten') before the last linear layers."
+            )
+        self._net = None
+        if self.verbose:
+            print(f"{name}: return_sequences=False, since the data has one label for each sequence")
+
+    def _go_on_from(self, path: str | Path) -> Checkpoint:
+        """Load a checkpoint to train on: into the layers that were added, or with its own."""
+        if not self._definition.entries:
+            self.load(path)
+            assert self._loaded is not None
+            return self._loaded
+        loaded = checkpoints.load(path)
+        checkpoints.fill(self.model, loaded.state_dict, path)
+        self._remember(loaded)
+        return loaded
