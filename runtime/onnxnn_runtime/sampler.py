@@ -1,0 +1,211 @@
+"""Drawing pictures from noise: what each sampler computes, and the loop that computes it.
+
+Every sampler here is a table, one row a step. A step first reads the network's estimate of the clean
+picture, and then moves towards it:
+
+    x0  <-  p x + q prediction                 (held within [-1, 1])
+    x   <-  a x + b x0 + c x0_before + d z     (z: fresh standard normal noise)
+
+So one loop serves all samplers, in NumPy, in torch on any device, and inside an ONNX graph. Coefficients
+are float64; pictures are float32.
+
+With abar the share of the picture left (see `schedule`), t the step at hand and s the one it leads to
+(abar_s = 1 behind the last):
+
+    prediction = noise:  x0 = (x - sqrt(1 - abar_t) prediction) / sqrt(abar_t)  Ho et al. 2020, eq. 15
+    prediction = v:      x0 = sqrt(abar_t) x - sqrt(1 - abar_t) prediction      Salimans & Ho 2022, app. D
+    noise in x:          e  = (x - sqrt(abar_t) x0) / sqrt(1 - abar_t)
+    ddim:                x  = sqrt(abar_s) x0 + sqrt(1 - abar_s - sigma^2) e + sigma z
+                         sigma = eta sqrt((1 - abar_s) / (1 - abar_t)) sqrt(1 - abar_t / abar_s)
+                                                     Song et al. 2021, eq. 12 and 16
+    ddpm:                ddim with eta = 1, which is Ho et al. 2020, eq. 7 (Song et al. 2021, section 4.1)
+    dpm++:               lambda = log(sqrt(abar) / sqrt(1 - abar)), h = lambda_s - lambda_t, r = h_before / h
+                         D = (1 + 1 / 2r) x0 - 1 / 2r x0_before;  D = x0 in the first and the last step
+                         x = sqrt((1 - abar_s) / (1 - abar_t)) x - sqrt(abar_s) (exp(-h) - 1) D
+                                                     Lu et al. 2022, algorithm 2
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Callable, Iterator
+
+import numpy as np
+
+from .errors import InputError, did_you_mean
+from .schedule import Schedule
+
+__all__ = ["SAMPLERS", "Noise", "Plan", "denoise", "make_plan"]
+
+SAMPLERS = ("ddpm", "ddim", "dpm++")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sampler computes in each step, as a table.
+
+    Args:
+        timesteps: int64 (S,): the t that the network is told in each step, falling.
+        to_clean: float64 (S, 2): p and q of each step.
+        update: float64 (S, 4): a, b, c and d of each step.
+        after: int64 (S,): the t that each step leads to; -1 behind the last.
+    """
+
+    timesteps: np.ndarray
+    to_clean: np.ndarray
+    update: np.ndarray
+    after: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.timesteps)
+
+    @property
+    def draws(self) -> bool:
+        """Whether steps draw fresh noise."""
+        return bool(self.update[:, 3].any())
+
+
+def make_plan(
+    schedule: Schedule,
+    sampler: str = "dpm++",
+    steps: int | None = None,
+    eta: float = 0.0,
+    strength: float = 1.0,
+) -> Plan:
+    """Return a sampler's table.
+
+    The steps are spread evenly and begin with the last one of the schedule ("trailing" in Lin et al.,
+    "Common Diffusion Noise Schedules and Sample Steps are Flawed", 2024, table 2).
+
+    Args:
+        schedule: The schedule that the network was trained with.
+        sampler: "ddpm", "ddim" or "dpm++".
+        steps: How many steps, 1 to the schedule's timesteps; None takes all for "ddpm", else 20.
+        eta: For "ddim": how much fresh noise, from 0 (none) to 1 (as "ddpm").
+        strength: The share of the steps that is walked, the later ones, for a start that is a picture:
+            above 0, up to 1.
+
+    Raises:
+        InputError: An option is out of range.
+    """
+    if sampler not in SAMPLERS:
+        hint = did_you_mean(str(sampler), SAMPLERS) or "."
+        raise InputError(
+            "sampler={!r}: unknown sampler{} Known: {}.".format(sampler, hint, ", ".join(SAMPLERS))
+        )
+    most = schedule.timesteps
+    if steps is None:
+        steps = most if sampler == "ddpm" else min(20, most)
+    if type(steps) is not int or not 1 <= steps <= most:
+        raise InputError(f"steps={steps!r}: what fits is a whole number from 1 to {most}.")
+    if isinstance(eta, bool) or not isinstance(eta, (int, float)) or not 0 <= eta <= 1:
+        raise InputError(f"eta={eta!r}: what fits is a number from 0 to 1.")
+    if eta and sampler != "ddim":
+        raise InputError(f'eta={eta!r}: belongs to sampler="ddim", not to {sampler!r}.')
+    if isinstance(strength, bool) or not isinstance(strength, (int, float)) or not 0 < strength <= 1:
+        raise InputError(f"strength={strength!r}: what fits is a number above 0, up to 1.")
+    walked = max(1, round(steps * strength))
+    t = np.round(most * np.arange(steps, 0, -1) / steps).astype(np.int64)[steps - walked :] - 1
+    left = schedule.alphas_cumprod
+    now = left[t]
+    then = np.append(left[t[1:]], 1.0)
+    signal, noise = np.sqrt(now), np.sqrt(1 - now)
+    if schedule.prediction == "noise":
+        to_clean = np.stack([1 / signal, -noise / signal], axis=1)
+    else:
+        to_clean = np.stack([signal, -noise], axis=1)
+    noisy = 1.0 if sampler == "ddpm" else eta
+    update = _dpm(now, then) if sampler == "dpm++" else _ddim(now, then, noisy)
+    return Plan(t, to_clean, update, np.append(t[1:], -1))
+
+
+def _ddim(now: np.ndarray, then: np.ndarray, eta: float) -> np.ndarray:
+    sigma = eta * np.sqrt((1 - then) / (1 - now) * (1 - now / then))
+    a = np.sqrt(np.maximum(1 - then - sigma**2, 0) / (1 - now))
+    b = np.sqrt(then) - a * np.sqrt(now)
+    return np.stack([a, b, np.zeros_like(a), sigma], axis=1)
+
+
+def _dpm(now: np.ndarray, then: np.ndarray) -> np.ndarray:
+    update = np.zeros((len(now), 4))
+    h_before = 0.0
+    for i, (before, after) in enumerate(zip(now, then)):
+        if after == 1:  # lambda_s and h are infinite: the estimate itself
+            update[i, 1] = 1
+            continue
+        h = 0.5 * math.log(after / (1 - after)) - 0.5 * math.log(before / (1 - before))
+        towards = -math.sqrt(after) * math.expm1(-h)
+        back = 0.0 if i == 0 else h / (2 * h_before)  # 1 / 2r
+        update[i] = [math.sqrt((1 - after) / (1 - before)), towards * (1 + back), -towards * back, 0]
+        h_before = h
+    return update
+
+
+class Noise:
+    """Standard normal noise for pictures, each with a stream of its own.
+
+    Picture i of a seed is the same one whichever others are drawn beside it. The numbers come from
+    NumPy's legacy generator (Mersenne Twister), whose streams are frozen for all versions.
+
+    Args:
+        seed: 0 to 2**32 - 1; None takes another one each time.
+        shape: (C, H, W) of one picture.
+        first: Number of the first picture.
+        count: How many pictures.
+
+    Raises:
+        InputError: The seed is out of range.
+    """
+
+    def __init__(self, seed: int | None, shape: tuple[int, ...], count: int, first: int = 0) -> None:
+        if seed is None:
+            seed = int(np.random.SeedSequence().generate_state(1)[0])
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+            raise InputError(f"seed={seed!r}: what fits is a whole number from 0 to {2**32 - 1}.")
+        self._shape = shape
+        self._streams = [np.random.RandomState([int(seed), i]) for i in range(first, first + count)]
+
+    def __call__(self) -> np.ndarray:
+        """Draw the next noise, float32 (count, C, H, W)."""
+        drawn = [stream.standard_normal(self._shape) for stream in self._streams]
+        return np.stack(drawn).astype(np.float32)
+
+
+def denoise(
+    predict: Callable[[Any, int], Any],
+    plan: Plan,
+    x: Any,
+    noise: Callable[[], Any] | None = None,
+    keep: Callable[[Any, int], Any] | None = None,
+    clip: bool = True,
+) -> Iterator[Any]:
+    """Walk from noise to pictures and yield x after each step, float32 (N, C, H, W) about [-1, 1].
+
+    Args:
+        predict: (x (N, C, H, W), t) -> what the network predicts, the same shape and type.
+        plan: The sampler's table.
+        x: Where to begin: noise, or a noisy picture; float32, NumPy or torch. It is not changed.
+        noise: Draws fresh noise like x; needed where the plan draws.
+        keep: (x, t) -> x with what is known put in, after each step; for painting in a part.
+        clip: Whether the estimate of the clean picture is held within [-1, 1].
+    """
+    before = None
+    for i, t in enumerate(plan.timesteps.tolist()):
+        p, q = plan.to_clean[i].tolist()
+        a, b, c, d = plan.update[i].tolist()
+        clean = predict(x, t) * q
+        clean += x * p
+        if clip:
+            clean = clean.clip(-1, 1)
+        x = x * a
+        x += clean * b
+        if c:
+            x += before * c
+        if d:
+            assert noise is not None
+            x += noise() * d
+        if keep is not None:
+            x = keep(x, int(plan.after[i]))
+        before = clean
+        yield x
