@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from onnxnn.shape import Shape
 from .batches import Batches, InMemory
 from .dataset import Data, as_data_errors, check_task, split
 from .labels import class_numbers, finite, targets
+from .saved_dict import LARGEST, read_saved_dict
 from .tokens import are_pairs, check_tokens, checked_vocabulary, next_tokens, read_vocabulary, step_labels
 
 __all__ = ["from_arrays", "load_npz"]
@@ -113,9 +115,9 @@ def load_npz(
     """Return the data set of a .npz file with the arrays `data` and `label`.
 
     Text is learned from whole numbers in `data` (N, T) and a vocabulary: either `words`, an array of
-    texts in the order of their numbers, or `word2idx`, a JSON text {"word": number}. `label` may then
-    be left out: each token's label is the token after it. Pickled objects are refused, because
-    reading one can run any program.
+    texts in the order of their numbers, or `word2idx`, a JSON text {"word": number} or a dict of those,
+    which is read without unpickling it. `label` may then be left out: each token's label is the token
+    after it. Other pickled objects are refused, because reading one can run any program.
 
     Args:
         path: The file.
@@ -142,6 +144,10 @@ def load_npz(
         raise DataError(f"{path}: {error}") from error
 
 
+_READ = ("data", "label", "words", "word2idx")
+"""The arrays that are read; others may stand beside them and stay closed."""
+
+
 def _read_npz(path: Path) -> dict[str, Array]:
     if not path.exists():
         raise MissingDataError(f"{path}: no such file.")
@@ -152,12 +158,24 @@ def _read_npz(path: Path) -> dict[str, Array]:
         with np.load(path, allow_pickle=False) as archive:
             for name in archive.files:
                 try:
-                    arrays[name] = archive[name]
+                    arrays[name] = archive[name] if name in _READ else np.empty(0)
                 except ValueError as error:
-                    raise DataError(_pickled(path, name)) from error
+                    words = _saved_dict(path, name) if name == "word2idx" else None
+                    if words is None:
+                        raise DataError(_pickled(path, name)) from error
+                    arrays[name] = np.array(json.dumps(words))
     except (OSError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: cannot be read ({error}).") from error
     return arrays
+
+
+def _saved_dict(path: Path, name: str) -> dict[str, int] | None:
+    """Return a dict {word: number} that NumPy pickled, without unpickling it; None if it is none."""
+    with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
+        if np.lib.format.read_magic(file) != (1, 0):
+            return None
+        np.lib.format.read_array_header_1_0(file)
+        return read_saved_dict(file.read(LARGEST + 1))
 
 
 def _pickled(path: Path, name: str) -> str:

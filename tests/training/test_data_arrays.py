@@ -316,7 +316,7 @@ def test_npz_with_a_vocabulary(save, vocabulary):
         ({"x": X, "label": Y}, "the array 'data' is missing; the file holds x, label"),
         ({"data": X, "label": Y[:3]}, "x has 6 samples, y has 3"),
         (
-            {"data": [[0, 1]], "word2idx": np.array({"a": 0}, dtype=object)},
+            {"data": [[0, 1]], "word2idx": np.array({"a": [0]}, dtype=object)},
             r"'word2idx' is a pickled object.*word2idx=json\.dumps\(word2idx\)",
         ),
         ({"data": np.array([None]), "label": Y}, "'data' is a pickled object.*array of numbers or texts"),

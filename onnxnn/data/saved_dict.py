@@ -1,0 +1,221 @@
+"""A dict of words and numbers that NumPy saved, read as data.
+
+`np.savez(path, word2idx={...})`, as the published data sets of BaseNN were made, writes a pickle. A pickle
+is a program for a small stack machine, and unpickling one may import and call anything. Here the program is
+only taken apart (`pickletools.genops`, which runs nothing) and followed as far as it builds texts, numbers,
+tuples, lists and dicts. What it would import becomes a mere name and what it would call a mere record of
+the call, except for two that are known to be NumPy's own: the array around the dict, and whole numbers.
+"""
+
+from __future__ import annotations
+
+import pickletools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["LARGEST", "read_saved_dict"]
+
+LARGEST = 1 << 26
+"""Bytes of the largest pickle that is followed; a vocabulary of 100,000 words takes about 2 MB."""
+
+
+class _NotPlain(ValueError):
+    """The pickle builds something else than plain data."""
+
+
+@dataclass(frozen=True)
+class _Name:
+    """What the pickle would import."""
+
+    module: str
+    name: str
+
+
+@dataclass
+class _Call:
+    """What the pickle would call, and the state it would give to the result."""
+
+    function: Any
+    arguments: Any
+    state: Any = None
+
+
+_MARK = object()
+
+
+def read_saved_dict(data: bytes) -> dict[str, int] | None:
+    """Return the dict {word: number} in a pickled NumPy array of no axes; None where it holds another thing.
+
+    Args:
+        data: The pickle, without the header of the .npy format.
+    """
+    if len(data) > LARGEST:
+        return None
+    try:
+        found = _unwrapped(_Machine().follow(data))
+    except (ValueError, IndexError, TypeError, KeyError, AttributeError):
+        return None  # cut short, not a pickle, or not plain: the caller says what fits
+    return found if isinstance(found, dict) else None
+
+
+class _Machine:
+    """The part of the pickle machine that builds plain data."""
+
+    def __init__(self) -> None:
+        self._stack: list[Any] = []
+        self._memo: dict[int, Any] = {}
+
+    def follow(self, data: bytes) -> Any:
+        for opcode, argument, _ in pickletools.genops(data):
+            if opcode.name == "STOP":
+                return self._stack.pop()
+            if opcode.name in _CONSTANTS:
+                self._stack.append(_CONSTANTS[opcode.name]())
+            elif opcode.name in _LITERALS:
+                self._stack.append(argument)
+            elif opcode.name in _STEPS:
+                _STEPS[opcode.name](self, argument)
+            elif opcode.name not in ("PROTO", "FRAME"):
+                raise _NotPlain(opcode.name)
+        raise _NotPlain("no end")
+
+    def _global(self, argument: str) -> None:
+        module, name = argument.split(" ", 1)
+        self._stack.append(_Name(module, name))
+
+    def _stack_global(self, _: Any) -> None:
+        name, module = self._stack.pop(), self._stack.pop()
+        self._stack.append(_Name(module, name))
+
+    def _call(self, _: Any) -> None:
+        arguments = self._stack.pop()
+        self._stack.append(_Call(self._stack.pop(), arguments))
+
+    def _build(self, _: Any) -> None:
+        state = self._stack.pop()
+        if not isinstance(self._stack[-1], _Call):
+            raise _NotPlain("state of plain data")
+        self._stack[-1].state = state
+
+    def _put(self, key: int | None) -> None:
+        self._memo[len(self._memo) if key is None else key] = self._stack[-1]
+
+    def _get(self, key: int) -> None:
+        self._stack.append(self._memo[key])
+
+    def _above_mark(self) -> list[Any]:
+        mark = max(i for i, value in enumerate(self._stack) if value is _MARK)
+        values = self._stack[mark + 1 :]
+        del self._stack[mark:]
+        return values
+
+    def _tuple(self, _: Any) -> None:
+        self._stack.append(tuple(self._above_mark()))
+
+    def _short_tuple(self, count: int) -> None:
+        values = tuple(self._stack[-count:])
+        del self._stack[-count:]
+        self._stack.append(values)
+
+    def _append(self, _: Any) -> None:
+        value = self._stack.pop()
+        self._stack[-1].append(value)
+
+    def _appends(self, _: Any) -> None:
+        values = self._above_mark()
+        self._stack[-1].extend(values)
+
+    def _set(self, _: Any) -> None:
+        value, key = self._stack.pop(), self._stack.pop()
+        self._fill([key, value])
+
+    def _sets(self, _: Any) -> None:
+        self._fill(self._above_mark())
+
+    def _fill(self, values: list[Any]) -> None:
+        for word, number in zip(values[::2], values[1::2], strict=True):
+            number = _number(number)
+            if type(word) is not str or type(number) is not int:
+                raise _NotPlain("a dict of other things")
+            self._stack[-1][word] = number
+
+
+_CONSTANTS: dict[str, Callable[[], Any]] = {
+    "NONE": lambda: None,
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+    "EMPTY_DICT": dict,
+    "EMPTY_LIST": list,
+    "EMPTY_TUPLE": tuple,
+    "MARK": lambda: _MARK,
+}
+
+_LITERALS = frozenset(
+    [
+        "BININT",
+        "BININT1",
+        "BININT2",
+        "LONG1",
+        "LONG4",
+        "INT",
+        "LONG",
+        "UNICODE",
+        "BINUNICODE",
+        "SHORT_BINUNICODE",
+        "BINUNICODE8",
+        "BINBYTES",
+        "SHORT_BINBYTES",
+        "BINBYTES8",
+        "STRING",
+        "BINSTRING",
+        "SHORT_BINSTRING",
+    ]
+)
+
+_STEPS: dict[str, Callable[[_Machine, Any], None]] = {
+    "GLOBAL": _Machine._global,
+    "STACK_GLOBAL": _Machine._stack_global,
+    "REDUCE": _Machine._call,
+    "BUILD": _Machine._build,
+    "PUT": _Machine._put,
+    "BINPUT": _Machine._put,
+    "LONG_BINPUT": _Machine._put,
+    "MEMOIZE": _Machine._put,
+    "GET": _Machine._get,
+    "BINGET": _Machine._get,
+    "LONG_BINGET": _Machine._get,
+    "TUPLE": _Machine._tuple,
+    "TUPLE1": lambda machine, _: machine._short_tuple(1),
+    "TUPLE2": lambda machine, _: machine._short_tuple(2),
+    "TUPLE3": lambda machine, _: machine._short_tuple(3),
+    "APPEND": _Machine._append,
+    "APPENDS": _Machine._appends,
+    "SETITEM": _Machine._set,
+    "SETITEMS": _Machine._sets,
+}
+
+_ARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
+
+
+def _is_numpys(value: Any, name: str) -> bool:
+    return isinstance(value, _Name) and value.module in _ARRAY and value.name == name
+
+
+def _unwrapped(value: Any) -> Any:
+    """Return the one object in an array of no axes: the state is (version, shape, dtype, order, objects)."""
+    if not isinstance(value, _Call) or not _is_numpys(value.function, "_reconstruct"):
+        return None
+    _, shape, _, _, objects = value.state
+    return objects[0] if shape == () and len(objects) == 1 else None
+
+
+def _number(value: Any) -> Any:
+    """Return the whole number in a NumPy scalar: scalar(dtype("i8", ...), bytes); else the value itself."""
+    if not isinstance(value, _Call) or not _is_numpys(value.function, "scalar"):
+        return value
+    dtype, content = value.arguments
+    code = dtype.arguments[0]
+    if code not in ("i2", "i4", "i8", "u2", "u4", "u8") or dtype.state[1] != "<":
+        raise _NotPlain(code)
+    return int.from_bytes(content, "little", signed=code[0] == "i")
