@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -81,9 +82,9 @@ class Residual(Layer):
                 total += height * width * inputs * channels * self.block.expansion
         return total
 
+    @abc.abstractmethod
     def _of_block(self, inputs: int, channels: int, before: int, behind: int) -> int:
         """Return the multiply-adds of F for pictures of so many pixels before and behind the stride."""
-        raise NotImplementedError
 
     def _blocks(self) -> Iterator[tuple[int, int, int]]:
         """Yield (input channels, channels, stride) of every block."""

@@ -5,6 +5,7 @@ Source: He, Zhang, Ren, Sun: "Deep Residual Learning for Image Recognition", CVP
 
 from __future__ import annotations
 
+import abc
 from typing import ClassVar
 
 import torch
@@ -15,7 +16,7 @@ from onnxnn.graph import GraphBuilder, Value
 __all__ = ["BasicBlock", "Bottleneck"]
 
 
-class _Block(nn.Module):
+class _Block(nn.Module, abc.ABC):
     """y = relu(F(x) + shortcut(x)) for pictures (N, inputs, H, W).
 
     Args:
@@ -42,9 +43,9 @@ class _Block(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
+    @abc.abstractmethod
     def emit(self, graph: GraphBuilder, x: Value) -> Value:
         """Write the nodes up to the addition."""
-        raise NotImplementedError
 
     def _emit_sum(self, graph: GraphBuilder, x: Value, y: Value) -> Value:
         if self.downsample is not None:
