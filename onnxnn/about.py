@@ -113,7 +113,7 @@ def how_trained(settings: Mapping[str, Any], history: list[dict[str, float]], sa
         "epochs": epochs,
         "samples": samples,
         "final": {name: value for name, value in last.items() if name != "lr"},
-        "settings": {name: settings.get(name) for name in kept},
+        "settings": {name: settings[name] for name in kept if settings.get(name) is not None},
         "versions": {
             "onnxnn": __version__,
             "torch": torch.__version__,
