@@ -28,6 +28,22 @@ def is_count(value: Any, lowest: int = 1) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= lowest
 
 
+def size_along(layer: Layer, in_shape: Shape, axis: str, size: int | None) -> int:
+    """Return the size that a layer has along an axis; where the user left it out, what arrives decides.
+
+    Raises:
+        LayerError: Nobody says it, or another one arrives; the message names the one that fits.
+    """
+    arrive = in_shape[axis]
+    if size is None and arrive is None:
+        raise LayerError(f"{layer.call()}: {in_shape.describe()} arrive, a number that is not fixed.")
+    if None not in (size, arrive) and size != arrive:
+        raise LayerError(f"{layer.call()}: {in_shape.describe()} arrive, so the size that fits is {arrive}.")
+    found = arrive if size is None else size
+    assert found is not None
+    return found
+
+
 def count(layer: Layer, name: str, value: Any) -> None:
     """Refuse what is no whole number of at least 1."""
     if not is_count(value):

@@ -41,6 +41,9 @@ class Layer(abc.ABC):
     teacher_forcing: ClassVar[bool] = False
     """Whether the layer is a whole network from sequence to sequence, which learns from pairs."""
 
+    diffusion: ClassVar[bool] = False
+    """Whether the layer is a whole network that tells what is noise in a picture."""
+
     @property
     def title(self) -> str:
         """The first part of the layer's name in the state dict and the graph: its kind."""
@@ -59,6 +62,10 @@ class Layer(abc.ABC):
         Raises:
             LayerError: What arrives does not fit; the message names the number that does.
         """
+        return self
+
+    def with_classes(self, number: int) -> Self:
+        """Return this layer with the data's number of classes, where it asks for that."""
         return self
 
     @abc.abstractmethod

@@ -10,7 +10,7 @@ from torch import nn
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
-from ._checks import is_count
+from ._checks import is_count, size_along
 from ._registry import Layer, layer
 
 
@@ -46,16 +46,7 @@ class LayerNorm(Layer):
                 f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads (features,) or "
                 f"(steps, features). Use {other!r} here."
             )
-        arrive = in_shape["feature"]
-        if self.size is None:
-            if arrive is None:
-                raise LayerError(f"{self.call()}: the number of features that arrive is not fixed.")
-            return replace(self, size=arrive)
-        if arrive not in (None, self.size):
-            raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, so the size that fits is {arrive}."
-            )
-        return self
+        return replace(self, size=size_along(self, in_shape, "feature", self.size))
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape

@@ -16,7 +16,7 @@ from typing_extensions import Self
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
-from ._checks import is_count
+from ._checks import is_count, size_along
 from ._registry import Layer, layer
 
 
@@ -56,16 +56,7 @@ class BatchNorm(Layer):
                 f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads {wanted}. "
                 f"Use {other!r} here."
             )
-        arrive = in_shape[self._axis(in_shape)]
-        if self.size is None:
-            if arrive is None:
-                raise LayerError(f"{self.call()}: {in_shape.describe()} arrive, a number that is not fixed.")
-            return replace(self, size=arrive)
-        if arrive not in (None, self.size):
-            raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, so the size that fits is {arrive}."
-            )
-        return self
+        return replace(self, size=size_along(self, in_shape, self._axis(in_shape), self.size))
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape
