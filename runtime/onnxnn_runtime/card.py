@@ -11,8 +11,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Mapping, Sequence, Union
 
-from .errors import CardError
+from .errors import CardError, InputError
 from .preprocess import Preprocess
+from .schedule import Schedule
 
 METADATA_KEY = "onnxnn"
 SCHEMA = 1
@@ -90,6 +91,55 @@ class OutputSpec:
 
 
 @dataclass(frozen=True)
+class SamplerSpec:
+    """The sampling loop of a graph that holds it whole.
+
+    Args:
+        name: The sampler, such as "dpm++".
+        steps: How many steps it walks.
+        guidance: How far pictures follow their label.
+    """
+
+    name: str
+    steps: int
+    guidance: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "guidance", float(self.guidance))
+
+
+@dataclass(frozen=True)
+class DiffusionSpec:
+    """What drawing pictures with a diffusion model needs to know.
+
+    Args:
+        schedule: The noise schedule that the network was trained with.
+        shape: (C, H, W) of a picture.
+        classes: Names of the classes that a picture may be asked of, in the order of their numbers; ()
+            where the network knows none.
+        sampler: The loop inside the graph; None where the graph is the denoiser alone.
+
+    Raises:
+        CardError: A value is out of range.
+    """
+
+    schedule: Schedule
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...] = ()
+    sampler: SamplerSpec | None = None
+
+    def __post_init__(self) -> None:
+        sizes = all(type(size) is int and size > 0 for size in self.shape)
+        if len(self.shape) != 3 or not sizes or self.shape[0] not in (1, 3):
+            raise CardError(
+                f"card: 'diffusion.shape' must be (1 or 3 channels, height, width), got {self.shape}."
+            )
+        most = self.schedule.timesteps
+        if self.sampler is not None and not 1 <= self.sampler.steps <= most:
+            raise CardError(f"card: 'diffusion.sampler.steps' must be 1 to {most}, got {self.sampler.steps}.")
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """The card of a model file or checkpoint.
 
@@ -103,6 +153,7 @@ class ModelCard:
         parity: The largest differences from torch measured at export: {"absolute": ..., "relative": ...}.
         license: The author's licence for the weights.
         note: Anything the author wants to say.
+        diffusion: For diffusion models: their schedule and pictures; else None, and absent in the text.
 
     Raises:
         CardError: A value is not one of those listed.
@@ -116,6 +167,7 @@ class ModelCard:
     parity: Mapping[str, float] | None = None
     license: str = ""
     note: str = ""
+    diffusion: DiffusionSpec | None = None
 
     def __post_init__(self) -> None:
         _one_of("task", self.task, TASKS)
@@ -132,6 +184,8 @@ class ModelCard:
         preprocess = self.input.preprocess
         data["input"]["preprocess"] = None if preprocess is None else preprocess.to_dict()
         data["schema"] = SCHEMA
+        if self.diffusion is None:
+            del data["diffusion"]
         try:
             return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError) as error:
@@ -170,6 +224,7 @@ class ModelCard:
             parity=_parity(fields.take("parity", dict, optional=True)),
             license=fields.take("license", str),
             note=fields.take("note", str),
+            diffusion=_diffusion(fields.take("diffusion", dict)) if "diffusion" in data else None,
         )
         fields.done()
         return card
@@ -217,6 +272,34 @@ def _output(data: dict[str, Any]) -> OutputSpec:
         classes=_names("output.classes", fields.take("classes", list)),
         embedding=fields.take("embedding", int, optional=True),
         targets=_names("output.targets", fields.take("targets", list)),
+    )
+    fields.done()
+    return spec
+
+
+def _diffusion(data: dict[str, Any]) -> DiffusionSpec:
+    fields = _Fields("diffusion.", data)
+    try:
+        schedule = Schedule.from_dict(fields.take("schedule", dict))
+    except InputError as error:
+        raise CardError(f"card: 'diffusion.schedule': {error}") from error
+    sampler = fields.take("sampler", dict, optional=True)
+    spec = DiffusionSpec(
+        schedule=schedule,
+        shape=tuple(fields.take("shape", list)),
+        classes=_names("diffusion.classes", fields.take("classes", list)),
+        sampler=None if sampler is None else _sampler(sampler),
+    )
+    fields.done()
+    return spec
+
+
+def _sampler(data: dict[str, Any]) -> SamplerSpec:
+    fields = _Fields("diffusion.sampler.", data)
+    spec = SamplerSpec(
+        name=fields.take("name", str),
+        steps=fields.take("steps", int),
+        guidance=fields.take("guidance", float),
     )
     fields.done()
     return spec
