@@ -221,16 +221,26 @@ class Definition:
                         f"{layer.call()}: {shape.describe()} arrive, whole numbers; put "
                         "add('embedding', size=...) first: it makes a vector of each token."
                     )
-                if found and found[0].layer.teacher_forcing and not isinstance(layer, Activation):
-                    raise LayerError(
-                        f"{layer.call()}: {found[0].layer.kind!r} is a whole network, nothing goes behind it."
-                    )
+                self._check_alone(layer, found)
                 resolved = layer.resolve(shape)
+                if self.num_classes is not None:
+                    resolved = resolved.with_classes(self.num_classes)
                 out_shape = resolved.out_shape(shape)
                 out_shape = out_shape.came_from(f"'{entry.layer.title}'")
                 found.append(Placed(name, resolved, shape, out_shape, entry))
                 shape = out_shape
         return found
+
+    def _check_alone(self, layer: Layer, before: list[Placed]) -> None:
+        if not before:
+            return
+        first = before[0].layer
+        if first.diffusion or (first.teacher_forcing and not isinstance(layer, Activation)):
+            raise LayerError(f"{layer.call()}: {first.kind!r} is a whole network, nothing goes behind it.")
+        if layer.diffusion:
+            raise LayerError(
+                f"{layer.call()}: it is a whole network, nothing goes before it; {before[-1].name!r} does."
+            )
 
     @property
     def output_shape(self) -> Shape | None:
@@ -302,6 +312,11 @@ class Definition:
     def teacher_forcing(self) -> bool:
         """Whether the network goes from sequence to sequence and learns from pairs."""
         return any(entry.layer.teacher_forcing for entry in self._added)
+
+    @property
+    def diffusion(self) -> bool:
+        """Whether the network tells what is noise in a picture, and draws with that."""
+        return any(entry.layer.diffusion for entry in self._added)
 
     def vocabulary(self) -> int | None:
         """Return how many different tokens the network reads; None where it reads none."""
@@ -404,6 +419,7 @@ class Definition:
             net.add_module(placed.name, module)
             net.has_mask |= placed.out_shape.masked
             net.teacher_forcing |= placed.layer.teacher_forcing
+            net.diffusion |= placed.layer.diffusion
         return net
 
     def multiply_adds(self) -> int | None:

@@ -48,10 +48,12 @@ class Net(nn.Sequential):
     Attributes:
         has_mask: Whether any module makes a mask.
         teacher_forcing: Whether it goes from sequence to sequence.
+        diffusion: Whether it is a `Denoiser` alone, which takes (x, t, label).
     """
 
     has_mask = False
     teacher_forcing = False
+    diffusion = False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return what the network gives for a batch."""

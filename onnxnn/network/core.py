@@ -96,7 +96,6 @@ class Core:
             self._waiting.append((layer, activation, optimizer, options))
             return
         if isinstance(layer, str):
-            options = self._with_classes(layer, options)
             self._read_as_tokens(layer)
         added = self._definition.add(self._calls + 1, layer, activation, options)
         if name != self.optimizer:
@@ -115,13 +114,6 @@ class Core:
         first = isinstance(layer, nn.Module) and not self._definition.entries
         return self._definition.input_shape is None and (bool(self._waiting) or first)
 
-    def _with_classes(self, layer: str, options: dict[str, Any]) -> dict[str, Any]:
-        """Give a whole classifier the number of classes in the data, where it was not told."""
-        whole = layer.strip().lower() in ("mobilenet", "mobilenetv2")
-        if whole and self._data is not None and self._data.classes and "num_classes" not in options:
-            return {**options, "num_classes": len(self._data.classes)}
-        return options
-
     def _read_as_tokens(self, layer: str) -> None:
         """Read a table of whole numbers as tokens, where the network begins with a layer that wants them."""
         data = self._data
@@ -129,6 +121,7 @@ class Core:
             self._use(data.as_tokens())
 
     def _use(self, data: Data) -> Any:
+        self._definition.num_classes = len(data.classes) or None
         self._definition.set_input(data.sample, data.normalize)
         self._data, self._net = data, None
         self.color = data.preprocess.color if data.preprocess else None

@@ -1,0 +1,222 @@
+"""The U-Net that tells what noise a picture holds: torch modules for training.
+
+    x (N, C, H, W), t (N,) -> the prediction (N, C, H, W)
+
+Down a few levels, each at half the size of the one before, and up again; what a level on the way down gave
+is read again on the way up (Ronneberger et al. 2015). Every block is told the step: its sinusoidal
+embedding, mapped by two linear layers, scales and shifts what each block has normalised (Ho et al. 2020,
+appendix B; Nichol & Dhariwal 2021, section 2.1).
+
+Two presets share this file. "basenn" is the very network of BaseNN 2.0, for comparison (5.24 million
+parameters at dim 64 and dim_mults 1-2-2). The default is made for classroom CPUs: it reads squares of 2 x 2
+pixels, so that nothing is computed at the full size, and holds fewer and narrower blocks.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from onnxnn_runtime.schedule import Schedule
+from torch import nn
+
+from .unet_blocks import (
+    GROUPS,
+    Attention,
+    ConvFirst,
+    LinearAttention,
+    NormFirst,
+    ResidualBlock,
+    begin_at_zero,
+)
+
+__all__ = ["PRESETS", "Architecture", "Denoiser"]
+
+Tensor = torch.Tensor
+
+PRESETS = ("classroom", "basenn")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How large the network is.
+
+    Args:
+        dim: Channels at the first level, a multiple of 8.
+        dim_mults: Channels behind each level, in multiples of `dim`; as many as there are levels.
+        attention: The levels, from 0, at which every place looks at every other; the last level's is also
+            in the middle. With the preset "basenn" the other levels have linear attention.
+        patch: Side of the squares of pixels that the first convolution reads.
+        preset: "classroom" or "basenn".
+    """
+
+    dim: int
+    dim_mults: tuple[int, ...]
+    attention: tuple[int, ...]
+    patch: int = 1
+    preset: str = "classroom"
+
+    @property
+    def factor(self) -> int:
+        """What height and width must be multiples of."""
+        return self.patch << (len(self.dim_mults) - 1)
+
+
+class Denoiser(nn.Module):
+    """What is noise in a picture at step t.
+
+    Args:
+        image_shape: (C, H, W) of a picture.
+        schedule: How noise grows over the steps, and what is predicted.
+        architecture: How large the network is.
+        num_classes: How many labels there are; 0 for none.
+
+    Attributes:
+        image_shape, schedule, architecture, num_classes: As given.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        schedule: Schedule,
+        architecture: Architecture,
+        num_classes: int = 0,
+    ) -> None:
+        super().__init__()
+        self.image_shape, self.schedule = image_shape, schedule
+        self.architecture, self.num_classes = architecture, num_classes
+        channels, dim, patch = image_shape[0], architecture.dim, architecture.patch
+        basenn = architecture.preset == "basenn"
+        block = ConvFirst if basenn else NormFirst
+        blocks = 2 if basenn else 1
+        told = 4 * dim
+        widths = [dim, *(dim * mult for mult in architecture.dim_mults)]
+        levels = list(enumerate(pairwise(widths)))
+        last, wide = len(levels) - 1, widths[-1]
+
+        self.time1, self.time2 = nn.Linear(dim, told), nn.Linear(told, told)
+        self.label = nn.Embedding(num_classes + 1, told) if num_classes else None
+        kernel = 7 if basenn else 3
+        self.first = nn.Conv2d(channels, dim, kernel * patch, patch, kernel // 2 * patch)
+        self.down = nn.ModuleList(
+            Down(
+                [block(narrow, narrow, told) for _ in range(blocks)],
+                self._attention(level, narrow),
+                nn.Conv2d(narrow, wide, 3, padding=1) if level == last else nn.Conv2d(narrow, wide, 2, 2),
+            )
+            for level, (narrow, wide) in levels
+        )
+        self.middle1 = block(wide, wide, told)
+        self.middle_attention = self._attention(last, wide, middle=True)
+        self.middle2 = block(wide, wide, told)
+        self.up = nn.ModuleList(
+            Up(
+                [block(wide + narrow, wide, told) for _ in range(blocks)],
+                self._attention(level, wide),
+                nn.Conv2d(wide, narrow, 3, padding=1),
+                enlarge=level > 0,
+            )
+            for level, (narrow, wide) in reversed(levels)
+        )
+        self.last = block(2 * dim, dim, told)
+        self.norm = None if basenn else nn.GroupNorm(GROUPS, dim)
+        self.out = nn.Conv2d(dim, channels * patch**2, 1 if basenn else 3, padding=0 if basenn else 1)
+        if not basenn:
+            begin_at_zero(self.out)
+
+    def _attention(self, level: int, dim: int, middle: bool = False) -> Attention | LinearAttention | None:
+        full = level in self.architecture.attention
+        if self.architecture.preset == "basenn":
+            return (Attention if full or middle else LinearAttention)(dim, heads=4, memory=4)
+        return Attention(dim, heads=max(1, dim // 32)) if full else None
+
+    def forward(self, x: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
+        """Return the prediction, noise or v as the schedule says, of x's shape.
+
+        Args:
+            x: float32 (N, C, H, W), noisy pictures about [-1, 1].
+            t: int64 (N,), the steps, 0 to timesteps - 1.
+            label: int64 (N,), 0 to num_classes; num_classes, or None for all, is no label.
+        """
+        told = F.silu(self.embed(t, label))
+        x = self.first(x)
+        begin = x
+        skips: list[Tensor] = []
+        for down in self.down:
+            x = down(x, told, skips)
+        x = self.middle1(x, told)
+        if self.middle_attention is not None:
+            x = x + self.middle_attention(x)
+        x = self.middle2(x, told)
+        for up in self.up:
+            x = up(x, told, skips)
+        x = self.last(torch.cat([x, begin], 1), told)
+        if self.norm is not None:
+            x = F.silu(self.norm(x))
+        y: Tensor = self.out(x)
+        return F.pixel_shuffle(y, self.architecture.patch)
+
+    def embed(self, t: Tensor, label: Tensor | None = None) -> Tensor:
+        """Return what blocks are told of step and label, float32 (N, 4 dim).
+
+        The sine and cosine of t / 10000^(i / (dim / 2 - 1)) (Vaswani et al. 2017, section 3.5), two linear
+        layers with GELU between them, and a learned vector for each label added.
+        """
+        half = self.architecture.dim // 2
+        speed = torch.exp(torch.arange(half, device=t.device) * (-math.log(10000) / (half - 1)))
+        angle = t[:, None].to(torch.float32) * speed
+        told: Tensor = self.time2(F.gelu(self.time1(torch.cat([angle.sin(), angle.cos()], 1))))
+        if self.label is not None:
+            told = told + self.label(torch.full_like(t, self.num_classes) if label is None else label)
+        return told
+
+
+class Down(nn.Module):
+    """One level on the way down: blocks, attention, then half the size (the last level keeps its own)."""
+
+    def __init__(
+        self, blocks: list[ResidualBlock], attention: Attention | LinearAttention | None, behind: nn.Conv2d
+    ) -> None:
+        super().__init__()
+        self.blocks, self.attention, self.behind = nn.ModuleList(blocks), attention, behind
+
+    def forward(self, x: Tensor, told: Tensor, skips: list[Tensor]) -> Tensor:
+        """Append to `skips` what comes behind each block."""
+        for block in self.blocks[:-1]:
+            x = block(x, told)
+            skips.append(x)
+        x = self.blocks[-1](x, told)
+        if self.attention is not None:
+            x = x + self.attention(x)
+        skips.append(x)
+        y: Tensor = self.behind(x)
+        return y
+
+
+class Up(nn.Module):
+    """One level on the way up: blocks that also read what the way down left, attention, twice the size."""
+
+    def __init__(
+        self,
+        blocks: list[ResidualBlock],
+        attention: Attention | LinearAttention | None,
+        behind: nn.Conv2d,
+        enlarge: bool,
+    ) -> None:
+        super().__init__()
+        self.blocks, self.attention, self.behind = nn.ModuleList(blocks), attention, behind
+        self.enlarge = enlarge
+
+    def forward(self, x: Tensor, told: Tensor, skips: list[Tensor]) -> Tensor:
+        """Take from the end of `skips` what each block reads beside x."""
+        for block in self.blocks:
+            x = block(torch.cat([x, skips.pop()], 1), told)
+        if self.attention is not None:
+            x = x + self.attention(x)
+        if self.enlarge:
+            x = F.interpolate(x, scale_factor=2, mode="nearest")
+        y: Tensor = self.behind(x)
+        return y
