@@ -1,0 +1,206 @@
+"""What a user hands over for drawing pictures, checked and turned into arrays: see `sampling`."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any, Sequence, Sized
+
+import numpy as np
+from PIL import Image
+
+from .card import DiffusionSpec, InputSpec, SamplerSpec
+from .errors import InputError, did_you_mean
+from .inputs import Skipped, find_samples, read_sample
+from .preprocess import COLORS, Preprocess, decode, pixels
+
+__all__ = [
+    "check_baked",
+    "how_many",
+    "how_strong",
+    "pick_guidance",
+    "pick_labels",
+    "read_mask",
+    "read_noise",
+    "read_pictures",
+]
+
+NUM = 16
+"""How many pictures are drawn where nothing says so."""
+
+STRENGTH = 0.6
+"""The share of the steps that is walked from a start picture where nothing says so."""
+
+
+def how_many(num: int | None, **given: Sized | None) -> int:
+    """Return how many pictures to draw.
+
+    Args:
+        num: What the user asked for; None takes as many as are given, else 16.
+        given: What comes once for each picture, by its name; None where it does not.
+
+    Raises:
+        InputError: The numbers differ, or `num` is no whole number from 1.
+    """
+    lengths = {name: len(values) for name, values in given.items() if values is not None}
+    if num is None:
+        num = max(lengths.values(), default=NUM)
+    if isinstance(num, bool) or not isinstance(num, (int, np.integer)) or num < 1:
+        raise InputError(f"num={num!r}: what fits is a whole number from 1.")
+    for name, length in lengths.items():
+        if length != num:
+            raise InputError(f"num={num}, but {name} holds {length}; what fits is one for each picture.")
+    return int(num)
+
+
+def how_strong(strength: float | None, start: Any, mask: Any) -> float:
+    """Return the share of the steps to walk.
+
+    Raises:
+        InputError: `strength` or `mask` comes without the picture that it is about.
+    """
+    if start is None:
+        for name, value in (("strength", strength), ("mask", mask)):
+            if value is not None:
+                raise InputError(f"{name}=...: is about a picture to begin with; give start=..., too.")
+        return 1.0
+    if strength is None:
+        return STRENGTH if mask is None else 1.0
+    return strength
+
+
+def pick_labels(label: Any, classes: Sequence[str], num: int) -> np.ndarray | None:
+    """Return each picture's class number, int64 (num,); None for a model without classes.
+
+    Args:
+        label: A class's name or number, or a list of `num` of them; None asks for none, which has the
+            number behind the last class.
+        classes: The names of the model's classes.
+        num: How many pictures.
+
+    Raises:
+        InputError: There is no such class, or the model has none at all.
+    """
+    if not classes:
+        if label is not None:
+            raise InputError(
+                f"label={label!r}: this model was trained without classes. Leave label out, or train with "
+                "add('diffusion_model', ..., classes=True)."
+            )
+        return None
+    if label is None:
+        return np.full(num, len(classes), np.int64)
+    several = isinstance(label, (list, tuple, np.ndarray))
+    numbers = [_class_number(each, classes) for each in (label if several else [label] * num)]
+    return np.array(numbers, np.int64)
+
+
+def _class_number(label: Any, classes: Sequence[str]) -> int:
+    if isinstance(label, str) and label in classes:
+        return list(classes).index(label)
+    if isinstance(label, (int, np.integer)) and not isinstance(label, bool) and 0 <= label < len(classes):
+        return int(label)
+    shown = ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")
+    hint = (did_you_mean(label, classes) if isinstance(label, str) else "") or "."
+    raise InputError(
+        f"label={label!r}: unknown class{hint} Known: {shown}; or their numbers 0 to {len(classes) - 1}."
+    )
+
+
+def pick_guidance(guidance: float | None, label: Any) -> float:
+    """Return how far pictures follow their label; 1 where nothing says so.
+
+    Raises:
+        InputError: It is no number from 0, or there is no label to follow.
+    """
+    if guidance is None:
+        return 1.0
+    number = isinstance(guidance, (int, float, np.number)) and not isinstance(guidance, bool)
+    if not number or not 0 <= guidance < math.inf:
+        raise InputError(f"guidance={guidance!r}: what fits is a number from 0; 1 is none, 2 is usual.")
+    if guidance != 1 and label is None:
+        raise InputError(f"guidance={guidance}: says how far pictures follow a label; give label=..., too.")
+    return float(guidance)
+
+
+def read_noise(noise: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return noise that was handed over, float32 (N, C, H, W).
+
+    Raises:
+        InputError: Its shape or type does not fit, or it is not finite.
+    """
+    array = np.asarray(noise)
+    if array.dtype.kind != "f" or array.ndim != 4 or array.shape[1:] != shape or not len(array):
+        raise InputError(
+            "noise: {} {} arrives; what fits is float32 (num, {}, {}, {}).".format(
+                array.dtype, array.shape, *shape
+            )
+        )
+    if not np.isfinite(array).all():
+        raise InputError("noise: holds NaN or infinite numbers; draw it from a standard normal distribution.")
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def read_pictures(source: Any, spec: DiffusionSpec, preprocess: Preprocess | None = None) -> np.ndarray:
+    """Return pictures to begin with, float32 (N, C, H, W) in 0..1.
+
+    Args:
+        source: A path, a folder, bytes, a PIL image, an array, or a list of those.
+        spec: Says which shape fits.
+        preprocess: How a picture becomes an array; None resizes it to that shape.
+
+    Raises:
+        InputError: One is broken, or comes out in another size.
+    """
+    channels, height, width = spec.shape
+    if preprocess is None:
+        color = next(name for name, number in COLORS.items() if number == channels)
+        preprocess = Preprocess(color, (("resize", height, width),))
+    wanted = InputSpec("image", ("batch", channels, height, width), preprocess)
+    skipped: list[Skipped] = []
+    return np.stack([read_sample(sample, wanted) for sample in find_samples(source, wanted, skipped)])
+
+
+def read_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return where a picture is drawn anew, bool (H, W).
+
+    Args:
+        mask: An array (H, W) of 0 and 1, or a black and white picture: a path, bytes or a PIL image.
+        shape: (C, H, W) of the model's pictures.
+
+    Raises:
+        InputError: It has another size, or other numbers.
+    """
+    drawn = isinstance(mask, (str, bytes, os.PathLike, Image.Image))
+    array = pixels(decode(mask, "grayscale"))[:, :, 0] >= 128 if drawn else np.asarray(mask)
+    if array.shape != shape[1:]:
+        raise InputError(
+            f"mask: {array.shape} arrives; what fits is {shape[1:]}, the height and width of the model's "
+            "pictures. Resize it first."
+        )
+    if not np.isin(array, (0, 1)).all():
+        raise InputError("mask: holds other numbers than 1 (drawn anew) and 0 (kept).")
+    return array.astype(bool)
+
+
+def check_baked(baked: SamplerSpec, name: str, **given: Any) -> None:
+    """Refuse options that a file which holds the whole loop cannot follow.
+
+    Args:
+        baked: The loop inside the file.
+        name: What errors call the file.
+        given: Options by their names; None and False where they were not given.
+
+    Raises:
+        InputError: One is given and differs from what the file does.
+    """
+    does = {"sampler": baked.name, "steps": baked.steps, "guidance": baked.guidance}
+    for option, value in given.items():
+        if value is None or value is False or (option in does and value == does[option]):
+            continue
+        shown = repr(value) if isinstance(value, (int, float, str)) else "..."
+        raise InputError(
+            f"{name}: {option}={shown} does not fit: the loop is inside this file, with "
+            f"sampler={baked.name!r}, steps={baked.steps} and guidance={baked.guidance:g}. Leave {option} "
+            "out, or take the file of the denoiser alone, which export() writes without sampler=."
+        )
