@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util as _util
 
-from .card import InputSpec, ModelCard, OutputSpec, StateSpec
+from .card import DiffusionSpec, InputSpec, ModelCard, OutputSpec, SamplerSpec, StateSpec
 from .errors import (
     CardError,
     CheckpointError,
@@ -22,6 +22,7 @@ from .errors import (
 from .inputs import Skipped
 from .model import Embeddings, Model, Prediction, Predictions, load
 from .preprocess import Preprocess
+from .schedule import Schedule
 from .similarity import get_similarity
 
 # A folder left behind by an uninstalled package is found, but without an origin.
@@ -40,6 +41,7 @@ __all__ = [
     "CheckpointError",
     "DataError",
     "DeviceError",
+    "DiffusionSpec",
     "Embeddings",
     "ExportError",
     "InputError",
@@ -55,6 +57,8 @@ __all__ = [
     "Prediction",
     "Predictions",
     "Preprocess",
+    "SamplerSpec",
+    "Schedule",
     "Skipped",
     "StateSpec",
     "TrainingError",

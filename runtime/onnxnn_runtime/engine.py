@@ -116,6 +116,21 @@ class Engine:
 
         return step
 
+    def denoiser(self) -> Callable[[np.ndarray, int, np.ndarray | None], np.ndarray]:
+        """Return a function that runs the network of a diffusion model, for `onnxnn_runtime.sampling`."""
+        outputs = [next(iter(self.outputs))]
+        t = np.zeros(0, np.int64)
+
+        def predict(x: np.ndarray, step: int, labels: np.ndarray | None) -> np.ndarray:
+            nonlocal t
+            if len(t) != len(x):
+                t = np.empty(len(x), np.int64)
+            t.fill(step)
+            feeds = {"x": x, "t": t} if labels is None else {"x": x, "t": t, "label": labels}
+            return self._run(self._session, feeds, outputs)[0]
+
+        return predict
+
     def _with_states(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is fed, with zeros for the states that are not."""
         missing = [state for state in self._states if state.name not in feeds]

@@ -222,6 +222,127 @@ class Model:
         step = self._engine.stepper()
         return generate(step, vocabulary, prompt, length, temperature, top_k, seed, stop)
 
+    def sample(
+        self,
+        num: int | None = None,
+        steps: int | None = None,
+        sampler: str | None = None,
+        seed: int | None = None,
+        eta: float = 0.0,
+        label: Any = None,
+        guidance: float | None = None,
+        noise: Any = None,
+        start: Any = None,
+        strength: float | None = None,
+        mask: Any = None,
+        return_all_timesteps: bool = False,
+        callback: Callable[[int, np.ndarray], object] | None = None,
+        progress: bool = False,
+        batch_size: int = 64,
+    ) -> np.ndarray:
+        """Draw pictures with a diffusion model.
+
+            model.sample(num=16, steps=20, seed=0)
+            model.sample(label="7", guidance=2.0)
+            model.sample(start="3.png", strength=0.5)
+
+        Args:
+            num, seed, label, noise, progress, batch_size: See `onnxnn_runtime.sampling.sample_pictures`.
+            steps, sampler, guidance: See there; a file that holds the whole loop takes its own alone.
+            eta, start, strength, mask, return_all_timesteps, callback: See there; not for a file that
+                holds the whole loop.
+
+        Returns:
+            float32 (num, C, H, W) in 0..1; with `return_all_timesteps` (num, steps + 1, C, H, W).
+
+        Raises:
+            CardError: It is no diffusion model.
+            InputError: An option is out of range, or does not fit the model or the other options.
+        """
+        from . import sampling  # here and below, so that other models open without it
+
+        spec = sampling.check_draws(self._require_card("sample"), self.name, self.inputs)
+        if spec.sampler is None:
+            return sampling.sample_pictures(
+                self._engine.denoiser(),
+                spec,
+                num,
+                steps,
+                sampler,
+                seed,
+                eta,
+                label,
+                guidance,
+                noise,
+                start,
+                strength,
+                mask,
+                return_all_timesteps,
+                callback,
+                progress,
+                batch_size,
+                self.input_spec.preprocess,
+            )
+        sampling.check_baked(
+            spec.sampler,
+            self.name,
+            sampler=sampler,
+            steps=steps,
+            guidance=guidance,
+            eta=eta or None,
+            start=start,
+            strength=strength,
+            mask=mask,
+            return_all_timesteps=return_all_timesteps,
+            callback=callback,
+        )
+        return sampling.draw_with_graph(self._run_loop, spec, num, seed, label, noise, progress, batch_size)
+
+    def interpolate(
+        self,
+        first: Any,
+        second: Any,
+        num: int = 9,
+        strength: float = 0.6,
+        seed: int | None = None,
+        **options: Any,
+    ) -> np.ndarray:
+        """Draw pictures that lead from one picture to another.
+
+            model.interpolate("3.png", "8.png", num=9, seed=0)
+
+        Args:
+            first, second, num, strength, seed, options: See
+                `onnxnn_runtime.sampling.interpolate_pictures`.
+
+        Returns:
+            float32 (num, C, H, W) in 0..1.
+
+        Raises:
+            CardError: It is no diffusion model.
+            InputError: An option is out of range, or the file holds the whole loop.
+        """
+        from . import sampling
+
+        spec = sampling.check_draws(self._require_card("sample"), self.name, self.inputs)
+        if spec.sampler is not None:
+            sampling.check_baked(spec.sampler, self.name, start=(first, second))
+        return sampling.interpolate_pictures(
+            self._engine.denoiser(),
+            spec,
+            first,
+            second,
+            num,
+            strength,
+            seed,
+            self.input_spec.preprocess,
+            **options,
+        )
+
+    def _run_loop(self, noise: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+        feeds = {"noise": noise} if labels is None else {"noise": noise, "label": labels}
+        return self._engine.run(feeds, [next(iter(self.outputs))])[0]
+
     def _predict_next(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         feeds = {"input": source, "target": target}
         return self._engine.run(feeds, [next(iter(self.outputs))])[0]
@@ -253,7 +374,7 @@ class Model:
         """
         card = self._require_card("predict")
         if card.output.kind not in ("classes", "binary", "values"):
-            other = "generate()" if card.output.kind == "tokens" else "embed()"
+            other = {"tokens": "generate()", "image": "sample()"}.get(card.output.kind, "embed()")
             raise CardError(
                 f"{self.name}: its output is of the kind {card.output.kind!r}, which predict() cannot name. "
                 f"Use {other} or infer()."

@@ -18,6 +18,8 @@ from .errors import InputError
 from .preprocess import Preprocess
 from .sampler import Noise, Plan, denoise, make_plan
 from .sampling_options import (
+    check_baked,
+    check_draws,
     how_many,
     how_strong,
     pick_guidance,
@@ -28,7 +30,15 @@ from .sampling_options import (
 )
 from .schedule import Schedule
 
-__all__ = ["Callback", "Predict", "draw_with_graph", "interpolate_pictures", "sample_pictures"]
+__all__ = [
+    "Callback",
+    "Predict",
+    "check_baked",
+    "check_draws",
+    "draw_with_graph",
+    "interpolate_pictures",
+    "sample_pictures",
+]
 
 Predict = Callable[[np.ndarray, int, "np.ndarray | None"], np.ndarray]
 """(x float32 (N, C, H, W), t, labels int64 (N,) or None) -> the prediction, float32 (N, C, H, W).

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any, Sequence, Sized
+from typing import Any, Collection, Sequence, Sized
 
 import numpy as np
 from PIL import Image
 
-from .card import DiffusionSpec, InputSpec, SamplerSpec
-from .errors import InputError, did_you_mean
+from .card import DiffusionSpec, InputSpec, ModelCard, SamplerSpec
+from .errors import CardError, InputError, did_you_mean
 from .inputs import Skipped, find_samples, read_sample
 from .preprocess import COLORS, Preprocess, decode, pixels
 
 __all__ = [
     "check_baked",
+    "check_draws",
     "how_many",
     "how_strong",
     "pick_guidance",
@@ -30,6 +31,33 @@ NUM = 16
 
 STRENGTH = 0.6
 """The share of the steps that is walked from a start picture where nothing says so."""
+
+
+def check_draws(card: ModelCard, name: str, inputs: Collection[str]) -> DiffusionSpec:
+    """Return what a card says about drawing pictures.
+
+    Args:
+        card: The model's card.
+        name: What errors call the model.
+        inputs: The names of the graph's inputs.
+
+    Raises:
+        CardError: It says nothing, or the graph is another one.
+    """
+    spec = card.diffusion
+    if spec is None:
+        raise CardError(
+            f"{name}: is no diffusion model: its card has no noise schedule; it takes {card.input.kind!r} "
+            f"and gives {card.output.kind!r}. What draws pictures is add('diffusion_model', ...)."
+        )
+    wanted = (["x", "t"] if spec.sampler is None else ["noise"]) + (["label"] if spec.classes else [])
+    if sorted(inputs) != sorted(wanted):
+        raise CardError(
+            "{}: its card tells of a diffusion model with the inputs {}; the graph has {}.".format(
+                name, ", ".join(wanted), ", ".join(inputs)
+            )
+        )
+    return spec
 
 
 def how_many(num: int | None, **given: Sized | None) -> int:

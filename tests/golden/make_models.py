@@ -6,11 +6,21 @@ script. Weights are small round numbers, so that tests can compute every answer 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
-from onnxnn_runtime import InputSpec, ModelCard, OutputSpec, Preprocess, StateSpec
+from onnxnn_runtime import (
+    DiffusionSpec,
+    InputSpec,
+    ModelCard,
+    OutputSpec,
+    Preprocess,
+    SamplerSpec,
+    Schedule,
+    StateSpec,
+)
 
 FOLDER = Path(__file__).parent / "models"
 CHANNEL_WEIGHTS = np.array([[4.0, 0.0], [0.0, 2.0], [0.0, 4.0]], np.float32)
@@ -179,6 +189,59 @@ def text() -> None:
     save("text", model(helper.make_graph(nodes, "text", inputs, outputs, stored), card))
 
 
+def diffusion() -> None:
+    """Networks that know what they will draw: each class is one picture, grey 0.3, or 0.2 and 0.9."""
+    grey = DiffusionSpec(Schedule(30, "cosine", "v"), (1, 4, 5))
+    save("denoiser", model(denoiser(grey, np.full((1, 1, 1, 1), 0.3)), diffusion_card(grey)))
+    both = DiffusionSpec(Schedule(40, "linear", "noise"), (3, 6, 4), ("红", "blue"))
+    pictures = np.array([0.2, 0.9, 0.5]).reshape(3, 1, 1, 1)  # the last one where there is no label
+    save("denoiser_classes", model(denoiser(both, pictures), diffusion_card(both)))
+
+    clean = node("Add", ["noise", "half"], "images")
+    half = numpy_helper.from_array(np.array(0.5, np.float32), "half")
+    looped = replace(grey, sampler=SamplerSpec("ddim", 10))
+    shape = ["batch", *grey.shape]
+    graph = helper.make_graph([clean], "loop", [value("noise", shape)], [value("images", shape)], [half])
+    save("loop", model(graph, diffusion_card(looped)))
+
+
+def diffusion_card(spec: DiffusionSpec) -> ModelCard:
+    """Return the card of a diffusion model."""
+    channels, height, width = spec.shape
+    preprocess = Preprocess("grayscale" if channels == 1 else "RGB", (("resize", height, width),))
+    taken = InputSpec("image", ("batch", *spec.shape), preprocess)
+    return ModelCard("gen", (), taken, OutputSpec("image", ("batch", *spec.shape)), diffusion=spec)
+
+
+def denoiser(spec: DiffusionSpec, pictures: np.ndarray) -> GraphProto:
+    """Return the graph that predicts as if x were noise over a known picture, for each label one, in 0..1."""
+    left = spec.schedule.alphas_cumprod.reshape(-1, 1, 1, 1)
+    tables = {"signals": np.sqrt(left), "strengths": np.sqrt(1 - left), "pictures": 2 * pictures - 1}
+    stored = [numpy_helper.from_array(array.astype(np.float32), name) for name, array in tables.items()]
+    nodes = [
+        node("Gather", ["signals", "t"], "signal"),
+        node("Gather", ["strengths", "t"], "strength"),
+        node("Mul", ["signal", "picture"], "left"),
+        node("Sub", ["x", "left"], "laid"),
+    ]
+    inputs = [value("x", ["batch", *spec.shape]), value("t", ["batch"], TensorProto.INT64)]
+    if spec.classes:
+        inputs.append(value("label", ["batch"], TensorProto.INT64))
+        nodes.insert(0, node("Gather", ["pictures", "label"], "picture"))
+    else:
+        nodes.insert(0, node("Identity", ["pictures"], "picture"))
+    if spec.schedule.prediction == "noise":
+        nodes.append(node("Div", ["laid", "strength"], "output"))
+    else:
+        nodes += [
+            node("Div", ["laid", "strength"], "noise"),
+            node("Mul", ["signal", "noise"], "some"),
+            node("Mul", ["strength", "picture"], "other"),
+            node("Sub", ["some", "other"], "output"),
+        ]
+    return helper.make_graph(nodes, "denoiser", inputs, [value("output", ["batch", *spec.shape])], stored)
+
+
 def external() -> None:
     """Files that point to other files: in the open, and hidden in a branch of an If."""
     elsewhere = TensorProto(name="weight", data_type=TensorProto.FLOAT, dims=[2])
@@ -220,5 +283,6 @@ if __name__ == "__main__":
     images()
     numbers()
     text()
+    diffusion()
     external()
     resize()
