@@ -42,6 +42,8 @@ class Data:
         read: Set where the user gave a function as transform, which no file can carry: returns a
             picture as float32 (C, H, W) as this process has to read it for inference. Checkpoint
             and export go without it.
+        problem: What speaks against learning from it, though no diffusion model would mind; or None.
+        resized: (height, width) -> the same data set with pictures of that size, for picture files.
     """
 
     kind: str
@@ -56,11 +58,32 @@ class Data:
     targets: tuple[str, ...] = ()
     vocabulary: dict[str, int] | None = None
     read: Callable[[ImageLike], np.ndarray[Any, Any]] | None = None
+    problem: DataError | None = None
+    resized: Callable[[int, int], Data] | None = None
 
     @property
     def num_classes(self) -> int:
         """How many classes the targets have: named ones, or the tokens of the vocabulary; 0 for values."""
         return len(self.classes) or len(self.vocabulary or ())
+
+    def in_size(self, size: int) -> Data:
+        """Return the same data set with square pictures of a size; its batches change with it.
+
+        Where that cannot be (arrays, other kinds of data), the data set is returned as it is. Pictures that
+        come later, for inference, are brought to that size even if those here have it already.
+        """
+        if self.sample.sizes[1:] == (size, size) and self.problem is None:
+            if self.preprocess is None or self.preprocess.output_size() == (size, size):
+                return self
+            steps = (*self.preprocess.steps, ("resize", size, size))
+            return replace(self, preprocess=replace(self.preprocess, steps=steps))
+        if self.resized is None:
+            return self
+        new = self.resized(size, size)
+        self.train.samples = new.train.samples
+        if self.validation is not None and new.validation is not None:
+            self.validation.samples = new.validation.samples
+        return replace(new, train=self.train, validation=self.validation)
 
     def as_tokens(self) -> Data:
         """Return the same data with a table of whole numbers read as tokens; its batches change with it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from onnxnn.shape import Shape
 
 from .batches import Batches
 from .dataset import Data, check_task, split
-from .folders import find_pictures
-from .reading import Reader
-from .transforms import plan
+from .folders import ClassFolders, find_pictures
+from .reading import Reader, SizesDifferError
+from .transforms import Plan, plan
 
 __all__ = ["CACHE_MB", "load_images"]
 
@@ -40,6 +41,7 @@ def load_images(
     num_workers: int = 0,
     batch_mode: bool = False,
     cache_mb: float = CACHE_MB,
+    defer: bool = False,
 ) -> Data:
     """Return the data set of a folder that holds one folder of pictures for each class.
 
@@ -60,6 +62,8 @@ def load_images(
         num_workers: Threads that read; 0 takes one for each core, up to 8, and one for tiny pictures.
         batch_mode: Whether to keep nothing in memory, as with `cache_mb=0`.
         cache_mb: Megabytes (of 1,000,000 bytes) of decoded pictures to keep.
+        defer: Whether one class only, or pictures that differ in size, is told in `Data.problem` instead
+            of raised: a diffusion model does not mind.
 
     Raises:
         MissingDataError: There is no such folder.
@@ -73,40 +77,84 @@ def load_images(
         raise DataError(f"num_workers={num_workers!r}: must be a whole number of at least 0.")
     planned = plan(transform, color)
     found = find_pictures(path, classes)
+    problem = None
     if task != "gen" and len(found.classes) < 2:
-        raise DataError(
+        problem = DataError(
             f"{path}: one class only ({found.classes[0]}); telling classes apart needs at least two folders."
         )
+        if not defer:
+            raise problem
     labels = torch.tensor(found.labels, dtype=torch.int64)
-    train, held_back = split(len(labels), train_val_ratio, labels)
-    reader = Reader.of(planned, found.files[0], num_workers)
+    budget = 0 if batch_mode else int(cache_mb * 1e6)
+    source = _Source(found, labels, split(len(labels), train_val_ratio, labels), num_workers, budget)
+    try:
+        data = source.read(planned, batch_size, shuffle)
+    except SizesDifferError as error:
+        if not defer:
+            raise
+        problem = problem or error
+        data = source.read(planned, batch_size, shuffle, keep=False)
     if planned.functions:
         warnings.warn(
             "a function given as transform runs in training and in inference of this process, but no "
             "checkpoint or ONNX file can carry it. Where there are names for it, write {name: options}.",
             stacklevel=3,
         )
-    budget = 0 if batch_mode else int(cache_mb * 1e6)
+    return replace(data, problem=problem)
 
-    def batches(part: torch.Tensor, is_training: bool) -> Batches:
-        files = [found.files[number] for number in part.tolist()]
-        operations = planned.operations if is_training else planned.outside_training
-        share = budget * len(part) // len(labels)
-        return Batches(
-            reader.samples(files, labels[part], operations, share), batch_size, shuffle and is_training
+
+@dataclass(frozen=True)
+class _Source:
+    """Which pictures a data set is read from.
+
+    Args:
+        found: The pictures.
+        labels: Their class numbers, int64.
+        parts: The numbers of those to train on, and of those held back.
+        num_workers: Threads that read; see `load_images`.
+        budget: How many bytes may be kept.
+    """
+
+    found: ClassFolders
+    labels: torch.Tensor
+    parts: tuple[torch.Tensor, torch.Tensor]
+    num_workers: int
+    budget: int
+
+    def read(self, planned: Plan, batch_size: int | None, shuffle: bool, keep: bool = True) -> Data:
+        """Return the data set, with pictures in memory where they fit and `keep` says so.
+
+        Raises:
+            SizesDifferError: Pictures differ in size after preprocessing.
+            DataError: Pictures are broken.
+        """
+        files = self.found.files
+        reader = Reader.of(planned, files[0], self.num_workers)
+
+        def batches(part: torch.Tensor, is_training: bool) -> Batches:
+            chosen = [files[number] for number in part.tolist()]
+            operations = planned.operations if is_training else planned.outside_training
+            share = self.budget * len(part) // len(self.labels) if keep else 0
+            samples = reader.samples(chosen, self.labels[part], operations, share)
+            return Batches(samples, batch_size, shuffle and is_training)
+
+        def resized(height: int, width: int) -> Data:
+            step = ("resize", height, width)
+            return self.read(replace(planned, operations=(*planned.operations, step)), batch_size, shuffle)
+
+        train, held_back = self.parts
+        return Data(
+            kind="image",
+            train=batches(train, True),
+            validation=batches(held_back, False) if len(held_back) else None,
+            sample=Shape.image(reader.shape[2], reader.shape[0], reader.shape[1]),
+            example=_example(files[0], planned.preprocess),
+            classes=self.found.classes,
+            preprocess=planned.preprocess,
+            normalize=planned.normalize,
+            read=reader.outside_training if planned.functions else None,
+            resized=resized,
         )
-
-    return Data(
-        kind="image",
-        train=batches(train, True),
-        validation=batches(held_back, False) if len(held_back) else None,
-        sample=Shape.image(reader.shape[2], reader.shape[0], reader.shape[1]),
-        example=_example(found.files[0], planned.preprocess),
-        classes=found.classes,
-        preprocess=planned.preprocess,
-        normalize=planned.normalize,
-        read=reader.outside_training if planned.functions else None,
-    )
 
 
 def _example(file: Path, preprocess: Preprocess) -> np.ndarray[Any, Any]:

@@ -23,7 +23,7 @@ from .batches import Batch, InMemory, Samples, to_float
 from .dataset import as_data_errors
 from .transforms import Operation, Plan
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "SizesDifferError"]
 
 _AHEAD = 3  # batches that are read while one is trained on
 _SMALL = 64 * 64  # pixels; below, threads wait for each other's Python and are slower than one alone
@@ -35,6 +35,10 @@ R = TypeVar("R")
 Array = np.ndarray[Any, Any]
 Task = list[tuple[int, int]]
 """The pictures of a batch: each one's number and the seed of its random changes."""
+
+
+class SizesDifferError(DataError):
+    """Pictures differ in size after preprocessing."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,8 @@ class Reader:
             budget: How many bytes may be kept.
 
         Raises:
-            DataError: Pictures that are read now are broken, or of another size than the first.
+            SizesDifferError: Pictures that are read now are of another size than the first.
+            DataError: They are broken.
         """
         steps = _leading_steps(operations)
         changing = operations[len(steps) :]
@@ -100,7 +105,7 @@ class Reader:
         if picture.shape == self.shape:
             return picture
         height, width = self.shape[:2]
-        raise DataError(
+        raise SizesDifferError(
             f"pictures differ in size: {self.first} is {height}x{width}, {file} is {picture.shape[0]}x"
             f"{picture.shape[1]}. A batch needs one size: write transform={{'Resize': ({height}, {width})}}."
         )

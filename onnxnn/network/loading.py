@@ -43,6 +43,7 @@ class Loading(Core):
             transform=transform,
             color=color,
             num_workers=num_workers,
+            defer=True,
         )
         return self._use(loaded)
 
