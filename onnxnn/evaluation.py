@@ -71,7 +71,8 @@ class _Pictures:
     def __init__(self, path: Path, spec: InputSpec, classes: tuple[str, ...], batch_size: int) -> None:
         found = find_pictures(path)
         same_order = not set(found.classes) & set(classes) and len(found.classes) == len(classes)
-        numbers = list(range(len(classes))) if same_order else _numbers(found.classes, classes)
+        in_order = same_order or not classes
+        numbers = list(range(len(found.classes))) if in_order else _numbers(found.classes, classes)
         self._labels = torch.tensor([numbers[label] for label in found.labels])
         self._files, self._spec, self._batch_size = list(map(str, found.files)), spec, batch_size
 

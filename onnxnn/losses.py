@@ -47,6 +47,9 @@ LOSSES: dict[str, str] = {
     "supcon": "SupCon",
     "supervised_contrastive": "SupCon",
     "arcface": "ArcFace",
+    "minsnr": "MinSNR",
+    "min_snr": "MinSNR",
+    "min-snr": "MinSNR",
 }
 """Every spelling in lower case, and the loss it means."""
 
@@ -106,6 +109,8 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
     end = _end(net)
     if net.teacher_forcing:
         return _of_pairs(wanted, end, task)
+    if wanted == "MinSNR":
+        raise TrainingError("loss='MinSNR' weighs the steps of a diffusion model; this network has none.")
     if wanted in EMBEDDING_LOSSES or task == "embed":
         return _embedding(wanted, task, len(output), units, num_classes)
     if task in ("cls", "gen") and num_classes:

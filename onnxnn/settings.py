@@ -32,6 +32,11 @@ class Settings:
         patience: Stop after this many epochs without a better `monitor`; None never stops early.
         monitor: The column of the history that says which epoch is best; None means val_loss where
             there is validation data, else loss.
+        ema: The decay of the moving average of weights, which is what validation, checkpoints and the
+            trained network hold then: from 0 (none) to below 1. None takes 0.999 for a diffusion model and
+            none for others.
+        samples_every: A diffusion model draws samples after every so many epochs, 0 never; None takes those
+            that are powers of two, and eight of the whole training.
 
     Raises:
         TrainingError: A name is unknown or a number is out of range.
@@ -48,6 +53,8 @@ class Settings:
     clip: float | None = None
     patience: int | None = None
     monitor: str | None = None
+    ema: float | None = None
+    samples_every: int | None = None
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
@@ -61,6 +68,9 @@ class Settings:
             _whole(name, getattr(self, name), optional=name != "epochs")
         for name in ("lr", "clip"):
             _positive(name, getattr(self, name))
+        _share("ema", self.ema)
+        if self.samples_every != 0:
+            _whole("samples_every", self.samples_every, optional=True)
         self._check_monitor()
 
     def column(self, validated: bool) -> str:
@@ -112,3 +122,10 @@ def _positive(name: str, value: Any) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise TrainingError(f"{name}={value!r}: must be a number above 0.")
+
+
+def _share(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise TrainingError(f"{name}={value!r}: must be a number from 0 to below 1.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 import time
@@ -14,10 +15,12 @@ import torch
 from onnxnn_runtime.errors import CheckpointError, TrainingError
 from torch import nn
 
+from .average import MovingAverage, put
 from .callbacks import Callback
 from .data.batches import Batches
 from .definition import Net
 from .device import Machine
+from .diffusion import EMA, Denoising
 from .history import History, Row
 from .layers.inception import AuxiliaryClassifier
 from .losses import EMBEDDING_LOSSES, Loss
@@ -25,7 +28,7 @@ from .metrics import Metric, higher_is_better
 from .optimizers import default_lr, is_per_step, make_optimizer, make_schedule
 from .settings import Settings
 
-__all__ = ["Learner", "Trainer", "evaluate"]
+__all__ = ["Learner", "Trainer", "evaluate", "make_learner"]
 
 Tensor = torch.Tensor
 
@@ -67,6 +70,11 @@ class Learner(nn.Module):
         return torch.stack(losses).sum()
 
 
+def make_learner(net: Net, loss: Loss) -> Learner | Denoising:
+    """Return a network and its loss as one module."""
+    return Denoising(net, loss) if net.diffusion else Learner(net, loss)
+
+
 class Trainer:
     """One training of one network.
 
@@ -86,6 +94,9 @@ class Trainer:
         stop: Set it to end training after the epoch.
         is_best: Whether the last epoch was the best so far.
         interrupted: Whether Ctrl-C ended training.
+
+    With a moving average of weights, `net` holds the average in validation, in what callbacks see after an
+    epoch, and when training is over.
     """
 
     def __init__(
@@ -111,13 +122,14 @@ class Trainer:
         self._losses: list[Tensor] = []
         self._look_at = time.monotonic() + _LOOK_EVERY
         self.machine.start()
-        self._learner = Learner(net, loss).to(self.machine.device)
+        self._learner = make_learner(net, loss).to(self.machine.device)
         # Convolutions run 1.2 (LeNet) to 1.7 times (MobileNetV2) as fast with channels last in memory.
         self._channels_last = any(isinstance(module, nn.Conv2d) for module in net.modules())
         if self._channels_last:
             self._learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._optimizer = self._make_optimizer()
         self._schedule = self._make_schedule()
+        self._average = self._make_average()
         self._state: Mapping[str, Any] | None = None
 
     @property
@@ -146,6 +158,8 @@ class Trainer:
             raise
         finally:
             self._learner.eval()
+        if self._average is not None:
+            self._average.keep()
         self._call("on_end")
         self._learner.to("cpu")
         if self._channels_last:
@@ -173,7 +187,8 @@ class Trainer:
                 listener.on_step(self)
         row = self._summarise(sizes, counts)
         row["lr"] = float(lr)
-        self._finish_epoch(row)
+        with self._average.shown() if self._average is not None else contextlib.nullcontext():
+            self._finish_epoch(row)
 
     def _step(self, x: Tensor, target: Tensor) -> Tensor:
         """Learn from one batch and return what the loss saw, without waiting for any number."""
@@ -185,6 +200,8 @@ class Trainer:
         if self.settings.clip is not None:
             self.machine.clip(self._module, self._stepper, self.settings.clip)
         self._stepper.step()
+        if self._average is not None:
+            self._average.update()
         self._losses.append(loss.detach())
         if time.monotonic() > self._look_at:  # a long epoch is not wasted on NaN
             self._check_losses([float(self._losses[-1])], len(self._losses))
@@ -289,6 +306,7 @@ class Trainer:
             state["optimizer"] = self._optimizer.state_dict()
             state["schedule"] = None if self._schedule is None else dict(self._schedule.state_dict())
             state["random"] = random_state()
+            state["average"] = None if self._average is None else self._average.state()
         return state
 
     def go_on(self, state: Mapping[str, Any], same_schedule: bool) -> None:
@@ -308,6 +326,7 @@ class Trainer:
             self.history[:] = [dict(row) for row in state["history"]]
             if state["loss"].keys() == self.loss.state_dict().keys():
                 self.loss.load_state_dict(state["loss"])
+            self._load_average(state.get("average"))
             self._load_optimizer(state)
             if same_schedule:
                 self._best, self._epochs_since_best = float(state["best"]), int(state["epochs_since_best"])
@@ -318,6 +337,13 @@ class Trainer:
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"the checkpoint's training state does not fit: {error}.") from error
         self._state = state
+
+    def _load_average(self, state: Mapping[str, Any] | None) -> None:
+        """Go on from the weights that were trained; the network came with their average."""
+        if state is not None and self._average is not None:
+            self._average.load(state)
+        elif state is not None:
+            put(dict(self.net.named_parameters()), state["weights"])
 
     def _load_optimizer(self, state: Mapping[str, Any]) -> None:
         before, now = state["settings"]["optimizer"], self.settings.optimizer
@@ -350,6 +376,12 @@ class Trainer:
         lr = settings.lr if settings.lr is not None else default_lr(settings.optimizer)
         options = settings.optimizer_options
         return make_optimizer(settings.optimizer, weights, lr, options, fused=self.machine.fused)
+
+    def _make_average(self) -> MovingAverage | None:
+        decay = self.settings.ema
+        if decay is None:
+            decay = EMA if self.net.diffusion else 0.0
+        return MovingAverage(self.net, decay) if decay else None
 
     def _make_schedule(self) -> Any:
         self._base_lr: float | None = float(self._optimizer.param_groups[0]["lr"])

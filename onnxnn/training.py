@@ -9,18 +9,19 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.card import ModelCard
-from onnxnn_runtime.errors import CheckpointError
+from onnxnn_runtime.errors import CheckpointError, TrainingError
 
-from . import checkpoint, losses, metrics, pairs
+from . import checkpoint, diffusion, losses, metrics, pairs
 from .about import how_trained
 from .callbacks import Callback, Progress, Writer, check_writable
 from .checkpoint import Checkpoint
 from .data import Data
 from .definition import Definition, Net
 from .device import Machine
+from .drawing import SampleGrid
 from .history import History
 from .settings import Settings
-from .trainer import Learner, Trainer, evaluate
+from .trainer import Trainer, evaluate, make_learner
 
 __all__ = ["Job", "evaluate_network", "settings_of"]
 
@@ -71,7 +72,16 @@ class Job:
             self.data.train.batch_size = self.settings.batch_size
         if self.net.teacher_forcing:
             _check_pairs(self.definition, self.data)
-        loss, found = _loss_and_metrics(self.task, self.definition, self.net, self.data, self.settings)
+        if self.net.diffusion:
+            diffusion.check_data(self.data, self.net)
+        loss, found = _loss_and_metrics(
+            self.task,
+            self.definition,
+            self.net,
+            self.data.num_classes,
+            self.settings.loss,
+            self.settings.metrics,
+        )
         trainer = Trainer(
             self.net,
             loss,
@@ -80,11 +90,17 @@ class Job:
             self.settings,
             found,
             machine,
-            [Progress(self.verbose), Writer(self.path, self._write), *self.callbacks],
+            [Progress(self.verbose), Writer(self.path, self._write), *self._samples(), *self.callbacks],
         )
         if before is not None:
             trainer.go_on(before.training, same_schedule=finish)
         return trainer.run()
+
+    def _samples(self) -> list[Callback]:
+        if not self.net.diffusion or self.settings.samples_every == 0:
+            return []
+        folder = self.path.parent / "samples"
+        return [SampleGrid(folder, self.data.classes, self.settings.samples_every, self.verbose)]
 
     def _write(self, path: Path, weights: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
         trained = how_trained(
@@ -130,14 +146,11 @@ def evaluate_network(
     names: str | Sequence[str],
 ) -> dict[str, float]:
     """Return the loss and the metrics of a network over batches."""
-    shape = definition.output_shape
-    assert shape is not None
-    made = losses.make(loss, net, shape, task, num_classes)
-    found = metrics.make(metrics.official_names(names), net, made, task, num_classes)
+    made, found = _loss_and_metrics(task, definition, net, num_classes, loss, metrics.official_names(names))
     device = next((weight.device for weight in net.parameters()), torch.device("cpu"))
     if net.teacher_forcing:
         batches = pairs.checked(batches, pairs.options_of(definition.placed()[0].layer))
-    return evaluate(Learner(net, made.to(device)), batches, found, device)
+    return evaluate(make_learner(net, made).to(device), batches, found, device)
 
 
 def _check_pairs(definition: Definition, data: Data) -> None:
@@ -148,9 +161,16 @@ def _check_pairs(definition: Definition, data: Data) -> None:
 
 
 def _loss_and_metrics(
-    task: str, definition: Definition, net: Net, data: Data, settings: Settings
+    task: str, definition: Definition, net: Net, num_classes: int, loss: str | None, names: Sequence[str]
 ) -> tuple[losses.Loss, list[metrics.Metric]]:
+    if net.diffusion:
+        if names:
+            raise TrainingError(
+                f"metrics={list(names)}: a diffusion model is judged by its loss and its pictures; leave "
+                "metrics out, or write metrics=[]."
+            )
+        return diffusion.make_loss(None if loss is None else losses.official_name(loss)), []
     shape = definition.output_shape
     assert shape is not None
-    loss = losses.make(settings.loss, net, shape, task, data.num_classes)
-    return loss, metrics.make(settings.metrics, net, loss, task, data.num_classes)
+    made = losses.make(loss, net, shape, task, num_classes)
+    return made, metrics.make(names, net, made, task, num_classes)

@@ -11,10 +11,12 @@ import torch
 from onnxnn_runtime.card import TASKS, ModelCard
 from onnxnn_runtime.errors import (
     DataError,
+    InputError,
     LayerError,
     TrainingError,
     did_you_mean,
 )
+from onnxnn_runtime.preprocess import COLORS
 from torch import nn
 
 from onnxnn import inference as running
@@ -24,7 +26,8 @@ from onnxnn.checkpoint import Checkpoint
 from onnxnn.data import Data
 from onnxnn.definition import Definition, Net
 from onnxnn.history import History
-from onnxnn.layers import find
+from onnxnn.layers import find, make
+from onnxnn.shape import Shape
 
 Array = np.ndarray[Any, Any]
 
@@ -44,7 +47,7 @@ class Core:
         self.save_fold = save_fold or "checkpoints"
         self.verbose = verbose
         self.optimizer = "Adam"
-        self.color: str | None = None
+        self._color: str | None = None
         self.word2idx: dict[str, int] | None = None
         self.idx2word: dict[int, str] | None = None
         self.ix2word: dict[int, str] | None = None
@@ -97,11 +100,13 @@ class Core:
             return
         if isinstance(layer, str):
             self._read_as_tokens(layer)
+        self._fit_pictures(layer, options)
         added = self._definition.add(self._calls + 1, layer, activation, options)
         if name != self.optimizer:
             self.optimizer, self._optimizer_options = name, {}
         self._calls += 1
         self._net = None
+        self._apply_color()
         if self.verbose:
             print(describe_added(added, self._data.train.batch_size if self._data else None))
 
@@ -120,7 +125,29 @@ class Core:
         if data is not None and data.kind == "table" and not self._calls and find(layer).reads_tokens:
             self._use(data.as_tokens())
 
+    def _fit_pictures(self, layer: str | nn.Module | None, options: Mapping[str, Any]) -> None:
+        """Bring picture files to the size that a diffusion model draws; other networks take them as they are.
+
+        Raises:
+            DataError: The data is such as only a diffusion model can learn from, and this is none.
+        """
+        if self._data is None:
+            return
+        found = find(layer) if isinstance(layer, str) else None
+        if found is not None and found.diffusion:
+            made = make(found.kind, options)
+            fitted = self._data.in_size(made.img_size)  # type: ignore[attr-defined]  # the layer says diffusion
+            if fitted is not self._data:
+                self._use(fitted)
+        elif self._data.problem is not None:
+            raise self._data.problem
+
     def _use(self, data: Data) -> Any:
+        shape = self._definition.input_shape if self._definition.diffusion else None
+        if shape is not None and shape["height"] is not None:
+            data = data.in_size(shape["height"])
+        elif data.problem is not None and (self._definition.entries or self._waiting):
+            raise data.problem
         self._definition.num_classes = len(data.classes) or None
         self._definition.set_input(data.sample, data.normalize)
         self._data, self._net = data, None
@@ -135,6 +162,42 @@ class Core:
         if vocabulary is not None:
             self.word2idx = dict(vocabulary)
             self.idx2word = self.ix2word = {number: word for word, number in vocabulary.items()}
+
+    @property
+    def color(self) -> str | None:
+        """ "RGB" or "grayscale" where pictures go in or come out, else None."""
+        return self._color
+
+    @color.setter
+    def color(self, value: str | None) -> None:
+        if value is not None and value not in COLORS:
+            hint = did_you_mean(str(value), COLORS) or "."
+            raise InputError(f"color={value!r}: unknown{hint} Known: {', '.join(COLORS)}.")
+        self._color = value
+        self._apply_color()
+
+    def _apply_color(self) -> None:
+        """Let a diffusion model that knows no pictures yet draw in the colours that were asked for."""
+        if self._color is None or not self._definition.diffusion:
+            return
+        channels, shape = COLORS[self._color], self._definition.input_shape
+        if shape is None or shape["channel"] == channels:
+            return
+        if self._data is not None or self._loaded is not None:
+            raise InputError(
+                f"color={self._color!r}: this network draws pictures of {shape['channel']} channel(s), as "
+                "its data or its checkpoint has them."
+            )
+        self._definition.set_input(Shape.image(channels, *shape.sizes[1:]))
+        self._net = None
+
+    def _no_diffusion(self, call: str) -> None:
+        """Refuse what only networks with an output for an input can do."""
+        if self._definition.diffusion:
+            raise InputError(
+                f"{call}: this is a diffusion model, which draws pictures out of noise: use sample(num=16) "
+                "or inference(num=16)."
+            )
 
     @property
     def model(self) -> Net:

@@ -60,6 +60,8 @@ class Files(Core):
             checkpoints.fill(net, loaded.state_dict, model_path)
             self._definition, self._net, self._waiting = definition, net, []
             self._calls = max((entry.index for entry in definition.entries), default=0)
+            if self._data is not None and definition.diffusion and shape["height"] is not None:
+                self._data = self._data.in_size(shape["height"])
             if self._data is not None and not _is_like(self._data, shape, loaded.card):
                 self._data = None
         self._remember(loaded)

@@ -36,6 +36,7 @@ class Inside(Core):
         Returns:
             The files written; see `onnxnn.visual`.
         """
+        self._no_diffusion("visual_feature()")
         source = data if img is None else img
         sample = next(running.arrays(source, self.card().input, 1, self._reader()))[0]
         classes = self.card().output.classes
@@ -75,6 +76,7 @@ class Inside(Core):
         source = data if img is None else img
         if pretrain is not None:
             return pretrained_features(source, pretrain, batch_size)
+        self._no_diffusion("extract_feature()")
         card = self.card()
         output_is_vector = card.output.kind == "embedding"
         device = next((weight.device for weight in self.model.parameters()), torch.device("cpu"))

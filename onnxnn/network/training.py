@@ -47,6 +47,8 @@ class Training(Files):
         clip: float | None = None,
         patience: int | None = None,
         monitor: str | None = None,
+        ema: float | None = None,
+        samples_every: int | None = None,
         device: str = "auto",
         devices: int = 1,
         strategy: str = "auto",
@@ -59,7 +61,7 @@ class Training(Files):
         `basenn.csv` the history. Ctrl-C ends training and keeps what was learned.
 
         Args:
-            lr, epochs, batch_size, loss, metrics, schedule, clip, patience, monitor: See
+            lr, epochs, batch_size, loss, metrics, schedule, clip, patience, monitor, ema, samples_every: See
                 `onnxnn.settings.Settings`.
             batch_num: Accepted as BaseNN has it, without effect there and here.
             save_fold: Where checkpoints go, from now on.
@@ -93,6 +95,8 @@ class Training(Files):
             clip,
             patience,
             monitor,
+            ema,
+            samples_every,
         )
         source = resume or checkpoint
         before = None if source is None else self._go_on_from(source)
@@ -101,7 +105,7 @@ class Training(Files):
             self.task,
             self._definition,
             self.model,
-            data,
+            self._data or data,
             settings,
             Path(resume) if resume else Path(self.save_fold) / filename,
             self._card,
@@ -125,7 +129,8 @@ class Training(Files):
                 training; None takes the validation data.
             loss: As for `train`; None takes the task's usual one.
             metrics: As for `train`; None takes acc for classes, mae for values, acc and exact (the share
-                of whole sequences) for pairs.
+                of whole sequences) for pairs; a diffusion model has its loss alone, with the same noise each
+                time.
             batch_size: How many samples to run at once.
 
         Raises:
@@ -134,14 +139,16 @@ class Training(Files):
         if metrics is None:
             metrics = "mae" if self.task in ("reg", "gen") else "acc"
             metrics = pairs.METRICS if self.model.teacher_forcing else metrics
+            metrics = () if self.model.diffusion else metrics
         if data is None:
             data = self._need_data().validation
             if data is None:
                 raise DataError("there is no validation data: load with train_val_ratio=0.8, or give data.")
         card = self.card()
-        batches = batches_of(data, self.task, card.input, card.output.classes, batch_size)
+        classes = card.output.classes if card.diffusion is None else card.diffusion.classes
+        batches = batches_of(data, card.task, card.input, classes, batch_size)
         return training.evaluate_network(
-            self.task, self._definition, self.model, batches, len(card.output.classes), loss, metrics
+            self.task, self._definition, self.model, batches, len(classes), loss, metrics
         )
 
     def set_seed(self, seed: int) -> None:

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnxnn_runtime.errors import (
-    DataError,
-)
+from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.text import Text
 from onnxnn_runtime.translate import check_options
 
@@ -16,12 +14,12 @@ from onnxnn import inference as running
 from onnxnn import pairs, text
 from onnxnn.summary import table
 
-from .files import Files
+from .drawing import Drawing
 
 Array = np.ndarray[Any, Any]
 
 
-class Using(Files):
+class Using(Drawing):
     """Asking the network."""
 
     def inference(
@@ -30,8 +28,14 @@ class Using(Files):
         show: bool = False,
         checkpoint: str | Path | None = None,
         hidden: Any = None,
-        label: bool = False,
+        label: Any = False,
         batch_size: int = 32,
+        num: int | None = None,
+        return_all_timesteps: bool = False,
+        steps: int | None = None,
+        sampler: str | None = None,
+        seed: int | None = None,
+        guidance: float | None = None,
     ) -> Any:
         """Return the network's output for a file, a folder, a CSV file, an array, or a list of those.
 
@@ -40,17 +44,25 @@ class Using(Files):
             probabilities, hidden = model.inference("长")
             probabilities, hidden = model.inference("江", hidden=hidden)
 
+        A diffusion model draws pictures:
+
+            images = model.inference(num=64, return_all_timesteps=True)
+
         Args:
             data: What to look at. A CSV file may have the label column or not.
             show: Whether to print the result.
             checkpoint: A checkpoint to load first; it brings network, weights and preprocessing.
             hidden: What the call before returned, to go on from there.
-            label: Accepted as BaseNN has it: a label column is recognised by the number of columns.
+            label: Accepted as BaseNN has it: a label column is recognised by the number of columns. For a
+                diffusion model with classes what to draw.
             batch_size: How many samples to run at once.
+            num, return_all_timesteps, steps, sampler, seed, guidance: For a diffusion model; see `sample`.
+                With `return_all_timesteps` and neither steps nor sampler, all steps of "ddpm" are walked.
 
         Returns:
             float32 (N, classes), probabilities where the network ends in softmax or sigmoid; for text
-            (how likely each token comes next (vocabulary,), hidden state).
+            (how likely each token comes next (vocabulary,), hidden state). From a diffusion model
+            (num, C, H, W) in 0..1, with `return_all_timesteps` (num, steps + 1, C, H, W).
 
         Raises:
             InputError: Something of it does not fit; the message names it.
@@ -58,6 +70,29 @@ class Using(Files):
         """
         if checkpoint is not None:
             self.load(checkpoint)
+        if self.model.diffusion:
+            if data is not None:
+                raise InputError(
+                    "a diffusion model draws pictures out of noise: inference(num=16). To begin with a "
+                    "picture: sample(start=picture, strength=0.6)."
+                )
+            every = return_all_timesteps and steps is None and sampler is None
+            self.result = self.sample(
+                num,
+                steps,
+                "ddpm" if every else sampler,
+                seed,
+                label=None if label is False else label,
+                guidance=guidance,
+                return_all_timesteps=return_all_timesteps,
+                progress=bool(self.verbose),
+            )
+            return self.result
+        if num is not None or return_all_timesteps:
+            raise InputError(
+                "inference(num=..., return_all_timesteps=...) draws pictures, for which the network is "
+                "add('diffusion_model'); give this one data."
+            )
         if hidden is not None or text.is_text(data, self.card()):
             self.result, hidden = text.follow(self.model, self.card(), data, hidden)
             if show:
@@ -101,6 +136,7 @@ class Using(Files):
             InputError: An option is out of range or of the other kind of network, or the vocabulary lacks a
                 token of the prompt.
         """
+        self._no_diffusion("generate()")
         check_options(
             self._definition.teacher_forcing, length, temperature, top_k, seed, stop, max_length, beams
         )
@@ -114,6 +150,7 @@ class Using(Files):
         Args:
             result: What `inference` returned; None takes the last one.
         """
+        self._no_diffusion("print_result()")
         found = self.result if result is None else np.asarray(result)
         if found is None:
             raise DataError("there is no result yet: call inference first.")

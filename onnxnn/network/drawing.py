@@ -1,0 +1,184 @@
+"""Drawing pictures with a diffusion model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnxnn_runtime.card import DiffusionSpec
+from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.grid import write_grid
+from onnxnn_runtime.preprocess import ImageLike, Preprocess
+from onnxnn_runtime.sampling import interpolate_pictures, sample_pictures
+
+from onnxnn.device import Machine
+from onnxnn.diffusion import add_noise, spec_of
+from onnxnn.drawing import arrange, predictor, show_file
+
+from .files import Files
+
+Array = np.ndarray[Any, Any]
+
+
+class Drawing(Files):
+    """Drawing pictures."""
+
+    def noisy(
+        self, data: ImageLike, timestep: int = 500, num: int = 10, show: bool = True, path: str | None = None
+    ) -> list[Array]:
+        """Show how a picture drowns in noise: the forward process that a diffusion model learns to undo.
+
+        Args:
+            data: A picture; it is brought to the network's size and colours.
+            timestep: The pictures are spread evenly over the steps 0 to timestep - 1.
+            num: How many pictures.
+            show: Whether to show them: they are written into one file, which is told, and shown where there
+                is a screen.
+            path: That file; None takes noisy.png in `save_fold`, or here while there is no such folder.
+
+        Returns:
+            `num` pictures float32 (C, H, W) in 0..1.
+
+        Raises:
+            InputError: The network is no diffusion model, or has no such steps, or it is no picture.
+        """
+        spec = self._drawing("noisy()")
+        picture = self._preprocess(spec)(data)
+        found, steps = add_noise(spec.schedule, picture, timestep, num)
+        if show:
+            names = ", ".join(map(str, steps))
+            self._show(np.stack(found), num, path, "noisy.png", f"noise at the steps {names}")
+        return found
+
+    def sample(
+        self,
+        num: int | None = None,
+        steps: int | None = None,
+        sampler: str | None = None,
+        seed: int | None = None,
+        eta: float = 0.0,
+        label: Any = None,
+        guidance: float | None = None,
+        noise: Any = None,
+        start: Any = None,
+        strength: float | None = None,
+        mask: Any = None,
+        return_all_timesteps: bool = False,
+        callback: Callable[[int, Array], object] | None = None,
+        progress: bool = False,
+        batch_size: int = 64,
+        device: str = "auto",
+    ) -> Array:
+        """Draw pictures; the same as `onnxnn_runtime.load(file).sample` of the exported file.
+
+        Args:
+            num, steps, sampler, seed, eta, label, guidance, noise, start, strength, mask,
+            return_all_timesteps, callback, progress, batch_size: See
+                `onnxnn_runtime.sampling.sample_pictures`.
+            device: As for `train`.
+
+        Returns:
+            float32 (num, C, H, W) in 0..1; with `return_all_timesteps` (num, steps + 1, C, H, W).
+
+        Raises:
+            InputError: The network is no diffusion model, or an option does not fit.
+        """
+        spec = self._drawing("sample()")
+        return self._run(
+            device,
+            sample_pictures,
+            spec,
+            num=num,
+            steps=steps,
+            sampler=sampler,
+            seed=seed,
+            eta=eta,
+            label=label,
+            guidance=guidance,
+            noise=noise,
+            start=start,
+            strength=strength,
+            mask=mask,
+            return_all_timesteps=return_all_timesteps,
+            callback=callback,
+            progress=progress,
+            batch_size=batch_size,
+            preprocess=self._preprocess(spec),
+        )
+
+    def interpolate(
+        self,
+        first: Any,
+        second: Any,
+        num: int = 9,
+        strength: float = 0.6,
+        device: str = "auto",
+        **options: Any,
+    ) -> Array:
+        """Draw pictures that lead from one to another; see `onnxnn_runtime.sampling.interpolate_pictures`."""
+        spec = self._drawing("interpolate()")
+        given = {"num": num, "strength": strength, "preprocess": self._preprocess(spec), **options}
+        return self._run(device, interpolate_pictures, spec, first, second, **given)
+
+    def show(
+        self,
+        data: Any,
+        size: tuple[int, int] = (2, 2),
+        visual_timesteps: bool = False,
+        path: str | None = None,
+    ) -> Path:
+        """Write pictures into one file and show it where there is a screen.
+
+        Args:
+            data: What `sample` or `inference(num=...)` returned.
+            size: (rows, columns).
+            visual_timesteps: Whether each row is one picture from noise to the end.
+            path: The file; None takes images.png in `save_fold`, or here while there is no such folder.
+
+        Returns:
+            The file.
+
+        Raises:
+            InputError: There are fewer pictures than that, or they come without their steps.
+            OutputError: The file cannot be written.
+        """
+        images = arrange(data, size, visual_timesteps)
+        return self._show(images, size[1], path, "images.png", "pictures")
+
+    def _drawing(self, call: str) -> DiffusionSpec:
+        if not self.model.diffusion:
+            raise InputError(
+                f"{call}: only a diffusion model draws pictures, add('diffusion_model', img_size=28); this "
+                "network takes data: inference(data)."
+            )
+        card = self.card()
+        return card.diffusion or spec_of(self.model, card.output.classes)
+
+    def _run(self, device: str, draw: Callable[..., Array], *given: Any, **options: Any) -> Array:
+        """Call one of the runtime's drawing functions with the network on a device."""
+        place = Machine(device).device
+        net = self.model.to(place)
+        was_training = net.training
+        net.eval()
+        try:
+            return draw(predictor(net, place), *given, **options)
+        finally:
+            net.train(was_training).to("cpu")
+
+    def _preprocess(self, spec: DiffusionSpec) -> Preprocess:
+        """How a picture file becomes one of the network's."""
+        known = self.card().input.preprocess
+        color = "grayscale" if spec.shape[0] == 1 else "RGB"
+        return known or Preprocess(color, (("resize", *spec.shape[1:]),))
+
+    def _show(self, images: Array, columns: int, path: str | None, name: str, what: str) -> Path:
+        folder = Path(self.save_fold)
+        written = write_grid(
+            images, Path(path) if path else (folder if folder.is_dir() else Path()) / name, columns
+        )
+        if self.verbose:
+            print(f"{what}: {written}")
+        show_file(written)
+        return written
