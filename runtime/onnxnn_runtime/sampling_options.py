@@ -166,7 +166,7 @@ def read_noise(noise: Any, shape: tuple[int, ...]) -> np.ndarray:
         )
     if not np.isfinite(array).all():
         raise InputError("noise: holds NaN or infinite numbers; draw it from a standard normal distribution.")
-    return np.ascontiguousarray(array, dtype=np.float32)
+    return np.array(array, np.float32)
 
 
 def read_pictures(source: Any, spec: DiffusionSpec, preprocess: Preprocess | None = None) -> np.ndarray:

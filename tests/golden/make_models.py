@@ -197,11 +197,12 @@ def diffusion() -> None:
     pictures = np.array([0.2, 0.9, 0.5]).reshape(3, 1, 1, 1)  # the last one where there is no label
     save("denoiser_classes", model(denoiser(both, pictures), diffusion_card(both)))
 
-    clean = node("Add", ["noise", "half"], "images")
-    half = numpy_helper.from_array(np.array(0.5, np.float32), "half")
+    nodes = [node("Mul", ["noise", "tenth"], "little"), node("Add", ["little", "half"], "images")]
+    numbers = {"tenth": 0.1, "half": 0.5}
+    stored = [numpy_helper.from_array(np.array(each, np.float32), name) for name, each in numbers.items()]
     looped = replace(grey, sampler=SamplerSpec("ddim", 10))
     shape = ["batch", *grey.shape]
-    graph = helper.make_graph([clean], "loop", [value("noise", shape)], [value("images", shape)], [half])
+    graph = helper.make_graph(nodes, "loop", [value("noise", shape)], [value("images", shape)], stored)
     save("loop", model(graph, diffusion_card(looped)))
 
 
