@@ -74,6 +74,7 @@ def pets(tmp_path_factory):
     assert "epochs=20" in training
     run([sys.executable, "-c", training.replace("epochs=20", "epochs=1")], folder)
     run([sys.executable, "-c", POEMS], folder)
+    shutil.copy(ROOT / "tests/golden/models/denoiser_classes.onnx", folder / "digits.onnx")
     shutil.copytree(ROOT / "tests/compat/fake/BaseNN", folder / "BaseNN")
     run([sys.executable, "-c", OLD], folder)
     return folder

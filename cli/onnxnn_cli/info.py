@@ -66,6 +66,8 @@ def _card_rows(card: Any) -> List[Tuple[str, str]]:
     ]
     if card.output.embedding:
         rows.append(("embedding", f"{card.output.embedding} numbers"))
+    if card.diffusion is not None:
+        rows.append(("diffusion", _diffusion(card.diffusion)))
     rows.append(("layers", ", ".join(entry["name"] for entry in card.network)))
     if card.training:
         rows.append(("training", _plain(card.training)))
@@ -95,6 +97,17 @@ def _gives(spec: Any) -> str:
     text = f"{spec.kind} {_shape(spec.shape)}"
     names = spec.classes or spec.targets
     return text + (": " + ", ".join(names) if names else "")
+
+
+def _diffusion(spec: Any) -> str:
+    schedule = spec.schedule
+    text = f"{schedule.timesteps} steps, {schedule.kind} schedule, predicts {schedule.prediction}"
+    if spec.classes:
+        text += "; classes: " + ", ".join(spec.classes)
+    if spec.sampler is not None:
+        name, steps, guidance = spec.sampler.name, spec.sampler.steps, spec.sampler.guidance
+        text += f"; the loop inside the graph: {name}, {steps} steps, guidance {guidance:g}"
+    return text
 
 
 def _shape(shape: Any) -> str:

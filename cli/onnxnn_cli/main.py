@@ -22,6 +22,7 @@ from .import_basenn import import_basenn
 from .info import info
 from .layers import layers
 from .predict import predict
+from .sample import sample
 from .similarity import similarity
 from .train import train
 from .verify import verify
@@ -36,6 +37,7 @@ COMMANDS = (
     embed,
     similarity,
     generate,
+    sample,
     doctor,
     layers,
     import_basenn,

@@ -46,8 +46,12 @@ def verify(
         checks.append(("card", False, "the file has none; predict and embed will refuse it"))
     else:
         checks += _check_card(model.card, outputs)
+    draws = model.card is not None and model.card.diffusion is not None
+    if draws:
+        checks.append(_check_pictures(model))
     if checkpoint is not None:
-        checks.append(_check_torch(checkpoint, double, outputs))
+        compare = _check_drawing if draws else _check_torch
+        checks.append(compare(checkpoint, model, double, outputs))
     passed = all(holds for _, holds, _ in checks)
     if as_json:
         print_json({"passed": passed, "checks": [dict(zip(("name", "passed", "detail"), c)) for c in checks]})
@@ -64,6 +68,7 @@ def _feeds(model: Any, batch: int) -> Dict[str, Any]:
 
     spec = None if model.card is None else model.card.input
     feeds = {}
+    highest_of = _highest(model)
     states = {state.name for state in spec.states} if spec is not None else set()
     for name, (dtype, shape) in model.inputs.items():
         if name in states:
@@ -75,14 +80,24 @@ def _feeds(model: Any, batch: int) -> Dict[str, Any]:
             if dtype == "uint8":
                 samples.append(draw.randint(0, 256, sizes))
             elif dtype.startswith("int"):
-                highest = (spec.num_tokens if spec is not None else None) or 2
-                if name == "target" and model.translates:
-                    highest = model.outputs["output"][1][-1]
-                samples.append(draw.randint(0, highest, sizes))
+                samples.append(draw.randint(0, highest_of.get(name, 2), sizes))
             else:
                 samples.append(draw.random_sample(sizes))
         feeds[name] = np.stack(samples).astype(dtype)
     return feeds
+
+
+def _highest(model: Any) -> Dict[str, int]:
+    """Return how many different whole numbers each input takes, where that is known."""
+    card = model.card
+    if card is None:
+        return {}
+    if card.diffusion is not None:
+        return {"t": card.diffusion.schedule.timesteps, "label": len(card.diffusion.classes) + 1}
+    known = dict.fromkeys(model.inputs, card.input.num_tokens or 2)
+    if model.translates:
+        known["target"] = model.outputs["output"][1][-1]
+    return known
 
 
 def _sizes(shape: Sequence[Any], spec: Any) -> List[int]:
@@ -122,7 +137,32 @@ def _check_card(card: Any, outputs: Any) -> List[Check]:
     return checks or [("card", True, f"{card.input.kind} to {card.output.kind}")]
 
 
-def _check_torch(checkpoint: str, feeds: Any, outputs: Any) -> Check:
+def _check_pictures(model: Any) -> Check:
+    """Draw two pictures, from the file of a denoiser in two steps."""
+    steps = 2 if model.card.diffusion.sampler is None else None
+    drawn = model.sample(2, steps=steps, seed=0)
+    wanted = (2, *model.card.diffusion.shape)
+    fits = drawn.shape == wanted and bool((drawn >= 0).all() and (drawn <= 1).all())
+    return "draws pictures", fits, f"shape {drawn.shape}, {drawn.min():.2g} to {drawn.max():.2g}"
+
+
+def _check_drawing(checkpoint: str, model: Any, feeds: Any, outputs: Any) -> Check:
+    """Compare pictures that the file draws with those that torch draws from the checkpoint."""
+    import numpy as np
+
+    network = need_onnxnn("verify").nn(verbose=0)
+    network.load(checkpoint)
+    baked = model.card.diffusion.sampler
+    steps = {"steps": 3} if baked is None else {"steps": baked.steps, "sampler": baked.name}
+    expected = network.sample(2, seed=0, device="cpu", **steps)
+    found = model.sample(2, seed=0, **steps)
+    if expected.shape != found.shape:
+        return "equals torch", False, f"torch gives {expected.shape}, the file {found.shape}"
+    off = float(np.max(np.abs(expected - found)))
+    return "equals torch", off <= TOLERANCE, f"largest difference of the pictures {off:.2g}"
+
+
+def _check_torch(checkpoint: str, model: Any, feeds: Any, outputs: Any) -> Check:
     """Compare the file's first output with what torch computes from the checkpoint."""
     import numpy as np
 

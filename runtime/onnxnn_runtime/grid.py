@@ -13,7 +13,7 @@ from PIL import Image
 from .errors import InputError
 from .files import PathLike, write_atomically
 
-__all__ = ["picture_grid", "write_gif", "write_grid"]
+__all__ = ["check_name", "picture_grid", "write_gif", "write_grid"]
 
 _GAP = 2
 """Pixels between pictures."""
@@ -79,7 +79,7 @@ def write_grid(images: Any, path: PathLike, columns: int | None = None) -> Path:
         InputError: The pictures or the name of the file do not fit.
         OutputError: The file cannot be written.
     """
-    kind = _format(path, _FORMATS)
+    kind = check_name(path)
     grid = picture_grid(images, columns)
     return write_atomically(path, lambda file: grid.save(file, format=kind))
 
@@ -100,7 +100,7 @@ def write_gif(timesteps: Any, path: PathLike, columns: int | None = None) -> Pat
         InputError: The pictures or the name of the file do not fit.
         OutputError: The file cannot be written.
     """
-    _format(path, {".gif": "GIF"})
+    check_name(path, animated=True)
     array = _check(timesteps, 5)
     steps = np.unique(np.linspace(0, array.shape[1] - 1, _FRAMES).round().astype(int)).tolist()
     first, *others = [picture_grid(array[:, step], columns) for step in steps]
@@ -111,6 +111,19 @@ def write_gif(timesteps: Any, path: PathLike, columns: int | None = None) -> Pat
             file, format="GIF", save_all=True, append_images=others, duration=times, loop=0
         ),
     )
+
+
+def check_name(path: PathLike, animated: bool = False) -> str:
+    """Return Pillow's name of the format that a file's name asks for.
+
+    Raises:
+        InputError: It asks for none of those that are written here.
+    """
+    known = {".gif": "GIF"} if animated else _FORMATS
+    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    if suffix not in known:
+        raise InputError("{}: what fits is a name that ends in {}.".format(path, ", ".join(known)))
+    return known[suffix]
 
 
 def _check(images: Any, axes: int) -> np.ndarray:
@@ -131,10 +144,3 @@ def _bytes(picture: np.ndarray) -> np.ndarray:
     """Return float (C, H, W) in 0..1 as uint8 (H, W, C)."""
     whole = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
     return np.moveaxis(whole, 0, -1)
-
-
-def _format(path: PathLike, known: dict[str, str]) -> str:
-    suffix = os.path.splitext(os.fspath(path))[1].lower()
-    if suffix not in known:
-        raise InputError("{}: what fits is a name that ends in {}.".format(path, ", ".join(known)))
-    return known[suffix]

@@ -1,0 +1,84 @@
+"""`onnxnn sample`: pictures from a diffusion model."""
+
+from __future__ import annotations
+
+import random
+from typing import Any, Optional
+
+import typer
+
+from .options import DEVICE, JSON, MODEL
+from .output import print_json
+
+
+def sample(
+    file: str = MODEL,
+    num: Optional[int] = typer.Option(None, "--num", "-n", min=1, help="How many pictures; 16 if not given."),
+    steps: Optional[int] = typer.Option(None, "--steps", min=1, help="How many steps; 20, and all for ddpm."),
+    sampler: Optional[str] = typer.Option(None, "--sampler", help="dpm++ (if not given), ddim or ddpm."),
+    seed: Optional[int] = typer.Option(None, "--seed", min=0, help="The same seed draws the same pictures."),
+    eta: float = typer.Option(0.0, "--eta", help="For ddim: fresh noise in each step, 0 to 1."),
+    label: Optional[str] = typer.Option(None, "--label", help="Draw this class: its name or number."),
+    guidance: Optional[float] = typer.Option(
+        None, "--guidance", help="Above 1 pictures follow the label more strictly."
+    ),
+    start: Optional[str] = typer.Option(None, "--start", metavar="PICTURE", help="Begin with this picture."),
+    strength: Optional[float] = typer.Option(
+        None, "--strength", help="How freely it is drawn anew, above 0 up to 1."
+    ),
+    mask: Optional[str] = typer.Option(
+        None,
+        "--mask",
+        metavar="PICTURE",
+        help="Draw anew where this is white, keep --start where it is black.",
+    ),
+    out: str = typer.Option("samples.png", "--out", "-o", metavar="GRID.png", help="The file to write."),
+    gif: Optional[str] = typer.Option(
+        None, "--gif", metavar="STEPS.gif", help="Also write how the pictures come out of noise."
+    ),
+    device: str = DEVICE,
+    as_json: bool = JSON,
+) -> None:
+    """Draw pictures with a diffusion model, as one grid.
+
+    Example: onnxnn sample digits.onnx -n 16 --steps 20 --seed 0 -o grid.png
+    """
+    import onnxnn_runtime as rt
+    from onnxnn_runtime.grid import check_name, write_gif, write_grid
+
+    check_name(out)
+    if gif is not None:
+        check_name(gif, animated=True)
+    model = rt.load(file, device=device)
+    if seed is None:
+        seed = random.SystemRandom().randrange(2**32)
+    drawn = model.sample(
+        num,
+        steps,
+        sampler,
+        seed,
+        eta,
+        _name_or_number(label, model),
+        guidance,
+        start=start,
+        strength=strength,
+        mask=mask,
+        return_all_timesteps=gif is not None,
+        progress=True,
+    )
+    pictures = drawn if gif is None else drawn[:, -1]
+    write_grid(pictures, out)
+    if gif is not None:
+        write_gif(drawn, gif)
+    if as_json:
+        print_json({"file": out, "gif": gif, "num": len(pictures), "shape": pictures.shape[1:], "seed": seed})
+    else:
+        print(f"{len(pictures)} pictures in {out}, seed {seed}" + (f"; their steps in {gif}" if gif else ""))
+
+
+def _name_or_number(label: Optional[str], model: Any) -> Any:
+    """Return a label as `Model.sample` takes it: digits that are no class's name are its number."""
+    spec = None if model.card is None else model.card.diffusion
+    classes = () if spec is None else spec.classes
+    is_number = label is not None and label.isdecimal() and classes and label not in classes
+    return int(str(label)) if is_number else label

@@ -1,0 +1,134 @@
+"""`onnxnn sample`, and what `info` and `verify` say of diffusion models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxnn_runtime as rt
+import pytest
+from onnxnn_runtime.grid import picture_grid
+from PIL import Image
+
+MODELS = Path(__file__).parent.parent / "golden" / "models"
+"""denoiser.onnx draws grey 0.3 (1, 4, 5); denoiser_classes.onnx draws the class 红 as 0.2, blue as 0.9."""
+
+
+def read(path):
+    with Image.open(str(path)) as picture:
+        return np.asarray(picture)
+
+
+def test_pictures_as_a_grid(onnxnn, tmp_path):
+    file = MODELS / "denoiser.onnx"
+    done = onnxnn("sample", file, "-n", 5, "--steps", 20, "--sampler", "ddim", "--seed", 3, "-o", "grid.png")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "5 pictures in grid.png, seed 3\n"
+    assert done.stderr == ""
+    expected = rt.load(str(file)).sample(5, 20, "ddim", seed=3)
+    np.testing.assert_array_equal(read(tmp_path / "grid.png"), np.asarray(picture_grid(expected)))
+    assert [path.name for path in tmp_path.iterdir()] == ["grid.png"]
+
+
+def test_the_animation_and_json(onnxnn, tmp_path):
+    done = onnxnn("sample", MODELS / "denoiser.onnx", "--steps", 4, "--gif", "out/steps.gif", "--json")
+    found = json.loads(done.stdout)
+    seed = found.pop("seed")
+    assert found == {"file": "samples.png", "gif": "out/steps.gif", "num": 16, "shape": [1, 4, 5]}
+    again = onnxnn("sample", MODELS / "denoiser.onnx", "--steps", 4, "--seed", seed, "-o", "again.png")
+    assert f"seed {seed}" in again.stdout
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "samples.png").read_bytes()
+    with Image.open(str(tmp_path / "out" / "steps.gif")) as animation:
+        assert animation.n_frames == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "grey"),
+    [
+        ([], 0.5),
+        (["--label", "红"], 0.2),
+        (["--label", "1"], 0.9),
+        (["--label", "红", "--guidance", 1.5], 0.05),
+    ],
+)
+def test_labels(onnxnn, tmp_path, options, grey):
+    done = onnxnn("sample", MODELS / "denoiser_classes.onnx", "-n", 1, "--seed", 0, *options)
+    assert done.returncode == 0, done.stderr
+    assert abs(read(tmp_path / "samples.png") - 255 * grey).max() <= 1
+
+
+def test_a_part_of_a_picture(onnxnn, tmp_path):
+    Image.new("RGB", (50, 40), (255, 255, 255)).save(str(tmp_path / "start.png"))
+    mask = Image.new("L", (5, 4))
+    mask.paste(255, (2, 0, 5, 4))
+    mask.save(str(tmp_path / "mask.png"))
+    options = ["--start", "start.png", "--mask", "mask.png", "-n", 1, "--strength", 0.5]
+    done = onnxnn("sample", MODELS / "denoiser.onnx", *options)
+    assert done.returncode == 0, done.stderr
+    row = read(tmp_path / "samples.png")[0]
+    assert row[[0, 43]].tolist() == [255, 255]
+    assert abs(row[44:].astype(int) - 76).max() <= 1
+
+
+def test_a_file_that_holds_the_loop(onnxnn, tmp_path):
+    done = onnxnn("sample", MODELS / "loop.onnx", "-n", 2, "--seed", 0)
+    assert done.returncode == 0, done.stderr
+    expected = rt.load(str(MODELS / "loop.onnx")).sample(2, seed=0)
+    np.testing.assert_array_equal(read(tmp_path / "samples.png"), np.asarray(picture_grid(expected)))
+
+
+@pytest.mark.parametrize(
+    ("file", "options", "message"),
+    [
+        ("table", [], "table.onnx: is no diffusion model: its card has no noise schedule"),
+        ("no_card", [], "no onnxnn card in its metadata, which sample needs"),
+        ("missing", [], "missing.onnx: no such file"),
+        ("denoiser", ["--steps", 31], "steps=31: what fits is a whole number from 1 to 30"),
+        ("denoiser", ["--sampler", "euler"], "sampler='euler': unknown sampler"),
+        ("denoiser", ["--label", 7], "label='7': this model was trained without classes"),
+        ("denoiser", ["--seed", 2**32], "seed=4294967296: what fits"),
+        ("denoiser", ["--strength", 0.5], "strength=...: is about a picture to begin with"),
+        ("denoiser", ["--start", "missing.png"], "missing.png: no such file"),
+        ("denoiser", ["-o", "grid.onnx"], "grid.onnx: what fits is a name that ends in .png"),
+        ("denoiser", ["--gif", "steps.png"], "steps.png: what fits is a name that ends in .gif"),
+        (
+            "denoiser_classes",
+            ["--label", 7],
+            "label=7: unknown class. Known: 红, blue; or their numbers 0 to 1",
+        ),
+        ("denoiser_classes", ["--guidance", 2], "guidance=2.0: says how far pictures follow a label"),
+        ("loop", ["--steps", 20], "steps=20 does not fit: the loop is inside this file"),
+        ("loop", ["--gif", "steps.gif"], "return_all_timesteps=True does not fit"),
+    ],
+)
+def test_what_does_not_fit_is_told_in_one_line(onnxnn, tmp_path, file, options, message):
+    done = onnxnn("sample", MODELS / f"{file}.onnx", *options)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == ""
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("onnxnn: ")
+    assert message in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [["-n", 0], ["--steps", "few"], ["--seed", -1], []])
+def test_wrong_usage(onnxnn, options):
+    file = [MODELS / "denoiser.onnx"] if options else []
+    assert onnxnn("sample", *file, *options).returncode == 2
+
+
+def test_info(onnxnn):
+    done = onnxnn("info", MODELS / "denoiser_classes.onnx")
+    assert "40 steps, linear schedule, predicts noise; classes: 红, blue" in done.stdout
+    done = onnxnn("info", MODELS / "loop.onnx")
+    assert "cosine schedule, predicts v; the loop inside the graph: ddim, 10 steps, guidance 1" in done.stdout
+    found = json.loads(onnxnn("info", MODELS / "loop.onnx", "--json").stdout)
+    assert found["card"]["diffusion"]["sampler"] == {"name": "ddim", "steps": 10, "guidance": 1.0}
+
+
+@pytest.mark.parametrize("name", ["denoiser", "denoiser_classes", "loop"])
+def test_verify(onnxnn, name):
+    done = onnxnn("verify", MODELS / f"{name}.onnx")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok    draws pictures: shape (2," in done.stdout
