@@ -18,7 +18,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-__all__ = ["GraphBuilder", "Value"]
+__all__ = ["Array", "GraphBuilder", "Value", "to_numpy"]
 
 Value = str
 """The name of a value in the graph."""
@@ -325,6 +325,16 @@ class GraphBuilder:
         variance = self.mean(square, [rank - 1], keepdims=True)
         spread = self.node("Sqrt", self.node("Add", variance, self.constant(module.eps, np.float32)))
         return self.node("Add", self.node("Mul", self.node("Div", centred, spread), weight), bias)
+
+    def split(self, x: Value, axis: int, sizes: Sequence[int]) -> list[Value]:
+        """Cut x along an axis into parts of these sizes."""
+        if self.opset < 13:
+            return self.nodes("Split", x, outputs=len(sizes), axis=axis, split=list(sizes))
+        return self.nodes("Split", x, self.constant(sizes), outputs=len(sizes), axis=axis)
+
+    def pixel_shuffle(self, x: Value, size: int) -> Value:
+        """(N, C size², H, W) -> (N, C, H size, W size), as `torch.nn.functional.pixel_shuffle`."""
+        return x if size == 1 else self.node("DepthToSpace", x, blocksize=size, mode="CRD")
 
     def axis_size(self, x: Value, axis: int) -> Value:
         """The size of an axis as it is when the graph runs, int64 without axes."""

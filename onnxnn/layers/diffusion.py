@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from onnx import TensorProto
 from onnxnn_runtime.errors import InputError, LayerError, did_you_mean
 from onnxnn_runtime.schedule import Schedule
 from torch import nn
@@ -145,7 +146,10 @@ class DiffusionModel(Layer):
         return Denoiser(shape, self.noise_schedule(), self.architecture(), int(self.classes))
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        raise NotImplementedError
+        assert isinstance(module, Denoiser)
+        t = graph.input("t", ("batch",), TensorProto.INT64)
+        label = graph.input("label", ("batch",), TensorProto.INT64) if module.num_classes else None
+        return module.emit(graph, x, t, label, range(self.timestep))
 
     def noise_schedule(self) -> Schedule:
         """Return how noise grows over the steps."""

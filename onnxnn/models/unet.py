@@ -15,13 +15,17 @@ pixels, so that nothing is computed at the full size, and holds fewer and narrow
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from onnxnn_runtime.schedule import Schedule
 from torch import nn
+
+from onnxnn.graph import Array, GraphBuilder, Value, to_numpy
 
 from .unet_blocks import (
     GROUPS,
@@ -30,7 +34,11 @@ from .unet_blocks import (
     LinearAttention,
     NormFirst,
     ResidualBlock,
+    Size,
+    Told,
     begin_at_zero,
+    emit_norm,
+    emit_silu,
 )
 
 __all__ = ["PRESETS", "Architecture", "Denoiser"]
@@ -141,7 +149,7 @@ class Denoiser(nn.Module):
             t: int64 (N,), the steps, 0 to timesteps - 1.
             label: int64 (N,), 0 to num_classes; num_classes, or None for all, is no label.
         """
-        told = F.silu(self.embed(t, label))
+        told = self.embed(t, label)
         x = self.first(x)
         begin = x
         skips: list[Tensor] = []
@@ -160,18 +168,95 @@ class Denoiser(nn.Module):
         return F.pixel_shuffle(y, self.architecture.patch)
 
     def embed(self, t: Tensor, label: Tensor | None = None) -> Tensor:
-        """Return what blocks are told of step and label, float32 (N, 4 dim).
+        """Return what blocks are told of step and label, float32 (N, 4 dim)."""
+        told = self.embed_time(t)
+        if self.label is not None:
+            told = told + self.label(torch.full_like(t, self.num_classes) if label is None else label)
+        return F.silu(told)
 
-        The sine and cosine of t / 10000^(i / (dim / 2 - 1)) (Vaswani et al. 2017, section 3.5), two linear
-        layers with GELU between them, and a learned vector for each label added.
+    def embed_time(self, t: Tensor) -> Tensor:
+        """Return what is told of the step, float32 (N, 4 dim), before a label is added and SiLU follows.
+
+        Sine and cosine of t / 10000^(i / (dim / 2 - 1)) (Vaswani et al. 2017, section 3.5), and two linear
+        layers with GELU between them.
         """
         half = self.architecture.dim // 2
         speed = torch.exp(torch.arange(half, device=t.device) * (-math.log(10000) / (half - 1)))
         angle = t[:, None].to(torch.float32) * speed
         told: Tensor = self.time2(F.gelu(self.time1(torch.cat([angle.sin(), angle.cos()], 1))))
-        if self.label is not None:
-            told = told + self.label(torch.full_like(t, self.num_classes) if label is None else label)
         return told
+
+    def emit(
+        self, graph: GraphBuilder, x: Value, row: Value, label: Value | None, steps: Sequence[int]
+    ) -> Value:
+        """Write the same nodes; all that only depends on the step becomes a table.
+
+        Args:
+            graph: Where to.
+            x: float32 (N, C, H, W).
+            row: int64 (N,) or (1,): a row of the table, that is, which of `steps`.
+            label: int64 (N,); None for networks without classes.
+            steps: The steps t that occur.
+        """
+        told = self._emit_told(graph, row, label, steps)
+        height, width = (number // self.architecture.patch for number in self.image_shape[1:])
+        size = height, width
+        with graph.scope("first"):
+            x = begin = graph.conv(x, self.first)
+        skips: list[Value] = []
+        for number, down in enumerate(self.down):
+            assert isinstance(down, Down)
+            with graph.scope("down"), graph.scope(str(number)):
+                x = down.emit(graph, x, size, told, skips)
+            if number < len(self.down) - 1:
+                size = size[0] // 2, size[1] // 2
+        with graph.scope("middle1"):
+            x = self.middle1.emit(graph, x, size, told)
+        with graph.scope("middle_attention"):
+            x = emit_attention(graph, x, size, self.middle_attention)
+        with graph.scope("middle2"):
+            x = self.middle2.emit(graph, x, size, told)
+        for number, up in enumerate(self.up):
+            assert isinstance(up, Up)
+            with graph.scope("up"), graph.scope(str(number)):
+                x = up.emit(graph, x, size, told, skips)
+            if up.enlarge:
+                size = size[0] * 2, size[1] * 2
+        with graph.scope("last"):
+            x = self.last.emit(graph, graph.node("Concat", x, begin, axis=1), size, told)
+        if self.norm is not None:
+            x = emit_silu(graph, emit_norm(graph, "norm", x, self.norm, size))
+        with graph.scope("out"):
+            x = graph.conv(x, self.out)
+            return graph.pixel_shuffle(x, self.architecture.patch)
+
+    def _emit_told(
+        self, graph: GraphBuilder, row: Value, label: Value | None, steps: Sequence[int]
+    ) -> Iterator[Value]:
+        """Write scale and shift of every block, in the order in which they run."""
+        blocks = [module for module in self.modules() if isinstance(module, ResidualBlock)]
+        weight, bias = (np.concatenate(parts) for parts in zip(*(b.folded() for b in blocks), strict=True))
+        with torch.inference_mode():
+            t = torch.tensor(list(steps), device=self.time1.weight.device)
+            table = self.embed_time(t)
+            if label is None:
+                table = F.silu(table)
+        rows = to_numpy(table)
+        with graph.scope("told"):
+            if label is None and len(rows) <= rows.shape[1]:  # a table no larger than the weight
+                rows = (rows.astype(np.float64) @ weight.T + bias).astype(np.float32)
+            told = graph.node("Gather", graph.weight("steps", rows), row, axis=0)
+            if label is not None:
+                assert self.label is not None
+                named = graph.node("Gather", graph.weight("labels", self.label.weight), label, axis=0)
+                told = emit_silu(graph, graph.node("Add", told, named))
+            if rows.shape[1] != len(weight):
+                weights = [graph.weight("weight", weight.astype(np.float32))]
+                weights.append(graph.weight("bias", bias.astype(np.float32)))
+                told = graph.node("Gemm", told, *weights, transB=1)
+            told = graph.reshape(told, 0, -1, 1, 1)
+            sizes = [block.conv1.out_channels for block in blocks for _ in range(2)]
+            return iter(graph.split(told, 1, sizes))
 
 
 class Down(nn.Module):
@@ -194,6 +279,19 @@ class Down(nn.Module):
         skips.append(x)
         y: Tensor = self.behind(x)
         return y
+
+    def emit(self, graph: GraphBuilder, x: Value, size: Size, told: Told, skips: list[Value]) -> Value:
+        """Write the same nodes."""
+        for number, block in enumerate(self.blocks):
+            assert isinstance(block, ResidualBlock)
+            with graph.scope("blocks"), graph.scope(str(number)):
+                x = block.emit(graph, x, size, told)
+            if number == len(self.blocks) - 1:
+                with graph.scope("attention"):
+                    x = emit_attention(graph, x, size, self.attention)
+            skips.append(x)
+        with graph.scope("behind"):
+            return graph.conv(x, self.behind)
 
 
 class Up(nn.Module):
@@ -220,3 +318,57 @@ class Up(nn.Module):
             x = F.interpolate(x, scale_factor=2, mode="nearest")
         y: Tensor = self.behind(x)
         return y
+
+    def emit(self, graph: GraphBuilder, x: Value, size: Size, told: Told, skips: list[Value]) -> Value:
+        """Write the same nodes."""
+        for number, block in enumerate(self.blocks):
+            assert isinstance(block, ResidualBlock)
+            with graph.scope("blocks"), graph.scope(str(number)):
+                x = block.emit(graph, graph.node("Concat", x, skips.pop(), axis=1), size, told)
+        with graph.scope("attention"):
+            x = emit_attention(graph, x, size, self.attention)
+        with graph.scope("behind"):
+            return self._emit_enlarged(graph, x, size) if self.enlarge else graph.conv(x, self.behind)
+
+    def _emit_enlarged(self, graph: GraphBuilder, x: Value, size: Size) -> Value:
+        """Write the 3x3 convolution of x at twice the size, computed at the size of x.
+
+        Where pixels stand twice, a row of three taps reads two different ones: [a, b, c] is [a, b + c] for
+        even and [a + b, c] for odd rows, and likewise for columns. So four convolutions of 2x2 on x give the
+        four kinds of pixels with 16/36 of the work; then they are put side by side.
+        """
+        weight = to_numpy(self.behind.weight).astype(np.float64)
+        bias = self.behind.bias
+        assert bias is not None
+        shared = graph.weight("bias", bias)
+        apart = graph.constant([0, len(bias), size[0], 1, size[1], 1])
+        rows = []
+        for row in (0, 1):
+            pixels = []
+            for column in (0, 1):
+                taps = _folded_taps(_folded_taps(weight, 2, row), 3, column)
+                y = graph.node(
+                    "Conv",
+                    x,
+                    graph.weight("weight", taps.astype(np.float32)),
+                    shared,
+                    kernel_shape=[2, 2],
+                    pads=[1 - row, 1 - column, row, column],
+                )
+                pixels.append(graph.node("Reshape", y, apart))
+            rows.append(graph.node("Concat", *pixels, axis=5))
+        y = graph.node("Concat", *rows, axis=3)
+        return graph.reshape(y, 0, len(bias), 2 * size[0], 2 * size[1])
+
+
+def _folded_taps(weight: Array, axis: int, odd: int) -> Array:
+    """Three taps along an axis become two for pixels that stand twice: [a, b + c] or, odd, [a + b, c]."""
+    a, b, c = np.split(weight, 3, axis)
+    return np.concatenate([a + b, c] if odd else [a, b + c], axis)
+
+
+def emit_attention(
+    graph: GraphBuilder, x: Value, size: Size, attention: Attention | LinearAttention | None
+) -> Value:
+    """Write x + attention(x)."""
+    return x if attention is None else graph.node("Add", x, attention.emit(graph, x, size))
