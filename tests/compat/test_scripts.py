@@ -381,3 +381,54 @@ class TestAppendix:
         again = nn("cls")
         again.add(LSTMModel(actions))
         assert np.array_equal(again.inference("dataset.npz", checkpoint="checkpoints/basenn.pth"), expected)
+
+
+class TestDiffusion:
+    def test_the_forward_process(self, digits, capsys):
+        shutil.copyfile("mnist/val_set/0/0.png", "0.jpg")
+        # 声明模型
+        model = nn()
+        # 搭建模型
+        model.add("diffusion_model", img_size=28, timestep=500)
+        # 声明图片为灰度图片
+        model.color = "grayscale"
+        # 可视化正向扩散过程
+        result = model.noisy("0.jpg", timestep=500, show=True)
+        assert [picture.shape for picture in result] == [(1, 28, 28)] * 10
+        with Image.open("0.jpg") as picture:
+            assert np.abs(result[0][0] * 255 - np.asarray(picture)).mean() < 10
+        assert 0.2 < result[-1].std() < 0.5
+        assert "noisy.png" in capsys.readouterr().out
+        assert Path("noisy.png").is_file()
+
+    def test_training_and_the_backward_process(self, digits):
+        shutil.move("mnist/training_set", "mnist_small_2")
+        model = nn()
+        model.load_img_data("mnist_small_2", batch_size=64, color="grayscale", shuffle=True)
+        model.add("diffusion_model", img_size=28, timestep=500)
+        model.add(optimizer="Adam")
+        model.save_fold = "diffusion_ckpt500"
+        model.train(epochs=2, metrics=[], lr=5e-4)
+        assert Path("diffusion_ckpt500/samples/epoch_0002.png").is_file()
+        generated_imgs = model.inference(num=6, return_all_timesteps=True)
+        assert generated_imgs.shape == (6, 501, 1, 28, 28)
+        assert generated_imgs.min() >= 0
+        assert generated_imgs.max() <= 1
+        # 可视化图片去噪生成过程
+        shown = model.show(generated_imgs, size=(4, 4), visual_timesteps=True)
+        assert shown == Path("diffusion_ckpt500/images.png")
+        assert shown.is_file()
+        shutil.copyfile("diffusion_ckpt500/basenn.pth", "basenn.pth")
+        # 声明模型
+        model = nn()
+        generated_imgs = model.inference(checkpoint="basenn.pth", num=16, steps=10, return_all_timesteps=True)
+        assert generated_imgs.shape == (16, 11, 1, 28, 28)
+        assert model.show(generated_imgs, visual_timesteps=True).is_file()
+
+    def test_one_class_folder_is_enough(self, pets):
+        shutil.rmtree("CatsDogs/training_set/dog")
+        model = nn()
+        model.load_img_data("CatsDogs/training_set", batch_size=64)
+        model.add("diffusion_model", img_size=28, timestep=500)
+        model.train(epochs=1, metrics=[], lr=5e-4)
+        assert model.inference(num=4).shape == (4, 3, 28, 28)
