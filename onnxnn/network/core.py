@@ -27,6 +27,7 @@ from onnxnn.data import Data
 from onnxnn.definition import Definition, Net
 from onnxnn.history import History
 from onnxnn.layers import find, make
+from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.shape import Shape
 
 Array = np.ndarray[Any, Any]
@@ -134,10 +135,14 @@ class Core:
         if self._data is None:
             return
         found = find(layer) if isinstance(layer, str) else None
-        if found is not None and found.diffusion:
-            made = make(found.kind, options)
-            fitted = self._data.in_size(made.img_size)  # type: ignore[attr-defined]  # the layer says diffusion
-            if fitted is not self._data:
+        made = make(found.kind, options) if found is not None and found.diffusion else None
+        if isinstance(made, DiffusionModel):
+            if self._definition.entries:
+                return  # the error that follows tells more
+            before, fitted = self._data, self._data.in_size(made.img_size)
+            if self.verbose and fitted.sample != before.sample:
+                print(f"pictures are brought to {made.img_size} x {made.img_size}")
+            if fitted is not before:
                 self._use(fitted)
         elif self._data.problem is not None:
             raise self._data.problem
