@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Callable, Iterator
 
 import numpy as np
@@ -105,7 +106,12 @@ def make_plan(
         raise InputError(f'eta={eta!r}: belongs to sampler="ddim", not to {sampler!r}.')
     if isinstance(strength, bool) or not isinstance(strength, (int, float)) or not 0 < strength <= 1:
         raise InputError(f"strength={strength!r}: what fits is a number above 0, up to 1.")
-    walked = max(1, round(steps * strength))
+    return _plan(schedule, sampler, steps, 1.0 if sampler == "ddpm" else eta, max(1, round(steps * strength)))
+
+
+@lru_cache(maxsize=32)  # worth a tenth of the time that the loop itself takes for one picture
+def _plan(schedule: Schedule, sampler: str, steps: int, eta: float, walked: int) -> Plan:
+    most = schedule.timesteps
     t = np.round(most * np.arange(steps, 0, -1) / steps).astype(np.int64)[steps - walked :] - 1
     left = schedule.alphas_cumprod
     now = left[t]
@@ -115,8 +121,7 @@ def make_plan(
         to_clean = np.stack([1 / signal, -noise / signal], axis=1)
     else:
         to_clean = np.stack([signal, -noise], axis=1)
-    noisy = 1.0 if sampler == "ddpm" else eta
-    update = _dpm(now) if sampler == "dpm++" else _ddim(now, then, noisy)
+    update = _dpm(now) if sampler == "dpm++" else _ddim(now, then, eta)
     return Plan(t, to_clean, update, np.append(t[1:], -1))
 
 
@@ -180,7 +185,10 @@ class Noise:
             self._streams = [np.random.RandomState([self._seed, i]) for i in self._numbers]
             for stream in self._streams:
                 stream.standard_normal(self._shape)
-        return np.stack([stream.standard_normal(self._shape) for stream in self._streams]).astype(np.float32)
+        drawn = np.empty((len(self._streams), *self._shape), np.float32)
+        for stream, picture in zip(self._streams, drawn):
+            picture[...] = stream.standard_normal(self._shape)
+        return drawn
 
     def _first(self) -> np.ndarray:
         """Draw without making the streams: most samplers draw only once."""

@@ -124,7 +124,8 @@ def sample_pictures(
             clean = None if pictures is None else pictures[part] * np.float32(2) - np.float32(1)
             begin, keep = _beginning(spec.schedule, plan, noise, clean, anew)
             run = _guided(predict, None if labels is None else labels[part], guidance, len(spec.classes))
-            drawn[part, 0] = _seen(begin)
+            if return_all_timesteps:
+                drawn[part, 0] = _seen(begin)
             for step, x in enumerate(denoise(run, plan, begin, stream, keep), 1):
                 if return_all_timesteps or step == len(plan):
                     drawn[part, step % frames] = _seen(x)
