@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
-from onnxnn_runtime.card import Axis, InputSpec, ModelCard, OutputSpec, StateSpec
+from onnxnn_runtime.card import Axis, DiffusionSpec, InputSpec, ModelCard, OutputSpec, StateSpec
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.preprocess import Preprocess
 
 from .data import Data
 from .definition import Definition, Placed
 from .layers._registry import frozen
+from .layers.diffusion import DiffusionModel
 from .shape import Shape
 
 __all__ = ["describe", "describe_added", "describe_input", "describe_output", "how_trained"]
@@ -36,7 +38,7 @@ def describe(
     """Return the card of a network.
 
     Args:
-        task: "cls", "reg", "gen" or "embed".
+        task: "cls", "reg", "gen" or "embed"; a diffusion model is always "gen".
         definition: The network.
         data: What it learns from.
         before: The card of the checkpoint it came from, for what the data does not say.
@@ -45,14 +47,16 @@ def describe(
     Raises:
         LayerError: The network has no layers.
     """
+    output = describe_output(task, definition, data, before)
     return ModelCard(
-        task=task,
+        task="gen" if definition.diffusion else task,
         network=definition.to_data(),
         input=describe_input(definition, data, before),
-        output=describe_output(task, definition, data, before),
+        output=output,
         training=training if training is not None else (before.training if before else {}),
         license=before.license if before else "",
         note=before.note if before else "",
+        diffusion=describe_diffusion(definition, output.classes),
     )
 
 
@@ -69,6 +73,8 @@ def describe_input(definition: Definition, data: Data | None, before: ModelCard 
         max_length=definition.max_length(),
     )
     known = data or (before.input if before is not None else None)
+    if known is None and definition.diffusion:
+        return replace(spec, kind="image", preprocess=_plain(shape))
     if known is None:
         return spec
     return replace(
@@ -102,6 +108,26 @@ def describe_output(
     )
 
 
+def describe_diffusion(definition: Definition, classes: Sequence[str]) -> DiffusionSpec | None:
+    """Return what drawing with the network needs to know; None where it is no diffusion model.
+
+    Args:
+        definition: The network.
+        classes: The names of the data's classes, for a network that draws what is asked for.
+    """
+    if not definition.diffusion:
+        return None
+    placed = definition.placed()[0]
+    assert isinstance(placed.layer, DiffusionModel)
+    number = placed.layer.num_classes
+    names = tuple(classes) if len(classes) == number else tuple(map(str, range(number)))
+    channels, height, width = placed.in_shape.sizes
+    assert channels is not None
+    assert height is not None
+    assert width is not None
+    return DiffusionSpec(placed.layer.noise_schedule(), (channels, height, width), names)
+
+
 def how_trained(settings: Mapping[str, Any], history: list[dict[str, float]], samples: int) -> dict[str, Any]:
     """Return how a network was trained, as plain JSON data with the library versions."""
     from . import __version__
@@ -132,6 +158,8 @@ def describe_added(added: list[Placed], batch_size: int | None = None) -> str:
 
 
 def _output_kind(task: str, definition: Definition, shape: Shape, num_classes: int) -> str:
+    if definition.diffusion:
+        return "image"
     if task in ("embed", "reg"):
         return "embedding" if task == "embed" else "values"
     if definition.generates() or definition.teacher_forcing:
@@ -151,6 +179,12 @@ def _states(definition: Definition) -> tuple[StateSpec, ...]:
     """Return what goes on from step to step in a network that generates; nothing for others."""
     shapes = definition.build().state_shapes() if definition.generates() else []
     return tuple(StateSpec(f"state{i}", f"next_state{i}", shape) for i, shape in enumerate(shapes))
+
+
+def _plain(shape: Shape) -> Preprocess:
+    """Return how a picture becomes one of a shape where no data says so."""
+    channels, height, width = shape.sizes
+    return Preprocess("grayscale" if channels == 1 else "RGB", (("resize", height or 0, width or 0),))
 
 
 def _batched(shape: Shape) -> tuple[Axis, ...]:

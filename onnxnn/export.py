@@ -18,7 +18,7 @@ from onnxnn_runtime.card import METADATA_KEY, Axis
 from onnxnn_runtime.errors import ExportError, LayerError, OnnxnnError
 from onnxnn_runtime.files import PathLike, write_atomically
 
-from . import preprocess_graph
+from . import preprocess_graph, sampling_graph
 from .definition import Definition, Net
 from .graph import GraphBuilder
 from .layers.custom import Custom
@@ -97,7 +97,9 @@ def export_onnx(
     if preprocess not in ("runtime", "graph"):
         raise ExportError(f'preprocess={preprocess!r}: choose "runtime" or "graph".')
     in_graph = preprocess == "graph"
-    if in_graph:
+    if definition.diffusion:
+        sampling_graph.check(opset_version, in_graph)
+    elif in_graph:
         preprocess_graph.check(card.input, opset_version)
     training = net.training
     net.eval()
@@ -181,6 +183,9 @@ def build_model(
 ) -> tuple[ModelCard, onnx.ModelProto]:
     """Return the finished card and the ONNX model, not verified yet.
 
+    A diffusion model's card says what the graph is: the denoiser, x and t to `output`, or, where a sampler
+    stands in it, the whole loop, noise to `images`.
+
     Args:
         definition: The network as data.
         net: Its module, in evaluation mode.
@@ -191,7 +196,8 @@ def build_model(
         in_graph: Whether the graph starts with the card's preprocessing.
     """
     graph = GraphBuilder(opset, stateful=bool(card.input.states))
-    x = "input"
+    given, result = _value_names(card)
+    x = given
     sample_dims = axis_names(free)
     if in_graph:
         assert card.input.preprocess is not None
@@ -199,20 +205,23 @@ def build_model(
         sample_dims = preprocess_graph.input_axes(free, card.input.preprocess)
         free = preprocess_graph.network_input(free, card.input.preprocess)
     try:
-        y, feature = definition.emit(graph, x, net, free)
+        if card.diffusion is not None and card.diffusion.sampler is not None:
+            y, feature = sampling_graph.emit(graph, definition, net, card.diffusion, x), None
+        else:
+            y, feature = definition.emit(graph, x, net, free)
     except LayerError as error:
         raise ExportError(str(error)) from error
     finished = _finish(card, definition, free, sample_dims, in_graph, has_feature=feature is not None)
-    outputs = [_value_info("output", finished.output.shape)]
+    outputs = [_value_info(result, finished.output.shape)]
     if finished.output.embedding is not None:
         assert feature is not None
         graph.output("embedding", feature)
         outputs.append(_value_info("embedding", ("batch", finished.output.embedding)))
         y = "embedding" if y == feature else y
     after = graph.output_states()
-    graph.output("output", y)
+    graph.output(result, y)
     dtype = TensorProto.UINT8 if in_graph else _input_type(card)
-    inputs = [_value_info("input", finished.input.shape, dtype)]
+    inputs = [_value_info(given, finished.input.shape, dtype)]
     inputs += graph.more_inputs
     for state, shape in graph.states.items():
         inputs.append(_value_info(state, shape))
@@ -220,6 +229,13 @@ def build_model(
     metadata = {METADATA_KEY: finished.to_json(), **_xedu_metadata(finished, definition, in_graph)}
     model = graph.model("onnxnn", inputs, outputs, ir_version, metadata)
     return finished, _checked(model)
+
+
+def _value_names(card: ModelCard) -> tuple[str, str]:
+    """Return the names of the graph's first input and first output."""
+    if card.diffusion is None:
+        return "input", "output"
+    return ("x", "output") if card.diffusion.sampler is None else ("noise", "images")
 
 
 def axis_names(shape: Shape) -> tuple[Axis, ...]:
@@ -273,8 +289,8 @@ def _input_type(card: ModelCard) -> int:
 
 
 def _xedu_metadata(card: ModelCard, definition: Definition, in_graph: bool) -> dict[str, str]:
-    """Return XEduHub's two keys; it feeds float pictures only, so a graph of uint8 has none."""
-    if in_graph:
+    """Return XEduHub's two keys; it feeds floats alone, so graphs that take anything else have none."""
+    if in_graph or card.diffusion is not None:
         return {}
     sizes = probe_shapes(definition, definition.input_shape)[0].sizes
     return {

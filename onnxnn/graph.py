@@ -8,7 +8,7 @@ wrote. Operators whose form changed between opsets have a helper here, so that l
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,7 @@ class GraphBuilder:
         self._used: set[Value] = set()
         self._node_names: set[str] = set()
         self._constants: dict[tuple[Any, ...], Value] = {}
+        self._constant_name = "constant"
         self._flattened: dict[Value, Value] = {}
         self._outputs: set[Value] = set()
         self._tokens: tuple[Value, int] | None = None
@@ -106,7 +107,7 @@ class GraphBuilder:
         array: Array = np.asarray(value, dtype=dtype)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
-            self._constants[key] = name = f"constant{len(self._constants) + 1}"
+            self._constants[key] = name = f"{self._constant_name}{len(self._constants) + 1}"
             self.weights[name] = array
         return self._constants[key]
 
@@ -375,6 +376,49 @@ class GraphBuilder:
         self._nodes.extend(prefixed.node)
         return str(given.name)
 
+    def loop(
+        self,
+        turns: int,
+        carried: Mapping[Value, Sequence[int | str]],
+        body: Callable[[GraphBuilder, Value, list[Value]], Sequence[Value]],
+    ) -> list[Value]:
+        """Run the same nodes a number of times; they and their weights are stored once.
+
+        Args:
+            turns: How many times.
+            carried: What goes on from turn to turn: the values that the first turn finds, float32, each with
+                its sizes.
+            body: (builder, turn, values) -> the values that the next turn finds. It writes its nodes through
+                that builder; `turn` is int64 (1,), from 0. Values of this graph may be read by their names.
+
+        Returns:
+            The values behind the last turn.
+        """
+        inner = GraphBuilder(self.opset)
+        inner._node_names = self._node_names
+        name = self._unique("Loop")
+        inner._constant_name = f"{name}.constant"
+        turn, going = f"{name}.turn", f"{name}.going"
+        taken = [f"{name}.taken{number}" for number in range(len(carried))]
+        given = body(inner, inner.reshape(turn, 1), taken)
+        inputs = [
+            helper.make_tensor_value_info(turn, TensorProto.INT64, []),
+            helper.make_tensor_value_info(going, TensorProto.BOOL, []),
+        ]
+        outputs = [helper.make_tensor_value_info(inner.node("Identity", going), TensorProto.BOOL, [])]
+        for value, after, sizes in zip(taken, given, carried.values(), strict=True):
+            inputs.append(helper.make_tensor_value_info(value, TensorProto.FLOAT, list(sizes)))
+            outputs.append(helper.make_tensor_value_info(after, TensorProto.FLOAT, list(sizes)))
+        graph = helper.make_graph(inner._nodes, f"{name}.body", inputs, outputs, inner._initializers())
+        values = [f"{name}:{number}" if number else name for number in range(len(carried))]
+        always = self.constant(True, np.bool_)
+        made = helper.make_node(
+            "Loop", [self.constant(turns), always, *carried], values, name=name, body=graph
+        )
+        self._nodes.append(made)
+        self._used.update(carried)
+        return values
+
     def output(self, name: str, x: Value) -> None:
         """Give the value x the name of a graph output."""
         holds_graphs = any(a.type == onnx.AttributeProto.GRAPH for n in self._nodes for a in n.attribute)
@@ -399,13 +443,15 @@ class GraphBuilder:
         metadata: Mapping[str, str],
     ) -> onnx.ModelProto:
         """Return the finished model, its weights inside."""
-        used = {value for node in self._nodes for value in node.input}
-        weights = [numpy_helper.from_array(self.weights[key], key) for key in self.weights if key in used]
-        graph = helper.make_graph(self._nodes, name, list(inputs), list(outputs), weights)
+        graph = helper.make_graph(self._nodes, name, list(inputs), list(outputs), self._initializers())
         opsets = [helper.make_opsetid("", self.opset)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=ir_version, producer_name="onnxnn")
         helper.set_model_props(model, dict(metadata))
         return model
+
+    def _initializers(self) -> list[onnx.TensorProto]:
+        used = {value for node in self._nodes for value in node.input}
+        return [numpy_helper.from_array(self.weights[key], key) for key in self.weights if key in used]
 
     def _unique(self, name: str) -> str:
         """The scope's own name for its first node, "<scope>/<name>" for the others."""

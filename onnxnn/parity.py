@@ -10,9 +10,12 @@ import numpy as np
 import onnxnn_runtime
 import torch
 from onnxnn_runtime import ModelCard, StateSpec
+from onnxnn_runtime.card import DiffusionSpec
 from onnxnn_runtime.errors import ExportError, LayerError
+from onnxnn_runtime.sampling import sample_pictures
 
 from .definition import Definition, Net, Placed
+from .drawing import predictor
 from .layers.norm import Normalize
 from .layers.reference import reference
 from .pairs import options_of
@@ -84,6 +87,10 @@ def measure(data: bytes, definition: Definition, net: Net, card: ModelCard, free
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
     parity = Parity()
     for number, (batch, shape) in enumerate(_cases(definition, card, free)):
+        if card.diffusion is not None:
+            found, wanted = _drawn(model, net, card.diffusion, batch, device)
+            parity = parity.joined(found, wanted, found.shape)
+            continue
         inputs, x = _sample(definition, card, shape, batch, seed=number)
         if card.input.states:
             pairs = _in_two_parts(model, net, card.input.states, inputs, x.to(device))
@@ -166,6 +173,33 @@ def _next_tokens(
     with torch.inference_mode():
         y = net((torch.from_numpy(source).to(device), torch.from_numpy(target).to(device)))
     return model.infer({"input": source, "target": target})["output"], y.cpu().numpy()
+
+
+def _drawn(
+    model: onnxnn_runtime.Model, net: Net, spec: DiffusionSpec, batch: int, device: torch.device
+) -> tuple[Array, Array]:
+    """Pair what file and torch give for the same noise: predictions, or what the whole loop draws."""
+    generator = np.random.default_rng(batch)
+    noise = generator.standard_normal((batch, *spec.shape), dtype=np.float32)
+    label = generator.integers(0, len(spec.classes), batch) if spec.classes else None
+    feeds = {} if label is None else {"label": label}
+    loop = spec.sampler
+    if loop is not None:
+        wanted = sample_pictures(
+            predictor(net, device),
+            spec,
+            steps=loop.steps,
+            sampler=loop.name,
+            noise=noise,
+            label=label,
+            guidance=None if label is None else loop.guidance,
+        )
+        return model.infer({"noise": noise, **feeds})["images"], wanted
+    t = generator.integers(0, spec.schedule.timesteps, batch)
+    given = [torch.from_numpy(array).to(device) for array in (noise, t, *feeds.values())]
+    with torch.inference_mode():
+        y = net[0](*given)
+    return model.infer({"x": noise, "t": t, **feeds})["output"], y.cpu().numpy()
 
 
 def _expected(net: Net, head: Placed | None, x: torch.Tensor) -> dict[str, Array]:

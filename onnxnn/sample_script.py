@@ -51,6 +51,8 @@ def _sample(
     model: Path, card: ModelCard, example: np.ndarray[Any, Any] | None
 ) -> tuple[list[str], list[str]]:
     runtime = "import onnxnn_runtime as rt"
+    if card.diffusion is not None:
+        return [], [runtime, "from onnxnn_runtime.grid import write_grid"]
     if card.input.kind == "image":
         picture = model.with_name(f"{model.stem}_sample.png")
         pixels = _random(card, np.uint8) if example is None else np.asarray(example, dtype=np.uint8)
@@ -81,6 +83,12 @@ def _prompt(vocabulary: Mapping[str, int], tokens: np.ndarray[Any, Any]) -> str 
 
 
 def _use(card: ModelCard) -> list[str]:
+    if card.diffusion is not None:
+        label = f", label={card.diffusion.classes[0]!r}" if card.diffusion.classes else ""
+        return [
+            f"images = model.sample(num=16, seed=0{label})  # float32 (16, channels, height, width) in 0..1",
+            'print(write_grid(images, folder / "images.png"))',
+        ]
     if card.output.kind == "tokens" and card.input.vocabulary:
         return ["print(model.generate(prompt, length=24, seed=0))"]
     name = "image" if card.input.kind == "image" else "x"

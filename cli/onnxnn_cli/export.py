@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import typer
 
 from .options import JSON
@@ -18,6 +20,17 @@ def export(
         "--preprocess",
         help="Where pictures are prepared: runtime, or graph to put it into the file.",
     ),
+    sampler: Optional[str] = typer.Option(
+        None,
+        "--sampler",
+        help="For a diffusion model: dpm++ or ddim puts the sampling loop into the file.",
+    ),
+    steps: Optional[int] = typer.Option(
+        None, "--steps", help="How many steps that loop walks; 20 if not given."
+    ),
+    guidance: Optional[float] = typer.Option(
+        None, "--guidance", help="How far its pictures follow their label, in networks with classes."
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Turn a checkpoint into an ONNX file and compare the two.
@@ -28,7 +41,15 @@ def export(
     """
     network = need_onnxnn("export").nn(verbose=0)
     network.load(checkpoint)
-    report = network.export(out, opset_version=opset, ir_version=ir, preprocess=preprocess)
+    report = network.export(
+        out,
+        opset_version=opset,
+        ir_version=ir,
+        preprocess=preprocess,
+        sampler=sampler,
+        steps=steps,
+        guidance=guidance,
+    )
     if as_json:
         print_json({"file": str(report.path), "size": report.size, "parity": dict(report.parity)})
         return

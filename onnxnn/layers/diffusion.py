@@ -130,6 +130,11 @@ class DiffusionModel(Layer):
         named = {name: self._value(name) for name in _DEFAULTS["basenn"]}
         return replace(self, attention=self.architecture().attention, **named)
 
+    @property
+    def num_classes(self) -> int:
+        """How many classes it draws; 0 where it draws without being asked, or the data is not known yet."""
+        return 0 if isinstance(self.classes, bool) else self.classes
+
     def with_classes(self, number: int) -> DiffusionModel:
         """Return this layer with classes=True filled in."""
         return replace(self, classes=number) if self.classes is True else self
@@ -143,13 +148,12 @@ class DiffusionModel(Layer):
         channels = in_shape["channel"]
         assert channels is not None  # resolved
         shape = channels, self.img_size, self.img_size
-        return Denoiser(shape, self.noise_schedule(), self.architecture(), int(self.classes))
+        return Denoiser(shape, self.noise_schedule(), self.architecture(), self.num_classes)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         assert isinstance(module, Denoiser)
         t = graph.input("t", ("batch",), TensorProto.INT64)
-        label = graph.input("label", ("batch",), TensorProto.INT64) if module.num_classes else None
-        return module.emit(graph, x, t, label, range(self.timestep))
+        return module.emit(graph, x, t, label_input(graph, module), range(self.timestep))
 
     def noise_schedule(self) -> Schedule:
         """Return how noise grows over the steps."""
@@ -169,3 +173,8 @@ class DiffusionModel(Layer):
         """Return an option as given, or as the preset has it."""
         given = getattr(self, name)
         return _DEFAULTS[self.preset or PRESETS[0]][name] if given is None else given
+
+
+def label_input(graph: GraphBuilder, module: Denoiser) -> Value | None:
+    """Ask for the graph input that says what to draw; None for a network without classes."""
+    return graph.input("label", ("batch",), TensorProto.INT64) if module.num_classes else None

@@ -13,6 +13,7 @@ from onnxnn_runtime.errors import (
 from torch import nn
 
 from onnxnn import checkpoint as checkpoints
+from onnxnn import sampling_graph
 from onnxnn.checkpoint import Checkpoint
 from onnxnn.data import Data
 from onnxnn.definition import Definition
@@ -117,13 +118,22 @@ class Files(Core):
         preprocess: str = "runtime",
         script: bool = False,
         tolerance: float = 1e-4,
+        sampler: str | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
     ) -> ExportReport:
         """Write one ONNX file that carries everything, compared with torch before it is kept.
+
+        A diffusion model becomes the denoiser, with which the runtime draws; with `sampler` the file holds
+        the whole loop, and any ONNX Runtime draws with one call: noise (N, C, H, W) in, pictures out.
 
         Args:
             path: Where to.
             checkpoint: The checkpoint to export; None takes the network as it is.
             opset_version, ir_version, preprocess, script, tolerance: See `onnxnn.export.export_onnx`.
+            sampler: For a diffusion model: "dpm++" or "ddim" puts the loop into the file.
+            steps: How many steps that loop walks; None takes 20.
+            guidance: How far its pictures follow their label, for a network with classes; None takes 1.
 
         Raises:
             ExportError: It cannot be written as asked, or differs from torch; no file is left.
@@ -134,7 +144,7 @@ class Files(Core):
         return export_onnx(
             self._definition,
             self.model,
-            self.card(),
+            sampling_graph.with_loop(self.card(), sampler, steps, guidance),
             path,
             opset_version=opset_version,
             ir_version=ir_version,
