@@ -2,65 +2,65 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any, Dict
 
 import typer
 
+from .demo_diffusion import report_diffusion, run_diffusion
 from .options import JSON
 from .output import need_onnxnn, note, print_json, print_table, progress_on_stderr
+from .without_torch import run_elsewhere
 
 
 def demo(
+    what: str = typer.Argument(
+        "encoder", metavar="[encoder|diffusion]", help="What to train.", show_default=True
+    ),
     out: str = typer.Option("demo", "--out", "-o", metavar="FOLDER", help="Where the files go."),
-    quick: bool = typer.Option(False, "--quick", help="Train for a shorter time, with a worse encoder."),
+    quick: bool = typer.Option(False, "--quick", help="Train for a shorter time, with a worse network."),
     as_json: bool = JSON,
 ) -> None:
-    """Train, export and run an encoder of real digits.
+    """Train, export and run an encoder of real digits, or a diffusion model that draws new ones.
 
     The exported file is then used in a process without torch. Needs the training package.
 
     Example: onnxnn demo --quick
     """
+    folder = Path(out).resolve()
+    if what == "encoder":
+        found, report = run_encoder(folder, quick), report_encoder
+    elif what == "diffusion":
+        found, report = run_diffusion(folder, quick), report_diffusion
+    else:
+        raise typer.BadParameter(f"{what!r}: what fits is encoder or diffusion.")
+    if as_json:
+        print_json(found)
+    else:
+        report(found)
+
+
+def run_encoder(folder: Path, quick: bool) -> Dict[str, Any]:
+    """Train an encoder of digits, export it, use it in another process; return the figures."""
     start = time.perf_counter()
     training = need_onnxnn("demo", "onnxnn.demo")
-    folder = Path(out).resolve()
     note(f"1/3  writing handwritten digits as pictures to {folder}")
     training.write_pictures(folder)
     note("2/3  training an encoder with add(), then exporting it")
     with progress_on_stderr():
         model = training.train_encoder(folder, quick=quick)
     note("3/3  using the exported file in another process, where torch cannot be imported")
-    found = _compare_elsewhere(folder)
+    found = run_elsewhere("onnxnn_cli.demo_compare", folder)
     found["seconds"] = time.perf_counter() - start
     found["model"] = str(model)
-    if as_json:
-        print_json(found)
-    else:
-        _report(found, folder)
-
-
-def _compare_elsewhere(folder: Path) -> Dict[str, Any]:
-    """Run `demo_compare` in a fresh interpreter and return its figures."""
-    child = subprocess.run(
-        [sys.executable, "-m", "onnxnn_cli.demo_compare", str(folder)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-        check=False,
-    )
-    if child.returncode != 0:
-        raise ImportError("the demo's second process failed; its own message stands above.")
-    found: Dict[str, Any] = json.loads(child.stdout.decode("utf-8"))
     return found
 
 
-def _report(found: Dict[str, Any], folder: Path) -> None:
+def report_encoder(found: Dict[str, Any]) -> None:
+    """Print the figures for people."""
+    folder = Path(found["model"]).parent
     print("\nHow often is the most similar training digit the same digit?\n")
     rows = [
         (title, found[name]["num"], f"{found[name]['encoder']:.4f}", f"{found[name]['pixels']:.4f}")

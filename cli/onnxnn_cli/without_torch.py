@@ -1,10 +1,14 @@
-"""Make torch impossible to import in this process, to show that nothing needs it."""
+"""Processes in which torch is impossible to import, to show that nothing needs it."""
 
 from __future__ import annotations
 
 import importlib.abc
+import json
+import os
+import subprocess
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, Dict
 
 BLOCKED = ("torch", "onnx", "onnxnn")
 
@@ -36,3 +40,18 @@ def can_import(module: str) -> bool:
     except ImportError:
         return False
     return True
+
+
+def run_elsewhere(module: str, folder: Path) -> Dict[str, Any]:
+    """Run a module on a folder in a fresh interpreter and return the JSON that it prints."""
+    child = subprocess.run(
+        [sys.executable, "-m", module, str(folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        check=False,
+    )
+    if child.returncode != 0:
+        raise ImportError("the demo's second process failed; its own message stands above.")
+    found: Dict[str, Any] = json.loads(child.stdout.decode("utf-8"))
+    return found

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 pytestmark = pytest.mark.needs_torch
 
@@ -78,6 +80,45 @@ def test_layers_are_listed_with_options(onnxnn):
     assert "mobilenet_backbone" in found
     assert all(entry["about"] for entry in found.values())
     assert "conv2d" in onnxnn("layers").stdout
+
+
+def test_the_demos_second_process_draws_with_both_files(tmp_path):
+    from onnxnn_cli.without_torch import run_elsewhere
+
+    from onnxnn import nn
+
+    model = nn(verbose=0)
+    model.load_dataset(np.random.default_rng(0).random((6, 1, 8, 8)), list("ababab"))
+    model.add("diffusion_model", img_size=8, timestep=9, dim=8, dim_mults=(1, 2), classes=True)
+    model.export(tmp_path / "denoiser.onnx")
+    model.export(tmp_path / "drawer.onnx", sampler="dpm++", steps=3, guidance=2.0)
+    found = run_elsewhere("onnxnn_cli.demo_draw", tmp_path)
+    assert found["torch_importable"] is False
+    assert found["num"] == 16
+    assert found["difference"] < 1e-4
+    with Image.open(found["picture"]) as drawn:
+        assert drawn.height > 3 * drawn.width  # two columns of eight
+    with Image.open(found["animation"]) as moving:
+        assert moving.n_frames == 4
+
+
+def test_a_demo_that_is_not_there(onnxnn):
+    done = onnxnn("demo", "guess")
+    assert done.returncode == 2
+    assert "encoder or diffusion" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_quick_demo_draws_digits(onnxnn, tmp_path):
+    done = onnxnn("demo", "diffusion", "--quick", "-o", "here", "--json", OMP_WAIT_POLICY="PASSIVE")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["torch_importable"] is False
+    assert found["num"] == 80
+    assert found["difference"] < 1e-4
+    names = {file.name for file in (tmp_path / "here").iterdir()}
+    assert names >= {"denoiser.onnx", "drawer.onnx", "drawn.png", "drawn.gif", "digits", "checkpoints"}
+    assert len(list((tmp_path / "here/checkpoints/samples").glob("epoch_*.png"))) >= 4
 
 
 @pytest.mark.slow
