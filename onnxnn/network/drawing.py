@@ -14,7 +14,7 @@ from onnxnn_runtime.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.sampling import interpolate_pictures, sample_pictures
 
 from onnxnn.device import Machine
-from onnxnn.diffusion import add_noise, spec_of
+from onnxnn.diffusion import add_noise
 from onnxnn.drawing import arrange, predictor, show_file
 
 from .files import Files
@@ -148,13 +148,13 @@ class Drawing(Files):
         return self._show(images, size[1], path, "images.png", "pictures")
 
     def _drawing(self, call: str) -> DiffusionSpec:
-        if not self.model.diffusion:
+        spec = self.card().diffusion if self.model.diffusion else None
+        if spec is None:
             raise InputError(
                 f"{call}: only a diffusion model draws pictures, add('diffusion_model', img_size=28); this "
                 "network takes data: inference(data)."
             )
-        card = self.card()
-        return card.diffusion or spec_of(self.model, card.output.classes)
+        return spec
 
     def _run(self, device: str, draw: Callable[..., Array], *given: Any, **options: Any) -> Array:
         """Call one of the runtime's drawing functions with the network on a device."""

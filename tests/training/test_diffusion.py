@@ -386,6 +386,7 @@ def test_going_on_from_a_checkpoint_alone(folders):
     path = root.parent / "ckpt/basenn.pth"
     later = load(root, color="grayscale")
     assert len(later.train(epochs=1, checkpoint=path)) == 2
+    assert later.card().diffusion.classes == ("a", "b")
     assert later.sample(label="b", steps=2, seed=0).shape == (16, 1, 8, 8)
     assert np.isfinite(later.evaluate(root)["loss"])
 
