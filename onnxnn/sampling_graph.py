@@ -62,8 +62,8 @@ def with_loop(card: ModelCard, sampler: Any, steps: Any = None, guidance: Any = 
         guidance = 1.0
     elif not spec.classes:
         raise ExportError(f"export({given}): this network knows no classes, so there is nothing to guide to.")
-    if isinstance(guidance, bool) or not isinstance(guidance, int | float) or not math.isfinite(guidance):
-        raise ExportError(f"export({given}): guidance must be a finite number, such as 2.0.")
+    if isinstance(guidance, bool) or not isinstance(guidance, int | float) or not 0 <= guidance < math.inf:
+        raise ExportError(f"export({given}): guidance must be a number from 0; 1 is none, 2 is usual.")
     return replace(card, diffusion=replace(spec, sampler=SamplerSpec(sampler, len(plan), guidance)))
 
 

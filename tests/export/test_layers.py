@@ -11,6 +11,7 @@ from onnx_check import emit, largest_difference, random_input, shake
 from onnxnn.definition import Definition
 from onnxnn.layers import registry
 from onnxnn.layers.custom import Custom
+from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.layers.transformer import Transformer
 from onnxnn.shape import Shape
 
@@ -80,6 +81,7 @@ EXAMPLES = {
         ),
     ],
     "custom": [],  # in test_custom.py: its option is a module, not JSON
+    "diffusion_model": [],  # in test_diffusion_export.py: it takes a step beside the pictures
     "dropout": [({}, IMAGE), ({"p": 0.2}, VECTOR)],
     "em_lstm": [
         ({"size": (3, 4)}, TOKENS),
@@ -194,7 +196,11 @@ def network(kind: str, options: dict, shape: Shape) -> Definition:
 
 def test_every_layer_has_a_row():
     assert set(EXAMPLES) == set(registry)
-    assert [kind for kind, rows in EXAMPLES.items() if not rows] == [Custom.kind, Transformer.kind]
+    assert [kind for kind, rows in EXAMPLES.items() if not rows] == [
+        Custom.kind,
+        DiffusionModel.kind,
+        Transformer.kind,
+    ]
 
 
 @pytest.mark.parametrize(("kind", "options", "shape"), ROWS)
