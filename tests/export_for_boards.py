@@ -4,6 +4,7 @@
 
 writes for each model NAME.onnx, and NAME.npz with the graph's input `x` and torch's `output` for it; and
 a few pictures in FOLDER/pictures. poems.onnx writes text; poems.txt is what torch writes for the same seed.
+doodles.onnx and doodles_loop.onnx draw pictures; doodles.npz holds what torch predicts and draws.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def export_all(folder: Path) -> None:
     poems(folder)
     complaints(folder)
     reverse(folder)
+    doodles(folder)
 
 
 def mlp():
@@ -112,6 +114,24 @@ def reverse(folder):
     np.savez(folder / "reverse.npz", x=source, target=target[:, :5], output=output)
     written = [network.generate(source, beams=beams) for beams in (1, 3)]
     (folder / "reverse.json").write_text(json.dumps(written), encoding="utf-8")
+
+
+def doodles(folder):
+    """A tiny diffusion model, with the loop and without, and what torch predicts and draws from a noise."""
+    draw = np.random.default_rng(4)
+    pictures = draw.integers(0, 256, (30, 8, 8), dtype=np.uint8)
+    network = nn(verbose=0)
+    network.load_dataset(pictures, np.arange(30) % 2, classes=["dots", "dashes"], batch_size=10)
+    network.add("diffusion_model", img_size=8, timestep=40, dim=8, dim_mults=(1, 2), classes=True)
+    network.train(lr=1e-3, epochs=2, metrics=[], save_fold=str(folder / "doodles_checkpoint"))
+    network.export(str(folder / "doodles.onnx"))
+    network.export(str(folder / "doodles_loop.onnx"), sampler="dpm++", steps=5, guidance=2.0)
+    noise = draw.standard_normal((3, 1, 8, 8), dtype=np.float32)
+    t, label = np.array([0, 17, 39]), np.array([1, 0, 2])
+    with torch.no_grad():
+        output = network.model.eval()[0](*map(torch.from_numpy, (noise, t, label))).numpy()
+    images = network.sample(label=[1, 0, 1], guidance=2.0, steps=5, noise=noise)
+    np.savez(folder / "doodles.npz", x=noise, t=t, label=label, output=output, images=images)
 
 
 def _export(network, folder: Path, name: str) -> None:
