@@ -103,7 +103,7 @@ def write_gif(timesteps: Any, path: PathLike, columns: int | None = None) -> Pat
     check_name(path, animated=True)
     array = _check(timesteps, 5)
     steps = np.unique(np.linspace(0, array.shape[1] - 1, _FRAMES).round().astype(int)).tolist()
-    first, *others = [picture_grid(array[:, step], columns) for step in steps]
+    first, *others = [_frame(picture_grid(array[:, step], columns)) for step in steps]
     times = [_EACH] * len(others) + [_LAST]
     return write_atomically(
         path,
@@ -111,6 +111,11 @@ def write_gif(timesteps: Any, path: PathLike, columns: int | None = None) -> Pat
             file, format="GIF", save_all=True, append_images=others, duration=times, loop=0
         ),
     )
+
+
+def _frame(grid: Image.Image) -> Image.Image:
+    """Return a grid with at most 256 colours; Pillow before 9.1 would take those of the web and dots."""
+    return grid if grid.mode == "L" else grid.quantize(256)
 
 
 def check_name(path: PathLike, animated: bool = False) -> str:
