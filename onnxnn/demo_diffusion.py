@@ -46,7 +46,7 @@ def train_drawer(folder: Path, quick: bool = False) -> tuple[Path, Path]:
     model.save_fold = str(folder / "checkpoints")
     model.train(
         lr=3e-3,
-        epochs=10 if quick else 80,
+        epochs=8 if quick else 64,
         metrics=[],
         schedule="onecycle",
         callbacks=[Until(1.5 if quick else 9)],
