@@ -155,6 +155,9 @@ class DiffusionModel(Layer):
         t = graph.input("t", ("batch",), TensorProto.INT64)
         return module.emit(graph, x, t, label_input(graph, module), range(self.timestep))
 
+    def multiply_adds(self, in_shape: Shape) -> int | None:
+        return None  # one step's are not a sample's
+
     def noise_schedule(self) -> Schedule:
         """Return how noise grows over the steps."""
         return Schedule(self.timestep, self._value("schedule"), self._value("prediction"))

@@ -184,6 +184,14 @@ def test_a_file_records_every_choice_the_preset_made():
     again.build().load_state_dict(made.build().state_dict())
 
 
+def test_the_summary_counts_its_parameters():
+    model = nn(verbose=0)
+    model.add("diffusion_model", preset="basenn")
+    model.color = "grayscale"
+    (line,) = [line for line in model.summary().splitlines() if line.startswith("diffusion_model1")]
+    assert line.split() == ["diffusion_model1", "[?,", "1,", "28,", "28]", "5,244,033", "?"]
+
+
 def test_options_win_over_the_preset():
     net = denoiser(preset="basenn", img_size=8, timestep=30, prediction="v", dim=16)
     assert net.schedule == Schedule(30, "sigmoid", "v")
