@@ -132,3 +132,23 @@ def test_verify(onnxnn, name):
     done = onnxnn("verify", MODELS / f"{name}.onnx")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ok    draws pictures: shape (2," in done.stdout
+
+
+# ---- files that the current code exported --------------------------------------------------------
+
+
+def test_the_command_draws_them(onnxnn, exported, tmp_path):
+    for name in ("doodles", "doodles_loop"):
+        done = onnxnn("sample", exported / f"{name}.onnx", "-n", 3, "--label", "dashes", "--seed", 1)
+        assert done.returncode == 0, done.stderr
+        expected = rt.load(str(exported / f"{name}.onnx")).sample(3, label="dashes", seed=1)
+        np.testing.assert_array_equal(read(tmp_path / "samples.png"), np.asarray(picture_grid(expected)))
+
+
+@pytest.mark.needs_torch
+@pytest.mark.parametrize("name", ["doodles", "doodles_loop"])
+def test_verify_with_the_checkpoint(onnxnn, exported, name):
+    checkpoint = exported / "doodles_checkpoint" / "basenn.pth"
+    done = onnxnn("verify", exported / f"{name}.onnx", "--checkpoint", checkpoint)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok    equals torch: largest difference of the pictures" in done.stdout

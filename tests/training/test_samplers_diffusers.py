@@ -6,11 +6,16 @@ that what is compared is the samplers.
 
 from __future__ import annotations
 
+import tempfile
+
 import numpy as np
 import pytest
 import torch
 from onnxnn_runtime.sampler import Noise, denoise, make_plan
 from onnxnn_runtime.schedule import KINDS, PREDICTIONS, Schedule
+
+from onnxnn import nn
+from onnxnn.samples import digits
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -21,6 +26,24 @@ NUM = 4
 TIMESTEPS = 120
 
 everything = pytest.mark.parametrize(("kind", "prediction"), [(k, p) for k in KINDS for p in PREDICTIONS])
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A small U-Net that has learned a little of digits of 8 x 8, as (x, t) -> prediction; and its schedule."""
+    torch.manual_seed(0)
+    network = nn(verbose=0)
+    network.load_dataset(digits(size=8)[0][:100], np.arange(100) % 2, batch_size=10)
+    network.add("diffusion_model", img_size=8, timestep=TIMESTEPS, dim=8, dim_mults=(1, 2))
+    with tempfile.TemporaryDirectory() as folder:
+        network.train(lr=3e-3, epochs=5, metrics=[], save_fold=folder)
+    denoiser = network.model[0].eval()
+
+    def predict(x, t):
+        with torch.no_grad():
+            return denoiser(x, torch.full((len(x),), int(t)))
+
+    return predict, denoiser.schedule
 
 
 def toy(schedule):
@@ -148,6 +171,18 @@ def test_pictures_in_float32(monkeypatch, kind, prediction, steps):
         assert after[-1] <= 1e-5
         if prediction == "v":
             assert after.max() <= 1e-5
+
+
+@pytest.mark.parametrize("steps", [40, 20])
+def test_a_trained_network(monkeypatch, trained, steps):
+    predict, schedule = trained
+    monkeypatch.setattr(f"{__name__}.toy", lambda schedule: predict)
+    monkeypatch.setattr(f"{__name__}.SHAPE", (1, 8, 8))
+    walks = [walk_ddpm(monkeypatch, schedule, steps, torch.float32)]
+    walks += [walk_ddim(schedule, steps, torch.float32, eta) for eta in (0.0, 1.0)]
+    walks += [walk_dpm(schedule, steps, torch.float32)]
+    for walked in walks:
+        assert difference(walked).max() <= 1e-5
 
 
 def test_the_toy_is_drawn():
