@@ -30,7 +30,7 @@ everything = pytest.mark.parametrize(("kind", "prediction"), [(k, p) for k in KI
 
 @pytest.fixture(scope="module")
 def trained():
-    """A small U-Net that has learned a little of digits of 8 x 8, as (x, t) -> prediction; and its schedule."""
+    """A small U-Net that has learned a little of digits, as (x, t) -> prediction; and its schedule."""
     torch.manual_seed(0)
     network = nn(verbose=0)
     network.load_dataset(digits(size=8)[0][:100], np.arange(100) % 2, batch_size=10)
