@@ -47,7 +47,7 @@ def predictor(net: Net, device: torch.device) -> Predict:
 
 
 class SampleGrid(Callback):
-    """Draws the same 16 noises after some epochs, so that one sees the network learn.
+    """Draws the same 16 noises after some epochs and at the end, so that one sees the network learn.
 
     They are drawn in few steps, which takes as long as one or two batches. With classes, picture i is of
     class i, beginning again behind the last.
@@ -63,31 +63,35 @@ class SampleGrid(Callback):
         self, folder: Path, classes: Sequence[str] = (), every: int | None = None, verbose: int = 1
     ) -> None:
         self.folder, self._classes, self._every, self._verbose = folder, tuple(classes), every, verbose
-        self._written = 0
+        self._drawn_after = 0
 
     def on_epoch(self, trainer: Trainer) -> None:
         epoch, epochs = trainer.epoch, trainer.settings.epochs
         every = self._every or max(1, epochs // 8)
         is_power = self._every is None and epoch & (epoch - 1) == 0
         if epoch % every == 0 or is_power or epoch == epochs:
-            self._draw(trainer.net, trainer.machine.device, self.folder / f"epoch_{epoch:04d}.png")
+            self._draw(trainer)
 
     def on_end(self, trainer: Trainer) -> None:
-        if self._written and self._verbose:
+        if trainer.epoch != self._drawn_after:  # it was stopped early
+            self._draw(trainer)
+        if self._drawn_after and self._verbose:
             print(f"samples while it learned: {self.folder}", file=sys.stderr)
 
-    def _draw(self, net: Net, device: torch.device, path: Path) -> None:
+    def _draw(self, trainer: Trainer) -> None:
+        net = trainer.net
         spec = spec_of(net, self._classes)
         number = len(spec.classes)
         label = [i % number for i in range(_NUM)] if number else None
         steps = min(_STEPS, spec.schedule.timesteps)
         was_training = net.training
         net.eval()
-        drawn = sample_pictures(predictor(net, device), spec, _NUM, steps, seed=0, label=label)
+        predict = predictor(net, trainer.machine.device)
+        drawn = sample_pictures(predict, spec, _NUM, steps, seed=0, label=label)
         net.train(was_training)
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_grid(drawn, path)
-        self._written += 1
+        write_grid(drawn, self.folder / f"epoch_{trainer.epoch:04d}.png")
+        self._drawn_after = trainer.epoch
 
 
 def arrange(images: Any, size: tuple[int, int], every: bool) -> Array:

@@ -310,6 +310,15 @@ def test_samples_as_often_as_asked(tmp_path):
     assert not (tmp_path / "never/samples").exists()
 
 
+def test_samples_at_the_end_of_a_training_that_was_stopped(tmp_path):
+    class Stop(Callback):
+        def on_epoch(self, trainer):
+            trainer.stop = trainer.epoch == 3
+
+    network(tmp_path).train(epochs=50, samples_every=40, callbacks=[Stop()])
+    assert written(tmp_path) == ["epoch_0003.png"]
+
+
 def test_samples_change_nothing_in_training(tmp_path):
     histories = [
         network(tmp_path / str(every), classes=True).train(epochs=3, samples_every=every) for every in (0, 1)
