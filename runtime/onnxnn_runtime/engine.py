@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import itertools
 import threading
-from typing import Any, Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from .card import InputSpec, StateSpec
 from .errors import CardError, InputError, OnnxnnError
-from .generate import Step
 from .inputs import Sample, Skipped, find_samples
 from .onnxfile import FileFacts
 from .pipeline import Batch, chunks, ordered, read_chunk
 from .providers import Placement, create_session, loads, num_threads, runtime_version
+
+if TYPE_CHECKING:
+    from .generate import Step
 
 _MANY = 64
 """From this many inputs on, the second session pays for the time that creating it takes."""

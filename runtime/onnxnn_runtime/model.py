@@ -4,67 +4,27 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass, replace
-from typing import Any, Callable, Iterator, List, Mapping, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Callable, Iterator
 
 import numpy as np
 
 from .card import METADATA_KEY, InputSpec, ModelCard
 from .engine import Engine
-from .errors import CardError, InputError, MissingInputError
-from .generate import check_generates, generate
+from .errors import CardError, InputError
 from .inputs import Skipped, check_tokens
-from .onnxfile import FileFacts, inspect
+from .onnxfile import FileFacts, ModelFile, inspect
 from .pipeline import check_options
 from .providers import place
-from .text import Text
-from .translate import check_options as check_options_of_generate
-from .translate import translate
+from .results import Embeddings, Prediction, Predictions, prediction
+
+if TYPE_CHECKING:
+    from .text import Text
 
 __all__ = ["Embeddings", "Model", "Prediction", "Predictions", "load"]
 
 Progress = Callable[[int, "int | None"], object]
 """Called with the number of inputs done and, where it is known, of all."""
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What a model says about one input.
-
-    Args:
-        name: The input: a path, or "input[3]".
-        label: The best class, or None where the model gives values.
-        score: Its score; None where the model gives values. For a binary model the score of the
-            class that was chosen.
-        index: Its number among the outputs; None where the model gives values.
-        top: The k best (label, score), best first; () where the model gives values.
-        values: Each target's value; {} where the model gives classes.
-        scores: The model's output for this input, float32.
-    """
-
-    name: str
-    label: str | None
-    score: float | None
-    index: int | None
-    top: tuple[tuple[str, float], ...]
-    values: Mapping[str, float]
-    scores: np.ndarray
-
-
-class Predictions(List[Prediction]):
-    """A list of `Prediction`, one per input in order; `skipped` tells what was left out."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.skipped: list[Skipped] = []
-
-
-class Embeddings(NamedTuple):
-    """Vectors float32 (N, D), the name of each, and what was left out."""
-
-    vectors: np.ndarray
-    names: list[str]
-    skipped: list[Skipped]
 
 
 def load(
@@ -91,7 +51,7 @@ def load(
         CardError: The file's card is malformed or newer than this version.
         DeviceError: The device was asked for explicitly and is not there.
     """
-    file = _File(path)
+    file = ModelFile(path)
     name = file.name
     facts = inspect(file.content, name)
     if facts.external:
@@ -213,9 +173,13 @@ class Model:
             InputError: An option is out of range or of the other kind of model, or the vocabulary lacks a
                 token of the prompt.
         """
+        from .generate import check_generates, generate  # here, so that other models open without them
+        from .translate import check_options as check_generating
+        from .translate import translate
+
         card = self._require_card("generate")
         translates = self.translates
-        check_options_of_generate(translates, length, temperature, top_k, seed, stop, max_length, beams)
+        check_generating(translates, length, temperature, top_k, seed, stop, max_length, beams)
         if translates:
             return translate(self._predict_next, card.input, prompt, max_length, beams)
         vocabulary = check_generates(card, self.name)
@@ -392,7 +356,7 @@ class Model:
         for part in self._stream(inputs, output, errors, batch_size, progress):
             result.skipped.extend(part.skipped)
             for name, scores in zip(part.names, part.vectors):
-                result.append(_prediction(card, name, scores, k))
+                result.append(prediction(card, name, scores, k))
         return result
 
     def embed(
@@ -512,75 +476,3 @@ class Model:
             CardError: The file has no card.
         """
         return self._require_card("input_spec").input
-
-
-class _File:
-    """A model's file, in memory only until a session has been made from it.
-
-    Args:
-        path: The file, or its bytes.
-
-    Raises:
-        MissingInputError: There is no such file.
-        InputError: It cannot be read.
-    """
-
-    def __init__(self, path: str | os.PathLike[str] | bytes) -> None:
-        self._path = None if isinstance(path, bytes) else os.fspath(path)
-        if isinstance(path, bytes):
-            self.name = f"the model of {len(path)} bytes"
-            self.content = path
-            return
-        self.name = os.fspath(path)
-        if not os.path.exists(path):
-            raise MissingInputError(f"{self.name}: no such file.")
-        if os.path.isdir(path):
-            raise InputError(f"{self.name}: is a folder; what fits is a .onnx file.")
-        try:
-            self.content, self._state = self._read(self.name)
-        except OSError as error:
-            raise InputError(f"{self.name}: cannot be read ({error.strerror or error}).") from error
-
-    def take(self) -> bytes | None:
-        """Return the content and let go of it; read it again when it is gone.
-
-        None when the file is no longer the one that was checked.
-        """
-        content = self.content
-        if self._path is None:
-            return content
-        self.content = b""
-        if content:
-            return content
-        try:
-            content, state = self._read(self._path)
-        except OSError:
-            return None
-        return content if state == self._state else None
-
-    @staticmethod
-    def _read(path: str) -> tuple[bytes, tuple[int, int, int]]:
-        with open(path, "rb") as file:
-            state = os.fstat(file.fileno())
-            return file.read(), (state.st_ino, state.st_size, state.st_mtime_ns)
-
-
-def _prediction(card: ModelCard, name: str, scores: np.ndarray, k: int) -> Prediction:
-    flat = scores.reshape(-1)
-    if card.output.kind == "values":
-        targets = card.output.targets
-        labels = [targets[i] if i < len(targets) else f"value {i}" for i in range(len(flat))]
-        return Prediction(name, None, None, None, (), dict(zip(labels, map(float, flat))), scores)
-    if card.output.kind == "binary":
-        flat = np.array([1 - flat[0], flat[0]], dtype=np.float32)
-        # At exactly 0.5 the second class, as `score >= 0.5` decides in training.
-        order = [1, 0] if flat[1] >= 0.5 else [0, 1]
-    else:
-        order = [int(i) for i in np.argsort(-flat, kind="stable")[:k]]
-    top = tuple((_label(card, i), float(flat[i])) for i in order[:k])
-    return Prediction(name, top[0][0], top[0][1], order[0], top, {}, scores)
-
-
-def _label(card: ModelCard, index: int) -> str:
-    classes = card.output.classes
-    return classes[index] if index < len(classes) else str(index)

@@ -8,10 +8,11 @@ the encoding is https://protobuf.dev/programming-guides/encoding/.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Iterator, Mapping, Tuple, Union
 
-from .errors import InputError
+from .errors import InputError, MissingInputError
 
 Field = Tuple[int, Union[int, memoryview]]
 
@@ -44,6 +45,57 @@ class FileFacts:
     producer: str
     metadata: Mapping[str, str]
     external: tuple[str, ...]
+
+
+class ModelFile:
+    """A model's file, in memory only until a session has been made from it.
+
+    Args:
+        path: The file, or its bytes.
+
+    Raises:
+        MissingInputError: There is no such file.
+        InputError: It cannot be read.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | bytes) -> None:
+        self._path = None if isinstance(path, bytes) else os.fspath(path)
+        if isinstance(path, bytes):
+            self.name = f"the model of {len(path)} bytes"
+            self.content = path
+            return
+        self.name = os.fspath(path)
+        if not os.path.exists(path):
+            raise MissingInputError(f"{self.name}: no such file.")
+        if os.path.isdir(path):
+            raise InputError(f"{self.name}: is a folder; what fits is a .onnx file.")
+        try:
+            self.content, self._state = self._read(self.name)
+        except OSError as error:
+            raise InputError(f"{self.name}: cannot be read ({error.strerror or error}).") from error
+
+    def take(self) -> bytes | None:
+        """Return the content and let go of it; read it again when it is gone.
+
+        None when the file is no longer the one that was checked.
+        """
+        content = self.content
+        if self._path is None:
+            return content
+        self.content = b""
+        if content:
+            return content
+        try:
+            content, state = self._read(self._path)
+        except OSError:
+            return None
+        return content if state == self._state else None
+
+    @staticmethod
+    def _read(path: str) -> tuple[bytes, tuple[int, int, int]]:
+        with open(path, "rb") as file:
+            state = os.fstat(file.fileno())
+            return file.read(), (state.st_ino, state.st_size, state.st_mtime_ns)
 
 
 def inspect(data: bytes, name: str = "the model") -> FileFacts:

@@ -1,0 +1,82 @@
+"""What a model answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List, Mapping, NamedTuple
+
+import numpy as np
+
+from .card import ModelCard
+from .inputs import Skipped
+
+__all__ = ["Embeddings", "Prediction", "Predictions", "prediction"]
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says about one input.
+
+    Args:
+        name: The input: a path, or "input[3]".
+        label: The best class, or None where the model gives values.
+        score: Its score; None where the model gives values. For a binary model the score of the
+            class that was chosen.
+        index: Its number among the outputs; None where the model gives values.
+        top: The k best (label, score), best first; () where the model gives values.
+        values: Each target's value; {} where the model gives classes.
+        scores: The model's output for this input, float32.
+    """
+
+    name: str
+    label: str | None
+    score: float | None
+    index: int | None
+    top: tuple[tuple[str, float], ...]
+    values: Mapping[str, float]
+    scores: np.ndarray
+
+
+class Predictions(List[Prediction]):
+    """A list of `Prediction`, one per input in order; `skipped` tells what was left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.skipped: list[Skipped] = []
+
+
+class Embeddings(NamedTuple):
+    """Vectors float32 (N, D), the name of each, and what was left out."""
+
+    vectors: np.ndarray
+    names: list[str]
+    skipped: list[Skipped]
+
+
+def prediction(card: ModelCard, name: str, scores: np.ndarray, k: int) -> Prediction:
+    """Return what a model's output for one input means.
+
+    Args:
+        card: What the model says about its output.
+        name: The input.
+        scores: float32, the output.
+        k: How many classes to name.
+    """
+    flat = scores.reshape(-1)
+    if card.output.kind == "values":
+        targets = card.output.targets
+        labels = [targets[i] if i < len(targets) else f"value {i}" for i in range(len(flat))]
+        return Prediction(name, None, None, None, (), dict(zip(labels, map(float, flat))), scores)
+    if card.output.kind == "binary":
+        flat = np.array([1 - flat[0], flat[0]], dtype=np.float32)
+        # At exactly 0.5 the second class, as `score >= 0.5` decides in training.
+        order = [1, 0] if flat[1] >= 0.5 else [0, 1]
+    else:
+        order = [int(i) for i in np.argsort(-flat, kind="stable")[:k]]
+    top = tuple((_label(card, i), float(flat[i])) for i in order[:k])
+    return Prediction(name, top[0][0], top[0][1], order[0], top, {}, scores)
+
+
+def _label(card: ModelCard, index: int) -> str:
+    classes = card.output.classes
+    return classes[index] if index < len(classes) else str(index)
