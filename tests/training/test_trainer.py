@@ -118,12 +118,13 @@ def test_ctrl_c_keeps_what_was_learned(tmp_path, capsys):
 
 
 SCRIPT = """
-import sys, numpy as np
+import signal, sys, numpy as np
 from onnxnn import nn
 from onnxnn.callbacks import Callback
 class Tell(Callback):
     def on_epoch(self, trainer):
         print("epoch", flush=True)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts without it
 model = nn("cls", save_fold=sys.argv[1])
 model.load_dataset(np.zeros((6, 4), np.float32), np.arange(6) % 2)
 model.add("linear", size=(4, 2), activation="softmax")
@@ -134,16 +135,14 @@ print("done", len(history) > 0, flush=True)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 def test_a_real_ctrl_c_in_a_script(tmp_path):
-    child = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while child.stdout.readline() != "epoch\n":
-        pass
-    child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=60)
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        try:
+            assert "epoch\n" in iter(child.stdout.readline, "")
+            child.send_signal(signal.SIGINT)
+            out, err = child.communicate(timeout=60)
+        finally:
+            child.kill()
     assert child.returncode == 0, err
     assert out.endswith("done True\n")
     assert "stopped by Ctrl-C" in err
