@@ -42,7 +42,7 @@ def train_encoder(folder: Path, quick: bool = False) -> Path:
     model.add("linear", size=(1280, 128), activation="relu")
     model.add("linear", size=(128, 10), activation="softmax")
     model.add(optimizer="Adam")
-    model.save_fold = str(folder / "checkpoints")
+    model.save_fold = str(folder / "encoder_checkpoints")
     model.train(lr=3e-3, epochs=9 if quick else 26, schedule="cosine", metrics=["acc"])
     model.export(str(folder / "encoder.onnx"))
     return folder / "encoder.onnx"

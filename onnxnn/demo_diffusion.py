@@ -43,7 +43,7 @@ def train_drawer(folder: Path, quick: bool = False) -> tuple[Path, Path]:
     model.load_img_data(str(folder / "digits"), batch_size=64, color="grayscale")
     model.add("diffusion_model", img_size=28, timestep=500, classes=True)
     model.add(optimizer="Adam")
-    model.save_fold = str(folder / "checkpoints")
+    model.save_fold = str(folder / "drawer_checkpoints")
     model.train(
         lr=3e-3,
         epochs=8 if quick else 64,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any, Dict
@@ -23,14 +22,15 @@ def run_diffusion(folder: Path, quick: bool) -> Dict[str, Any]:
     note(f"1/3  writing handwritten digits as pictures to {folder}")
     training.write_pictures(folder)
     minutes = "about a minute" if quick else "about eight minutes"
-    note(f"2/3  training a diffusion model for {minutes}; watch {folder}{os.sep}checkpoints{os.sep}samples")
+    samples = folder / "drawer_checkpoints" / "samples"
+    note(f"2/3  training a diffusion model for {minutes}; watch {samples}")
     with progress_on_stderr():
         denoiser, drawer = training.train_drawer(folder, quick=quick)
     note("3/3  drawing digits in another process, where torch cannot be imported")
     found = run_elsewhere("onnxnn_cli.demo_draw", folder)
     found["seconds_in_all"] = time.perf_counter() - start
     found["denoiser"], found["drawer"] = str(denoiser), str(drawer)
-    found["samples"] = str(folder / "checkpoints" / "samples")
+    found["samples"] = str(samples)
     return found
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from itertools import zip_longest
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import typer
 
@@ -50,8 +51,9 @@ def verify(
     if draws:
         checks.append(_check_pictures(model))
     if checkpoint is not None:
+        other = _other_network(checkpoint, model)
         compare = _check_drawing if draws else _check_torch
-        checks.append(compare(checkpoint, model, double, outputs))
+        checks.append(other or compare(checkpoint, model, double, outputs))
     passed = all(holds for _, holds, _ in checks)
     if as_json:
         print_json({"passed": passed, "checks": [dict(zip(("name", "passed", "detail"), c)) for c in checks]})
@@ -144,6 +146,26 @@ def _check_pictures(model: Any) -> Check:
     wanted = (2, *model.card.diffusion.shape)
     fits = drawn.shape == wanted and bool((drawn >= 0).all() and (drawn <= 1).all())
     return "draws pictures", fits, f"shape {drawn.shape}, {drawn.min():.2g} to {drawn.max():.2g}"
+
+
+def _other_network(checkpoint: str, model: Any) -> Optional[Check]:
+    """Return a failed check that names the first layer in which checkpoint and file differ, None if none."""
+    there = need_onnxnn("verify", "onnxnn.checkpoint").load(checkpoint).card.network
+    here = there if model.card is None else model.card.network
+    for ours, theirs in zip_longest(here, there):
+        if ours != theirs:
+            told = "the checkpoint is of another network: the file has {}, the checkpoint {}"
+            return "equals torch", False, told.format(_layer(ours), _layer(theirs))
+    return None
+
+
+def _layer(entry: Optional[Mapping[str, Any]]) -> str:
+    if entry is None:
+        return "no more layers"
+    options = ["{}={}".format(name, value) for name, value in entry["options"].items()]
+    if entry["activation"]:
+        options.append("activation={}".format(entry["activation"]))
+    return "{}({})".format(entry["name"], ", ".join(options))
 
 
 def _check_drawing(checkpoint: str, model: Any, feeds: Any, outputs: Any) -> Check:

@@ -129,6 +129,8 @@ def test_verify_notices_another_checkpoint(onnxnn, exported):
     checkpoint = exported / "backbone_checkpoint" / "basenn.pth"
     done = onnxnn("verify", exported / "mlp.onnx", "--checkpoint", checkpoint)
     assert done.returncode == 1
+    assert "the checkpoint is of another network: the file has linear" in done.stdout
+    assert "the checkpoint mobilenet_backbone1(" in done.stdout
     assert "Traceback" not in done.stderr
 
 

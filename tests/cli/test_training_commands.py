@@ -117,8 +117,8 @@ def test_the_quick_demo_draws_digits(onnxnn, tmp_path):
     assert found["num"] == 80
     assert found["difference"] < 1e-4
     names = {file.name for file in (tmp_path / "here").iterdir()}
-    assert names >= {"denoiser.onnx", "drawer.onnx", "drawn.png", "drawn.gif", "digits", "checkpoints"}
-    assert len(list((tmp_path / "here/checkpoints/samples").glob("epoch_*.png"))) >= 4
+    assert names >= {"denoiser.onnx", "drawer.onnx", "drawn.png", "drawn.gif", "digits", "drawer_checkpoints"}
+    assert len(list((tmp_path / "here/drawer_checkpoints/samples").glob("epoch_*.png"))) >= 4
 
 
 @pytest.mark.slow
