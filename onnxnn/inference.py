@@ -18,7 +18,7 @@ from .data.batches import to_float
 from .definition import Net
 from .pairs import predictor
 
-__all__ = ["arrays", "infer", "readable", "unlabelled"]
+__all__ = ["arrays", "infer", "joined", "readable", "unlabelled"]
 
 Array = np.ndarray[Any, Any]
 Reader = Callable[[Any], Array]
@@ -56,7 +56,18 @@ def infer(net: Net, source: Any, spec: InputSpec, batch_size: int = 32, read: Re
             ]
     finally:
         net.train(was_training)
-    return np.concatenate(found)
+    return joined(found)
+
+
+def joined(batches: list[Array]) -> Array:
+    """Return batches in one array.
+
+    Raises:
+        InputError: There is none.
+    """
+    if not batches:
+        raise InputError("no sample arrives; give at least one.")
+    return np.concatenate(batches)
 
 
 def _next_tokens(net: Net, pair: Any) -> Array:

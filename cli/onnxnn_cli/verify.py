@@ -162,7 +162,7 @@ def _other_network(checkpoint: str, model: Any) -> Optional[Check]:
 def _layer(entry: Optional[Mapping[str, Any]]) -> str:
     if entry is None:
         return "no more layers"
-    options = ["{}={}".format(name, value) for name, value in entry["options"].items()]
+    options = [f"{name}={value}" for name, value in entry["options"].items()]
     if entry["activation"]:
         options.append("activation={}".format(entry["activation"]))
     return "{}({})".format(entry["name"], ", ".join(options))

@@ -232,7 +232,13 @@ def _read(
 
 
 def _result(function: Callable[[Any], Any], picture: Image.Image, color: str) -> Image.Image:
-    result = function(picture)
+    try:
+        result = function(picture)
+    except Exception as error:
+        raise DataError(
+            f"the function {function!r} given as transform fails on a picture of {picture.size}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
     if isinstance(result, torch.Tensor) and result.ndim == 3:
         result = result.detach().cpu().permute(1, 2, 0).numpy()
     try:

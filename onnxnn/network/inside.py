@@ -84,4 +84,4 @@ class Inside(Core):
             feature_vectors(self.model, self._definition, torch.from_numpy(x).to(device), output_is_vector)
             for x in running.arrays(source, card.input, batch_size, self._reader())
         ]
-        return np.concatenate(found)
+        return running.joined(found)

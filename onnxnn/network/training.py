@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class Training(Files):
         devices: int = 1,
         strategy: str = "auto",
         precision: str = "32-true",
-        callbacks: Iterable[Callback] = (),
+        callbacks: Sequence[Callback] = (),
     ) -> History:
         """Train, write checkpoints into `save_fold`, and return the history.
 
@@ -71,7 +71,7 @@ class Training(Files):
             resume: Finish the interrupted training of this checkpoint, with its own settings, and write
                 to it. The other settings of this call do not count.
             device, devices, strategy, precision: See `onnxnn.device.Machine`.
-            callbacks: Objects with `on_start`, `on_step`, `on_epoch`, `on_end`.
+            callbacks: Instances of `onnxnn.callbacks.Callback`, what to do beside.
 
         Raises:
             TrainingError: A name is unknown, sizes do not fit, or the loss became NaN.
@@ -82,6 +82,10 @@ class Training(Files):
         self._give_last_step_only(data)
         if checkpoint is not None and resume is not None:
             raise TrainingError("train(): give checkpoint= to add epochs, or resume= to finish, not both.")
+        if not isinstance(callbacks, list | tuple) or not all(isinstance(c, Callback) for c in callbacks):
+            raise TrainingError(
+                f"callbacks={callbacks!r}: must be a list of instances of onnxnn.callbacks.Callback."
+            )
         self.save_fold = save_fold or self.save_fold
         wanted = Settings(
             lr,
@@ -152,7 +156,17 @@ class Training(Files):
         )
 
     def set_seed(self, seed: int) -> None:
-        """Make what follows repeatable: same seed, same processor, same bits."""
+        """Make what follows repeatable: same seed, same processor, same bits.
+
+        Args:
+            seed: A whole number from 0 to 2³² - 1.
+
+        Raises:
+            TrainingError: It is none.
+        """
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+            raise TrainingError(f"set_seed({seed!r}): a seed is a whole number from 0 to {2**32 - 1}.")
+        seed = int(seed)
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)

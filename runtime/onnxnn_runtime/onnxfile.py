@@ -59,6 +59,8 @@ class ModelFile:
     """
 
     def __init__(self, path: str | os.PathLike[str] | bytes) -> None:
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            raise InputError(f"load({path!r}): what fits is the path of a .onnx file, or its bytes.")
         self._path = None if isinstance(path, bytes) else os.fspath(path)
         if isinstance(path, bytes):
             self.name = f"the model of {len(path)} bytes"

@@ -104,6 +104,8 @@ def sample_pictures(
     Raises:
         InputError: An option is out of range, or does not fit the model or the other options.
     """
+    if callback is not None and not callable(callback):
+        raise InputError(f"callback={callback!r}: what fits is a function of (step, pictures).")
     given = None if noise is None else read_noise(noise, spec.shape)
     pictures = None if start is None else read_pictures(start, spec, preprocess)
     several = pictures if pictures is not None and len(pictures) > 1 else None

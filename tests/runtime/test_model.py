@@ -255,6 +255,8 @@ def test_missing_files_and_folders(tmp_path):
         rt.load(tmp_path / "none.onnx")
     with pytest.raises(rt.InputError, match="is a folder"):
         rt.load(tmp_path)
+    with pytest.raises(rt.InputError, match=r"load\(None\): what fits is the path"):
+        rt.load(None)
 
 
 def test_k_is_a_whole_number(open_model):

@@ -99,6 +99,7 @@ def test_each_step_is_told_the_time_and_the_type():
         ({"batch_size": 0}, "batch_size=0: what fits is a whole number from 1"),
         ({"steps": 51}, "steps=51: what fits is a whole number from 1 to 50"),
         ({"steps": 0}, "steps=0: what fits"),
+        ({"callback": 3}, r"callback=3: what fits is a function of \(step, pictures\)"),
         ({"sampler": "euler"}, "sampler='euler': unknown sampler"),
         ({"seed": -1}, "seed=-1: what fits"),
         ({"eta": 1}, "eta=1: belongs to"),

@@ -212,6 +212,11 @@ def test_a_function_that_returns_no_picture(folders):
         load_images(folders, "cls", transform=lambda image: None)
 
 
+def test_a_function_that_fails(folders):
+    with pytest.raises(DataError, match=r"transform fails on a picture of \(\d+, \d+\): ZeroDivisionError"):
+        load_images(folders, "cls", transform=lambda image: image.size[0] / 0)
+
+
 # ---- the rest of a data set -----------------------------------------------------------------
 
 

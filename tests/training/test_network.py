@@ -130,6 +130,27 @@ def test_pictures_from_folder_to_file(pictures, tmp_path):
     )
 
 
+def test_nothing_to_infer(iris, tmp_path):
+    model = iris_model(iris, tmp_path)
+    for nothing in ([], np.zeros((0, 4), np.float32)):
+        with pytest.raises(InputError, match="no sample arrives"):
+            model.inference(nothing)
+        with pytest.raises(InputError, match="no sample arrives"):
+            model.extract_feature(nothing)
+
+
+@pytest.mark.parametrize("seed", ["a", -1, 2**32, 1.0, None])
+def test_a_seed_that_is_none(seed):
+    with pytest.raises(TrainingError, match="a seed is a whole number from 0 to 4294967295"):
+        nn("cls", verbose=0).set_seed(seed)
+
+
+@pytest.mark.parametrize("callbacks", [3, [3], [print]])
+def test_callbacks_that_are_none(iris, tmp_path, callbacks):
+    with pytest.raises(TrainingError, match="must be a list of instances"):
+        iris_model(iris, tmp_path).train(epochs=1, callbacks=callbacks)
+
+
 def test_inference_leaves_the_networks_mode(iris, tmp_path):
     model = iris_model(iris, tmp_path)
     model.model.train()
