@@ -17,7 +17,7 @@ from .callbacks import Callback, Progress, Writer, check_writable
 from .checkpoint import Checkpoint
 from .data import Data
 from .definition import Definition, Net
-from .device import Machine
+from .device import Machine, threads_for
 from .drawing import SampleGrid
 from .history import History
 from .settings import Settings
@@ -94,7 +94,13 @@ class Job:
         )
         if before is not None:
             trainer.go_on(before.training, same_schedule=finish)
-        return trainer.run()
+        with threads_for(self._multiply_adds()):
+            return trainer.run()
+
+    def _multiply_adds(self) -> int | None:
+        """Return those of a batch, None where a layer does not know its own."""
+        of_a_sample = self.definition.multiply_adds()
+        return None if of_a_sample is None else of_a_sample * self.data.train.batch_size
 
     def _samples(self) -> list[Callback]:
         if not self.net.diffusion or self.settings.samples_every == 0:

@@ -149,6 +149,28 @@ def test_a_real_ctrl_c_in_a_script(tmp_path):
     checkpoint.load(tmp_path / "basenn.pth")
 
 
+@pytest.mark.parametrize(("width", "expected"), [(8, 1), (60_000, 2)])
+def test_small_batches_take_one_thread(tmp_path, width, expected):
+    found = []
+
+    class Look(Callback):
+        def on_step(self, trainer):
+            found.append(torch.get_num_threads())
+
+    model = nn("cls", verbose=0, save_fold=str(tmp_path))
+    model.load_dataset(*flowers(), batch_size=50)
+    model.add("linear", size=(4, width), activation="relu")
+    model.add("linear", size=(width, 3), activation="softmax")
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        model.train(lr=0.01, epochs=1, callbacks=[Look()])
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert set(found) == {expected}
+
+
 def test_later_calls_go_on_training_in_training_mode(tmp_path):
     model = network(tmp_path)
     model.train(lr=0.01, epochs=1)
