@@ -50,6 +50,12 @@ def sample(
     if gif is not None:
         check_name(gif, animated=True)
     model = rt.load(file, device=device)
+    draws = None if model.card is None else model.card.diffusion
+    if gif is not None and draws is not None and draws.sampler is not None:
+        raise rt.InputError(
+            f"{file}: --gif needs the single steps, and the loop is inside this file. Leave --gif out, or "
+            "take the file of the denoiser alone, which `onnxnn export` writes without --sampler."
+        )
     if seed is None:
         seed = random.SystemRandom().randrange(2**32)
     drawn = model.sample(

@@ -99,7 +99,7 @@ def test_a_file_that_holds_the_loop(onnxnn, tmp_path):
         ),
         ("denoiser_classes", ["--guidance", 2], "guidance=2.0: says how far pictures follow a label"),
         ("loop", ["--steps", 20], "steps=20 does not fit: the loop is inside this file"),
-        ("loop", ["--gif", "steps.gif"], "return_all_timesteps=True does not fit"),
+        ("loop", ["--gif", "steps.gif"], "--gif needs the single steps, and the loop is inside"),
     ],
 )
 def test_what_does_not_fit_is_told_in_one_line(onnxnn, tmp_path, file, options, message):
