@@ -77,7 +77,16 @@ def _next_tokens(net: Net, pair: Any) -> Array:
             "a transformer takes two sequences: call generate(source), or inference((source, target)) for "
             "how likely each token comes next."
         )
-    return predictor(net)(*(np.asarray(tokens, np.int64) for tokens in pair))
+    source, target = map(np.asarray, pair)
+    for name, tokens in (("source", source), ("target", target)):
+        if tokens.ndim != 2 or tokens.dtype.kind not in "iu" or not tokens.size:
+            raise InputError(
+                f"{name}: {tokens.dtype} of shape {tokens.shape} arrives; what fits is whole numbers (N, T), "
+                "with at least one sequence of at least one token."
+            )
+    if len(source) != len(target):
+        raise InputError(f"{len(source)} sources arrive with {len(target)} targets; give one for each.")
+    return predictor(net)(source.astype(np.int64), target.astype(np.int64))
 
 
 def arrays(source: Any, spec: InputSpec, batch_size: int = 32, read: Reader | None = None) -> Iterator[Array]:

@@ -213,6 +213,12 @@ def _softmax_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
         if target.shape != logits.shape:
             target = _columns_to_one_hot(target, logits)
         return F.cross_entropy(_classes_second(logits), _classes_second(target))
+    if target.shape != logits.shape[:-1]:
+        raise TrainingError(
+            f"the network gives {tuple(logits.shape)} and the labels are {tuple(target.shape)}, so what fits "
+            f"is labels of {tuple(logits.shape[:-1])}. For one label for each sample, end the network with "
+            "add('global_avgpool') or add('flatten') and a linear layer."
+        )
     if logits.ndim == 3:  # every step is a sample; so its classes lie side by side in memory
         return F.cross_entropy(logits.flatten(0, 1), target.flatten())
     return F.cross_entropy(logits, target)

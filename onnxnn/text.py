@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.card import InputSpec, ModelCard
-from onnxnn_runtime.errors import CardError
+from onnxnn_runtime.errors import CardError, InputError
 from onnxnn_runtime.generate import check_generates, generate
+from onnxnn_runtime.inputs import check_tokens
 from onnxnn_runtime.text import Text, to_numbers
 
 from .net import Net
@@ -47,8 +48,14 @@ def follow(net: Net, card: ModelCard, data: Any, hidden: Sequence[Any] | None) -
         raise CardError(
             "inference(hidden=...): this network does not go on from a hidden state; leave it out."
         )
-    numbers = _numbers(data, card.input)
-    return _Stepper(net)(np.asarray(numbers, np.int64).reshape(1, -1), hidden)
+    numbers = np.asarray(_numbers(data, card.input))
+    if not numbers.size or (numbers.ndim > 1 and numbers.size != numbers.shape[-1]):
+        raise InputError(
+            f"inference(hidden=...): tokens of shape {numbers.shape} arrive; what fits is one sequence of at "
+            "least one token."
+        )
+    check_tokens(numbers, card.input)
+    return _Stepper(net)(numbers.astype(np.int64).reshape(1, -1), hidden)
 
 
 def write(net: Net, card: ModelCard, prompt: Text, *options: Any) -> Any:

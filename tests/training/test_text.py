@@ -219,6 +219,34 @@ def test_hidden_state_of_another_model():
         poet().inference("春", hidden=())
 
 
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (np.array([[1, 2], [3, 4]]), r"shape \(2, 2\) arrive; what fits is one sequence"),
+        (np.zeros((1, 0), int), "at least one token"),
+        (np.array([1.7]), "tokens are whole numbers, but float64 arrives"),
+        (np.array([99]), "the vocabulary has the numbers"),
+    ],
+)
+def test_tokens_that_do_not_go_on_from_a_hidden_state(tokens, message):
+    model = poet()
+    _, hidden = model.inference("春")
+    with pytest.raises(InputError, match=message):
+        model.inference(tokens, hidden=hidden)
+
+
+@pytest.mark.parametrize("options", [{"return_sequences": False}, {}])
+def test_labels_that_are_not_as_many_as_the_networks_steps(tmp_path, options):
+    draw = np.random.default_rng(0)
+    model = nn("cls", verbose=0, save_fold=str(tmp_path))
+    model.load_dataset(draw.integers(0, 20, (12, 9)), draw.integers(0, 5, (12, 4)))
+    model.add("embedding", size=(20, 8))
+    model.add("gru", size=(8, 8), **options)
+    model.add("linear", size=(8, 5), activation="softmax")
+    with pytest.raises(TrainingError, match=r"the labels are \(12, 4\), so what fits is labels of"):
+        model.train(epochs=1)
+
+
 def test_a_hidden_state_for_a_network_without_one():
     model = nn(verbose=0)
     model.add("linear", size=(4, 3))

@@ -388,3 +388,19 @@ def test_it_learns_to_write_backwards(tmp_path):
     written = rt.load(tmp_path / "reverse.onnx").generate(source)
     wanted = [[int(token) for token in row if token > 2] for row in target]
     assert np.mean([a == b for a, b in zip(written, wanted, strict=True)]) >= 0.99
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s, t: (s[:2] + 0.5, t[:2]), r"source: float64 of shape \(2, 10\) arrives"),
+        (lambda s, t: (s[:2], t[:3]), "2 sources arrive with 3 targets"),
+        (lambda s, t: (s[:2, :0], t[:2]), "at least one token"),
+        (lambda s, t: (s[:2], t[:2, :0]), r"target: int64 of shape \(2, 0\)"),
+        (lambda s, t: (s[0], t[0]), r"source: int64 of shape \(10,\)"),
+        (lambda s, t: ("a", "b"), "source: <U1"),
+    ],
+)
+def test_pairs_that_inference_refuses(change, message):
+    with pytest.raises(InputError, match=message):
+        made().inference(change(*reversals(4)))
