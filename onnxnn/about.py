@@ -89,12 +89,12 @@ def describe_input(definition: Definition, data: Data | None, before: ModelCard 
 def describe_output(
     task: str, definition: Definition, data: Data | None, before: ModelCard | None
 ) -> OutputSpec:
-    """Return what comes out.
+    """Return what comes out; a size that follows one the network lets vary stands there as the axis's name.
 
     A classifier with more outputs than classes and no softmax or sigmoid at its end is an encoder, as
     the lessons build it: its output is an embedding.
     """
-    shape = definition.output_shape
+    shape = definition.free_output()
     assert shape is not None
     classes = data.classes if data is not None else before.output.classes if before else ()
     targets = data.targets if data is not None else before.output.targets if before else ()

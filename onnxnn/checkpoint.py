@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from onnxnn_runtime.card import ModelCard
 from onnxnn_runtime.errors import CardError, CheckpointError, MissingCheckpointError
-from onnxnn_runtime.files import PathLike, write_atomically
+from onnxnn_runtime.files import PathLike, as_path, write_atomically
 from torch import nn
 
 __all__ = ["SCHEMA", "Checkpoint", "fill", "load", "save"]
@@ -86,7 +86,7 @@ def load(path: PathLike) -> Checkpoint:
         MissingCheckpointError: There is no such file.
         CheckpointError: The file is truncated, of another program, or from a newer version.
     """
-    if not Path(path).is_file():
+    if not as_path(path, "checkpoint", CheckpointError).is_file():
         raise MissingCheckpointError(f"{path}: no such checkpoint. Training writes one into save_fold.")
     data = _read(path)
     if not isinstance(data, dict) or data.get("format") != FORMAT:

@@ -272,6 +272,11 @@ class Definition:
                 return free
         return shape
 
+    def free_output(self) -> Shape | None:
+        """Return the output shape for `free_input`."""
+        free = self.free_input()
+        return None if free is None else self._frozen().placed(free)[-1].out_shape
+
     def feature_layer(self) -> Placed | None:
         """Return the head, whose input is the feature vector; None without one.
 
@@ -418,6 +423,7 @@ class Definition:
                 self._modules[placed.name] = (placed.layer, placed.in_shape, module)
             net.add_module(placed.name, module)
             net.has_mask |= placed.out_shape.masked
+            net.has_custom |= isinstance(placed.layer, Custom)
             net.teacher_forcing |= placed.layer.teacher_forcing
             net.diffusion |= placed.layer.diffusion
         return net

@@ -38,10 +38,12 @@ def batches_of(
         DataError: It is none of these, or has classes that the network does not know.
     """
     if isinstance(source, Data):
-        return _renumbered(source, classes)
+        return _renumbered(_fitting(source, spec), classes)
     if isinstance(source, Batches):
         return source
     if isinstance(source, DataLoader):
+        if not len(source):
+            raise DataError("evaluate(DataLoader): it gives no batch; what fits has at least one (x, y).")
         source = tuple(
             torch.cat([torch.as_tensor(part) for part in parts]) for parts in zip(*source, strict=True)
         )
@@ -49,7 +51,7 @@ def batches_of(
         x, y = source
         words = spec.vocabulary if spec.kind == "tokens" else None
         loaded = from_arrays(x, y, task, classes or None, batch_size, shuffle=False, word2idx=words)
-        return (loaded.as_tokens() if spec.kind == "tokens" and loaded.kind == "table" else loaded).train
+        return _fitting(loaded, spec).train
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         if spec.kind == "image" and path.suffix.lower() != ".npz":
@@ -58,7 +60,7 @@ def batches_of(
             loaded = load_npz(path, task, classes or None, batch_size, shuffle=False)
         else:
             loaded = load_table(path, task, batch_size, shuffle=False)
-        return _renumbered(loaded, classes)
+        return _renumbered(_fitting(loaded, spec), classes)
     raise DataError(
         f"evaluate({type(source).__name__}): what fits is (x, y), a path, a DataLoader, or what a load "
         "method returned."
@@ -82,6 +84,27 @@ class _Pictures:
             stop = start + len(batch.names)
             yield torch.from_numpy(batch.array), self._labels[start:stop]
             start = stop
+
+
+def _fitting(data: Data, spec: InputSpec) -> Data:
+    """Return data as the network takes it.
+
+    Raises:
+        DataError: Its samples have another shape.
+    """
+    if spec.kind == "tokens" and data.kind == "table":
+        data = data.as_tokens()
+    wanted, sizes = spec.shape[1:], data.sample.sizes
+    fits = len(sizes) == len(wanted) and all(
+        isinstance(want, str) or size is None or size == want
+        for size, want in zip(sizes, wanted, strict=True)
+    )
+    if not fits or (spec.kind == "tokens") != (data.kind == "tokens"):
+        raise DataError(
+            f"evaluate: samples of shape ({', '.join(map(str, sizes))}) arrive, read as {data.kind}; the "
+            f"network takes {spec.kind} of shape ({', '.join(map(str, wanted))})."
+        )
+    return data
 
 
 def _renumbered(data: Data, classes: tuple[str, ...]) -> Iterable[Batch]:

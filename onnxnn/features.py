@@ -34,11 +34,11 @@ def layer_outputs(net: Net, x: torch.Tensor) -> dict[str, Array]:
     ]
     try:
         with evaluating(net):
-            net(x)
+            net.answer(x)
     finally:
         for hook in hooks:
             hook.remove()
-    return found
+    return {name: array[: len(x)] for name, array in found.items()}
 
 
 def feature_vectors(net: Net, definition: Definition, x: torch.Tensor, output_is_vector: bool) -> Array:
@@ -56,15 +56,15 @@ def feature_vectors(net: Net, definition: Definition, x: torch.Tensor, output_is
     head = None if output_is_vector else definition.feature_layer()
     with evaluating(net):
         if head is None:
-            return _array(net(x)).reshape(len(x), -1)
+            return _array(net.answer(x)).reshape(len(x), -1)
         seen: list[torch.Tensor] = []
         module = net.get_submodule(head.name)
         hook = module.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0].clone()))
         try:
-            net(x)
+            net.answer(x)
         finally:
             hook.remove()
-        before = seen[0]
+        before = seen[0][: len(x)]
         if not isinstance(head.layer, Linear):  # the layer holds its own classifier
             before = module.embed(before)  # type: ignore[operator]
         return _array(before).reshape(len(x), -1)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.card import InputSpec, OutputSpec
+from onnxnn_runtime.card import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.inputs import find_samples
 from onnxnn_runtime.pipeline import batches
@@ -51,7 +52,7 @@ def infer(net: Net, source: Any, spec: InputSpec, batch_size: int = 32, read: Re
     try:
         with torch.inference_mode():
             found = [
-                net(torch.from_numpy(x).to(device)).float().cpu().numpy()
+                net.answer(torch.from_numpy(x).to(device)).float().cpu().numpy()
                 for x in arrays(source, spec, batch_size, read)
             ]
     finally:
@@ -63,10 +64,16 @@ def joined(batches: list[Array]) -> Array:
     """Return batches in one array.
 
     Raises:
-        InputError: There is none.
+        InputError: There is none, or they differ in shape.
     """
     if not batches:
         raise InputError("no sample arrives; give at least one.")
+    shapes = sorted({batch.shape[1:] for batch in batches})
+    if len(shapes) > 1:
+        raise InputError(
+            f"sequences of different length give outputs of shape {shapes[0]} and {shapes[1]}, which do not "
+            "stand in one array: call inference for each, or fill the short ones up in front."
+        )
     return np.concatenate(batches)
 
 
@@ -124,13 +131,44 @@ def _only(batch: Any) -> Any:
     return batch[0] if isinstance(batch, list | tuple) else batch
 
 
-def readable(result: Array, output: OutputSpec) -> dict[int, dict[str, Any]]:
+def readable(result: Any, card: ModelCard) -> dict[int, dict[str, Any]]:
     """Return results as BaseNN prints them: {i: {"预测值": label, "置信度": score}}.
 
     Labels are class names where the data has them, else class numbers; regression gives its values. A
-    network that classifies every step gives a list of labels and a list of scores for each sample.
+    network that classifies every step gives a list of labels and a list of scores for each sample. One that
+    writes text gives the likeliest next token, by its word where the data has a vocabulary.
+
+    Args:
+        result: What `inference` returned, or one row of it.
+        card: The network's card.
+
+    Raises:
+        InputError: It is something else.
     """
-    return {i: _readable(row, output) for i, row in enumerate(result)}
+    output = card.output
+    if output.kind == "tokens":
+        numbers = card.input.vocabulary
+        if numbers is not None:
+            output = replace(output, classes=tuple(sorted(numbers, key=lambda word: numbers[word])))
+        result = result[0] if isinstance(result, tuple) and result else result  # (probabilities, hidden)
+    return {i: _readable(row, output) for i, row in enumerate(_rows(result, output))}
+
+
+def _rows(result: Any, output: OutputSpec) -> Array:
+    """Return results with the samples first."""
+    try:
+        array = np.asarray(result, np.float64)
+    except (TypeError, ValueError):
+        array = np.zeros(0)
+    if array.ndim == len(output.shape) - 1 or (array.ndim == 1 and output.kind == "tokens"):
+        array = array[np.newaxis]
+    fits = array.ndim == len(output.shape) or (array.ndim == 2 and output.kind == "tokens")
+    if not fits or (isinstance(output.shape[-1], int) and array.shape[-1] != output.shape[-1]):
+        shape = ", ".join(map(str, output.shape))
+        raise InputError(
+            f"print_result({type(result).__name__}): what fits is what inference returned, ({shape})."
+        )
+    return array
 
 
 def _readable(row: Array, output: OutputSpec) -> dict[str, Any]:
@@ -140,7 +178,7 @@ def _readable(row: Array, output: OutputSpec) -> dict[str, Any]:
     values: Sequence[float] = row.reshape(-1).tolist()
     if output.kind == "values":
         return {"预测值": values[0] if len(values) == 1 else list(values)}
-    if len(values) == 1:
+    if len(values) == 1 and output.kind == "binary":
         index, score = int(values[0] > 0.5), max(values[0], 1.0 - values[0])
     else:
         index = int(np.argmax(row))

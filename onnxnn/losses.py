@@ -219,9 +219,14 @@ def _softmax_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
             f"is labels of {tuple(logits.shape[:-1])}. For one label for each sample, end the network with "
             "add('global_avgpool') or add('flatten') and a linear layer."
         )
-    if logits.ndim == 3:  # every step is a sample; so its classes lie side by side in memory
-        return F.cross_entropy(logits.flatten(0, 1), target.flatten())
-    return F.cross_entropy(logits, target)
+    # Where every step is a sample, its classes lie side by side in memory.
+    try:
+        return F.cross_entropy(logits.flatten(0, -2), target.flatten())
+    except IndexError as error:
+        raise TrainingError(
+            f"the network gives {logits.shape[-1]} outputs and the labels lie in {int(target.min())}.."
+            f"{int(target.max())}: the last layer needs {int(target.max()) + 1} outputs."
+        ) from error
 
 
 def _of_pairs(name: str, end: str, task: str) -> Loss:

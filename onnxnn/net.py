@@ -47,17 +47,29 @@ class Net(nn.Sequential):
 
     Attributes:
         has_mask: Whether any module makes a mask.
+        has_custom: Whether any module is of the user's own class.
         teacher_forcing: Whether it goes from sequence to sequence.
         diffusion: Whether it is a `Denoiser` alone, which takes (x, t, label).
     """
 
     has_mask = False
+    has_custom = False
     teacher_forcing = False
     diffusion = False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return what the network gives for a batch."""
         return self._run(list(self), x)
+
+    def answer(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the output for a batch of any size, one sample among them.
+
+        A module of the user's own may squeeze a batch of one away, which no exported file does; so there a
+        single sample runs as two.
+        """
+        if self.has_custom and len(x) == 1:
+            return self(torch.cat((x, x)))[:1]  # type: ignore[no-any-return]
+        return self(x)  # type: ignore[no-any-return]
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
         """Return the output before a final softmax or sigmoid."""
@@ -116,12 +128,20 @@ class Net(nn.Sequential):
         return x
 
     def _check_states(self, states: Sequence[Any], x: torch.Tensor) -> State:
+        try:
+            states = [torch.as_tensor(state, dtype=torch.float32, device=x.device) for state in states]
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"the hidden state is {type(states).__name__}; hand back what this network returned, or None."
+            ) from error
         wanted = [tuple(len(x) if s == "batch" else s for s in shape) for shape in self.state_shapes()]
-        arrive = [tuple(getattr(state, "shape", ())) for state in states]
+        arrive = [tuple(state.shape) for state in states]
         if arrive != wanted:
             raise InputError(
                 f"the hidden state has the shapes {', '.join(map(str, arrive)) or 'of nothing'}; this "
                 f"network's has {', '.join(map(str, wanted)) or 'none'}. Hand back what this network "
                 "returned, or None."
             )
-        return tuple(torch.as_tensor(state, dtype=torch.float32, device=x.device) for state in states)
+        if not all(bool(state.isfinite().all()) for state in states):
+            raise InputError("the hidden state holds NaN or infinite numbers; begin again with None.")
+        return tuple(states)

@@ -114,6 +114,8 @@ def schedule_name(schedule: str | Options | None) -> str:
     """
     if schedule is None:
         return "constant"
+    if not isinstance(schedule, str | Mapping):
+        raise TrainingError(f"schedule={schedule!r}: must be a name, or a dict of 'name' and options.")
     name = schedule if isinstance(schedule, str) else schedule.get("name", "")
     key = str(name).strip().lower()
     if key not in SCHEDULES:

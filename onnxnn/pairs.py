@@ -67,8 +67,8 @@ def checked(batches: Iterable[tuple[Tensor, Tensor]], layer: Transformer) -> Ite
 def _check_tokens(name: str, tokens: Tensor, vocabulary: int) -> None:
     if tokens.ndim != 2 or tokens.is_floating_point():
         raise DataError(
-            f"{name}: shape {tuple(tokens.shape)}; a transformer learns from pairs of token sequences: "
-            "load_dataset(source, target) with whole numbers (N, S) and (N, T)."
+            f"{name}: {str(tokens.dtype)[6:]} of shape {tuple(tokens.shape)}; a transformer learns from "
+            "pairs of token sequences: load_dataset(source, target) with whole numbers (N, S) and (N, T)."
         )
     low, high = int(tokens.min()), int(tokens.max())
     if low < 0 or high >= vocabulary:

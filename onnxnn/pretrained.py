@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.card import InputSpec
 from onnxnn_runtime.errors import CheckpointError, MissingCheckpointError
+from onnxnn_runtime.files import as_path
 from onnxnn_runtime.preprocess import Preprocess
 from torch import nn
 
@@ -84,7 +85,7 @@ class _ResNet(nn.Module):
 
 
 def _find(pretrain: str | Path) -> Path:
-    path = Path(pretrain)
+    path = as_path(pretrain, "pretrain", CheckpointError)
     if path.is_file():
         return path
     folders = [Path(), Path(torch.hub.get_dir()) / "checkpoints"]

@@ -11,7 +11,7 @@ from onnxnn_runtime.card import InputSpec, ModelCard
 from onnxnn_runtime.errors import CardError, InputError
 from onnxnn_runtime.generate import check_generates, generate
 from onnxnn_runtime.inputs import check_tokens
-from onnxnn_runtime.text import Text, to_numbers
+from onnxnn_runtime.text import Text, is_words, to_numbers
 
 from .net import Net
 
@@ -23,8 +23,10 @@ Hidden = tuple[torch.Tensor, ...]
 
 def is_text(data: Any, card: ModelCard) -> bool:
     """Tell whether data for `inference` is text to a network that generates, and no file's path."""
-    if not isinstance(data, str) or card.output.kind != "tokens" or card.input.vocabulary is None:
+    if card.output.kind != "tokens" or card.input.vocabulary is None:
         return False
+    if not isinstance(data, str):
+        return is_words(data, card.input.vocabulary)
     return not data.lower().endswith((".npy", ".npz"))
 
 
@@ -48,14 +50,18 @@ def follow(net: Net, card: ModelCard, data: Any, hidden: Sequence[Any] | None) -
         raise CardError(
             "inference(hidden=...): this network does not go on from a hidden state; leave it out."
         )
-    numbers = np.asarray(_numbers(data, card.input))
+    given = _numbers(data, card.input)
+    try:
+        numbers = np.asarray(given)
+    except ValueError as error:
+        raise InputError("inference(hidden=...): the rows differ in length; give one sequence.") from error
     if not numbers.size or (numbers.ndim > 1 and numbers.size != numbers.shape[-1]):
         raise InputError(
             f"inference(hidden=...): tokens of shape {numbers.shape} arrive; what fits is one sequence of at "
             "least one token."
         )
-    check_tokens(numbers, card.input)
-    return _Stepper(net)(numbers.astype(np.int64).reshape(1, -1), hidden)
+    tokens = check_tokens(numbers, card.input)
+    return _Stepper(net)(tokens.reshape(1, -1), hidden)
 
 
 def write(net: Net, card: ModelCard, prompt: Text, *options: Any) -> Any:
@@ -68,8 +74,8 @@ def write(net: Net, card: ModelCard, prompt: Text, *options: Any) -> Any:
 
 
 def _numbers(data: Any, spec: InputSpec) -> Any:
-    is_words = isinstance(data, str) or (isinstance(data, list) and all(isinstance(w, str) for w in data))
-    return to_numbers(data, spec.vocabulary or {}) if is_words else data
+    is_list = isinstance(data, list | tuple) and all(isinstance(word, str) for word in data)
+    return to_numbers(data, spec.vocabulary or {}) if isinstance(data, str) or is_list else data
 
 
 class _Stepper:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.card import ModelCard
-from onnxnn_runtime.errors import CheckpointError, TrainingError
+from onnxnn_runtime.errors import CheckpointError, OnnxnnError, TrainingError
 
 from . import checkpoint, diffusion, losses, metrics, pairs
 from .about import how_trained
@@ -94,8 +94,16 @@ class Job:
         )
         if before is not None:
             trainer.go_on(before.training, same_schedule=finish)
-        with threads_for(self._multiply_adds()):
-            return trainer.run()
+        try:
+            with threads_for(self._multiply_adds()):
+                return trainer.run()
+        except ValueError as error:
+            if isinstance(error, OnnxnnError) or "more than 1 value per channel" not in str(error):
+                raise
+            raise TrainingError(
+                f"batch_size={self.data.train.batch_size}: batch normalisation (batchnorm1d, action_model) "
+                "learns nothing from a single sample; load at least two and use batch_size=2 or more."
+            ) from error
 
     def _multiply_adds(self) -> int | None:
         """Return those of a batch, None where a layer does not know its own."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.errors import LayerError, OutputError
-from onnxnn_runtime.files import PathLike, write_atomically
+from onnxnn_runtime.files import PathLike, as_path, write_atomically
 from PIL import Image
 from torch import nn
 
@@ -53,7 +53,7 @@ def visual_feature(
     """
     device = next((weight.device for weight in net.parameters()), torch.device("cpu"))
     outputs = layer_outputs(net, torch.from_numpy(sample[np.newaxis]).to(device))
-    folder = Path(save_fold)
+    folder = as_path(save_fold, "save_fold")
     if sample.ndim == 1:
         return [_write_text(folder / "layer_data.txt", _numbered(net, definition), sample, outputs)]
     last = list(outputs)[-1]
@@ -86,7 +86,7 @@ def visual_filters(
     name, weight = _first_weights(net)
     now = _as_filters(weight, definition)
     if before is None:
-        return _write_picture(Path(path), draw_filters(name, now, float(np.abs(now).max())))
+        return _write_picture(as_path(path), draw_filters(name, now, float(np.abs(now).max())))
     then = before.get(f"{name}.weight")
     if then is None or then.shape != weight.shape:
         raise LayerError(
@@ -96,7 +96,7 @@ def visual_filters(
     earlier = _as_filters(then, definition)
     limit = float(max(np.abs(now).max(), np.abs(earlier).max()))
     pictures = [draw_filters(f"{name} before", earlier, limit), draw_filters(f"{name} now", now, limit)]
-    return _write_picture(Path(path), stack(pictures))
+    return _write_picture(as_path(path), stack(pictures))
 
 
 def _first_weights(net: Net) -> tuple[str, torch.Tensor]:

@@ -197,7 +197,10 @@ def _numeric(x: Any) -> Array:
     if array.dtype.kind not in "biuf":
         raise DataError(f"x of type {array.dtype} is no array of numbers.")
     if array.ndim == 0 or array.size == 0:
-        raise DataError(f"x: empty (shape {array.shape}); give at least one sample.")
+        what = (
+            "sample" if array.ndim < 2 or not len(array) else "step of each sequence, or value of each sample"
+        )
+        raise DataError(f"x: empty (shape {array.shape}); give at least one {what}.")
     if array.ndim == 1:
         raise DataError(
             f"x of shape {array.shape} has no axis for the numbers of one sample; for one number per "

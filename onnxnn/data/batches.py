@@ -115,6 +115,12 @@ class Batches:
         """How many target values a sample has: one class number, or values, or one of those for each step."""
         return self.samples.y[0].numel() if isinstance(self.samples, InMemory) else 1
 
+    @property
+    def num_classes(self) -> int:
+        """The largest class number and one, of samples in memory; 0 for values, and for files."""
+        y = self.samples.y if isinstance(self.samples, InMemory) else torch.empty(0)
+        return 0 if y.is_floating_point() else int(y.max()) + 1
+
     def tensors(self) -> Batch | None:
         """Return all samples (x, y) when they are in memory and the same in every epoch, else None."""
         return self.samples.tensors()

@@ -63,8 +63,9 @@ class Data:
 
     @property
     def num_classes(self) -> int:
-        """How many classes the targets have: named ones, or the tokens of the vocabulary; 0 for values."""
-        return len(self.classes) or len(self.vocabulary or ())
+        """How many classes the targets have: named ones, or tokens; 0 for values."""
+        named = len(self.classes) or len(self.vocabulary or ())
+        return named or max(part.num_classes for part in (self.train, self.validation) if part)
 
     def in_size(self, size: int) -> Data:
         """Return the same data set with square pictures of a size; its batches change with it.
@@ -105,9 +106,7 @@ class Data:
         largest = max(int(x.max()) for x in values)
         (steps,) = self.sample.sizes
         example = self.example.astype(np.int64)
-        return replace(
-            self, kind="tokens", sample=Shape.tokens(steps, largest + 1), example=example, features=()
-        )
+        return replace(self, kind="tokens", sample=Shape.tokens(steps, largest + 1), example=example)
 
 
 def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:

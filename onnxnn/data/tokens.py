@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
 
-from .labels import class_numbers
+from .labels import class_names, class_numbers
 
 __all__ = ["are_pairs", "check_tokens", "checked_vocabulary", "next_tokens", "read_vocabulary", "step_labels"]
 
@@ -25,6 +25,11 @@ def checked_vocabulary(word2idx: Mapping[str, int]) -> dict[str, int]:
     Raises:
         DataError: The numbers are not 0, 1, 2, ..., each once.
     """
+    if not isinstance(word2idx, Mapping):
+        raise DataError(
+            f"word2idx of type {type(word2idx).__name__}: must be a dict {{token: number}}; for a list of "
+            "tokens write {token: number for number, token in enumerate(tokens)}."
+        )
     vocabulary = {str(word): number for word, number in word2idx.items()}
     numbers = [number for number in vocabulary.values() if isinstance(number, int | np.integer)]
     if sorted(numbers) != list(range(len(word2idx))):
@@ -73,7 +78,7 @@ def are_pairs(x: Array, y: Any) -> bool:
     target = _array(y)
     if not all(array.ndim == 2 and array.dtype.kind in "iu" for array in (x, target)):
         return False
-    return target.shape[1] > 1 and x.dtype != np.uint8 and x.min() >= 0 and not _is_one_hot(target)
+    return target.shape[1] > 1 and x.min() >= 0 and not _is_one_hot(target)
 
 
 def check_tokens(x: Array, size: int, source: str = "x") -> None:
@@ -94,28 +99,34 @@ def step_labels(
     """Return the labels of every step of sequences, or None where y holds one for each sample.
 
     Args:
-        y: Whole numbers (N, S), or one-hot (N, T, classes).
+        y: Whole numbers (N, S), or one-hot (N, T, classes). Rows with a single 1 are one label for each
+            sample, unless `classes` names another number of classes than a row has numbers.
         steps: (N, T), what x has.
         classes: The names of the classes.
-        tokens: Whether x is made of tokens; then y is too, any number of them.
+        tokens: Whether x is made of tokens; then y is too, any number of them, where no classes are named.
         vocabulary: How many different tokens there are, where it is known.
 
     Returns:
-        int64 (N, S) and the classes' names; tokens have none.
+        int64 (N, S) and the names of the classes; tokens have none.
     """
     labels = _array(y)
+    named = class_names(classes)
+    if labels.dtype.kind == "f" and labels.shape == steps and (labels == np.round(labels)).all():
+        labels = labels.astype(np.int64)
     if labels.ndim == 3 and labels.shape[:2] == steps and _is_one_hot(labels):
         flat, names = class_numbers(labels.reshape(-1, labels.shape[2]), classes, "y")
         return flat.reshape(steps), names
-    if labels.ndim != 2 or labels.shape[1] < 2 or labels.dtype.kind not in "iu" or _is_one_hot(labels):
+    if labels.ndim != 2 or labels.shape[1] < 2 or labels.dtype.kind not in "iu":
         return None
-    if tokens:
+    if _is_one_hot(labels) and (named is None or len(named) == labels.shape[1]):
+        return None
+    if tokens and named is None:
         check_tokens(labels, vocabulary or max(int(labels.max()) + 1, 1), "y")
         return torch.from_numpy(labels.astype(np.int64)), ()
-    if labels.shape != steps:
+    if labels.shape != steps and not tokens:
         return None
     flat, names = class_numbers(labels.ravel(), classes, "y")
-    return flat.reshape(steps), names
+    return flat.reshape(labels.shape), names
 
 
 def _array(y: Any) -> Array:

@@ -152,10 +152,12 @@ class Branches(Layer):
             for number, shape in enumerate(shapes, 1)
         )
         if self.merge == "add":
-            return (
-                f"{given}; only equal shapes can be added. A conv2d with kernel_size=1 and the other "
-                "branch's channels and stride makes a branch fit."
+            way = (
+                "A conv2d with kernel_size=1 and the other branch's channels and stride"
+                if "channel" in shapes[0].axes
+                else "A linear layer that gives as many features as the other branch"
             )
+            return f"{given}; only equal shapes can be added. {way} makes a branch fit."
         return (
             f"{given}; only the channels (or features) may differ. For kernels of odd size "
             "padding=kernel_size // 2 with stride=1 keeps height and width."

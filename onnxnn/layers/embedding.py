@@ -89,7 +89,12 @@ class Embedding(TokenReader):
             )
 
     def resolve(self, in_shape: Shape) -> Self:
-        return replace(self, size=(self._with_vocabulary(in_shape, self._sizes[0]), self._sizes[1]))
+        vocabulary = self._with_vocabulary(in_shape, self._sizes[0])
+        if self.padding is not None and vocabulary is not None and self.padding >= vocabulary:
+            raise LayerError(
+                f"{self.call()}: padding={self.padding} is no token; the vocabulary has 0..{vocabulary - 1}."
+            )
+        return replace(self, size=(vocabulary, self._sizes[1]))
 
     def out_shape(self, in_shape: Shape) -> Shape:
         steps, dim = in_shape["token"], self._sizes[1]

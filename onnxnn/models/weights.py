@@ -76,7 +76,8 @@ def read(source: str, sha256: str | None) -> dict[str, torch.Tensor]:
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for foreign files; all mean the same here
         raise CheckpointError(
-            f"weights {source}: not a file of tensors that torch.load(weights_only=True) opens ({error})."
+            f"weights {source}: not a file of tensors alone, and nothing else is opened, since a pickled "
+            "network can run any program. Save it with torch.save(network.state_dict(), path)."
         ) from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]  # our own checkpoints, and those of other frameworks

@@ -204,6 +204,14 @@ class Core:
                 "or inference(num=16)."
             )
 
+    def _no_pairs(self, call: str) -> None:
+        """Refuse what only networks with a single input can do."""
+        if self._definition.teacher_forcing:
+            raise InputError(
+                f"{call}: this network goes from sequence to sequence and has two inputs: use "
+                "generate(source), or inference((source, target))."
+            )
+
     @property
     def model(self) -> Net:
         """The torch module."""

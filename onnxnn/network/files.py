@@ -10,6 +10,7 @@ from onnxnn_runtime.errors import (
     ExportError,
     MissingCheckpointError,
 )
+from onnxnn_runtime.files import as_path
 from torch import nn
 
 from onnxnn import checkpoint as checkpoints
@@ -82,7 +83,7 @@ class Files(Core):
             CheckpointError: The file is missing, cannot be read or does not fit; the network is as it was.
             LayerError: An address is not https or comes without its checksum.
         """
-        if "://" not in str(path) and not Path(path).is_file():
+        if "://" not in str(path) and not as_path(path, "load_weights: path", CheckpointError).is_file():
             raise MissingCheckpointError(f"{path}: no such file of weights.")
         weights.check_source(f"load_weights({str(path)!r})", str(path), sha256)
         take_over(self.model, weights.read(str(path), sha256), str(path), head)

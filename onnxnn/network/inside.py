@@ -37,6 +37,7 @@ class Inside(Core):
             The files written; see `onnxnn.visual`.
         """
         self._no_diffusion("visual_feature()")
+        self._no_pairs("visual_feature()")
         source = data if img is None else img
         sample = next(running.arrays(source, self.card().input, 1, self._reader()))[0]
         classes = self.card().output.classes
@@ -77,6 +78,7 @@ class Inside(Core):
         if pretrain is not None:
             return pretrained_features(source, pretrain, batch_size)
         self._no_diffusion("extract_feature()")
+        self._no_pairs("extract_feature()")
         card = self.card()
         output_is_vector = card.output.kind == "embedding"
         device = next((weight.device for weight in self.model.parameters()), torch.device("cpu"))

@@ -13,6 +13,7 @@ from onnxnn_runtime.errors import (
     DataError,
     TrainingError,
 )
+from onnxnn_runtime.files import as_path
 
 from onnxnn import checkpoint as checkpoints
 from onnxnn import pairs, training
@@ -86,7 +87,8 @@ class Training(Files):
             raise TrainingError(
                 f"callbacks={callbacks!r}: must be a list of instances of onnxnn.callbacks.Callback."
             )
-        self.save_fold = save_fold or self.save_fold
+        folder = as_path(save_fold or self.save_fold, "save_fold", TrainingError)
+        file = as_path(filename, "filename", TrainingError)
         wanted = Settings(
             lr,
             epochs,
@@ -102,6 +104,7 @@ class Training(Files):
             ema,
             samples_every,
         )
+        self.save_fold = str(folder)
         source = resume or checkpoint
         before = None if source is None else self._go_on_from(source)
         settings = training.settings_of(wanted, before, resume is not None, source or "")
@@ -111,7 +114,7 @@ class Training(Files):
             self.model,
             self._data or data,
             settings,
-            Path(resume) if resume else Path(self.save_fold) / filename,
+            Path(resume) if resume else folder / file,
             self._card,
             self.verbose,
             callbacks,

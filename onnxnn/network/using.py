@@ -148,13 +148,17 @@ class Using(Drawing):
         """Print and return results as {i: {"预测值": label, "置信度": score}}.
 
         Args:
-            result: What `inference` returned; None takes the last one.
+            result: What `inference` returned, or one row of it; None takes the last one.
+
+        Raises:
+            DataError: There is no result yet.
+            InputError: It is no result of this network.
         """
         self._no_diffusion("print_result()")
-        found = self.result if result is None else np.asarray(result)
+        found = self.result if result is None else result
         if found is None:
             raise DataError("there is no result yet: call inference first.")
-        named = running.readable(found, self.card().output)
+        named = running.readable(found, self.card())
         print(named)
         return named
 

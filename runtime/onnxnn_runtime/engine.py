@@ -247,9 +247,22 @@ class Engine:
         try:
             return list(session.run(list(outputs), feeds))
         except Exception as error:  # ONNX Runtime's own classes differ between versions.
+            self._explain(feeds, error)
             shapes = ", ".join(f"{name} {value.shape}" for name, value in feeds.items())
             line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise InputError(f"{self._name}: cannot run on {shapes} ({line}).") from error
+
+    def _explain(self, feeds: Mapping[str, np.ndarray], error: Exception) -> None:
+        """Raise an InputError where inputs disagree in an axis that they share, such as the batch."""
+        sizes: dict[str, tuple[str, int]] = {}
+        for name, value in feeds.items():
+            for axis, size in zip(self.inputs[name][1], value.shape):
+                if isinstance(axis, str) and axis and sizes.setdefault(axis, (name, size))[1] != size:
+                    first, other = sizes[axis]
+                    raise InputError(
+                        f"{self._name}: {name} has {size} along {axis!r}, and {first} has {other}; what "
+                        "fits is the same in both."
+                    ) from error
 
 
 _PER_WORKER = 4
@@ -270,7 +283,8 @@ def _check(name: str, value: Any, dtype: str, shape: tuple[Any, ...]) -> np.ndar
         given == size or not isinstance(size, int) for given, size in zip(array.shape, shape)
     )
     if not fits or 0 in array.shape:
-        raise InputError(f"{name}: {described} arrives; what fits is {wanted}.")
+        least = ", at least 1 along each axis" if 0 in array.shape else ""
+        raise InputError(f"{name}: {described} arrives; what fits is {wanted}{least}.")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InputError(f"{name}: holds NaN or infinite numbers; fill the gaps or leave those samples out.")
     return np.ascontiguousarray(array, dtype=dtype)

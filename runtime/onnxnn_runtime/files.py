@@ -6,11 +6,18 @@ import contextlib
 import os
 import uuid
 from pathlib import Path
-from typing import BinaryIO, Callable, Union
+from typing import Any, BinaryIO, Callable, Union
 
-from .errors import OutputError
+from .errors import OnnxnnError, OutputError
 
 PathLike = Union[str, "os.PathLike[str]"]
+
+
+def as_path(path: Any, name: str = "path", error: type[OnnxnnError] = OutputError) -> Path:
+    """Return a path, or raise `error` where it is none; messages call it `name`."""
+    if not isinstance(path, (str, os.PathLike)) or not str(path):
+        raise error(f"{name}={path!r}: must be the path of a file or folder, such as 'basenn.pth'.")
+    return Path(path)
 
 
 def write_atomically(path: PathLike, write: Callable[[BinaryIO], object]) -> Path:
@@ -29,7 +36,7 @@ def write_atomically(path: PathLike, write: Callable[[BinaryIO], object]) -> Pat
     Raises:
         OutputError: The folder is not writable or the disk is full; `path` is as it was.
     """
-    target = Path(path)
+    target = as_path(path)
     temporary = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -159,7 +159,7 @@ def _check(
             f"length={length}: the prompt has {len(numbers)} tokens already, and length counts them. "
             f"Give more than {len(numbers)}."
         )
-    is_number = isinstance(temperature, (int, float)) and not isinstance(temperature, bool)
+    is_number = isinstance(temperature, (int, float, np.number)) and not isinstance(temperature, bool)
     if not is_number or not 0 <= temperature < math.inf:
         raise InputError(
             f"temperature={temperature!r}: must be a number of at least 0; 0 takes the likeliest token."
@@ -168,10 +168,10 @@ def _check(
         _whole("top_k", top_k, 1)
     if seed is not None:
         _whole("seed", seed, 0)
-    stops = [stop] if isinstance(stop, str) else list(stop or ())
-    if not all(isinstance(each, str) and each for each in stops):
+    stops = [stop] if isinstance(stop, str) else () if stop is None else stop
+    if not isinstance(stops, (list, tuple)) or not all(isinstance(each, str) and each for each in stops):
         raise InputError(f"stop={stop!r}: must be a text, or several; none of them empty.")
-    return stops
+    return list(stops)
 
 
 def _whole(name: str, value: Any, lowest: int) -> None:

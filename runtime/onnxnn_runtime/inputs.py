@@ -17,7 +17,7 @@ from PIL import Image
 from .card import Axis, InputSpec
 from .errors import InputError, MissingInputError
 from .preprocess import decode, pixels
-from .text import to_numbers
+from .text import is_words, to_numbers
 
 __all__ = ["IMAGE_SUFFIXES", "Sample", "Skipped", "find_images", "find_samples", "is_stray", "read_sample"]
 
@@ -193,12 +193,14 @@ class _Finder:
             raise MissingInputError(f"{path}: no such file.")
         if path.lower().endswith((".npy", ".npz")):
             return self._values(_load_numpy(path), path)
-        if self._spec.kind == "table":
+        if self._spec.kind == "table" or (self._spec.kind == "tokens" and self._spec.features):
             return _table(path, self._spec)
         raise InputError(f"{path}: what fits is a .npy or .npz file, or an array.")
 
     def _values(self, thing: Any, name: str) -> Iterator[Sample]:
         if self._is_text(thing) or isinstance(thing, dict):
+            return iter([Sample(name, thing)])
+        if self._spec.kind == "tokens" and is_words(thing, self._spec.vocabulary):
             return iter([Sample(name, thing)])
         if isinstance(thing, (list, tuple)) and not _is_numeric(thing):
             return self.each(thing)
@@ -227,7 +229,7 @@ def _read_image(value: Any, spec: InputSpec) -> np.ndarray:
 
 
 def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
-    if isinstance(value, str):
+    if isinstance(value, str) or (spec.kind == "tokens" and is_words(value, spec.vocabulary)):
         return np.array(to_numbers(value, spec.vocabulary or {}), dtype=np.int64)
     if isinstance(value, dict):
         value = _row(value, spec)
@@ -236,8 +238,7 @@ def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
         what = "text" if array.dtype.kind in "US" else array.dtype
         raise InputError(f"numbers are expected, but {what} arrives.")
     if spec.kind == "tokens":
-        check_tokens(array, spec)
-        return np.asarray(array, dtype=np.int64)
+        return check_tokens(array, spec)
     if not np.isfinite(array).all():
         raise InputError("it holds NaN or infinite numbers; fill the gaps or leave the sample out.")
     if spec.kind == "image" and not (array.min() >= 0 and array.max() <= 1):
@@ -248,12 +249,14 @@ def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
     return np.asarray(array, dtype=np.float32)
 
 
-def check_tokens(array: np.ndarray, spec: InputSpec) -> None:
-    """Refuse what are no tokens below the size of the vocabulary, or too many for a sequence.
+def check_tokens(array: np.ndarray, spec: InputSpec) -> np.ndarray:
+    """Return tokens as int64; floats without fraction are some.
 
     Raises:
-        InputError: The message says what arrived and what fits.
+        InputError: One is not below the size of the vocabulary, or there are too many for a sequence.
     """
+    if array.dtype.kind == "f" and np.array_equal(array, np.round(array)) and np.isfinite(array).all():
+        array = array.astype(np.int64)
     if array.dtype.kind not in "iu":
         raise InputError(f"tokens are whole numbers, but {array.dtype} arrives.")
     size = len(spec.vocabulary) if spec.vocabulary else spec.num_tokens
@@ -265,6 +268,7 @@ def check_tokens(array: np.ndarray, spec: InputSpec) -> None:
             f"a sequence of {array.shape[-1]} tokens arrives; the network was built for at most "
             f"{spec.max_length}."
         )
+    return np.asarray(array, dtype=np.int64)
 
 
 def _row(row: dict[str, Any], spec: InputSpec) -> list[Any]:
@@ -293,8 +297,8 @@ def _table(path: str, spec: InputSpec) -> Iterator[Sample]:
     else:
         known = " ({})".format(", ".join(spec.features)) if spec.features else ""
         raise InputError(
-            f"{path}: {table.num_columns} columns arrive; what fits is {width} columns{known}, "
-            "or one more with the label last."
+            f"{path}: {table.num_columns} columns arrive; what fits is {len(spec.features) or width} "
+            f"columns{known}, or one more with the label last."
         )
     return (Sample(f"{path}:{line}", row) for line, row in zip(table.lines, numbers))
 
@@ -325,8 +329,10 @@ def _check_shape(array: np.ndarray, spec: InputSpec) -> None:
     )
     if not fits:
         raise InputError(
-            "one sample of shape ({}) arrives; what fits is ({}).".format(
-                ", ".join(map(str, array.shape)), ", ".join(map(str, wanted))
+            "one sample of shape ({}) arrives; what fits is ({}){}.".format(
+                ", ".join(map(str, array.shape)),
+                ", ".join(map(str, wanted)),
+                ", at least one step" if 0 in array.shape else "",
             )
         )
 

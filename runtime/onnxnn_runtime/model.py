@@ -127,6 +127,10 @@ class Model:
         arrays = self._engine.arrays
         if isinstance(x, dict):
             self._check_tokens(x.get(arrays[0]))
+            if self.card is not None and self.translates and "target" in x:
+                size = self.card.output.shape[-1]
+                known = size if isinstance(size, int) else None
+                self._check_tokens(x["target"], replace(self.card.input, vocabulary=None, num_tokens=known))
             return dict(zip(self.outputs, self._engine.run(x, list(self.outputs))))
         if len(arrays) != 1:
             raise InputError(
@@ -137,10 +141,14 @@ class Model:
         self._check_tokens(x)
         return self._engine.run({arrays[0]: x}, [next(iter(self.outputs))])[0]
 
-    def _check_tokens(self, x: Any) -> None:
+    def _check_tokens(self, x: Any, target: InputSpec | None = None) -> None:
         """Refuse tokens that the vocabulary lacks: a graph would count negative ones from its end."""
-        if x is not None and self.card is not None and self.card.input.kind == "tokens":
-            check_tokens(np.asarray(x), self.card.input)
+        if x is None or self.card is None or self.card.input.kind != "tokens":
+            return
+        try:
+            check_tokens(np.asarray(x), target or self.card.input)
+        except InputError as error:
+            raise InputError("{}: {}".format("target" if target else "input", error)) from error
 
     def generate(
         self,

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Sequence, Union
+from typing import Any, Mapping, Sequence, Union
 
 from .errors import InputError
 
-__all__ = ["Text", "to_numbers"]
+__all__ = ["Text", "is_words", "to_numbers"]
 
 Text = Union[str, Sequence[str]]
 """Text, each character a token; or a list of words, each a token."""
+
+
+def is_words(thing: Any, vocabulary: Mapping[str, int] | None) -> bool:
+    """Tell whether a list is one text of words rather than several texts.
+
+    It is where every text in it is a token, and one of them has more than one character.
+    """
+    if not isinstance(thing, (list, tuple)) or not all(isinstance(word, str) for word in thing):
+        return False
+    return (
+        vocabulary is not None and all(map(vocabulary.__contains__, thing)) and any(len(w) > 1 for w in thing)
+    )
 
 
 def to_numbers(text: Text, vocabulary: Mapping[str, int]) -> list[int]:
@@ -18,8 +30,10 @@ def to_numbers(text: Text, vocabulary: Mapping[str, int]) -> list[int]:
     Raises:
         InputError: It is empty, or a token is not in the vocabulary; the message names it.
     """
-    if not all(isinstance(token, str) for token in text):
-        raise InputError("text is expected, or a list of words, each a text.")
+    if hasattr(text, "tolist"):
+        text = text.tolist()  # an array of words
+    if not isinstance(text, Sequence) or not all(isinstance(token, str) for token in text):
+        raise InputError(f"text is expected, or a list of words, each a text; {_shown(text)} arrives.")
     unknown = [token for token in text if token not in vocabulary]
     if unknown:
         hint = "" if not isinstance(text, str) else _hint(text, vocabulary)
@@ -27,6 +41,11 @@ def to_numbers(text: Text, vocabulary: Mapping[str, int]) -> list[int]:
     if not len(text):
         raise InputError("the text is empty; give at least one token.")
     return [vocabulary[token] for token in text]
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 40 else type(value).__name__
 
 
 def _hint(text: str, vocabulary: Mapping[str, int]) -> str:

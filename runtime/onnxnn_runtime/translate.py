@@ -107,9 +107,15 @@ def _logarithms(probabilities: np.ndarray, ended: np.ndarray) -> np.ndarray:
 
 def _read(source: Any, spec: InputSpec) -> tuple[np.ndarray, bool]:
     """Return sources as int64 (N, S), short ones filled up, and whether it was a single one."""
-    is_rows = isinstance(source, (list, tuple)) and len(source) > 0 and np.ndim(source[0]) > 0
-    array = None if is_rows else np.asarray(source)
-    rows = [np.asarray(row) for row in (source if array is None or array.ndim == 2 else [array])]
+    try:
+        is_rows = isinstance(source, (list, tuple)) and len(source) > 0 and np.ndim(source[0]) > 0
+        array = None if is_rows else np.asarray(source)
+        rows = [np.asarray(row) for row in (source if array is None or array.ndim == 2 else [array])]
+    except ValueError as error:
+        raise InputError(
+            "source: lists of different depth; what fits is the tokens of one source, [5, 7], or of several, "
+            "[[5, 7], [8]]."
+        ) from error
     if not rows:
         raise InputError("source: empty; give at least one sequence of tokens.")
     for number, row in enumerate(rows):
