@@ -381,6 +381,10 @@ class TestAppendix:
         again = nn("cls")
         again.add(LSTMModel(actions))
         assert np.array_equal(again.inference("dataset.npz", checkpoint="checkpoints/basenn.pth"), expected)
+        with np.load("dataset.npz") as arrays:
+            one = arrays["data"][:1]  # the module squeezes a batch of one away
+        np.testing.assert_allclose(again.inference(one), expected[:1], atol=1e-6)
+        assert len(again.visual_feature(one, save_fold="layers")) == 1
 
 
 class TestDiffusion:

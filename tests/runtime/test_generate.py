@@ -153,6 +153,7 @@ def test_probabilities_that_are_no_numbers():
         ({"seed": -1}, "seed=-1: must be a whole number of at least 0"),
         ({"stop": ""}, "stop='': must be a text, or several; none of them empty"),
         ({"stop": ["", "x"]}, "stop="),
+        ({"stop": 5}, "stop=5: must be a text, or several"),
     ],
 )
 def test_options_out_of_range(open_model, options, message):
@@ -167,11 +168,20 @@ def test_options_out_of_range(open_model, options, message):
         ("", "the text is empty"),
         ([], "the text is empty"),
         ([0, 1], "text is expected"),
+        (None, "text is expected, or a list of words, each a text; None arrives"),
+        (3, "text is expected"),
+        (np.array([[0]]), "text is expected"),
     ],
 )
 def test_prompts_that_do_not_fit(open_model, prompt, message):
     with pytest.raises(rt.InputError, match=message):
         open_model("text").generate(prompt)
+
+
+def test_numbers_and_words_of_numpy(open_model):
+    model = open_model("text")
+    written = model.generate(["春", "江"], length=6, temperature=np.float32(0.5), seed=1)
+    assert model.generate(np.array(["春", "江"]), length=6, temperature=0.5, seed=1) == written
 
 
 def test_words_given_as_one_text():

@@ -141,7 +141,8 @@ def test_branches_that_round_alike_leave_the_picture_size_free():
     [
         (
             {"paths": [[("conv2d", {"size": 5, "kernel_size": 3, "padding": 1})], []], "merge": "add"},
-            r"branch 1 gives 5 channels x 9 x 8, branch 2 gives 4 channels x 9 x 8; only equal shapes can be",
+            r"branch 1 gives 5 channels x 9 x 8, branch 2 gives 4 channels x 9 x 8; only equal shapes can be "
+            r"added\. A conv2d with kernel_size=1",
         ),
         (
             {"paths": [[("conv2d", {"size": 5, "kernel_size": 3})], []]},
@@ -169,6 +170,14 @@ def test_branches_that_round_alike_leave_the_picture_size_free():
 def test_branches_refuse(options, message):
     with pytest.raises(LayerError, match=message):
         network(("branches", options))
+
+
+def test_branches_of_vectors_that_cannot_be_added():
+    paths = [[("linear", {"size": 4})], [("linear", {"size": 6})]]
+    with pytest.raises(
+        LayerError, match=r"only equal shapes can be added\. A linear layer that gives as many"
+    ):
+        network(("branches", {"paths": paths, "merge": "add"}), shape=Shape.vector(8))
 
 
 def test_paths_are_given_by_name():

@@ -17,10 +17,12 @@ from onnxnn_runtime.errors import (
     ExportError,
     InputError,
     LayerError,
+    OutputError,
     TrainingError,
 )
 from PIL import Image
 from sklearn.datasets import load_iris
+from torch.utils.data import DataLoader
 
 from onnxnn import checkpoint, nn
 
@@ -418,3 +420,74 @@ def test_a_checkpoint_that_contradicts_itself_changes_nothing(tmp_path, damage):
     with pytest.raises(CheckpointError, match=r"damaged\.pth"):
         model.load(tmp_path / "damaged.pth")
     np.testing.assert_array_equal(model.inference(np.ones((1, 3), np.float32)), before)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros((4, 5)), r"samples of shape \(5\) arrive, read as table"),
+        (np.zeros((4, 1, 8, 8)), r"samples of shape \(1, 8, 8\) arrive"),
+        (np.zeros((4, 3, 9, 8)), r"the network takes image of shape \(3, 8, 8\)"),
+        (np.zeros((4, 3, 8, 8), np.float32), None),
+    ],
+)
+def test_evaluation_on_samples_of_another_shape(x, message):
+    model = nn("cls", verbose=0)
+    model.load_dataset(np.random.default_rng(0).random((8, 3, 8, 8)), np.arange(8) % 2)
+    model.add("conv2d", size=(3, 4), kernel_size=3)
+    model.add("linear", size=(4 * 6 * 6, 2), activation="softmax")
+    if message is None:
+        assert model.evaluate((x, np.arange(4) % 2))["acc"] == 0.5
+    else:
+        with pytest.raises(DataError, match=message):
+            model.evaluate((x, np.arange(4) % 2))
+
+
+def test_evaluation_on_a_loader_without_batches():
+    model = nn("cls", verbose=0)
+    model.load_dataset(np.eye(4), np.arange(4))
+    model.add("linear", size=(4, 4), activation="softmax")
+    with pytest.raises(DataError, match=r"evaluate\(DataLoader\): it gives no batch"):
+        model.evaluate(DataLoader([]))
+
+
+@pytest.mark.parametrize("result", [5, "a", [[0.1, 0.2, 0.7]], [[]], [[1.0], [1.0, 2.0]]])
+def test_results_of_another_kind_are_not_printed(result):
+    model = nn("cls", verbose=0)
+    model.add("linear", size=(4, 2), activation="softmax")
+    with pytest.raises(InputError, match=r"what fits is what inference returned, \(batch, 2\)"):
+        model.print_result(result)
+    assert model.print_result([0.2, 0.8]) == {0: {"预测值": 1, "置信度": 0.8}}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"save_fold": 5}, "save_fold=5: must be the path"),
+        ({"filename": 5}, "filename=5: must be the path"),
+        ({"filename": ""}, "filename='': must be the path"),
+        ({"schedule": 5}, "schedule=5: must be a name, or a dict"),
+    ],
+)
+def test_training_options_of_another_kind_spoil_nothing(tmp_path, options, message):
+    model = nn("cls", verbose=0, save_fold=str(tmp_path / "kept"))
+    model.load_dataset(np.eye(4), np.arange(4))
+    model.add("linear", size=(4, 4), activation="softmax")
+    with pytest.raises(TrainingError, match=message):
+        model.train(epochs=1, **options)
+    model.train(epochs=1)
+    assert (tmp_path / "kept" / "basenn.pth").is_file()
+
+
+def test_paths_that_are_none():
+    model = nn("cls", verbose=0)
+    model.add("linear", size=(4, 4), activation="softmax")
+    with pytest.raises(OutputError, match="path=5: must be the path of a file"):
+        model.save(5)
+    for call in (
+        model.load,
+        model.load_weights,
+        lambda path: model.extract_feature([[1] * 4], pretrain=path),
+    ):
+        with pytest.raises(CheckpointError, match="must be the path of a file"):
+            call(5)

@@ -370,3 +370,14 @@ def test_actions_are_recognised(layers):
 def test_waves_are_foretold_better_than_by_a_line():
     rnn, line = QUALITY["wave_errors"]()
     assert rnn < 0.7 * line
+
+
+def test_batch_normalisation_of_a_single_sample(tmp_path):
+    x, y = poses(6)
+    model = nn("cls", verbose=0, save_fold=str(tmp_path))
+    model.load_dataset(x, y, batch_size=1)
+    model.add("action_model", size=(132, 8))
+    model.add("linear", size=(8, 3), activation="softmax")
+    with pytest.raises(TrainingError, match=r"batch_size=1: batch normalisation .* batch_size=2 or more"):
+        model.train(epochs=1)
+    model.train(epochs=1, batch_size=2)

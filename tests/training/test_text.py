@@ -226,6 +226,7 @@ def test_hidden_state_of_another_model():
         (np.zeros((1, 0), int), "at least one token"),
         (np.array([1.7]), "tokens are whole numbers, but float64 arrives"),
         (np.array([99]), "the vocabulary has the numbers"),
+        ([[1, 2], [3]], "the rows differ in length"),
     ],
 )
 def test_tokens_that_do_not_go_on_from_a_hidden_state(tokens, message):
@@ -233,6 +234,162 @@ def test_tokens_that_do_not_go_on_from_a_hidden_state(tokens, message):
     _, hidden = model.inference("春")
     with pytest.raises(InputError, match=message):
         model.inference(tokens, hidden=hidden)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "message"),
+    [
+        (5, "the hidden state is int"),
+        ("abc", "the hidden state is str"),
+        ([np.array(["a"])], "the hidden state is list"),
+        ([np.full((2, 1, 24), np.nan)] * 2, "holds NaN or infinite numbers"),
+    ],
+)
+def test_a_hidden_state_that_is_none(hidden, message):
+    with pytest.raises(InputError, match=message):
+        poet().inference("春", hidden=hidden)
+
+
+def test_the_likeliest_next_token_is_printed_by_its_word(trained, capsys):
+    model = nn(verbose=0)
+    model.load(trained / "basenn.pth")
+    result = model.inference("春江潮")
+    likeliest = int(result[0].argmax())
+    wanted = {0: {"预测值": sorted(WORDS)[likeliest], "置信度": pytest.approx(result[0].max())}}
+    assert model.print_result() == wanted
+    assert model.print_result(result) == wanted  # with the hidden state, as it came back
+    assert sorted(WORDS)[likeliest] in capsys.readouterr().out
+    model.inference(ROWS[:2, :3])
+    (first, _) = model.print_result().values()
+    assert first["预测值"][-1] in WORDS
+
+
+def test_a_text_of_words_begins_and_goes_on():
+    names = {"the": 0, "cat": 1, "sat": 2, "a": 3}
+    model = nn(verbose=0)
+    model.load_dataset(np.array([[0, 1, 2], [3, 1, 2]]), word2idx=names)
+    model.add("em_lstm", size=(4, 8))
+    first, hidden = model.inference(["the", "cat"])
+    then, _ = model.inference(["sat"], hidden=hidden)
+    assert first.shape == then.shape == (4,)
+    whole = model.inference(np.array([[0, 1, 2]]))[0]
+    np.testing.assert_allclose([first, then], whole[1:], atol=1e-6)
+    with pytest.raises(InputError, match=r"give a list, \['the', 'cat'\]"):
+        model.inference("the cat")
+
+
+def test_texts_of_words_to_classify(tmp_path):
+    names = {"good": 0, "bad": 1, "very": 2}
+    model = nn(verbose=0, save_fold=str(tmp_path))
+    model.load_dataset(np.array([[2, 0], [2, 1]] * 4), np.array([1, 0] * 4), word2idx=names)
+    model.add("embedding", size=(3, 4))
+    model.add("global_avgpool")
+    model.add("linear", size=(4, 2), activation="softmax")
+    model.export(tmp_path / "mood.onnx")
+    texts = [["very", "good"], ["bad"]]
+    wanted = [model.inference(np.array([[2, 0]]))[0], model.inference(np.array([[1]]))[0]]
+    np.testing.assert_allclose(model.inference(texts), wanted, atol=1e-6)
+    found = rt.load(tmp_path / "mood.onnx").predict(texts)
+    np.testing.assert_allclose([each.scores for each in found], wanted, atol=1e-5)
+
+
+HELLO = np.array([[0, 1, 2, 2, 3]])  # h e l l o
+OHLOL = np.array([[3, 0, 2, 3, 2]])
+
+
+def per_step(tmp_path, y, classes=None, outputs=4):
+    torch.manual_seed(0)
+    model = nn("cls", verbose=0, save_fold=str(tmp_path))
+    model.load_dataset(np.repeat(HELLO, 4, 0), np.repeat(y, 4, 0), classes=classes)
+    model.add("embedding", size=(4, 8))
+    model.add("rnn", size=(8, 16))
+    model.add("linear", size=(16, outputs), activation="softmax")
+    return model
+
+
+def test_classes_name_the_labels_of_each_step(tmp_path):
+    model = per_step(tmp_path, OHLOL, classes=list("helo"))
+    model.train(lr=0.05, epochs=60)
+    model.inference(HELLO)
+    assert "".join(model.print_result()[0]["预测值"]) == "ohlol"
+    with pytest.raises(DataError, match=r"y lie in 0\.\.3, but 2 classes are named"):
+        per_step(tmp_path, OHLOL, classes=["a", "b"])
+
+
+def test_a_label_beyond_the_outputs(tmp_path):
+    with pytest.raises(TrainingError, match="gives 3 outputs and the data has 4 classes"):
+        per_step(tmp_path, OHLOL, outputs=3).train(epochs=1)
+    model = per_step(tmp_path, OHLOL)
+    with pytest.raises(TrainingError, match=r"gives 4 outputs.* needs 9 outputs|data has 9 classes"):
+        model.evaluate((HELLO, np.array([[8, 0, 2, 3, 2]])))
+
+
+def test_tags_with_a_single_one_in_each_row_are_tags_where_the_classes_say_so():
+    x, tags = np.array([[1, 2, 3], [3, 2, 1]]), np.array([[0, 1, 0], [1, 0, 0]])
+    data = from_arrays(
+        x, tags, "cls", classes=["O", "NAME"], word2idx=dict(zip("abcd", range(4), strict=True))
+    )
+    assert np.array_equal(data.train.tensors()[1], tags)
+    assert data.classes == ("O", "NAME")
+    one_hot = from_arrays(x, tags, "cls", word2idx=dict(zip("abcd", range(4), strict=True)))
+    assert one_hot.train.tensors()[1].tolist() == [1, 0]
+
+
+def test_labels_for_each_step_as_floats_without_fraction():
+    x = np.random.default_rng(0).normal(size=(2, 3, 5))
+    data = from_arrays(x, np.array([[0.0, 1.0, 2.0], [2.0, 2.0, 0.0]]), "cls")
+    assert data.train.tensors()[1].tolist() == [[0, 1, 2], [2, 2, 0]]
+
+
+def test_tokens_from_floats_and_from_csv(tmp_path):
+    draw = np.random.default_rng(0)
+    x, y = draw.integers(0, 20, (16, 3)), np.arange(16) % 2
+    rows = "\n".join(",".join(map(str, [*row, label])) for row, label in zip(x, y, strict=True))
+    (tmp_path / "words.csv").write_text("a,b,c,label\n" + rows)
+    model = nn("cls", verbose=0, save_fold=str(tmp_path))
+    model.load_tab_data(tmp_path / "words.csv")
+    model.add("embedding", size=(20, 8))
+    model.add("global_avgpool")
+    model.add("linear", size=(8, 2), activation="softmax")
+    model.train(epochs=1)
+    model.export(tmp_path / "words.onnx")
+    found = model.inference(x)
+    assert np.array_equal(model.inference(x.astype(float)), found)
+    assert np.array_equal(model.inference(tmp_path / "words.csv"), found)
+    assert model.evaluate(tmp_path / "words.csv") == pytest.approx(model.evaluate((x.astype(float), y)))
+    predicted = rt.load(tmp_path / "words.onnx").predict(str(tmp_path / "words.csv"))
+    np.testing.assert_allclose([each.scores for each in predicted], found, atol=1e-5)
+    with pytest.raises(InputError, match="tokens are whole numbers"):
+        model.inference(x + 0.5)
+
+
+def test_sequences_of_different_length_into_an_output_for_each_step(tmp_path):
+    model = per_step(tmp_path, OHLOL)
+    with pytest.raises(InputError, match="do not stand in one array"):
+        model.inference([HELLO[0], HELLO[0, :3]])
+
+
+@pytest.mark.parametrize("word2idx", [["a", "b"], "ab", 3])
+def test_a_vocabulary_that_is_no_dict(word2idx):
+    with pytest.raises(DataError, match=r"must be a dict \{token: number\}"):
+        from_arrays([[0, 1]], None, "cls", word2idx=word2idx)
+
+
+def test_padding_outside_the_vocabulary():
+    model = nn(verbose=0)
+    with pytest.raises(LayerError, match=r"padding=30 is no token; the vocabulary has 0\.\.19"):
+        model.add("embedding", size=(20, 8), padding=30)
+
+
+def test_sequences_without_a_step(tmp_path):
+    model = per_step(tmp_path, OHLOL)
+    with pytest.raises(DataError, match="at least one step of each sequence"):
+        model.load_dataset(np.zeros((4, 0), int), np.zeros(4, int))
+    with pytest.raises(InputError, match="at least one step"):
+        model.inference(np.zeros((1, 0), int))
+    model.export(tmp_path / "steps.onnx")
+    with pytest.raises(InputError, match="at least 1 along each axis"):
+        rt.load(tmp_path / "steps.onnx").infer(np.zeros((1, 0), int))
 
 
 @pytest.mark.parametrize("options", [{"return_sequences": False}, {}])

@@ -404,3 +404,41 @@ def test_it_learns_to_write_backwards(tmp_path):
 def test_pairs_that_inference_refuses(change, message):
     with pytest.raises(InputError, match=message):
         made().inference(change(*reversals(4)))
+
+
+def test_pairs_of_any_width_of_integers(tmp_path):
+    network = nn("gen", verbose=0, save_fold=str(tmp_path))
+    network.load_dataset(*(array.astype(np.uint8) for array in reversals(20)))
+    network.add("transformer", **SIZES)
+    network.train(epochs=1)
+
+
+def test_what_looks_inside_needs_a_single_input():
+    for call in (made().visual_feature, made().extract_feature):
+        with pytest.raises(InputError, match="goes from sequence to sequence and has two inputs"):
+            call([[3, 4]])
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        (np.full((2, 4), 3), np.full((3, 2), 1), "has 3 along 'batch', and input has 2"),
+        (np.full((2, 4), 3), np.full((2, 13), 1), "target: a sequence of 13 tokens arrives"),
+        (np.full((2, 4), 3), np.full((2, 2), 13), r"target: tokens 13\.\.13 arrive; .* 0\.\.12"),
+        (np.full((2, 4), 3), np.full((2, 2), -1), r"target: tokens -1\.\.-1 arrive"),
+        (np.full((2, 4), 13), np.full((2, 2), 1), r"input: tokens 13\.\.13 arrive"),
+    ],
+)
+def test_arrays_that_do_not_fit_the_file(trained, source, target, message):
+    model = rt.load(trained[1] / "reverse.onnx")
+    with pytest.raises(InputError, match=message):
+        model.infer({"input": source, "target": target})
+
+
+def test_pairs_of_floats():
+    network = nn("gen", verbose=0)
+    source, target = reversals(8)
+    network.load_dataset(source, target.astype(np.float32))
+    network.add("transformer", **SIZES)
+    with pytest.raises(DataError, match=r"target: float32 of shape \(8, 12\); a transformer learns"):
+        network.train(epochs=1)
