@@ -384,7 +384,7 @@ class TestAppendix:
         with np.load("dataset.npz") as arrays:
             one = arrays["data"][:1]  # the module squeezes a batch of one away
         np.testing.assert_allclose(again.inference(one), expected[:1], atol=1e-6)
-        assert len(again.visual_feature(one, save_fold="layers")) == 1
+        assert len(again.visual_feature(one, save_fold="layers")) == 2
 
 
 class TestDiffusion:

@@ -320,18 +320,17 @@ def test_a_label_beyond_the_outputs(tmp_path):
     with pytest.raises(TrainingError, match="gives 3 outputs and the data has 4 classes"):
         per_step(tmp_path, OHLOL, outputs=3).train(epochs=1)
     model = per_step(tmp_path, OHLOL)
-    with pytest.raises(TrainingError, match=r"gives 4 outputs.* needs 9 outputs|data has 9 classes"):
+    with pytest.raises(TrainingError, match="the last layer needs 9 outputs"):
         model.evaluate((HELLO, np.array([[8, 0, 2, 3, 2]])))
 
 
 def test_tags_with_a_single_one_in_each_row_are_tags_where_the_classes_say_so():
     x, tags = np.array([[1, 2, 3], [3, 2, 1]]), np.array([[0, 1, 0], [1, 0, 0]])
-    data = from_arrays(
-        x, tags, "cls", classes=["O", "NAME"], word2idx=dict(zip("abcd", range(4), strict=True))
-    )
+    words = {word: number for number, word in enumerate("abcd")}
+    data = from_arrays(x, tags, "cls", classes=["O", "NAME"], word2idx=words)
     assert np.array_equal(data.train.tensors()[1], tags)
     assert data.classes == ("O", "NAME")
-    one_hot = from_arrays(x, tags, "cls", word2idx=dict(zip("abcd", range(4), strict=True)))
+    one_hot = from_arrays(x, tags, "cls", word2idx=words)
     assert one_hot.train.tensors()[1].tolist() == [1, 0]
 
 
