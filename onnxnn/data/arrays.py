@@ -197,9 +197,8 @@ def _numeric(x: Any) -> Array:
     if array.dtype.kind not in "biuf":
         raise DataError(f"x of type {array.dtype} is no array of numbers.")
     if array.ndim == 0 or array.size == 0:
-        what = (
-            "sample" if array.ndim < 2 or not len(array) else "step of each sequence, or value of each sample"
-        )
+        is_without = array.ndim < 2 or not len(array)
+        what = "sample" if is_without else "step of each sequence, or value of each sample"
         raise DataError(f"x: empty (shape {array.shape}); give at least one {what}.")
     if array.ndim == 1:
         raise DataError(
@@ -283,12 +282,13 @@ def _labels(
 ) -> tuple[torch.Tensor, tuple[str, ...]]:
     if y is None:
         raise DataError("y is missing; give one label for each sample.")
-    if task != "reg" and described.kind in ("tokens", "sequence"):
+    is_values = task == "reg" or (task == "gen" and np.asarray(y).dtype.kind == "f")
+    if not is_values and described.kind in ("tokens", "sequence"):
         is_tokens = described.kind == "tokens"
         found = step_labels(y, x.shape[:2], classes, is_tokens, len(vocabulary) if vocabulary else None)
         if found is not None:
             return found
-    if task == "reg" or (task == "gen" and np.asarray(y).dtype.kind == "f"):
+    if is_values:
         return targets(y), ()
     numbers, names = class_numbers(y, classes, "y")
     if task in ("cls", "embed") and len(names) < 2:

@@ -338,6 +338,8 @@ def test_labels_for_each_step_as_floats_without_fraction():
     x = np.random.default_rng(0).normal(size=(2, 3, 5))
     data = from_arrays(x, np.array([[0.0, 1.0, 2.0], [2.0, 2.0, 0.0]]), "cls")
     assert data.train.tensors()[1].tolist() == [[0, 1, 2], [2, 2, 0]]
+    values = from_arrays(x, np.array([[0.0, 1.0, 2.0], [2.0, 2.0, 0.0]]), "gen").train.tensors()[1]
+    assert values.dtype == torch.float32
 
 
 def test_tokens_from_floats_and_from_csv(tmp_path):
