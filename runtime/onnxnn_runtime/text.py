@@ -51,4 +51,4 @@ def _shown(value: Any) -> str:
 def _hint(text: str, vocabulary: Mapping[str, int]) -> str:
     words = text.split()
     known = len(words) > 0 and all(word in vocabulary for word in words)
-    return f" Its tokens are words: give a list, {words!r}." if known else ""
+    return f" Its tokens are words: give a list, {words!r}; to the command, --words." if known else ""
