@@ -15,13 +15,13 @@ Text = Union[str, Sequence[str]]
 def is_words(thing: Any, vocabulary: Mapping[str, int] | None) -> bool:
     """Tell whether a list is one text of words rather than several texts.
 
-    It is where every text in it is a token, and one of them has more than one character.
+    It is where all in it is text, and a token of more than one character is among it.
     """
-    if not isinstance(thing, (list, tuple)) or not all(isinstance(word, str) for word in thing):
+    if vocabulary is None or not isinstance(thing, (list, tuple)):
         return False
-    return (
-        vocabulary is not None and all(map(vocabulary.__contains__, thing)) and any(len(w) > 1 for w in thing)
-    )
+    if not all(isinstance(word, str) for word in thing):
+        return False
+    return any(len(word) > 1 and word in vocabulary for word in thing)
 
 
 def to_numbers(text: Text, vocabulary: Mapping[str, int]) -> list[int]:

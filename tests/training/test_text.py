@@ -276,6 +276,9 @@ def test_a_text_of_words_begins_and_goes_on():
     np.testing.assert_allclose([first, then], whole[1:], atol=1e-6)
     with pytest.raises(InputError, match=r"give a list, \['the', 'cat'\]"):
         model.inference("the cat")
+    with pytest.raises(InputError, match="'dog' is not in the vocabulary of 4 tokens"):
+        model.inference(["the", "dog"])
+    assert model.inference(["a", "a"]).shape == (2, 1, 4)  # single characters are several texts
 
 
 def test_texts_of_words_to_classify(tmp_path):
