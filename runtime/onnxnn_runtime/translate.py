@@ -107,15 +107,14 @@ def _logarithms(probabilities: np.ndarray, ended: np.ndarray) -> np.ndarray:
 
 def _read(source: Any, spec: InputSpec) -> tuple[np.ndarray, bool]:
     """Return sources as int64 (N, S), short ones filled up, and whether it was a single one."""
-    try:
-        is_rows = isinstance(source, (list, tuple)) and len(source) > 0 and np.ndim(source[0]) > 0
-        array = None if is_rows else np.asarray(source)
-        rows = [np.asarray(row) for row in (source if array is None or array.ndim == 2 else [array])]
-    except ValueError as error:
+    is_rows = isinstance(source, (list, tuple)) and any(map(_is_nested, source))
+    if is_rows and not all(_is_nested(row) and not any(map(_is_nested, row)) for row in source):
         raise InputError(
             "source: lists of different depth; what fits is the tokens of one source, [5, 7], or of several, "
             "[[5, 7], [8]]."
-        ) from error
+        )
+    array = None if is_rows else np.asarray(source)
+    rows = [np.asarray(row) for row in (source if array is None or array.ndim == 2 else [array])]
     if not rows:
         raise InputError("source: empty; give at least one sequence of tokens.")
     for number, row in enumerate(rows):
@@ -124,6 +123,10 @@ def _read(source: Any, spec: InputSpec) -> tuple[np.ndarray, bool]:
     for filled, row in zip(sources, rows):
         filled[: len(row)] = row
     return sources, array is not None and array.ndim != 2
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) > 0
 
 
 def _check_row(name: str, row: np.ndarray, spec: InputSpec) -> None:

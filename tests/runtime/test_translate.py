@@ -115,6 +115,8 @@ def test_padding_and_start_are_never_written():
         ([3.5], {}, "whole numbers"),
         ("abc", {}, "whole numbers"),
         ([[3, [4]], [5]], {}, "lists of different depth"),
+        ([3, [4]], {}, "lists of different depth"),
+        ([[[3]], [[4]]], {}, "lists of different depth"),
         ([3] * 7, {}, "7 tokens arrive; the network was built for at most 6"),
         ([3], {"max_length": 7}, "max_length=7: the network was built for at most 6"),
         ([3], {"max_length": 0}, "max_length=0: must be a whole number of at least 1"),
