@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnx.checker
 import onnx.shape_inference
+import onnxnn_runtime
 import torch
 from onnx import TensorProto, helper
 from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
@@ -318,17 +319,20 @@ def _verify(
     free: Shape,
     tolerance: float,
 ) -> Parity:
-    data = model.SerializeToString()
     try:
-        parity = measure(data, definition, net, card, free)
-    except ExportError:
-        raise
+        loaded = onnxnn_runtime.load(model.SerializeToString(), device="cpu")
     except OnnxnnError as error:
         opset = next(entry.version for entry in model.opset_import if not entry.domain)
         raise ExportError(
             f"ONNX Runtime here does not run opset {opset} with IR {model.ir_version} ({error}). "
             "Leave opset_version and ir_version at 13 and 7."
         ) from error
+    try:
+        parity = measure(loaded, definition, net, card, free)
+    except ExportError:
+        raise
+    except OnnxnnError as error:
+        raise ExportError(f"the exported file does not run: {error} Nothing was written.") from error
     if not parity.relative <= tolerance:
         raise ExportError(
             f"the exported file differs from torch by {parity.relative:.3g} relative "

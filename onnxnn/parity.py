@@ -68,21 +68,21 @@ class Parity:
         )
 
 
-def measure(data: bytes, definition: Definition, net: Net, card: ModelCard, free: Shape) -> Parity:
+def measure(
+    model: onnxnn_runtime.Model, definition: Definition, net: Net, card: ModelCard, free: Shape
+) -> Parity:
     """Run a file and torch on the same inputs: two batch sizes, and two sizes of every free axis.
 
     Args:
-        data: The whole ONNX file.
+        model: The file as the runtime loads it.
         definition: The network as data.
         net: Its module, in evaluation mode.
         card: The file's card.
         free: One sample as the network takes it, None for the sizes that are free.
 
     Raises:
-        InputError: ONNX Runtime cannot load the file.
         ExportError: The shapes differ.
     """
-    model = onnxnn_runtime.load(data, device="cpu")
     head = definition.feature_layer()
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
     parity = Parity()
@@ -243,7 +243,8 @@ def _sample(
         pictures = generator.integers(0, 256, (batch, *sizes[2:], 3), dtype=np.uint8)
         return pictures, torch.from_numpy(np.stack([card.input.preprocess(p) for p in pictures]))
     if card.input.kind == "tokens":
-        tokens = generator.integers(0, card.input.num_tokens or 2, sizes)
+        known = len(card.input.vocabulary or ()) or card.input.num_tokens or 2
+        tokens = generator.integers(0, known, sizes)
         return tokens, torch.from_numpy(tokens)
     if card.input.kind == "image":
         values = generator.random(sizes, dtype=np.float32)

@@ -55,8 +55,10 @@ class Job:
     verbose: int = 1
     callbacks: Iterable[Callback] = ()
 
-    def run(self, machine: Machine, before: Checkpoint | None = None, finish: bool = False) -> History:
-        """Train and return the history.
+    def run(
+        self, machine: Machine, before: Checkpoint | None = None, finish: bool = False
+    ) -> tuple[History, dict[str, Any]]:
+        """Train and return the history, and how the network was trained, as the card says it.
 
         Args:
             machine: Where.
@@ -96,7 +98,7 @@ class Job:
             trainer.go_on(before.training, same_schedule=finish)
         try:
             with threads_for(self._multiply_adds()):
-                return trainer.run()
+                return trainer.run(), self._how(trainer.state(light=True))
         except ValueError as error:
             if isinstance(error, OnnxnnError) or "more than 1 value per channel" not in str(error):
                 raise
@@ -117,14 +119,15 @@ class Job:
         return [SampleGrid(folder, self.data.classes, self.settings.samples_every, self.verbose)]
 
     def _write(self, path: Path, weights: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
-        trained = how_trained(
-            state["settings"] | {"lr": state["lr"]}, state["history"], self.data.train.num_samples
-        )
         shape = self.definition.input_shape
         assert shape is not None
         sample = {"sizes": list(shape.sizes), "axes": list(shape.axes)}
         example = torch.from_numpy(self.data.example.copy())
-        checkpoint.save(path, self.describe(trained), weights, example, {**state, "sample": sample})
+        checkpoint.save(path, self.describe(self._how(state)), weights, example, {**state, "sample": sample})
+
+    def _how(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        settings = state["settings"] | {"lr": state["lr"]}
+        return how_trained(settings, state["history"], self.data.train.num_samples)
 
 
 def settings_of(settings: Settings, before: Checkpoint | None, finish: bool, path: Path | str) -> Settings:

@@ -62,6 +62,7 @@ class Core:
         self._data: Data | None = None
         self._net: Net | None = None
         self._loaded: Checkpoint | None = None
+        self._trained: Mapping[str, Any] | None = None  # how; None as the checkpoint says
 
     def add(
         self,
@@ -107,6 +108,7 @@ class Core:
             self.optimizer, self._optimizer_options = name, {}
         self._calls += 1
         self._net = None
+        self._trained = {}
         self._apply_color()
         if self.verbose:
             print(describe_added(added, self._data.train.batch_size if self._data else None))
@@ -223,7 +225,7 @@ class Core:
 
     def card(self) -> ModelCard:
         """Return what the model says about itself."""
-        return self._card(None)
+        return self._card(self._trained)
 
     def _card(self, how: Mapping[str, Any] | None) -> ModelCard:
         before = self._loaded.card if self._loaded else None

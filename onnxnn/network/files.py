@@ -156,7 +156,7 @@ class Files(Core):
         )
 
     def _remember(self, loaded: Checkpoint) -> None:
-        self._loaded = loaded
+        self._loaded, self._trained = loaded, None
         self.task = loaded.card.task
         self.history = History(loaded.training.get("history", ()))
         self._set_vocabulary(loaded.card.input.vocabulary)

@@ -119,7 +119,8 @@ class Training(Files):
             self.verbose,
             callbacks,
         )
-        self.history = job.run(Machine(device, devices, strategy, precision), before, resume is not None)
+        machine = Machine(device, devices, strategy, precision)
+        self.history, self._trained = job.run(machine, before, resume is not None)
         return self.history
 
     def evaluate(

@@ -339,6 +339,24 @@ def test_saving_and_loading_keeps_the_numbers(iris, tmp_path):
     assert list(loaded.model.state_dict())[-1] == "linear4.bias"
 
 
+def test_how_it_was_trained_travels_with_the_network_as_it_is(iris, tmp_path):
+    model = iris_model(iris, tmp_path)
+    assert model.card().training == {}
+    model.train(lr=0.01, epochs=2)
+    model.export(tmp_path / "two.onnx")
+    assert rt.load(tmp_path / "two.onnx").card.training["epochs"] == 2
+    assert model.card().training == checkpoint.load(tmp_path / "basenn.pth").card.training
+    again = nn("cls", verbose=0)
+    again.load(tmp_path / "basenn.pth")
+    assert again.card().training["epochs"] == 2
+    again.load_tab_data(str(iris / "train.csv"))
+    again.train(lr=0.01, epochs=3, save_fold=str(tmp_path / "more"))
+    assert again.card().training["epochs"] == 3
+    assert checkpoint.load(again.save(tmp_path / "saved.pth")).card.training["settings"]["lr"] == 0.01
+    again.add("linear", size=(3, 3))
+    assert again.card().training == {}, "a layer that has learned nothing"
+
+
 def test_evaluation_takes_arrays_and_what_was_held_back(iris, tmp_path):
     model = iris_model(iris, tmp_path, train_val_ratio=0.8)
     history = model.train(lr=0.01, epochs=3, metrics=["acc"])

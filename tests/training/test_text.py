@@ -188,6 +188,13 @@ def test_inference_goes_on_from_the_hidden_state(trained):
     assert model.word2idx == WORDS
 
 
+def test_a_vocabulary_smaller_than_the_networks_is_exported(tmp_path):
+    model = nn("gen", verbose=0)
+    model.load_dataset([[0, 1, 1], [1, 0, 1]], word2idx={"a": 0, "b": 1})
+    model.add("em_lstm", size=(4, 8), vocab_size=6)
+    assert model.export(tmp_path / "spare.onnx").parity["relative"] <= 1e-5
+
+
 def test_a_network_in_training_mode_stays_in_it(trained):
     model = poet()
     model.model.train()
