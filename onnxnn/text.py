@@ -11,7 +11,7 @@ from onnxnn_runtime.card import InputSpec, ModelCard
 from onnxnn_runtime.errors import CardError, InputError
 from onnxnn_runtime.generate import check_generates, generate
 from onnxnn_runtime.inputs import check_tokens
-from onnxnn_runtime.text import Text, is_words, to_numbers
+from onnxnn_runtime.text import Text, is_file, is_words, to_numbers
 
 from .net import Net
 
@@ -27,7 +27,7 @@ def is_text(data: Any, card: ModelCard) -> bool:
         return False
     if not isinstance(data, str):
         return is_words(data, card.input.vocabulary)
-    return not data.lower().endswith((".npy", ".npz"))
+    return not is_file(data)
 
 
 def follow(net: Net, card: ModelCard, data: Any, hidden: Sequence[Any] | None) -> tuple[Array, Hidden]:

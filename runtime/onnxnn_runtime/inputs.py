@@ -17,7 +17,7 @@ from PIL import Image
 from .card import Axis, InputSpec
 from .errors import InputError, MissingInputError
 from .preprocess import decode, pixels
-from .text import is_words, to_numbers
+from .text import is_file, is_words, to_numbers
 
 __all__ = ["IMAGE_SUFFIXES", "Sample", "Skipped", "find_images", "find_samples", "is_stray", "read_sample"]
 
@@ -214,7 +214,7 @@ class _Finder:
     def _is_text(self, thing: Any) -> bool:
         if self._spec.kind != "tokens" or self._spec.vocabulary is None or not isinstance(thing, str):
             return False
-        return not thing.lower().endswith((".npy", ".npz"))
+        return not is_file(thing)
 
 
 _IMAGE_FITS = "a picture must be a path, a folder, bytes, a PIL image or a NumPy array"

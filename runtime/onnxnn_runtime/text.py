@@ -6,7 +6,7 @@ from typing import Any, Mapping, Sequence, Union
 
 from .errors import InputError
 
-__all__ = ["Text", "is_words", "to_numbers"]
+__all__ = ["Text", "is_file", "is_words", "to_numbers"]
 
 Text = Union[str, Sequence[str]]
 """Text, each character a token; or a list of words, each a token."""
@@ -15,13 +15,19 @@ Text = Union[str, Sequence[str]]
 def is_words(thing: Any, vocabulary: Mapping[str, int] | None) -> bool:
     """Tell whether a list is one text of words rather than several texts.
 
-    It is where all in it is text, and a token of more than one character is among it.
+    It is where all in it is text, and the vocabulary is made of words: a token has more than one character,
+    marks such as <pad> or [START] aside.
     """
-    if vocabulary is None or not isinstance(thing, (list, tuple)):
+    if vocabulary is None or not isinstance(thing, (list, tuple)) or not len(thing):
         return False
-    if not all(isinstance(word, str) for word in thing):
+    if not all(isinstance(word, str) and not is_file(word) for word in thing):
         return False
-    return any(len(word) > 1 and word in vocabulary for word in thing)
+    return any(map(_is_word, vocabulary))
+
+
+def is_file(text: str) -> bool:
+    """Tell whether a text is the name of a file of arrays."""
+    return text.lower().endswith((".npy", ".npz"))
 
 
 def to_numbers(text: Text, vocabulary: Mapping[str, int]) -> list[int]:
@@ -41,6 +47,10 @@ def to_numbers(text: Text, vocabulary: Mapping[str, int]) -> list[int]:
     if not len(text):
         raise InputError("the text is empty; give at least one token.")
     return [vocabulary[token] for token in text]
+
+
+def _is_word(token: str) -> bool:
+    return len(token) > 1 and (token[0], token[-1]) not in (("<", ">"), ("[", "]"))
 
 
 def _shown(value: Any) -> str:

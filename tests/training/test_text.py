@@ -285,7 +285,16 @@ def test_a_text_of_words_begins_and_goes_on():
         model.inference("the cat")
     with pytest.raises(InputError, match="'dog' is not in the vocabulary of 4 tokens"):
         model.inference(["the", "dog"])
-    assert model.inference(["a", "a"]).shape == (2, 1, 4)  # single characters are several texts
+    one_letter, hidden = model.inference(["a"])  # a word like any other
+    assert one_letter.shape == (4,)
+    assert model.inference(["a", "cat"])[0].shape == (4,)
+
+
+def test_a_list_of_characters_is_several_texts():
+    model = nn(verbose=0)
+    model.load_dataset([[0, 1, 2], [1, 1, 2]], word2idx={"a": 0, "b": 1, "<pad>": 2, "[END]": 3})
+    model.add("em_lstm", size=(4, 8))
+    assert model.inference(["a", "b"]).shape == (2, 1, 4)
 
 
 def test_texts_of_words_to_classify(tmp_path):
