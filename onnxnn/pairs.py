@@ -12,11 +12,13 @@ from onnxnn_runtime.card import InputSpec
 from onnxnn_runtime.errors import DataError, TrainingError
 from onnxnn_runtime.translate import Predict, translate
 
+from .data import Data
 from .layers.transformer import END, PADDING, START, Transformer
 from .net import Net
 
 __all__ = [
     "METRICS",
+    "check_data",
     "checked",
     "next_token_loss",
     "options_of",
@@ -62,6 +64,17 @@ def checked(batches: Iterable[tuple[Tensor, Tensor]], layer: Transformer) -> Ite
                 )
         _check_marks(target)
         yield source, target
+
+
+def check_data(data: Data, layer: Any) -> None:
+    """Refuse data that a transformer cannot learn from.
+
+    Raises:
+        DataError: As for `checked`.
+    """
+    found = [part.tensors() for part in (data.train, data.validation) if part is not None]
+    for _ in checked((pair for pair in found if pair is not None), options_of(layer)):
+        pass
 
 
 def _check_tokens(name: str, tokens: Tensor, vocabulary: int) -> None:

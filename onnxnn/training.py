@@ -73,7 +73,7 @@ class Job:
         if self.settings.batch_size is not None:
             self.data.train.batch_size = self.settings.batch_size
         if self.net.teacher_forcing:
-            _check_pairs(self.definition, self.data)
+            pairs.check_data(self.data, self.definition.entries[0].layer)
         if self.net.diffusion:
             diffusion.check_data(self.data, self.net)
         loss, found = _loss_and_metrics(
@@ -168,13 +168,6 @@ def evaluate_network(
     if net.teacher_forcing:
         batches = pairs.checked(batches, pairs.options_of(definition.placed()[0].layer))
     return evaluate(make_learner(net, made).to(device), batches, found, device)
-
-
-def _check_pairs(definition: Definition, data: Data) -> None:
-    found = [part.tensors() for part in (data.train, data.validation) if part is not None]
-    layer = pairs.options_of(definition.placed()[0].layer)
-    for _ in pairs.checked((pair for pair in found if pair is not None), layer):
-        pass
 
 
 def _loss_and_metrics(

@@ -20,7 +20,7 @@ from onnxnn_runtime.preprocess import COLORS
 from torch import nn
 
 from onnxnn import inference as running
-from onnxnn import optimizers
+from onnxnn import optimizers, pairs
 from onnxnn.about import describe, describe_added
 from onnxnn.checkpoint import Checkpoint
 from onnxnn.data import Data
@@ -103,6 +103,7 @@ class Core:
         if isinstance(layer, str):
             self._read_as_tokens(layer)
         self._fit_pictures(layer, options)
+        self._check_pairs(layer, options)
         added = self._definition.add(self._calls + 1, layer, activation, options)
         if name != self.optimizer:
             self.optimizer, self._optimizer_options = name, {}
@@ -149,12 +150,21 @@ class Core:
         elif self._data.problem is not None:
             raise self._data.problem
 
+    def _check_pairs(self, layer: str | nn.Module | None, options: Mapping[str, Any]) -> None:
+        """Refuse a transformer that the loaded targets do not fit, as a layer that the samples do not fit."""
+        if self._data is None or self._definition.entries or not isinstance(layer, str):
+            return
+        if find(layer).teacher_forcing and self._data.kind == "tokens":
+            pairs.check_data(self._data, make(layer, options))
+
     def _use(self, data: Data) -> Any:
         shape = self._definition.input_shape if self._definition.diffusion else None
         if shape is not None and shape["height"] is not None:
             data = data.in_size(shape["height"])
         elif data.problem is not None and (self._definition.entries or self._waiting):
             raise data.problem
+        if self._definition.teacher_forcing and data.kind == "tokens":
+            pairs.check_data(data, self._definition.entries[0].layer)
         self._definition.num_classes = len(data.classes) or None
         self._definition.set_input(data.sample, data.normalize)
         self._data, self._net = data, None
