@@ -33,7 +33,7 @@ def infer(net: Net, source: Any, spec: InputSpec, batch_size: int = 32, read: Re
     Args:
         net: The network.
         source: A file, a folder, a CSV file, an array, or a list of those. For a transformer a tuple
-            (source, target) of tokens (N, S) and (N, T).
+            (source, target) of tokens (N, S) and (N, T), or batches of those.
         spec: What the network takes.
         batch_size: How many samples to run at once.
         read: How to read a picture where training read it by a function of the user's own.
@@ -45,7 +45,8 @@ def infer(net: Net, source: Any, spec: InputSpec, batch_size: int = 32, read: Re
         InputError: Something of it does not fit.
     """
     if net.teacher_forcing:
-        return _next_tokens(net, source)
+        pairs = map(tuple, source) if isinstance(source, Batches | DataLoader) else [source]
+        return joined([_next_tokens(net, pair) for pair in pairs])
     device = next((weight.device for weight in net.parameters()), torch.device("cpu"))
     was_training = net.training
     net.eval()

@@ -155,7 +155,8 @@ class Core:
         if self._data is None or self._definition.entries or not isinstance(layer, str):
             return
         if find(layer).teacher_forcing and self._data.kind == "tokens":
-            pairs.check_data(self._data, make(layer, options))
+            made = make(layer, options)
+            pairs.check_data(self._data, made.resolve(self._data.sample))
 
     def _use(self, data: Data) -> Any:
         shape = self._definition.input_shape if self._definition.diffusion else None

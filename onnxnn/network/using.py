@@ -93,13 +93,15 @@ class Using(Drawing):
                 "inference(num=..., return_all_timesteps=...) draws pictures, for which the network is "
                 "add('diffusion_model'); give this one data."
             )
+        if hidden is not None:
+            self._no_pairs("inference(hidden=...)")
         if hidden is not None or text.is_text(data, self.card()):
             self.result, hidden = text.follow(self.model, self.card(), data, hidden)
             if show:
                 print(self.result)
             return self.result, hidden
         labels: list[Array] = []
-        source = running.unlabelled(data, labels)
+        source = data if self.model.teacher_forcing else running.unlabelled(data, labels)
         self.result = running.infer(self.model, source, self.card().input, batch_size, self._reader())
         self.val_label = np.concatenate(labels) if labels else None
         if show:

@@ -11,6 +11,7 @@ import onnxnn_runtime as rt
 import pytest
 import torch
 from onnxnn_runtime import CardError, DataError, InputError, LayerError, TrainingError
+from torch.utils.data import DataLoader, TensorDataset
 
 from onnxnn import nn
 from onnxnn.definition import Definition
@@ -275,19 +276,20 @@ def test_targets_that_do_not_fit(tmp_path, target, message):
     pairs = np.array([[5, 7, 3]]), np.array(target)
     with pytest.raises(DataError, match=message):
         network.evaluate(pairs)
-    network = nn("gen", verbose=0, save_fold=str(tmp_path))
-    network.load_dataset(*pairs)
-    network.add("transformer", **SIZES)
     with pytest.raises(DataError, match=message):
-        network.train(epochs=1)
+        network.load_dataset(*pairs)
+    network.train(epochs=1)  # with the pairs it had
+    network = nn("gen", verbose=0)
+    network.load_dataset(*pairs)
+    with pytest.raises(DataError, match=message):
+        network.add("transformer", **SIZES)
 
 
 def test_labels_instead_of_targets(tmp_path):
     network = nn("cls", verbose=0, save_fold=str(tmp_path))
     network.load_dataset(reversals(4)[0], [0, 1, 0, 1])
-    network.add("transformer", **SIZES)
     with pytest.raises(DataError, match=r"learns from pairs .*load_dataset\(source, target\)"):
-        network.train(epochs=1)
+        network.add("transformer", **SIZES)
 
 
 @pytest.mark.parametrize(
@@ -348,6 +350,12 @@ def test_ways_of_running_that_need_one_input(trained):
         network.inference([[3, 4]])
     both = network.inference(([[3, 4]], [[1, 4, 3]]))
     assert both.shape == (1, 3, 13)
+    loader = DataLoader(
+        TensorDataset(torch.tensor([[3, 4]] * 3), torch.tensor([[1, 4, 3]] * 3)), batch_size=2
+    )
+    np.testing.assert_allclose(network.inference(loader), np.repeat(both, 3, axis=0), atol=1e-6)
+    with pytest.raises(InputError, match="two inputs"):
+        network.inference(([[3, 4]], [[1, 4, 3]]), hidden=(1,))
     model = rt.load(folder / "reverse.onnx")
     with pytest.raises(CardError, match=r"predict\(\) cannot name. Use generate\(\)"):
         model.predict([[3, 4]])
@@ -439,6 +447,5 @@ def test_pairs_of_floats():
     network = nn("gen", verbose=0)
     source, target = reversals(8)
     network.load_dataset(source, target.astype(np.float32))
-    network.add("transformer", **SIZES)
     with pytest.raises(DataError, match=r"target: float32 of shape \(8, 12\); a transformer learns"):
-        network.train(epochs=1)
+        network.add("transformer", **SIZES)
