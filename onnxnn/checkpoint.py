@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,9 +92,10 @@ def load(path: PathLike) -> Checkpoint:
     data = _read(path)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise CheckpointError(f"{path}: a torch file, but no onnxnn checkpoint. {_WHAT_FITS}")
-    if data.get("schema") != SCHEMA:
+    schema = data.get("schema")
+    if not isinstance(schema, int) or schema != SCHEMA:
         raise CheckpointError(
-            f"{path}: the checkpoint has schema {data.get('schema')!r}, this version of onnxnn reads "
+            f"{path}: the checkpoint has schema {schema!r}, this version of onnxnn reads "
             f"schema {SCHEMA}. Install a newer onnxnn."
         )
     return _checked(path, data)
@@ -122,6 +124,7 @@ def fill(net: nn.Module, state_dict: Mapping[str, torch.Tensor], path: PathLike)
     net.load_state_dict(dict(state_dict))
 
 
+_PICKLE = 2**24  # bytes of a pickle in which names of classes are looked for
 _WHAT_FITS = "What fits is a file that model.train or model.save wrote."
 
 
@@ -140,14 +143,13 @@ def _read(path: PathLike) -> Any:
 
 def _reason(path: Path, error: Exception) -> str:
     """Say what a file is that torch could not open weights-only."""
-    content = path.read_bytes()
+    with path.open("rb") as file:
+        content = file.read(2)
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            pickles = [name for name in archive.namelist() if name.endswith("data.pkl")]
-            try:
-                content = archive.read(pickles[0]) if pickles else b""
-            except zipfile.BadZipFile:
-                return "the file is damaged."
+        try:
+            content = _pickled(path)
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError, zlib.error):
+            return "the file is damaged."
         if b"BaseNN" in content:
             return (
                 "a checkpoint of BaseNN, which holds pickled code and not only weights, so it is not opened. "
@@ -165,6 +167,16 @@ def _reason(path: Path, error: Exception) -> str:
     if content[:1] == b"\x80":
         return "a pickle of an old program, which could run code when opened, so it is not opened."
     return "neither a checkpoint nor any torch file." if content else "the file is empty."
+
+
+def _pickled(path: Path) -> bytes:
+    """Return the beginning of the pickle in a torch zip, b"" without one."""
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.endswith("data.pkl"):
+                with archive.open(name) as file:
+                    return file.read(_PICKLE)
+    return b""
 
 
 def _checked(path: PathLike, data: dict[str, Any]) -> Checkpoint:

@@ -256,6 +256,10 @@ class _Loader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = key_node.value
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key must be a name", key_node.start_mark
+                )
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} stands there twice", key_node.start_mark
@@ -283,6 +287,10 @@ def _parse(file: Path) -> Any:
         place = "" if mark is None else f", line {mark.line + 1}"
         problem = getattr(error, "problem", None) or "it is no YAML"
         raise InputError(f"{file}{place}: {problem}.") from error
+    except RecursionError as error:
+        raise InputError(f"{file}: too many brackets inside each other.") from error
+    except ValueError as error:  # a date that is none
+        raise InputError(f"{file}: a value cannot be read ({error}); put text into quotes.") from error
 
 
 # ---- checking ------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from onnxnn_runtime.files import write_atomically
 __all__ = ["check_source", "fetch", "load_into", "read"]
 
 _TIMEOUT = 60  # seconds without an answer
+_LARGEST = 2**32  # bytes of a download; the largest published weights of the recipes' networks take 2**29
 
 
 def check_source(call: str, source: str, sha256: str | None) -> None:
@@ -116,7 +117,9 @@ def _download(source: str) -> bytes:
     with urllib.request.urlopen(source, timeout=_TIMEOUT) as answer:
         if urlparse(answer.geturl()).scheme != "https":
             raise OSError(f"it redirects to {answer.geturl()}, which is not https")
-        data: bytes = answer.read()
+        data: bytes = answer.read(_LARGEST + 1)
+        if len(data) > _LARGEST:
+            raise OSError(f"it is larger than {_LARGEST} bytes")
         return data
 
 

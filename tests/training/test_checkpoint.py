@@ -68,6 +68,7 @@ def edited(path, target, **changes):
     ("changes", "message"),
     [
         ({"schema": 2}, "schema 2, this version of onnxnn reads schema 1. Install a newer onnxnn"),
+        ({"schema": torch.ones(2)}, "schema tensor"),
         ({"format": "other"}, "no onnxnn checkpoint"),
         ({"state_dict": {"a": 1}}, "no mapping of tensors"),
         ({"training": None}, "not what onnxnn writes"),
@@ -122,6 +123,21 @@ def test_a_flipped_bit_among_the_weights_is_noticed(path, tmp_path):
     (tmp_path / "flipped.pth").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"the file is damaged, at [a-z]*/data/"):
         checkpoint.load(tmp_path / "flipped.pth")
+
+
+@pytest.mark.parametrize("change", ["directory", "encrypted", "method"])
+def test_a_damaged_zip_is_noticed(path, tmp_path, change):
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"PK\1\2")  # the first of the central directory
+    if change == "directory":
+        content[entry + 46 : entry + 50] = b"\xff" * 4
+    elif change == "encrypted":
+        content[entry + 8] |= 1
+    else:
+        content[entry + 10] = 99
+    (tmp_path / "damaged.pth").write_bytes(content)
+    with pytest.raises(CheckpointError, match="damaged"):
+        checkpoint.load(tmp_path / "damaged.pth")
 
 
 def test_another_network_is_refused_and_left_alone(path):

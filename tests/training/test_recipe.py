@@ -135,6 +135,19 @@ def test_a_file_that_is_no_recipe(write, text):
         read_recipe(write(text))
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("? [a, b]\n: c\n", "line 1: a key must be a name"),
+        ("task: 2020-13-45\n", "a value cannot be read"),
+        ("[" * 5000, "too many brackets"),
+    ],
+)
+def test_what_yaml_itself_fails_on(write, text, message):
+    with pytest.raises(InputError, match=message):
+        read_recipe(write(text))
+
+
 def test_a_missing_recipe(tmp_path):
     with pytest.raises(MissingInputError, match=r"nothing\.yaml: no such recipe"):
         read_recipe(tmp_path / "nothing.yaml")
