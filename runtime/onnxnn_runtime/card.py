@@ -55,7 +55,7 @@ class InputSpec:
         vocabulary: For tokens: each token's number.
         states: For networks that generate step by step: what goes on from step to step.
         num_tokens: For tokens: how many different ones there are, numbered from 0.
-        max_length: For tokens: the longest sequence that fits; None where any length does.
+        max_length: For sequences and tokens: the longest that fits; None where any length does.
     """
 
     kind: str
@@ -156,7 +156,7 @@ class ModelCard:
         diffusion: For diffusion models: their schedule and pictures; else None, and absent in the text.
 
     Raises:
-        CardError: A value is not one of those listed.
+        CardError: A value is not one of those listed, or the input's tokens or states are not each told once.
     """
 
     task: str
@@ -173,6 +173,8 @@ class ModelCard:
         _one_of("task", self.task, TASKS)
         _one_of("input.kind", self.input.kind, INPUT_KINDS)
         _one_of("output.kind", self.output.kind, OUTPUT_KINDS)
+        _check_vocabulary(self.input)
+        _check_states(self.input.states)
 
     def to_json(self) -> str:
         """Return the card as JSON text with sorted keys.
@@ -249,6 +251,31 @@ def _input(data: dict[str, Any]) -> InputSpec:
     )
     fields.done()
     return spec
+
+
+def _check_vocabulary(spec: InputSpec) -> None:
+    if spec.vocabulary is None:
+        return
+    size = len(spec.vocabulary)
+    left = set(range(size))
+    for token, number in spec.vocabulary.items():
+        if number not in left:
+            raise CardError(
+                f"card: 'input.vocabulary' gives {token!r} the number {number}; its {size} tokens must have "
+                f"the numbers 0..{size - 1}, each once."
+            )
+        left.remove(number)
+    if spec.num_tokens is not None and size > spec.num_tokens:
+        raise CardError(
+            f"card: 'input.vocabulary' holds {size} tokens, and 'input.num_tokens' is {spec.num_tokens}."
+        )
+
+
+def _check_states(states: Sequence[StateSpec]) -> None:
+    for names in ([state.name for state in states], [state.next for state in states]):
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise CardError(f"card: 'input.states' names {twice[0]!r} twice.")
 
 
 def _state(entry: Any) -> StateSpec:

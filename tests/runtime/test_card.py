@@ -68,6 +68,9 @@ LAYERS = st.fixed_dictionaries(
         "activation": st.one_of(st.none(), st.text()),
     }
 )
+VOCABULARIES = st.lists(st.text(), max_size=3, unique=True).map(
+    lambda words: {word: number for number, word in enumerate(words)}
+)
 CARDS = st.builds(
     ModelCard,
     st.sampled_from(["cls", "reg", "gen", "embed"]),
@@ -79,7 +82,7 @@ CARDS = st.builds(
         st.one_of(st.none(), st.builds(Preprocess)),
         st.booleans(),
         NAMES,
-        st.one_of(st.none(), st.dictionaries(st.text(), st.integers(), max_size=3)),
+        st.one_of(st.none(), VOCABULARIES),
     ),
     st.builds(
         OutputSpec,
@@ -116,6 +119,10 @@ def changed(path, value):
     return json.dumps(data)
 
 
+TOKENS = {**json.loads(PINNED)["input"], "kind": "tokens", "vocabulary": {"a": 0, "b": 1}}
+STATE = {"name": "state0", "next": "next0", "shape": [1, "batch", 4]}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -137,6 +144,12 @@ def changed(path, value):
         (changed(["input", "shape"], [-1, 3]), "negative size"),
         (changed(["input", "in_graph"], 1), r"input\.in_graph' must be bool"),
         (changed(["input", "vocabulary"], {"a": 1.5}), "each token to a whole number"),
+        (changed(["input", "vocabulary"], {"a": 0, "b": 2}), r"gives 'b' the number 2; .* 0\.\.1, each once"),
+        (changed(["input", "vocabulary"], {"a": -1}), "gives 'a' the number -1"),
+        (changed(["input", "vocabulary"], {"a": 0, "b": 0}), "gives 'b' the number 0"),
+        (changed(["input"], {**TOKENS, "num_tokens": 1}), "holds 2 tokens, and 'input.num_tokens' is 1"),
+        (changed(["input"], {**TOKENS, "states": [STATE, {**STATE, "next": "b"}]}), "names 'state0' twice"),
+        (changed(["input"], {**TOKENS, "states": [STATE, {**STATE, "name": "b"}]}), "names 'next0' twice"),
         (changed(["input", "preprocess", "steps"], [["spin"]]), "unknown preprocessing step 'spin'"),
         (changed(["output", "classes"], ["a", 1]), r"output\.classes' must be a list of texts"),
         (changed(["network"], [3]), "each entry of 'network'"),
