@@ -332,17 +332,17 @@ class Definition:
         return reader.vocabulary if isinstance(reader, TokenReader) else None
 
     def max_length(self) -> int | None:
-        """Return the longest sequence of tokens that the network takes; None where any length fits."""
+        """Return the longest sequence that the network takes; None where any length fits."""
         shape = self.input_shape
-        if shape is None or shape.axes != ("token",):
+        if shape is None or shape.axes not in (("token",), ("time", "feature")):
             return None
         limits = [p.layer.max_steps for p in self.placed() if p.layer.max_steps is not None]
-        fits = [limit for limit in limits if self._takes(limit) and not self._takes(limit + 1)]
+        fits = [limit for limit in limits if self._takes(shape, limit) and not self._takes(shape, limit + 1)]
         return fits[0] if fits else None
 
-    def _takes(self, steps: int) -> bool:
+    def _takes(self, shape: Shape, steps: int) -> bool:
         try:
-            self.shape_behind(Shape.tokens(steps))
+            self.shape_behind(shape.with_sizes(token=steps, time=steps))
         except LayerError:
             return False
         return True

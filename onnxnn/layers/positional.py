@@ -124,7 +124,11 @@ class Positions(nn.Module):
         return x + self.weight[: x.shape[1]]
 
     def emit(self, graph: GraphBuilder, x: Value, weight: Value) -> Value:
-        """Write y = x + P[0..time-1]; a Gather, because that refuses positions that P does not have."""
+        """Write y = x + P[0..time-1].
+
+        ONNX Runtime may gather no more positions than P has, so that for a longer x the Add fails or, where
+        P has only one, repeats it. What refuses a longer x is the card's `max_length`.
+        """
         rows = graph.node("Gather", weight, graph.count(graph.axis_size(x, 1)), axis=0)
         return graph.node("Add", x, rows)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from .card import InputSpec, StateSpec
 from .errors import CardError, InputError, OnnxnnError
-from .inputs import Sample, Skipped, find_samples
+from .inputs import Sample, Skipped, as_array, as_floats, find_samples
 from .onnxfile import FileFacts
 from .pipeline import Batch, chunks, ordered, read_chunk
 from .providers import Placement, create_session, loads, num_threads, runtime_version
@@ -48,9 +48,10 @@ class Engine:
         facts: What `inspect` found in it.
         placement: What `place` decided.
         threads: Processor cores to use; None takes all that this process may use.
-        states: The graph inputs that begin with zeros where nothing is fed.
+        states: The graph inputs that begin with zeros where nothing is fed; None where no card tells.
 
     Raises:
+        CardError: The graph has other states.
         InputError: ONNX Runtime cannot load the model.
         DeviceError: The device was asked for explicitly and does not start.
     """
@@ -62,7 +63,7 @@ class Engine:
         facts: FileFacts,
         placement: Placement,
         threads: int | None = None,
-        states: Sequence[StateSpec] = (),
+        states: Sequence[StateSpec] | None = None,
     ) -> None:
         self._read = read
         self._name = name
@@ -77,14 +78,11 @@ class Engine:
         self._session, self.device = created
         self.inputs = {each.name: _describe(each) for each in self._session.get_inputs()}
         self.outputs = {each.name: _describe(each) for each in self._session.get_outputs()}
-        absent = [s.name for s in states if s.name not in self.inputs or s.next not in self.outputs]
-        if absent:
-            raise CardError(
-                f"{name}: its card tells of the state {absent[0]!r}, which the graph does not have."
-            )
-        self._states = tuple(states)
-        held = {state.name for state in states}
+        self._states = tuple(states or ())
+        held = {state.name for state in self._states}
         self.arrays = [each for each in self.inputs if each not in held]
+        if states is not None:
+            self._check_states()
 
     def run(self, feeds: Mapping[str, Any], outputs: Sequence[str]) -> list[np.ndarray]:
         """Check arrays and run the graph on them.
@@ -92,16 +90,35 @@ class Engine:
         Raises:
             InputError: A name, shape or type does not fit, or a number is NaN or infinite.
         """
-        feeds = self._with_states(feeds)
-        unknown, missing = set(feeds) - set(self.inputs), set(self.inputs) - set(feeds)
+        unknown, missing = set(feeds) - set(self.inputs), set(self.arrays) - set(feeds)
         if unknown or missing:
             raise InputError(
                 "{}: arrays arrive for {}; what fits is {}.".format(
-                    self._name, ", ".join(feeds) or "nothing", ", ".join(self.inputs)
+                    self._name, ", ".join(map(str, feeds)) or "nothing", ", ".join(self.inputs)
                 )
             )
         checked = {name: _check(name, value, *self.inputs[name]) for name, value in feeds.items()}
-        return self._run(self._session, checked, outputs)
+        return self._run(self._session, self._with_states(checked), outputs)
+
+    def _check_states(self) -> None:
+        """Refuse a card that tells of other states than the graph has."""
+        for state in self._states:
+            _, shape = self.inputs.get(state.name, ("", None))
+            if shape is None or state.next not in self.outputs:
+                raise CardError(
+                    f"{self._name}: its card tells of the state {state.name!r}, which the graph does not "
+                    "have. Export it again."
+                )
+            if _sizes(shape) != _sizes(state.shape):
+                told, real = (", ".join(map(str, each)) for each in (state.shape, shape))
+                raise CardError(
+                    f"{self._name}: its card gives the state {state.name!r} the shape ({told}), the graph "
+                    f"({real}). Export it again."
+                )
+        forgotten = [each for each in self.arrays if f"next_{each}" in self.outputs]
+        if forgotten or not self.arrays:
+            which = f"not of its state {forgotten[0]!r}" if forgotten else "of states alone, and of no input"
+            raise CardError(f"{self._name}: its card tells {which}. Export it again.")
 
     def stepper(self) -> Step:
         """Return a function that runs a network which generates, for `onnxnn_runtime.generate`."""
@@ -133,13 +150,13 @@ class Engine:
 
         return predict
 
-    def _with_states(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+    def _with_states(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return what is fed, with zeros for the states that are not."""
-        missing = [state for state in self._states if state.name not in feeds]
-        batch = len(next(iter(feeds.values()), ())) if missing else 0
+        batch = len(feeds[self.arrays[0]]) if self._states else 0
         zeros = {
             state.name: np.zeros([batch if isinstance(n, str) else n for n in state.shape], np.float32)
-            for state in missing
+            for state in self._states
+            if state.name not in feeds
         }
         return {**feeds, **zeros}
 
@@ -265,6 +282,11 @@ class Engine:
                     ) from error
 
 
+def _sizes(shape: Sequence[Any]) -> list[int | None]:
+    """Return the sizes of a shape, None where an axis is free."""
+    return [size if isinstance(size, int) else None for size in shape]
+
+
 _PER_WORKER = 4
 """Pictures that one core takes through the network together."""
 
@@ -274,8 +296,13 @@ def _describe(value: Any) -> tuple[str, tuple[Any, ...]]:
 
 
 def _check(name: str, value: Any, dtype: str, shape: tuple[Any, ...]) -> np.ndarray:
-    array = np.asarray(value)
+    try:
+        array = as_array(value)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
     described = f"{array.dtype} ({', '.join(map(str, array.shape))})"
+    if array.dtype == object and not array.ndim:
+        described = type(value).__name__
     wanted = "{} ({})".format(dtype, ", ".join("free" if size is None else str(size) for size in shape))
     if not _castable(array.dtype, dtype):
         raise InputError(f"{name}: {described} arrives; what fits is {wanted}.")
@@ -285,8 +312,8 @@ def _check(name: str, value: Any, dtype: str, shape: tuple[Any, ...]) -> np.ndar
     if not fits or 0 in array.shape:
         least = ", at least 1 along each axis" if 0 in array.shape else ""
         raise InputError(f"{name}: {described} arrives; what fits is {wanted}{least}.")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise InputError(f"{name}: holds NaN or infinite numbers; fill the gaps or leave those samples out.")
+    if dtype.startswith("float"):
+        array = as_floats(array, f"{name}:", dtype)
     return np.ascontiguousarray(array, dtype=dtype)
 
 

@@ -143,7 +143,11 @@ class _Finder:
 
     def each(self, things: Iterable[Any]) -> Iterator[Sample]:
         for number, thing in enumerate(things):
-            yield from self.find(thing, f"input[{number}]")
+            name = f"input[{number}]"
+            if _is_empty(thing):
+                yield Sample(name, np.asarray(thing))  # it counts, so that reading it refuses it
+            else:
+                yield from self.find(thing, name)
 
     def find(self, thing: Any, name: str) -> Iterator[Sample]:
         if isinstance(thing, os.PathLike):
@@ -230,23 +234,52 @@ def _read_image(value: Any, spec: InputSpec) -> np.ndarray:
 
 def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
     if isinstance(value, str) or (spec.kind == "tokens" and is_words(value, spec.vocabulary)):
-        return np.array(to_numbers(value, spec.vocabulary or {}), dtype=np.int64)
+        return check_tokens(np.array(to_numbers(value, spec.vocabulary or {})), spec)
     if isinstance(value, dict):
         value = _row(value, spec)
     array = np.asarray(value)
+    if spec.kind == "tokens" and array.dtype.kind not in "US":
+        return check_tokens(array, spec)
     if array.dtype.kind not in "fiub":
         what = "text" if array.dtype.kind in "US" else array.dtype
         raise InputError(f"numbers are expected, but {what} arrives.")
-    if spec.kind == "tokens":
-        return check_tokens(array, spec)
-    if not np.isfinite(array).all():
-        raise InputError("it holds NaN or infinite numbers; fill the gaps or leave the sample out.")
-    if spec.kind == "image" and not (array.min() >= 0 and array.max() <= 1):
+    floats = as_floats(array, "it")
+    if spec.kind == "image" and floats.size and not (array.min() >= 0 and array.max() <= 1):
         raise InputError(
             f"a ready picture array must lie in 0..1, this one lies in {array.min():g}..{array.max():g}. "
             "Divide pixel values 0..255 by 255."
         )
-    return np.asarray(array, dtype=np.float32)
+    check_steps(floats, spec)
+    return floats
+
+
+def as_floats(array: np.ndarray, name: str, dtype: str = "float32") -> np.ndarray:
+    """Return numbers as floats; `name` begins the message.
+
+    Raises:
+        InputError: One is NaN, infinite or too large.
+    """
+    with np.errstate(over="ignore"):
+        floats = np.asarray(array, dtype=dtype)
+    if np.isfinite(floats).all():
+        return floats
+    if np.isfinite(array).all():
+        raise InputError(
+            f"{name} holds a number too large for {dtype}, which ends at {np.finfo(dtype).max:.2g}; scale "
+            "the numbers down."
+        )
+    raise InputError(f"{name} holds NaN or infinite numbers; fill the gaps or leave the sample out.")
+
+
+def as_array(value: Any) -> np.ndarray:
+    """Return what was given as an array.
+
+    Raises:
+        InputError: It is lists of different length.
+    """
+    if _shape(value) is None:  # of which old NumPy makes an array of lists
+        raise InputError("the rows differ in length; what fits is one array, such as [[1, 2], [3, 4]].")
+    return np.asarray(value)
 
 
 def check_tokens(array: np.ndarray, spec: InputSpec) -> np.ndarray:
@@ -255,20 +288,44 @@ def check_tokens(array: np.ndarray, spec: InputSpec) -> np.ndarray:
     Raises:
         InputError: One is not below the size of the vocabulary, or there are too many for a sequence.
     """
-    if array.dtype.kind == "f" and np.array_equal(array, np.round(array)) and np.isfinite(array).all():
-        array = array.astype(np.int64)
-    if array.dtype.kind not in "iu":
+    if not _are_whole(array):
         raise InputError(f"tokens are whole numbers, but {array.dtype} arrives.")
     size = len(spec.vocabulary) if spec.vocabulary else spec.num_tokens
-    if array.size and (array.min() < 0 or (size is not None and array.max() >= size)):
+    if array.size and (array.min() < 0 or array.max() >= (size or 2**63)):
         limit = "" if size is None else f"; the vocabulary has the numbers 0..{size - 1}"
-        raise InputError(f"tokens {array.min()}..{array.max()} arrive{limit}.")
-    if array.ndim and spec.max_length is not None and array.shape[-1] > spec.max_length:
-        raise InputError(
-            f"a sequence of {array.shape[-1]} tokens arrives; the network was built for at most "
-            f"{spec.max_length}."
-        )
+        shown = ".10g" if array.dtype.kind == "f" else "d"
+        raise InputError(f"tokens {array.min():{shown}}..{array.max():{shown}} arrive{limit}.")
+    check_steps(array, spec)
     return np.asarray(array, dtype=np.int64)
+
+
+def _are_whole(array: np.ndarray) -> bool:
+    if array.dtype.kind == "f":
+        return bool(np.isfinite(array).all()) and np.array_equal(array, np.round(array))
+    if array.dtype == object:  # what NumPy makes of whole numbers that int64 does not hold
+        return all(isinstance(number, int) for number in array.ravel())
+    return array.dtype.kind in "iu"
+
+
+def check_steps(array: np.ndarray, spec: InputSpec) -> None:
+    """Refuse sequences with more steps than the network was built for.
+
+    Args:
+        array: One sample or many: tokens (..., time), or steps of numbers (..., time, features).
+        spec: What the model takes.
+
+    Raises:
+        InputError: There are more.
+    """
+    behind = 0 if spec.kind == "tokens" else 1
+    if spec.max_length is None or array.ndim <= behind:
+        return
+    steps = array.shape[array.ndim - 1 - behind]
+    if steps > spec.max_length:
+        what = "tokens" if spec.kind == "tokens" else "steps"
+        raise InputError(
+            f"a sequence of {steps} {what} arrives; the network was built for at most {spec.max_length}."
+        )
 
 
 def _row(row: dict[str, Any], spec: InputSpec) -> list[Any]:
@@ -328,13 +385,31 @@ def _check_shape(array: np.ndarray, spec: InputSpec) -> None:
         size == want or (isinstance(want, str) and size > 0) for size, want in zip(array.shape, wanted)
     )
     if not fits:
+        is_free = any(isinstance(want, str) for want in wanted)
         raise InputError(
             "one sample of shape ({}) arrives; what fits is ({}){}.".format(
                 ", ".join(map(str, array.shape)),
                 ", ".join(map(str, wanted)),
-                ", at least one step" if 0 in array.shape else "",
+                ", at least one step" if is_free and 0 in array.shape else "",
             )
         )
+
+
+def _is_empty(thing: Any) -> bool:
+    if isinstance(thing, (list, tuple)):
+        return not thing
+    return 0 in getattr(thing, "shape", ())
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """Return the shape of nested lists; None where it differs among them."""
+    if not isinstance(value, (list, tuple)):
+        return tuple(getattr(value, "shape", ()))
+    inside = [_shape(each) for each in value]
+    first = inside[0] if inside else ()
+    if first is None or any(each != first for each in inside):
+        return None
+    return (len(value), *first)
 
 
 def _is_numeric(values: Sequence[Any]) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from .card import METADATA_KEY, InputSpec, ModelCard
 from .engine import Engine
 from .errors import CardError, InputError
-from .inputs import Skipped, check_tokens
+from .inputs import Skipped, as_array, check_steps, check_tokens
 from .onnxfile import FileFacts, ModelFile, inspect
 from .pipeline import check_options
 from .providers import place
@@ -67,7 +67,7 @@ def load(
     if card is not None and draft is not None and card.input.preprocess is not None:
         preprocess = replace(card.input.preprocess, draft=draft)
         card = replace(card, input=replace(card.input, preprocess=preprocess))
-    states = () if card is None else card.input.states
+    states = None if card is None else card.input.states
     return Model(name, facts, card, Engine(file.take, name, facts, place(device), threads, states))
 
 
@@ -126,11 +126,10 @@ class Model:
         """
         arrays = self._engine.arrays
         if isinstance(x, dict):
-            self._check_tokens(x.get(arrays[0]))
-            if self.card is not None and self.translates and "target" in x:
-                size = self.card.output.shape[-1]
-                known = size if isinstance(size, int) else None
-                self._check_tokens(x["target"], replace(self.card.input, vocabulary=None, num_tokens=known))
+            if arrays[0] in x:
+                self._check_steps(arrays[0], x[arrays[0]])
+            if self.translates and {"input", "target"} <= set(x):
+                self._check_target(x["target"], x["input"])
             return dict(zip(self.outputs, self._engine.run(x, list(self.outputs))))
         if len(arrays) != 1:
             raise InputError(
@@ -138,17 +137,32 @@ class Model:
                     self.name, len(arrays), ", ".join(arrays)
                 )
             )
-        self._check_tokens(x)
+        self._check_steps(arrays[0], x)
         return self._engine.run({arrays[0]: x}, [next(iter(self.outputs))])[0]
 
-    def _check_tokens(self, x: Any, target: InputSpec | None = None) -> None:
-        """Refuse tokens that the vocabulary lacks: a graph would count negative ones from its end."""
-        if x is None or self.card is None or self.card.input.kind != "tokens":
+    def _check_steps(self, name: str, x: Any, spec: InputSpec | None = None) -> None:
+        """Refuse what a graph may not: tokens that the vocabulary lacks, and more steps than it is built for.
+
+        A graph would count negative tokens from the vocabulary's end.
+        """
+        spec = spec or (None if self.card is None else self.card.input)
+        if x is None or spec is None or spec.kind not in ("tokens", "sequence"):
             return
         try:
-            check_tokens(np.asarray(x), target or self.card.input)
+            (check_tokens if spec.kind == "tokens" else check_steps)(as_array(x), spec)
         except InputError as error:
-            raise InputError("{}: {}".format("target" if target else "input", error)) from error
+            raise InputError(f"{name}: {error}") from error
+
+    def _check_target(self, target: Any, source: Any) -> None:
+        card = self._require_card("infer")
+        size = card.output.shape[-1]
+        known = size if isinstance(size, int) else None
+        self._check_steps("target", target, replace(card.input, vocabulary=None, num_tokens=known))
+        rows, sources = (np.shape(each) for each in (target, source))
+        if len(rows) == len(sources) == 2 and rows[0] != sources[0]:
+            raise InputError(
+                f"target: {rows[0]} rows arrive, and input has {sources[0]}; give one target for each source."
+            )
 
     def generate(
         self,

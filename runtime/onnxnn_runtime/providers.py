@@ -144,7 +144,7 @@ def create_session(data: bytes, placement: Placement, threads: int) -> tuple[Any
     options = module.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what fails becomes an error of ours, which says it
     session = _session(module, data, options, placement)
     # ONNX Runtime's Python class would move to another device in silence when one fails in the middle of
     # its work, and keeps a copy of the whole file for that.

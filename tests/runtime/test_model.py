@@ -189,13 +189,30 @@ def test_infer_takes_and_gives_raw_arrays(open_model):
         (np.full((1, 3, 4, 4), "a"), "<U1"),
         (np.full((1, 3, 4, 4), np.nan), "input: holds NaN"),
         (np.full((1, 3, 4, 4), np.inf), "input: holds NaN or infinite"),
+        (np.full((1, 3, 4, 4), 1e300), "input: holds a number too large for float32"),
+        (None, "input: NoneType arrives; what fits is float32"),
+        (3, r"input: int64 \(\) arrives; what fits is float32"),
+        ([[1, 2], [3]], "input: the rows differ in length"),
+        ({"input": [[[1], [2, 3]]]}, "input: the rows differ in length"),
         ({"x": 1}, "arrays arrive for x; what fits is input"),
         ({}, "arrays arrive for nothing"),
+        ({1: 2}, "arrays arrive for 1"),
     ],
 )
 def test_arrays_are_checked_before_onnx_runtime_sees_them(open_model, x, message):
     with pytest.raises(rt.InputError, match=message):
         open_model("no_card").infer(x)
+
+
+def test_infer_refuses_more_steps_than_the_card_allows(open_model):
+    card = open_model("sequence").card
+    model = open_model("sequence", card=replace(card, input=replace(card.input, max_length=3)))
+    assert model.infer(np.zeros((2, 3, 2))).shape == (2, 2)
+    for x in (np.zeros((2, 4, 2)), {"input": np.zeros((2, 4, 2))}):
+        with pytest.raises(
+            rt.InputError, match="input: a sequence of 4 steps arrives; the network was built for at most 3"
+        ):
+            model.infer(x)
 
 
 def test_a_file_without_a_card_says_what_to_do(open_model):
@@ -264,11 +281,12 @@ def test_k_is_a_whole_number(open_model):
         open_model("table").predict([[1, 2]], k=0)
 
 
-def test_what_the_graph_itself_refuses_is_our_error(open_model):
+def test_what_the_graph_itself_refuses_is_our_error(open_model, capfd):
     card = open_model("tokens").card
     model = open_model("tokens", card=replace(card, input=replace(card.input, vocabulary=None)))
     with pytest.raises(rt.InputError, match=r"tokens\.onnx: cannot run on input \(1, 1\)"):
         model.infer(np.array([[7]]))
+    assert capfd.readouterr().err == ""  # ONNX Runtime says nothing besides
 
 
 def test_nothing_is_warned_about(open_model, folder):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ ANY_SIZE = InputSpec("image", ("batch", 3, "height", "width"), Preprocess())
 TABLE = InputSpec("table", ("batch", 2), features=("length", "width"))
 SEQUENCE = InputSpec("sequence", ("batch", "time", 2))
 TOKENS = InputSpec("tokens", ("batch", "token"), vocabulary={"好": 0, "b": 1})
+SHORT = replace(SEQUENCE, max_length=2)
+SHORT_TEXTS = replace(TOKENS, max_length=2)
+IMAGE = np.zeros((8, 8, 3), np.uint8)
 
 
 def read(source, spec, **options):
@@ -138,12 +142,38 @@ def test_what_came_before_a_broken_file_is_still_given(folder):
         ([["a", 2.0]], TABLE, r"input\[0\]: numbers are expected, but text arrives"),
         ([1.0, [2.0]], TABLE, r"one sample of shape \(\) arrives"),
         ([{"length": 1}], TABLE, "the model takes length, width"),
+        ([[1.0, 2.0], [], [3.0, 4.0]], TABLE, r"input\[1\]: one sample of shape \(0\) arrives; .* \(2\)\.$"),
+        ([np.zeros((0, 2)), [1.0, 2.0]], TABLE, r"input\[0\]: one sample of shape \(0, 2\) arrives"),
+        (
+            [[1.0, 1e300]],
+            TABLE,
+            r"input\[0\]: it holds a number too large for float32, which ends at 3\.4e\+38",
+        ),
         ("none.csv", TABLE, r"none\.csv: no such file"),
         (np.zeros((0, 2)), SEQUENCE, r"shape \(0, 2\) arrives; what fits is \(time, 2\)"),
         ("好x", TOKENS, "'x' is not in the vocabulary of 2 tokens"),
         ("", TOKENS, "the text is empty"),
         ([[0, 2]], TOKENS, r"tokens 0\.\.2 arrive; the vocabulary has the numbers 0\.\.1"),
         ([[0.5]], TOKENS, "whole numbers, but float64"),
+        ([[0, 1], [], [1]], TOKENS, r"input\[1\]: one sample of shape \(0\) .* \(token\), at least one step"),
+        ([[], [0, 1]], TOKENS, r"input\[0\]: one sample of shape \(0\)"),
+        ([[]], TOKENS, "at least one step"),
+        (
+            [[[1, 2]], []],
+            SEQUENCE,
+            r"input\[1\]: one sample of shape \(0\) .* \(time, 2\), at least one step",
+        ),
+        ([[0, 2**70]], TOKENS, r"tokens 0\.\.1180591620717411303424 arrive"),
+        ([[1e300]], TOKENS, r"tokens 1e\+300\.\.1e\+300 arrive"),
+        (
+            "好bb",
+            SHORT_TEXTS,
+            r"input\[0\]: a sequence of 3 tokens arrives; the network was built for at most 2",
+        ),
+        ([[0, 1, 1]], SHORT_TEXTS, "a sequence of 3 tokens arrives"),
+        (np.zeros((1, 3, 2)), SHORT, r"input\[0\]: a sequence of 3 steps arrives; .* at most 2"),
+        ([IMAGE, []], IMAGES, r"input\[1\]: an array of shape \(0,\) is no picture"),
+        (np.zeros((1, 3, 0, 8), np.float32), IMAGES, r"one sample of shape \(3, 0, 8\) arrives"),
     ],
 )
 def test_what_does_not_fit_is_refused(source, spec, message):

@@ -167,6 +167,37 @@ def test_sixteen_layers_of_attention_keep_parity(tmp_path):
     assert (card.input.shape, card.input.num_tokens, card.input.max_length) == (("batch", "time"), 30, 40)
 
 
+@pytest.mark.parametrize("longest", [1, 8])
+def test_longer_sequences_than_there_are_positions_are_refused(tmp_path, longest):
+    network = nn("cls", verbose=0)
+    network.add("positional_embedding", size=(longest, 4))
+    network.add("global_avgpool")
+    network.add("linear", size=(4, 2), activation="softmax")
+    network.export(tmp_path / "steps.onnx")
+    model = rt.load(tmp_path / "steps.onnx")
+    assert model.card.input.max_length == longest
+    fits = np.ones((2, longest, 4), np.float32)
+    np.testing.assert_allclose(model.infer(fits), network.inference(fits), atol=1e-5)
+    for run in (network.inference, model.infer, model.predict):
+        with pytest.raises(InputError, match=f"{longest + 2} steps arrives; .* for at most {longest}"):
+            run(np.ones((1, longest + 2, 4), np.float32))
+
+
+def test_longer_texts_than_there_are_positions_are_refused(tmp_path):
+    network = nn("cls", verbose=0)
+    network.load_dataset(np.array([[0, 1, 2], [2, 1, 0]]), [0, 1], word2idx={"a": 0, "b": 1, "c": 2})
+    network.add("embedding", size=(3, 4))
+    network.add("positional_embedding", size=8)
+    network.add("global_avgpool")
+    network.add("linear", size=(4, 2), activation="softmax")
+    network.export(tmp_path / "text.onnx")
+    model = rt.load(tmp_path / "text.onnx")
+    assert len(model.predict("abcabcab")) == 1
+    for run in (network.inference, model.predict):
+        with pytest.raises(InputError, match=r"a sequence of 9 tokens arrives; .* for at most 8"):
+            run("abcabcabc")
+
+
 @pytest.mark.parametrize("opset", [9, 10, 11, 12, 13, 17, 18, 21])
 def test_parity_in_every_opset(tmp_path, opset):
     network = nn("cls", verbose=0)
