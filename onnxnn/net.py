@@ -143,5 +143,8 @@ class Net(nn.Sequential):
                 "returned, or None."
             )
         if not all(bool(state.isfinite().all()) for state in states):
-            raise InputError("the hidden state holds NaN or infinite numbers; begin again with None.")
+            raise InputError(
+                "the hidden state holds NaN or infinite numbers; begin again with None. If this network "
+                "returned it, its training diverged: train it again with a smaller lr."
+            )
         return tuple(states)

@@ -130,7 +130,7 @@ def right_sequences(scores: Tensor, target: Tensor) -> Tensor:
     return torch.stack((right.sum(), right.new_full((), len(right), dtype=torch.long)))
 
 
-def write(net: Net, spec: InputSpec, source: Any, max_length: int | None, beams: int) -> Any:
+def write(net: Net, spec: InputSpec, source: Any, max_length: int | None, beams: int | None) -> Any:
     """Write the targets of sources; see `onnxnn_runtime.translate.translate`."""
     return translate(predictor(net), spec, source, max_length, beams)
 

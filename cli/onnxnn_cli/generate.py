@@ -15,9 +15,11 @@ def generate(
     prompt: str = typer.Argument(
         ..., metavar="PROMPT", help="How the text begins; or numbers such as '5 7 3'."
     ),
-    length: int = typer.Option(24, "--length", "-n", min=1, help="Characters of the whole text."),
-    temperature: float = typer.Option(
-        1.0, "--temperature", min=0.0, help="Below 1 more predictable, above 1 less; 0 has no chance in it."
+    length: Optional[int] = typer.Option(
+        None, "--length", "-n", min=1, help="Characters of the whole text; 24 where left out."
+    ),
+    temperature: Optional[float] = typer.Option(
+        None, "--temperature", min=0.0, help="Below 1 more predictable, above 1 less; 0 has no chance in it."
     ),
     top_k: Optional[int] = typer.Option(
         None, "--top-k", min=1, help="Choose among this many of the likeliest characters."
@@ -30,8 +32,8 @@ def generate(
     max_length: Optional[int] = typer.Option(
         None, "--max-length", min=1, help="From sequence to sequence: the longest target."
     ),
-    beams: int = typer.Option(
-        1, "--beams", min=1, help="From sequence to sequence: how many beginnings are followed at once."
+    beams: Optional[int] = typer.Option(
+        None, "--beams", min=1, help="From sequence to sequence: how many beginnings are followed at once."
     ),
     device: str = DEVICE,
     as_json: bool = JSON,
@@ -45,7 +47,7 @@ def generate(
     model = rt.load(file, device=device)
     begin: Any = prompt
     if model.translates:
-        begin = _numbers(prompt)
+        begin = _numbers(prompt, words)
     elif words:
         begin = prompt.split()
     found = model.generate(begin, length, temperature, top_k, seed, stop, max_length, beams)
@@ -56,14 +58,18 @@ def generate(
         print(found if isinstance(found, str) else " ".join(map(str, found)))
 
 
-def _numbers(prompt: str) -> List[int]:
+def _numbers(prompt: str, words: bool) -> List[int]:
     """Return the numbers in a text such as "5 7 3".
 
     Raises:
-        InputError: There is something else in it.
+        InputError: There is something else in it, or it was said to hold words.
     """
     from onnxnn_runtime.errors import InputError
 
+    if words:
+        raise InputError(
+            "--words: this model goes from sequence to sequence and takes numbers; leave it out."
+        )
     try:
         return [int(number) for number in prompt.replace(",", " ").split()]
     except ValueError as error:

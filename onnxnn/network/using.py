@@ -111,13 +111,13 @@ class Using(Drawing):
     def generate(
         self,
         prompt: Any,
-        length: int = 24,
-        temperature: float = 1.0,
+        length: int | None = None,
+        temperature: float | None = None,
         top_k: int | None = None,
         seed: int | None = None,
         stop: Text | None = None,
         max_length: int | None = None,
-        beams: int = 1,
+        beams: int | None = None,
     ) -> Any:
         """Go on with a text, character by character; or write the target of a source.
 

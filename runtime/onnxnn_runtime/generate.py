@@ -14,7 +14,7 @@ import numpy as np
 
 from .card import ModelCard
 from .errors import CardError, InputError
-from .text import Text, to_numbers
+from .text import Text, plain, to_numbers
 
 __all__ = ["Step", "check_generates", "draw", "generate"]
 
@@ -29,10 +29,17 @@ def check_generates(card: ModelCard, name: str) -> Mapping[str, int]:
         CardError: It does not; the message says what it does.
     """
     if card.input.kind != "tokens" or card.output.kind != "tokens":
-        raise CardError(
+        does = (
             f"{name}: does not generate text: it takes {card.input.kind!r} and gives {card.output.kind!r}. "
-            "What does is a network that reads tokens and tells at each step how likely each one comes "
-            "next, such as add('em_lstm', size=(128, 256), num_layers=2)."
+        )
+        if card.input.kind == "tokens":
+            raise CardError(
+                f"{does}At each step it must end in a softmax over as many outputs as there are tokens, and "
+                "no layer may look ahead (bidirectional=True, positional_embedding, attention)."
+            )
+        raise CardError(
+            f"{does}What does is a network that reads tokens and tells at each step how likely each one "
+            "comes next, such as add('em_lstm', size=(128, 256), num_layers=2)."
         )
     if card.input.vocabulary is None:
         raise CardError(f"{name}: its card has no vocabulary. Train it on data loaded with word2idx=...")
@@ -43,8 +50,8 @@ def generate(
     step: Step,
     vocabulary: Mapping[str, int],
     prompt: Text,
-    length: int = 24,
-    temperature: float = 1.0,
+    length: int | None = None,
+    temperature: float | None = None,
     top_k: int | None = None,
     seed: int | None = None,
     stop: Text | None = None,
@@ -53,14 +60,16 @@ def generate(
 
     Args:
         step: Runs the network.
-        vocabulary: Each token's number.
+        vocabulary: Each token's number, from 0. Numbers behind them, for which the network may have an
+            output too, are never written.
         prompt: How the text begins: text, each character a token, or a list of words.
-        length: Tokens of the whole text, the prompt's counted.
+        length: Tokens of the whole text, the prompt's counted; None is 24.
         temperature: Below 1 likely tokens become likelier: p^(1/temperature), scaled to sum to 1. At 0
-            the likeliest is taken.
+            the likeliest is taken. None is 1.
         top_k: Draw among this many of the likeliest tokens; None among all.
         seed: The same seed writes the same text; None another one each time.
-        stop: Writing ends where this text, or one of these texts, appears; it is left out.
+        stop: Writing ends where this text, or one of these texts, appears; it is left out. Where the
+            prompt is a list of words, a text is a word or several with spaces between them.
 
     Returns:
         The whole text; a list of words where the prompt was one.
@@ -68,15 +77,21 @@ def generate(
     Raises:
         InputError: An option is out of range, or the prompt holds a token that the vocabulary lacks.
     """
+    length = 24 if length is None else length
+    temperature = 1.0 if temperature is None else temperature
     numbers = to_numbers(prompt, vocabulary)
-    stops = _check(numbers, length, temperature, top_k, seed, stop)
+    stops: Any = _check(numbers, length, temperature, top_k, seed, stop)
+    begin = plain(prompt)
+    if not isinstance(begin, str):
+        begin = [str(word) for word in begin]
+        stops = [_words_of(each, vocabulary) for each in stops]
     words = {number: word for word, number in vocabulary.items()}
     generator = np.random.Generator(np.random.PCG64(seed))
-    written = _Written(prompt, stops)
+    written = _Written(begin, stops)
     probabilities, state = step(np.array([numbers], dtype=np.int64), None)
     for position in range(len(numbers), length):
-        number = draw(probabilities, generator.random(), temperature, top_k)
-        if written.add(words.get(number, "")):
+        number = draw(probabilities[: len(words)], generator.random(), temperature, top_k)
+        if written.add(words[number]):
             break
         if position + 1 < length:
             probabilities, state = step(np.array([[number]], dtype=np.int64), state)
@@ -96,8 +111,10 @@ def draw(probabilities: np.ndarray, chance: float, temperature: float = 1.0, top
         top_k: How many tokens may be chosen; None for all.
 
     Raises:
-        InputError: The probabilities are not finite.
+        InputError: The probabilities are not finite, or all 0.
     """
+    if not np.isfinite(probabilities).all() or not probabilities.max() > 0:
+        raise InputError("the network's probabilities are not finite, or all 0; it cannot choose a token.")
     if temperature == 0:
         return int(probabilities.argmax())
     chosen = None
@@ -109,39 +126,48 @@ def draw(probabilities: np.ndarray, chance: float, temperature: float = 1.0, top
         weights /= weights.max()
         np.power(weights, 1 / temperature, out=weights)
     sums = weights.cumsum()
-    if not sums[-1] > 0 or not math.isfinite(sums[-1]):
-        raise InputError("the network's probabilities are not finite; it cannot choose a token.")
     index = min(int(sums.searchsorted(chance * sums[-1], side="right")), len(sums) - 1)
     return index if chosen is None else int(chosen[index])
 
 
 class _Written:
-    """The text so far; ends where a stop appears in what was added."""
+    """The text so far; ends where a stop appears in what was added.
 
-    def __init__(self, prompt: Text, stops: Sequence[str]) -> None:
-        self._is_text = isinstance(prompt, str)
+    Args:
+        prompt: Text, or a list of words.
+        stops: Each of the prompt's type.
+    """
+
+    def __init__(self, prompt: Any, stops: Sequence[Any]) -> None:
         self._prompt = prompt
-        self._words: list[str] = []
+        self._added = type(prompt)()
         self._stops = stops
-        self._cut = 0
 
     def add(self, word: str) -> bool:
         """Append a token; tell whether a stop is complete now."""
-        self._words.append(word)
-        if not self._stops:
-            return False
-        tail = "".join(self._words) if self._is_text else word
+        self._added += word if isinstance(self._prompt, str) else [word]
         for stop in self._stops:
-            if tail.endswith(stop) if self._is_text else tail == stop:
-                self._cut = len(stop) if self._is_text else 1
+            if self._added[-len(stop) :] == stop:
+                self._added = self._added[: -len(stop)]
                 return True
         return False
 
     def result(self) -> Any:
-        if not self._is_text:
-            return [*self._prompt, *self._words[: len(self._words) - self._cut]]
-        added = "".join(self._words)
-        return str(self._prompt) + added[: len(added) - self._cut]
+        return self._prompt + self._added
+
+
+def _words_of(stop: str, vocabulary: Mapping[str, int]) -> list[str]:
+    """Return the words that a stop is made of.
+
+    Raises:
+        InputError: The vocabulary lacks one of them.
+    """
+    words = [stop] if stop in vocabulary else stop.split()
+    try:
+        to_numbers(words, vocabulary)
+    except InputError as error:
+        raise InputError(f"stop={stop!r}: {error}") from error
+    return words
 
 
 def _check(

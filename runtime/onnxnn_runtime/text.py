@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any, Mapping, Sequence, Union
 
 from .errors import InputError
 
-__all__ = ["Text", "is_file", "is_words", "to_numbers"]
+__all__ = ["Text", "is_file", "is_words", "plain", "to_numbers"]
 
 Text = Union[str, Sequence[str]]
 """Text, each character a token; or a list of words, each a token."""
@@ -30,19 +31,23 @@ def is_file(text: str) -> bool:
     return text.lower().endswith((".npy", ".npz"))
 
 
+def plain(text: Any) -> Any:
+    """Return text or words of NumPy as Python's."""
+    return text.tolist() if hasattr(text, "tolist") else text
+
+
 def to_numbers(text: Text, vocabulary: Mapping[str, int]) -> list[int]:
     """Return the number of each token of a text.
 
     Raises:
         InputError: It is empty, or a token is not in the vocabulary; the message names it.
     """
-    if hasattr(text, "tolist"):
-        text = text.tolist()  # an array of words
+    text = plain(text)
     if not isinstance(text, Sequence) or not all(isinstance(token, str) for token in text):
         raise InputError(f"text is expected, or a list of words, each a text; {_shown(text)} arrives.")
     unknown = [token for token in text if token not in vocabulary]
     if unknown:
-        hint = "" if not isinstance(text, str) else _hint(text, vocabulary)
+        hint = _hint(text, vocabulary)
         raise InputError(f"{unknown[0]!r} is not in the vocabulary of {len(vocabulary)} tokens.{hint}")
     if not len(text):
         raise InputError("the text is empty; give at least one token.")
@@ -58,7 +63,16 @@ def _shown(value: Any) -> str:
     return shown if len(shown) <= 40 else type(value).__name__
 
 
-def _hint(text: str, vocabulary: Mapping[str, int]) -> str:
-    words = text.split()
+def _hint(text: Text, vocabulary: Mapping[str, int]) -> str:
+    for form in ("NFC", "NFD"):
+        if all(token in vocabulary for token in _normalized(text, form)):
+            return f" Accents are written in another form there: unicodedata.normalize({form!r}, text) fits."
+    words = text.split() if isinstance(text, str) else []
     known = len(words) > 0 and all(word in vocabulary for word in words)
     return f" Its tokens are words: give a list, {words!r}; to the command, --words." if known else ""
+
+
+def _normalized(text: Text, form: Any) -> Text:
+    if isinstance(text, str):
+        return unicodedata.normalize(form, text)
+    return [unicodedata.normalize(form, word) for word in text]

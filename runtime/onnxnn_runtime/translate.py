@@ -11,6 +11,7 @@ import numpy as np
 
 from .card import InputSpec
 from .errors import InputError
+from .inputs import check_tokens
 
 __all__ = ["END", "PADDING", "START", "Predict", "check_options", "search", "translate"]
 
@@ -22,7 +23,7 @@ Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def translate(
-    predict: Predict, spec: InputSpec, source: Any, max_length: int | None = None, beams: int = 1
+    predict: Predict, spec: InputSpec, source: Any, max_length: int | None = None, beams: int | None = None
 ) -> Any:
     """Write the targets of sources.
 
@@ -31,7 +32,8 @@ def translate(
         spec: What the network takes.
         source: The tokens of one source, or of several, which may differ in length; 0 is padding.
         max_length: The longest target with its end; None takes the longest that the network can write.
-        beams: How many beginnings are followed at once; 1 always takes the likeliest token (greedy).
+        beams: How many beginnings are followed at once; 1, as None, always takes the likeliest token
+            (greedy).
 
     Returns:
         A list of tokens for each source, without start and end; for a single source that list alone.
@@ -44,6 +46,7 @@ def translate(
     longest = spec.max_length
     if max_length is None:
         max_length = longest or 2 * sources.shape[1] + 10
+    beams = 1 if beams is None else beams
     _check_count("max_length", max_length)
     _check_count("beams", beams)
     if longest is not None and max_length > longest:
@@ -107,12 +110,13 @@ def _logarithms(probabilities: np.ndarray, ended: np.ndarray) -> np.ndarray:
 
 def _read(source: Any, spec: InputSpec) -> tuple[np.ndarray, bool]:
     """Return sources as int64 (N, S), short ones filled up, and whether it was a single one."""
+    if isinstance(source, np.ndarray) and source.dtype == object:
+        source = source.tolist()  # what NumPy makes of sources that differ in length
+    if source is None or isinstance(source, (str, dict)):
+        raise InputError(f"source: {type(source).__name__} arrives; {_FITS}")
     is_rows = isinstance(source, (list, tuple)) and any(map(_is_nested, source))
     if is_rows and not all(_is_nested(row) and not any(map(_is_nested, row)) for row in source):
-        raise InputError(
-            "source: lists of different depth; what fits is the tokens of one source, [5, 7], or of several, "
-            "[[5, 7], [8]]."
-        )
+        raise InputError(f"source: lists of different depth; {_FITS}")
     array = None if is_rows else np.asarray(source)
     rows = [np.asarray(row) for row in (source if array is None or array.ndim == 2 else [array])]
     if not rows:
@@ -125,6 +129,9 @@ def _read(source: Any, spec: InputSpec) -> tuple[np.ndarray, bool]:
     return sources, array is not None and array.ndim != 2
 
 
+_FITS = "what fits is the whole numbers of one source, [5, 7], or of several, [[5, 7], [8]]."
+
+
 def _is_nested(value: Any) -> bool:
     return isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) > 0
 
@@ -132,19 +139,12 @@ def _is_nested(value: Any) -> bool:
 def _check_row(name: str, row: np.ndarray, spec: InputSpec) -> None:
     if row.ndim == 1 and not len(row):
         raise InputError(f"{name}: a sequence of 0 tokens; give at least one.")
-    if row.ndim != 1 or row.dtype.kind not in "iu":
-        raise InputError(
-            f"{name}: {row.dtype} of shape {row.shape}; a sequence of tokens is whole numbers (S,)."
-        )
-    if row.min() < 0 or (spec.num_tokens is not None and row.max() >= spec.num_tokens):
-        limit = (
-            "" if spec.num_tokens is None else f"; the vocabulary has the numbers 0..{spec.num_tokens - 1}"
-        )
-        raise InputError(f"{name}: tokens {row.min()}..{row.max()} arrive{limit}.")
-    if spec.max_length is not None and len(row) > spec.max_length:
-        raise InputError(
-            f"{name}: {len(row)} tokens arrive; the network was built for at most {spec.max_length}."
-        )
+    if row.ndim != 1 or row.dtype.kind not in "iufO":
+        raise InputError(f"{name}: {row.dtype} of shape {row.shape}; {_FITS}")
+    try:
+        check_tokens(row, spec)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
 
 
 def check_options(
@@ -162,15 +162,9 @@ def check_options(
     Raises:
         InputError: There is one; the message names it.
     """
-    of_text = {
-        "length": length != 24,
-        "temperature": temperature != 1.0,
-        "top_k": top_k is not None,
-        "seed": seed is not None,
-        "stop": stop is not None,
-    }
-    of_pairs = {"max_length": max_length is not None, "beams": beams != 1}
-    refused = [name for name, given in (of_text if translates else of_pairs).items() if given]
+    of_text = {"length": length, "temperature": temperature, "top_k": top_k, "seed": seed, "stop": stop}
+    of_pairs = {"max_length": max_length, "beams": beams}
+    refused = [name for name, value in (of_text if translates else of_pairs).items() if value is not None]
     if refused:
         what = "a network from sequence to sequence" if translates else "a network that goes on with a text"
         fits = of_pairs if translates else of_text

@@ -31,6 +31,21 @@ def test_it_writes_what_torch_wrote(exported, place, beams):
     assert written == json.loads((exported / "reverse.json").read_text(encoding="utf-8"))[place]
 
 
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ([[1, 5]], "target: 1 rows arrive, and input has 2; give one target for each source"),
+        ([[1, 5], [1]], "target: the rows differ in length"),
+        ([1, 5], r"target: int64 \(2\) arrives; what fits is int64 \(batch, target_time\)"),
+        ([[1, 9], [1, 5]], r"target: tokens 1\.\.9 arrive"),
+    ],
+)
+def test_targets_that_do_not_fit(exported, target, message):
+    model = rt.load(str(exported / "reverse.onnx"))
+    with pytest.raises(rt.InputError, match=message):
+        model.infer({"input": [[5, 7], [8, 4]], "target": target})
+
+
 def test_generate_writes_numbers(onnxnn, exported):
     with np.load(str(exported / "reverse.npz")) as kept:
         source = kept["x"][0].tolist()
@@ -46,7 +61,13 @@ def test_generate_writes_numbers(onnxnn, exported):
     [
         (["5 x"], "takes whole numbers, such as '5 7 3'"),
         (["5 9"], "tokens 5..9 arrive; the vocabulary has the numbers 0..8"),
+        ([f"5 {2**70}"], "5..1180591620717411303424 arrive; the vocabulary has the numbers 0..8"),
         (["5 7", "--seed", "0"], "seed=...: a network from sequence to sequence takes max_length, beams"),
+        (
+            ["5 7", "--length", "24"],
+            "length=...: a network from sequence to sequence takes max_length, beams",
+        ),
+        (["5 7", "--words"], "--words: this model goes from sequence to sequence and takes numbers"),
         (["5 7", "--max-length", "10"], "was built for at most 9 tokens"),
         ([""], "a sequence of 0 tokens"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
@@ -49,11 +51,29 @@ def test_two_calls_equal_one_long_call(open_model):
         ),
         (np.zeros((1, 1, 5), np.float32), r"state0: float32 \(1, 1, 5\) arrives"),
         (np.full((1, 1, 4), np.nan, np.float32), "state0: holds NaN"),
+        (np.full((1, 1, 4), 1e300), "state0: holds a number too large for float32"),
+        (np.zeros((1, 2, 4), np.float32), "state0 has 2 along 'batch', and input has 1"),
     ],
 )
-def test_hidden_state_of_another_model(open_model, state, message):
+def test_hidden_state_of_another_model(open_model, capfd, state, message):
     with pytest.raises(rt.InputError, match=message):
         open_model("text").infer({"input": np.array([[0]]), "state0": state})
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (None, r"input: NoneType arrives; what fits is int64 \(batch, time\)"),
+        (3, r"input: int64 \(\) arrives"),
+        ([[1, 2], [3]], "input: the rows differ in length"),
+        ({"a": 1}, "arrays arrive for a; what fits is input, state0"),
+        ({"state0": np.zeros((1, 1, 4))}, "arrays arrive for state0"),
+    ],
+)
+def test_what_is_no_input_of_a_network_with_states(open_model, x, message):
+    with pytest.raises(rt.InputError, match=message):
+        open_model("text").infer(x)
 
 
 def test_the_likeliest_tokens_go_round(open_model):
@@ -89,6 +109,46 @@ def test_stop_is_left_out(open_model):
     assert model.generate("春", length=20, temperature=0, stop=["月春", "x"]) == "春江花"
     assert model.generate(["春"], length=20, temperature=0, stop=["月"]) == ["春", "江", "花"]
     assert model.generate("月", length=3, temperature=0, stop="月") == "月春江"
+
+
+NAMES = {"the": 0, "cat": 1, "sat": 2, "ice cream": 3}
+
+
+def in_turn(tokens, state):
+    """Say that each token is followed by the next one, and the last by the first."""
+    return np.eye(4, dtype=np.float32)[(tokens[0, -1] + 1) % 4], None
+
+
+@pytest.mark.parametrize(
+    ("stop", "written"),
+    [
+        ("cat", ["the"]),
+        ("cat sat", ["the"]),
+        ("the cat", ["the", "cat", "sat", "ice cream"]),
+        ("ice cream", ["the", "cat", "sat"]),
+        (["sat the", "ice cream"], ["the", "cat", "sat"]),
+        ("sat the", ["the", "cat", "sat", "ice cream", "the", "cat"]),
+    ],
+)
+def test_stops_of_words(stop, written):
+    assert generate(in_turn, NAMES, ["the"], length=6, stop=stop) == written
+
+
+@pytest.mark.parametrize("stop", ["zebra", "cat zebra", ["cat", "zebra"]])
+def test_a_stop_word_that_the_vocabulary_lacks(stop):
+    with pytest.raises(rt.InputError, match=r"stop='.*zebra': 'zebra' is not in the vocabulary of 4 tokens"):
+        generate(in_turn, NAMES, ["the"], length=6, stop=stop)
+
+
+@pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"top_k": 3}, {"temperature": 0.5, "top_k": 5}])
+def test_numbers_without_a_word_are_never_written(options):
+    def step(tokens, state):
+        return np.array([0.02, 0.04, 0.01, 0.03, 0.6, 0.3], np.float32), None
+
+    text = generate(step, WORDS, "春", length=60, seed=0, **options)
+    assert len(text) == 60
+    if options.get("temperature") == 0:
+        assert set(text[1:]) == {"江"}
 
 
 def test_nothing_is_computed_for_the_last_token():
@@ -133,9 +193,11 @@ def test_a_low_temperature_does_not_underflow():
     assert draw(tiny, 0.5, temperature=0.01) == 0
 
 
-def test_probabilities_that_are_no_numbers():
-    with pytest.raises(rt.InputError, match="probabilities are not finite"):
-        draw(np.array([np.nan, 0.5], np.float32), 0.5)
+@pytest.mark.parametrize("temperature", [0, 0.5, 1])
+@pytest.mark.parametrize("probabilities", [[np.nan, 0.5], [0.5, np.inf], [0.0, 0.0]])
+def test_probabilities_that_choose_nothing(probabilities, temperature):
+    with pytest.raises(rt.InputError, match="probabilities are not finite, or all 0"):
+        draw(np.array(probabilities, np.float32), 0.5, temperature)
 
 
 # ---- bad input -----------------------------------------------------------------------------------
@@ -184,6 +246,25 @@ def test_numbers_and_words_of_numpy(open_model):
     assert model.generate(np.array(["春", "江"]), length=6, temperature=0.5, seed=1) == written
 
 
+def test_arrays_of_words_and_a_text_in_an_array(open_model):
+    model = open_model("text")
+    words = model.generate(np.array(["春", "江"]), length=4, temperature=0)
+    assert [(type(word), word) for word in words] == [(str, word) for word in "春江花月"]
+    assert model.generate(np.array("春"), length=4, temperature=0) == "春江花月"
+
+
+@pytest.mark.parametrize(
+    ("form", "text"), [("NFC", "e\u0301a"), ("NFC", ["e\u0301", "a"]), ("NFD", "\u00e9a")]
+)
+def test_accents_in_another_form(form, text):
+    tokens = "\u00e9a" if form == "NFC" else "e\u0301a"
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    with pytest.raises(rt.InputError, match=rf"not in the .*: unicodedata.normalize\('{form}', text\) fits"):
+        to_numbers(text, vocabulary)
+    with pytest.raises(rt.InputError, match=r"'x' is not in the vocabulary of \d tokens\.$"):
+        to_numbers("xa", vocabulary)
+
+
 def test_words_given_as_one_text():
     with pytest.raises(rt.InputError, match=r"Its tokens are words: give a list, \['the', 'cat'\]"):
         to_numbers("the cat", {"the": 0, "cat": 1})
@@ -205,6 +286,33 @@ def test_predict_names_the_way(open_model):
         open_model("text").predict("春")
 
 
+def test_a_network_of_tokens_that_does_not_generate_says_why(open_model):
+    with pytest.raises(rt.CardError, match=r"gives 'classes'\. .*softmax over as many outputs.*look ahead"):
+        open_model("tokens").generate("好")
+
+
 def test_a_card_that_tells_of_states_which_the_graph_lacks(open_model):
     with pytest.raises(rt.CardError, match="tells of the state 'state0', which the graph does not have"):
         open_model("table", card=open_model("text").card)
+
+
+@pytest.mark.parametrize(
+    ("states", "message"),
+    [
+        (
+            [("state0", (10**9, "batch", 10**9))],
+            r"'state0' the shape \(1000000000, batch, .* \(1, batch, 4\)",
+        ),
+        ([("state0", ("layers", "batch", 4))], r"'state0' the shape \(layers, batch, 4\)"),
+        ([("state0", (1, 4))], r"'state0' the shape \(1, 4\), the graph \(1, batch, 4\)"),
+        ([("state9", (1, "batch", 4))], "the state 'state9', which the graph does not have"),
+        ([("input", ("batch", "time")), ("state0", (1, "batch", 4))], "tells of states alone"),
+        ([], "tells not of its state 'state0'"),
+    ],
+)
+def test_a_card_that_contradicts_the_states_of_its_graph(open_model, states, message):
+    outputs = {"state0": "next_state0"}
+    told = tuple(rt.StateSpec(name, outputs.get(name, "output"), shape) for name, shape in states)
+    card = open_model("text").card
+    with pytest.raises(rt.CardError, match=message):
+        open_model("text", card=replace(card, input=replace(card.input, states=told)))

@@ -54,6 +54,12 @@ def test_a_single_source_gives_a_single_target():
     assert translate(echo, SPEC, np.array([[5, 3, 8]])) == [[5, 3, 8]]
 
 
+def test_sources_in_an_array_of_lists():
+    sources = np.empty(2, object)
+    sources[:] = [[5, 3, 8], [4]]
+    assert translate(echo, SPEC, sources) == [[5, 3, 8], [4]]
+
+
 def test_writing_stops_at_max_length():
     assert translate(echo, SPEC, [5, 3, 8], max_length=2) == [5, 3]
 
@@ -113,11 +119,15 @@ def test_padding_and_start_are_never_written():
         ([3, 9], {}, r"tokens 3..9 arrive; the vocabulary has the numbers 0..8"),
         ([[3], [-1]], {}, r"source\[1\]: tokens -1..-1 arrive"),
         ([3.5], {}, "whole numbers"),
-        ("abc", {}, "whole numbers"),
+        ("abc", {}, "source: str arrives; what fits is the whole numbers"),
+        (None, {}, "source: NoneType arrives; what fits is the whole numbers of one source"),
+        ([3, 2**63], {}, r"tokens 3\.\..* arrive; the vocabulary has the numbers 0\.\.8"),
+        ([2**70], {}, r"tokens 1180591620717411303424\.\..* arrive; the vocabulary has"),
+        (np.array([[[3]]]), {}, r"int64 of shape \(1, 1, 1\); what fits is the whole numbers"),
         ([[3, [4]], [5]], {}, "lists of different depth"),
         ([3, [4]], {}, "lists of different depth"),
         ([[[3]], [[4]]], {}, "lists of different depth"),
-        ([3] * 7, {}, "7 tokens arrive; the network was built for at most 6"),
+        ([3] * 7, {}, "a sequence of 7 tokens arrives; the network was built for at most 6"),
         ([3], {"max_length": 7}, "max_length=7: the network was built for at most 6"),
         ([3], {"max_length": 0}, "max_length=0: must be a whole number of at least 1"),
         ([3], {"beams": 0}, "beams=0: must be a whole number of at least 1"),

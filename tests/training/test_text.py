@@ -193,6 +193,9 @@ def test_a_vocabulary_smaller_than_the_networks_is_exported(tmp_path):
     model.load_dataset([[0, 1, 1], [1, 0, 1]], word2idx={"a": 0, "b": 1})
     model.add("em_lstm", size=(4, 8), vocab_size=6)
     assert model.export(tmp_path / "spare.onnx").parity["relative"] <= 1e-5
+    text = model.generate("ab", length=40, seed=0)  # of the two tokens that have a word
+    assert rt.load(tmp_path / "spare.onnx").generate("ab", length=40, seed=0) == text
+    assert (len(text), set(text)) == (40, {"a", "b"})
 
 
 def test_a_network_in_training_mode_stays_in_it(trained):
@@ -458,6 +461,15 @@ def test_the_poem_is_learned(trained):
     assert rt.load(trained / "poems.onnx").generate("滟", length=6, temperature=0) in POEM
 
 
+@pytest.mark.parametrize("temperature", [0, 1])
+def test_weights_that_are_no_numbers_write_nothing(temperature):
+    model = poet()
+    with torch.no_grad():
+        model.model.em_lstm1.embedding.weight.fill_(np.nan)
+    with pytest.raises(InputError, match="probabilities are not finite"):
+        model.generate("春", temperature=temperature)
+
+
 def test_words_as_tokens(tmp_path):
     words = {word: number for number, word in enumerate(["the", "cat", "sat", "."])}
     model = nn("gen", verbose=0)
@@ -481,7 +493,7 @@ def test_words_as_tokens(tmp_path):
                 ("lstm", {"size": 8, "bidirectional": True}),
                 ("linear", {"size": 23, "activation": "softmax"}),
             ],
-            "it takes 'tokens' and gives 'classes'",
+            "it takes 'tokens' and gives 'classes'.*no layer may look ahead",
         ),
         ([("em_lstm", {"size": (4, 8), "vocab_size": 9})], "its card has no vocabulary"),
     ],

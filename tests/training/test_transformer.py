@@ -325,7 +325,7 @@ def test_exact_is_for_pairs_only(tmp_path):
     [
         ([[5, 13]], {}, r"tokens 5..13 arrive; the vocabulary has the numbers 0\.\.12"),
         ([[]], {}, "a sequence of 0 tokens; give at least one"),
-        ([3] * 13, {}, "13 tokens arrive; the network was built for at most 12"),
+        ([3] * 13, {}, "a sequence of 13 tokens arrives; the network was built for at most 12"),
         ([3], {"max_length": 13}, "max_length=13: the network was built for at most 12"),
         ([3], {"beams": 0}, "beams=0: must be a whole number of at least 1"),
         (
@@ -335,6 +335,9 @@ def test_exact_is_for_pairs_only(tmp_path):
         ),
         ([3], {"seed": 0}, r"seed=\.\.\.: a network from sequence to sequence takes"),
         ([3], {"length": 9}, "length=...: a network from sequence to sequence takes"),
+        ([3], {"length": 24}, "length=...: a network from sequence to sequence takes"),
+        ([2**70], {}, r"tokens 1180591620717411303424\.\..* arrive; the vocabulary has the numbers 0\.\.12"),
+        (None, {}, "source: NoneType arrives; what fits is the whole numbers of one source"),
     ],
 )
 def test_what_generate_refuses(trained, source, options, message):
@@ -430,7 +433,7 @@ def test_what_looks_inside_needs_a_single_input():
 @pytest.mark.parametrize(
     ("source", "target", "message"),
     [
-        (np.full((2, 4), 3), np.full((3, 2), 1), "has 3 along 'batch', and input has 2"),
+        (np.full((2, 4), 3), np.full((3, 2), 1), "target: 3 rows arrive, and input has 2"),
         (np.full((2, 4), 3), np.full((2, 13), 1), "target: a sequence of 13 tokens arrives"),
         (np.full((2, 4), 3), np.full((2, 2), 13), r"target: tokens 13\.\.13 arrive; .* 0\.\.12"),
         (np.full((2, 4), 3), np.full((2, 2), -1), r"target: tokens -1\.\.-1 arrive"),
