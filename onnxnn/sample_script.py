@@ -113,5 +113,6 @@ def _random(card: ModelCard, dtype: Any) -> np.ndarray[Any, Any]:
         height, width = (sizes[0], sizes[1]) if card.input.in_graph else (sizes[1], sizes[2])
         return generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
     if card.input.kind == "tokens":
-        return generator.integers(0, card.input.num_tokens or 2, sizes, dtype=np.int64)
+        known = len(card.input.vocabulary or ()) or card.input.num_tokens or 2
+        return generator.integers(0, known, sizes, dtype=np.int64)
     return generator.standard_normal(sizes).astype(dtype)

@@ -96,7 +96,8 @@ def _highest(model: Any) -> Dict[str, int]:
         return {}
     if card.diffusion is not None:
         return {"t": card.diffusion.schedule.timesteps, "label": len(card.diffusion.classes) + 1}
-    known = dict.fromkeys(model.inputs, card.input.num_tokens or 2)
+    tokens = len(card.input.vocabulary or ()) or card.input.num_tokens or 2
+    known = dict.fromkeys(model.inputs, tokens)
     if model.translates:
         known["target"] = model.outputs["output"][1][-1]
     return known
