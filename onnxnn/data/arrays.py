@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +10,17 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError, MissingDataError
+from onnxnn_runtime.files import as_path
+from onnxnn_runtime.npz import VOCABULARY, read_arrays, read_vocabulary
 from onnxnn_runtime.preprocess import Preprocess
+from onnxnn_runtime.vocabulary import checked_vocabulary
 
 from onnxnn.shape import Shape
 
 from .batches import Batches, InMemory
 from .dataset import Data, as_data_errors, check_task, split
 from .labels import class_numbers, finite, targets
-from .saved_dict import LARGEST, read_saved_dict
-from .tokens import are_pairs, check_tokens, checked_vocabulary, next_tokens, read_vocabulary, step_labels
+from .tokens import are_pairs, check_tokens, next_tokens, step_labels
 
 __all__ = ["from_arrays", "load_npz"]
 
@@ -70,7 +70,7 @@ def from_arrays(
     """
     check_task(task)
     values = _numeric(x)
-    vocabulary = None if word2idx is None else checked_vocabulary(word2idx)
+    vocabulary = None if word2idx is None else checked_vocabulary(word2idx, DataError)
     if vocabulary is not None and y is None:
         check_tokens(values, len(vocabulary))
         values, after = next_tokens(values)
@@ -127,8 +127,11 @@ def load_npz(
         MissingDataError: There is no such file.
         DataError: It is no .npz file, lacks an array, holds pickled objects, or its arrays do not fit.
     """
-    arrays = _read_npz(Path(path))
-    word2idx = read_vocabulary(path, arrays)
+    file = as_path(path, "data_path", DataError)
+    if not file.exists():
+        raise MissingDataError(f"{path}: no such file.")
+    arrays = read_arrays(file, ("data", "label", *VOCABULARY), DataError)
+    word2idx = read_vocabulary(path, arrays, DataError)
     if "data" not in arrays or ("label" not in arrays and word2idx is None):
         missing = "data" if "data" not in arrays else "label"
         held = ", ".join(arrays) or "nothing"
@@ -142,49 +145,6 @@ def load_npz(
         )
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-
-
-_READ = ("data", "label", "words", "word2idx")
-"""The arrays that are read; others may stand beside them and stay closed."""
-
-
-def _read_npz(path: Path) -> dict[str, Array]:
-    if not path.exists():
-        raise MissingDataError(f"{path}: no such file.")
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path}: is no .npz file, or is cut off. Save with np.savez(path, data=x, label=y).")
-    arrays = {}
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            for name in archive.files:
-                try:
-                    arrays[name] = archive[name] if name in _READ else np.empty(0)
-                except ValueError as error:
-                    words = _saved_dict(path, name) if name == "word2idx" else None
-                    if words is None:
-                        raise DataError(_pickled(path, name)) from error
-                    arrays[name] = np.array(json.dumps(words))
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: cannot be read ({error}).") from error
-    return arrays
-
-
-def _saved_dict(path: Path, name: str) -> dict[str, int] | None:
-    """Return a dict {word: number} that NumPy pickled, without unpickling it; None if it is none."""
-    with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
-        if np.lib.format.read_magic(file) != (1, 0):
-            return None
-        np.lib.format.read_array_header_1_0(file)
-        return read_saved_dict(file.read(LARGEST + 1))
-
-
-def _pickled(path: Path, name: str) -> str:
-    instead = (
-        f"Save it as text: np.savez(path, data=x, label=y, {name}=json.dumps({name}))."
-        if name.lower().startswith(("word", "ix2", "idx2"))
-        else f"Save {name!r} as an array of numbers or texts."
-    )
-    return f"{path}: {name!r} is a pickled object, and reading one can run any program. {instead}"
 
 
 def _numeric(x: Any) -> Array:

@@ -1,10 +1,7 @@
-"""Tokens: vocabularies, sequences of whole numbers, and labels for each step."""
+"""Tokens: sequences of whole numbers, and labels for each step."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,51 +10,10 @@ from onnxnn_runtime.errors import DataError
 
 from .labels import class_names, class_numbers
 
-__all__ = ["are_pairs", "check_tokens", "checked_vocabulary", "next_tokens", "read_vocabulary", "step_labels"]
+__all__ = ["are_pairs", "check_tokens", "next_tokens", "step_labels"]
 
 Array = np.ndarray[Any, Any]
 Labels = tuple[torch.Tensor, tuple[str, ...]]
-
-
-def checked_vocabulary(word2idx: Mapping[str, int]) -> dict[str, int]:
-    """Return a vocabulary with plain numbers.
-
-    Raises:
-        DataError: The numbers are not 0, 1, 2, ..., each once.
-    """
-    if not isinstance(word2idx, Mapping):
-        raise DataError(
-            f"word2idx of type {type(word2idx).__name__}: must be a dict {{token: number}}; for a list of "
-            "tokens write {token: number for number, token in enumerate(tokens)}."
-        )
-    vocabulary = {str(word): number for word, number in word2idx.items()}
-    numbers = [number for number in vocabulary.values() if isinstance(number, int | np.integer)]
-    if sorted(numbers) != list(range(len(word2idx))):
-        raise DataError("word2idx: the tokens must have the numbers 0, 1, 2, ..., each once.")
-    return {word: int(number) for word, number in vocabulary.items()}
-
-
-def read_vocabulary(path: str | Path, arrays: Mapping[str, Array]) -> dict[str, int] | None:
-    """Return the vocabulary in a .npz file's arrays: `words`, or `word2idx` as JSON text; None without one.
-
-    Raises:
-        DataError: One of them is there and is not that.
-    """
-    if "words" in arrays:
-        words = arrays["words"]
-        if words.ndim != 1 or words.dtype.kind != "U":
-            raise DataError(f"{path}: 'words' must be texts (V,), got {words.dtype} {words.shape}.")
-        return {str(word): number for number, word in enumerate(words)}
-    if "word2idx" not in arrays:
-        return None
-    text = arrays["word2idx"]
-    try:
-        read = json.loads(str(text)) if text.ndim == 0 and text.dtype.kind == "U" else None
-    except ValueError as error:
-        raise DataError(f"{path}: 'word2idx' is no JSON text ({error}).") from error
-    if not isinstance(read, dict):
-        raise DataError(f"{path}: 'word2idx' must be a JSON text {{\"word\": number}}.")
-    return read
 
 
 def next_tokens(tokens: Array) -> tuple[Array, Array]:

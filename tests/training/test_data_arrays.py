@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -321,6 +322,17 @@ def test_npz_with_a_vocabulary(save, vocabulary):
         ),
         ({"data": np.array([None]), "label": Y}, "'data' is a pickled object.*array of numbers or texts"),
         ({"data": [[0, 1]], "words": [1, 2]}, "'words' must be texts"),
+        (
+            {"data": [[0, 1]], "words": np.array(["a", "b"], dtype=object)},
+            r"'words' is a pickled object.*words=np\.array\(words, dtype=str\)",
+        ),
+        ({"data": [[0, 1]], "words": ["a", "b", "a"]}, "'words' has 'a' twice, as number 0 and 2"),
+        (
+            {"data": [[0, 1]], "words": ["a", "b"], "word2idx": json.dumps({"b": 0, "a": 1})},
+            "'words' and 'word2idx' differ: 'a' has the number 0 in the one and 1 in the other",
+        ),
+        ({"data": [[0, 1]], "words": np.array([], dtype=str)}, "the vocabulary .word2idx. is empty"),
+        ({"data": [[0, 1]], "word2idx": "[" * 100_000}, "'word2idx' is no JSON text"),
         ({"data": [[0, 1]], "word2idx": "{"}, "is no JSON text"),
         ({"data": [[0, 1]], "word2idx": "[1]"}, "must be a JSON text"),
     ],
@@ -348,3 +360,66 @@ def test_npz_that_is_missing_foreign_or_cut_off(tmp_path, save):
     foreign.write_bytes(content)
     with pytest.raises(DataError, match="cannot be read"):
         load_npz(foreign, "cls")
+
+
+def test_words_and_an_equal_word2idx(save):
+    path = save(data=[[0, 1]], words=["a", "b"], word2idx=json.dumps({"a": 0, "b": 1}))
+    assert load_npz(path, "gen").vocabulary == {"a": 0, "b": 1}
+
+
+def npy(shape, content=b"", descr="'<f8'"):
+    """A .npy file with a header of our own."""
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}".encode()
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
+
+
+@pytest.mark.parametrize("name", ["data", "word2idx"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hello, I am no array",
+        npy("(2, 2)", bytes(24)),
+        npy("(-1, 2)", bytes(32)),
+        npy(f"({10**13}, 4)"),
+        npy(f"({10**22}, 4)"),
+        npy("(2, 2)", bytes(32), descr="'<f8"),
+        npy("(2, 2)", bytes(32), descr="'<f8'" + " " * 20_000),
+        b"\x93NUMPY\x01\x00\x0b\x00{'descr': ",
+        b"\x93NUMPY\x09\x00",
+    ],
+)
+def test_npz_with_a_broken_member(tmp_path, save, name, content):
+    arrays = {"data": np.array([[0, 1]]), "word2idx": json.dumps({"a": 0, "b": 1})}
+    arrays.pop(name)
+    path = save(**arrays)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(f"{name}.npy", content)
+    with pytest.raises(DataError, match=f"npz: '{name}' cannot be read") as caught:
+        load_npz(path, "gen")
+    assert "pickled" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        (6, 1),
+        (8, 99),
+        (60, 255),
+    ],  # of the local header: encrypted, a method that nobody knows; of the content
+)
+def test_npz_with_a_broken_stream(tmp_path, at, value):
+    path = tmp_path / "data.npz"
+    np.savez_compressed(path, data=X, label=Y)
+    content = bytearray(path.read_bytes())
+    central = content.index(b"PK\x01\x02")
+    content[at if at > 30 else central + at + 2] = value
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="cannot be read"):
+        load_npz(path, "cls")
+
+
+@pytest.mark.parametrize("path", [None, 3, ""])
+def test_npz_of_no_path(path):
+    with pytest.raises(DataError, match=r"data_path=.*: must be the path of a file"):
+        load_npz(path, "cls")

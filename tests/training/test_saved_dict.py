@@ -2,32 +2,38 @@
 
 import os
 import pickle  # noqa: TID251  # the files are made with it, never read
+from collections import OrderedDict
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.saved_dict import read_saved_dict
 
 from onnxnn.data import load_npz
-from onnxnn.data.saved_dict import read_saved_dict
 
 WORDS = {"花": 0, "月": 1, "a\n'": 2}
 
 
 @given(
     words=st.dictionaries(st.text(max_size=5), st.integers(-(2**70), 2**70), max_size=30),
-    protocol=st.integers(1, pickle.HIGHEST_PROTOCOL),
+    protocol=st.integers(0, pickle.HIGHEST_PROTOCOL),
 )
 def test_every_protocol(words, protocol):
     assert read_saved_dict(pickle.dumps(np.array(words, dtype=object), protocol)) == words
 
 
-@pytest.mark.parametrize("dtype", ["int16", "int32", "int64", "uint8", "uint32"])
-def test_numbers_of_numpy(dtype):
-    words = {word: np.dtype(dtype).type(number) for word, number in WORDS.items()}
-    found = read_saved_dict(pickle.dumps(np.array(words, dtype=object)))
-    assert found == (None if dtype == "uint8" else WORDS)  # one byte has no byte order: nobody numbers so
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint32", ">i8"])
+def test_numbers_and_texts_of_numpy(dtype, protocol):
+    numbers = np.arange(3).astype(dtype)
+    words = dict(zip(np.array(list(WORDS)), numbers, strict=True))
+    assert type(next(iter(words))) is np.str_
+    for form in (words, OrderedDict(words)):
+        found = read_saved_dict(pickle.dumps(np.array(form, dtype=object), protocol))
+        assert found == WORDS
+        assert {type(part) for pair in found.items() for part in pair} == {str, int}
 
 
 def test_a_large_vocabulary():
@@ -46,13 +52,10 @@ class Evil:
         Evil(),
         {"a": Evil()},
         {Evil(): 1},
-        {"a": "b"},
-        {"a": 1.0},
-        {"a": True},
-        {1: 1},
         [1],
         None,
         {"a": {"b": 1}},
+        OrderedDict(a=Evil()),
     ],
 )
 def test_what_is_no_dict_of_words_is_refused_and_not_run(value, tmp_path, monkeypatch):
@@ -64,6 +67,25 @@ def test_what_is_no_dict_of_words_is_refused_and_not_run(value, tmp_path, monkey
     with pytest.raises(DataError, match=r"'word2idx' is a pickled object.*json\.dumps"):
         load_npz("words.npz", "gen")
     assert not (tmp_path / "made-by-a-pickle").exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"a": "b"}, "word2idx has 'b' for 'a'; the tokens must have the numbers 0, 1, 2"),
+        ({"a": 0.0}, "word2idx has 0.0 for 'a'"),
+        ({"a": np.float32(0)}, "word2idx has 0.0 for 'a'"),
+        ({"a": False}, "word2idx has False for 'a'"),
+        ({0: "a", 1: "b"}, r"word2idx has 'a' for 0; .* Turn it around: \{word: number for"),
+        ({"a": 0, "b": 2}, "of 2 tokens none has the number 1"),
+        ({}, "the vocabulary .word2idx. is empty"),
+        ({"\ud800": 0}, "half a character"),
+    ],
+)
+def test_a_dict_with_other_content_says_what_is_wrong(value, message, tmp_path):
+    np.savez(tmp_path / "words.npz", data=np.array([[0, 1]]), word2idx=value)
+    with pytest.raises(DataError, match=message):
+        load_npz(tmp_path / "words.npz", "gen")
 
 
 def test_a_dict_that_is_no_array_is_refused():

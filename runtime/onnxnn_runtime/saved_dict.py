@@ -4,15 +4,18 @@
 is a program for a small stack machine, and unpickling one may import and call anything. Here the program is
 only taken apart (`pickletools.genops`, which runs nothing) and followed as far as it builds texts, numbers,
 tuples, lists and dicts. What it would import becomes a mere name and what it would call a mere record of
-the call, except for two that are known to be NumPy's own: the array around the dict, and whole numbers.
+the call, except for what is known: an empty OrderedDict, bytes as old protocols write them, and NumPy's
+texts, numbers and the array around the dict.
 """
 
 from __future__ import annotations
 
 import pickletools
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Callable
+
+import numpy as np
 
 __all__ = ["LARGEST", "read_saved_dict"]
 
@@ -44,8 +47,8 @@ class _Call:
 _MARK = object()
 
 
-def read_saved_dict(data: bytes) -> dict[str, int] | None:
-    """Return the dict {word: number} in a pickled NumPy array of no axes; None where it holds another thing.
+def read_saved_dict(data: bytes) -> dict[Any, Any] | None:
+    """Return the dict of texts and numbers in a pickled NumPy array of no axes; None where it holds another.
 
     Args:
         data: The pickle, without the header of the .npy format.
@@ -90,7 +93,7 @@ class _Machine:
 
     def _call(self, _: Any) -> None:
         arguments = self._stack.pop()
-        self._stack.append(_Call(self._stack.pop(), arguments))
+        self._stack.append(_known(_Call(self._stack.pop(), arguments)))
 
     def _build(self, _: Any) -> None:
         state = self._stack.pop()
@@ -118,6 +121,14 @@ class _Machine:
         del self._stack[-count:]
         self._stack.append(values)
 
+    def _list(self, _: Any) -> None:
+        self._stack.append(self._above_mark())
+
+    def _dict(self, _: Any) -> None:
+        values = self._above_mark()
+        self._stack.append({})
+        self._fill(values)
+
     def _append(self, _: Any) -> None:
         value = self._stack.pop()
         self._stack[-1].append(value)
@@ -134,12 +145,16 @@ class _Machine:
         self._fill(self._above_mark())
 
     def _fill(self, values: list[Any]) -> None:
-        for word, number in zip(values[::2], values[1::2], strict=True):
-            number = _number(number)
-            if type(word) is not str or type(number) is not int:
+        filled = self._stack[-1]
+        if type(filled) is not dict or len(values) % 2:
+            raise _NotPlain("no dict, or a key without a value")
+        for key, value in zip(values[::2], values[1::2]):
+            if type(key) not in _PLAIN or type(value) not in _PLAIN:
                 raise _NotPlain("a dict of other things")
-            self._stack[-1][word] = number
+            filled[key] = value
 
+
+_PLAIN = (str, int, float, bool, type(None))
 
 _CONSTANTS: dict[str, Callable[[], Any]] = {
     "NONE": lambda: None,
@@ -160,6 +175,8 @@ _LITERALS = frozenset(
         "LONG4",
         "INT",
         "LONG",
+        "FLOAT",
+        "BINFLOAT",
         "UNICODE",
         "BINUNICODE",
         "SHORT_BINUNICODE",
@@ -189,6 +206,8 @@ _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
     "TUPLE1": lambda machine, _: machine._short_tuple(1),
     "TUPLE2": lambda machine, _: machine._short_tuple(2),
     "TUPLE3": lambda machine, _: machine._short_tuple(3),
+    "LIST": _Machine._list,
+    "DICT": _Machine._dict,
     "APPEND": _Machine._append,
     "APPENDS": _Machine._appends,
     "SETITEM": _Machine._set,
@@ -210,12 +229,20 @@ def _unwrapped(value: Any) -> Any:
     return objects[0] if shape == () and len(objects) == 1 else None
 
 
-def _number(value: Any) -> Any:
-    """Return the whole number in a NumPy scalar: scalar(dtype("i8", ...), bytes); else the value itself."""
-    if not isinstance(value, _Call) or not _is_numpys(value.function, "scalar"):
-        return value
-    dtype, content = value.arguments
-    code = dtype.arguments[0]
-    if code not in ("i2", "i4", "i8", "u2", "u4", "u8") or dtype.state[1] != "<":
+def _known(call: _Call) -> Any:
+    """Return what a call makes where that is plain and known; else the record of the call."""
+    if call.function == _Name("collections", "OrderedDict") and call.arguments == ():
+        return {}
+    if call.function == _Name("_codecs", "encode") and call.arguments[1:] == ("latin1",):
+        return call.arguments[0].encode("latin1")  # bytes in protocol 0 to 2
+    return _scalar(*call.arguments) if _is_numpys(call.function, "scalar") else call
+
+
+def _scalar(dtype: _Call, content: bytes) -> Any:
+    """Return the number or text of a NumPy scalar: scalar(dtype("i8", ...), bytes)."""
+    code, order = dtype.arguments[0], dtype.state[1]
+    if not re.fullmatch("[iu][1248]|f[248]|b1|U[0-9]+", code) or order not in ("<", ">", "|"):
         raise _NotPlain(code)
-    return int.from_bytes(content, "little", signed=code[0] == "i")
+    if code[0] == "U":
+        return content.decode("utf-32-le" if order == "<" else "utf-32-be", "surrogatepass")
+    return np.frombuffer(content, order + code, 1)[0].item()

@@ -1,0 +1,132 @@
+"""Reading .npz files: arrays by name, and the vocabulary beside them. Nothing is unpickled."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from typing import IO, Any, Iterable, Mapping
+
+import numpy as np
+
+from .errors import OnnxnnError
+from .saved_dict import LARGEST, read_saved_dict
+from .vocabulary import checked_vocabulary
+
+__all__ = ["VOCABULARY", "read_arrays", "read_vocabulary"]
+
+VOCABULARY = ("words", "word2idx")
+"""The arrays that hold a vocabulary."""
+
+
+def read_arrays(path: Any, names: Iterable[str], error: type[OnnxnnError]) -> dict[str, Any]:
+    """Return the arrays of a .npz file by name, or raise `error` where one cannot be read.
+
+    Args:
+        path: The file.
+        names: Which to read; those of other names stay closed and are None.
+        error: What to raise.
+
+    Returns:
+        Arrays; for `word2idx` also a dict, where NumPy pickled one.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {name[:-4] if name.endswith(".npy") else name: name for name in archive.namelist()}
+            return {
+                name: _read(path, archive, name, member, error) if name in names else None
+                for name, member in members.items()
+            }
+    except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile) as found:
+        if isinstance(found, OnnxnnError):
+            raise
+        raise error(
+            f"{path}: is no .npz file, or is cut off ({_reason(found)}). Save with "
+            "np.savez(path, data=x, label=y)."
+        ) from found
+
+
+def read_vocabulary(path: Any, arrays: Mapping[str, Any], error: type[OnnxnnError]) -> dict[str, int] | None:
+    """Return the vocabulary among a .npz file's arrays; None where there is none.
+
+    Args:
+        path: The file, for messages.
+        arrays: `words`, texts (V,) in the order of their numbers, or `word2idx`, a JSON text or a dict.
+        error: What to raise where they are something else, or differ.
+    """
+    words = _words(path, arrays["words"], error) if "words" in arrays else None
+    numbers = _numbers(path, arrays["word2idx"], error) if "word2idx" in arrays else None
+    if words is None or numbers is None or words == numbers:
+        return words or numbers
+    word = next(word for word in (*words, *numbers) if words.get(word) != numbers.get(word))
+    raise error(
+        f"{path}: 'words' and 'word2idx' differ: {word!r} has the number {words.get(word)} in the one and "
+        f"{numbers.get(word)} in the other. Save one of them."
+    )
+
+
+def _read(path: Any, archive: zipfile.ZipFile, name: str, member: str, error: type[OnnxnnError]) -> Any:
+    try:
+        with archive.open(member) as file:
+            pickled = file.read(LARGEST + 1) if _holds_objects(file) else None
+        if pickled is None:
+            with archive.open(member) as file:
+                return np.lib.format.read_array(file, allow_pickle=False)
+    except Exception as found:  # NumPy and zipfile raise many kinds for broken files
+        raise error(f"{path}: {name!r} cannot be read ({_reason(found)}).") from found
+    words = read_saved_dict(pickled) if name == "word2idx" else None
+    if words is None:
+        instead = _INSTEAD.get(name, f"Save {name!r} as an array of numbers or texts")
+        raise error(f"{path}: {name!r} is a pickled object, and reading one can run any program. {instead}.")
+    return words
+
+
+_INSTEAD = {
+    "words": "Save it as texts: np.savez(path, data=x, words=np.array(words, dtype=str))",
+    "word2idx": "Save it as text: np.savez(path, data=x, word2idx=json.dumps(word2idx))",
+}
+
+
+def _holds_objects(file: IO[bytes]) -> bool:
+    """Read an array's header and tell whether Python objects follow, pickled, instead of numbers."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    _, _, dtype = read(file)
+    return bool(dtype.hasobject)
+
+
+def _reason(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def _words(path: Any, words: Any, error: type[OnnxnnError]) -> dict[str, int]:
+    if words.ndim != 1 or words.dtype.kind != "U":
+        raise error(f"{path}: 'words' must be texts (V,), got {words.dtype} {words.shape}.")
+    numbers: dict[str, int] = {}
+    for number, word in enumerate(words.tolist()):
+        if word in numbers:
+            raise error(
+                f"{path}: 'words' has {word!r} twice, as number {numbers[word]} and {number}; "
+                "give every word once."
+            )
+        numbers[word] = number
+    return _checked(path, numbers, error)
+
+
+def _numbers(path: Any, text: Any, error: type[OnnxnnError]) -> dict[str, int]:
+    if isinstance(text, dict):
+        return _checked(path, text, error)
+    try:
+        read = json.loads(str(text)) if text.ndim == 0 and text.dtype.kind == "U" else None
+    except (ValueError, RecursionError) as found:
+        raise error(f"{path}: 'word2idx' is no JSON text ({_reason(found)}).") from found
+    if not isinstance(read, dict):
+        raise error(f"{path}: 'word2idx' must be a JSON text {{\"word\": number}}.")
+    return _checked(path, read, error)
+
+
+def _checked(path: Any, numbers: dict[Any, Any], error: type[OnnxnnError]) -> dict[str, int]:
+    try:
+        return checked_vocabulary(numbers, error)
+    except error as found:
+        raise error(f"{path}: {found}") from found
