@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from .data import Batches
 from .data.batches import to_float
+from .data.labels import ragged
 from .definition import Net
 from .pairs import predictor
 
@@ -85,7 +86,9 @@ def _next_tokens(net: Net, pair: Any) -> Array:
             "a transformer takes two sequences: call generate(source), or inference((source, target)) for "
             "how likely each token comes next."
         )
-    source, target = map(np.asarray, pair)
+    source, target = (
+        _rows_of_tokens(name, rows) for name, rows in zip(("source", "target"), pair, strict=True)
+    )
     for name, tokens in (("source", source), ("target", target)):
         if tokens.ndim != 2 or tokens.dtype.kind not in "iu" or not tokens.size:
             raise InputError(
@@ -95,6 +98,13 @@ def _next_tokens(net: Net, pair: Any) -> Array:
     if len(source) != len(target):
         raise InputError(f"{len(source)} sources arrive with {len(target)} targets; give one for each.")
     return predictor(net)(source.astype(np.int64), target.astype(np.int64))
+
+
+def _rows_of_tokens(name: str, rows: Any) -> Array:
+    try:
+        return np.asarray(rows)
+    except ValueError as error:
+        raise InputError(ragged(rows, name)) from error
 
 
 def arrays(source: Any, spec: InputSpec, batch_size: int = 32, read: Reader | None = None) -> Iterator[Array]:

@@ -151,8 +151,8 @@ def as_values(target: Tensor, output: Tensor) -> Tensor:
             return target.reshape(output.shape)
     elif target.numel() == output.numel():
         return target.reshape(output.shape).to(output.dtype)
-    elif target.shape == output.shape[:-1]:
-        return F.one_hot(target, output.shape[-1]).to(output.dtype)
+    elif _has_label_for_each(output, target):
+        return F.one_hot(target.reshape(output.shape[:-1]), output.shape[-1]).to(output.dtype)
     raise TrainingError(
         f"the network gives {list(output.shape)} and the targets are {list(target.shape)}: each sample "
         f"needs {output[0].numel()} target values; the last layer's size must be the number of targets."
@@ -213,11 +213,10 @@ def _softmax_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
         if target.shape != logits.shape:
             target = _columns_to_one_hot(target, logits)
         return F.cross_entropy(_classes_second(logits), _classes_second(target))
-    if target.shape != logits.shape[:-1]:
+    if not _has_label_for_each(logits, target):
         raise TrainingError(
-            f"the network gives {tuple(logits.shape)} and the labels are {tuple(target.shape)}, so what fits "
-            f"is labels of {tuple(logits.shape[:-1])}. For one label for each sample, end the network with "
-            "add('global_avgpool') or add('flatten') and a linear layer."
+            f"the network gives {tuple(logits.shape)} and the labels are {tuple(target.shape)}"
+            f"{_what_fits(logits, target)}"
         )
     # Where every step is a sample, its classes lie side by side in memory.
     try:
@@ -227,6 +226,26 @@ def _softmax_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
             f"the network gives {logits.shape[-1]} outputs and the labels lie in {int(target.min())}.."
             f"{int(target.max())}: the last layer needs {int(target.max()) + 1} outputs."
         ) from error
+
+
+def _has_label_for_each(logits: Tensor, target: Tensor) -> bool:
+    """Tell whether there is a class number for each output; (N,) fits (N, 1, K), one step for each sample."""
+    return len(target) == len(logits) and target.numel() == logits.shape[:-1].numel()
+
+
+def _what_fits(logits: Tensor, target: Tensor) -> str:
+    if target.ndim > 1 and logits.ndim == 2:
+        return (
+            f", one for each of {target.shape[1]} steps: leave out what ends the sequence in the network, "
+            "return_sequences=False, add('global_avgpool') or add('flatten')."
+        )
+    fits = f", so what fits is labels of {tuple(logits.shape[:-1])}."
+    if target.ndim > 1:
+        return fits
+    return (
+        f"{fits} For one label for each sample, end the network with add('global_avgpool') or add('flatten') "
+        "and a linear layer."
+    )
 
 
 def _of_pairs(name: str, end: str, task: str) -> Loss:

@@ -125,7 +125,8 @@ def _of_pairs(wanted: tuple[str, ...]) -> list[Metric]:
 
 def _metric(name: str, predict: _Predictor, num_classes: int) -> Metric:
     def hits(output: Tensor, target: Tensor) -> Tensor:
-        right = predict.classes(output) == as_classes(target)
+        found = predict.classes(output)
+        right = found == as_classes(target).reshape(found.shape)
         return torch.stack((right.sum(), right.new_full((), right.numel(), dtype=torch.long)))
 
     def per_class(output: Tensor, target: Tensor) -> Tensor:

@@ -66,12 +66,17 @@ def checked(batches: Iterable[tuple[Tensor, Tensor]], layer: Transformer) -> Ite
         yield source, target
 
 
-def check_data(data: Data, layer: Any) -> None:
+def check_data(data: Data, layer: Any, task: str) -> None:
     """Refuse data that a transformer cannot learn from.
 
     Raises:
         DataError: As for `checked`.
+        TrainingError: The task is one without pairs.
     """
+    if task not in ("cls", "gen"):
+        raise TrainingError(
+            f"nn({task!r}) with add('transformer'): pairs of sequences are learned by nn('gen'); write that."
+        )
     found = [part.tensors() for part in (data.train, data.validation) if part is not None]
     for _ in checked((pair for pair in found if pair is not None), options_of(layer)):
         pass
@@ -81,7 +86,8 @@ def _check_tokens(name: str, tokens: Tensor, vocabulary: int) -> None:
     if tokens.ndim != 2 or tokens.is_floating_point():
         raise DataError(
             f"{name}: {str(tokens.dtype)[6:]} of shape {tuple(tokens.shape)}; a transformer learns from "
-            "pairs of token sequences: load_dataset(source, target) with whole numbers (N, S) and (N, T)."
+            "pairs of token sequences: load_dataset(source, target) with whole numbers (N, S) and (N, T), "
+            f"such as {name}.astype(int)."
         )
     low, high = int(tokens.min()), int(tokens.max())
     if low < 0 or high >= vocabulary:

@@ -73,7 +73,7 @@ class Job:
         if self.settings.batch_size is not None:
             self.data.train.batch_size = self.settings.batch_size
         if self.net.teacher_forcing:
-            pairs.check_data(self.data, self.definition.entries[0].layer)
+            pairs.check_data(self.data, self.definition.entries[0].layer, self.task)
         if self.net.diffusion:
             diffusion.check_data(self.data, self.net)
         loss, found = _loss_and_metrics(

@@ -19,8 +19,8 @@ from onnxnn.shape import Shape
 
 from .batches import Batches, InMemory
 from .dataset import Data, as_data_errors, check_task, split
-from .labels import class_numbers, finite, targets
-from .tokens import are_pairs, check_tokens, next_tokens, step_labels
+from .labels import as_array, class_numbers, finite, ragged, targets
+from .tokens import check_tokens, next_tokens, source_tokens, step_labels
 
 __all__ = ["from_arrays", "load_npz"]
 
@@ -56,7 +56,8 @@ def from_arrays(
     Args:
         x: An array, a tensor or lists.
         y: For classes: labels as `class_numbers` takes them. For regression: numbers (N,) or (N, K).
-            For sequences and tokens also a label for each step: (N, T), or one-hot (N, T, classes).
+            For sequences and tokens also a label for each step: (N, T), (N, T, 1), or one-hot
+            (N, T, classes).
             For tokens None means the token after each.
         task: "cls", "reg", "gen" or "embed".
         classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}.
@@ -70,6 +71,9 @@ def from_arrays(
     """
     check_task(task)
     values = _numeric(x)
+    y = None if y is None else as_array(y, "y")
+    if y is not None and y.ndim == 3 and y.shape[2] == 1 and task != "reg":
+        y = y[:, :, 0]  # a column for each sequence
     vocabulary = None if word2idx is None else checked_vocabulary(word2idx, DataError)
     if vocabulary is not None and y is None:
         check_tokens(values, len(vocabulary))
@@ -78,9 +82,16 @@ def from_arrays(
         names: tuple[str, ...] = ()
         labels = torch.from_numpy(after.astype(np.int64))
     else:
-        pairs = vocabulary is None and task in ("cls", "gen") and are_pairs(values, y)
-        described = _tokens(values, int(values.max()) + 1) if pairs else _describe(values, vocabulary)
+        source = source_tokens(values, y, task) if vocabulary is None and y is not None else None
+        described = (
+            _describe(values, vocabulary) if source is None else _tokens(source, int(source.max()) + 1)
+        )
         labels, names = _labels(y, task, classes, values, described, vocabulary)
+    if vocabulary is not None and len(vocabulary) < 2 and not names and not labels.is_floating_point():
+        raise DataError(
+            f"the vocabulary has one token only ({next(iter(vocabulary))!r}), so there is nothing to learn; "
+            "text needs at least two different tokens."
+        )
     if len(labels) != len(values):
         raise DataError(f"x has {len(values)} samples, y has {len(labels)}; give one label for each sample.")
     train, held_back = split(len(values), train_val_ratio, labels if names and labels.ndim == 1 else None)
@@ -153,7 +164,7 @@ def _numeric(x: Any) -> Array:
     try:
         array = np.asarray(x)
     except ValueError as error:
-        raise DataError(f"x: the rows differ in length ({error}).") from error
+        raise DataError(ragged(x, "x")) from error
     if array.dtype.kind not in "biuf":
         raise DataError(f"x of type {array.dtype} is no array of numbers.")
     if array.ndim == 0 or array.size == 0:
@@ -233,7 +244,7 @@ def _tokens(x: Array, size: int) -> _Described:
 
 
 def _labels(
-    y: Any,
+    y: Array | None,
     task: str,
     classes: Any,
     x: Array,
@@ -242,7 +253,7 @@ def _labels(
 ) -> tuple[torch.Tensor, tuple[str, ...]]:
     if y is None:
         raise DataError("y is missing; give one label for each sample.")
-    is_values = task == "reg" or (task == "gen" and np.asarray(y).dtype.kind == "f")
+    is_values = task == "reg" or (task == "gen" and y.dtype.kind == "f")
     if not is_values and described.kind in ("tokens", "sequence"):
         is_tokens = described.kind == "tokens"
         found = step_labels(y, x.shape[:2], classes, is_tokens, len(vocabulary) if vocabulary else None)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
 import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
 
-__all__ = ["class_names", "class_numbers", "targets"]
+__all__ = ["as_array", "class_names", "class_numbers", "finite", "ragged", "targets"]
 
 _MOST_CLASSES = 10_000
 
@@ -73,7 +73,7 @@ def class_numbers(
         DataError: They are none of those, or do not fit the names.
     """
     names = class_names(classes)
-    array = _as_array(labels, source)
+    array = as_array(labels, source)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2 and array.dtype.kind in "biuf":
@@ -94,7 +94,7 @@ def targets(values: Any, source: str = "y") -> torch.Tensor:
     Raises:
         DataError: They are no numbers, or not finite (the message says where).
     """
-    array = _as_array(values, source)
+    array = as_array(values, source)
     if array.dtype.kind not in "biuf":
         raise DataError(
             f"{source}: regression needs numbers, got {array.flat[0]!r}. For names use nn('cls')."
@@ -123,13 +123,18 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def _as_array(values: Any, source: str) -> Array:
+def as_array(values: Any, source: str) -> Array:
+    """Return labels or targets as an array of numbers or of texts.
+
+    Raises:
+        DataError: They are neither, rows differ in length, or there is nothing.
+    """
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu().numpy()
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise DataError(f"{source}: the rows differ in length ({error}).") from error
+        raise DataError(ragged(values, source)) from error
     if array.dtype.kind == "O":
         flat = array.ravel().tolist()
         if not all(isinstance(value, str) for value in flat):
@@ -140,6 +145,17 @@ def _as_array(values: Any, source: str) -> Array:
     if array.ndim == 0 or array.size == 0:
         raise DataError(f"{source}: empty (shape {array.shape}); give one entry per sample.")
     return array
+
+
+def ragged(rows: Any, source: str) -> str:
+    """Say that rows differ in length, and what to do."""
+    lengths = [len(row) if isinstance(row, Sized) else 0 for row in rows]
+    other = next((row for row, length in enumerate(lengths) if length != lengths[0]), 0)
+    where = f" (row 0 has {lengths[0]}, row {other} has {lengths[other]})" if other else ""
+    return (
+        f"{source}: the rows differ in length{where}. What fits is rows of one length: fill short sequences "
+        "up with 0."
+    )
 
 
 def _whole(array: Array, source: str) -> Array:

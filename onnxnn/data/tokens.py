@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
 
+from onnxnn.layers.transformer import END, START
+
 from .labels import class_names, class_numbers
 
-__all__ = ["are_pairs", "check_tokens", "next_tokens", "step_labels"]
+__all__ = ["check_tokens", "next_tokens", "source_tokens", "step_labels"]
 
 Array = np.ndarray[Any, Any]
 Labels = tuple[torch.Tensor, tuple[str, ...]]
@@ -29,12 +31,44 @@ def next_tokens(tokens: Array) -> tuple[Array, Array]:
     return tokens[:, :-1], tokens[:, 1:]
 
 
-def are_pairs(x: Array, y: Any) -> bool:
-    """Tell whether x (N, T) and y (N, S) are both rows of whole numbers, and y is not one-hot."""
-    target = _array(y)
-    if not all(array.ndim == 2 and array.dtype.kind in "iu" for array in (x, target)):
+def source_tokens(x: Array, y: Array, task: str) -> Array | None:
+    """Return x (N, S) as tokens where y (N, T) holds rows of tokens or texts, too; None where it does not.
+
+    Raises:
+        DataError: y can only be the targets of a transformer, and x is no source, or the task another.
+    """
+    if x.ndim != 2 or y.ndim != 2:
+        return None
+    if _are_targets(y, task):
+        return _source(x, task)
+    could_be = x.dtype.kind in "iu" and x.min() >= 0 and y.dtype.kind in "iuUS" and y.shape[1] > 1
+    if not could_be or task not in ("cls", "gen"):
+        return None
+    hot = 0.0 if y.dtype.kind in "US" else _one_hot_rows(y).mean()
+    are_labels = hot == 1 or (hot > 0.5 and y.shape != x.shape)
+    return None if are_labels else x
+
+
+def _are_targets(y: Array, task: str) -> bool:
+    """Tell whether rows hold start and end, as no label does; in nn("gen") floats are values."""
+    if y.dtype.kind not in {"cls": "iuf", "embed": "iuf", "gen": "iu"}.get(task, ""):
         return False
-    return target.shape[1] > 1 and x.min() >= 0 and not _is_one_hot(target)
+    whole = bool((y == np.round(y)).all() and y.min() >= 0)
+    return whole and bool((y[:, 0] == START).all() and (y == END).any(1).all())
+
+
+def _source(x: Array, task: str) -> Array:
+    targets = f"y holds targets for a transformer (each begins with {START} and holds {END})"
+    if task == "embed":
+        raise DataError(f"{targets}, and nn('embed') learns from classes: use nn('gen').")
+    wrong = np.argwhere((x < 0) | (x != np.round(x)) | np.isinf(x))
+    if len(wrong):
+        row, column = wrong[0].tolist()
+        raise DataError(
+            f"{targets}, so x is the source, whole numbers from 0, such as x.astype(int); "
+            f"x[{row}, {column}] is {x[row, column]}."
+        )
+    return x.astype(np.int64)
 
 
 def check_tokens(x: Array, size: int, source: str = "x") -> None:
@@ -50,44 +84,62 @@ def check_tokens(x: Array, size: int, source: str = "x") -> None:
 
 
 def step_labels(
-    y: Any, steps: tuple[int, ...], classes: Any, tokens: bool, vocabulary: int | None
+    y: Array, steps: tuple[int, ...], classes: Any, tokens: bool, vocabulary: int | None
 ) -> Labels | None:
     """Return the labels of every step of sequences, or None where y holds one for each sample.
 
     Args:
-        y: Whole numbers (N, S), or one-hot (N, T, classes). Rows with a single 1 are one label for each
-            sample, unless `classes` names another number of classes than a row has numbers.
+        y: Whole numbers or texts (N, S), or one-hot (N, T, classes). Rows with a single 1 are one label
+            for each sample, unless `classes` names another number of classes than a row has numbers.
         steps: (N, T), what x has.
         classes: The names of the classes.
-        tokens: Whether x is made of tokens; then y is too, any number of them, where no classes are named.
+        tokens: Whether x is made of tokens; then whole numbers are too, any number of them, where no
+            classes are named.
         vocabulary: How many different tokens there are, where it is known.
 
     Returns:
         int64 (N, S) and the names of the classes; tokens have none.
+
+    Raises:
+        DataError: They are labels of another number of steps, or lie outside the vocabulary.
     """
-    labels = _array(y)
     named = class_names(classes)
-    if labels.dtype.kind == "f" and labels.shape == steps and (labels == np.round(labels)).all():
-        labels = labels.astype(np.int64)
-    if labels.ndim == 3 and labels.shape[:2] == steps and _is_one_hot(labels):
-        flat, names = class_numbers(labels.reshape(-1, labels.shape[2]), classes, "y")
-        return flat.reshape(steps), names
-    if labels.ndim != 2 or labels.shape[1] < 2 or labels.dtype.kind not in "iu":
+    if y.ndim == 3 and y.shape[1] == steps[1] and _is_one_hot(y):
+        flat, names = class_numbers(y.reshape(-1, y.shape[2]), classes, "y")
+        return flat.reshape(y.shape[:2]), names
+    if y.ndim == 1 or y.shape[1] < 2 or y.dtype.kind not in "biufUS":
         return None
-    if _is_one_hot(labels) and (named is None or len(named) == labels.shape[1]):
+    is_text = y.dtype.kind in "US"
+    if not is_text and y.ndim == 2 and _are_labels_of_samples(y, named, y.shape[1] == steps[1] or tokens):
         return None
-    if tokens and named is None:
-        check_tokens(labels, vocabulary or max(int(labels.max()) + 1, 1), "y")
-        return torch.from_numpy(labels.astype(np.int64)), ()
-    if labels.shape != steps and not tokens:
-        return None
-    flat, names = class_numbers(labels.ravel(), classes, "y")
-    return flat.reshape(labels.shape), names
+    if y.ndim > 2 or (y.shape[1] != steps[1] and not tokens):
+        raise DataError(
+            f"y of shape {y.shape}: what fits is a label for each step, {steps} or one-hot "
+            f"({steps[0]}, {steps[1]}, classes), or one for each sample, ({steps[0]},) or one-hot "
+            f"({steps[0]}, classes)."
+        )
+    if tokens and named is None and not is_text:
+        numbers = y.astype(np.int64)
+        check_tokens(numbers, vocabulary or max(int(numbers.max()) + 1, 1), "y")
+        return torch.from_numpy(numbers), ()
+    flat, names = class_numbers(y.ravel(), classes, "y")
+    return flat.reshape(y.shape), names
 
 
-def _array(y: Any) -> Array:
-    return np.asarray(y.detach().cpu() if isinstance(y, torch.Tensor) else y)
+def _are_labels_of_samples(y: Array, named: tuple[str, ...] | None, may_be_steps: bool) -> bool:
+    """Tell whether rows are meant as one label for each sample: one-hot, or with a fraction."""
+    if y.dtype.kind == "f" and not (y == np.round(y)).all():
+        return True
+    if not may_be_steps:
+        return bool(_one_hot_rows(y).mean() > 0.5)  # and one of them is wrong
+    return _is_one_hot(y) and (named is None or len(named) == y.shape[1])
 
 
 def _is_one_hot(rows: Array) -> bool:
-    return bool((((rows == 0) | (rows == 1)).all(-1) & (rows.sum(-1) == 1)).all())
+    return bool(_one_hot_rows(rows).all())
+
+
+def _one_hot_rows(rows: Array) -> Array:
+    """Tell of each row whether it holds a single 1 and else 0."""
+    found: Array = ((rows == 0) | (rows == 1)).all(-1) & (rows.astype(float).sum(-1) == 1)
+    return found

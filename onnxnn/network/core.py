@@ -156,7 +156,7 @@ class Core:
             return
         if find(layer).teacher_forcing and self._data.kind == "tokens":
             made = make(layer, options)
-            pairs.check_data(self._data, made.resolve(self._data.sample))
+            pairs.check_data(self._data, made.resolve(self._data.sample), self.task)
 
     def _use(self, data: Data) -> Any:
         shape = self._definition.input_shape if self._definition.diffusion else None
@@ -165,7 +165,7 @@ class Core:
         elif data.problem is not None and (self._definition.entries or self._waiting):
             raise data.problem
         if self._definition.teacher_forcing and data.kind == "tokens":
-            pairs.check_data(data, self._definition.entries[0].layer)
+            pairs.check_data(data, self._definition.entries[0].layer, self.task)
         self._definition.num_classes = len(data.classes) or None
         self._definition.set_input(data.sample, data.normalize)
         self._data, self._net = data, None

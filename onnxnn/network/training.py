@@ -190,6 +190,11 @@ class Training(Files):
             return
         if data.train.num_targets in (shape["time"], shape.numel):
             return  # a target for each step
+        if data.train.num_targets > 1 and data.train.num_classes:
+            raise TrainingError(
+                f"the network gives {shape.describe()}, and the data has {data.train.num_targets} labels for "
+                f"each sequence: what fits is {shape['time']}, one for each step, or one for each sequence."
+            )
         name = self._definition.give_last_step_only()
         if name is None:
             raise TrainingError(

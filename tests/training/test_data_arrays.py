@@ -219,6 +219,19 @@ def test_a_label_for_each_step():
     assert data.classes == ("0", "1", "2", "3")
 
 
+@pytest.mark.parametrize("task", ["cls", "gen"])
+@pytest.mark.parametrize("column", [False, True])
+@pytest.mark.parametrize("x", [np.ones((2, 5, 4)), np.array([[0, 1, 2, 2, 3]] * 2)])
+def test_texts_and_columns_for_each_step(x, column, task):
+    texts, numbers = np.array([list("ohlol")] * 2), np.array([[2, 0, 1, 2, 1]] * 2)
+    for classes in (None, ["h", "l", "o"]):
+        for y in (texts, texts.tolist(), numbers) if classes else (texts, texts.tolist()):
+            data = from_arrays(x, np.array(y)[:, :, None] if column else y, task, classes=classes)
+            assert data.classes == ("h", "l", "o")
+            assert np.array_equal(only(data.train)[1], numbers)
+            assert data.kind == ("sequence" if x.ndim == 3 else "tokens")
+
+
 def test_tokens():
     data = from_arrays([[0, 1, 2], [2, 1, 0]], None, "gen", word2idx={"a": 0, "b": 1, "c": 2})
     x, y = only(data.train)
@@ -247,7 +260,29 @@ def test_pictures_with_the_channels_first_are_the_same_pictures(channels):
         (X, None, "cls", "y is missing"),
         (X[:0], [], "cls", r"x: empty \(shape \(0, 2\)\)"),
         (X[:, 0], Y, "cls", r"x\.reshape\(-1, 1\)"),
-        ([[1, 2], [3]], [0, 1], "cls", "x: the rows differ in length"),
+        (
+            [[1, 2], [3]],
+            [0, 1],
+            "cls",
+            r"x: the rows differ in length \(row 0 has 2, row 1 has 1\).*up with 0",
+        ),
+        ([[[1], [2, 3]], [[1], [2]]], [0, 1], "cls", r"x: the rows differ in length\. What fits"),
+        (X[:2], [[1, 2], [1]], "cls", r"y: the rows differ in length \(row 0 has 2, row 1 has 1\)"),
+        (np.ones((2, 3, 4)), [[1, 2, 0], [1]], "cls", "y: the rows differ in length .* fill short sequences"),
+        (
+            np.ones((6, 5, 4)),
+            np.ones((6, 4), int) + Y[0],
+            "cls",
+            r"y of shape \(6, 4\): .* \(6, 5\) or one-hot",
+        ),
+        (np.ones((6, 5, 4)), [list("abcd")] * 6, "cls", r"y of shape \(6, 4\): .* each step, \(6, 5\)"),
+        (np.ones((6, 5, 4)), np.eye(4)[np.ones((6, 4), int)], "cls", r"\(6, 4, 4\): .* each step, \(6, 5\)"),
+        (
+            X.astype(int),
+            np.concatenate([np.eye(3, dtype=int)[Y[:5]], [[1, 1, 0]]]),
+            "cls",
+            r"row 5 is \[1, 1, 0\], not one-hot",
+        ),
         ([["a"]], [0], "cls", "is no array of numbers"),
         (np.where(X == 5, np.nan, X), Y, "cls", r"x\[2, 1\] is nan; 1 of 12 values are not finite"),
         (np.where(X == 5, -np.inf, X), Y, "cls", r"x\[2, 1\] is -inf"),
@@ -272,6 +307,9 @@ def test_arrays_that_do_not_fit(x, y, task, message):
         ([[0.0, 1.0]], {"a": 0, "b": 1}, "tokens are whole numbers"),
         ([[0, 1]], {"a": 0, "b": 2}, "must have the numbers 0, 1, 2"),
         ([[0, 1]], {"a": "0", "b": "1"}, "must have the numbers 0, 1, 2"),
+        ([[0, 1]], {}, r"the vocabulary \(word2idx\) is empty"),
+        ([[0, 1]], {"a": 0, "\udc80": 1}, "half a character"),
+        ([[0, 0]], {"a": 0}, r"one token only \('a'\), so there is nothing to learn"),
     ],
 )
 def test_tokens_that_do_not_fit(x, word2idx, message):

@@ -353,6 +353,21 @@ def test_a_class_for_each_step(tmp_path, capsys):
         rt.load(tmp_path / "steps.onnx").predict(x)
 
 
+@pytest.mark.parametrize(
+    "y", [np.arange(12) % 3, np.arange(12)[:, None] % 3, np.eye(3)[np.arange(12)[:, None] % 3]]
+)
+@pytest.mark.parametrize("options", [{}, {"return_sequences": False}])
+def test_sequences_of_one_step(tmp_path, y, options):
+    x = np.random.default_rng(0).normal(size=(12, 1, 4)).astype(np.float32)
+    model = nn(verbose=0, save_fold=str(tmp_path))
+    model.load_dataset(x, y, batch_size=5)
+    model.add("gru", size=(4, 5), **options)
+    model.add("linear", size=(5, 3), activation="softmax")
+    model.train(epochs=1, metrics=["acc", "f1", "mae"])
+    found = model.inference(x).reshape(12, 3).argmax(1)
+    assert model.evaluate((x, y))["acc"] == pytest.approx(np.mean(found == np.arange(12) % 3))
+
+
 def test_hello_becomes_ohlol():
     assert QUALITY["hello"]() == "ohlol"
 

@@ -415,15 +415,27 @@ def test_sequences_without_a_step(tmp_path):
         rt.load(tmp_path / "steps.onnx").infer(np.zeros((1, 0), int))
 
 
-@pytest.mark.parametrize("options", [{"return_sequences": False}, {}])
-def test_labels_that_are_not_as_many_as_the_networks_steps(tmp_path, options):
+@pytest.mark.parametrize(
+    ("layers", "steps", "message"),
+    [
+        (
+            [("gru", {"return_sequences": False})],
+            9,
+            r"the labels are \(12, 9\), one for each of 9 steps: leave out .* return_sequences=False",
+        ),
+        ([("gru", {}), ("global_avgpool", {})], 9, r"one for each of 9 steps: leave out .*'global_avgpool'"),
+        ([("gru", {})], 4, "the data has 4 labels for each sequence: what fits is 9, one for each step"),
+    ],
+)
+def test_labels_that_are_not_as_many_as_the_networks_steps(tmp_path, layers, steps, message):
     draw = np.random.default_rng(0)
     model = nn("cls", verbose=0, save_fold=str(tmp_path))
-    model.load_dataset(draw.integers(0, 20, (12, 9)), draw.integers(0, 5, (12, 4)))
+    model.load_dataset(draw.integers(0, 20, (12, 9)), draw.integers(0, 5, (12, steps)))
     model.add("embedding", size=(20, 8))
-    model.add("gru", size=(8, 8), **options)
+    for name, options in layers:
+        model.add(name, **({"size": (8, 8)} if name == "gru" else {}), **options)
     model.add("linear", size=(8, 5), activation="softmax")
-    with pytest.raises(TrainingError, match=r"the labels are \(12, 4\), so what fits is labels of"):
+    with pytest.raises(TrainingError, match=message):
         model.train(epochs=1)
 
 

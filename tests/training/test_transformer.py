@@ -285,6 +285,41 @@ def test_targets_that_do_not_fit(tmp_path, target, message):
         network.add("transformer", **SIZES)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: -x, r"y holds targets for a transformer .*x\[0, 0\] is -5"),
+        (lambda x: x + 0.5, r"x is the source, whole numbers from 0, .*x\[0, 0\] is 5\.5"),
+    ],
+)
+def test_a_source_that_is_none_is_blamed_itself(change, message):
+    pairs = change(np.array([[5, 7, 3]])), np.array([[1, 5, 2]])
+    with pytest.raises(DataError, match=message):
+        made().evaluate(pairs)
+    with pytest.raises(DataError, match=message):
+        nn("gen", verbose=0).load_dataset(*pairs)
+
+
+@pytest.mark.parametrize("task", ["cls", "gen"])
+def test_whole_floats_as_pairs(tmp_path, task):
+    source, target = reversals(8)
+    network = nn(task, verbose=0, save_fold=str(tmp_path))
+    network.load_dataset(source.astype(float), target.astype(float) if task == "cls" else target)
+    network.add("transformer", **SIZES)
+    network.train(epochs=1)
+    assert network.evaluate((source.astype(float), target)) == network.evaluate((source, target))
+
+
+def test_pairs_are_for_nn_gen(tmp_path):
+    network = nn("reg", verbose=0, save_fold=str(tmp_path))
+    network.load_dataset(*reversals(8))
+    network.add("transformer", **SIZES)
+    with pytest.raises(TrainingError, match=r"nn\('reg'\) .* are learned by nn\('gen'\)"):
+        network.train(epochs=1)
+    with pytest.raises(DataError, match=r"nn\('embed'\) learns from classes: use nn\('gen'\)"):
+        nn("embed", verbose=0).load_dataset(*reversals(8))
+
+
 def test_labels_instead_of_targets(tmp_path):
     network = nn("cls", verbose=0, save_fold=str(tmp_path))
     network.load_dataset(reversals(4)[0], [0, 1, 0, 1])
@@ -410,6 +445,8 @@ def test_it_learns_to_write_backwards(tmp_path):
         (lambda s, t: (s[:2], t[:2, :0]), r"target: int64 of shape \(2, 0\)"),
         (lambda s, t: (s[0], t[0]), r"source: int64 of shape \(10,\)"),
         (lambda s, t: ("a", "b"), "source: <U1"),
+        (lambda s, t: ([[3, 4], [5]], [[1], [1]]), r"source: the rows differ in length .* up with 0"),
+        (lambda s, t: ([[3, 4]], [[1], [1, 2]]), "target: the rows differ in length"),
     ],
 )
 def test_pairs_that_inference_refuses(change, message):
