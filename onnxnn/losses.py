@@ -16,7 +16,7 @@ from torch import nn
 
 from .definition import Net
 from .embedding_losses import ArcFace, SupCon
-from .pairs import next_token_loss
+from .pairs import next_token_loss, num_tokens
 from .shape import Shape
 
 __all__ = ["EMBEDDING_LOSSES", "LOSSES", "Loss", "as_classes", "as_values", "make", "official_name"]
@@ -64,13 +64,21 @@ class Loss(nn.Module):
         name: Its name, torch's spelling.
         function: (output, target) -> the mean loss of a batch.
         from_logits: Whether `output` is the network's before its final softmax or sigmoid.
+        size: target -> how many things the mean is over, samples or tokens, by which batches are weighted.
     """
 
-    def __init__(self, name: str, function: Callable[[Tensor, Tensor], Tensor], from_logits: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        function: Callable[[Tensor, Tensor], Tensor],
+        from_logits: bool,
+        size: Callable[[Tensor], int | Tensor] = len,
+    ) -> None:
         super().__init__()
         self.name = name
         self.function = function  # a module with weights (ArcFace) is registered by this
         self.from_logits = from_logits
+        self.size = size
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the mean loss of a batch."""
@@ -256,7 +264,7 @@ def _of_pairs(name: str, end: str, task: str) -> Loss:
         )
     if end != "softmax":
         raise TrainingError("a transformer ends in softmax; leave activation= out, or write 'softmax'.")
-    return Loss(name, next_token_loss, from_logits=True)
+    return Loss(name, next_token_loss, from_logits=True, size=num_tokens)
 
 
 def _kl_divergence(logits: Tensor, target: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ __all__ = [
     "check_data",
     "checked",
     "next_token_loss",
+    "num_tokens",
     "options_of",
     "predictor",
     "right_sequences",
@@ -116,6 +117,11 @@ def next_token_loss(scores: Tensor, target: Tensor) -> Tensor:
         target: int64 (N, T).
     """
     return F.cross_entropy(scores.flatten(0, 1), target[:, 1:].flatten(), ignore_index=PADDING)
+
+
+def num_tokens(target: Tensor) -> Tensor:
+    """Return how many tokens of targets (N, T) `next_token_loss` is the mean over."""
+    return (target[:, 1:] != PADDING).sum()
 
 
 def right_tokens(scores: Tensor, target: Tensor) -> Tensor:

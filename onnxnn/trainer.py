@@ -171,7 +171,8 @@ class Trainer:
     def _one_epoch(self) -> None:
         if not self.net.training:  # walking through all modules costs more than a small batch
             self._learner.train()
-        self._losses, sizes = [], []
+        self._losses = []
+        sizes: list[int | Tensor] = []
         counts: list[list[Tensor]] = [[] for _ in self.metrics]
         per_step = self._schedule is not None and is_per_step(self._schedule)
         listeners = [c for c in self.callbacks if type(c).on_step is not Callback.on_step]
@@ -180,7 +181,7 @@ class Trainer:
             output = self._step(x, target)
             if per_step:
                 self._schedule.step()
-            sizes.append(len(target))
+            sizes.append(self.loss.size(target))
             for metric, found in zip(self.metrics, counts, strict=True):
                 found.append(metric.count(output, target))
             for listener in listeners:
@@ -209,12 +210,13 @@ class Trainer:
         seen: Tensor = output.detach()
         return seen
 
-    def _summarise(self, sizes: list[int], counts: list[list[Tensor]]) -> Row:
+    def _summarise(self, batches: list[int | Tensor], counts: list[list[Tensor]]) -> Row:
         """Turn an epoch's tensors into numbers, all at once."""
-        if not sizes:
+        if not batches:
             raise TrainingError(
                 "an epoch without a batch: every batch is smaller than the number of devices."
             )
+        sizes = [int(size) for size in batches]
         values, sizes = self.machine.means(torch.stack(self._losses), sizes)
         self._check_losses(values)
         mean = sum(value * size for value, size in zip(values, sizes, strict=True)) / sum(sizes)
@@ -394,7 +396,7 @@ _NOT_FINITE = "Try a smaller lr, clip=1.0, or look for extreme numbers in the da
 
 
 def evaluate(
-    learner: nn.Module,
+    learner: Learner | Denoising,
     batches: Iterable[tuple[Tensor, Tensor]],
     metrics: Sequence[Metric],
     device: torch.device,
@@ -409,19 +411,20 @@ def evaluate(
     """
     was_training = learner.training
     learner.eval()
-    total, samples = torch.zeros((), dtype=torch.float64), 0
+    total, whole = torch.zeros((), dtype=torch.float64), 0
     counts: list[Tensor | None] = [None] * len(metrics)
     with torch.inference_mode():
         for x, target in batches:
             x, target = x.to(device), target.to(device)
             loss, output = learner(x, target)
-            total += loss.double().cpu() * len(target)
-            samples += len(target)
+            size = int(learner.loss.size(target))
+            total += loss.double().cpu() * size
+            whole += size
             for number, metric in enumerate(metrics):
                 count, before = metric.count(output, target), counts[number]
                 counts[number] = count if before is None else before + count
     learner.train(was_training)
-    found = {"loss": float(total) / max(samples, 1)}
+    found = {"loss": float(total) / max(whole, 1)}
     for metric, sums in zip(metrics, counts, strict=True):
         if sums is not None:
             found[metric.name] = metric.value(sums.cpu())

@@ -10,6 +10,7 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 import torch
+import torch.nn.functional as F
 from onnxnn_runtime import CardError, DataError, InputError, LayerError, TrainingError
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -120,6 +121,20 @@ def test_the_loss_leaves_padding_out():
     wider = np.pad(target, ((0, 0), (0, 1)))[:, :13]
     before = network.evaluate((source, target))
     assert network.evaluate((source, wider)) == pytest.approx(before, abs=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 60])
+def test_the_loss_is_the_mean_over_all_tokens_however_they_are_batched(tmp_path, batch_size):
+    network = made(tmp_path, dropout=0.0)
+    source, target = map(torch.from_numpy, reversals(60))
+    with torch.no_grad():
+        scores = network.model.eval().logits((source, target[:, :-1]))
+        each = F.cross_entropy(scores.movedim(2, 1), target[:, 1:], reduction="none")[target[:, 1:] != 0]
+    wanted = pytest.approx(each.mean().item(), rel=1e-4)
+    assert network.evaluate((source, target), batch_size=batch_size)["loss"] == wanted
+    network.add(optimizer="SGD")
+    history = network.train(lr=1e-9, epochs=1, batch_size=batch_size)
+    assert history[0]["loss"] == wanted
 
 
 def test_exact_is_the_share_that_greedy_writing_gets_right(tmp_path):
