@@ -87,13 +87,14 @@ class _Pictures:
 
 
 def _fitting(data: Data, spec: InputSpec) -> Data:
-    """Return data as the network takes it.
+    """Return data as the network takes it, with the network's numbers for tokens.
 
     Raises:
-        DataError: Its samples have another shape.
+        DataError: Its samples have another shape, or it holds a word that the network does not know.
     """
     if spec.kind == "tokens" and data.kind == "table":
         data = data.as_tokens()
+    data = data.renumbered(spec.vocabulary, ())
     wanted, sizes = spec.shape[1:], data.sample.sizes
     fits = len(sizes) == len(wanted) and all(
         isinstance(want, str) or size is None or size == want

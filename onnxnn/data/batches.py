@@ -28,6 +28,10 @@ class Samples(ABC):
         """Return all samples (x, y) as a network gets them when they are in memory, else None."""
         return None
 
+    def renumbered(self, tokens: torch.Tensor | None, labels: torch.Tensor | None) -> Samples:
+        """Return the same samples with tokens[x] for x and labels[y] for y, where they are given."""
+        return _Renumbered(self, tokens, labels)
+
 
 class InMemory(Samples):
     """Samples held as two tensors.
@@ -52,6 +56,31 @@ class InMemory(Samples):
 
     def tensors(self) -> Batch | None:
         return to_float(self.x), self.y
+
+    def renumbered(self, tokens: torch.Tensor | None, labels: torch.Tensor | None) -> InMemory:
+        return InMemory(_of(tokens, self.x), _of(labels, self.y))
+
+
+class _Renumbered(Samples):
+    """Samples with other numbers, as they are taken; see `Samples.renumbered`."""
+
+    def __init__(self, samples: Samples, tokens: torch.Tensor | None, labels: torch.Tensor | None) -> None:
+        self._samples, self._tokens, self._labels = samples, tokens, labels
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def take(self, groups: Iterable[torch.Tensor]) -> Iterator[Batch]:
+        for x, y in self._samples.take(groups):
+            yield _of(self._tokens, x), _of(self._labels, y)
+
+    def tensors(self) -> Batch | None:
+        found = self._samples.tensors()
+        return None if found is None else (_of(self._tokens, found[0]), _of(self._labels, found[1]))
+
+
+def _of(numbers: torch.Tensor | None, values: torch.Tensor) -> torch.Tensor:
+    return values if numbers is None else numbers[values]
 
 
 def to_float(x: torch.Tensor) -> torch.Tensor:
@@ -96,6 +125,10 @@ class Batches:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise DataError(f"batch_size={value!r}: must be a whole number of at least 1.")
         self._batch_size = value
+
+    def renumbered(self, tokens: torch.Tensor | None, labels: torch.Tensor | None) -> Batches:
+        """Return batches of the same samples with other numbers; see `Samples.renumbered`."""
+        return Batches(self.samples.renumbered(tokens, labels), self.batch_size, self.shuffle)
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""

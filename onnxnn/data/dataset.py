@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError, InputError, MissingDataError, MissingInputError
 from onnxnn_runtime.preprocess import ImageLike, Preprocess
+from onnxnn_runtime.vocabulary import renumbering
 
 from onnxnn.layers import Layer
 from onnxnn.shape import Shape
@@ -80,11 +81,50 @@ class Data:
             return replace(self, preprocess=replace(self.preprocess, steps=steps))
         if self.resized is None:
             return self
-        new = self.resized(size, size)
+        return self.giving_its_batches(self.resized(size, size))
+
+    def giving_its_batches(self, new: Data) -> Data:
+        """Return another form of this data set in the batches of this one, which change with it."""
         self.train.samples = new.train.samples
         if self.validation is not None and new.validation is not None:
             self.validation.samples = new.validation.samples
         return replace(new, train=self.train, validation=self.validation)
+
+    def renumbered(self, vocabulary: Mapping[str, int] | None, classes: Sequence[str]) -> Data:
+        """Return the same data set with a network's numbers for tokens and classes, in batches of its own.
+
+        Classes of which the network knows none stay: they are new names, in the order of its outputs.
+
+        Args:
+            vocabulary: The network's; None where it has none.
+            classes: The names of the network's classes; () where it has none.
+
+        Raises:
+            DataError: The network does not know a token, or some of the classes.
+        """
+        known = dict(vocabulary or {})
+        if not known or self.kind != "tokens":
+            known = self.vocabulary or {}
+        numbers = None
+        if self.vocabulary is not None and self.vocabulary != known:
+            numbers = torch.from_numpy(renumbering(self.vocabulary, known, DataError))
+        labels = numbers if self._labels_are_tokens() else _numbers_in(classes, self.classes)
+        if numbers is None and labels is None and known == (self.vocabulary or {}):
+            return self
+        resized = self.resized
+        return replace(
+            self,
+            train=self.train.renumbered(numbers, labels),
+            validation=None if self.validation is None else self.validation.renumbered(numbers, labels),
+            sample=replace(self.sample, vocabulary=len(known)) if known else self.sample,
+            example=self.example if numbers is None else numbers.numpy()[self.example],
+            classes=self.classes if labels is None or labels is numbers else tuple(classes),
+            vocabulary=known or None,
+            resized=None if resized is None else lambda *size: resized(*size).renumbered(vocabulary, classes),
+        )
+
+    def _labels_are_tokens(self) -> bool:
+        return self.vocabulary is not None and not self.classes and self.train.num_classes > 0
 
     def as_tokens(self) -> Data:
         """Return the same data with a table of whole numbers read as tokens; its batches change with it.
@@ -107,6 +147,20 @@ class Data:
         (steps,) = self.sample.sizes
         example = self.example.astype(np.int64)
         return replace(self, kind="tokens", sample=Shape.tokens(steps, largest + 1), example=example)
+
+
+def _numbers_in(known: Sequence[str], own: Sequence[str]) -> torch.Tensor | None:
+    """Return the number of each class among a network's, int64; None where it is the same, or all are new."""
+    unknown = [name for name in own if name not in known]
+    if tuple(own) == tuple(known) or len(unknown) == len(own):
+        return None
+    if unknown:
+        raise DataError(
+            f"the data's classes {', '.join(map(repr, unknown))} are not among the network's: "
+            f"{', '.join(known)}. Leave them out; or learn all in a network that begins anew, with the "
+            "weights of this one by load_weights(path, head=False)."
+        )
+    return torch.tensor([list(known).index(name) for name in own])
 
 
 def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:

@@ -31,6 +31,8 @@ from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.shape import Shape
 
 Array = np.ndarray[Any, Any]
+Numbers = tuple[Mapping[str, int] | None, tuple[str, ...]]
+"""The vocabulary and the classes that trained weights stand for; nothing where nothing was trained."""
 
 
 class Core:
@@ -63,6 +65,7 @@ class Core:
         self._net: Net | None = None
         self._loaded: Checkpoint | None = None
         self._trained: Mapping[str, Any] | None = None  # how; None as the checkpoint says
+        self._numbers: Numbers = (None, ())
 
     def add(
         self,
@@ -164,6 +167,7 @@ class Core:
             data = data.in_size(shape["height"])
         elif data.problem is not None and (self._definition.entries or self._waiting):
             raise data.problem
+        data = in_numbers(data, self.task, self._numbers)
         if self._definition.teacher_forcing and data.kind == "tokens":
             pairs.check_data(data, self._definition.entries[0].layer, self.task)
         self._definition.num_classes = len(data.classes) or None
@@ -258,3 +262,15 @@ class Core:
         if self._data is not None:
             return torch.from_numpy(self._data.example.copy())
         return self._loaded.example if self._loaded else None
+
+
+def in_numbers(data: Data, task: str, numbers: Numbers) -> Data:
+    """Return data whose tokens and classes have the numbers that a network learned.
+
+    Raises:
+        DataError: It holds a word that the network does not know, or only some of its classes.
+    """
+    vocabulary, classes = numbers
+    if task == "embed" and not set(data.classes) <= set(classes):
+        classes = ()  # vectors can tell apart classes that the network has not seen
+    return data.renumbered(vocabulary, classes)

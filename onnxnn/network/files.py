@@ -7,6 +7,7 @@ from pathlib import Path
 from onnxnn_runtime.card import ModelCard
 from onnxnn_runtime.errors import (
     CheckpointError,
+    DataError,
     ExportError,
     MissingCheckpointError,
 )
@@ -25,7 +26,7 @@ from onnxnn.models import weights
 from onnxnn.models.take_over import take_over
 from onnxnn.shape import Shape
 
-from .core import Core
+from .core import Core, Numbers, in_numbers
 
 
 class Files(Core):
@@ -48,11 +49,13 @@ class Files(Core):
         Raises:
             CheckpointError: The checkpoint cannot be used; the network is as it was.
             LayerError: A custom module is missing; the network is as it was.
+            DataError: The data that was loaded for it has other words or classes; the network is as it was.
         """
         loaded = checkpoints.load(model_path)
         if self._definition.to_data() == loaded.card.network:
-            checkpoints.fill(self.model, loaded.state_dict, model_path)
+            self._fill(loaded, model_path)
         else:
+            data = self._data_for(loaded.card)
             added = self._definition.entries
             modules = [e.layer.module for e in added if isinstance(e.layer, Custom) and e.layer.module]
             modules += [layer for layer, *_ in self._waiting if isinstance(layer, nn.Module)]
@@ -62,10 +65,9 @@ class Files(Core):
             checkpoints.fill(net, loaded.state_dict, model_path)
             self._definition, self._net, self._waiting = definition, net, []
             self._calls = max((entry.index for entry in definition.entries), default=0)
-            if self._data is not None and definition.diffusion and shape["height"] is not None:
-                self._data = self._data.in_size(shape["height"])
-            if self._data is not None and not _is_like(self._data, shape, loaded.card):
-                self._data = None
+            if data is not None and definition.diffusion and shape["height"] is not None:
+                data = data.in_size(shape["height"])
+            self._take(data if data is not None and _is_like(data, shape, loaded.card) else None)
         self._remember(loaded)
 
     def load_weights(self, path: str | Path, sha256: str | None = None, head: bool = True) -> None:
@@ -155,13 +157,50 @@ class Files(Core):
             tolerance=tolerance,
         )
 
+    def _fill(self, loaded: Checkpoint, path: str | Path) -> None:
+        """Take a checkpoint's weights into the layers that were added, and its numbers into the data.
+
+        Raises:
+            CheckpointError: The weights do not fit; network and data are as they were.
+            DataError: The data has other words or classes; network and data are as they were.
+        """
+        data = self._data
+        if data is not None:
+            data = in_numbers(data, loaded.card.task, _numbers_of(loaded.card))
+        checkpoints.fill(self.model, loaded.state_dict, path)
+        self._take(data)
+
+    def _data_for(self, card: ModelCard) -> Data | None:
+        """Return the data with a checkpoint's numbers; None where it is another network's, that was added.
+
+        Raises:
+            DataError: There was no network yet, and the data has other words or classes.
+        """
+        if self._data is None:
+            return None
+        try:
+            return in_numbers(self._data, card.task, _numbers_of(card))
+        except DataError:
+            if not self._definition.entries:
+                raise
+            return None
+
+    def _take(self, data: Data | None) -> None:
+        """Go on with the data in another form; the batches that were handed out change with it."""
+        self._data = data if data is None or self._data is None else self._data.giving_its_batches(data)
+
     def _remember(self, loaded: Checkpoint) -> None:
         self._loaded, self._trained = loaded, None
+        self._numbers = _numbers_of(loaded.card)
         self.task = loaded.card.task
         self.history = History(loaded.training.get("history", ()))
         self._set_vocabulary(loaded.card.input.vocabulary)
         if loaded.card.input.preprocess is not None:
             self.color = loaded.card.input.preprocess.color
+
+
+def _numbers_of(card: ModelCard) -> Numbers:
+    return card.input.vocabulary, (card.diffusion or card.output).classes
 
 
 def _is_like(data: Data, shape: Shape, card: ModelCard) -> bool:

@@ -26,6 +26,7 @@ from onnxnn.history import History
 from onnxnn.plot import plot_history
 from onnxnn.settings import Settings
 
+from .core import in_numbers
 from .files import Files
 
 
@@ -77,6 +78,7 @@ class Training(Files):
         Raises:
             TrainingError: A name is unknown, sizes do not fit, or the loss became NaN.
             CheckpointError: The checkpoint cannot be used, or is of another network.
+            DataError: There is no data, or it has other words or classes than the checkpoint's.
             OutputError: The folder cannot be written; known before the first epoch.
         """
         data = self._need_data()
@@ -107,12 +109,13 @@ class Training(Files):
         self.save_fold = str(folder)
         source = resume or checkpoint
         before = None if source is None else self._go_on_from(source)
+        data = self._data or in_numbers(data, self.task, self._numbers)
         settings = training.settings_of(wanted, before, resume is not None, source or "")
         job = training.Job(
             self.task,
             self._definition,
             self.model,
-            self._data or data,
+            data,
             settings,
             Path(resume) if resume else folder / file,
             self._card,
@@ -121,6 +124,7 @@ class Training(Files):
         )
         machine = Machine(device, devices, strategy, precision)
         self.history, self._trained = job.run(machine, before, resume is not None)
+        self._numbers = data.vocabulary, data.classes
         return self.history
 
     def evaluate(
@@ -212,6 +216,6 @@ class Training(Files):
             assert self._loaded is not None
             return self._loaded
         loaded = checkpoints.load(path)
-        checkpoints.fill(self.model, loaded.state_dict, path)
+        self._fill(loaded, path)
         self._remember(loaded)
         return loaded

@@ -7,7 +7,7 @@ graph takes. Both work on one sample at a time, so that many can be streamed.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 
@@ -18,6 +18,7 @@ from .card import Axis, InputSpec
 from .errors import InputError, MissingInputError
 from .preprocess import decode, pixels
 from .text import is_file, is_words, to_numbers
+from .vocabulary import renumbering
 
 __all__ = ["IMAGE_SUFFIXES", "Sample", "Skipped", "find_images", "find_samples", "is_stray", "read_sample"]
 
@@ -196,7 +197,7 @@ class _Finder:
         if not os.path.exists(path):
             raise MissingInputError(f"{path}: no such file.")
         if path.lower().endswith((".npy", ".npz")):
-            return self._values(_load_numpy(path), path)
+            return self._values(_in_own_numbers(_load_numpy(path), path, self._spec), path)
         if self._spec.kind == "table" or (self._spec.kind == "tokens" and self._spec.features):
             return _table(path, self._spec)
         raise InputError(f"{path}: what fits is a .npy or .npz file, or an array.")
@@ -377,6 +378,24 @@ def _load_numpy(path: str) -> np.ndarray:
         raise
     except Exception as error:  # NumPy and zipfile raise many kinds for broken files.
         raise InputError(f"{path}: cannot be read as a NumPy file ({error}).") from error
+
+
+def _in_own_numbers(array: np.ndarray, path: str, spec: InputSpec) -> np.ndarray:
+    """Return a file's tokens with the network's numbers, where the file has a vocabulary of its own.
+
+    Raises:
+        InputError: That holds a word which the network does not know, or cannot be read.
+    """
+    if spec.kind != "tokens" or spec.vocabulary is None or not path.lower().endswith(".npz"):
+        return array
+    from .npz import VOCABULARY, read_arrays, read_vocabulary
+
+    words = read_vocabulary(path, read_arrays(path, VOCABULARY, InputError), InputError)
+    if words is None or words == spec.vocabulary:
+        return array
+    numbers = renumbering(words, spec.vocabulary, InputError)
+    found: np.ndarray = numbers[check_tokens(array, replace(spec, vocabulary=words))]
+    return found
 
 
 def _check_shape(array: np.ndarray, spec: InputSpec) -> None:
