@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 import time
 from dataclasses import replace
@@ -277,6 +278,26 @@ def test_tokens_from_text_and_numbers():
     _, arrays = read(["b好", [0, 1, 1], "b"], TOKENS)
     assert [array.tolist() for array in arrays] == [[1, 0], [0, 1, 1], [1]]
     assert arrays[0].dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    "vocabulary",
+    [
+        {"words": ["b", "好"]},
+        {"word2idx": json.dumps({"b": 0, "好": 1})},
+        {"word2idx": {"b": 0, "好": np.int64(1)}},  # a pickle, read without unpickling
+    ],
+)
+def test_a_file_with_a_vocabulary_of_its_own_is_read_by_its_words(tmp_path, vocabulary):
+    path = tmp_path / "text.npz"
+    np.savez(str(path), data=np.array([[0, 1, 0]]), **vocabulary)
+    assert read(path, TOKENS)[1][0].tolist() == [1, 0, 1]
+    np.savez(str(path), data=np.array([[0, 2, 0]]), **vocabulary)
+    with pytest.raises(InputError, match=r"tokens 0\.\.2 arrive; the vocabulary has the numbers 0\.\.1"):
+        read(path, TOKENS)
+    other = InputSpec("tokens", ("batch", "token"), vocabulary={"好": 0, "c": 1})
+    with pytest.raises(InputError, match="'b' is a word of the data, but not among the network's 2"):
+        read(path, other)
 
 
 def test_work_is_done_ahead_in_order_and_only_a_little():

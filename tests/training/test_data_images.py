@@ -11,6 +11,7 @@ from onnxnn_runtime.errors import DataError, MissingDataError
 from onnxnn_runtime.preprocess import Preprocess
 from PIL import Image
 
+from onnxnn import nn
 from onnxnn.data import load_images
 from onnxnn.shape import Shape
 
@@ -51,6 +52,50 @@ def test_classes_are_sorted_folders(folders):
     assert (data.validation, data.normalize, data.read) == (None, None, None)
     assert [x.shape[0] for x, _ in data.train] == [5, 5, 2]
     assert everything(data.train)[1].bincount().tolist() == [4, 3, 5]
+
+
+@pytest.mark.parametrize("batch_mode", [False, True])
+@pytest.mark.parametrize("first", ["data", "checkpoint", "layers"])
+def test_classes_in_another_order_take_the_numbers_of_a_checkpoint(folders, tmp_path, batch_mode, first):
+    def network(classes=None):
+        model = nn("cls", verbose=0)
+        batches = model.load_img_data(folders, classes=classes, batch_mode=batch_mode, shuffle=False)
+        return model, batches
+
+    def with_layers(model):
+        model.add("flatten")
+        model.add("linear", size=3, activation="softmax")
+
+    model, batches = network()
+    with_layers(model)
+    model.save(tmp_path / "basenn.pth")
+    other = ["猫", "dog", "bird"]
+    if first == "checkpoint":
+        again = nn("cls", verbose=0)
+        again.load(tmp_path / "basenn.pth")
+        found = again.load_img_data(folders, classes=other, batch_mode=batch_mode, shuffle=False)
+    else:
+        again, found = network(other)
+        if first == "layers":
+            with_layers(again)
+        again.load(tmp_path / "basenn.pth")
+    assert again.card().output.classes == model.card().output.classes == ("bird", "dog", "猫")
+    assert sorted(everything(found)[1].tolist()) == sorted(everything(batches)[1].tolist())
+    assert again.evaluate(found) == pytest.approx(model.evaluate(batches))
+
+
+def test_some_classes_of_a_checkpoint_and_others(folders, tmp_path):
+    model = nn("cls", verbose=0)
+    model.load_img_data(folders)
+    model.add("linear", size=(3 * 12 * 12, 3), activation="softmax")
+    model.save(tmp_path / "basenn.pth")
+    (folders / "dog").rename(folders / "fox")
+    other = nn("cls", verbose=0)
+    other.load(tmp_path / "basenn.pth")
+    with pytest.raises(
+        DataError, match="the data's classes 'fox' are not among the network's: bird, dog, 猫"
+    ):
+        other.load_img_data(folders)
 
 
 @pytest.mark.parametrize("path", [str, os.fspath, lambda path: path])
