@@ -102,24 +102,22 @@ class Data:
         Raises:
             DataError: The network does not know a token, or some of the classes.
         """
-        known = dict(vocabulary or {})
-        if not known or self.kind != "tokens":
-            known = self.vocabulary or {}
+        known = dict(vocabulary) if vocabulary and self.kind == "tokens" else self.vocabulary
         numbers = None
-        if self.vocabulary is not None and self.vocabulary != known:
+        if self.vocabulary is not None and known is not None and known != self.vocabulary:
             numbers = torch.from_numpy(renumbering(self.vocabulary, known, DataError))
         labels = numbers if self._labels_are_tokens() else _numbers_in(classes, self.classes)
-        if numbers is None and labels is None and known == (self.vocabulary or {}):
+        if numbers is None and labels is None and known == self.vocabulary:
             return self
         resized = self.resized
         return replace(
             self,
             train=self.train.renumbered(numbers, labels),
             validation=None if self.validation is None else self.validation.renumbered(numbers, labels),
-            sample=replace(self.sample, vocabulary=len(known)) if known else self.sample,
+            sample=self.sample if numbers is None else replace(self.sample, vocabulary=len(known or ())),
             example=self.example if numbers is None else numbers.numpy()[self.example],
             classes=self.classes if labels is None or labels is numbers else tuple(classes),
-            vocabulary=known or None,
+            vocabulary=known,
             resized=None if resized is None else lambda *size: resized(*size).renumbered(vocabulary, classes),
         )
 

@@ -104,12 +104,12 @@ def step_labels(
         DataError: They are labels of another number of steps, or lie outside the vocabulary.
     """
     named = class_names(classes)
-    if y.ndim == 3 and y.shape[1] == steps[1] and _is_one_hot(y):
+    is_text = y.dtype.kind in "US"
+    if y.ndim == 3 and y.shape[1] == steps[1] and not is_text and _is_one_hot(y):
         flat, names = class_numbers(y.reshape(-1, y.shape[2]), classes, "y")
         return flat.reshape(y.shape[:2]), names
     if y.ndim == 1 or y.shape[1] < 2 or y.dtype.kind not in "biufUS":
         return None
-    is_text = y.dtype.kind in "US"
     if not is_text and y.ndim == 2 and _are_labels_of_samples(y, named, y.shape[1] == steps[1] or tokens):
         return None
     if y.ndim > 2 or (y.shape[1] != steps[1] and not tokens):

@@ -275,6 +275,7 @@ def test_pictures_with_the_channels_first_are_the_same_pictures(channels):
             "cls",
             r"y of shape \(6, 4\): .* \(6, 5\) or one-hot",
         ),
+        (np.ones((6, 5, 4)), [[["a", "b"]] * 5] * 6, "cls", r"y of shape \(6, 5, 2\)"),
         (np.ones((6, 5, 4)), [list("abcd")] * 6, "cls", r"y of shape \(6, 4\): .* each step, \(6, 5\)"),
         (np.ones((6, 5, 4)), np.eye(4)[np.ones((6, 4), int)], "cls", r"\(6, 4, 4\): .* each step, \(6, 5\)"),
         (
