@@ -71,6 +71,7 @@ def describe_input(definition: Definition, data: Data | None, before: ModelCard 
         states=_states(definition),
         num_tokens=definition.vocabulary(),
         max_length=definition.max_length(),
+        min_sizes=definition.min_sizes(),
     )
     known = data or (before.input if before is not None else None)
     if known is None and definition.diffusion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,6 +32,9 @@ _FREE_AXES = (
     ("width",),
 )
 """Sets of axes whose sizes may vary at inference, the largest first."""
+
+_DOUBLINGS = 14
+"""How many powers of two are tried where nobody says how large the input is."""
 
 
 @dataclass(frozen=True)
@@ -336,13 +340,53 @@ class Definition:
         shape = self.input_shape
         if shape is None or shape.axes not in (("token",), ("time", "feature")):
             return None
+        frozen = self._frozen()
         limits = [p.layer.max_steps for p in self.placed() if p.layer.max_steps is not None]
-        fits = [limit for limit in limits if self._takes(shape, limit) and not self._takes(shape, limit + 1)]
-        return fits[0] if fits else None
+        axis = shape.axes[0]
+        taken = [n for n in limits if frozen._takes(shape, **{axis: n})]
+        return next((n for n in taken if not frozen._takes(shape, **{axis: n + 1})), None)
 
-    def _takes(self, shape: Shape, steps: int) -> bool:
+    def min_sizes(self) -> dict[str, int]:
+        """Return the smallest size of each free axis by its name, where it is above 1.
+
+        The windows of convolutions and poolings decide it: at least one has to fit. What a custom module
+        needs is not known, so a network that holds one says nothing.
+        """
+        free = self.free_input()
+        if free is None or any(isinstance(entry.layer, Custom) for entry in self._added):
+            return {}
+        axes = [axis for axis, size in zip(free.axes, free.sizes, strict=True) if size is None]
+        frozen = self._frozen()
+        if frozen._takes(free, **dict.fromkeys(axes, 1)):
+            return {}
+        large = frozen._large_enough()
+        if large is None:
+            return {}
+        # Windows slide along each axis by itself, so the sizes of the others do not matter.
+        smallest = {axis: frozen._smallest(large, axis) for axis in axes}
+        return {axis: size for axis, size in smallest.items() if size > 1}
+
+    def _large_enough(self) -> Shape | None:
+        """Return a shape without free sizes that goes through the network; None where none is found."""
+        shape = self.input_shape
+        assert shape is not None
+        axes = [axis for axis, size in zip(shape.axes, shape.sizes, strict=True) if size is None]
+        for size in (1 << n for n in range(_DOUBLINGS if axes else 1)):
+            sizes = dict.fromkeys(axes, size)
+            if self._takes(shape, **sizes):
+                return shape.with_sizes(**sizes)
+        return None
+
+    def _smallest(self, shape: Shape, axis: str) -> int:
+        """Return the smallest size of an axis that goes through, where the shape's own does."""
+        size = shape[axis]
+        assert size is not None
+        return 1 + bisect_left(range(1, size), True, key=lambda n: self._takes(shape, **{axis: n}))
+
+    def _takes(self, shape: Shape, **sizes: int) -> bool:
+        """Tell whether a shape with other sizes along some axes goes through the network."""
         try:
-            self.shape_behind(shape.with_sizes(token=steps, time=steps))
+            self.placed(shape.with_sizes(**sizes))
         except LayerError:
             return False
         return True

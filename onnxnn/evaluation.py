@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from onnxnn_runtime.card import InputSpec
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.inputs import too_small
 from onnxnn_runtime.pipeline import batches
 from torch.utils.data import DataLoader
 
@@ -35,7 +36,8 @@ def batches_of(
         batch_size: Samples in a batch.
 
     Raises:
-        DataError: It is none of these, or has classes that the network does not know.
+        DataError: It is none of these, has samples of another shape than the network takes, or has classes
+            that it does not know.
     """
     if isinstance(source, Data):
         return _renumbered(_fitting(source, spec), classes)
@@ -95,17 +97,24 @@ def _fitting(data: Data, spec: InputSpec) -> Data:
     if spec.kind == "tokens" and data.kind == "table":
         data = data.as_tokens()
     data = data.renumbered(spec.vocabulary, ())
-    wanted, sizes = spec.shape[1:], data.sample.sizes
+    _check_fits(data.sample.sizes, data.kind, spec)
+    return data
+
+
+def _check_fits(sizes: Sequence[int | None], kind: str, spec: InputSpec) -> None:
+    wanted = spec.shape[1:]
     fits = len(sizes) == len(wanted) and all(
         isinstance(want, str) or size is None or size == want
         for size, want in zip(sizes, wanted, strict=True)
     )
-    if not fits or (spec.kind == "tokens") != (data.kind == "tokens"):
+    if not fits or (spec.kind == "tokens") != (kind == "tokens"):
         raise DataError(
-            f"evaluate: samples of shape ({', '.join(map(str, sizes))}) arrive, read as {data.kind}; the "
+            f"evaluate: samples of shape ({', '.join(map(str, sizes))}) arrive, read as {kind}; the "
             f"network takes {spec.kind} of shape ({', '.join(map(str, wanted))})."
         )
-    return data
+    problem = too_small(sizes, spec)
+    if problem is not None:
+        raise DataError(f"evaluate: {problem}")
 
 
 def _renumbered(data: Data, classes: tuple[str, ...]) -> Iterable[Batch]:

@@ -242,9 +242,21 @@ def _value_names(card: ModelCard) -> tuple[str, str]:
 def axis_names(shape: Shape) -> tuple[Axis, ...]:
     """Return the sizes of one sample with the name of its axis where a size is free."""
     return tuple(
-        ("time" if axis == "token" else axis) if size is None else size
-        for axis, size in zip(shape.axes, shape.sizes, strict=True)
+        _axis_name(axis) if size is None else size for axis, size in zip(shape.axes, shape.sizes, strict=True)
     )
+
+
+def _axis_name(axis: str) -> str:
+    return "time" if axis == "token" else axis
+
+
+def _min_sizes(card: ModelCard, definition: Definition, in_graph: bool) -> dict[str, int]:
+    """Return the smallest sizes of the graph's input by the names of its axes."""
+    found = definition.min_sizes()
+    if in_graph:
+        assert card.input.preprocess is not None
+        return preprocess_graph.input_min_sizes(found, card.input.preprocess)
+    return {_axis_name(axis): size for axis, size in found.items()}
 
 
 def _finish(
@@ -262,7 +274,12 @@ def _finish(
     )
     embedding = definition.feature_size() if has_feature and kind != "embedding" else None
     output: OutputSpec = replace(card.output, kind=kind, shape=("batch", *dims), embedding=embedding)
-    spec: InputSpec = replace(card.input, shape=("batch", *sample_dims), in_graph=in_graph)
+    spec: InputSpec = replace(
+        card.input,
+        shape=("batch", *sample_dims),
+        in_graph=in_graph,
+        min_sizes=_min_sizes(card, definition, in_graph),
+    )
     return replace(card, network=definition.to_data(), input=spec, output=output, parity=None)
 
 

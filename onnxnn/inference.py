@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.card import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.inputs import find_samples
+from onnxnn_runtime.inputs import find_samples, too_small
 from onnxnn_runtime.pipeline import batches
 from torch.utils.data import DataLoader
 
@@ -114,7 +114,11 @@ def arrays(source: Any, spec: InputSpec, batch_size: int = 32, read: Reader | No
             yield batch.array
         return
     for sample in find_samples(source, spec, []):
-        yield np.asarray(sample.value if sample.ready else read(sample.value), np.float32)[np.newaxis]
+        array = np.asarray(sample.value if sample.ready else read(sample.value), np.float32)
+        problem = too_small(array.shape, spec)
+        if problem is not None:
+            raise InputError(f"{sample.name}: {problem}")
+        yield array[np.newaxis]
 
 
 def unlabelled(source: Any, labels: list[Array]) -> Any:

@@ -8,7 +8,7 @@ holds them exactly, and two matrix products give Pillow's result.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from onnxnn_runtime.preprocess import Step
 from .graph import GraphBuilder, Value
 from .shape import Shape
 
-__all__ = ["check", "emit", "input_axes", "network_input"]
+__all__ = ["check", "emit", "input_axes", "input_min_sizes", "network_input"]
 
 MIN_OPSET = 13
 
@@ -56,13 +56,29 @@ def network_input(free: Shape, preprocess: Preprocess) -> Shape:
 def input_axes(free: Shape, preprocess: Preprocess) -> tuple[Axis, ...]:
     """Return the axes of one picture before preprocessing: height and width are free where they may be."""
     axes: list[Axis] = ["height", "width", 3]
-    if all(step[0] in ("grayscale", "pad") for step in preprocess.steps):
-        borders = [step[1:5] for step in preprocess.steps if step[0] == "pad"]
-        for i, axis in enumerate(("height", "width")):
-            size = free[axis]
-            if size is not None:  # a pad is (left, top, right, bottom)
-                axes[i] = size - sum(int(b[1 - i]) + int(b[3 - i]) for b in borders)
+    for i, (axis, border) in enumerate(_borders(preprocess).items()):
+        size = free[axis]
+        if size is not None:
+            axes[i] = size - border
     return tuple(axes)
+
+
+def input_min_sizes(min_sizes: Mapping[str, int], preprocess: Preprocess) -> dict[str, int]:
+    """Return the smallest picture before preprocessing; nothing of what preprocessing resizes or crops."""
+    borders = _borders(preprocess)
+    found = {axis: size - borders[axis] for axis, size in min_sizes.items() if axis in borders}
+    return {axis: size for axis, size in found.items() if size > 1}
+
+
+def _borders(preprocess: Preprocess) -> dict[str, int]:
+    """Return by how much pads enlarge height and width; nothing where a step brings them to a size."""
+    if any(step[0] not in ("grayscale", "pad") for step in preprocess.steps):
+        return {}
+    pads = [step[1:5] for step in preprocess.steps if step[0] == "pad"]  # (left, top, right, bottom)
+    return {
+        axis: sum(int(pad[1 - i]) + int(pad[3 - i]) for pad in pads)
+        for i, axis in enumerate(("height", "width"))
+    }
 
 
 def emit(graph: GraphBuilder, x: Value, preprocess: Preprocess) -> Value:

@@ -107,7 +107,10 @@ def _use(card: ModelCard) -> list[str]:
 
 def _random(card: ModelCard, dtype: Any) -> np.ndarray[Any, Any]:
     free = min(32, card.input.max_length or 32)
-    sizes = [axis if isinstance(axis, int) else free for axis in card.input.shape[1:]]
+    least = card.input.min_sizes
+    sizes = [
+        axis if isinstance(axis, int) else max(free, least.get(axis, 1)) for axis in card.input.shape[1:]
+    ]
     generator = np.random.default_rng(0)
     if card.input.kind == "image":
         height, width = (sizes[0], sizes[1]) if card.input.in_graph else (sizes[1], sizes[2])

@@ -90,6 +90,8 @@ def _takes(spec: Any) -> str:
         text += f", {len(spec.vocabulary or ()) or spec.num_tokens} tokens"
     if spec.max_length is not None:
         text += f", at most {spec.max_length} in a row"
+    for axis, size in spec.min_sizes.items():
+        text += f", {axis} at least {size}"
     return text
 
 

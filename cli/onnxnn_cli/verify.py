@@ -108,7 +108,11 @@ def _sizes(shape: Sequence[Any], spec: Any) -> List[int]:
     height, width = spec.preprocess.output_size() if spec is not None and spec.preprocess else (None, None)
     named = {"height": height, "width": width}
     free = min(FREE_SIZE, (spec.max_length if spec is not None else None) or FREE_SIZE)
-    return [size if isinstance(size, int) else named.get(str(size)) or free for size in shape[1:]]
+    least = {} if spec is None else spec.min_sizes
+    return [
+        size if isinstance(size, int) else named.get(str(size)) or max(free, least.get(str(size), 1))
+        for size in shape[1:]
+    ]
 
 
 def _check_outputs(model: Any, single: Any, double: Any, outputs: Any) -> List[Check]:

@@ -56,6 +56,8 @@ class InputSpec:
         states: For networks that generate step by step: what goes on from step to step.
         num_tokens: For tokens: how many different ones there are, numbered from 0.
         max_length: For sequences and tokens: the longest that fits; None where any length does.
+        min_sizes: The smallest size of each free axis by its name, where it is above 1; absent in the text
+            where none is.
     """
 
     kind: str
@@ -67,6 +69,7 @@ class InputSpec:
     states: tuple[StateSpec, ...] = ()
     num_tokens: int | None = None
     max_length: int | None = None
+    min_sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -186,6 +189,8 @@ class ModelCard:
         preprocess = self.input.preprocess
         data["input"]["preprocess"] = None if preprocess is None else preprocess.to_dict()
         data["schema"] = SCHEMA
+        if not self.input.min_sizes:
+            del data["input"]["min_sizes"]
         if self.diffusion is None:
             del data["diffusion"]
         try:
@@ -248,8 +253,16 @@ def _input(data: dict[str, Any]) -> InputSpec:
         states=tuple(_state(entry) for entry in fields.take("states", list)),
         num_tokens=fields.take("num_tokens", int, optional=True),
         max_length=fields.take("max_length", int, optional=True),
+        min_sizes=fields.take("min_sizes", dict) if "min_sizes" in data else {},
     )
     fields.done()
+    if not all(
+        axis in spec.shape[1:] and type(size) is int and size > 1 for axis, size in spec.min_sizes.items()
+    ):
+        raise CardError(
+            "card: 'input.min_sizes' must map names of free axes to whole numbers above 1, got "
+            f"{spec.min_sizes!r}."
+        )
     return spec
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from .card import InputSpec, StateSpec
+from .card import InputSpec
 from .errors import CardError, InputError, OnnxnnError
-from .inputs import Sample, Skipped, as_array, as_floats, find_samples
+from .inputs import Sample, Skipped, as_array, as_floats, find_samples, too_small
 from .onnxfile import FileFacts
 from .pipeline import Batch, chunks, ordered, read_chunk
 from .providers import Placement, create_session, loads, num_threads, runtime_version
@@ -48,7 +48,8 @@ class Engine:
         facts: What `inspect` found in it.
         placement: What `place` decided.
         threads: Processor cores to use; None takes all that this process may use.
-        states: The graph inputs that begin with zeros where nothing is fed; None where no card tells.
+        spec: What the card says about the input, whose states begin with zeros where nothing is fed; None
+            without a card.
 
     Raises:
         CardError: The graph has other states.
@@ -63,7 +64,7 @@ class Engine:
         facts: FileFacts,
         placement: Placement,
         threads: int | None = None,
-        states: Sequence[StateSpec] | None = None,
+        spec: InputSpec | None = None,
     ) -> None:
         self._read = read
         self._name = name
@@ -78,10 +79,11 @@ class Engine:
         self._session, self.device = created
         self.inputs = {each.name: _describe(each) for each in self._session.get_inputs()}
         self.outputs = {each.name: _describe(each) for each in self._session.get_outputs()}
-        self._states = tuple(states or ())
+        self._spec = spec
+        self._states = () if spec is None else spec.states
         held = {state.name for state in self._states}
         self.arrays = [each for each in self.inputs if each not in held]
-        if states is not None:
+        if spec is not None:
             self._check_states()
 
     def run(self, feeds: Mapping[str, Any], outputs: Sequence[str]) -> list[np.ndarray]:
@@ -98,6 +100,10 @@ class Engine:
                 )
             )
         checked = {name: _check(name, value, *self.inputs[name]) for name, value in feeds.items()}
+        first = self.arrays[0]
+        problem = None if self._spec is None else too_small(checked[first].shape[1:], self._spec)
+        if problem is not None:
+            raise InputError(f"{first}: {problem}")
         return self._run(self._session, self._with_states(checked), outputs)
 
     def _check_states(self) -> None:

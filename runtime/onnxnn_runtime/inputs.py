@@ -20,7 +20,16 @@ from .preprocess import decode, pixels
 from .text import is_file, is_words, to_numbers
 from .vocabulary import renumbering
 
-__all__ = ["IMAGE_SUFFIXES", "Sample", "Skipped", "find_images", "find_samples", "is_stray", "read_sample"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "Sample",
+    "Skipped",
+    "find_images",
+    "find_samples",
+    "is_stray",
+    "read_sample",
+    "too_small",
+]
 
 _SUFFIXES = (
     ".avif .bmp .dib .gif .ico .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp"
@@ -412,6 +421,35 @@ def _check_shape(array: np.ndarray, spec: InputSpec) -> None:
                 ", at least one step" if is_free and 0 in array.shape else "",
             )
         )
+    problem = too_small(array.shape, spec)
+    if problem is not None:
+        raise InputError(problem)
+
+
+def too_small(sizes: Sequence[int | None], spec: InputSpec) -> str | None:
+    """Return what is wrong with a sample that is smaller than the network takes; None where it is not.
+
+    Args:
+        sizes: The sizes of one sample, without the batch; None where one is not known.
+        spec: What the network takes.
+    """
+    if not spec.min_sizes or len(sizes) != len(spec.shape) - 1:
+        return None
+    free = [(axis, size) for axis, size in zip(spec.shape[1:], sizes) if isinstance(axis, str)]
+    least = [spec.min_sizes.get(axis, 1) for axis, _ in free]
+    if all(size is None or size >= smallest for (_, size), smallest in zip(free, least)):
+        return None
+    needs = "the network needs at least {}.".format(" x ".join(map(str, least)))
+    if len(free) > 1:
+        what = "pictures" if len(free) == 2 else "volumes"
+        return "{} of {} arrive; {}".format(what, " x ".join(str(size) for _, size in free), needs)
+    axis, size = free[0]
+    word = "token" if spec.kind == "tokens" else _COUNTED.get(axis, axis)
+    return f"1 {word} arrives; {needs}" if size == 1 else f"{size} {word}s arrive; {needs}"
+
+
+_COUNTED = {"time": "step", "length": "position", "height": "row", "width": "column"}
+"""What is counted along an axis."""
 
 
 def _is_empty(thing: Any) -> bool:

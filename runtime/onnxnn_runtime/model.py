@@ -67,8 +67,8 @@ def load(
     if card is not None and draft is not None and card.input.preprocess is not None:
         preprocess = replace(card.input.preprocess, draft=draft)
         card = replace(card, input=replace(card.input, preprocess=preprocess))
-    states = None if card is None else card.input.states
-    return Model(name, facts, card, Engine(file.take, name, facts, place(device), threads, states))
+    spec = None if card is None else card.input
+    return Model(name, facts, card, Engine(file.take, name, facts, place(device), threads, spec))
 
 
 class Model:

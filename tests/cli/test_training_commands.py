@@ -45,6 +45,21 @@ def test_train_export_verify(onnxnn, tmp_path):
     assert "conv2d1" in onnxnn("info", "out/basenn.pth").stdout
 
 
+def test_a_network_that_needs_long_texts_is_verified(onnxnn, tmp_path):
+    from onnxnn import nn
+
+    network = nn("cls", verbose=0)
+    network.load_dataset(np.arange(400).reshape(4, 100) % 5, np.arange(4) % 2)
+    network.add("embedding", size=(5, 3), channels_first=True)
+    network.add("conv1d", size=(3, 2), kernel_size=70)
+    network.add("global_avgpool")
+    network.add("linear", size=(2, 2), activation="softmax")
+    network.export(tmp_path / "long.onnx")
+    verified = onnxnn("verify", "long.onnx")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "5 tokens, time at least 70" in onnxnn("info", "long.onnx").stdout
+
+
 def test_training_twice_with_a_seed_gives_the_same_figures(onnxnn, tmp_path):
     (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
     first, second = onnxnn("train", "recipe.yaml"), onnxnn("train", "recipe.yaml")

@@ -11,7 +11,16 @@ import onnx
 import pytest
 import torch
 from onnx_check import emit, largest_difference, shake
-from onnxnn_runtime import ExportError, InputSpec, ModelCard, OutputError, OutputSpec, Preprocess, load
+from onnxnn_runtime import (
+    ExportError,
+    InputError,
+    InputSpec,
+    ModelCard,
+    OutputError,
+    OutputSpec,
+    Preprocess,
+    load,
+)
 
 from onnxnn import export, parity
 from onnxnn.definition import Definition
@@ -393,3 +402,44 @@ def test_preprocessing_in_the_graph_is_for_pictures(tmp_path):
         )
     with pytest.raises(ExportError, match=r"""preprocess='inside': choose "runtime" or "graph"."""):
         export_onnx(lenet(), built(lenet()), image_card(), tmp_path / "a.onnx", preprocess="inside")
+
+
+def without_a_fixed_size(channels=3) -> Definition:
+    definition = Definition(Shape.image(channels, 20, 20))
+    definition.add(1, "conv2d", options={"size": 2, "kernel_size": 3})
+    definition.add(2, "maxpool", options={"kernel_size": (2, 1)})
+    definition.add(3, "global_avgpool")
+    definition.add(4, "linear", "softmax", {"size": 2})
+    return definition
+
+
+def test_the_card_says_how_small_an_input_may_be(tmp_path):
+    definition = without_a_fixed_size()
+    export_onnx(definition, built(definition), image_card(steps=(), color="RGB"), tmp_path / "a.onnx")
+    model = load(tmp_path / "a.onnx", device="cpu")
+    assert model.card.input.min_sizes == {"height": 4, "width": 3}
+    assert len(model.predict(np.zeros((1, 3, 4, 3), np.float32))) == 1
+    with pytest.raises(InputError, match="pictures of 3 x 3 arrive; the network needs at least 4 x 3"):
+        model.predict(np.zeros((3, 3, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("steps", "sizes"),
+    [
+        ((), {"height": 4, "width": 3}),
+        ((("pad", 1, 0, 1, 1, 7),), {"height": 3}),
+        ((("resize", 20, 20),), {}),
+        ((("resize_short", 20),), {}),
+    ],
+)
+def test_preprocessing_in_the_graph_changes_how_small_a_picture_may_be(tmp_path, steps, sizes):
+    definition = without_a_fixed_size()
+    card = image_card(steps=steps, color="RGB")
+    export_onnx(definition, built(definition), card, tmp_path / "a.onnx", preprocess="graph")
+    model = load(tmp_path / "a.onnx", device="cpu")
+    assert model.card.input.min_sizes == sizes
+    smallest = np.zeros((1, sizes.get("height", 1), sizes.get("width", 1), 3), np.uint8)
+    assert len(model.infer(smallest)) == 1
+    if sizes:
+        with pytest.raises(InputError, match="the network needs at least"):
+            model.infer(smallest[:, 1:])

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+import onnxnn_runtime
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx_check import largest_difference, shake
-from onnxnn_runtime import LayerError
+from onnx_check import largest_difference, random_input, shake
+from onnxnn_runtime import InputError, InputSpec, LayerError, ModelCard, OutputSpec
 
 from onnxnn.definition import Definition
+from onnxnn.export import build_model
 from onnxnn.layers import make
 from onnxnn.shape import Shape
 
@@ -78,3 +82,68 @@ def test_random_network(shape, steps, opset, normalised):
     x = torch.rand(2, *shape.sizes)
     with torch.no_grad():
         assert torch.equal(other(x), net.eval()(x))
+
+
+spread = st.integers(2, 4)
+window = st.fixed_dictionaries(
+    {"kernel_size": spread}, optional={"stride": small, "padding": st.integers(0, 2), "dilation": small}
+)
+pool = st.fixed_dictionaries(
+    {"kernel_size": st.integers(2, 5)}, optional={"stride": small, "padding": st.integers(0, 1)}
+)
+BEGINNINGS = {
+    "conv2d": (Shape.image(2, 41, 36), ()),
+    "conv3d": (Shape((1, 19, 23, 21), ("channel", "depth", "height", "width")), ()),
+    "conv1d": (Shape.signal(2, 37), ()),
+    "permute": (Shape.sequence(31, 3), (("permute", {"axes": (2, 1)}),)),
+    "embedding": (Shape.tokens(34), (("embedding", {"size": (6, 3), "channels_first": True}),)),
+}
+
+
+def spelled_out(step, conv):
+    layer, options = step
+    if layer == "branches":
+        return layer, {"paths": [[(conv, {"size": 2, **each})] for each in options]}
+    return (conv, {"size": 2, **options}) if layer == "conv" else (layer, options)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    beginning=st.sampled_from(sorted(BEGINNINGS)),
+    steps=st.lists(
+        st.one_of(
+            st.tuples(st.just("conv"), window),
+            st.tuples(st.sampled_from(["maxpool", "avgpool"]), pool),
+            st.tuples(st.just("branches"), st.tuples(window, window)),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+)
+def test_the_smallest_sizes_are_where_torch_and_the_file_begin_to_refuse(beginning, steps):
+    shape, layers = BEGINNINGS[beginning]
+    conv = beginning if beginning.startswith("conv") else "conv1d"
+    definition = Definition(shape)
+    for index, (layer, options) in enumerate([*layers, *(spelled_out(step, conv) for step in steps)], 1):
+        try:
+            definition.add(index, layer, options=options)
+        except LayerError:
+            continue
+    definition.add(9, "global_avgpool")
+    net = definition.build().eval()
+    free = definition.free_input()
+    names = [axis for axis, size in zip(free.axes, free.sizes, strict=True) if size is None]
+    found = definition.min_sizes()
+    smallest = shape.with_sizes(**{axis: found.get(axis, 1) for axis in names})
+    kind = "tokens" if shape.axes == ("token",) else "array"
+    card = ModelCard("reg", (), InputSpec(kind, ()), OutputSpec("values", ()))
+    model = onnxnn_runtime.load(build_model(definition, net, card, free)[1].SerializeToString(), device="cpu")
+    x = random_input(smallest, 2)
+    with torch.no_grad():
+        np.testing.assert_allclose(model.infer(x.numpy()), net(x).numpy(), atol=1e-5)
+    for axis, size in found.items():
+        x = random_input(smallest.with_sizes(**{axis: size - 1}), 2)
+        with pytest.raises(RuntimeError), torch.no_grad():
+            net(x)
+        with pytest.raises(InputError, match=r"input: .* arrives?; the network needs at least"):
+            model.infer(x.numpy())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -42,6 +43,13 @@ PINNED = (
 def test_card_text_is_pinned():
     assert CARD.to_json() == PINNED
     assert ModelCard.from_json(PINNED) == CARD
+
+
+def test_smallest_sizes_stand_in_the_text_where_there_are_some():
+    card = replace(CARD, input=replace(CARD.input, min_sizes={"height": 5}))
+    added = PINNED.replace('"max_length": null, ', '"max_length": null, "min_sizes": {"height": 5}, ')
+    assert card.to_json() == added
+    assert ModelCard.from_json(added) == card
 
 
 def test_optional_parts_may_be_absent():
@@ -150,6 +158,10 @@ STATE = {"name": "state0", "next": "next0", "shape": [1, "batch", 4]}
         (changed(["input"], {**TOKENS, "num_tokens": 1}), "holds 2 tokens, and 'input.num_tokens' is 1"),
         (changed(["input"], {**TOKENS, "states": [STATE, {**STATE, "next": "b"}]}), "names 'state0' twice"),
         (changed(["input"], {**TOKENS, "states": [STATE, {**STATE, "name": "b"}]}), "names 'next0' twice"),
+        (changed(["input", "min_sizes"], {"height": 1}), "free axes to whole numbers above 1"),
+        (changed(["input", "min_sizes"], {"width": 5}), "free axes to whole numbers above 1"),
+        (changed(["input", "min_sizes"], {"height": "5"}), "free axes to whole numbers above 1"),
+        (changed(["input", "min_sizes"], [5]), r"input\.min_sizes' must be dict"),
         (changed(["input", "preprocess", "steps"], [["spin"]]), "unknown preprocessing step 'spin'"),
         (changed(["output", "classes"], ["a", 1]), r"output\.classes' must be a list of texts"),
         (changed(["network"], [3]), "each entry of 'network'"),

@@ -154,6 +154,47 @@ def test_a_picture_of_another_size_than_the_network_is_refused(open_model, tmp_p
         open_model("image_fixed").predict(tmp_path / "a.png")
 
 
+@pytest.mark.parametrize(
+    ("name", "sizes", "x", "message"),
+    [
+        (
+            "image_any_size",
+            {"height": 7, "width": 8},
+            np.zeros((1, 3, 9, 7), np.float32),
+            "pictures of 9 x 7 arrive; the network needs at least 7 x 8",
+        ),
+        (
+            "image_any_size",
+            {"height": 7},
+            np.zeros((1, 3, 6, 1), np.float32),
+            "pictures of 6 x 1 arrive; the network needs at least 7 x 1",
+        ),
+        ("image_in_graph", {"width": 7}, RED[np.newaxis], "pictures of 6 x 6 arrive; .* at least 1 x 7"),
+        ("sequence", {"time": 3}, np.zeros((1, 2, 2)), "2 steps arrive; the network needs at least 3"),
+        ("tokens", {"token": 3}, np.zeros((1, 2), int), "2 tokens arrive; the network needs at least 3"),
+        ("tokens", {"token": 3}, np.zeros((1, 1), int), "1 token arrives; the network needs at least 3"),
+    ],
+)
+def test_inputs_that_are_too_small_for_the_network(open_model, name, sizes, x, message):
+    card = open_model(name).card
+    model = open_model(name, card=replace(card, input=replace(card.input, min_sizes=sizes)))
+    ask = model.embed if card.output.kind == "embedding" else model.predict
+    with pytest.raises(rt.InputError, match=r"input\[0\]: " + message):
+        ask(x)
+    with pytest.raises(rt.InputError, match="input: " + message):
+        model.infer(x)
+    with pytest.raises(rt.InputError, match="input: " + message):
+        model.infer({"input": x})
+    if card.output.kind == "classes":
+        assert message[:9] in ask(x, errors="skip").skipped[0].reason
+
+
+def test_inputs_of_the_smallest_size_are_taken(open_model):
+    card = open_model("tokens").card
+    model = open_model("tokens", card=replace(card, input=replace(card.input, min_sizes={"token": 2})))
+    assert len(model.predict("bc")) == len(model.infer([[1, 2]])) == 1
+
+
 def test_more_outputs_than_classes_are_numbered(open_model):
     model = open_model("image_classifier")
     card = rt.ModelCard("cls", (), model.card.input, rt.OutputSpec("classes", ("batch", 2), ("red",)))

@@ -287,3 +287,60 @@ def test_an_unknown_activation_is_called_so():
         LayerError, match=r"activation='sofmax': unknown activation, did you mean 'softmax'\?"
     ):
         Definition().add(1, "linear", "sofmax", {"size": (4, 3)})
+
+
+CONV, FREE = ("conv2d", {"size": 2, "kernel_size": 3}), ("global_avgpool", {})
+EMBEDDED = ("embedding", {"size": (6, 4), "channels_first": True})
+
+
+@pytest.mark.parametrize(
+    ("shape", "layers", "sizes"),
+    [
+        (
+            Shape.image(3, 20, 31),
+            [CONV, ("maxpool", {"kernel_size": 2}), ("maxpool", {"kernel_size": 4}), FREE],
+            {"height": 10, "width": 10},
+        ),
+        (Shape.image(3, 8, 9), [("maxpool", {"kernel_size": 8}), FREE], {"height": 8, "width": 8}),
+        (Shape.image(3, 9, 9), [("conv2d", {"size": 2, "kernel_size": (4, 1)}), FREE], {"height": 4}),
+        (Shape.image(3, 9, 9), [("conv2d", {"size": 2, "kernel_size": 3, "padding": 1}), FREE], {}),
+        (Shape.image(3, 9, 9), [CONV, ("linear", {"size": 2})], {}),  # no axis is free
+        (None, [("conv2d", {"size": (3, 2), "kernel_size": 9}), FREE], {"height": 9, "width": 9}),
+        (
+            Shape.image(3, 20, 20),
+            [
+                (
+                    "branches",
+                    {"paths": [[("conv2d", {"size": 2, "kernel_size": 7, "padding": 1})], [CONV, CONV]]},
+                )
+            ],
+            {"height": 5, "width": 5},
+        ),
+        (Shape.tokens(9), [EMBEDDED, ("avgpool1d", {"kernel_size": 4}), FREE], {"token": 4}),
+        (
+            Shape.tokens(20),
+            [
+                ("embedding", {"size": (6, 4)}),
+                ("positional_embedding", {"size": 20}),
+                ("permute", {"axes": (2, 1)}),
+                ("conv1d", {"size": 2, "kernel_size": 7}),
+                FREE,
+            ],
+            {"token": 7},
+        ),
+        (Shape.sequence(9, 4), [("lstm", {"size": 3})], {}),
+        (
+            Shape((1, 9, 9, 9), ("channel", "depth", "height", "width")),
+            [("avgpool", {"kernel_size": (1, 2, 4), "padding": (0, 1, 1)}), FREE],
+            {"height": 2, "width": 4},
+        ),
+    ],
+)
+def test_the_smallest_size_of_each_free_axis(shape, layers, sizes):
+    assert network(shape, *layers).min_sizes() == sizes
+
+
+def test_what_a_module_of_the_users_own_needs_is_not_known():
+    definition = network(Shape.image(3, 9, 9), CONV, FREE)
+    definition.add(3, torch.nn.Identity())
+    assert definition.min_sizes() == {}
