@@ -42,6 +42,7 @@ def batches_of(
     if isinstance(source, Data):
         return _renumbered(_fitting(source, spec), classes)
     if isinstance(source, Batches):
+        _check_fits(source.samples.sizes, "tokens" if source.of_tokens else "numbers", spec)
         return source
     if isinstance(source, DataLoader):
         if not len(source):

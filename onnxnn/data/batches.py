@@ -24,6 +24,11 @@ class Samples(ABC):
     def take(self, groups: Iterable[torch.Tensor]) -> Iterator[Batch]:
         """Yield one batch (x, y) for each group of sample numbers (int64, one axis), in this order."""
 
+    @property
+    @abstractmethod
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes of one sample x as a network gets it, without the batch."""
+
     def tensors(self) -> Batch | None:
         """Return all samples (x, y) as a network gets them when they are in memory, else None."""
         return None
@@ -53,6 +58,10 @@ class InMemory(Samples):
         x, y = self.x, self.y
         for group in groups:
             yield to_float(x.index_select(0, group)), y.index_select(0, group)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(self.x.shape[1:])
 
     def tensors(self) -> Batch | None:
         return to_float(self.x), self.y
@@ -142,6 +151,11 @@ class Batches:
         count = self.num_samples
         order = torch.randperm(count) if self.shuffle else torch.arange(count)
         yield from self.samples.take(torch.split(order, _sizes(count, self.batch_size)))
+
+    @property
+    def of_tokens(self) -> bool:
+        """Whether x holds tokens."""
+        return isinstance(self.samples, InMemory) and self.samples.x.dtype == torch.int64
 
     @property
     def num_targets(self) -> int:

@@ -170,6 +170,11 @@ class _Pictures(Samples):
     def __len__(self) -> int:
         return len(self._files)
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        height, width, channels = self._reader.shape
+        return channels, height, width
+
     def take(self, groups: Iterable[torch.Tensor]) -> Iterator[Batch]:
         # All seeds are drawn before the first batch, so that reading ahead changes no result.
         seeds = iter(torch.randint(2**62, (len(self),)).tolist() if self._is_random else [0] * len(self))

@@ -568,3 +568,27 @@ def test_pictures_that_a_function_of_the_users_own_makes_too_small(pictures):
     model.add("global_avgpool")
     with pytest.raises(InputError, match="pictures of 6 x 6 arrive; the network needs at least 7 x 7"):
         model.inference(np.zeros((12, 12, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("make", "other", "message"),
+    [
+        (free_size_cnn, text_cnn, r"shape \(9\) arrive, read as tokens; the network takes image of shape"),
+        (text_cnn, free_size_cnn, r"shape \(3, 12, 12\) arrive, read as numbers; the network takes tokens"),
+    ],
+)
+def test_evaluation_on_batches_of_another_network(make, other, message):
+    x, y = np.eye(4), np.arange(4) % 2
+    with pytest.raises(DataError, match=message):
+        make().evaluate(other()._data.train)
+    with pytest.raises(DataError, match=r"samples of shape \(4\) arrive, read as numbers"):
+        make().evaluate(nn("cls", verbose=0).load_dataset(x, y))
+
+
+def test_evaluation_on_batches_of_pictures_of_another_size(pictures):
+    model = nn("cls", verbose=0)
+    model.load_img_data(str(pictures), transform={"Resize": (8, 8)})
+    model.add("linear", size=(192, 2), activation="softmax")
+    other = nn("cls", verbose=0).load_img_data(str(pictures), batch_mode=True)
+    with pytest.raises(DataError, match=r"samples of shape \(3, 20, 20\) arrive.* shape \(3, 8, 8\)"):
+        model.evaluate(other)
