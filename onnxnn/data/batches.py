@@ -83,6 +83,10 @@ class _Renumbered(Samples):
         for x, y in self._samples.take(groups):
             yield _of(self._tokens, x), _of(self._labels, y)
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return self._samples.sizes
+
     def tensors(self) -> Batch | None:
         found = self._samples.tensors()
         return None if found is None else (_of(self._tokens, found[0]), _of(self._labels, found[1]))
