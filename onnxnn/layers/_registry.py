@@ -7,6 +7,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
+import numpy as np
+import torch
 from onnxnn_runtime.errors import LayerError, did_you_mean
 from torch import nn
 from typing_extensions import Self
@@ -210,7 +212,11 @@ def describe_call(kind: str, options: Mapping[str, Any]) -> str:
 
 
 def frozen(value: Any) -> Any:
-    """Return lists (as JSON has them) as tuples, all the way down."""
+    """Return lists (as JSON has them) and arrays as tuples of Python's own values, all the way down."""
+    if isinstance(value, np.generic | np.ndarray | torch.Tensor):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {key: frozen(item) for key, item in value.items()}
     return tuple(frozen(item) for item in value) if isinstance(value, list | tuple) else value
 
 

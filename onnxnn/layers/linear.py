@@ -11,7 +11,7 @@ from torch import nn
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
-from ._checks import pair_of_sizes
+from ._checks import flag, pair_of_sizes
 from ._registry import Layer, layer
 
 
@@ -36,6 +36,7 @@ class Linear(Layer):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", pair_of_sizes(self, self.size))
+        flag(self, "bias", self.bias)
 
     def assumed_input(self) -> Shape:
         if self._sizes[0] is None:

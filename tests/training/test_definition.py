@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from onnxnn_runtime import CardError, LayerError
@@ -178,6 +179,10 @@ def test_what_does_not_fit_is_said_at_the_add(shape, layers, message):
             r"size=\(4, 0\) must be \(inputs, outputs\), whole numbers of at least 1",
         ),
         ("linear", {"size": "4"}, r"size='4' must be \(inputs, outputs\)"),
+        ("linear", {"size": 4, "bias": "no"}, r"bias='no' must be True or False"),
+        ("linear", {"size": 4, "bias": None}, r"bias=None must be True or False"),
+        ("linear", {"size": 4, "bias": 0}, r"bias=0 must be True or False"),
+        ("linear", {"size": np.array([4, 0])}, r"size=\(4, 0\) must be \(inputs, outputs\)"),
         (
             "conv2d",
             {"size": (3, 2), "kernel_size": 0},
@@ -216,6 +221,23 @@ def test_what_does_not_fit_is_said_at_the_add(shape, layers, message):
 def test_wrong_options(layer, options, message):
     with pytest.raises(LayerError, match=message):
         make(layer, options)
+
+
+@pytest.mark.parametrize(
+    ("layer", "given", "plain"),
+    [
+        ("linear", {"size": (4, np.int64(3))}, {"size": (4, 3)}),
+        ("linear", {"size": np.array([4, 3])}, {"size": (4, 3)}),
+        ("linear", {"size": torch.tensor(3), "bias": np.True_}, {"size": 3, "bias": True}),
+        ("conv2d", {"size": (1, 2), "kernel_size": np.uint8(3)}, {"size": (1, 2), "kernel_size": 3}),
+        ("dropout", {"p": np.float32(0.5)}, {"p": 0.5}),
+        ("normalize", {"mean": np.array([0.5, 0.25]), "std": 1.0}, {"mean": (0.5, 0.25), "std": 1.0}),
+    ],
+)
+def test_numbers_of_numpy_are_numbers(layer, given, plain):
+    made = make(layer, given)
+    assert made == make(layer, plain)
+    assert "np." not in made.call()
 
 
 def test_wrong_calls():
