@@ -7,7 +7,7 @@ nothing has to leave the device before an epoch ends.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -57,6 +57,8 @@ def official_names(names: str | Sequence[str] | None) -> tuple[str, ...]:
     Raises:
         TrainingError: There is no such metric; the message names the nearest one.
     """
+    if names is not None and (isinstance(names, bytes) or not isinstance(names, Iterable)):
+        raise TrainingError(f"metrics={names!r}: must be a name or a list of names. Known: {_KNOWN}.")
     given = [names] if isinstance(names, str) else list(names or ())
     for name in given:
         if str(name).strip().lower() not in METRICS:

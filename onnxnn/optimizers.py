@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,12 +16,12 @@ __all__ = [
     "SCHEDULES",
     "Schedule",
     "check_optimizer_options",
+    "check_schedule",
     "default_lr",
     "is_per_step",
     "make_optimizer",
     "make_schedule",
     "optimizer_name",
-    "schedule_name",
 ]
 
 Schedule = lr_scheduler.LRScheduler
@@ -37,6 +38,7 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 """Every optimizer by torch's name; any case is understood."""
 
 _DEFAULT_LR = {"SGD": 0.01, "Adam": 1e-3, "AdamW": 1e-3, "Adagrad": 0.01, "ASGD": 0.01, "RMSprop": 1e-3}
+_FOR_OTHER_LOOPS = ("capturable", "differentiable")
 _FUSED = ("SGD", "Adam", "AdamW", "Adagrad")  # one kernel for all weights, on the CPU too
 
 
@@ -55,17 +57,52 @@ def optimizer_name(name: str) -> str:
 
 
 def check_optimizer_options(name: str, options: Options) -> None:
-    """Refuse options that an optimizer does not know.
+    """Refuse options that an optimizer does not know, and values that do not fit.
 
     Raises:
-        TrainingError: All unknown options together, each with the nearest known one.
+        TrainingError: All unknown options together, each with the nearest known one; or all values that do
+            not fit.
     """
-    known = [key for key in inspect.signature(OPTIMIZERS[name]).parameters if key not in ("params", "lr")]
+    parameters = inspect.signature(OPTIMIZERS[name]).parameters
+    known = [key for key in parameters if key not in ("params", "lr")]
     wrong = [f"{key!r}{did_you_mean(key, known)}" for key in options if key not in known]
     if wrong:
         raise TrainingError(
             f"optimizer {name!r} has no option {', '.join(wrong)}; it takes: {', '.join(known)}."
         )
+    for key, value in options.items():
+        fits, what = _fitting(key, parameters[key].default)
+        if not fits(value):
+            wrong.append(f"{key}={value!r} must be {what}")
+    if wrong:
+        raise TrainingError(f"optimizer {name!r}: {'; '.join(wrong)}.")
+    _construct(name, [torch.nn.Parameter(torch.zeros(1))], default_lr(name), options)
+
+
+def _fitting(key: str, default: Any) -> tuple[Callable[[Any], bool], str]:
+    """Return what tells whether a value fits an option with that default, and in words what fits."""
+    if key in _FOR_OTHER_LOOPS:
+        return lambda value: value is False, "False: it serves other training loops than this one"
+    if default is None:
+        return lambda value: value is None or isinstance(value, bool), "True, False or None"
+    if isinstance(default, bool):
+        return lambda value: isinstance(value, bool), "True or False"
+    if isinstance(default, tuple):
+        return _is_pair_of_decays, "two numbers from 0 to below 1"
+    return lambda value: is_number(value) and value >= 0, "a number of at least 0"
+
+
+def _is_pair_of_decays(value: Any) -> bool:
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(is_number(each) and 0 <= each < 1 for each in value)
+    )
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def default_lr(name: str) -> float:
@@ -92,25 +129,29 @@ def make_optimizer(
     Raises:
         TrainingError: An option is unknown or its value does not fit.
     """
-    options = dict(options or {})
-    check_optimizer_options(name, options)
-    if name == "SGD":
-        options.setdefault("momentum", 0.9)
-    if fused and name in _FUSED and not {"fused", "foreach"} & options.keys():
-        options["fused"] = not (
-            options.get("differentiable") or (options.get("maximize") and name == "Adagrad")
-        )
+    given = dict(options or {})
+    check_optimizer_options(name, given)
+    if fused and name in _FUSED and not {"fused", "foreach"} & given.keys():
+        given["fused"] = not (given.get("maximize") and name == "Adagrad")
+    return _construct(name, parameters, lr, given)
+
+
+def _construct(
+    name: str, parameters: Iterable[torch.nn.Parameter], lr: float, options: Options
+) -> torch.optim.Optimizer:
+    given = {"momentum": 0.9, **options} if name == "SGD" else options
     try:
-        return OPTIMIZERS[name](parameters, lr=lr, **options)  # type: ignore[call-arg]
+        return OPTIMIZERS[name](parameters, lr=lr, **given)  # type: ignore[call-arg]
     except (ValueError, TypeError, RuntimeError) as error:
-        raise TrainingError(f"optimizer {name!r} with lr={lr} and {options}: {error}.") from error
+        reason = str(error).rstrip(".")
+        raise TrainingError(f"optimizer {name!r} with lr={lr} and {dict(options)}: {reason}.") from error
 
 
-def schedule_name(schedule: str | Options | None) -> str:
+def check_schedule(schedule: str | Options | None) -> str:
     """Return a schedule's name in lower case; "constant" for None.
 
     Raises:
-        TrainingError: There is no such schedule, or an option of it is unknown.
+        TrainingError: There is no such schedule, or an option of it is unknown or out of range.
     """
     if schedule is None:
         return "constant"
@@ -130,6 +171,10 @@ def schedule_name(schedule: str | Options | None) -> str:
     if wrong:
         takes = ", ".join(known) or "none"
         raise TrainingError(f"schedule {key!r} has no option {', '.join(wrong)}; it takes: {takes}.")
+    for option, value in _schedule_options(schedule).items():
+        fits, what = _SCHEDULE_RANGES[key, option]
+        if not fits(value):
+            raise TrainingError(f"schedule {key!r}: {option}={value!r} must be {what}.")
     return key
 
 
@@ -147,7 +192,7 @@ def make_schedule(
     Raises:
         TrainingError: The schedule or an option is unknown, or a value does not fit.
     """
-    name, options = schedule_name(schedule), _schedule_options(schedule)
+    name, options = check_schedule(schedule), _schedule_options(schedule)
     try:
         return SCHEDULES[name](optimizer, epochs, steps, **options)
     except (ValueError, TypeError, ZeroDivisionError) as error:
@@ -171,6 +216,9 @@ def _constant(optimizer: torch.optim.Optimizer, epochs: int, steps: int) -> None
 
 def _cosine(optimizer: torch.optim.Optimizer, epochs: int, steps: int, end: float = 0.0) -> Schedule:
     """Half a cosine from lr to `end` over all epochs (Loshchilov and Hutter 2017, arXiv:1608.03983)."""
+    lr = optimizer.param_groups[0]["lr"]
+    if end > lr:
+        raise ValueError(f"end={end} is above the learning rate that it begins with, {lr}")
     return lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs, eta_min=end)
 
 
@@ -220,3 +268,24 @@ SCHEDULES: dict[str, Callable[..., Schedule | None]] = {
     "onecycle": _onecycle,
 }
 """Every schedule by name, with its options after (optimizer, epochs, steps)."""
+
+
+def _is_count(value: Any, lowest: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= lowest
+
+
+def _above_0(value: Any) -> bool:
+    return is_number(value) and value > 0
+
+
+_SCHEDULE_RANGES: dict[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
+    ("cosine", "end"): (lambda value: is_number(value) and value >= 0, "a number of at least 0"),
+    ("linear", "end"): (lambda value: is_number(value) and 0 <= value <= 1, "a number from 0 to 1"),
+    ("step", "step_size"): (lambda value: value is None or _is_count(value), "a whole number of at least 1"),
+    ("step", "gamma"): (_above_0, "a number above 0"),
+    ("exponential", "gamma"): (_above_0, "a number above 0"),
+    ("plateau", "patience"): (lambda value: _is_count(value, 0), "a whole number of at least 0"),
+    ("plateau", "factor"): (lambda value: _above_0(value) and value < 1, "a number between 0 and 1"),
+    ("onecycle", "warmup"): (lambda value: is_number(value) and 0 <= value <= 1, "a number from 0 to 1"),
+}
+"""For each option of a schedule what tells whether a value fits, and in words what fits."""

@@ -10,6 +10,7 @@ from typing import Any
 from onnxnn_runtime.errors import TrainingError, did_you_mean
 
 from . import losses, metrics, optimizers
+from .layers._registry import frozen
 
 __all__ = ["Settings"]
 
@@ -58,12 +59,14 @@ class Settings:
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
+        for item in dataclasses.fields(self):
+            set_field(self, item.name, frozen(getattr(self, item.name)))
         set_field(self, "optimizer", optimizers.optimizer_name(self.optimizer))
         optimizers.check_optimizer_options(self.optimizer, self.optimizer_options)
         set_field(self, "metrics", metrics.official_names(self.metrics))
         if self.loss is not None:
             losses.official_name(self.loss)
-        optimizers.schedule_name(self.schedule)
+        optimizers.check_schedule(self.schedule)
         for name in ("epochs", "patience", "batch_size"):
             _whole(name, getattr(self, name), optional=name != "epochs")
         for name in ("lr", "clip"):

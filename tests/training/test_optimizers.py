@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from onnxnn_runtime.errors import TrainingError
 
-from onnxnn import optimizers
+from onnxnn import nn, optimizers
 from onnxnn.settings import Settings
 
 
@@ -108,6 +109,11 @@ def test_onecycle_moves_every_step():
         ({"clip": "1"}, "clip='1'"),
         ({"monitor": "val_los"}, "did you mean 'val_loss'"),
         ({"monitor": "acc"}, "unknown. Known: loss, val_loss"),
+        ({"monitor": 5}, "monitor=5: unknown. Known: loss, val_loss"),
+        ({"metrics": 5}, "metrics=5: must be a name or a list of names"),
+        ({"metrics": False}, "metrics=False: must be a name or a list of names"),
+        ({"metrics": b""}, "metrics=b'': must be a name or a list of names"),
+        ({"metrics": [5]}, "unknown metric 5"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(given, message):
@@ -115,12 +121,81 @@ def test_settings_that_mean_nothing_are_refused(given, message):
         Settings(**given)
 
 
-def test_values_that_torch_refuses_are_our_error():
-    with pytest.raises(TrainingError, match="momentum"):
-        optimizers.make_optimizer("SGD", [weight()], 0.1, {"momentum": -1})
-    optimizer = optimizers.make_optimizer("SGD", [weight()], 0.1)
-    with pytest.raises(TrainingError, match="warmup"):
-        optimizers.make_schedule({"name": "onecycle", "warmup": 7}, optimizer, 2, 2)
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        ({"name": "step", "gamma": -1}, "schedule 'step': gamma=-1 must be a number above 0"),
+        ({"name": "step", "gamma": None}, "gamma=None must be a number above 0"),
+        ({"name": "step", "step_size": 0}, "step_size=0 must be a whole number of at least 1"),
+        ({"name": "step", "step_size": 2.5}, "step_size=2.5 must be a whole number"),
+        ({"name": "exponential", "gamma": float("nan")}, "gamma=nan must be a number above 0"),
+        ({"name": "cosine", "end": "x"}, "end='x' must be a number of at least 0"),
+        ({"name": "linear", "end": 2}, "end=2 must be a number from 0 to 1"),
+        ({"name": "plateau", "patience": "x"}, "patience='x' must be a whole number of at least 0"),
+        ({"name": "plateau", "factor": 1.0}, "factor=1.0 must be a number between 0 and 1"),
+        ({"name": "onecycle", "warmup": 7}, "warmup=7 must be a number from 0 to 1"),
+    ],
+)
+def test_options_of_schedules_that_mean_nothing_are_refused(schedule, message):
+    with pytest.raises(TrainingError, match=message):
+        Settings(schedule=schedule)
+
+
+def test_a_cosine_does_not_end_above_its_beginning():
+    with pytest.raises(TrainingError, match=r"end=2 is above the learning rate that it begins with, 0.1"):
+        rates({"name": "cosine", "end": 2}, 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("SGD", {"momentum": -1}, "momentum=-1 must be a number of at least 0"),
+        ("SGD", {"momentum": True}, "momentum=True must be a number of at least 0"),
+        (
+            "SGD",
+            {"dampening": "x", "nesterov": 1},
+            "dampening='x' must be .*; nesterov=1 must be True or False",
+        ),
+        ("SGD", {"nesterov": True, "momentum": 0}, "Nesterov momentum requires a momentum"),
+        ("Adam", {"betas": 0.9}, "'Adam': betas=0.9 must be two numbers from 0 to below 1.$"),
+        ("Adam", {"betas": ()}, r"betas=\(\) must be two numbers"),
+        ("Adam", {"betas": (0.9, 1)}, r"betas=\(0.9, 1\) must be two numbers"),
+        ("Adam", {"amsgrad": "yes"}, "amsgrad='yes' must be True or False"),
+        ("Adam", {"fused": "x"}, "fused='x' must be True, False or None"),
+        ("Adam", {"fused": True, "foreach": True}, "cannot be `True` together"),
+        ("Adam", {"capturable": True}, "capturable=True must be False"),
+        ("AdamW", {"differentiable": True}, "differentiable=True must be False"),
+        ("ASGD", {"t0": "x"}, "t0='x' must be a number"),
+    ],
+)
+def test_options_of_optimizers_that_mean_nothing_are_refused(name, options, message):
+    with pytest.raises(TrainingError, match=message):
+        optimizers.check_optimizer_options(name, options)
+    model = nn(verbose=0)
+    with pytest.raises(TrainingError, match=message):
+        model.add(optimizer=name, **options)
+    assert model.optimizer == "Adam"
+
+
+def test_numbers_of_numpy_are_numbers():
+    settings = Settings(
+        np.float32(0.5),
+        np.int64(2),
+        np.int64(4),
+        optimizer_options={"betas": np.array([0.5, 0.75]), "weight_decay": np.float32(0.25)},
+        schedule={"name": "step", "step_size": np.int64(1)},
+        ema=np.float64(0.5),
+    )
+    plain = Settings(
+        0.5,
+        2,
+        4,
+        optimizer_options={"betas": (0.5, 0.75), "weight_decay": 0.25},
+        schedule={"name": "step", "step_size": 1},
+        ema=0.5,
+    )
+    assert settings == plain
+    assert "np." not in repr(settings)
 
 
 def test_settings_survive_a_checkpoint():
