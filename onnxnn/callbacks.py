@@ -120,21 +120,22 @@ class Writer(Callback):
         began = time.monotonic()
         trainer.check_weights()
         if self._best is not None:
-            self._write(self.path.with_name("best.pth"), *self._best)
+            self._write(_best_beside(self.path), *self._best)
             self._best = None
         self._write(self.path, trainer.net.state_dict(), trainer.state())
         if trainer.history:
-            trainer.history.write_csv(self.path.with_suffix(".csv"))
+            trainer.history.write_csv(_table_beside(self.path))
         ended = time.monotonic()
         self._next = ended + max(WRITE_EVERY, WRITE_SHARE * (ended - began))
 
 
-def check_writable(folder: Path) -> None:
-    """Create a folder and make sure that a file can be written there.
+def check_writable(path: Path) -> None:
+    """Create a checkpoint's folder and make sure that the files of `Writer` can be written there.
 
     Raises:
-        OutputError: It cannot.
+        OutputError: They cannot.
     """
+    folder = path.parent
     probe = folder / f".{uuid.uuid4().hex[:8]}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -146,6 +147,19 @@ def check_writable(folder: Path) -> None:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(probe)
+    for file in (path, _best_beside(path), _table_beside(path)):
+        if file.is_dir():
+            raise OutputError(
+                f"cannot write {file}: a folder has that name. Choose another filename= or save_fold=."
+            )
+
+
+def _best_beside(path: Path) -> Path:
+    return path.with_name("best.pth")
+
+
+def _table_beside(path: Path) -> Path:
+    return path.with_suffix(".csv")
 
 
 def describe(row: Mapping[str, float], epochs: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -180,23 +181,24 @@ class Definition:
             if last.activation is not None and last.activation.kind == last.layer.default_activation:
                 self._added[-1] = replace(last, activation=None)
 
-    def give_last_step_only(self) -> str | None:
-        """Let the last recurrent layer give its last step only, so that one output per sequence is left.
+    def last_step_only(self) -> tuple[Definition, str] | None:
+        """Return this network with the last recurrent layer giving its last step only, and that layer's name.
 
-        Returns:
-            That layer's name; None where there is no such layer, and nothing was changed.
+        So one output per sequence is left, and all weights have the shapes they have here. None where there
+        is no such layer, or where what follows it needs every step.
         """
         for number in range(len(self._added) - 1, -1, -1):
             entry = self._added[number]
             if isinstance(entry.layer, Recurrent) and entry.layer.return_sequences:
-                before = list(self._added)
-                self._added[number] = replace(entry, layer=replace(entry.layer, return_sequences=False))
+                changed = copy.copy(self)
+                changed._added = list(self._added)
+                changed._added[number] = replace(entry, layer=replace(entry.layer, return_sequences=False))
+                changed._modules = dict(self._modules)
                 try:
-                    self.placed()
+                    changed.placed()
                 except LayerError:
-                    self._added = before
                     return None
-                return entry.name
+                return changed, entry.name
         return None
 
     def placed(self, input_shape: Shape | None = None) -> list[Placed]:

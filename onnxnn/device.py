@@ -11,14 +11,17 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies import STRATEGY_REGISTRY
 from onnxnn_runtime.errors import DeviceError, TrainingError, did_you_mean
 from torch import nn
 
 __all__ = ["Machine", "threads_for"]
 
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
+_SHORT = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 ONE_THREAD_BELOW = 1_000_000
@@ -53,27 +56,33 @@ class Machine:
             honoured or refused.
         devices: How many devices, each with its own process; 1 is the plain case.
         strategy: Fabric's strategy for several devices, e.g. "ddp".
-        precision: "32-true", "16-mixed" or "bf16-mixed"; the weights are float32 in each.
+        precision: "32-true", "16-mixed" or "bf16-mixed", short 32, 16 or "bf16"; the weights are float32 in
+            each.
 
     Raises:
-        DeviceError: The device is not there.
-        TrainingError: The precision is unknown.
+        DeviceError: The device is not there, or not as many, or they cannot be used with that strategy.
+        TrainingError: The precision or the strategy is unknown.
     """
 
     def __init__(
-        self, device: str = "auto", devices: int = 1, strategy: str = "auto", precision: str = "32-true"
+        self,
+        device: str = "auto",
+        devices: int = 1,
+        strategy: str = "auto",
+        precision: str | int = "32-true",
     ) -> None:
-        if precision not in PRECISIONS:
-            hint = did_you_mean(precision, PRECISIONS) or "."
-            raise TrainingError(f"precision={precision!r}: unknown{hint} Known: {', '.join(PRECISIONS)}.")
+        precision = _precision(precision)
+        _check_strategy(strategy)
+        if isinstance(devices, bool) or not isinstance(devices, int | np.integer) or devices < 1:
+            raise DeviceError(f"devices={devices!r}: must be a whole number of at least 1.")
         kind, _, number = str(device).lower().partition(":")
-        chosen: Any = [int(number)] if number.isdigit() else devices
+        chosen: Any = [int(number)] if number.isdigit() else int(devices)
         try:
             self._fabric = Fabric(accelerator=kind, devices=chosen, strategy=strategy, precision=precision)  # type: ignore[arg-type]
         except Exception as error:  # Fabric has its own tree of errors for what is not there
-            raise DeviceError(
-                f"device={device!r}, devices={devices}: {_first_line(error)} {_offer()}"
-            ) from error
+            several = f", devices={devices}" if devices != 1 else ""
+            by = f", strategy={strategy!r}" if strategy != "auto" else ""
+            raise DeviceError(f"device={device!r}{several}{by}: not possible here. {_offer()}") from error
         self._plain = self._fabric.world_size == 1 and precision == "32-true"
         self.fused = precision != "16-mixed"  # the scaler of half precision needs the separate steps
 
@@ -157,8 +166,19 @@ class Machine:
         return value if self._fabric.world_size == 1 else self._fabric.broadcast(value)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".") + "."
+def _precision(given: str | int) -> str:
+    name = _SHORT.get(str(given), str(given))
+    if name not in PRECISIONS:
+        hint = did_you_mean(name, PRECISIONS) or "."
+        raise TrainingError(f"precision={given!r}: unknown{hint} Known: {', '.join(PRECISIONS)}.")
+    return name
+
+
+def _check_strategy(given: str) -> None:
+    known = ("auto", *STRATEGY_REGISTRY.available_strategies())
+    if given not in known:
+        hint = did_you_mean(given, known) or "."
+        raise TrainingError(f"strategy={given!r}: unknown{hint} Known: {', '.join(known)}.")
 
 
 def _offer() -> str:

@@ -13,7 +13,7 @@ from torch import nn
 from .definition import Definition, Net
 from .layers.linear import Linear
 
-__all__ = ["feature_vectors", "layer_outputs"]
+__all__ = ["evaluating", "feature_vectors", "layer_outputs"]
 
 Array = np.ndarray[Any, Any]
 

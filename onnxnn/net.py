@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -61,15 +61,18 @@ class Net(nn.Sequential):
         """Return what the network gives for a batch."""
         return self._run(list(self), x)
 
-    def answer(self, x: torch.Tensor) -> torch.Tensor:
+    def answer(self, x: torch.Tensor, logits: bool = False) -> torch.Tensor:
         """Return the output for a batch of any size, one sample among them.
 
         A module of the user's own may squeeze a batch of one away, which no exported file does; so there a
         single sample runs as two.
+
+        Args:
+            x: The batch.
+            logits: Whether to leave a final softmax or sigmoid off.
         """
-        if self.has_custom and len(x) == 1:
-            return self(torch.cat((x, x)))[:1]  # type: ignore[no-any-return]
-        return self(x)  # type: ignore[no-any-return]
+        run: Callable[[torch.Tensor], torch.Tensor] = self.logits if logits else self
+        return run(torch.cat((x, x)))[:1] if self.has_custom and len(x) == 1 else run(x)
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
         """Return the output before a final softmax or sigmoid."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 import random
 import time
@@ -21,6 +22,7 @@ from .data.batches import Batches
 from .definition import Net
 from .device import Machine
 from .diffusion import EMA, Denoising
+from .features import evaluating
 from .history import History, Row
 from .layers.inception import AuxiliaryClassifier
 from .losses import EMBEDDING_LOSSES, Loss
@@ -54,11 +56,23 @@ class Learner(nn.Module):
 
     def forward(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         given: Any = (x, target[:, :-1]) if self.net.teacher_forcing else x
-        output = self.net.logits(given) if self.loss.from_logits else self.net(given)
+        output = self._learning(given) if self.training else self.net.answer(given, self.loss.from_logits)
         loss: Tensor = self.loss(output, target)
         if self._has_auxiliary and self.training:
             loss = loss + self._auxiliary_loss(target)
         return loss, output
+
+    def _learning(self, x: Any) -> Tensor:
+        """Return what the loss sees in training; a module of the user's own may fail on a single sample."""
+        try:
+            return self.net.logits(x) if self.loss.from_logits else self.net(x)
+        except (IndexError, RuntimeError, ValueError) as error:
+            if not self.net.has_custom or len(x) > 1:
+                raise
+            raise TrainingError(
+                f"a batch of a single sample arrives, and a module of your own fails on it ({error}): use "
+                "batch_size=2 or more and at least two samples, or let the module keep the batch axis."
+            ) from error
 
     def _auxiliary_loss(self, target: Tensor) -> Tensor:
         """Return the weighted losses of the auxiliary classifiers, which end like the network does."""
@@ -71,8 +85,10 @@ class Learner(nn.Module):
 
 
 def make_learner(net: Net, loss: Loss) -> Learner | Denoising:
-    """Return a network and its loss as one module."""
-    return Denoising(net, loss) if net.diffusion else Learner(net, loss)
+    """Return a network and its loss as one module, in the network's mode."""
+    learner = Denoising(net, loss) if net.diffusion else Learner(net, loss)
+    learner.training = net.training
+    return learner
 
 
 class Trainer:
@@ -127,6 +143,7 @@ class Trainer:
         self._channels_last = any(isinstance(module, nn.Conv2d) for module in net.modules())
         if self._channels_last:
             self._learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._start_lr = default_lr(settings.optimizer) if settings.lr is None else settings.lr
         self._optimizer = self._make_optimizer()
         self._schedule = self._make_schedule()
         self._average = self._make_average()
@@ -143,28 +160,45 @@ class Trainer:
         Ctrl-C ends training early and keeps what was learned.
 
         Raises:
-            TrainingError: The loss or a weight became NaN or infinite.
+            TrainingError: The loss or a weight became NaN or infinite; the network has the weights with which
+                it came.
         """
         self._module, self._stepper = self.machine.setup(self._learner, self._optimizer)
         self._restore_random()
+        with self._averaged():
+            began_with = copy.deepcopy(self.net.state_dict())
+        try:
+            self._all_epochs()
+            if self._average is not None:
+                self._average.keep()
+            self._call("on_end")
+        except BaseException as error:
+            self._call("on_failure")
+            if isinstance(error, TrainingError):
+                self.net.load_state_dict(began_with)
+                self._leave_machine()
+            raise
+        self._leave_machine()
+        return self.history
+
+    def _all_epochs(self) -> None:
         try:
             self._call("on_start")
             while self.epoch < self.settings.epochs and not self.stop:
                 self._one_epoch()
         except KeyboardInterrupt:
             self.interrupted = True
-        except BaseException:
-            self._call("on_failure")
-            raise
         finally:
             self._learner.eval()
-        if self._average is not None:
-            self._average.keep()
-        self._call("on_end")
+
+    def _leave_machine(self) -> None:
         self._learner.to("cpu")
         if self._channels_last:
             self._learner.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        return self.history
+
+    def _averaged(self) -> contextlib.AbstractContextManager[None]:
+        """Let the network hold the moving average of its weights, where there is one."""
+        return contextlib.nullcontext() if self._average is None else self._average.shown()
 
     # ---- an epoch ------------------------------------------------------------------------------
 
@@ -188,7 +222,7 @@ class Trainer:
                 listener.on_step(self)
         row = self._summarise(sizes, counts)
         row["lr"] = float(lr)
-        with self._average.shown() if self._average is not None else contextlib.nullcontext():
+        with self._averaged():
             self._finish_epoch(row)
 
     def _step(self, x: Tensor, target: Tensor) -> Tensor:
@@ -280,7 +314,8 @@ class Trainer:
                 )
 
     def _what_is_kept(self) -> str:
-        return "The last checkpoint written before it is as it was." if self.epoch else "Nothing was written."
+        files = "the last checkpoint written before it is as it was" if self.epoch else "nothing was written"
+        return f"The network has again the weights with which this training began; {files}."
 
     def _call(self, hook: str) -> None:
         if self.machine.is_main:
@@ -318,7 +353,7 @@ class Trainer:
             state: What `state` returned then.
             same_schedule: True finishes that training: its settings are this trainer's, the schedule
                 stands where it stood. False begins a new schedule, from the learning rate of these
-                settings or, where they have none, of that training.
+                settings.
 
         Raises:
             CheckpointError: The state does not fit this network.
@@ -335,7 +370,7 @@ class Trainer:
                 if self._schedule is not None and state.get("schedule"):
                     self._schedule.load_state_dict(state["schedule"])
             else:
-                self._begin_schedule_anew(float(state["lr"]))
+                self._begin_schedule_anew()
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"the checkpoint's training state does not fit: {error}.") from error
         self._state = state
@@ -355,10 +390,10 @@ class Trainer:
         elif "optimizer" in state:
             self._optimizer.load_state_dict(state["optimizer"])
 
-    def _begin_schedule_anew(self, lr: float) -> None:
+    def _begin_schedule_anew(self) -> None:
         for group in self._optimizer.param_groups:
             group.update(self.settings.optimizer_options)
-            group["lr"] = self.settings.lr or lr
+            group["lr"] = self._start_lr
             group.pop("initial_lr", None)
         self._schedule = self._make_schedule()
 
@@ -375,9 +410,8 @@ class Trainer:
         weights = [weight for weight in self._learner.parameters() if weight.requires_grad]
         if not weights:
             raise TrainingError("the network has no weights to train: add a layer such as 'linear'.")
-        lr = settings.lr if settings.lr is not None else default_lr(settings.optimizer)
         options = settings.optimizer_options
-        return make_optimizer(settings.optimizer, weights, lr, options, fused=self.machine.fused)
+        return make_optimizer(settings.optimizer, weights, self._start_lr, options, fused=self.machine.fused)
 
     def _make_average(self) -> MovingAverage | None:
         decay = self.settings.ema
@@ -401,7 +435,7 @@ def evaluate(
     metrics: Sequence[Metric],
     device: torch.device,
 ) -> dict[str, float]:
-    """Return the mean loss and the metrics over batches, in evaluation mode.
+    """Return the mean loss and the metrics over batches, in evaluation mode; the learner's mode comes back.
 
     Args:
         learner: (x, target) -> (loss, what the loss saw).
@@ -409,11 +443,9 @@ def evaluate(
         metrics: What else to compute.
         device: Where the learner is.
     """
-    was_training = learner.training
-    learner.eval()
     total, whole = torch.zeros((), dtype=torch.float64), 0
     counts: list[Tensor | None] = [None] * len(metrics)
-    with torch.inference_mode():
+    with evaluating(learner):
         for x, target in batches:
             x, target = x.to(device), target.to(device)
             loss, output = learner(x, target)
@@ -423,7 +455,6 @@ def evaluate(
             for number, metric in enumerate(metrics):
                 count, before = metric.count(output, target), counts[number]
                 counts[number] = count if before is None else before + count
-    learner.train(was_training)
     found = {"loss": float(total) / max(whole, 1)}
     for metric, sums in zip(metrics, counts, strict=True):
         if sums is not None:

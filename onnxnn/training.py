@@ -55,10 +55,8 @@ class Job:
     verbose: int = 1
     callbacks: Iterable[Callback] = ()
 
-    def run(
-        self, machine: Machine, before: Checkpoint | None = None, finish: bool = False
-    ) -> tuple[History, dict[str, Any]]:
-        """Train and return the history, and how the network was trained, as the card says it.
+    def prepare(self, machine: Machine, before: Checkpoint | None = None, finish: bool = False) -> Trainer:
+        """Return what trains, with everything checked that can be known before the first epoch.
 
         Args:
             machine: Where.
@@ -66,10 +64,11 @@ class Job:
             finish: Whether to finish that training instead of adding epochs to it.
 
         Raises:
-            OutputError: The checkpoint's folder is not writable; known before the first epoch.
-            TrainingError: Loss, metrics, network and data do not fit, or the loss became NaN.
+            OutputError: The checkpoint cannot be written.
+            TrainingError: Loss, metrics, network and data do not fit.
+            CheckpointError: The state of the training to go on from does not fit.
         """
-        check_writable(self.path.parent)
+        check_writable(self.path)
         if self.settings.batch_size is not None:
             self.data.train.batch_size = self.settings.batch_size
         if self.net.teacher_forcing:
@@ -96,6 +95,15 @@ class Job:
         )
         if before is not None:
             trainer.go_on(before.training, same_schedule=finish)
+        return trainer
+
+    def run(self, trainer: Trainer) -> tuple[History, dict[str, Any]]:
+        """Train and return the history, and how the network was trained, as the card says it.
+
+        Raises:
+            OutputError: The checkpoint cannot be written any more; what was learned is kept.
+            TrainingError: The loss became NaN, or a batch of one sample is too small.
+        """
         try:
             with threads_for(self._multiply_adds()):
                 return trainer.run(), self._how(trainer.state(light=True))
@@ -130,7 +138,7 @@ class Job:
         return how_trained(settings, state["history"], self.data.train.num_samples)
 
 
-def settings_of(settings: Settings, before: Checkpoint | None, finish: bool, path: Path | str) -> Settings:
+def settings_of(settings: Settings, before: Checkpoint | None, finish: bool, path: Any) -> Settings:
     """Return the settings of a training that goes on from a checkpoint.
 
     Args:
@@ -150,7 +158,8 @@ def settings_of(settings: Settings, before: Checkpoint | None, finish: bool, pat
         raise CheckpointError(f"{path} holds no training to finish; use train(checkpoint=...) to train it.")
     if finish:
         return Settings.from_data(before.training["settings"])
-    return replace(settings, epochs=settings.epochs + int(before.training["epoch"]))
+    lr = before.training.get("lr") if settings.lr is None else settings.lr
+    return replace(settings, lr=lr, epochs=settings.epochs + int(before.training["epoch"]))
 
 
 def evaluate_network(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +56,14 @@ class Training(Files):
         device: str = "auto",
         devices: int = 1,
         strategy: str = "auto",
-        precision: str = "32-true",
+        precision: str | int = "32-true",
         callbacks: Sequence[Callback] = (),
     ) -> History:
         """Train, write checkpoints into `save_fold`, and return the history.
 
         `basenn.pth` holds the last epoch, `best.pth` the best one where there is validation data, and
-        `basenn.csv` the history. Ctrl-C ends training and keeps what was learned.
+        `basenn.csv` the history. Ctrl-C ends training and keeps what was learned. What is refused leaves the
+        network and its data as they were. A last batch of a single sample joins the batch before it.
 
         Args:
             lr, epochs, batch_size, loss, metrics, schedule, clip, patience, monitor, ema, samples_every: See
@@ -76,13 +79,14 @@ class Training(Files):
             callbacks: Instances of `onnxnn.callbacks.Callback`, what to do beside.
 
         Raises:
-            TrainingError: A name is unknown, sizes do not fit, or the loss became NaN.
+            TrainingError: A name is unknown, a number is out of range, or sizes do not fit; or the loss
+                became NaN, and the network has the weights with which training began.
             CheckpointError: The checkpoint cannot be used, or is of another network.
             DataError: There is no data, or it has other words or classes than the checkpoint's.
-            OutputError: The folder cannot be written; known before the first epoch.
+            DeviceError: This machine does not have the device.
+            OutputError: The checkpoint cannot be written; known before the first epoch.
         """
         data = self._need_data()
-        self._give_last_step_only(data)
         if checkpoint is not None and resume is not None:
             raise TrainingError("train(): give checkpoint= to add epochs, or resume= to finish, not both.")
         if not isinstance(callbacks, list | tuple) or not all(isinstance(c, Callback) for c in callbacks):
@@ -91,6 +95,8 @@ class Training(Files):
             )
         folder = as_path(save_fold or self.save_fold, "save_fold", TrainingError)
         file = as_path(filename, "filename", TrainingError)
+        if not file.name:
+            raise TrainingError(f"filename={filename!r}: must be the name of a file, such as 'basenn.pth'.")
         wanted = Settings(
             lr,
             epochs,
@@ -106,24 +112,33 @@ class Training(Files):
             ema,
             samples_every,
         )
-        self.save_fold = str(folder)
-        source = resume or checkpoint
-        before = None if source is None else self._go_on_from(source)
-        data = self._data or in_numbers(data, self.task, self._numbers)
-        settings = training.settings_of(wanted, before, resume is not None, source or "")
-        job = training.Job(
-            self.task,
-            self._definition,
-            self.model,
-            data,
-            settings,
-            Path(resume) if resume else folder / file,
-            self._card,
-            self.verbose,
-            callbacks,
-        )
         machine = Machine(device, devices, strategy, precision)
-        self.history, self._trained = job.run(machine, before, resume is not None)
+        samples_in_a_batch = data.train.batch_size
+        try:
+            with self._as_it_was_if_refused():
+                before = self._go_on_from(resume if checkpoint is None else checkpoint)
+                data = self._data or in_numbers(data, self.task, self._numbers)
+                settings = training.settings_of(wanted, before, resume is not None, resume)
+                changed = self._give_last_step_only(data)
+                self.save_fold = str(folder)
+                job = training.Job(
+                    self.task,
+                    self._definition,
+                    self.model,
+                    data,
+                    settings,
+                    folder / file if resume is None else Path(resume),
+                    self._card,
+                    self.verbose,
+                    callbacks,
+                )
+                trainer = job.prepare(machine, before, resume is not None)
+            if changed and self.verbose:
+                print(f"{changed}: return_sequences=False, since the data has one label for each sequence")
+            self.history, self._trained = job.run(trainer)
+        except BaseException:
+            data.train.batch_size = samples_in_a_batch
+            raise
         self._numbers = data.vocabulary, data.classes
         return self.history
 
@@ -185,32 +200,57 @@ class Training(Files):
         """Draw the last training's history into a picture; see `onnxnn.plot`."""
         return plot_history(self.history, path, title)
 
-    def _give_last_step_only(self, data: Data) -> None:
-        """Let the network give one output per sequence, where the data has one label for each."""
+    @contextmanager
+    def _as_it_was_if_refused(self) -> Iterator[None]:
+        """Leave the network, its weights and its data as they were where what is inside raises an error."""
+        attributes = dict(self.__dict__)
+        parts = [] if self._data is None else [self._data.train, self._data.validation]
+        samples = [(part, part.samples) for part in parts if part is not None]
+        net = self.model if self._definition.entries else None
+        weights = None if net is None else copy.deepcopy(net.state_dict())
+        try:
+            yield
+        except BaseException:
+            if net is not None and weights is not None:
+                net.load_state_dict(weights)
+            for part, held in samples:
+                part.samples = held
+            self.__dict__.update(attributes)
+            raise
+
+    def _give_last_step_only(self, data: Data) -> str | None:
+        """Let the network give one output per sequence, where the data has one label for each.
+
+        Returns:
+            The name of the layer that gives its last step only from now on; None where nothing was changed.
+        """
         shape = self._definition.output_shape
         if shape is None or shape.axes != ("time", "feature") or shape["time"] == 1:
-            return
-        if self._definition.teacher_forcing:
-            return
-        if data.train.num_targets in (shape["time"], shape.numel):
-            return  # a target for each step
+            return None
+        if self._definition.teacher_forcing or data.train.num_targets in (shape["time"], shape.numel):
+            return None  # a target for each step
         if data.train.num_targets > 1 and data.train.num_classes:
             raise TrainingError(
                 f"the network gives {shape.describe()}, and the data has {data.train.num_targets} labels for "
                 f"each sequence: what fits is {shape['time']}, one for each step, or one for each sequence."
             )
-        name = self._definition.give_last_step_only()
-        if name is None:
+        found = self._definition.last_step_only()
+        if found is None:
             raise TrainingError(
                 f"the network gives {shape.describe()}, and the data has one label for each sequence: put "
                 "add('global_avgpool') or add('flatten') before the last linear layers."
             )
-        self._net = None
-        if self.verbose:
-            print(f"{name}: return_sequences=False, since the data has one label for each sequence")
+        weights = self.model.state_dict()
+        self._definition, name = found
+        with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
+            self._net = self._definition.build()
+        self._net.load_state_dict(weights)
+        return name
 
-    def _go_on_from(self, path: str | Path) -> Checkpoint:
-        """Load a checkpoint to train on: into the layers that were added, or with its own."""
+    def _go_on_from(self, path: str | Path | None) -> Checkpoint | None:
+        """Load the checkpoint to go on from, if any: into the layers that were added, or with its own."""
+        if path is None:
+            return None
         if not self._definition.entries:
             self.load(path)
             assert self._loaded is not None

@@ -271,6 +271,147 @@ def test_weights_that_became_infinite_are_never_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("ema", [None, 0.9])
+def test_a_learning_rate_too_high_leaves_the_network_as_it_came(tmp_path, ema):
+    model = network(tmp_path)
+    model.train(lr=0.01, epochs=1, ema=ema)
+    before = {name: value.clone() for name, value in model.model.state_dict().items()}
+    with pytest.raises(TrainingError, match="again the weights with which this training began"):
+        model.train(lr=1e30, epochs=3, ema=ema)
+    assert same(before, dict(model.model.state_dict()))
+    assert math.isfinite(model.train(lr=0.001, epochs=1)[-1]["loss"])
+
+
+def test_weights_that_are_nan_after_the_last_step_are_put_back(tmp_path):
+    class Spoil(Callback):
+        def on_end(self, trainer):
+            raise TrainingError("spoilt at the end")
+
+    model = network(tmp_path)
+    before = {name: value.clone() for name, value in model.model.state_dict().items()}
+    with pytest.raises(TrainingError, match="spoilt"):
+        model.train(lr=0.01, epochs=1, callbacks=[Spoil()])
+    assert same(before, dict(model.model.state_dict()))
+
+
+def test_evaluation_leaves_the_networks_mode(tmp_path):
+    model = network(tmp_path)
+    for mode in (True, False):
+        model.model.train(mode)
+        model.evaluate(flowers())
+        assert all(module.training == mode for module in model.model.modules())
+
+    def fail(module, arguments):
+        raise RuntimeError("broken")
+
+    model.model.train()
+    model.model[0].register_forward_pre_hook(fail)
+    with pytest.raises(RuntimeError, match="broken"):
+        model.evaluate(flowers())
+    assert model.model.training
+
+
+REFUSED = [
+    ({"loss": "ArcFace"}, TrainingError),
+    ({"device": "tpu"}, DeviceError),
+    ({"monitor": "val_loss"}, TrainingError),
+    ({"schedule": {"name": "cosine", "end": 2}}, TrainingError),
+    ({"batch_size": 3, "loss": "ArcFace"}, TrainingError),
+    ({"save_fold": "a_file"}, OutputError),
+    ({"filename": "."}, TrainingError),
+    ({"filename": "taken.pth"}, OutputError),
+    ({"filename": "taken.csv.pth"}, OutputError),
+]
+
+
+@pytest.mark.parametrize(("options", "error"), REFUSED)
+def test_what_is_refused_changes_nothing(tmp_path, monkeypatch, options, error):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a_file").write_text("")
+    (tmp_path / "ckpt" / "taken.pth").mkdir(parents=True)
+    (tmp_path / "ckpt" / "taken.csv.csv").mkdir()
+    network("other").train(lr=0.1, epochs=2)
+    model = network("ckpt", seed=1)
+    before = {name: value.clone() for name, value in model.model.state_dict().items()}
+    with pytest.raises(error):
+        model.train(epochs=1, checkpoint="other/basenn.pth", **options)
+    assert same(before, dict(model.model.state_dict()))
+    assert (model.save_fold, model.history, model.card().training) == ("ckpt", [], {})
+    assert len(model.train(lr=0.01, epochs=1).steps) == 3
+    assert (tmp_path / "ckpt" / "basenn.pth").is_file()
+
+
+def test_a_batch_size_that_cannot_be_learned_with_is_forgotten(tmp_path):
+    model = nn("cls", save_fold=str(tmp_path), verbose=0)
+    x = np.random.default_rng(0).standard_normal((9, 6, 8)).astype(np.float32)
+    model.load_dataset(x, np.arange(9) % 2, batch_size=4)
+    model.add("action_model", size=(8, 2))
+    with pytest.raises(TrainingError, match="learns nothing from a single sample"):
+        model.train(batch_size=1, epochs=1)
+    assert len(model.train(epochs=1).steps) == 2  # the ninth sample joins a batch
+
+
+def sequences(folder):
+    model = nn("cls", save_fold=str(folder), verbose=0)
+    x = np.random.default_rng(0).standard_normal((8, 5, 3)).astype(np.float32)
+    model.load_dataset(x, np.arange(8) % 2)
+    model.add("lstm", size=(3, 4))
+    model.add("linear", size=(4, 2), activation="softmax")
+    return model, x
+
+
+@pytest.mark.parametrize("options", [{"epochs": 0}, {"lr": -1}, {"loss": "ArcFace"}])
+def test_a_refused_training_leaves_an_output_for_each_step(tmp_path, options):
+    model, x = sequences(tmp_path)
+    before = model.inference(x)
+    with pytest.raises(TrainingError):
+        model.train(**options)
+    np.testing.assert_array_equal(model.inference(x), before)
+
+
+def test_the_last_step_only_keeps_the_weights(tmp_path):
+    model, x = sequences(tmp_path)
+    each_step = model.inference(x)
+    model.save(tmp_path / "saved.pth")
+    model, _ = sequences(tmp_path)
+    model.load(tmp_path / "saved.pth")
+    model.train(lr=1e-12, epochs=1)
+    np.testing.assert_allclose(model.inference(x), each_step[:, -1], atol=1e-6)
+
+
+def test_sequences_go_on_from_a_checkpoints_own_layers(tmp_path):
+    model, x = sequences(tmp_path)
+    model.train(epochs=1)
+    later = nn("cls", save_fold=str(tmp_path), verbose=0)
+    later.load_dataset(x, np.arange(8) % 2)
+    assert len(later.train(epochs=1, checkpoint=tmp_path / "basenn.pth")) == 2
+
+
+class Squeezing(torch.nn.Module):
+    """Loses the batch axis of a single sample, as the module of the lessons does."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.linear(x)[:, None].squeeze()[:, :3]
+
+
+def test_a_module_that_squeezes_a_single_sample(tmp_path):
+    model = nn("cls", save_fold=str(tmp_path), verbose=0)
+    x, y = flowers(9)
+    model.load_dataset(x, y, batch_size=4)
+    model.add(Squeezing(), activation="softmax")
+    assert len(model.train(epochs=1).steps) == 2
+    one, all_of_them = model.evaluate((x[:1], y[:1])), model.evaluate((x, y))
+    assert one["loss"] == pytest.approx(-math.log(model.inference(x)[0, y[0]]), rel=1e-5)
+    assert math.isfinite(all_of_them["loss"])
+    with pytest.raises(TrainingError, match=r"a module of your own fails on it .*: use batch_size=2"):
+        model.train(epochs=1, batch_size=1)
+    assert len(model.train(epochs=1).steps) == 2
+
+
 def test_an_unwritable_folder_is_known_before_the_first_epoch(tmp_path):
     (tmp_path / "file").write_text("")
     started = []
@@ -315,6 +456,13 @@ def test_what_train_cannot_do_is_refused(tmp_path):
         model.train(device="tpu")
     with pytest.raises(TrainingError, match="precision='8'"):
         model.train(precision="8")
+    with pytest.raises(TrainingError, match=r"strategy=5: unknown. Known: auto, ddp"):
+        model.train(strategy=5)
+    with pytest.raises(DeviceError, match=r"devices=0: must be a whole number"):
+        model.train(devices=0)
+    for given in ({"checkpoint": ""}, {"resume": ""}):
+        with pytest.raises(CheckpointError, match="must be the path of a file"):
+            model.train(**given)
     model.save(tmp_path / "bare.pth")
     with pytest.raises(CheckpointError, match="holds no training to finish"):
         model.train(resume=tmp_path / "bare.pth")
@@ -359,9 +507,10 @@ def test_a_terminal_gets_one_line_per_epoch(tmp_path, capsys, monkeypatch):
     ]  # fmt: skip
 
 
-def test_mixed_precision_trains(tmp_path):
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16"])
+def test_mixed_precision_trains(tmp_path, precision):
     model = network(tmp_path)
-    history = model.train(lr=0.01, epochs=3, precision="bf16-mixed", clip=1.0)
+    history = model.train(lr=0.01, epochs=3, precision=precision, clip=1.0)
     assert history[-1]["loss"] < history[0]["loss"]
     assert model.model[0].weight.dtype == torch.float32
 
