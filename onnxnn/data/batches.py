@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
 
@@ -135,9 +136,9 @@ class Batches:
 
     @batch_size.setter
     def batch_size(self, value: int) -> None:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise DataError(f"batch_size={value!r}: must be a whole number of at least 1.")
-        self._batch_size = value
+        self._batch_size = int(value)
 
     def renumbered(self, tokens: torch.Tensor | None, labels: torch.Tensor | None) -> Batches:
         """Return batches of the same samples with other numbers; see `Samples.renumbered`."""

@@ -179,7 +179,8 @@ def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple
     Raises:
         DataError: The ratio is out of range, or nothing would be held back.
     """
-    if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0 < ratio <= 1:
+    number = isinstance(ratio, int | float | np.integer | np.floating) and not isinstance(ratio, bool)
+    if not number or not 0 < ratio <= 1:
         raise DataError(
             f"train_val_ratio={ratio!r}: must be a number above 0 and at most 1, the share to train on."
         )

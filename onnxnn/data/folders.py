@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxnn_runtime.errors import DataError, MissingDataError
+from onnxnn_runtime.files import as_path
 from onnxnn_runtime.inputs import IMAGE_SUFFIXES, is_stray
 
 from .labels import class_names
@@ -49,7 +50,7 @@ def find_pictures(path: str | os.PathLike[str], classes: Any = None) -> ClassFol
         MissingDataError: There is no such folder.
         DataError: It holds no class folders, one of them is empty, or the classes do not fit.
     """
-    root = Path(path)
+    root = as_path(path, "data_path", DataError)
     if not root.exists():
         raise MissingDataError(
             f"{root}: no such folder. Give the folder that holds one folder of pictures for each class."

@@ -76,7 +76,7 @@ def plan(transform: Any, color: str = "RGB") -> Plan:
     Raises:
         DataError: A name or an option is unknown or does not fit; all problems are told together.
     """
-    if color not in COLORS:
+    if str(color) not in COLORS:
         raise DataError(f"color={color!r}: choose one of {', '.join(map(repr, COLORS))}.")
     if transform is None:
         return Plan(color)

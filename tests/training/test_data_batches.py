@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -54,6 +55,8 @@ def test_batch_size_can_be_set_and_is_checked():
     batches = numbered(10)
     batches.batch_size = 5
     assert [len(y) for _, y in batches] == [5, 5]
+    batches.batch_size = np.int64(4)
+    assert type(batches.batch_size) is int
     for wrong in (0, -1, 2.0, "8", True):
         with pytest.raises(DataError, match="must be a whole number of at least 1"):
             batches.batch_size = wrong
@@ -92,6 +95,7 @@ def test_one_holds_nothing_back():
     train, held_back = split(4, 1.0)
     assert train.tolist() == [0, 1, 2, 3]
     assert len(held_back) == 0
+    assert len(split(4, np.float32(0.5))[0]) == 2
 
 
 @pytest.mark.parametrize("ratio", [0, 1.5, -1, "0.8", None, True, float("nan")])
