@@ -18,7 +18,7 @@ from .card import InputSpec
 from .errors import CardError, InputError, OnnxnnError
 from .inputs import Sample, Skipped, as_array, as_floats, find_samples, too_small
 from .onnxfile import FileFacts
-from .pipeline import Batch, chunks, ordered, read_chunk
+from .pipeline import Batch, check_count, chunks, ordered, read_chunk
 from .providers import Placement, create_session, loads, num_threads, runtime_version
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _MANY = 64
 """From this many inputs on, the second session pays for the time that creating it takes."""
+
+_MOST_THREADS = 1024
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -53,7 +55,7 @@ class Engine:
 
     Raises:
         CardError: The graph has other states.
-        InputError: ONNX Runtime cannot load the model.
+        InputError: ONNX Runtime cannot load the model, or `threads` is no whole number from 1.
         DeviceError: The device was asked for explicitly and does not start.
     """
 
@@ -72,8 +74,10 @@ class Engine:
         self._placement = placement
         self._lock = threading.Lock()
         self._single: Any = None
-        self._threads = num_threads() if threads is None else threads
-        created = self._create(0 if threads is None else threads)
+        if threads is not None:
+            check_count("threads", threads, _MOST_THREADS)
+        self._threads = num_threads() if threads is None else int(threads)
+        created = self._create(0 if threads is None else self._threads)
         if created is None:
             raise InputError(f"{name}: changed while it was opened; open it again.")
         self._session, self.device = created

@@ -14,7 +14,7 @@ from .engine import Engine
 from .errors import CardError, InputError
 from .inputs import Skipped, as_array, check_steps, check_tokens
 from .onnxfile import FileFacts, ModelFile, inspect
-from .pipeline import check_options
+from .pipeline import check_count, check_options
 from .providers import place
 from .results import Embeddings, Prediction, Predictions, prediction
 
@@ -365,8 +365,7 @@ class Model:
                 f"{self.name}: its output is of the kind {card.output.kind!r}, which predict() cannot name. "
                 f"Use {other} or infer()."
             )
-        if not isinstance(k, int) or k < 1:
-            raise InputError(f"k={k!r}: what fits is a whole number from 1.")
+        check_count("k", k)
         if card.output.kind != "values" and len(card.output.shape) > 2:
             raise CardError(
                 "{}: gives classes for each part of a sample ({}), not one for all. Use infer().".format(

@@ -20,7 +20,7 @@ from .providers import num_threads
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["Batch", "batches", "chunks", "ordered", "read_chunk"]
+__all__ = ["Batch", "batches", "check_count", "check_options", "chunks", "ordered", "read_chunk"]
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -81,8 +81,19 @@ def check_options(batch_size: int, errors: str) -> None:
     """
     if errors not in ("raise", "skip"):
         raise InputError(f"errors={errors!r}: choose 'raise' or 'skip'.")
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise InputError(f"batch_size={batch_size!r}: what fits is a whole number from 1.")
+    check_count("batch_size", batch_size)
+
+
+def check_count(name: str, value: Any, most: int | None = None) -> None:
+    """Refuse what is no whole number from 1, or above `most`.
+
+    Raises:
+        InputError: It is none.
+    """
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < 1 or (most is not None and value > most):
+        to = "" if most is None else f" to {most}"
+        raise InputError(f"{name}={value!r}: what fits is a whole number from 1{to}.")
 
 
 def read_chunk(chunk: Iterable[Sample], spec: InputSpec, errors: str) -> tuple[list[Batch], list[Skipped]]:

@@ -76,7 +76,7 @@ class Preprocess:
     draft: bool = False
 
     def __post_init__(self) -> None:
-        if self.color not in COLORS:
+        if str(self.color) not in COLORS:
             raise InputError("color={!r}: choose one of {}.".format(self.color, ", ".join(map(repr, COLORS))))
         object.__setattr__(self, "steps", tuple(tuple(step) for step in self.steps))
         for step in self.steps:

@@ -42,7 +42,7 @@ def get_similarity(a: Any, b: Any, method: str = "cosine", use_softmax: bool = F
     Raises:
         InputError: The method is unknown, the shapes do not fit, or a number is not finite.
     """
-    if method not in _METHODS:
+    if str(method) not in _METHODS:
         raise InputError(
             "method {!r} is unknown{}. Choose one of: {}.".format(
                 method, did_you_mean(str(method), _METHODS), ", ".join(_METHODS)

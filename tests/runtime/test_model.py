@@ -317,9 +317,16 @@ def test_missing_files_and_folders(tmp_path):
         rt.load(None)
 
 
-def test_k_is_a_whole_number(open_model):
-    with pytest.raises(rt.InputError, match=r"k=0: what fits is a whole number from 1"):
-        open_model("table").predict([[1, 2]], k=0)
+@pytest.mark.parametrize("k", [0, True, 1.5, "x"])
+def test_k_is_a_whole_number(open_model, k):
+    with pytest.raises(rt.InputError, match=r"k=.*: what fits is a whole number from 1"):
+        open_model("table").predict([[1, 2]], k=k)
+
+
+@pytest.mark.parametrize("threads", [0, -1, True, 0.5, "x", 3000])
+def test_threads_are_a_whole_number(open_model, threads):
+    with pytest.raises(rt.InputError, match=r"threads=.*: what fits is a whole number from 1 to 1024"):
+        open_model("table", threads=threads)
 
 
 def test_what_the_graph_itself_refuses_is_our_error(open_model, capfd):

@@ -196,7 +196,11 @@ def test_missing_and_empty_folders(tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"errors": "ignore"}, "choose 'raise' or 'skip'"), ({"batch_size": 0}, "whole number from 1")],
+    [
+        ({"errors": "ignore"}, "choose 'raise' or 'skip'"),
+        ({"batch_size": 0}, "whole number from 1"),
+        ({"batch_size": True}, "batch_size=True: what fits is a whole number from 1"),
+    ],
 )
 def test_options_that_make_no_sense(options, message):
     with pytest.raises(InputError, match=message):

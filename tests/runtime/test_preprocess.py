@@ -220,6 +220,7 @@ def test_floating_point_pictures_have_no_range(tmp_path):
     ("arguments", "message"),
     [
         (("BGR",), "color='BGR': choose one of 'RGB', 'grayscale'"),
+        ((["RGB"],), r"color=\['RGB'\]: choose one of"),
         (("RGB", (("rotate", 3),)), "unknown preprocessing step 'rotate'; known are resize"),
         (("RGB", (("resize", 3),)), "'resize' takes 2 whole numbers"),
         (("RGB", (("resize", 3, 2.5),)), "'resize' takes 2 whole numbers"),
