@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxnn_runtime.errors import OnnxnnError, TrainingError
-from onnxnn_runtime.files import PathLike, write_atomically
+from onnxnn_runtime.files import PathLike, as_path, write_atomically
 from onnxnn_runtime.fonts import lettering
 
 from .history import History
@@ -25,7 +25,7 @@ def plot_history(history: History, path: PathLike = "history.png", title: str = 
     Raises:
         OnnxnnError: matplotlib is not installed, or cannot write that kind of file.
         OutputError: The file cannot be written.
-        TrainingError: There is no epoch to draw.
+        TrainingError: There is no epoch to draw, or the title is no text.
     """
     try:
         from matplotlib.figure import Figure
@@ -35,6 +35,8 @@ def plot_history(history: History, path: PathLike = "history.png", title: str = 
         raise OnnxnnError('drawing needs matplotlib: pip install "onnxnn[plot]".') from error
     if not history:
         raise TrainingError("there is no finished epoch to draw: train first.")
+    if not isinstance(title, str):
+        raise TrainingError(f"title={title!r}: must be a text.")
     names = [name for name in history[0] if not name.startswith("val_") and name not in ("epoch", "lr")]
     figure = Figure(figsize=(4.5 * len(names), 3.6), layout="constrained")  # no window, no global state
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
@@ -43,7 +45,7 @@ def plot_history(history: History, path: PathLike = "history.png", title: str = 
     if title:
         text, font = lettering(title)
         figure.suptitle(text, fontproperties=FontProperties(fname=font, size=14))
-    kind = Path(path).suffix.lstrip(".").lower() or "png"
+    kind = as_path(path).suffix.lstrip(".").lower() or "png"
     known = figure.canvas.get_supported_filetypes()
     if kind not in known:
         raise OnnxnnError(f"{path}: cannot draw a .{kind} file; choose one of {', '.join(sorted(known))}.")

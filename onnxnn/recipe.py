@@ -30,6 +30,7 @@ from typing import Any
 import yaml
 from onnxnn_runtime.card import TASKS
 from onnxnn_runtime.errors import InputError, LayerError, MissingInputError, did_you_mean
+from onnxnn_runtime.files import as_path
 
 from .network import Network
 from .samples import digits
@@ -158,7 +159,7 @@ def read_recipe(path: str | Path) -> Recipe:
         MissingInputError: There is no such file.
         InputError: It is no YAML, a key is unknown, missing or given twice, or a value does not fit.
     """
-    file = Path(path)
+    file = as_path(path, "recipe", InputError)
     found = _mapping(file, "the recipe", _parse(file))
     _known(file, "", found, KEYS)
     for key in ("data", "layers"):

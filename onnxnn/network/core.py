@@ -27,6 +27,7 @@ from onnxnn.data import Data
 from onnxnn.definition import Definition, Net
 from onnxnn.history import History
 from onnxnn.layers import find, make
+from onnxnn.layers._registry import frozen
 from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.shape import Shape
 
@@ -94,7 +95,7 @@ class Core:
         if layer is None and activation is None:
             if optimizer is None:
                 raise LayerError("add(): name a layer, an activation or an optimizer.")
-            name = optimizers.optimizer_name(optimizer)
+            name, options = optimizers.optimizer_name(optimizer), frozen(options)
             optimizers.check_optimizer_options(name, options)
             self.optimizer, self._optimizer_options = name, options
             self._calls += 1
@@ -192,7 +193,7 @@ class Core:
 
     @color.setter
     def color(self, value: str | None) -> None:
-        if value is not None and value not in COLORS:
+        if value is not None and str(value) not in COLORS:
             hint = did_you_mean(str(value), COLORS) or "."
             raise InputError(f"color={value!r}: unknown{hint} Known: {', '.join(COLORS)}.")
         self._color = value
@@ -233,8 +234,7 @@ class Core:
     def model(self) -> Net:
         """The torch module."""
         if self._net is None:
-            if not self._definition.entries:
-                raise LayerError("the network has no layers yet: add some, or load a checkpoint.")
+            self._need_layers()
             self._net = self._definition.build()
         return self._net
 
@@ -243,8 +243,18 @@ class Core:
         return self._card(self._trained)
 
     def _card(self, how: Mapping[str, Any] | None) -> ModelCard:
+        self._need_layers()
         before = self._loaded.card if self._loaded else None
         return describe(self.task, self._definition, self._data, before, how)
+
+    def _need_layers(self) -> None:
+        if self._waiting:
+            raise LayerError(
+                "the layers wait, since a module of your own in front does not say what it takes: load data "
+                "(load_dataset, load_img_data, ...) or a checkpoint (load) first."
+            )
+        if not self._definition.entries:
+            raise LayerError("the network has no layers yet: add some, or load a checkpoint.")
 
     def _need_data(self) -> Data:
         if self._data is None:

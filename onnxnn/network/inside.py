@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.errors import InputError
 
 from onnxnn import checkpoint as checkpoints
 from onnxnn import inference as running
@@ -35,13 +36,21 @@ class Inside(Core):
 
         Returns:
             The files written; see `onnxnn.visual`.
+
+        Raises:
+            InputError: No sample arrives, or it does not fit.
+            OutputError: The folder cannot be written.
         """
         self._no_diffusion("visual_feature()")
         self._no_pairs("visual_feature()")
         source = data if img is None else img
-        sample = next(running.arrays(source, self.card().input, 1, self._reader()))[0]
-        classes = self.card().output.classes
-        written = visual_feature(self.model, self._definition, sample, classes, in1img, save_fold)
+        card = self.card()
+        batch = next(running.arrays(source, card.input, 1, self._reader()), None)
+        if batch is None:
+            raise InputError("visual_feature(): no sample arrives; give one.")
+        written = visual_feature(
+            self.model, self._definition, batch[0], card.output.classes, in1img, save_fold
+        )
         if self.verbose:
             print(
                 f"what the layers give: {written[0]}"

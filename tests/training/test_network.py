@@ -370,6 +370,13 @@ def test_evaluation_takes_arrays_and_what_was_held_back(iris, tmp_path):
         model.evaluate(7)
 
 
+def waiting():
+    model = nn(verbose=0)
+    model.add(torch.nn.Linear(4, 3))
+    model.add("linear", size=3)
+    return model
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -378,6 +385,16 @@ def test_evaluation_takes_arrays_and_what_was_held_back(iris, tmp_path):
         (lambda: nn(verbose=0).add(optimizer="Adm"), TrainingError, "did you mean 'Adam'"),
         (lambda: nn(verbose=0).add(optimizer="SGD", momentun=1), TrainingError, "did you mean 'momentum'"),
         (lambda: nn(verbose=0).inference([1]), LayerError, "the network has no layers yet"),
+        (lambda: nn(verbose=0).card(), LayerError, "the network has no layers yet"),
+        (lambda: nn(verbose=0).extract_feature([1]), LayerError, "the network has no layers yet"),
+        (lambda: nn(verbose=0).visual_feature([1]), LayerError, "the network has no layers yet"),
+        (lambda: waiting().card(), LayerError, r"the layers wait, .*: load data .* or a checkpoint"),
+        (lambda: waiting().inference([1]), LayerError, "the layers wait"),
+        (lambda: setattr(nn(), "color", ["RGB"]), InputError, r"color=\['RGB'\]: unknown"),
+        (lambda: nn().load_img_data(None), DataError, "data_path=None: must be the path"),
+        (lambda: nn().load_img_data(["a"]), DataError, r"data_path=\['a'\]: must be the path"),
+        (lambda: nn().load_img_data(""), DataError, "data_path='': must be the path"),
+        (lambda: nn().load_npz_data(5), DataError, "data_path=5: must be the path"),
         (lambda: nn(verbose=0).print_result(), DataError, "call inference first"),
         (lambda: nn(verbose=0).convert(backend="TF"), ExportError, "only 'ONNX'"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from onnxnn_runtime.errors import OnnxnnError, TrainingError
+from onnxnn_runtime.errors import OnnxnnError, OutputError, TrainingError
 from PIL import Image
 
 from onnxnn.history import History
@@ -30,6 +30,10 @@ def test_what_cannot_be_drawn(tmp_path, monkeypatch):
         plot_history(History(), tmp_path / "none.png")
     with pytest.raises(OnnxnnError, match=r"cannot draw a \.xyz file"):
         plot_history(History(ROWS), tmp_path / "none.xyz")
+    with pytest.raises(OutputError, match="path=None: must be the path"):
+        plot_history(History(ROWS), None)
+    with pytest.raises(TrainingError, match="title=5: must be a text"):
+        plot_history(History(ROWS), title=5)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(OnnxnnError, match=r'pip install "onnxnn\[plot\]"'):
         plot_history(History(ROWS), tmp_path / "none.png")

@@ -151,6 +151,8 @@ def test_what_yaml_itself_fails_on(write, text, message):
 def test_a_missing_recipe(tmp_path):
     with pytest.raises(MissingInputError, match=r"nothing\.yaml: no such recipe"):
         read_recipe(tmp_path / "nothing.yaml")
+    with pytest.raises(InputError, match="recipe=None: must be the path"):
+        read_recipe(None)
 
 
 def test_a_file_that_is_no_text(tmp_path):

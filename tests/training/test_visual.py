@@ -119,6 +119,11 @@ class TestLayers:
         with pytest.raises(InputError, match="is no picture"):
             cnn.visual_feature(np.zeros(3, np.uint8))
 
+    @pytest.mark.parametrize("nothing", [[], (), [[]]])
+    def test_no_sample(self, mlp, nothing):
+        with pytest.raises(InputError, match="no sample arrives"):
+            mlp.visual_feature(nothing)
+
     def test_a_folder_that_cannot_be_written(self, cnn, pictures, folder):
         (folder / "layers").write_text("a file")
         with pytest.raises(OutputError, match="cannot write"):
