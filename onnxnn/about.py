@@ -168,7 +168,7 @@ def _output_kind(task: str, definition: Definition, shape: Shape, num_classes: i
     if task == "gen":
         return "values"
     units = shape.sizes[0 if "channel" in shape.axes else -1]
-    ending = definition.placed()[-1].layer.kind
+    ending = definition.custom_ending() or definition.placed()[-1].layer.kind
     if units == 1:
         return "binary"
     if num_classes and units is not None and units > num_classes and ending not in ("softmax", "sigmoid"):

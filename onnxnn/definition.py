@@ -398,6 +398,12 @@ class Definition:
         placed = self.placed()
         return bool(placed) and isinstance(placed[-1].layer, Softmax)
 
+    def custom_ending(self) -> str:
+        """Return "softmax" or "sigmoid" where the last layer is a module of the user's own that ends so."""
+        placed = self.placed()
+        last = placed[-1] if placed else None
+        return last.layer.ending(last.in_shape) if last and isinstance(last.layer, Custom) else ""
+
     # ---- JSON ----------------------------------------------------------------------------------
 
     def to_data(self) -> tuple[dict[str, Any], ...]:
@@ -472,6 +478,7 @@ class Definition:
             net.has_custom |= isinstance(placed.layer, Custom)
             net.teacher_forcing |= placed.layer.teacher_forcing
             net.diffusion |= placed.layer.diffusion
+        net.custom_ending = self.custom_ending()
         return net
 
     def multiply_adds(self) -> int | None:

@@ -114,7 +114,7 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
     """
     wanted = _DEFAULTS[task] if name is None else official_name(name)
     units = output.sizes[0 if "channel" in output.axes else -1]
-    end = _end(net)
+    end = net.ending
     if net.teacher_forcing:
         return _of_pairs(wanted, end, task)
     if wanted == "MinSNR":
@@ -174,11 +174,6 @@ def as_classes(target: Tensor, axis: int = -1) -> Tensor:
     if target.ndim > 1 and target.shape[axis] > 1:
         return target.argmax(axis)
     return (target.flatten(1).squeeze(1) if target.ndim > 1 else target).round().long()
-
-
-def _end(net: Net) -> str:
-    last = net[-1] if len(net) else None
-    return "softmax" if isinstance(last, nn.Softmax) else "sigmoid" if isinstance(last, nn.Sigmoid) else ""
 
 
 def _check_units(name: str, units: int | None, num_classes: int, end: str) -> None:

@@ -104,7 +104,7 @@ class _Predictor:
     """What the loss saw, as predicted classes and as the network's own output."""
 
     def __init__(self, net: Net, loss: Loss) -> None:
-        self._finish = net[-1] if loss.from_logits and net.ends_in_probability else None
+        self._finish = net.finish if loss.from_logits else None
         self._threshold = 0.0 if loss.from_logits else 0.5
 
     def classes(self, output: Tensor) -> Tensor:

@@ -50,10 +50,12 @@ class Net(nn.Sequential):
         has_custom: Whether any module is of the user's own class.
         teacher_forcing: Whether it goes from sequence to sequence.
         diffusion: Whether it is a `Denoiser` alone, which takes (x, t, label).
+        custom_ending: "softmax" or "sigmoid" where the last module is of the user's own class and ends so.
     """
 
     has_mask = False
     has_custom = False
+    custom_ending = ""
     teacher_forcing = False
     diffusion = False
 
@@ -75,9 +77,24 @@ class Net(nn.Sequential):
         return run(torch.cat((x, x)))[:1] if self.has_custom and len(x) == 1 else run(x)
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the output before a final softmax or sigmoid."""
+        """Return the output before a final softmax or sigmoid.
+
+        A module of the user's own cannot be taken apart: log p has p as its softmax, log(p / (1 - p)) as
+        its sigmoid.
+        """
         modules = list(self)
-        return self._run(modules[:-1] if self.ends_in_probability else modules, x)
+        if self.custom_ending:
+            p = self._run(modules, x)
+            limits = torch.finfo(p.dtype)
+            is_softmax = self.custom_ending == "softmax"
+            return p.clamp_min(limits.tiny).log() if is_softmax else torch.logit(p, limits.eps)
+        return self._run(modules[:-1] if self.ending else modules, x)
+
+    def finish(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the output for what `logits` gives."""
+        if self.custom_ending:
+            return logits.softmax(-1) if self.custom_ending == "softmax" else logits.sigmoid()
+        return self[-1](logits) if self.ending else logits
 
     def step(self, x: torch.Tensor, states: Sequence[Any] | None = None) -> tuple[torch.Tensor, State]:
         """Return the outputs for the next steps of sequences, and the states after them.
@@ -114,9 +131,12 @@ class Net(nn.Sequential):
                     yield module.weight, scores
 
     @property
-    def ends_in_probability(self) -> bool:
-        """Whether the last layer is a softmax or sigmoid."""
-        return len(self) > 0 and isinstance(self[-1], nn.Softmax | nn.Sigmoid)
+    def ending(self) -> str:
+        """ "softmax" or "sigmoid" where the network ends so, else ""."""
+        last = self[-1] if len(self) else None
+        if isinstance(last, nn.Softmax | nn.Sigmoid):
+            return "softmax" if isinstance(last, nn.Softmax) else "sigmoid"
+        return self.custom_ending
 
     def _run(self, modules: list[nn.Module], x: torch.Tensor) -> torch.Tensor:
         if not self.has_mask:

@@ -76,9 +76,8 @@ class Learner(nn.Module):
 
     def _auxiliary_loss(self, target: Tensor) -> Tensor:
         """Return the weighted losses of the auxiliary classifiers, which end like the network does."""
-        ends = not self.loss.from_logits and self.net.ends_in_probability
         losses = [
-            weight * self.loss(self.net[-1](scores) if ends else scores, target)
+            weight * self.loss(scores if self.loss.from_logits else self.net.finish(scores), target)
             for weight, scores in self.net.auxiliary()
         ]
         return torch.stack(losses).sum()

@@ -23,7 +23,7 @@ from onnxnn.shape import Shape
 
 from .reference import reference
 
-__all__ = ["emit"]
+__all__ = ["emit", "sample"]
 
 _TOLERANCE = 1e-4
 _LEGACY_OPSETS = range(9, 21)
@@ -85,7 +85,7 @@ def _legacy(module: nn.Module, probe: Shape, in_shape: Shape, opset: int) -> onn
     with _KeepBatch():
         torch.onnx.export(
             module,
-            (_sample(probe, 2),),
+            (sample(probe, 2),),
             file,  # type: ignore[arg-type]  # the older exporter takes it
             dynamo=False,
             opset_version=target,
@@ -101,7 +101,7 @@ def _current(module: nn.Module, probe: Shape, in_shape: Shape, opset: int) -> on
     free = {i + 1: dynamic for i, size in enumerate(in_shape.sizes) if size is None}
     program = torch.onnx.export(
         module,
-        (_sample(probe, 2),),
+        (sample(probe, 2),),
         dynamo=True,
         opset_version=max(opset, _CURRENT_OPSET),
         input_names=["input"],
@@ -131,7 +131,7 @@ def _compare(model: onnx.ModelProto, module: nn.Module, probes: Sequence[Shape])
     )
     for batch in (1, 3):
         for probe in probes:
-            x = _sample(probe, batch)
+            x = sample(probe, batch)
             expected = reference(module, x).numpy()
             found = session.run(None, {session.get_inputs()[0].name: x.numpy()})[0]
             if found.shape != expected.shape:
@@ -141,7 +141,8 @@ def _compare(model: onnx.ModelProto, module: nn.Module, probes: Sequence[Shape])
                 raise ExportError(f"it differs from torch by {difference:.3g}")
 
 
-def _sample(probe: Shape, batch: int) -> torch.Tensor:
+def sample(probe: Shape, batch: int) -> torch.Tensor:
+    """Return random input of a shape, the same each time: tokens, or numbers in 0..1."""
     generator = torch.Generator().manual_seed(batch)
     if probe.axes == ("token",):
         return torch.randint(0, probe.vocabulary or 2, (batch, probe["token"] or 1), generator=generator)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from onnxnn_runtime.errors import LayerError
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
@@ -26,6 +27,9 @@ _AXES_BY_RANK = {
 
 _tried: weakref.WeakKeyDictionary[nn.Module, dict[Shape, tuple[int, ...]]] = weakref.WeakKeyDictionary()
 """What came out of a module for shapes that were tried before."""
+
+_endings: weakref.WeakKeyDictionary[nn.Module, str] = weakref.WeakKeyDictionary()
+"""How modules end that were tried before."""
 
 
 class MissingModuleError(LayerError):
@@ -106,6 +110,22 @@ class Custom(Layer):
     def multiply_adds(self, in_shape: Shape) -> int | None:
         return None
 
+    def ending(self, in_shape: Shape) -> str:
+        """Return "softmax" or "sigmoid" where the module gives probabilities, else "".
+
+        It is a softmax where all numbers are at least 0 and sum to 1 along the last axis, a sigmoid where
+        what comes out is what a sigmoid inside the module gave.
+        """
+        assert self.module is not None
+        if self.module not in _endings:
+            x = _custom_export.sample(self._probes(in_shape)[0], 2)
+            with _Sigmoids() as sigmoids:
+                y = self._forward(self.module, x)
+            _endings[self.module] = (
+                "softmax" if _are_probabilities(y) else "sigmoid" if sigmoids.gave(y) else ""
+            )
+        return _endings[self.module]
+
     def _probes(self, in_shape: Shape) -> tuple[Shape, Shape]:
         """Return two shapes without free sizes, different along the free axes."""
         free = [axis for axis, size in zip(in_shape.axes, in_shape.sizes, strict=True) if size is None]
@@ -126,19 +146,15 @@ class Custom(Layer):
         return known[in_shape]
 
     def _run(self, module: nn.Module, in_shape: Shape) -> tuple[int, ...]:
-        training, first = module.training, next(module.parameters(), torch.empty(0))
         dtype = torch.int64 if in_shape.axes == ("token",) else torch.float32
-        zeros = torch.zeros(2, *(size or 1 for size in in_shape.sizes), dtype=dtype, device=first.device)
+        zeros = torch.zeros(2, *(size or 1 for size in in_shape.sizes), dtype=dtype)
         try:
-            with torch.no_grad():
-                y = module.eval()(zeros)
+            y = self._forward(module, zeros)
         except Exception as error:  # whatever the user's code raises
             raise LayerError(
                 f"{self.call()}: it fails on what arrives, {in_shape.describe()} (tried on zeros of shape "
                 f"{tuple(zeros.shape)}): {type(error).__name__}: {error}"
             ) from error
-        finally:
-            module.train(training)
         if not isinstance(y, torch.Tensor) or y.ndim < 2 or y.shape[0] != 2:
             given = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
             raise LayerError(
@@ -146,3 +162,36 @@ class Custom(Layer):
                 "batch first: (2, ...)."
             )
         return tuple(y.shape[1:])
+
+    def _forward(self, module: nn.Module, x: torch.Tensor) -> Any:
+        """Run the module in evaluation mode and without gradients; it comes back in the mode it was in."""
+        training, first = module.training, next(module.parameters(), torch.empty(0))
+        try:
+            with torch.no_grad():
+                return module.eval()(x.to(first.device))
+        finally:
+            module.train(training)
+
+
+class _Sigmoids(TorchFunctionMode):
+    """Remembers what sigmoids give while modules run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._found: list[torch.Tensor] = []
+
+    def gave(self, y: torch.Tensor) -> bool:
+        """Tell whether these are the numbers that a sigmoid gave."""
+        return any(torch.equal(y.flatten(), found.flatten()) for found in self._found)
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        y = func(*args, **(kwargs or {}))
+        if getattr(func, "__name__", "") == "sigmoid":
+            self._found.append(y.detach().clone())
+        return y
+
+
+def _are_probabilities(y: torch.Tensor) -> bool:
+    return y.shape[-1] > 1 and bool((y >= 0).all()) and bool(((y.sum(-1) - 1).abs() < 1e-4).all())

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from onnxnn_runtime.errors import TrainingError
 from torch import nn as torch_nn
 
-from onnxnn import losses
+from onnxnn import losses, nn
 from onnxnn.definition import Net
 from onnxnn.embedding_losses import ArcFace, SupCon
 from onnxnn.shape import Shape
@@ -69,6 +69,68 @@ def test_binary_cross_entropy_of_large_logits_is_finite():
 def test_binary_cross_entropy_of_a_softmax_as_a_lesson_writes_it():
     loss, p = computed(ending(3, SOFTMAX), "BCELoss", ONE_HOT, classes=3)
     torch.testing.assert_close(loss, -(ONE_HOT * p.log() + (1 - ONE_HOT) * (1 - p).log()).mean())
+
+
+class Ending(torch_nn.Module):
+    """A module of one's own that ends in a function of its own."""
+
+    def __init__(self, units, function):
+        super().__init__()
+        self.linear = torch_nn.Linear(4, units)
+        self.function = function
+
+    def forward(self, x):
+        return self.function(self.linear(x))
+
+
+def softmax(y):
+    return torch.softmax(y, dim=1)
+
+
+class TestAModuleThatEndsInProbabilities:
+    """It is trained as the same network of named layers is."""
+
+    @pytest.mark.parametrize("name", [None, "BCELoss", "NLLLoss", "MSELoss", "KLDivLoss"])
+    @pytest.mark.parametrize(
+        ("units", "activation", "function"),
+        [
+            (3, "softmax", softmax),
+            (3, "softmax", torch_nn.Softmax(dim=1)),
+            (1, "sigmoid", torch.sigmoid),
+            (1, "sigmoid", torch_nn.Sigmoid()),
+        ],
+    )
+    def test_loss_metrics_and_answer(self, name, units, activation, function):
+        x, y = torch.linspace(-1, 1, 24).reshape(6, 4), torch.arange(6) % max(units, 2)
+        own, named = nn("cls", verbose=0), nn("cls", verbose=0)
+        for model in (own, named):
+            model.load_dataset(x, y)
+        own.add(Ending(units, function))
+        named.add("linear", size=(4, units), activation=activation)
+        named.model.linear1.load_state_dict(own.model[0].linear.state_dict())
+        found = own.evaluate((x, y), loss=name, metrics=["acc", "mae"])
+        assert found == pytest.approx(named.evaluate((x, y), loss=name, metrics=["acc", "mae"]), rel=1e-5)
+        assert own.card().output == named.card().output
+        assert own.print_result(own.inference(x)) == named.print_result(named.inference(x))
+
+    @pytest.mark.parametrize("function", [softmax, torch.sigmoid])
+    def test_certain_answers_have_a_finite_loss_and_gradient(self, function, tmp_path):
+        model = nn("cls", save_fold=str(tmp_path), verbose=0)
+        model.load_dataset(torch.eye(4), torch.tensor([0, 1, 0, 1]))
+        module = Ending(2 if function is softmax else 1, function)
+        model.add(module)
+        torch_nn.init.constant_(module.linear.weight, 500.0)
+        torch_nn.init.constant_(module.linear.bias[:1], 500.0)
+        assert math.isfinite(model.train(lr=0.1, epochs=1)[0]["loss"])
+        assert all(weight.isfinite().all() for weight in module.parameters())
+
+    def test_a_sigmoid_inside_is_no_ending(self):
+        model = nn("cls", verbose=0)
+        model.load_dataset(torch.eye(4), torch.tensor([0, 1, 0, 1]))
+        model.add(torch_nn.Sequential(torch_nn.Linear(4, 3), torch_nn.Sigmoid(), torch_nn.Linear(3, 1)))
+        assert not model.model.ending
+        with pytest.raises(TrainingError, match="cannot tell two classes apart"):
+            model.train(epochs=1)
 
 
 @pytest.mark.parametrize(
