@@ -98,7 +98,8 @@ def find_samples(source: Any, spec: InputSpec, skipped: list[Skipped]) -> Sequen
     Args:
         source: For images: a path, a folder, bytes, a PIL image, an array as for `Preprocess`, an
             array (N, H, W, C) of pictures, a float array (N, C, H, W) in 0..1 that is taken as it
-            is, or a list or generator of those. For tables: a CSV file, a row, rows, or an array.
+            is, nested lists of numbers, or a list or generator of those. For tables: a CSV file, a row,
+            rows, or an array; for a single feature also its values (N,).
             For sequences, tokens and arrays: an array of one sample or of many, a `.npy` or `.npz`
             file, or a list of those; for tokens with a vocabulary also text.
         spec: What the model takes.
@@ -175,6 +176,8 @@ class _Finder:
             return self._folder(thing)
         if isinstance(thing, (bytes, bytearray, memoryview, Image.Image)):
             return iter([Sample(name, thing)])
+        if isinstance(thing, (list, tuple)) and _is_numeric(thing):
+            thing = np.asarray(thing)
         if isinstance(thing, Iterable) and not hasattr(thing, "__array__"):
             return self.each(thing)
         if not hasattr(thing, "__array__"):
@@ -221,6 +224,8 @@ class _Finder:
         if isinstance(thing, Iterator):
             return self.each(thing)
         array = np.asarray(thing)
+        if array.ndim == 1 and self._spec.shape[1:] == (1,):
+            array = array[:, np.newaxis]  # one number is a sample, so these are many
         if array.ndim == self._single + 1:
             return (Sample(each, array[i]) for i, each in _names(name, len(array)))
         return iter([Sample(name, array)])

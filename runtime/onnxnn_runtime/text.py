@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any, Mapping, Sequence, Union
 
@@ -10,7 +11,7 @@ from .errors import InputError
 __all__ = ["Text", "is_file", "is_words", "plain", "to_numbers"]
 
 Text = Union[str, Sequence[str]]
-"""Text, each character a token; or a list of words, each a token."""
+"""Text, each character and each mark such as <START> a token; or a list of words, each a token."""
 
 
 def is_words(thing: Any, vocabulary: Mapping[str, int] | None) -> bool:
@@ -39,23 +40,45 @@ def plain(text: Any) -> Any:
 def to_numbers(text: Text, vocabulary: Mapping[str, int]) -> list[int]:
     """Return the number of each token of a text.
 
+    A text that is a token is that one. In any other each character is a token, but for marks of the
+    vocabulary such as <START> or [SEP]; of two marks that fit at one place the longer one is meant.
+
     Raises:
         InputError: It is empty, or a token is not in the vocabulary; the message names it.
     """
     text = plain(text)
     if not isinstance(text, Sequence) or not all(isinstance(token, str) for token in text):
         raise InputError(f"text is expected, or a list of words, each a text; {_shown(text)} arrives.")
-    unknown = [token for token in text if token not in vocabulary]
+    tokens = _tokens(text, vocabulary) if isinstance(text, str) else text
+    unknown = [token for token in tokens if token not in vocabulary]
     if unknown:
         hint = _hint(text, vocabulary)
         raise InputError(f"{unknown[0]!r} is not in the vocabulary of {len(vocabulary)} tokens.{hint}")
-    if not len(text):
+    if not len(tokens):
         raise InputError("the text is empty; give at least one token.")
-    return [vocabulary[token] for token in text]
+    return [vocabulary[token] for token in tokens]
+
+
+def _tokens(text: str, vocabulary: Mapping[str, int]) -> Sequence[str]:
+    """Return the tokens of a text as `to_numbers` reads them."""
+    if text in vocabulary:
+        return [text]
+    if "<" not in text and "[" not in text:
+        return text
+    marks = sorted((token for token in vocabulary if _is_mark(token)), key=len, reverse=True)
+    known = [re.escape(token) for token in [*marks, "<", "["] if token in vocabulary]
+    return re.findall("|".join([*known, *_UNKNOWN_MARKS, "."]), text, re.DOTALL)
+
+
+_UNKNOWN_MARKS = ["<[^<>]*>", r"\[[^][]*\]"]  # which errors name as a whole
+
+
+def _is_mark(token: str) -> bool:
+    return len(token) > 1 and (token[0], token[-1]) in (("<", ">"), ("[", "]"))
 
 
 def _is_word(token: str) -> bool:
-    return len(token) > 1 and (token[0], token[-1]) not in (("<", ">"), ("[", "]"))
+    return len(token) > 1 and not _is_mark(token)
 
 
 def _shown(value: Any) -> str:

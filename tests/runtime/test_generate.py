@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -268,6 +269,36 @@ def test_accents_in_another_form(form, text):
 def test_words_given_as_one_text():
     with pytest.raises(rt.InputError, match=r"Its tokens are words: give a list, \['the', 'cat'\]"):
         to_numbers("the cat", {"the": 0, "cat": 1})
+
+
+MARKED = ["<START>", "<EOP>", "</s>", "<", "<S", "长", "江", "[SEP]", "<S>", "ab", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("<START>", ["<START>"]),
+        ("<START>长江", ["<START>", "长", "江"]),
+        ("长</s></s><EOP>", ["长", "</s>", "</s>", "<EOP>"]),
+        ("[SEP]长<", ["[SEP]", "长", "<"]),
+        ("<S>长", ["<S>", "长"]),
+        ("ab", ["ab"]),
+        ("aba", ["a", "b", "a"]),
+        (["<START>", "ab"], ["<START>", "ab"]),
+    ],
+)
+def test_a_text_is_a_token_or_made_of_characters_and_marks(text, tokens):
+    assert to_numbers(text, {token: number for number, token in enumerate(MARKED)}) == [
+        MARKED.index(token) for token in tokens
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"), [("长<EOS>", "<EOS>"), ("[长", "["), ("<EOP>x", "x"), ("<", "<")]
+)
+def test_unknown_marks_are_named_as_a_whole(text, unknown):
+    with pytest.raises(rt.InputError, match=f"^{re.escape(repr(unknown))} is not in the vocabulary"):
+        to_numbers(text, {"<EOP>": 0, "长": 1})
 
 
 @pytest.mark.parametrize("name", ["table", "image_classifier", "tokens"])

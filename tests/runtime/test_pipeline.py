@@ -121,6 +121,26 @@ def test_what_came_before_a_broken_file_is_still_given(folder):
         next(stream)
 
 
+@pytest.mark.parametrize("as_given", [np.asarray, list, np.ndarray.tolist])
+def test_numbers_for_a_single_feature_are_samples(as_given):
+    spec = InputSpec("table", ("batch", 1))
+    names, arrays = read(as_given(np.linspace(0, 1, 5)), spec)
+    assert names[-1] == "input[4]"
+    np.testing.assert_allclose(np.stack(arrays), np.linspace(0, 1, 5)[:, None])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_pictures_as_nested_lists_are_what_their_arrays_are(dtype):
+    draw = np.random.default_rng(0)
+    if dtype is np.uint8:
+        pictures = draw.integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    else:
+        pictures = draw.random((2, 3, 8, 8), np.float32)
+    for given in (pictures, pictures[0]) if dtype is np.uint8 else (pictures,):
+        expected = read(given, IMAGES)[1]
+        np.testing.assert_array_equal(read(given.tolist(), IMAGES)[1], expected)
+
+
 @pytest.mark.parametrize(
     ("source", "spec", "message"),
     [

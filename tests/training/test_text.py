@@ -293,6 +293,20 @@ def test_a_text_of_words_begins_and_goes_on():
     assert model.inference(["a", "cat"])[0].shape == (4,)
 
 
+def test_marks_go_in_as_they_come_out():
+    names = {"<START>": 0, "春": 1, "江": 2, "<EOP>": 3}
+    model = nn(verbose=0)
+    model.load_dataset(np.array([[0, 1, 2, 3]]), word2idx=names)
+    model.add("em_lstm", size=(4, 8))
+    hidden, found = None, []
+    for number in range(4):
+        output, hidden = model.inference(data=model.ix2word[number], hidden=hidden)
+        found.append(output)
+    np.testing.assert_allclose(model.inference("<START>春江<EOP>")[0], found[-1], atol=1e-6)
+    np.testing.assert_allclose(model.inference([[0, 1, 2, 3]])[0], found, atol=1e-6)
+    assert model.generate("<START>", length=4, seed=0).startswith("<START>")
+
+
 def test_a_list_of_characters_is_several_texts():
     model = nn(verbose=0)
     model.load_dataset([[0, 1, 2], [1, 1, 2]], word2idx={"a": 0, "b": 1, "<pad>": 2, "[END]": 3})
