@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def export_onnx(
         card: What the file says about itself; axes, embedding and parity are filled in here.
         path: The file to write.
         opset_version: Opset of the ONNX domain.
-        ir_version: Version of the file format.
+        ir_version: Version of the file format; 4 is written for 1 to 3, with a warning.
         preprocess: "runtime" leaves preprocessing to the card's reader; "graph" bakes it into the graph,
             which then takes uint8 (N, H, W, 3).
         example: One raw training sample for the script: uint8 (H, W, C) for pictures, numbers otherwise.
@@ -93,6 +94,7 @@ def export_onnx(
         OutputError: The file cannot be written.
     """
     start = time.perf_counter()
+    ir_version = _writable_version(ir_version)
     check_versions(opset_version, ir_version)
     _check_weights(net)
     if preprocess not in ("runtime", "graph"):
@@ -131,6 +133,19 @@ def check_versions(opset_version: int, ir_version: int) -> None:
                 f"{name}={value!r}: what works here is {low} to {high}. The defaults, opset 13 and IR 7, "
                 "load in every ONNX Runtime since 1.8."
             )
+
+
+def _writable_version(ir_version: int) -> int:
+    """Return a version of the file format, the oldest that is written for those before it."""
+    oldest = IR_VERSIONS[0]
+    if ir_version is True or ir_version not in range(1, oldest):
+        return ir_version
+    warnings.warn(
+        f"ir_version={ir_version}: {oldest} is written, the oldest format that holds weights as they are "
+        "written here; every ONNX Runtime reads it.",
+        stacklevel=4,
+    )
+    return oldest
 
 
 def _check_weights(net: Net) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from onnxnn_runtime import ModelCard
 from onnxnn_runtime.files import write_atomically
+from onnxnn_runtime.text import is_words
 from PIL import Image
 
 __all__ = ["write_script"]
@@ -22,8 +23,8 @@ def write_script(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | N
     Args:
         model: The exported file.
         card: Its card.
-        example: One raw training sample: uint8 (H, W, C) for pictures, numbers otherwise; None takes
-            random numbers of the right shape.
+        example: One training sample: for pictures uint8 (H, W, C), or float (C, H, W) in 0..1 where
+            training was given such; numbers otherwise. None takes random numbers of the right shape.
 
     Returns:
         The script's path.
@@ -55,7 +56,7 @@ def _sample(
         return [], [runtime, "from onnxnn_runtime.grid import write_grid"]
     if card.input.kind == "image":
         picture = model.with_name(f"{model.stem}_sample.png")
-        pixels = _random(card, np.uint8) if example is None else np.asarray(example, dtype=np.uint8)
+        pixels = _random(card, np.uint8) if example is None else _as_pixels(example)
         image = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
         write_atomically(picture, lambda file: image.save(file, format="PNG"))
         return [f"image = folder / {picture.name!r}  # 换成您的图片: any picture of yours"], [runtime]
@@ -76,10 +77,17 @@ def _sample(
     )
 
 
+def _as_pixels(example: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return a picture as uint8 (H, W, C); floats are (C, H, W) in 0..1."""
+    if example.dtype == np.uint8:
+        return example
+    return np.ascontiguousarray(np.moveaxis((example * 255).round().astype(np.uint8), 0, -1))
+
+
 def _prompt(vocabulary: Mapping[str, int], tokens: np.ndarray[Any, Any]) -> str | list[str]:
-    """Return the first token of a sample: a character, or a list of one word."""
+    """Return the first token of a sample; in a list where the vocabulary is made of words."""
     word = next(word for word, number in vocabulary.items() if number == tokens.reshape(-1)[0])
-    return word if len(word) == 1 else [word]
+    return [word] if is_words([word], vocabulary) else word
 
 
 def _use(card: ModelCard) -> list[str]:
@@ -92,6 +100,8 @@ def _use(card: ModelCard) -> list[str]:
     if card.output.kind == "tokens" and card.input.vocabulary:
         return ["print(model.generate(prompt, length=24, seed=0))"]
     name = "image" if card.input.kind == "image" else "x"
+    if card.output.kind in ("classes", "binary") and len(card.output.shape) == 3 and name == "x":
+        return _print_steps(card)
     if card.output.kind == "embedding":
         return [f"vector = model.embed({name})[0]", "print(vector.shape, vector[:8])"]
     if card.output.kind in ("classes", "binary") and card.output.classes:
@@ -103,6 +113,16 @@ def _use(card: ModelCard) -> list[str]:
     if card.input.kind != "image":
         return ["print(model.infer(x))"]
     return [f"result = model.predict({name})[0]", "print(result.scores)"]
+
+
+def _print_steps(card: ModelCard) -> list[str]:
+    """Return the lines that print the label of each step of a sample."""
+    is_binary = card.output.kind == "binary"
+    labels = "(result[:, 0] > 0.5).astype(int)" if is_binary else "result.argmax(axis=1)"
+    classes, outputs = len(card.output.classes), card.output.shape[-1]
+    if classes == 2 if is_binary else classes == outputs:
+        labels = f"[model.card.output.classes[label] for label in {labels}]"
+    return ["result = model.infer(x)[0]  # (steps, scores)", f"print({labels})"]
 
 
 def _random(card: ModelCard, dtype: Any) -> np.ndarray[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 
@@ -22,7 +23,7 @@ from onnxnn_runtime import (
     load,
 )
 
-from onnxnn import export, parity
+from onnxnn import export, nn, parity
 from onnxnn.definition import Definition
 from onnxnn.export import IR_VERSIONS, OPSETS, export_onnx
 from onnxnn.graph import GraphBuilder
@@ -197,7 +198,17 @@ def test_opsets_outside_the_range_are_refused(tmp_path, versions):
         export_onnx(definition, built(definition), image_card(), tmp_path / "a.onnx", **versions)
 
 
-@pytest.mark.parametrize("ir_version", [3, 99, True])
+@pytest.mark.parametrize("ir_version", [1, 3])
+def test_before_ir_version_4_the_oldest_that_holds_the_weights_is_written(tmp_path, ir_version):
+    model = nn("cls", verbose=0)
+    model.add("linear", size=(4, 2), activation="softmax")
+    with pytest.warns(UserWarning, match=f"ir_version={ir_version}: 4 is written") as caught:
+        model.convert(out_file=tmp_path / "a.onnx", ir_version=ir_version)
+    assert onnx.load(tmp_path / "a.onnx").ir_version == 4
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("ir_version", [0, 99, True, "3", None])
 def test_ir_versions_outside_the_range_are_refused(tmp_path, ir_version):
     definition = lenet()
     with pytest.raises(ExportError, match=r"ir_version=.*: what works here is 4 to "):
@@ -352,6 +363,39 @@ def test_the_sample_script_runs_as_it_is(tmp_path, kind):
     assert done.returncode == 0, done.stderr
     start = {"image": ("cat", "dog"), "encoder": ("(16,)",)}.get(kind, ("{",))
     assert done.stdout.startswith(start)
+
+
+def ran(script, capsys):
+    """Run a script in this process, which is faster than another one, and return what it prints."""
+    capsys.readouterr()
+    runpy.run_path(str(script))
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("shape", [(1, 6, 5), (3, 6, 3), (3, 4, 9)])
+def test_the_script_of_float_pictures_gives_what_the_array_gives(tmp_path, capsys, shape):
+    x = np.random.default_rng(0).integers(0, 256, (6, *shape)) / 255
+    model = nn("cls", verbose=0)
+    model.load_dataset(x, [0, 1] * 3, classes=["cat", "dog"])
+    model.add("linear", size=2, activation="softmax")
+    model.convert(out_file=tmp_path / "a.onnx")
+    label, score = ran(tmp_path / "a.py", capsys).split()
+    expected = model.inference(x[:1])[0]
+    assert label == ["cat", "dog"][expected.argmax()]
+    assert float(score) == pytest.approx(expected.max(), abs=1e-6)
+
+
+@pytest.mark.parametrize(("units", "activation"), [(1, "sigmoid"), (2, "softmax"), (4, "softmax")])
+def test_the_script_of_a_network_that_classifies_each_step_prints_labels(tmp_path, capsys, units, activation):
+    x = np.random.default_rng(0).random((6, 5, 3))
+    model = nn("cls", verbose=0)
+    model.load_dataset(x, np.arange(30).reshape(6, 5) % 2, classes=["no", "yes"])
+    model.add("rnn", size=(3, 4))
+    model.add("linear", size=(4, units), activation=activation)
+    model.convert(out_file=tmp_path / "a.onnx")
+    result = model.inference(x[:1])
+    labels = model.print_result(result)[0]["预测值"] if units <= 2 else result[0].argmax(axis=1)
+    assert ran(tmp_path / "a.py", capsys) == f"{labels}\n"
 
 
 def test_probing_says_when_no_size_fits():
