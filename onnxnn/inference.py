@@ -20,7 +20,7 @@ from .data.labels import ragged
 from .definition import Net
 from .pairs import predictor
 
-__all__ = ["arrays", "infer", "joined", "readable", "unlabelled"]
+__all__ = ["arrays", "check_given", "infer", "joined", "readable", "unlabelled"]
 
 Array = np.ndarray[Any, Any]
 Reader = Callable[[Any], Array]
@@ -60,6 +60,16 @@ def infer(net: Net, source: Any, spec: InputSpec, batch_size: int = 32, read: Re
     finally:
         net.train(was_training)
     return joined(found)
+
+
+def check_given(data: Any, call: str) -> None:
+    """Refuse a call without data.
+
+    Raises:
+        InputError: There is none.
+    """
+    if data is None:
+        raise InputError(f"{call}: no data was given; give a file, a folder, an array, or a list of those.")
 
 
 def joined(batches: list[Array]) -> Array:

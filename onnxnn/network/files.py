@@ -105,9 +105,15 @@ class Files(Core):
             out_file: Where to.
             backend: "ONNX", the only one.
             opset_version, ir_version: As for `export`.
+
+        Raises:
+            ExportError: As for `export`, or for another backend.
         """
-        if backend.upper() != "ONNX":
-            raise ExportError(f"backend={backend!r}: only 'ONNX' is written.")
+        if not isinstance(backend, str) or backend.upper() != "ONNX":
+            raise ExportError(
+                f"convert(): the third argument is the backend, and backend={backend!r}: only 'ONNX' is "
+                "written. Give versions by name: opset_version=11."
+            )
         return self.export(
             out_file, checkpoint=checkpoint, opset_version=opset_version, ir_version=ir_version, script=True
         )

@@ -44,6 +44,7 @@ class Inside(Core):
         self._no_diffusion("visual_feature()")
         self._no_pairs("visual_feature()")
         source = data if img is None else img
+        running.check_given(source, "visual_feature()")
         card = self.card()
         batch = next(running.arrays(source, card.input, 1, self._reader()), None)
         if batch is None:
@@ -84,6 +85,7 @@ class Inside(Core):
             float32 (N, D), one row for each sample in order.
         """
         source = data if img is None else img
+        running.check_given(source, "extract_feature()")
         if pretrain is not None:
             return pretrained_features(source, pretrain, batch_size)
         self._no_diffusion("extract_feature()")

@@ -29,9 +29,9 @@ class Using(Drawing):
         checkpoint: str | Path | None = None,
         hidden: Any = None,
         label: Any = False,
-        batch_size: int = 32,
         num: int | None = None,
         return_all_timesteps: bool = False,
+        batch_size: int = 32,
         steps: int | None = None,
         sampler: str | None = None,
         seed: int | None = None,
@@ -55,9 +55,9 @@ class Using(Drawing):
             hidden: What the call before returned, to go on from there.
             label: Accepted as BaseNN has it: a label column is recognised by the number of columns. For a
                 diffusion model with classes what to draw.
-            batch_size: How many samples to run at once.
             num, return_all_timesteps, steps, sampler, seed, guidance: For a diffusion model; see `sample`.
                 With `return_all_timesteps` and neither steps nor sampler, all steps of "ddpm" are walked.
+            batch_size: How many samples to run at once.
 
         Returns:
             float32 (N, classes), probabilities where the network ends in softmax or sigmoid; for text
@@ -93,6 +93,7 @@ class Using(Drawing):
                 "inference(num=..., return_all_timesteps=...) draws pictures, for which the network is "
                 "add('diffusion_model'); give this one data."
             )
+        running.check_given(data, "inference()")
         if hidden is not None:
             self._no_pairs("inference(hidden=...)")
         if hidden is not None or text.is_text(data, self.card()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
@@ -48,6 +49,13 @@ def iris_model(iris, folder, **options):
     model.add(layer="linear", size=(10, 5), activation="relu")
     model.add(layer="linear", size=(5, 3), activation="softmax")
     model.save_fold = str(folder)
+    return model
+
+
+def small():
+    """A network without data."""
+    model = nn("cls", verbose=0)
+    model.add("linear", size=(1, 2), activation="softmax")
     return model
 
 
@@ -397,11 +405,22 @@ def waiting():
         (lambda: nn().load_npz_data(5), DataError, "data_path=5: must be the path"),
         (lambda: nn(verbose=0).print_result(), DataError, "call inference first"),
         (lambda: nn(verbose=0).convert(backend="TF"), ExportError, "only 'ONNX'"),
+        (lambda: nn(verbose=0).convert("a.pth", "a.onnx", 11), ExportError, "third argument is the backend"),
+        (lambda: nn(verbose=0).convert(backend=None), ExportError, "by name: opset_version=11"),
+        (lambda: small().inference(), InputError, r"inference\(\): no data was given"),
+        (lambda: small().visual_feature(), InputError, r"visual_feature\(\): no data was given"),
+        (lambda: small().extract_feature(), InputError, r"extract_feature\(\): no data was given"),
     ],
 )
 def test_what_means_nothing_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_inference_takes_basenns_arguments_in_its_order():
+    names = list(inspect.signature(nn.inference).parameters)
+    basenns = ["data", "show", "checkpoint", "hidden", "label", "num", "return_all_timesteps"]
+    assert names[1 : 1 + len(basenns)] == basenns
 
 
 def test_wrong_inputs_are_refused(iris, tmp_path):
