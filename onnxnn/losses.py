@@ -44,6 +44,11 @@ LOSSES: dict[str, str] = {
     "huber": "HuberLoss",
     "kldivloss": "KLDivLoss",
     "kl_divergence": "KLDivLoss",
+    "poissonnllloss": "PoissonNLLLoss",
+    "poisson": "PoissonNLLLoss",
+    "softmarginloss": "SoftMarginLoss",
+    "multilabelsoftmarginloss": "MultiLabelSoftMarginLoss",
+    "hingeembeddingloss": "HingeEmbeddingLoss",
     "supcon": "SupCon",
     "supervised_contrastive": "SupCon",
     "arcface": "ArcFace",
@@ -131,11 +136,14 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
         return Loss(wanted, _kl_divergence, from_logits=True)
     if wanted in ("BCELoss", "BCEWithLogitsLoss"):
         return _binary(wanted, end)
+    if wanted in ("SoftMarginLoss", "MultiLabelSoftMarginLoss", "HingeEmbeddingLoss"):
+        return _margin(wanted, task)
     functions: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
         "MSELoss": F.mse_loss,
         "L1Loss": F.l1_loss,
         "SmoothL1Loss": F.smooth_l1_loss,
         "HuberLoss": F.huber_loss,
+        "PoissonNLLLoss": F.poisson_nll_loss,
     }
     function = functions[wanted]
     return Loss(wanted, lambda y, target: function(y, as_values(target, y)), from_logits=False)
@@ -288,6 +296,23 @@ def _binary(name: str, end: str) -> Loss:
     return Loss(
         name, lambda y, target: F.binary_cross_entropy_with_logits(y, as_values(target, y)), from_logits=True
     )
+
+
+def _margin(name: str, task: str) -> Loss:
+    """Return a loss on scores; SoftMarginLoss sees 1 for a sample's class and -1 for the others."""
+    if name == "MultiLabelSoftMarginLoss":
+        return Loss(
+            name, lambda y, target: F.multilabel_soft_margin_loss(y, as_values(target, y)), from_logits=True
+        )
+    if task == "reg":
+        function = F.soft_margin_loss if name == "SoftMarginLoss" else F.hinge_embedding_loss
+        return Loss(name, lambda y, target: function(y, as_values(target, y)), from_logits=False)
+    if name == "HingeEmbeddingLoss":
+        raise TrainingError(
+            "loss='HingeEmbeddingLoss' compares distances with targets 1 (alike) and -1 (not), for which the "
+            "network is nn('reg'). For classes use loss='CrossEntropyLoss' or 'SoftMarginLoss'."
+        )
+    return Loss(name, lambda y, target: F.soft_margin_loss(y, 2 * as_values(target, y) - 1), from_logits=True)
 
 
 def _embedding(name: str, task: str, rank: int, units: int | None, num_classes: int) -> Loss:

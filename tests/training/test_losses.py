@@ -150,6 +150,43 @@ def test_regression_never_broadcasts(name, function, shape):
     torch.testing.assert_close(loss, function(output[:, 0], target))
 
 
+@pytest.mark.parametrize("target", [NUMBERS, ONE_HOT], ids=["numbers", "one-hot"])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("SoftMarginLoss", lambda logits, p: F.soft_margin_loss(logits, 2 * ONE_HOT - 1)),
+        ("MultiLabelSoftMarginLoss", lambda logits, p: F.multilabel_soft_margin_loss(logits, ONE_HOT)),
+        ("PoissonNLLLoss", lambda logits, p: F.poisson_nll_loss(p, ONE_HOT)),
+    ],
+)
+def test_margins_of_classes(name, expected, target):
+    net = ending(3, SOFTMAX)
+    loss, p = computed(net, name, target, classes=3)
+    logits = net.logits(torch.linspace(-1, 1, 16).reshape(4, 4))
+    torch.testing.assert_close(loss, expected(logits, p))
+
+
+def test_the_margin_of_one_unit():
+    target = torch.tensor([0, 1, 1, 0])
+    loss, p = computed(ending(1, torch_nn.Sigmoid()), "SoftMarginLoss", target, classes=2)
+    torch.testing.assert_close(loss, F.binary_cross_entropy(p[:, 0], target.float()))
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("HingeEmbeddingLoss", F.hinge_embedding_loss),
+        ("SoftMarginLoss", F.soft_margin_loss),
+        ("MultiLabelSoftMarginLoss", lambda y, t: F.multilabel_soft_margin_loss(y[:, None], t[:, None])),
+        ("PoissonNLLLoss", F.poisson_nll_loss),
+    ],
+)
+def test_margins_of_values(name, function):
+    target = torch.tensor([1.0, -1.0, 1.0, -1.0])
+    loss, output = computed(ending(1), name, target, task="reg")
+    torch.testing.assert_close(loss, function(output[:, 0], target))
+
+
 def test_divergence_of_one_hot_targets_is_cross_entropy():
     loss, _ = computed(ending(3, SOFTMAX), "kl_divergence", NUMBERS, classes=3)
     expected, _ = computed(ending(3, SOFTMAX), None, NUMBERS, classes=3)
@@ -179,6 +216,8 @@ def test_sequences_are_compared_step_by_step():
         ("BCELoss", ending(3), "cls", 3, "reads probabilities"),
         ("NLLLoss", ending(3), "cls", 3, "log-probabilities"),
         ("CrossEntropyLoss", ending(1), "reg", 0, "use loss='MSELoss'"),
+        ("HingeEmbeddingLoss", ending(3), "cls", 3, r"the network is nn\('reg'\)"),
+        ("TripletMarginLoss", ending(3), "cls", 3, "unknown loss"),
         ("ArcFace", ending(3), "cls", 3, r"only nn\('embed'\) does"),
         ("mse", ending(3), "embed", 3, "trains with loss='SupCon' or loss='ArcFace'"),
         ("SupCon", ending(3), "embed", 1, "learns from classes"),
