@@ -136,6 +136,25 @@ registry: dict[str, type[Layer]] = {}
 
 _aliases: dict[str, str] = {}
 
+_BATCHNORM = "'batchnorm1d', 'batchnorm2d' or 'batchnorm3d'"
+_OTHER_NAMES = {
+    "activation": "add(activation='relu')",
+    "adaptiveavgpool2d": "'global_avgpool'",
+    "adaptivemaxpool2d": "'global_maxpool'",
+    "add": "'branches' with merge='add'",
+    "attention": "'transformer_encoder'",
+    "batchnorm": _BATCHNORM,
+    "batchnormalization": _BATCHNORM,
+    "bidirectional": "'lstm' with bidirectional=True",
+    "concatenate": "'branches' with merge='concat'",
+    "conv": "'conv2d'",
+    "fullyconnected": "'linear'",
+    "multiheadattention": "'transformer_encoder'",
+    "simplernn": "'rnn'",
+    "timedistributed": "'linear', which maps each step",
+}
+"""What layers of Keras and torch are called here, where the nearest spelling is another layer."""
+
 
 def layer(name: str, *aliases: str) -> Callable[[L], L]:
     """Register a layer class under a name (lower case) and other spellings of it."""
@@ -158,10 +177,9 @@ def find(name: str) -> type[Layer]:
     key = name.lower().strip()
     key = _aliases.get(key, key)
     if key not in registry:
-        hint = did_you_mean(name, [*registry, *_aliases])
-        raise LayerError(
-            f"add({name!r}): unknown layer{hint or '.'} Known layers: {', '.join(sorted(registry))}."
-        )
+        meant = _OTHER_NAMES.get(key)
+        hint = f", did you mean {meant}?" if meant else did_you_mean(name, [*registry, *_aliases]) or "."
+        raise LayerError(f"add({name!r}): unknown layer{hint} Known layers: {', '.join(sorted(registry))}.")
     return registry[key]
 
 

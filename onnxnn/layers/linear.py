@@ -105,3 +105,6 @@ class FlatLinear(nn.Linear):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return super().forward(x.flatten(1))
+
+    def _get_name(self) -> str:
+        return "Linear"  # as it is printed

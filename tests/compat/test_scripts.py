@@ -264,7 +264,7 @@ class TestAdvanced:
         model.load("checkpoints/iris_ckpt/basenn.pth")
         model.visual_feature(np.array([5.9, 3.1, 4.2, 1.5]))
         lines = Path("layers/layer_data.txt").read_text("utf-8").splitlines()
-        assert "Linear(in_features=4, out_features=10" in lines[2]
+        assert lines[2] == "1.Linear(in_features=4, out_features=10, bias=True)"
         assert lines[4] == "1.1.ReLU()"
         model = lenet()
         model.load_img_data("mnist/training_set", color="grayscale")
@@ -282,8 +282,7 @@ class TestAdvanced:
         assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
         model.print_model()
         printed = capsys.readouterr().out
-        assert "(linear1)" in printed
-        assert "Linear(in_features=4, out_features=10, bias=True)" in printed
+        assert "(linear1): Linear(in_features=4, out_features=10, bias=True)" in printed
 
     @pytest.mark.parametrize("loss", ["CrossEntropyLoss", "MSELoss", "L1Loss", "BCELoss", "NLLLoss"])
     def test_losses(self, iris, loss):

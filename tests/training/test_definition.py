@@ -162,6 +162,9 @@ def test_what_does_not_fit_is_said_at_the_add(shape, layers, message):
     ("layer", "options", "message"),
     [
         ("conv2", {}, r"add\('conv2'\): unknown layer, did you mean 'conv2d'\?"),
+        ("SimpleRNN", {}, r"add\('SimpleRNN'\): unknown layer, did you mean 'rnn'\?"),
+        ("batchnorm", {"size": 3}, "did you mean 'batchnorm1d', 'batchnorm2d' or 'batchnorm3d'"),
+        ("AdaptiveAvgPool2d", {}, "did you mean 'global_avgpool'"),
         (
             "linear",
             {"sise": (4, 3)},
