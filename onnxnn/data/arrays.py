@@ -126,9 +126,10 @@ def load_npz(
     """Return the data set of a .npz file with the arrays `data` and `label`.
 
     Text is learned from whole numbers in `data` (N, T) and a vocabulary: either `words`, an array of
-    texts in the order of their numbers, or `word2idx`, a JSON text {"word": number} or a dict of those,
-    which is read without unpickling it. `label` may then be left out: each token's label is the token
-    after it. Other pickled objects are refused, because reading one can run any program.
+    texts in the order of their numbers, or `word2idx` (in older files `word2ix`), a JSON text
+    {"word": number} or a dict of those, which is read without unpickling it. `label` may then be left out:
+    each token's label is the token after it. Other pickled objects are refused, because reading one can run
+    any program.
 
     Args:
         path: The file.

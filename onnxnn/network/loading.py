@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,14 @@ class Loading(Core):
         color: str = "RGB",
         num_workers: int = 0,
         batch_model: bool = False,
+        data_type: Any = None,
     ) -> Any:
         """Load class folders of pictures; see `onnxnn.data.load_images`.
 
         Returns:
             The training batches, or (training, validation) where train_val_ratio is below 1.
         """
+        _ignore(data_type)
         loaded = loading.load_images(
             data_path,
             self.task,
@@ -56,6 +59,7 @@ class Loading(Core):
         y_type: str = "long",
         num_workers: int = 0,
         standardize: bool = False,
+        data_type: Any = None,
     ) -> Any:
         """Load a CSV file, label last; see `onnxnn.data.load_table`.
 
@@ -65,6 +69,7 @@ class Loading(Core):
         Returns:
             The training batches, or (training, validation) where train_val_ratio is below 1.
         """
+        _ignore(data_type)
         return self._use(
             loading.load_table(data_path, self.task, batch_size, train_val_ratio, shuffle, standardize)
         )
@@ -77,12 +82,14 @@ class Loading(Core):
         classes: Any = None,
         train_val_ratio: float = 1.0,
         num_workers: int = 0,
+        data_type: Any = None,
     ) -> Any:
         """Load a .npz file with the arrays `data` and `label`; see `onnxnn.data.load_npz`.
 
         Returns:
             The training batches, or (training, validation) where train_val_ratio is below 1.
         """
+        _ignore(data_type)
         return self._use(
             loading.load_npz(data_path, self.task, classes, batch_size, train_val_ratio, shuffle)
         )
@@ -105,4 +112,13 @@ class Loading(Core):
         """
         return self._use(
             loading.from_arrays(x, y, self.task, classes, batch_size, train_val_ratio, shuffle, word2idx)
+        )
+
+
+def _ignore(data_type: Any) -> None:
+    """Warn of an option of BaseNN's older scripts."""
+    if data_type is not None:
+        warnings.warn(
+            f"data_type={data_type!r} has no effect: the method says what is loaded. Leave it out.",
+            stacklevel=3,
         )

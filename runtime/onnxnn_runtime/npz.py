@@ -32,6 +32,8 @@ def read_arrays(path: Any, names: Iterable[str], error: type[OnnxnnError]) -> di
     try:
         with zipfile.ZipFile(path) as archive:
             members = {name[:-4] if name.endswith(".npy") else name: name for name in archive.namelist()}
+            if "word2ix" in members:  # as older files of the lessons call it
+                members.setdefault("word2idx", members["word2ix"])
             return {
                 name: _read(path, archive, name, member, error) if name in names else None
                 for name, member in members.items()

@@ -341,7 +341,11 @@ def test_npz(save):
 
 @pytest.mark.parametrize(
     "vocabulary",
-    [{"words": np.array(["花", "月"])}, {"word2idx": json.dumps({"花": 0, "月": 1}, ensure_ascii=False)}],
+    [
+        {"words": np.array(["花", "月"])},
+        {"word2idx": json.dumps({"花": 0, "月": 1}, ensure_ascii=False)},
+        {"word2ix": np.array({"花": 0, "月": 1}, dtype=object)},  # as older files of the lessons have it
+    ],
 )
 def test_npz_with_a_vocabulary(save, vocabulary):
     data = load_npz(save(data=np.array([[0, 1, 0]]), **vocabulary), "gen")
