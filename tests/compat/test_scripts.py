@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import onnxnn_runtime as rt
 import pytest
 import torch
 from PIL import Image
@@ -51,6 +54,11 @@ def add_lenet(model):
     model.add("linear", size=(120, 84), activation="ReLU")
     model.add("linear", size=(84, 10), activation="Softmax")
     model.add(optimizer="SGD")
+
+
+def parts(data):
+    """Tokens without the last of each row, and without the first, as the demo makes its labels."""
+    return data[:, :-1], data[:, 1:]
 
 
 class TestQuickStart:
@@ -99,6 +107,30 @@ class TestQuickStart:
         assert y_pred.shape == (64, 1)
         assert np.abs(y_pred[:, 0] - val_y).mean() < 0.05
         assert isinstance(float(model.inference([[0.4, 0.5, 0.2, 0.2]])[0][0]), float)
+
+    def test_poems_with_marks(self, poems):
+        with np.load("tangccc.npz") as arrays:
+            word2idx = json.loads(str(arrays["word2idx"]))
+            data = arrays["data"]
+        word2idx |= {mark: len(word2idx) + i for i, mark in enumerate(["<START>", "<EOP>", "</s>"])}
+        start, end, pad = (np.full((len(data), 1), word2idx[mark]) for mark in ("<START>", "<EOP>", "</s>"))
+        model = nn("cls")
+        model.load_dataset(*parts(np.hstack([pad, start, data, end])), word2idx=word2idx)
+        model.add("em_LSTM", size=(16, 32), num_layers=1)
+        model.train(lr=0.02, epochs=20)
+        model = nn("cls")
+        output, hidden = model.inference(data="<START>", checkpoint="checkpoints/basenn.pth")
+        seen = []
+        for _ in range(20):
+            w = model.ix2word[np.argmax(output)]
+            seen.append(w)
+            output, hidden = model.inference(data=w, hidden=hidden)
+        for w in ("<EOP>", "</s>"):
+            output, hidden = model.inference(data=w, hidden=hidden)
+        assert "<EOP>" in seen
+        model.convert(out_file="poems.onnx")
+        written = rt.load("poems.onnx").generate("<START>", length=21, temperature=0)
+        assert written == model.generate("<START>", length=21, temperature=0) == "".join(["<START>", *seen])
 
     def test_poems(self, poems):
         model = nn("cls")
@@ -152,6 +184,21 @@ class TestIntroduction:
         test_x, _ = read_data("mnist/val_set")
         assert model.inference(test_x).shape == (20, 10)
         assert np.allclose(model.inference(test_x[:1]), model.inference(test_x)[:1], atol=1e-6)
+
+    def test_lenet_from_float_arrays(self, draw, capsys):
+        labels = np.arange(20) % 2
+        x = np.clip(draw.random((20, 1, 28, 28)) * 0.3 + labels[:, None, None, None] * 0.6, 0, 1)
+        model = lenet()
+        model.load_dataset(x, labels)
+        add_lenet(model)
+        model.train(lr=0.05, epochs=20)
+        model.convert(checkpoint="checkpoints/basenn.pth", out_file="lenet.onnx")
+        expected = model.inference(x[:1])[0]
+        capsys.readouterr()
+        runpy.run_path("lenet.py")
+        label, score = capsys.readouterr().out.split()
+        assert label == str(expected.argmax())
+        assert float(score) == pytest.approx(expected.max(), abs=1e-3)  # the picture has 8 bits
 
     @pytest.mark.parametrize("classes", [["cat", "dog"], {0: "cat", 1: "dog"}, {"cat": 0, "dog": 1}])
     def test_classes_in_three_forms(self, pets, classes):
@@ -349,7 +396,8 @@ class TestAppendix:
         model.train(lr=0.001, epochs=1, metrics=["acc"])
         assert model.inference("dataset.npz").shape == (19, 3)
 
-    def test_a_module_of_ones_own(self, actions):
+    @pytest.mark.parametrize("loss", ["CrossEntropyLoss", "BCELoss"])
+    def test_a_module_of_ones_own(self, actions, loss):
         class LSTMModel(torch.nn.Module):
             def __init__(self, actions):
                 super().__init__()
@@ -375,8 +423,15 @@ class TestAppendix:
         model = nn("cls")
         model.load_npz_data("dataset.npz", batch_size=5000, classes=actions.tolist())
         model.add(LSTMModel(actions))
-        model.train(lr=0.001, epochs=1)
+        history = model.train(lr=0.001, epochs=20, loss=loss, metrics=[])
         expected = model.inference("dataset.npz")
+        with np.load("dataset.npz") as arrays:
+            truth = arrays["label"].argmax(axis=1)
+        assert history[-1]["loss"] < 0.1
+        assert model.evaluate("dataset.npz")["loss"] == pytest.approx(
+            -np.log(expected[range(19), truth]).mean(), rel=1e-3
+        )
+        assert model.print_result(expected)[0]["预测值"] == "walking"
         again = nn("cls")
         again.add(LSTMModel(actions))
         assert np.array_equal(again.inference("dataset.npz", checkpoint="checkpoints/basenn.pth"), expected)
@@ -384,6 +439,62 @@ class TestAppendix:
             one = arrays["data"][:1]  # the module squeezes a batch of one away
         np.testing.assert_allclose(again.inference(one), expected[:1], atol=1e-6)
         assert len(again.visual_feature(one, save_fold="layers")) == 2
+
+
+class TestDemo:
+    """What the demo file beside the library calls and the pages do not."""
+
+    def test_older_keywords(self, digits, iris, actions):
+        model = nn()
+        with pytest.warns(UserWarning, match="data_type='image_folder' has no effect"):
+            model.load_img_data(
+                "mnist/training_set",
+                data_type="image_folder",
+                color="grayscale",
+                batch_size=20000,
+                num_workers=0,
+            )
+        with pytest.warns(UserWarning, match="data_type='csv'"):
+            nn().load_tab_data("data/iris_training.csv", data_type="csv")
+        with pytest.warns(UserWarning, match="data_type='npz'"):
+            nn().load_npz_data("dataset.npz", data_type="npz")
+        with pytest.raises(TypeError, match="data_typ"):
+            nn().load_npz_data("dataset.npz", data_typ="npz")
+        add_lenet(model)
+        model.train(lr=0.01, epochs=1)
+        with pytest.warns(UserWarning, match="ir_version=3: 4 is written"):
+            model.convert(checkpoint="checkpoints/basenn.pth", out_file="basenn_mn.onnx", ir_version=3)
+
+    def test_older_vocabularies(self, poems):
+        with np.load("tangccc.npz") as arrays:
+            word2ix = json.loads(str(arrays["word2idx"]))
+            np.savez("tang.npz", data=arrays["data"], word2ix=np.array(word2ix, dtype=object))
+        model = nn()
+        model.load_npz_data("tang.npz", batch_size=128)
+        model.add("em_LSTM", size=(16, 32), num_layers=2)
+        assert model.inference("长")[0].shape == (len(word2ix),)
+
+
+class TestProjects:
+    def test_sentiment(self, draw):
+        train_label = np.arange(40.0) % 2
+        train_data = np.floor(draw.random((40, 64)) * 50 + train_label[:, None] * 50)
+        model = nn()
+        model.set_seed(0)
+        model.load_dataset(train_data, train_label)
+        model.add("Embedding", vocab_size=100, embedding_dim=32, channels_first=True)  # the last is new
+        model.add("conv1d", size=(32, 32), kernel_size=3, activation="relu")
+        model.add("conv1d", size=(32, 64), kernel_size=3, activation="relu")
+        model.add("mean")
+        model.add("linear", size=(64, 128), activation="relu")
+        model.add("linear", size=(128, 2), activation="softmax")
+        model.add(optimizer="Adam")
+        model.save_fold = "mn_ckpt"
+        model.train(lr=0.001, epochs=60)
+        y_pred = model.inference(data=train_data)
+        assert (y_pred.argmax(axis=1) == train_label).all()
+        res = model.inference(data=train_data[0].reshape(1, 64))
+        assert res.argmax(axis=1)[0] == train_label[0]
 
 
 class TestDiffusion:
