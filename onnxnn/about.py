@@ -167,7 +167,7 @@ def _output_kind(task: str, definition: Definition, shape: Shape, num_classes: i
         return "tokens"
     if task == "gen":
         return "values"
-    units = shape.sizes[0 if "channel" in shape.axes else -1]
+    units = shape["channel"] if "channel" in shape.axes else shape.sizes[-1]
     ending = definition.custom_ending() or definition.placed()[-1].layer.kind
     if units == 1:
         return "binary"

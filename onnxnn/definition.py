@@ -13,7 +13,7 @@ from torch import nn
 
 from . import summary
 from .graph import GraphBuilder, Value
-from .layers import Layer, find, make, option_names, registry
+from .layers import Layer, find, make, option_names, registry, unused_name
 from .layers.activation import Activation, Softmax
 from .layers.custom import Custom, MissingModuleError
 from .layers.embedding import TokenReader
@@ -216,12 +216,10 @@ class Definition:
             shape = shape.came_from("the data")
         for entry in self.entries:
             assert shape is not None  # there is a first layer
-            for layer, name in (
-                (entry.layer, entry.name),
-                (entry.activation, f"{entry.activation.title}{entry.index}" if entry.activation else ""),
-            ):
+            for layer in (entry.layer, entry.activation):
                 if layer is None:
                     continue
+                name = unused_name(f"{layer.title}{entry.index}", [before.name for before in found])
                 if shape.axes == ("token",) and not layer.reads_tokens:
                     raise LayerError(
                         f"{layer.call()}: {shape.describe()} arrive, whole numbers; put "

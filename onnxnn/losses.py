@@ -118,7 +118,7 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
         TrainingError: The loss is unknown or does not fit the network's last layer or the classes.
     """
     wanted = _DEFAULTS[task] if name is None else official_name(name)
-    units = output.sizes[0 if "channel" in output.axes else -1]
+    units = output["channel"] if "channel" in output.axes else output.sizes[-1]
     end = net.ending
     if net.teacher_forcing:
         return _of_pairs(wanted, end, task)
@@ -130,6 +130,8 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
         _check_units(wanted, units, num_classes, end)
     if wanted in ("CrossEntropyLoss", "NLLLoss", "KLDivLoss") and units == 1 and task != "reg":
         wanted = "BCELoss"  # two classes on one unit: the cross entropy of (1 - p, p)
+    if wanted in ("CrossEntropyLoss", "NLLLoss", "KLDivLoss"):
+        _check_class_axis(wanted, output)
     if wanted in ("CrossEntropyLoss", "NLLLoss"):
         return _cross_entropy(wanted, net, end, task)
     if wanted == "KLDivLoss":
@@ -201,6 +203,17 @@ def _check_units(name: str, units: int | None, num_classes: int, end: str) -> No
         raise TrainingError(
             f"the network gives {units} outputs and the data has {num_classes} classes: "
             f"the last layer needs {num_classes} outputs (more are accepted)."
+        )
+
+
+def _check_class_axis(name: str, output: Shape) -> None:
+    """Refuse outputs in which the classes stand where the loss does not look for them."""
+    of_pictures = name != "KLDivLoss" and len(output) > 2 and output.axes[0] == "channel"
+    if len(output) > 1 and output.axes[-1] != "feature" and not of_pictures:
+        raise TrainingError(
+            f"the network gives {output.describe()}, and loss={name!r} looks for the classes elsewhere. For "
+            "one label for each sample, end the network with add('global_avgpool') or add('flatten') and a "
+            "linear layer; for one at each position of a signal, with add('permute', axes=(2, 1))."
         )
 
 

@@ -26,7 +26,7 @@ from . import (
     transformer,
     volume,
 )
-from ._registry import Layer, find, layer, make, option_names, registry
+from ._registry import Layer, find, layer, make, option_names, registry, unused_name
 
 __all__ = [
     "Layer",
@@ -58,5 +58,6 @@ __all__ = [
     "sequence",
     "shape",
     "transformer",
+    "unused_name",
     "volume",
 ]

@@ -10,7 +10,7 @@ from onnxnn_runtime.errors import LayerError
 
 from onnxnn.shape import Shape
 
-from ._registry import Layer, make
+from ._registry import Layer, make, unused_name
 from .activation import Activation
 
 
@@ -71,9 +71,11 @@ class Path:
     def placed(self, in_shape: Shape) -> Iterator[tuple[str, Layer, Shape]]:
         """Yield each layer and activation with its name ("conv2d1") and the shape that arrives at it."""
         shape = in_shape
+        names: list[str] = []
         for number, step in enumerate(self.steps, 1):
             for part in step.parts():
-                yield f"{part.title}{number}", part, shape
+                names.append(unused_name(f"{part.title}{number}", names))
+                yield names[-1], part, shape
                 shape = part.out_shape(shape).came_from(f"'{part.title}'")
 
     def out_shape(self, in_shape: Shape) -> Shape:

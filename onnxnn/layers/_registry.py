@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -16,7 +16,17 @@ from typing_extensions import Self
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
-__all__ = ["TRANSIENT", "Layer", "find", "layer", "make", "option_name", "option_names", "registry"]
+__all__ = [
+    "TRANSIENT",
+    "Layer",
+    "find",
+    "layer",
+    "make",
+    "option_name",
+    "option_names",
+    "registry",
+    "unused_name",
+]
 
 TRANSIENT = {"transient": True}
 """Metadata of an option that matters only while the network is first built; no file records it."""
@@ -221,6 +231,15 @@ def make(name: str, options: Mapping[str, Any]) -> Layer:
         takes = ", ".join(fields) or "no options"
         raise LayerError(f"{describe_call(cls.kind, options)}: {text}{stop} {cls.kind!r} takes: {takes}.")
     return cls(**{fields[key].name: frozen(value) for key, value in options.items()})
+
+
+def unused_name(name: str, taken: Collection[str]) -> str:
+    """Return a name for a module: the one wanted, with _2, _3, ... behind it where others have it already."""
+    found, number = name, 1
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    return found
 
 
 def describe_call(kind: str, options: Mapping[str, Any]) -> str:

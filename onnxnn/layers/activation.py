@@ -51,7 +51,7 @@ class Softmax(Activation):
 
     @staticmethod
     def _axis(in_shape: Shape) -> int:
-        return 1 if "channel" in in_shape.axes else len(in_shape)
+        return in_shape.axes.index("channel") + 1 if "channel" in in_shape.axes else len(in_shape)
 
 
 @layer("sigmoid")

@@ -369,3 +369,41 @@ def test_what_a_module_of_the_users_own_needs_is_not_known():
     definition = network(Shape.image(3, 9, 9), CONV, FREE)
     definition.add(3, torch.nn.Identity())
     assert definition.min_sizes() == {}
+
+
+@pytest.mark.parametrize("kind", ["softmax", "tanh"])
+def test_a_layer_and_its_activation_may_have_one_name(kind):
+    definition = Definition(Shape.vector(4))
+    definition.add(1, kind, kind)
+    definition.add(2, "branches", None, {"paths": [[(kind, {"activation": kind})], []]})
+    net = definition.build()
+    assert list(dict(net.named_children())) == [f"{kind}1", f"{kind}1_2", "branches2"]
+    assert list(dict(net.get_submodule("branches2.0").named_children())) == [f"{kind}1", f"{kind}1_2"]
+    twice = getattr(torch, kind)
+    x = torch.randn(3, 4)
+    y = twice(twice(x, 1), 1) if kind == "softmax" else twice(twice(x))
+    torch.testing.assert_close(net[:2](x), y)
+
+
+def test_a_module_named_as_an_activation_keeps_its_place():
+    module = type("relu", (torch.nn.Linear,), {})(4, 3)
+    definition = Definition(Shape.vector(4))
+    definition.add(1, module, "relu")
+    net = definition.build()
+    assert list(net) == [module, net.get_submodule("relu1_2")]
+    assert list(net.state_dict()) == ["relu1.weight", "relu1.bias"]
+
+
+def test_names_that_meet_are_told_apart():
+    module = type("linear1", (torch.nn.Linear,), {})(4, 4)
+    definition = Definition(Shape.vector(4))
+    definition.add(2, module)
+    definition.add(12, "linear", options={"size": 3})
+    assert [placed.name for placed in definition.placed()] == ["linear12", "linear12_2"]
+
+
+@pytest.mark.parametrize("axes", [(2, 3, 1), (2, 1, 3), (1, 2, 3)])
+def test_softmax_is_over_the_channels_wherever_they_stand(axes):
+    definition = network(Shape.image(3, 4, 5), ("permute", {"axes": axes}), ("softmax", {}))
+    y = definition.build()(torch.randn(2, 3, 4, 5))
+    torch.testing.assert_close(y.sum(axes.index(1) + 1), torch.ones(2, 4, 5))

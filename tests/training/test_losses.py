@@ -292,3 +292,16 @@ def test_arcface_stays_finite_where_the_margin_passes_pi():
     x = torch.tensor([[-1.0, 0.0], [1.0, 0.0]], requires_grad=True)
     head(x, torch.tensor([0, 0])).backward()
     assert x.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "output"),
+    [
+        ("CrossEntropyLoss", Shape.signal(3, 5)),
+        ("NLLLoss", Shape((4, 5, 3), ("height", "width", "channel"))),
+        ("KLDivLoss", Shape.image(3, 4, 5)),
+    ],
+)
+def test_classes_on_an_axis_that_a_loss_does_not_compare_are_refused(name, output):
+    with pytest.raises(TrainingError, match="looks for the classes elsewhere"):
+        losses.make(name, ending(3, SOFTMAX), output)
