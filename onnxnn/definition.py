@@ -37,6 +37,9 @@ _FREE_AXES = (
 _DOUBLINGS = 14
 """How many powers of two are tried where nobody says how large the input is."""
 
+_GUESSES = (32, 64, 128, 224, 16, 8, 4, *range(1, 257))
+"""Sizes to try where neither data nor a layer says one."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -262,12 +265,14 @@ class Definition:
 
     def free_input(self) -> Shape | None:
         """Return the input shape with every size None that the network allows to vary at inference."""
-        shape = self.input_shape
+        shape = self.fixed_input() or self.input_shape
         if shape is None:
             return None
         frozen = self._frozen()
         for group in _FREE_AXES:
-            free = shape.with_sizes(**{axis: None for axis in shape.axes if axis in group})
+            free = shape.with_sizes(**dict.fromkeys(group))
+            if free == shape:
+                continue
             try:
                 placed = frozen.placed(free)
             except LayerError:
@@ -275,6 +280,22 @@ class Definition:
             if not any(p.layer.pins(p.in_shape) for p in placed):
                 return free
         return shape
+
+    def fixed_input(self) -> Shape | None:
+        """Return the input shape with a size that fits where nobody says one; None where none is found."""
+        shape = self.input_shape
+        if shape is None or None not in shape.sizes:
+            return shape
+        frozen = self._frozen()
+        open_axes = [axis for axis, size in zip(shape.axes, shape.sizes, strict=True) if size is None]
+        for guess in _GUESSES:
+            fixed = shape.with_sizes(**dict.fromkeys(open_axes, guess))
+            try:
+                frozen.placed(fixed)
+            except LayerError:
+                continue
+            return fixed
+        return None
 
     def free_output(self) -> Shape | None:
         """Return the output shape for `free_input`."""

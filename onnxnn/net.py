@@ -139,6 +139,8 @@ class Net(nn.Sequential):
         return self.custom_ending
 
     def _run(self, modules: list[nn.Module], x: torch.Tensor) -> torch.Tensor:
+        if self.has_custom:
+            x = x.clone()  # a module of the user's own may write into what it is given
         if not self.has_mask:
             for module in modules:
                 x = module(x)

@@ -26,8 +26,6 @@ __all__ = ["Parity", "measure", "probe_shapes"]
 Array = np.ndarray[Any, Any]
 
 _BATCHES = (1, 3)
-_GUESSES = (32, 64, 128, 224, 16, 8, 4, 2, 1)
-"""Sizes to try where neither data nor a layer says one."""
 
 
 @dataclass(frozen=True)
@@ -107,22 +105,9 @@ def measure(
 def probe_shapes(definition: Definition, free: Shape | None) -> list[Shape]:
     """Return shapes of one sample to try: as in training, and another where sizes are free."""
     assert free is not None
-    known = definition.input_shape
-    assert known is not None
-    fits: Shape | None = None
-    for guess in _GUESSES:
-        filled = {a: guess if s is None else s for a, s in zip(known.axes, known.sizes, strict=True)}
-        shape = known.with_sizes(**filled)
-        try:
-            definition.shape_behind(shape)
-        except LayerError:
-            continue
-        fits = shape
-        break
+    fits = definition.fixed_input()
     if fits is None:
-        raise ExportError(
-            f"no picture size among {_GUESSES} goes through this network; load data before exporting."
-        )
+        raise ExportError("no size from 1 to 256 goes through this network; load data before exporting.")
     other = _another(definition, fits, free)
     return [fits] if other == fits else [fits, other]
 

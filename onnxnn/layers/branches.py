@@ -73,11 +73,12 @@ class Branches(Layer):
         joined = _joined_axis(shapes[0]) if self.merge == "concat" else None
         if any(not _fit(shape, shapes[0], joined) for shape in shapes[1:]):
             raise LayerError(f"{self.call()}: {self._cannot_merge(shapes)}")
+        merged = replace(shapes[0], masked=any(shape.masked for shape in shapes))
         if joined is None:
-            return shapes[0]
+            return merged
         sizes = [shape[joined] for shape in shapes]
         known = [size for size in sizes if size is not None]
-        return shapes[0].with_sizes(**{joined: sum(known) if len(known) == len(sizes) else None})
+        return merged.with_sizes(**{joined: sum(known) if len(known) == len(sizes) else None})
 
     def build(self, in_shape: Shape) -> nn.Module:
         paths = []

@@ -115,6 +115,9 @@ class Convolution(Layer):
             return None
         return positions * (inputs // self.groups) * math.prod(self._spatial("kernel_size"))
 
+    def pins(self, in_shape: Shape) -> bool:
+        return self._seen(in_shape)["channel"] is None
+
     @property
     def _sizes(self) -> tuple[int | None, int]:
         assert isinstance(self.size, tuple)

@@ -84,7 +84,8 @@ class Linear(Layer):
         return None if inputs is None or steps is None else inputs * outputs * steps
 
     def pins(self, in_shape: Shape) -> bool:
-        return not self._stepwise(in_shape) and in_shape.numel is None
+        arrive = in_shape["feature"] if self._stepwise(in_shape) else in_shape.numel
+        return arrive is None
 
     def causal(self, in_shape: Shape) -> bool:
         return self._stepwise(in_shape)

@@ -55,6 +55,8 @@ class Permute(Layer):
 
     def out_shape(self, in_shape: Shape) -> Shape:
         names = tuple(in_shape.axes[axis - 1] for axis in self.axes)
+        if names == in_shape.axes:
+            return in_shape
         return Shape(tuple(in_shape.sizes[axis - 1] for axis in self.axes), _RENAMED.get(names, names))
 
     def build(self, in_shape: Shape) -> nn.Module:

@@ -141,6 +141,9 @@ class ActionModel(Layer):
     def multiply_adds(self, in_shape: Shape) -> int | None:
         return self._lstm.multiply_adds(in_shape)
 
+    def pins(self, in_shape: Shape) -> bool:
+        return self._lstm.pins(in_shape)
+
     @property
     def _lstm(self) -> LSTM:
         return LSTM(self.size, return_sequences=False)

@@ -143,6 +143,35 @@ def test_layers_within_branches_see_the_mask():
         torch.testing.assert_close(net(torch.tensor([[3, 4, 0, 0]])), net(torch.tensor([[3, 4]])))
 
 
+CONVOLVED = [
+    ("permute", {"axes": (2, 1)}),
+    ("conv1d", {"size": 8, "kernel_size": 1}),
+    ("permute", {"axes": (2, 1)}),
+]
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        ("branches", {"paths": [[], CONVOLVED], "merge": "add"}),
+        ("branches", {"paths": [CONVOLVED, []], "merge": "add"}),
+        ("branches", {"paths": [CONVOLVED, []]}),
+        ("permute", {"axes": (1, 2)}),
+    ],
+    ids=["bypass-first", "bypass-last", "concat", "permute"],
+)
+def test_padding_stays_known_where_the_steps_stay(tmp_path, between):
+    network = nn("cls", verbose=0)
+    tokens = np.random.default_rng(0).integers(1, 20, (8, 5))
+    network.load_dataset(tokens, np.arange(8) % 2, word2idx={str(n): n for n in range(20)})
+    for name, options in (CLASSIFIER[0], between, ("global_avgpool", {}), ("linear", {"size": 2})):
+        network.add(name, **options)
+    network.export(tmp_path / "net.onnx")
+    padded = np.pad(tokens, ((0, 0), (0, 4)))
+    for found in (network.inference(padded), rt.load(tmp_path / "net.onnx").infer(padded)):
+        np.testing.assert_allclose(found, network.inference(tokens), atol=1e-5)
+
+
 def test_without_a_padding_token_zero_is_a_token_like_any_other():
     layers = [("embedding", {"size": (20, 8), "padding": None}), *CLASSIFIER[1:], ("global_maxpool", {})]
     net = definition(*layers).build().eval()

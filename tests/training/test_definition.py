@@ -407,3 +407,40 @@ def test_softmax_is_over_the_channels_wherever_they_stand(axes):
     definition = network(Shape.image(3, 4, 5), ("permute", {"axes": axes}), ("softmax", {}))
     y = definition.build()(torch.randn(2, 3, 4, 5))
     torch.testing.assert_close(y.sum(axes.index(1) + 1), torch.ones(2, 4, 5))
+
+
+@pytest.mark.parametrize("before", [[], [("identity", {})]])
+def test_a_module_that_works_in_place_leaves_the_users_array_alone(before):
+    definition = network(Shape.vector(4), *before)
+    definition.add(9, torch.nn.ReLU(inplace=True))
+    x = torch.full((3, 4), -1.0)
+    assert definition.build()(x).sum() == 0
+    assert x.sum() == -12
+
+
+FIRST = ("conv2d", {"size": (3, 4), "kernel_size": 3})
+ROUND_APART = [[("maxpool", {"kernel_size": 2})], [("avgpool", {"kernel_size": 1, "stride": 2})]]
+
+
+@pytest.mark.parametrize(
+    ("shape", "layers", "free"),
+    [
+        (Shape.image(1, 7, 6), [("squeeze", {}), ("lstm", {"size": 4})], (1, None, 6)),
+        (Shape.image(1, 7, 6), [("squeeze", {}), ("linear", {"size": (6, 4)})], (1, None, 6)),
+        (Shape.image(1, 7, 6), [("squeeze", {}), ("action_model", {"size": 4})], (1, None, 6)),
+        (
+            Shape.image(1, 7, 6),
+            [("squeeze", {}), ("permute", {"axes": (2, 1)}), ("conv1d", {"size": 4, "kernel_size": 1})],
+            (1, None, 6),
+        ),
+        (None, [FIRST, ("linear", {"size": (3600, 2)})], (3, 32, 32)),
+        (None, [FIRST, ("linear", {"size": (26 * 26 * 4, 2)})], (3, 28, 28)),
+        (None, [FIRST, ("linear", {"size": (17, 2)})], (3, None, None)),  # no square picture fits
+        (None, [FIRST, ("branches", {"paths": ROUND_APART})], (3, 32, 32)),
+        (None, [FIRST, ("global_avgpool", {})], (3, None, None)),
+        (None, [("lstm", {"size": (4, 6)}), ("linear", {"size": (30, 3)})], (5, 4)),
+        (None, [("lstm", {"size": (4, 6)}), ("linear", {"size": (6, 3)})], (None, 4)),
+    ],
+)
+def test_only_sizes_that_may_vary_are_free(shape, layers, free):
+    assert network(shape, *layers).free_input().sizes == free
