@@ -13,7 +13,7 @@ from torch import nn
 
 from . import summary
 from .graph import GraphBuilder, Value
-from .layers import Layer, find, make, option_names, registry, unused_name
+from .layers import Layer, find, make, option_names, read_signals, registry, unused_name
 from .layers.activation import Activation, Softmax
 from .layers.custom import Custom, MissingModuleError
 from .layers.embedding import TokenReader
@@ -108,9 +108,16 @@ class Definition:
     @property
     def input_shape(self) -> Shape | None:
         """One sample as it arrives; None while neither data nor a layer says."""
-        if self._input_shape is not None or not self._added:
-            return self._input_shape
-        return self._added[0].layer.assumed_input()
+        if self._input_shape is not None:
+            return self.as_read(self._input_shape)
+        return self._added[0].layer.assumed_input() if self._added else None
+
+    def as_read(self, sample: Shape) -> Shape:
+        """Return one sample of data with the axes that the first layers see: (N, A, B) may be signals."""
+        if sample.axes != ("time", "feature"):
+            return sample
+        signals = read_signals((entry.layer for entry in self._added), sample)
+        return Shape.signal(*sample.sizes) if signals else sample
 
     def set_input(self, shape: Shape | None, normalize: Layer | None = None) -> None:
         """Say what the data looks like, and which normalisation belongs to it.

@@ -26,7 +26,7 @@ from . import (
     transformer,
     volume,
 )
-from ._registry import Layer, find, layer, make, option_names, registry, unused_name
+from ._registry import Layer, find, layer, make, option_names, read_signals, registry, unused_name
 
 __all__ = [
     "Layer",
@@ -50,6 +50,7 @@ __all__ = [
     "permute",
     "pool",
     "positional",
+    "read_signals",
     "recurrent",
     "registry",
     "regularise",

@@ -10,7 +10,7 @@ from onnxnn_runtime.errors import LayerError
 
 from onnxnn.shape import Shape
 
-from ._registry import Layer, make, unused_name
+from ._registry import Layer, make, read_signals, unused_name
 from .activation import Activation
 
 
@@ -52,6 +52,10 @@ class Path:
                 options["activation"] = step.activation.kind
             data.append([step.layer.kind, options])
         return data
+
+    def reads_signals(self, in_shape: Shape) -> bool | None:
+        """Tell whether the first layers take (N, A, B) for signals; None where they do not say."""
+        return read_signals((step.layer for step in self.steps), in_shape)
 
     def resolve(self, in_shape: Shape) -> Path:
         """Return the path with sizes left to the layer before filled in.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -24,6 +24,7 @@ __all__ = [
     "make",
     "option_name",
     "option_names",
+    "read_signals",
     "registry",
     "unused_name",
 ]
@@ -67,6 +68,16 @@ class Layer(abc.ABC):
             f"{self.call()}: the shape that arrives here is not known. Load data first, or begin with a "
             "layer that names its input size."
         )
+
+    def reads_signals(self, in_shape: Shape) -> bool | None:
+        """Tell whether the layer, in front, takes arrays (N, A, B) for signals (channels, length).
+
+        They are sequences (time, features) otherwise; None where the layer behind this one says.
+
+        Args:
+            in_shape: The sample (A, B) as a sequence.
+        """
+        return False
 
     def resolve(self, in_shape: Shape) -> Self:
         """Return this layer with sizes left to the layer before (None) filled in, checked to fit.
@@ -231,6 +242,12 @@ def make(name: str, options: Mapping[str, Any]) -> Layer:
         takes = ", ".join(fields) or "no options"
         raise LayerError(f"{describe_call(cls.kind, options)}: {text}{stop} {cls.kind!r} takes: {takes}.")
     return cls(**{fields[key].name: frozen(value) for key, value in options.items()})
+
+
+def read_signals(layers: Iterable[Layer], in_shape: Shape) -> bool | None:
+    """Return what the first of the layers that says whether it `reads_signals` says; None where none does."""
+    answers = (each.reads_signals(in_shape) for each in layers)
+    return next((answer for answer in answers if answer is not None), None)
 
 
 def unused_name(name: str, taken: Collection[str]) -> str:

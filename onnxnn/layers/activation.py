@@ -19,6 +19,9 @@ class Activation(Layer):
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape
 
+    def reads_signals(self, in_shape: Shape) -> bool | None:
+        return None
+
     def causal(self, in_shape: Shape) -> bool:
         return True
 

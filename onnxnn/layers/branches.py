@@ -65,6 +65,10 @@ class Branches(Layer):
             )
         object.__setattr__(self, "paths", self._each(lambda p: p if isinstance(p, Path) else Path.read(p)))
 
+    def reads_signals(self, in_shape: Shape) -> bool | None:
+        said = [path.reads_signals(in_shape) for path in self.paths]
+        return True if True in said else False if False in said else None
+
     def resolve(self, in_shape: Shape) -> Branches:
         return replace(self, paths=self._each(lambda path: path.resolve(in_shape)))
 

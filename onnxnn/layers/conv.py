@@ -158,8 +158,8 @@ class Conv2d(Convolution):
 class Conv1d(Convolution):
     """Convolution of signals; formula and options as in `Convolution`.
 
-    Arrays (N, A, B) from a file say nothing about their axes. As the first layer, `conv1d` reads them as
-    BaseNN does, (N, channels, length), when A is its number of input channels.
+    Arrays (N, A, B) say nothing about their axes. In front, `conv1d` reads them as BaseNN does, (N, channels,
+    length), when A is its number of input channels.
 
     Input shape: (channels, length) per sample, float32
     Output shape: (outputs, N(length)) per sample, float32
@@ -168,11 +168,8 @@ class Conv1d(Convolution):
     axes: ClassVar[tuple[str, ...]] = ("length",)
     module: ClassVar[type[nn.Conv1d | nn.Conv2d | nn.Conv3d]] = nn.Conv1d
 
-    def _seen(self, in_shape: Shape) -> Shape:
-        from_data = in_shape.axes == ("time", "feature") and in_shape.source in ("", "the data")
-        if from_data and in_shape.sizes[0] == self._sizes[0]:
-            return Shape(in_shape.sizes, ("channel", "length"), in_shape.source)
-        return super()._seen(in_shape)
+    def reads_signals(self, in_shape: Shape) -> bool | None:
+        return in_shape.sizes[0] == self._sizes[0]
 
     def _advice(self, in_shape: Shape) -> str:
         if in_shape.axes != ("time", "feature"):

@@ -95,6 +95,10 @@ class BatchNorm1d(BatchNorm):
         ("time", "feature"),
     )
 
+    def reads_signals(self, in_shape: Shape) -> bool | None:
+        first, last = in_shape.sizes
+        return True if self.size == first != last else None
+
     def build(self, in_shape: Shape) -> nn.Module:
         assert self.size is not None  # resolved
         kind = SequenceBatchNorm1d if in_shape.axes == ("time", "feature") else nn.BatchNorm1d

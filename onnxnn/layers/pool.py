@@ -51,6 +51,9 @@ class Pooling(Layer):
         lengths = {len(v) for v in (self.kernel_size, self.stride, self.padding) if isinstance(v, tuple)}
         self._settings(lengths.pop() if lengths else 1)
 
+    def reads_signals(self, in_shape: Shape) -> bool | None:
+        return self.ranks == (1,)
+
     def out_shape(self, in_shape: Shape) -> Shape:
         axes = spatial_axes(in_shape)
         if in_shape.axes[0] != "channel" or len(axes) not in self.ranks:

@@ -31,6 +31,9 @@ class Dropout(Layer):
     def __post_init__(self) -> None:
         probability(self, "p", self.p)
 
+    def reads_signals(self, in_shape: Shape) -> bool | None:
+        return None
+
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape
 

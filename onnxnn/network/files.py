@@ -67,7 +67,7 @@ class Files(Core):
             self._calls = max((entry.index for entry in definition.entries), default=0)
             if data is not None and definition.diffusion and shape["height"] is not None:
                 data = data.in_size(shape["height"])
-            self._take(data if data is not None and _is_like(data, shape, loaded.card) else None)
+            self._take(data if data is not None and _is_like(data, definition, loaded.card) else None)
         self._remember(loaded)
 
     def load_weights(self, path: str | Path, sha256: str | None = None, head: bool = True) -> None:
@@ -209,10 +209,10 @@ def _numbers_of(card: ModelCard) -> Numbers:
     return card.input.vocabulary, (card.diffusion or card.output).classes
 
 
-def _is_like(data: Data, shape: Shape, card: ModelCard) -> bool:
+def _is_like(data: Data, definition: Definition, card: ModelCard) -> bool:
     """Tell whether data says the same about a network's input and classes as a checkpoint does."""
     same = data.preprocess == card.input.preprocess and data.classes == card.output.classes
-    return same and data.sample == shape
+    return same and definition.as_read(data.sample) == definition.input_shape
 
 
 def _sample_shape(loaded: Checkpoint, path: str | Path) -> Shape:

@@ -295,9 +295,31 @@ def test_damaged_descriptions_are_card_errors(change, message):
         Definition.from_data([{**data, **change}], Shape.vector(4))
 
 
-def test_arrays_of_a_file_may_be_signals():
-    definition = network(Shape.sequence(12, 100), ("conv1d", {"size": (12, 4), "kernel_size": 3}))
-    assert definition.output_shape == Shape.signal(4, 98)
+CONV1D = ("conv1d", {"size": (5, 5), "kernel_size": 1})
+SIGNALS, STEPS = ("channel", "length"), ("time", "feature")
+
+
+@pytest.mark.parametrize(
+    ("layers", "axes"),
+    [
+        ([CONV1D], SIGNALS),
+        ([("maxpool1d", {"kernel_size": 2}), CONV1D], SIGNALS),
+        ([("avgpool1d", {"kernel_size": 2})], SIGNALS),
+        ([("batchnorm1d", {"size": 5}), CONV1D], SIGNALS),
+        ([("batchnorm1d", {}), ("relu", {}), ("dropout", {}), CONV1D], SIGNALS),
+        ([("branches", {"paths": [[CONV1D], []], "merge": "add"})], SIGNALS),
+        ([("branches", {"paths": [[], ["relu", CONV1D]], "merge": "add"})], SIGNALS),
+        ([("lstm", {"size": 3})], STEPS),
+        ([("linear", {"size": (4, 3)})], STEPS),
+        ([("batchnorm1d", {"size": 4}), ("rnn", {"size": 3})], STEPS),
+        ([("relu", {})], STEPS),
+        ([("branches", {"paths": [[("linear", {"size": 4})], []]})], STEPS),
+    ],
+)
+def test_arrays_of_a_file_may_be_signals(layers, axes):
+    definition = network(Shape.sequence(5, 4), *layers)
+    assert definition.input_shape == Shape((5, 4), axes)
+    assert definition.free_input().sizes == ((5, None) if axes == SIGNALS else (None, 4))
 
 
 def test_feature_layer():

@@ -396,3 +396,19 @@ def test_batch_normalisation_of_a_single_sample(tmp_path):
     with pytest.raises(TrainingError, match=r"batch_size=1: batch normalisation .* batch_size=2 or more"):
         model.train(epochs=1)
     model.train(epochs=1, batch_size=2)
+
+
+def test_signals_stay_loaded_with_their_checkpoint(tmp_path):
+    x = np.random.default_rng(0).standard_normal((6, 5, 4)).astype("float32")
+    network = nn("cls", save_fold=str(tmp_path), verbose=0)
+    network.load_dataset(x, np.arange(6) % 2)
+    network.add("conv1d", size=(5, 3), kernel_size=2)
+    network.add("global_avgpool")
+    network.add("linear", size=2)
+    network.train(epochs=1)
+    network.load(tmp_path / "basenn.pth")
+    network.train(epochs=1)
+    network.export(tmp_path / "net.onnx")
+    model = rt.load(tmp_path / "net.onnx")
+    assert model.card.input.shape == ("batch", 5, "length")
+    np.testing.assert_allclose(model.infer(x[:, :, :3]), network.inference(x[:, :, :3]), atol=1e-6)
