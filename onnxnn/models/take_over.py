@@ -23,7 +23,8 @@ def take_over(net: nn.Module, tensors: Tensors, source: str, head: bool = True) 
         net: The network.
         tensors: What the file holds, by name and in order.
         source: Where they come from, for messages.
-        head: False leaves the last layer with weights as it is, for other classes than the file's.
+        head: False leaves the last layer with weights as it is, for other classes than the file's, or for a
+            file without such a layer.
 
     Raises:
         CheckpointError: They do not fit; the message names the first layer, and nothing is changed.
@@ -36,7 +37,8 @@ def take_over(net: nn.Module, tensors: Tensors, source: str, head: bool = True) 
         given = {name: given[name] for name in own}
     numbers = len(given), len(own)
     if not head:
-        own, given = _without_last(own), _without_last(given)
+        own = _without_last(own)
+        given = _without_last(given) if numbers[0] == numbers[1] else given
     pairs = list(zip(own.items(), given.items(), strict=False))
     for number, ((here, mine), (there, theirs)) in enumerate(pairs, 1):
         if _shapes(mine) != _shapes(theirs):
@@ -46,7 +48,7 @@ def take_over(net: nn.Module, tensors: Tensors, source: str, head: bool = True) 
                 f"{_text(mine)}, and {there!r} in the file, {_text(theirs)}. "
                 + (_OTHER_CLASSES if last else _SAME_LAYERS)
             )
-    if numbers[0] != numbers[1]:
+    if len(given) != len(own):
         raise CheckpointError(
             f"weights {source} do not fit this network: the file has {numbers[0]} layers with weights, the "
             f"network has {numbers[1]}. {_SAME_LAYERS}"

@@ -100,6 +100,21 @@ def test_other_classes_keep_the_last_layer(published):
     assert torch.equal(fresh.model[0].weight, trained.model[0].weight)
 
 
+def test_a_file_without_a_last_layer_keeps_the_networks(published, tmp_path):
+    trained, path = published
+    state = torch.load(path, weights_only=True)
+    torch.save(
+        {name: value for name, value in state.items() if not name.startswith("fc.")}, tmp_path / "no.pth"
+    )
+    fresh = resnet((2, 1), 4, 5)
+    before = fresh.model[-2].weight.clone()
+    fresh.load_weights(tmp_path / "no.pth", head=False)
+    assert torch.equal(fresh.model[-2].weight, before)
+    assert torch.equal(fresh.model[0].weight, trained.model[0].weight)
+    with pytest.raises(CheckpointError, match="the file has 16 layers with weights, the network has 17"):
+        fresh.load_weights(tmp_path / "no.pth")
+
+
 def test_a_file_that_does_not_fit_changes_nothing(published):
     _, path = published
     fresh = resnet((2, 1), 8, 5)
@@ -133,5 +148,8 @@ def test_what_is_no_file_of_tensors(tmp_path):
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(CheckpointError, match="holds a list, not tensors by name"):
         model.load_weights(tmp_path / "list.pth")
+    with pytest.raises(CheckpointError, match="path=OrderedDict: must be the path of a file") as error:
+        model.load_weights(model.model.state_dict())
+    assert "tensor" not in str(error.value)
     with pytest.raises(LayerError, match=r"weights from the web need sha256="):
         model.load_weights("https://example.org/resnet18.pth")
