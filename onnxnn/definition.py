@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from onnxnn_runtime.errors import CardError, LayerError, did_you_mean
+from onnxnn_runtime.errors import CardError, LayerError
 from torch import nn
 
 from . import summary
 from .graph import GraphBuilder, Value
-from .layers import Layer, find, make, option_names, read_signals, registry, unused_name
-from .layers.activation import Activation, Softmax
+from .layers import Layer, make, option_names, read_signals, unused_name
+from .layers.activation import Activation, Softmax, activation_of
 from .layers.custom import Custom, MissingModuleError
 from .layers.embedding import TokenReader
 from .layers.linear import Linear
@@ -156,7 +157,7 @@ class Definition:
             LayerError: Something is unknown or does not fit; the network is as it was.
         """
         options = dict(options or {})
-        follows = None if activation is None else _activation(activation)
+        follows = None if activation is None else activation_of(activation)
         before = list(self._added)
         if layer is None:
             if follows is None:
@@ -173,16 +174,19 @@ class Definition:
                 options.setdefault("num_classes", self.num_classes)
             made = make(layer, options)
             if follows is None and made.default_activation is not None:
-                follows = _activation(made.default_activation)
+                follows = activation_of(made.default_activation)
             entry = Entry(index, made, follows)
         else:
             entry = Entry(index, Custom.of(layer, options), follows)
         self._added.append(entry)
         try:
-            return [placed for placed in self.placed() if placed.entry is entry]
+            added = [placed for placed in self.placed() if placed.entry is entry]
         except LayerError:
             self._added = before
             raise
+        for remark in entry.layer.remarks():
+            warnings.warn(remark, stacklevel=3)
+        return added
 
     def _drop_default_activation(self) -> None:
         """Make room for an activation of the user's own behind a layer that brought one."""
@@ -236,9 +240,9 @@ class Definition:
                         "add('embedding', size=...) first: it makes a vector of each token."
                     )
                 self._check_alone(layer, found)
-                resolved = layer.resolve(shape)
                 if self.num_classes is not None:
-                    resolved = resolved.with_classes(self.num_classes)
+                    layer = layer.with_classes(self.num_classes)
+                resolved = layer.resolve(shape)
                 out_shape = resolved.out_shape(shape)
                 out_shape = out_shape.came_from(f"'{entry.layer.title}'")
                 found.append(Placed(name, resolved, shape, out_shape, entry))
@@ -467,10 +471,10 @@ class Definition:
         waiting = list(modules)
         for entry in data:
             try:
-                layer = make(entry["layer"], entry["options"])
+                layer = make(entry["layer"], entry["options"], stored=True)
                 if isinstance(layer, Custom):
                     layer = layer.with_module(waiting.pop(0) if waiting else None)
-                activation = None if entry["activation"] is None else _activation(entry["activation"])
+                activation = None if entry["activation"] is None else activation_of(entry["activation"])
                 index = int(str(entry["name"]).removeprefix(layer.title))
             except MissingModuleError:
                 raise
@@ -551,25 +555,6 @@ class Definition:
         frozen._normalize = entries[0] if self._normalize else None
         frozen._added = entries[1:] if self._normalize else entries
         return frozen
-
-
-def _activation(name: str) -> Layer:
-    if not isinstance(name, str):
-        raise LayerError(
-            f"activation={name!r}: an activation's name fits. A layer's options are given by name, such as "
-            "size=(4, 3) or paths=[[...], [...]]."
-        )
-    known = sorted(kind for kind, each in registry.items() if issubclass(each, Activation))
-    try:
-        found = find(name)
-    except LayerError as error:
-        hint = did_you_mean(name, known) or "."
-        raise LayerError(
-            f"activation={name!r}: unknown activation{hint} Known: {', '.join(known)}."
-        ) from error
-    if not issubclass(found, Activation):
-        raise LayerError(f"activation={name!r}: {found.kind!r} is a layer, not an activation.")
-    return make(name, {})
 
 
 def _activation_data(activation: Layer | None) -> str | None:

@@ -16,6 +16,8 @@ __all__ = ["AXES", "Shape"]
 AXES = ("channel", "depth", "height", "width", "time", "feature", "token", "length")
 """Every axis name. "length" is the one spatial axis of a one-dimensional convolution."""
 
+_PLACES = ("depth", "height", "width")
+
 Size = int | None
 
 
@@ -100,13 +102,18 @@ class Shape:
         return "[" + ", ".join("?" if size is None else str(size) for size in (batch, *self.sizes)) + "]"
 
     def describe(self) -> str:
-        """Return the sizes with their meaning and origin, e.g. "10 channels x 3 x 3 from 'avgpool'"."""
+        """Return the sizes with their meaning and origin, e.g. "10 channels x 3 x 3 from 'avgpool'".
+
+        Depth, height and width are named where they do not stand in this order behind the channels.
+        """
+        usual = [axis for axis in ("channel", *_PLACES) if axis in self.axes] == list(self.axes)
         words = []
         for axis, size in zip(self.axes, self.sizes, strict=True):
             number = "?" if size is None else str(size)
-            words.append(
-                number if axis in ("depth", "height", "width") else f"{number} {_plural(axis, size)}"
-            )
+            if axis not in _PLACES:
+                words.append(f"{number} {_plural(axis, size)}")
+            else:
+                words.append(number if usual else f"{axis} {number}")
         return " x ".join(words) + (f" from {self.source}" if self.source else "")
 
     def __repr__(self) -> str:

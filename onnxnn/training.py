@@ -111,7 +111,7 @@ class Job:
             if isinstance(error, OnnxnnError) or "more than 1 value per channel" not in str(error):
                 raise
             raise TrainingError(
-                f"batch_size={self.data.train.batch_size}: batch normalisation (batchnorm1d, action_model) "
+                f"batch_size={self.data.train.batch_size}: batch normalisation (batchnorm, action_model) "
                 "learns nothing from a single sample; load at least two and use batch_size=2 or more."
             ) from error
 

@@ -12,14 +12,27 @@ from onnxnn.shape import Shape
 from ._registry import Layer
 
 
-def pair_of_sizes(layer: Layer, size: Any, meaning: str = "(inputs, outputs)") -> tuple[int | None, int]:
-    """Return `size` as (inputs, outputs); `out` alone means (None, out), what arrives decides."""
+def pair_of_sizes(
+    layer: Layer, size: Any, meaning: str = "(inputs, outputs)", giver: str = "the layer before"
+) -> tuple[int | None, int]:
+    """Return `size` as (inputs, outputs); `out` alone means (None, out), what arrives decides.
+
+    Args:
+        layer: Whose size it is.
+        size: What the user gave.
+        meaning: What its two numbers are, for messages.
+        giver: Where the first comes from when it is left out.
+
+    Raises:
+        LayerError: It is something else.
+    """
     pair = size if isinstance(size, tuple) else (None, size)
     if len(pair) == 2 and is_count(pair[1]) and (pair[0] is None or is_count(pair[0])):
         return pair[0], pair[1]
+    first, second = meaning.strip("()").split(", ")
     raise LayerError(
         f"{layer.call()}: size={size!r} must be {meaning}, whole numbers of at least 1. "
-        "To take the inputs from the layer before, write size=outputs."
+        f"To take the {first} from {giver}, write {second} alone, such as size=8."
     )
 
 
@@ -101,17 +114,24 @@ def windows(
     sizes: dict[str, int | None] = {}
     for i, axis in enumerate(spatial_axes(in_shape)):
         arrives = in_shape[axis]
-        spread = (kernel[i] - 1) * (dilation[i] if dilation else 1) + 1
+        apart = dilation[i] if dilation else 1
+        spread = (kernel[i] - 1) * apart + 1
         if arrives is None:
             sizes[axis] = None
             continue
         sizes[axis] = (arrives - spread + 2 * padding[i]) // stride[i] + 1
-        if arrives + 2 * padding[i] < spread:
+        reach = arrives + 2 * padding[i]
+        if reach < spread:
+            spelled = closer = ""
+            if apart > 1:
+                spelled = f" (F = {apart} x ({kernel[i]} - 1) + 1 = {spread} with a dilation of {apart})"
+                closer = "a smaller dilation, "
             raise LayerError(
                 f"{layer.call()}: {in_shape.describe()} arrive, too small: along the {axis} "
                 f"N = (W - F + 2P)/S + 1 = ({arrives} - {spread} + {2 * padding[i]})/{stride[i]} + 1 "
-                f"is below 1. Use a kernel_size of at most {arrives + 2 * padding[i]}, a padding of at "
-                f"least {-(-(spread - arrives) // 2)}, larger input, or fewer pooling layers before."
+                f"is below 1{spelled}. Use a kernel_size of at most {(reach - 1) // apart + 1}, {closer}"
+                f"a padding of at least {-(-(spread - arrives) // 2)}, larger input, or fewer pooling layers "
+                "before."
             )
     return sizes
 
@@ -121,12 +141,29 @@ def spatial_axes(in_shape: Shape) -> tuple[str, ...]:
     return tuple(axis for axis in in_shape.axes if axis in ("depth", "height", "width", "length"))
 
 
+def back_in_order(in_shape: Shape, *wanted: tuple[str, ...]) -> str:
+    """Return the advice that restores the order of axes that a layer reads; "" where that is no way."""
+    for axes in wanted:
+        if sorted(in_shape.axes) == sorted(axes):
+            order = tuple(in_shape.axes.index(axis) + 1 for axis in axes)
+            return f"Put add('permute', axes={order}) before it: that brings the axes into this order."
+    return ""
+
+
+def along_steps(in_shape: Shape) -> str:
+    """Return the advice for a layer of signals behind a sequence (time, feature)."""
+    first = "write channels_first=True in the embedding, or " * (in_shape.source == "'embedding'")
+    return f"To slide along the steps, {first}put add('permute', axes=(2, 1)) before it."
+
+
 def pictures(layer: Layer, in_shape: Shape) -> None:
     """Refuse what is no picture (channel, height, width)."""
-    if in_shape.axes != ("channel", "height", "width"):
+    wanted = ("channel", "height", "width")
+    if in_shape.axes != wanted:
+        advice = back_in_order(in_shape, wanted) or "Put it before the layers that flatten."
         raise LayerError(
             f"{layer.call()}: {in_shape.describe()} arrive, but {layer.kind!r} reads pictures (channels, "
-            "height, width). Put it before the layers that flatten."
+            f"height, width). {advice}"
         )
 
 

@@ -11,7 +11,7 @@ from onnxnn_runtime.errors import LayerError
 from onnxnn.shape import Shape
 
 from ._registry import Layer, make, read_signals, unused_name
-from .activation import Activation
+from .activation import activation_of
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,10 @@ class Path:
     def reads_signals(self, in_shape: Shape) -> bool | None:
         """Tell whether the first layers take (N, A, B) for signals; None where they do not say."""
         return read_signals((step.layer for step in self.steps), in_shape)
+
+    def with_classes(self, number: int) -> Path:
+        """Return the path with the data's number of classes, where a layer asks for that."""
+        return Path(tuple(Step(step.layer.with_classes(number), step.activation) for step in self.steps))
 
     def resolve(self, in_shape: Shape) -> Path:
         """Return the path with sizes left to the layer before filled in.
@@ -105,9 +109,6 @@ def _read_step(given: Any) -> Step:
         raise LayerError(f"the options of {name!r} must be {{name: value}}, got {options!r}.")
     activation = options.get("activation")
     made = make(name, {key: value for key, value in options.items() if key != "activation"})
-    if activation is None:
-        return Step(made)
-    follows = make(str(activation), {})
-    if not isinstance(follows, Activation):
-        raise LayerError(f"activation={activation!r}: {follows.kind!r} is a layer, not an activation.")
-    return Step(made, follows)
+    if made.diffusion or made.teacher_forcing:
+        raise LayerError(f"{made.call()}: it is a whole network, which stands alone and not in a branch.")
+    return Step(made, None if activation is None else activation_of(activation))

@@ -45,6 +45,9 @@ class Layer(abc.ABC):
     kind: ClassVar[str] = ""
     """The layer's name in `add`, set by `@layer`."""
 
+    named: ClassVar[bool] = True
+    """Whether users add the layer by its name; a module of their own they pass itself."""
+
     default_activation: ClassVar[str | None] = None
     """The activation behind the layer where the user names none."""
 
@@ -90,6 +93,10 @@ class Layer(abc.ABC):
     def with_classes(self, number: int) -> Self:
         """Return this layer with the data's number of classes, where it asks for that."""
         return self
+
+    def remarks(self) -> list[str]:
+        """Return what a user should know about the options, to be said once, when the layer is added."""
+        return []
 
     @abc.abstractmethod
     def out_shape(self, in_shape: Shape) -> Shape:
@@ -189,18 +196,27 @@ def layer(name: str, *aliases: str) -> Callable[[L], L]:
     return register
 
 
-def find(name: str) -> type[Layer]:
+def find(name: str, stored: bool = False) -> type[Layer]:
     """Return the layer class of a name in any case.
+
+    Args:
+        name: The name.
+        stored: Whether a file says it, which also names layers that stand for modules of the user's own.
 
     Raises:
         LayerError: There is no such layer; the message names the nearest one.
     """
     key = name.lower().strip()
     key = _aliases.get(key, key)
+    known = [kind for kind, cls in registry.items() if cls.named]
     if key not in registry:
         meant = _OTHER_NAMES.get(key)
-        hint = f", did you mean {meant}?" if meant else did_you_mean(name, [*registry, *_aliases]) or "."
-        raise LayerError(f"add({name!r}): unknown layer{hint} Known layers: {', '.join(sorted(registry))}.")
+        hint = f", did you mean {meant}?" if meant else did_you_mean(name, [*known, *_aliases]) or "."
+        raise LayerError(f"add({name!r}): unknown layer{hint} Known layers: {', '.join(sorted(known))}.")
+    if key not in known and not stored:
+        raise LayerError(
+            f"add({name!r}): a layer of your own goes by no name; pass the module itself: add(MyModule())."
+        )
     return registry[key]
 
 
@@ -218,13 +234,18 @@ def option_name(field: dataclasses.Field[Any]) -> str:
     return str(field.metadata.get("option", field.name))
 
 
-def make(name: str, options: Mapping[str, Any]) -> Layer:
+def make(name: str, options: Mapping[str, Any], stored: bool = False) -> Layer:
     """Return a layer from its name and options, all wrong options reported together.
+
+    Args:
+        name: The name in any case.
+        options: The options.
+        stored: As for `find`.
 
     Raises:
         LayerError: The layer or an option is unknown, an option is missing or its value does not fit.
     """
-    cls = find(name)
+    cls = find(name, stored)
     fields = {option_name(field): field for field in dataclasses.fields(cls)}
     hints = {option: did_you_mean(option, fields) for option in options if option not in fields}
     problems = [f"unknown option {option!r}{hint}" for option, hint in hints.items()]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from onnxnn_runtime.errors import LayerError, did_you_mean
 from torch import nn
 
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
 from ._checks import number
-from ._registry import Layer, layer
+from ._registry import Layer, find, layer, make, registry
 
 
 class Activation(Layer):
@@ -180,6 +181,30 @@ class Identity(Activation):
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         return x
+
+
+def activation_of(name: str) -> Layer:
+    """Return the activation of a name in any case.
+
+    Raises:
+        LayerError: There is no such activation, or it is a layer; the message names the nearest one.
+    """
+    if not isinstance(name, str):
+        raise LayerError(
+            f"activation={name!r}: an activation's name fits. A layer's options are given by name, such as "
+            "size=(4, 3) or paths=[[...], [...]]."
+        )
+    known = sorted(kind for kind, each in registry.items() if issubclass(each, Activation))
+    try:
+        found = find(name)
+    except LayerError as error:
+        hint = did_you_mean(name, known) or "."
+        raise LayerError(
+            f"activation={name!r}: unknown activation{hint} Known: {', '.join(known)}."
+        ) from error
+    if not issubclass(found, Activation):
+        raise LayerError(f"activation={name!r}: {found.kind!r} is a layer, not an activation.")
+    return make(name, {})
 
 
 def is_probability(module: nn.Module) -> bool:

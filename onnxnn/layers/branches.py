@@ -69,6 +69,12 @@ class Branches(Layer):
         said = [path.reads_signals(in_shape) for path in self.paths]
         return True if True in said else False if False in said else None
 
+    def with_classes(self, number: int) -> Branches:
+        return replace(self, paths=tuple(path.with_classes(number) for path in self.paths))
+
+    def remarks(self) -> list[str]:
+        return [said for path in self.paths for step in path.steps for said in step.layer.remarks()]
+
     def resolve(self, in_shape: Shape) -> Branches:
         return replace(self, paths=self._each(lambda path: path.resolve(in_shape)))
 

@@ -13,7 +13,7 @@ from typing_extensions import Self
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
-from ._checks import count, flag, pair_of_sizes, per_axis, windows
+from ._checks import along_steps, back_in_order, count, flag, pair_of_sizes, per_axis, windows
 from ._registry import Layer, layer
 
 
@@ -137,7 +137,10 @@ class Convolution(Layer):
         )
 
     def _advice(self, in_shape: Shape) -> str:
-        return "Put it before the layers that flatten, or give the data these axes."
+        return (
+            back_in_order(in_shape, ("channel", *self.axes))
+            or "Put it before the layers that flatten, or give the data these axes."
+        )
 
 
 @layer("conv2d")
@@ -174,10 +177,9 @@ class Conv1d(Convolution):
     def _advice(self, in_shape: Shape) -> str:
         if in_shape.axes != ("time", "feature"):
             return super()._advice(in_shape)
-        steps, features = in_shape.sizes
         if in_shape.source not in ("", "the data"):
-            first = "write channels_first=True in the embedding, or " * (in_shape.source == "'embedding'")
-            return f"To slide along the steps, {first}put add('permute', axes=(2, 1)) between the two."
+            return along_steps(in_shape)
+        steps, features = in_shape.sizes
         return (
             f"Its channels would be the {features} features: hand the data in as (N, {features}, {steps}) "
             "instead, so that it slides along time."

@@ -25,7 +25,10 @@ _AXES_BY_RANK = {
     4: ("channel", "depth", "height", "width"),
 }
 
-_tried: weakref.WeakKeyDictionary[nn.Module, dict[Shape, tuple[int, ...]]] = weakref.WeakKeyDictionary()
+Given = tuple[tuple[int, ...], torch.dtype]
+"""Sizes of one sample that came out, and what kind of numbers."""
+
+_tried: weakref.WeakKeyDictionary[nn.Module, dict[Shape, Given]] = weakref.WeakKeyDictionary()
 """What came out of a module for shapes that were tried before."""
 
 _endings: weakref.WeakKeyDictionary[nn.Module, str] = weakref.WeakKeyDictionary()
@@ -47,9 +50,11 @@ class Custom(Layer):
         example: The shape of one sample that it was added for.
 
     Input shape: whatever the module takes, batch first, float32; int64 for tokens
-    Output shape: found by running the module on zeros in evaluation mode, at batch 2
+    Output shape: found by running the module on zeros in evaluation mode, at batch 2; float, or int64 where
+        tokens become tokens
     """
 
+    named: ClassVar[bool] = False
     reads_tokens: ClassVar[bool] = True
 
     class_name: str
@@ -89,8 +94,9 @@ class Custom(Layer):
         return self if None in in_shape.sizes else replace(self, example=in_shape)
 
     def out_shape(self, in_shape: Shape) -> Shape:
-        smaller, larger = (self._try(shape) for shape in self._probes(in_shape))
-        axes = in_shape.axes if len(smaller) == len(in_shape) else _AXES_BY_RANK.get(len(smaller), ())
+        (smaller, dtype), (larger, _) = (self._try(shape) for shape in self._probes(in_shape))
+        same = len(smaller) == len(in_shape) and (in_shape.axes != ("token",) or dtype == torch.int64)
+        axes = in_shape.axes if same else _AXES_BY_RANK.get(len(smaller), ())
         if len(smaller) == 2 and ("time" in in_shape.axes or "token" in in_shape.axes):
             axes = ("time", "feature")
         if not axes or len(larger) != len(smaller):
@@ -138,14 +144,14 @@ class Custom(Layer):
         more = {axis: size + max(1, size // 2) for axis, size in known.items()}
         return in_shape.with_sizes(**known), in_shape.with_sizes(**more)
 
-    def _try(self, in_shape: Shape) -> tuple[int, ...]:
+    def _try(self, in_shape: Shape) -> Given:
         assert self.module is not None
         known = _tried.setdefault(self.module, {})
         if in_shape not in known:
             known[in_shape] = self._run(self.module, in_shape)
         return known[in_shape]
 
-    def _run(self, module: nn.Module, in_shape: Shape) -> tuple[int, ...]:
+    def _run(self, module: nn.Module, in_shape: Shape) -> Given:
         dtype = torch.int64 if in_shape.axes == ("token",) else torch.float32
         zeros = torch.zeros(2, *(size or 1 for size in in_shape.sizes), dtype=dtype)
         try:
@@ -161,7 +167,13 @@ class Custom(Layer):
                 f"{self.call()}: forward gives {given} for a batch of 2; a layer must give one tensor, "
                 "batch first: (2, ...)."
             )
-        return tuple(y.shape[1:])
+        tokens = in_shape.axes == ("token",) and y.ndim == 2 and y.dtype == torch.int64
+        if not (tokens or y.is_floating_point()):
+            raise LayerError(
+                f"{self.call()}: forward gives {str(y.dtype).removeprefix('torch.')}; a layer must give "
+                "float32, such as y.float()."
+            )
+        return tuple(y.shape[1:]), y.dtype
 
     def _forward(self, module: nn.Module, x: torch.Tensor) -> Any:
         """Run the module in evaluation mode and without gradients; it comes back in the mode it was in."""

@@ -78,7 +78,8 @@ class Embedding(TokenReader):
     embedding_dim: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "size", pair_of_sizes(self, self._one_spelling(), "(vocabulary, dim)"))
+        size = pair_of_sizes(self, self._one_spelling(), "(vocabulary, dim)", giver="the data")
+        object.__setattr__(self, "size", size)
         object.__setattr__(self, "vocab_size", None)
         object.__setattr__(self, "embedding_dim", None)
         flag(self, "channels_first", self.channels_first)

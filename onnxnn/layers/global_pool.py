@@ -15,7 +15,7 @@ from torch import nn
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
-from ._checks import spatial_axes
+from ._checks import back_in_order, spatial_axes
 from ._masks import Masked, lowest
 from ._registry import Layer, layer
 
@@ -37,9 +37,11 @@ class GlobalPooling(Layer):
         if in_shape.axes != ("time", "feature") and (
             in_shape.axes[0] != "channel" or not spatial_axes(in_shape)
         ):
+            places = ("channel", *sorted(spatial_axes(in_shape)))
+            advice = back_in_order(in_shape, places) or "Put it before the layers that flatten."
             raise LayerError(
                 f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads (channels, height, "
-                "width), (channels, length) or (time, features). Put it before the layers that flatten."
+                f"width), (channels, length) or (time, features). {advice}"
             )
         return self
 

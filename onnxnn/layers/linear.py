@@ -54,6 +54,12 @@ class Linear(Layer):
                 )
             return replace(self, size=(arrive, outputs))
         if arrive is not None and arrive != inputs:
+            if in_shape.axes == ("time", "feature"):
+                raise LayerError(
+                    f"{self.call()}: {in_shape.describe()} arrive, so the size that fits is "
+                    f"({in_shape['feature']}, {outputs}) for each step, or ({arrive}, {outputs}) for all "
+                    "steps as one vector, which ties the network to sequences of this length."
+                )
             raise LayerError(
                 f"{self.call()}: {arrive} numbers arrive ({in_shape.describe()}), "
                 f"so the size that fits is ({arrive}, {outputs})."

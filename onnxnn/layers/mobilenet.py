@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from onnxnn_runtime.errors import LayerError
@@ -15,7 +15,7 @@ from onnxnn.models.mobilenet import MobileNetV2
 from onnxnn.models.weights import check_source, fetch, load_into
 from onnxnn.shape import Shape
 
-from ._checks import count, flag, probability
+from ._checks import back_in_order, count, flag, probability
 from ._registry import TRANSIENT, Layer, layer
 
 
@@ -56,10 +56,12 @@ class _MobileNet(Layer):
         return Shape.image(3, None, None)
 
     def resolve(self, in_shape: Shape) -> Self:
-        if in_shape.axes != ("channel", "height", "width"):
+        wanted = ("channel", "height", "width")
+        if in_shape.axes != wanted:
+            advice = back_in_order(in_shape, wanted) or "Put it first, behind image data."
             raise LayerError(
                 f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads pictures (channels, "
-                "height, width). Put it first, behind image data."
+                f"height, width). {advice}"
             )
         if self.weights is not None and in_shape["channel"] not in (3, None):
             raise LayerError(
@@ -139,6 +141,9 @@ class MobileNet(_MobileNet):
         probability(self, "dropout", self.dropout)
         if self.num_classes is not None:
             count(self, "num_classes", self.num_classes)
+
+    def with_classes(self, number: int) -> Self:
+        return replace(self, num_classes=number) if self.num_classes is None else self
 
     def resolve(self, in_shape: Shape) -> Self:
         if self.num_classes is None:

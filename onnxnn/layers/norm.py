@@ -16,7 +16,7 @@ from typing_extensions import Self
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
-from ._checks import is_count, size_along
+from ._checks import back_in_order, is_count, size_along
 from ._registry import Layer, layer
 
 
@@ -52,9 +52,9 @@ class BatchNorm(Layer):
         if in_shape.axes not in self.layouts:
             wanted = " or ".join("(" + ", ".join(axes) + ")" for axes in self.layouts)
             other = {3: "batchnorm2d", 4: "batchnorm3d"}.get(len(in_shape), "batchnorm1d")
+            advice = back_in_order(in_shape, *self.layouts) or f"Use {other!r} here."
             raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads {wanted}. "
-                f"Use {other!r} here."
+                f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads {wanted}. {advice}"
             )
         return replace(self, size=size_along(self, in_shape, self._axis(in_shape), self.size))
 

@@ -11,6 +11,7 @@ from torch import nn
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
+from ._checks import is_count
 from ._registry import Layer, layer
 
 _RENAMED: dict[tuple[str, ...], tuple[str, ...]] = {
@@ -38,7 +39,7 @@ class Permute(Layer):
     def __post_init__(self) -> None:
         given = self.axes if isinstance(self.axes, tuple) else (self.axes,)
         axes = given[1:] if given[:1] == (0,) else given
-        if not axes or sorted(axes, key=str) != sorted(range(1, len(axes) + 1), key=str):
+        if not axes or not all(map(is_count, axes)) or sorted(axes) != list(range(1, len(axes) + 1)):
             raise LayerError(
                 f"{self.call()}: axes={self.axes!r} must hold each axis of a sample once, counted from 1 "
                 "(0 is the batch), such as (2, 1)."

@@ -6,13 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
+import torch.nn.functional as F
 from onnxnn_runtime.errors import LayerError
 from torch import nn
 
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
-from ._checks import per_axis, spatial_axes, windows
+from ._checks import along_steps, back_in_order, per_axis, spatial_axes, windows
 from ._registry import Layer, layer
 
 _INPUTS = {
@@ -21,6 +23,8 @@ _INPUTS = {
     3: "volumes (channels, depth, height, width)",
 }
 """What is pooled along so many axes."""
+
+_AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
 @dataclass(frozen=True)
@@ -48,19 +52,25 @@ class Pooling(Layer):
     ranks: ClassVar[tuple[int, ...]] = (2, 1, 3)
 
     def __post_init__(self) -> None:
-        lengths = {len(v) for v in (self.kernel_size, self.stride, self.padding) if isinstance(v, tuple)}
-        self._settings(lengths.pop() if lengths else 1)
+        given = {name: getattr(self, name) for name in ("kernel_size", "stride", "padding")}
+        lengths = {name: len(value) for name, value in given.items() if isinstance(value, tuple)}
+        if len(set(lengths.values())) > 1:
+            found = " and ".join(f"{name}={given[name]!r}" for name in lengths)
+            raise LayerError(
+                f"{self.call()}: {found} differ in length; each must be one number, or one per axis."
+            )
+        self._settings(next(iter(lengths.values()), 1))
 
     def reads_signals(self, in_shape: Shape) -> bool | None:
         return self.ranks == (1,)
 
     def out_shape(self, in_shape: Shape) -> Shape:
         axes = spatial_axes(in_shape)
-        if in_shape.axes[0] != "channel" or len(axes) not in self.ranks:
+        if in_shape.axes != ("channel", *axes) or len(axes) not in self.ranks:
             wanted = " or ".join(_INPUTS[rank] for rank in self.ranks)
             raise LayerError(
                 f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} needs {wanted}. "
-                "Put it before the layers that flatten."
+                f"{self._advice(in_shape)}"
             )
         return in_shape.with_sizes(**windows(self, in_shape, *self._settings(len(axes))))
 
@@ -85,6 +95,12 @@ class Pooling(Layer):
         kernel = self._settings(len(in_shape) - 1)[0]
         return 0 if self.op == "MaxPool" else (None if out is None else out * math.prod(kernel))
 
+    def _advice(self, in_shape: Shape) -> str:
+        if in_shape.axes == ("time", "feature") and 1 in self.ranks:
+            return along_steps(in_shape)
+        wanted = [("channel", *_AXES[rank]) for rank in self.ranks]
+        return back_in_order(in_shape, *wanted) or "Put it before the layers that flatten."
+
     def _settings(self, axes: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         kernel = per_axis(self, "kernel_size", self.kernel_size, axes)
         stride = kernel if self.stride is None else per_axis(self, "stride", self.stride, axes)
@@ -95,6 +111,15 @@ class Pooling(Layer):
                 f"{self.kernel_size!r}, or whole windows would lie outside."
             )
         return kernel, stride, padding
+
+
+class VolumeAvgPool(nn.AvgPool3d):
+    """`torch.nn.AvgPool3d`, also where only the padding makes room for a window, which that refuses."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        depth, height, width = self.padding  # type: ignore[misc]  # given as a tuple
+        padded = F.pad(x, (width, width, height, height, depth, depth))
+        return F.avg_pool3d(padded, self.kernel_size, self.stride)
 
 
 @layer("maxpool", "maxpool2d")
@@ -115,7 +140,7 @@ class AvgPool(Pooling):
     """
 
     op: ClassVar[str] = "AveragePool"
-    modules: ClassVar[tuple[type[nn.Module], ...]] = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
+    modules: ClassVar[tuple[type[nn.Module], ...]] = (nn.AvgPool1d, nn.AvgPool2d, VolumeAvgPool)
 
     def out_shape(self, in_shape: Shape) -> Shape:
         out = super().out_shape(in_shape)

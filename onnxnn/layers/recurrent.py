@@ -57,6 +57,14 @@ class Recurrent(Layer):
         flag(self, "return_sequences", self.return_sequences)
         probability(self, "dropout", self.dropout)
 
+    def remarks(self) -> list[str]:
+        if self.num_layers > 1 or not self.dropout:
+            return []
+        return [
+            f"{self.call()}: dropout acts between stacked layers, and this is one: write num_layers=2, or "
+            "add('dropout') behind it."
+        ]
+
     def assumed_input(self) -> Shape:
         if self._sizes[0] is None:
             return super().assumed_input()

@@ -14,6 +14,9 @@ from onnxnn.shape import AXES, Shape
 from ._checks import is_count
 from ._registry import Layer, layer
 
+_NAMES = tuple(axis for axis in AXES if axis != "token")
+"""What the axes of numbers may be called; tokens are no such numbers."""
+
 _AXES_BY_RANK = {1: ("feature",), 2: ("channel", "length"), 3: ("channel", "height", "width")}
 
 
@@ -58,10 +61,10 @@ class Reshape(Layer):
                 f"{self.call()}: size={self.size!r} must be whole numbers from 1, one of them may be -1."
             )
         axes = self._axes
-        if len(axes) != len(size) or not set(axes) <= set(AXES) or len(set(axes)) != len(axes):
+        if len(axes) != len(size) or not set(axes) <= set(_NAMES) or len(set(axes)) != len(axes):
             raise LayerError(
                 f"{self.call()}: axes={self.axes!r} must name each of the {len(size)} axes once, with words "
-                f"from {', '.join(AXES)}."
+                f"from {', '.join(_NAMES)}."
             )
 
     def resolve(self, in_shape: Shape) -> Reshape:

@@ -57,8 +57,8 @@ class TransformerEncoder(Layer):
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", pair_of_sizes(self, self.size, "(dim, feedforward)"))
         count(self, "num_layers", self.num_layers)
+        count(self, "num_heads", self.num_heads)
         probability(self, "dropout", self.dropout)
-        check_heads(self, self.num_heads, self._sizes[0])
 
     def assumed_input(self) -> Shape:
         return super().assumed_input() if self._sizes[0] is None else Shape.sequence(None, self._sizes[0])

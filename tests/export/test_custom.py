@@ -150,3 +150,33 @@ def test_loading_asks_for_the_module():
         Definition.from_data(definition.to_data(), Shape.image(4, 8, 8))
     again = Definition.from_data(definition.to_data(), Shape.image(4, 8, 8), [Residual()])
     assert again.output_shape == definition.output_shape
+
+
+class Whole(nn.Module):
+    """Gives the number of the largest value."""
+
+    def forward(self, x):
+        return x.argmax(1, keepdim=True)
+
+
+class Clamped(nn.Module):
+    """Leaves tokens tokens."""
+
+    def forward(self, x):
+        return x.clamp(max=2)
+
+
+class Values(nn.Module):
+    """Makes numbers of tokens."""
+
+    def forward(self, x):
+        return x.float()
+
+
+def test_a_module_gives_floats_or_tokens_of_tokens():
+    with pytest.raises(LayerError, match=r"forward gives int64; a layer must give float32"):
+        Definition(Shape.vector(4)).add(1, Whole())
+    for module, axes in ((Clamped(), ("token",)), (Values(), ("feature",))):
+        definition = Definition(Shape.tokens(5, vocabulary=9))
+        definition.add(1, module)
+        assert definition.output_shape.axes == axes

@@ -254,6 +254,7 @@ def test_parity_in_every_opset(tmp_path, opset):
         ("transformer_encoder", {"size": 8, "num_heads": 3}, (5, 8), "what fits: 1, 2, 4, 8"),
         ("transformer_encoder", {"size": 8, "num_heads": 0}, (5, 8), "num_heads=0 must be a whole number"),
         ("transformer_encoder", {"size": (8, 9)}, (5, 4), r"the size that fits is \(4, 9\)"),
+        ("transformer_encoder", {"size": (7, 9)}, (5, 8), r"the size that fits is \(8, 9\)"),
         ("transformer_encoder", {"size": 9}, (0, 4), "a sequence of 0 steps arrives; at least 1"),
         ("transformer_encoder", {"size": 9, "num_layers": 0}, (5, 4), "num_layers=0 must be a whole number"),
         ("transformer_encoder", {"size": 9, "dropout": 2}, (5, 4), "dropout=2 must be a number from 0 to 1"),

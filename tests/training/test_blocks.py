@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from onnxnn_runtime import LayerError
@@ -91,6 +93,7 @@ def test_channels_of_unknown_number_are_refused():
 # ---- branches ------------------------------------------------------------------------------------
 
 
+VOCABULARIES = ("source_vocab", "target_vocab")
 CONV = ("conv2d", {"size": 4, "kernel_size": 3, "padding": 1})
 
 
@@ -165,6 +168,28 @@ def test_branches_that_round_alike_leave_the_picture_size_free():
             {"paths": [[], [("relu", {"activation": "flatten"})]]},
             r"branch 2: activation='flatten': 'flatten' is a layer, not an activation",
         ),
+        (
+            {"paths": [[], [("relu", {"activation": "conv2d"})]]},
+            r"branch 2: activation='conv2d': 'conv2d' is a layer, not an activation",
+        ),
+        (
+            {"paths": [[], [("relu", {"activation": "rel"})]]},
+            r"activation='rel': unknown activation, did you mean 'relu'\? Known: elu, gelu, identity,",
+        ),
+        (
+            {"paths": [[], [("custom", {"class_name": "X"})]]},
+            r"branch 2: add\('custom'\): .* the module itself",
+        ),
+        ({"paths": [[], ["diffusion_model"]]}, r"branch 2: add\('diffusion_model'\): it is a whole network"),
+        (
+            {
+                "paths": [
+                    [],
+                    [("transformer", {**dict.fromkeys(VOCABULARIES, 5), "size": (4, 4), "max_length": 5})],
+                ]
+            },
+            r"branch 2: add\('transformer', .*it is a whole network",
+        ),
     ],
 )
 def test_branches_refuse(options, message):
@@ -178,6 +203,14 @@ def test_branches_of_vectors_that_cannot_be_added():
         LayerError, match=r"only equal shapes can be added\. A linear layer that gives as many"
     ):
         network(("branches", {"paths": paths, "merge": "add"}), shape=Shape.vector(8))
+
+
+def test_a_mobilenet_in_a_branch_takes_its_classes_from_the_data():
+    definition = Definition(IMAGE)
+    definition.num_classes = 5
+    definition.add(1, "branches", options={"paths": [[("mobilenet", {"width": 0.35})], [CONV, "mean"]]})
+    assert definition.output_shape == Shape.vector(9)
+    assert Definition.from_data(definition.to_data(), IMAGE).output_shape == Shape.vector(9)
 
 
 def test_paths_are_given_by_name():
@@ -293,7 +326,31 @@ def test_global_pooling_needs_something_to_pool():
     ("name", "options", "shape", "message"),
     [
         ("maxpool1d", {"kernel_size": 2}, IMAGE, r"'maxpool1d' needs signals \(channels, length\)"),
-        ("avgpool1d", {"kernel_size": 2}, SEQUENCE, r"'avgpool1d' needs signals"),
+        ("avgpool1d", {"kernel_size": 2}, VECTOR, r"'avgpool1d' needs signals"),
+        (
+            "avgpool",
+            {"kernel_size": 2},
+            SEQUENCE,
+            r"To slide along the steps, put add\('permute', axes=\(2, 1\)",
+        ),
+        (
+            "maxpool",
+            {"kernel_size": 2},
+            Shape((4, 3, 8), ("channel", "time", "height")),
+            r"4 channels x 3 steps x height 8 from the data arrive, but 'maxpool' needs pictures",
+        ),
+        (
+            "maxpool",
+            {"kernel_size": (2, 3), "padding": (1,)},
+            IMAGE,
+            r"kernel_size=\(2, 3\) and padding=\(1,\) differ in length",
+        ),
+        (
+            "conv2d",
+            {"size": 2, "kernel_size": 3, "dilation": 5},
+            IMAGE,
+            r"F = 5 x \(3 - 1\) \+ 1 = 11 with a dilation of 5\)\. Use a kernel_size of at most 2,",
+        ),
         (
             "maxpool3d",
             {"kernel_size": 2},
@@ -315,12 +372,68 @@ def test_global_pooling_needs_something_to_pool():
         ("permute", {"axes": (2, 2)}, SEQUENCE, r"axes=\(2, 2\) must hold each axis of a sample once"),
         ("permute", {"axes": ()}, SEQUENCE, "must hold each axis"),
         ("permute", {"axes": ("time", 1)}, SEQUENCE, "counted from 1"),
+        ("permute", {"axes": (2.0, 1.0)}, SEQUENCE, "counted from 1"),
         ("permute", {"axes": (2, 1)}, IMAGE, "so axes must hold each of 1 to 3 once"),
     ],
 )
 def test_siblings_refuse(name, options, shape, message):
     with pytest.raises(LayerError, match=message):
         network((name, options), shape=shape)
+
+
+def test_the_largest_kernel_named_fits():
+    for padding, kernel in ((0, 2), (1, 2), (4, 4)):
+        options = {"size": 2, "dilation": 5, "padding": padding}
+        with pytest.raises(LayerError, match=f"a kernel_size of at most {kernel},"):
+            network(("conv2d", {**options, "kernel_size": kernel + 1}), shape=Shape.image(4, 8, 8))
+        network(("conv2d", {**options, "kernel_size": kernel}), shape=Shape.image(4, 8, 8))
+
+
+@pytest.mark.parametrize(("axes", "back"), [((2, 3, 1), (3, 1, 2)), ((3, 2, 1), (3, 2, 1))])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("batchnorm2d", {}),
+        ("conv2d", {"size": 2, "kernel_size": 1}),
+        ("maxpool", {"kernel_size": 2}),
+        ("global_avgpool", {}),
+        ("res_block", {"size": 2}),
+        ("mobilenet_backbone", {"width": 0.35}),
+    ],
+)
+def test_pictures_out_of_order_are_put_back(name, options, axes, back):
+    turned = ("permute", {"axes": axes})
+    with pytest.raises(LayerError, match=re.escape(f"Put add('permute', axes={back}) before it")):
+        network(turned, (name, options))
+    network(turned, ("permute", {"axes": back}), (name, options))
+
+
+def test_height_and_width_are_named_where_they_stand_elsewhere():
+    with pytest.raises(
+        LayerError, match=r"4 channels x width 8 x height 9 .* add\('permute', axes=\(1, 3, 2\)\)"
+    ):
+        network(("permute", {"axes": (1, 3, 2)}), CONV)
+
+
+@pytest.mark.parametrize("kind", ["maxpool1d", "avgpool1d", "conv1d"])
+def test_signals_behind_an_embedding_can_be_had_in_two_ways(kind):
+    options = {"kernel_size": 2, **({"size": 3} if kind == "conv1d" else {})}
+    tokens = Shape.tokens(5, vocabulary=9)
+    with pytest.raises(
+        LayerError, match=r"channels_first=True in the embedding, or put add\('permute', axes=\(2"
+    ):
+        network(("embedding", {"size": 4}), (kind, options), shape=tokens)
+    network(("embedding", {"size": 4, "channels_first": True}), (kind, options), shape=tokens)
+    network(("embedding", {"size": 4}), ("permute", {"axes": (2, 1)}), (kind, options), shape=tokens)
+
+
+def test_windows_of_a_mean_may_reach_over_a_small_volume():
+    volume = Shape((4, 1, 1, 3), ("channel", "depth", "height", "width"))
+    definition = network(("avgpool", {"kernel_size": 2, "padding": 1}), shape=volume)
+    x = torch.rand(2, 4, 1, 1, 3)
+    larger = F.pad(x, (1,) * 6)
+    assert torch.equal(definition.build()(x), F.avg_pool3d(larger, 2))
+    assert definition.output_shape.sizes == (4, 1, 1, 2)
 
 
 def test_a_sequence_becomes_a_signal_and_back():

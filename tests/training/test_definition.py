@@ -181,11 +181,17 @@ def test_what_does_not_fit_is_said_at_the_add(shape, layers, message):
             {"size": (4, 0)},
             r"size=\(4, 0\) must be \(inputs, outputs\), whole numbers of at least 1",
         ),
-        ("linear", {"size": "4"}, r"size='4' must be \(inputs, outputs\)"),
+        (
+            "linear",
+            {"size": "4"},
+            r"size='4' must be \(inputs, outputs\).* the inputs from the layer before, write outputs alone",
+        ),
         ("linear", {"size": 4, "bias": "no"}, r"bias='no' must be True or False"),
         ("linear", {"size": 4, "bias": None}, r"bias=None must be True or False"),
         ("linear", {"size": 4, "bias": 0}, r"bias=0 must be True or False"),
         ("linear", {"size": np.array([4, 0])}, r"size=\(4, 0\) must be \(inputs, outputs\)"),
+        ("embedding", {}, r"To take the vocabulary from the data, write dim alone, such as size=8\."),
+        ("lstm", {"size": 0}, r"To take the features from the layer before, write hidden alone, such as"),
         (
             "conv2d",
             {"size": (3, 2), "kernel_size": 0},
@@ -213,6 +219,12 @@ def test_what_does_not_fit_is_said_at_the_add(shape, layers, message):
         ("elu", {"alpha": float("nan")}, r"alpha=nan must be a finite number"),
         ("reshape", {"size": (-1, -1)}, r"one of them may be -1"),
         ("reshape", {"size": (2, 3), "axes": ("rows", "columns")}, r"axes=.* must name each of the 2 axes"),
+        (
+            "reshape",
+            {"size": 4, "axes": ("token",)},
+            r"with words from channel, depth, .*, feature, length\.",
+        ),
+        ("custom", {"class_name": "X"}, r"add\('custom'\): .* pass the module itself: add\(MyModule\(\)\)"),
         ("reshape", {"size": (1, 1, 1, 1)}, r"must name each of the 4 axes"),
         ("normalize", {"mean": 0.5, "std": 0}, r"every number of std must be above 0"),
         ("normalize", {"mean": "a", "std": 1}, r"mean='a' must be a finite number, or one per channel"),
@@ -241,6 +253,22 @@ def test_numbers_of_numpy_are_numbers(layer, given, plain):
     made = make(layer, given)
     assert made == make(layer, plain)
     assert "np." not in made.call()
+
+
+def test_custom_is_no_name_to_choose():
+    with pytest.raises(LayerError, match=r"unknown layer\. Known layers: action_model, ") as error:
+        make("nothing", {})
+    assert "custom" not in str(error.value)
+
+
+def test_a_sequence_fits_a_linear_layer_in_two_ways():
+    shape = Shape.sequence(5, 6)
+    with pytest.raises(
+        LayerError, match=r"5 steps x 6 features .*fits is \(6, 3\) for each step, or \(30, 3\) for all steps"
+    ):
+        network(shape, ("linear", {"size": (5, 3)}))
+    for inputs in (6, 30):
+        network(shape, ("linear", {"size": (inputs, 3)}))
 
 
 def test_wrong_calls():

@@ -211,6 +211,25 @@ def test_what_does_not_fit_is_said_at_the_add(shape, layer, options, message):
         definition(shape, (layer, options))
 
 
+@pytest.mark.parametrize(
+    ("layer", "options"),
+    [
+        ("lstm", {"size": 4, "dropout": 0.5}),
+        ("branches", {"paths": [[("gru", {"size": 4, "dropout": 0.5})], []]}),
+    ],
+)
+def test_dropout_without_a_second_layer_is_told(layer, options):
+    network = nn("cls", verbose=0)
+    network.load_dataset(np.ones((2, 5, 6), "float32"), [0, 1])
+    with pytest.warns(
+        UserWarning, match=r"dropout acts between stacked layers.*write num_layers=2, or"
+    ) as told:
+        network.add(layer, **options)
+    assert told[0].filename == __file__
+    network.add("lstm", size=4, dropout=0.5, num_layers=2)
+    network.model.eval()  # nothing is said twice
+
+
 def test_conv1d_behind_an_embedding_names_both_ways():
     with pytest.raises(
         LayerError, match=r"channels_first=True in the embedding, or put add.'permute', axes="
