@@ -76,9 +76,14 @@ class Machine:
         if isinstance(devices, bool) or not isinstance(devices, int | np.integer) or devices < 1:
             raise DeviceError(f"devices={devices!r}: must be a whole number of at least 1.")
         kind, _, number = str(device).lower().partition(":")
-        chosen: Any = [int(number)] if number.isdigit() else int(devices)
+        options: Any = {
+            "accelerator": kind,
+            "devices": [int(number)] if number.isdigit() else int(devices),
+            "strategy": strategy,
+            "precision": precision,
+        }
         try:
-            self._fabric = Fabric(accelerator=kind, devices=chosen, strategy=strategy, precision=precision)  # type: ignore[arg-type]
+            self._fabric = Fabric(**options)
         except Exception as error:  # Fabric has its own tree of errors for what is not there
             several = f", devices={devices}" if devices != 1 else ""
             by = f", strategy={strategy!r}" if strategy != "auto" else ""
@@ -96,11 +101,6 @@ class Machine:
         """Whether this process is the one that writes and reports."""
         return self._fabric.global_rank == 0
 
-    @property
-    def num_processes(self) -> int:
-        """How many processes train together."""
-        return self._fabric.world_size
-
     def start(self) -> None:
         """Start the other processes, where there are any; each runs the same script to here."""
         self._fabric.launch()
@@ -115,7 +115,7 @@ class Machine:
     def backward(self, loss: torch.Tensor) -> None:
         """Compute gradients."""
         if self._plain:
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]  # torch's own
         else:
             self._fabric.backward(loss)
 

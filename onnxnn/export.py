@@ -21,9 +21,10 @@ from onnxnn_runtime.errors import ExportError, LayerError, OnnxnnError
 from onnxnn_runtime.files import PathLike, write_atomically
 
 from . import preprocess_graph, sampling_graph
-from .definition import Definition, Net
+from .definition import Definition
 from .graph import GraphBuilder
 from .layers.custom import Custom
+from .net import Net, evaluating
 from .parity import Parity, measure, probe_shapes
 from .sample_script import write_script
 from .shape import Shape
@@ -104,14 +105,10 @@ def export_onnx(
         sampling_graph.check(opset_version, in_graph)
     elif in_graph:
         preprocess_graph.check(card.input, opset_version)
-    training = net.training
-    net.eval()
-    try:
+    with evaluating(net):
         finished, data, parity = _export(
             definition, net, card, opset_version, ir_version, in_graph, tolerance
         )
-    finally:
-        net.train(training)
     target = write_atomically(path, lambda file: file.write(data))
     if script:
         write_script(target, finished, example)

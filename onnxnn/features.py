@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
-from .definition import Definition, Net
+from .definition import Definition
 from .layers.linear import Linear
+from .net import Net, evaluating
 
-__all__ = ["evaluating", "feature_vectors", "layer_outputs"]
+__all__ = ["feature_vectors", "layer_outputs"]
 
 Array = np.ndarray[Any, Any]
 
@@ -33,7 +31,7 @@ def layer_outputs(net: Net, x: torch.Tensor) -> dict[str, Array]:
         for name, module in net.named_children()
     ]
     try:
-        with evaluating(net):
+        with evaluating(net), torch.inference_mode():
             net.answer(x)
     finally:
         for hook in hooks:
@@ -54,7 +52,7 @@ def feature_vectors(net: Net, definition: Definition, x: torch.Tensor, output_is
         output_is_vector: Whether the network's output is the vector.
     """
     head = None if output_is_vector else definition.feature_layer()
-    with evaluating(net):
+    with evaluating(net), torch.inference_mode():
         if head is None:
             return _array(net.answer(x)).reshape(len(x), -1)
         seen: list[torch.Tensor] = []
@@ -66,20 +64,8 @@ def feature_vectors(net: Net, definition: Definition, x: torch.Tensor, output_is
             hook.remove()
         before = seen[0][: len(x)]
         if not isinstance(head.layer, Linear):  # the layer holds its own classifier
-            before = module.embed(before)  # type: ignore[operator]
+            before = module.embed(before)  # type: ignore[operator]  # a method of it
         return _array(before).reshape(len(x), -1)
-
-
-@contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
-    """Run what is inside in evaluation mode and without gradients."""
-    was_training = net.training
-    net.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        net.train(was_training)
 
 
 def _array(out: Any) -> Array:

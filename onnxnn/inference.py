@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from .data import Batches
 from .data.batches import to_float
 from .data.labels import ragged
-from .definition import Net
+from .net import Net, evaluating
 from .pairs import predictor
 
 __all__ = ["arrays", "check_given", "infer", "joined", "readable", "unlabelled"]
@@ -48,17 +48,12 @@ def infer(net: Net, source: Any, spec: InputSpec, batch_size: int = 32, read: Re
     if net.teacher_forcing:
         pairs = map(tuple, source) if isinstance(source, Batches | DataLoader) else [source]
         return joined([_next_tokens(net, pair) for pair in pairs])
-    device = next((weight.device for weight in net.parameters()), torch.device("cpu"))
-    was_training = net.training
-    net.eval()
-    try:
-        with torch.inference_mode():
-            found = [
-                net.answer(torch.from_numpy(x).to(device)).float().cpu().numpy()
-                for x in arrays(source, spec, batch_size, read)
-            ]
-    finally:
-        net.train(was_training)
+    device = net.device
+    with evaluating(net), torch.inference_mode():
+        found = [
+            net.answer(torch.from_numpy(x).to(device)).float().cpu().numpy()
+            for x in arrays(source, spec, batch_size, read)
+        ]
     return joined(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -12,7 +13,7 @@ from torch import nn
 from .layers._masks import call
 from .layers.inception import AuxiliaryClassifier
 
-__all__ = ["Net"]
+__all__ = ["Net", "evaluating"]
 
 State = tuple[torch.Tensor, ...]
 
@@ -131,6 +132,11 @@ class Net(nn.Sequential):
                     yield module.weight, scores
 
     @property
+    def device(self) -> torch.device:
+        """Where its weights are; the CPU where it has none."""
+        return next((weight.device for weight in self.parameters()), torch.device("cpu"))
+
+    @property
     def ending(self) -> str:
         """ "softmax" or "sigmoid" where the network ends so, else ""."""
         last = self[-1] if len(self) else None
@@ -173,3 +179,16 @@ class Net(nn.Sequential):
                 "returned it, its training diverged: train it again with a smaller lr."
             )
         return tuple(states)
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Keep a module in evaluation mode within, and put it back into the mode that it was in."""
+    was_training = module.training
+    if was_training:  # walking through all modules costs more than a small batch
+        module.eval()
+    try:
+        yield
+    finally:
+        if was_training:
+            module.train()

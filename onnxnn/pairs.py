@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from onnxnn_runtime.card import InputSpec
 from onnxnn_runtime.errors import DataError, TrainingError
-from onnxnn_runtime.translate import Predict, translate
+from onnxnn_runtime.translate import END, PADDING, START, Predict, translate
 
 from .data import Data
-from .layers.transformer import END, PADDING, START, Transformer
-from .net import Net
+from .layers.transformer import Transformer
+from .net import Net, evaluating
 
 __all__ = [
     "METRICS",
@@ -149,18 +149,11 @@ def write(net: Net, spec: InputSpec, source: Any, max_length: int | None, beams:
 
 def predictor(net: Net) -> Predict:
     """Return a function that runs a network in evaluation mode and leaves it in the mode it was in."""
-    device = next((weight.device for weight in net.parameters()), torch.device("cpu"))
+    device = net.device
 
     def predict(source: Array, target: Array) -> Array:
-        training = net.training
-        if training:
-            net.eval()
-        try:
-            with torch.inference_mode():
-                y = net((torch.from_numpy(source).to(device), torch.from_numpy(target).to(device)))
-        finally:
-            if training:
-                net.train()
+        with evaluating(net), torch.inference_mode():
+            y = net((torch.from_numpy(source).to(device), torch.from_numpy(target).to(device)))
         found: Array = y.float().cpu().numpy()
         return found
 

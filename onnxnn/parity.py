@@ -82,7 +82,7 @@ def measure(
         ExportError: The shapes differ.
     """
     head = definition.feature_layer()
-    device = next((p.device for p in net.parameters()), torch.device("cpu"))
+    device = net.device
     parity = Parity()
     for number, (batch, shape) in enumerate(_cases(definition, card, free)):
         if card.diffusion is not None:
@@ -238,5 +238,5 @@ def _sample(
         first = definition.placed()[0]
         if isinstance(first.layer, Normalize):  # as the data lies, not far outside of it
             module = first.layer.build(first.in_shape)
-            values = (values * module.std.numpy() + module.mean.numpy()).astype(np.float32)  # type: ignore[operator]
+            values = (values * module.std.numpy() + module.mean.numpy()).astype(np.float32)  # type: ignore[operator]  # buffers
     return values, torch.from_numpy(values)

@@ -14,11 +14,11 @@ from onnxnn_runtime.files import as_path
 from onnxnn_runtime.preprocess import Preprocess
 from torch import nn
 
-from .features import evaluating
 from .inference import arrays
 from .models import weights
 from .models.mobilenet import MobileNetV2
 from .models.resnet import BasicBlock, Bottleneck
+from .net import evaluating
 
 __all__ = ["pretrained_features"]
 
@@ -52,7 +52,7 @@ def pretrained_features(source: Any, pretrain: str | Path, batch_size: int = 32)
     path = _find(pretrain)
     net = _network(weights.read(str(path), None), path)
     mean, std = (torch.tensor(values).reshape(3, 1, 1) for values in (_MEAN, _STD))
-    with evaluating(net):
+    with evaluating(net), torch.inference_mode():
         return np.concatenate(
             [net((torch.from_numpy(x) - mean) / std).numpy() for x in arrays(source, _SPEC, batch_size)]
         )

@@ -13,7 +13,7 @@ from onnxnn_runtime.generate import check_generates, generate
 from onnxnn_runtime.inputs import check_tokens
 from onnxnn_runtime.text import Text, is_file, is_words, to_numbers
 
-from .net import Net
+from .net import Net, evaluating
 
 __all__ = ["follow", "is_text", "write"]
 
@@ -83,16 +83,9 @@ class _Stepper:
 
     def __init__(self, net: Net) -> None:
         self._net = net
-        self._device = next((weight.device for weight in net.parameters()), torch.device("cpu"))
+        self._device = net.device
 
     def __call__(self, tokens: Array, states: Any) -> tuple[Array, Hidden]:
-        training = self._net.training
-        if training:
-            self._net.eval()
-        try:
-            with torch.inference_mode():
-                y, after = self._net.step(torch.from_numpy(tokens).to(self._device), states)
-        finally:
-            if training:
-                self._net.train()
+        with evaluating(self._net), torch.inference_mode():
+            y, after = self._net.step(torch.from_numpy(tokens).to(self._device), states)
         return y[0, -1].float().cpu().numpy(), after

@@ -22,11 +22,11 @@ from .data.batches import Batches
 from .definition import Net
 from .device import Machine
 from .diffusion import EMA, Denoising
-from .features import evaluating
 from .history import History, Row
 from .layers.inception import AuxiliaryClassifier
 from .losses import EMBEDDING_LOSSES, Loss
 from .metrics import Metric, higher_is_better
+from .net import evaluating
 from .optimizers import default_lr, is_per_step, make_optimizer, make_schedule
 from .settings import Settings
 
@@ -444,7 +444,7 @@ def evaluate(
     """
     total, whole = torch.zeros((), dtype=torch.float64), 0
     counts: list[Tensor | None] = [None] * len(metrics)
-    with evaluating(learner):
+    with evaluating(learner), torch.inference_mode():
         for x, target in batches:
             x, target = x.to(device), target.to(device)
             loss, output = learner(x, target)

@@ -173,7 +173,7 @@ def evaluate_network(
 ) -> dict[str, float]:
     """Return the loss and the metrics of a network over batches."""
     made, found = _loss_and_metrics(task, definition, net, num_classes, loss, metrics.official_names(names))
-    device = next((weight.device for weight in net.parameters()), torch.device("cpu"))
+    device = net.device
     if net.teacher_forcing:
         batches = pairs.checked(batches, pairs.options_of(definition.placed()[0].layer))
     return evaluate(make_learner(net, made).to(device), batches, found, device)

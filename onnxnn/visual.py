@@ -51,8 +51,7 @@ def visual_feature(
     Raises:
         OutputError: The folder cannot be written.
     """
-    device = next((weight.device for weight in net.parameters()), torch.device("cpu"))
-    outputs = layer_outputs(net, torch.from_numpy(sample[np.newaxis]).to(device))
+    outputs = layer_outputs(net, torch.from_numpy(sample[np.newaxis]).to(net.device))
     folder = as_path(save_fold, "save_fold")
     if sample.ndim == 1:
         return [_write_text(folder / "layer_data.txt", _numbered(net, definition), sample, outputs)]

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
-
-from onnxnn.layers.transformer import END, START
+from onnxnn_runtime.translate import END, START
 
 from .labels import class_names, class_numbers
 

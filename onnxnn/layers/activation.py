@@ -205,8 +205,3 @@ def activation_of(name: str) -> Layer:
     if not issubclass(found, Activation):
         raise LayerError(f"activation={name!r}: {found.kind!r} is a layer, not an activation.")
     return make(name, {})
-
-
-def is_probability(module: nn.Module) -> bool:
-    """Tell whether a module turns logits into probabilities, which training leaves off."""
-    return isinstance(module, nn.Softmax | nn.Sigmoid)

@@ -97,9 +97,9 @@ class Convolution(Layer):
             inputs,
             outputs,
             self._spatial("kernel_size"),  # type: ignore[arg-type]  # a tuple of the right length
-            self._spatial("stride"),  # type: ignore[arg-type]
-            self._spatial("padding", 0),  # type: ignore[arg-type]
-            self._spatial("dilation"),  # type: ignore[arg-type]
+            self._spatial("stride"),  # type: ignore[arg-type]  # likewise
+            self._spatial("padding", 0),  # type: ignore[arg-type]  # likewise
+            self._spatial("dilation"),  # type: ignore[arg-type]  # likewise
             groups=self.groups,
             bias=self.bias,
         )

@@ -107,8 +107,8 @@ class Separable(nn.Module):
             inputs,
             inputs,
             kernel_size,  # type: ignore[arg-type]  # pairs
-            stride,  # type: ignore[arg-type]
-            padding,  # type: ignore[arg-type]
+            stride,  # type: ignore[arg-type]  # likewise
+            padding,  # type: ignore[arg-type]  # likewise
             groups=inputs,
             bias=False,
         )

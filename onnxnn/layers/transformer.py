@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from onnx import TensorProto
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.translate import END, PADDING
 from torch import nn
 
 from onnxnn.graph import GraphBuilder, Value
@@ -20,9 +21,6 @@ from ._registry import Layer, layer
 from .attention import Block, Stack, bias_of, causal_bias, emit_bias, emit_causal_bias, emit_linear
 from .embedding import EmbeddingModule
 from .positional import Positions
-
-PADDING, START, END = 0, 1, 2
-"""What the first three tokens of source and target mean."""
 
 
 @layer("transformer_encoder")

@@ -92,7 +92,7 @@ class Inside(Core):
         self._no_pairs("extract_feature()")
         card = self.card()
         output_is_vector = card.output.kind == "embedding"
-        device = next((weight.device for weight in self.model.parameters()), torch.device("cpu"))
+        device = self.model.device
         found = [
             feature_vectors(self.model, self._definition, torch.from_numpy(x).to(device), output_is_vector)
             for x in running.arrays(source, card.input, batch_size, self._reader())
