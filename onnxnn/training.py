@@ -176,7 +176,8 @@ def evaluate_network(
     device = net.device
     if net.teacher_forcing:
         batches = pairs.checked(batches, pairs.options_of(definition.placed()[0].layer))
-    return evaluate(make_learner(net, made).to(device), batches, found, device)
+    learner = make_learner(net, made).to(device).train(net.training)  # a new module is in training mode
+    return evaluate(learner, batches, found, device)
 
 
 def _loss_and_metrics(

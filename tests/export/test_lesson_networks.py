@@ -1,4 +1,4 @@
-"""The networks of the lessons, small: trained a step, reloaded in a fresh process, exported, run without torch.
+"""The networks of the lessons, small: trained a step, reloaded in a fresh process, exported and compared.
 
 This file is also the program of that process: `python test_lesson_networks.py FOLDER` reloads the
 checkpoints NAME.pth, infers on what inputs.npz holds and writes outputs.npz.

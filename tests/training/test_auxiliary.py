@@ -9,8 +9,11 @@ import onnx
 import pytest
 import torch
 from onnxnn_runtime.errors import TrainingError
+from torch.nn import functional as F
 
-from onnxnn import nn
+from onnxnn import losses, nn
+from onnxnn.shape import Shape
+from onnxnn.trainer import Learner
 
 
 def network(weight):
@@ -42,6 +45,22 @@ def test_the_loss_of_training_is_the_sum(loss, tmp_path):
     assert found[0.0] == pytest.approx(own, rel=1e-4)
     assert found[0.3] > found[0.0]
     assert found[0.6] - found[0.0] == pytest.approx(2 * (found[0.3] - found[0.0]), rel=1e-3)
+
+
+@pytest.mark.parametrize("loss", ["CrossEntropyLoss", "MSELoss"])
+def test_a_heads_scores_end_like_the_network(loss):
+    net = network(0.3).model
+    head = net.auxiliary_head2.classifier
+    head[-2].p = 0.0
+    x, target = torch.rand(5, 3, 8, 8), torch.arange(5) % 3
+    learner = Learner(net, losses.make(loss, net, Shape.vector(3), num_classes=3)).train()
+    scores = head(net[:2](x))
+    if loss == "MSELoss":
+        one_hot = F.one_hot(target, 3).float()
+        beside, own = F.mse_loss(scores.softmax(1), one_hot), F.mse_loss(net(x), one_hot)
+    else:
+        beside, own = F.cross_entropy(scores, target), F.cross_entropy(net.logits(x), target)
+    torch.testing.assert_close(learner(x, target)[0], own + 0.3 * beside)
 
 
 def test_the_head_learns_and_is_kept_in_the_checkpoint_but_not_in_the_file(tmp_path):

@@ -245,6 +245,20 @@ def test_inception_refuses(size, message):
         network(("inception", {"size": size}))
 
 
+def test_what_goes_through_inceptions_keeps_its_size():
+    """He et al. 2015: weights of variance 2 / fan-in keep the mean square behind relu from layer to layer."""
+    torch.manual_seed(0)
+    net = network(
+        ("inception", {"size": (64, 64, (64, 64), (64, 64), 64)}), shape=Shape.image(64, 9, 8)
+    ).build()
+    convolutions = [part for part in net.modules() if isinstance(part, torch.nn.Conv2d)]
+    assert len(convolutions) == 6
+    for conv in convolutions:
+        fan_in = conv.weight[0].numel()
+        assert conv.weight.var().item() == pytest.approx(2 / fan_in, rel=0.1)
+        assert not conv.bias.any()
+
+
 def test_an_auxiliary_head_hands_on_what_arrives_and_scores_in_training():
     net = network(("auxiliary_head", {"size": 3, "weight": 0.2})).build().train()
     x = torch.randn(2, 4, 9, 8)

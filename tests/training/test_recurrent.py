@@ -149,6 +149,13 @@ def test_squeeze_leaves_a_batch_of_one():
     assert make("squeeze", {}).build(Shape.sequence(1, 6))(torch.zeros(1, 1, 6)).shape == (1, 6)
 
 
+def test_squeeze_reads_a_grey_picture_row_by_row():
+    rows = definition(Shape.image(1, 5, 7), ("squeeze", {}), ("rnn", {"size": 4}))
+    assert [placed.out_shape for placed in rows.placed()] == [Shape.sequence(5, 7), Shape.sequence(5, 4)]
+    x = torch.rand(2, 1, 5, 7)
+    assert torch.equal(rows.build()[0](x), x[:, 0])
+
+
 def test_sizes_may_be_left_to_the_layer_before():
     layers = definition(
         SEQUENCE, ("gru", {"size": 4, "bidirectional": True}), ("lstm", {"size": 3})

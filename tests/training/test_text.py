@@ -64,6 +64,20 @@ def test_one_hot_labels_for_each_step():
     assert data.classes == ("0", "1", "2")
 
 
+@pytest.mark.parametrize("classes", [None, ["inside", "outside"]])
+@pytest.mark.parametrize("kind", [int, float])
+@pytest.mark.parametrize("tags", [[[0, 1, 1], [1, 0, 1]], [[0, 1, 1], [0, 1, 0]], [[0, 0, 0], [1, 0, 0]]])
+def test_tags_of_0_and_1_for_each_step_are_not_one_hot(tags, kind, classes):
+    data = from_arrays(np.zeros((2, 3, 5), np.float32), np.array(tags, kind), "cls", classes)
+    assert data.train.tensors()[1].tolist() == tags
+    assert data.classes == (tuple(classes) if classes else ("0", "1"))
+
+
+def test_a_single_1_in_each_row_is_one_hot():
+    data = from_arrays(np.zeros((2, 3, 5), np.float32), [[0, 1, 0], [1, 0, 0]], "cls")
+    assert data.train.tensors()[1].tolist() == [1, 0]
+
+
 def test_whole_numbers_become_tokens_where_the_network_wants_them():
     model = nn(verbose=0)
     model.load_dataset(np.array([[1, 2, 0], [3, 3, 1]]), [0, 1])
@@ -131,6 +145,15 @@ def test_an_embedding_knows_which_steps_are_padding():
     model.add("embedding", size=8, padding=3)
     mask = model.model.embedding1.mask(torch.tensor([[3, 1, 3, 0]]))
     assert mask.tolist() == [[False, True, False, True]]
+
+
+def test_the_vector_of_padding_is_learned_like_any_other():
+    model = nn(verbose=0)
+    model.load_dataset(ROWS, word2idx=WORDS)
+    model.add("embedding", size=8, padding=3)
+    model.model(torch.tensor([[3, 1]])).sum().backward()
+    used = model.model.embedding1.weight.grad.abs().sum(1) > 0
+    assert used.nonzero().flatten().tolist() == [1, 3]
 
 
 @pytest.mark.parametrize(

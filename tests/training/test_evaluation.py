@@ -1,0 +1,72 @@
+"""Data to evaluate on numbers its classes in its own way; what counts is the network's."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from onnxnn_runtime.errors import DataError
+from PIL import Image
+
+from onnxnn import nn
+
+COLORS = {"blue": 2, "green": 1, "red": 0}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Class folders of one colour each."""
+    root = tmp_path_factory.mktemp("colors")
+    for name, channel in COLORS.items():
+        (root / name).mkdir()
+        for number in range(3):
+            pixels = np.zeros((6, 6, 3), np.uint8)
+            pixels[..., channel] = 200 + 20 * number
+            Image.fromarray(pixels).save(root / name / f"{number}.png")
+    return root
+
+
+def that_tells_colors_apart(model):
+    """Add one linear layer which gives the channels' means as scores, in the order of the classes."""
+    model.add("global_avgpool")
+    model.add("linear", size=(3, 3), activation="softmax")
+    weight = model.model[-2].weight.data
+    weight.zero_()
+    for row, name in enumerate(model.card().output.classes):
+        weight[row, COLORS[name]] = 10.0
+    return model
+
+
+@pytest.mark.parametrize("order", [["red", "blue", "green"], ["blue", "green", "red"]])
+def test_pictures_of_folders_have_the_networks_class_numbers(folders, order):
+    model = nn("cls", verbose=0)
+    model.load_img_data(folders, classes=order)
+    assert that_tells_colors_apart(model).evaluate(str(folders))["acc"] == 1.0
+
+
+def test_a_folder_without_some_of_the_classes(folders, tmp_path):
+    for name in ("green", "red"):
+        shutil.copytree(folders / name, tmp_path / name)
+    model = nn("cls", verbose=0)
+    model.load_img_data(folders)
+    assert that_tells_colors_apart(model).evaluate(str(tmp_path))["acc"] == 1.0
+    shutil.copytree(folders / "blue", tmp_path / "violet")
+    with pytest.raises(DataError, match="'violet' are not among the network's: blue, green, red"):
+        model.evaluate(str(tmp_path))
+
+
+def table(path, names):
+    rows = [f"{','.join(str(int(name == other)) for other in 'abc')},{name}" for name in names]
+    path.write_text("\n".join(["a,b,c,name", *rows]), encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("held_out", ["abcabc", "bcbc", "cb", "ca"])
+def test_a_table_with_some_of_the_classes(tmp_path, held_out):
+    model = nn("cls", verbose=0)
+    model.load_tab_data(table(tmp_path / "train.csv", "abcabc"))
+    model.add("linear", size=(3, 3), activation="softmax")
+    model.model[0].weight.data.copy_(10 * torch.eye(3))
+    assert model.evaluate(table(tmp_path / "test.csv", held_out))["acc"] == 1.0
