@@ -297,6 +297,18 @@ def test_the_likeliest_next_token_is_printed_by_its_word(trained, capsys):
     assert first["预测值"][-1] in WORDS
 
 
+def test_words_are_printed_by_their_number_however_they_sort(tmp_path):
+    words = {"c": 0, "a": 1, "d": 2, "b": 3}
+    model = nn("gen", verbose=0)
+    model.load_dataset([[0, 1, 2, 3]], word2idx={word: words[word] for word in sorted(words)})
+    model.add("em_lstm", size=(4, 6))
+    assert model.print_result(np.eye(4))[0]["预测值"] == list("cadb")
+    model.save(tmp_path / "words.pth")
+    again = nn(verbose=0)
+    again.load(tmp_path / "words.pth")
+    assert again.print_result(np.eye(4))[0]["预测值"] == list("cadb")
+
+
 def test_a_text_of_words_begins_and_goes_on():
     names = {"the": 0, "cat": 1, "sat": 2, "a": 3}
     model = nn(verbose=0)
