@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import onnxnn_runtime
 import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS_PAGE = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+COMMANDS_PAGES = ("docs/commands.md", "cli/README.md")
 
 pytestmark = pytest.mark.needs_torch
 
@@ -85,14 +88,21 @@ def test_the_script_has_ten_lines():
 
 
 def test_the_readme_uses_the_exported_file(pets):
-    done = run([sys.executable, "-c", blocks(README, "python")[1]], pets)
+    (_, using) = blocks(README, "python")
+    done = run([sys.executable, "-c", using], pets)
     assert "label=" in done.stdout
 
 
+def test_the_readme_of_the_runtime(pets):
+    (code,) = blocks((ROOT / "runtime/README.md").read_text(encoding="utf-8"), "python")
+    assert "label=" in run([sys.executable, "-W", "error", "-c", code], pets).stdout
+
+
 def documented():
-    """Return every command of docs/commands.md but the demo, which has a test of its own."""
-    lines = [line for block in blocks(COMMANDS_PAGE, "sh") for line in block.splitlines()]
-    return [line for line in lines if not line.startswith("onnxnn demo")]
+    """Return every command of the pages on commands but the demo, which has a test of its own."""
+    pages = [(ROOT / page).read_text(encoding="utf-8") for page in COMMANDS_PAGES]
+    lines = [line for page in pages for block in blocks(page, "sh") for line in block.splitlines()]
+    return [line for line in dict.fromkeys(lines) if not line.startswith("onnxnn demo")]
 
 
 @pytest.mark.parametrize("line", documented())
@@ -123,10 +133,35 @@ def test_the_pip_lines_of_the_readme(line):
     run([*pip, *shlex.split(line)], ROOT)
 
 
-def test_the_page_on_transformers_runs_from_top_to_bottom(tmp_path):
-    page = (ROOT / "docs/transformers.md").read_text(encoding="utf-8")
-    (tmp_path / "page.py").write_text("\n".join(blocks(page, "python")), encoding="utf-8")
-    assert "exact" in run([sys.executable, "page.py"], tmp_path).stdout
+RUN = {
+    "README.md": {"python": 2, "sh": 1},
+    "runtime/README.md": {"python": 1},
+    **{page: {"sh": None} for page in COMMANDS_PAGES},
+}
+"""The pages whose blocks are run here, and how many each has; test_guides.py runs all of docs but these."""
+
+
+def pages():
+    folders = (ROOT, ROOT / "runtime", ROOT / "cli", ROOT / "onnxnn/samples")
+    return sorted([path for folder in folders for path in folder.glob("*.md")] + [*ROOT.glob("docs/**/*.md")])
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_block_of_code_is_run_by_a_test(path):
+    fences = re.findall(r"^[ >]*(?:```+|~~~+) *(.*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert not any(fences[1::2]), "a block that does not end"
+    found = Counter(fences[::2])
+    name = path.relative_to(ROOT).as_posix()
+    known = RUN.get(name, {"python": None, "sh": None} if name.startswith("docs/") else {})
+    assert set(found) <= set(known), "code that no test runs"
+    assert all(count in (found[language], None) for language, count in known.items())
+
+
+def test_the_page_on_files_lists_every_key_of_the_card():
+    section = (ROOT / "docs/files.md").read_text(encoding="utf-8").split("## The card")[1].split("## ")[0]
+    listed = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", section, flags=re.MULTILINE)))
+    card = onnxnn_runtime.load(ROOT / "tests/golden/models/denoiser_classes.onnx", device="cpu").card
+    assert set(listed) == set(json.loads(card.to_json()))
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md")))

@@ -1,8 +1,9 @@
-"""The Python blocks of a guide run as they stand, one after the other, in an empty folder."""
+"""The code of a guide runs as it stands in an empty folder: Python from top to bottom, then commands."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,22 +14,33 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 pytestmark = pytest.mark.needs_torch
 
-
 PAGES = sorted(
-    str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md") if "```python" in path.read_text("utf-8")
+    str(path.relative_to(DOCS))
+    for path in DOCS.rglob("*.md")
+    if "```" in path.read_text("utf-8") and path.name != "commands.md"  # test_docs.py runs that one
 )
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_guide_runs(page, tmp_path):
-    text = (DOCS / page).read_text(encoding="utf-8")
-    code = "\n".join(re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL))
+def run(arguments, folder):
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        cwd=tmp_path,
+        [sys.executable, *arguments],
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_guide_runs(page, tmp_path):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    python, commands = (
+        re.findall(rf"```{name}\n(.*?)```", text, flags=re.DOTALL) for name in ("python", "sh")
+    )
+    run(["-W", "error", "-c", "\n".join(python)], tmp_path)
+    for line in "".join(commands).splitlines():
+        name, *arguments = shlex.split(line)
+        assert name == "onnxnn"
+        run(["-m", "onnxnn_cli", *arguments], tmp_path)
