@@ -120,7 +120,7 @@ class Writer(Callback):
         began = time.monotonic()
         trainer.check_weights()
         if self._best is not None:
-            self._write(_best_beside(self.path), *self._best)
+            self._write(best_beside(self.path), *self._best)
             self._best = None
         self._write(self.path, trainer.net.state_dict(), trainer.state())
         if trainer.history:
@@ -147,14 +147,15 @@ def check_writable(path: Path) -> None:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(probe)
-    for file in (path, _best_beside(path), _table_beside(path)):
+    for file in (path, best_beside(path), _table_beside(path)):
         if file.is_dir():
             raise OutputError(
                 f"cannot write {file}: a folder has that name. Choose another filename= or save_fold=."
             )
 
 
-def _best_beside(path: Path) -> Path:
+def best_beside(path: Path) -> Path:
+    """Return where the best epoch's checkpoint lies beside that of the last."""
     return path.with_name("best.pth")
 
 

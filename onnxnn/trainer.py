@@ -345,7 +345,7 @@ class Trainer:
             state["average"] = None if self._average is None else self._average.state()
         return state
 
-    def go_on(self, state: Mapping[str, Any], same_schedule: bool) -> None:
+    def go_on(self, state: Mapping[str, Any], same_schedule: bool, keep_best: bool = False) -> None:
         """Go on where an earlier training stood; call it before `run`.
 
         Args:
@@ -353,6 +353,8 @@ class Trainer:
             same_schedule: True finishes that training: its settings are this trainer's, the schedule
                 stands where it stood. False begins a new schedule, from the learning rate of these
                 settings.
+            keep_best: Whether an epoch has to be better than that training's best to be the best; always
+                where it is finished.
 
         Raises:
             CheckpointError: The state does not fit this network.
@@ -369,10 +371,16 @@ class Trainer:
                 if self._schedule is not None and state.get("schedule"):
                     self._schedule.load_state_dict(state["schedule"])
             else:
+                if keep_best and state["settings"]["loss"] == self.settings.loss:
+                    self._best = min(self._monitored(), default=math.inf)
                 self._begin_schedule_anew()
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"the checkpoint's training state does not fit: {error}.") from error
         self._state = state
+
+    def _monitored(self) -> list[float]:
+        """Return what the history says about its epochs, lower is better."""
+        return [self._signed(row[self._monitor]) for row in self.history if self._monitor in row]
 
     def _load_average(self, state: Mapping[str, Any] | None) -> None:
         """Go on from the weights that were trained; the network came with their average."""

@@ -13,7 +13,7 @@ from onnxnn_runtime.errors import CheckpointError, OnnxnnError, TrainingError
 
 from . import checkpoint, diffusion, losses, metrics, pairs
 from .about import how_trained
-from .callbacks import Callback, Progress, Writer, check_writable
+from .callbacks import Callback, Progress, Writer, best_beside, check_writable
 from .checkpoint import Checkpoint
 from .data import Data
 from .definition import Definition, Net
@@ -93,8 +93,8 @@ class Job:
             machine,
             [Progress(self.verbose), Writer(self.path, self._write), *self._samples(), *self.callbacks],
         )
-        if before is not None:
-            trainer.go_on(before.training, same_schedule=finish)
+        if before is not None and "epoch" in before.training:  # `save` keeps weights alone
+            trainer.go_on(before.training, same_schedule=finish, keep_best=best_beside(self.path).is_file())
         return trainer
 
     def run(self, trainer: Trainer) -> tuple[History, dict[str, Any]]:

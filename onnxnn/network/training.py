@@ -61,9 +61,10 @@ class Training(Files):
     ) -> History:
         """Train, write checkpoints into `save_fold`, and return the history.
 
-        `basenn.pth` holds the last epoch, `best.pth` the best one where there is validation data, and
-        `basenn.csv` the history. Ctrl-C ends training and keeps what was learned. What is refused leaves the
-        network and its data as they were. A last batch of a single sample joins the batch before it.
+        `basenn.pth` holds the last epoch, `best.pth` the best one where there is validation data, those of a
+        training that is gone on with among them, and `basenn.csv` the history. Ctrl-C ends training and keeps
+        what was learned. What is refused leaves the network and its data as they were. A last batch of a
+        single sample joins the batch before it.
 
         Args:
             lr, epochs, batch_size, loss, metrics, schedule, clip, patience, monitor, ema, samples_every: See

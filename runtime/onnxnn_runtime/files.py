@@ -16,7 +16,7 @@ PathLike = Union[str, "os.PathLike[str]"]
 def as_path(path: Any, name: str = "path", error: type[OnnxnnError] = OutputError) -> Path:
     """Return a path, or raise `error` where it is none; messages call it `name`."""
     if not isinstance(path, (str, os.PathLike)) or not str(path):
-        given = repr(path) if isinstance(path, (str, int, float, type(None))) else type(path).__name__
+        given = repr(path) if len(repr(path)) <= 40 else type(path).__name__
         raise error(f"{name}={given}: must be the path of a file or folder, such as 'basenn.pth'.")
     return Path(path)
 

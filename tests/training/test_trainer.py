@@ -207,6 +207,30 @@ def test_history_files_and_best_checkpoint(tmp_path):
     assert model.evaluate()["loss"] == pytest.approx(best["val_loss"], rel=1e-6)
 
 
+def test_going_on_keeps_the_best_until_a_better_one_comes(tmp_path):
+    model = network(tmp_path, ratio=0.8)
+    best = min(row["val_loss"] for row in model.train(lr=0.05, epochs=20))
+    model.train(lr=5.0, epochs=2, checkpoint=tmp_path / "basenn.pth")
+    assert min(row["val_loss"] for row in checkpoint.load(tmp_path / "best.pth").training["history"]) == best
+    assert checkpoint.load(tmp_path / "best.pth").training["epoch"] <= 20
+    model.train(lr=5.0, epochs=2, checkpoint=tmp_path / "basenn.pth", save_fold=tmp_path / "other")
+    assert (tmp_path / "other/best.pth").is_file()
+
+
+def test_going_on_from_weights_alone(tmp_path):
+    model = network(tmp_path, ratio=0.8)
+    model.train(lr=0.05, epochs=3)
+    saved = model.save(tmp_path / "saved.pth")
+    before = weights(saved)
+    again = network(tmp_path, ratio=0.8)
+    history = again.train(lr=1e-12, epochs=2, checkpoint=saved)
+    assert [row["epoch"] for row in history] == [1, 2]
+    for name, value in again.model.state_dict().items():
+        torch.testing.assert_close(value, before[name])
+    with pytest.raises(CheckpointError, match="no training to finish"):
+        again.train(resume=saved)
+
+
 def test_without_validation_there_is_no_best(tmp_path):
     network(tmp_path).train(lr=0.01, epochs=1)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["basenn.csv", "basenn.pth"]
