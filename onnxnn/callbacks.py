@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from onnxnn_runtime.errors import OutputError
-from onnxnn_runtime.files import cannot_write
+from onnxnn_runtime.errors import OutputError, TrainingError
+from onnxnn_runtime.files import cannot_write, check_target
 from tqdm.auto import tqdm
 
 if TYPE_CHECKING:
     from .trainer import Trainer
 
-__all__ = ["Callback", "Progress", "Writer", "check_writable"]
+__all__ = ["Callback", "Progress", "Writer", "check_files", "check_writable"]
 
 Write = Callable[[Path, Mapping[str, torch.Tensor], Mapping[str, Any]], object]
 """(path, weights, training state) -> writes one checkpoint."""
@@ -101,7 +101,7 @@ class Writer(Callback):
     """
 
     def __init__(self, path: Path, write: Write) -> None:
-        self.path = path
+        self.path, self.best, self.table = files_of(path)
         self._write = write
         self._next = 0.0
         self._best: tuple[dict[str, torch.Tensor], dict[str, Any]] | None = None
@@ -120,22 +120,49 @@ class Writer(Callback):
         began = time.monotonic()
         trainer.check_weights()
         if self._best is not None:
-            self._write(best_beside(self.path), *self._best)
+            self._write(self.best, *self._best)
             self._best = None
         self._write(self.path, trainer.net.state_dict(), trainer.state())
         if trainer.history:
-            trainer.history.write_csv(_table_beside(self.path))
+            trainer.history.write_csv(self.table)
         ended = time.monotonic()
         self._next = ended + max(WRITE_EVERY, WRITE_SHARE * (ended - began))
 
 
-def check_writable(path: Path) -> None:
-    """Create a checkpoint's folder and make sure that the files of `Writer` can be written there.
+def check_files(path: Path) -> None:
+    """Make sure that a training can write its files, and that none takes the place of another.
+
+    Args:
+        path: The checkpoint of the last epoch; `best.pth` and the history, a CSV, lie beside it.
 
     Raises:
-        OutputError: They cannot.
+        TrainingError: The checkpoint has the name of one of the others, or a table that is no history has
+            the history's.
+        OutputError: The folder cannot be written, or a file's place is taken.
     """
-    folder = path.parent
+    last, best, table = files_of(path)
+    if last.name.lower() == best.name or last.suffix.lower() == table.suffix:
+        taken = "the best epoch" if last.name.lower() == best.name else "the history"
+        raise TrainingError(
+            f"{last}: the last epoch cannot be written there, since that name is for {taken}; choose another "
+            "one, such as 'basenn.pth'."
+        )
+    check_writable(last.parent)
+    for file in (last, best, table):
+        check_target(file)
+    if table.is_file() and not _is_history(table):
+        raise TrainingError(
+            f"filename={last.name!r}: the history would replace {table}, which no training wrote; choose "
+            "another filename or save_fold."
+        )
+
+
+def check_writable(folder: Path) -> None:
+    """Create a folder and make sure that a file can be written there.
+
+    Raises:
+        OutputError: It cannot.
+    """
     probe = folder / f".{uuid.uuid4().hex[:8]}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -147,20 +174,16 @@ def check_writable(path: Path) -> None:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(probe)
-    for file in (path, best_beside(path), _table_beside(path)):
-        if file.is_dir():
-            raise OutputError(
-                f"cannot write {file}: a folder has that name. Choose another filename= or save_fold=."
-            )
 
 
-def best_beside(path: Path) -> Path:
-    """Return where the best epoch's checkpoint lies beside that of the last."""
-    return path.with_name("best.pth")
+def files_of(path: Path) -> tuple[Path, Path, Path]:
+    """Return where the last epoch, the best one and the history go."""
+    return path, path.with_name("best.pth"), path.with_suffix(".csv")
 
 
-def _table_beside(path: Path) -> Path:
-    return path.with_suffix(".csv")
+def _is_history(table: Path) -> bool:
+    with table.open("rb") as file:
+        return file.read(11) in (b"epoch,loss,", b"")
 
 
 def describe(row: Mapping[str, float], epochs: int) -> str:

@@ -25,7 +25,7 @@ from onnxnn_runtime.errors import CardError, CheckpointError, MissingCheckpointE
 from onnxnn_runtime.files import PathLike, as_path, write_atomically
 from torch import nn
 
-__all__ = ["SCHEMA", "Checkpoint", "fill", "load", "save"]
+__all__ = ["SCHEMA", "Checkpoint", "existing", "fill", "load", "save"]
 
 FORMAT = "onnxnn"
 SCHEMA = 1
@@ -87,9 +87,7 @@ def load(path: PathLike) -> Checkpoint:
         MissingCheckpointError: There is no such file.
         CheckpointError: The file is truncated, of another program, or from a newer version.
     """
-    if not as_path(path, "checkpoint", CheckpointError).is_file():
-        raise MissingCheckpointError(f"{path}: no such checkpoint. Training writes one into save_fold.")
-    data = _read(path)
+    data = _read(existing(path))
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise CheckpointError(f"{path}: a torch file, but no onnxnn checkpoint. {_WHAT_FITS}")
     schema = data.get("schema")
@@ -99,6 +97,23 @@ def load(path: PathLike) -> Checkpoint:
             f"schema {SCHEMA}. Install a newer onnxnn."
         )
     return _checked(path, data)
+
+
+def existing(path: PathLike) -> Path:
+    """Return the path of a checkpoint that is there.
+
+    Raises:
+        MissingCheckpointError: There is no such file.
+        CheckpointError: It is a folder, or no path at all.
+    """
+    file = as_path(path, "checkpoint", CheckpointError)
+    if file.is_dir():
+        raise CheckpointError(
+            f"{path}: is a folder; give the checkpoint in it, such as {file / 'basenn.pth'}."
+        )
+    if not file.is_file():
+        raise MissingCheckpointError(f"{path}: no such checkpoint. Training writes one into save_fold.")
+    return file
 
 
 def fill(net: nn.Module, state_dict: Mapping[str, torch.Tensor], path: PathLike) -> None:

@@ -89,7 +89,6 @@ class SampleGrid(Callback):
         predict = predictor(net, trainer.machine.device)
         drawn = sample_pictures(predict, spec, _NUM, steps, seed=0, label=label)
         net.train(was_training)
-        self.folder.mkdir(parents=True, exist_ok=True)
         write_grid(drawn, self.folder / f"epoch_{trainer.epoch:04d}.png")
         self._drawn_after = trainer.epoch
 

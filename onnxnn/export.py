@@ -18,7 +18,7 @@ from onnx import TensorProto, helper
 from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.card import METADATA_KEY, Axis
 from onnxnn_runtime.errors import ExportError, LayerError, OnnxnnError
-from onnxnn_runtime.files import PathLike, write_atomically
+from onnxnn_runtime.files import PathLike, as_path, check_target, write_atomically
 
 from . import preprocess_graph, sampling_graph
 from .definition import Definition
@@ -91,12 +91,14 @@ def export_onnx(
         tolerance: Largest difference from torch allowed, relative to the largest output.
 
     Raises:
-        ExportError: The versions, the weights or a layer do not allow it, or the file differs from torch.
+        ExportError: The versions, the weights or a layer do not allow it, the file differs from torch, or
+            `path` is a checkpoint.
         OutputError: The file cannot be written.
     """
     start = time.perf_counter()
     ir_version = _writable_version(ir_version)
     check_versions(opset_version, ir_version)
+    check_path(path)
     _check_weights(net)
     if preprocess not in ("runtime", "graph"):
         raise ExportError(f'preprocess={preprocess!r}: choose "runtime" or "graph".')
@@ -143,6 +145,24 @@ def _writable_version(ir_version: int) -> int:
         stacklevel=4,
     )
     return oldest
+
+
+def check_path(path: PathLike) -> None:
+    """Refuse to replace a checkpoint, or a file of arrays: both are zip files, which ONNX never is.
+
+    Raises:
+        ExportError: `path` is one.
+        OutputError: `path` is a folder, or no path at all.
+    """
+    target = as_path(path)
+    check_target(target)
+    if target.is_file():
+        with target.open("rb") as file:
+            if file.read(4) == b"PK\x03\x04":
+                raise ExportError(
+                    f"{target}: is a checkpoint or a file of arrays, which the ONNX file would replace; "
+                    f"choose another name, such as {target.with_suffix('.onnx').name!r}."
+                )
 
 
 def _check_weights(net: Net) -> None:

@@ -275,6 +275,8 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, list("-+012345
 
 
 def _parse(file: Path) -> Any:
+    if file.is_dir():
+        raise InputError(f"{file}: is a folder; what fits is a recipe, a .yaml file.")
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from PIL import Image
 __all__ = ["write_script"]
 
 _MAX_LITERALS = 64
+_FIRST = "# 用 onnxnn_runtime 运行"
 
 
-def write_script(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | None) -> Path:
+def write_script(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | None) -> Path | None:
     """Write `<model>.py`, and for pictures `<model>_sample.png`, next to a model file.
 
     Args:
@@ -27,14 +29,20 @@ def write_script(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | N
             training was given such; numbers otherwise. None takes random numbers of the right shape.
 
     Returns:
-        The script's path.
+        The script's path; None where a file of that name is no such script and was left as it is.
 
     Raises:
         OutputError: A file cannot be written.
     """
+    path = model.with_suffix(".py")
+    if path.is_file() and not path.read_bytes().startswith(_FIRST.encode("utf-8")):
+        warnings.warn(
+            f"{path}: is there already and was not written by export, so it is left as it is.", stacklevel=2
+        )
+        return None
     sample, imports = _sample(model, card, example)
     lines = [
-        f"# 用 onnxnn_runtime 运行 {model.name}  (runs as it is; needs onnxnn-runtime, no torch)",
+        f"{_FIRST} {model.name}  (runs as it is; needs onnxnn-runtime, no torch)",
         "from pathlib import Path",
         "",
         *imports,
@@ -45,7 +53,7 @@ def write_script(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | N
         *_use(card),
     ]
     text = "\n".join(lines) + "\n"
-    return write_atomically(model.with_suffix(".py"), lambda file: file.write(text.encode("utf-8")))
+    return write_atomically(path, lambda file: file.write(text.encode("utf-8")))
 
 
 def _sample(

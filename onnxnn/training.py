@@ -9,17 +9,16 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.card import ModelCard
-from onnxnn_runtime.errors import CheckpointError, OnnxnnError, TrainingError
+from onnxnn_runtime.errors import CheckpointError, OnnxnnError, OutputError, TrainingError
 
 from . import checkpoint, diffusion, losses, metrics, pairs
 from .about import how_trained
-from .callbacks import Callback, Progress, Writer, best_beside, check_writable
+from .callbacks import Callback, Progress, Writer, check_files, files_of
 from .checkpoint import Checkpoint
 from .data import Data
 from .definition import Definition, Net
 from .device import Machine, threads_for
 from .drawing import SampleGrid
-from .history import History
 from .settings import Settings
 from .trainer import Trainer, evaluate, make_learner
 
@@ -68,7 +67,7 @@ class Job:
             TrainingError: Loss, metrics, network and data do not fit.
             CheckpointError: The state of the training to go on from does not fit.
         """
-        check_writable(self.path)
+        check_files(self.path)
         if self.settings.batch_size is not None:
             self.data.train.batch_size = self.settings.batch_size
         if self.net.teacher_forcing:
@@ -94,11 +93,11 @@ class Job:
             [Progress(self.verbose), Writer(self.path, self._write), *self._samples(), *self.callbacks],
         )
         if before is not None and "epoch" in before.training:  # `save` keeps weights alone
-            trainer.go_on(before.training, same_schedule=finish, keep_best=best_beside(self.path).is_file())
+            trainer.go_on(before.training, same_schedule=finish, keep_best=files_of(self.path)[1].is_file())
         return trainer
 
-    def run(self, trainer: Trainer) -> tuple[History, dict[str, Any]]:
-        """Train and return the history, and how the network was trained, as the card says it.
+    def run(self, trainer: Trainer) -> dict[str, Any]:
+        """Train and return how the network was trained, as the card says it.
 
         Raises:
             OutputError: The checkpoint cannot be written any more; what was learned is kept.
@@ -106,7 +105,13 @@ class Job:
         """
         try:
             with threads_for(self._multiply_adds()):
-                return trainer.run(), self._how(trainer.state(light=True))
+                trainer.run()
+            return self._how(trainer.state(light=True))
+        except OutputError as error:
+            raise OutputError(
+                f"{error} Training stopped after epoch {trainer.epoch}; its weights are in memory, and "
+                "model.save('elsewhere/basenn.pth') keeps them."
+            ) from error
         except ValueError as error:
             if isinstance(error, OnnxnnError) or "more than 1 value per channel" not in str(error):
                 raise

@@ -28,8 +28,9 @@ def embed(
     """
     import numpy as np
     import onnxnn_runtime as rt
-    from onnxnn_runtime.files import write_atomically
+    from onnxnn_runtime.files import as_path, check_not_source, write_atomically
 
+    check_not_source(as_path(out, "--out"), [file, *inputs])
     model = rt.load(file, device=device)
     with Counter("embedded") as progress:
         found = model.embed_named(inputs, normalize, "skip" if skip_errors else "raise", progress=progress)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.card import InputSpec, ModelCard, OutputSpec
-from onnxnn_runtime.errors import CheckpointError, LayerError, MissingCheckpointError
-from onnxnn_runtime.files import PathLike
+from onnxnn_runtime.errors import CheckpointError, LayerError
+from onnxnn_runtime.files import PathLike, as_path, check_not_source
 from onnxnn_runtime.preprocess import Preprocess
 
 from onnxnn import about, checkpoint
@@ -82,11 +82,16 @@ def import_checkpoint(
 
     Raises:
         MissingCheckpointError: There is no such file.
-        CheckpointError: It is not trusted, BaseNN is missing, or something of it cannot be converted.
+        CheckpointError: It is one of ours, it is not trusted, BaseNN is missing, or something of it cannot
+            be converted.
         OutputError: The new checkpoint cannot be written.
     """
-    if not Path(path).is_file():
-        raise MissingCheckpointError(f"{path}: no such checkpoint.")
+    check_not_source(as_path(out, "out"), [path])
+    if _is_ours(checkpoint.existing(path)):
+        raise CheckpointError(
+            f"{path}: is an onnxnn checkpoint already, so there is nothing to convert; model.load and "
+            "`onnxnn export` take it as it is."
+        )
     if not trust_pickle:
         raise CheckpointError(
             f"{path}: a BaseNN checkpoint is a pickle, and opening one runs whatever program its maker put "
@@ -105,6 +110,14 @@ def import_checkpoint(
         ) from error
     except (KeyError, TypeError, IndexError) as error:
         raise CheckpointError(f"{path}: is not as BaseNN 2.0 writes it ({error!r}).") from error
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        checkpoint.load(path)
+    except CheckpointError:
+        return False
+    return True
 
 
 def _read_in_child(path: PathLike) -> tuple[dict[str, Any], dict[str, Any], dict[str, torch.Tensor]]:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import (
     DataError,
+    OutputError,
     TrainingError,
 )
 from onnxnn_runtime.files import as_path
@@ -85,7 +86,7 @@ class Training(Files):
             CheckpointError: The checkpoint cannot be used, or is of another network.
             DataError: There is no data, or it has other words or classes than the checkpoint's.
             DeviceError: This machine does not have the device.
-            OutputError: The checkpoint cannot be written; known before the first epoch.
+            OutputError: The checkpoint cannot be written; known before the first epoch, or it became so.
         """
         data = self._need_data()
         if checkpoint is not None and resume is not None:
@@ -136,10 +137,15 @@ class Training(Files):
                 trainer = job.prepare(machine, before, resume is not None)
             if changed and self.verbose:
                 print(f"{changed}: return_sequences=False, since the data has one label for each sequence")
-            self.history, self._trained = job.run(trainer)
+            try:
+                self._trained = job.run(trainer)
+            except OutputError:
+                self.history = trainer.history  # what was learned is in memory
+                raise
         except BaseException:
             data.train.batch_size = samples_in_a_batch
             raise
+        self.history = trainer.history
         self._numbers = data.vocabulary, data.classes
         return self.history
 

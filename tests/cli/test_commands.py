@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -205,6 +206,16 @@ def test_embed_leaves_no_file_when_it_fails(onnxnn, exported, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "empty" in the_error(onnxnn("embed", exported / "cnn.onnx", "empty", "-o", "v.npz"))
     assert not (tmp_path / "v.npz").exists()
+
+
+@pytest.mark.parametrize("out", ["model.onnx", "rows.csv"])
+def test_embed_never_replaces_what_it_reads(onnxnn, exported, tmp_path, out):
+    shutil.copy(str(exported / "mlp.onnx"), str(tmp_path / "model.onnx"))
+    (tmp_path / "rows.csv").write_text("a,b,c,d\n1,2,3,4\n", encoding="utf-8")
+    before = (tmp_path / out).read_bytes()
+    error = the_error(onnxnn("embed", "model.onnx", "rows.csv", "-o", out))
+    assert f"{out}: is the file that is read, and would be lost" in error
+    assert (tmp_path / out).read_bytes() == before
 
 
 def test_embed_into_a_place_that_cannot_be_written(onnxnn, exported, picture, tmp_path):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from onnxnn_runtime.errors import CheckpointError, MissingCheckpointError
+from onnxnn_runtime.errors import CheckpointError, MissingCheckpointError, OutputError
 from PIL import Image
 from torch import nn as modules
 
@@ -288,6 +288,25 @@ def test_a_foreign_file(fake, tmp_path, content):
         basenn.import_checkpoint(tmp_path / "old.pth", tmp_path / "new.pth", trust_pickle=True)
 
 
+def test_a_checkpoint_of_ours_needs_no_converting(tmp_path):
+    model = nn(verbose=0)
+    model.load_dataset([[1.0, 2.0], [3.0, 4.0]], [0, 1])
+    model.add("linear", size=(2, 2))
+    model.save(tmp_path / "ours.pth")
+    with pytest.raises(CheckpointError, match=r"ours.pth: is an onnxnn checkpoint already"):
+        basenn.import_checkpoint(tmp_path / "ours.pth", tmp_path / "new.pth")
+
+
+def test_the_old_checkpoint_is_never_replaced(fake, tmp_path):
+    path = write(tmp_path / "old.pth", sequential(linear1=modules.Linear(4, 2)), input_size=[1, 4])
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match="is the file that is read, and would be lost"):
+        basenn.import_checkpoint(path, tmp_path / "." / "old.pth", trust_pickle=True)
+    assert path.read_bytes() == before
+
+
 def test_a_missing_file(tmp_path):
+    with pytest.raises(CheckpointError, match=r"is a folder; give the checkpoint in it"):
+        basenn.import_checkpoint(tmp_path, tmp_path / "new.pth")
     with pytest.raises(MissingCheckpointError, match="no such checkpoint"):
         basenn.import_checkpoint(tmp_path / "old.pth", tmp_path / "new.pth", trust_pickle=True)

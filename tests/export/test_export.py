@@ -398,6 +398,24 @@ def test_the_script_of_a_network_that_classifies_each_step_prints_labels(tmp_pat
     assert ran(tmp_path / "a.py", capsys) == f"{labels}\n"
 
 
+def test_a_checkpoint_is_never_replaced(tmp_path):
+    (tmp_path / "basenn.pth").write_bytes(b"PK\x03\x04 a checkpoint")
+    definition = lenet()
+    with pytest.raises(ExportError, match=r"is a checkpoint or a file of arrays.*such as 'basenn\.onnx'"):
+        export_onnx(definition, built(definition), image_card(), tmp_path / "basenn.pth")
+    assert (tmp_path / "basenn.pth").read_bytes() == b"PK\x03\x04 a checkpoint"
+
+
+def test_a_script_of_the_users_own_is_never_replaced(tmp_path):
+    (tmp_path / "pets.py").write_text("print('mine')")
+    definition = lenet()
+    with pytest.warns(UserWarning, match=r"pets.py: is there already and was not written by export"):
+        export_onnx(definition, built(definition), image_card(), tmp_path / "pets.onnx", script=True)
+    assert (tmp_path / "pets.py").read_text() == "print('mine')"
+    for _ in range(2):  # one of ours is replaced
+        export_onnx(definition, built(definition), image_card(), tmp_path / "cats.onnx", script=True)
+
+
 def test_probing_says_when_no_size_fits():
     definition = Definition()
     definition.add(1, "conv2d", options={"size": (1, 1), "kernel_size": 300})

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from onnxnn_runtime.errors import OutputError
-from onnxnn_runtime.files import write_atomically
+from onnxnn_runtime.files import check_not_source, write_atomically
 
 
 def files_of(folder):
@@ -55,11 +55,34 @@ def test_any_other_error_passes_and_leaves_the_old_file(tmp_path):
 
 def test_a_folder_that_is_a_file_is_told(tmp_path):
     (tmp_path / "file").write_bytes(b"old")
-    with pytest.raises(OutputError, match=r"cannot write .*choose a folder"):
+    with pytest.raises(OutputError, match=r"a file stands where a folder is needed.*choose a folder"):
         write_atomically(tmp_path / "file" / "below", lambda file: None)
-    with pytest.raises(OutputError, match="cannot write"):
+    with pytest.raises(OutputError, match=r"cannot write .*it is a folder; give the name of a file"):
         write_atomically(tmp_path, lambda file: None)
     assert files_of(tmp_path) == ["file"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_what_is_no_ordinary_file_is_never_replaced(tmp_path):
+    os.mkfifo(str(tmp_path / "pipe"))
+    with pytest.raises(OutputError, match=r"cannot write .*pipe: it is no ordinary file"):
+        write_atomically(tmp_path / "pipe", lambda file: None)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+@pytest.mark.parametrize("path", [None, 5, "", "a\0b", b"name"])
+def test_what_is_no_path_is_told(path):
+    with pytest.raises(OutputError, match="must be the path of a file or folder"):
+        write_atomically(path, lambda file: None)
+
+
+def test_the_file_that_is_read_is_known_by_any_name(tmp_path):
+    (tmp_path / "file").write_bytes(b"old")
+    os.link(str(tmp_path / "file"), str(tmp_path / "other"))
+    for name in (tmp_path / "file", str(tmp_path / "other")):
+        with pytest.raises(OutputError, match="is the file that is read, and would be lost"):
+            check_not_source(name, ["text\0", 5, tmp_path / "file"])
+    check_not_source(tmp_path / "new", [tmp_path / "file", "nothing", "text\0"])
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")

@@ -153,6 +153,8 @@ def test_a_missing_recipe(tmp_path):
         read_recipe(tmp_path / "nothing.yaml")
     with pytest.raises(InputError, match="recipe=None: must be the path"):
         read_recipe(None)
+    with pytest.raises(InputError, match=r"is a folder; what fits is a recipe, a \.yaml file"):
+        read_recipe(tmp_path)
 
 
 def test_a_file_that_is_no_text(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 import torch
 from onnxnn_runtime.errors import CheckpointError, DataError, DeviceError, OutputError, TrainingError
 
-from onnxnn import checkpoint, nn
+from onnxnn import callbacks, checkpoint, nn
 from onnxnn.callbacks import Callback
 
 
@@ -466,6 +467,45 @@ def test_a_disk_that_fills_up_keeps_the_old_checkpoint(tmp_path, monkeypatch):
     with pytest.raises(OutputError, match="No space left"):
         model.train(lr=0.01, epochs=1)
     assert (tmp_path / "basenn.pth").read_bytes() == before
+
+
+def test_a_folder_that_goes_away_leaves_history_and_weights(tmp_path, monkeypatch):
+    class Spoil(Callback):
+        def on_epoch(self, trainer):
+            if trainer.epoch == 2:
+                shutil.rmtree(tmp_path / "ckpt")
+                (tmp_path / "ckpt").write_text("a file")
+
+    monkeypatch.setattr(callbacks, "WRITE_EVERY", 0)
+    monkeypatch.setattr(callbacks, "WRITE_SHARE", 0)
+    model = network(tmp_path / "ckpt")
+    with pytest.raises(OutputError, match=r"after epoch 3; its weights are in memory, and model\.save"):
+        model.train(lr=0.01, epochs=5, callbacks=[Spoil()])
+    assert [row["epoch"] for row in model.history] == [1, 2, 3]
+    model.save(tmp_path / "kept.pth")
+    assert same(weights(tmp_path / "kept.pth"), model.model.state_dict())
+
+
+@pytest.mark.parametrize("name", ["best.pth", "Best.pth", "iris.csv", "iris.CSV"])
+def test_names_that_other_files_of_a_training_have_are_refused(tmp_path, name):
+    with pytest.raises(TrainingError, match=r"that name is for .*choose another one, such as 'basenn.pth'"):
+        network(tmp_path / "ckpt").train(epochs=1, filename=name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_history_never_replaces_another_table(tmp_path):
+    (tmp_path / "iris.csv").write_text("sepal,kind\n1,0\n2,1\n")
+    with pytest.raises(TrainingError, match=r"the history would replace .*iris.csv.*choose another filename"):
+        network(tmp_path).train(epochs=1, filename="iris.pth")
+    assert [path.name for path in tmp_path.iterdir()] == ["iris.csv"]
+    network(tmp_path).train(epochs=1)
+    network(tmp_path).train(epochs=1)  # a history replaces another
+
+
+def test_a_folder_in_the_place_of_a_file_is_known_before_the_first_epoch(tmp_path):
+    (tmp_path / "basenn.csv").mkdir()
+    with pytest.raises(OutputError, match=r"cannot write .*basenn.csv: it is a folder"):
+        network(tmp_path).train(epochs=1)
 
 
 def test_what_train_cannot_do_is_refused(tmp_path):
