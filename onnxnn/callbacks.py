@@ -24,6 +24,7 @@ __all__ = ["Callback", "Progress", "Writer", "check_files", "check_writable"]
 Write = Callable[[Path, Mapping[str, torch.Tensor], Mapping[str, Any]], object]
 """(path, weights, training state) -> writes one checkpoint."""
 
+TELL_EVERY = 2.0  # seconds
 WRITE_EVERY = 2.0
 WRITE_SHARE = 20.0
 
@@ -52,7 +53,9 @@ class Callback:
 
 
 class Progress(Callback):
-    """One bar, and one line per epoch, on a terminal or in a notebook; elsewhere one line at the end.
+    """One bar, and one line per epoch, on a terminal or in a notebook.
+
+    Elsewhere, in an editor's window or a file, a line per epoch `TELL_EVERY` seconds apart, and the last one.
 
     Args:
         verbose: 0 says nothing at all.
@@ -62,6 +65,8 @@ class Progress(Callback):
         self._show = bool(verbose) and _someone_watches()
         self._say = bool(verbose)
         self._bar: Any = None
+        self._next = 0.0
+        self._told = 0
 
     def on_start(self, trainer: Trainer) -> None:
         if self._show:
@@ -75,6 +80,8 @@ class Progress(Callback):
     def on_epoch(self, trainer: Trainer) -> None:
         if self._bar is not None:
             self._bar.write(describe(trainer.history[-1], trainer.settings.epochs), file=sys.stderr)
+        elif self._say and time.monotonic() >= self._next:
+            self._tell(trainer)
 
     def on_failure(self, trainer: Trainer) -> None:
         if self._bar is not None:
@@ -82,11 +89,15 @@ class Progress(Callback):
 
     def on_end(self, trainer: Trainer) -> None:
         self.on_failure(trainer)
+        if self._say and not self._show and trainer.history and trainer.epoch != self._told:
+            self._tell(trainer)
         if self._say and trainer.interrupted:
             done = f"{trainer.epoch} of {trainer.settings.epochs} epochs are done"
-            print(f"stopped by Ctrl-C: {done}, what was learned is kept.", file=sys.stderr)
-        elif self._say and not self._show and trainer.history:
-            print(describe(trainer.history[-1], trainer.settings.epochs), file=sys.stderr)
+            print(f"stopped by Ctrl-C: {done}, what was learned is kept.", file=sys.stderr, flush=True)
+
+    def _tell(self, trainer: Trainer) -> None:
+        print(describe(trainer.history[-1], trainer.settings.epochs), file=sys.stderr, flush=True)
+        self._told, self._next = trainer.epoch, time.monotonic() + TELL_EVERY
 
 
 class Writer(Callback):

@@ -19,7 +19,7 @@ def predict(
     skip_errors: bool = SKIP,
     as_json: bool = JSON,
 ) -> None:
-    """Print the class and score of each input, or its values.
+    """Print the class and score of each input, the class of each of its steps, or its values.
 
     Example: onnxnn predict pets.onnx cat.jpg --top 2
     """
@@ -32,24 +32,31 @@ def predict(
     if as_json:
         print_json([_as_data(prediction) for prediction in found])
     elif found:
-        heading = ["name", *found[0].values] if found[0].values else ["name", *["class", "score"] * top]
-        print_table([heading, *map(_row, found)])
+        print_table([_heading(found[0]), *map(_row, found)])
+
+
+def _heading(prediction: Any) -> List[str]:
+    if prediction.values:
+        return ["name", *prediction.values]
+    if isinstance(prediction.label, list):
+        return ["name", "class of each step"]
+    return ["name", *["class", "score"] * len(prediction.top)]
 
 
 def _as_data(prediction: Any) -> Any:
     if prediction.values:
         return {"name": prediction.name, "values": dict(prediction.values)}
-    return {
-        "name": prediction.name,
-        "label": prediction.label,
-        "score": prediction.score,
-        "top": [{"label": label, "score": score} for label, score in prediction.top],
-    }
+    data = {"name": prediction.name, "label": prediction.label, "score": prediction.score}
+    if prediction.top:
+        data["top"] = [{"label": label, "score": score} for label, score in prediction.top]
+    return data
 
 
 def _row(prediction: Any) -> List[str]:
     if prediction.values:
         return [prediction.name, *(f"{value:.6g}" for value in prediction.values.values())]
+    if isinstance(prediction.label, list):
+        return [prediction.name, " ".join(prediction.label)]
     cells = [prediction.name]
     for label, score in prediction.top:
         cells += [label, f"{score:.4f}"]

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError, MissingDataError
 from onnxnn_runtime.files import as_path
+from onnxnn_runtime.inputs import from_objects
 from onnxnn_runtime.npz import VOCABULARY, read_arrays, read_vocabulary
 from onnxnn_runtime.preprocess import Preprocess
 from onnxnn_runtime.vocabulary import checked_vocabulary
@@ -163,11 +164,14 @@ def _numeric(x: Any) -> Array:
     if isinstance(x, torch.Tensor):
         x = x.detach().cpu().numpy()
     try:
-        array = np.asarray(x)
+        array = from_objects(np.asarray(x))
     except ValueError as error:
         raise DataError(ragged(x, "x")) from error
     if array.dtype.kind not in "biuf":
-        raise DataError(f"x of type {array.dtype} is no array of numbers.")
+        raise DataError(
+            f"x of type {array.dtype} is no array of numbers; what fits is numbers, such as x.astype(float) "
+            "makes of a table's columns."
+        )
     if array.ndim == 0 or array.size == 0:
         is_without = array.ndim < 2 or not len(array)
         what = "sample" if is_without else "step of each sequence, or value of each sample"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.inputs import from_objects
 
 __all__ = ["as_array", "class_names", "class_numbers", "finite", "ragged", "targets"]
 
@@ -32,7 +33,10 @@ def class_names(classes: Any) -> tuple[str, ...] | None:
             f"classes={classes!r}: must be a list of names, {{name: number}} or {{number: name}}."
         )
     else:
-        names = [str(name) for name in classes]
+        given = list(classes)
+        if any(name is None for name in given):
+            raise DataError(f"classes={given!r}: None is no name; name every class.")
+        names = [str(name) for name in given]
     if not names:
         raise DataError("classes is empty; name every class, or leave it out.")
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -97,7 +101,7 @@ def targets(values: Any, source: str = "y") -> torch.Tensor:
     array = as_array(values, source)
     if array.dtype.kind not in "biuf":
         raise DataError(
-            f"{source}: regression needs numbers, got {array.flat[0]!r}. For names use nn('cls')."
+            f"{source}: regression needs numbers, got {array.ravel().tolist()[0]!r}. For names use nn('cls')."
         )
     finite(array, source)
     column = array[:, np.newaxis] if array.ndim == 1 else array
@@ -135,6 +139,7 @@ def as_array(values: Any, source: str) -> Array:
         array = np.asarray(values)
     except ValueError as error:
         raise DataError(ragged(values, source)) from error
+    array = from_objects(array)
     if array.dtype.kind == "O":
         flat = array.ravel().tolist()
         if not all(isinstance(value, str) for value in flat):

@@ -179,7 +179,7 @@ class Engine:
             (number of inputs or None, names, one output's values, what was left out).
         """
         skipped: list[Skipped] = []
-        samples = find_samples(source, spec, skipped)
+        samples = find_samples(source, spec, skipped, errors)
         total = len(samples) if isinstance(samples, Sequence) else None
         iterator = iter(samples)
         first = list(itertools.islice(iterator, _MANY))

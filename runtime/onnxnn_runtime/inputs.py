@@ -26,6 +26,7 @@ __all__ = [
     "Skipped",
     "find_images",
     "find_samples",
+    "from_objects",
     "is_stray",
     "read_sample",
     "too_small",
@@ -92,18 +93,22 @@ def find_images(folder: str | os.PathLike[str]) -> tuple[list[str], list[Skipped
     return sorted(images, key=_path_key), sorted(skipped)
 
 
-def find_samples(source: Any, spec: InputSpec, skipped: list[Skipped]) -> Sequence[Sample] | Iterator[Sample]:
+def find_samples(
+    source: Any, spec: InputSpec, skipped: list[Skipped], errors: str = "raise"
+) -> Sequence[Sample] | Iterator[Sample]:
     """List the samples of whatever was given, in order, without reading pictures.
 
     Args:
         source: For images: a path, a folder, bytes, a PIL image, an array as for `Preprocess`, an
             array (N, H, W, C) of pictures, a float array (N, C, H, W) in 0..1 that is taken as it
-            is, nested lists of numbers, or a list or generator of those. For tables: a CSV file, a row,
-            rows, or an array; for a single feature also its values (N,).
+            is, nested lists of numbers, a `.npy` or `.npz` file of those, or a list or generator of all
+            these. For tables: a CSV file, a row, rows, or an array; for a single feature also its values
+            (N,).
             For sequences, tokens and arrays: an array of one sample or of many, a `.npy` or `.npz`
             file, or a list of those; for tokens with a vocabulary also text.
         spec: What the model takes.
-        skipped: Files of folders that are no pictures are added to it.
+        skipped: Files of folders that are no pictures are added to it, and what `errors` leaves out.
+        errors: "raise" stops at a file or folder that cannot be read; "skip" leaves it out.
 
     Returns:
         A sequence, or an iterator where `source` is one.
@@ -111,7 +116,7 @@ def find_samples(source: Any, spec: InputSpec, skipped: list[Skipped]) -> Sequen
     Raises:
         InputError: Nothing of it fits; the message says what does.
     """
-    finder = _Finder(spec, skipped)
+    finder = _Finder(spec, skipped, errors)
     if isinstance(source, Iterator):
         return finder.each(source)
     return list(finder.find(source, "input[0]"))
@@ -147,9 +152,10 @@ def read_sample(sample: Sample, spec: InputSpec) -> np.ndarray:
 class _Finder:
     """Lists samples; `find` for one thing given, `each` for many."""
 
-    def __init__(self, spec: InputSpec, skipped: list[Skipped]) -> None:
+    def __init__(self, spec: InputSpec, skipped: list[Skipped], errors: str) -> None:
         self._spec = spec
         self._skipped = skipped
+        self._errors = errors
         self._single = len(spec.shape) - 1
 
     def each(self, things: Iterable[Any]) -> Iterator[Sample]:
@@ -163,17 +169,30 @@ class _Finder:
     def find(self, thing: Any, name: str) -> Iterator[Sample]:
         if isinstance(thing, os.PathLike):
             thing = os.fspath(thing)
-        if self._spec.kind == "image":
-            return self._images(thing, name)
-        if isinstance(thing, str) and not self._is_text(thing):
-            return self._file(thing)
-        return self._values(thing, name)
+        if not isinstance(thing, str) or self._is_text(thing):
+            return self._images(thing, name) if self._spec.kind == "image" else self._values(thing, name)
+        try:
+            return self._path(thing, name)
+        except InputError as error:
+            if self._errors == "raise":
+                raise
+            self._skipped.append(Skipped(thing, str(error)))
+            return iter([])
+
+    def _path(self, path: str, name: str) -> Iterator[Sample]:
+        is_image = self._spec.kind == "image"
+        if is_image and os.path.isdir(path):
+            return self._folder(path)
+        if is_image and not is_file(path):
+            return iter([Sample(path, path)])
+        if not os.path.exists(path):
+            raise _missing(path, name)
+        if is_file(path):
+            array = _in_own_numbers(_load_numpy(path), path, self._spec)
+            return self._image_array(array, path) if is_image else self._values(array, path)
+        return self._table(path)
 
     def _images(self, thing: Any, name: str) -> Iterator[Sample]:
-        if isinstance(thing, str):
-            if not os.path.isdir(thing):
-                return iter([Sample(thing, thing)])
-            return self._folder(thing)
         if isinstance(thing, (bytes, bytearray, memoryview, Image.Image)):
             return iter([Sample(name, thing)])
         if isinstance(thing, (list, tuple)) and _is_numeric(thing):
@@ -205,14 +224,13 @@ class _Finder:
             return (Sample(each, array[i]) for i, each in _names(name, len(array)))
         return iter([Sample(name, array)])
 
-    def _file(self, path: str) -> Iterator[Sample]:
-        if not os.path.exists(path):
-            raise MissingInputError(f"{path}: no such file.")
-        if path.lower().endswith((".npy", ".npz")):
-            return self._values(_in_own_numbers(_load_numpy(path), path, self._spec), path)
-        if self._spec.kind == "table" or (self._spec.kind == "tokens" and self._spec.features):
+    def _table(self, path: str) -> Iterator[Sample]:
+        if self._spec.kind == "table" or (self._spec.kind == "tokens" and _width(self._spec)):
             return _table(path, self._spec)
-        raise InputError(f"{path}: what fits is a .npy or .npz file, or an array.")
+        why = ""
+        if self._spec.kind == "tokens" and path.lower().endswith(".csv"):
+            why = ": how many of its columns are tokens is not known, since the training data named none"
+        raise InputError(f"{path}: what fits is a .npy or .npz file, or an array{why}.")
 
     def _values(self, thing: Any, name: str) -> Iterator[Sample]:
         if self._is_text(thing) or isinstance(thing, dict):
@@ -252,7 +270,7 @@ def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
         return check_tokens(np.array(to_numbers(value, spec.vocabulary or {})), spec)
     if isinstance(value, dict):
         value = _row(value, spec)
-    array = np.asarray(value)
+    array = from_objects(np.asarray(value))
     if spec.kind == "tokens" and array.dtype.kind not in "US":
         return check_tokens(array, spec)
     if array.dtype.kind not in "fiub":
@@ -359,20 +377,36 @@ def _table(path: str, spec: InputSpec) -> Iterator[Sample]:
     from .table import read_table
 
     table = read_table(path)
-    width = spec.shape[-1]
+    width = _width(spec)
     if spec.features and all(table.names.count(name) == 1 for name in spec.features):
         numbers = table.numbers(spec.features)
     elif table.num_columns == width:
         numbers = table.numbers()
-    elif isinstance(width, int) and table.num_columns == width + 1:
+    elif width and table.num_columns == width + 1:
         numbers = table.numbers(range(width))  # the label stands last, as in the training file
     else:
         known = " ({})".format(", ".join(spec.features)) if spec.features else ""
         raise InputError(
-            f"{path}: {table.num_columns} columns arrive; what fits is {len(spec.features) or width} "
-            f"columns{known}, or one more with the label last."
+            f"{path}: {table.num_columns} columns arrive; what fits is {width} columns{known}, or one more "
+            "with the label last."
         )
     return (Sample(f"{path}:{line}", row) for line, row in zip(table.lines, numbers))
+
+
+def _width(spec: InputSpec) -> int:
+    """Return how many columns of a CSV file are one sample; 0 where that is not known."""
+    width = spec.shape[-1]
+    return width if isinstance(width, int) else len(spec.features)
+
+
+def _missing(path: str, name: str) -> InputError:
+    try:
+        float(path)
+    except ValueError:
+        return MissingInputError(f"{path}: no such file.")
+    return InputError(
+        f"{name}: the text {path!r} arrives where a number is expected; convert it, as float does."
+    )
 
 
 def _load_numpy(path: str) -> np.ndarray:
@@ -472,6 +506,22 @@ def _shape(value: Any) -> tuple[int, ...] | None:
     if first is None or any(each != first for each in inside):
         return None
     return (len(value), *first)
+
+
+def from_objects(array: np.ndarray) -> np.ndarray:
+    """Return an array of Python objects, as tables of mixed columns give, as one of numbers.
+
+    Any other array comes back as it is, and so do objects among which is text, None or what is no number.
+    """
+    if array.dtype.kind != "O" or any(
+        value is None or isinstance(value, (str, bytes)) for value in array.flat
+    ):
+        return array
+    try:
+        plain = np.asarray(array.tolist())
+        return plain if plain.dtype.kind in "biuf" else array.astype(np.float64)
+    except (TypeError, ValueError):
+        return array
 
 
 def _is_numeric(values: Sequence[Any]) -> bool:

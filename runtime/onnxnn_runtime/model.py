@@ -352,7 +352,7 @@ class Model:
             progress: Called as progress(done, total or None) after each batch.
 
         Returns:
-            One `Prediction` per input, in order.
+            One `Prediction` per input, in order; of a sequence whose steps are classified it holds lists.
 
         Raises:
             CardError: The file has no card, or its output is no class and no value.
@@ -366,7 +366,7 @@ class Model:
                 f"Use {other} or infer()."
             )
         check_count("k", k)
-        if card.output.kind != "values" and len(card.output.shape) > 2:
+        if card.output.kind != "values" and len(card.output.shape) > 3:
             raise CardError(
                 "{}: gives classes for each part of a sample ({}), not one for all. Use infer().".format(
                     self.name, ", ".join(map(str, card.output.shape))

@@ -110,6 +110,11 @@ def inspect(data: bytes, name: str = "the model") -> FileFacts:
     Raises:
         InputError: It is no ONNX file, or it is cut short.
     """
+    if data.startswith(b"PK\x03\x04"):
+        raise InputError(
+            f"{name}: is a checkpoint or another zip file, no ONNX file. A checkpoint becomes one by "
+            f"`onnxnn export {name} -o FILE.onnx`, which needs the training package."
+        )
     try:
         facts = _inspect(data)
     except (IndexError, ValueError, TypeError) as error:

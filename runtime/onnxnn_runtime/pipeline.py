@@ -63,7 +63,7 @@ def batches(
     """
     check_options(batch_size, errors)
     left_out: list[Skipped] = [] if skipped is None else skipped
-    samples = find_samples(source, spec, left_out)
+    samples = find_samples(source, spec, left_out, errors)
 
     def read(chunk: list[Sample]) -> tuple[list[Batch], list[Skipped]]:
         return read_chunk(chunk, spec, errors)

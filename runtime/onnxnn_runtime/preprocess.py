@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Mapping, Tuple, Union
@@ -22,6 +23,9 @@ from .errors import CardError, InputError, MissingInputError
 
 ImageLike = Union[str, Path, bytes, Image.Image, np.ndarray]
 """A file's path, a file's bytes, a PIL image, or an array (H, W), (H, W, 3), (H, W, 4) or (H, W, 1)."""
+
+# Pillow also warns of pictures half as large as those that it refuses. Filters of the user's own come first.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, append=True)
 
 _BILINEAR: Any = getattr(Image, "Resampling", Image).BILINEAR  # Pillow 9.1 moved it
 
@@ -202,6 +206,12 @@ def decode(image: ImageLike, color: str = "RGB", draft: tuple[int, int] | None =
             return _to_mode(_upright(opened), color)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
+    except Image.DecompressionBombError as error:
+        raise InputError(
+            f"{name}: a picture of more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels is "
+            "not opened, since a forged one could fill the memory. Save it smaller; or, where you trust it, "
+            "raise PIL.Image.MAX_IMAGE_PIXELS in your program."
+        ) from error
     except Exception as error:  # Pillow raises many kinds for broken files; all mean the same here.
         raise InputError(f"{name}: cannot be read as a picture ({error}).") from error
 

@@ -17,21 +17,24 @@ __all__ = ["Embeddings", "Prediction", "Predictions", "prediction"]
 class Prediction:
     """What a model says about one input.
 
+    A model that classifies each step of a sequence gives `label`, `score` and `index` as lists, one entry
+    for each step.
+
     Args:
         name: The input: a path, or "input[3]".
         label: The best class, or None where the model gives values.
         score: Its score; None where the model gives values. For a binary model the score of the
             class that was chosen.
         index: Its number among the outputs; None where the model gives values.
-        top: The k best (label, score), best first; () where the model gives values.
+        top: The k best (label, score), best first; () where the model gives values, or classifies steps.
         values: Each target's value; {} where the model gives classes.
         scores: The model's output for this input, float32.
     """
 
     name: str
-    label: str | None
-    score: float | None
-    index: int | None
+    label: str | list[str] | None
+    score: float | list[float] | None
+    index: int | list[int] | None
     top: tuple[tuple[str, float], ...]
     values: Mapping[str, float]
     scores: np.ndarray
@@ -67,14 +70,31 @@ def prediction(card: ModelCard, name: str, scores: np.ndarray, k: int) -> Predic
         targets = card.output.targets
         labels = [targets[i] if i < len(targets) else f"value {i}" for i in range(len(flat))]
         return Prediction(name, None, None, None, (), dict(zip(labels, map(float, flat))), scores)
+    if len(card.output.shape) == 3:
+        best = [_best(card, step, 1)[0] for step in scores]
+        return Prediction(
+            name,
+            [_label(card, i) for i, _ in best],
+            [each for _, each in best],
+            [i for i, _ in best],
+            (),
+            {},
+            scores,
+        )
+    best = _best(card, flat, k)
+    top = tuple((_label(card, i), score) for i, score in best)
+    return Prediction(name, top[0][0], top[0][1], best[0][0], top, {}, scores)
+
+
+def _best(card: ModelCard, flat: np.ndarray, k: int) -> list[tuple[int, float]]:
+    """Return the k best classes of one vector, as (number, score)."""
     if card.output.kind == "binary":
         flat = np.array([1 - flat[0], flat[0]], dtype=np.float32)
         # At exactly 0.5 the second class, as `score >= 0.5` decides in training.
         order = [1, 0] if flat[1] >= 0.5 else [0, 1]
     else:
         order = [int(i) for i in np.argsort(-flat, kind="stable")[:k]]
-    top = tuple((_label(card, i), float(flat[i])) for i in order[:k])
-    return Prediction(name, top[0][0], top[0][1], order[0], top, {}, scores)
+    return [(i, float(flat[i])) for i in order[:k]]
 
 
 def _label(card: ModelCard, index: int) -> str:

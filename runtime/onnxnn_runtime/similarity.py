@@ -44,8 +44,8 @@ def get_similarity(a: Any, b: Any, method: str = "cosine", use_softmax: bool = F
     """
     if str(method) not in _METHODS:
         raise InputError(
-            "method {!r} is unknown{}. Choose one of: {}.".format(
-                method, did_you_mean(str(method), _METHODS), ", ".join(_METHODS)
+            "method {!r} is unknown{} Choose one of: {}.".format(
+                method, did_you_mean(str(method), _METHODS) or ".", ", ".join(_METHODS)
             )
         )
     left, right = _vectors("a", a), _vectors("b", b)

@@ -130,9 +130,9 @@ def read_table(path: str | Path) -> Table:
     """Read a CSV file.
 
     The separator is `;` or a tab where the first line has one, otherwise `,`. Cells may be quoted.
-    Blank lines are skipped. The first row counts as a header when more of its cells are text above
-    a column of numbers than are numbers; with no column of numbers, when all its cells differ from
-    those below.
+    Blank lines are skipped, and so are empty last columns, which a comma at each line's end makes. The
+    first row counts as a header when more of its cells are text above a column of numbers than are
+    numbers; with no column of numbers, when all its cells differ from those below.
 
     Args:
         path: The file.
@@ -153,7 +153,8 @@ def read_table(path: str | Path) -> Table:
         raise InputError(f"{source}: the file is empty; what fits is a CSV file with one row per sample.")
     _check_lengths(source, records, separator)
     lines = tuple(line for line, _ in records)
-    rows = tuple(cells for _, cells in records)
+    width = max(len(cells) - _trailing(cells) for _, cells in records)
+    rows = tuple(cells[:width] for _, cells in records)
     decimal_comma = separator != ","
     if not _has_header(rows, decimal_comma):
         return Table(source, (), rows, lines, decimal_comma)
@@ -203,6 +204,11 @@ def _check_lengths(source: str, records: list[tuple[int, tuple[str, ...]]], sepa
                 f"{source}: row {line} has {len(cells)} cells, row {first_line} has {len(first)} "
                 f"(separated by {mark}). Give every row the same number of cells."
             )
+
+
+def _trailing(cells: Sequence[str]) -> int:
+    """Return how many cells at a row's end are empty."""
+    return next((number for number, cell in enumerate(reversed(cells)) if cell), len(cells))
 
 
 def _has_header(rows: tuple[tuple[str, ...], ...], decimal_comma: bool) -> bool:

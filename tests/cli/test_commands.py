@@ -163,6 +163,29 @@ def test_predict_reads_a_table(onnxnn, exported, tmp_path):
     assert {entry["label"] for entry in found} <= {"setosa", "versicolor", "virginica"}
 
 
+def test_predict_names_at_most_all_classes_and_skips_broken_arrays(onnxnn, exported, tmp_path):
+    np.save(str(tmp_path / "object.npy"), np.array([object()]), allow_pickle=True)
+    np.save(str(tmp_path / "one.npy"), np.ones(4))
+    done = onnxnn("predict", exported / "mlp.onnx", "object.npy", "one.npy", "--skip-errors", "--top", 9)
+    assert done.returncode == 0, done.stderr
+    heading, row = done.stdout.splitlines()
+    assert heading.split() == ["name", *["class", "score"] * 3]
+    assert row.startswith("one.npy")
+    assert done.stderr.startswith("left out: object.npy")
+    assert "object.npy: cannot be read" in the_error(onnxnn("predict", exported / "mlp.onnx", "object.npy"))
+
+
+def test_arrays_of_pictures_are_read_from_files(onnxnn, exported, tmp_path):
+    np.savez(str(tmp_path / "two.npz"), data=np.zeros((2, 1, 28, 28), np.float32))
+    found = json.loads(onnxnn("predict", exported / "cnn.onnx", "two.npz", "--json").stdout)
+    assert [entry["name"] for entry in found] == ["two.npz[0]", "two.npz[1]"]
+
+
+def test_predict_of_a_checkpoint_says_how_it_becomes_a_model(onnxnn, exported):
+    checkpoint = exported / "mlp_checkpoint" / "basenn.pth"
+    assert "`onnxnn export" in the_error(onnxnn("predict", checkpoint, "x.npy"))
+
+
 def test_predict_stops_at_a_broken_picture_and_names_it(onnxnn, exported, picture, tmp_path):
     (tmp_path / "broken.png").write_bytes(picture.read_bytes()[:60])
     assert "broken.png" in the_error(onnxnn("predict", exported / "cnn.onnx", picture, "broken.png"))

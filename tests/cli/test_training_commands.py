@@ -89,6 +89,25 @@ def test_export_refuses_an_opset_that_does_not_work(onnxnn, exported, tmp_path):
     assert not (tmp_path / "x.onnx").exists()
 
 
+def test_predict_names_the_class_of_each_step(onnxnn, tmp_path):
+    from onnxnn import nn
+
+    x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+    model = nn(verbose=0)
+    model.load_dataset(x, [[0, 1, 1], [1, 0, 0]], classes=["low", "high"])
+    model.add("gru", size=(4, 5))
+    model.add("linear", size=(5, 2), activation="softmax")
+    model.export(tmp_path / "steps.onnx")
+    np.save(tmp_path / "x.npy", x)
+    expected = [[["low", "high"][step] for step in row] for row in model.inference(x).argmax(-1)]
+    heading, *rows = onnxnn("predict", "steps.onnx", "x.npy").stdout.splitlines()
+    assert heading.split(None, 1) == ["name", "class of each step"]
+    assert [row.split()[1:] for row in rows] == expected
+    found = json.loads(onnxnn("predict", "steps.onnx", "x.npy", "--json").stdout)
+    assert [entry["label"] for entry in found] == expected
+    assert all(len(entry["score"]) == 3 for entry in found)
+
+
 def test_layers_are_listed_with_options(onnxnn):
     found = {entry["layer"]: entry for entry in json.loads(onnxnn("layers", "--json").stdout)}
     assert "size" in found["linear"]["options"]

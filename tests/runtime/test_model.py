@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime import engine
+from onnxnn_runtime import OutputSpec, engine
 from PIL import Image
 
 RED = np.full((6, 6, 3), [255, 0, 0], np.uint8)
@@ -125,6 +125,20 @@ def test_one_sigmoid_is_decided_at_one_half(open_model):
     assert bright.score == dark.score == pytest.approx(share, rel=1e-6)
     assert [label for label, _ in dark.top] == ["dark", "bright"]
     assert dark.scores.tolist() == pytest.approx([1 - share], rel=1e-6)
+
+
+def test_the_steps_of_a_sequence_are_classified(open_model):
+    model = open_model("text")
+    output = OutputSpec("classes", ("batch", "time", 4), ("a", "b", "c"))
+    model.card = replace(model.card, output=output)
+    (result,) = model.predict(["春江月"], k=2)
+    assert result.label == ["b", "c", "a"]
+    assert result.index == [1, 2, 0]
+    assert result.score == pytest.approx(result.scores.max(axis=1).tolist())
+    assert (result.top, result.values) == ((), {})
+    model.card = replace(model.card, output=replace(output, shape=("batch", "time", 2, 2)))
+    with pytest.raises(rt.CardError, match=r"for each part of a sample \(batch, time, 2, 2\), not one"):
+        model.predict(["春江"])
 
 
 def test_values_have_the_names_of_their_targets(open_model):

@@ -40,6 +40,11 @@ def test_every_truncation_is_refused(golden):
                 load(whole[:size], device="cpu")
 
 
+def test_a_checkpoint_is_known_as_one():
+    with pytest.raises(InputError, match=r"is a checkpoint .*no ONNX file.*`onnxnn export .* -o FILE\.onnx`"):
+        load(b"PK\x03\x04 and more", device="cpu")
+
+
 @given(st.binary(max_size=200))
 def test_foreign_bytes_are_refused(data):
     with pytest.raises(InputError, match="ONNX"):

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -93,6 +94,21 @@ def test_raw_pictures_and_ready_arrays_are_told_apart(picture):
     np.testing.assert_array_equal(read(picture[np.newaxis] / 255.0, IMAGES)[1][0], IMAGES.preprocess(picture))
 
 
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_files_of_arrays_are_pictures_too(tmp_path, suffix):
+    ready = np.random.RandomState(0).rand(2, 3, 8, 8).astype(np.float32)
+    raw = np.random.RandomState(1).randint(0, 256, (5, 4, 3)).astype(np.uint8)
+    path = str(tmp_path / f"a.{suffix}")
+    np.save(path, ready) if suffix == "npy" else np.savez(path, data=ready, label=[0, 1])
+    np.save(str(tmp_path / "b.npy"), raw)
+    names, arrays = read([path, tmp_path / "b.npy"], IMAGES)
+    assert names == [path + "[0]", path + "[1]", str(tmp_path / "b.npy")]
+    np.testing.assert_array_equal(arrays[:2], ready)
+    np.testing.assert_array_equal(arrays[2], IMAGES.preprocess(raw))
+    with pytest.raises(MissingInputError, match=r"none\.npz: no such file"):
+        read(tmp_path / "none.npz", IMAGES)
+
+
 def test_preprocessing_in_the_graph_gets_raw_pictures(picture):
     spec = InputSpec("image", ("batch", "height", "width", 3), IMAGES.preprocess, in_graph=True)
     (array,) = read(picture, spec)[1]
@@ -160,6 +176,7 @@ def test_pictures_as_nested_lists_are_what_their_arrays_are(dtype):
         ),
         ([[1.0, 2.0, 3.0]], TABLE, r"shape \(3\) arrives; what fits is \(2\)"),
         ([[1.0, 2.0], [1.0, float("nan")]], TABLE, r"input\[1\]: it holds NaN"),
+        ([["1", "2"]], TABLE, r"input\[0\]: the text '1' arrives where a number is expected"),
         ([["a", 2.0]], TABLE, r"input\[0\]: numbers are expected, but text arrives"),
         ([1.0, [2.0]], TABLE, r"one sample of shape \(\) arrives"),
         ([{"length": 1}], TABLE, "the model takes length, width"),
@@ -296,6 +313,53 @@ def test_pickled_and_broken_numpy_files_are_refused(tmp_path):
     ):
         with pytest.raises(InputError, match=message):
             read(tmp_path / name, SEQUENCE)
+
+
+@pytest.mark.parametrize("spec", [IMAGES, SEQUENCE, TABLE])
+def test_arrays_and_tables_that_cannot_be_read_are_skipped_too(tmp_path, spec):
+    np.save(str(tmp_path / "object.npy"), np.array([object()]), allow_pickle=True)
+    (tmp_path / "uneven.csv").write_text("1,2\n1,2,3\n", encoding="utf-8")
+    (tmp_path / "empty").mkdir()
+    good = tmp_path / "good.npy"
+    np.save(str(good), np.zeros([size if isinstance(size, int) else 4 for size in spec.shape[1:]]))
+    broken = [str(tmp_path / name) for name in ("object.npy", "uneven.csv", "empty", "none.npy")]
+    for source in ([*broken, good], iter([*broken, good])):
+        skipped = []
+        names, _ = read(source, spec, errors="skip", skipped=skipped)
+        assert names == [str(good)]
+        assert sorted(each.name for each in skipped) == sorted(broken)
+    for path in broken:
+        with pytest.raises(InputError):
+            read([path, good], spec)
+
+
+def test_tokens_from_a_table(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("1,2,0\n2,2,1\n", encoding="utf-8")
+    for spec in (
+        InputSpec("tokens", ("batch", 2), num_tokens=3),
+        InputSpec("tokens", ("batch", "time"), features=("a", "b"), num_tokens=3),
+    ):
+        assert [array.tolist() for array in read(path, spec)[1]] == [[1, 2], [2, 2]]
+        with pytest.raises(InputError, match=r"3 columns arrive; what fits is 1 columns"):
+            read(path, replace(spec, shape=("batch", 1), features=()))
+    with pytest.raises(InputError, match=r"an array: how many of its columns are tokens is not known"):
+        read(path, InputSpec("tokens", ("batch", "time"), num_tokens=3))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[[1, 2.5]], [[True, 2]], [[10**30, 1]], [[Decimal("0.5"), 1.0]], [[np.float32(1), np.int64(2)]]],
+)
+def test_objects_that_are_numbers_are_numbers(values):
+    (array,) = read(np.array(values, dtype=object), TABLE)[1]
+    np.testing.assert_allclose(array, np.array(values, dtype=np.float64)[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("value", "message"), [("a", "but object arrives"), (None, "but object arrives")])
+def test_objects_that_are_no_numbers_are_refused(value, message):
+    with pytest.raises(InputError, match=message):
+        read(np.array([[1, value]], dtype=object), TABLE)
 
 
 def test_tokens_from_text_and_numbers():

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -208,6 +211,28 @@ def test_broken_files_are_named(tmp_path, picture):
         Preprocess()(b"hello")
     with pytest.raises(InputError, match="not int"):
         Preprocess()(3)
+
+
+def test_a_picture_that_is_too_large_says_what_to_do(tmp_path, monkeypatch):
+    Image.new("1", (20, 30)).save(str(tmp_path / "large.png"))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)
+    with pytest.raises(InputError, match=r"large\.png: a picture of more than .*Save it smaller"):
+        Preprocess()(tmp_path / "large.png")
+
+
+def test_a_picture_half_as_large_is_read_without_a_warning(tmp_path):
+    Image.new("1", (20, 30)).save(str(tmp_path / "large.png"))
+    script = (
+        "import sys\nfrom PIL import Image\nfrom onnxnn_runtime import Preprocess\n"
+        "Image.MAX_IMAGE_PIXELS = 400\nprint(Preprocess()(sys.argv[1]).shape)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "large.png")],
+        capture_output=True,
+        env={**os.environ, "PYTHONWARNINGS": ""},
+        check=True,
+    )
+    assert (done.stdout.decode().strip(), done.stderr) == ("(3, 30, 20)", b"")
 
 
 def test_floating_point_pictures_have_no_range(tmp_path):

@@ -33,6 +33,15 @@ def test_header_and_numbers(write):
     np.testing.assert_array_equal(table.numbers(["petal", -1]), [[0.2, 0], [1.4, 1]])
 
 
+@pytest.mark.parametrize("end", [",", ",,", " , "])
+@pytest.mark.parametrize("header", ["a,b,label\n", ""])
+def test_commas_at_the_end_of_each_line_are_no_columns(write, header, end):
+    text = header + "1,2,0\n3,,1\n"
+    table = read_table(write(text.replace("\n", end + "\n")))
+    assert table.rows == (("1", "2", "0"), ("3", "", "1"))
+    assert len(table.names) in (0, 3)
+
+
 def test_a_path_may_be_text(write):
     assert read_table(str(write(IRIS))).num_columns == 3
 

@@ -61,6 +61,16 @@ def test_texts_are_numbered_in_sorted_order():
     assert class_numbers(np.array(["a", "b"], dtype=object))[1] == ("a", "b")
 
 
+def test_columns_of_a_mixed_table_are_numbers():
+    """As df.values gives them where one column is text."""
+    table = np.array([[1, 0.5, "cat", 1], [2, 1.5, "dog", 0], [3, 2.5, "cat", 1]], dtype=object)
+    data = from_arrays(table[:, :2], table[:, 2], "cls", shuffle=False)
+    assert data.classes == ("cat", "dog")
+    assert data.train.tensors()[0].tolist() == [[1, 0.5], [2, 1.5], [3, 2.5]]
+    assert class_numbers(table[:, 3])[0].tolist() == [1, 0, 1]
+    assert targets(table[:, 1]).tolist() == [[0.5], [1.5], [2.5]]
+
+
 @pytest.mark.parametrize(
     "classes", [["dog", "cat"], {"dog": 0, "cat": 1}, {1: "cat", 0: "dog"}, np.array(["dog", "cat"])]
 )
@@ -93,6 +103,7 @@ def test_numbers_that_do_not_count_from_zero(labels):
         ([], None, "empty"),
         ([[0, 1], [1]], None, "differ in length"),
         ([0, None], None, "entry 1 is None"),
+        ([0, 1], [None, "a"], "None is no name"),
         (np.array([0, "a"], dtype=object), None, "a mixture of types"),
         ([0, 3], ["a", "b"], r"lie in 0\.\.3, but 2 classes are named \(a, b\), so 0\.\.1 fits"),
         ([-1, 0], ["a", "b"], r"lie in -1\.\.0"),
@@ -258,6 +269,8 @@ def test_pictures_with_the_channels_first_are_the_same_pictures(channels):
     [
         (X, Y[:5], "cls", "x has 6 samples, y has 5"),
         (X, None, "cls", "y is missing"),
+        (X, ["no"] * 6, "reg", "regression needs numbers, got 'no'"),
+        (np.array([["1", 2]] * 6, dtype=object), Y, "cls", r"type object is no array of numbers.*x\.astype"),
         (X[:0], [], "cls", r"x: empty \(shape \(0, 2\)\)"),
         (X[:, 0], Y, "cls", r"x\.reshape\(-1, 1\)"),
         (

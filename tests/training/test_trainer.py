@@ -502,6 +502,25 @@ def test_the_history_never_replaces_another_table(tmp_path):
     network(tmp_path).train(epochs=1)  # a history replaces another
 
 
+@pytest.mark.parametrize(("every", "verbose", "told"), [(0, 1, [1, 2, 3, 4]), (1e9, 1, [1, 4]), (0, 0, [])])
+def test_without_a_terminal_epochs_are_told_as_they_go(tmp_path, monkeypatch, capsys, every, verbose, told):
+    monkeypatch.setattr(callbacks, "TELL_EVERY", every)
+    monkeypatch.setattr(callbacks, "_someone_watches", lambda: False)
+    seen = []
+
+    class Look(Callback):
+        def on_epoch(self, trainer):
+            seen.append(capsys.readouterr().err)
+
+    model = network(tmp_path)
+    model.verbose = verbose
+    model.train(epochs=4, metrics="acc", callbacks=[Look()])
+    lines = ("".join(seen) + capsys.readouterr().err).splitlines()
+    assert [int(line.split()[1].split("/")[0]) for line in lines] == told
+    assert all(line.startswith("epoch ") and "acc" in line for line in lines)
+    assert bool(seen[0]) == bool(verbose)
+
+
 def test_a_folder_in_the_place_of_a_file_is_known_before_the_first_epoch(tmp_path):
     (tmp_path / "basenn.csv").mkdir()
     with pytest.raises(OutputError, match=r"cannot write .*basenn.csv: it is a folder"):
