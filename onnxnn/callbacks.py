@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 if TYPE_CHECKING:
     from .trainer import Trainer
 
-__all__ = ["Callback", "Progress", "Writer", "check_files", "check_writable"]
+__all__ = ["Callback", "Progress", "Writer", "check_files", "check_writable", "files_of"]
 
 Write = Callable[[Path, Mapping[str, torch.Tensor], Mapping[str, Any]], object]
 """(path, weights, training state) -> writes one checkpoint."""

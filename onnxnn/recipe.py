@@ -10,7 +10,7 @@
       - dropout                     # a name alone takes no options
       - linear: {size: 2, activation: softmax}
     weights: resnet18.pth           # optional: trained weights to begin with; or {path: ..., head: false}
-    optimizer: Adam
+    optimizer: Adam                 # or {name: SGD, momentum: 0.5}
     train: {lr: 1e-3, epochs: 20, metrics: [acc]}
     save_fold: ckpt
     export: pets.onnx               # or {path: pets.onnx, opset_version: 13}
@@ -29,10 +29,20 @@ from typing import Any
 
 import yaml
 from onnxnn_runtime.card import TASKS
-from onnxnn_runtime.errors import InputError, LayerError, MissingInputError, did_you_mean
+from onnxnn_runtime.errors import (
+    InputError,
+    LayerError,
+    MissingInputError,
+    OnnxnnError,
+    TrainingError,
+    did_you_mean,
+)
 from onnxnn_runtime.files import as_path
 
+from .callbacks import check_writable, files_of
+from .export import check_path, check_versions
 from .network import Network
+from .optimizers import check_optimizer_options, optimizer_name
 from .samples import digits
 
 __all__ = ["LayerEntry", "Recipe", "Trained", "read_recipe"]
@@ -87,6 +97,7 @@ class Recipe:
         weights: The file of trained weights to begin with, or None.
         weights_options: The options of `load_weights`.
         optimizer: The optimizer's name, None for the default.
+        optimizer_options: Its other options.
         train: The options of `train`.
         save_fold: Where checkpoints go.
         export: Where the ONNX file goes, or None.
@@ -103,6 +114,7 @@ class Recipe:
     weights: Path | None
     weights_options: Mapping[str, Any]
     optimizer: str | None
+    optimizer_options: Mapping[str, Any]
     train: Mapping[str, Any]
     save_fold: Path
     export: Path | None
@@ -127,17 +139,39 @@ class Recipe:
         if self.weights is not None:
             network.load_weights(self.weights, **self.weights_options)
         if self.optimizer is not None:
-            network.add(optimizer=self.optimizer)
+            network.add(optimizer=self.optimizer, **self.optimizer_options)
         network.save_fold = str(self.save_fold)
         return network
 
     def run(self) -> Trained:
-        """Build, train and export; return what was made."""
+        """Build, train and export; return what was made.
+
+        Raises:
+            OnnxnnError: As `build`, `Network.train` and `Network.export`; what an export cannot do is found
+                out before training where the recipe tells it.
+        """
+        if self.export is not None:
+            self._check_export(self.export)
         network = self.build()
         history = network.train(**self.train)
         if self.export is not None:
-            network.export(str(self.export), **self.export_options)
+            try:
+                network.export(str(self.export), **self.export_options)
+            except OnnxnnError as error:
+                raise type(error)(f"{error} The trained network is kept: {self._checkpoint()}.") from error
         return Trained(network, history, self.save_fold, self.export)
+
+    def _checkpoint(self) -> Path:
+        return self.save_fold / str(self.train.get("filename", "basenn.pth"))
+
+    def _check_export(self, path: Path) -> None:
+        """Find out before training what an export would refuse."""
+        options = self.export_options
+        check_versions(options.get("opset_version", 13), options.get("ir_version", 7))
+        if path.resolve() in [file.resolve() for file in files_of(self._checkpoint())]:
+            raise InputError(f"{self.path}: export: {path} is written by training; choose another name.")
+        check_path(path)
+        check_writable(path.parent)
 
     def _load(self, network: Network) -> None:
         if self.source == "images":
@@ -172,6 +206,7 @@ def read_recipe(path: str | Path) -> Recipe:
     source, data, data_options = _data(file, found["data"])
     export, export_options = _file_with_options(file, "export", found.get("export"), Network.export)
     weights, weights_options = _file_with_options(file, "weights", found.get("weights"), Network.load_weights)
+    optimizer, optimizer_options = _optimizer(file, found.get("optimizer"))
     train = _mapping(file, "train", found.get("train", {}))
     _known(file, "train.", train, _options(Network.train))
     return Recipe(
@@ -183,7 +218,8 @@ def read_recipe(path: str | Path) -> Recipe:
         layers=_layers(file, found["layers"]),
         weights=weights,
         weights_options=weights_options,
-        optimizer=_text(file, "optimizer", found.get("optimizer"), optional=True),
+        optimizer=optimizer,
+        optimizer_options=optimizer_options,
         train=train,
         save_fold=file.parent / str(_text(file, "save_fold", found.get("save_fold", "checkpoints"))),
         export=export,
@@ -235,6 +271,19 @@ def _layer(file: Path, number: int, entry: Any) -> LayerEntry:
     return LayerEntry(str(name), activation, options)
 
 
+def _optimizer(file: Path, value: Any) -> tuple[str | None, dict[str, Any]]:
+    """Read "NAME" or {name: NAME, option: value}."""
+    if not isinstance(value, dict):
+        return _text(file, "optimizer", value, optional=True), {}
+    options = _mapping(file, "optimizer", value)
+    name = str(_text(file, "optimizer.name", options.pop("name", None)))
+    try:
+        check_optimizer_options(optimizer_name(name), options)
+    except TrainingError as error:
+        raise InputError(f"{file}: {error}") from error
+    return name, options
+
+
 def _file_with_options(
     file: Path, key: str, value: Any, method: Callable[..., Any]
 ) -> tuple[Path | None, dict[str, Any]]:
@@ -242,8 +291,8 @@ def _file_with_options(
     if value is None:
         return None, {}
     options = {"path": value} if isinstance(value, str) else _mapping(file, key, value)
+    _known(file, f"{key}.", options, ("path", *_options(method)))
     target = _text(file, f"{key}.path", options.pop("path", None))
-    _known(file, f"{key}.", options, _options(method))
     return file.parent / str(target), options
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnxnn_runtime import InputError, LayerError, MissingInputError
+from onnxnn_runtime import ExportError, InputError, LayerError, MissingInputError, OutputError
 
 from onnxnn.recipe import read_recipe
 from onnxnn.samples import Digits, digits, write_class_folders
@@ -66,6 +66,39 @@ def test_a_recipe_trains_and_exports_beside_itself(write, tmp_path, monkeypatch)
     assert done.model.is_file()
 
 
+def test_an_optimizer_with_options(write):
+    network = read_recipe(write(GOOD.replace("SGD", "{name: sgd, momentum: 0.5}"))).build()
+    assert network.optimizer == "SGD"
+    assert network._optimizer_options == {"momentum": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("export", "error", "message"),
+    [
+        ("{path: a.onnx, opset_version: 3}", ExportError, "opset_version=3"),
+        ("{path: a.onnx, ir_version: 99}", ExportError, "ir_version=99"),
+        ("recipe.yaml/a.onnx", OutputError, "cannot write"),
+        ("out", OutputError, "cannot write .*out: it is a folder"),
+        ("out/../out/basenn.pth", InputError, "is written by training; choose another name"),
+        ("out/best.pth", InputError, "is written by training"),
+        ("old.npz", ExportError, "old.npz: is a checkpoint or a file of arrays"),
+    ],
+)
+def test_what_cannot_be_exported_is_known_before_training(write, tmp_path, export, error, message):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "old.npz").write_bytes(b"PK\x03\x04")
+    with pytest.raises(error, match=message):
+        read_recipe(write(GOOD.replace("out/model.onnx", export))).run()
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_failed_export_says_that_the_checkpoint_is_kept(write, tmp_path):
+    text = GOOD.replace("out/model.onnx", "{path: out/a.onnx, tolerance: 0}")
+    with pytest.raises(ExportError, match=r"differs from torch.*The trained network is kept: .*basenn\.pth"):
+        read_recipe(write(text)).run()
+    assert (tmp_path / "out/basenn.pth").is_file()
+
+
 def test_1e_minus_3_is_a_number_and_a_byte_order_mark_is_ignored(write, tmp_path):
     path = write("\ufeff" + GOOD.replace("1e-2", "1e-3"))
     assert read_recipe(path).train["lr"] == 0.001
@@ -113,6 +146,13 @@ def test_tables_and_npz_files(write, tmp_path):
             r"export\.opset_versoin, did you mean",
         ),
         (("export: out/model.onnx", "export: {opset_version: 13}"), "export.path: a text fits; got None"),
+        (
+            ("export: out/model.onnx", "export: {pth: a.onnx}"),
+            r"unknown key export\.pth, did you mean 'path'\?",
+        ),
+        (("optimizer: SGD", "optimizer: {momentum: 0.5}"), "optimizer.name: a text fits; got None"),
+        (("optimizer: SGD", "optimizer: {name: SDG}"), r"recipe\.yaml: .*did you mean 'SGD'\?"),
+        (("optimizer: SGD", "optimizer: {name: SGD, momentun: 0.5}"), r"yaml: .*did you mean 'momentum'\?"),
     ],
 )
 def test_a_mistake_is_named_with_what_fits(write, change, message):
