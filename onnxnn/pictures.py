@@ -7,21 +7,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from onnxnn_runtime.fonts import draw_text
+from onnxnn_runtime.fonts import cjk_font, draw_text, has_cjk
 from PIL import Image, ImageDraw
 
-__all__ = ["draw_filters", "draw_values", "stack"]
+__all__ = ["draw_filters", "draw_units", "draw_values", "stack"]
 
 Array = np.ndarray[Any, Any]
 Color = Callable[[Array], Array]
 """Numbers 0..1 of any shape -> uint8 (..., 3)."""
 
 WIDTH = 1120
+HEIGHT = 480
 MARGIN = 16
 GAP = 6
 TITLE = 30
 MAX_TILES = 64
 MAX_BARS = 32
+MAX_CELL = 32
 INK = (20, 24, 32)
 PAPER = (255, 255, 255)
 BAR = (49, 104, 142)
@@ -87,6 +89,20 @@ def draw_filters(title: str, weights: Array, limit: float) -> Image.Image:
     return _sheet(title, _tiles(maps[:MAX_TILES]))
 
 
+def draw_units(title: str, weights: Array, limit: float) -> Image.Image:
+    """Draw the weights of units on the scale -limit..limit, blue below zero and red above.
+
+    Args:
+        title: What stands above.
+        weights: (units, weights of each); each unit is a row of cells. The units go down and then on to
+            the next column.
+        limit: The weight that gets the strongest colour.
+    """
+    count, each = weights.shape
+    title = f"{title}: {count} units of {each} weights, from {-limit:.3g} to {limit:.3g}"
+    return _sheet(title, _rows(_colors(np.clip(weights / (2 * (limit or 1.0)) + 0.5, 0, 1), _BLUE_RED)))
+
+
 def stack(pictures: Sequence[Image.Image]) -> Image.Image:
     """Put pictures below each other into one."""
     sheet = Image.new("RGB", (max(p.width for p in pictures), sum(p.height for p in pictures)), PAPER)
@@ -121,6 +137,30 @@ def _tiles(maps: Sequence[Array]) -> Image.Image:
     return sheet
 
 
+def _rows(cells: Array) -> Image.Image:
+    """Lay the rows of uint8 (rows, columns, 3) below each other, in as many blocks as fit side by side.
+
+    The cells are as large as that allows; what does not fit with one pixel for each is made smaller.
+    """
+    count, columns = cells.shape[:2]
+    for size in range(MAX_CELL, 0, -1):
+        gap = size // 6  # between the rows
+        blocks = math.ceil(count / max(1, HEIGHT // (size + gap)))
+        width = blocks * (columns * size + 2 * GAP) - 2 * GAP
+        if width <= WIDTH - 2 * MARGIN:
+            break
+    else:
+        fitting = min(columns, WIDTH - 2 * MARGIN), min(count * MAX_CELL // 2, HEIGHT)
+        return Image.fromarray(cells).resize(fitting, Image.Resampling.BOX)
+    per_block = math.ceil(count / blocks)
+    sheet = Image.new("RGB", (width, per_block * (size + gap)), PAPER)
+    for number, row in enumerate(cells):
+        block, place = divmod(number, per_block)
+        strip = Image.fromarray(row[np.newaxis]).resize((columns * size, size), Image.Resampling.NEAREST)
+        sheet.paste(strip, (block * (columns * size + 2 * GAP), place * (size + gap)))
+    return sheet
+
+
 def _bars(values: Array, labels: Sequence[str]) -> Image.Image:
     """Draw a bar to the right for each positive value, to the left for each negative one."""
     row, left, right = 22, 300, 900
@@ -134,6 +174,8 @@ def _bars(values: Array, labels: Sequence[str]) -> Image.Image:
         ends = sorted((zero, zero + value * step))
         draw.rectangle((ends[0], top + 3, max(ends[1], ends[0] + 1), top + row - 4), fill=BAR)
         text = labels[number] if number < len(labels) else str(number)
+        if has_cjk(text) and cjk_font() is None:
+            text = f"{number} {text}"  # else labels of question marks would all look alike
         draw_text(draw, (0, top + 2), text, INK, 14)
         draw_text(draw, (right + 12, top + 2), f"{value:.4g}", INK, 14)
     return sheet

@@ -32,7 +32,7 @@ def plot_history(history: History, path: PathLike = "history.png", title: str = 
         from matplotlib.font_manager import FontProperties
         from matplotlib.ticker import MaxNLocator
     except ImportError as error:
-        raise OnnxnnError('drawing needs matplotlib: pip install "onnxnn[plot]".') from error
+        raise OnnxnnError("drawing needs matplotlib: pip install matplotlib.") from error
     if not history:
         raise TrainingError("there is no finished epoch to draw: train first.")
     if not isinstance(title, str):

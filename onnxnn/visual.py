@@ -16,7 +16,7 @@ from torch import nn
 from .definition import Definition, Net
 from .features import layer_outputs
 from .layers.activation import Activation
-from .pictures import draw_filters, draw_values, stack
+from .pictures import draw_filters, draw_units, draw_values, stack
 
 __all__ = ["visual_feature", "visual_filters"]
 
@@ -84,8 +84,9 @@ def visual_filters(
     """
     name, weight = _first_weights(net)
     now = _as_filters(weight, definition)
+    draw = draw_units if now.ndim == 2 else draw_filters
     if before is None:
-        return _write_picture(as_path(path), draw_filters(name, now, float(np.abs(now).max())))
+        return _write_picture(as_path(path), draw(name, now, float(np.abs(now).max())))
     then = before.get(f"{name}.weight")
     if then is None or then.shape != weight.shape:
         raise LayerError(
@@ -94,7 +95,7 @@ def visual_filters(
         )
     earlier = _as_filters(then, definition)
     limit = float(max(np.abs(now).max(), np.abs(earlier).max()))
-    pictures = [draw_filters(f"{name} before", earlier, limit), draw_filters(f"{name} now", now, limit)]
+    pictures = [draw(f"{name} before", earlier, limit), draw(f"{name} now", now, limit)]
     return _write_picture(as_path(path), stack(pictures))
 
 
@@ -107,7 +108,9 @@ def _first_weights(net: Net) -> tuple[str, torch.Tensor]:
 
 
 def _as_filters(weight: torch.Tensor, definition: Definition) -> Array:
-    """Return weights as (filters, channels, rows, columns); those of a `linear` on pictures as pictures."""
+    """Return weights as (filters, channels, rows, columns), those of a `linear` on pictures as pictures; of
+    any other `linear` (units, weights of each).
+    """
     values = weight.detach().float().cpu().numpy()
     if values.ndim == 5:
         return values[:, :, values.shape[2] // 2]
@@ -117,7 +120,6 @@ def _as_filters(weight: torch.Tensor, definition: Definition) -> Array:
         shape = definition.input_shape
         if shape is not None and len(shape) == 3 and shape.numel == values.shape[1]:
             return values.reshape(len(values), *shape.sizes)
-        return values[np.newaxis, np.newaxis]
     return values
 
 

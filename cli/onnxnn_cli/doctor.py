@@ -145,10 +145,12 @@ def runtime_problems(versions: Dict[str, str]) -> List[str]:
         return [
             "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files. "
             "Remove both, then install one: pip uninstall -y onnxruntime onnxruntime-gpu, then "
-            'pip install "onnxnn-runtime[cpu]" or "onnxnn-runtime[gpu]"'
+            "pip install onnxruntime, or onnxruntime-gpu for an NVIDIA GPU"
         ]
     if not there:
-        return ['no ONNX Runtime is installed: pip install "onnxnn-runtime[cpu]" (or [gpu] for NVIDIA GPUs)']
+        return [
+            "no ONNX Runtime is installed: pip install onnxruntime (or onnxruntime-gpu for an NVIDIA GPU)"
+        ]
     return []
 
 

@@ -32,6 +32,13 @@ def print_table(rows: Iterable[Sequence[object]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 
+_INSTALL = {
+    "torch": "pip install torch",
+    "onnxnn": 'pip install torch and then pip install "./runtime[cpu]" "./cli[cpu]" ".[cpu]"',
+}
+"""What to type, as the README says it, for a package that is missing."""
+
+
 def need_onnxnn(command: str, module: str = "onnxnn") -> Any:
     """Import `onnxnn`, which brings torch, for a command that cannot do without.
 
@@ -45,9 +52,9 @@ def need_onnxnn(command: str, module: str = "onnxnn") -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name not in ("onnxnn", "torch"):
+        if error.name not in _INSTALL:
             raise
         raise ImportError(
-            f"`onnxnn {command}` needs the training package, and {error.name} is not installed here. "
-            'Install it with: pip install "onnxnn[cpu]"  (on a PC; a small board does not need it).'
+            f"`onnxnn {command}` needs the training package, and {error.name} is not installed here. On a "
+            f"PC, in the repository's folder: {_INSTALL[error.name]}  (a small board does not need it)."
         ) from error

@@ -30,8 +30,8 @@ _found = _util.find_spec("onnxruntime")
 if _found is None or _found.origin is None:
     raise ImportError(
         "onnxnn_runtime needs ONNX Runtime, which is not installed. Type one of:\n"
-        '    pip install "onnxnn-runtime[cpu]"\n'
-        '    pip install "onnxnn-runtime[gpu]"    (for an NVIDIA graphics card)'
+        "    pip install onnxruntime\n"
+        "    pip install onnxruntime-gpu    (for an NVIDIA graphics card)"
     )
 
 __version__ = "0.1.0"

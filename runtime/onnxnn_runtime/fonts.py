@@ -60,12 +60,12 @@ class Lettering(NamedTuple):
 
 
 def lettering(text: str) -> Lettering:
-    """Return a text with a font for it; without any font for Chinese, warn and put "?" in its place."""
+    """Return a text with a font for it; without any font for Chinese, warn once and put "?" in its place."""
     if not has_cjk(text):
         return Lettering(text, None)
     path = cjk_font()
     if path is None:
-        warnings.warn(_NOTE, stacklevel=3)
+        _tell_missing(os.environ.get(ENVIRONMENT, ""))
         text = "".join("?" if has_cjk(character) else character for character in text)
     return Lettering(text, path)
 
@@ -107,10 +107,24 @@ def cjk_font() -> str | None:
     return next((path for _, path in ranked if _writes_chinese(path)), None)
 
 
-_NOTE = (
-    "no font with Chinese characters was found, so they are drawn as '?'. Install one (on Debian and Ubuntu: "
-    f"apt install fonts-noto-cjk), or name a font file in the environment variable {ENVIRONMENT}."
-)
+@lru_cache(maxsize=None)
+def _tell_missing(given: str) -> None:
+    """Warn, once, that there is no font for Chinese."""
+    if given:
+        problem = (
+            "it is no font with Chinese characters" if os.path.isfile(given) else "there is no such file"
+        )
+        text = (
+            f"{ENVIRONMENT}={given!r}: {problem}, so they are drawn as '?'. Name another file, or unset the "
+            "variable: then the system's fonts are looked through."
+        )
+    else:
+        text = (
+            "no font with Chinese characters was found, so they are drawn as '?'. Install one (on Debian "
+            "and Ubuntu: apt install fonts-noto-cjk), or name a font file in the environment variable "
+            f"{ENVIRONMENT}."
+        )
+    warnings.warn(text, stacklevel=4)
 
 
 def _candidates() -> Iterator[tuple[str, int]]:

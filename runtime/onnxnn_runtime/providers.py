@@ -72,8 +72,8 @@ def onnxruntime() -> Any:
         import onnxruntime as module
     except ImportError as error:
         raise DeviceError(
-            f"ONNX Runtime cannot be imported ({error}). Install it anew: "
-            'pip install --force-reinstall "onnxnn-runtime[cpu]".'
+            f"ONNX Runtime cannot be imported ({error}). Install it anew: pip install --force-reinstall "
+            "onnxruntime, or onnxruntime-gpu where that is the one you have."
         ) from error
     return module
 

@@ -15,8 +15,10 @@ INK = (0, 0, 0)
 @pytest.fixture(autouse=True)
 def forget():
     fonts.cjk_font.cache_clear()
+    fonts._tell_missing.cache_clear()
     yield
     fonts.cjk_font.cache_clear()
+    fonts._tell_missing.cache_clear()
 
 
 @pytest.fixture
@@ -45,11 +47,20 @@ def test_plain_text_needs_no_search(no_font):
     assert written("loss") != written("")
 
 
-def test_without_a_font_there_is_a_note_and_a_question_mark(no_font):
+def test_without_a_font_there_is_one_note_and_a_question_mark(no_font):
     with pytest.warns(UserWarning, match="no font with Chinese characters was found.*ONNXNN_FONT"):
         assert fonts.lettering("猫 cat") == ("? cat", None)
-    with pytest.warns(UserWarning, match="no font"):
-        assert written("猫 cat") == written("? cat")
+    assert written("猫 cat") == written("? cat")  # without a second note
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("none.ttf", "there is no such file"), ("a.ttf", "it is no font with Chinese")]
+)
+def test_a_font_of_the_environment_that_does_not_serve_is_named(no_font, monkeypatch, name, message):
+    (no_font / "a.ttf").write_bytes(b"no font")
+    monkeypatch.setenv(fonts.ENVIRONMENT, str(no_font / name))
+    with pytest.warns(UserWarning, match=rf"ONNXNN_FONT='.*{name}': {message}.*Name another file"):
+        assert fonts.lettering("猫") == ("?", None)
 
 
 def test_a_font_that_only_has_a_promising_name_is_passed_over(no_font):

@@ -17,10 +17,11 @@ from onnxnn_runtime.errors import (
 from PIL import Image
 
 from onnxnn import nn, pth_info
+from onnxnn import pictures as pictures_module
 from onnxnn.features import layer_outputs
 from onnxnn.models.mobilenet import MobileNetV2
 from onnxnn.models.resnet import BasicBlock, Bottleneck
-from onnxnn.pictures import draw_values
+from onnxnn.pictures import draw_units, draw_values
 from onnxnn.pretrained import _ResNet
 
 pytestmark = pytest.mark.needs_torch
@@ -158,6 +159,24 @@ class TestFilters:
             model.add(layer, **({"size": 4} if layer == "linear" else {}))
         assert model.visual_filters("filters.png").is_file()
 
+    def test_the_units_of_a_table_network_are_rows_of_cells(self, monkeypatch):
+        titles = []
+        monkeypatch.setattr(pictures_module, "draw_text", lambda draw, place, text, *_: titles.append(text))
+        model = nn("reg", verbose=0)
+        model.load_dataset(np.ones((3, 4)), [1.0, 2.0, 3.0])
+        model.add("linear", size=(4, 300))
+        with Image.open(model.visual_filters("units.png")) as drawn:
+            assert drawn.height > 400
+            columns = (np.asarray(drawn)[60:-40] < 250).any((0, 2))
+        assert columns.sum() > 500
+        assert titles[0].startswith("linear1: 300 units of 4 weights, from -")
+
+    @pytest.mark.parametrize("shape", [(1, 1), (3, 4), (128, 784), (3000, 784), (5, 3000), (9000, 2)])
+    def test_units_of_any_number_fit(self, shape):
+        drawn = draw_units("linear1", np.ones(shape), 1.0)
+        assert drawn.width == 1120
+        assert 60 < drawn.height <= 480 + 62
+
     def test_refusals(self, cnn, mlp):
         mlp.save("other.pth")
         with pytest.raises(LayerError, match=r"it holds no weights of 'conv2d1' of this size"):
@@ -271,17 +290,30 @@ class TestFacts:
 
 
 class TestChinese:
-    def test_without_a_font_it_says_so_and_goes_on(self, cnn, pictures, monkeypatch, folder):
+    @pytest.fixture(autouse=True)
+    def no_font(self, monkeypatch, folder):
+        forget = (fonts.cjk_font.cache_clear, fonts._tell_missing.cache_clear)
         monkeypatch.setenv(fonts.ENVIRONMENT, str(folder / "none.ttf"))
-        fonts.cjk_font.cache_clear()
+        for each in forget:
+            each()
+        yield
+        for each in forget:
+            each()
+
+    def test_without_a_font_it_says_so_once_and_goes_on(self, cnn, pictures):
         cnn.load_dataset(pictures, [0, 1, 2] * 2, classes=["猫", "狗", "鸟"])
-        with pytest.warns(UserWarning, match=r"no font with Chinese characters.*apt install"):
+        with pytest.warns(UserWarning, match=r"ONNXNN_FONT='.*none.ttf': there is no such file") as told:
             cnn.visual_feature(pictures[0])
+        assert len(told) == 1
         cnn.train(lr=0.01, epochs=1)
         pytest.importorskip("matplotlib")
-        with pytest.warns(UserWarning, match="no font with Chinese characters"):
-            cnn.plot_history("history.png", title="训练")
-        fonts.cjk_font.cache_clear()
+        cnn.plot_history("history.png", title="训练")
+
+    def test_classes_that_cannot_be_written_have_their_numbers(self):
+        values = np.array([0.25, 0.75])
+        with pytest.warns(UserWarning, match="no such file"):
+            chinese = draw_values("output", values, ["猫", "狗"])
+        assert chinese.tobytes() == draw_values("output", values, ["0 ?", "1 ?"]).tobytes()
 
 
 class TestEvaluate:
