@@ -107,11 +107,15 @@ def arrange(images: Any, size: tuple[int, int], every: bool) -> Array:
     Raises:
         InputError: There are fewer pictures than that, or no steps to show.
     """
-    found = np.asarray(images, np.float32)
-    if found.ndim not in (4, 5) or len(size) != 2 or not all(type(n) is int and n > 0 for n in size):
+    try:
+        found = np.asarray(images, np.float32)
+    except (TypeError, ValueError):
+        found = np.zeros(0, np.float32)
+    is_size = isinstance(size, tuple | list) and len(size) == 2
+    if found.ndim not in (4, 5) or not is_size or not all(type(n) is int and n > 0 for n in size):
         raise InputError(
-            f"show(): images of shape {found.shape} and size={size!r}; what fits is what inference(num=...) "
-            "returned, and (rows, columns) such as (4, 4)."
+            f"show({type(images).__name__}): images of shape {found.shape} and size={size!r}; what fits is "
+            "what inference(num=...) returned, and (rows, columns) such as (4, 4)."
         )
     rows, columns = size
     if not every:

@@ -45,11 +45,7 @@ def batches_of(
         _check_fits(source.samples.sizes, "tokens" if source.of_tokens else "numbers", spec)
         return source
     if isinstance(source, DataLoader):
-        if not len(source):
-            raise DataError("evaluate(DataLoader): it gives no batch; what fits has at least one (x, y).")
-        source = tuple(
-            torch.cat([torch.as_tensor(part) for part in parts]) for parts in zip(*source, strict=True)
-        )
+        source = _joined(source)
     if isinstance(source, tuple | list) and len(source) == 2:
         x, y = source
         words = spec.vocabulary if spec.kind == "tokens" else None
@@ -68,6 +64,29 @@ def batches_of(
         f"evaluate({type(source).__name__}): what fits is (x, y), a path, a DataLoader, or what a load "
         "method returned."
     )
+
+
+def _joined(loader: DataLoader[Any]) -> Batch:
+    """Return all batches (x, y) of a DataLoader as one.
+
+    Raises:
+        DataError: It gives something else, or nothing.
+    """
+    found = list(loader)
+    if not found:
+        raise DataError("evaluate(DataLoader): it gives no batch; what fits has at least one (x, y).")
+    for batch in found:
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            raise DataError(
+                f"evaluate(DataLoader): it gives a {type(batch).__name__}; what fits is pairs (x, y)."
+            )
+    try:
+        x, y = (torch.cat([torch.as_tensor(part) for part in parts]) for parts in zip(*found, strict=True))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"evaluate(DataLoader): its batches are no tensors (x, y) of one shape ({error})."
+        ) from error
+    return x, y
 
 
 class _Pictures:

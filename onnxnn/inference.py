@@ -143,7 +143,13 @@ def _inputs(batches: Batches | DataLoader[Any], labels: list[Array]) -> Iterator
         x, y = batch if isinstance(batch, list | tuple) and len(batch) == 2 else (_only(batch), None)
         if y is not None:
             labels.append(np.asarray(y))
-        x = to_float(torch.as_tensor(x))
+        try:
+            x = to_float(torch.as_tensor(x))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InputError(
+                f"inference(DataLoader): it gives a {type(x).__name__} without numbers; what fits is x or "
+                "(x, y), tensors or arrays."
+            ) from error
         yield (x.float() if x.is_floating_point() else x).numpy()
 
 

@@ -143,6 +143,8 @@ def load_npz(
     file = as_path(path, "data_path", DataError)
     if not file.exists():
         raise MissingDataError(f"{path}: no such file.")
+    if file.is_dir():
+        raise DataError(f"{path}: is a folder; what fits is a .npz file.")
     arrays = read_arrays(file, ("data", "label", *VOCABULARY), DataError)
     word2idx = read_vocabulary(path, arrays, DataError)
     if "data" not in arrays or ("label" not in arrays and word2idx is None):

@@ -81,6 +81,10 @@ def test_what_onnxnn_never_writes_is_refused(path, tmp_path, changes, message):
 
 
 def test_a_missing_file_is_also_a_file_not_found_error(tmp_path):
+    with pytest.raises(
+        CheckpointError, match=r"is a folder; give the checkpoint in it, such as .*basenn.pth"
+    ):
+        checkpoint.load(tmp_path)
     with pytest.raises(FileNotFoundError, match="no such checkpoint"):
         nn(verbose=0).load(tmp_path / "none.pth")
 

@@ -401,6 +401,8 @@ def test_npz_that_does_not_fit(save, arrays, message):
 
 
 def test_npz_that_is_missing_foreign_or_cut_off(tmp_path, save):
+    with pytest.raises(DataError, match=r"is a folder; what fits is a \.npz file"):
+        load_npz(tmp_path, "cls")
     with pytest.raises(MissingDataError, match="no such file"):
         load_npz(tmp_path / "nowhere.npz", "cls")
     foreign = tmp_path / "foreign.npz"

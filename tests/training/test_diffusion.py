@@ -696,6 +696,10 @@ def test_show_steps_from_noise_to_the_end(trained, tmp_path):
         (shades(2, 3), {"size": (3, 2), "visual_timesteps": True}, "2 pictures with 3 steps"),
         (np.zeros((4, 4)), {}, r"shape \(4, 4\)"),
         (shades(4), {"size": (0, 2)}, r"size=\(0, 2\)"),
+        (shades(4), {"size": 4}, r"size=4; what fits is"),
+        ("x", {}, r"show\(str\)"),
+        ([[1], [1, 2]], {}, r"show\(list\)"),
+        ({"a": 1}, {}, r"show\(dict\)"),
     ],
 )
 def test_show_refuses(trained, images, options, message):

@@ -520,6 +520,8 @@ def test_results_of_another_kind_are_not_printed(result):
         ({"save_fold": 5}, "save_fold=5: must be the path"),
         ({"filename": 5}, "filename=5: must be the path"),
         ({"filename": ""}, "filename='': must be the path"),
+        ({"filename": "a\0b"}, r"filename='a\\x00b': must be the path"),
+        ({"save_fold": "a\0b"}, r"save_fold='a\\x00b': must be the path"),
         ({"schedule": 5}, "schedule=5: must be a name, or a dict"),
     ],
 )
@@ -538,6 +540,9 @@ def test_paths_that_are_none():
     model.add("linear", size=(4, 4), activation="softmax")
     with pytest.raises(OutputError, match="path=5: must be the path of a file"):
         model.save(5)
+    for write in (model.save, model.export):
+        with pytest.raises(OutputError, match=r"path='a\\x00b': must be the path of a file"):
+            write("a\0b")
     for call in (
         model.load,
         model.load_weights,

@@ -325,3 +325,22 @@ class TestEvaluate:
     def test_what_does_not_fit(self, mlp):
         with pytest.raises(DataError, match="a DataLoader"):
             mlp.evaluate(3)
+
+    @pytest.mark.parametrize(
+        ("samples", "message"),
+        [
+            ([{"x": torch.zeros(2), "y": 0}], r"it gives a dict; what fits is pairs \(x, y\)"),
+            ([torch.zeros(2)], r"it gives a Tensor; what fits is pairs"),
+            ([("text", 0)], r"its batches are no tensors \(x, y\)"),
+            ([(torch.zeros(2), 0), (torch.zeros(3), 0)], "of one shape"),
+        ],
+    )
+    def test_a_data_loader_that_does_not_fit(self, mlp, samples, message):
+        loader = torch.utils.data.DataLoader(samples)
+        with pytest.raises(DataError, match=message):
+            mlp.evaluate(loader)
+
+    @pytest.mark.parametrize("sample", [{"x": torch.zeros(2), "y": 0}, ("text", 0)])
+    def test_a_data_loader_without_numbers(self, mlp, sample):
+        with pytest.raises(InputError, match=r"inference\(DataLoader\): it gives a \w+ without numbers"):
+            mlp.inference(torch.utils.data.DataLoader([sample]))
