@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -80,6 +81,15 @@ def test_export_of_a_missing_checkpoint(onnxnn, tmp_path):
     assert done.returncode == 1
     assert "nothing.pth" in done.stderr
     assert not (tmp_path / "x.onnx").exists()
+
+
+def test_export_never_replaces_its_checkpoint(onnxnn, exported, tmp_path):
+    shutil.copy(exported / "mlp_checkpoint" / "basenn.pth", tmp_path / "basenn.pth")
+    before = (tmp_path / "basenn.pth").read_bytes()
+    done = onnxnn("export", "basenn.pth", "-o", "basenn.pth")
+    assert done.returncode == 1
+    assert "choose another name, such as 'basenn.onnx'" in done.stderr
+    assert (tmp_path / "basenn.pth").read_bytes() == before
 
 
 def test_export_refuses_an_opset_that_does_not_work(onnxnn, exported, tmp_path):
