@@ -35,9 +35,6 @@ _FREE_AXES = (
 )
 """Sets of axes whose sizes may vary at inference, the largest first."""
 
-_DOUBLINGS = 14
-"""How many powers of two are tried where nobody says how large the input is."""
-
 _GUESSES = (32, 64, 128, 224, 16, 8, 4, *range(1, 257))
 """Sizes to try where neither data nor a layer says one."""
 
@@ -391,23 +388,12 @@ class Definition:
         frozen = self._frozen()
         if frozen._takes(free, **dict.fromkeys(axes, 1)):
             return {}
-        large = frozen._large_enough()
+        large = self.fixed_input()
         if large is None:
             return {}
         # Windows slide along each axis by itself, so the sizes of the others do not matter.
         smallest = {axis: frozen._smallest(large, axis) for axis in axes}
         return {axis: size for axis, size in smallest.items() if size > 1}
-
-    def _large_enough(self) -> Shape | None:
-        """Return a shape without free sizes that goes through the network; None where none is found."""
-        shape = self.input_shape
-        assert shape is not None
-        axes = [axis for axis, size in zip(shape.axes, shape.sizes, strict=True) if size is None]
-        for size in (1 << n for n in range(_DOUBLINGS if axes else 1)):
-            sizes = dict.fromkeys(axes, size)
-            if self._takes(shape, **sizes):
-                return shape.with_sizes(**sizes)
-        return None
 
     def _smallest(self, shape: Shape, axis: str) -> int:
         """Return the smallest size of an axis that goes through, where the shape's own does."""

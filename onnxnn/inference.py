@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.card import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.inputs import find_samples, too_small
+from onnxnn_runtime.inputs import find_samples, too_small, without_gradient
 from onnxnn_runtime.pipeline import batches
 from torch.utils.data import DataLoader
 
@@ -183,7 +183,7 @@ def readable(result: Any, card: ModelCard) -> dict[int, dict[str, Any]]:
 def _rows(result: Any, output: OutputSpec) -> Array:
     """Return results with the samples first."""
     try:
-        array = np.asarray(result, np.float64)
+        array = np.asarray(without_gradient(result), np.float64)
     except (TypeError, ValueError):
         array = np.zeros(0)
     if array.ndim == len(output.shape) - 1 or (array.ndim == 1 and output.kind == "tokens"):

@@ -93,7 +93,8 @@ def _check_tokens(name: str, tokens: Tensor, vocabulary: int) -> None:
     low, high = int(tokens.min()), int(tokens.max())
     if low < 0 or high >= vocabulary:
         raise DataError(
-            f"{name}: tokens {low}..{high} arrive, but {name}_vocab={vocabulary} has 0..{vocabulary - 1}."
+            f"{name}: tokens {low}..{high} arrive, but {name}_vocab={vocabulary} has 0..{vocabulary - 1}"
+            + (f"; {name}_vocab={high + 1} fits." if low >= 0 else "; what fits counts from 0.")
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError, MissingDataError
 from onnxnn_runtime.files import as_path
-from onnxnn_runtime.inputs import from_objects
+from onnxnn_runtime.inputs import from_objects, without_gradient
 from onnxnn_runtime.npz import VOCABULARY, read_arrays, read_vocabulary
 from onnxnn_runtime.preprocess import Preprocess
 from onnxnn_runtime.vocabulary import checked_vocabulary
@@ -163,10 +163,8 @@ def load_npz(
 
 
 def _numeric(x: Any) -> Array:
-    if isinstance(x, torch.Tensor):
-        x = x.detach().cpu().numpy()
     try:
-        array = from_objects(np.asarray(x))
+        array = from_objects(np.asarray(without_gradient(x)))
     except ValueError as error:
         raise DataError(ragged(x, "x")) from error
     if array.dtype.kind not in "biuf":

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.inputs import from_objects
+from onnxnn_runtime.inputs import from_objects, without_gradient
 
 __all__ = ["as_array", "class_names", "class_numbers", "finite", "ragged", "targets"]
 
@@ -133,10 +133,8 @@ def as_array(values: Any, source: str) -> Array:
     Raises:
         DataError: They are neither, rows differ in length, or there is nothing.
     """
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu().numpy()
     try:
-        array = np.asarray(values)
+        array = np.asarray(without_gradient(values))
     except ValueError as error:
         raise DataError(ragged(values, source)) from error
     array = from_objects(array)

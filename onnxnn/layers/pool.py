@@ -134,26 +134,10 @@ class MaxPool(Pooling):
 @layer("avgpool", "avgpool2d")
 @dataclass(frozen=True)
 class AvgPool(Pooling):
-    """The mean of every window; zeros of the padding count. Options as in `Pooling`.
-
-    Volumes have to be as large as a window without the padding: torch takes the mean of no smaller ones.
-    """
+    """The mean of every window; zeros of the padding count. Options as in `Pooling`."""
 
     op: ClassVar[str] = "AveragePool"
     modules: ClassVar[tuple[type[nn.Module], ...]] = (nn.AvgPool1d, nn.AvgPool2d, VolumeAvgPool)
-
-    def out_shape(self, in_shape: Shape) -> Shape:
-        out = super().out_shape(in_shape)
-        axes = spatial_axes(in_shape)
-        for axis, kernel in zip(axes, self._settings(len(axes))[0], strict=True):
-            size = in_shape[axis]
-            if len(axes) == 3 and size is not None and size < kernel:
-                raise LayerError(
-                    f"{self.call()}: {in_shape.describe()} arrive, but the mean of volumes needs at least "
-                    f"the kernel's {kernel} along the {axis}; padding does not count there. Use a "
-                    f"kernel_size of at most {size}."
-                )
-        return out
 
 
 @layer("maxpool1d")

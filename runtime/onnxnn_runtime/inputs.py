@@ -30,6 +30,7 @@ __all__ = [
     "is_stray",
     "read_sample",
     "too_small",
+    "without_gradient",
 ]
 
 _SUFFIXES = (
@@ -100,8 +101,8 @@ def find_samples(
 
     Args:
         source: For images: a path, a folder, bytes, a PIL image, an array as for `Preprocess`, an
-            array (N, H, W, C) of pictures, a float array (N, C, H, W) in 0..1 that is taken as it
-            is, nested lists of numbers, a `.npy` or `.npz` file of those, or a list or generator of all
+            array (N, H, W, C) or (N, H, W) of pictures, a float array (N, C, H, W) in 0..1 that is taken
+            as it is, nested lists of numbers, a `.npy` or `.npz` file of those, or a list or generator of all
             these. For tables: a CSV file, a row, rows, or an array; for a single feature also its values
             (N,).
             For sequences, tokens and arrays: an array of one sample or of many, a `.npy` or `.npz`
@@ -167,6 +168,7 @@ class _Finder:
                 yield from self.find(thing, name)
 
     def find(self, thing: Any, name: str) -> Iterator[Sample]:
+        thing = without_gradient(thing)
         if isinstance(thing, os.PathLike):
             thing = os.fspath(thing)
         if not isinstance(thing, str) or self._is_text(thing):
@@ -220,7 +222,7 @@ class _Finder:
             return iter([Sample(name, array, True)])
         if array.ndim in (3, 4) and array.shape[-3] == channels and array.shape[-1] not in (1, 3, 4):
             array = np.moveaxis(array, -3, -1)  # uint8 pictures with the channels first
-        if array.ndim == 4:
+        if array.ndim == 4 or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
             return (Sample(each, array[i]) for i, each in _names(name, len(array)))
         return iter([Sample(name, array)])
 
@@ -312,7 +314,15 @@ def as_array(value: Any) -> np.ndarray:
     """
     if _shape(value) is None:  # of which old NumPy makes an array of lists
         raise InputError("the rows differ in length; what fits is one array, such as [[1, 2], [3, 4]].")
-    return np.asarray(value)
+    return np.asarray(without_gradient(value))
+
+
+def without_gradient(value: Any) -> Any:
+    """Return a torch tensor as NumPy reads it: on the CPU, of a type it knows; anything else as it is."""
+    if not hasattr(value, "detach"):
+        return value
+    value = value.detach().cpu()
+    return value.float() if str(value.dtype) == "torch.bfloat16" else value
 
 
 def check_tokens(array: np.ndarray, spec: InputSpec) -> np.ndarray:

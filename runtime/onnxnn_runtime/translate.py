@@ -11,7 +11,7 @@ import numpy as np
 
 from .card import InputSpec
 from .errors import InputError
-from .inputs import check_tokens
+from .inputs import check_tokens, without_gradient
 
 __all__ = ["END", "PADDING", "START", "Predict", "check_options", "search", "translate"]
 
@@ -112,6 +112,7 @@ def _read(source: Any, spec: InputSpec) -> tuple[np.ndarray, bool]:
     """Return sources as int64 (N, S), short ones filled up, and whether it was a single one."""
     if isinstance(source, np.ndarray) and source.dtype == object:
         source = source.tolist()  # what NumPy makes of sources that differ in length
+    source = without_gradient(source)
     if source is None or isinstance(source, (str, dict)):
         raise InputError(f"source: {type(source).__name__} arrives; {_FITS}")
     is_rows = isinstance(source, (list, tuple)) and any(map(_is_nested, source))

@@ -108,4 +108,9 @@ def test_what_evaluation_reports(task, y, last, metrics):
 def test_generate_is_the_same_call_on_both_sides():
     here, there = (inspect.signature(kind.generate).parameters for kind in (nn, rt.Model))
     assert [(p.name, p.default) for p in here.values()] == [(p.name, p.default) for p in there.values()]
-    assert (here["length"].default, here["temperature"].default, here["beams"].default) == (24, 1.0, 1)
+    model = nn("gen", verbose=0)
+    model.load_dataset([[0, 1, 0, 1]], word2idx={"a": 0, "b": 1})
+    model.add("em_lstm", size=(2, 4))
+    text = model.generate("a", seed=0)
+    assert len(text) == 24
+    assert text == model.generate("a", length=24, temperature=1.0, seed=0)

@@ -120,7 +120,7 @@ class TestLayers:
         with pytest.raises(InputError, match="is no picture"):
             cnn.visual_feature(np.zeros(3, np.uint8))
 
-    @pytest.mark.parametrize("nothing", [[], (), [[]]])
+    @pytest.mark.parametrize("nothing", [[], ()])
     def test_no_sample(self, mlp, nothing):
         with pytest.raises(InputError, match="no sample arrives"):
             mlp.visual_feature(nothing)
