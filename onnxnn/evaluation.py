@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from onnxnn_runtime.card import InputSpec
 from onnxnn_runtime.errors import DataError
@@ -16,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from .data import Batches, Data, from_arrays, load_npz, load_table
 from .data.folders import find_pictures
+from .data.labels import as_array
 
 __all__ = ["batches_of"]
 
@@ -49,6 +51,7 @@ def batches_of(
     if isinstance(source, tuple | list) and len(source) == 2:
         x, y = source
         words = spec.vocabulary if spec.kind == "tokens" else None
+        y = _by_name(y, classes) if task in ("cls", "embed") else y
         loaded = from_arrays(x, y, task, classes or None, batch_size, shuffle=False, word2idx=words)
         return _fitting(loaded, spec).train
     if isinstance(source, str | os.PathLike):
@@ -56,7 +59,8 @@ def batches_of(
         if spec.kind == "image" and path.suffix.lower() != ".npz":
             return _Pictures(path, spec, classes, batch_size)
         if path.suffix.lower() == ".npz":
-            loaded = load_npz(path, task, classes or None, batch_size, shuffle=False)
+            named = None if _numbers_as_names(classes) is not None else classes or None
+            loaded = load_npz(path, task, named, batch_size, shuffle=False)
         else:
             loaded = load_table(path, task, batch_size, shuffle=False)
         return _renumbered(_fitting(loaded, spec), classes)
@@ -135,6 +139,38 @@ def _check_fits(sizes: Sequence[int | None], kind: str, spec: InputSpec) -> None
     problem = too_small(sizes, spec)
     if problem is not None:
         raise DataError(f"evaluate: {problem}")
+
+
+def _numbers_as_names(classes: tuple[str, ...]) -> np.ndarray[Any, Any] | None:
+    """Return the numbers that classes are named by; None where names are others, or just count from 0."""
+    if classes == tuple(map(str, range(len(classes)))):
+        return None
+    try:
+        return np.array([int(name) for name in classes])
+    except ValueError:
+        return None
+
+
+def _by_name(y: Any, classes: tuple[str, ...]) -> Any:
+    """Return labels as positions among the classes, where these are named by numbers such as 1, 2, 3.
+
+    Raises:
+        DataError: A label is none of those numbers.
+    """
+    names = _numbers_as_names(classes)
+    if names is None or not len(names):
+        return y
+    labels = as_array(y, "y")
+    one_hot = labels.ndim > 1 and labels.shape[-1] == len(names) > 1
+    if labels.dtype.kind not in "iuf" or one_hot:
+        return labels
+    unknown = np.setdiff1d(labels, names)
+    if len(unknown):
+        raise DataError(
+            f"y holds the label {unknown[0]:g}, which is not among the network's: {', '.join(classes)}."
+        )
+    order = np.argsort(names)
+    return order[np.searchsorted(names[order], labels)]
 
 
 def _renumbered(data: Data, classes: tuple[str, ...]) -> Iterable[Batch]:

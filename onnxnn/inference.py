@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -160,7 +159,8 @@ def _only(batch: Any) -> Any:
 def readable(result: Any, card: ModelCard) -> dict[int, dict[str, Any]]:
     """Return results as BaseNN prints them: {i: {"预测值": label, "置信度": score}}.
 
-    Labels are class names where the data has them, else class numbers; regression gives its values. A
+    Labels are class names where the data has them; labels that were numbers are whole numbers, as in
+    BaseNN, and the names of picture folders are texts whatever they are. Regression gives its values. A
     network that classifies every step gives a list of labels and a list of scores for each sample. One that
     writes text gives the likeliest next token, by its word where the data has a vocabulary.
 
@@ -171,13 +171,23 @@ def readable(result: Any, card: ModelCard) -> dict[int, dict[str, Any]]:
     Raises:
         InputError: It is something else.
     """
-    output = card.output
-    if output.kind == "tokens":
-        numbers = card.input.vocabulary
-        if numbers is not None:
-            output = replace(output, classes=tuple(sorted(numbers, key=lambda word: numbers[word])))
-        result = result[0] if isinstance(result, tuple) and result else result  # (probabilities, hidden)
-    return {i: _readable(row, output) for i, row in enumerate(_rows(result, output))}
+    output, labels = card.output, _labels(card)
+    if output.kind == "tokens" and isinstance(result, tuple) and result:
+        result = result[0]  # (probabilities, hidden)
+    return {i: _readable(row, output, labels) for i, row in enumerate(_rows(result, output))}
+
+
+def _labels(card: ModelCard) -> Sequence[str | int]:
+    """Return what the outputs of a network stand for, in order."""
+    words, classes = card.input.vocabulary, card.output.classes
+    if card.output.kind == "tokens" and words is not None:
+        return sorted(words, key=lambda word: words[word])
+    if card.input.kind == "image":
+        return classes
+    try:
+        return [int(name) for name in classes]
+    except ValueError:
+        return classes
 
 
 def _rows(result: Any, output: OutputSpec) -> Array:
@@ -197,9 +207,9 @@ def _rows(result: Any, output: OutputSpec) -> Array:
     return array
 
 
-def _readable(row: Array, output: OutputSpec) -> dict[str, Any]:
+def _readable(row: Array, output: OutputSpec, labels: Sequence[str | int]) -> dict[str, Any]:
     if row.ndim == 2 and output.kind != "values":
-        steps = [_readable(step, output) for step in row]
+        steps = [_readable(step, output, labels) for step in row]
         return {key: [step[key] for step in steps] for key in steps[0]}
     values: Sequence[float] = row.reshape(-1).tolist()
     if output.kind == "values":
@@ -209,4 +219,4 @@ def _readable(row: Array, output: OutputSpec) -> dict[str, Any]:
     else:
         index = int(np.argmax(row))
         score = values[index]
-    return {"预测值": output.classes[index] if index < len(output.classes) else index, "置信度": score}
+    return {"预测值": labels[index] if index < len(labels) else index, "置信度": score}

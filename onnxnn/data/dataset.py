@@ -166,7 +166,8 @@ def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple
 
     With labels the split is stratified: of every class the same share is held back, at least one
     sample and never all; a class with a single sample is trained on. Both parts keep the order of
-    the data. The choice comes from torch's global generator.
+    the data. The same samples are held back each time, so that a training that goes on in another program
+    does not learn from what it is judged by.
 
     Args:
         count: How many samples there are.
@@ -188,11 +189,12 @@ def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple
         return torch.arange(count), torch.empty(0, dtype=torch.int64)
     group = torch.zeros(count, dtype=torch.int64) if labels is None else labels
     held_back = torch.zeros(count, dtype=torch.bool)
+    generator = torch.Generator().manual_seed(0)
     for number in torch.unique(group):
         members = torch.nonzero(group == number).flatten()
         size = len(members)
         keep = min(max(round(ratio * size), 1), max(size - 1, 1))
-        held_back[members[torch.randperm(size)[keep:]]] = True
+        held_back[members[torch.randperm(size, generator=generator)[keep:]]] = True
     if not held_back.any():
         raise DataError(
             f"train_val_ratio={ratio}: nothing would be left to validate with, since "

@@ -119,7 +119,7 @@ class Training(Files):
         try:
             with self._as_it_was_if_refused():
                 before = self._go_on_from(resume if checkpoint is None else checkpoint)
-                data = self._data or in_numbers(data, self.task, self._numbers)
+                data = self._in_outputs(self._data or in_numbers(data, self.task, self._numbers))
                 settings = training.settings_of(wanted, before, resume is not None, resume)
                 changed = self._give_last_step_only(data)
                 self.save_fold = str(folder)
@@ -224,6 +224,23 @@ class Training(Files):
                 part.samples = held
             self.__dict__.update(attributes)
             raise
+
+    def _in_outputs(self, data: Data) -> Data:
+        """Give labels such as 1, 2, 3 the outputs of their own numbers, where the network has so many."""
+        names, shape = data.classes, self._definition.output_shape
+        units = None if shape is None or "channel" in shape.axes else shape.sizes[-1]
+        are_labels = self.task == "cls" and names and data.resized is None  # and no names of picture folders
+        if units is None or not are_labels or not all(name.isdecimal() for name in names):
+            return data
+        largest = max(map(int, names))
+        if units <= largest or names == tuple(map(str, range(len(names)))):
+            return data
+        self._take(data.renumbered(None, tuple(map(str, range(largest + 1)))))
+        assert self._data is not None
+        self._definition.num_classes = len(self._data.classes)
+        if self.verbose:
+            print(f"the labels {', '.join(names)} are the outputs of these numbers, of 0 to {units - 1}")
+        return self._data
 
     def _give_last_step_only(self, data: Data) -> str | None:
         """Let the network give one output per sequence, where the data has one label for each.

@@ -70,3 +70,24 @@ def test_a_table_with_some_of_the_classes(tmp_path, held_out):
     model.add("linear", size=(3, 3), activation="softmax")
     model.model[0].weight.data.copy_(10 * torch.eye(3))
     assert model.evaluate(table(tmp_path / "test.csv", held_out))["acc"] == 1.0
+
+
+@pytest.mark.parametrize("names", [(1, 2, 3), (-1, 1), (5, 7, 9)])
+def test_labels_that_do_not_count_from_0_are_read_by_their_numbers(names, tmp_path):
+    y = np.array(names)[np.arange(12) % len(names)]
+    x = np.eye(len(names), dtype=np.float32)[np.arange(12) % len(names)]
+    model = nn("cls", verbose=0)
+    with pytest.warns(UserWarning, match="became classes"):
+        model.load_dataset(x, y)
+    model.add("linear", size=len(names), activation="softmax")
+    with torch.no_grad():
+        model.model[0].weight.copy_(torch.eye(len(names)))
+        model.model[0].bias.zero_()
+    last = y == names[-1]
+    for part in (x, y), (x[~last], y[~last]), (torch.from_numpy(x[last]), y[last].astype(float)):
+        assert model.evaluate(part)["acc"] == 1
+    np.savez(tmp_path / "test.npz", data=x, label=y)
+    with pytest.warns(UserWarning, match="became classes"):
+        assert model.evaluate(tmp_path / "test.npz")["acc"] == 1
+    with pytest.raises(DataError, match=f"y holds the label {names[-1] + 1}, which is not among"):
+        model.evaluate((x, y + 1))

@@ -88,7 +88,7 @@ def test_the_iris_lesson(iris, tmp_path, capsys):
     capsys.readouterr()
     row = model.inference([[5.1, 3.5, 1.4, 0.2]])
     named = model.print_result()
-    assert named == {0: {"预测值": "0", "置信度": pytest.approx(float(row[0, 0]))}}
+    assert named == {0: {"预测值": 0, "置信度": pytest.approx(float(row[0, 0]))}}
     assert capsys.readouterr().out == f"{named}\n"
 
 
@@ -205,6 +205,54 @@ def test_a_classifier_takes_its_size_from_the_data():
     model.load_dataset(np.zeros((6, 3, 32, 32), np.float32), np.arange(6) % 3)
     model.add("MobileNet", width=0.1)
     assert model.inference(np.zeros((1, 3, 32, 32), np.float32)).shape == (1, 3)
+
+
+@pytest.mark.parametrize(("units", "classes"), [(3, ("1", "2", "3")), (4, ("0", "1", "2", "3"))])
+def test_labels_take_the_outputs_of_their_own_numbers_where_there_are_so_many(tmp_path, units, classes):
+    y = np.array([1, 2, 3] * 8)
+    x = np.eye(3, dtype=np.float32)[y - 1]
+    model = nn("cls", verbose=0, save_fold=str(tmp_path))
+    model.set_seed(0)
+    with pytest.warns(UserWarning, match="became classes 0 to 2"):
+        model.load_dataset(x, y)
+    model.add("linear", size=(3, units), activation="softmax")
+    model.train(lr=0.3, epochs=40, metrics=["acc"])
+    for _ in range(2):  # also after going on
+        assert model.card().output.classes == classes
+        assert model.evaluate((x, y))["acc"] == 1
+        assert (model.inference(x).argmax(1) == y - (units == 3)).all()
+        assert [each["预测值"] for each in model.print_result(model.inference(x)).values()] == y.tolist()
+        model.train(epochs=1, checkpoint=tmp_path / "basenn.pth")
+
+
+def test_grey_pictures_in_one_array_are_read_as_in_training(tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (6, 8, 7), dtype=np.uint8)
+    model = nn("cls", verbose=0)
+    model.load_dataset(x, [0, 1] * 3)
+    model.add("linear", size=2, activation="softmax")
+    found = model.inference(x)
+    np.testing.assert_allclose(found, np.concatenate([model.inference(each) for each in x]), atol=1e-6)
+    model.export(tmp_path / "grey.onnx")
+    scores = [each.scores for each in rt.load(tmp_path / "grey.onnx").predict(x)]
+    np.testing.assert_allclose(scores, found, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_tensors_with_gradients_are_read_everywhere(tmp_path, dtype):
+    x = torch.rand(6, 4).to(dtype).requires_grad_()
+    model = nn("cls", verbose=0)
+    model.load_dataset(x, torch.tensor([0.0, 1.0] * 3, requires_grad=True))
+    model.add("linear", size=(4, 3), activation="relu")
+    model.add("linear", size=(3, 2), activation="softmax")
+    plain = x.detach().float().numpy()
+    found = model.inference(plain)
+    assert np.array_equal(model.inference(x), found)
+    assert model.extract_feature(x).shape == (6, 3)
+    assert len(model.print_result(torch.from_numpy(found).requires_grad_())) == 6
+    model.export(tmp_path / "a.onnx")
+    exported = rt.load(tmp_path / "a.onnx")
+    assert np.array_equal(exported.infer(x), exported.infer(plain))
+    assert len(exported.predict(x)) == len(exported.embed(x)) == 6
 
 
 def test_a_binary_classifier_with_one_unit(tmp_path, capsys):
