@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.arrays import too_small
 from onnxnn_runtime.card import InputSpec
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.inputs import too_small
 from onnxnn_runtime.pipeline import batches
 from torch.utils.data import DataLoader
 

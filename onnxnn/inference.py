@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.arrays import too_small, without_gradient
 from onnxnn_runtime.card import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.inputs import find_samples, too_small, without_gradient
+from onnxnn_runtime.inputs import find_samples
 from onnxnn_runtime.pipeline import batches
 from torch.utils.data import DataLoader
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.arrays import check_tokens
 from onnxnn_runtime.card import InputSpec, ModelCard
 from onnxnn_runtime.errors import CardError, InputError
 from onnxnn_runtime.generate import check_generates, generate
-from onnxnn_runtime.inputs import check_tokens
 from onnxnn_runtime.text import Text, is_file, is_words, to_numbers
 
 from .net import Net, evaluating

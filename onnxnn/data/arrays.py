@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.arrays import from_objects, without_gradient
 from onnxnn_runtime.errors import DataError, MissingDataError
 from onnxnn_runtime.files import as_path
-from onnxnn_runtime.inputs import from_objects, without_gradient
 from onnxnn_runtime.npz import VOCABULARY, read_arrays, read_vocabulary
 from onnxnn_runtime.preprocess import Preprocess
 from onnxnn_runtime.vocabulary import checked_vocabulary

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.arrays import from_objects, without_gradient
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.inputs import from_objects, without_gradient
 
 __all__ = ["as_array", "class_names", "class_numbers", "finite", "ragged", "targets"]
 

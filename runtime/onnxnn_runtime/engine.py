@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from .arrays import as_array, as_floats, too_small
 from .card import InputSpec
 from .errors import CardError, InputError, OnnxnnError
-from .inputs import Sample, Skipped, as_array, as_floats, find_samples, too_small
+from .inputs import Sample, Skipped, find_samples
 from .onnxfile import FileFacts
 from .pipeline import Batch, check_count, chunks, ordered, read_chunk
 from .providers import Placement, create_session, loads, num_threads, runtime_version

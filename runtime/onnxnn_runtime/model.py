@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator
 
 import numpy as np
 
+from .arrays import as_array, check_steps, check_tokens
 from .card import METADATA_KEY, InputSpec, ModelCard
 from .engine import Engine
 from .errors import CardError, InputError
-from .inputs import Skipped, as_array, check_steps, check_tokens
+from .inputs import Skipped
 from .onnxfile import FileFacts, ModelFile, inspect
 from .pipeline import check_count, check_options
 from .providers import place

@@ -9,9 +9,9 @@ from typing import Any, Callable
 
 import numpy as np
 
+from .arrays import check_tokens, without_gradient
 from .card import InputSpec
 from .errors import InputError
-from .inputs import check_tokens, without_gradient
 
 __all__ = ["END", "PADDING", "START", "Predict", "check_options", "search", "translate"]
 
