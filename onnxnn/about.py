@@ -17,6 +17,7 @@ from .definition import Definition, Placed
 from .layers._registry import frozen
 from .layers.diffusion import DiffusionModel
 from .shape import Shape
+from .sizes import free_input, free_output, max_length, min_sizes
 
 __all__ = ["describe", "describe_added", "describe_input", "describe_output", "how_trained"]
 
@@ -62,7 +63,7 @@ def describe(
 
 def describe_input(definition: Definition, data: Data | None, before: ModelCard | None) -> InputSpec:
     """Return what goes in; a size that the network lets vary stands there as the axis's name."""
-    shape = definition.free_input()
+    shape = free_input(definition)
     if shape is None or not definition.entries:
         raise LayerError("the network has no layers yet: add some, or load a checkpoint.")
     spec = InputSpec(
@@ -70,8 +71,8 @@ def describe_input(definition: Definition, data: Data | None, before: ModelCard 
         _batched(shape),
         states=_states(definition),
         num_tokens=definition.vocabulary(),
-        max_length=definition.max_length(),
-        min_sizes=definition.min_sizes(),
+        max_length=max_length(definition),
+        min_sizes=min_sizes(definition),
     )
     known = data or (before.input if before is not None else None)
     if known is None and definition.diffusion:
@@ -95,7 +96,7 @@ def describe_output(
     A classifier with more outputs than classes and no softmax or sigmoid at its end is an encoder, as
     the lessons build it: its output is an embedding.
     """
-    shape = definition.free_output()
+    shape = free_output(definition)
     assert shape is not None
     classes = data.classes if data is not None else before.output.classes if before else ()
     targets = data.targets if data is not None else before.output.targets if before else ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import warnings
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,17 +25,6 @@ from .net import Net
 from .shape import Shape
 
 __all__ = ["Definition", "Net", "Placed"]
-
-_FREE_AXES = (
-    ("depth", "height", "width", "length", "time", "token"),
-    ("time", "token"),
-    ("height",),  # a layer may need a fixed width, and the other way round
-    ("width",),
-)
-"""Sets of axes whose sizes may vary at inference, the largest first."""
-
-_GUESSES = (32, 64, 128, 224, 16, 8, 4, *range(1, 257))
-"""Sizes to try where neither data nor a layer says one."""
 
 
 @dataclass(frozen=True)
@@ -269,46 +257,7 @@ class Definition:
         Raises:
             LayerError: A layer does not fit what arrives.
         """
-        return self._frozen().placed(input_shape)[-1].out_shape
-
-    def free_input(self) -> Shape | None:
-        """Return the input shape with every size None that the network allows to vary at inference."""
-        shape = self.fixed_input() or self.input_shape
-        if shape is None:
-            return None
-        frozen = self._frozen()
-        for group in _FREE_AXES:
-            free = shape.with_sizes(**dict.fromkeys(group))
-            if free == shape:
-                continue
-            try:
-                placed = frozen.placed(free)
-            except LayerError:
-                continue
-            if not any(p.layer.pins(p.in_shape) for p in placed):
-                return free
-        return shape
-
-    def fixed_input(self) -> Shape | None:
-        """Return the input shape with a size that fits where nobody says one; None where none is found."""
-        shape = self.input_shape
-        if shape is None or None not in shape.sizes:
-            return shape
-        frozen = self._frozen()
-        open_axes = [axis for axis, size in zip(shape.axes, shape.sizes, strict=True) if size is None]
-        for guess in _GUESSES:
-            fixed = shape.with_sizes(**dict.fromkeys(open_axes, guess))
-            try:
-                frozen.placed(fixed)
-            except LayerError:
-                continue
-            return fixed
-        return None
-
-    def free_output(self) -> Shape | None:
-        """Return the output shape for `free_input`."""
-        free = self.free_input()
-        return None if free is None else self._frozen().placed(free)[-1].out_shape
+        return self.frozen().placed(input_shape)[-1].out_shape
 
     def feature_layer(self) -> Placed | None:
         """Return the head, whose input is the feature vector; None without one.
@@ -363,51 +312,6 @@ class Definition:
         if isinstance(reader, Transformer):
             return reader.source_vocab
         return reader.vocabulary if isinstance(reader, TokenReader) else None
-
-    def max_length(self) -> int | None:
-        """Return the longest sequence that the network takes; None where any length fits."""
-        shape = self.input_shape
-        if shape is None or shape.axes not in (("token",), ("time", "feature")):
-            return None
-        frozen = self._frozen()
-        limits = [p.layer.max_steps for p in self.placed() if p.layer.max_steps is not None]
-        axis = shape.axes[0]
-        taken = [n for n in limits if frozen._takes(shape, **{axis: n})]
-        return next((n for n in taken if not frozen._takes(shape, **{axis: n + 1})), None)
-
-    def min_sizes(self) -> dict[str, int]:
-        """Return the smallest size of each free axis by its name, where it is above 1.
-
-        The windows of convolutions and poolings decide it: at least one has to fit. What a custom module
-        needs is not known, so a network that holds one says nothing.
-        """
-        free = self.free_input()
-        if free is None or any(isinstance(entry.layer, Custom) for entry in self._added):
-            return {}
-        axes = [axis for axis, size in zip(free.axes, free.sizes, strict=True) if size is None]
-        frozen = self._frozen()
-        if frozen._takes(free, **dict.fromkeys(axes, 1)):
-            return {}
-        large = self.fixed_input()
-        if large is None:
-            return {}
-        # Windows slide along each axis by itself, so the sizes of the others do not matter.
-        smallest = {axis: frozen._smallest(large, axis) for axis in axes}
-        return {axis: size for axis, size in smallest.items() if size > 1}
-
-    def _smallest(self, shape: Shape, axis: str) -> int:
-        """Return the smallest size of an axis that goes through, where the shape's own does."""
-        size = shape[axis]
-        assert size is not None
-        return 1 + bisect_left(range(1, size), True, key=lambda n: self._takes(shape, **{axis: n}))
-
-    def _takes(self, shape: Shape, **sizes: int) -> bool:
-        """Tell whether a shape with other sizes along some axes goes through the network."""
-        try:
-            self.placed(shape.with_sizes(**sizes))
-        except LayerError:
-            return False
-        return True
 
     def ends_in_softmax(self) -> bool:
         """Whether the last layer is a softmax."""
@@ -526,14 +430,14 @@ class Definition:
             The output's value, and the feature vector's before the head where there is one.
         """
         head = self.feature_layer()
-        for placed in self._frozen().placed(input_shape):
+        for placed in self.frozen().placed(input_shape):
             with graph.scope(placed.name):
                 if head is not None and placed.name == head.name and isinstance(placed.layer, Linear):
                     graph.mark_feature(graph.flatten(x, len(placed.in_shape) + 1))
                 x = placed.layer.emit(graph, x, net.get_submodule(placed.name), placed.in_shape)
         return x, graph.feature
 
-    def _frozen(self) -> Definition:
+    def frozen(self) -> Definition:
         """Return the same network with every size filled in, so that it can meet free sizes."""
         frozen = Definition(self.input_shape)
         resolved = {id(p.entry): p.layer for p in reversed(self.placed())}

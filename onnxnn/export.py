@@ -28,6 +28,7 @@ from .net import Net, evaluating
 from .parity import Parity, measure, probe_shapes
 from .sample_script import write_script
 from .shape import Shape
+from .sizes import free_input, min_sizes
 
 __all__ = ["ExportReport", "export_onnx"]
 
@@ -189,7 +190,7 @@ def _export(
 ) -> tuple[ModelCard, bytes, dict[str, float]]:
     if not definition.entries or definition.input_shape is None:
         raise ExportError("there is nothing to export: add layers first.")
-    candidates = [definition.free_input(), definition.input_shape]
+    candidates = [free_input(definition), definition.input_shape]
     custom = any(isinstance(placed.layer, Custom) for placed in definition.placed())
     # Only a custom module can turn out to be less free than its shapes promise.
     for free in candidates if custom and candidates[0] != candidates[1] else candidates[:1]:
@@ -284,7 +285,7 @@ def _axis_name(axis: str) -> str:
 
 def _min_sizes(card: ModelCard, definition: Definition, in_graph: bool) -> dict[str, int]:
     """Return the smallest sizes of the graph's input by the names of its axes."""
-    found = definition.min_sizes()
+    found = min_sizes(definition)
     if in_graph:
         assert card.input.preprocess is not None
         return preprocess_graph.input_min_sizes(found, card.input.preprocess)
@@ -321,7 +322,7 @@ def _output_axis(definition: Definition, axis: str) -> str:
     if definition.teacher_forcing:
         return f"target_{axis}"
     pairs = []
-    for probe in probe_shapes(definition, definition.free_input()):
+    for probe in probe_shapes(definition, free_input(definition)):
         behind = definition.shape_behind(probe)
         source = name.get(axis, axis)
         if source not in probe.axes or axis not in behind.axes:

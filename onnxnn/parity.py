@@ -20,6 +20,7 @@ from .layers.norm import Normalize
 from .layers.reference import reference
 from .pairs import options_of
 from .shape import Shape
+from .sizes import fixed_input
 
 __all__ = ["Parity", "measure", "probe_shapes"]
 
@@ -105,7 +106,7 @@ def measure(
 def probe_shapes(definition: Definition, free: Shape | None) -> list[Shape]:
     """Return shapes of one sample to try: as in training, and another where sizes are free."""
     assert free is not None
-    fits = definition.fixed_input()
+    fits = fixed_input(definition)
     if fits is None:
         raise ExportError("no size from 1 to 256 goes through this network; load data before exporting.")
     other = _another(definition, fits, free)

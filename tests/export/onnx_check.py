@@ -14,6 +14,7 @@ from onnxnn.definition import Definition, Net
 from onnxnn.export import axis_names
 from onnxnn.graph import GraphBuilder
 from onnxnn.shape import Shape
+from onnxnn.sizes import free_input
 
 
 def shake(net: torch.nn.Module, seed: int = 0) -> None:
@@ -43,7 +44,7 @@ def random_input(shape: Shape, batch: int, seed: int = 0) -> torch.Tensor:
 
 def emit(definition: Definition, net: Net, free: Shape | None = None, opset: int = 13) -> onnx.ModelProto:
     """Return the ONNX model of a network, its outputs "output" only."""
-    free = free or definition.free_input()
+    free = free or free_input(definition)
     assert free is not None
     graph = GraphBuilder(opset)
     y, _ = definition.emit(graph, "input", net.eval(), free)

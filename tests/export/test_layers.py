@@ -14,6 +14,7 @@ from onnxnn.layers.custom import Custom
 from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.layers.transformer import Transformer
 from onnxnn.shape import Shape
+from onnxnn.sizes import free_input
 
 IMAGE, SIGNAL, VECTOR, SEQUENCE = (
     Shape.image(6, 13, 11),
@@ -244,7 +245,7 @@ def test_onnx_gives_the_same(kind, options, shape):
     definition = network(kind, options, shape)
     net = definition.build()
     shake(net)
-    free = definition.free_input()
+    free = free_input(definition)
     other = shape.with_sizes(
         **{a: n + 3 for a, n, f in zip(shape.axes, shape.sizes, free.sizes, strict=True) if f is None}
     )
@@ -274,5 +275,5 @@ def test_nodes_carry_the_layers_name(kind, options, shape):
 )
 def test_free_axes(kind, shape, free):
     options = next(options for options, s in EXAMPLES[kind] if s == shape)
-    found = network(kind, options, shape).free_input()
+    found = free_input(network(kind, options, shape))
     assert [axis for axis, size in zip(found.axes, found.sizes, strict=True) if size is None] == free

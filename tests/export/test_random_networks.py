@@ -17,6 +17,7 @@ from onnxnn.definition import Definition
 from onnxnn.export import build_model
 from onnxnn.layers import make
 from onnxnn.shape import Shape
+from onnxnn.sizes import free_input, min_sizes
 
 ACTIVATIONS = (
     "relu", "softmax", "tanh", "sigmoid", "leakyrelu", "relu6", "gelu", "silu", "elu", "identity",
@@ -71,7 +72,7 @@ def test_random_network(shape, steps, opset, normalised):
     torch.manual_seed(0)
     net = definition.build()
     shake(net)
-    free = definition.free_input()
+    free = free_input(definition)
     bigger = {a: n + 5 for a, n, f in zip(shape.axes, shape.sizes, free.sizes, strict=True) if f is None}
     assert largest_difference(definition, net, [shape, shape.with_sizes(**bigger)], opset) <= 1e-5
     again = Definition.from_data(json.loads(json.dumps(definition.to_data())), shape)
@@ -131,9 +132,9 @@ def test_the_smallest_sizes_are_where_torch_and_the_file_begin_to_refuse(beginni
             continue
     definition.add(9, "global_avgpool")
     net = definition.build().eval()
-    free = definition.free_input()
+    free = free_input(definition)
     names = [axis for axis, size in zip(free.axes, free.sizes, strict=True) if size is None]
-    found = definition.min_sizes()
+    found = min_sizes(definition)
     smallest = shape.with_sizes(**{axis: found.get(axis, 1) for axis in names})
     kind = "tokens" if shape.axes == ("token",) else "array"
     card = ModelCard("reg", (), InputSpec(kind, ()), OutputSpec("values", ()))

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from onnxnn.definition import Definition
 from onnxnn.shape import Shape
+from onnxnn.sizes import free_input
 
 IMAGE, SIGNAL, VECTOR = Shape.image(4, 9, 8), Shape.signal(4, 9), Shape.vector(4)
 SEQUENCE = Shape.sequence(5, 4)
@@ -132,11 +133,11 @@ def test_branches_that_round_alike_leave_the_picture_size_free():
         [("maxpool", {"kernel_size": 3, "stride": 2, "padding": 1})],
         [("avgpool", {"kernel_size": 1, "stride": 2})],
     ]
-    free = network(("branches", {"paths": alike})).free_input()
+    free = free_input(network(("branches", {"paths": alike})))
     assert free.sizes == (4, None, None)
     apart = [[("maxpool", {"kernel_size": 2})], [("avgpool", {"kernel_size": 1, "stride": 2})]]
     shape = Shape.image(4, 8, 8)  # at 9 x 9 they would not merge
-    assert network(("branches", {"paths": apart}), shape=shape).free_input() == shape
+    assert free_input(network(("branches", {"paths": apart}), shape=shape)) == shape
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from onnxnn_runtime import CardError, LayerError
 from onnxnn.definition import Definition
 from onnxnn.layers import make, registry
 from onnxnn.shape import Shape
+from onnxnn.sizes import free_input, min_sizes
 
 
 def network(shape: Shape | None, *layers) -> Definition:
@@ -342,7 +343,7 @@ SIGNALS, STEPS = ("channel", "length"), ("time", "feature")
 def test_arrays_of_a_file_may_be_signals(layers, axes):
     definition = network(Shape.sequence(5, 4), *layers)
     assert definition.input_shape == Shape((5, 4), axes)
-    assert definition.free_input().sizes == ((5, None) if axes == SIGNALS else (None, 4))
+    assert free_input(definition).sizes == ((5, None) if axes == SIGNALS else (None, 4))
 
 
 def test_feature_layer():
@@ -407,13 +408,13 @@ EMBEDDED = ("embedding", {"size": (6, 4), "channels_first": True})
     ],
 )
 def test_the_smallest_size_of_each_free_axis(shape, layers, sizes):
-    assert network(shape, *layers).min_sizes() == sizes
+    assert min_sizes(network(shape, *layers)) == sizes
 
 
 def test_what_a_module_of_the_users_own_needs_is_not_known():
     definition = network(Shape.image(3, 9, 9), CONV, FREE)
     definition.add(3, torch.nn.Identity())
-    assert definition.min_sizes() == {}
+    assert min_sizes(definition) == {}
 
 
 @pytest.mark.parametrize("kind", ["softmax", "tanh"])
@@ -488,4 +489,4 @@ ROUND_APART = [[("maxpool", {"kernel_size": 2})], [("avgpool", {"kernel_size": 1
     ],
 )
 def test_only_sizes_that_may_vary_are_free(shape, layers, free):
-    assert network(shape, *layers).free_input().sizes == free
+    assert free_input(network(shape, *layers)).sizes == free

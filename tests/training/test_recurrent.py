@@ -15,6 +15,7 @@ from onnxnn import nn
 from onnxnn.definition import Definition
 from onnxnn.layers import make
 from onnxnn.shape import Shape
+from onnxnn.sizes import free_input
 
 SEQUENCE = Shape.sequence(5, 6)
 QUALITY = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "quality_sequences.py"))
@@ -165,7 +166,7 @@ def test_sizes_may_be_left_to_the_layer_before():
 
 def test_the_number_of_steps_is_free():
     for kind in ("rnn", "gru", "lstm", "action_model"):
-        assert definition(SEQUENCE, (kind, {"size": 4})).free_input() == Shape.sequence(None, 6)
+        assert free_input(definition(SEQUENCE, (kind, {"size": 4}))) == Shape.sequence(None, 6)
 
 
 # ---- bad input -----------------------------------------------------------------------------------
