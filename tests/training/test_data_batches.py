@@ -82,13 +82,16 @@ def test_split_is_stratified(sizes, ratio):
         assert abs(kept - ratio * size) <= 1
 
 
-def test_split_keeps_order_and_follows_the_seed():
+def test_split_keeps_order_and_is_the_same_in_every_program():
     torch.manual_seed(1)
-    first = split(30, 0.5)
-    torch.manual_seed(1)
-    assert torch.equal(first[0], split(30, 0.5)[0])
-    assert first[0].tolist() == sorted(first[0].tolist())
-    assert not torch.equal(first[0], split(30, 0.5)[0])
+    before = torch.get_rng_state()
+    train, held_back = split(30, 0.5)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert torch.equal(train, split(30, 0.5)[0])
+    assert train.tolist() == sorted(train.tolist())
+    assert train.tolist() != list(range(15))
+    assert sorted([*train.tolist(), *held_back.tolist()]) == list(range(30))
 
 
 def test_one_holds_nothing_back():

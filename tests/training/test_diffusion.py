@@ -162,7 +162,7 @@ def test_losses_by_name(tmp_path, loss):
 
 def test_it_learns(tmp_path):
     model = network(tmp_path, ratio=0.75)
-    history = model.train(lr=5e-3, epochs=60, metrics=[], schedule="onecycle", samples_every=0)
+    history = model.train(lr=5e-3, epochs=90, metrics=[], schedule="onecycle", samples_every=0)
     assert history[-1]["loss"] < 0.6 * history[0]["loss"]
     assert history[-1]["val_loss"] < 0.6 * history[0]["val_loss"]
     assert model.evaluate()["loss"] == pytest.approx(history[-1]["val_loss"], rel=1e-5)

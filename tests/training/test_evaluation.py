@@ -89,5 +89,5 @@ def test_labels_that_do_not_count_from_0_are_read_by_their_numbers(names, tmp_pa
     np.savez(tmp_path / "test.npz", data=x, label=y)
     with pytest.warns(UserWarning, match="became classes"):
         assert model.evaluate(tmp_path / "test.npz")["acc"] == 1
-    with pytest.raises(DataError, match=f"y holds the label {names[-1] + 1}, which is not among"):
-        model.evaluate((x, y + 1))
+    with pytest.raises(DataError, match="y holds the label 100, which is not among"):
+        model.evaluate((x, np.where(last, 100, y)))
