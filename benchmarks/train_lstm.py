@@ -19,6 +19,8 @@ from torch import nn as torch_nn
 from train_common import Clock, report
 
 from onnxnn import nn
+from onnxnn.callbacks import Callback
+from onnxnn.trainer import Trainer
 
 EPOCHS = 1
 
@@ -70,28 +72,19 @@ def plain(net: torch_nn.Module, x: torch.Tensor, y: torch.Tensor, batch_size: in
     return clock.seconds
 
 
-class Watch:
-    """Seconds of all epochs but the first, seen from inside `train`."""
+class Watch(Callback):
+    """A clock that runs through all epochs but the first."""
 
     def __init__(self) -> None:
         self.clock, self.epochs = Clock(), 0
 
-    def on_start(self, trainer: object) -> None:
-        """Nothing is measured yet."""
-
-    def on_step(self, trainer: object) -> None:
-        """Nothing to do."""
-
-    def on_epoch(self, trainer: object) -> None:
+    def on_epoch(self, trainer: Trainer) -> None:
         """Begin after the first epoch, end after the last."""
         self.epochs += 1
         if self.epochs == 1:
             self.clock.__enter__()
         elif self.epochs == EPOCHS + 1:
             self.clock.__exit__()
-
-    def on_end(self, trainer: object) -> None:
-        """Nothing to do."""
 
 
 def ours(layers: list[tuple[str, dict[str, object]]], load: Callable[[nn], object]) -> float:
