@@ -64,7 +64,7 @@ def describe(
 def describe_input(definition: Definition, data: Data | None, before: ModelCard | None) -> InputSpec:
     """Return what goes in; a size that the network lets vary stands there as the axis's name."""
     shape = free_input(definition)
-    if shape is None or not definition.entries:
+    if shape is None or not definition.has_layers:
         raise LayerError("the network has no layers yet: add some, or load a checkpoint.")
     spec = InputSpec(
         _KINDS.get(shape.axes, "array"),

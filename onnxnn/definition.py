@@ -92,6 +92,11 @@ class Definition:
         return [*([self._normalize] if self._normalize else []), *self._added]
 
     @property
+    def has_layers(self) -> bool:
+        """Whether a layer was added; the data's normalisation is none of the network's own."""
+        return bool(self._added)
+
+    @property
     def input_shape(self) -> Shape | None:
         """One sample as it arrives; None while neither data nor a layer says."""
         if self._input_shape is not None:
@@ -299,6 +304,12 @@ class Definition:
     def teacher_forcing(self) -> bool:
         """Whether the network goes from sequence to sequence and learns from pairs."""
         return any(entry.layer.teacher_forcing for entry in self._added)
+
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether what goes in is whole numbers, one for each step."""
+        shape = self.input_shape if self.has_layers else None
+        return shape is not None and shape.axes == ("token",)
 
     @property
     def diffusion(self) -> bool:

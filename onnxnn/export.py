@@ -188,7 +188,7 @@ def _export(
     in_graph: bool,
     tolerance: float,
 ) -> tuple[ModelCard, bytes, dict[str, float]]:
-    if not definition.entries or definition.input_shape is None:
+    if not definition.has_layers or definition.input_shape is None:
         raise ExportError("there is nothing to export: add layers first.")
     candidates = [free_input(definition), definition.input_shape]
     custom = any(isinstance(placed.layer, Custom) for placed in definition.placed())

@@ -166,8 +166,10 @@ class Core:
         shape = self._definition.input_shape if self._definition.diffusion else None
         if shape is not None and shape["height"] is not None:
             data = data.in_size(shape["height"])
-        elif data.problem is not None and (self._definition.entries or self._waiting):
+        elif data.problem is not None and (self._definition.has_layers or self._waiting):
             raise data.problem
+        if data.kind == "table" and self._definition.reads_tokens:
+            data = data.as_tokens()
         data = in_numbers(data, self.task, self._numbers)
         if self._definition.teacher_forcing and data.kind == "tokens":
             pairs.check_data(data, self._definition.entries[0].layer, self.task)
@@ -253,7 +255,7 @@ class Core:
                 "the layers wait, since a module of your own in front does not say what it takes: load data "
                 "(load_dataset, load_img_data, ...) or a checkpoint (load) first."
             )
-        if not self._definition.entries:
+        if not self._definition.has_layers:
             raise LayerError("the network has no layers yet: add some, or load a checkpoint.")
 
     def _need_data(self) -> Data:

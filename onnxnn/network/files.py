@@ -182,12 +182,15 @@ class Files(Core):
         Raises:
             DataError: There was no network yet, and the data has other words or classes.
         """
-        if self._data is None:
+        data = self._data
+        if data is None:
             return None
         try:
-            return in_numbers(self._data, card.task, _numbers_of(card))
+            if card.input.kind == "tokens" and data.kind == "table":
+                data = data.as_tokens()
+            return in_numbers(data, card.task, _numbers_of(card))
         except DataError:
-            if not self._definition.entries:
+            if not self._definition.has_layers:
                 raise
             return None
 

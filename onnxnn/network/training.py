@@ -213,7 +213,7 @@ class Training(Files):
         attributes = dict(self.__dict__)
         parts = [] if self._data is None else [self._data.train, self._data.validation]
         samples = [(part, part.samples) for part in parts if part is not None]
-        net = self.model if self._definition.entries else None
+        net = self.model if self._definition.has_layers else None
         weights = None if net is None else copy.deepcopy(net.state_dict())
         try:
             yield
@@ -275,7 +275,7 @@ class Training(Files):
         """Load the checkpoint to go on from, if any: into the layers that were added, or with its own."""
         if path is None:
             return None
-        if not self._definition.entries:
+        if not self._definition.has_layers:
             self.load(path)
             assert self._loaded is not None
             return self._loaded

@@ -377,6 +377,37 @@ def test_standardised_columns_travel_with_the_network(iris, tmp_path):
     )
 
 
+def test_standardised_data_goes_on_with_a_checkpoints_own_layers(iris, tmp_path):
+    iris_model(iris, tmp_path, standardize=True).train(lr=0.01, epochs=2)
+    again = nn("cls", verbose=0, save_fold=str(tmp_path / "again"))
+    again.load_tab_data(str(iris / "train.csv"), batch_size=120, standardize=True)
+    with pytest.raises(LayerError, match="no layers yet"):
+        again.inference([[5.0, 3.0, 1.0, 0.2]])
+    history = again.train(epochs=1, checkpoint=tmp_path / "basenn.pth")
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("way", ["load, data", "data, load", "train(checkpoint)"])
+def test_tables_of_whole_numbers_are_tokens_to_a_checkpoint_that_reads_them(tmp_path, way):
+    x = np.random.default_rng(0).integers(1, 9, (30, 6))
+    y = (x == 3).any(axis=1).astype(int)
+    model = nn("cls", verbose=0, save_fold=str(tmp_path))
+    model.load_dataset(x, y)
+    model.add("embedding", size=(9, 4))
+    model.add("global_avgpool")
+    model.add("linear", size=(4, 2), activation="softmax")
+    model.train(epochs=1)
+    again = nn("cls", verbose=0, save_fold=str(tmp_path / "again"))
+    if way == "load, data":
+        again.load(tmp_path / "basenn.pth")
+    again.load_dataset(x, y)
+    if way == "data, load":
+        again.load(tmp_path / "basenn.pth")
+    source = tmp_path / "basenn.pth" if way == "train(checkpoint)" else None
+    again.train(lr=1e-12, epochs=1, checkpoint=source)
+    np.testing.assert_allclose(again.inference(x), model.inference(x), atol=1e-6)
+
+
 def test_training_goes_on_with_a_checkpoints_own_layers(iris, tmp_path):
     iris_model(iris, tmp_path).train(lr=0.01, epochs=2)
     fresh = nn(verbose=0, save_fold=str(tmp_path))
