@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ def load_table(
     train_val_ratio: float = 1.0,
     shuffle: bool = True,
     standardize: bool = False,
+    known: Sequence[str] = (),
 ) -> Data:
     """Return the data set of a CSV file whose last column is the label and whose others are numbers.
 
@@ -39,6 +41,8 @@ def load_table(
         standardize: Whether each column is brought to mean 0 and standard deviation 1 by the
             network's first operation; the figures come from the training rows. A column that is
             constant there is only shifted.
+        known: The classes of a network that the rows are for; labels are read by their names, or by their
+            numbers where none is a name.
 
     Raises:
         MissingDataError: There is no such file.
@@ -55,7 +59,7 @@ def load_table(
             )
         x = table.numbers(range(table.num_columns - 1))
         finite(x, f"{path}: x")
-        labels, classes = _labels(table, task)
+        labels, classes = _labels(table, task, tuple(known))
     if not table.names:
         warnings.warn(f"{path}: no header found, so the first row counts as data.", stacklevel=2)
     train, held_back = split(len(x), train_val_ratio, labels if classes else None)
@@ -75,13 +79,15 @@ def load_table(
     )
 
 
-def _labels(table: Table, task: str) -> tuple[torch.Tensor, tuple[str, ...]]:
+def _labels(table: Table, task: str, known: tuple[str, ...]) -> tuple[torch.Tensor, tuple[str, ...]]:
     source = f"{table.source}: {table.title(table.num_columns - 1)}"
     if task in ("reg", "gen"):
         return targets(table.numbers([-1]), source), ()
-    labels, classes = class_numbers(
-        table.numbers([-1]) if table.is_numeric(-1) else table.texts(-1), None, source
-    )
+    given = table.numbers([-1]) if table.is_numeric(-1) else np.array(table.texts(-1))
+    if known and given.dtype.kind == "f":
+        names = np.array([f"{label:.0f}" if label == round(label) else str(label) for label in given.ravel()])
+        return class_numbers(names if set(names.tolist()) & set(known) else given, known, source)
+    labels, classes = class_numbers(given, known or None, source)
     if len(classes) < 2:
         raise DataError(
             f"{source} holds one class only ({classes[0]}); telling classes apart needs at least two."

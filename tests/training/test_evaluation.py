@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 
 import numpy as np
 import pytest
@@ -70,6 +71,23 @@ def test_a_table_with_some_of_the_classes(tmp_path, held_out):
     model.add("linear", size=(3, 3), activation="softmax")
     model.model[0].weight.data.copy_(10 * torch.eye(3))
     assert model.evaluate(table(tmp_path / "test.csv", held_out))["acc"] == 1.0
+
+
+@pytest.mark.parametrize("kept", [(0, 1, 2), (1, 2), (2,)])
+@pytest.mark.parametrize("labels", [(0, 1, 2), (4, 5, 9), ("a", "b", "c")])
+def test_tables_with_some_of_the_classes(tmp_path, labels, kept):
+    model = nn("cls", verbose=0)
+    rows = np.arange(12) % 3
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*became classes")
+        model.load_dataset(np.eye(3, dtype=np.float32)[rows], np.array(labels)[rows])
+    model.add("linear", size=3, activation="softmax")
+    with torch.no_grad():
+        model.model[0].weight.copy_(torch.eye(3) * 3)
+        model.model[0].bias.zero_()
+    lines = [f"{','.join(map(str, np.eye(3)[row]))},{labels[row]}" for row in rows if row in kept]
+    (tmp_path / "test.csv").write_text("\n".join(["x,y,z,label", *lines]))
+    assert model.evaluate(tmp_path / "test.csv")["acc"] == 1
 
 
 @pytest.mark.parametrize("names", [(1, 2, 3), (-1, 1), (5, 7, 9)])
