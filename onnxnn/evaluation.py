@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,9 @@ class _Pictures:
     def __init__(self, path: Path, spec: InputSpec, classes: tuple[str, ...], batch_size: int) -> None:
         found = find_pictures(path)
         same_order = not set(found.classes) & set(classes) and len(found.classes) == len(classes)
+        if same_order and classes:
+            both = " are taken for ".join(map(", ".join, (found.classes, classes)))
+            warnings.warn(f"{path}: the folders {both}, in this order.", stacklevel=4)
         in_order = same_order or not classes
         numbers = list(range(len(found.classes))) if in_order else _numbers(found.classes, classes)
         self._labels = torch.tensor([numbers[label] for label in found.labels])

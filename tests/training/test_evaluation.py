@@ -47,6 +47,16 @@ def test_pictures_of_folders_have_the_networks_class_numbers(folders, order):
     assert that_tells_colors_apart(model).evaluate(str(folders))["acc"] == 1.0
 
 
+def test_folders_of_other_names_are_taken_in_order(folders, tmp_path):
+    for number, name in enumerate(("blue", "green", "red")):
+        shutil.copytree(folders / name, tmp_path / str(number))
+    model = nn("cls", verbose=0)
+    model.load_img_data(folders)
+    that_tells_colors_apart(model)
+    with pytest.warns(UserWarning, match="folders 0, 1, 2 are taken for blue, green, red, in this order"):
+        assert model.evaluate(str(tmp_path))["acc"] == 1.0
+
+
 def test_a_folder_without_some_of_the_classes(folders, tmp_path):
     for name in ("green", "red"):
         shutil.copytree(folders / name, tmp_path / name)
