@@ -23,6 +23,8 @@ ACTIVATIONS = (
     "relu", "softmax", "tanh", "sigmoid", "leakyrelu", "relu6", "gelu", "silu", "elu", "identity",
 )  # fmt: skip
 
+DIVIDE_BY_A_DEVIATION = ("layernorm", "transformer_encoder")
+
 small = st.integers(1, 3)
 pair = st.one_of(small, st.tuples(small, small))
 convolution = st.fixed_dictionaries(
@@ -44,7 +46,7 @@ layers = st.one_of(
     st.tuples(st.just("linear"), st.fixed_dictionaries({"size": st.integers(1, 6)})),
 )
 shapes = st.sampled_from(
-    [Shape.image(2, 13, 11), Shape.signal(3, 17), Shape.vector(5), Shape.sequence(4, 3), Shape.image(3, 7, 9)]
+    [Shape.image(2, 13, 11), Shape.signal(3, 17), Shape.vector(5), Shape.sequence(4, 6), Shape.image(3, 7, 9)]
 )
 
 
@@ -63,6 +65,8 @@ def test_random_network(shape, steps, opset, normalised):
     if normalised:
         definition.set_input(shape, make("normalize", {"mean": 0.2, "std": 0.5}))
     for index, ((layer, options), activation) in enumerate(steps, 1):
+        if layer in DIVIDE_BY_A_DEVIATION and min(definition.output_shape.sizes) < 4:
+            continue  # of two or three values it may be nothing but rounding errors, which then grow large
         try:
             definition.add(index, layer, activation, options)
         except LayerError:
