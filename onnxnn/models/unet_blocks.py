@@ -6,6 +6,7 @@ another order and learn a few keys and values of their own.
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Iterator
 
@@ -42,7 +43,7 @@ HEAD_DIM = 32
 """Features with which one head of attention looks."""
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(nn.Module, abc.ABC):
     """f(x, told) + shortcut(x) for pictures (N, inputs, H, W), with two 3x3 convolutions in f.
 
     `told` (N, features) scales and shifts, by a linear map, what one of the normalisations gives:
@@ -60,14 +61,14 @@ class ResidualBlock(nn.Module):
         scale, shift = self.tell(told)[:, :, None, None].chunk(2, dim=1)
         return self.change(x, scale, shift) + (x if self.shortcut is None else self.shortcut(x))
 
+    @abc.abstractmethod
     def change(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """Return f."""
-        raise NotImplementedError
 
     @property
+    @abc.abstractmethod
     def told(self) -> nn.GroupNorm:
         """The normalisation that is scaled and shifted."""
-        raise NotImplementedError
 
     def folded(self) -> tuple[Array, Array]:
         """Return weight and bias of `tell` with "1 +" and the told normalisation's own map folded in.
@@ -88,9 +89,9 @@ class ResidualBlock(nn.Module):
                 x = graph.conv(x, self.shortcut)
         return graph.node("Add", y, x)
 
+    @abc.abstractmethod
     def emit_change(self, graph: GraphBuilder, x: Value, size: Size, scale: Value, shift: Value) -> Value:
         """Write the nodes of f."""
-        raise NotImplementedError
 
     def _emit_conv(self, graph: GraphBuilder, name: str, x: Value) -> Value:
         module = self.get_submodule(name)

@@ -1,0 +1,92 @@
+"""Inputs that are too small for a network's windows, or belong to another network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnxnn_runtime.errors import DataError, InputError
+
+from onnxnn import nn
+
+
+def free_size_cnn():
+    model = nn("cls", verbose=0)
+    model.load_dataset(np.random.default_rng(0).random((8, 3, 12, 12), np.float32), np.arange(8) % 2)
+    model.add("conv2d", size=(3, 4), kernel_size=3)
+    model.add("maxpool", kernel_size=4)
+    model.add("global_avgpool")
+    model.add("linear", size=(4, 2), activation="softmax")
+    return model
+
+
+def text_cnn():
+    model = nn("cls", verbose=0)
+    tokens = np.random.default_rng(0).integers(1, 4, (8, 9))
+    model.load_dataset(tokens, np.arange(8) % 2, word2idx={"_": 0, "a": 1, "b": 2, "c": 3})
+    model.add("embedding", size=(4, 5), channels_first=True)
+    model.add("conv1d", size=(5, 4), kernel_size=3)
+    model.add("global_maxpool")
+    model.add("linear", size=(4, 2), activation="softmax")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("make", "small", "enough", "message"),
+    [
+        (
+            free_size_cnn,
+            np.zeros((1, 3, 5, 7), np.float32),
+            np.zeros((1, 3, 6, 6), np.float32),
+            "pictures of 5 x 7 arrive; the network needs at least 6 x 6",
+        ),
+        (text_cnn, np.array([[1, 2]]), [[1, 2, 3]], "2 tokens arrive; the network needs at least 3"),
+    ],
+)
+def test_inputs_that_are_too_small_for_the_network(tmp_path, monkeypatch, make, small, enough, message):
+    monkeypatch.chdir(tmp_path)
+    model = make()
+    for call in (model.inference, model.extract_feature, model.visual_feature):
+        assert len(call(enough))
+        with pytest.raises(InputError, match=message):
+            call(small)
+    with pytest.raises(DataError, match=f"evaluate: {message}"):
+        model.evaluate((small, [0]))
+    if make is text_cnn:
+        with pytest.raises(InputError, match=message):
+            model.inference("ab")
+
+
+def test_pictures_that_a_function_of_the_users_own_makes_too_small(pictures):
+    model = nn("cls", verbose=0)
+    with pytest.warns(UserWarning, match="a function given as transform"):
+        model.load_img_data(
+            str(pictures), transform=lambda picture: picture.resize((picture.width // 2,) * 2)
+        )
+    model.add("conv2d", size=(3, 4), kernel_size=7)
+    model.add("global_avgpool")
+    with pytest.raises(InputError, match="pictures of 6 x 6 arrive; the network needs at least 7 x 7"):
+        model.inference(np.zeros((12, 12, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("make", "other", "message"),
+    [
+        (free_size_cnn, text_cnn, r"shape \(9\) arrive, read as tokens; the network takes image of shape"),
+        (text_cnn, free_size_cnn, r"shape \(3, 12, 12\) arrive, read as numbers; the network takes tokens"),
+    ],
+)
+def test_evaluation_on_batches_of_another_network(make, other, message):
+    x, y = np.eye(4), np.arange(4) % 2
+    with pytest.raises(DataError, match=message):
+        make().evaluate(other()._data.train)
+    with pytest.raises(DataError, match=r"samples of shape \(4\) arrive, read as numbers"):
+        make().evaluate(nn("cls", verbose=0).load_dataset(x, y))
+
+
+def test_evaluation_on_batches_of_pictures_of_another_size(pictures):
+    model = nn("cls", verbose=0)
+    model.load_img_data(str(pictures), transform={"Resize": (8, 8)})
+    model.add("linear", size=(192, 2), activation="softmax")
+    other = nn("cls", verbose=0).load_img_data(str(pictures), batch_mode=True)
+    with pytest.raises(DataError, match=r"samples of shape \(3, 20, 20\) arrive.* shape \(3, 8, 8\)"):
+        model.evaluate(other)
