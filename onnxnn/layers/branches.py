@@ -14,6 +14,7 @@ from torch import nn
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
+from ._checks import spatial_axes
 from ._masks import call
 from ._path import Path
 from ._registry import Layer, layer
@@ -162,17 +163,18 @@ class Branches(Layer):
             f"branch {number} gives {shape.came_from('').describe()}"
             for number, shape in enumerate(shapes, 1)
         )
+        same_place = "For kernels of odd size padding=kernel_size // 2 with stride=1 keeps height and width."
         if self.merge == "add":
+            places = {tuple(shape[axis] for axis in spatial_axes(shape)) for shape in shapes}
+            if len(places) > 1 and len({shape.axes for shape in shapes}) == 1:
+                return f"{given}; only equal shapes can be added. {same_place}"
             way = (
                 "A conv2d with kernel_size=1 and the other branch's channels and stride"
                 if "channel" in shapes[0].axes
                 else "A linear layer that gives as many features as the other branch"
             )
             return f"{given}; only equal shapes can be added. {way} makes a branch fit."
-        return (
-            f"{given}; only the channels (or features) may differ. For kernels of odd size "
-            "padding=kernel_size // 2 with stride=1 keeps height and width."
-        )
+        return f"{given}; only the channels (or features) may differ. {same_place}"
 
 
 def _joined_axis(shape: Shape) -> str:

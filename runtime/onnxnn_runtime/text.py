@@ -52,7 +52,7 @@ def to_numbers(text: Text, vocabulary: Mapping[str, int]) -> list[int]:
     tokens = _tokens(text, vocabulary) if isinstance(text, str) else text
     unknown = [token for token in tokens if token not in vocabulary]
     if unknown:
-        hint = _hint(text, vocabulary)
+        hint = _hint(text, vocabulary) or f" What it holds: {_some(vocabulary)}."
         raise InputError(f"{unknown[0]!r} is not in the vocabulary of {len(vocabulary)} tokens.{hint}")
     if not len(tokens):
         raise InputError("the text is empty; give at least one token.")
@@ -79,6 +79,11 @@ def _is_mark(token: str) -> bool:
 
 def _is_word(token: str) -> bool:
     return len(token) > 1 and not _is_mark(token)
+
+
+def _some(vocabulary: Mapping[str, int], most: int = 10) -> str:
+    words = [repr(word) for word in sorted(vocabulary, key=lambda word: vocabulary[word])[:most]]
+    return ", ".join(words) + (", ..." if len(vocabulary) > most else "")
 
 
 def _shown(value: Any) -> str:

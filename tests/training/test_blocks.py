@@ -198,6 +198,12 @@ def test_branches_refuse(options, message):
         network(("branches", options))
 
 
+def test_branches_of_another_height_and_width_are_told_to_keep_it():
+    paths = [[("conv2d", {"size": 2, "kernel_size": 3})], []]
+    with pytest.raises(LayerError, match=r"can be added\. For kernels of odd size padding=kernel_size // 2"):
+        network(("branches", {"paths": paths, "merge": "add"}))
+
+
 def test_branches_of_vectors_that_cannot_be_added():
     paths = [[("linear", {"size": 4})], [("linear", {"size": 6})]]
     with pytest.raises(
