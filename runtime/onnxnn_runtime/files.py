@@ -1,14 +1,25 @@
-"""Writing files so that a crash leaves the old file or the new one, never a half."""
+"""Opening regular files alone, and writing files so that a crash leaves the old file or the new one."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import uuid
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterable, Union
+from typing import Any, BinaryIO, Callable, Dict, Iterable, Type, Union
 
-from .errors import OnnxnnError, OutputError
+from .errors import (
+    CheckpointError,
+    DataError,
+    InputError,
+    MissingCheckpointError,
+    MissingDataError,
+    MissingInputError,
+    OnnxnnError,
+    OutputError,
+)
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -19,6 +30,79 @@ def as_path(path: Any, name: str = "path", error: type[OnnxnnError] = OutputErro
         given = repr(path) if len(repr(path)) <= 40 else type(path).__name__
         raise error(f"{name}={given}: must be the path of a file or folder, such as 'basenn.pth'.")
     return Path(path)
+
+
+def regular_file(
+    path: Any, what: str = "file", error: type[OnnxnnError] = InputError, advice: str = ""
+) -> Path:
+    """Return the path of a regular file that can be opened; nothing is read from it.
+
+    Named pipes, sockets and devices are refused unopened: reading one may never end.
+
+    Args:
+        path: What the user gave.
+        what: What is expected there, for messages, such as "checkpoint".
+        error: What to raise; a missing file raises its subclass that is a FileNotFoundError, if any.
+        advice: What to do where there is no such file.
+
+    Raises:
+        OnnxnnError: It is no path, missing, a folder, no regular file, or may not be read; of class `error`.
+    """
+    file = as_path(path, what, error)
+    try:
+        mode = os.stat(os.fsencode(file)).st_mode
+        if stat.S_ISDIR(mode):
+            raise error(f"{path}: expected a {what}, got a folder; give the path of a file.")
+        if not stat.S_ISREG(mode):
+            raise error(
+                f"{path}: expected a {what}, got {_kind(mode)}, which is not a regular file; save it to a "
+                "file first."
+            )
+        with open(str(file), "rb"):
+            return file
+    except (OSError, ValueError) as found:
+        if isinstance(found, OnnxnnError):
+            raise
+        raise cannot_read(path, found, what, error, advice) from found
+
+
+def cannot_read(
+    path: Any, found: Exception, what: str = "file", error: type[OnnxnnError] = InputError, advice: str = ""
+) -> OnnxnnError:
+    """Return the error that says why a file could not be opened or read.
+
+    Args:
+        path, what, error, advice: As for `regular_file`.
+        found: What the operating system, or Python on the way to it, raised.
+    """
+    number = getattr(found, "errno", None)
+    if isinstance(found, (FileNotFoundError, NotADirectoryError)):
+        kind = _MISSING.get(error, error)
+        return kind(" ".join([f"{path}: no such {what}.", *([advice] if advice else [])]))
+    if isinstance(found, PermissionError):
+        return error(f"{path}: no permission to read this {what}; change its permissions, or copy it.")
+    if isinstance(found, UnicodeEncodeError):
+        return error(f"{str(path)!a}: no file system can hold this name; rename the {what}.")
+    if number == errno.ENAMETOOLONG:
+        return error(
+            f"{str(path)[:40]}...: the name of this {what} is too long ({len(str(path))} characters); most "
+            "file systems take 255 bytes for a name."
+        )
+    reason = getattr(found, "strerror", None) or found
+    return error(f"{path}: this {what} cannot be read ({reason}).")
+
+
+_MISSING: Dict[Type[OnnxnnError], Type[OnnxnnError]] = {
+    CheckpointError: MissingCheckpointError,
+    DataError: MissingDataError,
+    InputError: MissingInputError,
+}
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISFIFO(mode):
+        return "a named pipe"
+    return "a socket" if stat.S_ISSOCK(mode) else "a device"
 
 
 def check_target(path: PathLike) -> None:

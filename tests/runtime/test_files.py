@@ -2,13 +2,22 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import stat
 import subprocess
 import sys
 
 import pytest
-from onnxnn_runtime.errors import OutputError
-from onnxnn_runtime.files import check_not_source, write_atomically
+from onnxnn_runtime.errors import (
+    CheckpointError,
+    DataError,
+    InputError,
+    MissingCheckpointError,
+    MissingDataError,
+    MissingInputError,
+    OutputError,
+)
+from onnxnn_runtime.files import check_not_source, regular_file, write_atomically
 
 
 def files_of(folder):
@@ -110,3 +119,71 @@ def test_a_process_killed_at_any_moment_leaves_the_old_file(tmp_path, moment):
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "file"), moment], check=False)
     assert done.returncode == 9
     assert (tmp_path / "file").read_bytes() == b"old"
+
+
+@pytest.fixture
+def not_regular(tmp_path):
+    """Return what a path may name beside a file and a folder, each by its name in messages."""
+    os.mkfifo(tmp_path / "pipe")
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(tmp_path / "socket"))
+    os.symlink(tmp_path / "pipe", tmp_path / "link")
+    yield {
+        "a named pipe": tmp_path / "pipe",
+        "a socket": tmp_path / "socket",
+        "a device": "/dev/zero",
+        "a named pipe, which": tmp_path / "link",
+        "a folder": tmp_path,
+    }
+    listening.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("error", [CheckpointError, DataError, InputError])
+def test_only_regular_files_are_opened(not_regular, error):
+    for kind, path in not_regular.items():
+        with pytest.raises(error, match=f"expected a recipe, got {kind}"):
+            regular_file(path, "recipe", error)
+
+
+@pytest.mark.parametrize(
+    ("error", "missing"),
+    [
+        (CheckpointError, MissingCheckpointError),
+        (DataError, MissingDataError),
+        (InputError, MissingInputError),
+    ],
+)
+def test_a_file_that_is_not_there_is_a_file_not_found_error(tmp_path, error, missing):
+    (tmp_path / "file").write_bytes(b"")
+    for path in (tmp_path / "none", tmp_path / "file" / "below"):
+        with pytest.raises(missing, match=r"no such table\. Look again\."):
+            regular_file(path, "table", error, "Look again.")
+    assert regular_file(tmp_path / "file", "table", error) == tmp_path / "file"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a" * 300, r"^a{40}\.\.\.: the name of this table is too long \(300 characters\)"),
+        ("a\ud800b", "no file system can hold this name"),
+        ("a\0b", "must be the path"),
+        ("", "must be the path"),
+        (3, "must be the path"),
+    ],
+)
+def test_names_that_no_file_has_are_refused(name, message):
+    with pytest.raises(InputError, match=message):
+        regular_file(name, "table")
+
+
+def test_a_file_without_permission_is_named_as_such(tmp_path, monkeypatch):
+    """As another user: whoever runs as root may read everything."""
+    (tmp_path / "file").write_bytes(b"")
+
+    def forbidden(*_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("builtins.open", forbidden)
+    with pytest.raises(InputError, match="file: no permission to read this table"):
+        regular_file(tmp_path / "file", "table")
