@@ -90,10 +90,16 @@ class OutputError(OnnxnnError, OSError):
     """A file cannot be written: no space, no permission, or no such folder."""
 
 
+_LONGEST_NAME = 100
+"""Longer texts are no mistyped names, and comparing them would take minutes."""
+
+
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """Return ", did you mean 'x'?" for the nearest known word, or "" when none is near."""
     import difflib  # here, because only a mistake needs it
 
+    if not isinstance(word, str) or len(word) > _LONGEST_NAME:
+        return ""
     by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(str(word).lower(), by_lower, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return f", did you mean {by_lower[near[0]]!r}?" if near else ""

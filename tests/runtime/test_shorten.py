@@ -1,0 +1,145 @@
+"""What messages quote: short, quick, on one line, whatever it is."""
+
+from __future__ import annotations
+
+import enum
+import time
+from pathlib import PurePosixPath
+
+import numpy as np
+import pytest
+from onnxnn_runtime.errors import did_you_mean
+from onnxnn_runtime.shorten import printable, shortened
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+class Foreign:
+    def __repr__(self):
+        raise AssertionError("a message called a foreign __repr__")
+
+    __str__ = __repr__
+
+
+class ForeignList(list):
+    __repr__ = Foreign.__repr__
+
+    def __iter__(self):
+        raise AssertionError("a message walked a list by foreign code")
+
+
+def deep(levels, wrap):
+    value = wrap(1)
+    for _ in range(levels):
+        value = wrap(value)
+    return value
+
+
+def holds_itself():
+    value = [1]
+    value.append({"again": value})
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "None"),
+        (True, "True"),
+        (-3, "-3"),
+        (0.5, "0.5"),
+        (float("nan"), "nan"),
+        (1 + 2j, "(1+2j)"),
+        ("cat", "'cat'"),
+        ("it's", '"it\'s"'),
+        (b"cat\x00", "b'cat\\x00'"),
+        ([], "[]"),
+        ([1, [2, 3]], "[1, [2, 3]]"),
+        ((1,), "(1,)"),
+        ((1, "a"), "(1, 'a')"),
+        ({"a": [1.5]}, "{'a': [1.5]}"),
+        ({3}, "{3}"),
+        (np.float32(0.5), "0.5"),
+        (np.int64(7), "7"),
+        (np.zeros((2, 3)), "float64 array (2, 3)"),
+        (np.array([Foreign()]), "object array (1,)"),
+        (PurePosixPath("a/b"), "'a/b'"),
+        (range(2, 9), "range(2, 9)"),
+        (Colour.RED, "Colour.RED"),
+        (Foreign(), "an object of type Foreign"),
+        (Foreign, "the class Foreign"),
+        (len, "the function len"),
+        (ForeignList([1, 2]), "[1, 2]"),
+    ],
+)
+def test_small_values_read_as_python_writes_them(value, text):
+    assert shortened(value) == text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x" * 10_000_000,
+        b"\xff" * 10_000_000,
+        "\x1b" * 1000,
+        10**1_000_000,
+        -(10**5000),
+        list(range(1_000_000)),
+        tuple(["long" * 1000] * 1000),
+        dict.fromkeys(range(100_000), "value"),
+        {("key",) * 1000: 1},
+        set(range(100_000)),
+        [[[[["deep"] * 100] * 100] * 100] * 100] * 100,
+        deep(100_000, lambda value: [value]),
+        deep(100_000, lambda value: {"a": value}),
+        holds_itself(),
+        [Foreign()] * 1000,
+        [10**100_000] * 100,
+        type("N" * 1000, (), {})(),
+        np.zeros((1,) * 30),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("limit", [16, 80, 300])
+def test_large_values_are_short_and_quick(value, limit):
+    start = time.perf_counter()
+    text = shortened(value, limit)
+    assert time.perf_counter() - start < 0.5
+    assert 0 < len(text) <= limit
+    assert text.isprintable()
+    assert printable(value, limit) == text or isinstance(value, str)
+
+
+@pytest.mark.parametrize("function", [shortened, printable])
+@pytest.mark.parametrize("text", ["\x1b[31mred", "a\nb", "\u202egnp.exe", "\udcff", "\x00", "\x9b2J", "\r"])
+def test_control_characters_show_as_escapes(function, text):
+    shown = function(text)
+    assert shown.isprintable()
+    assert "\\" in shown
+    shown.encode("utf-8")
+
+
+def test_a_long_text_keeps_both_ends():
+    assert shortened("a" * 50 + "b" * 50, 20) == "'aaaaaaaa...bbbbbbb'"
+    assert printable("/data/" + "x" * 500 + "/cat.png", 40).endswith("/cat.png")
+
+
+def test_printable_keeps_readable_text():
+    assert printable("分类/猫 1.png") == "分类/猫 1.png"
+    assert printable(None) == "None"
+
+
+def test_a_tensor_shows_its_type_and_shape():
+    torch = pytest.importorskip("torch")
+    assert shortened(torch.zeros(2, 3)) == "torch.float32 tensor (2, 3)"
+    assert shortened([torch.zeros(1000, 1000)]) == "[torch.float32 tensor (1000, 1000)]"
+
+
+def test_what_is_no_name_has_no_nearest_name():
+    start = time.perf_counter()
+    for word in ("x" * 10_000_000, Foreign(), None, 10**10_000):
+        assert did_you_mean(word, ["linear", "x" * 99]) == ""
+    assert time.perf_counter() - start < 0.5
+    assert did_you_mean("Linaer", ["linear"]) == ", did you mean 'linear'?"
