@@ -1,65 +1,117 @@
-"""Peak memory of embedding 10,000 files beside that of embedding 100.
+"""Peak memory of embedding JPEG files of 640x480 with MobileNetV2 at 224; each count in a fresh process.
 
-Each count runs in a fresh process: 640x480 JPEG files in one folder, MobileNetV2 at 224. `stream` hands
-the vectors out batch by batch and keeps none; `embed` returns them all in one array, whose size (10,000 x
-1,280 float32 are 49 MiB) is taken off for the comparison and printed.
+Without options: 200 files with one thread, then 10,000 files beside 100 with all threads. `stream` hands the
+vectors out batch by batch and keeps none; `embed` returns them all in one array, whose size (10,000 x 1,280
+float32 are 49 MiB) is taken off for the comparison and printed.
+
+--against FOLDER runs another checkout of the repository (git worktree) in turns on the same files, and
+prints both peaks and the ratio of the times (the median of the rounds).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from embed_common import PEAK, make_files, make_model
 
 SCRIPT = """
-import sys
+import sys, time
 import onnxnn_runtime as rt
-model = rt.load(sys.argv[1], device="cpu")
-kept = 0
+model = rt.load(sys.argv[1], device="cpu", threads=int(sys.argv[4]) or None)
+kept, start = 0, time.perf_counter()
 if sys.argv[3] == "stream":
     count = sum(len(part.names) for part in model.embed_stream(sys.argv[2]))
 else:
     vectors = model.embed(sys.argv[2])
     count, kept = len(vectors), vectors.nbytes / 2**20
-result = [count, kept]
+result = [count, kept, time.perf_counter() - start]
 """
 
 
-def peak(model: str, folder: Path, how: str) -> tuple[int, float, float]:
-    """Return (files embedded, peak MiB, MiB of the result) of one fresh process."""
+class Run(NamedTuple):
+    """One fresh process: files embedded, peak MiB, MiB of the result, seconds."""
+
+    count: int
+    peak: float
+    kept: float
+    seconds: float
+
+
+def run(model: str, folder: Path, how: str, threads: int = 0, checkout: Path | None = None) -> Run:
+    """Embed a folder in a fresh process, with the runtime of another checkout where one is given."""
+    environment = dict(os.environ)
+    if checkout is not None:
+        environment["PYTHONPATH"] = str(checkout / "runtime")
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT + PEAK, model, str(folder), how],
+        [sys.executable, "-c", SCRIPT + PEAK, model, str(folder), how, str(threads)],
         check=True,
         capture_output=True,
         text=True,
+        env=environment,
     )
-    (count, kept), mebibytes = json.loads(done.stdout)
-    return int(count), float(mebibytes), float(kept)
+    (count, kept, seconds), mebibytes = json.loads(done.stdout)
+    return Run(int(count), float(mebibytes), float(kept), float(seconds))
+
+
+def compare_counts(model: str, few: Path, many: Path) -> None:
+    """Print what many files take beside few."""
+    for how in ("stream", "embed"):
+        beyond = []
+        for folder in (few, many):
+            found = run(model, folder, how)
+            beyond.append(found.peak - found.kept)
+            print(
+                f"{how:7} {found.count:6} files: peak {found.peak:6.1f} MiB, of it the result "
+                f"{found.kept:5.1f} MiB"
+            )
+        print(f"{how:7} difference beyond the result: {beyond[1] - beyond[0]:+.1f} MiB")
+
+
+def compare_checkouts(model: str, folder: Path, other: Path, threads: int, rounds: int) -> None:
+    """Print the peaks of this checkout and another one, and the ratio of their times."""
+    here = Path(__file__).parent.parent
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours.append(run(model, folder, "embed", threads, here))
+        theirs.append(run(model, folder, "embed", threads, other))
+    for name, runs in (("here", ours), ("there", theirs)):
+        best = min(each.seconds for each in runs)
+        print(f"{name:6} peak {max(each.peak for each in runs):6.1f} MiB, best {best:.2f} s")
+    ratio = statistics.median(a.seconds / b.seconds for a, b in zip(ours, theirs, strict=True))
+    print(f"time here / there: {ratio:.3f} (median of {rounds})")
 
 
 def main() -> None:
     """Run the comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", help="an ONNX file with a card; without it one is exported")
-    parser.add_argument("--many", type=int, default=10_000)
+    parser.add_argument("--many", type=int, default=10_000, help="0 leaves this part out")
+    parser.add_argument("--files", type=int, default=200)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--against", type=Path, metavar="FOLDER", help="another checkout")
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         model = options.model or str(make_model(work / "mobilenet_v2.onnx"))
-        make_files(work / "few", 100)
-        make_files(work / "many", options.many)
-        for how in ("stream", "embed"):
-            beyond = []
-            for folder in ("few", "many"):
-                count, mebibytes, kept = peak(model, work / folder, how)
-                beyond.append(mebibytes - kept)
-                print(f"{how:7} {count:6} files: peak {mebibytes:6.1f} MiB, of it the result {kept:5.1f} MiB")
-            print(f"{how:7} difference beyond the result: {beyond[1] - beyond[0]:+.1f} MiB")
+        make_files(work / "files", options.files)
+        if options.against:
+            compare_checkouts(model, work / "files", options.against, options.threads, options.rounds)
+            return
+        found = run(model, work / "files", "embed", options.threads)
+        print(f"{found.count} files, {options.threads} thread(s): peak {found.peak:.1f} MiB")
+        if options.many:
+            make_files(work / "few", 100)
+            make_files(work / "many", options.many)
+            compare_counts(model, work / "few", work / "many")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from onnxnn_runtime.arrays import too_small, without_gradient
 from onnxnn_runtime.card import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.inputs import find_samples
-from onnxnn_runtime.pipeline import batches
+from onnxnn_runtime.pipeline import batches, default_batch_size
 from torch.utils.data import DataLoader
 
 from .data import Batches
@@ -26,7 +26,9 @@ Array = np.ndarray[Any, Any]
 Reader = Callable[[Any], Array]
 
 
-def infer(net: Net, source: Any, spec: InputSpec, batch_size: int = 32, read: Reader | None = None) -> Array:
+def infer(
+    net: Net, source: Any, spec: InputSpec, batch_size: int | None = None, read: Reader | None = None
+) -> Array:
     """Return the network's output for whatever `onnxnn_runtime.pipeline.batches` reads.
 
     The network runs in evaluation mode and comes back in the mode it was in.
@@ -36,7 +38,8 @@ def infer(net: Net, source: Any, spec: InputSpec, batch_size: int = 32, read: Re
         source: A file, a folder, a CSV file, an array, or a list of those. For a transformer a tuple
             (source, target) of tokens (N, S) and (N, T), or batches of those.
         spec: What the network takes.
-        batch_size: How many samples to run at once.
+        batch_size: How many samples to run at once; None follows the device, see
+            `onnxnn_runtime.pipeline.default_batch_size`.
         read: How to read a picture where training read it by a function of the user's own.
 
     Returns:
@@ -49,6 +52,7 @@ def infer(net: Net, source: Any, spec: InputSpec, batch_size: int = 32, read: Re
         pairs = map(tuple, source) if isinstance(source, Batches | DataLoader) else [source]
         return joined([_next_tokens(net, pair) for pair in pairs])
     device = net.device
+    batch_size = default_batch_size(spec, device.type) if batch_size is None else batch_size
     with evaluating(net), torch.inference_mode():
         found = [
             net.answer(torch.from_numpy(x).to(device)).float().cpu().numpy()
@@ -112,7 +116,9 @@ def _rows_of_tokens(name: str, rows: Any) -> Array:
         raise InputError(ragged(rows, name)) from error
 
 
-def arrays(source: Any, spec: InputSpec, batch_size: int = 32, read: Reader | None = None) -> Iterator[Array]:
+def arrays(
+    source: Any, spec: InputSpec, batch_size: int | None = None, read: Reader | None = None
+) -> Iterator[Array]:
     """Yield batches as the network takes them; the arguments are those of `infer`."""
     if read is None or spec.kind != "image":
         for batch in batches(source, spec, batch_size):

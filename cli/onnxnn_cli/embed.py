@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import List, Optional
 
 import typer
 
-from .options import DEVICE, INPUTS, JSON, MODEL, SKIP
+from .options import BATCH_SIZE, DEVICE, INPUTS, JSON, MODEL, SKIP
 from .output import print_json
 from .progress import Counter, tell_skipped
 
@@ -18,6 +18,7 @@ def embed(
     normalize: bool = typer.Option(False, "--normalize", help="Scale each vector to length 1."),
     device: str = DEVICE,
     skip_errors: bool = SKIP,
+    batch_size: Optional[int] = BATCH_SIZE,
     as_json: bool = JSON,
 ) -> None:
     """Write the feature vectors of inputs to an npz file.
@@ -33,7 +34,8 @@ def embed(
     check_not_source(as_path(out, "--out"), [file, *inputs])
     model = rt.load(file, device=device)
     with Counter("embedded") as progress:
-        found = model.embed_named(inputs, normalize, "skip" if skip_errors else "raise", progress=progress)
+        errors = "skip" if skip_errors else "raise"
+        found = model.embed_named(inputs, normalize, errors, batch_size, progress)
     tell_skipped(found.skipped)
     names = np.array(found.names, dtype=np.str_)
     write_atomically(out, lambda opened: np.savez(opened, embeddings=found.vectors, names=names))

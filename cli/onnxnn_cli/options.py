@@ -15,3 +15,6 @@ INPUTS: Any = typer.Argument(
 DEVICE: Any = typer.Option("auto", "--device", metavar="DEVICE", help="cpu, cuda, cuda:1, or auto to choose.")
 SKIP: Any = typer.Option(False, "--skip-errors", help="Leave out inputs that cannot be read.")
 JSON: Any = typer.Option(False, "--json", help="Print the result as JSON.")
+BATCH_SIZE: Any = typer.Option(
+    None, "--batch-size", metavar="N", min=1, help="Inputs that run together; more need more memory."
+)

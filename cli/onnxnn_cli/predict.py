@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any, List, Optional
 
 import typer
 
-from .options import DEVICE, INPUTS, JSON, MODEL, SKIP
+from .options import BATCH_SIZE, DEVICE, INPUTS, JSON, MODEL, SKIP
 from .output import print_json, print_table
 from .progress import Counter, tell_skipped
 
@@ -17,6 +17,7 @@ def predict(
     top: int = typer.Option(1, "--top", "-k", min=1, help="How many classes to name for each input."),
     device: str = DEVICE,
     skip_errors: bool = SKIP,
+    batch_size: Optional[int] = BATCH_SIZE,
     as_json: bool = JSON,
 ) -> None:
     """Print the class and score of each input, the class of each of its steps, or its values.
@@ -27,7 +28,8 @@ def predict(
 
     model = rt.load(file, device=device)
     with Counter("predicted") as progress:
-        found = model.predict(inputs, k=top, errors="skip" if skip_errors else "raise", progress=progress)
+        errors = "skip" if skip_errors else "raise"
+        found = model.predict(inputs, top, errors, batch_size, progress)
     tell_skipped(found.skipped)
     if as_json:
         print_json([_as_data(prediction) for prediction in found])

@@ -31,7 +31,7 @@ class Using(Drawing):
         label: Any = False,
         num: int | None = None,
         return_all_timesteps: bool = False,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         steps: int | None = None,
         sampler: str | None = None,
         seed: int | None = None,
@@ -57,7 +57,7 @@ class Using(Drawing):
                 diffusion model with classes what to draw.
             num, return_all_timesteps, steps, sampler, seed, guidance: For a diffusion model; see `sample`.
                 With `return_all_timesteps` and neither steps nor sampler, all steps of "ddpm" are walked.
-            batch_size: How many samples to run at once.
+            batch_size: How many samples to run at once; None takes 4 images on a processor, else 32 samples.
 
         Returns:
             float32 (N, classes), probabilities where the network ends in softmax or sigmoid; for text

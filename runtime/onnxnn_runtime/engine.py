@@ -19,7 +19,7 @@ from .card import InputSpec
 from .errors import CardError, InputError, OnnxnnError
 from .inputs import Sample, Skipped, find_samples
 from .onnxfile import FileFacts
-from .pipeline import Batch, check_count, chunks, ordered, read_chunk
+from .pipeline import Batch, check_count, chunks, default_batch_size, ordered, read_chunk
 from .providers import Placement, create_session, loads, num_threads, runtime_version
 
 if TYPE_CHECKING:
@@ -172,13 +172,20 @@ class Engine:
         return {**feeds, **zeros}
 
     def stream(
-        self, source: Any, spec: InputSpec, output: str, errors: str, batch_size: int
+        self, source: Any, spec: InputSpec, output: str, errors: str, batch_size: int | None
     ) -> Iterator[tuple[int | None, list[str], np.ndarray, list[Skipped]]]:
         """Read inputs and run the graph on them, in order and in bounded memory.
+
+        Args:
+            source, spec, errors: As for `onnxnn_runtime.pipeline.batches`.
+            output: The output to return.
+            batch_size: Inputs that run together; None follows the device, see `default_batch_size`.
 
         Yields:
             (number of inputs or None, names, one output's values, what was left out).
         """
+        if batch_size is None:
+            batch_size = default_batch_size(spec, self.device)
         skipped: list[Skipped] = []
         samples = find_samples(source, spec, skipped, errors)
         total = len(samples) if isinstance(samples, Sequence) else None
@@ -218,8 +225,7 @@ class Engine:
             return read_chunk(chunk, spec, errors)
 
         if not shared:
-            size = min(batch_size, _PER_WORKER)
-            for results, broken in ordered(both, chunks(samples, size), self._threads):
+            for results, broken in ordered(both, chunks(samples, batch_size), self._threads):
                 for names, values in results:
                     yield names, values, broken
                     broken = []
@@ -296,10 +302,6 @@ class Engine:
 def _sizes(shape: Sequence[Any]) -> list[int | None]:
     """Return the sizes of a shape, None where an axis is free."""
     return [size if isinstance(size, int) else None for size in shape]
-
-
-_PER_WORKER = 4
-"""Pictures that one core takes through the network together."""
 
 
 def _describe(value: Any) -> tuple[str, tuple[Any, ...]]:

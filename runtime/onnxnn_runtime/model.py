@@ -339,7 +339,7 @@ class Model:
         inputs: Any,
         k: int = 1,
         errors: str = "raise",
-        batch_size: int = 32,
+        batch_size: int | None = None,
         progress: Progress | None = None,
     ) -> Predictions:
         """Classify inputs, or compute their values.
@@ -349,7 +349,7 @@ class Model:
                 array; sequences; or a list of those (see `find_samples`).
             k: How many of the best classes stand in `Prediction.top`.
             errors: "raise" stops at a broken input; "skip" leaves it out.
-            batch_size: Inputs that run together.
+            batch_size: Inputs that run together; None takes 4 images on a processor, else 32 inputs.
             progress: Called as progress(done, total or None) after each batch.
 
         Returns:
@@ -386,7 +386,7 @@ class Model:
         inputs: Any,
         normalize: bool = False,
         errors: str = "raise",
-        batch_size: int = 32,
+        batch_size: int | None = None,
         progress: Progress | None = None,
     ) -> np.ndarray:
         """Turn inputs into vectors.
@@ -396,7 +396,7 @@ class Model:
             normalize: Scale each vector to length 1.
             errors: "raise" stops at a broken input; "skip" leaves it out, with a warning that names
                 it (`embed_named` returns the names instead).
-            batch_size: Inputs that run together.
+            batch_size: Inputs that run together; None takes 4 images on a processor, else 32 inputs.
             progress: Called as progress(done, total or None) after each batch.
 
         Returns:
@@ -418,7 +418,7 @@ class Model:
         inputs: Any,
         normalize: bool = False,
         errors: str = "raise",
-        batch_size: int = 32,
+        batch_size: int | None = None,
         progress: Progress | None = None,
     ) -> Embeddings:
         """Like `embed`, and also return the name of each vector's input and what was left out."""
@@ -442,7 +442,7 @@ class Model:
         inputs: Any,
         normalize: bool = False,
         errors: str = "raise",
-        batch_size: int = 32,
+        batch_size: int | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Embeddings]:
         """Like `embed_named`, but yield the vectors a few at a time, so that none need stay in memory."""
@@ -456,7 +456,7 @@ class Model:
             yield Embeddings(vectors, part.names, part.skipped)
 
     def _stream(
-        self, inputs: Any, output: str, errors: str, batch_size: int, progress: Progress | None
+        self, inputs: Any, output: str, errors: str, batch_size: int | None, progress: Progress | None
     ) -> Iterator[Embeddings]:
         check_options(batch_size, errors)
         spec = self._require_card("predict and embed").input

@@ -20,7 +20,26 @@ from .providers import num_threads
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["Batch", "batches", "check_count", "check_options", "chunks", "ordered", "read_chunk"]
+__all__ = [
+    "Batch",
+    "batches",
+    "check_count",
+    "check_options",
+    "chunks",
+    "default_batch_size",
+    "ordered",
+    "read_chunk",
+]
+
+PER_WORKER = 4
+"""Images that one processor core takes through a network together.
+
+More are no faster there, and a network's activations need memory in proportion: 32 images of 224 x 224 in
+MobileNetV2 take about 350 MB more than 4.
+"""
+
+ON_DEVICE = 32
+"""Inputs that run together on a GPU, and rows, sequences and tokens everywhere."""
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -42,7 +61,7 @@ class Batch:
 def batches(
     source: Any,
     spec: InputSpec,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     errors: str = "raise",
     workers: int | None = None,
     skipped: list[Skipped] | None = None,
@@ -53,7 +72,7 @@ def batches(
         source: What `find_samples` takes: path, folder, bytes, picture, array, rows, or a list of those.
         spec: What the model takes.
         batch_size: Samples in a batch; samples of different shapes never share one, so that a
-            batch may be smaller.
+            batch may be smaller. None takes what suits a processor, see `default_batch_size`.
         errors: "raise" stops at the first broken sample; "skip" leaves broken ones out.
         workers: Threads that read; None takes one per processor core.
         skipped: What was left out is added to this list.
@@ -68,12 +87,24 @@ def batches(
     def read(chunk: list[Sample]) -> tuple[list[Batch], list[Skipped]]:
         return read_chunk(chunk, spec, errors)
 
-    for read_batches, broken in ordered(read, chunks(samples, batch_size), workers or num_threads()):
+    size = default_batch_size(spec) if batch_size is None else batch_size
+    for read_batches, broken in ordered(read, chunks(samples, size), workers or num_threads()):
         left_out.extend(broken)
         yield from read_batches
 
 
-def check_options(batch_size: int, errors: str) -> None:
+def default_batch_size(spec: InputSpec, device: str = "cpu") -> int:
+    """Return how many inputs run together where no batch size is given, whatever their number.
+
+    Args:
+        spec: What the model takes.
+        device: Where it runs: "cpu", "cuda:0", ...
+    """
+    is_large = spec.kind in ("image", "array")
+    return PER_WORKER if is_large and device == "cpu" else ON_DEVICE
+
+
+def check_options(batch_size: int | None, errors: str) -> None:
     """Refuse a batch size or a way to treat errors that does not exist.
 
     Raises:
@@ -81,7 +112,8 @@ def check_options(batch_size: int, errors: str) -> None:
     """
     if errors not in ("raise", "skip"):
         raise InputError(f"errors={errors!r}: choose 'raise' or 'skip'.")
-    check_count("batch_size", batch_size)
+    if batch_size is not None:
+        check_count("batch_size", batch_size)
 
 
 def check_count(name: str, value: Any, most: int | None = None) -> None:
