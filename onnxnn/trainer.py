@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-import random
 import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from onnxnn_runtime.errors import CheckpointError, TrainingError
 from torch import nn
@@ -21,73 +19,18 @@ from .callbacks import Callback
 from .data.batches import Batches
 from .definition import Net
 from .device import Machine
-from .diffusion import EMA, Denoising
+from .diffusion import EMA
 from .history import History, Row
-from .layers.inception import AuxiliaryClassifier
-from .losses import EMBEDDING_LOSSES, Loss
+from .losses import Loss
 from .metrics import Metric, higher_is_better
-from .net import evaluating
 from .optimizers import default_lr, is_per_step, make_optimizer, make_schedule
 from .settings import Settings
+from .training.learner import evaluate, make_learner
+from .training.random_state import random_state, set_random_state
 
-__all__ = ["Learner", "Trainer", "evaluate", "make_learner"]
+__all__ = ["Trainer"]
 
 Tensor = torch.Tensor
-
-
-class Learner(nn.Module):
-    """A network and its loss as one module: (x, target) -> (loss, what the loss saw).
-
-    A network from sequence to sequence is also given the target, but for its last token: what comes next
-    is learned at every step at once (teacher forcing, Williams & Zipser 1989).
-    In training the losses of auxiliary classifiers are part of it.
-    """
-
-    def __init__(self, net: Net, loss: Loss) -> None:
-        super().__init__()
-        self.net = net
-        self.loss = loss
-        self._has_auxiliary = any(isinstance(module, AuxiliaryClassifier) for module in net.modules())
-        if self._has_auxiliary and loss.name in EMBEDDING_LOSSES:
-            raise TrainingError(
-                f"loss={loss.name!r} compares vectors, and 'auxiliary_head' scores classes: leave it out of "
-                "nn('embed'), or train with nn('cls')."
-            )
-
-    def forward(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        given: Any = (x, target[:, :-1]) if self.net.teacher_forcing else x
-        output = self._learning(given) if self.training else self.net.answer(given, self.loss.from_logits)
-        loss: Tensor = self.loss(output, target)
-        if self._has_auxiliary and self.training:
-            loss = loss + self._auxiliary_loss(target)
-        return loss, output
-
-    def _learning(self, x: Any) -> Tensor:
-        """Return what the loss sees in training; a module of the user's own may fail on a single sample."""
-        try:
-            return self.net.logits(x) if self.loss.from_logits else self.net(x)
-        except (IndexError, RuntimeError, ValueError) as error:
-            if not self.net.has_custom or len(x) > 1:
-                raise
-            raise TrainingError(
-                f"a batch of a single sample arrives, and a module of your own fails on it ({error}): use "
-                "batch_size=2 or more and at least two samples, or let the module keep the batch axis."
-            ) from error
-
-    def _auxiliary_loss(self, target: Tensor) -> Tensor:
-        """Return the weighted losses of the auxiliary classifiers, which end like the network does."""
-        losses = [
-            weight * self.loss(scores if self.loss.from_logits else self.net.finish(scores), target)
-            for weight, scores in self.net.auxiliary()
-        ]
-        return torch.stack(losses).sum()
-
-
-def make_learner(net: Net, loss: Loss) -> Learner | Denoising:
-    """Return a network and its loss as one module, in the network's mode."""
-    learner = Denoising(net, loss) if net.diffusion else Learner(net, loss)
-    learner.training = net.training
-    return learner
 
 
 class Trainer:
@@ -434,59 +377,3 @@ class Trainer:
 
 _LOOK_EVERY = 5.0  # seconds; waiting for a loss to arrive costs time on a GPU
 _NOT_FINITE = "Try a smaller lr, clip=1.0, or look for extreme numbers in the data."
-
-
-def evaluate(
-    learner: Learner | Denoising,
-    batches: Iterable[tuple[Tensor, Tensor]],
-    metrics: Sequence[Metric],
-    device: torch.device,
-) -> dict[str, float]:
-    """Return the mean loss and the metrics over batches, in evaluation mode; the learner's mode comes back.
-
-    Args:
-        learner: (x, target) -> (loss, what the loss saw).
-        batches: The data.
-        metrics: What else to compute.
-        device: Where the learner is.
-    """
-    total, whole = torch.zeros((), dtype=torch.float64), 0
-    counts: list[Tensor | None] = [None] * len(metrics)
-    with evaluating(learner), torch.inference_mode():
-        for x, target in batches:
-            x, target = x.to(device), target.to(device)
-            loss, output = learner(x, target)
-            size = int(learner.loss.size(target))
-            total += loss.double().cpu() * size
-            whole += size
-            for number, metric in enumerate(metrics):
-                count, before = metric.count(output, target), counts[number]
-                counts[number] = count if before is None else before + count
-    found = {"loss": float(total) / max(whole, 1)}
-    for metric, sums in zip(metrics, counts, strict=True):
-        if sums is not None:
-            found[metric.name] = metric.value(sums.cpu())
-    return found
-
-
-def random_state() -> dict[str, Any]:
-    """Return the state of every random generator that training draws from, as tensors."""
-    version, numbers, gauss = random.getstate()
-    _, keys, position, has_gauss, cached = np.random.get_state()
-    return {
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "python": (version, torch.tensor(numbers, dtype=torch.int64), gauss),
-        "numpy": (torch.from_numpy(np.asarray(keys, np.int64)), position, has_gauss, float(cached)),
-    }
-
-
-def set_random_state(state: Mapping[str, Any]) -> None:
-    """Put every random generator back to where `random_state` found it."""
-    torch.set_rng_state(state["torch"])
-    if state["cuda"] and torch.cuda.device_count() == len(state["cuda"]):
-        torch.cuda.set_rng_state_all(state["cuda"])
-    version, numbers, gauss = state["python"]
-    random.setstate((version, tuple(numbers.tolist()), gauss))
-    keys, position, has_gauss, cached = state["numpy"]
-    np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), position, has_gauss, cached))

@@ -19,7 +19,7 @@ from onnxnn_runtime.errors import (
 from onnxnn_runtime.files import as_path
 
 from onnxnn import checkpoint as checkpoints
-from onnxnn import pairs, training
+from onnxnn import pairs
 from onnxnn.callbacks import Callback
 from onnxnn.checkpoint import Checkpoint
 from onnxnn.data import Data
@@ -28,6 +28,7 @@ from onnxnn.evaluation import batches_of
 from onnxnn.history import History
 from onnxnn.plot import plot_history
 from onnxnn.settings import Settings
+from onnxnn.training import job as jobs
 
 from .core import in_numbers
 from .files import Files
@@ -120,10 +121,10 @@ class Training(Files):
             with self._as_it_was_if_refused():
                 before = self._go_on_from(resume if checkpoint is None else checkpoint)
                 data = self._in_outputs(self._data or in_numbers(data, self.task, self._numbers))
-                settings = training.settings_of(wanted, before, resume is not None, resume)
+                settings = jobs.settings_of(wanted, before, resume is not None, resume)
                 changed = self._give_last_step_only(data)
                 self.save_fold = str(folder)
-                job = training.Job(
+                job = jobs.Job(
                     self.task,
                     self._definition,
                     self.model,
@@ -181,7 +182,7 @@ class Training(Files):
         card = self.card()
         classes = card.output.classes if card.diffusion is None else card.diffusion.classes
         batches = batches_of(data, card.task, card.input, classes, batch_size)
-        return training.evaluate_network(
+        return jobs.evaluate_network(
             self.task, self._definition, self.model, batches, len(classes), loss, metrics
         )
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from onnxnn import losses, nn
 from onnxnn.shape import Shape
-from onnxnn.trainer import Learner
+from onnxnn.training.learner import Learner
 
 
 def network(weight):

@@ -11,16 +11,18 @@ import torch
 from onnxnn_runtime.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, OnnxnnError, OutputError, TrainingError
 
-from . import checkpoint, diffusion, losses, metrics, pairs
-from .about import how_trained
-from .callbacks import Callback, Progress, Writer, check_files, files_of
-from .checkpoint import Checkpoint
-from .data import Data
-from .definition import Definition, Net
-from .device import Machine, threads_for
-from .drawing import SampleGrid
-from .settings import Settings
-from .trainer import Trainer, evaluate, make_learner
+from onnxnn import checkpoint, diffusion, losses, metrics, pairs
+from onnxnn.about import how_trained
+from onnxnn.callbacks import Callback, Progress, Writer, check_files, files_of
+from onnxnn.checkpoint import Checkpoint
+from onnxnn.data import Data
+from onnxnn.definition import Definition, Net
+from onnxnn.device import Machine, threads_for
+from onnxnn.drawing import SampleGrid
+from onnxnn.settings import Settings
+from onnxnn.trainer import Trainer
+
+from .learner import evaluate, make_learner
 
 __all__ = ["Job", "evaluate_network", "settings_of"]
 

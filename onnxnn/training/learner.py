@@ -1,0 +1,109 @@
+"""A network and its loss as one module, and how it is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from onnxnn_runtime.errors import TrainingError
+from torch import nn
+
+from onnxnn.definition import Net
+from onnxnn.diffusion import Denoising
+from onnxnn.layers.inception import AuxiliaryClassifier
+from onnxnn.losses import EMBEDDING_LOSSES, Loss
+from onnxnn.metrics import Metric
+from onnxnn.net import evaluating
+
+__all__ = ["Learner", "evaluate", "make_learner"]
+
+Tensor = torch.Tensor
+
+
+class Learner(nn.Module):
+    """A network and its loss as one module: (x, target) -> (loss, what the loss saw).
+
+    A network from sequence to sequence is also given the target, but for its last token: what comes next
+    is learned at every step at once (teacher forcing, Williams & Zipser 1989).
+    In training the losses of auxiliary classifiers are part of it.
+    """
+
+    def __init__(self, net: Net, loss: Loss) -> None:
+        super().__init__()
+        self.net = net
+        self.loss = loss
+        self._has_auxiliary = any(isinstance(module, AuxiliaryClassifier) for module in net.modules())
+        if self._has_auxiliary and loss.name in EMBEDDING_LOSSES:
+            raise TrainingError(
+                f"loss={loss.name!r} compares vectors, and 'auxiliary_head' scores classes: leave it out of "
+                "nn('embed'), or train with nn('cls')."
+            )
+
+    def forward(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        given: Any = (x, target[:, :-1]) if self.net.teacher_forcing else x
+        output = self._learning(given) if self.training else self.net.answer(given, self.loss.from_logits)
+        loss: Tensor = self.loss(output, target)
+        if self._has_auxiliary and self.training:
+            loss = loss + self._auxiliary_loss(target)
+        return loss, output
+
+    def _learning(self, x: Any) -> Tensor:
+        """Return what the loss sees in training; a module of the user's own may fail on a single sample."""
+        try:
+            return self.net.logits(x) if self.loss.from_logits else self.net(x)
+        except (IndexError, RuntimeError, ValueError) as error:
+            if not self.net.has_custom or len(x) > 1:
+                raise
+            raise TrainingError(
+                f"a batch of a single sample arrives, and a module of your own fails on it ({error}): use "
+                "batch_size=2 or more and at least two samples, or let the module keep the batch axis."
+            ) from error
+
+    def _auxiliary_loss(self, target: Tensor) -> Tensor:
+        """Return the weighted losses of the auxiliary classifiers, which end like the network does."""
+        losses = [
+            weight * self.loss(scores if self.loss.from_logits else self.net.finish(scores), target)
+            for weight, scores in self.net.auxiliary()
+        ]
+        return torch.stack(losses).sum()
+
+
+def make_learner(net: Net, loss: Loss) -> Learner | Denoising:
+    """Return a network and its loss as one module, in the network's mode."""
+    learner = Denoising(net, loss) if net.diffusion else Learner(net, loss)
+    learner.training = net.training
+    return learner
+
+
+def evaluate(
+    learner: Learner | Denoising,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    metrics: Sequence[Metric],
+    device: torch.device,
+) -> dict[str, float]:
+    """Return the mean loss and the metrics over batches, in evaluation mode; the learner's mode comes back.
+
+    Args:
+        learner: (x, target) -> (loss, what the loss saw).
+        batches: The data.
+        metrics: What else to compute.
+        device: Where the learner is.
+    """
+    total, whole = torch.zeros((), dtype=torch.float64), 0
+    counts: list[Tensor | None] = [None] * len(metrics)
+    with evaluating(learner), torch.inference_mode():
+        for x, target in batches:
+            x, target = x.to(device), target.to(device)
+            loss, output = learner(x, target)
+            size = int(learner.loss.size(target))
+            total += loss.double().cpu() * size
+            whole += size
+            for number, metric in enumerate(metrics):
+                count, before = metric.count(output, target), counts[number]
+                counts[number] = count if before is None else before + count
+    found = {"loss": float(total) / max(whole, 1)}
+    for metric, sums in zip(metrics, counts, strict=True):
+        if sums is not None:
+            found[metric.name] = metric.value(sums.cpu())
+    return found
