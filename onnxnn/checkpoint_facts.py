@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from onnxnn_runtime.calls import checked
+
 from . import checkpoint as checkpoints
 
 __all__ = ["pth_info"]
@@ -12,6 +14,7 @@ __all__ = ["pth_info"]
 _SHOWN_WORDS = 10
 
 
+@checked
 def pth_info(checkpoint: str | Path) -> dict[str, Any]:
     """Print and return what a checkpoint says about itself, under the names that BaseNN uses.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from onnxnn_runtime.errors import CardError, LayerError
+from onnxnn_runtime.warn import warn
 from torch import nn
 
 from . import summary
@@ -175,7 +175,7 @@ class Definition:
             self._added = before
             raise
         for remark in entry.layer.remarks():
-            warnings.warn(remark, stacklevel=3)
+            warn(remark)
         return added
 
     def _drop_default_activation(self) -> None:

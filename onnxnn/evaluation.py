@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from onnxnn_runtime.arrays import too_small
 from onnxnn_runtime.card import InputSpec
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.pipeline import batches
+from onnxnn_runtime.warn import warn
 from torch.utils.data import DataLoader
 
 from .data import Batches, Data, from_arrays, load_npz, load_table
@@ -102,7 +102,7 @@ class _Pictures:
         same_order = not set(found.classes) & set(classes) and len(found.classes) == len(classes)
         if same_order and classes:
             both = " are taken for ".join(map(", ".join, (found.classes, classes)))
-            warnings.warn(f"{path}: the folders {both}, in this order.", stacklevel=4)
+            warn(f"{path}: the folders {both}, in this order.")
         in_order = same_order or not classes
         numbers = list(range(len(found.classes))) if in_order else _numbers(found.classes, classes)
         self._labels = torch.tensor([numbers[label] for label in found.labels])

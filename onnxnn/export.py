@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,11 @@ import onnxnn_runtime
 import torch
 from onnx import TensorProto, helper
 from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
+from onnxnn_runtime.calls import checked_class
 from onnxnn_runtime.card import METADATA_KEY, Axis
 from onnxnn_runtime.errors import ExportError, LayerError, OnnxnnError
 from onnxnn_runtime.files import PathLike, as_path, check_target, write_atomically
+from onnxnn_runtime.warn import warn
 
 from . import preprocess_graph, sampling_graph
 from .definition import Definition
@@ -44,6 +45,7 @@ MAX_BYTES = 2**31 - 1
 _DATASET_TYPES = {"image": "img", "table": "tab"}  # XEduHub's words; anything else is "npz"
 
 
+@checked_class()
 @dataclass(frozen=True)
 class ExportReport:
     """What an export did.
@@ -140,10 +142,9 @@ def _writable_version(ir_version: int) -> int:
     oldest = IR_VERSIONS[0]
     if ir_version is True or ir_version not in range(1, oldest):
         return ir_version
-    warnings.warn(
+    warn(
         f"ir_version={ir_version}: {oldest} is written, the oldest format that holds weights as they are "
-        "written here; every ONNX Runtime reads it.",
-        stacklevel=4,
+        "written here; every ONNX Runtime reads it."
     )
     return oldest
 

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
+from onnxnn_runtime.calls import checked_class
 from onnxnn_runtime.files import PathLike, write_atomically
 
 __all__ = ["History"]
@@ -14,6 +15,7 @@ __all__ = ["History"]
 Row = dict[str, float]
 
 
+@checked_class()
 class History(list[Row]):
     """One dict per epoch: epoch, loss, the metrics, val_loss and val_ metrics, lr.
 

@@ -6,13 +6,13 @@ nothing has to leave the device before an epoch ends.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import TrainingError, did_you_mean
+from onnxnn_runtime.warn import warn
 
 from .definition import Net
 from .losses import Loss, as_classes, as_values
@@ -94,7 +94,7 @@ def make(names: Sequence[str], net: Net, loss: Loss, task: str, num_classes: int
             )
         return [Metric("acc", _neighbour_hits, _share) for _ in wanted]
     if task == "reg" and {"acc", "f1"} & set(wanted):
-        warnings.warn("acc and f1 count right classes, and nn('reg') has none: left out.", stacklevel=2)
+        warn("acc and f1 count right classes, and nn('reg') has none: left out.")
         wanted = tuple(name for name in wanted if name in ("mae", "mse"))
     predict = _Predictor(net, loss)
     return [_metric(name, predict, num_classes) for name in wanted]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from onnxnn_runtime import ModelCard
 from onnxnn_runtime.files import write_atomically
 from onnxnn_runtime.text import is_words
+from onnxnn_runtime.warn import warn
 from PIL import Image
 
 __all__ = ["write_script"]
@@ -36,9 +36,7 @@ def write_script(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | N
     """
     path = model.with_suffix(".py")
     if path.is_file() and not path.read_bytes().startswith(_FIRST.encode("utf-8")):
-        warnings.warn(
-            f"{path}: is there already and was not written by export, so it is left as it is.", stacklevel=2
-        )
+        warn(f"{path}: is there already and was not written by export, so it is left as it is.")
         return None
     sample, imports = _sample(model, card, example)
     lines = [

@@ -6,12 +6,12 @@ import contextlib
 import copy
 import math
 import time
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from onnxnn_runtime.errors import CheckpointError, TrainingError
+from onnxnn_runtime.warn import warn
 from torch import nn
 
 from .average import MovingAverage, put
@@ -336,7 +336,7 @@ class Trainer:
         before, now = state["settings"]["optimizer"], self.settings.optimizer
         if before != now:
             text = f"the checkpoint was trained with {before}; {now} begins without what it had gathered."
-            warnings.warn(text, stacklevel=2)
+            warn(text)
         elif "optimizer" in state:
             self._optimizer.load_state_dict(state["optimizer"])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from onnxnn_runtime.errors import DataError, MissingDataError
 from onnxnn_runtime.files import as_path
 from onnxnn_runtime.inputs import IMAGE_SUFFIXES, is_stray
+from onnxnn_runtime.warn import warn
 
 from .labels import class_names
 
@@ -70,7 +70,7 @@ def find_pictures(path: str | os.PathLike[str], classes: Any = None) -> ClassFol
         labels += [number] * len(pictures)
         skipped += others
     if skipped:
-        warnings.warn(f"skipped, no pictures: {_listed(skipped, root)}.", stacklevel=3)
+        warn(f"skipped, no pictures: {_listed(skipped, root)}.")
     return ClassFolders(names, tuple(files), tuple(labels))
 
 
@@ -118,7 +118,7 @@ def _ordered(
     known, missing = ", ".join(map(repr, folders)), [name for name in names if name not in folders]
     if len(missing) == len(names) == len(folders):
         pairs = ", ".join(f"{folder!r} is {name!r}" for folder, name in zip(folders, names, strict=True))
-        warnings.warn(f"classes: none is a folder of {root}, so they are titles: {pairs}.", stacklevel=4)
+        warn(f"classes: none is a folder of {root}, so they are titles: {pairs}.")
         return names, list(folders.values())
     if missing:
         raise DataError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.preprocess import Preprocess, decode, pixels
+from onnxnn_runtime.warn import warn
 
 from onnxnn.shape import Shape
 
@@ -95,10 +95,9 @@ def load_images(
         problem = problem or error
         data = source.read(planned, batch_size, shuffle, keep=False)
     if planned.functions:
-        warnings.warn(
+        warn(
             "a function given as transform runs in training and in inference of this process, but no "
-            "checkpoint or ONNX file can carry it. Where there are names for it, write {name: options}.",
-            stacklevel=3,
+            "checkpoint or ONNX file can carry it. Where there are names for it, write {name: options}."
         )
     return replace(data, problem=problem)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.arrays import from_objects, without_gradient
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.warn import warn
 
 __all__ = ["as_array", "class_names", "class_numbers", "finite", "ragged", "targets"]
 
@@ -192,10 +192,7 @@ def _numbers(
     if len(found) > _MOST_CLASSES:
         raise DataError(f"{source}: {len(found)} different numbers; to predict values use nn('reg').")
     listed = ", ".join(str(number) for number in found[:5]) + (", ..." if len(found) > 5 else "")
-    warnings.warn(
-        f"{source} do not count from 0: {listed} became classes 0 to {len(found) - 1} in this order.",
-        stacklevel=2,
-    )
+    warn(f"{source} do not count from 0: {listed} became classes 0 to {len(found) - 1} in this order.")
     return torch.from_numpy(positions.reshape(-1).astype(np.int64)), tuple(str(number) for number in found)
 
 

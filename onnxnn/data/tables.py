@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.table import Table, read_table
+from onnxnn_runtime.warn import warn
 
 from onnxnn.layers import Layer, make
 from onnxnn.shape import Shape
@@ -61,7 +61,7 @@ def load_table(
         finite(x, f"{path}: x")
         labels, classes = _labels(table, task, tuple(known))
     if not table.names:
-        warnings.warn(f"{path}: no header found, so the first row counts as data.", stacklevel=2)
+        warn(f"{path}: no header found, so the first row counts as data.")
     train, held_back = split(len(x), train_val_ratio, labels if classes else None)
     inputs = torch.from_numpy(x.astype(np.float32))
     return Data(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from onnxnn_runtime.calls import checked_class
+
+from .advice import ATTRIBUTES, OPTIONS
+from .attributes import VALUES
 from .inside import Inside
 from .loading import Loading
 from .training import Training
@@ -10,6 +14,7 @@ from .using import Using
 __all__ = ["Network"]
 
 
+@checked_class(ATTRIBUTES, OPTIONS, call="nn", values=VALUES)
 class Network(Loading, Training, Using, Inside):
     """A neural network that is defined layer by layer, trained, saved and exported.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ from onnxnn_runtime.errors import (
     did_you_mean,
 )
 from onnxnn_runtime.preprocess import COLORS
+from onnxnn_runtime.warn import warn
 from torch import nn
 
 from onnxnn import inference as running
@@ -89,7 +89,7 @@ class Core:
             TrainingError: The optimizer or an option of it is unknown.
         """
         if "optimmizer" in options:
-            warnings.warn("add(optimmizer=...) is read as optimizer=.", stacklevel=2)
+            warn("add(optimmizer=...) is read as optimizer=.")
             optimizer = optimizer or options.pop("optimmizer")
             options.pop("optimmizer", None)
         if layer is None and activation is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from onnxnn_runtime.warn import warn
 
 from onnxnn import data as loading
 
@@ -118,7 +119,4 @@ class Loading(Core):
 def _ignore(data_type: Any) -> None:
     """Warn of an option of BaseNN's older scripts."""
     if data_type is not None:
-        warnings.warn(
-            f"data_type={data_type!r} has no effect: the method says what is loaded. Leave it out.",
-            stacklevel=3,
-        )
+        warn(f"data_type={data_type!r} has no effect: the method says what is loaded. Leave it out.")

@@ -6,6 +6,7 @@ import importlib.util as _util
 
 from .card import DiffusionSpec, InputSpec, ModelCard, OutputSpec, SamplerSpec, StateSpec
 from .errors import (
+    CallError,
     CardError,
     CheckpointError,
     DataError,
@@ -18,6 +19,7 @@ from .errors import (
     OnnxnnError,
     OutputError,
     TrainingError,
+    UnknownAttributeError,
 )
 from .inputs import Skipped
 from .model import Embeddings, Model, Prediction, Predictions, load
@@ -37,6 +39,7 @@ if _found is None or _found.origin is None:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CallError",
     "CardError",
     "CheckpointError",
     "DataError",
@@ -62,6 +65,7 @@ __all__ = [
     "Skipped",
     "StateSpec",
     "TrainingError",
+    "UnknownAttributeError",
     "get_similarity",
     "load",
 ]

@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Mapping, Sequence, Union
 
+from .calls import checked_class
 from .errors import CardError, InputError
 from .preprocess import Preprocess
 from .schedule import Schedule
@@ -26,6 +27,7 @@ Axis = Union[int, str]
 """A fixed size, or the name of a free one such as "batch", "height" or "time"."""
 
 
+@checked_class()
 @dataclass(frozen=True)
 class StateSpec:
     """What a network remembers between steps: a graph input, and the output it has become behind them.
@@ -41,6 +43,7 @@ class StateSpec:
     shape: tuple[Axis, ...]
 
 
+@checked_class()
 @dataclass(frozen=True)
 class InputSpec:
     """What the graph input `input` takes.
@@ -72,6 +75,7 @@ class InputSpec:
     min_sizes: Mapping[str, int] = field(default_factory=dict)
 
 
+@checked_class()
 @dataclass(frozen=True)
 class OutputSpec:
     """What the graph output `output` gives.
@@ -93,6 +97,7 @@ class OutputSpec:
     targets: tuple[str, ...] = ()
 
 
+@checked_class()
 @dataclass(frozen=True)
 class SamplerSpec:
     """The sampling loop of a graph that holds it whole.
@@ -111,6 +116,7 @@ class SamplerSpec:
         object.__setattr__(self, "guidance", float(self.guidance))
 
 
+@checked_class()
 @dataclass(frozen=True)
 class DiffusionSpec:
     """What drawing pictures with a diffusion model needs to know.
@@ -142,6 +148,7 @@ class DiffusionSpec:
             raise CardError(f"card: 'diffusion.sampler.steps' must be 1 to {most}, got {self.sampler.steps}.")
 
 
+@checked_class()
 @dataclass(frozen=True)
 class ModelCard:
     """The card of a model file or checkpoint.

@@ -12,7 +12,9 @@ OnnxnnError
  ├─ InputError       (ValueError)    what was given to a model or a command does not fit
  │   └─ MissingInputError (FileNotFoundError)
  ├─ DeviceError      (RuntimeError)  a device was asked for that is not there
- └─ OutputError      (OSError)       a file cannot be written
+ ├─ OutputError      (OSError)       a file cannot be written
+ ├─ CallError        (TypeError)     an option is unknown, missing or given twice
+ └─ UnknownAttributeError (AttributeError)  an attribute is unknown
 
 A message says what arrived, what fits and what to do next.
 """
@@ -22,6 +24,7 @@ from __future__ import annotations
 from typing import Iterable
 
 __all__ = [
+    "CallError",
     "CardError",
     "CheckpointError",
     "DataError",
@@ -35,6 +38,7 @@ __all__ = [
     "OnnxnnError",
     "OutputError",
     "TrainingError",
+    "UnknownAttributeError",
 ]
 
 
@@ -90,16 +94,17 @@ class OutputError(OnnxnnError, OSError):
     """A file cannot be written: no space, no permission, or no such folder."""
 
 
-_LONGEST_NAME = 100
-"""Longer texts are no mistyped names, and comparing them would take minutes."""
+class CallError(OnnxnnError, TypeError):
+    """A call has an option that is unknown, missing or given twice, or too many arguments."""
+
+
+class UnknownAttributeError(OnnxnnError, AttributeError):
+    """An attribute is unknown, or cannot be set."""
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """Return ", did you mean 'x'?" for the nearest known word, or "" when none is near."""
-    import difflib  # here, because only a mistake needs it
+    """Return ", did you mean 'x'?" for the known name that a word means, or "" when none is near."""
+    from .names import nearest  # here, because only a mistake needs it
 
-    if not isinstance(word, str) or len(word) > _LONGEST_NAME:
-        return ""
-    by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return f", did you mean {by_lower[near[0]]!r}?" if near else ""
+    name = nearest(word, known)
+    return f", did you mean {name!r}?" if name else ""

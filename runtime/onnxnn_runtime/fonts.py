@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-import warnings
 from functools import lru_cache
 from typing import Any, Iterator, NamedTuple
 
 from PIL import ImageFont
+
+from .warn import warn
 
 __all__ = ["ENVIRONMENT", "Lettering", "cjk_font", "draw_text", "has_cjk", "lettering"]
 
@@ -124,7 +125,7 @@ def _tell_missing(given: str) -> None:
             "and Ubuntu: apt install fonts-noto-cjk), or name a font file in the environment variable "
             f"{ENVIRONMENT}."
         )
-    warnings.warn(text, stacklevel=4)
+    warn(text)
 
 
 def _candidates() -> Iterator[tuple[str, int]]:

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from .arrays import as_floats, check_shape, check_steps, check_tokens, from_objects, without_gradient
+from .calls import checked_class
 from .card import InputSpec
 from .errors import InputError, MissingInputError
 from .preprocess import decode, pixels
@@ -40,6 +41,7 @@ IMAGE_SUFFIXES = frozenset(_SUFFIXES.split(" "))
 _STRAY = frozenset(["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"])
 
 
+@checked_class()
 class Skipped(NamedTuple):
     """An input that was left out, and why."""
 

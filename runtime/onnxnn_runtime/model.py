@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable, Iterator
 
 import numpy as np
 
 from .arrays import as_array, check_steps, check_tokens
+from .calls import checked, checked_class
 from .card import METADATA_KEY, InputSpec, ModelCard
 from .engine import Engine
 from .errors import CardError, InputError
 from .inputs import Skipped
+from .names import MODEL_ATTRIBUTES, MODEL_OPTIONS
 from .onnxfile import FileFacts, ModelFile, inspect
 from .pipeline import check_count, check_options
 from .providers import place
 from .results import Embeddings, Prediction, Predictions, prediction
+from .warn import warn
 
 if TYPE_CHECKING:
     from .text import Text
@@ -28,6 +30,7 @@ Progress = Callable[[int, "int | None"], object]
 """Called with the number of inputs done and, where it is known, of all."""
 
 
+@checked
 def load(
     path: str | os.PathLike[str] | bytes,
     device: str = "auto",
@@ -72,6 +75,7 @@ def load(
     return Model(name, facts, card, Engine(file.take, name, facts, place(device), threads, spec))
 
 
+@checked_class(MODEL_ATTRIBUTES, MODEL_OPTIONS)
 class Model:
     """A model that `load` opened.
 
@@ -410,7 +414,7 @@ class Model:
         if result.skipped:
             named = "; ".join(f"{name} ({reason})" for name, reason in result.skipped[:5])
             more = "" if len(result.skipped) <= 5 else f"; and {len(result.skipped) - 5} more"
-            warnings.warn(f"{len(result.skipped)} inputs were left out: {named}{more}.", stacklevel=2)
+            warn(f"{len(result.skipped)} inputs were left out: {named}{more}.")
         return result.vectors
 
     def embed_named(

@@ -19,6 +19,7 @@ from typing import Any, Mapping, Tuple, Union
 import numpy as np
 from PIL import Image
 
+from .calls import checked_class
 from .errors import CardError, InputError, MissingInputError
 
 ImageLike = Union[str, Path, bytes, Image.Image, np.ndarray]
@@ -57,6 +58,7 @@ COLORS: dict[str, int] = {"RGB": 3, "grayscale": 1}
 """Every colour a network can read, and its number of channels."""
 
 
+@checked_class()
 @dataclass(frozen=True)
 class Preprocess:
     """How a picture becomes the float32 array (channels, height, width) in 0..1 of a network.

@@ -7,12 +7,15 @@ from typing import List, Mapping, NamedTuple
 
 import numpy as np
 
+from .calls import checked_class
 from .card import ModelCard
 from .inputs import Skipped
+from .names import RESULT_ATTRIBUTES, RESULTS_ATTRIBUTES
 
 __all__ = ["Embeddings", "Prediction", "Predictions", "prediction"]
 
 
+@checked_class(RESULT_ATTRIBUTES)
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """What a model says about one input.
@@ -40,6 +43,7 @@ class Prediction:
     scores: np.ndarray
 
 
+@checked_class(RESULTS_ATTRIBUTES)
 class Predictions(List[Prediction]):
     """A list of `Prediction`, one per input in order; `skipped` tells what was left out."""
 
@@ -48,6 +52,7 @@ class Predictions(List[Prediction]):
         self.skipped: list[Skipped] = []
 
 
+@checked_class()
 class Embeddings(NamedTuple):
     """Vectors float32 (N, D), the name of each, and what was left out."""
 

@@ -13,6 +13,7 @@ from typing import Any, Callable, Iterator
 
 import numpy as np
 
+from .calls import checked
 from .card import DiffusionSpec
 from .errors import InputError
 from .preprocess import Preprocess
@@ -50,6 +51,7 @@ Callback = Callable[[int, np.ndarray], object]
 """Called after each step with its number, from 1, and the pictures so far, (N, C, H, W) in 0..1."""
 
 
+@checked
 def sample_pictures(
     predict: Predict,
     spec: DiffusionSpec,
@@ -141,6 +143,7 @@ def sample_pictures(
     return drawn if return_all_timesteps else drawn[:, 0]
 
 
+@checked
 def interpolate_pictures(
     predict: Predict,
     spec: DiffusionSpec,

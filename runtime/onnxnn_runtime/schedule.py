@@ -13,6 +13,7 @@ from typing import Any, Mapping
 
 import numpy as np
 
+from .calls import checked_class
 from .errors import InputError, did_you_mean
 
 __all__ = ["KINDS", "PREDICTIONS", "Schedule"]
@@ -24,6 +25,7 @@ _LARGEST_BETA = 0.999
 """Keeps the last steps from erasing a picture altogether, which noise prediction could not undo."""
 
 
+@checked_class()
 @dataclass(frozen=True)
 class Schedule:
     """How noise grows over the steps, and what the network tells about a noisy picture.

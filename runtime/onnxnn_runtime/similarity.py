@@ -20,12 +20,14 @@ from typing import Any, Callable
 
 import numpy as np
 
+from .calls import checked
 from .errors import InputError, did_you_mean
 
 _BLOCK_BYTES = 8 << 20
 """What is needed beside the vectors and the result is formed in blocks of about this size."""
 
 
+@checked
 def get_similarity(a: Any, b: Any, method: str = "cosine", use_softmax: bool = False) -> np.ndarray | float:
     """Compare every vector of `a` with every vector of `b`.
 

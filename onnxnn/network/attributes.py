@@ -1,0 +1,43 @@
+"""What a script may set on a network, beside calling it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from onnxnn_runtime.card import TASKS
+from onnxnn_runtime.errors import TrainingError, did_you_mean
+from onnxnn_runtime.files import as_path
+from onnxnn_runtime.shorten import shortened
+
+from onnxnn import optimizers
+
+__all__ = ["VALUES"]
+
+
+def _save_fold(value: Any) -> str:
+    return str(as_path(value, "save_fold", TrainingError))
+
+
+def _task(value: Any) -> str:
+    if str(value).lower() not in TASKS:
+        hint = did_you_mean(value, TASKS) or "."
+        raise TrainingError(f"task={shortened(value)}: unknown task{hint} Known: {', '.join(TASKS)}.")
+    return str(value).lower()
+
+
+def _vocabulary(value: Any) -> Any:
+    if value is not None and not isinstance(value, Mapping):
+        raise TrainingError(f"expected a dict of words and token ids, or None, got {shortened(value)}.")
+    return value
+
+
+VALUES: Mapping[str, Callable[[Any], Any]] = {
+    "idx2word": _vocabulary,
+    "ix2word": _vocabulary,
+    "optimizer": optimizers.optimizer_name,
+    "save_fold": _save_fold,
+    "task": _task,
+    "word2idx": _vocabulary,
+}
+"""Attribute -> what checks a value that a script sets, and returns the value to keep."""

@@ -1,0 +1,26 @@
+"""Warnings that point at the line of the user's own program."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+__all__ = ["warn"]
+
+_PACKAGES = ("onnxnn", "onnxnn_runtime", "onnxnn_cli")
+
+
+def warn(text: str) -> None:
+    """Warn at the nearest line outside our packages, however many of our functions lie between.
+
+    Args:
+        text: What to say.
+    """
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__")):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, stacklevel=level)
+
+
+def _is_ours(module: object) -> bool:
+    return str(module).partition(".")[0] in _PACKAGES

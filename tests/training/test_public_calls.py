@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import copy
+import inspect
+
+import numpy as np
+import pytest
+from onnxnn_runtime.errors import CallError, OnnxnnError, TrainingError, UnknownAttributeError
+from support.public_calls import public_calls, typos
+
+import onnxnn
+from onnxnn import Network, nn
+
+CALLS = public_calls(onnxnn)
+
+
+@pytest.fixture
+def model():
+    return nn(verbose=0)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_public_call_refuses_an_unknown_option(name):
+    call, options = CALLS[name]
+    with pytest.raises(CallError, match="unknown option 'zzz'") as caught:
+        call(zzz=1)
+    assert isinstance(caught.value, TypeError)
+    assert isinstance(caught.value, OnnxnnError)
+    for option in options:
+        assert option in str(caught.value).partition("takes: ")[2]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_public_call_names_the_option_that_a_typo_means(name):
+    call, options = CALLS[name]
+    for option in options:
+        for typo in sorted(typos(option) - set(options)):
+            with pytest.raises(CallError, match=f"unknown option '{typo}'") as caught:
+                call(**{typo: 1})
+            if len(option) > 3:
+                assert "did you mean" in str(caught.value), (name, typo)
+
+
+def test_the_walk_finds_the_calls_that_users_make():
+    wanted = ("train", "convert", "inference", "load_img_data", "evaluate", "export", "noisy", "set_seed")
+    assert {f"onnxnn.Network.{name}" for name in wanted} | {"onnxnn.pth_info", "onnxnn.nn"} <= set(CALLS)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "said"),
+    [
+        ("train", {"epoch": 2}, "did you mean 'epochs'"),
+        ("train", {"n_epochs": 2}, "did you mean 'epochs'"),
+        ("train", {"max_iter": 2}, "did you mean 'epochs'"),
+        ("train", {"learning_rate": 0.1}, "did you mean 'lr'"),
+        ("train", {"batchsize": 4}, "did you mean 'batch_size'"),
+        ("train", {"class_weight": {0: 2}}, "weigh alike"),
+        ("train", {"validation_split": 0.2}, "train_val_ratio=0.8"),
+        ("train", {"validation_data": None}, "evaluate"),
+        ("train", {"verbose": 0}, r"nn\(verbose=0\)"),
+        ("train", {"optimizer": "SGD"}, r"add\(optimizer='SGD'\)"),
+        ("train", {"early_stopping": True}, "patience"),
+        ("train", {"loss_fn": "mse"}, "did you mean 'loss'"),
+        ("train", {"save_folder": "x"}, "did you mean 'save_fold'"),
+        ("convert", {"out_fil": "a.onnx"}, "did you mean 'out_file'"),
+        ("convert", {"opset": 11}, "did you mean 'opset_version'"),
+        ("load_tab_data", {"data_path": "a.csv", "validation_split": 0.2}, "train_val_ratio"),
+        ("load_img_data", {"data_path": "a", "target_size": (64, 64)}, "Resize"),
+        ("load_img_data", {"root": "a"}, "did you mean 'data_path'"),
+        ("inference", {"images": "a.png"}, "did you mean 'data'"),
+        ("evaluate", {"metric": "acc"}, "did you mean 'metrics'"),
+        ("sample", {"num_inference_steps": 5}, "did you mean 'steps'"),
+        ("sample", {"guidance_scale": 5}, "did you mean 'guidance'"),
+        ("export", {"opset": 11, "filename": "x"}, "did you mean 'opset_version'"),
+    ],
+)
+def test_options_of_other_libraries_are_answered_with_ours(model, method, options, said):
+    with pytest.raises(CallError, match=said):
+        getattr(model, method)(**options)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("fit", "train"),
+        ("compile", r"add\(optimizer"),
+        ("predict", "inference"),
+        ("predict_proba", "inference"),
+        ("score", "evaluate"),
+        ("parameters", r"model\.model"),
+        ("eval", r"model\.model"),
+        ("to", "device"),
+        ("state_dict", r"model\.model"),
+        ("coef_", "state_dict"),
+        ("forward", "inference"),
+        ("layers", "summary"),
+        ("trian", "did you mean 'train'"),
+        ("load_image_data", "did you mean 'load_img_data'"),
+        ("save_folder", "did you mean 'save_fold'"),
+        ("qqqq", "It has: add"),
+    ],
+)
+def test_attributes_of_other_libraries_are_answered_with_ours(model, name, said):
+    assert not hasattr(model, name)
+    assert getattr(model, name, None) is None
+    with pytest.raises(AttributeError, match=said) as caught:
+        getattr(model, name)
+    assert isinstance(caught.value, OnnxnnError)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("save_folder", "did you mean 'save_fold'"),
+        ("optimiser", "did you mean 'optimizer'"),
+        ("word2id", "did you mean 'word2idx'"),
+        ("colour", "did you mean 'color'"),
+        ("epochs", r"train\(epochs="),
+        ("lr", r"train\(lr="),
+        ("train", "is a method"),
+        ("model", "can be read, not set"),
+    ],
+)
+def test_attributes_cannot_be_invented(model, name, said):
+    before = dict(vars(model))
+    with pytest.raises(UnknownAttributeError, match=said):
+        setattr(model, name, "x")
+    assert vars(model) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("optimizer", "SDG"), ("optimizer", 3), ("save_fold", ""), ("save_fold", 3), ("color", "red"),
+     ("color", ""), ("task", "class"), ("word2idx", "abc"), ("idx2word", 3)],
+)  # fmt: skip
+def test_attributes_are_checked_when_they_are_set(model, name, value):
+    before = dict(vars(model))
+    with pytest.raises(OnnxnnError):
+        setattr(model, name, value)
+    assert vars(model) == before
+
+
+def test_documented_attributes_can_be_set(model, tmp_path):
+    model.save_fold = tmp_path / "ckpt"
+    model.optimizer = "sgd"
+    model.color = "grayscale"
+    model.word2idx = {"a": 0}
+    model.idx2word = model.ix2word = {0: "a"}
+    assert (model.save_fold, model.optimizer) == (str(tmp_path / "ckpt"), "SGD")
+
+
+def test_a_method_of_the_class_asks_for_an_object():
+    with pytest.raises(CallError, match="make an object of it first"):
+        nn.add("linear", size=(4, 3))
+    with pytest.raises(CallError, match="make an object of it first"):
+        nn.train()
+
+
+def test_signatures_and_documentation_stay():
+    assert list(inspect.signature(Network.train).parameters)[:3] == ["self", "lr", "epochs"]
+    assert Network.train.__doc__.startswith("Train, write checkpoints")
+    assert list(inspect.signature(nn).parameters) == ["task", "save_fold", "verbose"]
+    assert nn is Network
+
+
+def test_subclasses_and_what_other_libraries_look_for_are_not_disturbed():
+    class Own(Network):
+        def __init__(self):
+            super().__init__("cls", verbose=0)
+            self.note = "mine"
+
+        def train(self, *args, **options):
+            self.called = True
+            return super().train(*args, **options)
+
+    own = Own()
+    own.add("linear", size=(2, 2), activation="softmax")
+    own.load_dataset(np.zeros((4, 2), np.float32), [0, 1, 0, 1])
+    with pytest.raises(TrainingError):
+        own.train(epochs=0)
+    assert own.called
+    assert copy.copy(own).note == "mine"
+    assert not hasattr(own, "__array__")
+    assert np.asarray(own, dtype=object).shape == ()
