@@ -8,7 +8,7 @@ import os
 import stat
 import uuid
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, Iterable, Type, Union
+from typing import Any, BinaryIO, Callable, Iterable, Union
 
 from .errors import (
     CheckpointError,
@@ -92,7 +92,7 @@ def cannot_read(
     return error(f"{path}: this {what} cannot be read ({reason}).")
 
 
-_MISSING: Dict[Type[OnnxnnError], Type[OnnxnnError]] = {
+_MISSING: dict[type[OnnxnnError], type[OnnxnnError]] = {
     CheckpointError: MissingCheckpointError,
     DataError: MissingDataError,
     InputError: MissingInputError,
