@@ -12,8 +12,6 @@ Nothing in it is code, and nothing that it holds is executed on load.
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +19,14 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.card import ModelCard
-from onnxnn_runtime.errors import CardError, CheckpointError, MissingCheckpointError
-from onnxnn_runtime.files import PathLike, as_path, write_atomically
+from onnxnn_runtime.errors import CardError, CheckpointError
+from onnxnn_runtime.files import PathLike, as_path, cannot_read, regular_file, write_atomically
+from onnxnn_runtime.shorten import shortened
 from torch import nn
+
+from .checkpoint_state import check_state
+from .models.torch_file import NotTensors, read_torch_file
+from .models.weights import WRAPPERS
 
 __all__ = ["SCHEMA", "Checkpoint", "existing", "fill", "load", "save"]
 
@@ -88,12 +91,13 @@ def load(path: PathLike) -> Checkpoint:
         CheckpointError: The file is truncated, of another program, or from a newer version.
     """
     data = _read(existing(path))
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise CheckpointError(f"{path}: a torch file, but no onnxnn checkpoint. {_WHAT_FITS}")
+    form = data.get("format") if isinstance(data, dict) else None
+    if not isinstance(form, str) or form != FORMAT:
+        raise CheckpointError(f"{path}: a torch file, but no onnxnn checkpoint{_instead(data)} {_WHAT_FITS}")
     schema = data.get("schema")
-    if not isinstance(schema, int) or schema != SCHEMA:
+    if type(schema) is not int or schema != SCHEMA:
         raise CheckpointError(
-            f"{path}: the checkpoint has schema {schema!r}, this version of onnxnn reads "
+            f"{path}: the checkpoint has schema {shortened(schema)}, this version of onnxnn reads "
             f"schema {SCHEMA}. Install a newer onnxnn."
         )
     return _checked(path, data)
@@ -111,9 +115,7 @@ def existing(path: PathLike) -> Path:
         raise CheckpointError(
             f"{path}: is a folder; give the checkpoint in it, such as {file / 'basenn.pth'}."
         )
-    if not file.is_file():
-        raise MissingCheckpointError(f"{path}: no such checkpoint. Training writes one into save_fold.")
-    return file
+    return regular_file(file, "checkpoint", CheckpointError, "Training writes one into save_fold.")
 
 
 def fill(net: nn.Module, state_dict: Mapping[str, torch.Tensor], path: PathLike) -> None:
@@ -130,6 +132,11 @@ def fill(net: nn.Module, state_dict: Mapping[str, torch.Tensor], path: PathLike)
         for name, value in state_dict.items()
         if name in own and own[name].shape != value.shape
     ]
+    problems += [
+        f"{name} is {str(value.dtype).removeprefix('torch.')} in the checkpoint"
+        for name, value in state_dict.items()
+        if name in own and own[name].is_floating_point() != value.is_floating_point()
+    ]
     if problems:
         more = f"; and {len(problems) - 4} more" if len(problems) > 4 else ""
         raise CheckpointError(
@@ -139,71 +146,53 @@ def fill(net: nn.Module, state_dict: Mapping[str, torch.Tensor], path: PathLike)
     net.load_state_dict(dict(state_dict))
 
 
-_PICKLE = 2**24  # bytes of a pickle in which names of classes are looked for
-_WHAT_FITS = "What fits is a file that model.train or model.save wrote."
+def _instead(data: Any) -> str:
+    """Say what a torch file holds, where it is weights that `load_weights` takes."""
+    if isinstance(data, dict) and any(isinstance(value, torch.Tensor) for value in data.values()):
+        return ", but weights by name: add the layers, and call load_weights instead of load."
+    if isinstance(data, dict) and any(key in data for key in WRAPPERS):
+        return ", but another program's checkpoint: add the layers, and call load_weights instead of load."
+    return "."
 
 
-def _read(path: PathLike) -> Any:
+_WHAT_FITS = "Expected a file that model.train or model.save wrote."
+
+
+def _read(path: Path) -> Any:
     try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()  # torch itself takes flipped bits for weights
-        if damaged is not None:
-            raise CheckpointError(f"{path}: the file is damaged, at {damaged}. {_WHAT_FITS}")
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except CheckpointError:
-        raise
-    except Exception as error:  # torch raises many kinds for files that are not its own
-        raise CheckpointError(f"{path}: {_reason(Path(path), error)} {_WHAT_FITS}") from error
-
-
-def _reason(path: Path, error: Exception) -> str:
-    """Say what a file is that torch could not open weights-only."""
-    with path.open("rb") as file:
-        content = file.read(2)
-    if zipfile.is_zipfile(path):
-        try:
-            content = _pickled(path)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError, zlib.error):
-            return "the file is damaged."
-        if b"BaseNN" in content:
-            return (
-                "a checkpoint of BaseNN, which holds pickled code and not only weights, so it is not opened. "
-                "Where BaseNN is installed and you trust the file, convert it: "
-                "onnxnn import-basenn FILE -o NEW --trust-pickle."
-            )
-        if b"torch.nn.modules" in content:
-            return (
-                "a torch file that holds a pickled module and not only weights, so it is not opened. Save "
-                "its state_dict() instead."
-            )
-        return f"no onnxnn checkpoint ({str(error).splitlines()[0]})."
-    if content[:2] == b"PK":
-        return "the file is truncated."
-    if content[:1] == b"\x80":
-        return "a pickle of an old program, which could run code when opened, so it is not opened."
-    return "neither a checkpoint nor any torch file." if content else "the file is empty."
-
-
-def _pickled(path: Path) -> bytes:
-    """Return the beginning of the pickle in a torch zip, b"" without one."""
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if name.endswith("data.pkl"):
-                with archive.open(name) as file:
-                    return file.read(_PICKLE)
-    return b""
+        return read_torch_file(path)
+    except NotTensors as error:
+        what = f"no onnxnn checkpoint: {error}" if str(error).startswith("holds") else str(error)
+        raise CheckpointError(f"{path}: {what} {_WHAT_FITS}") from error
+    except OSError as error:
+        raise cannot_read(path, error, "checkpoint", CheckpointError) from error
 
 
 def _checked(path: PathLike, data: dict[str, Any]) -> Checkpoint:
     weights, example, training = data.get("state_dict"), data.get("example"), data.get("training")
     if not isinstance(weights, dict) or not all(
-        isinstance(value, torch.Tensor) for value in weights.values()
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in weights.items()
     ):
         raise CheckpointError(f"{path}: 'state_dict' is no mapping of tensors; the file is damaged.")
     if not (example is None or isinstance(example, torch.Tensor)) or not isinstance(training, dict):
         raise CheckpointError(f"{path}: 'example' or 'training' is not what onnxnn writes.")
+    _check_numbers(path, weights)
+    text = data.get("card")
+    if not isinstance(text, str):
+        raise CheckpointError(f"{path}: 'card' is no text; the file is damaged.")
     try:
-        card = ModelCard.from_json(str(data.get("card")))
-    except CardError as error:
+        card = ModelCard.from_json(text)
+        check_state(training)
+    except (CardError, CheckpointError) as error:
         raise CheckpointError(f"{path}: {error}") from error
     return Checkpoint(card, weights, example, training)
+
+
+def _check_numbers(path: PathLike, weights: Mapping[str, torch.Tensor]) -> None:
+    """Refuse weights that are no numbers; infinite ones may be a mask of a custom module."""
+    for name, value in weights.items():
+        if value.is_floating_point() and bool(value.isnan().any()):
+            raise CheckpointError(
+                f"{path}: the weights {shortened(name)} hold NaN, so every answer would be NaN. Train again "
+                "with a smaller lr, or from an earlier checkpoint."
+            )

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.card import InputSpec
 from onnxnn_runtime.errors import CheckpointError, MissingCheckpointError
-from onnxnn_runtime.files import as_path
+from onnxnn_runtime.files import as_path, regular_file
 from onnxnn_runtime.preprocess import Preprocess
 from torch import nn
 
@@ -86,8 +86,8 @@ class _ResNet(nn.Module):
 
 def _find(pretrain: str | Path) -> Path:
     path = as_path(pretrain, "pretrain", CheckpointError)
-    if path.is_file():
-        return path
+    if path.exists():
+        return regular_file(path, "file of weights", CheckpointError)
     folders = [Path(), Path(torch.hub.get_dir()) / "checkpoints"]
     if path.suffix not in (".pth", ".pt"):
         found = [file for folder in folders for file in sorted(folder.glob(f"{path.name}*.pth"))]

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import torch
 from onnxnn_runtime.errors import CheckpointError, LayerError
-from onnxnn_runtime.files import write_atomically
+from onnxnn_runtime.files import regular_file, write_atomically
+from onnxnn_runtime.shorten import printable, shortened
 
-__all__ = ["check_source", "fetch", "load_into", "read"]
+from .torch_file import NotTensors, read_torch_file
+
+__all__ = ["WRAPPERS", "check_source", "fetch", "load_into", "read"]
 
 _TIMEOUT = 60  # seconds without an answer
-_LARGEST = 2**32  # bytes of a download; the largest published weights of the recipes' networks take 2**29
+_LARGEST = 2**32  # bytes of a file; the largest published weights of the recipes' networks take 2**29
 
 
 def check_source(call: str, source: str, sha256: str | None) -> None:
@@ -39,7 +42,7 @@ def check_source(call: str, source: str, sha256: str | None) -> None:
             )
     elif "://" in source:
         raise LayerError(f"{call}: weights come from a file or an https:// address, not {scheme}://.")
-    elif not Path(source).is_file():
+    elif not os.path.exists(source):
         raise LayerError(f"{call}: no file {source!r}. Give the path of a weights file (.pth).")
 
 
@@ -61,10 +64,15 @@ def read(source: str, sha256: str | None) -> dict[str, torch.Tensor]:
         CheckpointError: The file cannot be read, has another checksum, or holds more than tensors.
     """
     cached = _cache() / f"{sha256}.pth" if "://" in source else Path(source)
+    local = "://" not in source or cached.is_file()
+    if local:
+        regular_file(cached, "file of weights", CheckpointError)
+        if os.path.getsize(cached) > _LARGEST:
+            raise CheckpointError(f"weights {source}: the file is larger than {_LARGEST >> 30} GB.")
     try:
-        data = cached.read_bytes() if cached.is_file() else _download(source)
+        data = cached.read_bytes() if local else _download(source)
     except OSError as error:
-        raise CheckpointError(f"weights {source}: cannot be read ({error}).") from error
+        raise CheckpointError(f"weights {source}: cannot be read ({printable(str(error))}).") from error
     found = hashlib.sha256(data).hexdigest()
     if sha256 is not None and found != sha256.lower():
         raise CheckpointError(
@@ -74,17 +82,49 @@ def read(source: str, sha256: str | None) -> dict[str, torch.Tensor]:
     if "://" in source and not cached.is_file():
         write_atomically(cached, lambda file: file.write(data))
     try:
-        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for foreign files; all mean the same here
+        content = read_torch_file(data, legacy=True)
+    except NotTensors as error:
         raise CheckpointError(
-            f"weights {source}: not a file of tensors alone, and nothing else is opened, since a pickled "
-            "network can run any program. Save it with torch.save(network.state_dict(), path)."
+            f"weights {source}: not a file of tensors alone, and nothing else is opened: {error} Save "
+            "weights with torch.save(network.state_dict(), path)."
         ) from error
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]  # our own checkpoints, and those of other frameworks
+    return _tensors(source, content)
+
+
+WRAPPERS = ("state_dict", "model", "model_state_dict", "net", "network", "module", "weights", "params", "ema")
+"""The keys under which training programs put weights beside other things, such as the optimizer's state."""
+
+
+def _tensors(source: str, content: Any) -> dict[str, torch.Tensor]:
+    """Return the tensors by name, of those that are wrapped too: {"epoch": 3, "model": {...}}.
+
+    Raises:
+        CheckpointError: There are none.
+    """
     if not isinstance(content, Mapping):
-        raise CheckpointError(f"weights {source}: holds a {type(content).__name__}, not tensors by name.")
-    return {str(key): value for key, value in content.items() if isinstance(value, torch.Tensor)}
+        kind = "a tensor" if isinstance(content, torch.Tensor) else f"a {type(content).__name__}"
+        raise CheckpointError(f"weights {source}: holds {kind}, not tensors by name.")
+    for _ in range(3):  # such as {"model": {"state_dict": ...}}
+        inside = [content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)]
+        if not inside:
+            break
+        content = inside[0]
+    found = {str(key): value for key, value in content.items() if isinstance(value, torch.Tensor)}
+    if not found:
+        names = shortened(list(content), 120)
+        raise CheckpointError(
+            f"weights {source}: holds no tensors by name, but {names}. Save the weights alone: "
+            "torch.save(network.state_dict(), path)."
+        )
+    return _without_module(found)
+
+
+def _without_module(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Drop the "module." or "model." that wrappers such as DataParallel put before every name."""
+    for prefix in ("module.", "_orig_mod.", "model."):
+        if all(name.startswith(prefix) for name in tensors):
+            tensors = {name[len(prefix) :]: value for name, value in tensors.items()}
+    return tensors
 
 
 def load_into(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], source: str) -> None:

@@ -9,9 +9,8 @@ from onnxnn_runtime.errors import (
     CheckpointError,
     DataError,
     ExportError,
-    MissingCheckpointError,
 )
-from onnxnn_runtime.files import as_path
+from onnxnn_runtime.files import as_path, regular_file
 from torch import nn
 
 from onnxnn import checkpoint as checkpoints
@@ -85,8 +84,9 @@ class Files(Core):
             CheckpointError: The file is missing, cannot be read or does not fit; the network is as it was.
             LayerError: An address is not https or comes without its checksum.
         """
-        if "://" not in str(path) and not as_path(path, "load_weights: path", CheckpointError).is_file():
-            raise MissingCheckpointError(f"{path}: no such file of weights.")
+        as_path(path, "load_weights: path", CheckpointError)
+        if "://" not in str(path):
+            regular_file(path, "file of weights", CheckpointError)
         weights.check_source(f"load_weights({str(path)!r})", str(path), sha256)
         take_over(self.model, weights.read(str(path), sha256), str(path), head)
 

@@ -68,7 +68,7 @@ def edited(path, target, **changes):
     ("changes", "message"),
     [
         ({"schema": 2}, "schema 2, this version of onnxnn reads schema 1. Install a newer onnxnn"),
-        ({"schema": torch.ones(2)}, "schema tensor"),
+        ({"schema": torch.ones(2)}, r"schema torch.float32 tensor \(2,\)"),
         ({"format": "other"}, "no onnxnn checkpoint"),
         ({"state_dict": {"a": 1}}, "no mapping of tensors"),
         ({"training": None}, "not what onnxnn writes"),
