@@ -15,7 +15,7 @@ import torch
 from onnxnn_runtime.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, OutputError
 
-from onnxnn import checkpoint, nn
+from onnxnn import checkpoint, nn, pth_info
 
 
 @pytest.fixture
@@ -216,3 +216,73 @@ def test_killed_at_any_system_call_the_old_or_the_new_file_is_there(path, model,
                 model.save(path)
         assert path.read_bytes() == before
         checkpoint.load(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"w": torch.zeros(2)}, "weights by name: add the layers, and call load_weights"),
+        (
+            {"model": {"w": torch.zeros(2)}},
+            "another program's checkpoint: add the layers, and call load_weights",
+        ),
+    ],
+)
+def test_weights_of_others_are_sent_to_load_weights(tmp_path, content, message):
+    torch.save(content, tmp_path / "weights.pth")
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.load(tmp_path / "weights.pth")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "what"),
+    [
+        ("epoch", torch.tensor(2), "an integer"),
+        ("epoch", -1, "an integer"),
+        ("epoch", 2**40, "an integer"),
+        ("history", torch.zeros(2), "a list"),
+        ("history", [{"loss": torch.zeros(2)}], "a list"),
+        ("history", [{"loss": "x" * 10**6}], "a list"),
+        ("settings", "Adam", "settings by name"),
+        ("lr", "fast", "a number"),
+        ("best", torch.zeros(2), "a number"),
+        ("loss", {"a": 1}, "tensors by name"),
+        ("optimizer", torch.zeros(2), "the state of an optimizer"),
+        ("optimizer", {"state": {0: 1}, "param_groups": []}, "the state of an optimizer"),
+        ("schedule", [1], "the state of a schedule"),
+        ("random", {}, "the states of the random generators"),
+        ("average", {"steps": 1}, "a moving average"),
+        ("sample", {"sizes": torch.ones(1), "axes": ["feature"]}, "the sizes and axes"),
+        ("sample", {"sizes": [0], "axes": ["feature"]}, "the sizes and axes"),
+        ("extra", 1, "unknown key"),
+    ],
+)
+def test_a_training_state_of_other_types_is_refused_before_use(path, tmp_path, model, key, value, what):
+    state = torch.load(path, weights_only=True)["training"]
+    target = edited(path, tmp_path / "edited.pth", training={**state, key: value})
+    for use in (
+        lambda: checkpoint.load(target),
+        lambda: model.train(checkpoint=target, epochs=1),
+        lambda: model.train(resume=target),
+        lambda: nn(verbose=0).load(target),
+        lambda: pth_info(target),
+    ):
+        with pytest.raises(CheckpointError, match=f"edited.pth: the training state.*{what}") as error:
+            use()
+        assert len(str(error.value)) < 300
+
+
+def test_weights_that_are_nan_are_refused(path, tmp_path):
+    weights = torch.load(path, weights_only=True)["state_dict"]
+    weights["linear2.bias"][1] = torch.nan
+    target = edited(path, tmp_path / "edited.pth", state_dict=weights)
+    with pytest.raises(CheckpointError, match=r"the weights 'linear2.bias' hold NaN.*smaller lr"):
+        pth_info(target)
+
+
+def test_weights_of_another_kind_of_number_are_refused(path, tmp_path, model):
+    weights = torch.load(path, weights_only=True)["state_dict"]
+    weights["linear2.bias"] = weights["linear2.bias"].to(torch.int64)
+    target = edited(path, tmp_path / "edited.pth", state_dict=weights)
+    with pytest.raises(CheckpointError, match=r"linear2\.bias is int64 in the checkpoint"):
+        model.load(target)

@@ -153,3 +153,43 @@ def test_what_is_no_file_of_tensors(tmp_path):
     assert "tensor" not in str(error.value)
     with pytest.raises(LayerError, match=r"weights from the web need sha256="):
         model.load_weights("https://example.org/resnet18.pth")
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: {"model": state},
+        lambda state: {"state_dict": state, "epoch": 3, "example": torch.zeros(2)},
+        lambda state: {"model_state_dict": state, "optimizer": {"lr": 0.1}},
+        lambda state: {"net": {f"module.{name}": value for name, value in state.items()}},
+        lambda state: {"model": {"state_dict": state}, "best": torch.tensor(0.5)},
+    ],
+)
+def test_weights_that_stand_inside_other_things_are_found(tmp_path, wrap):
+    model = nn("cls", verbose=0)
+    model.load_dataset(torch.zeros(4, 3).numpy(), [0, 1, 0, 1])
+    model.add("linear", size=2, activation="softmax")
+    state = {"fc.weight": torch.arange(6.0).reshape(2, 3), "fc.bias": torch.ones(2)}
+    torch.save(wrap(state), tmp_path / "weights.pth")
+    model.load_weights(tmp_path / "weights.pth")
+    assert torch.equal(model.model[0].weight.detach(), state["fc.weight"])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            {"generator": {"a": torch.zeros(2)}, "epoch": 1},
+            r"no tensors by name, but \['generator', 'epoch'\]",
+        ),
+        ({}, r"holds no tensors by name, but \[\]"),
+        (torch.zeros(2), "holds a tensor, not tensors by name"),
+        ({"state_dict": []}, "holds no tensors by name"),
+    ],
+)
+def test_files_without_weights_by_name(tmp_path, content, message):
+    model = nn("cls", verbose=0)
+    model.add("linear", size=(3, 2))
+    torch.save(content, tmp_path / "weights.pth")
+    with pytest.raises(CheckpointError, match=message):
+        model.load_weights(tmp_path / "weights.pth")
