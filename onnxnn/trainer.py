@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.errors import CheckpointError, TrainingError
+from onnxnn_runtime.shorten import printable
 from onnxnn_runtime.warn import warn
 from torch import nn
 
@@ -27,6 +28,7 @@ from .optimizers import default_lr, is_per_step, make_optimizer, make_schedule
 from .settings import Settings
 from .training.learner import evaluate, make_learner
 from .training.random_state import random_state, set_random_state
+from .training.resume import check_random_state, load_optimizer, load_schedule
 
 __all__ = ["Trainer"]
 
@@ -155,7 +157,7 @@ class Trainer:
         lr = self._optimizer.param_groups[0]["lr"]
         for x, target in self.machine.batches(self.train):
             output = self._step(x, target)
-            if per_step:
+            if per_step and self._schedule.last_epoch < self._schedule.total_steps:
                 self._schedule.step()
             sizes.append(self.loss.size(target))
             for metric, found in zip(self.metrics, counts, strict=True):
@@ -312,13 +314,16 @@ class Trainer:
             if same_schedule:
                 self._best, self._epochs_since_best = float(state["best"]), int(state["epochs_since_best"])
                 if self._schedule is not None and state.get("schedule"):
-                    self._schedule.load_state_dict(state["schedule"])
+                    load_schedule(self._schedule, state["schedule"])
             else:
                 if keep_best and state["settings"]["loss"] == self.settings.loss:
                     self._best = min(self._monitored(), default=math.inf)
                 self._begin_schedule_anew()
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise CheckpointError(f"the checkpoint's training state does not fit: {error}.") from error
+            if "random" in state:
+                check_random_state(state["random"])
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError) as error:
+            reason = printable(str(error).rstrip("."))
+            raise CheckpointError(f"the checkpoint's training state does not fit: {reason}.") from error
         self._state = state
 
     def _monitored(self) -> list[float]:
@@ -338,7 +343,7 @@ class Trainer:
             text = f"the checkpoint was trained with {before}; {now} begins without what it had gathered."
             warn(text)
         elif "optimizer" in state:
-            self._optimizer.load_state_dict(state["optimizer"])
+            load_optimizer(self._optimizer, state["optimizer"])
 
     def _begin_schedule_anew(self) -> None:
         for group in self._optimizer.param_groups:

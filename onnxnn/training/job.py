@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from onnxnn_runtime.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, OnnxnnError, OutputError, TrainingError
+from onnxnn_runtime.shorten import printable
 
 from onnxnn import checkpoint, diffusion, losses, metrics, pairs
 from onnxnn.about import how_trained
@@ -159,12 +160,16 @@ def settings_of(settings: Settings, before: Checkpoint | None, finish: bool, pat
     """
     if before is None:
         return settings
-    if "settings" not in before.training:
+    if not {"settings", "epoch"} <= before.training.keys():
         if not finish:
             return settings
         raise CheckpointError(f"{path} holds no training to finish; use train(checkpoint=...) to train it.")
     if finish:
-        return Settings.from_data(before.training["settings"])
+        try:
+            return Settings.from_data(before.training["settings"])
+        except (TrainingError, TypeError, ValueError, AttributeError) as error:
+            reason = printable(str(error))
+            raise CheckpointError(f"{path}: the training state's settings do not fit: {reason}") from error
     lr = before.training.get("lr") if settings.lr is None else settings.lr
     return replace(settings, lr=lr, epochs=settings.epochs + int(before.training["epoch"]))
 

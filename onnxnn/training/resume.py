@@ -1,0 +1,113 @@
+"""The state of an optimizer, a schedule and random generators in a checkpoint, compared before use."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from onnxnn_runtime.shorten import shortened
+
+from .random_state import random_state, set_random_state
+
+__all__ = ["check_random_state", "load_optimizer", "load_schedule"]
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Let an optimizer go on from what one of the same kind had gathered.
+
+    Raises:
+        ValueError: It is another optimizer's, of other weights, or no state at all.
+    """
+    optimizer.load_state_dict(dict(state))
+    for group in optimizer.param_groups:
+        for key, usual in optimizer.defaults.items():
+            if not _is_like(usual, group.get(key)):
+                raise ValueError(f"the optimizer's {key} is {shortened(group.get(key))}")
+    expected = _gathered(optimizer)
+    for weight, gathered in optimizer.state.items():
+        if gathered and gathered.keys() != expected:
+            raise ValueError(f"the optimizer's state holds {shortened(list(gathered))} for a weight")
+        for key, value in gathered.items():
+            if not isinstance(value, torch.Tensor) or value.shape not in (weight.shape, torch.Size()):
+                raise ValueError(f"the optimizer's {key} is {shortened(value)} for {tuple(weight.shape)}")
+
+
+def _gathered(optimizer: torch.optim.Optimizer) -> set[str]:
+    """Return the names of what an optimizer gathers for a weight, found out by one step of another."""
+    weight = torch.nn.Parameter(torch.zeros(1))
+    weight.grad = torch.zeros(1)
+    known = inspect.signature(type(optimizer)).parameters
+    options = {key: optimizer.param_groups[0][key] for key in optimizer.defaults if key in known}
+    other = type(optimizer)([weight], **options)
+    other.step()
+    return set(other.state[weight])
+
+
+def _is_like(usual: Any, value: Any) -> bool:
+    """Tell whether an optimizer's option may have a value, by the one that it has by default."""
+    if usual is None or isinstance(usual, bool):
+        return value is None or isinstance(value, bool)
+    if isinstance(usual, tuple):
+        return isinstance(value, list | tuple) and len(value) == len(usual) and all(map(_is_amount, value))
+    return _is_amount(value) if isinstance(usual, int | float) else value == usual
+
+
+def _is_amount(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value) and value >= 0
+
+
+def load_schedule(schedule: torch.optim.lr_scheduler.LRScheduler, state: Mapping[str, Any]) -> None:
+    """Let a schedule stand where one of the same kind stood.
+
+    Raises:
+        ValueError: It is another schedule's state, or none.
+    """
+    own = schedule.state_dict()
+    for key, value in state.items():
+        if key not in own or not _is_same_kind(own[key], value):
+            raise ValueError(f"the schedule's {shortened(key)} is {shortened(value)}")
+    if "last_epoch" in own and "last_epoch" not in state:
+        raise ValueError("the schedule does not say where it stands")
+    ends = [phase["end_step"] for phase in state.get("_schedule_phases", ())]  # of onecycle
+    if any(later <= earlier for earlier, later in itertools.pairwise(ends)):
+        raise ValueError(f"the schedule's phases end at {shortened(ends)}")
+    schedule.load_state_dict(dict(state))
+
+
+def _is_same_kind(now: Any, value: Any) -> bool:
+    """Tell whether a value can stand for the one that a new schedule has: what is above 0 stays so."""
+    if isinstance(now, list | tuple):
+        lists = isinstance(value, list | tuple) and len(value) == len(now)
+        return lists and all(map(_is_same_kind, now, value))
+    if isinstance(now, dict):
+        same = isinstance(value, dict) and value.keys() == now.keys()
+        return same and all(_is_same_kind(each, value[key]) for key, each in now.items())
+    if isinstance(now, bool) or not isinstance(now, int | float):
+        return type(value) is type(now) and bool(value == now)
+    if isinstance(value, bool) or not isinstance(value, int if isinstance(now, int) else int | float):
+        return False
+    lowest = 1 if isinstance(now, int) and now > 0 else 0 if now >= 0 else -math.inf
+    return not math.isnan(value) and value >= lowest
+
+
+def check_random_state(state: Mapping[str, Any]) -> None:
+    """Refuse the state of random generators that they would not take; they stay as they are.
+
+    Raises:
+        ValueError: It is no such state.
+    """
+    _, position, has_gauss, cached = state["numpy"]
+    # NumPy takes any position, and reads beyond its numbers from there.
+    if type(position) is not int or not 0 <= position <= 624 or has_gauss not in (0, 1):
+        raise ValueError(f"NumPy's random generator cannot stand at {shortened(position)}")
+    if type(cached) is not float or not isinstance(state["cuda"], list):
+        raise ValueError("the state of the random generators")
+    before = random_state()
+    try:
+        set_random_state(state)
+    finally:
+        set_random_state(before)
