@@ -1,56 +1,94 @@
 """Reading tables of numbers: CSV files as spreadsheets and lessons write them.
 
-    bytes -> text (UTF-8 with or without BOM, UTF-16 with BOM, GBK) -> separator (`;`, tab or `,`)
-          -> rows of cells -> header or not -> numbers
+    bytes -> text (`table_text`) -> separator (`;`, tab or `,`) -> rows of cells -> heading or not
+    (`table_heading`) -> numbers (`table_numbers`)
 
-Training and the runtime read a file through this one implementation.
+Training and the runtime read a file through this one implementation. A file is read in blocks: what stays in
+memory is the array of numbers that was asked for.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
 import os
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Sequence, Union
+from typing import Any, Iterator, NamedTuple, Sequence, Union
 
 import numpy as np
 
-from .errors import InputError, MissingInputError
+from .columns import match_columns
+from .errors import InputError
+from .shorten import shortened
+from .table_heading import counts_rows, judge_heading, label_named, may_count_rows
+from .table_marks import Marks, check_marks, commas_as, number, parse_cells
+from .table_numbers import parse
+from .table_scan import MAX_CELLS, MAX_COLUMNS, scan, separator_of
+from .table_text import Block, Record, TextFile, cells_of, open_table
 
-_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_MISSING = ("", "?", "na", "n/a", "nan", "null", "none", "-")
+__all__ = [
+    "MAX_CELLS",
+    "MAX_COLUMNS",
+    "MISSING",
+    "Column",
+    "Read",
+    "Table",
+    "index_columns",
+    "label_named",
+    "read_table",
+]
+
+MISSING = ("", "?", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "-", "缺失")
+"""What stands in a cell without a value, in any case."""
 
 Column = Union[int, str]
-"""A column's position from 0 (negative: from the end), or its name in the header."""
+"""A column's position from 0 (negative: from the end), or its name in the heading."""
+
+
+class Read(NamedTuple):
+    """What was read of a table.
+
+    Args:
+        numbers: The columns of numbers (rows, columns).
+        texts: The cells of the column of texts; [] where none was asked for.
+        rounding: By how much the type of `numbers` changes each column at most, float64 (columns,); 0 for
+            constant columns.
+    """
+
+    numbers: np.ndarray
+    texts: list[str]
+    rounding: np.ndarray
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table as its file holds it.
+    """A table as its file holds it; the file is read when cells are asked for.
 
     Args:
         source: The file's name, for messages.
-        names: The names in the header; () where the file has none.
-        rows: The cells of each row behind the header, as text without surrounding blanks; all rows
-            have the same length.
-        lines: For each row, the number of the line in the file on which it ends, from 1.
-        decimal_comma: Whether "0,5" is a number, as in files separated by `;` or tabs.
+        names: The names in the heading; () where the file has none.
+        lines: For each row after the heading, the number of the line in the file on which it ends, from 1.
+        num_columns: How many columns every row has.
+        decimal_comma: Whether "0,5" can be a number, as in files separated by `;` or tabs.
+        notes: What was decided about the file and may surprise, a sentence each.
+        missing: What stands in a cell without a value, in lower case.
     """
 
     source: str
     names: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
     lines: tuple[int, ...]
+    num_columns: int
     decimal_comma: bool = False
+    notes: tuple[str, ...] = ()
+    missing: tuple[str, ...] = MISSING
+    _text: TextFile = field(default=TextFile("", "utf-8"), repr=False)
+    _separator: str = field(default=",", repr=False)
+    _decimal: str | None = field(default=None, repr=False)
+    _thousands: str | None = field(default=None, repr=False)
 
     @property
-    def num_columns(self) -> int:
-        """How many columns every row has."""
-        return len(self.rows[0])
+    def rows(self) -> tuple[tuple[str, ...], ...]:
+        """The cells of each row after the heading, as text without the blanks around them."""
+        return tuple(tuple(cells) for _, rows in self._cells() for cells in rows)
 
     def index(self, column: Column) -> int:
         """Return a column's position from 0.
@@ -61,9 +99,16 @@ class Table:
         if isinstance(column, str):
             if self.names.count(column) == 1:
                 return self.names.index(column)
+            if self.names and column not in self.names:
+                try:
+                    return match_columns([column], self.names, self.source)[0]
+                except InputError:
+                    pass  # what follows says more
             problem = "stands twice in the header" if column in self.names else "is not there"
-            known = ", ".join(self.names) if self.names else "a file without a header"
-            raise InputError(f"{self.source}: column {column!r} {problem}; the columns are: {known}.")
+            known = ", ".join(map(str, self.names[:20])) if self.names else "a file without a header"
+            raise InputError(
+                f"{self.source}: column {shortened(column)} {problem}; the columns are: {known}."
+            )
         if not -self.num_columns <= column < self.num_columns:
             raise InputError(f"{self.source}: column {column} asked for, it has {self.num_columns} columns.")
         return column % self.num_columns
@@ -71,166 +116,313 @@ class Table:
     def title(self, column: int) -> str:
         """Return how messages call the column at a position: "column 2 ('width')"."""
         name = self.names[column] if self.names else ""
-        return f"column {column + 1} ({name!r})" if name else f"column {column + 1}"
+        return f"column {column + 1} ({shortened(name, 40)})" if name else f"column {column + 1}"
 
     def is_numeric(self, column: Column) -> bool:
         """Tell whether every cell of a column is a number."""
         position = self.index(column)
-        return all(_number(row[position], self.decimal_comma) is not None for row in self.rows)
+        marks = self._marks([position], strict=False)
+        return all(number(row[position], marks) is not None for _, rows in self._cells() for row in rows)
 
     def texts(self, column: Column) -> list[str]:
         """Return the cells of a column as text.
 
         Raises:
-            InputError: A cell is empty; the message names row and column.
+            InputError: Cells are missing; the message names the column and the rows.
         """
         position = self.index(column)
-        for row, line in zip(self.rows, self.lines):
-            if row[position] == "":
-                raise InputError(self._missing(line, position))
-        return [row[position] for row in self.rows]
+        cells = [row[position] for _, rows in self._cells() for row in rows]
+        return self.checked_labels(cells, position)
 
-    def numbers(self, columns: Sequence[Column] | None = None) -> np.ndarray:
-        """Return columns as float64 (rows, columns).
+    def checked_labels(self, cells: list[str], position: int, are_classes: bool = True) -> list[str]:
+        """Return the cells of a column of texts, none of which is missing.
+
+        A "-" beside a "+" is a text like others.
+
+        Raises:
+            InputError: Some are missing.
+        """
+        marks = set(self.missing) - ({"-"} if "+" in cells else set())
+        gone = [place for place, cell in enumerate(cells) if not cell or cell.lower() in marks]
+        if gone:
+            where = [str(self.lines[place]) for place in gone[:10]]
+            more = f" and {len(gone) - 10} more" if len(gone) > 10 else ""
+            rows = f"row {where[0]}" if len(gone) == 1 else f"rows {', '.join(where)}{more}"
+            kinds = sorted({cells[place] for place in gone} - {""})
+            held = f" ({', '.join(shortened(kind, 20) for kind in kinds)})" if kinds else ""
+            what = "the cell" if len(gone) == 1 else f"{len(gone)} cells"
+            advice = "; where that is a class of its own, pass missing=[]" if kinds and are_classes else ""
+            raise InputError(
+                f"{self.source}: {what} in {rows}, {self.title(position)}, {'is' if len(gone) == 1 else 'are'} "
+                f"missing{held}. Fill in a label, or remove the row{'' if len(gone) == 1 else 's'}{advice}."
+            )
+        return cells
+
+    def numbers(self, columns: Sequence[Column] | None = None, dtype: Any = np.float64) -> np.ndarray:
+        """Return columns as an array (rows, columns).
 
         Args:
             columns: Which, in this order; None takes all.
+            dtype: The type of the array; cells are read as float64 first.
 
         Raises:
             InputError: A cell is empty or holds text; the message names row and column.
         """
-        positions = [
-            self.index(column) for column in (range(self.num_columns) if columns is None else columns)
-        ]
-        array = np.empty((len(self.rows), len(positions)), np.float64)
-        for number, (row, line) in enumerate(zip(self.rows, self.lines)):
-            for place, position in enumerate(positions):
-                value = _number(row[position], self.decimal_comma)
-                if value is None:
-                    raise InputError(self._not_a_number(row[position], line, position))
-                array[number, place] = value
-        return array
+        wanted = range(self.num_columns) if columns is None else columns
+        return self.numbers_and_texts([self.index(column) for column in wanted], None, dtype).numbers
 
-    def _missing(self, line: int, position: int) -> str:
-        return (
-            f"{self.source}: the cell in row {line}, {self.title(position)}, is missing. "
-            "Fill it in, or remove the row."
-        )
+    def numbers_and_texts(
+        self, positions: Sequence[int], text: int | None = None, dtype: Any = np.float64
+    ) -> Read:
+        """Return columns of numbers as an array (rows, columns) and one column of texts, read at once.
 
-    def _not_a_number(self, cell: str, line: int, position: int) -> str:
-        if cell.lower() in _MISSING:
-            return self._missing(line, position)
-        return (
-            f"{self.source}: row {line}, {self.title(position)}, holds {cell!r} where a number is expected. "
-            "Write a number, or remove the row or the column."
-        )
+        Args:
+            positions: The columns of numbers.
+            text: The column of texts; None where there is none.
+            dtype: The type of the array.
+
+        Raises:
+            InputError: A cell of a column of numbers holds none.
+        """
+        array = np.empty((len(self.lines), len(positions)), dtype)
+        rounding = np.zeros(len(positions))
+        low, high = np.full(len(positions), np.inf), np.full(len(positions), -np.inf)
+        texts: list[str] = []
+        marks = self._marks(positions)
+        start = 0
+        for block in self._blocks():
+            found = self._parse(block, positions, marks)
+            if text is not None:
+                texts += self._column(block, text)
+            with np.errstate(over="ignore"):  # infinity, which the caller refuses, saying where
+                held = array[start : start + len(found)]
+                held[:] = found
+                if array.dtype != np.float64:
+                    rounding = np.maximum(rounding, np.abs(held - found).max(axis=0, initial=0))
+                    low, high = np.minimum(low, found.min(axis=0)), np.maximum(high, found.max(axis=0))
+            start += len(found)
+        return Read(array, texts, np.where(low == high, 0, rounding))
+
+    # ---- the file, a block at a time
+
+    def _blocks(self) -> Iterator[Block]:
+        skip = 1 if self.names else 0
+        for block in self._text.blocks(self._separator):
+            if skip:
+                block = Block(block.records[skip:], block.lines[skip:])
+                skip = 0
+            if block.records:
+                yield block
+
+    def _cells(self) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
+        for block in self._blocks():
+            yield block.lines, [self._row(record) for record in block.records]
+
+    def _row(self, record: Record) -> list[str]:
+        return cells_of(record, self._separator)[: self.num_columns]
+
+    def _column(self, block: Block, position: int) -> list[str]:
+        separator, last = self._separator, self.num_columns - 1
+        records = block.records
+        if isinstance(records[0], str):
+            lines: list[str] = records  # type: ignore[assignment]  # all rows of a file are of one kind
+            if position == 0:
+                return [line.partition(separator)[0].strip() for line in lines]
+            if position == last and all(line.count(separator) == last for line in lines):
+                return [line.rpartition(separator)[2].strip() for line in lines]
+        return [self._row(record)[position] for record in records]
+
+    def _parse(self, block: Block, positions: Sequence[int], marks: Marks) -> np.ndarray:
+        found = self._parse_span(block, positions, marks)
+        if found is not None:
+            return found
+        rows = [self._row(record) for record in block.records]
+        chosen = [[row[position] for position in positions] for row in rows]
+        if not marks.thousands and self._separator != marks.decimal:
+            found = self._parse_lines([self._separator.join(row) for row in chosen], len(positions), marks)
+            if found is not None:
+                return found
+        found, wrong = parse_cells(chosen, marks)
+        if wrong is not None:
+            place, column = wrong
+            raise InputError(
+                self._not_a_number(chosen[place][column], block.lines[place], positions[column], marks)
+            )
+        return found
+
+    def _parse_span(self, block: Block, positions: Sequence[int], marks: Marks) -> np.ndarray | None:
+        """Read whole lines from the first to the last column, which is quick where all of them are numbers."""
+        if not positions or marks.thousands or not isinstance(block.records[0], str):
+            return None
+        first, last = min(positions), max(positions) + 1
+        if last - first > 2 * len(positions) + 8:
+            return None
+        lines: list[str] = block.records  # type: ignore[assignment]  # all rows of a file are of one kind
+        separator = self._separator
+        if first:
+            lines = [line.split(separator, first)[first] for line in lines]
+        width = self.num_columns - first
+        extra = {line.count(separator) + 1 - (last - first) for line in lines}
+        if extra != {0}:
+            if len(extra) > 1 or width == 0:
+                return None
+            behind = extra.pop()
+            lines = [line.rsplit(separator, behind)[0] for line in lines]
+        found = self._parse_lines(lines, last - first, marks)
+        if found is None or list(positions) == list(range(first, last)):
+            return found
+        return found[:, [position - first for position in positions]]
+
+    def _parse_lines(self, lines: list[str], columns: int, marks: Marks) -> np.ndarray | None:
+        text = "\n".join(lines) + "\n"
+        if marks.decimal != ".":
+            if "." in text:
+                return None
+            text = text.replace(marks.decimal, ".")
+        found = parse(text, self._separator, columns)
+        return found if found is not None and len(found) == len(lines) else None
+
+    # ---- how numbers are written
+
+    def _marks(self, positions: Sequence[int], strict: bool = True) -> Marks:
+        """Return how numbers are written in some columns.
+
+        Raises:
+            InputError: The file uses commas so that they may be decimal commas or stand between thousands.
+        """
+        if self._decimal is not None or self._thousands:
+            return Marks(self._decimal or ".", self._thousands or "")
+        if not self.decimal_comma:
+            return Marks()
+        if not any("," in part for block in self._blocks() for part in _parts(block.records)):
+            return Marks()
+        rows = ((line, row) for lines, rows in self._cells() for line, row in zip(lines, rows))
+        try:
+            return commas_as(rows, positions, lambda line, column: f"row {line}, {self.title(column)}")
+        except InputError as error:
+            if not strict:
+                return Marks(",")
+            raise InputError(f"{self.source}: {error}") from error
+
+    # ---- messages
+
+    def _not_a_number(self, cell: str, line: int, position: int, marks: Marks) -> str:
+        where = f"row {line}, {self.title(position)}"
+        if cell.lower() in MISSING:
+            return f"{self.source}: the cell in {where}, is missing. Fill it in, or remove the row."
+        advice = "Write a number, or remove the row or the column."
+        if cell[:1].isdigit() and "," in cell and not marks.thousands and marks.decimal == ".":
+            advice = "Write it without the comma, or say decimal=',' or thousands=','."
+        return f"{self.source}: {where}, holds {shortened(cell)} where a number is expected. {advice}"
 
 
-def read_table(path: str | Path) -> Table:
+def _parts(records: Sequence[Record]) -> Iterator[str]:
+    for record in records:
+        if isinstance(record, str):
+            yield record
+        else:
+            yield from record
+
+
+def read_table(
+    path: str | Path,
+    header: bool | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    thousands: str | None = None,
+    missing: Sequence[str] | None = None,
+) -> Table:
     """Read a CSV file.
 
     The separator is `;` or a tab where the first line has one, otherwise `,`. Cells may be quoted.
     Blank lines are skipped, and so are empty last columns, which a comma at each line's end makes. The
-    first row counts as a header when more of its cells are text above a column of numbers than are
-    numbers; with no column of numbers, when all its cells differ from those below.
+    first row counts as a heading where texts stand over columns of numbers (see
+    `onnxnn_runtime.table_heading.judge_heading`); with no column of numbers, when all its cells differ from
+    those below.
 
     Args:
         path: The file.
+        header: Whether the first row is a heading; None decides by what stands there.
+        encoding: The encoding; None finds out: UTF-8, UTF-16, else the one that gives words of one script.
+        decimal: The mark before a fraction, "." or ","; None takes a comma where it can be nothing else.
+        thousands: The mark between groups of three digits; None takes none.
+        missing: What stands in a cell without a value beside nothing; None takes `MISSING`.
 
     Raises:
         MissingInputError: There is no such file.
-        InputError: It is a folder, empty, no text, has a header only, or its rows differ in length.
+        InputError: It is a folder, empty, no text, has a heading only, its rows differ in length, or it has
+            more columns or cells than are read.
     """
     source = str(path)
-    if not os.path.exists(source):
-        raise MissingInputError(f"{source}: no such file.")
-    if os.path.isdir(source):
-        raise InputError(f"{source}: is a folder; what fits is a CSV file.")
-    text = _decode(source, Path(source).read_bytes())
-    separator = _separator(text)
-    records = _records(source, text, separator)
-    if not records:
-        raise InputError(f"{source}: the file is empty; what fits is a CSV file with one row per sample.")
-    _check_lengths(source, records, separator)
-    lines = tuple(line for line, _ in records)
-    width = max(len(cells) - _trailing(cells) for _, cells in records)
-    rows = tuple(cells[:width] for _, cells in records)
-    decimal_comma = separator != ","
-    if not _has_header(rows, decimal_comma):
-        return Table(source, (), rows, lines, decimal_comma)
-    if len(rows) == 1:
-        raise InputError(f"{source}: only a header ({separator.join(rows[0])}), no rows of data behind it.")
-    return Table(source, rows[0], rows[1:], lines[1:], decimal_comma)
+    check_marks(decimal, thousands)
+    if header not in (None, True, False):
+        raise InputError(f"header={shortened(header, 20)}: use True, False or None.")
+    text = open_table(os.fspath(path) if isinstance(path, os.PathLike) else source, encoding)
+    separator = separator_of(text)
+    numbered, width, head = scan(text, separator)
+    lines = tuple(numbered)
+    table = Table(
+        source,
+        (),
+        lines,
+        width,
+        separator != ",",
+        (text.note,) if text.note else (),
+        _marks_of_missing(missing),
+        text,
+        separator,
+        decimal,
+        thousands,
+    )
+    rows = [cells_of(record, separator)[:width] for record in head]
+    has_heading, doubtful = (header, False) if header is not None else _has_heading(rows, table)
+    if not has_heading:
+        return table
+    if len(lines) == 1:
+        raise InputError(
+            f"{source}: only a header ({_in_short(separator.join(rows[0]))}), no rows of data after it."
+        )
+    notes = table.notes
+    if doubtful:
+        notes += (
+            f"{source}: the first row ({_in_short(', '.join(rows[0]))}) is taken as the heading; header=False "
+            "takes it as data.",
+        )
+    return replace(table, names=tuple(rows[0]), lines=lines[1:], notes=notes)
 
 
-def _decode(source: str, data: bytes) -> str:
-    if data.startswith(b"PK\x03\x04"):
-        raise InputError(f"{source}: is a spreadsheet or zip file, not text; save it as CSV.")
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encodings = ["utf-16"]
-    else:
-        encodings = ["utf-8-sig", "gb18030"]
-    for encoding in encodings:
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise InputError(f"{source}: is no text in UTF-8, UTF-16 or GBK; save it as CSV in UTF-8.")
+def index_columns(table: Table) -> list[int]:
+    """Return the positions of columns that only count rows, as pandas writes its index."""
+    found = []
+    for position, name in enumerate(table.names):
+        if may_count_rows(name) and table.num_columns > 1:
+            try:
+                values = table.numbers([position])[:, 0]
+            except InputError:
+                continue  # texts are no index
+            if counts_rows(name, values):
+                found.append(position)
+    return found
 
 
-def _separator(text: str) -> str:
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    outside_quotes = "".join(first.split('"')[::2])
-    return next((mark for mark in (";", "\t") if mark in outside_quotes), ",")
+def _marks_of_missing(missing: Any) -> tuple[str, ...]:
+    if missing is None:
+        return MISSING
+    if isinstance(missing, str) or not all(isinstance(mark, str) for mark in missing):
+        raise InputError(
+            f"missing={shortened(missing)}: give a list of texts, such as ['?', 'NA']; [] for none."
+        )
+    return tuple(mark.lower() for mark in missing)
 
 
-def _records(source: str, text: str, separator: str) -> list[tuple[int, tuple[str, ...]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
-    try:
-        stripped = [(reader.line_num, tuple(cell.strip() for cell in cells)) for cells in reader]
-    except csv.Error as error:
-        raise InputError(f"{source}: row {reader.line_num} cannot be read as CSV ({error}).") from error
-    return [(line, cells) for line, cells in stripped if any(cells)]
+def _has_heading(rows: list[list[str]], table: Table) -> tuple[bool, bool]:
+    marks = Marks()
+    values = [
+        [number(cell.replace(",", ".") if table.decimal_comma else cell, marks) for cell in row]
+        for row in rows
+    ]
+    return judge_heading(rows[0], rows[1:], values)
 
 
-def _check_lengths(source: str, records: list[tuple[int, tuple[str, ...]]], separator: str) -> None:
-    first_line, first = records[0]
-    for line, cells in records:
-        if len(cells) != len(first):
-            mark = "a tab" if separator == "\t" else repr(separator)
-            raise InputError(
-                f"{source}: row {line} has {len(cells)} cells, row {first_line} has {len(first)} "
-                f"(separated by {mark}). Give every row the same number of cells."
-            )
-
-
-def _trailing(cells: Sequence[str]) -> int:
-    """Return how many cells at a row's end are empty."""
-    return next((number for number, cell in enumerate(reversed(cells)) if cell), len(cells))
-
-
-def _has_header(rows: tuple[tuple[str, ...], ...], decimal_comma: bool) -> bool:
-    first, below = rows[0], rows[1:]
-    is_number = [_number(cell, decimal_comma) is not None for cell in first]
-    if not below:
-        return not any(is_number)
-    numeric = [_mostly_numbers(below, column, decimal_comma) for column in range(len(first))]
-    if not any(numeric):
-        return not any(is_number) and not any(cell in column for cell, column in zip(first, zip(*below)))
-    above = [number for cell, number, column in zip(first, is_number, numeric) if column and cell]
-    return sum(not number for number in above) > sum(above)
-
-
-def _mostly_numbers(rows: Sequence[Sequence[str]], column: int, decimal_comma: bool) -> bool:
-    return 2 * sum(_number(row[column], decimal_comma) is not None for row in rows) > len(rows)
-
-
-def _number(cell: str, decimal_comma: bool) -> float | None:
-    if decimal_comma and "," in cell and "." not in cell:
-        cell = cell.replace(",", ".")
-    if not _NUMBER.fullmatch(cell):
-        return None
-    value = float(cell)
-    return value if np.isfinite(value) else None
+def _in_short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -81,7 +81,7 @@ def test_encodings(write, encoding):
         "a,b\n1.5,2\n3,4.25\n",
         "a;b\n1.5;2\n3;4.25\n",
         "a;b\n1,5;2\n3;4,25\n",
-        "a\tb\n1.5\t2\n3\t4,25\n",
+        "a\tb\n1,5\t2\n3\t4,25\n",
         'a,b\n"1.5",2\n"3","4.25"\n',
         '"a";"b"\n"1,5";"2"\n"3";"4,25"\n',
         "a,b\r\n1.5,2\r\n3,4.25\r\n\r\n\r\n",
