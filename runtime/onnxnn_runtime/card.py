@@ -21,6 +21,7 @@ SCHEMA = 1
 
 TASKS = ("cls", "reg", "gen", "embed")
 INPUT_KINDS = ("image", "table", "sequence", "tokens", "array")
+INPUT_DTYPES = ("float32", "float64")
 OUTPUT_KINDS = ("classes", "binary", "values", "embedding", "tokens", "image")
 
 Axis = Union[int, str]
@@ -61,6 +62,8 @@ class InputSpec:
         max_length: For sequences and tokens: the longest that fits; None where any length does.
         min_sizes: The smallest size of each free axis by its name, where it is above 1; absent in the text
             where none is.
+        dtype: For numbers: "float32", or "float64" where the network subtracts a mean from numbers that float32
+            cannot hold, such as time stamps; absent in the text where it is "float32".
     """
 
     kind: str
@@ -73,6 +76,7 @@ class InputSpec:
     num_tokens: int | None = None
     max_length: int | None = None
     min_sizes: Mapping[str, int] = field(default_factory=dict)
+    dtype: str = "float32"
 
 
 @checked_class()
@@ -183,6 +187,7 @@ class ModelCard:
         _one_of("task", self.task, TASKS)
         _one_of("input.kind", self.input.kind, INPUT_KINDS)
         _one_of("output.kind", self.output.kind, OUTPUT_KINDS)
+        _one_of("input.dtype", self.input.dtype, INPUT_DTYPES)
         _check_vocabulary(self.input)
         _check_states(self.input.states)
 
@@ -198,6 +203,8 @@ class ModelCard:
         data["schema"] = SCHEMA
         if not self.input.min_sizes:
             del data["input"]["min_sizes"]
+        if self.input.dtype == "float32":
+            del data["input"]["dtype"]
         if self.diffusion is None:
             del data["diffusion"]
         try:
@@ -261,6 +268,7 @@ def _input(data: dict[str, Any]) -> InputSpec:
         num_tokens=fields.take("num_tokens", int, optional=True),
         max_length=fields.take("max_length", int, optional=True),
         min_sizes=fields.take("min_sizes", dict) if "min_sizes" in data else {},
+        dtype=fields.take("dtype", str) if "dtype" in data else "float32",
     )
     fields.done()
     if not all(

@@ -63,8 +63,8 @@ def match_columns(wanted: Sequence[str], given: Sequence[str], source: str) -> l
         if len(places) > 1:
             alike = names_listed(given[place] for place in places)
             raise InputError(
-                f"{source}: {len(places)} columns could be {shortened(name, 40)}: {alike}. Give each a name of "
-                "its own."
+                f"{source}: {len(places)} columns could be {shortened(name, 40)}: {alike}. Give each a name "
+                "of its own."
             )
         if not places or places[0] in found:
             missing.append(name)
@@ -74,16 +74,18 @@ def match_columns(wanted: Sequence[str], given: Sequence[str], source: str) -> l
         additional = [name for position, name in enumerate(given) if position not in found]
         more = f"; additional: {names_listed(additional)}" if additional else ""
         raise InputError(
-            f"{source}: columns are missing: {names_listed(missing)}{more}. The network takes "
-            f"{names_listed(wanted)}; rename the columns, or add them."
+            f"{source}: columns are missing: {names_listed(missing)}{more}; the model takes "
+            f"{names_listed(wanted, plain=True)}. Rename the columns, or add them."
         )
     return list(found)
 
 
-def names_listed(names: Iterable[Any]) -> str:
-    """Return names for a message: "'height', 'weight' and 3 more"."""
+def names_listed(names: Iterable[Any], plain: bool = False) -> str:
+    """Return names for a message: "'height', 'weight' and 3 more"; plain ones are not quoted."""
     listed = list(names)
     shown = ", ".join(shortened(name, 40) for name in listed[:_LISTED])
+    if plain and all(isinstance(name, str) and name.isidentifier() for name in listed[:_LISTED]):
+        shown = shown.replace("'", "")
     return f"{shown} and {len(listed) - _LISTED} more" if len(listed) > _LISTED else shown
 
 
@@ -164,9 +166,10 @@ def _of_columns(columns: dict[Any, Any]) -> Named | None:
 
 
 def _of_rows(rows: Sequence[Any]) -> Named | None:
-    named = [named_row(row) for row in rows]
-    if not named or named[0] is None or hasattr(rows, "_fields"):
+    if not rows or named_row(rows[0]) is None or hasattr(rows, "_fields"):
         return None
+    named = [named_row(row) for row in rows]
+    assert named[0] is not None
     names = named[0].names
     values = np.empty((len(named), len(names)), object)
     for number, row in enumerate(named):

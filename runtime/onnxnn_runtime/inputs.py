@@ -14,6 +14,7 @@ from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 import numpy as np
 from PIL import Image
 
+from . import tabular
 from .arrays import as_floats, check_shape, check_steps, check_tokens, from_objects, without_gradient
 from .calls import checked_class
 from .card import InputSpec
@@ -132,7 +133,7 @@ def read_sample(sample: Sample, spec: InputSpec) -> np.ndarray:
 
     Returns:
         Images: float32 (channels, height, width) in 0..1, or uint8 (height, width, channels) when
-        preprocessing is part of the graph. Tokens: int64. All others: float32.
+        preprocessing is part of the graph. Tokens: int64. All others: float32, or float64 where the card says so.
 
     Raises:
         InputError: It is broken or does not fit; the message names it.
@@ -227,18 +228,20 @@ class _Finder:
         return iter([Sample(name, array)])
 
     def _table(self, path: str) -> Iterator[Sample]:
-        if self._spec.kind == "table" or (self._spec.kind == "tokens" and _width(self._spec)):
-            return _table(path, self._spec)
+        if self._spec.kind == "table" or (self._spec.kind == "tokens" and tabular.width(self._spec)):
+            names, rows = tabular.file_rows(path, self._spec)
+            return (Sample(each, row) for each, row in zip(names, rows))
         why = ""
         if self._spec.kind == "tokens" and path.lower().endswith(".csv"):
             why = ": how many of its columns are tokens is not known, since the training data named none"
         raise InputError(f"{path}: what fits is a .npy or .npz file, or an array{why}.")
 
     def _values(self, thing: Any, name: str) -> Iterator[Sample]:
-        if self._is_text(thing) or isinstance(thing, dict):
+        if self._is_text(thing):
             return iter([Sample(name, thing)])
         if self._spec.kind == "tokens" and is_words(thing, self._spec.vocabulary):
             return iter([Sample(name, thing)])
+        thing = tabular.in_order(tabular.row_in_order(thing, self._spec, name), self._spec, name)
         if isinstance(thing, (list, tuple)) and not _is_numeric(thing):
             return self.each(thing)
         if isinstance(thing, Iterator):
@@ -270,15 +273,13 @@ def _read_image(value: Any, spec: InputSpec) -> np.ndarray:
 def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
     if isinstance(value, str) or (spec.kind == "tokens" and is_words(value, spec.vocabulary)):
         return check_tokens(np.array(to_numbers(value, spec.vocabulary or {})), spec)
-    if isinstance(value, dict):
-        value = _row(value, spec)
     array = from_objects(np.asarray(value))
     if spec.kind == "tokens" and array.dtype.kind not in "US":
         return check_tokens(array, spec)
     if array.dtype.kind not in "fiub":
         what = "text" if array.dtype.kind in "US" else array.dtype
         raise InputError(f"numbers are expected, but {what} arrives.")
-    floats = as_floats(array, "it")
+    floats = as_floats(array, "it", spec.dtype)
     if spec.kind == "image" and floats.size and not (array.min() >= 0 and array.max() <= 1):
         raise InputError(
             f"a ready picture array must lie in 0..1, this one lies in {array.min():g}..{array.max():g}. "
@@ -286,44 +287,6 @@ def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
         )
     check_steps(floats, spec)
     return floats
-
-
-def _row(row: dict[str, Any], spec: InputSpec) -> list[Any]:
-    missing = [name for name in spec.features if name not in row]
-    if missing or not spec.features:
-        raise InputError(
-            "the row has the columns {}; the model takes {}.".format(
-                ", ".join(map(str, row)), ", ".join(spec.features) or "numbers without names"
-            )
-        )
-    return [row[name] for name in spec.features]
-
-
-def _table(path: str, spec: InputSpec) -> Iterator[Sample]:
-    """List the rows of a CSV file: the columns by name where the card names them, else in order."""
-    from .table import read_table
-
-    table = read_table(path)
-    width = _width(spec)
-    if spec.features and all(table.names.count(name) == 1 for name in spec.features):
-        numbers = table.numbers(spec.features)
-    elif table.num_columns == width:
-        numbers = table.numbers()
-    elif width and table.num_columns == width + 1:
-        numbers = table.numbers(range(width))  # the label stands last, as in the training file
-    else:
-        known = " ({})".format(", ".join(spec.features)) if spec.features else ""
-        raise InputError(
-            f"{path}: {table.num_columns} columns arrive; what fits is {width} columns{known}, or one more "
-            "with the label last."
-        )
-    return (Sample(f"{path}:{line}", row) for line, row in zip(table.lines, numbers))
-
-
-def _width(spec: InputSpec) -> int:
-    """Return how many columns of a CSV file are one sample; 0 where that is not known."""
-    width = spec.shape[-1]
-    return width if isinstance(width, int) else len(spec.features)
 
 
 def _missing(path: str, name: str) -> InputError:

@@ -19,6 +19,7 @@ from .onnxfile import FileFacts, ModelFile, inspect
 from .pipeline import check_count, check_options
 from .providers import place
 from .results import Embeddings, Prediction, Predictions, prediction
+from .tabular import for_graph
 from .warn import warn
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ class Model:
         """Run the graph on arrays as they are.
 
         Args:
-            x: The array of the only input, batch axis first; or a dict with an array per input. States
+            x: The array of the only input, batch axis first; or a dict with an array per input; for a network
+                that knows its columns by name also a DataFrame or another table with names. States
                 of a network that generates begin with zeros where they are not given; the dict that comes
                 back holds what they have become.
 
@@ -130,6 +132,7 @@ class Model:
             InputError: A name, shape or type does not fit, or a number is NaN or infinite.
         """
         arrays = self._engine.arrays
+        x = self._by_name(x)
         if isinstance(x, dict):
             if arrays[0] in x:
                 self._check_steps(arrays[0], x[arrays[0]])
@@ -144,6 +147,15 @@ class Model:
             )
         self._check_steps(arrays[0], x)
         return self._engine.run({arrays[0]: x}, [next(iter(self.outputs))])[0]
+
+    def _by_name(self, x: Any) -> Any:
+        """Return a table that names its columns as an array in the order of the card's; anything else as it is."""
+        spec, first = None if self.card is None else self.card.input, self._engine.arrays[0]
+        if spec is None or not spec.features:
+            return x
+        if isinstance(x, dict) and first in x and first not in spec.features:
+            return {**x, first: for_graph(x[first], spec, first)}
+        return x if isinstance(x, dict) and set(x) <= set(self.inputs) else for_graph(x, spec, first)
 
     def _check_steps(self, name: str, x: Any, spec: InputSpec | None = None) -> None:
         """Refuse what a graph may not: tokens that the vocabulary lacks, and more steps than it is built for.

@@ -42,10 +42,10 @@ def test_names_that_differ_in_case_alone_are_two():
     [
         (
             ["height", "size", "name"],
-            "columns are missing: 'weight'; additional: 'size', 'name'. The network",
+            "columns are missing: 'weight'; additional: 'size', 'name'; the model takes height, weight",
         ),
         (["a", "b"], "columns are missing: 'height', 'weight'; additional: 'a', 'b'"),
-        (["height"], "columns are missing: 'weight'. The network takes 'height', 'weight'"),
+        (["height"], "columns are missing: 'weight'; the model takes height, weight"),
         (["height", "weight", "weight"], "2 columns could be 'weight'"),
         (["height", "Weight", "WEIGHT"], "2 columns could be 'weight': 'Weight', 'WEIGHT'"),
     ],
