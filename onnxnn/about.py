@@ -73,6 +73,7 @@ def describe_input(definition: Definition, data: Data | None, before: ModelCard 
         num_tokens=definition.vocabulary(),
         max_length=max_length(definition),
         min_sizes=min_sizes(definition),
+        dtype="float64" if definition.is_wide else "float32",
     )
     known = data or (before.input if before is not None else None)
     if known is None and definition.diffusion:

@@ -63,7 +63,10 @@ def batches_of(
             named = None if _numbers_as_names(classes) is not None else classes or None
             loaded = load_npz(path, task, named, batch_size, shuffle=False)
         else:
-            loaded = load_table(path, task, batch_size, shuffle=False, known=classes)
+            wide = spec.dtype == "float64"
+            loaded = load_table(
+                path, task, batch_size, shuffle=False, known=classes, features=spec.features, wide=wide
+            )
         return _renumbered(_fitting(loaded, spec), classes)
     raise DataError(
         f"evaluate({type(source).__name__}): what fits is (x, y), a path, a DataLoader, or what a load "

@@ -337,12 +337,14 @@ def _value_info(name: str, shape: tuple[Axis, ...], dtype: int = TensorProto.FLO
 
 
 def _input_type(card: ModelCard) -> int:
-    return int(TensorProto.INT64 if card.input.kind == "tokens" else TensorProto.FLOAT)
+    if card.input.kind == "tokens":
+        return int(TensorProto.INT64)
+    return int(TensorProto.DOUBLE if card.input.dtype == "float64" else TensorProto.FLOAT)
 
 
 def _xedu_metadata(card: ModelCard, definition: Definition, in_graph: bool) -> dict[str, str]:
     """Return XEduHub's two keys; it feeds floats alone, so graphs that take anything else have none."""
-    if in_graph or card.diffusion is not None:
+    if in_graph or card.diffusion is not None or card.input.dtype == "float64":
         return {}
     sizes = probe_shapes(definition, definition.input_shape)[0].sizes
     return {

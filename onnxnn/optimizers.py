@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.errors import TrainingError, did_you_mean
-from onnxnn_runtime.names import nearest
 from torch.optim import lr_scheduler
 
 __all__ = [
@@ -66,12 +65,7 @@ def check_optimizer_options(name: str, options: Options) -> None:
     """
     parameters = inspect.signature(OPTIMIZERS[name]).parameters
     known = [key for key in parameters if key not in ("params", "lr")]
-    of_train = ", which is an option of train(): train(lr=...)"
-    wrong = [
-        f"{key!r}{of_train if nearest(key, ['lr', *known]) == 'lr' else did_you_mean(key, known)}"
-        for key in options
-        if key not in known
-    ]
+    wrong = [f"{key!r}{did_you_mean(key, known)}" for key in options if key not in known]
     if wrong:
         raise TrainingError(
             f"optimizer {name!r} has no option {', '.join(wrong)}; it takes: {', '.join(known)}."

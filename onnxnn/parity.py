@@ -239,5 +239,6 @@ def _sample(
         first = definition.placed()[0]
         if isinstance(first.layer, Normalize):  # as the data lies, not far outside of it
             module = first.layer.build(first.in_shape)
-            values = (values * module.std.numpy() + module.mean.numpy()).astype(np.float32)  # type: ignore[operator]  # buffers
+            values = values * module.std.numpy() + module.mean.numpy()  # type: ignore[operator]  # buffers
+            values = values.astype(card.input.dtype)
     return values, torch.from_numpy(values)

@@ -66,7 +66,7 @@ def _sample(
         image = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
         write_atomically(picture, lambda file: image.save(file, format="PNG"))
         return [f"image = folder / {picture.name!r}  # 换成您的图片: any picture of yours"], [runtime]
-    dtype = np.int64 if card.input.kind == "tokens" else np.float32
+    dtype = np.int64 if card.input.kind == "tokens" else np.dtype(card.input.dtype).type
     values = _random(card, dtype) if example is None else np.asarray(example, dtype=dtype)
     if card.output.kind == "tokens" and card.input.vocabulary:
         return [f"prompt = {_prompt(card.input.vocabulary, values)!r}  # 换成您的开头: your own beginning"], [

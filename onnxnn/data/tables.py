@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.columns import names_listed
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.table import Table, read_table
+from onnxnn_runtime.table import Column, Table, read_table
 from onnxnn_runtime.warn import warn
 
-from onnxnn.layers import Layer, make
 from onnxnn.shape import Shape
 
 from .batches import Batches, InMemory
 from .dataset import Data, as_data_errors, check_task, split
 from .labels import class_numbers, finite, targets
+from .standardize import needs_float64, standardization
+from .table_columns import Index, choose_columns, class_labels
 
 __all__ = ["load_table"]
+
+_COARSE = 1e-3
+"""The share of a column's deviation from which on float32 loses what a network could learn from."""
+
+_ROWS = 4096
+
+Array = np.ndarray[Any, Any]
 
 
 def load_table(
@@ -29,20 +39,40 @@ def load_table(
     shuffle: bool = True,
     standardize: bool = False,
     known: Sequence[str] = (),
+    *,
+    label: Column | None = None,
+    index: Index = None,
+    header: bool | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    thousands: str | None = None,
+    missing: Sequence[str] | None = None,
+    features: Sequence[str] = (),
+    target_names: Sequence[str] = (),
+    wide: bool = False,
 ) -> Data:
-    """Return the data set of a CSV file whose last column is the label and whose others are numbers.
+    """Return the data set of a CSV file: one column is the label and the others are numbers.
 
     Args:
         path: The file; see `onnxnn_runtime.table.read_table` for what is understood.
-        task: "cls" (labels are whole numbers or names), "reg" (they are numbers), "gen" or "embed".
+        task: "cls" (labels are integers or names), "reg" (they are numbers), "gen" or "embed".
         batch_size: Samples in a batch; None takes all in one.
         train_val_ratio: The share of the rows to train on; the rest validates.
         shuffle: Whether every epoch has another order.
         standardize: Whether each column is brought to mean 0 and standard deviation 1 by the
             network's first operation; the figures come from the training rows. A column that is
-            constant there is only shifted.
+            constant there is only shifted. Where float32 cannot hold a column, such as time stamps, the
+            network takes float64.
         known: The classes of a network that the rows are for; labels are read by their names, or by their
             numbers where none is a name.
+        label: The label column by name or position; None takes a column called label, class, target, y or 标签,
+            else the last.
+        index: Columns that count rows and are left out, by name or position; None finds those that pandas
+            writes, False keeps all.
+        header, encoding, decimal, thousands, missing: See `read_table`.
+        features: The names of the inputs of the network that the rows are for, which are found by name.
+        target_names: The name of its label column, where that is known.
+        wide: Whether that network takes float64.
 
     Raises:
         MissingDataError: There is no such file.
@@ -51,51 +81,98 @@ def load_table(
     """
     check_task(task)
     with as_data_errors():
-        table = read_table(path)
-        if table.num_columns < 2:
-            raise DataError(
-                f"{path}: one column only; what fits is numbers in all columns but the last, the label. "
-                "Columns are separated by ',', ';' or tabs."
-            )
-        x = table.numbers(range(table.num_columns - 1))
-        finite(x, f"{path}: x")
-        labels, classes = _labels(table, task, tuple(known))
+        table = read_table(path, header, encoding, decimal, thousands, missing)
+        chosen = choose_columns(table, label, index, features, target_names)
+        read = table.numbers_and_texts(chosen.features, chosen.label, np.float64 if wide else np.float32)
+        x = _whole(table, chosen.features, read.numbers)
+        texts = table.checked_labels(read.texts, chosen.label, task in ("cls", "embed"))
+        if task in ("cls", "embed"):
+            labels, classes, notes = _classes(table, texts, chosen.label, tuple(known))
+        else:
+            source = f"{table.source}: {table.title(chosen.label)}"
+            labels, classes, notes = targets(table.numbers([chosen.label]), source), (), ()
     if not table.names:
-        warn(f"{path}: no header found, so the first row counts as data.")
+        notes += (f"{path}: no header found, so the first row counts as data.",) if header is None else ()
+    for note in (*table.notes, *chosen.notes, *notes):
+        warn(note)
     train, held_back = split(len(x), train_val_ratio, labels if classes else None)
-    inputs = torch.from_numpy(x.astype(np.float32))
+    if standardize and not wide and needs_float64(x, read.rounding):
+        wide, x = True, table.numbers(chosen.features)
+    elif not wide:
+        _warn_of_losses(table, chosen.features, x, read.rounding)
+    parts = _parted(x, labels, train, held_back)
+    normalize = standardization(parts[0][0].numpy(), wide) if standardize else None
+    names = tuple(table.names[column] for column in chosen.features) if table.names else ()
+    if len(set(names)) < len(names):
+        twice = names_listed(sorted({name for name in names if names.count(name) > 1}))
+        warn(f"{path}: {twice} stands twice in the header, so the columns have no names.")
+        names = ()
     return Data(
         kind="table",
-        train=Batches(InMemory(inputs[train], labels[train]), batch_size, shuffle),
-        validation=Batches(InMemory(inputs[held_back], labels[held_back]), batch_size, False)
-        if len(held_back)
-        else None,
+        train=Batches(InMemory(*parts[0]), batch_size, shuffle),
+        validation=Batches(InMemory(*parts[1]), batch_size, False) if len(held_back) else None,
         sample=Shape.vector(x.shape[1]),
-        example=inputs[train[0]].numpy(),
+        example=parts[0][0][0].numpy().copy(),
         classes=classes,
-        normalize=_standardization(x[train.numpy()]) if standardize else None,
-        features=table.names[:-1],
-        targets=table.names[-1:] if not classes else (),
+        normalize=normalize,
+        features=names,
+        targets=(table.names[chosen.label],) if table.names and not classes else (),
     )
 
 
-def _labels(table: Table, task: str, known: tuple[str, ...]) -> tuple[torch.Tensor, tuple[str, ...]]:
-    source = f"{table.source}: {table.title(table.num_columns - 1)}"
-    if task in ("reg", "gen"):
-        return targets(table.numbers([-1]), source), ()
-    given = table.numbers([-1]) if table.is_numeric(-1) else np.array(table.texts(-1))
-    if known and given.dtype.kind == "f":
-        names = np.array([f"{label:.0f}" if label == round(label) else str(label) for label in given.ravel()])
-        return class_numbers(names if set(names.tolist()) & set(known) else given, known, source)
+def _whole(table: Table, columns: list[int], x: Array) -> Array:
+    """Return numbers, all of which float32 can hold.
+
+    Raises:
+        DataError: It cannot hold one.
+    """
+    for start in range(0, len(x), _ROWS):
+        with np.errstate(over="ignore"):
+            if not np.isfinite(x[start : start + _ROWS].astype(np.float32, copy=False)).all():
+                finite(table.numbers(columns), f"{table.source}: x")
+    return x
+
+
+def _classes(
+    table: Table, texts: list[str], column: int, known: tuple[str, ...]
+) -> tuple[torch.Tensor, tuple[str, ...], tuple[str, ...]]:
+    """Return class numbers, the names of the classes, and what to say about them."""
+    source = f"{table.source}: {table.title(column)}"
+    given, _ = class_labels(texts)
+    if known and given.dtype.kind in "if":
+        names = np.array(
+            [f"{label:.0f}" if label == round(label) else str(label) for label in given.tolist()]
+        )
+        labels, classes = class_numbers(names if set(names.tolist()) & set(known) else given, known, source)
+        return labels, classes, ()
     labels, classes = class_numbers(given, known or None, source)
     if len(classes) < 2:
         raise DataError(
             f"{source} holds one class only ({classes[0]}); telling classes apart needs at least two."
         )
-    return labels, classes
+    return labels, classes, ()
 
 
-def _standardization(x: np.ndarray) -> Layer:
-    deviation = x.std(axis=0)
-    deviation[deviation <= 1e-12 * np.abs(x).max(axis=0)] = 1.0
-    return make("normalize", {"mean": x.mean(axis=0).tolist(), "std": deviation.tolist()})
+def _warn_of_losses(table: Table, columns: list[int], x: Array, rounding: Array) -> None:
+    """Warn of columns of which float32 keeps little; standardisation would keep all of them."""
+    coarse = needs_float64(x, rounding, _COARSE)
+    if coarse:
+        which = " and ".join(table.title(columns[place]) for place in coarse[:3])
+        warn(
+            f"{table.source}: {which} holds numbers whose differences float32 cannot hold; load it with "
+            "standardize=True, which keeps them."
+        )
+
+
+def _parted(
+    x: Array, labels: torch.Tensor, train: torch.Tensor, held_back: torch.Tensor
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Return the rows to learn from and those held back, moved within the array: it may take most of memory."""
+    inputs = torch.from_numpy(x)
+    if not len(held_back):
+        return [(inputs, labels)]
+    others = inputs[held_back]
+    for start in range(0, len(train), _ROWS):  # in order, so that no row is written before it is read
+        rows = train[start : start + _ROWS]
+        inputs[start : start + len(rows)] = inputs[rows]
+    return [(inputs[: len(train)], labels[train]), (others, labels[held_back])]

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from onnx import TensorProto
 from onnxnn_runtime.errors import LayerError
 from torch import nn
 from typing_extensions import Self
@@ -139,13 +140,16 @@ class Normalize(Layer):
     Args:
         mean: One number per channel or feature, or one for all of them.
         std: Likewise, above 0.
+        wide: Whether it takes float64 and subtracts in it, for numbers that float32 cannot hold to a millionth
+            of their deviation, such as time stamps. What it gives is float32.
 
-    Input shape: any per sample, float32
-    Output shape: the same
+    Input shape: any per sample, float32, or float64 where `wide`
+    Output shape: the same, float32
     """
 
     mean: tuple[float, ...] | float
     std: tuple[float, ...] | float
+    wide: bool = False
 
     def __post_init__(self) -> None:
         for name in ("mean", "std"):
@@ -171,12 +175,17 @@ class Normalize(Layer):
 
     def build(self, in_shape: Shape) -> nn.Module:
         behind = len(in_shape) - 1 - in_shape.axes.index(self._axis(in_shape))
-        return NormalizeModule(self._mean, self._std, behind)
+        return NormalizeModule(self._mean, self._std, behind, torch.float64 if self.wide else torch.float32)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         assert isinstance(module, NormalizeModule)
+        if self.wide:
+            x = graph.node("Cast", x, to=TensorProto.DOUBLE)
+        if self.wide:
+            x = graph.node("Cast", x, to=TensorProto.DOUBLE)
         centred = graph.node("Sub", x, graph.weight("mean", module.mean))
-        return graph.node("Div", centred, graph.weight("std", module.std))
+        scaled = graph.node("Div", centred, graph.weight("std", module.std))
+        return graph.node("Cast", scaled, to=TensorProto.FLOAT) if self.wide else scaled
 
     def multiply_adds(self, in_shape: Shape) -> int | None:
         return in_shape.numel
@@ -209,17 +218,20 @@ class Normalize(Layer):
 
 
 class NormalizeModule(nn.Module):
-    """(x - mean) / std, both kept as buffers with `behind` axes of size 1 behind them."""
+    """(x - mean) / std as float32, both kept as buffers of a type with `behind` axes of size 1 after them."""
 
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float], behind: int) -> None:
+    def __init__(
+        self, mean: Sequence[float], std: Sequence[float], behind: int, dtype: torch.dtype = torch.float32
+    ) -> None:
         super().__init__()
         shape = (-1,) + (1,) * behind
         # The layer's options carry the numbers; the state dict need not repeat them.
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).reshape(shape), persistent=False)
-        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).reshape(shape), persistent=False)
+        self.register_buffer("mean", torch.tensor(mean, dtype=dtype).reshape(shape), persistent=False)
+        self.register_buffer("std", torch.tensor(std, dtype=dtype).reshape(shape), persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return (x - self.mean) / self.std
+        y = (x - self.mean) / self.std
+        return y.float() if y.dtype == torch.float64 else y

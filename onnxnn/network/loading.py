@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,32 @@ class Loading(Core):
         num_workers: int = 0,
         standardize: bool = False,
         data_type: Any = None,
+        label: str | int | None = None,
+        index: Any = None,
+        header: bool | None = None,
+        encoding: str | None = None,
+        decimal: str | None = None,
+        thousands: str | None = None,
+        missing: Sequence[str] | None = None,
     ) -> Any:
-        """Load a CSV file, label last; see `onnxnn.data.load_table`.
+        """Load a CSV file; see `onnxnn.data.load_table`.
+
+        The label is the column called label, class, target, y or 标签, else the last one. What is decided about a
+        file where another reading is possible is said in a warning, and these options decide otherwise:
+
+        Args:
+            data_path: The file.
+            batch_size: Samples in a batch.
+            train_val_ratio: The share of the rows to train on; the rest validates.
+            shuffle: Whether every epoch has another order.
+            standardize: Whether the network's first operation brings each column to mean 0 and deviation 1.
+            label: The label column, by name or by position from 0 (-1 is the last).
+            index: A column that counts rows and is left out, or a list of those; False keeps all columns.
+            header: Whether the first row is a heading.
+            encoding: The file's encoding, such as "gb18030" or "cp1252".
+            decimal: The mark before a fraction: "." or ",".
+            thousands: The mark between thousands, such as ",".
+            missing: What stands in a cell without a value, such as ["?", "NA"]; [] where those are classes.
 
         `y_type` and `num_workers` are accepted as BaseNN has them: the task decides the labels' type,
         and a table is in memory.
@@ -72,7 +96,21 @@ class Loading(Core):
         """
         _ignore(data_type)
         return self._use(
-            loading.load_table(data_path, self.task, batch_size, train_val_ratio, shuffle, standardize)
+            loading.load_table(
+                data_path,
+                self.task,
+                batch_size,
+                train_val_ratio,
+                shuffle,
+                standardize,
+                label=label,
+                index=index,
+                header=header,
+                encoding=encoding,
+                decimal=decimal,
+                thousands=thousands,
+                missing=missing,
+            )
         )
 
     def load_npz_data(

@@ -1,0 +1,77 @@
+"""Standardisation of numbers, in float64 where float32 cannot hold them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from onnxnn.layers import Layer, make
+
+__all__ = ["RESOLUTION", "needs_float64", "standardization"]
+
+RESOLUTION = 1e-6
+"""The share of a column's deviation to which its values have to be held."""
+
+_ROWS = 4096
+
+Array = np.ndarray[Any, Any]
+
+
+def standardization(x: Array, wide: bool = False) -> Layer:
+    """Return the layer that brings each column to mean 0 and standard deviation 1.
+
+    A column that is constant is only shifted.
+
+    Args:
+        x: (rows, columns), the rows to learn from.
+        wide: Whether the layer subtracts in float64.
+    """
+    mean, deviation, largest = _moments(x)
+    deviation[deviation <= 1e-12 * largest] = 1.0
+    options: dict[str, Any] = {"mean": mean.tolist(), "std": deviation.tolist()}
+    return make("normalize", {**options, "wide": True} if wide else options)
+
+
+def needs_float64(x: Array, rounding: Array | None = None, resolution: float = RESOLUTION) -> list[int]:
+    """Return the columns whose values float32 rounds by more than a share of their deviation.
+
+    Such are time stamps: 1,700,000,000 and the next seconds are one number in float32.
+
+    Args:
+        x: (rows, columns) of any type of numbers.
+        rounding: By how much float32 changes each column at most, where x is float32 already; 0 for columns that
+            were constant before.
+        resolution: The share.
+    """
+    if rounding is None:
+        rounding = np.zeros(x.shape[1])
+        if x.dtype == np.float32 or (x.dtype.kind in "iu" and x.dtype.itemsize < 3):
+            return []
+        for start in range(0, len(x), _ROWS):
+            part = x[start : start + _ROWS].astype(np.float64)
+            with np.errstate(over="ignore", invalid="ignore"):
+                rounding = np.maximum(rounding, np.abs(part.astype(np.float32) - part).max(axis=0))
+        rounding[x.max(axis=0) == x.min(axis=0)] = 0
+    if not rounding.any():
+        return []
+    _, deviation, _ = _moments(x)
+    return [int(column) for column in np.flatnonzero(rounding > resolution * deviation)]
+
+
+def _moments(x: Array) -> tuple[Array, Array, Array]:
+    """Return mean, standard deviation and largest magnitude of each column in float64."""
+    count = len(x)
+    total, largest = np.zeros(x.shape[1:]), np.zeros(x.shape[1:])
+    for start in range(0, count, _ROWS):
+        part = x[start : start + _ROWS].astype(np.float64)
+        total += part.sum(axis=0)
+        largest = np.maximum(largest, np.abs(part).max(axis=0))
+    mean = total / count
+    squares, rest = np.zeros(x.shape[1:]), np.zeros(x.shape[1:])
+    for start in range(0, count, _ROWS):
+        part = x[start : start + _ROWS].astype(np.float64) - mean
+        squares += np.square(part).sum(axis=0)
+        rest += part.sum(axis=0)
+    deviation = np.sqrt(np.maximum(squares - rest**2 / count, 0) / count)
+    return mean + rest / count, deviation, largest

@@ -1,0 +1,155 @@
+"""Which columns of a table are inputs and which one is the label, and what its cells mean as labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from onnxnn_runtime.columns import match_columns, names_listed
+from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.shorten import shortened
+from onnxnn_runtime.table import Column, Table, index_columns, label_named
+
+__all__ = ["Chosen", "choose_columns", "class_labels"]
+
+Index = Column | Sequence[Column] | bool | None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The columns of a table by their positions.
+
+    Args:
+        features: The inputs, in the order in which the network takes them.
+        label: The label.
+        notes: What was decided and may surprise, a sentence each.
+    """
+
+    features: list[int]
+    label: int
+    notes: tuple[str, ...] = ()
+
+
+def choose_columns(
+    table: Table,
+    label: Column | None = None,
+    index: Index = None,
+    features: Sequence[str] = (),
+    targets: Sequence[str] = (),
+) -> Chosen:
+    """Return which columns are inputs and which one is the label.
+
+    Args:
+        table: The table.
+        label: The label column by name or position; None takes the one whose name says so, else the last.
+        index: Columns that count rows and are left out, by name or position; False leaves none out, None those
+            that are recognised (see `onnxnn_runtime.table.index_columns`).
+        features: The names of the inputs of the network that the table is for; () where it has none.
+        targets: The names of its label columns, where they are known.
+
+    Raises:
+        DataError: A column is not there, or none is left for the inputs or the label.
+    """
+    if table.num_columns < 2:
+        raise DataError(
+            f"{table.source}: one column only; what fits is numbers in all columns but the label. "
+            "Columns are separated by ',', ';' or tabs."
+        )
+    chosen = None if label is None else _position(table, label, "label")
+    if features and table.names:
+        return _by_name(table, chosen, features, targets)
+    notes: tuple[str, ...] = ()
+    if chosen is None:
+        chosen, notes = _label(table, targets)
+    counting, said = _index(table, chosen, index)
+    kept = [column for column in range(table.num_columns) if column != chosen and column not in counting]
+    if not kept:
+        raise DataError(f"{table.source}: no column is left for the inputs; leave fewer out with index=.")
+    return Chosen(kept, chosen, notes + said)
+
+
+def _by_name(table: Table, label: int | None, features: Sequence[str], targets: Sequence[str]) -> Chosen:
+    columns = match_columns(features, table.names, table.source)
+    left = [column for column in range(table.num_columns) if column not in columns]
+    if label is not None:
+        return Chosen(columns, label)
+    if not left:
+        raise DataError(
+            f"{table.source}: no column is left for the label; expected {names_listed(features, plain=True)} "
+            "and one more."
+        )
+    if len(left) > 1:
+        named = label_named([table.names[column] for column in left], targets)
+        if named is not None:
+            return Chosen(columns, left[named])
+        counting = index_columns(table)
+        left = [column for column in left if column not in counting] or left
+    notes: tuple[str, ...] = ()
+    if len(left) > 1:
+        notes = (f"{table.source}: {table.title(left[-1])} is taken as the label; label= chooses another.",)
+    return Chosen(columns, left[-1], notes)
+
+
+def _label(table: Table, targets: Sequence[str]) -> tuple[int, tuple[str, ...]]:
+    last = table.num_columns - 1
+    named = label_named(table.names, targets) if table.names else None
+    if named is None or named == last:
+        return last, ()
+    if table.names[named].lower() == "y" and table.is_numeric(named) and not table.is_numeric(last):
+        return last, ()  # x and y of a place, and a class after them
+    note = (
+        f"{table.source}: {table.title(named)} is taken as the label, not the last column; label= chooses "
+        "another."
+    )
+    return named, (note,)
+
+
+def _index(table: Table, label: int, index: Index) -> tuple[list[int], tuple[str, ...]]:
+    if index is False:
+        return [], ()
+    if index is not None:
+        given = [index] if isinstance(index, str | int | np.integer) else list(index)
+        return [_position(table, column, "index") for column in given], ()
+    found = [column for column in index_columns(table) if column != label] if table.names else []
+    if not found or len(found) >= table.num_columns - 1:
+        return [], ()
+    which = " and ".join(map(table.title, found))
+    verb = "counts the rows and is" if len(found) == 1 else "count the rows and are"
+    return found, (f"{table.source}: {which} {verb} left out; index=False keeps it.",)
+
+
+def _position(table: Table, column: Any, option: str) -> int:
+    if isinstance(column, bool) or not isinstance(column, str | int | np.integer):
+        raise DataError(
+            f"{option}={shortened(column, 40)}: give the name of a column, or its position from 0 (-1 is the last)."
+        )
+    return table.index(column if isinstance(column, str) else int(column))
+
+
+def class_labels(texts: Sequence[str]) -> tuple[np.ndarray[Any, Any], bool]:
+    """Return the labels that cells hold, and whether floats such as 1.0 were read as integers.
+
+    They are integers where every cell is written as one, "7" but not "07", "+7" or "7_1"; and floats where
+    every cell is a decimal number, which are classes only without a fraction. All others are the texts that
+    they are: "01", "1e3", "true", "٣".
+
+    Args:
+        texts: The cells.
+
+    Returns:
+        int64, float64 or text (rows,).
+    """
+    if all(map(_INTEGER.fullmatch, texts)):
+        return np.array(list(map(int, texts)), np.int64), False
+    if all(_INTEGER.fullmatch(text) or _DECIMAL.fullmatch(text) for text in texts):
+        values = np.array(list(map(float, texts)))
+        whole = np.array_equal(values, np.floor(values))
+        return (values.astype(np.int64), True) if whole else (values, False)
+    return np.array(texts), False
+
+
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})\.[0-9]*")
