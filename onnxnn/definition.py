@@ -178,9 +178,13 @@ class Definition:
         self._added.append(entry)
         try:
             added = [placed for placed in self.placed() if placed.entry is entry]
-        except LayerError:
+        except LayerError as error:
             self._added = before
+            if _stands_already(before, entry):
+                raise LayerError(f"{error} {_RUN_TWICE}") from error
             raise
+        if _is_stacked_twice(self._added):
+            warn(f"the same {len(before) // 2 + 1} layers stand twice now. {_RUN_TWICE}")
         for remark in entry.layer.remarks():
             warn(remark)
         return added
@@ -463,6 +467,27 @@ class Definition:
         frozen._normalize = entries[0] if self._normalize else None
         frozen._added = entries[1:] if self._normalize else entries
         return frozen
+
+
+_RUN_TWICE = (
+    "The same layers stand in the network already: if this cell or these lines ran before, run model = nn() "
+    "again before adding layers."
+)
+
+
+def _stands_already(added: Sequence[Entry], entry: Entry) -> bool:
+    """Tell whether a call of `add` is the next of a list that was added before, and is being added again."""
+    calls = [(each.layer, each.activation) for each in added]
+    call = entry.layer, entry.activation
+    return any(calls[i] == call and calls[len(calls) - i :] == calls[:i] for i in range(len(calls)))
+
+
+def _is_stacked_twice(added: Sequence[Entry]) -> bool:
+    """Tell whether a whole network, up to its softmax, has been added a second time."""
+    calls = [(each.layer, each.activation) for each in added]
+    half = len(calls) // 2
+    closed = bool(calls) and any(isinstance(each, Softmax) for each in calls[-1])
+    return half > 1 and closed and calls[:half] == calls[half:]
 
 
 def _activation_data(activation: Layer | None) -> str | None:

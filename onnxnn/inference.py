@@ -12,6 +12,7 @@ from onnxnn_runtime.card import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.inputs import find_samples
 from onnxnn_runtime.pipeline import batches, default_batch_size
+from onnxnn_runtime.shorten import shortened
 from torch.utils.data import DataLoader
 
 from .data import Batches
@@ -27,7 +28,12 @@ Reader = Callable[[Any], Array]
 
 
 def infer(
-    net: Net, source: Any, spec: InputSpec, batch_size: int | None = None, read: Reader | None = None
+    net: Net,
+    source: Any,
+    spec: InputSpec,
+    batch_size: int | None = None,
+    read: Reader | None = None,
+    names: list[str] | None = None,
 ) -> Array:
     """Return the network's output for whatever `onnxnn_runtime.pipeline.batches` reads.
 
@@ -41,6 +47,7 @@ def infer(
         batch_size: How many samples to run at once; None follows the device, see
             `onnxnn_runtime.pipeline.default_batch_size`.
         read: How to read a picture where training read it by a function of the user's own.
+        names: The name of each sample is added to it: a path, or "input[3]".
 
     Returns:
         float32 (N, ...), one row for each sample in order.
@@ -56,7 +63,7 @@ def infer(
     with evaluating(net), torch.inference_mode():
         found = [
             net.answer(torch.from_numpy(x).to(device)).float().cpu().numpy()
-            for x in arrays(source, spec, batch_size, read)
+            for x in arrays(source, spec, batch_size, read, names)
         ]
     return joined(found)
 
@@ -117,11 +124,17 @@ def _rows_of_tokens(name: str, rows: Any) -> Array:
 
 
 def arrays(
-    source: Any, spec: InputSpec, batch_size: int | None = None, read: Reader | None = None
+    source: Any,
+    spec: InputSpec,
+    batch_size: int | None = None,
+    read: Reader | None = None,
+    names: list[str] | None = None,
 ) -> Iterator[Array]:
     """Yield batches as the network takes them; the arguments are those of `infer`."""
+    names = [] if names is None else names
     if read is None or spec.kind != "image":
         for batch in batches(source, spec, batch_size):
+            names.extend(batch.names)
             yield batch.array
         return
     for sample in find_samples(source, spec, []):
@@ -129,6 +142,7 @@ def arrays(
         problem = too_small(array.shape, spec)
         if problem is not None:
             raise InputError(f"{sample.name}: {problem}")
+        names.append(sample.name)
         yield array[np.newaxis]
 
 
@@ -163,7 +177,7 @@ def _only(batch: Any) -> Any:
     return batch[0] if isinstance(batch, list | tuple) else batch
 
 
-def readable(result: Any, card: ModelCard) -> dict[int, dict[str, Any]]:
+def readable(result: Any, card: ModelCard | None, files: Sequence[str] = ()) -> dict[int, dict[str, Any]]:
     """Return results as BaseNN prints them: {i: {"预测值": label, "置信度": score}}.
 
     Labels are class names where the data has them; labels that were numbers are whole numbers, as in
@@ -173,11 +187,35 @@ def readable(result: Any, card: ModelCard) -> dict[int, dict[str, Any]]:
 
     Args:
         result: What `inference` returned, or one row of it.
-        card: The network's card.
+        card: The network's card; None where there are no layers yet, then the classes are their indices.
+        files: The image file of each sample, which stands under "文件" then.
 
     Raises:
         InputError: It is something else.
     """
+    if card is None:
+        return _without_network(result)
+    named = _named(result, card)
+    for row, file in zip(named.values(), files, strict=False):
+        row["文件"] = file
+    return named
+
+
+def _without_network(result: Any) -> dict[int, dict[str, Any]]:
+    """Return index and score of the best class in each row of any array (N, classes) or (classes,)."""
+    try:
+        rows = np.atleast_2d(np.asarray(without_gradient(result), np.float64))
+    except (TypeError, ValueError):
+        rows = np.zeros((0, 0))
+    if rows.ndim != 2 or not rows.size:
+        raise InputError(
+            f"print_result({shortened(result)}): expected what inference returned, an array (N, classes)."
+        )
+    best = rows.argmax(1).tolist()
+    return {i: {"预测值": index, "置信度": float(rows[i, index])} for i, index in enumerate(best)}
+
+
+def _named(result: Any, card: ModelCard) -> dict[int, dict[str, Any]]:
     output, labels = card.output, _labels(card)
     if output.kind == "tokens" and isinstance(result, tuple) and result:
         result = result[0]  # (probabilities, hidden)

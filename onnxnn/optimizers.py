@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.errors import TrainingError, did_you_mean
+from onnxnn_runtime.names import nearest
 from torch.optim import lr_scheduler
 
 __all__ = [
@@ -65,7 +66,12 @@ def check_optimizer_options(name: str, options: Options) -> None:
     """
     parameters = inspect.signature(OPTIMIZERS[name]).parameters
     known = [key for key in parameters if key not in ("params", "lr")]
-    wrong = [f"{key!r}{did_you_mean(key, known)}" for key in options if key not in known]
+    of_train = ", which is an option of train(): train(lr=...)"
+    wrong = [
+        f"{key!r}{of_train if nearest(key, ['lr', *known]) == 'lr' else did_you_mean(key, known)}"
+        for key in options
+        if key not in known
+    ]
     if wrong:
         raise TrainingError(
             f"optimizer {name!r} has no option {', '.join(wrong)}; it takes: {', '.join(known)}."

@@ -9,12 +9,14 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
-from onnxnn_runtime.errors import LayerError, did_you_mean
+from onnxnn_runtime.errors import LayerError
 from torch import nn
 from typing_extensions import Self
 
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
+
+from ._other_names import instead_of_layer, instead_of_options
 
 __all__ = [
     "TRANSIENT",
@@ -164,25 +166,6 @@ registry: dict[str, type[Layer]] = {}
 
 _aliases: dict[str, str] = {}
 
-_BATCHNORM = "'batchnorm1d', 'batchnorm2d' or 'batchnorm3d'"
-_OTHER_NAMES = {
-    "activation": "add(activation='relu')",
-    "adaptiveavgpool2d": "'global_avgpool'",
-    "adaptivemaxpool2d": "'global_maxpool'",
-    "add": "'branches' with merge='add'",
-    "attention": "'transformer_encoder'",
-    "batchnorm": _BATCHNORM,
-    "batchnormalization": _BATCHNORM,
-    "bidirectional": "'lstm' with bidirectional=True",
-    "concatenate": "'branches' with merge='concat'",
-    "conv": "'conv2d'",
-    "fullyconnected": "'linear'",
-    "multiheadattention": "'transformer_encoder'",
-    "simplernn": "'rnn'",
-    "timedistributed": "'linear', which maps each step",
-}
-"""What layers of Keras and torch are called here, where the nearest spelling is another layer."""
-
 
 def layer(name: str, *aliases: str) -> Callable[[L], L]:
     """Register a layer class under a name (lower case) and other spellings of it."""
@@ -210,8 +193,7 @@ def find(name: str, stored: bool = False) -> type[Layer]:
     key = _aliases.get(key, key)
     known = [kind for kind, cls in registry.items() if cls.named]
     if key not in registry:
-        meant = _OTHER_NAMES.get(key)
-        hint = f", did you mean {meant}?" if meant else did_you_mean(name, [*known, *_aliases]) or "."
+        hint = instead_of_layer(name, [*known, *_aliases])
         raise LayerError(f"add({name!r}): unknown layer{hint} Known layers: {', '.join(sorted(known))}.")
     if key not in known and not stored:
         raise LayerError(
@@ -247,15 +229,16 @@ def make(name: str, options: Mapping[str, Any], stored: bool = False) -> Layer:
     """
     cls = find(name, stored)
     fields = {option_name(field): field for field in dataclasses.fields(cls)}
-    hints = {option: did_you_mean(option, fields) for option in options if option not in fields}
-    problems = [f"unknown option {option!r}{hint}" for option, hint in hints.items()]
+    instead = instead_of_options(options, fields)
+    meant = {option for option, _ in instead.values()}
+    problems = [f"unknown option {option!r}{hint}" for option, (_, hint) in instead.items()]
     problems += [
         f"option {option!r} is missing"
         for option, field in fields.items()
         if field.default is dataclasses.MISSING
         and field.default_factory is dataclasses.MISSING
         and option not in options
-        and not any(repr(option) in hint for hint in hints.values())
+        and option not in meant
     ]
     if problems:
         text = "; ".join(problems)

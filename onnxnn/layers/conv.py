@@ -13,7 +13,7 @@ from typing_extensions import Self
 from onnxnn.graph import GraphBuilder, Value
 from onnxnn.shape import Shape
 
-from ._checks import along_steps, back_in_order, count, flag, pair_of_sizes, per_axis, windows
+from ._checks import along_steps, back_in_order, count, flag, is_count, pair_of_sizes, per_axis, windows
 from ._registry import Layer, layer
 
 
@@ -47,6 +47,7 @@ class Convolution(Layer):
     module: ClassVar[type[nn.Conv1d | nn.Conv2d | nn.Conv3d]]
 
     def __post_init__(self) -> None:
+        self._check_padding()
         object.__setattr__(self, "size", pair_of_sizes(self, self.size, "(input channels, output channels)"))
         for name, lowest in (("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1)):
             self._spatial(name, lowest)
@@ -57,6 +58,21 @@ class Convolution(Layer):
             raise LayerError(
                 f"{self.call()}: groups={self.groups} must divide both the input and the output channels."
             )
+
+    def _check_padding(self) -> None:
+        """Refuse Keras's and torch's words for a padding, with the number that they mean.
+
+        "same" keeps W where 2P = D·(F - 1), which is an integer P for odd F.
+        """
+        if not isinstance(self.padding, str):
+            return
+        word = self.padding.strip().lower()
+        advice = "0" if word == "valid" else "a number of zeros for each side"
+        kernel, dilation = self.kernel_size, self.dilation
+        if word == "same" and is_count(kernel) and is_count(dilation):
+            both = dilation * (kernel - 1)
+            advice = str(both // 2) if both % 2 == 0 else f"{both // 2} with an odd kernel_size"
+        raise LayerError(f"{self.call()}: padding={self.padding!r} is written as a number: padding={advice}.")
 
     def assumed_input(self) -> Shape:
         if self._sizes[0] is None:

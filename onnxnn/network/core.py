@@ -27,6 +27,7 @@ from onnxnn.data import Data
 from onnxnn.definition import Definition, Net
 from onnxnn.history import History
 from onnxnn.layers import find, make
+from onnxnn.layers._adding import check_arguments
 from onnxnn.layers._registry import frozen
 from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.shape import Shape
@@ -92,6 +93,7 @@ class Core:
             warn("add(optimmizer=...) is read as optimizer=.")
             optimizer = optimizer or options.pop("optimmizer")
             options.pop("optimmizer", None)
+        check_arguments(layer, activation, optimizer, options)
         if layer is None and activation is None:
             if optimizer is None:
                 raise LayerError("add(): name a layer, an activation or an optimizer.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ Array = np.ndarray[Any, Any]
 
 class Using(Drawing):
     """Asking the network."""
+
+    _files: tuple[str, ...] = ()
+    """The image files that the last `inference` looked at, where it was given several."""
 
     def inference(
         self,
@@ -102,8 +106,10 @@ class Using(Drawing):
                 print(self.result)
             return self.result, hidden
         labels: list[Array] = []
+        names: list[str] = []
         source = data if self.model.teacher_forcing else running.unlabelled(data, labels)
-        self.result = running.infer(self.model, source, self.card().input, batch_size, self._reader())
+        self.result = running.infer(self.model, source, self.card().input, batch_size, self._reader(), names)
+        self._files = _image_files(data, names)
         self.val_label = np.concatenate(labels) if labels else None
         if show:
             print(self.result)
@@ -150,6 +156,9 @@ class Using(Drawing):
     def print_result(self, result: Array | None = None) -> dict[int, dict[str, Any]]:
         """Print and return results as {i: {"预测值": label, "置信度": score}}.
 
+        Of a folder, or a list of image files, each result also has its file under "文件". A network without
+        layers gives the index of the best class and its score.
+
         Args:
             result: What `inference` returned, or one row of it; None takes the last one.
 
@@ -161,7 +170,9 @@ class Using(Drawing):
         found = self.result if result is None else result
         if found is None:
             raise DataError("there is no result yet: call inference first.")
-        named = running.readable(found, self.card())
+        without_layers = not self._definition.has_layers and result is not None
+        files = self._files if found is self.result else ()
+        named = running.readable(found, None if without_layers else self.card(), files)
         print(named)
         return named
 
@@ -174,3 +185,9 @@ class Using(Drawing):
         shown = table(self._definition, self._data.train.batch_size if self._data else None)
         print(shown)
         return shown
+
+
+def _image_files(data: Any, names: list[str]) -> tuple[str, ...]:
+    """Return the names of the samples where they are files of a folder or of a list, else nothing."""
+    one = isinstance(data, str | bytes | Path) and not Path(os.fsdecode(data)).is_dir()
+    return () if one or not all(os.path.isfile(name) for name in names) else tuple(names)

@@ -152,11 +152,12 @@ def _problem(
     takes_any = any(each.kind == inspect.Parameter.VAR_KEYWORD for each in parameters)
     parameters = [each for each in parameters if each.kind not in _COLLECTORS]
     known = [each.name for each in parameters]
+    takes = [*known, "any other option by name"] if takes_any else known
     wrong = [] if takes_any else [name for name in options if name not in known]
     problems = [f"unknown option {shortened(name)}{_hint(name, known, advice)}" for name in wrong]
     meant = {nearest(name, known) for name in wrong}
     problems += _misplaced(parameters, args[first:], options, meant)
-    return f"{call}: {_with_known('; '.join(problems), call, known)}"
+    return f"{call}: {_with_known('; '.join(problems), call, takes)}"
 
 
 _COLLECTORS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

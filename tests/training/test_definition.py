@@ -195,7 +195,7 @@ def test_what_does_not_fit_is_said_at_the_add(shape, layers, message):
         ),
         ("conv2d", {"size": (3, 2), "kernel_size": (3, 3, 3)}, r"kernel_size=\(3, 3, 3\) must be"),
         ("conv2d", {"size": (3, 2), "kernel_size": 3, "padding": -1}, r"padding=-1 must be .* at least 0"),
-        ("conv2d", {"size": (3, 2), "kernel_size": 3, "padding": "same"}, r"padding='same' must be"),
+        ("conv2d", {"size": (3, 2), "kernel_size": 3, "padding": "same"}, r"padding='same' is written"),
         ("conv2d", {"size": (4, 6), "kernel_size": 3, "groups": 4}, r"groups=4 must divide both"),
         (
             "conv2d",
