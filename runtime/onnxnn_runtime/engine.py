@@ -9,18 +9,21 @@ all cores share, made when there are many inputs.
 from __future__ import annotations
 
 import itertools
-import threading
 from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from .arrays import as_array, as_floats, too_small
-from .card import InputSpec
+from .arrays import too_small
+from .card import InputSpec, ModelCard
 from .errors import CardError, InputError, OnnxnnError
+from .feeds import DTYPES, check_feed
+from .forks import abandon, generation
 from .inputs import Sample, Skipped, find_samples
 from .onnxfile import FileFacts
+from .outputs import Promises
 from .pipeline import Batch, check_count, chunks, default_batch_size, ordered, read_chunk
-from .providers import Placement, create_session, loads, num_threads, runtime_version
+from .providers import Placement, TimeLimitError, create_session, loads, num_threads, run, runtime_version
+from .shorten import printable
 
 if TYPE_CHECKING:
     from .generate import Step
@@ -30,16 +33,8 @@ _MANY = 64
 
 _MOST_THREADS = 1024
 
-_DTYPES = {
-    "tensor(float)": "float32",
-    "tensor(float16)": "float16",
-    "tensor(double)": "float64",
-    "tensor(int64)": "int64",
-    "tensor(int32)": "int32",
-    "tensor(uint8)": "uint8",
-    "tensor(int8)": "int8",
-    "tensor(bool)": "bool",
-}
+ENDLESS_SECONDS = 8.0
+"""How long one run may take, where no timeout is given, of a graph with a loop that may run forever."""
 
 
 class Engine:
@@ -51,12 +46,13 @@ class Engine:
         facts: What `inspect` found in it.
         placement: What `place` decided.
         threads: Processor cores to use; None takes all that this process may use.
-        spec: What the card says about the input, whose states begin with zeros where nothing is fed; None
-            without a card.
+        card: What the file says about itself; None without a card. States begin with zeros where nothing is
+            fed.
+        timeout: Seconds that one run may take; None sets no limit, but for loops that may run forever.
 
     Raises:
-        CardError: The graph has other states.
-        InputError: ONNX Runtime cannot load the model, or `threads` is no whole number from 1.
+        CardError: The graph has other states or outputs.
+        InputError: ONNX Runtime cannot load the model, or `threads` is no integer from 1.
         DeviceError: The device was asked for explicitly and does not start.
     """
 
@@ -67,29 +63,48 @@ class Engine:
         facts: FileFacts,
         placement: Placement,
         threads: int | None = None,
-        spec: InputSpec | None = None,
+        card: ModelCard | None = None,
+        timeout: float | None = None,
     ) -> None:
         self._read = read
         self._name = name
         self._facts = facts
         self._placement = placement
-        self._lock = threading.Lock()
         self._single: Any = None
+        self._timeout = ENDLESS_SECONDS if timeout is None and facts.endless else timeout
         if threads is not None:
             check_count("threads", threads, _MOST_THREADS)
         self._threads = num_threads() if threads is None else int(threads)
-        created = self._create(0 if threads is None else self._threads)
-        if created is None:
-            raise InputError(f"{name}: changed while it was opened; open it again.")
-        self._session, self.device = created
-        self.inputs = {each.name: _describe(each) for each in self._session.get_inputs()}
-        self.outputs = {each.name: _describe(each) for each in self._session.get_outputs()}
-        self._spec = spec
-        self._states = () if spec is None else spec.states
+        self._width = 0 if threads is None else self._threads
+        self._generation = generation()
+        self._session, self.device = self._begin()
+        try:
+            self.inputs = {each.name: _describe(each) for each in self._session.get_inputs()}
+            self.outputs = {each.name: _describe(each) for each in self._session.get_outputs()}
+        except UnicodeDecodeError as error:
+            raise InputError(f"{name}: a name in its graph is not UTF-8 text; export it again.") from error
+        self._spec = None if card is None else card.input
+        self._states = () if card is None else card.input.states
         held = {state.name for state in self._states}
         self.arrays = [each for each in self.inputs if each not in held]
-        if spec is not None:
+        if card is not None:
             self._check_states()
+        self._fixed_batch = _fixed_batch(self.arrays, self.inputs)
+        self._promises = Promises(name, card, self.outputs, self._fixed_batch)
+
+    def _begin(self) -> tuple[Any, str]:
+        """Return the first session, and where it runs."""
+        created = self._create(self._width)
+        if created is None:
+            raise InputError(f"{self._name}: changed after it was opened; open it again.")
+        return created
+
+    def _renew(self) -> None:
+        """Make the sessions again in a process that was forked; see `forks`."""
+        if self._generation != generation():
+            abandon((self._session, self._single))
+            self._session, self._single = self._begin()[0], None
+            self._generation = generation()
 
     def run(self, feeds: Mapping[str, Any], outputs: Sequence[str]) -> list[np.ndarray]:
         """Check arrays and run the graph on them.
@@ -100,16 +115,29 @@ class Engine:
         unknown, missing = set(feeds) - set(self.inputs), set(self.arrays) - set(feeds)
         if unknown or missing:
             raise InputError(
-                "{}: arrays arrive for {}; what fits is {}.".format(
-                    self._name, ", ".join(map(str, feeds)) or "nothing", ", ".join(self.inputs)
+                "{}: expected arrays for {}, got {}.".format(
+                    self._name,
+                    ", ".join(printable(each, 40) for each in self.inputs) or "no input",
+                    ", ".join(printable(each, 40) for each in itertools.islice(feeds, 20)) or "none",
                 )
             )
-        checked = {name: _check(name, value, *self.inputs[name]) for name, value in feeds.items()}
-        first = self.arrays[0]
-        problem = None if self._spec is None else too_small(checked[first].shape[1:], self._spec)
+        self._renew()
+        checked = {name: check_feed(name, value, *self.inputs[name]) for name, value in feeds.items()}
+        first = self.arrays[0] if self.arrays else None
+        problem = None
+        if self._spec is not None and first is not None:
+            problem = too_small(checked[first].shape[1:], self._spec)
         if problem is not None:
             raise InputError(f"{first}: {problem}")
-        return self._run(self._session, self._with_states(checked), outputs)
+        batch = len(checked[first]) if first is not None and checked[first].ndim else None
+        return self._checked(self._session, self._with_states(checked), outputs, batch)
+
+    def _checked(
+        self, session: Any, feeds: dict[str, np.ndarray], outputs: Sequence[str], batch: int | None
+    ) -> list[np.ndarray]:
+        """Run the graph, and compare what it gives with what the card promises."""
+        values = self._run(session, feeds, outputs)
+        return [self._promises.check(name, value, batch) for name, value in zip(outputs, values)]
 
     def _check_states(self) -> None:
         """Refuse a card that tells of other states than the graph has."""
@@ -121,7 +149,9 @@ class Engine:
                     "have. Export it again."
                 )
             if _sizes(shape) != _sizes(state.shape):
-                told, real = (", ".join(map(str, each)) for each in (state.shape, shape))
+                told, real = (
+                    ", ".join(printable(str(size), 40) for size in each) for each in (state.shape, shape)
+                )
                 raise CardError(
                     f"{self._name}: its card gives the state {state.name!r} the shape ({told}), the graph "
                     f"({real}). Export it again."
@@ -136,12 +166,13 @@ class Engine:
         feed, output = self.arrays[0], next(iter(self.outputs))
         names = [state.name for state in self._states]
         outputs = [output, *(state.next for state in self._states)]
+        self._renew()
         zeros = self._with_states({feed: np.zeros((1, 1), np.int64)})
 
         def step(tokens: np.ndarray, states: Any) -> tuple[np.ndarray, Any]:
             feeds = dict(zeros) if states is None else dict(zip(names, states))
             feeds[feed] = tokens
-            y, *after = self._run(self._session, feeds, outputs)
+            y, *after = self._checked(self._session, feeds, outputs, 1)
             return y[0, -1], after
 
         return step
@@ -149,6 +180,7 @@ class Engine:
     def denoiser(self) -> Callable[[np.ndarray, int, np.ndarray | None], np.ndarray]:
         """Return a function that runs the network of a diffusion model, for `onnxnn_runtime.sampling`."""
         outputs = [next(iter(self.outputs))]
+        self._renew()
         t = np.zeros(0, np.int64)
 
         def predict(x: np.ndarray, step: int, labels: np.ndarray | None) -> np.ndarray:
@@ -157,7 +189,10 @@ class Engine:
                 t = np.empty(len(x), np.int64)
             t.fill(step)
             feeds = {"x": x, "t": t} if labels is None else {"x": x, "t": t, "label": labels}
-            return self._run(self._session, feeds, outputs)[0]
+            found = self._run(self._session, feeds, outputs)[0]
+            if found is None or found.shape != x.shape:
+                raise self._promises.other_shape(outputs[0], x.shape, found)
+            return found
 
         return predict
 
@@ -189,6 +224,7 @@ class Engine:
         skipped: list[Skipped] = []
         samples = find_samples(source, spec, skipped, errors)
         total = len(samples) if isinstance(samples, Sequence) else None
+        self._renew()
         iterator = iter(samples)
         first = list(itertools.islice(iterator, _MANY))
         session = self._for_many() if len(first) == _MANY else self._session
@@ -215,7 +251,7 @@ class Engine:
         feed = self.arrays[0]
 
         def infer(batch: Batch) -> np.ndarray:
-            return self._run(session, self._with_states({feed: batch.array}), [output])[0]
+            return self._in_batches(session, feed, batch.array, output)
 
         def both(chunk: list[Sample]) -> tuple[list[tuple[list[str], np.ndarray]], list[Skipped]]:
             read, broken = read_chunk(chunk, spec, errors)
@@ -239,14 +275,33 @@ class Engine:
             if broken:
                 yield [], np.zeros((0, 0), np.float32), broken
 
+    def _in_batches(self, session: Any, feed: str, array: np.ndarray, output: str) -> np.ndarray:
+        """Run samples, in a graph of a fixed batch as many at once as it takes; the last one fills it up."""
+        size = self._fixed_batch or len(array)
+        results = []
+        for start in range(0, len(array), size):
+            part = array[start : start + size]
+            count = len(part)
+            if count < size:
+                part = np.concatenate([part, np.repeat(part[-1:], size - count, axis=0)])
+            feeds = self._with_states({feed: self._as_declared(feed, part)})
+            results.append(self._checked(session, feeds, [output], size)[0][:count])
+        return results[0] if len(results) == 1 else np.concatenate(results)
+
+    def _as_declared(self, feed: str, array: np.ndarray) -> np.ndarray:
+        """Return samples in the graph's own type where that is another float, as float16."""
+        dtype = self.inputs[feed][0]
+        if dtype != str(array.dtype) and dtype in ("float16", "float64") and array.dtype.kind == "f":
+            return array.astype(dtype)
+        return array
+
     def _for_many(self) -> Any:
         """Return the session that several threads run at once, or the first one where it is as good."""
         if self._threads == 1 or self.device != "cpu":
             return self._session
-        with self._lock:
-            if self._single is None:
-                created = self._create(1)
-                self._single = self._session if created is None else created[0]
+        if self._single is None:  # without a lock, which a fork could leave held: at worst two are made
+            created = self._create(1)
+            self._single = self._session if created is None else created[0]
         return self._single
 
     def _create(self, threads: int) -> tuple[Any, str] | None:
@@ -255,8 +310,10 @@ class Engine:
             return None
         try:
             return create_session(data, self._placement, threads)
-        except OnnxnnError:
-            raise
+        except (OnnxnnError, MemoryError) as error:
+            if isinstance(error, OnnxnnError):
+                raise
+            raise InputError(f"{self._name}: there is not enough memory to load it.") from error
         except Exception as error:  # ONNX Runtime's own classes differ between versions.
             raise InputError(self._why_not(error)) from error
 
@@ -274,17 +331,26 @@ class Engine:
                 f"up to opset {opset} and IR {ir_version}. Export it with {fitting}, or install a newer "
                 "onnxruntime."
             )
-        lines = str(error).strip().splitlines()
-        return f"{self._name}: {installed} cannot load it ({lines[0] if lines else type(error).__name__})."
+        return f"{self._name}: {installed} cannot load it ({_first_line(error)})."
 
     def _run(self, session: Any, feeds: dict[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]:
+        for name in outputs:
+            if name in self.outputs and self.outputs[name][0] in _UNREADABLE:
+                raise InputError(
+                    f"{self._name}: its output {printable(name, 80)!r} is {self.outputs[name][0]}, which "
+                    "NumPy does not have; add a Cast to float32 after it."
+                )
         try:
-            return list(session.run(list(outputs), feeds))
+            return run(session, list(outputs), feeds, self._timeout)
+        except TimeLimitError as error:
+            raise InputError(
+                f"{self._name}: one run took more than {self._timeout:g} seconds and was stopped. Where that "
+                "is not enough, open it with load(..., timeout=SECONDS)."
+            ) from error
         except Exception as error:  # ONNX Runtime's own classes differ between versions.
             self._explain(feeds, error)
-            shapes = ", ".join(f"{name} {value.shape}" for name, value in feeds.items())
-            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise InputError(f"{self._name}: cannot run on {shapes} ({line}).") from error
+            shapes = ", ".join(f"{printable(name, 40)} {value.shape}" for name, value in feeds.items())
+            raise InputError(f"{self._name}: cannot run on {shapes[:300]} ({_first_line(error)}).") from error
 
     def _explain(self, feeds: Mapping[str, np.ndarray], error: Exception) -> None:
         """Raise an InputError where inputs disagree in an axis that they share, such as the batch."""
@@ -294,9 +360,30 @@ class Engine:
                 if isinstance(axis, str) and axis and sizes.setdefault(axis, (name, size))[1] != size:
                     first, other = sizes[axis]
                     raise InputError(
-                        f"{self._name}: {name} has {size} along {axis!r}, and {first} has {other}; what "
-                        "fits is the same in both."
+                        f"{self._name}: {name} has {size} along {axis!r}, and {first} has {other}; "
+                        "expected the same size in both."
                     ) from error
+
+
+_UNREADABLE = (
+    "tensor(bfloat16)",
+    "tensor(float8e4m3fn)",
+    "tensor(float8e5m2)",
+    "tensor(int4)",
+    "tensor(uint4)",
+)
+"""Types of outputs that ONNX Runtime's Python package cannot return."""
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return printable(lines[0] if lines else type(error).__name__, 400)
+
+
+def _fixed_batch(arrays: Sequence[str], inputs: Mapping[str, tuple[str, tuple[Any, ...]]]) -> int | None:
+    """Return how many samples a graph takes at once; None where it takes any number."""
+    shape = inputs[arrays[0]][1] if arrays else ()
+    return shape[0] if shape and isinstance(shape[0], int) and shape[0] > 0 else None
 
 
 def _sizes(shape: Sequence[Any]) -> list[int | None]:
@@ -305,40 +392,4 @@ def _sizes(shape: Sequence[Any]) -> list[int | None]:
 
 
 def _describe(value: Any) -> tuple[str, tuple[Any, ...]]:
-    return _DTYPES.get(value.type, value.type), tuple(value.shape)
-
-
-def _check(name: str, value: Any, dtype: str, shape: tuple[Any, ...]) -> np.ndarray:
-    try:
-        array = as_array(value)
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from error
-    described = f"{array.dtype} ({', '.join(map(str, array.shape))})"
-    if array.dtype == object and not array.ndim:
-        described = type(value).__name__
-    wanted = "{} ({})".format(dtype, ", ".join("free" if size is None else str(size) for size in shape))
-    if not _castable(array.dtype, dtype):
-        raise InputError(f"{name}: {described} arrives; what fits is {wanted}.")
-    fits = array.ndim == len(shape) and all(
-        given == size or not isinstance(size, int) for given, size in zip(array.shape, shape)
-    )
-    if not fits or 0 in array.shape:
-        least = ", at least 1 along each axis" if 0 in array.shape else ""
-        raise InputError(f"{name}: {described} arrives; what fits is {wanted}{least}.")
-    if dtype.startswith("float"):
-        array = as_floats(array, f"{name}:", dtype)
-    return np.ascontiguousarray(array, dtype=dtype)
-
-
-def _castable(given: np.dtype[Any], wanted: str) -> bool:
-    """Tell whether numbers of one type can stand for another without a change of meaning.
-
-    uint8 is a raw picture and never becomes 0..1 by a mere change of type.
-    """
-    if str(given) == wanted:
-        return True
-    if wanted.startswith("float"):
-        return given.kind in "fib" or (given.kind == "u" and given.itemsize > 1)
-    if wanted in ("int64", "int32"):
-        return given.kind in "iu"
-    return False
+    return DTYPES.get(value.type, value.type), tuple(value.shape)

@@ -16,9 +16,11 @@ from .errors import CardError, InputError
 from .inputs import Skipped
 from .names import MODEL_ATTRIBUTES, MODEL_OPTIONS
 from .onnxfile import FileFacts, ModelFile, inspect
+from .opening import Opening, check_timeout, reopen
 from .pipeline import check_count, check_options
 from .providers import place
 from .results import Embeddings, Prediction, Predictions, prediction
+from .shorten import printable, shortened
 from .tabular import for_graph
 from .warn import warn
 
@@ -38,8 +40,11 @@ def load(
     card: ModelCard | None = None,
     threads: int | None = None,
     draft: bool | None = None,
+    timeout: float | None = None,
 ) -> Model:
     """Open a model file.
+
+    The file is checked before it runs (see SECURITY.md), and its outputs are compared with its card.
 
     Args:
         path: The `.onnx` file, or its bytes.
@@ -49,6 +54,8 @@ def load(
         threads: Processor cores to use; None takes all that this process may use.
         draft: Overrides the card's `Preprocess.draft`: True decodes large JPEG files at a fraction
             of their size, which is faster and differs a little from training.
+        timeout: Seconds that one run of the graph may take, above 0; a run that takes longer raises an
+            InputError. None sets no limit, but 8 seconds for a graph with a loop that may run forever.
 
     Raises:
         MissingInputError: There is no such file.
@@ -56,13 +63,17 @@ def load(
         CardError: The file's card is malformed or newer than this version.
         DeviceError: The device was asked for explicitly and is not there.
     """
+    if card is not None and not isinstance(card, ModelCard):
+        raise InputError(f"load(card={shortened(card)}): expected a ModelCard, or None for the file's own.")
+    check_timeout(timeout)
+    opening = Opening(path, device, card, threads, draft, timeout)
     file = ModelFile(path)
     name = file.name
     facts = inspect(file.content, name)
     if facts.external:
         raise InputError(
-            f"{name}: its weights lie in another file ({facts.external[0]!r}), which is never opened. "
-            "Save the model as one file, e.g. with onnx.save(onnx.load(path), out)."
+            f"{name}: its weights lie in another file ({shortened(facts.external[0])}), which is never "
+            "opened. Save the model as one file, e.g. with onnx.save(onnx.load(path), out)."
         )
     if card is None and METADATA_KEY in facts.metadata:
         try:
@@ -72,13 +83,15 @@ def load(
     if card is not None and draft is not None and card.input.preprocess is not None:
         preprocess = replace(card.input.preprocess, draft=draft)
         card = replace(card, input=replace(card.input, preprocess=preprocess))
-    spec = None if card is None else card.input
-    return Model(name, facts, card, Engine(file.take, name, facts, place(device), threads, spec))
+    engine = Engine(file.take, name, facts, place(device), threads, card, timeout)
+    return Model(name, facts, card, engine, opening)
 
 
 @checked_class(MODEL_ATTRIBUTES, MODEL_OPTIONS)
 class Model:
     """A model that `load` opened.
+
+    It can be pickled, copied and sent to other processes, where it is opened again from its path or bytes.
 
     Attributes:
         name: The file's path.
@@ -86,11 +99,17 @@ class Model:
         facts: Versions and metadata of the ONNX file.
     """
 
-    def __init__(self, name: str, facts: FileFacts, card: ModelCard | None, engine: Engine) -> None:
+    def __init__(
+        self, name: str, facts: FileFacts, card: ModelCard | None, engine: Engine, opening: Opening
+    ) -> None:
         self.name = name
         self.facts = facts
         self.card = card
         self._engine = engine
+        self._opening = opening
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reopen, (self._opening,)
 
     @property
     def device(self) -> str:
@@ -126,33 +145,38 @@ class Model:
                 back holds what they have become.
 
         Returns:
-            The first output; or, for a dict, a dict of all outputs.
+            The first output; or, for a dict, a dict of all outputs. Sequences and maps of classical
+            models come as lists and dicts.
 
         Raises:
-            InputError: A name, shape or type does not fit, or a number is NaN or infinite.
+            InputError: A name, shape or type does not fit, or a number is NaN or infinite; or the outputs
+                are not what the card promises.
         """
         arrays = self._engine.arrays
         x = self._by_name(x)
         if isinstance(x, dict):
-            if arrays[0] in x:
+            if arrays and arrays[0] in x:
                 self._check_steps(arrays[0], x[arrays[0]])
             if self.translates and {"input", "target"} <= set(x):
                 self._check_target(x["target"], x["input"])
             return dict(zip(self.outputs, self._engine.run(x, list(self.outputs))))
+        if not arrays:
+            raise InputError(f"{self.name}: takes no input; run it with infer({{}}).")
         if len(arrays) != 1:
             raise InputError(
-                "{}: takes {} inputs ({}); hand over a dict with an array for each.".format(
-                    self.name, len(arrays), ", ".join(arrays)
+                "{}: takes {} inputs ({}); give a dict with an array for each.".format(
+                    self.name, len(arrays), ", ".join(printable(each, 40) for each in arrays[:20])
                 )
             )
         self._check_steps(arrays[0], x)
         return self._engine.run({arrays[0]: x}, [next(iter(self.outputs))])[0]
 
     def _by_name(self, x: Any) -> Any:
-        """Return a table that names its columns as an array in the order of the card's; anything else as it is."""
-        spec, first = None if self.card is None else self.card.input, self._engine.arrays[0]
-        if spec is None or not spec.features:
+        """Return a table that names its columns as an array in the card's order; anything else as it is."""
+        spec = None if self.card is None else self.card.input
+        if spec is None or not spec.features or not self._engine.arrays:
             return x
+        first = self._engine.arrays[0]
         if isinstance(x, dict) and first in x and first not in spec.features:
             return {**x, first: for_graph(x[first], spec, first)}
         return x if isinstance(x, dict) and set(x) <= set(self.inputs) else for_graph(x, spec, first)
@@ -178,7 +202,7 @@ class Model:
         rows, sources = (np.shape(each) for each in (target, source))
         if len(rows) == len(sources) == 2 and rows[0] != sources[0]:
             raise InputError(
-                f"target: {rows[0]} rows arrive, and input has {sources[0]}; give one target for each source."
+                f"target: expected {sources[0]} rows, one for each source of input, got {rows[0]}."
             )
 
     def generate(
@@ -292,7 +316,7 @@ class Model:
             sampler=sampler,
             steps=steps,
             guidance=guidance,
-            eta=eta or None,
+            eta=None if eta == 0 else eta,
             start=start,
             strength=strength,
             mask=mask,
@@ -465,7 +489,7 @@ class Model:
         output = self._vector_output()
         for part in self._stream(inputs, output, errors, batch_size, progress):
             size = self._vector_size() if not part.names else -1
-            vectors = part.vectors.reshape(len(part.names), size)
+            vectors: np.ndarray = part.vectors.reshape(len(part.names), size).astype(np.float32, copy=False)
             if normalize:
                 length = np.linalg.norm(vectors, axis=1, keepdims=True)
                 vectors = vectors / np.where(length == 0, 1, length)
@@ -495,8 +519,8 @@ class Model:
         )
 
     def _vector_size(self) -> int:
-        size = self.outputs[self._vector_output()][1][-1]
-        return size if isinstance(size, int) else 0
+        shape = self.outputs[self._vector_output()][1]
+        return shape[-1] if shape and isinstance(shape[-1], int) else 0
 
     def _require_card(self, what: str) -> ModelCard:
         if self.card is None:

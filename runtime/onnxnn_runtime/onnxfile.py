@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Iterator, Mapping, Tuple, Union
+from typing import Iterator, Mapping
 
-from .errors import InputError, MissingInputError
-
-Field = Tuple[int, Union[int, memoryview]]
+from .errors import InputError
+from .files import cannot_read, regular_file
+from .graph_check import RefusedGraphError, may_run_forever
+from .protobuf import fields_of, message_of, text_of
+from .shorten import printable, shortened
 
 # Where a tensor can hide, as message -> {field number: message}.
 _TENSORS_IN: Mapping[str, Mapping[int, str]] = {
@@ -27,6 +29,9 @@ _TENSORS_IN: Mapping[str, Mapping[int, str]] = {
     "sparse": {1: "tensor", 2: "tensor"},
 }
 
+_DEEPEST = 100
+"""Messages inside messages, as protobuf itself reads them."""
+
 
 @dataclass(frozen=True)
 class FileFacts:
@@ -38,6 +43,7 @@ class FileFacts:
         producer: The program that wrote the file.
         metadata: The author's own keys and texts.
         external: Paths of other files that hold weights, as the file names them.
+        endless: Whether a loop in its graph may run forever.
     """
 
     ir_version: int
@@ -45,6 +51,7 @@ class FileFacts:
     producer: str
     metadata: Mapping[str, str]
     external: tuple[str, ...]
+    endless: bool = False
 
 
 class ModelFile:
@@ -60,21 +67,18 @@ class ModelFile:
 
     def __init__(self, path: str | os.PathLike[str] | bytes) -> None:
         if not isinstance(path, (str, bytes, os.PathLike)):
-            raise InputError(f"load({path!r}): what fits is the path of a .onnx file, or its bytes.")
+            raise InputError(f"load({shortened(path)}): expected the path of an .onnx file, or its bytes.")
         self._path = None if isinstance(path, bytes) else os.fspath(path)
         if isinstance(path, bytes):
             self.name = f"the model of {len(path)} bytes"
             self.content = path
             return
-        self.name = os.fspath(path)
-        if not os.path.exists(path):
-            raise MissingInputError(f"{self.name}: no such file.")
-        if os.path.isdir(path):
-            raise InputError(f"{self.name}: is a folder; what fits is a .onnx file.")
+        self.name = printable(os.fspath(path))
+        file = regular_file(path)
         try:
-            self.content, self._state = self._read(self.name)
+            self.content, self._state = self._read(str(file))
         except OSError as error:
-            raise InputError(f"{self.name}: cannot be read ({error.strerror or error}).") from error
+            raise cannot_read(path, error) from error
 
     def take(self) -> bytes | None:
         """Return the content and let go of it; read it again when it is gone.
@@ -117,6 +121,8 @@ def inspect(data: bytes, name: str = "the model") -> FileFacts:
         )
     try:
         facts = _inspect(data)
+    except RefusedGraphError as error:
+        raise InputError(f"{name}: is not run: {error}. SECURITY.md says what is checked.") from error
     except (IndexError, ValueError, TypeError) as error:
         raise InputError(
             f"{name}: {len(data)} bytes arrive that are no complete ONNX file ({error}). "
@@ -132,84 +138,39 @@ def _inspect(data: bytes) -> FileFacts:
     opset: dict[str, int] = {}
     metadata: dict[str, str] = {}
     view = memoryview(data)
-    for number, value in _fields(view):
+    for number, value in fields_of(view):
         if number == 1 and isinstance(value, int):
             ir_version = value
         elif number == 2:
-            producer = _text(value)
+            producer = text_of(value)
         elif number == 7:
             has_graph = True
         elif number == 8:
-            entry = dict(_fields(_message(value)))
+            entry = dict(fields_of(message_of(value)))
             version = entry.get(2, 0)
-            opset[_text(entry.get(1, memoryview(b"")))] = version if isinstance(version, int) else 0
+            opset[text_of(entry.get(1, memoryview(b"")))] = version if isinstance(version, int) else 0
         elif number == 14:
-            entry = dict(_fields(_message(value)))
-            metadata[_text(entry.get(1, memoryview(b"")))] = _text(entry.get(2, memoryview(b"")))
+            entry = dict(fields_of(message_of(value)))
+            metadata[text_of(entry.get(1, memoryview(b"")))] = text_of(entry.get(2, memoryview(b"")))
     if ir_version and not has_graph:
         raise ValueError("it ends before the network")
     # A tensor in another file names it under the key "location", so most files need no closer look.
-    external = tuple(sorted(set(_external(view, "model")))) if b"location" in data else ()
-    return FileFacts(ir_version, opset, producer, metadata, external)
+    external = tuple(sorted(set(_external(view, "model", 0)))) if b"location" in data else ()
+    return FileFacts(ir_version, opset, producer, metadata, external, has_graph and may_run_forever(view))
 
 
-def _external(view: memoryview, message: str) -> Iterator[str]:
+def _external(view: memoryview, message: str, depth: int) -> Iterator[str]:
     """Yield the paths of all tensors inside a message that lie in other files."""
+    if depth > _DEEPEST:
+        raise ValueError(f"its messages are nested more than {_DEEPEST} deep")
     if message == "tensor":
-        for number, value in _fields(view):
+        for number, value in fields_of(view):
             if number == 13:  # external_data
-                entry = dict(_fields(_message(value)))
-                if _text(entry.get(1, memoryview(b""))) == "location":
-                    yield _text(entry.get(2, memoryview(b"")))
+                entry = dict(fields_of(message_of(value)))
+                if text_of(entry.get(1, memoryview(b""))) == "location":
+                    yield text_of(entry.get(2, memoryview(b"")))
         return
     inside = _TENSORS_IN[message]
-    for number, value in _fields(view):
+    for number, value in fields_of(view):
         if number in inside:
-            yield from _external(_message(value), inside[number])
-
-
-def _fields(view: memoryview) -> Iterator[Field]:
-    """Yield (field number, whole number or bytes) of one protobuf message."""
-    position, end = 0, len(view)
-    while position < end:
-        key, position = _varint(view, position)
-        number, wire = key >> 3, key & 7
-        if number == 0:
-            raise ValueError("a field has the number 0")
-        if wire == 0:
-            value, position = _varint(view, position)
-            yield number, value
-            continue
-        if wire == 2:
-            size, position = _varint(view, position)
-        elif wire in (1, 5):
-            size = 8 if wire == 1 else 4
-        else:
-            raise ValueError(f"unknown wire type {wire}")
-        if position + size > end:
-            raise ValueError(f"{position + size - end} bytes are missing at the end")
-        yield number, view[position : position + size]
-        position += size
-
-
-def _varint(view: memoryview, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if shift > 63:
-            raise ValueError("a number is too long")
-        byte = view[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-
-
-def _message(value: int | memoryview) -> memoryview:
-    if isinstance(value, int):
-        raise ValueError("a number stands where a message should")
-    return value
-
-
-def _text(value: int | memoryview) -> str:
-    return bytes(_message(value)).decode("utf-8")
+            yield from _external(message_of(value), inside[number], depth + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,13 @@ from .errors import DeviceError
 
 __all__ = [
     "Placement",
+    "TimeLimitError",
     "create_session",
     "loads",
     "num_threads",
     "onnxruntime",
     "place",
+    "run",
     "runtime_version",
 ]
 
@@ -161,6 +164,42 @@ def create_session(data: bytes, placement: Placement, threads: int) -> tuple[Any
     if chosen == _CUDA:
         return session, "cuda:{}".format(wanted[1]["device_id"])
     return session, "cpu"
+
+
+class TimeLimitError(Exception):
+    """One run of a graph took too long."""
+
+
+def run(session: Any, outputs: list[str], feeds: dict[str, Any], seconds: float | None = None) -> list[Any]:
+    """Run a session.
+
+    Args:
+        session: Of ONNX Runtime.
+        outputs: Names of the outputs to compute.
+        feeds: An array for each input.
+        seconds: How long it may take; None sets no limit. The operator at work then is finished first.
+
+    Raises:
+        TimeLimitError: It took longer.
+    """
+    if seconds is None:
+        return list(session.run(outputs, feeds))
+    options = onnxruntime().RunOptions()
+    ended = threading.Event()
+
+    def stop() -> None:
+        if not ended.wait(seconds):
+            options.terminate = True
+
+    threading.Thread(target=stop, daemon=True).start()
+    try:
+        return list(session.run(outputs, feeds, options))
+    except Exception as error:
+        if options.terminate:
+            raise TimeLimitError from error
+        raise
+    finally:
+        ended.set()
 
 
 def _session(module: Any, data: bytes, options: Any, placement: Placement) -> Any:

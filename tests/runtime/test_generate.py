@@ -48,9 +48,9 @@ def test_two_calls_equal_one_long_call(open_model):
     [
         (
             np.zeros((2, 1, 4), np.float32),
-            r"state0: float32 \(2, 1, 4\) arrives; what fits is float32 \(1, batch, 4",
+            r"state0: expected float32 \(1, batch, 4\), got float32 \(2, 1, 4\)",
         ),
-        (np.zeros((1, 1, 5), np.float32), r"state0: float32 \(1, 1, 5\) arrives"),
+        (np.zeros((1, 1, 5), np.float32), r"got float32 \(1, 1, 5\)"),
         (np.full((1, 1, 4), np.nan, np.float32), "state0: holds NaN"),
         (np.full((1, 1, 4), 1e300), "state0: holds a number too large for float32"),
         (np.zeros((1, 2, 4), np.float32), "state0 has 2 along 'batch', and input has 1"),
@@ -65,11 +65,11 @@ def test_hidden_state_of_another_model(open_model, capfd, state, message):
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (None, r"input: NoneType arrives; what fits is int64 \(batch, time\)"),
-        (3, r"input: int64 \(\) arrives"),
+        (None, r"input: expected int64 \(batch, time\), got None"),
+        (3, r"got int64 \(\)"),
         ([[1, 2], [3]], "input: the rows differ in length"),
-        ({"a": 1}, "arrays arrive for a; what fits is input, state0"),
-        ({"state0": np.zeros((1, 1, 4))}, "arrays arrive for state0"),
+        ({"a": 1}, "expected arrays for input, state0, got a"),
+        ({"state0": np.zeros((1, 1, 4))}, "got state0"),
     ],
 )
 def test_what_is_no_input_of_a_network_with_states(open_model, x, message):

@@ -235,23 +235,23 @@ def test_infer_takes_and_gives_raw_arrays(open_model):
     [
         (
             np.zeros((1, 4, 4, 3), np.float32),
-            r"float32 \(1, 4, 4, 3\) arrives; what fits is float32 \(batch, 3, height",
+            r"expected float32 \(batch, 3, height, width\), got float32 \(1, 4, 4, 3\)",
         ),
-        (np.zeros((3, 4, 4), np.float32), r"\(3, 4, 4\) arrives"),
-        (np.zeros((0, 3, 4, 4), np.float32), r"\(0, 3, 4, 4\) arrives"),
-        (np.zeros((1, 3, 4, 4), np.uint8), r"uint8 .* arrives; what fits is float32"),
+        (np.zeros((3, 4, 4), np.float32), r"got float32 \(3, 4, 4\)"),
+        (np.zeros((0, 3, 4, 4), np.float32), r"at least 1 along each axis, got float32 \(0, 3, 4, 4\)"),
+        (np.zeros((1, 3, 4, 4), np.uint8), r"expected float32 .*, got uint8"),
         (np.zeros((1, 3, 4, 4), complex), "complex128"),
         (np.full((1, 3, 4, 4), "a"), "<U1"),
         (np.full((1, 3, 4, 4), np.nan), "input: holds NaN"),
         (np.full((1, 3, 4, 4), np.inf), "input: holds NaN or infinite"),
         (np.full((1, 3, 4, 4), 1e300), "input: holds a number too large for float32"),
-        (None, "input: NoneType arrives; what fits is float32"),
-        (3, r"input: int64 \(\) arrives; what fits is float32"),
+        (None, "input: expected float32 .*, got None"),
+        (3, r"input: expected float32 .*, got int64 \(\)"),
         ([[1, 2], [3]], "input: the rows differ in length"),
         ({"input": [[[1], [2, 3]]]}, "input: the rows differ in length"),
-        ({"x": 1}, "arrays arrive for x; what fits is input"),
-        ({}, "arrays arrive for nothing"),
-        ({1: 2}, "arrays arrive for 1"),
+        ({"x": 1}, "expected arrays for input, got x"),
+        ({}, "expected arrays for input, got none"),
+        ({1: 2}, "got 1"),
     ],
 )
 def test_arrays_are_checked_before_onnx_runtime_sees_them(open_model, x, message):
@@ -325,9 +325,9 @@ def test_a_malformed_card_names_its_file(golden, tmp_path):
 def test_missing_files_and_folders(tmp_path):
     with pytest.raises(rt.MissingInputError, match=r"none\.onnx: no such file"):
         rt.load(tmp_path / "none.onnx")
-    with pytest.raises(rt.InputError, match="is a folder"):
+    with pytest.raises(rt.InputError, match="got a folder"):
         rt.load(tmp_path)
-    with pytest.raises(rt.InputError, match=r"load\(None\): what fits is the path"):
+    with pytest.raises(rt.InputError, match=r"load\(None\): expected the path"):
         rt.load(None)
 
 

@@ -1,0 +1,105 @@
+"""Arrays that a graph is fed with: checked against what the graph declares, and turned into its types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .arrays import as_array, as_floats
+from .errors import InputError
+from .shorten import printable, shortened
+
+__all__ = ["DTYPES", "check_feed"]
+
+DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(int64)": "int64",
+    "tensor(int32)": "int32",
+    "tensor(int16)": "int16",
+    "tensor(int8)": "int8",
+    "tensor(uint64)": "uint64",
+    "tensor(uint32)": "uint32",
+    "tensor(uint16)": "uint16",
+    "tensor(uint8)": "uint8",
+    "tensor(bool)": "bool",
+    "tensor(string)": "string",
+}
+"""NumPy's names of ONNX Runtime's types; tensors of texts are arrays of objects."""
+
+
+def check_feed(name: str, value: Any, dtype: str, shape: tuple[Any, ...]) -> np.ndarray:
+    """Return a value as the array that an input of a graph takes.
+
+    Args:
+        name: The input.
+        value: What the user gave.
+        dtype, shape: What the graph declares; () stands for a scalar, and for an unknown number of axes.
+
+    Raises:
+        InputError: It does not fit, or holds NaN or infinite numbers.
+    """
+    shown = printable(name, 80)
+    if dtype not in DTYPES.values():
+        raise InputError(
+            f"{shown}: the graph expects {dtype} there; only arrays of numbers or texts can be given. Use a "
+            "model whose inputs are tensors."
+        )
+    try:
+        array = as_array(value)
+    except InputError as error:
+        raise InputError(f"{shown}: {error}") from error
+    described = f"{array.dtype} {shortened(array.shape)}"
+    if array.dtype == object and not array.ndim:
+        described = shortened(value)
+    wanted = "{} ({})".format(dtype, ", ".join("free" if size is None else str(size) for size in shape))
+    if dtype == "string":
+        return _texts(shown, array, described)
+    if not _castable(array.dtype, dtype):
+        raise InputError(f"{shown}: expected {wanted}, got {described}.")
+    fits = not shape or (
+        array.ndim == len(shape)
+        and all(given == size or not isinstance(size, int) for given, size in zip(array.shape, shape))
+    )
+    if not fits or 0 in array.shape:
+        least = ", at least 1 along each axis" if 0 in array.shape else ""
+        raise InputError(f"{shown}: expected {wanted}{least}, got {described}.")
+    if dtype.startswith("float"):
+        array = as_floats(array, f"{shown}:", dtype)
+    elif dtype not in ("bool", str(array.dtype)):
+        _check_range(shown, array, dtype)
+    return np.asarray(array, dtype=dtype, order="C")
+
+
+def _texts(name: str, array: np.ndarray, described: str) -> np.ndarray:
+    """Return texts as ONNX Runtime takes them."""
+    if array.dtype.kind == "U" or (
+        array.dtype == object and all(isinstance(each, str) for each in array.flat)
+    ):
+        return array.astype(object)
+    raise InputError(f"{name}: expected texts, got {described}.")
+
+
+def _check_range(name: str, array: np.ndarray, dtype: str) -> None:
+    """Refuse integers that another type does not hold: they would come out as other numbers."""
+    limits = np.iinfo(dtype)
+    if array.size and (int(array.min()) < limits.min or int(array.max()) > limits.max):
+        raise InputError(
+            f"{name}: holds {array.min()}..{array.max()}; expected {dtype}, {limits.min}..{limits.max}."
+        )
+
+
+def _castable(given: np.dtype[Any], wanted: str) -> bool:
+    """Tell whether numbers of one type can stand for another without a change of meaning.
+
+    uint8 is a raw image and never becomes 0..1 by a mere change of type.
+    """
+    if str(given) == wanted:
+        return True
+    if wanted.startswith("float"):
+        return given.kind in "fib" or (given.kind == "u" and given.itemsize > 1)
+    if wanted.startswith(("int", "uint")) and wanted not in ("uint8", "int8"):
+        return given.kind in "iu"
+    return False

@@ -1,0 +1,70 @@
+"""How a model was opened, so that it can be opened again: in another process, or from a copy."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from .card import ModelCard
+from .errors import InputError
+from .shorten import shortened
+
+__all__ = ["Opening", "check_timeout", "reopen"]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The arguments of `load`; a path becomes absolute, since another process may run in another folder."""
+
+    path: Any
+    device: str
+    card: ModelCard | None
+    threads: int | None
+    draft: bool | None
+    timeout: float | None
+    state: tuple[int, int] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.path, (str, os.PathLike)):
+            object.__setattr__(self, "path", os.path.abspath(os.fspath(self.path)))
+            object.__setattr__(self, "state", _state(self.path))
+
+
+def reopen(opening: Opening) -> Any:
+    """Open a model again.
+
+    Raises:
+        InputError: The file has another size or time than when it was opened first: it may be another model.
+        OnnxnnError: As for `load`.
+    """
+    from .model import load  # here, because the model's own module needs this one
+
+    if opening.state is not None and _state(opening.path) not in (None, opening.state):
+        raise InputError(
+            f"{opening.path}: changed after the model was opened, so this copy would be another model; "
+            "load() it again."
+        )
+    return load(opening.path, opening.device, opening.card, opening.threads, opening.draft, opening.timeout)
+
+
+def _state(path: Any) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def check_timeout(timeout: Any) -> None:
+    """Refuse a timeout that is no number of seconds.
+
+    Raises:
+        InputError: It is none.
+    """
+    is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+    if timeout is not None and not (is_number and 0 < timeout < math.inf):
+        raise InputError(
+            f"timeout={shortened(timeout)}: expected seconds, a number above 0, or None for no limit."
+        )
