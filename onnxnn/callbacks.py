@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from onnxnn_runtime.errors import OutputError, TrainingError
 from onnxnn_runtime.files import cannot_write, check_target
+from onnxnn_runtime.output_files import check_output
+from onnxnn_runtime.streams import SafeStream, is_terminal, say
+from onnxnn_runtime.warn import warn
 from tqdm.auto import tqdm
 
 if TYPE_CHECKING:
     from .trainer import Trainer
 
-__all__ = ["Callback", "Progress", "Writer", "check_files", "check_writable", "files_of"]
+__all__ = ["Callback", "Progress", "SideFile", "Writer", "check_files", "check_writable", "files_of"]
 
 Write = Callable[[Path, Mapping[str, torch.Tensor], Mapping[str, Any]], object]
 """(path, weights, training state) -> writes one checkpoint."""
@@ -65,13 +68,14 @@ class Progress(Callback):
         self._show = bool(verbose) and _someone_watches()
         self._say = bool(verbose)
         self._bar: Any = None
+        self._stream: Any = SafeStream("stderr")
         self._next = 0.0
         self._told = 0
 
     def on_start(self, trainer: Trainer) -> None:
         if self._show:
             todo = (trainer.settings.epochs - trainer.epoch) * trainer.steps_per_epoch
-            self._bar = tqdm(total=todo, unit="batch", file=sys.stderr, leave=False)
+            self._bar = tqdm(total=todo, unit="batch", file=self._stream, leave=False)
 
     def on_step(self, trainer: Trainer) -> None:
         if self._bar is not None:
@@ -79,7 +83,7 @@ class Progress(Callback):
 
     def on_epoch(self, trainer: Trainer) -> None:
         if self._bar is not None:
-            self._bar.write(describe(trainer.history[-1], trainer.settings.epochs), file=sys.stderr)
+            self._bar.write(describe(trainer.history[-1], trainer.settings.epochs), file=self._stream)
         elif self._say and time.monotonic() >= self._next:
             self._tell(trainer)
 
@@ -93,11 +97,33 @@ class Progress(Callback):
             self._tell(trainer)
         if self._say and trainer.interrupted:
             done = f"{trainer.epoch} of {trainer.settings.epochs} epochs are done"
-            print(f"stopped by Ctrl-C: {done}, what was learned is kept.", file=sys.stderr, flush=True)
+            say(f"stopped by Ctrl-C: {done}, what was learned is kept.", to="stderr")
 
     def _tell(self, trainer: Trainer) -> None:
-        print(describe(trainer.history[-1], trainer.settings.epochs), file=sys.stderr, flush=True)
+        say(describe(trainer.history[-1], trainer.settings.epochs), to="stderr")
         self._told, self._next = trainer.epoch, time.monotonic() + TELL_EVERY
+
+
+class SideFile:
+    """A file that training can do without: where it cannot be written, one warning says so.
+
+    Attributes:
+        written: Whether it was written at least once.
+    """
+
+    def __init__(self) -> None:
+        self.written = False
+        self._warned = False
+
+    def write(self, write: Callable[[], object]) -> None:
+        """Call `write`, and warn the first time that it cannot write."""
+        try:
+            write()
+            self.written = True
+        except OutputError as error:
+            if not self._warned:
+                warn(f"{error} Training continues without it, and tries again after later epochs.")
+            self._warned = True
 
 
 class Writer(Callback):
@@ -114,6 +140,7 @@ class Writer(Callback):
     def __init__(self, path: Path, write: Write) -> None:
         self.path, self.best, self.table = files_of(path)
         self._write = write
+        self._history = SideFile()
         self._next = 0.0
         self._best: tuple[dict[str, torch.Tensor], dict[str, Any]] | None = None
 
@@ -135,7 +162,7 @@ class Writer(Callback):
             self._best = None
         self._write(self.path, trainer.net.state_dict(), trainer.state())
         if trainer.history:
-            trainer.history.write_csv(self.table)
+            self._history.write(lambda: trainer.history.write_csv(self.table))
         ended = time.monotonic()
         self._next = ended + max(WRITE_EVERY, WRITE_SHARE * (ended - began))
 
@@ -159,8 +186,9 @@ def check_files(path: Path) -> None:
             "one, such as 'basenn.pth'."
         )
     check_writable(last.parent)
-    for file in (last, best, table):
-        check_target(file)
+    check_target(table)
+    for file in (last, best):
+        check_output(file, "checkpoint", option="another filename or save_fold")
     if table.is_file() and not _is_history(table):
         raise TrainingError(
             f"filename={last.name!r}: the history would replace {table}, which no training wrote; choose "
@@ -204,4 +232,4 @@ def describe(row: Mapping[str, float], epochs: int) -> str:
 
 
 def _someone_watches() -> bool:
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
+    return is_terminal() or "ipykernel" in sys.modules

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxnn_runtime.calls import checked
+from onnxnn_runtime.streams import say
 
 from . import checkpoint as checkpoints
 
@@ -31,10 +32,10 @@ def pth_info(checkpoint: str | Path) -> dict[str, Any]:
     """
     facts = _facts(checkpoints.load(checkpoint))
     line = "=" * (len(str(checkpoint)) + 9)
-    print(f"{checkpoint} 相关信息如下:\n{line}")
+    say(f"{checkpoint} 相关信息如下:\n{line}")
     for name, value in facts.items():
-        print(f"{name} : {_shortened(value) if name == 'word2idx' else value}")
-    print(line)
+        say(f"{name} : {_shortened(value) if name == 'word2idx' else value}")
+    say(line)
     return facts
 
 

@@ -14,9 +14,10 @@ import torch
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.grid import write_grid
 from onnxnn_runtime.sampling import Predict, sample_pictures
+from onnxnn_runtime.streams import is_terminal, say
 from PIL import Image
 
-from .callbacks import Callback
+from .callbacks import Callback, SideFile
 from .diffusion import denoiser_of, spec_of
 from .net import Net
 
@@ -64,6 +65,7 @@ class SampleGrid(Callback):
     ) -> None:
         self.folder, self._classes, self._every, self._verbose = folder, tuple(classes), every, verbose
         self._drawn_after = 0
+        self._file = SideFile()
 
     def on_epoch(self, trainer: Trainer) -> None:
         epoch, epochs = trainer.epoch, trainer.settings.epochs
@@ -75,8 +77,8 @@ class SampleGrid(Callback):
     def on_end(self, trainer: Trainer) -> None:
         if trainer.epoch != self._drawn_after:  # it was stopped early
             self._draw(trainer)
-        if self._drawn_after and self._verbose:
-            print(f"samples while it learned: {self.folder}", file=sys.stderr)
+        if self._file.written and self._verbose:
+            say(f"samples while it learned: {self.folder}", to="stderr")
 
     def _draw(self, trainer: Trainer) -> None:
         net = trainer.net
@@ -89,7 +91,8 @@ class SampleGrid(Callback):
         predict = predictor(net, trainer.machine.device)
         drawn = sample_pictures(predict, spec, _NUM, steps, seed=0, label=label)
         net.train(was_training)
-        write_grid(drawn, self.folder / f"epoch_{trainer.epoch:04d}.png")
+        path = self.folder / f"epoch_{trainer.epoch:04d}.png"
+        self._file.write(lambda: write_grid(drawn, path))
         self._drawn_after = trainer.epoch
 
 
@@ -146,7 +149,7 @@ def show_file(path: Path) -> None:
     if "ipykernel" in sys.modules:
         notebook = importlib.import_module("IPython.display")  # there where ipykernel is
         notebook.display(notebook.Image(filename=str(path)))
-    elif sys.stdout is not None and sys.stdout.isatty() and _has_screen():
+    elif is_terminal("stdout") and _has_screen():
         with Image.open(path) as picture:
             picture.show()
 

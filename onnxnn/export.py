@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from onnx import TensorProto, helper
 from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.calls import checked_class
 from onnxnn_runtime.card import METADATA_KEY, Axis
-from onnxnn_runtime.errors import ExportError, LayerError, OnnxnnError
+from onnxnn_runtime.errors import ExportError, LayerError, OnnxnnError, OutputError
 from onnxnn_runtime.files import PathLike, as_path, check_target, write_atomically
+from onnxnn_runtime.output_files import check_output
 from onnxnn_runtime.warn import warn
 
 from . import preprocess_graph, sampling_graph
@@ -75,6 +77,8 @@ def export_onnx(
     example: np.ndarray[Any, Any] | None = None,
     script: bool = False,
     tolerance: float = 1e-4,
+    sources: Sequence[Any] = (),
+    force: bool = False,
 ) -> ExportReport:
     """Write a network as one ONNX file, reopen it with the runtime and compare it with torch.
 
@@ -92,6 +96,8 @@ def export_onnx(
         example: One raw training sample for the script: uint8 (H, W, C) for pictures, numbers otherwise.
         script: Whether to write a few-line sample script beside the file.
         tolerance: Largest difference from torch allowed, relative to the largest output.
+        sources: Files that the file must not replace, such as the checkpoint.
+        force: Whether to replace one of them, or a file of another format.
 
     Raises:
         ExportError: The versions, the weights or a layer do not allow it, the file differs from torch, or
@@ -101,7 +107,7 @@ def export_onnx(
     start = time.perf_counter()
     ir_version = _writable_version(ir_version)
     check_versions(opset_version, ir_version)
-    check_path(path)
+    check_path(path, sources, force)
     _check_weights(net)
     if preprocess not in ("runtime", "graph"):
         raise ExportError(f'preprocess={preprocess!r}: choose "runtime" or "graph".')
@@ -116,8 +122,16 @@ def export_onnx(
         )
     target = write_atomically(path, lambda file: file.write(data))
     if script:
-        write_script(target, finished, example)
+        _write_script(target, finished, example)
     return ExportReport(target, len(data), parity, time.perf_counter() - start)
+
+
+def _write_script(target: Path, card: ModelCard, example: np.ndarray[Any, Any] | None) -> None:
+    """Write the sample script; the model file does without, so that a failure is a warning."""
+    try:
+        write_script(target, card, example)
+    except OutputError as error:
+        warn(f"{error} The ONNX file itself is written.")
 
 
 def check_versions(opset_version: int, ir_version: int) -> None:
@@ -149,22 +163,25 @@ def _writable_version(ir_version: int) -> int:
     return oldest
 
 
-def check_path(path: PathLike) -> None:
-    """Refuse to replace a checkpoint, or a file of arrays: both are zip files, which ONNX never is.
+def check_path(path: PathLike, sources: Sequence[Any] = (), force: bool = False) -> None:
+    """Refuse to replace a source, or a file of another format.
+
+    Checkpoints and files of arrays are zip files, which ONNX never is.
 
     Raises:
-        ExportError: `path` is one.
-        OutputError: `path` is a folder, or no path at all.
+        ExportError: `path` is a zip file.
+        OutputError: `path` is another such file, a folder, or no path at all.
     """
     target = as_path(path)
     check_target(target)
-    if target.is_file():
+    if target.is_file() and not force:
         with target.open("rb") as file:
             if file.read(4) == b"PK\x03\x04":
                 raise ExportError(
                     f"{target}: is a checkpoint or a file of arrays, which the ONNX file would replace; "
                     f"choose another name, such as {target.with_suffix('.onnx').name!r}."
                 )
+    check_output(target, "ONNX", sources, force)
 
 
 def _check_weights(net: Net) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from onnxnn_runtime.calls import checked_class
 from onnxnn_runtime.files import PathLike, write_atomically
+from onnxnn_runtime.output_files import check_output
 
 __all__ = ["History"]
 
@@ -38,8 +39,9 @@ class History(list[Row]):
         """Write one line per epoch under a header, in one go.
 
         Raises:
-            OutputError: The file cannot be written.
+            OutputError: The file cannot be written, or would replace a file of another format.
         """
+        check_output(path, "CSV")
         names = list(dict.fromkeys(name for row in self for name in row))
         text = io.StringIO()
         writer = csv.DictWriter(text, names, restval="", lineterminator="\n")

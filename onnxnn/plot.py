@@ -8,19 +8,23 @@ from typing import Any
 from onnxnn_runtime.errors import OnnxnnError, TrainingError
 from onnxnn_runtime.files import PathLike, as_path, write_atomically
 from onnxnn_runtime.fonts import lettering
+from onnxnn_runtime.output_files import check_output
 
 from .history import History
 
 __all__ = ["plot_history"]
 
 
-def plot_history(history: History, path: PathLike = "history.png", title: str = "") -> Path:
+def plot_history(
+    history: History, path: PathLike = "history.png", title: str = "", force: bool = False
+) -> Path:
     """Draw loss, metrics and their validation values over the epochs, one panel for each.
 
     Args:
         history: What `train` returned.
         path: A .png, .svg or .pdf file.
         title: What stands above all panels; Chinese, too, where the system has a font for it.
+        force: Whether to replace a file of another format.
 
     Raises:
         OnnxnnError: matplotlib is not installed, or cannot write that kind of file.
@@ -49,7 +53,12 @@ def plot_history(history: History, path: PathLike = "history.png", title: str = 
     known = figure.canvas.get_supported_filetypes()
     if kind not in known:
         raise OnnxnnError(f"{path}: cannot draw a .{kind} file; choose one of {', '.join(sorted(known))}.")
+    check_output(path, _FORMATS.get(kind, kind.upper()), force=force)
     return write_atomically(path, lambda file: figure.savefig(file, format=kind, dpi=120))
+
+
+_FORMATS = {"jpg": "JPEG", "tif": "TIFF"}
+"""Formats that are not called as their names end."""
 
 
 def _draw(axes: Any, history: History, name: str) -> None:

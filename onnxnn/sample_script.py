@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from onnxnn_runtime import ModelCard
 from onnxnn_runtime.files import write_atomically
+from onnxnn_runtime.output_files import check_output
 from onnxnn_runtime.text import is_words
 from onnxnn_runtime.warn import warn
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 __all__ = ["write_script"]
 
@@ -64,7 +66,7 @@ def _sample(
         picture = model.with_name(f"{model.stem}_sample.png")
         pixels = _random(card, np.uint8) if example is None else _as_pixels(example)
         image = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
-        write_atomically(picture, lambda file: image.save(file, format="PNG"))
+        _write_sample(picture, "PNG", lambda file: image.save(file, format="PNG", pnginfo=_mark()))
         return [f"image = folder / {picture.name!r}  # 换成您的图片: any picture of yours"], [runtime]
     dtype = np.int64 if card.input.kind == "tokens" else np.dtype(card.input.dtype).type
     values = _random(card, dtype) if example is None else np.asarray(example, dtype=dtype)
@@ -76,11 +78,42 @@ def _sample(
         literal = f"np.array([{values.tolist()!r}], dtype=np.{np.dtype(dtype).name})"
         return [f"x = {literal}  # 换成您的数据: your own numbers"], ["import numpy as np", runtime]
     file_name = model.with_name(f"{model.stem}_sample.npy")
-    write_atomically(file_name, lambda file: np.save(file, values[np.newaxis], allow_pickle=False))
+    _write_sample(file_name, "npy", lambda file: np.save(file, values[np.newaxis], allow_pickle=False))
     return (
         [f"x = np.load(folder / {file_name.name!r})  # 换成您的数据: your own numbers"],
         ["import numpy as np", runtime],
     )
+
+
+def _write_sample(path: Path, kind: str, write: Callable[[BinaryIO], object]) -> None:
+    """Write the file that the script reads; a file of somebody else's by that name stays as it is.
+
+    Raises:
+        OutputError: It cannot be written, or the other file is of another format.
+    """
+    check_output(path, kind, option="another name for the model")
+    if kind == "PNG" and path.is_file() and _SOFTWARE not in _head(path):
+        warn(
+            f"{path}: is there already and was not written by export, so it is left as it is, and the script "
+            "reads it."
+        )
+        return
+    write_atomically(path, write)
+
+
+_SOFTWARE = b"Software\0onnxnn"
+"""What marks a PNG file as written by export."""
+
+
+def _mark() -> PngInfo:
+    info = PngInfo()
+    info.add_text("Software", "onnxnn")
+    return info
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(200)
 
 
 def _as_pixels(example: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import LayerError, OutputError
 from onnxnn_runtime.files import PathLike, as_path, write_atomically
+from onnxnn_runtime.output_files import check_output
 from PIL import Image
 from torch import nn
 
@@ -30,6 +31,8 @@ def visual_feature(
     classes: Sequence[str] = (),
     in1img: bool = False,
     save_fold: PathLike = "layers",
+    sources: Sequence[Any] = (),
+    force: bool = False,
 ) -> list[Path]:
     """Write what each layer makes of one sample.
 
@@ -44,24 +47,30 @@ def visual_feature(
         classes: Names for the last layer's bars.
         in1img: Whether to make one picture of all layers.
         save_fold: The folder to write into.
+        sources: Where the sample comes from; no file of it is replaced.
+        force: Whether to replace those, or files of another format.
 
     Returns:
         The files written.
 
     Raises:
-        OutputError: The folder cannot be written.
+        OutputError: The folder cannot be written, or a file of it must not be replaced.
     """
     outputs = layer_outputs(net, torch.from_numpy(sample[np.newaxis]).to(net.device))
     folder = as_path(save_fold, "save_fold")
     if sample.ndim == 1:
+        check_output(folder / "layer_data.txt", "text", sources, force)
         return [_write_text(folder / "layer_data.txt", _numbered(net, definition), sample, outputs)]
     last = list(outputs)[-1]
     pictures = [draw_values("0 input", sample, colored=True)]
     for number, (name, values) in enumerate(outputs.items(), 1):
         pictures.append(draw_values(f"{number} {name}", values[0], classes if name == last else ()))
     if in1img:
-        return [_write_picture(folder / "total.jpg", stack(pictures))]
-    return [_write_picture(folder / f"{number}.jpg", each) for number, each in enumerate(pictures)]
+        return [_write_picture(folder / "total.jpg", stack(pictures), sources, force)]
+    paths = [folder / f"{number}.jpg" for number in range(len(pictures))]
+    for path in paths:
+        check_output(path, "JPEG", sources, force)
+    return [_write_picture(path, each, (), force) for path, each in zip(paths, pictures, strict=True)]
 
 
 def visual_filters(
@@ -69,6 +78,7 @@ def visual_filters(
     net: Net,
     definition: Definition,
     before: Mapping[str, torch.Tensor] | None = None,
+    force: bool = False,
 ) -> Path:
     """Draw the weights of the first convolution, or of the first `linear`, on a scale around zero.
 
@@ -77,6 +87,7 @@ def visual_filters(
         net: The network.
         definition: The network as data.
         before: Weights by name from another time of the same network, drawn above on the same scale.
+        force: Whether to replace a file of another format.
 
     Raises:
         LayerError: The network has no such layer, or `before` holds no such weights.
@@ -86,7 +97,7 @@ def visual_filters(
     now = _as_filters(weight, definition)
     draw = draw_units if now.ndim == 2 else draw_filters
     if before is None:
-        return _write_picture(as_path(path), draw(name, now, float(np.abs(now).max())))
+        return _write_picture(as_path(path), draw(name, now, float(np.abs(now).max())), force=force)
     then = before.get(f"{name}.weight")
     if then is None or then.shape != weight.shape:
         raise LayerError(
@@ -96,7 +107,7 @@ def visual_filters(
     earlier = _as_filters(then, definition)
     limit = float(max(np.abs(now).max(), np.abs(earlier).max()))
     pictures = [draw(f"{name} before", earlier, limit), draw(f"{name} now", now, limit)]
-    return _write_picture(as_path(path), stack(pictures))
+    return _write_picture(as_path(path), stack(pictures), force=force)
 
 
 def _first_weights(net: Net) -> tuple[str, torch.Tensor]:
@@ -145,9 +156,12 @@ def _write_text(path: Path, headings: Mapping[str, str], sample: Array, outputs:
     return write_atomically(path, lambda file: file.write(("\n".join(lines) + "\n").encode("utf-8")))
 
 
-def _write_picture(path: Path, picture: Image.Image) -> Path:
+def _write_picture(
+    path: Path, picture: Image.Image, sources: Sequence[Any] = (), force: bool = False
+) -> Path:
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind is None or kind not in Image.SAVE:
         raise OutputError(f"{path}: pictures are written as .png or .jpg; choose a name that ends so.")
+    check_output(path, kind, sources, force)
     options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
     return write_atomically(path, lambda file: picture.save(file, kind, **options))

@@ -11,7 +11,7 @@ import typer
 
 from .demo_diffusion import report_diffusion, run_diffusion
 from .options import JSON
-from .output import need_onnxnn, note, print_json, print_table, progress_on_stderr
+from .output import need_onnxnn, note, print_json, print_table, print_text, progress_on_stderr
 from .without_torch import run_elsewhere
 
 
@@ -61,7 +61,7 @@ def run_encoder(folder: Path, quick: bool) -> Dict[str, Any]:
 def report_encoder(found: Dict[str, Any]) -> None:
     """Print the figures for people."""
     folder = Path(found["model"]).parent
-    print("\nHow often is the most similar training digit the same digit?\n")
+    print_text("\nHow often is the most similar training digit the same digit?\n")
     rows = [
         (title, found[name]["num"], f"{found[name]['encoder']:.4f}", f"{found[name]['pixels']:.4f}")
         for title, name in (
@@ -71,11 +71,11 @@ def report_encoder(found: Dict[str, Any]) -> None:
     ]
     print_table([("", "digits", "encoder", "raw pixels"), *rows])
     importable = "could" if found["torch_importable"] else "could not"
-    print(
+    print_text(
         f"\nThe process that computed this {importable} import torch. It embedded "
         f"{found['vectors_per_second']:.0f} pictures a second into {found['dimension']} numbers each."
     )
-    print(f"\nmodel    {found['model']}")
-    print(f"picture  {found['picture']}")
-    print(f"digits   {folder}{os.sep}train, held_out, moved")
-    print(f"\nDone in {found['seconds']:.0f} seconds.")
+    print_text(f"\nmodel    {found['model']}")
+    print_text(f"picture  {found['picture']}")
+    print_text(f"digits   {folder}{os.sep}train, held_out, moved")
+    print_text(f"\nDone in {found['seconds']:.0f} seconds.")

@@ -34,6 +34,7 @@ def compare(folder: Path) -> Dict[str, Any]:
         "torch_importable", "vectors_per_second", "dimension", "picture".
     """
     import onnxnn_runtime as rt
+    from onnxnn_runtime.files import write_atomically
 
     model = rt.load(folder / "encoder.onnx", device="cpu")
     files = {name: sorted(folder.glob(f"{name}/*/*.png")) for name in (GALLERY, *QUERIES)}
@@ -54,8 +55,9 @@ def compare(folder: Path) -> Dict[str, Any]:
             similarity = rt.get_similarity(arrays[name], arrays[GALLERY])
             nearest = labels[GALLERY][np.argmax(similarity, axis=1)]
             found[name][method] = float(np.mean(nearest == labels[name]))
-    found["picture"] = str(folder / "similarity.png")
-    _picture(rt, files, labels, vectors, pixels).save(found["picture"])
+    picture = _picture(rt, files, labels, vectors, pixels)
+    written = write_atomically(folder / "similarity.png", lambda file: picture.save(file, format="PNG"))
+    found["picture"] = str(written)
     return found
 
 

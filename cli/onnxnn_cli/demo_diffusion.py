@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict
 
-from .output import need_onnxnn, note, progress_on_stderr
+from .output import need_onnxnn, note, print_text, progress_on_stderr
 from .without_torch import run_elsewhere
 
 
@@ -37,7 +37,7 @@ def run_diffusion(folder: Path, quick: bool) -> Dict[str, Any]:
 def report_diffusion(found: Dict[str, Any]) -> None:
     """Print the figures for people."""
     importable = "could" if found["torch_importable"] else "could not"
-    print(
+    print_text(
         f"\nThe process that drew {found['num']} digits {importable} import torch. It took "
         f"{found['seconds']:.1f} s with the denoiser\nand {found['seconds_in_graph']:.1f} s with the whole "
         f"loop in one graph; the pictures differ by {found['difference']:.1e} at most.\n"
@@ -49,5 +49,5 @@ def report_diffusion(found: Dict[str, Any]) -> None:
         ("denoiser", "denoiser"),
         ("whole loop", "drawer"),
     ):
-        print(f"{title:<14}{found[name]}")
-    print(f"\nDone in {found['seconds_in_all']:.0f} seconds.")
+        print_text(f"{title:<14}{found[name]}")
+    print_text(f"\nDone in {found['seconds_in_all']:.0f} seconds.")

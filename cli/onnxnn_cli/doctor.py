@@ -14,7 +14,7 @@ from typing import Dict, List, Optional
 
 import typer
 
-from .output import print_json, print_table
+from .output import print_json, print_table, print_text
 
 # A package, the module it is imported as, the lowest version that works, and what it is for.
 PACKAGES = (
@@ -86,14 +86,14 @@ def doctor(
         packages = [asdict(finding) for finding in findings]
         print_json({"python": platform.python_version(), "packages": packages, "problems": problems})
     else:
-        print(f"Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores\n")
+        print_text(f"Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores\n")
         rows = [(f.package, f.version or "not installed", f.purpose) for f in findings]
         print_table([("package", "version", "for"), *rows])
         for finding in findings:
             if finding.devices:
-                print("\ndevices of {}: {}".format(finding.package, ", ".join(finding.devices)), end="")
+                print_text("\ndevices of {}: {}".format(finding.package, ", ".join(finding.devices)))
         told = ["PROBLEM " + text for text in problems] or ["No problem found."]
-        print("\n\n" + "\n".join(told))
+        print_text("\n" + "\n".join(told))
     if problems:
         raise typer.Exit(1)
 

@@ -1,4 +1,4 @@
-"""`onnxnn embed`: feature vectors into an npz file."""
+"""`onnxnn embed`: feature vectors into a file."""
 
 from __future__ import annotations
 
@@ -6,41 +6,44 @@ from typing import List, Optional
 
 import typer
 
-from .options import BATCH_SIZE, DEVICE, INPUTS, JSON, MODEL, SKIP
-from .output import print_json
-from .progress import Counter, tell_skipped
+from .inputs import given
+from .options import BATCH_SIZE, DEVICE, FORCE, INPUTS, JSON, MODEL, SKIP
+from .output import print_json, print_text
+from .progress import Counter, saying_how_to_skip, tell_skipped
 
 
 def embed(
     file: str = MODEL,
     inputs: List[str] = INPUTS,
-    out: str = typer.Option(..., "--out", "-o", metavar="VECTORS.npz", help="The file to write."),
+    out: str = typer.Option(
+        ..., "--out", "-o", metavar="VECTORS.npz", help="The file to write: .npz, .csv, .npy or .json."
+    ),
     normalize: bool = typer.Option(False, "--normalize", help="Scale each vector to length 1."),
+    batch_size: Optional[int] = BATCH_SIZE,
     device: str = DEVICE,
     skip_errors: bool = SKIP,
-    batch_size: Optional[int] = BATCH_SIZE,
+    force: bool = FORCE,
     as_json: bool = JSON,
 ) -> None:
-    """Write the feature vectors of inputs to an npz file.
+    """Write the feature vectors of inputs to a file.
 
-    It holds the arrays `embeddings`, float32 (N, D), and `names`.
+    A .npz holds the arrays `embeddings`, float32 (N, D), and `names`; a .csv the columns name, v0, v1, ...;
+    a .json a list of objects with "name" and "vector"; a .npy the vectors alone.
 
     Example: onnxnn embed pets.onnx photos cat.jpg -o vectors.npz
     """
-    import numpy as np
     import onnxnn_runtime as rt
-    from onnxnn_runtime.files import as_path, check_not_source, write_atomically
+    from onnxnn_runtime.vectors import check_vectors_path, write_vectors
 
-    check_not_source(as_path(out, "--out"), [file, *inputs])
+    check_vectors_path(out, [file, *inputs], force, option="--force")
     model = rt.load(file, device=device)
-    with Counter("embedded") as progress:
+    with Counter("embedded") as progress, saying_how_to_skip(skip_errors):
         errors = "skip" if skip_errors else "raise"
-        found = model.embed_named(inputs, normalize, errors, batch_size, progress)
+        found = model.embed_named(given(inputs), normalize, errors, batch_size, progress)
     tell_skipped(found.skipped)
-    names = np.array(found.names, dtype=np.str_)
-    write_atomically(out, lambda opened: np.savez(opened, embeddings=found.vectors, names=names))
+    write_vectors(out, found.vectors, found.names, force=True)  # it was checked above
     num, dimension = found.vectors.shape
     if as_json:
         print_json({"file": out, "num": num, "dimension": dimension, "skipped": len(found.skipped)})
     else:
-        print(f"{num} vectors of {dimension} numbers in {out}")
+        print_text(f"{num} vectors of {dimension} numbers in {out}")

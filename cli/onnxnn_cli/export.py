@@ -6,8 +6,8 @@ from typing import Optional
 
 import typer
 
-from .options import JSON
-from .output import need_onnxnn, note, print_json
+from .options import FORCE, JSON
+from .output import need_onnxnn, note, print_json, print_text
 
 
 def export(
@@ -31,6 +31,7 @@ def export(
     guidance: Optional[float] = typer.Option(
         None, "--guidance", help="How far its pictures follow their label, in networks with classes."
     ),
+    force: bool = FORCE,
     as_json: bool = JSON,
 ) -> None:
     """Turn a checkpoint into an ONNX file and compare the two.
@@ -49,10 +50,11 @@ def export(
         sampler=sampler,
         steps=steps,
         guidance=guidance,
+        force=force,
     )
     if as_json:
         print_json({"file": str(report.path), "size": report.size, "parity": dict(report.parity)})
         return
     off = ", ".join(f"{key} {value:.2g}" for key, value in report.parity.items())
-    print(f"{report.path}: {report.size / 1e6:.2f} MB, largest difference from torch: {off}")
+    print_text(f"{report.path}: {report.size / 1e6:.2f} MB, largest difference from torch: {off}")
     note(f"exported and compared in {report.seconds:.1f} s")

@@ -7,7 +7,7 @@ from typing import Any, List, Optional
 import typer
 
 from .options import DEVICE, JSON, MODEL
-from .output import print_json
+from .output import print_json, print_text
 
 
 def generate(
@@ -55,7 +55,7 @@ def generate(
         written = {"target": found} if model.translates else {"text": " ".join(found) if words else found}
         print_json({"prompt": prompt, **written})
     else:
-        print(found if isinstance(found, str) else " ".join(map(str, found)))
+        print_text(found if isinstance(found, str) else " ".join(map(str, found)))
 
 
 def _numbers(prompt: str, words: bool) -> List[int]:

@@ -6,8 +6,8 @@ from typing import Optional
 
 import typer
 
-from .options import JSON
-from .output import need_onnxnn, note, print_json
+from .options import FORCE, JSON
+from .output import need_onnxnn, note, print_json, print_text
 
 
 def import_basenn(
@@ -22,6 +22,7 @@ def import_basenn(
     input_size: Optional[str] = typer.Option(
         None, "--input-size", metavar="SIZES", help="One sample, such as 1x28x28, where the file has none."
     ),
+    force: bool = FORCE,
     as_json: bool = JSON,
 ) -> None:
     """Convert a checkpoint of BaseNN 2.0, which is a pickle.
@@ -33,13 +34,13 @@ def import_basenn(
     """
     sizes = None if input_size is None else _sizes(input_size)
     basenn = need_onnxnn("import-basenn", "onnxnn.basenn")
-    done = basenn.import_checkpoint(checkpoint, out, trust_pickle, task, sizes)
+    done = basenn.import_checkpoint(checkpoint, out, trust_pickle, task, sizes, force)
     for text in done.notes:
         note(text)
     if as_json:
         print_json({"file": str(done.path), "layers": list(done.card.network), "notes": list(done.notes)})
         return
-    print(f"{done.path}: layers: {len(done.card.network)}, task: {done.card.task}")
+    print_text(f"{done.path}: layers: {len(done.card.network)}, task: {done.card.task}")
 
 
 def _sizes(text: str) -> tuple[int, ...]:

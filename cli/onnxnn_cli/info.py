@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Tuple
 import typer
 
 from .options import JSON
-from .output import need_onnxnn, print_json
+from .output import need_onnxnn, print_json, print_text
 
 
 def info(
@@ -26,7 +26,7 @@ def info(
         return
     rows = _card_rows(card) if card is not None else [("card", "none: only arrays can be run, by infer()")]
     for name, text in [*rows, *((name, _plain(value)) for name, value in facts.items())]:
-        print(f"{name:<12}{text}")
+        print_text(f"{name:<12}{text}")
 
 
 def _is_zip(file: str) -> bool:

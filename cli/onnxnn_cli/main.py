@@ -7,10 +7,14 @@ Results go to stdout, progress and notes to stderr. Nothing heavy is imported he
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import sys
 from typing import Optional
 
 import typer
+import typer.core
 
 from . import __version__
 from .demo import demo
@@ -21,6 +25,7 @@ from .generate import generate
 from .import_basenn import import_basenn
 from .info import info
 from .layers import layers
+from .output import NoOutput, note
 from .predict import predict
 from .sample import sample
 from .similarity import similarity
@@ -42,6 +47,10 @@ COMMANDS = (
     layers,
     import_basenn,
 )
+
+if getattr(typer.core, "rich", None) is not None:
+    # The Typer of Python 3.7 writes "\\[required]" into plain help texts where rich is installed.
+    typer.core.rich = None  # type: ignore[attr-defined]
 
 app = typer.Typer(
     name="onnxnn",
@@ -73,28 +82,43 @@ def common(
 
 def main() -> None:
     """Run the command; turn our errors into one line on stderr and exit code 1."""
-    _speak_utf8()
+    _replace_what_streams_lack()
     try:
         app(prog_name="onnxnn")
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.EPIPE:
+            _leave_quietly()  # whoever reads stdout has read enough, as `head` does
+        if isinstance(error, MemoryError):
+            note(
+                "onnxnn: there is not enough memory for this; try a smaller --batch-size, or smaller inputs."
+            )
+            sys.exit(1)
         if not _is_ours(error):
             raise
-        print("onnxnn: {}".format(" ".join(str(error).split())), file=sys.stderr)
+        note("onnxnn: {}".format(" ".join(str(error).split())))
         sys.exit(1)
 
 
 def _is_ours(error: Exception) -> bool:
-    """Tell whether an error is meant for the user: of our tree, or a package that is not there.
+    """Tell whether an error is meant for the user: ours, the system's, or a package that is missing.
 
     The tree is looked up instead of imported: importing it needs onnxruntime, which may be what is
     missing.
     """
     errors = sys.modules.get("onnxnn_runtime.errors")
-    return isinstance(error, ImportError) or (errors is not None and isinstance(error, errors.OnnxnnError))
+    of_the_system = isinstance(error, (ImportError, OSError, NoOutput))
+    return of_the_system or (errors is not None and isinstance(error, errors.OnnxnnError))
 
 
-def _speak_utf8() -> None:
-    """Print Chinese class names on a Windows console of any code page instead of failing."""
+def _leave_quietly() -> None:
+    """End with exit code 1; what is left in stdout's buffer goes nowhere instead of to a closed pipe."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)
+
+
+def _replace_what_streams_lack() -> None:
+    """Let help and usage errors through on a console of any code page; results see to it themselves."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

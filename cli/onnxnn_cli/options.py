@@ -14,6 +14,9 @@ INPUTS: Any = typer.Argument(
 )
 DEVICE: Any = typer.Option("auto", "--device", metavar="DEVICE", help="cpu, cuda, cuda:1, or auto to choose.")
 SKIP: Any = typer.Option(False, "--skip-errors", help="Leave out inputs that cannot be read.")
+FORCE: Any = typer.Option(
+    False, "--force", help="Replace a file of another format, or an input of this command, too."
+)
 JSON: Any = typer.Option(False, "--json", help="Print the result as JSON.")
 BATCH_SIZE: Any = typer.Option(
     None, "--batch-size", metavar="N", min=1, help="Inputs that run together; more need more memory."

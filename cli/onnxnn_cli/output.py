@@ -3,20 +3,101 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import json
+import re
 import sys
-from typing import Any, ContextManager, Iterable, Sequence
+from typing import Any, ContextManager, Iterable, List, Sequence
+
+
+class NoOutput(Exception):
+    """A result cannot be written to stdout, e.g. into a file on a full disk."""
 
 
 def print_json(data: Any) -> None:
-    """Print a result for a program: one JSON document on stdout."""
-    print(json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False))
+    """Print a result for a program: one JSON document on stdout.
+
+    It is ASCII with escapes such as \\u732b where stdout cannot hold the text, or where characters in it
+    would act on a terminal.
+    """
+    text = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False)
+    if visible(text) != text or not _can_hold(sys.stdout, text):
+        text = json.dumps(data, indent=2, allow_nan=False)
+    _write(text)
+
+
+def print_text(text: str = "") -> None:
+    """Print a result for people on stdout.
+
+    Control characters become visible, and what stdout's encoding lacks a question mark, which a note
+    on stderr says once.
+    """
+    text = visible(text)
+    if not _can_hold(sys.stdout, text):
+        encoding = sys.stdout.encoding
+        text = text.encode(encoding, "replace").decode(encoding)
+        _note_once(
+            f"note: the encoding of this output, {encoding}, lacks some characters; they show as '?'. Set "
+            "PYTHONIOENCODING=utf-8, or use --json where there is one."
+        )
+    _write(text)
 
 
 def note(text: str) -> None:
-    """Tell the person at the terminal something that is no result: on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """Print something that is no result: on stderr; where that cannot be written, nowhere."""
+    stream = sys.stderr
+    text = visible(text)
+    with contextlib.suppress(Exception):  # closed, none at all, or a full disk: there is nowhere to say so
+        if not _can_hold(stream, text):
+            text = text.encode(stream.encoding, "backslashreplace").decode(stream.encoding)
+        stream.write(text + "\n")
+        stream.flush()
+
+
+def visible(text: str) -> str:
+    """Return a text in which nothing acts on a terminal: other control characters than line breaks and tabs
+    show as escapes such as \\x1b.
+    """
+    return _ACTING.sub(lambda found: repr(found.group())[1:-1], text)
+
+
+_ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of writing."""
+
+
+_noted: List[str] = []
+
+
+def _note_once(text: str) -> None:
+    if text not in _noted:
+        _noted.append(text)
+        note(text)
+
+
+def _can_hold(stream: Any, text: str) -> bool:
+    """Tell whether a stream's encoding has all characters of a text; one without an encoding takes any."""
+    encoding = getattr(stream, "encoding", None)
+    if not isinstance(encoding, str):
+        return True
+    try:
+        text.encode(encoding)
+    except UnicodeError:
+        return False
+    return True
+
+
+def _write(text: str) -> None:
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EPIPE:
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise NoOutput(f"the result cannot be written to stdout: {reason}.") from error
 
 
 def progress_on_stderr() -> ContextManager[Any]:
@@ -25,11 +106,11 @@ def progress_on_stderr() -> ContextManager[Any]:
 
 
 def print_table(rows: Iterable[Sequence[object]]) -> None:
-    """Print rows with their columns aligned; the first row is the heading."""
-    texts = [[str(cell) for cell in row] for row in rows]
+    """Print rows with their columns aligned; the first row is the heading. A cell is one line."""
+    texts = [[visible(str(cell)).replace("\n", "\\n").replace("\t", "\\t") for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in texts) for column in range(len(texts[0]))]
     for row in texts:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+        print_text("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 
 _INSTALL = {

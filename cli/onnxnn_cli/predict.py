@@ -6,18 +6,19 @@ from typing import Any, List, Optional
 
 import typer
 
+from .inputs import given
 from .options import BATCH_SIZE, DEVICE, INPUTS, JSON, MODEL, SKIP
 from .output import print_json, print_table
-from .progress import Counter, tell_skipped
+from .progress import Counter, saying_how_to_skip, tell_skipped
 
 
 def predict(
     file: str = MODEL,
     inputs: List[str] = INPUTS,
     top: int = typer.Option(1, "--top", "-k", min=1, help="How many classes to name for each input."),
+    batch_size: Optional[int] = BATCH_SIZE,
     device: str = DEVICE,
     skip_errors: bool = SKIP,
-    batch_size: Optional[int] = BATCH_SIZE,
     as_json: bool = JSON,
 ) -> None:
     """Print the class and score of each input, the class of each of its steps, or its values.
@@ -27,9 +28,9 @@ def predict(
     import onnxnn_runtime as rt
 
     model = rt.load(file, device=device)
-    with Counter("predicted") as progress:
+    with Counter("predicted") as progress, saying_how_to_skip(skip_errors):
         errors = "skip" if skip_errors else "raise"
-        found = model.predict(inputs, top, errors, batch_size, progress)
+        found = model.predict(given(inputs), top, errors, batch_size, progress)
     tell_skipped(found.skipped)
     if as_json:
         print_json([_as_data(prediction) for prediction in found])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Any, Optional, Sequence, Tuple
+import contextlib
+from typing import Any, Iterator, Optional, Sequence, Tuple
 
 from .output import note
 
@@ -16,23 +16,52 @@ class Counter:
     """
 
     def __init__(self, verb: str) -> None:
+        from onnxnn_runtime.streams import is_terminal
+
         self._verb = verb
-        self._watched = sys.stderr.isatty()
+        self._watched = is_terminal()
 
     def __call__(self, done: int, total: Optional[int]) -> None:
         if self._watched:
             of = "" if total is None else f" of {total}"
-            print(f"\r{self._verb} {done}{of}", end="", file=sys.stderr, flush=True)
+            self._say(f"\r{self._verb} {done}{of}")
 
     def __enter__(self) -> Counter:
         return self
 
     def __exit__(self, *error: Any) -> None:
         if self._watched:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            self._say("\r\033[K")
+
+    def _say(self, text: str) -> None:
+        from onnxnn_runtime.streams import say
+
+        say(text, end="", to="stderr")
+
+
+@contextlib.contextmanager
+def saying_how_to_skip(skip_errors: bool) -> Iterator[None]:
+    """Name the option that leaves broken inputs out, where one of them ends a command without it."""
+    from onnxnn_runtime.errors import InputError
+
+    try:
+        yield
+    except InputError as error:
+        if skip_errors:
+            raise
+        text = str(error)
+        name = text.partition(": ")[0]
+        text = name + _without(name, text[len(name) :])
+        raise type(error)(f"{text} --skip-errors leaves out inputs that cannot be read.") from error
+
+
+def _without(name: str, text: str) -> str:
+    """Return what follows a name without mentioning it again."""
+    return text.replace(f" {name!r}", "").replace(f" {name}", "")
 
 
 def tell_skipped(skipped: Sequence[Tuple[str, str]]) -> None:
     """Name every input that was left out, on stderr."""
     for name, reason in skipped:
-        note(f"left out: {name} ({reason})")
+        reason = reason[len(name) :].lstrip(": ") if reason.startswith(name) else reason
+        note(f"left out: {name} ({_without(name, reason)})")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 from typing import Any, Optional
 
 import typer
 
-from .options import DEVICE, JSON, MODEL
-from .output import print_json
+from .options import DEVICE, FORCE, JSON, MODEL
+from .output import print_json, print_text
 
 
 def sample(
@@ -37,6 +38,7 @@ def sample(
         None, "--gif", metavar="STEPS.gif", help="Also write how the pictures come out of noise."
     ),
     device: str = DEVICE,
+    force: bool = FORCE,
     as_json: bool = JSON,
 ) -> None:
     """Draw pictures with a diffusion model, as one grid.
@@ -44,11 +46,14 @@ def sample(
     Example: onnxnn sample digits.onnx -n 16 --steps 20 --seed 0 -o grid.png
     """
     import onnxnn_runtime as rt
-    from onnxnn_runtime.grid import check_name, write_gif, write_grid
+    from onnxnn_runtime.grid import check_path, write_gif, write_grid
 
-    check_name(out)
+    sources = [file, start, mask]
+    check_path(out, sources, force, "--force")
     if gif is not None:
-        check_name(gif, animated=True)
+        check_path(gif, sources, force, "--force", animated=True)
+        if os.path.realpath(gif) == os.path.realpath(out):
+            raise rt.InputError(f"--out and --gif: {out}: both name the same file; choose another for one.")
     model = rt.load(file, device=device)
     draws = None if model.card is None else model.card.diffusion
     if gif is not None and draws is not None and draws.sampler is not None:
@@ -73,13 +78,15 @@ def sample(
         progress=True,
     )
     pictures = drawn if gif is None else drawn[:, -1]
-    write_grid(pictures, out)
+    write_grid(pictures, out, force=True)  # it was checked above
     if gif is not None:
-        write_gif(drawn, gif)
+        write_gif(drawn, gif, force=True)
     if as_json:
         print_json({"file": out, "gif": gif, "num": len(pictures), "shape": pictures.shape[1:], "seed": seed})
     else:
-        print(f"{len(pictures)} pictures in {out}, seed {seed}" + (f"; their steps in {gif}" if gif else ""))
+        print_text(
+            f"{len(pictures)} pictures in {out}, seed {seed}" + (f"; their steps in {gif}" if gif else "")
+        )
 
 
 def _name_or_number(label: Optional[str], model: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from .options import DEVICE, JSON, MODEL
-from .output import print_json
+from .output import print_json, print_text
 
 
 def similarity(
@@ -34,4 +34,4 @@ def similarity(
     if as_json:
         print_json({"a": a, "b": b, "method": method, "similarity": value})
     else:
-        print(f"{value:.6f}")
+        print_text(f"{value:.6f}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from .options import JSON
-from .output import need_onnxnn, note, print_json, progress_on_stderr
+from .output import need_onnxnn, note, print_json, print_text, progress_on_stderr
 
 
 def train(
@@ -31,7 +31,7 @@ def train(
             }
         )
         return
-    print("last epoch: " + ", ".join(f"{key} {_short(value)}" for key, value in last.items()))
+    print_text("last epoch: " + ", ".join(f"{key} {_short(value)}" for key, value in last.items()))
     note(f"checkpoints: {done.folder}")
     if done.model is not None:
         note(f"model: {done.model}")

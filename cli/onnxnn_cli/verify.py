@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import typer
 
 from .options import DEVICE, JSON, MODEL
-from .output import need_onnxnn, print_json
+from .output import need_onnxnn, print_json, print_text
 
 FREE_SIZE = 64
 """The height, width or length that a check uses where the model leaves it free."""
@@ -59,7 +59,7 @@ def verify(
         print_json({"passed": passed, "checks": [dict(zip(("name", "passed", "detail"), c)) for c in checks]})
     else:
         for name, holds, detail in checks:
-            print("{}  {}: {}".format("ok  " if holds else "FAIL", name, detail))
+            print_text("{}  {}: {}".format("ok  " if holds else "FAIL", name, detail))
     if not passed:
         raise typer.Exit(1)
 

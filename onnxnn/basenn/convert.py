@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from onnxnn_runtime.card import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.errors import CheckpointError, LayerError
-from onnxnn_runtime.files import PathLike, as_path, check_not_source
+from onnxnn_runtime.files import PathLike
+from onnxnn_runtime.output_files import check_output
 from onnxnn_runtime.preprocess import Preprocess
 
 from onnxnn import about, checkpoint
@@ -68,6 +69,7 @@ def import_checkpoint(
     trust_pickle: bool = False,
     task: str | None = None,
     input_size: tuple[int, ...] | None = None,
+    force: bool = False,
 ) -> Converted:
     """Write a BaseNN 2.0 checkpoint as one of ours.
 
@@ -79,6 +81,7 @@ def import_checkpoint(
         task: "cls" or "reg", which BaseNN's checkpoints do not say; None judges by the network's end.
         input_size: One sample's sizes, such as (1, 28, 28), where the checkpoint does not hold them
             because the data came from `load_dataset`.
+        force: Whether to replace a file of another format, or the old checkpoint itself.
 
     Raises:
         MissingCheckpointError: There is no such file.
@@ -86,7 +89,7 @@ def import_checkpoint(
             be converted.
         OutputError: The new checkpoint cannot be written.
     """
-    check_not_source(as_path(out, "out"), [path])
+    check_output(out, "checkpoint", [path], force)
     if _is_ours(checkpoint.existing(path)):
         raise CheckpointError(
             f"{path}: is an onnxnn checkpoint already, so there is nothing to convert; model.load and "

@@ -16,6 +16,7 @@ from onnxnn_runtime.errors import (
     did_you_mean,
 )
 from onnxnn_runtime.preprocess import COLORS
+from onnxnn_runtime.streams import say
 from onnxnn_runtime.warn import warn
 from torch import nn
 
@@ -118,7 +119,7 @@ class Core:
         self._trained = {}
         self._apply_color()
         if self.verbose:
-            print(describe_added(added, self._data.train.batch_size if self._data else None))
+            say(describe_added(added, self._data.train.batch_size if self._data else None))
 
     def _has_to_wait(self, layer: str | nn.Module | None) -> bool:
         """Tell whether a call of `add` waits for data or a checkpoint.
@@ -150,7 +151,7 @@ class Core:
                 return  # the error that follows tells more
             before, fitted = self._data, self._data.in_size(made.img_size)
             if self.verbose and fitted.sample != before.sample:
-                print(f"pictures are brought to {made.img_size} x {made.img_size}")
+                say(f"pictures are brought to {made.img_size} x {made.img_size}")
             if fitted is not before:
                 self._use(fitted)
         elif self._data.problem is not None:

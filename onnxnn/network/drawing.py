@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from onnxnn_runtime.card import DiffusionSpec
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.grid import write_grid
+from onnxnn_runtime.grid import check_path, write_grid
 from onnxnn_runtime.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.sampling import interpolate_pictures, sample_pictures
+from onnxnn_runtime.streams import say
 
 from onnxnn.device import Machine
 from onnxnn.diffusion import add_noise
@@ -26,7 +27,13 @@ class Drawing(Files):
     """Drawing pictures."""
 
     def noisy(
-        self, data: ImageLike, timestep: int = 500, num: int = 10, show: bool = True, path: str | None = None
+        self,
+        data: ImageLike,
+        timestep: int = 500,
+        num: int = 10,
+        show: bool = True,
+        path: str | Path | None = None,
+        force: bool = False,
     ) -> list[Array]:
         """Show how a picture drowns in noise: the forward process that a diffusion model learns to undo.
 
@@ -37,6 +44,7 @@ class Drawing(Files):
             show: Whether to show them: they are written into one file, which is told, and shown where there
                 is a screen.
             path: That file; None takes noisy.png in `save_fold`, or here while there is no such folder.
+            force: Whether that file may replace `data` itself, or a file of another format.
 
         Returns:
             `num` pictures float32 (C, H, W) in 0..1.
@@ -45,11 +53,13 @@ class Drawing(Files):
             InputError: The network is no diffusion model, or has no such steps, or it is no picture.
         """
         spec = self._drawing("noisy()")
+        target = self._shown_path(path, "noisy.png", [data], force) if show else None
         picture = self._preprocess(spec)(data)
         found, steps = add_noise(spec.schedule, picture, timestep, num)
-        if show:
+        if target is not None:
             names = ", ".join(map(str, steps))
-            self._show(np.stack(found), num, path, "noisy.png", f"noise at the steps {names}")
+            captions = [f"step {step}" for step in steps]
+            self._show(np.stack(found), num, target, f"noise at the steps {names}", captions)
         return found
 
     def sample(
@@ -127,7 +137,8 @@ class Drawing(Files):
         data: Any,
         size: tuple[int, int] = (2, 2),
         visual_timesteps: bool = False,
-        path: str | None = None,
+        path: str | Path | None = None,
+        force: bool = False,
     ) -> Path:
         """Write pictures into one file and show it where there is a screen.
 
@@ -136,6 +147,7 @@ class Drawing(Files):
             size: (rows, columns).
             visual_timesteps: Whether each row is one picture from noise to the end.
             path: The file; None takes images.png in `save_fold`, or here while there is no such folder.
+            force: Whether to replace a file of another format.
 
         Returns:
             The file.
@@ -145,7 +157,7 @@ class Drawing(Files):
             OutputError: The file cannot be written.
         """
         images = arrange(data, size, visual_timesteps)
-        return self._show(images, size[1], path, "images.png", "pictures")
+        return self._show(images, size[1], self._shown_path(path, "images.png", [], force), "pictures")
 
     def _drawing(self, call: str) -> DiffusionSpec:
         spec = self.card().diffusion if self.model.diffusion else None
@@ -173,12 +185,16 @@ class Drawing(Files):
         color = "grayscale" if spec.shape[0] == 1 else "RGB"
         return known or Preprocess(color, (("resize", *spec.shape[1:]),))
 
-    def _show(self, images: Array, columns: int, path: str | None, name: str, what: str) -> Path:
+    def _shown_path(self, path: str | Path | None, name: str, sources: list[Any], force: bool) -> Path:
+        """Return the file to write, checked; None takes `name` in `save_fold`, or here without it."""
         folder = Path(self.save_fold)
-        written = write_grid(
-            images, Path(path) if path else (folder if folder.is_dir() else Path()) / name, columns
-        )
+        target = Path(path) if path else (folder if folder.is_dir() else Path()) / name
+        check_path(target, sources, force)
+        return target
+
+    def _show(self, images: Array, columns: int, path: Path, what: str, captions: Sequence[str] = ()) -> Path:
+        written = write_grid(images, path, columns, captions, force=True)  # the path was checked
         if self.verbose:
-            print(f"{what}: {written}")
+            say(f"{what}: {written}")
         show_file(written)
         return written

@@ -11,6 +11,7 @@ from onnxnn_runtime.errors import (
     ExportError,
 )
 from onnxnn_runtime.files import as_path, regular_file
+from onnxnn_runtime.output_files import check_output
 from torch import nn
 
 from onnxnn import checkpoint as checkpoints
@@ -31,8 +32,17 @@ from .core import Core, Numbers, in_numbers
 class Files(Core):
     """Saving, loading and exporting."""
 
-    def save(self, model_path: str | Path = "basenn.pth") -> Path:
-        """Write a checkpoint of the network as it is, without the state that training goes on from."""
+    def save(self, model_path: str | Path = "basenn.pth", force: bool = False) -> Path:
+        """Write a checkpoint of the network as it is, without the state that training resumes from.
+
+        Args:
+            model_path: Where to.
+            force: Whether to replace a file of another format.
+
+        Raises:
+            OutputError: It cannot be written, or would replace a file that is no checkpoint.
+        """
+        check_output(model_path, "checkpoint", force=force)
         net, shape = self.model, self._definition.input_shape
         assert shape is not None
         sample = {"sizes": list(shape.sizes), "axes": list(shape.axes)}
@@ -97,6 +107,7 @@ class Files(Core):
         backend: str = "ONNX",
         opset_version: int = 13,
         ir_version: int = 7,
+        force: bool = False,
     ) -> ExportReport:
         """Write an ONNX file and, beside it, a short script that runs it on a real sample.
 
@@ -104,7 +115,7 @@ class Files(Core):
             checkpoint: The checkpoint to convert; None takes the network as it is.
             out_file: Where to.
             backend: "ONNX", the only one.
-            opset_version, ir_version: As for `export`.
+            opset_version, ir_version, force: As for `export`.
 
         Raises:
             ExportError: As for `export`, or for another backend.
@@ -115,7 +126,12 @@ class Files(Core):
                 "written. Give versions by name: opset_version=11."
             )
         return self.export(
-            out_file, checkpoint=checkpoint, opset_version=opset_version, ir_version=ir_version, script=True
+            out_file,
+            checkpoint=checkpoint,
+            opset_version=opset_version,
+            ir_version=ir_version,
+            script=True,
+            force=force,
         )
 
     def export(
@@ -130,6 +146,7 @@ class Files(Core):
         sampler: str | None = None,
         steps: int | None = None,
         guidance: float | None = None,
+        force: bool = False,
     ) -> ExportReport:
         """Write one ONNX file that carries everything, compared with torch before it is kept.
 
@@ -143,6 +160,7 @@ class Files(Core):
             sampler: For a diffusion model: "dpm++" or "ddim" puts the loop into the file.
             steps: How many steps that loop walks; None takes 20.
             guidance: How far its pictures follow their label, for a network with classes; None takes 1.
+            force: Whether to replace a file of another format, or the checkpoint itself.
 
         Raises:
             ExportError: It cannot be written as asked, or differs from torch; no file is left.
@@ -161,6 +179,8 @@ class Files(Core):
             example=None if example is None else example.numpy(),
             script=script,
             tolerance=tolerance,
+            sources=[checkpoint],
+            force=force,
         )
 
     def _fill(self, loaded: Checkpoint, path: str | Path) -> None:

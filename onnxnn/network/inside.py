@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.streams import say
 
 from onnxnn import checkpoint as checkpoints
 from onnxnn import inference as running
@@ -24,7 +25,12 @@ class Inside(Core):
     """Pictures and vectors of what the layers do."""
 
     def visual_feature(
-        self, img: Any = None, in1img: bool = False, save_fold: str | Path = "layers", data: Any = None
+        self,
+        img: Any = None,
+        in1img: bool = False,
+        save_fold: str | Path = "layers",
+        data: Any = None,
+        force: bool = False,
     ) -> list[Path]:
         """Write what each layer makes of one sample: pictures, or a text file for a vector.
 
@@ -33,6 +39,7 @@ class Inside(Core):
             in1img: Whether to make one picture of all layers.
             save_fold: The folder to write into.
             data: BaseNN's name for `img`.
+            force: Whether a file may replace `img` itself, or a file of another format.
 
         Returns:
             The files written; see `onnxnn.visual`.
@@ -50,24 +57,27 @@ class Inside(Core):
         if batch is None:
             raise InputError("visual_feature(): no sample arrives; give one.")
         written = visual_feature(
-            self.model, self._definition, batch[0], card.output.classes, in1img, save_fold
+            self.model, self._definition, batch[0], card.output.classes, in1img, save_fold, [source], force
         )
         if self.verbose:
-            print(
+            say(
                 f"what the layers give: {written[0]}"
                 + (f" .. {written[-1].name}" if len(written) > 1 else "")
             )
         return written
 
-    def visual_filters(self, path: str | Path = "filters.png", before: str | Path | None = None) -> Path:
+    def visual_filters(
+        self, path: str | Path = "filters.png", before: str | Path | None = None, force: bool = False
+    ) -> Path:
         """Draw the filters of the first layer.
 
         Args:
             path: The picture's file, .png or .jpg.
             before: A checkpoint of the same network, whose filters are drawn above on the same scale.
+            force: Whether to replace a file of another format.
         """
         weights_before = None if before is None else checkpoints.load(before).state_dict
-        return visual_filters(path, self.model, self._definition, weights_before)
+        return visual_filters(path, self.model, self._definition, weights_before, force)
 
     def extract_feature(
         self, img: Any = None, pretrain: str | Path | None = None, batch_size: int = 32, data: Any = None

@@ -17,6 +17,7 @@ from onnxnn_runtime.errors import (
     TrainingError,
 )
 from onnxnn_runtime.files import as_path
+from onnxnn_runtime.streams import say
 
 from onnxnn import checkpoint as checkpoints
 from onnxnn import pairs
@@ -137,7 +138,7 @@ class Training(Files):
                 )
                 trainer = job.prepare(machine, before, resume is not None)
             if changed and self.verbose:
-                print(f"{changed}: return_sequences=False, since the data has one label for each sequence")
+                say(f"{changed}: return_sequences=False, since the data has one label for each sequence")
             try:
                 self._trained = job.run(trainer)
             except OutputError:
@@ -204,9 +205,9 @@ class Training(Files):
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
 
-    def plot_history(self, path: str = "history.png", title: str = "") -> Path:
-        """Draw the last training's history into a picture; see `onnxnn.plot`."""
-        return plot_history(self.history, path, title)
+    def plot_history(self, path: str | Path = "history.png", title: str = "", force: bool = False) -> Path:
+        """Draw the last training's history into an image; see `onnxnn.plot`."""
+        return plot_history(self.history, path, title, force)
 
     @contextmanager
     def _as_it_was_if_refused(self) -> Iterator[None]:
@@ -240,7 +241,7 @@ class Training(Files):
         assert self._data is not None
         self._definition.num_classes = len(self._data.classes)
         if self.verbose:
-            print(f"the labels {', '.join(names)} are the outputs of these numbers, of 0 to {units - 1}")
+            say(f"the labels {', '.join(names)} are the outputs of these numbers, of 0 to {units - 1}")
         return self._data
 
     def _give_last_step_only(self, data: Data) -> str | None:

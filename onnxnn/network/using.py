@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from onnxnn_runtime.errors import DataError, InputError
+from onnxnn_runtime.streams import say
 from onnxnn_runtime.text import Text
 from onnxnn_runtime.translate import check_options
 
@@ -103,7 +104,7 @@ class Using(Drawing):
         if hidden is not None or text.is_text(data, self.card()):
             self.result, hidden = text.follow(self.model, self.card(), data, hidden)
             if show:
-                print(self.result)
+                say(self.result)
             return self.result, hidden
         labels: list[Array] = []
         names: list[str] = []
@@ -112,7 +113,7 @@ class Using(Drawing):
         self._files = _image_files(data, names)
         self.val_label = np.concatenate(labels) if labels else None
         if show:
-            print(self.result)
+            say(self.result)
         return self.result
 
     def generate(
@@ -173,17 +174,17 @@ class Using(Drawing):
         without_layers = not self._definition.has_layers and result is not None
         files = self._files if found is self.result else ()
         named = running.readable(found, None if without_layers else self.card(), files)
-        print(named)
+        say(named)
         return named
 
     def print_model(self) -> None:
         """Print the torch module."""
-        print(self.model)
+        say(self.model)
 
     def summary(self) -> str:
         """Print and return the table of layers, output shapes, parameters and multiply-adds."""
         shown = table(self._definition, self._data.train.batch_size if self._data else None)
-        print(shown)
+        say(shown)
         return shown
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from onnxnn_runtime.files import cannot_write
+from onnxnn_runtime.files import as_path, write_atomically
 from PIL import Image
 
 __all__ = ["Digits", "digits", "moved", "split", "write_class_folders"]
@@ -83,12 +84,9 @@ def write_class_folders(data: Digits, folder: str | Path) -> Path:
     Raises:
         OutputError: The folder cannot be written.
     """
-    target = Path(folder)
-    try:
-        for number, (image, label) in enumerate(zip(data.images, data.labels, strict=True)):
-            place = target / str(label)
-            place.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(place / f"{number:04d}.png")
-    except OSError as error:
-        raise cannot_write(target, error) from error
+    target = as_path(folder, "folder")
+    for number, (image, label) in enumerate(zip(data.images, data.labels, strict=True)):
+        picture = Image.fromarray(image)
+        path = target / str(label) / f"{number:04d}.png"
+        write_atomically(path, partial(picture.save, format="PNG"), sync=False)
     return target

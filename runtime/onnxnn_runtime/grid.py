@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterable, Sequence
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from .errors import InputError
 from .files import PathLike, write_atomically
+from .output_files import check_output, check_suffix
 
-__all__ = ["check_name", "picture_grid", "write_gif", "write_grid"]
+__all__ = ["check_path", "picture_grid", "write_gif", "write_grid"]
 
 _GAP = 2
 """Pixels between pictures."""
 _BETWEEN = 128
 """The grey between pictures: neither the black nor the white that they often end in."""
+_CAPTION = 18
+"""Pixels below each picture for its caption."""
 _SIDE = 112
 """Smaller pictures are enlarged up to this many pixels at most."""
 _WIDEST = 1200
@@ -32,12 +34,13 @@ _EACH, _LAST = 80, 2000
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".gif": "GIF"}
 
 
-def picture_grid(images: Any, columns: int | None = None) -> Image.Image:
+def picture_grid(images: Any, columns: int | None = None, captions: Sequence[str] = ()) -> Image.Image:
     """Lay pictures out in rows, small ones enlarged by a whole factor.
 
     Args:
         images: float (N, C, H, W) in 0..1 with 1 or 3 channels; what lies beyond is cut off.
         columns: Pictures in a row; None makes about as many rows as columns.
+        captions: A line to write below each picture, as far as there are any.
 
     Returns:
         A PIL image of mode "L" or "RGB".
@@ -56,35 +59,60 @@ def picture_grid(images: Any, columns: int | None = None) -> Image.Image:
     longer = max(rows * height, columns * width)
     factor = max(1, min(_SIDE // max(height, width), _WIDEST // longer))
     height, width = height * factor, width * factor
-    size = (rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, channels)
+    below = height + (_CAPTION if captions else 0)
+    size = (rows * (below + _GAP) - _GAP, columns * (width + _GAP) - _GAP, channels)
     grid = np.full(size, _BETWEEN, np.uint8)
-    for number, picture in enumerate(array):
-        top, left = number // columns * (height + _GAP), number % columns * (width + _GAP)
+    corners = [
+        (number // columns * (below + _GAP), number % columns * (width + _GAP)) for number in range(num)
+    ]
+    for (top, left), picture in zip(corners, array):
         grid[top : top + height, left : left + width] = _bytes(picture).repeat(factor, 0).repeat(factor, 1)
-    return Image.fromarray(grid[:, :, 0] if channels == 1 else grid)
+    image = Image.fromarray(grid[:, :, 0] if channels == 1 else grid)
+    if captions:
+        _write_captions(image, corners, captions, height)
+    return image
 
 
-def write_grid(images: Any, path: PathLike, columns: int | None = None) -> Path:
+def _write_captions(
+    image: Image.Image, corners: Sequence[tuple[int, int]], captions: Sequence[str], height: int
+) -> None:
+    from .fonts import draw_text  # here, because few grids have captions
+
+    draw = ImageDraw.Draw(image)
+    ink = 255 if image.mode == "L" else (255, 255, 255)
+    for (top, left), caption in zip(corners, captions):
+        draw_text(draw, (left + 2, top + height + 2), caption, ink, _CAPTION - 6)
+
+
+def write_grid(
+    images: Any,
+    path: PathLike,
+    columns: int | None = None,
+    captions: Sequence[str] = (),
+    force: bool = False,
+) -> Path:
     """Write pictures as one picture, see `picture_grid`.
 
     Args:
         images: float (N, C, H, W) in 0..1.
         path: The file: .png, .jpg, .bmp or .gif.
         columns: Pictures in a row; None makes about as many rows as columns.
+        captions: A line to write below each picture.
+        force: Whether to replace a file of another format.
 
     Returns:
         The path written.
 
     Raises:
         InputError: The pictures or the name of the file do not fit.
-        OutputError: The file cannot be written.
+        OutputError: The file cannot be written, or would replace one of another format.
     """
-    kind = check_name(path)
-    grid = picture_grid(images, columns)
+    kind = check_path(path, force=force)
+    grid = picture_grid(images, columns, captions)
     return write_atomically(path, lambda file: grid.save(file, format=kind))
 
 
-def write_gif(timesteps: Any, path: PathLike, columns: int | None = None) -> Path:
+def write_gif(timesteps: Any, path: PathLike, columns: int | None = None, force: bool = False) -> Path:
     """Write how pictures come out of noise as an animation that begins again after its last frame.
 
     Args:
@@ -92,6 +120,7 @@ def write_gif(timesteps: Any, path: PathLike, columns: int | None = None) -> Pat
             many steps some are shown, the first and the last among them.
         path: The file: .gif.
         columns: Pictures in a row; None makes about as many rows as columns.
+        force: Whether to replace a file of another format.
 
     Returns:
         The path written.
@@ -100,7 +129,7 @@ def write_gif(timesteps: Any, path: PathLike, columns: int | None = None) -> Pat
         InputError: The pictures or the name of the file do not fit.
         OutputError: The file cannot be written.
     """
-    check_name(path, animated=True)
+    check_path(path, force=force, animated=True)
     array = _check(timesteps, 5)
     steps = np.unique(np.linspace(0, array.shape[1] - 1, _FRAMES).round().astype(int)).tolist()
     first, *others = [_frame(picture_grid(array[:, step], columns)) for step in steps]
@@ -118,17 +147,23 @@ def _frame(grid: Image.Image) -> Image.Image:
     return grid if grid.mode == "L" else grid.quantize(256)
 
 
-def check_name(path: PathLike, animated: bool = False) -> str:
+def check_path(
+    path: PathLike,
+    sources: Iterable[Any] = (),
+    force: bool = False,
+    option: str = "force=True",
+    animated: bool = False,
+) -> str:
     """Return Pillow's name of the format that a file's name asks for.
 
     Raises:
         InputError: It asks for none of those that are written here.
+        OutputError: The file would replace one of `sources`, or a file of another format; see `check_output`.
     """
     known = {".gif": "GIF"} if animated else _FORMATS
-    suffix = os.path.splitext(os.fspath(path))[1].lower()
-    if suffix not in known:
-        raise InputError("{}: what fits is a name that ends in {}.".format(path, ", ".join(known)))
-    return known[suffix]
+    kind = known[check_suffix(path, tuple(known), error=InputError)]
+    check_output(path, kind, sources, force, option)
+    return kind
 
 
 def _check(images: Any, axes: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from .inputs import Skipped
 from .names import MODEL_ATTRIBUTES, MODEL_OPTIONS
 from .onnxfile import FileFacts, ModelFile, inspect
 from .opening import Opening, check_timeout, reopen
-from .pipeline import check_count, check_options
+from .pipeline import check_count, check_options, check_progress
 from .providers import place
 from .results import Embeddings, Prediction, Predictions, prediction
 from .shorten import printable, shortened
@@ -415,10 +415,13 @@ class Model:
             )
         result = Predictions()
         output = next(iter(self.outputs))
-        for part in self._stream(inputs, output, errors, batch_size, progress):
+        check_progress(progress)
+        for part, done, total in self._stream(inputs, output, errors, batch_size):
             result.skipped.extend(part.skipped)
             for name, scores in zip(part.names, part.vectors):
                 result.append(prediction(card, name, scores, k))
+            if progress is not None:
+                progress(done, total)
         return result
 
     def embed(
@@ -465,7 +468,8 @@ class Model:
         vectors = np.zeros((0, self._vector_size()), np.float32)
         names: list[str] = []
         skipped: list[Skipped] = []
-        for part in self.embed_stream(inputs, normalize, errors, batch_size, progress):
+        check_progress(progress)
+        for part, done, total in self._embed(inputs, normalize, errors, batch_size):
             start = len(names)
             names.extend(part.names)
             skipped.extend(part.skipped)
@@ -474,6 +478,8 @@ class Model:
                 size = max(len(names), len(vectors) + len(vectors) // 4)
                 vectors.resize((size, part.vectors.shape[1]), refcheck=False)
             vectors[start : len(names)] = part.vectors
+            if progress is not None:
+                progress(done, total)
         vectors.resize((len(names), vectors.shape[1]), refcheck=False)
         return Embeddings(vectors, names, skipped)
 
@@ -486,26 +492,37 @@ class Model:
         progress: Progress | None = None,
     ) -> Iterator[Embeddings]:
         """Like `embed_named`, but yield the vectors a few at a time, so that none need stay in memory."""
+        check_progress(progress)
+        for part, done, total in self._embed(inputs, normalize, errors, batch_size):
+            yield part
+            if progress is not None:
+                progress(done, total)
+
+    def _embed(
+        self, inputs: Any, normalize: bool, errors: str, batch_size: int | None
+    ) -> Iterator[tuple[Embeddings, int, int | None]]:
         output = self._vector_output()
-        for part in self._stream(inputs, output, errors, batch_size, progress):
+        for part, done, total in self._stream(inputs, output, errors, batch_size):
             size = self._vector_size() if not part.names else -1
             vectors: np.ndarray = part.vectors.reshape(len(part.names), size).astype(np.float32, copy=False)
             if normalize:
                 length = np.linalg.norm(vectors, axis=1, keepdims=True)
                 vectors = vectors / np.where(length == 0, 1, length)
-            yield Embeddings(vectors, part.names, part.skipped)
+            yield Embeddings(vectors, part.names, part.skipped), done, total
 
     def _stream(
-        self, inputs: Any, output: str, errors: str, batch_size: int | None, progress: Progress | None
-    ) -> Iterator[Embeddings]:
+        self, inputs: Any, output: str, errors: str, batch_size: int | None
+    ) -> Iterator[tuple[Embeddings, int, int | None]]:
+        """Yield the values of a few inputs at a time, how many are done, and of how many.
+
+        The callers report progress: an exception of the user's function would not pass a generator as it is.
+        """
         check_options(batch_size, errors)
         spec = self._require_card("predict and embed").input
         done = 0
         for total, names, values, skipped in self._engine.stream(inputs, spec, output, errors, batch_size):
             done += len(names) + len(skipped)
-            yield Embeddings(values, names, skipped)
-            if progress is not None:
-                progress(done, total)
+            yield Embeddings(values, names, skipped), done, total
 
     def _vector_output(self) -> str:
         card = self._require_card("embed")

@@ -16,6 +16,7 @@ from .card import InputSpec
 from .errors import InputError
 from .inputs import Sample, Skipped, find_samples, read_sample
 from .providers import num_threads
+from .shorten import shortened
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -25,6 +26,7 @@ __all__ = [
     "batches",
     "check_count",
     "check_options",
+    "check_progress",
     "chunks",
     "default_batch_size",
     "ordered",
@@ -114,6 +116,19 @@ def check_options(batch_size: int | None, errors: str) -> None:
         raise InputError(f"errors={errors!r}: choose 'raise' or 'skip'.")
     if batch_size is not None:
         check_count("batch_size", batch_size)
+
+
+def check_progress(progress: Any) -> None:
+    """Refuse what cannot be called to report progress.
+
+    Raises:
+        InputError: It is neither None nor a function.
+    """
+    if progress is not None and not callable(progress):
+        raise InputError(
+            f"progress={shortened(progress)}: expected a function of (done, total), or None; "
+            "pass e.g. progress=print."
+        )
 
 
 def check_count(name: str, value: Any, most: int | None = None) -> None:

@@ -8,7 +8,6 @@ come out lie in 0..1, the network's in [-1, 1].
 from __future__ import annotations
 
 import math
-import sys
 from typing import Any, Callable, Iterator
 
 import numpy as np
@@ -30,6 +29,7 @@ from .sampling_options import (
     read_pictures,
 )
 from .schedule import Schedule
+from .streams import is_terminal, say
 
 __all__ = [
     "Callback",
@@ -297,7 +297,7 @@ class _Bar:
     """A bar on stderr; silent where nobody watches."""
 
     def __init__(self, wanted: bool, total: int) -> None:
-        self._watched = wanted and sys.stderr is not None and sys.stderr.isatty()
+        self._watched = wanted and is_terminal()
         self._total = total
         self._done = 0
 
@@ -306,11 +306,11 @@ class _Bar:
         if self._watched:
             filled = "#" * (30 * self._done // self._total)
             text = f"\rdrawing [{filled:<30}] {self._done} of {self._total} steps"
-            print(text, end="", file=sys.stderr, flush=True)
+            say(text, end="", to="stderr")
 
     def __enter__(self) -> _Bar:
         return self
 
     def __exit__(self, *error: Any) -> None:
         if self._watched:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            say("\r\033[K", end="", to="stderr")

@@ -1,0 +1,80 @@
+"""Printing that never fails and never ends what prints: a training, a loop, a window without a console."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Any
+
+__all__ = ["SafeStream", "is_terminal", "say"]
+
+
+class SafeStream:
+    """`sys.stdout` or `sys.stderr` as it is at each call, for what is only told to people.
+
+    There may be none (`pythonw`, windowed programs), it may be closed, have nothing but `write`, hold another
+    alphabet than the text, or raise whatever a window that is gone raises: then the text, or the part of it
+    that cannot be shown, is lost, and nothing is raised.
+
+    Args:
+        name: "stdout" or "stderr".
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @property
+    def encoding(self) -> Any:
+        """The name of the stream's encoding, None where it has none."""
+        return getattr(getattr(sys, self._name, None), "encoding", None)
+
+    def write(self, text: str) -> int:
+        """Write a text; characters that the stream cannot hold become question marks."""
+        stream = getattr(sys, self._name, None)
+        with contextlib.suppress(Exception):  # whatever somebody's own stream raises; see above
+            try:
+                stream.write(text)  # type: ignore[union-attr]  # None raises
+            except UnicodeError:
+                stream.write(encodable(text, self.encoding))  # type: ignore[union-attr]
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, where the stream can."""
+        with contextlib.suppress(Exception):  # as in `write`
+            getattr(sys, self._name).flush()
+
+    def isatty(self) -> bool:
+        """Tell whether a progress bar can be drawn: on a terminal, which IDLE only says it is."""
+        stream = getattr(sys, self._name, None)
+        if type(stream).__module__.split(".")[0] == "idlelib":
+            return False
+        try:
+            return bool(stream.isatty())  # type: ignore[union-attr]  # None and others raise
+        except Exception:  # closed, or without the method
+            return False
+
+    def fileno(self) -> int:
+        """Return the descriptor, for the width of the terminal."""
+        descriptor: int = getattr(sys, self._name).fileno()
+        return descriptor
+
+
+def encodable(text: str, encoding: Any = None) -> str:
+    """Return a text as a stream of that encoding can hold it, with ? for what it cannot."""
+    try:
+        return text.encode(encoding, "replace").decode(encoding)
+    except (LookupError, TypeError, UnicodeError):  # no such encoding, or none
+        return text.encode("ascii", "replace").decode("ascii")
+
+
+def say(*values: object, end: str = "\n", to: str = "stdout") -> None:
+    """Print like `print`, on "stdout" or "stderr", and never raise; see `SafeStream`."""
+    stream = SafeStream(to)
+    stream.write(" ".join(map(str, values)) + end)
+    if to == "stderr":
+        stream.flush()
+
+
+def is_terminal(name: str = "stderr") -> bool:
+    """Tell whether someone watches a stream on which a progress bar can be drawn."""
+    return SafeStream(name).isatty()
