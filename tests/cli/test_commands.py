@@ -231,13 +231,19 @@ def test_embed_leaves_no_file_when_it_fails(onnxnn, exported, tmp_path):
     assert not (tmp_path / "v.npz").exists()
 
 
-@pytest.mark.parametrize("out", ["model.onnx", "rows.csv"])
-def test_embed_never_replaces_what_it_reads(onnxnn, exported, tmp_path, out):
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("model.onnx", "model.onnx: the name ends in .onnx; expected .npz, .csv, .npy or .json"),
+        ("rows.csv", "rows.csv: is the file that is read, and would be lost"),
+    ],
+)
+def test_embed_never_replaces_what_it_reads(onnxnn, exported, tmp_path, out, message):
     shutil.copy(str(exported / "mlp.onnx"), str(tmp_path / "model.onnx"))
     (tmp_path / "rows.csv").write_text("a,b,c,d\n1,2,3,4\n", encoding="utf-8")
     before = (tmp_path / out).read_bytes()
     error = the_error(onnxnn("embed", "model.onnx", "rows.csv", "-o", out))
-    assert f"{out}: is the file that is read, and would be lost" in error
+    assert message in error
     assert (tmp_path / out).read_bytes() == before
 
 

@@ -90,8 +90,8 @@ def test_a_file_that_holds_the_loop(onnxnn, tmp_path):
         ("denoiser", ["--seed", 2**32], "seed=4294967296: what fits"),
         ("denoiser", ["--strength", 0.5], "strength=...: is about a picture to begin with"),
         ("denoiser", ["--start", "missing.png"], "missing.png: no such file"),
-        ("denoiser", ["-o", "grid.onnx"], "grid.onnx: what fits is a name that ends in .png"),
-        ("denoiser", ["--gif", "steps.png"], "steps.png: what fits is a name that ends in .gif"),
+        ("denoiser", ["-o", "grid.onnx"], "grid.onnx: the name ends in .onnx; expected .png"),
+        ("denoiser", ["--gif", "steps.png"], "steps.png: the name ends in .png; expected .gif"),
         (
             "denoiser_classes",
             ["--label", 7],

@@ -111,9 +111,9 @@ def test_pictures_that_do_not_fit(tmp_path, images, columns, message):
 
 
 def test_names_that_do_not_fit(tmp_path):
-    with pytest.raises(rt.InputError, match=r"grid.txt: what fits is a name that ends in .png, .jpg"):
+    with pytest.raises(rt.InputError, match=r"grid.txt: the name ends in .txt; expected .png, .jpg"):
         write_grid(levels(1), tmp_path / "grid.txt")
-    with pytest.raises(rt.InputError, match=r"steps.png: what fits is a name that ends in .gif"):
+    with pytest.raises(rt.InputError, match=r"steps.png: the name ends in .png; expected .gif"):
         write_gif(levels(2)[:, np.newaxis], tmp_path / "steps.png")
     with pytest.raises(rt.InputError, match=r"what fits is float32 \(N, steps \+ 1, C, H, W\)"):
         write_gif(levels(2), tmp_path / "steps.gif")
