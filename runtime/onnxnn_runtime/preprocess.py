@@ -1,4 +1,4 @@
-"""From a picture to the numbers a network reads: the one implementation, for training and serving.
+"""From an image to the numbers a network reads: the one implementation, for training and serving.
 
     decode (EXIF orientation applied) -> colour -> steps -> float32 0..1 -> (channels, height, width)
 
@@ -9,39 +9,20 @@ that is the network's first operation.
 
 from __future__ import annotations
 
-import io
-import os
-import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Mapping, Tuple, Union
 
 import numpy as np
 from PIL import Image
 
 from .calls import checked_class
-from .errors import CardError, InputError, MissingInputError
+from .decode import CHANNEL_ORDERS, ImageLike, check_memory, decode, pixels
+from .errors import CardError, InputError, did_you_mean
+from .shorten import shortened
 
-ImageLike = Union[str, Path, bytes, Image.Image, np.ndarray]
-"""A file's path, a file's bytes, a PIL image, or an array (H, W), (H, W, 3), (H, W, 4) or (H, W, 1)."""
-
-# Pillow also warns of pictures half as large as those that it refuses. Filters of the user's own come first.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, append=True)
+__all__ = ["COLORS", "STEPS", "ImageLike", "Preprocess", "Step", "apply_step", "decode", "pixels"]
 
 _BILINEAR: Any = getattr(Image, "Resampling", Image).BILINEAR  # Pillow 9.1 moved it
-
-_Transpose: Any = getattr(Image, "Transpose", Image)
-_ORIENTATION = 0x0112
-_TURNS = {
-    2: _Transpose.FLIP_LEFT_RIGHT,
-    3: _Transpose.ROTATE_180,
-    4: _Transpose.FLIP_TOP_BOTTOM,
-    5: _Transpose.TRANSPOSE,
-    6: _Transpose.ROTATE_270,
-    7: _Transpose.TRANSVERSE,
-    8: _Transpose.ROTATE_90,
-}
-"""What undoes each EXIF orientation (CIPA DC-008, tag 0x0112; Pillow turns counterclockwise)."""
 
 Step = Tuple[Union[str, int], ...]
 
@@ -72,14 +53,17 @@ class Preprocess:
         draft: Let JPEG files of at least twice the size that the first step resizes to be decoded
             at 1/2, 1/4 or 1/8 of their size. That is faster, but the numbers differ a little from
             those of the same pixels given as an array. Training never does it.
+        channel_order: "rgb", or "bgr" where the arrays that are given hold blue first, as OpenCV reads
+            images. Files, bytes and PIL images are RGB always, and so is what the network gets.
 
     Raises:
-        InputError: The colour or a step is unknown or its numbers do not fit.
+        InputError: The colour, the channel order or a step is unknown, or its numbers do not fit.
     """
 
     color: str = "RGB"
     steps: tuple[Step, ...] = ()
     draft: bool = False
+    channel_order: str = "rgb"
 
     def __post_init__(self) -> None:
         if str(self.color) not in COLORS:
@@ -89,6 +73,7 @@ class Preprocess:
             _check_step(step)
         if not isinstance(self.draft, bool):
             raise InputError(f"draft={self.draft!r}: choose True or False.")
+        object.__setattr__(self, "channel_order", checked_order(self.channel_order))
 
     @property
     def channels(self) -> int:
@@ -96,24 +81,43 @@ class Preprocess:
         return COLORS[self.color]
 
     def __call__(self, image: ImageLike) -> np.ndarray:
-        """Return a picture as float32 (channels, height, width) in 0..1.
+        """Return an image as float32 (channels, height, width) in 0..1.
 
         Args:
-            image: A path, a file's bytes, a PIL image, or an array: uint8 0..255 or float 0..1, of
-                shape (H, W), (H, W, 1), (H, W, 3) in RGB order or (H, W, 4).
+            image: A path, a file's bytes, an open file, a PIL image, or an array: uint8 0..255 or float
+                0..1, of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), in `channel_order`.
 
         Raises:
-            InputError: It is no picture, or broken (the message names the file).
+            InputError: It is no image, or broken (the message names the file).
             MissingInputError: The file does not exist.
         """
-        return self.to_float(self.to_uint8(image))
+        result = self.to_image(image)
+        width, height = result.size
+        check_memory(
+            f"an image of {width} x {height} as floating-point numbers",
+            width * height * (4 + 5 * self.channels),
+        )
+        return self.to_float(pixels(result))
 
     def to_uint8(self, image: ImageLike) -> np.ndarray:
-        """Return a picture after decoding and all steps, as uint8 (height, width, channels)."""
-        picture = decode(image, self.color, self._smallest_size())
+        """Return an image after decoding and all steps, as uint8 (height, width, channels)."""
+        return pixels(self.to_image(image))
+
+    def to_image(self, image: ImageLike) -> Image.Image:
+        """Return an image after decoding and all steps, as a PIL image of mode "RGB" or "L"."""
+        result = decode(image, self.color, self._smallest_size(), self.channel_order)
         for step in self.steps:
-            picture = apply_step(picture, step)
-        return pixels(picture)
+            result = apply_step(result, step)
+        return result
+
+    def ready(self, array: np.ndarray) -> np.ndarray:
+        """Return arrays (..., C, H, W) that need nothing but the channels in the network's order.
+
+        Args:
+            array: With the channels in `channel_order`.
+        """
+        is_bgr = self.channel_order == "bgr" and array.ndim > 2 and array.shape[-3] == 3
+        return np.ascontiguousarray(array[..., ::-1, :, :]) if is_bgr else array
 
     @staticmethod
     def to_float(image: np.ndarray) -> np.ndarray:
@@ -149,7 +153,10 @@ class Preprocess:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the description as plain JSON data."""
-        return {"color": self.color, "draft": self.draft, "steps": [list(step) for step in self.steps]}
+        found = {"color": self.color, "draft": self.draft, "steps": [list(step) for step in self.steps]}
+        if self.channel_order != "rgb":  # so that other cards can be read by older versions
+            found["channel_order"] = self.channel_order
+        return found
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Preprocess:
@@ -158,164 +165,109 @@ class Preprocess:
         Raises:
             CardError: A key or a value is not what this version writes.
         """
-        if not isinstance(data, Mapping) or set(data) != {"color", "draft", "steps"}:
-            raise CardError(f"preprocess: expected the keys 'color', 'draft' and 'steps', got {data!r}.")
+        if not isinstance(data, Mapping) or set(data) - {"channel_order"} != {"color", "draft", "steps"}:
+            raise CardError(
+                f"preprocess: expected the keys 'color', 'draft' and 'steps', got {shortened(data)}."
+            )
         steps = data["steps"]
         if not isinstance(steps, list) or not all(isinstance(step, list) for step in steps):
-            raise CardError(f"preprocess: 'steps' must be a list of lists, got {steps!r}.")
+            raise CardError(f"preprocess: 'steps' must be a list of lists, got {shortened(steps)}.")
         try:
-            return cls(data["color"], tuple(tuple(step) for step in steps), data["draft"])
+            order = data.get("channel_order", "rgb")
+            return cls(data["color"], tuple(tuple(step) for step in steps), data["draft"], order)
         except (InputError, TypeError) as error:
             raise CardError(f"preprocess: {error}") from error
 
 
-def decode(image: ImageLike, color: str = "RGB", draft: tuple[int, int] | None = None) -> Image.Image:
-    """Return a picture upright (EXIF orientation applied) as a PIL image of mode "RGB" or "L".
-
-    Palettes are looked up, 16-bit grey is scaled to 8 bits, CMYK is converted, transparency is laid
-    over white, and of an animation the first frame is taken.
-
-    Args:
-        image: A path, a file's bytes, a PIL image (left untouched), or an array as for `Preprocess`.
-        color: "RGB" or "grayscale".
-        draft: A JPEG file may be decoded at a fraction of its size that is not below this (height,
-            width), upright; None decodes it as it is.
+def checked_order(order: Any) -> str:
+    """Return "rgb" or "bgr", in whatever case it was written.
 
     Raises:
-        InputError: It is no picture, or broken.
-        MissingInputError: The file does not exist.
+        InputError: It is neither.
     """
-    if isinstance(image, np.ndarray):
-        return _to_mode(_from_array(image), color)
-    if isinstance(image, Image.Image):
-        return _to_mode(_upright(image), color)
-    if isinstance(image, (str, os.PathLike)):
-        name, source = str(image), str(image)  # type: Tuple[str, Union[str, io.BytesIO]]
-        if not os.path.exists(name):
-            raise MissingInputError(f"{name}: no such file.")
-    elif isinstance(image, (bytes, bytearray, memoryview)):
-        name, source = f"the picture of {len(image)} bytes", io.BytesIO(image)
-    else:
-        raise InputError(
-            f"a picture must be a path, bytes, a PIL image or a NumPy array, not {type(image).__name__}."
-        )
-    try:
-        with Image.open(source) as opened:
-            if draft is not None:
-                turned = opened.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-                opened.draft(None, draft if turned else draft[::-1])
-            opened.load()
-            return _to_mode(_upright(opened), color)
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from error
-    except Image.DecompressionBombError as error:
-        raise InputError(
-            f"{name}: a picture of more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels is "
-            "not opened, since a forged one could fill the memory. Save it smaller; or, where you trust it, "
-            "raise PIL.Image.MAX_IMAGE_PIXELS in your program."
-        ) from error
-    except Exception as error:  # Pillow raises many kinds for broken files; all mean the same here.
-        raise InputError(f"{name}: cannot be read as a picture ({error}).") from error
+    if isinstance(order, str) and order.lower() in CHANNEL_ORDERS:
+        return order.lower()
+    hint = did_you_mean(order, CHANNEL_ORDERS) if isinstance(order, str) else ""
+    raise InputError(
+        f"channel_order={shortened(order)}: expected 'rgb' or 'bgr'{hint or '.'} Arrays of OpenCV are 'bgr'."
+    )
 
 
-def apply_step(picture: Image.Image, step: Step) -> Image.Image:
-    """Apply one step of a `Preprocess` to a PIL image of mode "RGB" or "L"."""
+def apply_step(image: Image.Image, step: Step) -> Image.Image:
+    """Apply one step of a `Preprocess` to a PIL image of mode "RGB" or "L".
+
+    Raises:
+        InputError: The result, or what stands between, would need too much memory.
+    """
     name, numbers = step[0], [int(number) for number in step[1:]]
     if name == "resize":
-        return _resize(picture, numbers[0], numbers[1])
+        return _resize(image, numbers[0], numbers[1])
     if name == "resize_short":
-        width, height = picture.size
+        width, height = image.size
         short = min(width, height)
-        return _resize(picture, height * numbers[0] // short, width * numbers[0] // short)
+        return _resize(image, height * numbers[0] // short, width * numbers[0] // short)
     if name == "center_crop":
-        return _center_crop(picture, numbers[0], numbers[1])
+        return _center_crop(image, numbers[0], numbers[1])
     if name == "pad":
         left, top, right, bottom, fill = numbers
-        return _expand(picture, (left, top, right, bottom), fill)
-    return picture.convert("L").convert(picture.mode)  # grayscale
+        return _expand(image, (left, top, right, bottom), fill)
+    return image.convert("L").convert(image.mode)  # grayscale
 
 
-def pixels(picture: Image.Image) -> np.ndarray:
-    """Return a PIL image of mode "RGB" or "L" as uint8 (height, width, channels)."""
-    array = np.asarray(picture, dtype=np.uint8)
-    return array[:, :, np.newaxis] if array.ndim == 2 else array
+def _resize(image: Image.Image, height: int, width: int) -> Image.Image:
+    """Resize in two steps, one for each direction.
+
+    Rows first, then columns: left to itself, Pillow 13 sometimes takes the other order, Pillow 9 never, and
+    the last bit of an image would depend on the version. Only where an image is so narrow that rows first
+    would fill the memory, columns come first.
+    """
+    wide, high = width * image.height, image.width * height  # pixels in between
+    between = (image.width, height) if 4 * wide > _BETWEEN and high < wide else (width, image.height)
+    steps = [between, (width, height)]
+    size = image.size
+    for step in steps:
+        check_memory(
+            "resizing an image of {} x {} to {} x {}".format(*image.size, width, height),
+            _resize_memory(size, step),
+        )
+        size = step
+    for step in steps:
+        if image.size != step:
+            image = image.resize(step, _BILINEAR)
+    return image
 
 
-def _resize(picture: Image.Image, height: int, width: int) -> Image.Image:
-    # Rows first, then columns: left to itself, Pillow 13 sometimes takes the other order, Pillow 9 never,
-    # and the last bit of a picture would depend on the version.
-    if picture.width != width:
-        picture = picture.resize((width, picture.height), _BILINEAR)
-    if picture.height != height:
-        picture = picture.resize((width, height), _BILINEAR)
-    return picture
+_BETWEEN = 64 * 2**20
+"""Bytes between the two steps of resizing above which the other order is taken, if that needs less."""
 
 
-def _center_crop(picture: Image.Image, height: int, width: int) -> Image.Image:
-    extra_width, extra_height = max(0, width - picture.width), max(0, height - picture.height)
+def _resize_memory(before: tuple[int, int], after: tuple[int, int]) -> int:
+    """Return how many bytes resizing in one direction takes: both images, and the filter's weights.
+
+    For each pixel of the result the weights reach over 2 * (before / after) + 1 pixels, of 8 bytes each
+    (Pillow, src/libImaging/Resample.c).
+    """
+    weights = sum(8 * (2 * old + 3 * new) for old, new in zip(before, after) if old != new)
+    return 4 * (before[0] * before[1] + after[0] * after[1]) + weights
+
+
+def _center_crop(image: Image.Image, height: int, width: int) -> Image.Image:
+    extra_width, extra_height = max(0, width - image.width), max(0, height - image.height)
     if extra_width or extra_height:
         left, top = extra_width // 2, extra_height // 2
         border = (left, top, extra_width - left, extra_height - top)
-        picture = _expand(picture, border, 0)
-    left, top = (picture.width - width) // 2, (picture.height - height) // 2
-    return picture.crop((left, top, left + width, top + height))
+        image = _expand(image, border, 0)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
 
 
-def _expand(picture: Image.Image, border: tuple[int, int, int, int], fill: int) -> Image.Image:
+def _expand(image: Image.Image, border: tuple[int, int, int, int], fill: int) -> Image.Image:
     left, top, right, bottom = border
-    size = (picture.width + left + right, picture.height + top + bottom)
-    expanded = Image.new(picture.mode, size, fill if picture.mode == "L" else (fill, fill, fill))
-    expanded.paste(picture, (left, top))
+    size = (image.width + left + right, image.height + top + bottom)
+    check_memory("a border that makes it {} x {}".format(*size), 4 * size[0] * size[1])
+    expanded = Image.new(image.mode, size, fill if image.mode == "L" else (fill, fill, fill))
+    expanded.paste(image, (left, top))
     return expanded
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    try:
-        turn = _TURNS.get(picture.getexif().get(_ORIENTATION, 1))
-    except Exception:  # A broken EXIF block says nothing about how the camera was held.
-        turn = None
-    return picture if turn is None else picture.transpose(turn)
-
-
-def _to_mode(picture: Image.Image, color: str) -> Image.Image:
-    if picture.mode.startswith("I;16") or picture.mode == "I":
-        # PNG and TIFF scans of 16 bits open as "I;16" or "I"; Pillow's own conversion would clip at 255.
-        grey = np.asarray(picture).astype(np.int64)
-        picture = Image.fromarray(np.clip((grey + 128) // 257, 0, 255).astype(np.uint8))
-    elif picture.mode == "F":
-        raise InputError(
-            "a picture of floating-point pixels (mode F) has no fixed range; convert it to 8 bits first."
-        )
-    elif picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", layer.size, (255, 255, 255, 255)), layer)
-    mode = "L" if color == "grayscale" else "RGB"
-    return picture if picture.mode == mode else picture.convert(mode)
-
-
-def _from_array(array: np.ndarray) -> Image.Image:
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:
-        raise InputError(
-            f"an array of shape {array.shape} is no picture; what fits is (H, W), (H, W, 1), "
-            "(H, W, 3) in RGB order or (H, W, 4)."
-        )
-    if array.dtype == np.uint8:
-        return Image.fromarray(array)
-    if not (np.issubdtype(array.dtype, np.floating) or array.dtype == bool):
-        if np.issubdtype(array.dtype, np.integer) and array.min() >= 0 and array.max() <= 255:
-            return Image.fromarray(array.astype(np.uint8))
-        raise InputError(
-            f"a picture array of {array.dtype} must hold whole numbers 0..255; convert it to uint8."
-        )
-    low, high = float(array.min()), float(array.max())
-    if not (low >= 0.0 and high <= 1.0):  # also true for NaN
-        raise InputError(
-            f"a picture array of {array.dtype} must lie in 0..1, this one lies in {low:g}..{high:g}. "
-            "For pixel values 0..255 convert it with .astype('uint8')."
-        )
-    return Image.fromarray(np.rint(array.astype(np.float64) * 255).astype(np.uint8))
 
 
 def _check_step(step: Step) -> None:

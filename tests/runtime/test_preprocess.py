@@ -184,14 +184,14 @@ def test_resize_short_keeps_the_proportions(picture):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros((2, 2, 2), np.uint8), r"shape \(2, 2, 2\) is no picture"),
-        (np.zeros((0, 2, 3), np.uint8), "is no picture"),
-        (np.zeros(4, np.uint8), "is no picture"),
+        (np.zeros((2, 2, 2), np.uint8), r"got an array of shape \(2, 2, 2\)"),
+        (np.zeros((0, 2, 3), np.uint8), "got an array of shape"),
+        (np.zeros(4, np.uint8), "got an array of shape"),
         (np.full((2, 2), np.nan), r"must lie in 0\.\.1"),
         (np.full((2, 2), 255.0), "convert it with"),
-        (np.full((2, 2), 300), r"whole numbers 0\.\.255"),
-        (np.full((2, 2), -1), r"whole numbers 0\.\.255"),
-        (np.full((2, 2), "a"), r"whole numbers 0\.\.255"),
+        (np.full((2, 2), 300), r"integers 0\.\.255"),
+        (np.full((2, 2), -1), r"integers 0\.\.255"),
+        (np.full((2, 2), "a"), r"integers 0\.\.255"),
     ],
 )
 def test_an_array_that_is_no_picture_is_refused(array, message):
@@ -203,11 +203,11 @@ def test_broken_files_are_named(tmp_path, picture):
     data = encoded(Image.fromarray(np.tile(picture, (20, 20, 1))), "JPEG")
     for name, content in (("cut.jpg", data[: len(data) // 2]), ("text.png", b"hello"), ("empty.png", b"")):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(InputError, match=name + ": cannot be read as a picture"):
+        with pytest.raises(InputError, match=name + ": cannot be read as an image"):
             Preprocess()(tmp_path / name)
     with pytest.raises(MissingInputError, match=r"none\.png: no such file"):
         Preprocess()(tmp_path / "none.png")
-    with pytest.raises(InputError, match="the picture of 5 bytes: cannot be read"):
+    with pytest.raises(InputError, match="the image of 5 bytes: cannot be read"):
         Preprocess()(b"hello")
     with pytest.raises(InputError, match="not int"):
         Preprocess()(3)
@@ -216,7 +216,7 @@ def test_broken_files_are_named(tmp_path, picture):
 def test_a_picture_that_is_too_large_says_what_to_do(tmp_path, monkeypatch):
     Image.new("1", (20, 30)).save(str(tmp_path / "large.png"))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)
-    with pytest.raises(InputError, match=r"large\.png: a picture of more than .*Save it smaller"):
+    with pytest.raises(InputError, match=r"large\.png: an image of more than .*Save it smaller"):
         Preprocess()(tmp_path / "large.png")
 
 
