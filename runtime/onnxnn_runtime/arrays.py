@@ -34,7 +34,7 @@ def as_array(value: Any) -> np.ndarray:
 
 def without_gradient(value: Any) -> Any:
     """Return a torch tensor as NumPy reads it: on the CPU, of a type it knows; anything else as it is."""
-    if not hasattr(value, "detach"):
+    if not (hasattr(value, "detach") and hasattr(value, "dtype")):  # open files have the first, too
         return value
     value = value.detach().cpu()
     return value.float() if str(value.dtype) == "torch.bfloat16" else value
@@ -170,11 +170,17 @@ _COUNTED = {"time": "step", "length": "position", "height": "row", "width": "col
 """What is counted along an axis."""
 
 
-def _shape(value: Any) -> tuple[int, ...] | None:
-    """Return the shape of nested lists; None where it differs among them."""
+_MAX_AXES = 32
+"""Axes that every version of NumPy can hold."""
+
+
+def _shape(value: Any, axes: int = _MAX_AXES) -> tuple[int, ...] | None:
+    """Return the shape of nested lists; None where it differs among them, or lists lie too deep."""
+    if axes == 0:
+        return None
     if not isinstance(value, (list, tuple)):
         return tuple(getattr(value, "shape", ()))
-    inside = [_shape(each) for each in value]
+    inside = [_shape(each, axes - 1) for each in value]
     first = inside[0] if inside else ()
     if first is None or any(each != first for each in inside):
         return None

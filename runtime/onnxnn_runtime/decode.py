@@ -15,7 +15,16 @@ from .errors import InputError
 from .files import regular_file
 from .formats import unreadable
 
-__all__ = ["CHANNEL_ORDERS", "MAX_MEMORY", "ImageLike", "check_memory", "decode", "is_file_object", "pixels"]
+__all__ = [
+    "CHANNEL_ORDERS",
+    "MAX_MEMORY",
+    "ImageLike",
+    "check_memory",
+    "decode",
+    "is_file_object",
+    "pixels",
+    "read_content",
+]
 
 ImageLike = Union[str, Path, bytes, Image.Image, np.ndarray]
 """A file's path, a file's bytes, a file opened for reading, a PIL image, or an array (H, W), (H, W, 3),
@@ -88,10 +97,10 @@ def decode(
         given = image
         return _reading("the PIL image", lambda: _loaded(given, color))
     name, source, head = _opened(image)
-    problem = unreadable(name, head)
-    if problem is not None:
-        raise InputError(f"{name}: {problem}.")
     try:
+        problem = unreadable(name, head)
+        if problem is not None:
+            raise InputError(f"{name}: {problem}.")
         return _reading(name, lambda: _decoded(source, color, draft))
     finally:
         if source is not image:
@@ -130,13 +139,13 @@ def pixels(image: Image.Image) -> np.ndarray:
 def _opened(image: Any) -> tuple[str, Any, bytes]:
     """Return (name, an open binary file, how it begins) of a path, bytes or a file object."""
     if isinstance(image, (str, os.PathLike)):
-        path = regular_file(image, "image")
+        path = regular_file(image)
         file: Any = open(str(path), "rb")  # closed by `decode`  # noqa: SIM115
         head = file.read(_HEAD)
         file.seek(0)
         return str(path), file, head
     if is_file_object(image):
-        image, name = _content(image), _name(image)
+        image, name = read_content(image), _name(image)
     elif isinstance(image, (bytes, bytearray, memoryview)):
         name = f"the image of {len(image)} bytes"
     else:
@@ -147,13 +156,23 @@ def _opened(image: Any) -> tuple[str, Any, bytes]:
     return name, io.BytesIO(image), bytes(image[:_HEAD])
 
 
-def _content(file: Any) -> bytes:
-    """Return what stands in an open file from where it is."""
+def read_content(file: Any, text: bool = False) -> bytes:
+    """Return what stands in an open file from where it is.
+
+    Args:
+        file: Anything with a method `read`.
+        text: Whether text (of `io.StringIO` and the like) may stand there, too.
+
+    Raises:
+        InputError: It is closed, breaks, gives something else, or has no end.
+    """
     binary = getattr(file, "buffer", file)  # below a file opened as text
     try:
         content = binary.read(_MAX_FILE + 1)
     except Exception as error:  # whatever a closed, detached or foreign object raises
         raise InputError(f"{_name(file)}: cannot be read ({error}).") from error
+    if text and isinstance(content, str):
+        content = content.encode("utf-8", "surrogateescape")
     if not isinstance(content, (bytes, bytearray, memoryview)):
         raise InputError(f"{_name(file)}: gives {type(content).__name__}, not bytes; open it with mode 'rb'.")
     if len(content) > _MAX_FILE:

@@ -36,12 +36,33 @@ PathLike = Union[str, "os.PathLike[str]"]
 
 
 def as_path(path: Any, name: str = "path", error: type[OnnxnnError] = OutputError) -> Path:
-    """Return a path, or raise `error` where it is none; messages call it `name`."""
+    """Return a path, or raise `error` where it is none; messages call it `name`. "~" is the home folder."""
     if not isinstance(path, (str, os.PathLike)) or not str(path) or "\0" in str(path):
         raise error(
             f"{name}={shortened(path, 40)}: must be the path of a file or folder, such as 'basenn.pth'."
         )
+    if isinstance(path, str):
+        refuse_address(path, name, error)
+        path = expanded(path)
     return Path(path)
+
+
+def expanded(path: str) -> str:
+    """Return a path with "~" replaced by the home folder, where nothing has that name."""
+    return path if not path.startswith("~") or os.path.lexists(path) else os.path.expanduser(path)
+
+
+def refuse_address(path: str, name: str, error: type[OnnxnnError] = InputError) -> None:
+    """Refuse an address (URL) where a path is expected.
+
+    Raises:
+        OnnxnnError: It is one; of class `error`.
+    """
+    if re.match(r"^(?:[A-Za-z][A-Za-z0-9+.-]+:/?/|data:\w+/)", path) and not os.path.lexists(path):
+        raise error(
+            f"{name}: expected a path, got the address (URL) {shortened(path)}; nothing is downloaded. "
+            "Save it to a file first, and give the path of that."
+        )
 
 
 def regular_file(

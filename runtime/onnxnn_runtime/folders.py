@@ -11,14 +11,14 @@ import os
 import stat
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 from .calls import checked_class
 from .errors import InputError, MissingInputError, OnnxnnError
 from .files import cannot_read
 from .formats import IMAGE_SUFFIXES, unreadable
 
-__all__ = ["Entry", "Skipped", "entries", "find_images", "is_stray"]
+__all__ = ["Entry", "Skipped", "describe_skipped", "entries", "find_images", "is_stray", "skipped_for"]
 
 _STRAY = frozenset(["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"])
 
@@ -49,6 +49,11 @@ class Entry(NamedTuple):
     kind: str
     reason: str = ""
     id: tuple[int, int] = (0, 0)
+
+
+def skipped_for(name: str, error: Exception) -> Skipped:
+    """Return what was left out because of an error; the reason does not name it once more."""
+    return Skipped(name, str(error).replace(f"{name}: ", "", 1))
 
 
 def is_stray(name: str) -> bool:
@@ -108,7 +113,7 @@ def find_images(folder: str | os.PathLike[str]) -> tuple[list[str], list[Skipped
         except InputError as error:
             if entry.path == top:
                 raise
-            skipped.append(Skipped(entry.path, str(error).replace(f"{entry.path}: ", "", 1)))
+            skipped.append(skipped_for(entry.path, error))
             continue
         visits[entry.id] += 1
         inside.add(entry.id)
@@ -117,6 +122,15 @@ def find_images(folder: str | os.PathLike[str]) -> tuple[list[str], list[Skipped
         images.extend(each.path for each in found if each.kind == "image")
         skipped.extend(Skipped(each.path, each.reason) for each in found if each.kind == "other")
     return sorted(images, key=_path_key), sorted(skipped)
+
+
+def describe_skipped(skipped: Sequence[Skipped]) -> str:
+    """Return what a folder without images holds, for a message."""
+    if not skipped:
+        return "it is empty"
+    reasons = Counter(reason for _, reason in skipped if reason != "is no image")
+    told = "".join(f"; {count} that {reason}" for reason, count in reasons.most_common(3))
+    return f"it holds {len(skipped)} other file{'s' * (len(skipped) > 1)}{told}"
 
 
 def _entry(path: str) -> Entry:

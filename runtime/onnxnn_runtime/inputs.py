@@ -1,4 +1,4 @@
-"""From what a user hands over to single samples: files, folders, bytes, pictures, arrays, rows.
+"""From what a user hands over to single samples: files, folders, bytes, images, arrays, rows.
 
 `find_samples` lists the samples without reading them; `read_sample` turns one into the array that the
 graph takes. Both work on one sample at a time, so that many can be streamed.
@@ -6,20 +6,24 @@ graph takes. Both work on one sample at a time, so that many can be streamed.
 
 from __future__ import annotations
 
+import io
 import os
+import tempfile
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Iterable, Iterator, NamedTuple, Sequence
+from typing import Any, Iterable, Iterator, Sequence
 
 import numpy as np
 from PIL import Image
 
 from . import tabular
-from .arrays import as_floats, check_shape, check_steps, check_tokens, from_objects, without_gradient
-from .calls import checked_class
+from .arrays import as_floats, check_shape, check_steps, check_tokens, from_objects
 from .card import InputSpec
+from .decode import decode, is_file_object, pixels, read_content
 from .errors import InputError, MissingInputError
-from .preprocess import decode, pixels
+from .files import regular_file
+from .folders import Skipped, describe_skipped, find_images, is_stray, skipped_for
+from .formats import IMAGE_SUFFIXES
+from .given import MAX_DEPTH, file_name, is_numeric, is_things, matching, plain
 from .text import is_file, is_words, to_numbers
 from .vocabulary import renumbering
 
@@ -32,22 +36,6 @@ __all__ = [
     "is_stray",
     "read_sample",
 ]
-
-_SUFFIXES = (
-    ".avif .bmp .dib .gif .ico .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp"
-)
-IMAGE_SUFFIXES = frozenset(_SUFFIXES.split(" "))
-"""How the names of picture files end, in lower case."""
-
-_STRAY = frozenset(["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"])
-
-
-@checked_class()
-class Skipped(NamedTuple):
-    """An input that was left out, and why."""
-
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -63,36 +51,6 @@ class Sample:
     name: str
     value: Any
     ready: bool = False
-
-
-def find_images(folder: str | os.PathLike[str]) -> tuple[list[str], list[Skipped]]:
-    """List the picture files of a folder and of the folders inside it.
-
-    Files that systems leave behind (`Thumbs.db`, `.DS_Store`, `desktop.ini`, names that begin with a
-    dot) are passed over in silence.
-
-    Args:
-        folder: The folder.
-
-    Returns:
-        The paths of the pictures, sorted, and the other files that were skipped.
-
-    Raises:
-        MissingInputError: There is no such folder.
-    """
-    if not os.path.isdir(folder):
-        raise MissingInputError(f"{os.fspath(folder)}: no such folder.")
-    images: list[str] = []
-    skipped: list[Skipped] = []
-    for directory, folders, files in os.walk(os.fspath(folder)):
-        folders[:] = sorted(name for name in folders if not is_stray(name))
-        for name in files:
-            path = os.path.join(directory, name)
-            if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not is_stray(name):
-                images.append(path)
-            elif not is_stray(name):
-                skipped.append(Skipped(path, "is no picture"))
-    return sorted(images, key=_path_key), sorted(skipped)
 
 
 def find_samples(
@@ -119,7 +77,7 @@ def find_samples(
         InputError: Nothing of it fits; the message says what does.
     """
     finder = _Finder(spec, skipped, errors)
-    if isinstance(source, Iterator):
+    if isinstance(source, Iterator) and not is_file_object(source):
         return finder.each(source)
     return list(finder.find(source, "input[0]"))
 
@@ -143,6 +101,8 @@ def read_sample(sample: Sample, spec: InputSpec) -> np.ndarray:
             array = _read_image(sample.value, spec)
         else:
             array = _numbers(sample.value, spec)
+            if sample.ready and spec.preprocess is not None:
+                array = spec.preprocess.ready(array)
         check_shape(array, spec)
     except InputError as error:
         if str(error).startswith(sample.name):
@@ -160,27 +120,43 @@ class _Finder:
         self._errors = errors
         self._single = len(spec.shape) - 1
 
-    def each(self, things: Iterable[Any]) -> Iterator[Sample]:
+    def each(self, things: Iterable[Any], depth: int = 0) -> Iterator[Sample]:
+        """List the samples of many things, each of which is one image or holds several of them."""
         for number, thing in enumerate(things):
             name = f"input[{number}]"
             if _is_empty(thing):
                 yield Sample(name, np.asarray(thing))  # it counts, so that reading it refuses it
             else:
-                yield from self.find(thing, name)
+                yield from self.find(thing, name, depth + 1)
 
-    def find(self, thing: Any, name: str) -> Iterator[Sample]:
-        thing = without_gradient(thing)
-        if isinstance(thing, os.PathLike):
-            thing = os.fspath(thing)
-        if not isinstance(thing, str) or self._is_text(thing):
-            return self._images(thing, name) if self._spec.kind == "image" else self._values(thing, name)
+    def find(self, thing: Any, name: str, depth: int = 0) -> Iterator[Sample]:
+        """List the samples of one thing; what cannot be one is left out where `errors` says so.
+
+        Args:
+            thing: What was given.
+            name: What messages call it.
+            depth: How many lists it lies in.
+        """
         try:
-            return self._path(thing, name)
+            if depth > MAX_DEPTH:
+                raise InputError(f"{name}: lists lie more than {MAX_DEPTH} deep in each other.")
+            thing = plain(thing, self._spec.kind == "image")
+            if isinstance(thing, str) and not self._is_text(thing):
+                return self._paths(thing, name)
+            if self._spec.kind == "image":
+                return self._images(thing, name, depth)
+            return self._file(thing, name) if is_file_object(thing) else self._values(thing, name, depth)
         except InputError as error:
             if self._errors == "raise":
                 raise
-            self._skipped.append(Skipped(thing, str(error)))
+            self._skipped.append(skipped_for(thing if isinstance(thing, str) else name, error))
             return iter([])
+
+    def _paths(self, path: str, name: str) -> Iterator[Sample]:
+        found = matching(path, name)
+        if len(found) == 1:
+            return self._path(found[0], name)
+        return (sample for each in found for sample in self.find(each, name))
 
     def _path(self, path: str, name: str) -> Iterator[Sample]:
         is_image = self._spec.kind == "image"
@@ -188,30 +164,76 @@ class _Finder:
             return self._folder(path)
         if is_image and not is_file(path):
             return iter([Sample(path, path)])
-        if not os.path.exists(path):
+        if not os.path.lexists(path):
             raise _missing(path, name)
+        regular_file(path)
         if is_file(path):
-            array = _in_own_numbers(_load_numpy(path), path, self._spec)
-            return self._image_array(array, path) if is_image else self._values(array, path)
+            return self._numpy(path, path)
         return self._table(path)
 
-    def _images(self, thing: Any, name: str) -> Iterator[Sample]:
+    def _numpy(self, source: Any, name: str) -> Iterator[Sample]:
+        """List the samples of a NumPy file: its path, or its content."""
+        array = _in_own_numbers(_load_numpy(source, name), name, self._spec)
+        return self._image_array(array, name) if self._spec.kind == "image" else self._values(array, name)
+
+    def _file(self, file: Any, name: str) -> Iterator[Sample]:
+        """List the samples of an open file that holds no image: a NumPy file or a table."""
+        name, content = file_name(file, name), read_content(file, text=True)
+        if _is_numpy(content):
+            return self._numpy(io.BytesIO(content), name)
+        return self._open_table(content, name)
+
+    def _open_table(self, content: bytes, name: str) -> Iterator[Sample]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "table.csv")
+            with open(path, "wb") as copy:
+                copy.write(content)
+            try:
+                for sample in self._table(path):
+                    yield replace(sample, name=sample.name.replace(path, name))
+            except InputError as error:
+                raise type(error)(str(error).replace(path, name)) from error
+
+    def _images(self, thing: Any, name: str, depth: int) -> Iterator[Sample]:
+        if isinstance(thing, (bytes, bytearray, memoryview)) and _is_numpy(thing):
+            return self._numpy(io.BytesIO(thing), name)
         if isinstance(thing, (bytes, bytearray, memoryview, Image.Image)):
             return iter([Sample(name, thing)])
-        if isinstance(thing, (list, tuple)) and _is_numeric(thing):
-            thing = np.asarray(thing)
-        if isinstance(thing, Iterable) and not hasattr(thing, "__array__"):
-            return self.each(thing)
+        if is_file_object(thing):
+            name = file_name(thing, name)
+            return self._file(thing, name) if is_file(name) else iter([Sample(name, thing)])
+        if isinstance(thing, (list, tuple)) and is_numeric(thing) and not _holds_text(thing):
+            return self._image_array(np.asarray(thing), name)
+        if is_things(thing):
+            return self.each(thing, depth)
         if not hasattr(thing, "__array__"):
             raise InputError(f"{name}: {_IMAGE_FITS}, not {type(thing).__name__}.")
-        return self._image_array(np.asarray(thing), name)
+        array = np.asarray(thing)
+        if depth:
+            self._check_item(array, name)
+        return self._image_array(array, name)
+
+    def _check_item(self, array: np.ndarray, name: str) -> None:
+        """Refuse an array of a list that is not one image, nor several whose axes leave no doubt.
+
+        Raises:
+            InputError: It is not: (5, 5, 7) could be five images, or one of seven channels.
+        """
+        channels = self._spec.shape[1] if not self._spec.in_graph else self._spec.shape[-1]
+        is_one = array.ndim == 2 or (
+            array.ndim == 3 and (array.shape[2] in (1, 3, 4) or array.shape[0] == channels)
+        )
+        if not is_one and array.ndim != 4:
+            raise InputError(
+                f"{name}: each array in a list is one image of shape (H, W), (H, W, 1), (H, W, 3) or "
+                f"(H, W, 4), got {array.shape}; several images in one array are (N, H, W, channels)."
+            )
 
     def _folder(self, folder: str) -> Iterator[Sample]:
         images, skipped = find_images(folder)
         self._skipped.extend(skipped)
         if not images:
-            found = f"; it holds {len(skipped)} other files" if skipped else "; it is empty"
-            raise InputError(f"{folder}: no picture in this folder{found}.")
+            raise InputError(f"{folder}: no image in this folder; {describe_skipped(skipped)}.")
         return (Sample(path, path) for path in images)
 
     def _image_array(self, array: np.ndarray, name: str) -> Iterator[Sample]:
@@ -236,16 +258,16 @@ class _Finder:
             why = ": how many of its columns are tokens is not known, since the training data named none"
         raise InputError(f"{path}: what fits is a .npy or .npz file, or an array{why}.")
 
-    def _values(self, thing: Any, name: str) -> Iterator[Sample]:
+    def _values(self, thing: Any, name: str, depth: int = 0) -> Iterator[Sample]:
         if self._is_text(thing):
             return iter([Sample(name, thing)])
         if self._spec.kind == "tokens" and is_words(thing, self._spec.vocabulary):
             return iter([Sample(name, thing)])
         thing = tabular.in_order(tabular.row_in_order(thing, self._spec, name), self._spec, name)
-        if isinstance(thing, (list, tuple)) and not _is_numeric(thing):
-            return self.each(thing)
+        if isinstance(thing, (list, tuple)) and not is_numeric(thing):
+            return self.each(thing, depth)
         if isinstance(thing, Iterator):
-            return self.each(thing)
+            return self.each(thing, depth)
         array = np.asarray(thing)
         if array.ndim == 1 and self._spec.shape[1:] == (1,):
             array = array[:, np.newaxis]  # one number is a sample, so these are many
@@ -259,14 +281,14 @@ class _Finder:
         return not is_file(thing)
 
 
-_IMAGE_FITS = "a picture must be a path, a folder, bytes, a PIL image or a NumPy array"
+_IMAGE_FITS = "an image must be a path, a folder, bytes, an open file, a PIL image or a NumPy array"
 
 
 def _read_image(value: Any, spec: InputSpec) -> np.ndarray:
     if spec.preprocess is None:
         raise InputError("the card says nothing about preprocessing, so only ready arrays fit.")
-    if spec.in_graph:
-        return pixels(decode(value, "RGB"))  # the graph turns it grey itself
+    if spec.in_graph:  # the graph turns it grey itself
+        return pixels(decode(value, "RGB", channel_order=spec.preprocess.channel_order))
     return spec.preprocess(value)
 
 
@@ -299,23 +321,28 @@ def _missing(path: str, name: str) -> InputError:
     )
 
 
-def _load_numpy(path: str) -> np.ndarray:
+def _is_numpy(content: Any) -> bool:
+    """Tell whether a file's content is that of a .npy or .npz file."""
+    return bytes(content[:6]) in (b"\x93NUMPY", b"PK\x03\x04\x14\x00", b"PK\x03\x04\x2d\x00")
+
+
+def _load_numpy(source: Any, name: str) -> np.ndarray:
     try:
-        loaded = np.load(path, allow_pickle=False)
+        loaded = np.load(source, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return loaded
         with loaded:
             if "data" not in loaded.files and len(loaded.files) != 1:
                 raise InputError(
-                    "{}: holds the arrays {}; what fits is one array, or one named 'data'.".format(
-                        path, ", ".join(loaded.files) or "(none)"
+                    "{}: holds the arrays {}; expected one array, or one named 'data'.".format(
+                        name, ", ".join(loaded.files) or "(none)"
                     )
                 )
             return np.asarray(loaded["data" if "data" in loaded.files else loaded.files[0]])
     except InputError:
         raise
     except Exception as error:  # NumPy and zipfile raise many kinds for broken files.
-        raise InputError(f"{path}: cannot be read as a NumPy file ({error}).") from error
+        raise InputError(f"{name}: cannot be read as a NumPy file ({error}).") from error
 
 
 def _in_own_numbers(array: np.ndarray, path: str, spec: InputSpec) -> np.ndarray:
@@ -342,24 +369,11 @@ def _is_empty(thing: Any) -> bool:
     return 0 in getattr(thing, "shape", ())
 
 
-def _is_numeric(values: Sequence[Any]) -> bool:
-    """Tell whether a list is one array: a row with a number in it, or equally long lists of such."""
-    if any(isinstance(each, (int, float, np.number)) for each in values):
-        return not any(isinstance(each, (list, tuple, dict, np.ndarray)) for each in values)
-    nested = all(isinstance(each, (list, tuple)) for each in values)
-    return nested and len({len(each) for each in values}) == 1 and all(map(_is_numeric, values))
+def _holds_text(values: Sequence[Any]) -> bool:
+    return any(isinstance(each, (str, bytes, os.PathLike)) for each in values)
 
 
 def _names(name: str, count: int) -> Iterator[tuple[int, str]]:
     """Yield (i, name) for the samples of one array; the only array given has them numbered plainly."""
     for i in range(count):
         yield i, f"input[{i}]" if name == "input[0]" else f"{name}[{i}]"
-
-
-def is_stray(name: str) -> bool:
-    """Tell whether a file of this name is one that systems leave behind."""
-    return name.startswith(".") or name.lower() in _STRAY
-
-
-def _path_key(path: str) -> tuple[str, ...]:
-    return Path(path).parts

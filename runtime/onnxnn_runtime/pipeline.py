@@ -14,7 +14,8 @@ import numpy as np
 
 from .card import InputSpec
 from .errors import InputError
-from .inputs import Sample, Skipped, find_samples, read_sample
+from .folders import Skipped, skipped_for
+from .inputs import Sample, find_samples, read_sample
 from .providers import num_threads
 from .shorten import shortened
 
@@ -162,7 +163,7 @@ def read_chunk(chunk: Iterable[Sample], spec: InputSpec, errors: str) -> tuple[l
         except InputError as error:
             if errors == "raise":
                 raise
-            broken.append(Skipped(sample.name, str(error)))
+            broken.append(skipped_for(sample.name, error))
     result: list[Batch] = []
     start = 0
     for _, group in itertools.groupby(arrays, key=np.shape):

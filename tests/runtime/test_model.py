@@ -82,9 +82,7 @@ def test_broken_files_raise_or_are_left_out(open_model, folder, monkeypatch, man
     assert [each.name[-6:] for each in result.skipped] == ["es.txt", "07.png", "39.png"]
     predictions = open_model("image_classifier").predict(folder, errors="skip")
     assert (len(predictions), predictions.skipped) == (39, result.skipped)
-    with pytest.warns(
-        UserWarning, match=r"3 inputs were left out: .*notes\.txt \(is no picture\); .*07\.png"
-    ):
+    with pytest.warns(UserWarning, match=r"3 inputs were left out: .*notes\.txt \(is no image\); .*07\.png"):
         model.embed(folder, errors="skip")
 
 

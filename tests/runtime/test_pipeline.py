@@ -36,7 +36,7 @@ def read(source, spec, **options):
 def test_a_folder_is_sorted_and_strays_are_passed_over(folder):
     paths, skipped = find_images(folder)
     assert paths == sorted(map(str, folder.glob("*/[0-9]*.png")))
-    assert [(each.name, each.reason) for each in skipped] == [(str(folder / "notes.txt"), "is no picture")]
+    assert [(each.name, each.reason) for each in skipped] == [(str(folder / "notes.txt"), "is no image")]
 
 
 def test_a_folder_equals_its_files_one_by_one(folder):
@@ -119,7 +119,7 @@ def test_preprocessing_in_the_graph_gets_raw_pictures(picture):
 def test_broken_files_are_named_or_skipped(folder):
     bad = folder / "red" / "07.png"
     bad.write_bytes(b"broken")
-    with pytest.raises(InputError, match=r"07\.png: cannot be read as a picture"):
+    with pytest.raises(InputError, match=r"07\.png: cannot be read as an image"):
         read(folder, IMAGES)
     skipped = []
     names, _ = read([folder, folder / "none.png"], IMAGES, errors="skip", skipped=skipped, batch_size=4)
@@ -160,12 +160,12 @@ def test_pictures_as_nested_lists_are_what_their_arrays_are(dtype):
 @pytest.mark.parametrize(
     ("source", "spec", "message"),
     [
-        (3, IMAGES, r"input\[0\]: a picture must be a path, a folder.*not int"),
-        ([None], IMAGES, r"input\[0\]: a picture must be"),
+        (3, IMAGES, r"input\[0\]: an image must be a path, a folder.*not int"),
+        ([None], IMAGES, r"input\[0\]: an image must be"),
         (
             np.zeros((2, 5, 8, 8), np.uint8),
             IMAGES,
-            r"input\[0\]: an array of shape \(5, 8, 8\) is no picture",
+            r"input\[0\]: .*got an array of shape \(5, 8, 8\)",
         ),
         (np.full((1, 3, 8, 8), 255.0), IMAGES, r"must lie in 0\.\.1.*Divide"),
         (np.full((1, 3, 8, 8), np.nan), IMAGES, "NaN"),
@@ -210,7 +210,7 @@ def test_pictures_as_nested_lists_are_what_their_arrays_are(dtype):
         ),
         ([[0, 1, 1]], SHORT_TEXTS, "a sequence of 3 tokens arrives"),
         (np.zeros((1, 3, 2)), SHORT, r"input\[0\]: a sequence of 3 steps arrives; .* at most 2"),
-        ([IMAGE, []], IMAGES, r"input\[1\]: an array of shape \(0,\) is no picture"),
+        ([IMAGE, []], IMAGES, r"input\[1\]: .*got an array of shape \(0,\)"),
         (np.zeros((1, 3, 0, 8), np.float32), IMAGES, r"one sample of shape \(3, 0, 8\) arrives"),
     ],
 )
@@ -224,10 +224,10 @@ def test_missing_and_empty_folders(tmp_path):
         read(tmp_path / "none", IMAGES)
     with pytest.raises(MissingInputError, match="none: no such folder"):
         find_images(tmp_path / "none")
-    with pytest.raises(InputError, match="no picture in this folder; it is empty"):
+    with pytest.raises(InputError, match="no image in this folder; it is empty"):
         read(tmp_path, IMAGES)
     (tmp_path / "a.txt").write_text("x")
-    with pytest.raises(InputError, match="it holds 1 other files"):
+    with pytest.raises(InputError, match="it holds 1 other file"):
         read(tmp_path, IMAGES)
 
 
@@ -356,7 +356,9 @@ def test_objects_that_are_numbers_are_numbers(values):
     np.testing.assert_allclose(array, np.array(values, dtype=np.float64)[0], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("value", "message"), [("a", "but object arrives"), (None, "but object arrives")])
+@pytest.mark.parametrize(
+    ("value", "message"), [("a", "but (object|text) arrives"), (None, "but (object|text) arrives")]
+)
 def test_objects_that_are_no_numbers_are_refused(value, message):
     with pytest.raises(InputError, match=message):
         read(np.array([[1, value]], dtype=object), TABLE)
