@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 
 from PIL import Image
 
@@ -98,10 +99,9 @@ def unreadable(name: str, head: bytes = b"") -> str | None:
 def enable() -> bool:
     """Let Pillow read HEIC where pillow-heif is installed; return whether it does."""
     try:
-        from pillow_heif import register_heif_opener
+        import_module("pillow_heif").register_heif_opener()
     except ImportError:
         return False
-    register_heif_opener()
     return True
 
 

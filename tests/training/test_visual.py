@@ -117,7 +117,7 @@ class TestLayers:
         assert after.min() == 0
 
     def test_bad_input(self, cnn):
-        with pytest.raises(InputError, match="is no picture"):
+        with pytest.raises(InputError, match="got an array of shape"):
             cnn.visual_feature(np.zeros(3, np.uint8))
 
     @pytest.mark.parametrize("nothing", [[], ()])
