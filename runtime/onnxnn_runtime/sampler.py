@@ -145,9 +145,18 @@ def _dpm(now: np.ndarray) -> np.ndarray:
     return update
 
 
-_STREAM = np.random.RandomState(0)
-"""For what is drawn once: making a stream takes ten times as long as seeding one anew."""
-_LOCK = threading.Lock()
+_KEPT = threading.local()
+"""Each thread's stream for what is drawn once: making one takes ten times as long as seeding it again.
+
+One for all threads would need a lock, which a fork during a draw would leave held in the child for ever.
+"""
+
+
+def _stream() -> np.random.RandomState:
+    found: np.random.RandomState | None = getattr(_KEPT, "stream", None)
+    if found is None:
+        found = _KEPT.stream = np.random.RandomState(0)
+    return found
 
 
 class Noise:
@@ -193,10 +202,10 @@ class Noise:
     def _first(self) -> np.ndarray:
         """Draw without making the streams: most samplers draw only once."""
         drawn = np.empty((len(self._numbers), *self._shape), np.float32)
-        with _LOCK:
-            for number, picture in zip(self._numbers, drawn):
-                _STREAM.seed([self._seed, number])
-                picture[...] = _STREAM.standard_normal(self._shape)
+        stream = _stream()
+        for number, picture in zip(self._numbers, drawn):
+            stream.seed([self._seed, number])
+            picture[...] = stream.standard_normal(self._shape)
         return drawn
 
 

@@ -1,0 +1,66 @@
+"""For `tests/runtime/test_processes.py`: models in other processes, and forks while threads work."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+import onnxnn_runtime as rt
+
+SECONDS = 60
+PICTURES = [np.full((6, 6, 3), n, np.uint8) for n in range(70)]
+
+
+def pool(how: str, path: str) -> None:
+    """Embed in the processes of a pool, which get the model with each call."""
+    model = rt.load(path, device="cpu", threads=2)
+    expected = model.embed(PICTURES)
+    with multiprocessing.get_context(how).Pool(2) as workers:
+        for found in workers.map_async(model.embed, [PICTURES] * 3).get(SECONDS):
+            np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def inherited(path: str) -> None:
+    """Use a model that was opened, and used by threads of its own, before the fork."""
+    model = rt.load(path, device="cpu", threads=2)
+    expected = model.embed(PICTURES)
+    _in_child(lambda: np.testing.assert_allclose(model.embed(PICTURES), expected, rtol=1e-6))
+
+
+def while_drawing(path: str) -> None:
+    """Fork again and again while another thread draws noise and opens sessions, and draw in the child."""
+    model = rt.load(path, device="cpu", threads=1)
+    expected = model.sample(2, steps=2, seed=3)
+    ended = threading.Event()
+
+    def draw() -> None:
+        while not ended.is_set():
+            model.sample(64, steps=1, seed=0)
+
+    thread = threading.Thread(target=draw, daemon=True)
+    thread.start()
+    try:
+        for _ in range(14):
+            _in_child(
+                lambda: np.testing.assert_allclose(model.sample(2, steps=2, seed=3), expected, atol=1e-6)
+            )
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _in_child(work: Any) -> None:
+    child: Any = multiprocessing.get_context("fork").Process(target=work)
+    child.start()
+    child.join(SECONDS)
+    code = child.exitcode
+    if code is None:
+        child.kill()
+    assert code == 0, "the child hangs" if code is None else f"the child ended with {code}"
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])
