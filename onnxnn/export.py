@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from onnxnn_runtime.card import METADATA_KEY, Axis
 from onnxnn_runtime.errors import ExportError, LayerError, OnnxnnError, OutputError
 from onnxnn_runtime.files import PathLike, as_path, check_target, write_atomically
 from onnxnn_runtime.output_files import check_output
+from onnxnn_runtime.shorten import shortened
 from onnxnn_runtime.warn import warn
 
 from . import preprocess_graph, sampling_graph
@@ -111,6 +113,8 @@ def export_onnx(
     _check_weights(net)
     if preprocess not in ("runtime", "graph"):
         raise ExportError(f'preprocess={preprocess!r}: choose "runtime" or "graph".')
+    if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 < tolerance < math.inf:
+        raise ExportError(f"tolerance={shortened(tolerance)}: expected a number above 0, such as 1e-4.")
     in_graph = preprocess == "graph"
     if definition.diffusion:
         sampling_graph.check(opset_version, in_graph)

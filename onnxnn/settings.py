@@ -72,7 +72,7 @@ class Settings:
         for name in ("lr", "clip"):
             _positive(name, getattr(self, name))
         _share("ema", self.ema)
-        if self.samples_every != 0:
+        if self.samples_every is False or self.samples_every != 0:
             _whole("samples_every", self.samples_every, optional=True)
         self._check_monitor()
 

@@ -26,6 +26,12 @@ def _task(value: Any) -> str:
     return str(value).lower()
 
 
+def _verbose(value: Any) -> int:
+    if isinstance(value, bool) or (isinstance(value, int) and value >= 0):
+        return int(value)
+    raise TrainingError(f"verbose={shortened(value)}: expected 0 (says nothing) or 1.")
+
+
 def _vocabulary(value: Any) -> Any:
     if value is not None and not isinstance(value, Mapping):
         raise TrainingError(f"expected a dict of words and token ids, or None, got {shortened(value)}.")
@@ -38,6 +44,7 @@ VALUES: Mapping[str, Callable[[Any], Any]] = {
     "optimizer": optimizers.optimizer_name,
     "save_fold": _save_fold,
     "task": _task,
+    "verbose": _verbose,
     "word2idx": _vocabulary,
 }
 """Attribute -> what checks a value that a script sets, and returns the value to keep."""

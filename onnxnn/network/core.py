@@ -33,6 +33,8 @@ from onnxnn.layers._registry import frozen
 from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.shape import Shape
 
+from .attributes import VALUES
+
 Array = np.ndarray[Any, Any]
 Numbers = tuple[Mapping[str, int] | None, tuple[str, ...]]
 """The vocabulary and the classes that trained weights stand for; nothing where nothing was trained."""
@@ -50,8 +52,8 @@ class Core:
         if self.task not in TASKS:
             hint = did_you_mean(self.task, TASKS) or "."
             raise TrainingError(f"nn({task!r}): unknown task{hint} Known: {', '.join(TASKS)}.")
-        self.save_fold = save_fold or "checkpoints"
-        self.verbose = verbose
+        self.save_fold = "checkpoints" if save_fold is None else VALUES["save_fold"](save_fold)
+        self.verbose = VALUES["verbose"](verbose)
         self.optimizer = "Adam"
         self._color: str | None = None
         self.word2idx: dict[str, int] | None = None

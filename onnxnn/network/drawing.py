@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from onnxnn_runtime.card import DiffusionSpec
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.files import as_path
 from onnxnn_runtime.grid import check_path, write_grid
 from onnxnn_runtime.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.sampling import interpolate_pictures, sample_pictures
@@ -188,7 +189,7 @@ class Drawing(Files):
     def _shown_path(self, path: str | Path | None, name: str, sources: list[Any], force: bool) -> Path:
         """Return the file to write, checked; None takes `name` in `save_fold`, or here without it."""
         folder = Path(self.save_fold)
-        target = Path(path) if path else (folder if folder.is_dir() else Path()) / name
+        target = (folder if folder.is_dir() else Path()) / name if path is None else as_path(path)
         check_path(target, sources, force)
         return target
 

@@ -50,8 +50,7 @@ class Inside(Core):
         """
         self._no_diffusion("visual_feature()")
         self._no_pairs("visual_feature()")
-        source = data if img is None else img
-        running.check_given(source, "visual_feature()")
+        source = _either(img, data, "visual_feature()")
         card = self.card()
         batch = next(running.arrays(source, card.input, 1, self._reader()), None)
         if batch is None:
@@ -94,8 +93,7 @@ class Inside(Core):
         Returns:
             float32 (N, D), one row for each sample in order.
         """
-        source = data if img is None else img
-        running.check_given(source, "extract_feature()")
+        source = _either(img, data, "extract_feature()")
         if pretrain is not None:
             return pretrained_features(source, pretrain, batch_size)
         self._no_diffusion("extract_feature()")
@@ -108,3 +106,11 @@ class Inside(Core):
             for x in running.arrays(source, card.input, batch_size, self._reader())
         ]
         return running.joined(found)
+
+
+def _either(img: Any, data: Any, call: str) -> Any:
+    """Return what was given under one of the two names."""
+    if img is not None and data is not None:
+        raise InputError(f"{call}: img and data are two names of the same; give one of them.")
+    running.check_given(data if img is None else img, call)
+    return data if img is None else img

@@ -97,7 +97,7 @@ class Training(Files):
             raise TrainingError(
                 f"callbacks={callbacks!r}: must be a list of instances of onnxnn.callbacks.Callback."
             )
-        folder = as_path(save_fold or self.save_fold, "save_fold", TrainingError)
+        folder = as_path(self.save_fold if save_fold is None else save_fold, "save_fold", TrainingError)
         file = as_path(filename, "filename", TrainingError)
         if not file.name:
             raise TrainingError(f"filename={filename!r}: must be the name of a file, such as 'basenn.pth'.")

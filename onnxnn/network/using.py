@@ -93,10 +93,13 @@ class Using(Drawing):
                 progress=bool(self.verbose),
             )
             return self.result
-        if num is not None or return_all_timesteps:
+        drawing = {"num": num, "steps": steps, "sampler": sampler, "seed": seed, "guidance": guidance}
+        drawing["return_all_timesteps"] = return_all_timesteps or None
+        given = [f"{name}=" for name, value in drawing.items() if value is not None]
+        if given:
             raise InputError(
-                "inference(num=..., return_all_timesteps=...) draws pictures, for which the network is "
-                "add('diffusion_model'); give this one data."
+                f"inference({', '.join(given)}): only a diffusion model draws images, "
+                "add('diffusion_model', img_size=28); give this network data."
             )
         running.check_given(data, "inference()")
         if hidden is not None:

@@ -103,9 +103,12 @@ def _checked(function: T, call: str, advice: Advice, owner: type | None = None, 
         owner: The class whose instance comes first.
         bound: Whether the first argument is an instance or a class, which users do not write.
     """
+    flags = _flags(function)
 
     @functools.wraps(function)
     def checking(*args: Any, **options: Any) -> Any:
+        if flags:
+            _check_flags(call, flags, args, options)
         if owner is not None and not (args and isinstance(args[0], owner)):
             raise CallError(
                 f"{owner.__name__}.{call}() is called on the class: make an object of it first, with "
@@ -121,6 +124,28 @@ def _checked(function: T, call: str, advice: Advice, owner: type | None = None, 
         raise CallError(problem)
 
     return checking  # type: ignore[return-value]  # called in the same way, as wraps() says
+
+
+def _flags(function: Callable[..., Any]) -> Mapping[str, int]:
+    """Return the parameters that are True or False by their annotation, with their places."""
+    code = inspect.unwrap(function).__code__
+    places = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    kinds = getattr(function, "__annotations__", {})
+    return {name: place for place, name in enumerate(places) if kinds.get(name) in ("bool", bool)}
+
+
+def _check_flags(
+    call: str, flags: Mapping[str, int], args: Sequence[Any], options: Mapping[str, Any]
+) -> None:
+    """Refuse what is neither True nor False, nor 1 or 0: a text such as "no" would count as True."""
+    for name, place in flags.items():
+        value = options[name] if name in options else args[place] if place < len(args) else False
+        if value is not True and value is not False and not _is_zero_or_one(value):
+            raise CallError(f"{call}(): {name}={shortened(value)}: expected True or False.")
+
+
+def _is_zero_or_one(value: Any) -> bool:
+    return type(value).__name__ in ("bool", "bool_", "int") and value in (0, 1)  # bool_ is NumPy's
 
 
 def _problem(
