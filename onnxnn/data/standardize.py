@@ -40,8 +40,8 @@ def needs_float64(x: Array, rounding: Array | None = None, resolution: float = R
 
     Args:
         x: (rows, columns) of any type of numbers.
-        rounding: By how much float32 changes each column at most, where x is float32 already; 0 for columns that
-            were constant before.
+        rounding: By how much float32 changes each column at most, where x is float32 already; 0 for
+            constant columns.
         resolution: The share.
     """
     if rounding is None:

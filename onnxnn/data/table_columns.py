@@ -45,8 +45,8 @@ def choose_columns(
     Args:
         table: The table.
         label: The label column by name or position; None takes the one whose name says so, else the last.
-        index: Columns that count rows and are left out, by name or position; False leaves none out, None those
-            that are recognised (see `onnxnn_runtime.table.index_columns`).
+        index: Columns that count rows and are left out, by name or position; False leaves none out, None
+            those that are recognised (see `onnxnn_runtime.table.index_columns`).
         features: The names of the inputs of the network that the table is for; () where it has none.
         targets: The names of its label columns, where they are known.
 
@@ -124,7 +124,8 @@ def _index(table: Table, label: int, index: Index) -> tuple[list[int], tuple[str
 def _position(table: Table, column: Any, option: str) -> int:
     if isinstance(column, bool) or not isinstance(column, str | int | np.integer):
         raise DataError(
-            f"{option}={shortened(column, 40)}: give the name of a column, or its position from 0 (-1 is the last)."
+            f"{option}={shortened(column, 40)}: give the name of a column, or its position from 0 (-1 is "
+            "the last)."
         )
     return table.index(column if isinstance(column, str) else int(column))
 

@@ -65,8 +65,8 @@ def load_table(
             network takes float64.
         known: The classes of a network that the rows are for; labels are read by their names, or by their
             numbers where none is a name.
-        label: The label column by name or position; None takes a column called label, class, target, y or 标签,
-            else the last.
+        label: The label column by name or position; None takes a column called label, class, target, y
+            or 标签, else the last.
         index: Columns that count rows and are left out, by name or position; None finds those that pandas
             writes, False keeps all.
         header, encoding, decimal, thousands, missing: See `read_table`.
@@ -167,7 +167,7 @@ def _warn_of_losses(table: Table, columns: list[int], x: Array, rounding: Array)
 def _parted(
     x: Array, labels: torch.Tensor, train: torch.Tensor, held_back: torch.Tensor
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Return the rows to learn from and those held back, moved within the array: it may take most of memory."""
+    """Return the rows to learn from and those held back, moved within an array that may be most of memory."""
     inputs = torch.from_numpy(x)
     if not len(held_back):
         return [(inputs, labels)]

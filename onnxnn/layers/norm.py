@@ -140,8 +140,8 @@ class Normalize(Layer):
     Args:
         mean: One number per channel or feature, or one for all of them.
         std: Likewise, above 0.
-        wide: Whether it takes float64 and subtracts in it, for numbers that float32 cannot hold to a millionth
-            of their deviation, such as time stamps. What it gives is float32.
+        wide: Whether it takes float64 and subtracts in it, for numbers that float32 cannot hold to a
+            millionth of their deviation, such as time stamps. Its output is float32.
 
     Input shape: any per sample, float32, or float64 where `wide`
     Output shape: the same, float32

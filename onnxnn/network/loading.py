@@ -71,8 +71,8 @@ class Loading(Core):
     ) -> Any:
         """Load a CSV file; see `onnxnn.data.load_table`.
 
-        The label is the column called label, class, target, y or 标签, else the last one. What is decided about a
-        file where another reading is possible is said in a warning, and these options decide otherwise:
+        The label is the column called label, class, target, y or 标签, else the last one. What is decided
+        about a file where another reading is possible is said in a warning, and these options choose:
 
         Args:
             data_path: The file.

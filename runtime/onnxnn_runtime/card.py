@@ -62,8 +62,8 @@ class InputSpec:
         max_length: For sequences and tokens: the longest that fits; None where any length does.
         min_sizes: The smallest size of each free axis by its name, where it is above 1; absent in the text
             where none is.
-        dtype: For numbers: "float32", or "float64" where the network subtracts a mean from numbers that float32
-            cannot hold, such as time stamps; absent in the text where it is "float32".
+        dtype: For numbers: "float32", or "float64" where the network subtracts a mean from numbers that
+            float32 cannot hold, such as time stamps; absent in the text where it is "float32".
     """
 
     kind: str

@@ -75,7 +75,12 @@ def matching(path: str, name: str) -> list[str]:
 
 
 def is_numeric(values: Any, depth: int = MAX_DEPTH) -> bool:
-    """Tell whether a list is one array: a row with a number in it, or equally long lists of such."""
+    """Tell whether a list is one array: a row with a number in it, or equally long lists of such.
+
+    Named tuples are rows whose values have names, which are looked at one by one.
+    """
+    if any(hasattr(each, "_fields") for each in values):
+        return False
     if any(isinstance(each, (int, float, np.number)) for each in values):
         return not any(isinstance(each, (list, tuple, dict, np.ndarray)) for each in values)
     nested = depth > 0 and all(isinstance(each, (list, tuple)) for each in values)

@@ -91,7 +91,8 @@ def read_sample(sample: Sample, spec: InputSpec) -> np.ndarray:
 
     Returns:
         Images: float32 (channels, height, width) in 0..1, or uint8 (height, width, channels) when
-        preprocessing is part of the graph. Tokens: int64. All others: float32, or float64 where the card says so.
+        preprocessing is part of the graph. Tokens: int64. All others: float32, or float64 where the card
+        says so.
 
     Raises:
         InputError: It is broken or does not fit; the message names it.
@@ -100,7 +101,7 @@ def read_sample(sample: Sample, spec: InputSpec) -> np.ndarray:
         if spec.kind == "image" and not sample.ready:
             array = _read_image(sample.value, spec)
         else:
-            array = _numbers(sample.value, spec)
+            array = _numbers(tabular.row_in_order(sample.value, spec, sample.name), spec)
             if sample.ready and spec.preprocess is not None:
                 array = spec.preprocess.ready(array)
         check_shape(array, spec)
@@ -263,7 +264,9 @@ class _Finder:
             return iter([Sample(name, thing)])
         if self._spec.kind == "tokens" and is_words(thing, self._spec.vocabulary):
             return iter([Sample(name, thing)])
-        thing = tabular.in_order(tabular.row_in_order(thing, self._spec, name), self._spec, name)
+        thing = tabular.in_order(thing, self._spec, name)
+        if tabular.is_row(thing):
+            return iter([Sample(name, thing)])
         if isinstance(thing, (list, tuple)) and not is_numeric(thing):
             return self.each(thing, depth)
         if isinstance(thing, Iterator):

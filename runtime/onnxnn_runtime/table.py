@@ -131,7 +131,7 @@ class Table:
             InputError: Cells are missing; the message names the column and the rows.
         """
         position = self.index(column)
-        cells = [row[position] for _, rows in self._cells() for row in rows]
+        cells = [cell for block in self._blocks() for cell in self._column(block, position)]
         return self.checked_labels(cells, position)
 
     def checked_labels(self, cells: list[str], position: int, are_classes: bool = True) -> list[str]:
@@ -150,11 +150,10 @@ class Table:
             rows = f"row {where[0]}" if len(gone) == 1 else f"rows {', '.join(where)}{more}"
             kinds = sorted({cells[place] for place in gone} - {""})
             held = f" ({', '.join(shortened(kind, 20) for kind in kinds)})" if kinds else ""
-            what = "the cell" if len(gone) == 1 else f"{len(gone)} cells"
+            what, verb = ("the cell", "is") if len(gone) == 1 else (f"{len(gone)} cells", "are")
             advice = "; where that is a class of its own, pass missing=[]" if kinds and are_classes else ""
             raise InputError(
-                f"{self.source}: {what} in {rows}, {self.title(position)}, {'is' if len(gone) == 1 else 'are'} "
-                f"missing{held}. Fill in a label, or remove the row{'' if len(gone) == 1 else 's'}{advice}."
+                f"{self.source}: {what} in {rows}, {self.title(position)}, {verb} missing{held}. Fill in a label, or remove the row{'' if len(gone) == 1 else 's'}{advice}."
             )
         return cells
 
@@ -251,7 +250,7 @@ class Table:
         return found
 
     def _parse_span(self, block: Block, positions: Sequence[int], marks: Marks) -> np.ndarray | None:
-        """Read whole lines from the first to the last column, which is quick where all of them are numbers."""
+        """Read lines from the first to the last column, which is quick where all of them are numbers."""
         if not positions or marks.thousands or not isinstance(block.records[0], str):
             return None
         first, last = min(positions), max(positions) + 1
@@ -385,8 +384,8 @@ def read_table(
     notes = table.notes
     if doubtful:
         notes += (
-            f"{source}: the first row ({_in_short(', '.join(rows[0]))}) is taken as the heading; header=False "
-            "takes it as data.",
+            f"{source}: the first row ({_in_short(', '.join(rows[0]))}) is taken as the heading; "
+            "header=False takes it as data.",
         )
     return replace(table, names=tuple(rows[0]), lines=lines[1:], notes=notes)
 

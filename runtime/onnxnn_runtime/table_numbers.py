@@ -42,8 +42,8 @@ def _in_parts(data: bytes, mark: bytes) -> np.ndarray | None:
     parts = []
     start = 0
     while start < len(data):
-        end = len(data) if start + _PART >= len(data) else data.rindex(b"\n", 0, start + _PART) + 1
-        if end <= start:
+        end = len(data) if start + _PART >= len(data) else data.rfind(b"\n", start, start + _PART) + 1
+        if not end:  # a single row is longer
             end = data.index(b"\n", start) + 1
         part = data[start:end]
         found = _in_arrays(part, mark)

@@ -42,8 +42,8 @@ def scan(text: TextFile, separator: str) -> tuple[list[int], int, list[Record]]:
                 length, first = count, line
                 if length > MAX_COLUMNS:
                     raise InputError(
-                        f"{text.path}: {length:,} columns; at most {MAX_COLUMNS:,} are read. Is each row a line "
-                        "of its own? For larger data use a .npz file."
+                        f"{text.path}: {length:,} columns; at most {MAX_COLUMNS:,} are read. Is each row "
+                        "a line of its own? For larger data use a .npz file."
                     )
             if count != length:
                 mark = "a tab" if separator == "\t" else repr(separator)

@@ -12,7 +12,7 @@ from .columns import match_columns, named_columns, named_row, names_listed
 from .errors import InputError
 from .table import index_columns, label_named, read_table
 
-__all__ = ["chosen_columns", "file_rows", "for_graph", "in_order", "row_in_order", "width"]
+__all__ = ["chosen_columns", "file_rows", "for_graph", "in_order", "is_row", "row_in_order", "width"]
 
 
 def file_rows(path: str, spec: InputSpec, targets: Sequence[str] = ()) -> tuple[list[str], np.ndarray]:
@@ -105,6 +105,11 @@ def for_graph(value: Any, spec: InputSpec, source: str) -> Any:
         row = row_in_order(value, spec, source)
         return row if row is value else np.asarray(row)[np.newaxis]
     return from_objects(named.values[:, chosen_columns(named.names, len(named.names), spec, source)])
+
+
+def is_row(value: Any) -> bool:
+    """Tell whether something is one row that names its values."""
+    return named_row(value) is not None
 
 
 def row_in_order(row: Any, spec: InputSpec, source: str) -> Any:

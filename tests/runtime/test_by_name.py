@@ -1,0 +1,120 @@
+"""Columns by name wherever a model takes rows: files, frames, structured arrays, dicts and named tuples."""
+
+from __future__ import annotations
+
+import collections
+
+import numpy as np
+import pytest
+from onnxnn_runtime import InputError
+from tests.support.frames import Frame
+
+ROWS = np.array([[1.5, 2.0], [0.25, -3.0], [4.0, 0.5]], np.float32)
+"""length, 宽"""
+
+Row = collections.namedtuple("Row", "宽 length")
+
+
+def swapped(names=("宽", "length"), more=()):
+    columns = dict(zip(names, (ROWS[:, 1], ROWS[:, 0])))
+    columns.update({name: np.arange(3) * 10.0 for name in more})
+    return columns
+
+
+def structured(columns):
+    array = np.zeros(3, [(name, "f4") for name in columns])
+    for name, values in columns.items():
+        array[name] = values
+    return array
+
+
+def rows_of(columns):
+    return [dict(zip(columns, map(float, row))) for row in zip(*columns.values())]
+
+
+FORMS = {"frame": Frame, "structured": structured, "columns": dict, "dicts": rows_of}
+
+
+@pytest.fixture
+def model(open_model):
+    return open_model("table")
+
+
+@pytest.fixture
+def expected(model):
+    return model.infer(ROWS)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("names", [("宽", "length"), ("宽", "LENGTH"), (" 宽", "Length ")])
+@pytest.mark.parametrize("more", [(), ("id", "label")])
+def test_tables_with_names(model, expected, form, names, more):
+    table = form(swapped(names, more))
+    np.testing.assert_array_equal(model.infer(table), expected)
+    np.testing.assert_array_equal([each.scores for each in model.predict(table)], expected)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_tables_without_the_columns(model, form):
+    table = form(swapped(("宽", "height"), ("id",)))
+    for run in (model.predict, model.infer):
+        with pytest.raises(
+            InputError, match="missing: 'length'; additional: 'height', 'id'; the model takes"
+        ):
+            run(table)
+
+
+@pytest.mark.parametrize(
+    "row", [{"宽": 2.0, "length": 1.5}, Row(2.0, 1.5), structured(swapped())[0], {"LENGTH": 1.5, "宽": 2.0}],
+    ids=["dict", "named tuple", "record", "other case"],
+)  # fmt: skip
+def test_single_rows_with_names(model, expected, row):
+    np.testing.assert_array_equal(model.infer(row), expected[:1])
+    np.testing.assert_array_equal(model.predict(row)[0].scores, expected[0])
+    np.testing.assert_array_equal(model.predict([row, row])[1].scores, expected[0])
+
+
+def test_a_list_of_rows_leaves_a_broken_one_out(model):
+    found = model.predict([{"宽": 2.0, "length": 1.5}, {"宽": 1.0}, Row(1, 2)], errors="skip")
+    assert [each.name for each in found] == ["input[0]", "input[2]"]
+    assert "missing: 'length'" in found.skipped[0].reason
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["宽,length", "label,宽,length", ",宽,LENGTH", "宽,x,length,y", "宽,length,label"],
+)
+def test_files_with_names(model, expected, tmp_path, heading):
+    path = tmp_path / "a.csv"
+    known = {"宽": ROWS[:, 1], "length": ROWS[:, 0], "LENGTH": ROWS[:, 0]}
+    columns = [known.get(name, np.arange(3.0)) for name in heading.split(",")]
+    rows = "".join(",".join(map(str, row)) + "\n" for row in zip(*columns))
+    path.write_text(f"{heading}\n{rows}", encoding="utf-8")
+    np.testing.assert_array_equal([each.scores for each in model.predict(path)], expected)
+
+
+def test_a_file_with_other_names_is_not_read_by_position(model, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("width,height\n1,2\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"a\.csv: columns are missing: 'length', '宽'; additional: 'width'"):
+        model.predict(path)
+
+
+def test_tables_without_names_are_read_by_position(model, expected, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("".join(f"{a},{b}\n" for a, b in ROWS), encoding="utf-8")
+    for table in (path, Frame({0: ROWS[:, 0], 1: ROWS[:, 1]}), ROWS.tolist()):
+        np.testing.assert_array_equal([each.scores for each in model.predict(table)], expected)
+
+
+def test_a_dict_of_graph_inputs_stays_one(model, expected):
+    np.testing.assert_array_equal(model.infer({"input": ROWS})["output"], expected)
+    np.testing.assert_array_equal(model.infer({"input": Frame(swapped())})["output"], expected)
+
+
+def test_pandas(model, expected):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({**swapped(), "name": ["a", "b", "c"]}, index=[5, 3, 4])
+    np.testing.assert_array_equal(model.infer(frame), expected)
+    np.testing.assert_array_equal([each.scores for each in model.predict(frame)], expected)
+    np.testing.assert_array_equal(model.predict(frame[["宽", "length"]].iloc[1])[0].scores, expected[1])
