@@ -152,8 +152,10 @@ class Table:
             held = f" ({', '.join(shortened(kind, 20) for kind in kinds)})" if kinds else ""
             what, verb = ("the cell", "is") if len(gone) == 1 else (f"{len(gone)} cells", "are")
             advice = "; where that is a class of its own, pass missing=[]" if kinds and are_classes else ""
+            ending = "" if len(gone) == 1 else "s"
             raise InputError(
-                f"{self.source}: {what} in {rows}, {self.title(position)}, {verb} missing{held}. Fill in a label, or remove the row{'' if len(gone) == 1 else 's'}{advice}."
+                f"{self.source}: {what} in {rows}, {self.title(position)}, {verb} missing{held}. Fill in a "
+                f"label, or remove the row{ending}{advice}."
             )
         return cells
 
