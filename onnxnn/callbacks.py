@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ Write = Callable[[Path, Mapping[str, torch.Tensor], Mapping[str, Any]], object]
 TELL_EVERY = 2.0  # seconds
 WRITE_EVERY = 2.0
 WRITE_SHARE = 20.0
+MEASURE_SHARE = 60.0
 
 
 class Callback:
@@ -130,7 +132,8 @@ class Writer(Callback):
     """Writes the last epoch's checkpoint, the best one's, and the history as CSV.
 
     Files are rewritten as training goes, but seldom enough to cost nothing: `WRITE_EVERY` seconds
-    apart, or `WRITE_SHARE` times as long as writing takes; and always at the end.
+    apart, or `WRITE_SHARE` times as long as writing takes; and always at the end. The running statistics of
+    batch normalisation in `best.pth` are measured again first, which takes one time in `MEASURE_SHARE`.
 
     Args:
         path: The checkpoint of the last epoch; `best.pth` and the CSV lie beside it.
@@ -141,30 +144,62 @@ class Writer(Callback):
         self.path, self.best, self.table = files_of(path)
         self._write = write
         self._history = SideFile()
-        self._next = 0.0
-        self._best: tuple[dict[str, torch.Tensor], dict[str, Any]] | None = None
+        self._next = self._next_best = 0.0
+        self._best: _Best | None = None
 
     def on_epoch(self, trainer: Trainer) -> None:
         if trainer.is_best and trainer.validation is not None:
-            weights = {name: value.detach().clone() for name, value in trainer.net.state_dict().items()}
-            self._best = weights, trainer.state(light=True)
+            self._best = _Best.of(trainer)
         if time.monotonic() >= self._next:
             self._write_all(trainer)
 
     def on_end(self, trainer: Trainer) -> None:
+        trainer.check_weights()
+        if self._best is not None:
+            self._best = self._measured(self._best, trainer)
+        if trainer.validation is not None and trainer.last_is_best():
+            self._best = _Best.of(trainer)
+        self._next_best = 0.0
         self._write_all(trainer)
 
     def _write_all(self, trainer: Trainer) -> None:
-        began = time.monotonic()
         trainer.check_weights()
-        if self._best is not None:
-            self._write(self.best, *self._best)
-            self._best = None
+        if self._best is not None and time.monotonic() >= self._next_best:
+            best, self._best = self._measured(self._best, trainer), None
+            self._write(self.best, best.weights, best.state)
+        began = time.monotonic()
         self._write(self.path, trainer.net.state_dict(), trainer.state())
         if trainer.history:
             self._history.write(lambda: trainer.history.write_csv(self.table))
         ended = time.monotonic()
         self._next = ended + max(WRITE_EVERY, WRITE_SHARE * (ended - began))
+
+    def _measured(self, best: _Best, trainer: Trainer) -> _Best:
+        if best.is_measured:
+            return best
+        began = time.monotonic()
+        weights = trainer.measured(best.weights, best.epoch)
+        ended = time.monotonic()
+        self._next_best = ended + MEASURE_SHARE * (ended - began)
+        known = {row["epoch"]: row for row in trainer.history}
+        history = [dict(known[row["epoch"]]) for row in best.state["history"]]
+        return _Best(weights, {**best.state, "history": history}, best.epoch, True)
+
+
+@dataclass(frozen=True)
+class _Best:
+    """The best epoch so far: its weights, the training's state, its number."""
+
+    weights: dict[str, torch.Tensor]
+    state: dict[str, Any]
+    epoch: int
+    is_measured: bool
+
+    @classmethod
+    def of(cls, trainer: Trainer) -> _Best:
+        """Return the last epoch."""
+        weights = {name: value.detach().clone() for name, value in trainer.net.state_dict().items()}
+        return cls(weights, trainer.state(light=True), trainer.epoch, trainer.is_measured)
 
 
 def check_files(path: Path) -> None:

@@ -25,11 +25,25 @@ class History(list[Row]):
 
     Attributes:
         steps: One dict per training step of this run: epoch, step, loss and the metrics of that batch.
+        best_epoch: The number of the best epoch, whose weights are in `best.pth` where there is validation
+            data; None before the first.
     """
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         super().__init__(dict(row) for row in rows)
         self.steps: list[Row] = []
+        self.best_epoch: int | None = None
+
+    def row(self, epoch: int) -> Row:
+        """Return the row of an epoch by its number, from 1.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for row in reversed(self):
+            if row["epoch"] == epoch:
+                return row
+        raise KeyError(epoch)
 
     def column(self, name: str) -> list[float]:
         """Return one column's values, epochs without it left out."""

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from onnxnn_runtime.errors import CheckpointError, TrainingError
 from onnxnn_runtime.shorten import printable
-from onnxnn_runtime.warn import warn
 from torch import nn
 
 from .average import MovingAverage, put
@@ -24,11 +23,12 @@ from .diffusion import EMA
 from .history import History, Row
 from .losses import Loss
 from .metrics import Metric, higher_is_better
-from .optimizers import default_lr, is_per_step, make_optimizer, make_schedule
 from .settings import Settings
+from .training.batch_statistics import SAMPLES, BatchStatistics
 from .training.learner import evaluate, make_learner
+from .training.optimization import Optimization
 from .training.random_state import random_state, set_random_state
-from .training.resume import check_random_state, load_optimizer, load_schedule
+from .training.resume import check_random_state
 
 __all__ = ["Trainer"]
 
@@ -53,6 +53,8 @@ class Trainer:
         history: Their rows.
         stop: Set it to end training after the epoch.
         is_best: Whether the last epoch was the best so far.
+        is_measured: Whether the running statistics of batch normalisation are those of the weights, measured
+            again (see `onnxnn.training.batch_statistics`); always where there are none.
         interrupted: Whether Ctrl-C ended training.
 
     With a moving average of weights, `net` holds the average in validation, in what callbacks see after an
@@ -80,6 +82,8 @@ class Trainer:
         self._best = math.inf
         self._epochs_since_best = 0
         self._losses: list[Tensor] = []
+        self.is_measured = True
+        self._unmeasured: dict[int, Row] = {}
         self._look_at = time.monotonic() + _LOOK_EVERY
         self.machine.start()
         self._learner = make_learner(net, loss).to(self.machine.device)
@@ -87,10 +91,11 @@ class Trainer:
         self._channels_last = any(isinstance(module, nn.Conv2d) for module in net.modules())
         if self._channels_last:
             self._learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._start_lr = default_lr(settings.optimizer) if settings.lr is None else settings.lr
-        self._optimizer = self._make_optimizer()
-        self._schedule = self._make_schedule()
+        self._optimization = Optimization(
+            settings, self._learner.parameters(), settings.epochs, len(train), self.machine.fused
+        )
         self._average = self._make_average()
+        self._statistics = BatchStatistics(self._learner)
         self._state: Mapping[str, Any] | None = None
 
     @property
@@ -107,7 +112,7 @@ class Trainer:
             TrainingError: The loss or a weight became NaN or infinite; the network has the weights with which
                 it came.
         """
-        self._module, self._stepper = self.machine.setup(self._learner, self._optimizer)
+        self._module, self._stepper = self.machine.setup(self._learner, self._optimization.optimizer)
         self._restore_random()
         with self._averaged():
             began_with = copy.deepcopy(self.net.state_dict())
@@ -115,6 +120,7 @@ class Trainer:
             self._all_epochs()
             if self._average is not None:
                 self._average.keep()
+            self._finish_measuring()
             self._call("on_end")
         except BaseException as error:
             self._call("on_failure")
@@ -134,6 +140,7 @@ class Trainer:
             self.interrupted = True
         finally:
             self._learner.eval()
+            self._statistics.end()
 
     def _leave_machine(self) -> None:
         self._learner.to("cpu")
@@ -150,29 +157,29 @@ class Trainer:
         if not self.net.training:  # walking through all modules costs more than a small batch
             self._learner.train()
         self._losses = []
+        self._statistics.begin_epoch()
         sizes: list[int | Tensor] = []
         counts: list[list[Tensor]] = [[] for _ in self.metrics]
-        per_step = self._schedule is not None and is_per_step(self._schedule)
         listeners = [c for c in self.callbacks if type(c).on_step is not Callback.on_step]
-        lr = self._optimizer.param_groups[0]["lr"]
+        lr = self._optimization.lr
         for x, target in self.machine.batches(self.train):
             output = self._step(x, target)
-            if per_step and self._schedule.last_epoch < self._schedule.total_steps:
-                self._schedule.step()
+            self._optimization.after_step()
             sizes.append(self.loss.size(target))
             for metric, found in zip(self.metrics, counts, strict=True):
                 found.append(metric.count(output, target))
             for listener in listeners:
                 listener.on_step(self)
         row = self._summarise(sizes, counts)
-        row["lr"] = float(lr)
+        row["lr"] = lr
         with self._averaged():
             self._finish_epoch(row)
 
     def _step(self, x: Tensor, target: Tensor) -> Tensor:
         """Learn from one batch and return what the loss saw, without waiting for any number."""
-        if self._channels_last and x.ndim == 4:
-            x = x.contiguous(memory_format=torch.channels_last)
+        x = self._laid_out(x)
+        self._statistics.begin_step()
+        self.is_measured = not self._statistics
         self._stepper.zero_grad()
         loss, output = self._module(x, target)
         self.machine.backward(loss)
@@ -210,26 +217,94 @@ class Trainer:
         self.history.steps += steps
         return row
 
+    def _laid_out(self, x: Tensor) -> Tensor:
+        return x.contiguous(memory_format=torch.channels_last) if self._channels_last and x.ndim == 4 else x
+
     def _finish_epoch(self, row: Row) -> None:
-        if self.validation is not None:
-            found = evaluate(self._learner, self.validation, self.metrics, self.machine.device)
-            row.update({f"val_{name}": value for name, value in self.machine.agree(found).items()})
+        self._losses = []
+        if self._average is not None:  # the statistics of training are those of other weights
+            self._measure()
+        row.update(self.machine.agree(self._validated()))
         row["lr"] = row.pop("lr")  # last column
         self.history.append(row)
         self.epoch += 1
         self._judge(row[self._monitor])
-        if self._schedule is not None and not is_per_step(self._schedule):
-            if isinstance(self._schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
-                self._schedule.step(self._signed(row[self._monitor]))
-            else:
-                self._schedule.step()
+        self._optimization.after_epoch(self._signed(row[self._monitor]))
+        if self.epoch >= self.settings.epochs or self.stop:
+            self._finish_measuring()
         self._call("on_epoch")
+
+    def _validated(self) -> Row:
+        """Return loss and metrics of the validation data, where there is some."""
+        if self.validation is None:
+            return {}
+        found = evaluate(self._learner, self.validation, self.metrics, self.machine.device)
+        return {f"val_{name}": value for name, value in found.items()}
+
+    # ---- batch normalisation -------------------------------------------------------------------
+
+    def _measure(self) -> None:
+        """Measure the running statistics of the weights as they are."""
+        if self.is_measured:
+            return
+
+        def run(batch: tuple[Tensor, Tensor]) -> None:
+            x, target = (part.to(self.machine.device) for part in batch)
+            self._learner(self._laid_out(x), target)
+
+        self._statistics.measure(run, lambda: self.train.some(SAMPLES))
+        self.is_measured = True
+
+    def _finish_measuring(self) -> None:
+        """Measure the statistics of the last weights, and validate their epoch again."""
+        if self.is_measured:
+            return
+        self._measure()
+        if self.history and not self._losses:  # no epoch was broken off after it
+            self._correct(self.history[-1], self.machine.agree(self._validated()))
+            if self._signed(self.history[-1][self._monitor]) < self._best:
+                self.is_best, self.history.best_epoch = True, self.epoch
+
+    def _correct(self, row: Row, found: Row) -> None:
+        """Put measured figures into an epoch's row; a training that goes on has those from before."""
+        self._unmeasured[int(row["epoch"])] = {name: row[name] for name in found}
+        row.update(found)
+
+    def last_is_best(self) -> bool:
+        """Whether the last epoch is better than the one that was the best, now that both are measured."""
+        best = self.history.best_epoch
+        if best in (None, self.epoch) or self._losses or not self._statistics:
+            return False
+        last, before = (self._signed(self.history.row(e)[self._monitor]) for e in (self.epoch, best))
+        if last < before:
+            self.history.best_epoch = self.epoch
+        return last < before
+
+    def measured(self, weights: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
+        """Return an earlier epoch's weights with their own running statistics; its row has their figures.
+
+        Args:
+            weights: The state dict after that epoch; the network's own stays as it is.
+            epoch: Its number, from 1.
+        """
+        now, is_measured = _copied(self.net.state_dict()), self.is_measured
+        self.net.load_state_dict(dict(weights))
+        self.is_measured = False
+        try:
+            self._measure()
+            self._correct(self.history.row(epoch), self._validated())
+            return _copied(self.net.state_dict())
+        finally:
+            self.net.load_state_dict(now)
+            self.is_measured = is_measured
 
     def _judge(self, value: float) -> None:
         signed = self._signed(value)
         self.is_best = signed < self._best
         self._epochs_since_best = 0 if self.is_best else self._epochs_since_best + 1
         self._best = min(self._best, signed)
+        if self.is_best:
+            self.history.best_epoch = self.epoch
         if self.settings.patience is not None and self._epochs_since_best >= self.settings.patience:
             self.stop = True
 
@@ -277,21 +352,22 @@ class Trainer:
         state: dict[str, Any] = {
             "epoch": self.epoch,
             "settings": self.settings.to_data(),
-            "lr": self._lr(),
-            "history": list(self.history),
+            "lr": self._optimization.base_lr,
+            "history": [dict(row) for row in self.history],
+            "unmeasured": {str(epoch): dict(row) for epoch, row in self._unmeasured.items()},
             "best": self._best,
+            "best_epoch": self.history.best_epoch,
             "epochs_since_best": self._epochs_since_best,
             "loss": dict(self.loss.state_dict()),
         }
         if not light:
-            state["optimizer"] = self._optimizer.state_dict()
-            state["schedule"] = None if self._schedule is None else dict(self._schedule.state_dict())
+            state |= self._optimization.state()
             state["random"] = random_state()
             state["average"] = None if self._average is None else self._average.state()
         return state
 
-    def go_on(self, state: Mapping[str, Any], same_schedule: bool, keep_best: bool = False) -> None:
-        """Go on where an earlier training stood; call it before `run`.
+    def resume(self, state: Mapping[str, Any], same_schedule: bool, keep_best: bool = False) -> None:
+        """Resume where an earlier training stood; call it before `run`.
 
         Args:
             state: What `state` returned then.
@@ -306,25 +382,33 @@ class Trainer:
         """
         try:
             self.epoch = int(state["epoch"])
-            self.history[:] = [dict(row) for row in state["history"]]
+            unmeasured = state.get("unmeasured", {})
+            self.history[:] = [
+                {**row, **unmeasured.get(str(int(row["epoch"])), {})} for row in state["history"]
+            ]
             if state["loss"].keys() == self.loss.state_dict().keys():
                 self.loss.load_state_dict(state["loss"])
             self._load_average(state.get("average"))
-            self._load_optimizer(state)
+            self._optimization.load(state)
             if same_schedule:
                 self._best, self._epochs_since_best = float(state["best"]), int(state["epochs_since_best"])
-                if self._schedule is not None and state.get("schedule"):
-                    load_schedule(self._schedule, state["schedule"])
+                self._remember_best(state)
+                self._optimization.load_schedule(state)
             else:
                 if keep_best and state["settings"]["loss"] == self.settings.loss:
                     self._best = min(self._monitored(), default=math.inf)
-                self._begin_schedule_anew()
+                    self._remember_best(state)
+                self._optimization.begin_schedule(max(1, self.settings.epochs - self.epoch))
             if "random" in state:
                 check_random_state(state["random"])
         except (LookupError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError) as error:
             reason = printable(str(error).rstrip("."))
             raise CheckpointError(f"the checkpoint's training state does not fit: {reason}.") from error
         self._state = state
+
+    def _remember_best(self, state: Mapping[str, Any]) -> None:
+        best = state.get("best_epoch")
+        self.history.best_epoch = best if any(row["epoch"] == best for row in self.history) else None
 
     def _monitored(self) -> list[float]:
         """Return what the history says about its epochs, lower is better."""
@@ -337,36 +421,9 @@ class Trainer:
         elif state is not None:
             put(dict(self.net.named_parameters()), state["weights"])
 
-    def _load_optimizer(self, state: Mapping[str, Any]) -> None:
-        before, now = state["settings"]["optimizer"], self.settings.optimizer
-        if before != now:
-            text = f"the checkpoint was trained with {before}; {now} begins without what it had gathered."
-            warn(text)
-        elif "optimizer" in state:
-            load_optimizer(self._optimizer, state["optimizer"])
-
-    def _begin_schedule_anew(self) -> None:
-        for group in self._optimizer.param_groups:
-            group.update(self.settings.optimizer_options)
-            group["lr"] = self._start_lr
-            group.pop("initial_lr", None)
-        self._schedule = self._make_schedule()
-
     def _restore_random(self) -> None:
         if self._state is not None and "random" in self._state:
             set_random_state(self._state["random"])
-
-    def _lr(self) -> float:
-        group = self._optimizer.param_groups[0]
-        return float(self._base_lr if self._base_lr is not None else group["lr"])
-
-    def _make_optimizer(self) -> torch.optim.Optimizer:
-        settings = self.settings
-        weights = [weight for weight in self._learner.parameters() if weight.requires_grad]
-        if not weights:
-            raise TrainingError("the network has no weights to train: add a layer such as 'linear'.")
-        options = settings.optimizer_options
-        return make_optimizer(settings.optimizer, weights, self._start_lr, options, fused=self.machine.fused)
 
     def _make_average(self) -> MovingAverage | None:
         decay = self.settings.ema
@@ -374,11 +431,10 @@ class Trainer:
             decay = EMA if self.net.diffusion else 0.0
         return MovingAverage(self.net, decay) if decay else None
 
-    def _make_schedule(self) -> Any:
-        self._base_lr: float | None = float(self._optimizer.param_groups[0]["lr"])
-        epochs = max(1, self.settings.epochs - self.epoch)
-        return make_schedule(self.settings.schedule, self._optimizer, epochs, self.steps_per_epoch)
-
 
 _LOOK_EVERY = 5.0  # seconds; waiting for a loss to arrive costs time on a GPU
 _NOT_FINITE = "Try a smaller lr, clip=1.0, or look for extreme numbers in the data."
+
+
+def _copied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in weights.items()}

@@ -15,7 +15,7 @@ from onnxnn_runtime.warn import warn
 
 from onnxnn.shape import Shape
 
-from .batches import Batches
+from .batches import Batches, default_batch_size
 from .dataset import Data, check_task, split
 from .folders import ClassFolders, find_pictures
 from .reading import Reader, SizesDifferError
@@ -33,7 +33,7 @@ def load_images(
     path: str | os.PathLike[str],
     task: str,
     classes: Any = None,
-    batch_size: int | None = 32,
+    batch_size: int | None = None,
     train_val_ratio: float = 1.0,
     shuffle: bool = True,
     transform: Any = None,
@@ -54,7 +54,8 @@ def load_images(
         path: The folder.
         task: "cls", "gen" or "embed".
         classes: See `find_pictures`.
-        batch_size: Pictures in a batch; None takes all in one.
+        batch_size: Images in a batch; None follows the number of images to train on, see
+            `default_batch_size`.
         train_val_ratio: The share of each class to train on; the rest validates.
         shuffle: Whether every epoch has another order.
         transform: See `onnxnn.data.transforms.plan`.
@@ -86,7 +87,9 @@ def load_images(
             raise problem
     labels = torch.tensor(found.labels, dtype=torch.int64)
     budget = 0 if batch_mode else int(cache_mb * 1e6)
-    source = _Source(found, labels, split(len(labels), train_val_ratio, labels), num_workers, budget)
+    parts = split(len(labels), train_val_ratio, labels)
+    source = _Source(found, labels, parts, num_workers, budget)
+    batch_size = default_batch_size(len(parts[0])) if batch_size is None else batch_size
     try:
         data = source.read(planned, batch_size, shuffle)
     except SizesDifferError as error:

@@ -20,7 +20,7 @@ class Loading(Core):
         self,
         data_path: str | Path,
         classes: Any = None,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         train_val_ratio: float = 1.0,
         shuffle: bool = True,
         batch_mode: bool = False,
@@ -30,7 +30,8 @@ class Loading(Core):
         batch_model: bool = False,
         data_type: Any = None,
     ) -> Any:
-        """Load class folders of pictures; see `onnxnn.data.load_images`.
+        """Load class folders of images; see `onnxnn.data.load_images`. Without batch_size 8, 16 or 32 follow
+        from how many there are.
 
         Returns:
             The training batches, or (training, validation) where train_val_ratio is below 1.

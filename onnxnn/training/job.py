@@ -96,7 +96,7 @@ class Job:
             [Progress(self.verbose), Writer(self.path, self._write), *self._samples(), *self.callbacks],
         )
         if before is not None and "epoch" in before.training:  # `save` keeps weights alone
-            trainer.go_on(before.training, same_schedule=finish, keep_best=files_of(self.path)[1].is_file())
+            trainer.resume(before.training, same_schedule=finish, keep_best=files_of(self.path)[1].is_file())
         return trainer
 
     def run(self, trainer: Trainer) -> dict[str, Any]:
