@@ -20,6 +20,8 @@ from onnxnn_runtime.streams import SafeStream, is_terminal, say
 from onnxnn_runtime.warn import warn
 from tqdm.auto import tqdm
 
+from .training.finite import check_weights
+
 if TYPE_CHECKING:
     from .trainer import Trainer
 
@@ -154,16 +156,11 @@ class Writer(Callback):
             self._write_all(trainer)
 
     def on_end(self, trainer: Trainer) -> None:
-        trainer.check_weights()
-        if self._best is not None:
-            self._best = self._measured(self._best, trainer)
-        if trainer.validation is not None and trainer.last_is_best():
-            self._best = _Best.of(trainer)
         self._next_best = 0.0
         self._write_all(trainer)
 
     def _write_all(self, trainer: Trainer) -> None:
-        trainer.check_weights()
+        check_weights(trainer.net, trainer.epoch)
         if self._best is not None and time.monotonic() >= self._next_best:
             best, self._best = self._measured(self._best, trainer), None
             self._write(self.best, best.weights, best.state)
@@ -178,28 +175,29 @@ class Writer(Callback):
         if best.is_measured:
             return best
         began = time.monotonic()
-        weights = trainer.measured(best.weights, best.epoch)
+        weights, found = trainer.measured(best.weights)
         ended = time.monotonic()
         self._next_best = ended + MEASURE_SHARE * (ended - began)
-        known = {row["epoch"]: row for row in trainer.history}
-        history = [dict(known[row["epoch"]]) for row in best.state["history"]]
-        return _Best(weights, {**best.state, "history": history}, best.epoch, True)
+        *before, last = best.state["history"]
+        unmeasured = {name: last[name] for name in found}
+        return _Best(
+            weights, best.state | {"history": [*before, last | found], "unmeasured": unmeasured}, True
+        )
 
 
 @dataclass(frozen=True)
 class _Best:
-    """The best epoch so far: its weights, the training's state, its number."""
+    """The best epoch so far: its weights, the training's state, whether its statistics are measured."""
 
     weights: dict[str, torch.Tensor]
     state: dict[str, Any]
-    epoch: int
     is_measured: bool
 
     @classmethod
     def of(cls, trainer: Trainer) -> _Best:
         """Return the last epoch."""
         weights = {name: value.detach().clone() for name, value in trainer.net.state_dict().items()}
-        return cls(weights, trainer.state(light=True), trainer.epoch, trainer.is_measured)
+        return cls(weights, trainer.state(light=True), trainer.is_measured)
 
 
 def check_files(path: Path) -> None:

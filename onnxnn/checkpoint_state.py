@@ -49,9 +49,12 @@ def _is_names(value: Any) -> bool:
     return isinstance(value, dict) and all(type(key) is str for key in value)
 
 
+def _is_row(value: Any) -> bool:
+    return _is_names(value) and all(type(each) in (int, float) for each in value.values())
+
+
 def _is_history(value: Any) -> bool:
-    rows = isinstance(value, list) and all(map(_is_names, value))
-    return rows and all(type(each) in (int, float) for row in value for each in row.values())
+    return isinstance(value, list) and all(map(_is_row, value))
 
 
 def _is_tensors(value: Any) -> bool:
@@ -100,7 +103,9 @@ _KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "settings": (_is_names, "settings by name"),
     "lr": (_or_none(_is_number), "a number"),
     "history": (_is_history, "a list of {name: number}"),
+    "unmeasured": (_or_none(_is_row), "{name: number}"),
     "best": (_is_number, "a number"),
+    "best_epoch": (_or_none(_is_count), "an integer of at least 0"),
     "epochs_since_best": (_is_count, "an integer of at least 0"),
     "loss": (_is_tensors, "tensors by name"),
     "optimizer": (_is_optimizer, "the state of an optimizer"),

@@ -34,17 +34,6 @@ class History(list[Row]):
         self.steps: list[Row] = []
         self.best_epoch: int | None = None
 
-    def row(self, epoch: int) -> Row:
-        """Return the row of an epoch by its number, from 1.
-
-        Raises:
-            KeyError: There is none.
-        """
-        for row in reversed(self):
-            if row["epoch"] == epoch:
-                return row
-        raise KeyError(epoch)
-
     def column(self, name: str) -> list[float]:
         """Return one column's values, epochs without it left out."""
         return [row[name] for row in self if name in row]

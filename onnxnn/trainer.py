@@ -25,6 +25,7 @@ from .losses import Loss
 from .metrics import Metric, higher_is_better
 from .settings import Settings
 from .training.batch_statistics import SAMPLES, BatchStatistics
+from .training.finite import check_losses
 from .training.learner import evaluate, make_learner
 from .training.optimization import Optimization
 from .training.random_state import random_state, set_random_state
@@ -83,7 +84,7 @@ class Trainer:
         self._epochs_since_best = 0
         self._losses: list[Tensor] = []
         self.is_measured = True
-        self._unmeasured: dict[int, Row] = {}
+        self._unmeasured: Row | None = None
         self._look_at = time.monotonic() + _LOOK_EVERY
         self.machine.start()
         self._learner = make_learner(net, loss).to(self.machine.device)
@@ -156,7 +157,7 @@ class Trainer:
     def _one_epoch(self) -> None:
         if not self.net.training:  # walking through all modules costs more than a small batch
             self._learner.train()
-        self._losses = []
+        self._losses, self._unmeasured = [], None
         self._statistics.begin_epoch()
         sizes: list[int | Tensor] = []
         counts: list[list[Tensor]] = [[] for _ in self.metrics]
@@ -190,7 +191,7 @@ class Trainer:
             self._average.update()
         self._losses.append(loss.detach())
         if time.monotonic() > self._look_at:  # a long epoch is not wasted on NaN
-            self._check_losses([float(self._losses[-1])], len(self._losses))
+            check_losses([float(self._losses[-1])], self.epoch, len(self._losses))
             self._look_at = time.monotonic() + _LOOK_EVERY
         seen: Tensor = output.detach()
         return seen
@@ -203,7 +204,7 @@ class Trainer:
             )
         sizes = [int(size) for size in batches]
         values, sizes = self.machine.means(torch.stack(self._losses), sizes)
-        self._check_losses(values)
+        check_losses(values, self.epoch)
         mean = sum(value * size for value, size in zip(values, sizes, strict=True)) / sum(sizes)
         row: Row = {"epoch": self.epoch + 1, "loss": mean}
         steps: list[Row] = [
@@ -260,40 +261,26 @@ class Trainer:
         if self.is_measured:
             return
         self._measure()
-        if self.history and not self._losses:  # no epoch was broken off after it
-            self._correct(self.history[-1], self.machine.agree(self._validated()))
-            if self._signed(self.history[-1][self._monitor]) < self._best:
-                self.is_best, self.history.best_epoch = True, self.epoch
-
-    def _correct(self, row: Row, found: Row) -> None:
-        """Put measured figures into an epoch's row; a training that goes on has those from before."""
-        self._unmeasured[int(row["epoch"])] = {name: row[name] for name in found}
+        if not self.history or self._losses:  # an epoch was broken off after it
+            return
+        row, found = self.history[-1], self.machine.agree(self._validated())
+        self._unmeasured = {name: row[name] for name in found}  # what a training that is resumed goes by
         row.update(found)
+        if self._signed(row[self._monitor]) < self._best:
+            self.is_best, self.history.best_epoch = True, self.epoch
 
-    def last_is_best(self) -> bool:
-        """Whether the last epoch is better than the one that was the best, now that both are measured."""
-        best = self.history.best_epoch
-        if best in (None, self.epoch) or self._losses or not self._statistics:
-            return False
-        last, before = (self._signed(self.history.row(e)[self._monitor]) for e in (self.epoch, best))
-        if last < before:
-            self.history.best_epoch = self.epoch
-        return last < before
-
-    def measured(self, weights: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
-        """Return an earlier epoch's weights with their own running statistics; its row has their figures.
+    def measured(self, weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Row]:
+        """Return weights with their own running statistics, and what validation gives for them.
 
         Args:
-            weights: The state dict after that epoch; the network's own stays as it is.
-            epoch: Its number, from 1.
+            weights: The state dict after an earlier epoch; the network's own stays as it is.
         """
         now, is_measured = _copied(self.net.state_dict()), self.is_measured
         self.net.load_state_dict(dict(weights))
         self.is_measured = False
         try:
             self._measure()
-            self._correct(self.history.row(epoch), self._validated())
-            return _copied(self.net.state_dict())
+            return _copied(self.net.state_dict()), self._validated()
         finally:
             self.net.load_state_dict(now)
             self.is_measured = is_measured
@@ -310,31 +297,6 @@ class Trainer:
 
     def _signed(self, value: float) -> float:
         return -value if higher_is_better(self._monitor) else value
-
-    def _check_losses(self, values: list[float], first_step: int = 1) -> None:
-        for step, value in enumerate(values, first_step):
-            if not math.isfinite(value):
-                raise TrainingError(
-                    f"the loss became {value} in epoch {self.epoch + 1}, step {step}. "
-                    f"{_NOT_FINITE} {self._what_is_kept()}"
-                )
-
-    def check_weights(self) -> None:
-        """Refuse weights that are no numbers, before a checkpoint is overwritten with them.
-
-        Raises:
-            TrainingError: A weight is NaN or infinite.
-        """
-        for name, weight in self.net.named_parameters():
-            if not bool(torch.isfinite(weight).all()):
-                raise TrainingError(
-                    f"the weights of {name} became NaN or infinite in epoch {self.epoch}. "
-                    f"{_NOT_FINITE} {self._what_is_kept()}"
-                )
-
-    def _what_is_kept(self) -> str:
-        files = "the last checkpoint written before it is as it was" if self.epoch else "nothing was written"
-        return f"The network has again the weights with which this training began; {files}."
 
     def _call(self, hook: str) -> None:
         if self.machine.is_main:
@@ -354,7 +316,7 @@ class Trainer:
             "settings": self.settings.to_data(),
             "lr": self._optimization.base_lr,
             "history": [dict(row) for row in self.history],
-            "unmeasured": {str(epoch): dict(row) for epoch, row in self._unmeasured.items()},
+            "unmeasured": None if self._unmeasured is None else dict(self._unmeasured),
             "best": self._best,
             "best_epoch": self.history.best_epoch,
             "epochs_since_best": self._epochs_since_best,
@@ -382,10 +344,9 @@ class Trainer:
         """
         try:
             self.epoch = int(state["epoch"])
-            unmeasured = state.get("unmeasured", {})
-            self.history[:] = [
-                {**row, **unmeasured.get(str(int(row["epoch"])), {})} for row in state["history"]
-            ]
+            self.history[:] = [dict(row) for row in state["history"]]
+            if state.get("unmeasured"):
+                self.history[-1].update(state["unmeasured"])
             if state["loss"].keys() == self.loss.state_dict().keys():
                 self.loss.load_state_dict(state["loss"])
             self._load_average(state.get("average"))
@@ -433,7 +394,6 @@ class Trainer:
 
 
 _LOOK_EVERY = 5.0  # seconds; waiting for a loss to arrive costs time on a GPU
-_NOT_FINITE = "Try a smaller lr, clip=1.0, or look for extreme numbers in the data."
 
 
 def _copied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

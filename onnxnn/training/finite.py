@@ -1,0 +1,51 @@
+"""Losses and weights that became NaN or infinite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from onnxnn_runtime.errors import TrainingError
+from torch import nn
+
+__all__ = ["check_losses", "check_weights"]
+
+_ADVICE = "Try a smaller lr, clip=1.0, or look for extreme numbers in the data."
+
+
+def check_losses(values: Sequence[float], epoch: int, first_step: int = 1) -> None:
+    """Refuse losses that are no numbers.
+
+    Args:
+        values: The losses of steps in order.
+        epoch: How many epochs are done.
+        first_step: The number of the first of those steps in the epoch that follows.
+
+    Raises:
+        TrainingError: One is NaN or infinite.
+    """
+    for step, value in enumerate(values, first_step):
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the loss became {value} in epoch {epoch + 1}, step {step}. {_ADVICE} {_what_is_kept(epoch)}"
+            )
+
+
+def check_weights(net: nn.Module, epoch: int) -> None:
+    """Refuse weights that are no numbers.
+
+    Raises:
+        TrainingError: One is NaN or infinite.
+    """
+    for name, weight in net.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise TrainingError(
+                f"the weights of {name} became NaN or infinite in epoch {epoch}. {_ADVICE} "
+                f"{_what_is_kept(epoch)}"
+            )
+
+
+def _what_is_kept(epoch: int) -> str:
+    files = "the last checkpoint written before it is as it was" if epoch else "nothing was written"
+    return f"The network has again the weights with which this training began; {files}."
