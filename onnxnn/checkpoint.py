@@ -12,6 +12,7 @@ Nothing in it is code, and nothing that it holds is executed on load.
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,7 +112,7 @@ def existing(path: PathLike) -> Path:
         CheckpointError: It is a folder, or no path at all.
     """
     file = as_path(path, "checkpoint", CheckpointError)
-    if file.is_dir():
+    if os.path.isdir(file):
         raise CheckpointError(
             f"{path}: is a folder; give the checkpoint in it, such as {file / 'basenn.pth'}."
         )

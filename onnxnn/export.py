@@ -108,18 +108,9 @@ def export_onnx(
     """
     start = time.perf_counter()
     ir_version = _writable_version(ir_version)
-    check_versions(opset_version, ir_version)
+    in_graph = check_options(definition, card, opset_version, ir_version, preprocess, tolerance)
     check_path(path, sources, force)
     _check_weights(net)
-    if preprocess not in ("runtime", "graph"):
-        raise ExportError(f'preprocess={preprocess!r}: choose "runtime" or "graph".')
-    if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 < tolerance < math.inf:
-        raise ExportError(f"tolerance={shortened(tolerance)}: expected a number above 0, such as 1e-4.")
-    in_graph = preprocess == "graph"
-    if definition.diffusion:
-        sampling_graph.check(opset_version, in_graph)
-    elif in_graph:
-        preprocess_graph.check(card.input, opset_version)
     with evaluating(net):
         finished, data, parity = _export(
             definition, net, card, opset_version, ir_version, in_graph, tolerance
@@ -136,6 +127,35 @@ def _write_script(target: Path, card: ModelCard, example: np.ndarray[Any, Any] |
         write_script(target, card, example)
     except OutputError as error:
         warn(f"{error} The ONNX file itself is written.")
+
+
+def check_options(
+    definition: Definition,
+    card: ModelCard,
+    opset_version: int = 13,
+    ir_version: int = 7,
+    preprocess: str = "runtime",
+    tolerance: float = 1e-4,
+) -> bool:
+    """Refuse options that a network cannot be exported with; it need not be trained yet.
+
+    Returns:
+        Whether preprocessing goes into the graph.
+
+    Raises:
+        ExportError: The message names the option.
+    """
+    check_versions(opset_version, ir_version)
+    if preprocess not in ("runtime", "graph"):
+        raise ExportError(f'preprocess={shortened(preprocess)}: choose "runtime" or "graph".')
+    if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 < tolerance < math.inf:
+        raise ExportError(f"tolerance={shortened(tolerance)}: expected a number above 0, such as 1e-4.")
+    in_graph = preprocess == "graph"
+    if definition.diffusion:
+        sampling_graph.check(opset_version, in_graph)
+    elif in_graph:
+        preprocess_graph.check(card.input, opset_version)
+    return in_graph
 
 
 def check_versions(opset_version: int, ir_version: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ class _ResNet(nn.Module):
 
 def _find(pretrain: str | Path) -> Path:
     path = as_path(pretrain, "pretrain", CheckpointError)
-    if path.exists():
+    if os.path.exists(path) or len(path.name) > 200:
         return regular_file(path, "file of weights", CheckpointError)
     folders = [Path(), Path(torch.hub.get_dir()) / "checkpoints"]
     if path.suffix not in (".pth", ".pt"):

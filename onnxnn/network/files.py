@@ -19,7 +19,7 @@ from onnxnn import sampling_graph
 from onnxnn.checkpoint import Checkpoint
 from onnxnn.data import Data
 from onnxnn.definition import Definition
-from onnxnn.export import ExportReport, export_onnx
+from onnxnn.export import ExportReport, check_options, export_onnx
 from onnxnn.history import History
 from onnxnn.layers.custom import Custom
 from onnxnn.models import weights
@@ -182,6 +182,24 @@ class Files(Core):
             sources=[checkpoint],
             force=force,
         )
+
+    def _check_export(
+        self,
+        opset_version: int = 13,
+        ir_version: int = 7,
+        preprocess: str = "runtime",
+        tolerance: float = 1e-4,
+        sampler: str | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+    ) -> None:
+        """Find out before training whether `export` would refuse these options.
+
+        Raises:
+            ExportError: It would.
+        """
+        card = sampling_graph.with_loop(self.card(), sampler, steps, guidance)
+        check_options(self._definition, card, opset_version, ir_version, preprocess, tolerance)
 
     def _fill(self, loaded: Checkpoint, path: str | Path) -> None:
         """Take a checkpoint's weights into the layers that were added, and its numbers into the data.

@@ -179,7 +179,7 @@ def test_a_file_that_is_no_recipe(write, text):
     ("text", "message"),
     [
         ("? [a, b]\n: c\n", "line 1: a key must be a name"),
-        ("task: 2020-13-45\n", "a value cannot be read"),
+        ("data: {digits: 8}\nlayers: [relu]\ntask: 2020-13-45\n", "task: '2020-13-45' is unknown.*line 3"),
         ("[" * 5000, "too many brackets"),
     ],
 )

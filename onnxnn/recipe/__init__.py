@@ -1,0 +1,394 @@
+"""A network, its data and its training as a text file: `onnxnn train recipe.yaml`.
+
+    task: cls
+    data:
+      images: pets/train            # or table: a.csv, npz: a.npz, digits: 28
+      batch_size: 32                # and every other option of load_img_data
+    layers:
+      - conv2d: {size: [3, 8], kernel_size: 3, activation: relu}
+      - maxpool: {kernel_size: 2}
+      - dropout                     # a name alone takes no options
+      - linear: {size: 2, activation: softmax}
+    weights: resnet18.pth           # optional: trained weights to begin with; or {path: ..., head: false}
+    optimizer: Adam                 # or {name: SGD, momentum: 0.5}
+    train: {lr: 1e-3, epochs: 20, metrics: [acc]}
+    save_fold: ckpt
+    export: pets.onnx               # or {path: pets.onnx, opset_version: 13}
+
+Relative paths begin at the recipe's own folder. Reading a recipe runs nothing that stands in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from onnxnn_runtime.card import TASKS
+from onnxnn_runtime.errors import (
+    DataError,
+    InputError,
+    LayerError,
+    OnnxnnError,
+    TrainingError,
+    did_you_mean,
+)
+from onnxnn_runtime.shorten import shortened
+
+from onnxnn.callbacks import check_writable, files_of
+from onnxnn.export import check_path, check_versions
+from onnxnn.layers._registry import frozen
+from onnxnn.network import Network
+from onnxnn.optimizers import check_optimizer_options, optimizer_name
+from onnxnn.samples import digits
+
+from .options import Kinds, Place, kinds_of_layer, kinds_of_method
+from .tree import read_tree
+
+__all__ = ["LayerEntry", "Recipe", "Trained", "read_recipe"]
+
+HELD_IN = 0.8
+"""The share of the samples to train on where a recipe does not say it."""
+
+MOST_LAYERS = 2000
+"""Lines of `layers`."""
+
+KEYS = ("task", "seed", "data", "layers", "weights", "optimizer", "train", "save_fold", "export")
+SOURCES = ("images", "table", "npz", "digits")
+
+
+@dataclass(frozen=True)
+class LayerEntry:
+    """One line of `layers`: what `add` is called with.
+
+    Args:
+        name: The layer's name.
+        activation: Its activation, or None.
+        options: Its other options.
+        line: Where it stands in the recipe.
+    """
+
+    name: str
+    activation: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a recipe left behind.
+
+    Args:
+        network: The trained network.
+        history: One dict per epoch.
+        folder: Where the checkpoints are.
+        model: The exported file, None where the recipe asks for none.
+    """
+
+    network: Network
+    history: list[dict[str, Any]]
+    folder: Path
+    model: Path | None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe that was read and checked.
+
+    Args:
+        path: The file it was read from.
+        task: "cls", "reg", "gen" or "embed".
+        source: "images", "table", "npz" or "digits".
+        data: The path of the data; for digits their size in pixels.
+        data_options: The options of the loader.
+        layers: The layers in order.
+        weights: The file of trained weights to begin with, or None.
+        weights_options: The options of `load_weights`.
+        optimizer: The optimizer's name, None for the default.
+        optimizer_options: Its other options.
+        train: The options of `train`.
+        save_fold: Where checkpoints go.
+        export: Where the ONNX file goes, or None.
+        export_options: The options of `export`.
+        seed: Set before anything is drawn, or None.
+        lines: Where the keys stand in the recipe.
+    """
+
+    path: Path
+    task: str
+    source: str
+    data: Any
+    data_options: Mapping[str, Any]
+    layers: tuple[LayerEntry, ...]
+    weights: Path | None
+    weights_options: Mapping[str, Any]
+    optimizer: str | None
+    optimizer_options: Mapping[str, Any]
+    train: Mapping[str, Any]
+    save_fold: Path
+    export: Path | None
+    export_options: Mapping[str, Any]
+    seed: int | None
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def build(self) -> Network:
+        """Return the network with its data loaded and its layers added.
+
+        Raises:
+            OnnxnnError: The data cannot be used, or a layer does not fit; the message names the line.
+        """
+        network = Network(self.task)
+        if self.seed is not None:
+            with self._at("seed"):
+                network.set_seed(self.seed)
+        with self._at("data"):
+            self._load(network)
+        for number, entry in enumerate(self.layers, start=1):
+            try:
+                network.add(entry.name, activation=entry.activation, **entry.options)
+            except LayerError as error:
+                raise LayerError(
+                    f"{self.path}, layer {number}: {error} (Line {entry.line} of the recipe.)"
+                ) from error
+        if self.weights is not None:
+            with self._at("weights"):
+                network.load_weights(self.weights, **self.weights_options)
+        if self.optimizer is not None:
+            network.add(optimizer=self.optimizer, **self.optimizer_options)
+        network.save_fold = str(self.save_fold)
+        return network
+
+    def run(self) -> Trained:
+        """Build, train and export; return what was made.
+
+        Raises:
+            OnnxnnError: As `build`, `Network.train` and `Network.export`; what an export cannot do is found
+                out before training where the recipe tells it.
+        """
+        if self.export is not None:
+            with self._at("export"):
+                self._check_export(self.export)
+        network = self.build()
+        if self.export is not None:
+            options = {key: value for key, value in self.export_options.items() if key not in ("script", "force")}
+            with self._at("export"):
+                network._check_export(**options)
+        with self._at("train" if self.train else "layers"):
+            history = network.train(**self.train)
+        if self.export is not None:
+            try:
+                network.export(str(self.export), **self.export_options)
+            except OnnxnnError as error:
+                raise type(error)(f"{error} The trained network is kept: {self._checkpoint()}.") from error
+        return Trained(network, history, self.save_fold, self.export)
+
+    @contextmanager
+    def _at(self, key: str) -> Iterator[None]:
+        """Say in errors of ours which part of the recipe they are about."""
+        try:
+            yield
+        except OnnxnnError as error:
+            text = str(error)
+            if text.startswith(str(self.path)):
+                raise
+            option = f"{key}.{re.split('[^a-z_]', text)[0]}"  # such as data.batch_size
+            line = self.lines.get(option, self.lines.get(key))
+            raise type(error)(f"{self.path}, {key}: {text} (Line {line} of the recipe.)") from error
+
+    def _checkpoint(self) -> Path:
+        return self.save_fold / str(self.train.get("filename", "basenn.pth"))
+
+    def _check_export(self, path: Path) -> None:
+        """Find out before training what an export would refuse."""
+        options = self.export_options
+        check_versions(options.get("opset_version", 13), options.get("ir_version", 7))
+        if path.resolve() in [file.resolve() for file in files_of(self._checkpoint())]:
+            raise InputError(f"{path} is written by training; choose another name.")
+        check_path(path)
+        check_writable(path.parent)
+
+    def _load(self, network: Network) -> None:
+        """Load the data; some of it is held back to validate with, unless the recipe says how much."""
+        options = dict(self.data_options)
+        if "train_val_ratio" in options or self.task not in ("cls", "reg"):
+            return self._load_with(network, options)
+        try:
+            self._load_with(network, {**options, "train_val_ratio": HELD_IN})
+        except DataError as error:
+            if "train_val_ratio=" not in str(error):
+                raise
+            self._load_with(network, options)
+            print("too few samples to hold any back: the figures are those of the training data")
+        else:
+            print(f"{1 - HELD_IN:.0%} of the samples are held back to validate with (train_val_ratio)")
+        return None
+
+    def _load_with(self, network: Network, options: Mapping[str, Any]) -> None:
+        if self.source == "images":
+            network.load_img_data(str(self.data), **options)
+        elif self.source == "table":
+            network.load_tab_data(str(self.data), **options)
+        elif self.source == "npz":
+            network.load_npz_data(str(self.data), **options)
+        else:
+            images, labels = digits(self.data)
+            x = images[:, None].astype("float32") / 255
+            network.load_dataset(x, labels, classes=[str(d) for d in range(10)], **options)
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises:
+        MissingInputError: There is no such file.
+        InputError: It is no YAML, a key is unknown, missing or given twice, or a value does not fit.
+    """
+    file, root = read_tree(path)
+    whole = Place(file, "", root)
+    found = whole.inside()
+    whole.known(found, KEYS)
+    for key in ("data", "layers"):
+        if key not in found:
+            raise InputError(f"{file}: the key {key!r} is missing. A recipe has: {', '.join(KEYS)}.")
+    source, data, data_options = _data(found["data"])
+    export, export_options = _file_with_options(found.get("export"), Network.export)
+    weights, weights_options = _file_with_options(found.get("weights"), Network.load_weights)
+    optimizer, optimizer_options = _optimizer(found.get("optimizer"))
+    folder = found["save_fold"].text() if "save_fold" in found else "checkpoints"
+    return Recipe(
+        path=file,
+        task=_task(found.get("task")),
+        source=source,
+        data=data,
+        data_options=data_options,
+        layers=_layers(found["layers"]),
+        weights=weights,
+        weights_options=weights_options,
+        optimizer=optimizer,
+        optimizer_options=optimizer_options,
+        train=_options(found["train"], kinds_of_method(Network.train)) if "train" in found else {},
+        save_fold=file.parent / str(folder),
+        export=export,
+        export_options=export_options,
+        seed=found["seed"].integer() if "seed" in found else None,
+        lines=_lines(found),
+    )
+
+
+def _lines(found: Mapping[str, Place]) -> dict[str, int]:
+    lines = {place.key: place.line for place in found.values()}
+    for place in found.values():
+        if isinstance(place.node.value, dict):
+            lines.update({inside.key: inside.line for inside in place.inside().values()})
+    return lines
+
+
+def _task(place: Place | None) -> str:
+    task = "cls" if place is None else str(place.text())
+    if task not in TASKS:
+        assert place is not None
+        hint = did_you_mean(task[:100], TASKS) or "."
+        raise place.error(f"{shortened(task)} is unknown{hint} Known: {', '.join(TASKS)}")
+    return task
+
+
+def _options(place: Place, kinds: Kinds) -> dict[str, Any]:
+    """Return the options of a method that a mapping gives."""
+    given = place.inside()
+    place.known(given, tuple(kinds))
+    return {name: each.option(kinds[name]) for name, each in given.items()}
+
+
+def _data(place: Place) -> tuple[str, Any, dict[str, Any]]:
+    given = place.inside()
+    sources = [name for name in SOURCES if name in given]
+    loaders: dict[str, Callable[..., Any]] = {
+        "images": Network.load_img_data,
+        "table": Network.load_tab_data,
+        "npz": Network.load_npz_data,
+        "digits": Network.load_dataset,
+    }
+    if len(sources) != 1:
+        place.known(given, (*SOURCES, *kinds_of_method(Network.load_img_data)))
+        raise place.error(f"give exactly one of {', '.join(SOURCES)}; got {sources or 'none'}")
+    source = sources[0]
+    kinds = kinds_of_method(loaders[source])
+    place.known(given, (source, *kinds))
+    options = {name: each.option(kinds[name]) for name, each in given.items() if name != source}
+    if source == "digits":
+        size = given[source].integer()
+        if size is None or not 8 <= size <= 512:
+            raise given[source].error(f"the size in pixels, 8 to 512, fits; got {shortened(size)}")
+        return source, size, options
+    return source, place.file.parent / str(given[source].text()), options
+
+
+def _layers(place: Place) -> tuple[LayerEntry, ...]:
+    nodes = place.node.value
+    if not isinstance(nodes, list) or not nodes:
+        raise place.error(
+            f"a list fits, each line '- name' or '- name: {{option: value}}'; got {shortened(place.plain())}"
+        )
+    if len(nodes) > MOST_LAYERS:
+        raise place.error(f"{len(nodes):,} layers; {MOST_LAYERS:,} are read")
+    return tuple(
+        _layer(Place(place.file, f"layer {number}", node)) for number, node in enumerate(nodes, start=1)
+    )
+
+
+def _layer(place: Place) -> LayerEntry:
+    if isinstance(place.node.value, str) and place.node.value:
+        return LayerEntry(place.node.value, line=place.line)
+    if not isinstance(place.node.value, dict) or len(place.node.value) != 1:
+        raise place.error(f"one 'name' or 'name: {{option: value}}' fits; got {shortened(place.plain())}")
+    ((name, node),) = place.node.value.items()
+    given = Place(place.file, f"{place.key} ({name})", node)
+    if given.node.is_nothing:
+        return LayerEntry(name, line=place.line)
+    options, kinds = given.inside(), kinds_of_layer(name)
+    activation = options.pop("activation", None)
+    return LayerEntry(
+        name,
+        None if activation is None else activation.text(optional=True),
+        {key: each.option(kinds.get(key, "Any")) for key, each in options.items()},
+        place.line,
+    )
+
+
+def _optimizer(place: Place | None) -> tuple[str | None, dict[str, Any]]:
+    """Read "NAME" or {name: NAME, option: value}."""
+    if place is None:
+        return None, {}
+    if not isinstance(place.node.value, dict):
+        name, options = place.text(optional=True), {}
+        if name is None:
+            return None, {}
+    else:
+        given = place.inside()
+        if "name" not in given:
+            raise InputError(f"{place.file}: optimizer.name: a text fits; got None (line {place.line}).")
+        name = given.pop("name").text()
+        options = {key: each.option("Any") for key, each in given.items()}
+    try:
+        check_optimizer_options(optimizer_name(str(name)), frozen(options))
+    except TrainingError as error:
+        raise InputError(f"{place.file}: {error} (line {place.line})") from error
+    return name, options
+
+
+def _file_with_options(place: Place | None, method: Callable[..., Any]) -> tuple[Path | None, dict[str, Any]]:
+    """Read "FILE" or {path: FILE, option: value} with the options of a method."""
+    if place is None or place.node.is_nothing:
+        return None, {}
+    if not isinstance(place.node.value, dict):
+        return place.file.parent / str(place.text()), {}
+    given, kinds = place.inside(), kinds_of_method(method)
+    place.known(given, ("path", *kinds))
+    if "path" not in given:
+        raise InputError(f"{place.file}: {place.key}.path: a text fits; got None (line {place.line}).")
+    target = given.pop("path").text()
+    options = {name: each.option(kinds[name]) for name, each in given.items()}
+    return place.file.parent / str(target), options

@@ -1,0 +1,241 @@
+"""Recipes as YAML: names stay the text that is written, and what recipes need not have is refused."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+import pytest
+from onnxnn_runtime import InputError, MissingInputError, OnnxnnError
+
+from onnxnn.recipe import read_recipe
+from onnxnn.samples import Digits, digits, write_class_folders
+
+LAYERS = "layers:\n  - linear: {size: 2, activation: softmax}\n"
+TABLE = f"data:\n  table: rows.csv\n  batch_size: 4\n{LAYERS}train: {{epochs: 1}}\nsave_fold: out\n"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def put(text):
+        path = tmp_path / "recipe.yaml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
+        return path
+
+    return put
+
+
+NAMES = [
+    "yes",
+    "no",
+    "on",
+    "off",
+    "null",
+    "~",
+    "01",
+    "0o7",
+    "1:30",
+    "2019-01-01",
+    "1e3",
+    "0x10",
+    "5.",
+    "1_0",
+    "True",
+]
+
+
+@pytest.mark.parametrize("first", NAMES)
+def test_class_names_are_the_text_that_is_written(write, tmp_path, first):
+    few = Digits(*(array[:40] for array in digits(size=8)))
+    write_class_folders(few, tmp_path / "pictures")
+    for number in range(2, 10):
+        for file in (tmp_path / f"pictures/{number}").iterdir():
+            file.unlink()
+        (tmp_path / f"pictures/{number}").rmdir()
+    (tmp_path / "pictures/0").rename(tmp_path / "pictures" / first)
+    (tmp_path / "pictures/1").rename(tmp_path / "pictures/zz")
+    names = sorted([first, "zz"])
+    recipe = read_recipe(write(f"data:\n  images: pictures\n  classes: [{', '.join(names)}]\n{LAYERS}"))
+    assert recipe.data_options["classes"] == names
+    assert recipe.build().card().output.classes == tuple(names)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "2.0", "on "])
+@pytest.mark.parametrize(
+    ("text", "find"),
+    [
+        ("data: {images: NAME}\n" + LAYERS, lambda recipe: recipe.data.name),
+        ("data: {digits: 8}\nlayers: [NAME]\n", lambda recipe: recipe.layers[0].name),
+        (
+            "data: {digits: 8}\nlayers: [linear: {activation: NAME}]\n",
+            lambda recipe: recipe.layers[0].activation,
+        ),
+        (
+            "data: {digits: 8}\n" + LAYERS + "train: {filename: NAME}",
+            lambda recipe: recipe.train["filename"],
+        ),
+        (
+            "data: {digits: 8}\n" + LAYERS + "train: {metrics: [NAME]}",
+            lambda recipe: recipe.train["metrics"][0],
+        ),
+        ("data: {digits: 8}\n" + LAYERS + "save_fold: NAME", lambda recipe: recipe.save_fold.name),
+        ("data: {digits: 8}\n" + LAYERS + "export: {path: NAME}", lambda recipe: recipe.export.name),
+    ],
+)
+def test_names_of_all_keys_are_text(write, text, find, name):
+    if name in ("null", "~"):
+        pytest.skip("stands for nothing where no class or column is named")
+    assert find(read_recipe(write(text.replace("NAME", name)))) == name.strip()
+
+
+@pytest.mark.parametrize("written", ["yes", "no", "on", "off", "y", "2019-01-01", "1:30"])
+@pytest.mark.parametrize("key", ["shuffle", "batch_size", "train_val_ratio"])
+def test_values_are_not_guessed(write, written, key):
+    with pytest.raises(InputError, match=rf"data\.{key}: .* is expected; got '{written}' \(line 3\)"):
+        read_recipe(write(TABLE.replace("batch_size: 4", f"{key}: {written}")))
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("true", True),
+        ("False", False),
+        ("3", 3),
+        ("-3", -3),
+        ("0x1F", 31),
+        ("0o17", 15),
+        ("010", 10),
+        ("1e-3", 0.001),
+        ("1.5", 1.5),
+        (".5", 0.5),
+        ("3.", 3.0),
+        ("~", None),
+        ("null", None),
+        ("", None),
+        ("'3'", "3"),
+        ('"true"', "true"),
+        ("1_000", "1_000"),
+        ("1:30", "1:30"),
+        ("yes", "yes"),
+    ],
+)
+def test_other_values_follow_yaml_1_2(write, value, found):
+    recipe = read_recipe(write(f"data: {{digits: 8}}\nlayers:\n  - mine: {{option: {value}}}\n"))
+    assert recipe.layers[0].options == {"option": found}
+    assert type(recipe.layers[0].options["option"]) is type(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (TABLE.replace("4", "&a 4"), "line 3: anchors and aliases"),
+        (TABLE + "seed: *a\n", "anchors and aliases"),
+        (TABLE.replace("4", "!!int '4'"), "line 3: the tag '!!int' is not read"),
+        (TABLE.replace("4", "!!bool x"), "line 3: the tag '!!bool' is not read"),
+        (TABLE.replace("4", "!!timestamp x"), "line 3: the tag '!!timestamp' is not read"),
+        (TABLE.replace("4", "! x"), "line 3: the tag '!' is not read"),
+        (TABLE.replace("4", "!<x> x"), "line 3: the tag 'x' is not read"),
+        (TABLE.replace("4", "9" * 5000), r"batch_size: an integer of 5000 characters is too large.*line 3"),
+        (TABLE.replace("4", "1" + "0" * 29), r"data\.batch_size: an integer of 30 characters is too large"),
+        (TABLE.replace("4", "1e29"), r"data\.batch_size: an integer is expected; got 1e\+29 \(line 3\)"),
+        (TABLE.replace("4", "1e999"), r"batch_size: a finite number is expected, got '1e999' \(line 3\)"),
+        (TABLE.replace("4", ".nan"), r"data\.batch_size: a finite number is expected"),
+        (TABLE.replace("4", '"\\ud800"'), "line 3: the text .* holds a character that no text can"),
+        (TABLE.replace("4", '"\\U99999999"'), "recipe.yaml, line"),
+        (TABLE.replace("4", "\x07"), "recipe.yaml, line 3"),
+        (TABLE.replace("rows.csv", '"\\ud800.csv"'), "line 2: the text"),
+        (TABLE + "---\n" + TABLE, "a second document begins"),
+        (TABLE + "train: {epochs: 2}\n", "line 8: the key 'train' stands there twice"),
+        (TABLE.replace("4", "[" * 40 + "]" * 40), "line 3: too many brackets"),
+        ("[" * 200_000, "too many brackets"),
+        ("{" * 100_000, "recipe.yaml, line"),
+        ("- " * 100_000, "recipe.yaml, line"),
+        ("a" * 300_000, "larger than 256 KB"),
+        (TABLE.replace("layers:", "layers:\n" + "  - relu\n" * 3000), "3,001 layers; 2,000 are read"),
+        (TABLE.replace("batch_size", "x" * 900), "unknown key"),
+        (TABLE.replace("batch_size", "batch_sise"), r"data.batch_sise, did you mean 'batch_size'\? .line 3"),
+        (TABLE + "".join(f"k{i}: 1\n" for i in range(500)), "unknown key k0"),
+        (TABLE + "seed: &x [*x]\n", "anchors and aliases"),
+    ],
+)  # fmt: skip
+def test_what_no_recipe_needs_is_refused_in_a_short_message_and_at_once(write, text, message):
+    start = time.process_time()
+    with pytest.raises(InputError, match=message) as error:
+        read_recipe(write(text))
+    assert len(str(error.value)) < 1500
+    assert str(error.value).isprintable()
+    assert time.process_time() - start < 5
+
+
+def test_aliases_that_multiply_are_refused(write):
+    rows = "".join(f"l{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9) if i else 'x'}]\n" for i in range(9))
+    with pytest.raises(InputError, match="line 1: anchors"):
+        read_recipe(write(rows))
+
+
+def test_only_a_regular_file_is_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(InputError, match="a named pipe"):
+        read_recipe(tmp_path / "pipe.yaml")
+    with pytest.raises(InputError, match="a device"):
+        read_recipe("/dev/zero")
+    with pytest.raises(InputError, match="too long"):
+        read_recipe(tmp_path / ("a" * 300 + ".yaml"))
+    with pytest.raises(MissingInputError):
+        read_recipe(tmp_path / "none.yaml")
+
+
+@pytest.fixture
+def rows(tmp_path):
+    lines = ["a,b,label", *(f"{i},{(i * 7) % 5},{i % 2}" for i in range(20))]
+    (tmp_path / "rows.csv").write_text("\n".join(lines), encoding="utf-8")
+
+
+def line_of(text, changed, key):
+    """Return the line of the option that was changed under data, else that of the key."""
+    begins = {"data": changed, "layer 1": "  - linear"}.get(key, key)
+    return 1 + next(number for number, line in enumerate(text.splitlines()) if begins in line)
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (("save_fold: out", "save_fold: " + "a" * 300), "train"),
+        (("{epochs: 1}", "{epochs: -3}"), "train"),
+        (("batch_size: 4", "batch_size: 0"), "data"),
+        (("save_fold: out", "seed: -1"), "seed"),
+        (("size: 2", "size: [7, 2]"), "layer 1"),
+        (("save_fold: out", "export: {path: a.onnx, preprocess: graf}"), "export"),
+        (("save_fold: out", "export: {path: a.onnx, sampler: ddim}"), "export"),
+        (("save_fold: out", "export: {path: a.onnx, steps: 5}"), "export"),
+        (("save_fold: out", "export: {path: a.onnx, guidance: 3}"), "export"),
+        (("save_fold: out", "export: {path: a.onnx, tolerance: -1}"), "export"),
+        (("save_fold: out", "weights: none.pth"), "weights"),
+    ],
+)
+def test_errors_name_the_part_and_the_line_before_training(write, tmp_path, change, key):
+    text = TABLE.replace(*change)
+    line = line_of(text, change[1], key)
+    with pytest.raises(OnnxnnError, match=rf"recipe\.yaml, {key}: .*[lL]ine {line}") as error:
+        read_recipe(write(text)).run()
+    assert len(str(error.value)) < 700
+    assert not (tmp_path / "out/basenn.pth").exists()
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(
+    ("more", "held_back"), [("", True), ("  train_val_ratio: 0.5\n", True), ("  train_val_ratio: 1\n", False)]
+)
+def test_some_of_the_samples_are_held_back(write, more, held_back):
+    text = TABLE.replace("data:\n", "data:\n" + more).replace("{epochs: 1}", "{epochs: 2, metrics: [acc]}")
+    history = read_recipe(write(text)).run().history
+    assert ("val_acc" in history[-1]) == held_back
+
+
+def test_a_few_samples_are_all_trained_on_and_that_is_said(write, tmp_path, capsys):
+    np.savez(tmp_path / "rows.npz", data=np.eye(2, dtype=np.float32), label=[0, 1])
+    history = read_recipe(write(TABLE.replace("table: rows.csv", "npz: rows.npz"))).run().history
+    assert "val_loss" not in history[-1]
+    assert "the figures are those of the training data" in capsys.readouterr().out
