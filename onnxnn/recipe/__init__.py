@@ -207,7 +207,8 @@ class Recipe:
         check_versions(options.get("opset_version", 13), options.get("ir_version", 7))
         if path.resolve() in [file.resolve() for file in files_of(self._checkpoint())]:
             raise InputError(f"{path} is written by training; choose another name.")
-        check_path(path)
+        sources = [source for source in (self.path, self.data, self.weights) if isinstance(source, Path)]
+        check_path(path, sources, bool(options.get("force", False)))
         check_writable(path.parent)
 
     def _load(self, network: Network) -> None:
