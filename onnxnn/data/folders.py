@@ -1,15 +1,19 @@
-"""Class folders: which pictures they hold, and which class each belongs to."""
+"""Class folders: which images they hold, and which class each belongs to."""
 
 from __future__ import annotations
 
 import os
+import re
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from onnxnn_runtime.errors import DataError, MissingDataError
-from onnxnn_runtime.files import as_path
-from onnxnn_runtime.inputs import IMAGE_SUFFIXES, is_stray
+from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.files import as_path, cannot_read
+from onnxnn_runtime.folders import Entry, Skipped, describe_skipped, entries
+from onnxnn_runtime.shorten import printable, shortened
 from onnxnn_runtime.warn import warn
 
 from .labels import class_names
@@ -18,14 +22,16 @@ __all__ = ["ClassFolders", "find_pictures"]
 
 _LISTED = 5
 
+_ADVICE = "Give the folder that holds one folder of images for each class."
+
 
 @dataclass(frozen=True)
 class ClassFolders:
-    """The pictures of a data set.
+    """The images of a data set.
 
     Args:
         classes: The names of the classes, by number.
-        files: Every picture, class by class, each class sorted by name.
+        files: Every image, class by class, each class sorted by name.
         labels: The class number of each.
     """
 
@@ -35,103 +41,202 @@ class ClassFolders:
 
 
 def find_pictures(path: str | os.PathLike[str], classes: Any = None) -> ClassFolders:
-    """Return the pictures of a folder that holds one folder for each class.
+    """Return the images of a folder that holds one folder for each class.
 
-    Hidden files and folders, `Thumbs.db`, `desktop.ini` and the like are passed over; other things
-    in a class folder that are no pictures are passed over with a warning that lists them.
+    Links are followed. Hidden files and folders, `Thumbs.db`, `desktop.ini` and the like are passed over;
+    other things in a class folder that are no images are passed over with a warning that lists them, and so
+    are links that lead nowhere and images beside the class folders.
 
     Args:
         path: The folder.
-        classes: None numbers the folders in the order of their names. A list, {"cat": 0} or
-            {0: "cat"} of the folders' names numbers them in its order. As many other names are
-            titles for the sorted folders, with a warning that says which is which.
+        classes: None numbers the folders in the natural order of their names ("2" before "10"). A list,
+            {"cat": 0} or {0: "cat"} numbers them in its order: each name belongs to the folder of that
+            name, else to the only one that differs in case or in the form of its accents alone. Where no
+            name has a folder and there are as many of both, the names are titles for the folders in natural
+            order, with a warning that says which is which.
 
     Raises:
         MissingDataError: There is no such folder.
-        DataError: It holds no class folders, one of them is empty, or the classes do not fit.
+        DataError: It holds no class folders, one of them is empty or may not be read, the name of one is not
+            valid Unicode, or the classes do not match the folders.
     """
     root = as_path(path, "data_path", DataError)
-    if not root.exists():
-        raise MissingDataError(
-            f"{root}: no such folder. Give the folder that holds one folder of pictures for each class."
-        )
+    try:
+        os.stat(root)
+    except (OSError, ValueError) as found:
+        raise cannot_read(root, found, "folder", DataError, _ADVICE) from found
     if not root.is_dir():
-        raise DataError(f"{root}: is a file; what fits is a folder that holds one folder for each class.")
-    folders = {entry.name: entry for entry in _visible(root) if entry.is_dir()}
-    if not folders:
-        raise DataError(_no_folders(root))
+        raise DataError(f"{root}: expected a folder that holds one folder for each class, got a file.")
+    listed = entries(root, DataError)
+    folders = _class_folders(root, listed)
     names, ordered = _ordered(root, folders, class_names(classes))
     files: list[Path] = []
     labels: list[int] = []
-    skipped: list[Path] = []
+    skipped = [Skipped(each.path, each.reason) for each in listed if each.kind == "other" and _is_odd(each)]
+    skipped += [
+        Skipped(each.path, "lies beside the class folders") for each in listed if each.kind == "image"
+    ]
     for number, folder in enumerate(ordered):
-        pictures, others = _pictures(folder)
-        files += pictures
-        labels += [number] * len(pictures)
+        images, others = _images(folder)
+        files += images
+        labels += [number] * len(images)
         skipped += others
     if skipped:
-        warn(f"skipped, no pictures: {_listed(skipped, root)}.")
+        warn(f"skipped: {_by_reason(skipped, root)}.")
     return ClassFolders(names, tuple(files), tuple(labels))
 
 
-def _visible(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if not is_stray(entry.name))
+def _class_folders(root: Path, listed: Sequence[Entry]) -> dict[str, Path]:
+    """Return the class folders by their names, in natural order."""
+    found: dict[str, Path] = {}
+    for path in sorted((Path(each.path) for each in listed if each.kind == "folder"), key=_natural):
+        name = unicodedata.normalize("NFC", _checked_name(path))
+        if name in found:
+            raise DataError(
+                f"{root}: two folders have the name {shortened(name)} in different Unicode forms; "
+                "merge them, or rename one."
+            )
+        found[name] = path
+    if not found:
+        raise DataError(_no_folders(root, listed))
+    return found
 
 
-def _no_folders(root: Path) -> str:
-    entries = _visible(root)
-    if any(_is_picture(entry) for entry in entries):
-        return (
-            f"{root}: the pictures lie in it directly. Put those of each class into a folder of their own "
-            f"(one folder is enough for nn('gen')), e.g. {root / 'cat' / entries[0].name}."
-        )
-    return f"{root}: the folder is empty; what fits is one folder of pictures for each class."
-
-
-def _pictures(folder: Path) -> tuple[list[Path], list[Path]]:
-    entries = _visible(folder)
-    pictures = [entry for entry in entries if _is_picture(entry)]
-    others = [entry for entry in entries if not _is_picture(entry)]
-    if pictures:
-        return pictures, others
-    if any(entry.is_dir() for entry in others):
+def _checked_name(folder: Path) -> str:
+    """Return the name of a class folder, which has to be text that a file can hold."""
+    try:
+        folder.name.encode()
+    except UnicodeEncodeError as error:
+        raw = os.fsencode(folder.name)
+        try:
+            hint = f", perhaps {raw.decode('gb18030')!r} in GBK"
+        except UnicodeDecodeError:
+            hint = ""
         raise DataError(
-            f"{folder}: holds folders instead of pictures. Is {folder} the folder to load, rather than "
+            f"{folder.parent}: the name of a class folder, {raw!r}, is not valid UTF-8{hint}. Rename the "
+            "folder, e.g. with: convmv -f gbk -t utf-8 --notest"
+        ) from error
+    return folder.name
+
+
+def _no_folders(root: Path, listed: Sequence[Entry]) -> str:
+    images = [each for each in listed if each.kind == "image"]
+    if images:
+        example = root / "cat" / Path(images[0].path).name
+        return (
+            f"{root}: the images lie in it directly. Put those of each class into a folder of their own "
+            f"(one folder is enough for nn('gen')), e.g. {example}."
+        )
+    found = describe_skipped([Skipped(each.path, each.reason) for each in listed])
+    return f"{root}: no class folder in it; {found}. {_ADVICE}"
+
+
+def _images(folder: Path) -> tuple[list[Path], list[Skipped]]:
+    listed = entries(folder, DataError)
+    images = [Path(each.path) for each in listed if each.kind == "image"]
+    others = [
+        Skipped(each.path, each.reason or "is a folder")
+        for each in listed
+        if each.kind in ("other", "folder")
+    ]
+    if images:
+        return images, others
+    if any(each.kind == "folder" for each in listed):
+        raise DataError(
+            f"{folder}: holds folders instead of images. Is {folder} the folder to load, rather than "
             f"{folder.parent}?"
         )
     raise DataError(
-        f"{folder}: the class folder holds no pictures (.jpg, .png, ...). Add some, or remove the folder."
+        f"{folder}: the class folder holds no images (.jpg, .png, ...); {describe_skipped(others)}. Add some, "
+        "or remove the folder."
     )
 
 
-def _is_picture(entry: Path) -> bool:
-    return entry.suffix.lower() in IMAGE_SUFFIXES and not entry.is_dir()
+def _is_odd(entry: Entry) -> bool:
+    """Tell whether something beside the class folders could have been one, or an image."""
+    return entry.reason != "is no image"
 
 
 def _ordered(
     root: Path, folders: dict[str, Path], names: tuple[str, ...] | None
 ) -> tuple[tuple[str, ...], list[Path]]:
+    """Return the names of the classes, and the folder of each."""
     if names is None:
         return tuple(folders), list(folders.values())
-    if set(names) == set(folders):
-        return names, [folders[name] for name in names]
-    known, missing = ", ".join(map(repr, folders)), [name for name in names if name not in folders]
-    if len(missing) == len(names) == len(folders):
-        pairs = ", ".join(f"{folder!r} is {name!r}" for folder, name in zip(folders, names, strict=True))
-        warn(f"classes: none is a folder of {root}, so they are titles: {pairs}.")
-        return names, list(folders.values())
+    matched = _matched(root, tuple(folders), names)
+    if len(matched) == len(names) == len(folders):
+        return names, [folders[matched[name]] for name in names]
+    known, missing = ", ".join(map(repr, folders)), [name for name in names if name not in matched]
+    if not matched and len(names) == len(folders):
+        return names, _by_order(root, folders, names)
     if missing:
         raise DataError(
             f"classes: {', '.join(map(repr, missing))} names no folder of {root}; its folders are {known}."
         )
-    left = ", ".join(repr(folder) for folder in folders if folder not in names)
+    left = ", ".join(repr(folder) for folder in folders if folder not in matched.values())
     raise DataError(
         f"classes: {len(names)} named, but {root} has {len(folders)} folders; {left} is missing among them. "
         "Name every folder, or leave classes out."
     )
 
 
-def _listed(paths: list[Path], root: Path) -> str:
-    names = [str(path.relative_to(root)) for path in paths[:_LISTED]]
-    more = len(paths) - len(names)
-    return ", ".join(names) + (f" and {more} more" if more else "")
+def _matched(root: Path, folders: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """Return the folder of each name that has one: the same, else the same but for case and accents' form.
+
+    Raises:
+        DataError: Several folders could be meant by a name, or several names by a folder.
+    """
+    found = {name: form for name in names if (form := unicodedata.normalize("NFC", name)) in folders}
+    for name in names:
+        if name in found:
+            continue
+        alike = [folder for folder in folders if _folded(folder) == _folded(name)]
+        left = [folder for folder in alike if folder not in found.values()]
+        if len(left) == 1:
+            found[name] = left[0]
+        elif alike:
+            others = [other for other in names if other != name and _folded(other) == _folded(name)]
+            raise DataError(
+                f"classes: {name!r} is ambiguous: in {root} it could be {' or '.join(map(repr, alike))}"
+                + (f", and {', '.join(map(repr, others))} is among the classes, too" if others else "")
+                + ". Write the names as the folders have them."
+            )
+    return found
+
+
+def _by_order(root: Path, folders: dict[str, Path], names: Sequence[str]) -> list[Path]:
+    """Return the folders in natural order, for titles that none of them has."""
+    keys = [_natural(folder)[:-1] for folder in folders.values()]
+    if len(set(keys)) < len(keys):
+        raise DataError(
+            f"classes: none is a folder of {root}, and the order of its folders {', '.join(map(repr, folders))} "
+            "is ambiguous. Write {number: name} with the names of the folders, or rename the folders."
+        )
+    pairs = ", ".join(f"{folder!r} is {name!r}" for folder, name in zip(folders, names, strict=True))
+    warn(f"classes: none is a folder of {root}, so they are titles: {pairs}.")
+    return list(folders.values())
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())
+
+
+def _natural(folder: Path) -> tuple[Any, ...]:
+    """Return a key that sorts "2" before "10"; its last entry is the name itself."""
+    parts = re.split(r"(\d+)", folder.name)
+    return (
+        *((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part),
+        folder.name,
+    )
+
+
+def _by_reason(skipped: Sequence[Skipped], root: Path) -> str:
+    reasons: dict[str, list[str]] = {}
+    for path, reason in skipped:
+        reasons.setdefault(reason, []).append(str(Path(path).relative_to(root)))
+    return "; ".join(f"{_listed(names)} ({reason})" for reason, names in reasons.items())
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _LISTED
+    return ", ".join(map(printable, names[:_LISTED])) + (f" and {more} more" if more > 0 else "")

@@ -308,7 +308,9 @@ def test_stray_files(folders):
     assert load_images(folders, "cls").train.num_samples == 12
     (folders / "dog" / "notes.txt").write_text("x")
     (folders / "猫" / "more").mkdir()
-    with pytest.warns(UserWarning, match=r"skipped, no pictures: dog.notes\.txt, 猫.more\.$"):
+    with pytest.warns(
+        UserWarning, match=r"skipped: dog.notes\.txt \(is no image\); 猫.more \(is a folder\)\.$"
+    ):
         assert load_images(folders, "cls").train.num_samples == 12
 
 
@@ -330,24 +332,22 @@ def test_missing_and_empty_folders(tmp_path, folders):
     with pytest.raises(MissingDataError, match="no such folder"):
         load_images(tmp_path / "nowhere", "cls")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="empty: the folder is empty; what fits is one folder"):
+    with pytest.raises(DataError, match="empty: no class folder in it; it is empty"):
         load_images(tmp_path / "empty", "cls")
     (folders / "wolf").mkdir()
-    with pytest.raises(DataError, match="wolf: the class folder holds no pictures"):
+    with pytest.raises(DataError, match="wolf: the class folder holds no images"):
         load_images(folders, "cls")
     (folders / "wolf" / "a.txt").write_text("x")
-    with pytest.raises(DataError, match="wolf: the class folder holds no pictures"):
+    with pytest.raises(DataError, match="wolf: the class folder holds no images"):
         load_images(folders, "cls")
-    with pytest.raises(DataError, match="is a file; what fits is a folder"):
+    with pytest.raises(DataError, match="expected a folder .*, got a file"):
         load_images(files(folders)[0], "cls")
 
 
 def test_wrong_level(folders):
-    with pytest.raises(DataError, match="the pictures lie in it directly"):
+    with pytest.raises(DataError, match="the images lie in it directly"):
         load_images(folders / "dog", "cls")
-    with pytest.raises(
-        DataError, match=r"holds folders instead of pictures\. Is .*数据 集 the folder to load"
-    ):
+    with pytest.raises(DataError, match=r"holds folders instead of images\. Is .*数据 集 the folder to load"):
         load_images(folders.parent, "cls")
 
 

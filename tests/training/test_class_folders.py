@@ -1,0 +1,196 @@
+"""Class folders: their names, their order, links, and what may not be read."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+from onnxnn_runtime.errors import DataError, MissingDataError
+from PIL import Image
+
+from onnxnn import nn
+from onnxnn.data.folders import find_pictures
+
+NFD = unicodedata.normalize("NFD", "café")
+ONE_TO_TEN = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+
+
+def make(root, names):
+    """Make class folders of two images each, whose first pixel says which folder they lie in."""
+    for number, name in enumerate(names):
+        folder = root / name
+        folder.mkdir(parents=True)
+        for i in range(2):
+            Image.new("RGB", (4, 4), (number, 0, 0)).save(folder / f"{i}.png")
+    return root
+
+
+def named(root, classes):
+    """Return which folder each class has."""
+    found = find_pictures(root, classes)
+    return {
+        found.classes[label]: file.parent.name for file, label in zip(found.files, found.labels, strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("folders", "classes", "expected"),
+    [
+        (["cat", "dog"], ["Dog", "Cat"], {"Dog": "dog", "Cat": "cat"}),
+        (["cat", "dog"], {"DOG": 0, "cat": 1}, {"DOG": "dog", "cat": "cat"}),
+        (["Straße", "Weg"], ["WEG", "STRASSE"], {"WEG": "Weg", "STRASSE": "Straße"}),
+        ([NFD, "thé"], ["thé", "café"], {"thé": "thé", "café": NFD}),
+        (["café", "tea"], ["Tea", NFD], {"Tea": "tea", NFD: "café"}),
+        (["猫", "狗"], {0: "狗", 1: "猫"}, {"狗": "狗", "猫": "猫"}),
+        (["ＡＢ", "狗"], ["狗", "ａｂ"], {"狗": "狗", "ａｂ": "ＡＢ"}),
+        (["Cat", "cat"], ["cat", "Cat"], {"cat": "cat", "Cat": "Cat"}),
+        (["10", "9", "1"], ["9", "10", "1"], {"9": "9", "10": "10", "1": "1"}),
+    ],
+)
+def test_names_are_matched_to_folders(tmp_path, folders, classes, expected):
+    assert named(make(tmp_path, folders), classes) == expected
+
+
+@pytest.mark.parametrize("titles", [ONE_TO_TEN, list("一二三四五六七八九十"), dict(enumerate(ONE_TO_TEN))])
+@pytest.mark.parametrize("pattern", ["{}", "class {}", "{}-te Klasse", "{:02d}"])
+def test_titles_follow_the_natural_order(tmp_path, titles, pattern):
+    folders = [pattern.format(number) for number in range(1, 11)]
+    make(tmp_path, folders)
+    with pytest.warns(UserWarning, match="they are titles"):
+        found = named(tmp_path, titles)
+    names = list(titles.values()) if isinstance(titles, dict) else titles
+    assert found == dict(zip(names, folders, strict=True))
+
+
+def test_without_names_the_order_is_natural_too(tmp_path):
+    make(tmp_path, ["10", "9", "1", "100"])
+    assert find_pictures(tmp_path).classes == ("1", "9", "10", "100")
+
+
+def test_names_come_in_one_unicode_form(tmp_path):
+    make(tmp_path, [NFD, "b"])
+    assert find_pictures(tmp_path).classes == ("b", "café")
+
+
+@pytest.mark.parametrize(
+    ("folders", "classes", "message"),
+    [
+        (["Cat", "cat", "dog"], ["CAT", "x", "dog"], r"'CAT' is ambiguous: .* could be 'Cat' or 'cat'"),
+        (["cat", "dog"], ["Cat", "CAT"], r"'CAT' is ambiguous: .*'Cat' is among the classes"),
+        (["cat", "dog"], ["Cat", "wolf"], "'wolf' names no folder"),
+        (["1", "01", "2"], ["a", "b", "c"], "order of its folders .* is ambiguous"),
+        (["1", "2", "3"], ["a", "b"], "'a', 'b' names no folder"),
+        (["café", NFD], None, "two folders have the name 'café'"),
+    ],
+)
+def test_what_is_ambiguous_is_refused(tmp_path, folders, classes, message):
+    with pytest.raises(DataError, match=message):
+        find_pictures(make(tmp_path, folders), classes)
+
+
+# ---- links, permissions, names ---------------------------------------------------------------------
+
+
+def test_links_are_followed(tmp_path):
+    make(tmp_path / "store", ["cat", "dog"])
+    view = tmp_path / "view"
+    view.mkdir()
+    os.symlink(tmp_path / "store" / "cat", view / "a")
+    (view / "b").mkdir()
+    os.symlink(tmp_path / "store" / "dog" / "0.png", view / "b" / "x.png")
+    os.symlink(view, view / "b" / "loop")
+    os.symlink(tmp_path / "gone", view / "c")
+    os.symlink(tmp_path / "gone", view / "b" / "gone.png")
+    with pytest.warns(UserWarning, match=r"c, b.gone\.png \(is a link to something that is not there\)"):
+        found = find_pictures(view)
+    assert (found.classes, found.labels) == (("a", "b"), (0, 0, 1))
+
+
+def test_what_is_no_regular_file_is_left_out(tmp_path):
+    make(tmp_path, ["cat", "dog"])
+    os.mkfifo(tmp_path / "cat" / "pipe.png")
+    os.symlink("/dev/zero", tmp_path / "dog" / "zero.png")
+    with pytest.warns(UserWarning, match=r"cat.pipe\.png, dog.zero\.png \(is not a regular file\)"):
+        assert len(find_pictures(tmp_path).files) == 4
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="expected a folder"):
+        find_pictures(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("name", ["a.heic", "a.NEF", "a.svg"])
+def test_images_that_cannot_be_read_are_named(tmp_path, name, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    make(tmp_path, ["cat", "dog"])
+    (tmp_path / "cat" / name).write_bytes(b"x")
+    kind = {"a.heic": "HEIC", "a.NEF": "raw camera", "a.svg": "SVG"}[name]
+    with pytest.warns(UserWarning, match=rf"cat.{name} \(is an? {kind} image, which cannot be read here: "):
+        find_pictures(tmp_path)
+    for i in range(2):
+        (tmp_path / "cat" / f"{i}.png").unlink()
+    with pytest.raises(DataError, match=rf"holds no images .*1 that is an? {kind} image"):
+        find_pictures(tmp_path)
+
+
+def test_images_beside_the_class_folders_are_said(tmp_path):
+    make(tmp_path, ["cat", "dog"])
+    Image.new("RGB", (2, 2)).save(tmp_path / "lost.png")
+    with pytest.warns(UserWarning, match=r"lost\.png \(lies beside the class folders\)"):
+        find_pictures(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["狗".encode("gbk"), b"caf\xe9", b"\xff\xfe"])
+def test_names_that_are_no_text_are_refused_at_once(tmp_path, name):
+    make(tmp_path, ["cat"])
+    try:
+        os.mkdir(os.path.join(os.fsencode(tmp_path), name))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    with pytest.raises(DataError, match=r"not valid UTF-8.*Rename the folder"):
+        nn("cls", verbose=0).load_img_data(tmp_path)
+
+
+def test_a_name_of_300_characters(tmp_path):
+    with pytest.raises(DataError, match="too long"):
+        find_pictures(tmp_path / ("a" * 300))
+    with pytest.raises(MissingDataError, match="no such folder"):
+        find_pictures(tmp_path / "none")
+
+
+@pytest.mark.parametrize("address", ["https://example.org/pets", "http://x/y.zip"])
+def test_an_address_is_refused_as_such(address):
+    with pytest.raises(DataError, match=r"got the address \(URL\)"):
+        nn("cls", verbose=0).load_img_data(address)
+
+
+def test_the_home_folder(tmp_path, monkeypatch):
+    make(tmp_path / "pets", ["cat", "dog"])
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_pictures("~/pets").classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize("what", [".", "cat"])
+def test_without_permission(tmp_path, what):
+    """As another user: the administrator may read everything."""
+    root = make(tmp_path / "pets", ["cat", "dog"])
+    (root / what).chmod(0)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder != Path("/tmp") and Path("/tmp") in folder.parents:
+            folder.chmod(0o755)
+    script = (
+        "import os, sys\n"
+        "from onnxnn.data.folders import find_pictures\n"
+        "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
+        "os.chdir('/')\n"
+        "try: find_pictures(sys.argv[1])\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(root)], capture_output=True, text=True, check=False
+    )
+    (root / what).chmod(0o755)
+    assert done.stdout.startswith("DataError"), done.stderr
+    assert "no permission to read this folder" in done.stdout
