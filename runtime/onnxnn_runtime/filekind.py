@@ -60,7 +60,8 @@ _MAGIC = (
     (b"\x89PNG", FileKind("an image (PNG)")),
     (b"\xff\xd8\xff", FileKind("an image (JPEG)")),
     (b"GIF8", FileKind("an image (GIF)")),
-    (b"BM", FileKind("an image (BMP)")),
+    (b"II*\0", FileKind("an image (TIFF)")),
+    (b"MM\0*", FileKind("an image (TIFF)")),
     (b"%PDF", FileKind("a PDF document")),
     (b"GGUF", FileKind("a GGUF file of llama.cpp")),
     (b"\x1f\x8b", FileKind("a gzip archive", "Unpack it first.")),
@@ -82,6 +83,10 @@ def kind_of_bytes(head: bytes) -> FileKind:
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
+    if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":  # a table may begin with "BMI"
+        return FileKind("an image (BMP)")
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return FileKind("an image (WEBP)")
     if b"/annex/objects/" in head[:HEAD]:
         return ANNEX
     if _PAGE.match(head[:HEAD]):

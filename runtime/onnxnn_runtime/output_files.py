@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from pathlib import Path
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
-from .errors import OnnxnnError, OutputError
+from . import filekind
+from .errors import InputError, OnnxnnError, OutputError
+from .filekind import FileKind, kind_of_file
 from .files import as_path, check_target
-from .inputs import IMAGE_SUFFIXES
+from .folders import find_images
+from .formats import IMAGE_SUFFIXES
+from .given import matching
 from .shorten import printable
 
-__all__ = ["check_output", "check_suffix", "format_of"]
+__all__ = ["FORMATS", "check_output", "check_suffix"]
 
 FORMATS: Mapping[str, tuple[str, ...]] = {
     "ONNX": (".onnx",),
@@ -34,53 +37,23 @@ FORMATS: Mapping[str, tuple[str, ...]] = {
 }
 """The formats that are written, with the ends of their names."""
 
-_MARKS = (
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-    (b"BM", "BMP"),
-    (b"II*\x00", "TIFF"),
-    (b"MM\x00*", "TIFF"),
-    (b"%PDF-", "PDF"),
-    (b"\x93NUMPY", "npy"),
-    (b"\x89HDF", "HDF5"),
-    (b"PAR1", "Parquet"),
+_KINDS = {
+    filekind.ONNX: "ONNX",
+    filekind.TORCH: "checkpoint",
+    filekind.NPZ: "npz",
+    FileKind("a NumPy array (.npy)"): "npy",
+    FileKind("a PDF document"): "PDF",
+    **{FileKind(f"an image ({name})"): name for name in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")},
+}
+
+_NO_FORMAT = (
+    filekind.EMPTY,
+    filekind.UNKNOWN,
+    filekind.HTML,  # as SVG is XML, too
+    filekind.PICKLE,  # as old checkpoints are
+    FileKind("a text file"),
 )
-
-
-def format_of(path: Any) -> str | None:
-    """Return the format of a file by what is in it, such as "PNG"; None where that is not known."""
-    try:
-        with open(str(path), "rb") as file:
-            start = file.read(16)
-    except OSError:
-        return None
-    for mark, name in _MARKS:
-        if start.startswith(mark):
-            return name
-    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
-        return "WEBP"
-    if start[:4] == b"PK\x03\x04":
-        return _format_of_zip(path)
-    if len(start) > 2 and start[0] == 0x08 and 1 <= start[1] < 0x20 and start[2] in _ONNX_FIELDS:
-        return "ONNX"
-    return None
-
-
-_ONNX_FIELDS = (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72)
-"""First bytes of the fields that may follow `ir_version` in a ModelProto."""
-
-
-def _format_of_zip(path: Any) -> str:
-    try:
-        with zipfile.ZipFile(str(path)) as archive:
-            names = archive.namelist()
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
-        return "zip"
-    if any(name.split("/")[-1] == "data.pkl" for name in names[:1000]):
-        return "checkpoint"
-    return "npz" if names and all(name.endswith(".npy") for name in names[:1000]) else "zip"
+"""What may be of any format that is not known by its first bytes."""
 
 
 def check_suffix(
@@ -138,13 +111,12 @@ def check_output(
             raise OutputError(
                 f"{shown}: is the file that is read, and would be lost; choose another name, or use {option}."
             )
-    found = format_of(target)
-    fits = found == kind or (found is None and suffix in fitting)
-    if not fits and os.path.getsize(str(target)):
-        what = f"{found} file" if found else "file of another format"
+    found = kind_of_file(target)
+    fits = suffix in fitting if found in _NO_FORMAT else _KINDS.get(found) == kind
+    if not fits and found != filekind.EMPTY:
         raise OutputError(
-            f"{shown}: is a {what}, which the {kind} file would replace; choose another name, or "
-            f"use {option}."
+            f"{shown}: is {found.name}, which the {kind} file would replace; choose another name, or use "
+            f"{option}."
         )
 
 
@@ -161,34 +133,24 @@ def _paths(sources: Iterable[Any]) -> Iterator[str]:
 
 
 def _is_source(target: Path, source: str) -> bool:
+    """Tell whether a file is what a path, a pattern or a folder stands for."""
     try:
-        if os.path.isdir(source):
-            return _is_in(target, source)
-        return os.path.exists(source) and os.path.samefile(str(target), source)
-    except (OSError, ValueError):  # a text that is no path
+        wanted = os.stat(str(target))
+        return any(
+            _is_same(wanted, path) for each in matching(source, source) for path in _files(target, each)
+        )
+    except (InputError, OSError, ValueError):  # a text that is no path, or is refused when it is read
         return False
 
 
-def _is_in(target: Path, folder: str) -> bool:
-    """Tell whether an image is one of those in a folder or the folders below it, through links, too."""
-    if target.suffix.lower() not in IMAGE_SUFFIXES:
-        return False
-    wanted = os.stat(str(target))
-    seen = set()
-    for directory, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(directory)
-        if real in seen:
-            folders[:] = []
-            continue
-        seen.add(real)
-        images = [name for name in files if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]
-        if any(_is_same(wanted, os.path.join(directory, name)) for name in images):
-            return True
-    return False
+def _files(target: Path, path: str) -> list[str]:
+    if not os.path.isdir(path):
+        return [path]
+    return find_images(path)[0] if target.suffix.lower() in IMAGE_SUFFIXES else []
 
 
 def _is_same(wanted: os.stat_result, path: str) -> bool:
     try:
         return os.path.samestat(wanted, os.stat(path))
-    except OSError:  # a link to nothing
+    except (OSError, ValueError):  # a link to nothing, a text that is no path
         return False

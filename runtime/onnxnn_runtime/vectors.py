@@ -35,8 +35,8 @@ def _write_csv(file: BinaryIO, vectors: np.ndarray, names: Sequence[str]) -> Non
     row_of = ",".join(["%.9g"] * vectors.shape[1])  # 9 digits hold any float32 exactly
     for name, vector in zip(names, vectors):
         quoted = io.StringIO()
-        csv.writer(quoted, lineterminator="").writerow([name])
-        text.write(f"{quoted.getvalue()},{row_of % tuple(vector.tolist())}\n")
+        csv.writer(quoted, lineterminator="\n").writerow([name])
+        text.write(f"{quoted.getvalue()[:-1]},{row_of % tuple(vector.tolist())}\n")
         if text.tell() > _BLOCK:
             file.write(text.getvalue().encode("utf-8", "backslashreplace"))
             text = io.StringIO()
