@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -18,7 +17,8 @@ from onnxnn_runtime.files import cannot_write, check_target
 from onnxnn_runtime.output_files import check_output
 from onnxnn_runtime.streams import SafeStream, is_terminal, say
 from onnxnn_runtime.warn import warn
-from tqdm.auto import tqdm
+
+from .notebook import in_notebook, progress_bar
 
 from .training.finite import check_weights
 
@@ -79,7 +79,7 @@ class Progress(Callback):
     def on_start(self, trainer: Trainer) -> None:
         if self._show:
             todo = (trainer.settings.epochs - trainer.epoch) * trainer.steps_per_epoch
-            self._bar = tqdm(total=todo, unit="batch", file=self._stream, leave=False)
+            self._bar = progress_bar(todo, "batch")
 
     def on_step(self, trainer: Trainer) -> None:
         if self._bar is not None:
@@ -265,4 +265,4 @@ def describe(row: Mapping[str, float], epochs: int) -> str:
 
 
 def _someone_watches() -> bool:
-    return is_terminal() or "ipykernel" in sys.modules
+    return is_terminal() or in_notebook()

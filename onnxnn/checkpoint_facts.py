@@ -9,6 +9,7 @@ from onnxnn_runtime.calls import checked
 from onnxnn_runtime.streams import say
 
 from . import checkpoint as checkpoints
+from .notebook import PrintedResult
 
 __all__ = ["pth_info"]
 
@@ -36,7 +37,7 @@ def pth_info(checkpoint: str | Path) -> dict[str, Any]:
     for name, value in facts.items():
         say(f"{name} : {_shortened(value) if name == 'word2idx' else value}")
     say(line)
-    return facts
+    return PrintedResult(facts)
 
 
 def _facts(loaded: checkpoints.Checkpoint) -> dict[str, Any]:

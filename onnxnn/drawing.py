@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from PIL import Image
 from .callbacks import Callback, SideFile
 from .diffusion import denoiser_of, spec_of
 from .net import Net
+from .notebook import in_notebook, show_images
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -146,9 +146,8 @@ def arrange(images: Any, size: tuple[int, int], every: bool) -> Array:
 
 def show_file(path: Path) -> None:
     """Show a picture where there is a screen: in a notebook, else in the system's viewer."""
-    if "ipykernel" in sys.modules:
-        notebook = importlib.import_module("IPython.display")  # there where ipykernel is
-        notebook.display(notebook.Image(filename=str(path)))
+    if in_notebook():
+        show_images(path)
     elif is_terminal("stdout") and _has_screen():
         with Image.open(path) as picture:
             picture.show()

@@ -21,6 +21,7 @@ from onnxnn_runtime.calls import checked_class
 from onnxnn_runtime.card import METADATA_KEY, Axis
 from onnxnn_runtime.errors import ExportError, LayerError, OnnxnnError, OutputError
 from onnxnn_runtime.files import PathLike, as_path, check_target, write_atomically
+from onnxnn_runtime.html import table
 from onnxnn_runtime.output_files import check_output
 from onnxnn_runtime.shorten import shortened
 from onnxnn_runtime.warn import warn
@@ -65,6 +66,11 @@ class ExportReport:
     size: int
     parity: dict[str, float]
     seconds: float
+
+    def _repr_html_(self) -> str:
+        parity = ", ".join(f"{name} {value:.3g}" for name, value in self.parity.items())
+        rows = [("size in bytes", self.size), ("difference from torch", parity), ("seconds", self.seconds)]
+        return table(str(self.path), ("exported", ""), rows)
 
 
 def export_onnx(

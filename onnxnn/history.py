@@ -9,6 +9,7 @@ from pathlib import Path
 
 from onnxnn_runtime.calls import checked_class
 from onnxnn_runtime.files import PathLike, write_atomically
+from onnxnn_runtime.html import SHOWN_ROWS, table
 from onnxnn_runtime.output_files import check_output
 
 __all__ = ["History"]
@@ -37,6 +38,11 @@ class History(list[Row]):
     def column(self, name: str) -> list[float]:
         """Return one column's values, epochs without it left out."""
         return [row[name] for row in self if name in row]
+
+    def _repr_html_(self) -> str:
+        names = list(dict.fromkeys(name for row in self for name in row))
+        rows = ([row.get(name, "") for name in names] for row in self[-SHOWN_ROWS:])
+        return table(f"{len(self)} epochs", names, rows, len(self))
 
     def write_csv(self, path: PathLike) -> Path:
         """Write one line per epoch under a header, in one go.

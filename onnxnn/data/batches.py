@@ -144,6 +144,10 @@ class Batches:
         """Return batches of the same samples with other numbers; see `Samples.renumbered`."""
         return Batches(self.samples.renumbered(tokens, labels), self.batch_size, self.shuffle)
 
+    def __repr__(self) -> str:
+        order = "shuffled" if self.shuffle else "in order"
+        return f"<Batches: {self.num_samples} samples, {len(self)} of up to {self.batch_size}, {order}>"
+
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
         return len(_sizes(self.num_samples, self.batch_size))

@@ -8,6 +8,7 @@ from .advice import ATTRIBUTES, OPTIONS
 from .attributes import VALUES
 from .inside import Inside
 from .loading import Loading
+from .representation import as_html, as_line
 from .training import Training
 from .using import Using
 
@@ -39,3 +40,9 @@ class Network(Loading, Training, Using, Inside):
         result: What the last `inference` returned.
         val_label: The labels of the batches that the last `inference` looked at, in its order.
     """
+
+    def __repr__(self) -> str:
+        return f"<{as_line(self)}>"
+
+    def _repr_html_(self) -> str:
+        return as_html(self)

@@ -13,6 +13,7 @@ from onnxnn_runtime.streams import say
 from onnxnn import checkpoint as checkpoints
 from onnxnn import inference as running
 from onnxnn.features import feature_vectors
+from onnxnn.notebook import show_images
 from onnxnn.pretrained import pretrained_features
 from onnxnn.visual import visual_feature, visual_filters
 
@@ -63,6 +64,7 @@ class Inside(Core):
                 f"what the layers give: {written[0]}"
                 + (f" .. {written[-1].name}" if len(written) > 1 else "")
             )
+        show_images(*written)
         return written
 
     def visual_filters(
@@ -76,7 +78,9 @@ class Inside(Core):
             force: Whether to replace a file of another format.
         """
         weights_before = None if before is None else checkpoints.load(before).state_dict
-        return visual_filters(path, self.model, self._definition, weights_before, force)
+        written = visual_filters(path, self.model, self._definition, weights_before, force)
+        show_images(written)
+        return written
 
     def extract_feature(
         self, img: Any = None, pretrain: str | Path | None = None, batch_size: int = 32, data: Any = None

@@ -27,6 +27,7 @@ from onnxnn.data import Data
 from onnxnn.device import Machine
 from onnxnn.evaluation import batches_of
 from onnxnn.history import History
+from onnxnn.notebook import show_images
 from onnxnn.plot import plot_history
 from onnxnn.settings import Settings
 from onnxnn.training import job as jobs
@@ -207,7 +208,9 @@ class Training(Files):
 
     def plot_history(self, path: str | Path = "history.png", title: str = "", force: bool = False) -> Path:
         """Draw the last training's history into an image; see `onnxnn.plot`."""
-        return plot_history(self.history, path, title, force)
+        written = plot_history(self.history, path, title, force)
+        show_images(written)
+        return written
 
     @contextmanager
     def _as_it_was_if_refused(self) -> Iterator[None]:

@@ -14,6 +14,7 @@ from onnxnn_runtime.translate import check_options
 
 from onnxnn import inference as running
 from onnxnn import pairs, text
+from onnxnn.notebook import PrintedResult, PrintedText
 from onnxnn.summary import table
 
 from .drawing import Drawing
@@ -178,7 +179,7 @@ class Using(Drawing):
         files = self._files if found is self.result else ()
         named = running.readable(found, None if without_layers else self.card(), files)
         say(named)
-        return named
+        return PrintedResult(named)
 
     def print_model(self) -> None:
         """Print the torch module."""
@@ -188,7 +189,7 @@ class Using(Drawing):
         """Print and return the table of layers, output shapes, parameters and multiply-adds."""
         shown = table(self._definition, self._data.train.batch_size if self._data else None)
         say(shown)
-        return shown
+        return PrintedText(shown)
 
 
 def _image_files(data: Any, names: list[str]) -> tuple[str, ...]:

@@ -130,6 +130,13 @@ class Model:
         kind = "no card" if self.card is None else f"{self.card.input.kind} -> {self.card.output.kind}"
         return f"<Model {self.name}: {kind}, on {self.device}>"
 
+    def _repr_html_(self) -> str:
+        from .html import table
+
+        rows = [("input", name, kind, shape) for name, (kind, shape) in self.inputs.items()]
+        rows += [("output", name, kind, shape) for name, (kind, shape) in self.outputs.items()]
+        return table(repr(self)[1:-1], ("", "name", "type", "shape"), rows)
+
     @property
     def translates(self) -> bool:
         """Whether the model goes from sequence to sequence: then `generate` takes the tokens of a source."""

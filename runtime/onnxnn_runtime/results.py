@@ -14,6 +14,9 @@ from .names import RESULT_ATTRIBUTES, RESULTS_ATTRIBUTES
 
 __all__ = ["Embeddings", "Prediction", "Predictions", "prediction"]
 
+SHOWN = 20
+"""Predictions that a long list shows of itself."""
+
 
 @checked_class(RESULT_ATTRIBUTES)
 @dataclass(frozen=True, eq=False)
@@ -51,6 +54,18 @@ class Predictions(List[Prediction]):
         super().__init__()
         self.skipped: list[Skipped] = []
 
+    def __repr__(self) -> str:
+        shown = ", ".join(repr(each) for each in self[:SHOWN])
+        more = f", ... {len(self)} in all" if len(self) > SHOWN else ""
+        left_out = f" ({len(self.skipped)} left out)" if self.skipped else ""
+        return f"[{shown}{more}]{left_out}"
+
+    def _repr_html_(self) -> str:
+        from .html import table
+
+        rows = ((each.name, *_shown(each)) for each in self)
+        return table(f"{len(self)} predictions", ("name", "label", "score"), rows, len(self))
+
 
 @checked_class()
 class Embeddings(NamedTuple):
@@ -59,6 +74,16 @@ class Embeddings(NamedTuple):
     vectors: np.ndarray
     names: list[str]
     skipped: list[Skipped]
+
+    def __repr__(self) -> str:
+        return f"<Embeddings: {len(self.names)} vectors {self.vectors.shape}, {len(self.skipped)} left out>"
+
+
+def _shown(each: Prediction) -> tuple[object, object]:
+    """Return the label and the score of a prediction, or its values, as a table shows them."""
+    if each.label is None:
+        return ", ".join(f"{name} {value:.4g}" for name, value in each.values.items()), ""
+    return each.label, each.score
 
 
 def prediction(card: ModelCard, name: str, scores: np.ndarray, k: int) -> Prediction:

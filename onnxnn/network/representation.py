@@ -1,0 +1,38 @@
+"""What a network shows of itself, in a line and in a notebook; nothing is built or drawn for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onnxnn_runtime.html import table
+
+if TYPE_CHECKING:
+    from .core import Core
+
+__all__ = ["as_html", "as_line"]
+
+
+def as_line(network: Core) -> str:
+    """Return "Network cls: 2 layers, (4) -> (3), 120 samples, 20 epochs"."""
+    definition = network._definition
+    placed = definition.placed()
+    layers = sum(1 for entry in definition.entries if entry.index)
+    parts = [f"{layers} layer" + "s" * (layers != 1)]
+    if placed:
+        parts.append(f"{_sizes(placed[0].in_shape.sizes)} -> {_sizes(placed[-1].out_shape.sizes)}")
+    if network._data is not None:
+        parts.append(f"{network._data.train.num_samples} samples")
+    if network.history:
+        parts.append(f"{len(network.history)} epochs")
+    return f"{type(network).__name__} {network.task}: {', '.join(parts)}"
+
+
+def as_html(network: Core) -> str:
+    """Return the layers as a table."""
+    placed = network._definition.placed()
+    rows = [(each.name, _sizes(each.in_shape.sizes), _sizes(each.out_shape.sizes)) for each in placed]
+    return table(as_line(network), ("layer", "input", "output"), rows, len(rows))
+
+
+def _sizes(sizes: tuple[int | None, ...]) -> str:
+    return f"({', '.join('?' if size is None else str(size) for size in sizes)})"

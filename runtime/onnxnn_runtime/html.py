@@ -1,0 +1,37 @@
+"""Small tables for notebooks, which show what `_repr_html_` returns."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any, Iterable, Sequence
+
+from .shorten import printable
+
+__all__ = ["SHOWN_ROWS", "table"]
+
+SHOWN_ROWS = 50
+"""Rows of a long table that are shown; a line under it says how many there are."""
+
+
+def table(
+    title: str, headings: Sequence[str], rows: Iterable[Sequence[Any]], total: int | None = None
+) -> str:
+    """Return a table as HTML; whatever stands in it is text, never markup.
+
+    Args:
+        title: What stands above.
+        headings: The names of the columns.
+        rows: The cells of each row.
+        total: How many rows there are in all; None means those.
+    """
+    shown = [list(row) for _, row in zip(range(SHOWN_ROWS), rows)]
+    head = "".join(f"<th>{_cell(each)}</th>" for each in headings)
+    body = "".join("<tr>" + "".join(f"<td>{_cell(each)}</td>" for each in row) + "</tr>" for row in shown)
+    more = "" if total is None or total <= len(shown) else f"<p>{len(shown)} of {total} rows are shown.</p>"
+    whole = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<p><b>{_cell(title)}</b></p>{whole}{more}"
+
+
+def _cell(value: Any) -> str:
+    text = f"{value:.4g}" if isinstance(value, float) else printable(value, 120)
+    return escape(text)
