@@ -7,7 +7,7 @@ from typing import List, Optional
 import typer
 
 from .inputs import given
-from .options import BATCH_SIZE, DEVICE, FORCE, INPUTS, JSON, MODEL, SKIP
+from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, FORCE, INPUTS, JSON, MODEL, SKIP
 from .output import print_json, print_text
 from .progress import Counter, saying_how_to_skip, tell_skipped
 
@@ -20,6 +20,7 @@ def embed(
     ),
     normalize: bool = typer.Option(False, "--normalize", help="Scale each vector to length 1."),
     batch_size: Optional[int] = BATCH_SIZE,
+    channel_order: Optional[str] = CHANNEL_ORDER,
     device: str = DEVICE,
     skip_errors: bool = SKIP,
     force: bool = FORCE,
@@ -39,7 +40,7 @@ def embed(
     model = rt.load(file, device=device)
     with Counter("embedded") as progress, saying_how_to_skip(skip_errors):
         errors = "skip" if skip_errors else "raise"
-        found = model.embed_named(given(inputs), normalize, errors, batch_size, progress)
+        found = model.embed_named(given(inputs), normalize, errors, batch_size, progress, channel_order)
     tell_skipped(found.skipped)
     write_vectors(out, found.vectors, found.names, force=True)  # it was checked above
     num, dimension = found.vectors.shape

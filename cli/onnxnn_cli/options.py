@@ -21,3 +21,9 @@ JSON: Any = typer.Option(False, "--json", help="Print the result as JSON.")
 BATCH_SIZE: Any = typer.Option(
     None, "--batch-size", metavar="N", min=1, help="Inputs that run together; more need more memory."
 )
+CHANNEL_ORDER: Any = typer.Option(
+    None,
+    "--channel-order",
+    metavar="ORDER",
+    help="rgb, or bgr for arrays of images that OpenCV read; otherwise as the file says.",
+)

@@ -7,7 +7,7 @@ from typing import Any, List, Optional
 import typer
 
 from .inputs import given
-from .options import BATCH_SIZE, DEVICE, INPUTS, JSON, MODEL, SKIP
+from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, INPUTS, JSON, MODEL, SKIP
 from .output import print_json, print_table
 from .progress import Counter, saying_how_to_skip, tell_skipped
 
@@ -17,6 +17,7 @@ def predict(
     inputs: List[str] = INPUTS,
     top: int = typer.Option(1, "--top", "-k", min=1, help="How many classes to name for each input."),
     batch_size: Optional[int] = BATCH_SIZE,
+    channel_order: Optional[str] = CHANNEL_ORDER,
     device: str = DEVICE,
     skip_errors: bool = SKIP,
     as_json: bool = JSON,
@@ -30,7 +31,7 @@ def predict(
     model = rt.load(file, device=device)
     with Counter("predicted") as progress, saying_how_to_skip(skip_errors):
         errors = "skip" if skip_errors else "raise"
-        found = model.predict(given(inputs), top, errors, batch_size, progress)
+        found = model.predict(given(inputs), top, errors, batch_size, progress, channel_order)
     tell_skipped(found.skipped)
     if as_json:
         print_json([_as_data(prediction) for prediction in found])

@@ -33,6 +33,7 @@ __all__ = [
     "Skipped",
     "find_images",
     "find_samples",
+    "in_channel_order",
     "is_stray",
     "read_sample",
 ]
@@ -80,6 +81,26 @@ def find_samples(
     if isinstance(source, Iterator) and not is_file_object(source):
         return finder.each(source)
     return list(finder.find(source, "input[0]"))
+
+
+def in_channel_order(spec: InputSpec, channel_order: str | None) -> InputSpec:
+    """Return what a model takes where arrays of images hold their channels in another order than usual.
+
+    Args:
+        spec: What the model takes.
+        channel_order: "rgb" or "bgr"; None leaves it as the card says.
+
+    Raises:
+        InputError: It is another order, or the model takes no images.
+    """
+    if channel_order is None:
+        return spec
+    if spec.kind != "image" or spec.preprocess is None:
+        raise InputError(
+            f"channel_order={channel_order!r}: is about images, and this network takes input of the kind "
+            f"{spec.kind!r}. Leave it out."
+        )
+    return replace(spec, preprocess=replace(spec.preprocess, channel_order=channel_order))
 
 
 def read_sample(sample: Sample, spec: InputSpec) -> np.ndarray:

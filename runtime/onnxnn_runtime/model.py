@@ -13,7 +13,7 @@ from .calls import checked, checked_class
 from .card import METADATA_KEY, InputSpec, ModelCard
 from .engine import Engine
 from .errors import CardError, InputError
-from .inputs import Skipped
+from .inputs import Skipped, in_channel_order
 from .names import MODEL_ATTRIBUTES, MODEL_OPTIONS
 from .onnxfile import FileFacts, ModelFile, inspect
 from .opening import Opening, check_timeout, reopen
@@ -388,6 +388,7 @@ class Model:
         errors: str = "raise",
         batch_size: int | None = None,
         progress: Progress | None = None,
+        channel_order: str | None = None,
     ) -> Predictions:
         """Classify inputs, or compute their values.
 
@@ -398,6 +399,8 @@ class Model:
             errors: "raise" stops at a broken input; "skip" leaves it out.
             batch_size: Inputs that run together; None takes 4 images on a processor, else 32 inputs.
             progress: Called as progress(done, total or None) after each batch.
+            channel_order: "rgb", or "bgr" where arrays of images hold blue first, as OpenCV reads them; None
+                takes what the card says. Files, bytes and PIL images are RGB always.
 
         Returns:
             One `Prediction` per input, in order; of a sequence whose steps are classified it holds lists.
@@ -423,7 +426,7 @@ class Model:
         result = Predictions()
         output = next(iter(self.outputs))
         check_progress(progress)
-        for part, done, total in self._stream(inputs, output, errors, batch_size):
+        for part, done, total in self._stream(inputs, output, errors, batch_size, channel_order):
             result.skipped.extend(part.skipped)
             for name, scores in zip(part.names, part.vectors):
                 result.append(prediction(card, name, scores, k))
@@ -438,6 +441,7 @@ class Model:
         errors: str = "raise",
         batch_size: int | None = None,
         progress: Progress | None = None,
+        channel_order: str | None = None,
     ) -> np.ndarray:
         """Turn inputs into vectors.
 
@@ -448,6 +452,7 @@ class Model:
                 it (`embed_named` returns the names instead).
             batch_size: Inputs that run together; None takes 4 images on a processor, else 32 inputs.
             progress: Called as progress(done, total or None) after each batch.
+            channel_order: As for `predict`.
 
         Returns:
             float32 (N, D), in the order of the inputs.
@@ -456,7 +461,7 @@ class Model:
             CardError: The file has no card, or no output that is a vector.
             InputError: An input does not fit, or is broken and `errors` is "raise".
         """
-        result = self.embed_named(inputs, normalize, errors, batch_size, progress)
+        result = self.embed_named(inputs, normalize, errors, batch_size, progress, channel_order)
         if result.skipped:
             named = "; ".join(f"{name} ({reason})" for name, reason in result.skipped[:5])
             more = "" if len(result.skipped) <= 5 else f"; and {len(result.skipped) - 5} more"
@@ -470,13 +475,14 @@ class Model:
         errors: str = "raise",
         batch_size: int | None = None,
         progress: Progress | None = None,
+        channel_order: str | None = None,
     ) -> Embeddings:
         """Like `embed`, and also return the name of each vector's input and what was left out."""
         vectors = np.zeros((0, self._vector_size()), np.float32)
         names: list[str] = []
         skipped: list[Skipped] = []
         check_progress(progress)
-        for part, done, total in self._embed(inputs, normalize, errors, batch_size):
+        for part, done, total in self._embed(inputs, normalize, errors, batch_size, channel_order):
             start = len(names)
             names.extend(part.names)
             skipped.extend(part.skipped)
@@ -497,19 +503,20 @@ class Model:
         errors: str = "raise",
         batch_size: int | None = None,
         progress: Progress | None = None,
+        channel_order: str | None = None,
     ) -> Iterator[Embeddings]:
         """Like `embed_named`, but yield the vectors a few at a time, so that none need stay in memory."""
         check_progress(progress)
-        for part, done, total in self._embed(inputs, normalize, errors, batch_size):
+        for part, done, total in self._embed(inputs, normalize, errors, batch_size, channel_order):
             yield part
             if progress is not None:
                 progress(done, total)
 
     def _embed(
-        self, inputs: Any, normalize: bool, errors: str, batch_size: int | None
+        self, inputs: Any, normalize: bool, errors: str, batch_size: int | None, channel_order: str | None
     ) -> Iterator[tuple[Embeddings, int, int | None]]:
         output = self._vector_output()
-        for part, done, total in self._stream(inputs, output, errors, batch_size):
+        for part, done, total in self._stream(inputs, output, errors, batch_size, channel_order):
             size = self._vector_size() if not part.names else -1
             vectors: np.ndarray = part.vectors.reshape(len(part.names), size).astype(np.float32, copy=False)
             if normalize:
@@ -518,14 +525,14 @@ class Model:
             yield Embeddings(vectors, part.names, part.skipped), done, total
 
     def _stream(
-        self, inputs: Any, output: str, errors: str, batch_size: int | None
+        self, inputs: Any, output: str, errors: str, batch_size: int | None, channel_order: str | None
     ) -> Iterator[tuple[Embeddings, int, int | None]]:
         """Yield the values of a few inputs at a time, how many are done, and of how many.
 
         The callers report progress: an exception of the user's function would not pass a generator as it is.
         """
         check_options(batch_size, errors)
-        spec = self._require_card("predict and embed").input
+        spec = in_channel_order(self._require_card("predict and embed").input, channel_order)
         done = 0
         for total, names, values, skipped in self._engine.stream(inputs, spec, output, errors, batch_size):
             done += len(names) + len(skipped)
