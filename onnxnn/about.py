@@ -57,7 +57,7 @@ def describe(
         training=training if training is not None else (before.training if before else {}),
         license=before.license if before else "",
         note=before.note if before else "",
-        diffusion=describe_diffusion(definition, output.classes),
+        diffusion=describe_diffusion(definition, output.classes, data, before),
     )
 
 
@@ -111,12 +111,16 @@ def describe_output(
     )
 
 
-def describe_diffusion(definition: Definition, classes: Sequence[str]) -> DiffusionSpec | None:
+def describe_diffusion(
+    definition: Definition, classes: Sequence[str], data: Data | None = None, before: ModelCard | None = None
+) -> DiffusionSpec | None:
     """Return what drawing with the network needs to know; None where it is no diffusion model.
 
     Args:
         definition: The network.
         classes: The names of the data's classes, for a network that draws what is asked for.
+        data: What it learns from, whose classes are counted.
+        before: The card of the checkpoint it came from, for the counts where there is no data.
     """
     if not definition.diffusion:
         return None
@@ -128,7 +132,14 @@ def describe_diffusion(definition: Definition, classes: Sequence[str]) -> Diffus
     assert channels is not None
     assert height is not None
     assert width is not None
-    return DiffusionSpec(placed.layer.noise_schedule(), (channels, height, width), names)
+    counts: tuple[int, ...] = ()
+    if data is not None:
+        counts = data.train.class_counts(number)
+    elif before is not None and before.diffusion is not None and len(before.diffusion.class_counts) == number:
+        counts = before.diffusion.class_counts
+    return DiffusionSpec(
+        placed.layer.noise_schedule(), (channels, height, width), names, class_counts=counts if number else ()
+    )
 
 
 def how_trained(settings: Mapping[str, Any], history: list[dict[str, float]], samples: int) -> dict[str, Any]:

@@ -19,7 +19,9 @@ def sample(
     sampler: Optional[str] = typer.Option(None, "--sampler", help="dpm++ (if not given), ddim or ddpm."),
     seed: Optional[int] = typer.Option(None, "--seed", min=0, help="The same seed draws the same pictures."),
     eta: float = typer.Option(0.0, "--eta", help="For ddim: fresh noise in each step, 0 to 1."),
-    label: Optional[str] = typer.Option(None, "--label", help="Draw this class: its name or number."),
+    label: Optional[str] = typer.Option(
+        None, "--label", help="Draw this class: its name or index; none is the empty label."
+    ),
     guidance: Optional[float] = typer.Option(
         None, "--guidance", help="Above 1 pictures follow the label more strictly."
     ),

@@ -30,6 +30,11 @@ class Samples(ABC):
     def sizes(self) -> tuple[int, ...]:
         """The sizes of one sample x as a network gets it, without the batch."""
 
+    @property
+    def labels(self) -> torch.Tensor | None:
+        """The class index of each sample, int64 (N,), without reading any sample; None for values."""
+        return None
+
     def tensors(self) -> Batch | None:
         """Return all samples (x, y) as a network gets them when they are in memory, else None."""
         return None
@@ -64,6 +69,10 @@ class InMemory(Samples):
     def sizes(self) -> tuple[int, ...]:
         return tuple(self.x.shape[1:])
 
+    @property
+    def labels(self) -> torch.Tensor | None:
+        return self.y if self.y.ndim == 1 and not self.y.is_floating_point() else None
+
     def tensors(self) -> Batch | None:
         return to_float(self.x), self.y
 
@@ -79,6 +88,11 @@ class _Renumbered(Samples):
 
     def __len__(self) -> int:
         return len(self._samples)
+
+    @property
+    def labels(self) -> torch.Tensor | None:
+        found = self._samples.labels
+        return None if found is None else _of(self._labels, found)
 
     def take(self, groups: Iterable[torch.Tensor]) -> Iterator[Batch]:
         for x, y in self._samples.take(groups):
@@ -175,6 +189,13 @@ class Batches:
     def num_targets(self) -> int:
         """How many target values a sample has: one class number, or values, or one of those for each step."""
         return self.samples.y[0].numel() if isinstance(self.samples, InMemory) else 1
+
+    def class_counts(self, num_classes: int) -> tuple[int, ...]:
+        """Return how many samples each class has; () where the samples have no classes, or more of them."""
+        labels = self.samples.labels
+        if labels is None or not len(labels) or int(labels.max()) >= num_classes:
+            return ()
+        return tuple(torch.bincount(labels, minlength=num_classes).tolist())
 
     @property
     def num_classes(self) -> int:

@@ -171,6 +171,10 @@ class _Pictures(Samples):
         return len(self._files)
 
     @property
+    def labels(self) -> torch.Tensor | None:
+        return self._labels
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         height, width, channels = self._reader.shape
         return channels, height, width

@@ -15,6 +15,7 @@ from .calls import checked_class
 from .errors import CardError, InputError
 from .preprocess import Preprocess
 from .schedule import Schedule
+from .shorten import shortened
 
 METADATA_KEY = "onnxnn"
 SCHEMA = 1
@@ -23,6 +24,8 @@ TASKS = ("cls", "reg", "gen", "embed")
 INPUT_KINDS = ("image", "table", "sequence", "tokens", "array")
 INPUT_DTYPES = ("float32", "float64")
 OUTPUT_KINDS = ("classes", "binary", "values", "embedding", "tokens", "image")
+
+_MOST_SAMPLES = 10**15
 
 Axis = Union[int, str]
 """A fixed size, or the name of a free one such as "batch", "height" or "time"."""
@@ -131,6 +134,8 @@ class DiffusionSpec:
         classes: Names of the classes that a picture may be asked of, in the order of their numbers; ()
             where the network knows none.
         sampler: The loop inside the graph; None where the graph is the denoiser alone.
+        class_counts: How many training samples each class had; () where that is not known, and absent in the
+            text then.
 
     Raises:
         CardError: A value is out of range.
@@ -140,12 +145,23 @@ class DiffusionSpec:
     shape: tuple[int, int, int]
     classes: tuple[str, ...] = ()
     sampler: SamplerSpec | None = None
+    class_counts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         sizes = all(type(size) is int and size > 0 for size in self.shape)
         if len(self.shape) != 3 or not sizes or self.shape[0] not in (1, 3):
             raise CardError(
                 f"card: 'diffusion.shape' must be (1 or 3 channels, height, width), got {self.shape}."
+            )
+        counts = self.class_counts
+        if counts and (
+            len(counts) != len(self.classes)
+            or not all(type(count) is int and 0 <= count <= _MOST_SAMPLES for count in counts)
+            or not any(counts)
+        ):
+            raise CardError(
+                "card: 'diffusion.class_counts' must hold one count from 0 for each of the "
+                f"{len(self.classes)} classes, not all 0, got {shortened(counts)}."
             )
         most = self.schedule.timesteps
         if self.sampler is not None and not 1 <= self.sampler.steps <= most:
@@ -207,6 +223,8 @@ class ModelCard:
             del data["input"]["dtype"]
         if self.diffusion is None:
             del data["diffusion"]
+        elif not self.diffusion.class_counts:
+            del data["diffusion"]["class_counts"]
         try:
             return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError) as error:
@@ -344,6 +362,7 @@ def _diffusion(data: dict[str, Any]) -> DiffusionSpec:
         shape=tuple(fields.take("shape", list)),
         classes=_names("diffusion.classes", fields.take("classes", list)),
         sampler=None if sampler is None else _sampler(sampler),
+        class_counts=tuple(fields.take("class_counts", list)) if "class_counts" in data else (),
     )
     fields.done()
     return spec

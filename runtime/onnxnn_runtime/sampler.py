@@ -36,8 +36,9 @@ import numpy as np
 
 from .errors import InputError, did_you_mean
 from .schedule import Schedule
+from .shorten import shortened
 
-__all__ = ["SAMPLERS", "Noise", "Plan", "denoise", "make_plan"]
+__all__ = ["SAMPLERS", "Noise", "Plan", "checked_seed", "denoise", "make_plan"]
 
 SAMPLERS = ("ddpm", "ddim", "dpm++")
 
@@ -84,35 +85,43 @@ def make_plan(
         sampler: "ddpm", "ddim" or "dpm++".
         steps: How many steps, 1 to the schedule's timesteps; None takes all for "ddpm", else 20.
         eta: For "ddim": how much fresh noise, from 0 (none) to 1 (as "ddpm").
-        strength: The share of the steps that is walked, the later ones, for a start that is a picture:
-            above 0, up to 1.
+        strength: For a start that is an image: the share of the schedule's timesteps to denoise, above 0, up
+            to 1. As many of the `steps`, at least one, are spread evenly over that share.
 
     Raises:
-        InputError: An option is out of range.
+        InputError: An option is out of range, or `strength` is below the schedule's first timestep.
     """
-    if sampler not in SAMPLERS:
-        hint = did_you_mean(str(sampler), SAMPLERS) or "."
+    if not isinstance(sampler, str) or sampler not in SAMPLERS:
+        hint = did_you_mean(sampler, SAMPLERS) or "."
         raise InputError(
-            "sampler={!r}: unknown sampler{} Known: {}.".format(sampler, hint, ", ".join(SAMPLERS))
+            "sampler={}: unknown sampler{} Known: {}.".format(shortened(sampler), hint, ", ".join(SAMPLERS))
         )
     most = schedule.timesteps
     if steps is None:
         steps = most if sampler == "ddpm" else min(20, most)
-    if type(steps) is not int or not 1 <= steps <= most:
-        raise InputError(f"steps={steps!r}: what fits is a whole number from 1 to {most}.")
-    if isinstance(eta, bool) or not isinstance(eta, (int, float)) or not 0 <= eta <= 1:
-        raise InputError(f"eta={eta!r}: what fits is a number from 0 to 1.")
+    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or not 1 <= steps <= most:
+        raise InputError(f"steps={shortened(steps)}: what fits is an integer from 1 to {most}.")
+    if not _is_number(eta) or not 0 <= eta <= 1:
+        raise InputError(f"eta={shortened(eta)}: what fits is a number from 0 to 1.")
     if eta and sampler != "ddim":
         raise InputError(f'eta={eta!r}: belongs to sampler="ddim", not to {sampler!r}.')
-    if isinstance(strength, bool) or not isinstance(strength, (int, float)) or not 0 < strength <= 1:
-        raise InputError(f"strength={strength!r}: what fits is a number above 0, up to 1.")
-    return _plan(schedule, sampler, steps, 1.0 if sampler == "ddpm" else eta, max(1, round(steps * strength)))
+    if not _is_number(strength) or not 0 < strength <= 1:
+        raise InputError(f"strength={shortened(strength)}: what fits is a number above 0, up to 1.")
+    if round(most * float(strength)) < 1:
+        raise InputError(
+            f"strength={strength:g}: adds no noise in a schedule of {most} timesteps; the smallest that "
+            f"works is {1 / most:g}."
+        )
+    return _plan(schedule, sampler, int(steps), 1.0 if sampler == "ddpm" else float(eta), float(strength))
 
 
-@lru_cache(maxsize=32)  # worth a tenth of the time that the loop itself takes for one picture
-def _plan(schedule: Schedule, sampler: str, steps: int, eta: float, walked: int) -> Plan:
-    most = schedule.timesteps
-    t = np.round(most * np.arange(steps, 0, -1) / steps).astype(np.int64)[steps - walked :] - 1
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+@lru_cache(maxsize=32)  # worth a tenth of the time that the loop itself takes for one image
+def _plan(schedule: Schedule, sampler: str, steps: int, eta: float, strength: float) -> Plan:
+    t = _timesteps(schedule.timesteps, steps, strength)
     left = schedule.alphas_cumprod
     now = left[t]
     then = np.append(left[t[1:]], 1.0)
@@ -123,6 +132,16 @@ def _plan(schedule: Schedule, sampler: str, steps: int, eta: float, walked: int)
         to_clean = np.stack([signal, -noise], axis=1)
     update = _dpm(now) if sampler == "dpm++" else _ddim(now, then, eta)
     return Plan(t, to_clean, update, np.append(t[1:], -1))
+
+
+def _timesteps(most: int, steps: int, strength: float) -> np.ndarray:
+    """Return the timesteps of a plan, falling; the first is the one that `strength` asks for."""
+    walked = max(1, round(steps * strength))
+    if abs(steps * strength - walked) < 1e-9:  # in integers, where rounding is sure
+        t = np.round(most * np.arange(walked, 0, -1) / steps)
+    else:
+        t = np.round(most * strength * np.arange(walked, 0, -1) / walked)
+    return np.unique(np.maximum(t, 1).astype(np.int64))[::-1] - 1
 
 
 def _ddim(now: np.ndarray, then: np.ndarray, eta: float) -> np.ndarray:
@@ -159,6 +178,13 @@ def _stream() -> np.random.RandomState:
     return found
 
 
+def checked_seed(seed: Any) -> int:
+    """Return a seed as an int, or raise an InputError."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+        raise InputError(f"seed={shortened(seed)}: what fits is an integer from 0 to {2**32 - 1}.")
+    return int(seed)
+
+
 class Noise:
     """Standard normal noise for pictures, each with a stream of its own.
 
@@ -178,9 +204,7 @@ class Noise:
     def __init__(self, seed: int | None, shape: tuple[int, ...], count: int, first: int = 0) -> None:
         if seed is None:
             seed = int(np.random.SeedSequence().generate_state(1)[0])
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
-            raise InputError(f"seed={seed!r}: what fits is a whole number from 0 to {2**32 - 1}.")
-        self._seed, self._shape = int(seed), shape
+        self._seed, self._shape = checked_seed(seed), shape
         self._numbers = range(first, first + count)
         self._drawn = False
         self._streams: list[np.random.RandomState] = []

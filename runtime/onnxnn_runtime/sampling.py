@@ -83,14 +83,16 @@ def sample_pictures(
         seed: 0 to 2**32 - 1; picture i of a seed is the same one whichever `num`. None: another one
             each time.
         eta: For "ddim": fresh noise in each step, from 0 (none) to 1 (as "ddpm").
-        label: For networks with classes: a name or a number, or one for each picture; None draws any.
+        label: For networks with classes: a name or an index, or one for each image; "none" is the empty
+            label. None draws labels with the frequency that they had in training.
         guidance: How far pictures follow their label: none + guidance * (labelled - none), see Ho &
             Salimans, "Classifier-Free Diffusion Guidance", 2022. 1 (None) is the labelled prediction.
         noise: What to begin with in place of the seed's: float (num, C, H, W), standard normal.
         start: A picture (path, bytes, PIL image or array) to begin with, or one for each: noise is laid
             over it, and `strength` says how much.
-        strength: The share of the steps that is walked from `start`, above 0 up to 1, where 1 is all
-            noise. None takes 0.6, and 1 with a mask.
+        strength: How much noise is added to `start`: the share of the schedule's timesteps that is denoised
+            again, above 0 up to 1, where 1 is all noise. It is kept whatever `steps`; what adds no noise
+            at all is refused. None takes 0.6, and 1 with a mask.
         mask: Where `start` is drawn anew (1) or kept (0): an array (H, W) of 0 and 1, or a black and
             white picture of that size.
         return_all_timesteps: Return what there was before the first step and after each of them.
@@ -112,9 +114,9 @@ def sample_pictures(
     pictures = None if start is None else read_pictures(start, spec, preprocess)
     several = pictures if pictures is not None and len(pictures) > 1 else None
     count = how_many(num, noise=given, start=several, label=_list(label))
-    plan = make_plan(spec.schedule, sampler or "dpm++", steps, eta, how_strong(strength, start, mask))
-    labels = pick_labels(label, spec.classes, count)
-    guidance = pick_guidance(guidance, label)
+    plan = _plan(spec.schedule, sampler, steps, eta, how_strong(strength, start, mask))
+    labels = pick_labels(label, spec, count, seed)
+    guidance = pick_guidance(guidance, label, spec.classes)
     anew = None if mask is None else read_mask(mask, spec.shape)
     if pictures is not None:
         pictures = np.broadcast_to(pictures, (count, *spec.shape))
@@ -215,7 +217,7 @@ def draw_with_graph(
     """
     given = None if noise is None else read_noise(noise, spec.shape)
     count = how_many(num, noise=given, label=_list(label))
-    labels = pick_labels(label, spec.classes, count)
+    labels = pick_labels(label, spec, count, seed)
     drawn = np.empty((count, *spec.shape), np.float32)
     parts = list(_parts(count, batch_size))
     with _Bar(progress, len(parts)) as bar:
@@ -224,6 +226,10 @@ def draw_with_graph(
             drawn[part] = run(x, None if labels is None else labels[part])
             bar.advance()
     return drawn
+
+
+def _plan(schedule: Schedule, sampler: Any, steps: Any, eta: Any, strength: Any) -> Plan:
+    return make_plan(schedule, "dpm++" if sampler is None else sampler, steps, eta, strength)
 
 
 def _list(label: Any) -> list[Any] | None:

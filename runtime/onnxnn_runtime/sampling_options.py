@@ -13,6 +13,8 @@ from .card import DiffusionSpec, InputSpec, ModelCard, SamplerSpec
 from .errors import CardError, InputError, did_you_mean
 from .inputs import Skipped, find_samples, read_sample
 from .preprocess import COLORS, Preprocess, decode, pixels
+from .sampler import checked_seed
+from .shorten import printable, shortened
 
 __all__ = [
     "check_baked",
@@ -74,7 +76,7 @@ def how_many(num: int | None, **given: Sized | None) -> int:
     if num is None:
         num = max(lengths.values(), default=NUM)
     if isinstance(num, bool) or not isinstance(num, (int, np.integer)) or num < 1:
-        raise InputError(f"num={num!r}: what fits is a whole number from 1.")
+        raise InputError(f"num={shortened(num)}: what fits is an integer from 1.")
     for name, length in lengths.items():
         if length != num:
             raise InputError(f"num={num}, but {name} holds {length}; what fits is one for each picture.")
@@ -97,46 +99,72 @@ def how_strong(strength: float | None, start: Any, mask: Any) -> float:
     return strength
 
 
-def pick_labels(label: Any, classes: Sequence[str], num: int) -> np.ndarray | None:
-    """Return each picture's class number, int64 (num,); None for a model without classes.
+def pick_labels(label: Any, spec: DiffusionSpec, num: int, seed: int | None = None) -> np.ndarray | None:
+    """Return each image's class index, int64 (num,); None for a model without classes.
 
     Args:
-        label: A class's name or number, or a list of `num` of them; None asks for none, which has the
-            number behind the last class.
-        classes: The names of the model's classes.
-        num: How many pictures.
+        label: A class's name or index, or a list of `num` of them; "none", unless a class has that name, is
+            the empty label, whose index is the one after the last class. None draws labels as frequent as
+            they were in training; where the card does not say how frequent, all alike.
+        spec: What the card says about the classes.
+        num: How many images.
+        seed: Image i of a seed has the same label whichever `num`.
 
     Raises:
         InputError: There is no such class, or the model has none at all.
     """
+    classes = spec.classes
     if not classes:
         if label is not None:
             raise InputError(
-                f"label={label!r}: this model was trained without classes. Leave label out, or train with "
-                "add('diffusion_model', ..., classes=True)."
+                f"label={shortened(label)}: this model was trained without classes. Leave label out, or train "
+                "with add('diffusion_model', ..., classes=True)."
             )
         return None
     if label is None:
-        return np.full(num, len(classes), np.int64)
+        return _frequent(spec, num, seed)
     several = isinstance(label, (list, tuple, np.ndarray))
     numbers = [_class_number(each, classes) for each in (label if several else [label] * num)]
     return np.array(numbers, np.int64)
 
 
+def _frequent(spec: DiffusionSpec, num: int, seed: int | None) -> np.ndarray:
+    """Return class indices drawn by their frequency in training, by inverse transform sampling."""
+    counts = np.array(spec.class_counts or [1] * len(spec.classes), np.float64)
+    sums = counts.cumsum()
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1)[0])
+    stream = checked_seed(seed)
+    chances = [np.random.RandomState([stream, number, _LABELS]).random_sample() for number in range(num)]
+    return np.asarray(sums.searchsorted(np.array(chances) * sums[-1], side="right"), np.int64)
+
+
+_LABELS = 1
+"""Sets the streams of labels apart from those of noise."""
+
+
+def is_empty(label: Any, classes: Sequence[str]) -> bool:
+    """Tell whether a label is the empty one."""
+    return isinstance(label, str) and label == "none" and label not in classes
+
+
 def _class_number(label: Any, classes: Sequence[str]) -> int:
     if isinstance(label, str) and label in classes:
         return list(classes).index(label)
+    if is_empty(label, classes):
+        return len(classes)
     if isinstance(label, (int, np.integer)) and not isinstance(label, bool) and 0 <= label < len(classes):
         return int(label)
-    shown = ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")
+    shown = ", ".join(printable(name, 40) for name in classes[:20]) + (", ..." if len(classes) > 20 else "")
     hint = (did_you_mean(label, classes) if isinstance(label, str) else "") or "."
     raise InputError(
-        f"label={label!r}: unknown class{hint} Known: {shown}; or their numbers 0 to {len(classes) - 1}."
+        f"label={shortened(label)}: unknown class{hint} Known: {shown}; their indices 0 to "
+        f'{len(classes) - 1}; or "none", the empty label.'
     )
 
 
-def pick_guidance(guidance: float | None, label: Any) -> float:
-    """Return how far pictures follow their label; 1 where nothing says so.
+def pick_guidance(guidance: float | None, label: Any, classes: Sequence[str]) -> float:
+    """Return how far images follow their label, the guidance scale; 1 is the default.
 
     Raises:
         InputError: It is no number from 0, or there is no label to follow.
@@ -145,9 +173,11 @@ def pick_guidance(guidance: float | None, label: Any) -> float:
         return 1.0
     number = isinstance(guidance, (int, float, np.number)) and not isinstance(guidance, bool)
     if not number or not 0 <= guidance < math.inf:
-        raise InputError(f"guidance={guidance!r}: what fits is a number from 0; 1 is none, 2 is usual.")
-    if guidance != 1 and label is None:
-        raise InputError(f"guidance={guidance}: says how far pictures follow a label; give label=..., too.")
+        raise InputError(
+            f"guidance={shortened(guidance)}: what fits is a number from 0; 1 is none, 2 is usual."
+        )
+    if guidance != 1 and (not classes or is_empty(label, classes)):
+        raise InputError(f"guidance={guidance}: says how far images follow a label, and there is none here.")
     return float(guidance)
 
 
@@ -226,7 +256,7 @@ def check_baked(baked: SamplerSpec, name: str, **given: Any) -> None:
     for option, value in given.items():
         if value is None or value is False or (option in does and value == does[option]):
             continue
-        shown = repr(value) if isinstance(value, (int, float, str)) else "..."
+        shown = shortened(value) if isinstance(value, (int, float, str)) else "..."
         raise InputError(
             f"{name}: {option}={shown} does not fit: the loop is inside this file, with "
             f"sampler={baked.name!r}, steps={baked.steps} and guidance={baked.guidance:g}. Leave {option} "

@@ -46,9 +46,26 @@ def test_steps_fall_from_the_last_one(schedule, sampler, strength, data):
     assert whole.after.tolist() == [*whole.timesteps[1:].tolist(), -1]
     assert np.isfinite(whole.to_clean).all()
     assert np.isfinite(whole.update).all()
+    first = round(schedule.timesteps * strength)
+    if first < 1:
+        with pytest.raises(rt.InputError, match=f"smallest that works is {1 / schedule.timesteps:g}"):
+            make_plan(schedule, sampler, steps, strength=strength)
+        return
     part = make_plan(schedule, sampler, steps, strength=strength)
-    assert len(part) == max(1, round(steps * strength))
-    assert part.timesteps.tolist() == whole.timesteps[-len(part) :].tolist()
+    assert 1 <= len(part) <= max(1, round(steps * strength))
+    assert part.timesteps[0] == first - 1  # whatever the number of steps
+    assert (np.diff(part.timesteps) < 0).all()
+    assert part.timesteps[-1] >= 0
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("steps", [1, 2, 3, 7, 20, 100])
+def test_strength_decides_how_much_noise_is_added(sampler, steps):
+    starts = [make_plan(Schedule(100), sampler, steps, strength=s / 100).timesteps[0] for s in range(1, 101)]
+    assert starts == list(range(100))
+    whole = make_plan(Schedule(100), sampler, 20)
+    half = make_plan(Schedule(100), sampler, 20, strength=np.float32(0.5))
+    assert half.timesteps.tolist() == whole.timesteps[10:].tolist()
 
 
 @pytest.mark.parametrize(("sampler", "steps"), [("ddpm", 300), ("ddim", 20), ("dpm++", 20)])
@@ -92,8 +109,8 @@ def test_whether_noise_is_drawn(sampler, eta, draws):
     [
         ({"sampler": "dpm"}, "sampler='dpm': unknown sampler, did you mean 'ddpm'.* Known: ddpm, ddim, dpm"),
         ({"sampler": "euler"}, "sampler='euler': unknown sampler. Known"),
-        ({"steps": 0}, "steps=0: what fits is a whole number from 1 to 500"),
-        ({"steps": 501}, "steps=501: what fits is a whole number from 1 to 500"),
+        ({"steps": 0}, "steps=0: what fits is an integer from 1 to 500"),
+        ({"steps": 501}, "steps=501: what fits is an integer from 1 to 500"),
         ({"steps": 2.0}, "steps=2.0: what fits"),
         ({"steps": True}, "steps=True: what fits"),
         ({"sampler": "ddim", "eta": 1.1}, "eta=1.1: what fits is a number from 0 to 1"),
@@ -217,5 +234,5 @@ def test_without_a_seed_noise_is_another_one_each_time():
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5, True, "1"])
 def test_seeds_that_do_not_fit(seed):
-    with pytest.raises(rt.InputError, match=r"seed=.*: what fits is a whole number from 0 to 4294967295"):
+    with pytest.raises(rt.InputError, match=r"seed=.*: what fits is an integer from 0 to 4294967295"):
         Noise(seed, (1, 2, 2), 1)

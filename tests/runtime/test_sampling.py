@@ -94,10 +94,10 @@ def test_each_step_is_told_the_time_and_the_type():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num": 0}, "num=0: what fits is a whole number from 1"),
-        ({"num": 2.0}, "num=2.0: what fits is a whole number from 1"),
+        ({"num": 0}, "num=0: what fits is an integer from 1"),
+        ({"num": 2.0}, "num=2.0: what fits is an integer from 1"),
         ({"batch_size": 0}, "batch_size=0: what fits is a whole number from 1"),
-        ({"steps": 51}, "steps=51: what fits is a whole number from 1 to 50"),
+        ({"steps": 51}, "steps=51: what fits is an integer from 1 to 50"),
         ({"steps": 0}, "steps=0: what fits"),
         ({"callback": 3}, r"callback=3: what fits is a function of \(step, pictures\)"),
         ({"sampler": "euler"}, "sampler='euler': unknown sampler"),
@@ -108,7 +108,7 @@ def test_each_step_is_told_the_time_and_the_type():
         ({"noise": np.zeros((2, *SHAPE), int)}, r"noise: int64 \(2, 1, 4, 5\) arrives"),
         ({"noise": np.full((2, *SHAPE), np.nan)}, "noise: holds NaN"),
         ({"noise": np.zeros((2, *SHAPE)), "num": 3}, "num=3, but noise holds 2"),
-        ({"guidance": 2}, "guidance=2: says how far pictures follow a label"),
+        ({"guidance": 2}, "guidance=2: says how far images follow a label, and there is none"),
         ({"guidance": -1, "label": 0}, "label=0: this model was trained without classes"),
         ({"strength": 0.5}, "strength=...: is about a picture to begin with; give start"),
         ({"mask": np.ones((4, 5))}, "mask=...: is about a picture to begin with; give start"),
@@ -146,11 +146,60 @@ def predicted_labels(**options):
         (np.int64(2), 1, [2]),
         (["seven", 0, "1"], None, [2, 0, 1]),
         (np.array([2, 2]), None, [2, 2]),
-        (None, 2, [3, 3]),
+        ("none", 2, [3, 3]),
+        (["0", "none"], None, [0, 3]),
     ],
 )
 def test_labels_by_name_and_by_number(label, num, expected):
     assert predicted_labels(label=label, num=num) == expected
+
+
+def labels_of(counts, num, seed, label=None, names=("0", "1", "seven")):
+    spec = replace(NAMED, classes=names, class_counts=counts)
+    seen = []
+
+    def predict(x, t, labels):
+        seen.extend(labels.tolist())
+        return soft(x, t, labels)
+
+    sample_pictures(predict, spec, num, steps=1, seed=seed, label=label)
+    return seen
+
+
+def test_without_a_label_classes_are_as_frequent_as_in_training():
+    shares = np.bincount(labels_of((900, 0, 100), 1000, 5), minlength=4) / 1000
+    np.testing.assert_allclose(shares, [0.9, 0, 0.1, 0], atol=0.03)
+    shares = np.bincount(labels_of((), 1000, 5), minlength=4) / 1000  # an older file: all alike
+    np.testing.assert_allclose(shares, [1 / 3, 1 / 3, 1 / 3, 0], atol=0.05)
+
+
+def test_the_label_of_an_image_is_that_of_its_seed():
+    whole = labels_of((5, 3, 2), 20, 7)
+    assert labels_of((5, 3, 2), 5, 7) == whole[:5]
+    assert labels_of((5, 3, 2), 20, 8) != whole
+    assert labels_of((5, 3, 2), 20, None) != labels_of((5, 3, 2), 20, None)
+
+
+def test_a_class_may_be_called_none():
+    assert labels_of((), 2, 0, "none", ("a", "none", "b")) == [1, 1]
+
+
+def test_guidance_follows_labels_that_are_drawn():
+    seen = []
+    sample_pictures(
+        lambda x, t, labels: seen.append(labels) or soft(x, t, labels), NAMED, 4, 1, seed=1, guidance=2.0
+    )
+    assert seen[0][:4].max() < 3
+    assert seen[0][4:].tolist() == [3] * 4
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 50])
+def test_a_start_stays_recognisable_whatever_the_steps(steps):
+    def far(strength):
+        return abs(draw(8, seed=0, steps=steps, start=PICTURE, strength=strength) - PICTURE / 255).mean()
+
+    assert far(0.02) < far(0.3) < far(1.0)
+    assert far(0.02) < 0.05
 
 
 def test_guidance_runs_both_halves_as_one_batch():
@@ -170,8 +219,11 @@ def test_guidance_goes_on_from_none_to_the_label():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"label": "sevn"}, "label='sevn': unknown class, did you mean 'seven'.* Known: 0, 1, seven; or th"),
-        ({"label": 3}, "label=3: unknown class. Known: 0, 1, seven; or their numbers 0 to 2"),
+        (
+            {"label": "sevn"},
+            "label='sevn': unknown class, did you mean 'seven'.* Known: 0, 1, seven; their ind",
+        ),
+        ({"label": 3}, "label=3: unknown class. Known: 0, 1, seven; their indices 0 to 2"),
         ({"label": -1}, "label=-1: unknown class"),
         ({"label": True}, "label=True: unknown class"),
         ({"label": ["0", "x"]}, "label='x': unknown class"),
@@ -179,7 +231,11 @@ def test_guidance_goes_on_from_none_to_the_label():
         ({"label": []}, "num=0"),
         ({"label": "0", "guidance": -0.5}, "guidance=-0.5: what fits is a number from 0"),
         ({"label": "0", "guidance": float("inf")}, "guidance=inf: what fits"),
-        ({"guidance": 2.0}, "guidance=2.0: says how far pictures follow a label; give label"),
+        (
+            {"guidance": 2.0, "label": "none"},
+            "guidance=2.0: says how far images follow a label, and there is",
+        ),
+        ({"label": "None"}, "label='None': unknown class"),
     ],
 )
 def test_labels_that_do_not_fit(options, message):
@@ -408,7 +464,9 @@ def test_a_file_with_classes(open_model):
     found = model.sample(label=["红", "blue", 1], seed=0)
     assert found.shape == (3, 3, 6, 4)
     np.testing.assert_allclose(found.mean((1, 2, 3)), [0.2, 0.9, 0.9], atol=1e-5)
-    np.testing.assert_allclose(model.sample(2, seed=0), np.full((2, 3, 6, 4), 0.5), atol=1e-5)
+    found = model.sample(2, label="none", seed=0)
+    np.testing.assert_allclose(found, np.full((2, 3, 6, 4), 0.5), atol=1e-5)
+    assert {round(float(each), 3) for each in model.sample(20, seed=0).mean((1, 2, 3))} == {0.2, 0.9}
     found = model.sample(2, label="红", guidance=1.5, seed=0)
     np.testing.assert_allclose(found, np.full((2, 3, 6, 4), 0.05), atol=1e-5)  # 0.5 + 1.5 (0.2 - 0.5)
 
