@@ -12,6 +12,7 @@ from torch import nn
 
 from .layers._masks import call
 from .layers.inception import AuxiliaryClassifier
+from .layers.reference import alone
 
 __all__ = ["Net", "evaluating"]
 
@@ -65,17 +66,17 @@ class Net(nn.Sequential):
         return self._run(list(self), x)
 
     def answer(self, x: torch.Tensor, logits: bool = False) -> torch.Tensor:
-        """Return the output for a batch of any size, one sample among them.
-
-        A module of the user's own may squeeze a batch of one away, which no exported file does; so there a
-        single sample runs as two.
+        """Return the output for a batch of any size, one sample among them; see `alone`.
 
         Args:
             x: The batch.
             logits: Whether to leave a final softmax or sigmoid off.
+
+        Raises:
+            InputError: A custom module cannot run a single sample.
         """
         run: Callable[[torch.Tensor], torch.Tensor] = self.logits if logits else self
-        return run(torch.cat((x, x)))[:1] if self.has_custom and len(x) == 1 else run(x)
+        return alone(run, x) if self.has_custom and isinstance(x, torch.Tensor) else run(x)
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
         """Return the output before a final softmax or sigmoid.

@@ -1,27 +1,56 @@
-"""What a module gives, as exported files are compared with it."""
+"""What a module gives for a batch of any size, as inference and exported files are compared with it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import torch
+from onnxnn_runtime.errors import InputError
+
+__all__ = ["alone", "reference"]
+
+Run = Callable[[torch.Tensor], torch.Tensor]
 
 
-def reference(module: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-    """Return a module's output; one that stumbles over a batch of one is shown the sample twice.
-
-    (`x.squeeze()` without an axis, as lessons write it, removes a batch of one.)
+def reference(module: Run, x: torch.Tensor) -> torch.Tensor:
+    """Return a module's output without gradients; see `alone`.
 
     Args:
-        module: In evaluation mode, where samples do not see each other.
+        module: In evaluation mode.
         x: A batch, on the module's device.
     """
     with torch.inference_mode():
-        try:
-            y = module(x)
-            if y.shape[:1] == x.shape[:1]:
-                return y
-        except (RuntimeError, ValueError, IndexError):
-            if len(x) != 1:
-                raise
-        return module(torch.cat([x, x]))[:1]
+        return alone(module, x)
+
+
+def alone(run: Run, x: torch.Tensor) -> torch.Tensor:
+    """Return what a module gives for a batch, where a single sample runs alone.
+
+    A module that drops the axis of a batch of one (`x.squeeze()` without an axis, as lessons write it) is
+    shown the sample twice, provided that this makes no difference: that another sample beside it changes
+    nothing.
+
+    Args:
+        run: Custom modules are among what it runs.
+        x: The batch.
+
+    Raises:
+        InputError: It fails on a single sample, and what it gives for one depends on the others.
+    """
+    if len(x) != 1:
+        return run(x)
+    try:
+        y = run(x)
+        if y.ndim > 1 and len(y) == 1:
+            return y
+        reason = f"it gives {tuple(y.shape)} for a batch of one"
+    except (RuntimeError, ValueError, IndexError) as error:
+        reason = f"on a batch of one it fails with {type(error).__name__}: {error}"
+    y, beside = run(torch.cat((x, x)))[:1], run(torch.cat((x, torch.zeros_like(x))))[:1]
+    if not torch.allclose(y, beside, rtol=1e-4, atol=1e-6):
+        raise InputError(
+            f"a custom module cannot run a single sample: {reason}, and what it gives for a sample depends "
+            "on the others of its batch. Let forward keep the batch axis, such as x.squeeze(1) or x.flatten(1), "
+            "or give at least two samples."
+        )
+    return y
