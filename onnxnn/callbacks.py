@@ -19,7 +19,6 @@ from onnxnn_runtime.streams import SafeStream, is_terminal, say
 from onnxnn_runtime.warn import warn
 
 from .notebook import in_notebook, progress_bar
-
 from .training.finite import check_weights
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class Progress(Callback):
     def on_start(self, trainer: Trainer) -> None:
         if self._show:
             todo = (trainer.settings.epochs - trainer.epoch) * trainer.steps_per_epoch
-            self._bar = progress_bar(todo, "batch")
+            self._bar = progress_bar(todo, "batch", self._stream)
 
     def on_step(self, trainer: Trainer) -> None:
         if self._bar is not None:

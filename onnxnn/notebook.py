@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from onnxnn_runtime.streams import SafeStream
-
 __all__ = ["PrintedResult", "PrintedText", "in_notebook", "progress_bar", "show_images"]
 
 _KINDS = {".png": "Image", ".jpg": "Image", ".jpeg": "Image", ".gif": "Image", ".svg": "SVG"}
@@ -35,15 +33,15 @@ def show_images(*paths: Path) -> None:
         display.display(getattr(display, _KINDS[path.suffix.lower()])(filename=str(path)))
 
 
-def progress_bar(total: int, unit: str) -> Any:
-    """Return a bar of tqdm on stderr: of widgets in a notebook that has them, else of text."""
+def progress_bar(total: int, unit: str, stream: Any) -> Any:
+    """Return a bar of tqdm: of widgets in a notebook that has them, else of text on a stream."""
     if in_notebook() and importlib.util.find_spec("ipywidgets") is not None:
         from tqdm.notebook import tqdm as widgets
 
         return widgets(total=total, unit=unit, leave=False)
     from tqdm import tqdm
 
-    return tqdm(total=total, unit=unit, leave=False, file=SafeStream("stderr"))
+    return tqdm(total=total, unit=unit, leave=False, file=stream)
 
 
 class PrintedText(str):

@@ -126,7 +126,7 @@ def test_what_was_printed_is_not_shown_again(model, capsys):
 
 def test_bars_are_text_where_a_notebook_has_no_widgets(shown, capsys, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    bar = progress_bar(3, "batch")
+    bar = progress_bar(3, "batch", sys.stderr)
     bar.update()
     bar.close()
     assert "0/3" in capsys.readouterr().err
