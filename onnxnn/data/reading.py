@@ -1,4 +1,4 @@
-"""Reading pictures for training: kept in memory where they fit, else read ahead of training."""
+"""Reading images for training: kept in memory where they fit, else read ahead of training."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ from PIL import Image
 from .augment import Augmentation
 from .batches import Batch, InMemory, Samples, to_float
 from .dataset import as_data_errors
+from .progress import counted
 from .transforms import Operation, Plan
 
-__all__ = ["Reader", "SizesDifferError"]
+__all__ = ["BrokenImagesError", "Reader", "SizesDifferError"]
 
 _AHEAD = 3  # batches that are read while one is trained on
-_SMALL = 64 * 64  # pixels; below, threads wait for each other's Python and are slower than one alone
+_SMALL_SIDE = 64  # pixels
+_SMALL = _SMALL_SIDE**2  # pixels; below, threads wait for each other's Python and are slower than one alone
 _GROUP = 16  # small files that a thread reads at a time when everything is read into memory
 
 T = TypeVar("T")
@@ -41,9 +43,25 @@ class SizesDifferError(DataError):
     """Pictures differ in size after preprocessing."""
 
 
+class BrokenImagesError(DataError):
+    """Images cannot be read.
+
+    Attributes:
+        broken: The file and the reason of each.
+    """
+
+    def __init__(self, broken: Sequence[tuple[Path, InputError]]) -> None:
+        self.broken = tuple(broken)
+        lines = [str(error) for _, error in self.broken[:5]]
+        if len(self.broken) > len(lines):
+            lines.append(f"... and {len(self.broken) - len(lines)} more broken images.")
+        advice = "Repair or remove what is broken, or leave it out with load_img_data(..., errors='skip')."
+        super().__init__("\n".join([*lines, advice]))
+
+
 @dataclass(frozen=True)
 class Reader:
-    """Reads pictures as a plan says; all must have the size of the first.
+    """Reads images as a plan says; all must have the size of the first.
 
     Args:
         plan: What happens to pictures.
@@ -51,6 +69,8 @@ class Reader:
         shape: Its (H, W, C) outside training.
         workers: Threads that read.
         group: Files that a thread reads at a time when everything is read into memory.
+        progress: Whether to show a bar while images are read into memory.
+        read_once: Whether to read each image once before training, so that broken ones are known then.
     """
 
     plan: Plan
@@ -58,20 +78,30 @@ class Reader:
     shape: tuple[int, ...]
     workers: int
     group: int
+    progress: bool = False
+    read_once: bool = False
 
     @classmethod
-    def of(cls, plan: Plan, first: Path, num_workers: int = 0) -> Reader:
-        """Return a reader for pictures like the first.
+    def of(
+        cls, plan: Plan, first: Path, num_workers: int = 0, progress: bool = False, read_once: bool = False
+    ) -> Reader:
+        """Return a reader for images like the first; the arguments are those of the class.
 
         Raises:
-            DataError: The first picture is broken, or a function of the user returns no picture.
+            BrokenImagesError: The first image is broken.
+            DataError: A function of the user returns no image.
         """
+        try:
+            decode(first, plan.color)
+        except InputError as error:
+            raise BrokenImagesError([(first, error)]) from error
         shape = _read(first, plan, plan.outside_training).shape
         with Image.open(first) as opened:
             is_small = opened.width * opened.height <= _SMALL
         workers = num_workers or (1 if is_small else min(os.cpu_count() or 1, 8))
         # A function of the user may not be made for threads.
-        return cls(plan, first, shape, 1 if plan.functions else workers, _GROUP if is_small else 1)
+        threads, group = 1 if plan.functions else workers, _GROUP if is_small else 1
+        return cls(plan, first, shape, threads, group, progress, read_once)
 
     def outside_training(self, image: ImageLike) -> Array:
         """Return a picture as float32 (C, H, W) in 0..1, with nothing random."""
@@ -98,16 +128,24 @@ class Reader:
         if not changing and len(files) * int(np.prod(self.shape)) <= budget:
             return InMemory(self._stacked(files, preprocess), labels)
         kept = self._kept(files, preprocess, budget) if changing else None
+        if kept is None and self.read_once:
+            deque(self._read_all(files, preprocess), maxlen=0)
         return _Pictures(self, files, labels, operations if kept is None else changing, kept)
 
     def check(self, picture: Array, file: Path) -> Array:
         """Return a picture, or refuse one of another size than the first."""
         if picture.shape == self.shape:
             return picture
-        height, width = self.shape[:2]
+        (height, width), (other_height, other_width) = self.shape[:2], picture.shape[:2]
+        advice = "write transform={'Resize': (64, 64)}, which is (height, width)."
+        if max(height, width, other_height, other_width) > 2 * _SMALL_SIDE:
+            advice = (
+                "write transform={'Resize': (224, 224)}, which is (height, width); (64, 64) is enough for a small "
+                "network."
+            )
         raise SizesDifferError(
-            f"pictures differ in size: {self.first} is {height}x{width}, {file} is {picture.shape[0]}x"
-            f"{picture.shape[1]}. A batch needs one size: write transform={{'Resize': ({height}, {width})}}."
+            f"images differ in size: {self.first} has height {height} and width {width}, {file} has height "
+            f"{other_height} and width {other_width}. A batch needs one size: {advice}"
         )
 
     def _stacked(self, files: Sequence[Path], preprocess: Preprocess) -> torch.Tensor:
@@ -136,17 +174,18 @@ class Reader:
                     found.append(error)
             return found
 
-        broken: list[InputError] = []
+        broken: list[tuple[Path, InputError]] = []
         groups = [files[start : start + self.group] for start in range(0, len(files), self.group)]
         with ThreadPoolExecutor(self.workers) as pool:
-            for future in _ahead(lambda group: pool.submit(read, group), groups, 2 * self.workers):
-                for picture in future.result():
-                    if isinstance(picture, InputError):
-                        broken.append(picture)
-                    elif not broken:
-                        yield picture
+            ahead = _ahead(lambda group: pool.submit(read, group), groups, 2 * self.workers)
+            each = (image for future in ahead for image in future.result())
+            for file, image in zip(files, counted(each, len(files), self.progress), strict=True):
+                if isinstance(image, InputError):
+                    broken.append((file, image))
+                elif not broken:
+                    yield image
         if broken:
-            raise DataError(_broken(broken))
+            raise BrokenImagesError(broken)
 
 
 class _Pictures(Samples):
@@ -266,10 +305,3 @@ def _leading_steps(operations: tuple[Operation, ...]) -> tuple[Any, ...]:
             break
         steps.append(operation)
     return tuple(steps)
-
-
-def _broken(errors: list[InputError]) -> str:
-    lines = [str(error) for error in errors[:5]]
-    if len(errors) > len(lines):
-        lines.append(f"... and {len(errors) - len(lines)} more broken pictures.")
-    return "\n".join([*lines, "Repair or remove what is broken, then load again."])

@@ -173,7 +173,9 @@ class Recipe:
                 self._check_export(self.export)
         network = self.build()
         if self.export is not None:
-            options = {key: value for key, value in self.export_options.items() if key not in ("script", "force")}
+            options = {
+                key: value for key, value in self.export_options.items() if key not in ("script", "force")
+            }
             with self._at("export"):
                 network._check_export(**options)
         with self._at("train" if self.train else "layers"):
