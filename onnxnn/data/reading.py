@@ -140,8 +140,8 @@ class Reader:
         advice = "write transform={'Resize': (64, 64)}, which is (height, width)."
         if max(height, width, other_height, other_width) > 2 * _SMALL_SIDE:
             advice = (
-                "write transform={'Resize': (224, 224)}, which is (height, width); (64, 64) is enough for a small "
-                "network."
+                "write transform={'Resize': (224, 224)}, which is (height, width); (64, 64) is enough for a "
+                "small network."
             )
         raise SizesDifferError(
             f"images differ in size: {self.first} has height {height} and width {width}, {file} has height "

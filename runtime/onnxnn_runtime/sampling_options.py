@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
 from typing import Any, Collection, Sequence, Sized
 
 import numpy as np
 from PIL import Image
 
+from .arrays import as_array
 from .card import DiffusionSpec, InputSpec, ModelCard, SamplerSpec
+from .decode import is_file_object
 from .errors import CardError, InputError, did_you_mean
+from .given import matching, plain
 from .inputs import Skipped, find_samples, read_sample
 from .preprocess import COLORS, Preprocess, decode, pixels
 from .sampler import checked_seed
@@ -220,25 +222,34 @@ def read_pictures(source: Any, spec: DiffusionSpec, preprocess: Preprocess | Non
 
 
 def read_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Return where a picture is drawn anew, bool (H, W).
+    """Return the inpainting mask: where an image is drawn, bool (H, W).
 
     Args:
-        mask: An array (H, W) of 0 and 1, or a black and white picture: a path, bytes or a PIL image.
-        shape: (C, H, W) of the model's pictures.
+        mask: An array (H, W) of 0 and 1, or of 0 and 255; or a black and white image: a path, bytes, an open
+            file or a PIL image, where white (from 128) is drawn.
+        shape: (C, H, W) of the model's images.
 
     Raises:
         InputError: It has another size, or other numbers.
     """
-    drawn = isinstance(mask, (str, bytes, os.PathLike, Image.Image))
-    array = pixels(decode(mask, "grayscale"))[:, :, 0] >= 128 if drawn else np.asarray(mask)
+    given = plain(mask)
+    if isinstance(given, str):
+        (given,) = matching(given, "mask")[:1]
+    if isinstance(given, (str, bytes, bytearray, memoryview, Image.Image)) or is_file_object(given):
+        array = pixels(decode(given, "grayscale"))[:, :, 0] >= 128
+    else:
+        array = as_array(given)
     if array.shape != shape[1:]:
         raise InputError(
-            f"mask: {array.shape} arrives; what fits is {shape[1:]}, the height and width of the model's "
-            "pictures. Resize it first."
+            f"mask: expected {shape[1:]}, the height and width of the model's images, got {array.shape}. "
+            "Resize it first."
         )
-    if not np.isin(array, (0, 1)).all():
-        raise InputError("mask: holds other numbers than 1 (drawn anew) and 0 (kept).")
-    return array.astype(bool)
+    if not any(np.isin(array, (0, white)).all() for white in (1, 255)):
+        raise InputError(
+            "mask: expected 1 or 255 where the image is drawn and 0 where it is kept, got other numbers; "
+            "write mask >= 128."
+        )
+    return np.asarray(array != 0)
 
 
 def check_baked(baked: SamplerSpec, name: str, **given: Any) -> None:

@@ -427,8 +427,14 @@ def test_masks_as_pictures(tmp_path):
         path,
         path.read_bytes(),
         Image.open(str(path)),
+        io.BytesIO(path.read_bytes()),
+        str(path.parent / "m*.png"),
         MASK.astype(bool),
         MASK.astype(float),
+        MASK.tolist(),
+        (MASK * 255).astype(np.uint8),
+        (MASK * 255).astype(float),
+        (MASK * 255).tolist(),
     ):
         close(draw(2, seed=0, start=PICTURE, mask=mask), expected)
 
@@ -436,11 +442,11 @@ def test_masks_as_pictures(tmp_path):
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
-        (np.ones((5, 4)), r"mask: \(5, 4\) arrives; what fits is \(4, 5\), the height and width"),
-        (np.ones((1, 4, 5)), r"mask: \(1, 4, 5\) arrives"),
-        (Image.new("L", (28, 28)), r"mask: \(28, 28\) arrives; what fits is \(4, 5\)"),
-        (np.full((4, 5), 255), "mask: holds other numbers than 1"),
-        (np.full((4, 5), 0.5), "mask: holds other numbers than 1"),
+        (np.ones((5, 4)), r"mask: expected \(4, 5\), the height and width .*, got \(5, 4\)"),
+        (np.ones((1, 4, 5)), r"mask: .* got \(1, 4, 5\)"),
+        (Image.new("L", (28, 28)), r"mask: expected \(4, 5\).*got \(28, 28\)"),
+        (np.full((4, 5), 2), "mask: expected 1 or 255"),
+        (np.full((4, 5), 0.5), "mask: expected 1 or 255"),
         ("missing.png", "missing.png: no such file"),
     ],
 )
