@@ -375,12 +375,32 @@ def test_broken_pictures_are_named(folders, batch_mode):
     assert batch_mode or "图 0.png" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "advice"),
+    [
+        (
+            ((4000, 3000), (3000, 4000)),
+            r"height 3000 and width 4000.*'Resize': \(224, 224\)}, .*\(64, 64\) is",
+        ),
+        (((300, 200), (200, 200)), r"'Resize': \(224, 224\)"),
+        (((28, 28), (32, 32)), r"'Resize': \(64, 64\)}, which is \(height, width\)"),
+    ],
+)
+def test_the_size_that_is_advised_suits_a_network(tmp_path, sizes, advice):
+    for name, size in zip("ab", sizes, strict=True):
+        (tmp_path / name).mkdir()
+        Image.new("L", size).save(tmp_path / name / "0.png")
+    with pytest.raises(DataError, match=advice):
+        load_images(tmp_path, "cls")
+
+
 @pytest.mark.parametrize("batch_mode", [False, True])
 @pytest.mark.parametrize("transform", [None, {"RandomHorizontalFlip": 0.5}])
 def test_sizes_that_differ(folders, batch_mode, transform):
     picture(size=(12, 13)).save(folders / "dog" / "图 1.png")
     with pytest.raises(
-        DataError, match=r"bird.图 0\.png is 12x12, .*dog.图 1\.png is 12x13.*'Resize': \(12, 12\)"
+        DataError,
+        match=r"bird.图 0\.png has height 12 and width 12, .*dog.图 1\.png has .* 13.*'Resize': \(64, 64\)",
     ):
         everything(load_images(folders, "cls", transform=transform, batch_mode=batch_mode).train)
 
