@@ -11,6 +11,8 @@ from onnxnn_runtime.arrays import too_small, without_gradient
 from onnxnn_runtime.card import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.inputs import find_samples
+from onnxnn_runtime.labels import best_classes
+from onnxnn_runtime.labels import readable as readable_label
 from onnxnn_runtime.pipeline import batches, default_batch_size
 from onnxnn_runtime.shorten import shortened
 from torch.utils.data import DataLoader
@@ -180,8 +182,8 @@ def _only(batch: Any) -> Any:
 def readable(result: Any, card: ModelCard | None, files: Sequence[str] = ()) -> dict[int, dict[str, Any]]:
     """Return results as BaseNN prints them: {i: {"预测值": label, "置信度": score}}.
 
-    Labels are class names where the data has them; labels that were numbers are whole numbers, as in
-    BaseNN, and the names of picture folders are texts whatever they are. Regression gives its values. A
+    Labels are class names where the data has them; those that are exactly an integer are integers, as in
+    BaseNN ("7", not "07"), and the names of image folders are texts whatever they are. Regression gives its values. A
     network that classifies every step gives a list of labels and a list of scores for each sample. One that
     writes text gives the likeliest next token, by its word where the data has a vocabulary.
 
@@ -227,12 +229,7 @@ def _labels(card: ModelCard) -> Sequence[str | int]:
     words, classes = card.input.vocabulary, card.output.classes
     if card.output.kind == "tokens" and words is not None:
         return sorted(words, key=lambda word: words[word])
-    if card.input.kind == "image":
-        return classes
-    try:
-        return [int(name) for name in classes]
-    except ValueError:
-        return classes
+    return classes if card.input.kind == "image" else [readable_label(name) for name in classes]
 
 
 def _rows(result: Any, output: OutputSpec) -> Array:
@@ -259,9 +256,5 @@ def _readable(row: Array, output: OutputSpec, labels: Sequence[str | int]) -> di
     values: Sequence[float] = row.reshape(-1).tolist()
     if output.kind == "values":
         return {"预测值": values[0] if len(values) == 1 else list(values)}
-    if len(values) == 1 and output.kind == "binary":
-        index, score = int(values[0] > 0.5), max(values[0], 1.0 - values[0])
-    else:
-        index = int(np.argmax(row))
-        score = values[index]
+    index, score = best_classes(output, row)[0]
     return {"预测值": labels[index] if index < len(labels) else index, "置信度": score}

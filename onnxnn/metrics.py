@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import TrainingError, did_you_mean
 from onnxnn_runtime.warn import warn
+from onnxnn_runtime.labels import THRESHOLD
 
 from .definition import Net
 from .losses import Loss, as_classes, as_values
@@ -105,13 +106,13 @@ class _Predictor:
 
     def __init__(self, net: Net, loss: Loss) -> None:
         self._finish = net.finish if loss.from_logits else None
-        self._threshold = 0.0 if loss.from_logits else 0.5
+        self._threshold = 0.0 if loss.from_logits else THRESHOLD  # sigmoid(0) is 0.5
 
     def classes(self, output: Tensor) -> Tensor:
         axis = 1 if output.ndim == 4 else -1
         if output.shape[axis] > 1:
             return output.argmax(axis)
-        return (output.squeeze(axis) > self._threshold).long()
+        return (output.squeeze(axis) >= self._threshold).long()
 
     def values(self, output: Tensor) -> Tensor:
         return output if self._finish is None else self._finish(output)

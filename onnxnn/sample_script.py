@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from onnxnn_runtime import ModelCard
 from onnxnn_runtime.files import write_atomically
+from onnxnn_runtime.labels import THRESHOLD
 from onnxnn_runtime.output_files import check_output
 from onnxnn_runtime.text import is_words
 from onnxnn_runtime.warn import warn
@@ -157,7 +158,7 @@ def _use(card: ModelCard) -> list[str]:
 def _print_steps(card: ModelCard) -> list[str]:
     """Return the lines that print the label of each step of a sample."""
     is_binary = card.output.kind == "binary"
-    labels = "(result[:, 0] > 0.5).astype(int)" if is_binary else "result.argmax(axis=1)"
+    labels = f"(result[:, 0] >= {THRESHOLD}).astype(int)" if is_binary else "result.argmax(axis=1)"
     classes, outputs = len(card.output.classes), card.output.shape[-1]
     if classes == 2 if is_binary else classes == outputs:
         labels = f"[model.card.output.classes[label] for label in {labels}]"

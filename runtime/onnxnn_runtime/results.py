@@ -11,6 +11,7 @@ from .calls import checked_class
 from .card import ModelCard
 from .inputs import Skipped
 from .names import RESULT_ATTRIBUTES, RESULTS_ATTRIBUTES
+from .labels import best_classes, label_of
 
 __all__ = ["Embeddings", "Prediction", "Predictions", "prediction"]
 
@@ -101,32 +102,16 @@ def prediction(card: ModelCard, name: str, scores: np.ndarray, k: int) -> Predic
         labels = [targets[i] if i < len(targets) else f"value {i}" for i in range(len(flat))]
         return Prediction(name, None, None, None, (), dict(zip(labels, map(float, flat))), scores)
     if len(card.output.shape) == 3:
-        best = [_best(card, step, 1)[0] for step in scores]
+        best = [best_classes(card.output, step)[0] for step in scores]
         return Prediction(
             name,
-            [_label(card, i) for i, _ in best],
+            [label_of(card.output.classes, i) for i, _ in best],
             [each for _, each in best],
             [i for i, _ in best],
             (),
             {},
             scores,
         )
-    best = _best(card, flat, k)
-    top = tuple((_label(card, i), score) for i, score in best)
+    best = best_classes(card.output, flat, k)
+    top = tuple((label_of(card.output.classes, i), score) for i, score in best)
     return Prediction(name, top[0][0], top[0][1], best[0][0], top, {}, scores)
-
-
-def _best(card: ModelCard, flat: np.ndarray, k: int) -> list[tuple[int, float]]:
-    """Return the k best classes of one vector, as (number, score)."""
-    if card.output.kind == "binary":
-        flat = np.array([1 - flat[0], flat[0]], dtype=np.float32)
-        # At exactly 0.5 the second class, as `score >= 0.5` decides in training.
-        order = [1, 0] if flat[1] >= 0.5 else [0, 1]
-    else:
-        order = [int(i) for i in np.argsort(-flat, kind="stable")[:k]]
-    return [(i, float(flat[i])) for i in order[:k]]
-
-
-def _label(card: ModelCard, index: int) -> str:
-    classes = card.output.classes
-    return classes[index] if index < len(classes) else str(index)
