@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.arrays import from_objects, without_gradient
-from onnxnn_runtime.errors import DataError, MissingDataError
+from onnxnn_runtime.errors import DataError, InputError, MissingDataError
 from onnxnn_runtime.files import as_path
 from onnxnn_runtime.npz import VOCABULARY, read_arrays, read_vocabulary
 from onnxnn_runtime.preprocess import Preprocess
@@ -73,6 +73,8 @@ def from_arrays(
     check_task(task)
     values = _numeric(x)
     y = None if y is None else as_array(y, "y")
+    if y is not None and len(y) != len(values):
+        raise DataError(f"x has {len(values)} samples, y has {len(y)}; give one label for each sample.")
     if y is not None and y.ndim == 3 and y.shape[2] == 1 and task != "reg":
         y = y[:, :, 0]  # a column for each sequence
     vocabulary = None if word2idx is None else checked_vocabulary(word2idx, DataError)
@@ -93,8 +95,6 @@ def from_arrays(
             f"the vocabulary has one token only ({next(iter(vocabulary))!r}), so there is nothing to learn; "
             "text needs at least two different tokens."
         )
-    if len(labels) != len(values):
-        raise DataError(f"x has {len(values)} samples, y has {len(labels)}; give one label for each sample.")
     train, held_back = split(len(values), train_val_ratio, labels if names and labels.ndim == 1 else None)
     inputs = torch.from_numpy(described.network)
     parts = [
@@ -165,6 +165,8 @@ def load_npz(
 def _numeric(x: Any) -> Array:
     try:
         array = from_objects(np.asarray(without_gradient(x)))
+    except InputError as error:
+        raise DataError(f"x: {error}") from error
     except ValueError as error:
         raise DataError(ragged(x, "x")) from error
     if array.dtype.kind not in "biuf":
@@ -202,7 +204,7 @@ def _describe(x: Array, vocabulary: Mapping[str, int] | None) -> _Described:
     if (x.dtype == np.uint8 and x.ndim in (3, 4)) or (x.dtype.kind == "f" and channels_last):
         return _raw_pictures(x)
     finite(x, "x")
-    ready = np.require(x, np.float32, ["C", "W"])
+    ready = np.array(x, np.float32, order="C")  # a copy: the caller may go on writing into x
     if x.ndim == 2:
         return _Described("table", ready, Shape.vector(x.shape[1]), ready[0])
     if x.ndim == 3:
@@ -238,8 +240,10 @@ def _raw_pictures(x: Array) -> _Described:
         with as_data_errors():
             pictures = np.stack([preprocess.to_uint8(picture) for picture in x])
     height, width, channels = pictures.shape[1:]
-    network = np.require(np.moveaxis(pictures, 3, 1), requirements=["C", "W"])
-    return _Described("image", network, Shape.image(channels, height, width), pictures[0], preprocess)
+    network = np.array(np.moveaxis(pictures, 3, 1), order="C")  # a copy, as above
+    return _Described(
+        "image", network, Shape.image(channels, height, width), pictures[0].copy(), preprocess
+    )
 
 
 def _tokens(x: Array, size: int) -> _Described:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.arrays import from_objects, without_gradient
-from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.warn import warn
+from onnxnn_runtime.errors import DataError, InputError
 
 __all__ = ["as_array", "class_names", "class_numbers", "finite", "ragged", "targets"]
 
@@ -105,7 +105,7 @@ def targets(values: Any, source: str = "y") -> torch.Tensor:
         )
     finite(array, source)
     column = array[:, np.newaxis] if array.ndim == 1 else array
-    return torch.from_numpy(np.require(column, np.float32, ["C", "W"]))
+    return torch.from_numpy(np.array(column, np.float32, order="C"))  # a copy: the caller may go on writing
 
 
 def finite(array: Array, source: str) -> None:
@@ -135,6 +135,8 @@ def as_array(values: Any, source: str) -> Array:
     """
     try:
         array = np.asarray(without_gradient(values))
+    except InputError as error:
+        raise DataError(f"{source}: {error}") from error
     except ValueError as error:
         raise DataError(ragged(values, source)) from error
     array = from_objects(array)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Iterator, Sequence
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from .errors import InputError
 __all__ = [
     "as_array",
     "as_floats",
+    "check_not_masked",
     "check_shape",
     "check_steps",
     "check_tokens",
@@ -33,11 +34,50 @@ def as_array(value: Any) -> np.ndarray:
 
 
 def without_gradient(value: Any) -> Any:
-    """Return a torch tensor as NumPy reads it: on the CPU, of a type it knows; anything else as it is."""
+    """Return a torch tensor as NumPy reads it: on the CPU, of a type it knows; anything else as it is.
+
+    Raises:
+        InputError: It is a masked array with hidden values, or a list with one in it.
+    """
     if not (hasattr(value, "detach") and hasattr(value, "dtype")):  # open files have the first, too
+        check_not_masked(value)
         return value
     value = value.detach().cpu()
     return value.float() if str(value.dtype) == "torch.bfloat16" else value
+
+
+def check_not_masked(value: Any) -> None:
+    """Refuse a masked array that hides values, which NumPy would otherwise uncover.
+
+    Raises:
+        InputError: There is one; the message says where the first hidden value is.
+    """
+    found = next(_masked([value]), None)
+    if found is not None:
+        hidden = np.argwhere(np.ma.getmaskarray(found))
+        where = ", ".join(map(str, hidden[0].tolist()))
+        raise InputError(
+            f"a masked array hides {len(hidden)} of its {found.size} values, the first at [{where}]. Fill "
+            "them with x.filled(value), or leave those samples out."
+        )
+
+
+_LEVELS = 6  # of nested lists that are looked into: an array has at most 5 axes
+
+
+def _masked(things: Sequence[Any]) -> Iterator[Any]:
+    """Yield the masked arrays with hidden values among things and the lists in them."""
+    for _ in range(_LEVELS):
+        for thing in things:
+            if isinstance(thing, np.ma.MaskedArray) and np.ma.is_masked(thing):
+                yield thing
+        things = [
+            each
+            for thing in things
+            if isinstance(thing, (list, tuple))
+            for each in thing
+            if isinstance(each, (list, tuple, np.ma.MaskedArray))
+        ]
 
 
 def from_objects(array: np.ndarray) -> np.ndarray:
