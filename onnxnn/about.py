@@ -12,7 +12,7 @@ from onnxnn_runtime.card import Axis, DiffusionSpec, InputSpec, ModelCard, Outpu
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.preprocess import Preprocess
 
-from .data import Data
+from .data import Preparation
 from .definition import Definition, Placed
 from .layers._registry import frozen
 from .layers.diffusion import DiffusionModel
@@ -32,7 +32,7 @@ _KINDS = {
 def describe(
     task: str,
     definition: Definition,
-    data: Data | None = None,
+    preparation: Preparation | None = None,
     before: ModelCard | None = None,
     training: Mapping[str, Any] | None = None,
 ) -> ModelCard:
@@ -41,18 +41,18 @@ def describe(
     Args:
         task: "cls", "reg", "gen" or "embed"; a diffusion model is always "gen".
         definition: The network.
-        data: What it learns from.
-        before: The card of the checkpoint it came from, for what the data does not say.
+        preparation: How its data is prepared; None where it never had any.
+        before: The card of the checkpoint it came from, for what the author said about it.
         training: How it was trained; None keeps what `before` says.
 
     Raises:
         LayerError: The network has no layers.
     """
-    output = describe_output(task, definition, data, before)
+    output = describe_output(task, definition, preparation)
     return ModelCard(
         task="gen" if definition.diffusion else task,
         network=definition.to_data(),
-        input=describe_input(definition, data, before),
+        input=describe_input(definition, preparation),
         output=output,
         training=training if training is not None else (before.training if before else {}),
         license=before.license if before else "",
@@ -61,7 +61,7 @@ def describe(
     )
 
 
-def describe_input(definition: Definition, data: Data | None, before: ModelCard | None) -> InputSpec:
+def describe_input(definition: Definition, known: Preparation | None) -> InputSpec:
     """Return what goes in; a size that the network lets vary stands there as the axis's name."""
     shape = free_input(definition)
     if shape is None or not definition.has_layers:
@@ -75,7 +75,6 @@ def describe_input(definition: Definition, data: Data | None, before: ModelCard 
         min_sizes=min_sizes(definition),
         dtype="float64" if definition.is_wide else "float32",
     )
-    known = data or (before.input if before is not None else None)
     if known is None and definition.diffusion:
         return replace(spec, kind="image", preprocess=_plain(shape))
     if known is None:
@@ -85,13 +84,11 @@ def describe_input(definition: Definition, data: Data | None, before: ModelCard 
         kind=known.kind,
         preprocess=known.preprocess,
         features=known.features,
-        vocabulary=known.vocabulary,
+        vocabulary=None if known.vocabulary is None else dict(known.vocabulary),
     )
 
 
-def describe_output(
-    task: str, definition: Definition, data: Data | None, before: ModelCard | None
-) -> OutputSpec:
+def describe_output(task: str, definition: Definition, known: Preparation | None) -> OutputSpec:
     """Return what comes out; a size that follows one the network lets vary stands there as the axis's name.
 
     A classifier with more outputs than classes and no softmax or sigmoid at its end is an encoder, as
@@ -99,8 +96,8 @@ def describe_output(
     """
     shape = free_output(definition)
     assert shape is not None
-    classes = data.classes if data is not None else before.output.classes if before else ()
-    targets = data.targets if data is not None else before.output.targets if before else ()
+    classes = () if known is None else known.classes
+    targets = () if known is None else known.targets
     kind = _output_kind(task, definition, shape, len(classes))
     return OutputSpec(
         kind=kind,

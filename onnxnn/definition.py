@@ -83,6 +83,7 @@ class Definition:
         self._normalize: Entry | None = None
         self._added: list[Entry] = []
         self._modules: dict[str, tuple[Layer, Shape, nn.Module]] = {}
+        self._net: Net | None = None
         self.num_classes: int | None = None
 
     # ---- what the network is -------------------------------------------------------------------
@@ -124,6 +125,7 @@ class Definition:
             LayerError: The layers added so far do not fit it; nothing is changed then.
         """
         before = self._input_shape, self._normalize
+        self._net = None
         self._input_shape = shape
         self._normalize = None if normalize is None else Entry(0, normalize)
         try:
@@ -156,6 +158,7 @@ class Definition:
         options = dict(options or {})
         follows = None if activation is None else activation_of(activation)
         before = list(self._added)
+        self._net = None
         if layer is None:
             if follows is None:
                 raise LayerError("add(): name a layer, an activation or an optimizer.")
@@ -205,10 +208,8 @@ class Definition:
         for number in range(len(self._added) - 1, -1, -1):
             entry = self._added[number]
             if isinstance(entry.layer, Recurrent) and entry.layer.return_sequences:
-                changed = copy.copy(self)
-                changed._added = list(self._added)
+                changed = self.with_own_weights()
                 changed._added[number] = replace(entry, layer=replace(entry.layer, return_sequences=False))
-                changed._modules = dict(self._modules)
                 try:
                     changed.placed()
                 except LayerError:
@@ -346,6 +347,44 @@ class Definition:
         last = placed[-1] if placed else None
         return last.layer.ending(last.in_shape) if last and isinstance(last.layer, Custom) else ""
 
+    # ---- other networks made of this one ---------------------------------------------------------
+
+    def copied(self) -> Definition:
+        """Return the same network, to be changed while this one stays; its modules are the same."""
+        other = copy.copy(self)
+        other._added, other._modules = list(self._added), dict(self._modules)
+        return other
+
+    def with_own_weights(self) -> Definition:
+        """Return the same network with weights of its own; a custom module is the one that was added."""
+        other = self.copied()
+        other._net = None
+        self.net  # noqa: B018  # builds what was not built yet
+        other._modules = {
+            name: (layer, shape, module if isinstance(layer, Custom) else copy.deepcopy(module))
+            for name, (layer, shape, module) in self._modules.items()
+        }
+        return other
+
+    def with_normalize(self, normalize: Layer | None) -> Definition:
+        """Return the same network with another standardisation at its beginning."""
+        if normalize == self.normalize:
+            return self
+        other = self.copied()
+        other.set_input(self._input_shape, normalize)
+        return other
+
+    def resolved(self) -> Definition:
+        """Return the same network with every size filled in: later data does not change what it is."""
+        frozen, other = self.frozen(), self.copied()
+        other._normalize, other._added = frozen._normalize, frozen._added
+        return other
+
+    @property
+    def normalize(self) -> Layer | None:
+        """The layer at the beginning that standardises the data; None where there is none."""
+        return None if self._normalize is None else self._normalize.layer
+
     # ---- JSON ----------------------------------------------------------------------------------
 
     def to_data(self) -> tuple[dict[str, Any], ...]:
@@ -405,8 +444,15 @@ class Definition:
 
     # ---- torch ---------------------------------------------------------------------------------
 
+    @property
+    def net(self) -> Net:
+        """The torch module, the same one as long as the network is the same."""
+        if self._net is None:
+            self._net = self.build()
+        return self._net
+
     def build(self) -> Net:
-        """Return the torch module; layers built before keep their weights."""
+        """Return a new torch module; layers built before keep their weights."""
         net = Net()
         for placed in self.placed():
             known = self._modules.get(placed.name)

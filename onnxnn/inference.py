@@ -183,9 +183,9 @@ def readable(result: Any, card: ModelCard | None, files: Sequence[str] = ()) -> 
     """Return results as BaseNN prints them: {i: {"预测值": label, "置信度": score}}.
 
     Labels are class names where the data has them; those that are exactly an integer are integers, as in
-    BaseNN ("7", not "07"), and the names of image folders are texts whatever they are. Regression gives its values. A
-    network that classifies every step gives a list of labels and a list of scores for each sample. One that
-    writes text gives the likeliest next token, by its word where the data has a vocabulary.
+    BaseNN ("7", not "07"), and the names of image folders are texts whatever they are. Regression gives its
+    values. A network that classifies every step gives a list of labels and a list of scores for each sample.
+    One that writes text gives the likeliest next token, by its word where the data has a vocabulary.
 
     Args:
         result: What `inference` returned, or one row of it.

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import TrainingError, did_you_mean
-from onnxnn_runtime.warn import warn
 from onnxnn_runtime.labels import THRESHOLD
+from onnxnn_runtime.warn import warn
 
 from .definition import Net
 from .losses import Loss, as_classes, as_values

@@ -8,19 +8,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.card import InputSpec, ModelCard, OutputSpec
+from onnxnn_runtime.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, LayerError
 from onnxnn_runtime.files import PathLike
 from onnxnn_runtime.output_files import check_output
-from onnxnn_runtime.preprocess import Preprocess
 
 from onnxnn import about, checkpoint
+from onnxnn.data import Preparation
 from onnxnn.data.transforms import plan
 from onnxnn.definition import Definition
 from onnxnn.layers import find
@@ -188,19 +188,18 @@ def _convert(
     net = definition.build()
     take_over(net, tensors, str(path))
     task = task or _task(definition, meta)
-    before = ModelCard(
-        task,
-        (),
-        _input(definition, pictures.preprocess if pictures else None, vocabulary),
-        OutputSpec("values", ("batch",), classes=_classes(meta)),
-        training={
-            key: meta[key] for key in ("epoch", "learning_rate", "dataset_size", "time") if meta.get(key)
-        },
-        note="Converted from a BaseNN checkpoint.",
-    )
-    card = about.describe(task, definition, None, before)
+    how = {key: meta[key] for key in ("epoch", "learning_rate", "dataset_size", "time") if meta.get(key)}
     shape = definition.input_shape
     assert shape is not None
+    preparation = Preparation(
+        kind="image" if pictures is not None else about.describe_input(definition, None).kind,
+        sample=shape,
+        preprocess=pictures.preprocess if pictures is not None else None,
+        classes=_classes(meta),
+        vocabulary=vocabulary,
+    )
+    described = about.describe(task, definition, preparation, None, how)
+    card = replace(described, note="Converted from a BaseNN checkpoint.")
     state = {"sample": {"sizes": list(shape.sizes), "axes": list(shape.axes)}}
     return Converted(checkpoint.save(out, card, net.state_dict(), None, state), card, tuple(notes))
 
@@ -235,15 +234,6 @@ def _sample(meta: Mapping[str, Any], vocabulary: dict[str, int] | None) -> Shape
     if len(sizes) == 2:
         return Shape.sequence(*sizes)
     return Shape.vector(sizes[0]) if sizes else None
-
-
-def _input(
-    definition: Definition, preprocess: Preprocess | None, vocabulary: dict[str, int] | None
-) -> InputSpec:
-    if preprocess is not None:
-        return InputSpec("image", ("batch",), preprocess)
-    kind = about.describe_input(definition, None, None).kind
-    return InputSpec(kind, ("batch",), vocabulary=vocabulary)
 
 
 def _carried(transform: list[Any], color: str, notes: list[str]) -> dict[str, Any]:

@@ -4,6 +4,17 @@ from .arrays import from_arrays, load_npz
 from .batches import Batches
 from .dataset import Data
 from .images import load_images
+from .label_mapping import LabelMapping
+from .preparation import Preparation
 from .tables import load_table
 
-__all__ = ["Batches", "Data", "from_arrays", "load_images", "load_npz", "load_table"]
+__all__ = [
+    "Batches",
+    "Data",
+    "LabelMapping",
+    "Preparation",
+    "from_arrays",
+    "load_images",
+    "load_npz",
+    "load_table",
+]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from onnxnn_runtime.arrays import from_objects, without_gradient
+from onnxnn_runtime.columns import named_columns
 from onnxnn_runtime.errors import DataError, InputError, MissingDataError
 from onnxnn_runtime.files import as_path
 from onnxnn_runtime.npz import VOCABULARY, read_arrays, read_vocabulary
@@ -21,7 +22,9 @@ from onnxnn.shape import Shape
 from .batches import Batches, InMemory
 from .dataset import Data, as_data_errors, check_task, split
 from .labels import as_array, class_numbers, finite, ragged, targets
+from .preparation import Preparation
 from .tokens import check_tokens, next_tokens, source_tokens, step_labels
+from .transforms import Plan
 
 __all__ = ["from_arrays", "load_npz"]
 
@@ -39,6 +42,7 @@ def from_arrays(
     train_val_ratio: float = 1.0,
     shuffle: bool = True,
     word2idx: Mapping[str, int] | None = None,
+    known: Preparation | None = None,
 ) -> Data:
     """Return a data set from arrays.
 
@@ -55,28 +59,36 @@ def from_arrays(
     | float (N, C, H, W) | pictures ready for the network, left as they are |
 
     Args:
-        x: An array, a tensor or lists.
+        x: An array, a tensor or lists; or a DataFrame or another table that names its columns (see
+            `onnxnn_runtime.columns.named_columns`), whose names are kept. It is copied.
         y: For classes: labels as `class_numbers` takes them. For regression: numbers (N,) or (N, K).
             For sequences and tokens also a label for each step: (N, T), (N, T, 1), or one-hot
             (N, T, classes).
-            For tokens None means the token after each.
+            For tokens None means the token after each. The names of a Series or a DataFrame are those of the
+            values, or of the classes in one-hot columns.
         task: "cls", "reg", "gen" or "embed".
         classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}.
         batch_size: Samples in a batch; None takes all in one.
         train_val_ratio: The share of the samples to train on; the rest validates.
         shuffle: Whether every epoch has another order.
         word2idx: Each token's number.
+        known: How the network that they are for has its data prepared: its vocabulary counts where none is
+            given, and there may be one class only.
 
     Raises:
         DataError: Lengths differ, something is empty, not finite or of a shape that means nothing.
     """
     check_task(task)
+    features, x = _named(x)
     values = _numeric(x)
+    target_names = _target_names(y)
     y = None if y is None else as_array(y, "y")
     if y is not None and len(y) != len(values):
         raise DataError(f"x has {len(values)} samples, y has {len(y)}; give one label for each sample.")
     if y is not None and y.ndim == 3 and y.shape[2] == 1 and task != "reg":
         y = y[:, :, 0]  # a column for each sequence
+    if word2idx is None and known is not None and known.kind == "tokens":
+        word2idx = known.vocabulary
     vocabulary = None if word2idx is None else checked_vocabulary(word2idx, DataError)
     if vocabulary is not None and y is None:
         check_tokens(values, len(vocabulary))
@@ -89,7 +101,11 @@ def from_arrays(
         described = (
             _describe(values, vocabulary) if source is None else _tokens(source, int(source.max()) + 1)
         )
-        labels, names = _labels(y, task, classes, values, described, vocabulary)
+        if classes is None and y is not None and y.ndim == 2 and len(target_names) == y.shape[1] > 1:
+            classes = target_names  # of one-hot columns
+        elif known is not None and classes is None and y is not None and _is_wide(y, len(known.classes)):
+            classes = known.classes
+        labels, names = _labels(y, task, classes, values, described, vocabulary, known is not None)
     if vocabulary is not None and len(vocabulary) < 2 and not names and not labels.is_floating_point():
         raise DataError(
             f"the vocabulary has one token only ({next(iter(vocabulary))!r}), so there is nothing to learn; "
@@ -97,23 +113,71 @@ def from_arrays(
         )
     train, held_back = split(len(values), train_val_ratio, labels if names and labels.ndim == 1 else None)
     inputs = torch.from_numpy(described.network)
-    parts = [
-        Batches(InMemory(inputs, labels), batch_size, shuffle)
-        if len(part) == len(values)
-        else Batches(InMemory(inputs[part], labels[part]), batch_size, shuffle and part is train)
-        for part in (train, held_back)
-        if len(part)
-    ]
-    return Data(
+    preparation = Preparation(
         kind=described.kind,
-        train=parts[0],
-        validation=parts[1] if len(parts) > 1 else None,
         sample=described.sample,
-        example=described.example,
         classes=names,
         preprocess=described.preprocess,
+        features=features if described.kind == "table" else (),
+        targets=target_names if labels.is_floating_point() else (),
         vocabulary=vocabulary,
     )
+
+    def batches(part: torch.Tensor, shuffled: bool) -> Batches:
+        is_all = len(part) == len(values)
+        samples = InMemory(inputs, labels) if is_all else InMemory(inputs[part], labels[part])
+        again = _reread(samples, preparation, batch_size, shuffled) if described.is_raw else None
+        return Batches(samples, batch_size, shuffled, preparation, again)
+
+    return Data(
+        train=batches(train, shuffle),
+        validation=batches(held_back, False) if len(held_back) else None,
+        example=described.example,
+    )
+
+
+def _reread(
+    images: InMemory, preparation: Preparation, batch_size: int | None, shuffle: bool
+) -> Callable[[Callable[[Plan], Plan]], Batches]:
+    """Return what reads raw images in another way; see `Batches`."""
+    assert preparation.preprocess is not None
+    planned = Plan(preparation.preprocess.color)
+
+    def reread(change: Callable[[Plan], Plan]) -> Batches:
+        changed = change(planned)
+        preprocess = changed.preprocess
+        with as_data_errors():
+            read = [preprocess.to_uint8(np.moveaxis(image.numpy(), 0, 2)) for image in images.x]
+        x = np.ascontiguousarray(np.moveaxis(np.stack(read), 3, 1))
+        known = replace(
+            preparation, preprocess=preprocess, normalize=changed.normalize, sample=Shape.image(*x.shape[1:])
+        )
+        samples = InMemory(torch.from_numpy(x), images.y)
+        return Batches(samples, batch_size, shuffle, known, lambda then: reread(lambda p: then(change(p))))
+
+    return reread
+
+
+def _named(x: Any) -> tuple[tuple[str, ...], Any]:
+    """Return the names of a table's columns, () where they have none, and its values."""
+    with as_data_errors():
+        named = named_columns(x)
+    return ((), x) if named is None else named
+
+
+def _is_wide(y: Array, classes: int) -> bool:
+    """Tell whether labels can only be one-hot rows with a column for each of a network's classes."""
+    return y.ndim == 2 and y.shape[1] == classes > 1 and y.dtype.kind in "biuf"
+
+
+def _target_names(y: Any) -> tuple[str, ...]:
+    """Return the names of target columns: a DataFrame's, or a Series' own; () where they have none."""
+    name, columns = getattr(y, "name", None), getattr(y, "columns", None)
+    if isinstance(name, str) and hasattr(y, "to_numpy"):
+        return (name,)
+    if columns is None or callable(columns) or not all(isinstance(each, str) for each in columns):
+        return ()
+    return tuple(map(str, columns))
 
 
 def load_npz(
@@ -123,6 +187,7 @@ def load_npz(
     batch_size: int | None = 32,
     train_val_ratio: float = 1.0,
     shuffle: bool = True,
+    known: Preparation | None = None,
 ) -> Data:
     """Return the data set of a .npz file with the arrays `data` and `label`.
 
@@ -134,7 +199,7 @@ def load_npz(
 
     Args:
         path: The file.
-        task, classes, batch_size, train_val_ratio, shuffle: As for `from_arrays`.
+        task, classes, batch_size, train_val_ratio, shuffle, known: As for `from_arrays`.
 
     Raises:
         MissingDataError: There is no such file.
@@ -156,7 +221,15 @@ def load_npz(
         )
     try:
         return from_arrays(
-            arrays["data"], arrays.get("label"), task, classes, batch_size, train_val_ratio, shuffle, word2idx
+            arrays["data"],
+            arrays.get("label"),
+            task,
+            classes,
+            batch_size,
+            train_val_ratio,
+            shuffle,
+            word2idx,
+            known,
         )
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
@@ -188,13 +261,14 @@ def _numeric(x: Any) -> Array:
 
 @dataclass(frozen=True)
 class _Described:
-    """What an array means: its kind, what the network gets (N, ...), one sample's shape."""
+    """What an array means: its kind, what the network gets (N, ...), one sample; whether it is read."""
 
     kind: str
     network: Array
     sample: Shape
     example: Array
     preprocess: Preprocess | None = None
+    is_raw: bool = False
 
 
 def _describe(x: Array, vocabulary: Mapping[str, int] | None) -> _Described:
@@ -241,9 +315,7 @@ def _raw_pictures(x: Array) -> _Described:
             pictures = np.stack([preprocess.to_uint8(picture) for picture in x])
     height, width, channels = pictures.shape[1:]
     network = np.array(np.moveaxis(pictures, 3, 1), order="C")  # a copy, as above
-    return _Described(
-        "image", network, Shape.image(channels, height, width), pictures[0].copy(), preprocess
-    )
+    return _Described("image", network, Shape.image(channels, height, width), pictures[0].copy(), preprocess)
 
 
 def _tokens(x: Array, size: int) -> _Described:
@@ -259,6 +331,7 @@ def _labels(
     x: Array,
     described: _Described,
     vocabulary: Mapping[str, int] | None,
+    is_known: bool,
 ) -> tuple[torch.Tensor, tuple[str, ...]]:
     if y is None:
         raise DataError("y is missing; give one label for each sample.")
@@ -270,7 +343,7 @@ def _labels(
             return found
     if is_values:
         return targets(y), ()
-    numbers, names = class_numbers(y, classes, "y")
-    if task in ("cls", "embed") and len(names) < 2:
+    numbers, names = class_numbers(y, classes, "y", quiet=is_known)
+    if task in ("cls", "embed") and len(names) < 2 and not is_known:
         raise DataError(f"y holds one class only ({names[0]}); telling classes apart needs at least two.")
     return numbers, names

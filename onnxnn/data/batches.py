@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
 
+from .preparation import Preparation
+
 __all__ = ["Batches", "InMemory", "Samples", "default_batch_size"]
 
 Batch = tuple[torch.Tensor, torch.Tensor]
+Reread = Callable[[Callable[[Any], Any]], "Batches"]
+"""A change of the plan by which images are read -> the same images, read in that way."""
 
 
 class Samples(ABC):
@@ -39,9 +45,9 @@ class Samples(ABC):
         """Return all samples (x, y) as a network gets them when they are in memory, else None."""
         return None
 
-    def renumbered(self, tokens: torch.Tensor | None, labels: torch.Tensor | None) -> Samples:
-        """Return the same samples with tokens[x] for x and labels[y] for y, where they are given."""
-        return _Renumbered(self, tokens, labels)
+    def with_labels(self, ids: torch.Tensor) -> Samples:
+        """Return the same samples with ids[y] for y."""
+        return _Relabelled(self, ids)
 
 
 class InMemory(Samples):
@@ -76,15 +82,27 @@ class InMemory(Samples):
     def tensors(self) -> Batch | None:
         return to_float(self.x), self.y
 
-    def renumbered(self, tokens: torch.Tensor | None, labels: torch.Tensor | None) -> InMemory:
-        return InMemory(_of(tokens, self.x), _of(labels, self.y))
+    def with_labels(self, ids: torch.Tensor) -> InMemory:
+        return InMemory(self.x, ids[self.y])
+
+    def with_tokens(self, ids: torch.Tensor) -> InMemory:
+        """Return the same samples with ids[x] for x."""
+        return InMemory(ids[self.x], self.y)
+
+    def with_columns(self, columns: torch.Tensor) -> InMemory:
+        """Return the same rows with their columns in another order."""
+        return InMemory(self.x[..., columns], self.y)
+
+    def with_targets(self, columns: torch.Tensor) -> InMemory:
+        """Return the same samples with the columns of y in another order."""
+        return InMemory(self.x, self.y[:, columns])
 
 
-class _Renumbered(Samples):
-    """Samples with other numbers, as they are taken; see `Samples.renumbered`."""
+class _Relabelled(Samples):
+    """Samples with other label ids, batch by batch."""
 
-    def __init__(self, samples: Samples, tokens: torch.Tensor | None, labels: torch.Tensor | None) -> None:
-        self._samples, self._tokens, self._labels = samples, tokens, labels
+    def __init__(self, samples: Samples, ids: torch.Tensor) -> None:
+        self._samples, self._ids = samples, ids
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -96,19 +114,11 @@ class _Renumbered(Samples):
 
     def take(self, groups: Iterable[torch.Tensor]) -> Iterator[Batch]:
         for x, y in self._samples.take(groups):
-            yield _of(self._tokens, x), _of(self._labels, y)
+            yield x, self._ids[y]
 
     @property
     def sizes(self) -> tuple[int, ...]:
         return self._samples.sizes
-
-    def tensors(self) -> Batch | None:
-        found = self._samples.tensors()
-        return None if found is None else (_of(self._tokens, found[0]), _of(self._labels, found[1]))
-
-
-def _of(numbers: torch.Tensor | None, values: torch.Tensor) -> torch.Tensor:
-    return values if numbers is None else numbers[values]
 
 
 def to_float(x: torch.Tensor) -> torch.Tensor:
@@ -116,47 +126,122 @@ def to_float(x: torch.Tensor) -> torch.Tensor:
     return x.to(torch.float32).div_(255) if x.dtype == torch.uint8 else x
 
 
+@dataclass(frozen=True, eq=False, init=False)
 class Batches:
     """A data set in batches (x, y); iterating again draws a new order.
 
-    x is float32 (int64 for tokens) with the batch as first axis; y is int64 class numbers (N,) or
+    x is float32 (int64 for tokens) with the batch as first axis; y is int64 label ids (N,) or
     float32 values (N, K). The order comes from torch's global generator, so that `torch.manual_seed`
     repeats it. Of n samples, every epoch gives each exactly once. A last batch of a single sample
     joins the batch before it, because batch normalisation learns nothing from one sample.
 
     Args:
         samples: Where the samples are.
-        batch_size: Samples in a batch; None takes all in one.
+        batch_size: Samples in a batch; the last one may have fewer, or one more. None takes all in one.
         shuffle: Whether every epoch has another order.
+        preparation: How the samples were prepared, so that another network can prepare them in its own way.
+        reread: Reads the same images in another way, where they are read like files.
+        as_now: For batches that a user holds: returns them as the network has its data prepared now. What is
+            written into such a batch changes no data.
 
     Raises:
-        DataError: The batch size is no whole number of at least 1.
+        DataError: The batch size is no integer of at least 1.
     """
 
-    def __init__(self, samples: Samples, batch_size: int | None = None, shuffle: bool = True) -> None:
-        self.samples = samples
-        self.batch_size = len(samples) if batch_size is None else batch_size
-        self.shuffle = shuffle
+    samples: Samples
+    batch_size: int
+    shuffle: bool
+    preparation: Preparation | None
+    reread: Reread | None
+    as_now: Callable[[Batches], Batches] | None
+
+    def __init__(
+        self,
+        samples: Samples,
+        batch_size: int | None = None,
+        shuffle: bool = True,
+        preparation: Preparation | None = None,
+        reread: Reread | None = None,
+        as_now: Callable[[Batches], Batches] | None = None,
+    ) -> None:
+        value = len(samples) if batch_size is None else batch_size
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise DataError(f"batch_size={value!r}: must be a whole number of at least 1.")
+        for name, field in (
+            ("samples", samples),
+            ("batch_size", int(value)),
+            ("shuffle", shuffle),
+            ("preparation", preparation),
+            ("reread", reread),
+            ("as_now", as_now),
+        ):
+            object.__setattr__(self, name, field)
 
     @property
     def num_samples(self) -> int:
         """How many samples an epoch has."""
         return len(self.samples)
 
-    @property
-    def batch_size(self) -> int:
-        """Samples in a batch; the last one may have fewer, or one more."""
-        return self._batch_size
+    def with_batch_size(self, batch_size: int) -> Batches:
+        """Return the same samples in batches of another size."""
+        return replace(self, batch_size=batch_size)
 
-    @batch_size.setter
-    def batch_size(self, value: int) -> None:
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise DataError(f"batch_size={value!r}: must be a whole number of at least 1.")
-        self._batch_size = int(value)
+    def handed_out(self, as_now: Callable[[Batches], Batches]) -> Batches:
+        """Return the same batches for a user, in the form that the network has its data in at the time."""
+        return replace(self, as_now=as_now)
 
-    def renumbered(self, tokens: torch.Tensor | None, labels: torch.Tensor | None) -> Batches:
-        """Return batches of the same samples with other numbers; see `Samples.renumbered`."""
-        return Batches(self.samples.renumbered(tokens, labels), self.batch_size, self.shuffle)
+    def with_preparation(self, preparation: Preparation) -> Batches:
+        """Return the same batches as prepared in another way, which they are already."""
+        return replace(self, preparation=preparation)
+
+    def read_again(self, change: Callable[[Any], Any]) -> Batches:
+        """Return the same images read by a changed plan; anything else as it is."""
+        return self if self.reread is None else replace(self.reread(change), batch_size=self.batch_size)
+
+    def mapped(
+        self,
+        preparation: Preparation,
+        columns: torch.Tensor | None = None,
+        tokens: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        targets: torch.Tensor | None = None,
+    ) -> Batches:
+        """Return the same samples with other ids and columns in another order.
+
+        Args:
+            preparation: What the samples are then.
+            columns: x[..., columns] stands for x.
+            tokens: tokens[x] stands for x.
+            labels: labels[y] stands for y.
+            targets: y[:, targets] stands for y.
+        """
+        samples, reread = self.samples, self.reread
+        if isinstance(samples, InMemory):
+            samples = samples if columns is None else samples.with_columns(columns)
+            samples = samples if tokens is None else samples.with_tokens(tokens)
+            samples = samples if targets is None else samples.with_targets(targets)
+        if labels is not None:
+            ids, again = labels, self.reread
+            samples = samples.with_labels(ids)
+            if again is not None:
+
+                def reread(change: Callable[[Any], Any]) -> Batches:
+                    found = again(change)
+                    assert found.preparation is not None
+                    classes = preparation.classes
+                    return found.mapped(replace(found.preparation, classes=classes), labels=ids)
+
+        return replace(self, samples=samples, preparation=preparation, reread=reread)
+
+    def as_integers(self, preparation: Preparation) -> Batches:
+        """Return the same samples with x as int64; `preparation` is what they are then."""
+        x, y = self.samples.tensors() or (torch.empty(0), torch.empty(0))
+        return replace(self, samples=InMemory(x.long(), y), preparation=preparation)
+
+    def occurring(self) -> set[int] | None:
+        """Return the label ids that occur; None where they are not in memory."""
+        y = self.samples.y if isinstance(self.samples, InMemory) else None
+        return None if y is None or y.is_floating_point() else set(torch.unique(y).tolist())
 
     def __repr__(self) -> str:
         order = "shuffled" if self.shuffle else "in order"
@@ -167,6 +252,10 @@ class Batches:
         return len(_sizes(self.num_samples, self.batch_size))
 
     def __iter__(self) -> Iterator[Batch]:
+        if self.as_now is not None:
+            for x, y in self.as_now(replace(self, as_now=None)):
+                yield x.clone(), y.clone()
+            return
         whole = self.tensors() if len(self) == 1 else None
         if whole is not None:  # the order within one batch makes no difference
             yield whole

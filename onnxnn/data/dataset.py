@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.columns import match_columns
 from onnxnn_runtime.errors import DataError, InputError, MissingDataError, MissingInputError
 from onnxnn_runtime.preprocess import ImageLike, Preprocess
-from onnxnn_runtime.vocabulary import renumbering
 
 from onnxnn.layers import Layer
 from onnxnn.shape import Shape
 
 from .batches import Batches, InMemory
+from .label_mapping import LabelMapping, token_ids
+from .preparation import Preparation
 
 __all__ = ["TASKS", "Data", "as_data_errors", "split"]
 
@@ -25,140 +27,212 @@ TASKS = ("cls", "reg", "gen", "embed")
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """A loaded data set.
+    """A loaded data set; every change returns another one.
 
     Args:
-        kind: "image", "table", "sequence" (steps of numbers), "tokens" or "array".
-        train: The batches to learn from.
+        train: The batches to learn from; they know how their samples were prepared.
         validation: The batches held back, never augmented; None where all are learned from.
-        sample: The shape of one sample as the network gets it.
-        classes: The names of the classes, by number; () where the targets are values.
-        preprocess: How a picture file becomes such a sample, for data made of pictures.
-        normalize: The layer `normalize` that belongs in front of the network, or None.
-        features: The names of a table's input columns; () where it had no header.
-        targets: The names of the values to predict; () where unnamed or where there are classes.
-        vocabulary: Each token's number, for tokens.
-        example: One raw training sample: a picture as uint8 (H, W, C) before preprocessing, else
+        example: One raw training sample: an image as uint8 (H, W, C) before preprocessing, else
             the row or array as it stands.
-        read: Set where the user gave a function as transform, which no file can carry: returns a
-            picture as float32 (C, H, W) as this process has to read it for inference. Checkpoint
-            and export go without it.
         problem: What speaks against learning from it, though no diffusion model would mind; or None.
-        resized: (height, width) -> the same data set with pictures of that size, for picture files.
+        remarks: Lines for the user about what the network does otherwise than the call asked for.
     """
 
-    kind: str
     train: Batches
     validation: Batches | None
-    sample: Shape
     example: np.ndarray[Any, Any]
-    classes: tuple[str, ...] = ()
-    preprocess: Preprocess | None = None
-    normalize: Layer | None = None
-    features: tuple[str, ...] = ()
-    targets: tuple[str, ...] = ()
-    vocabulary: dict[str, int] | None = None
-    read: Callable[[ImageLike], np.ndarray[Any, Any]] | None = None
     problem: DataError | None = None
-    resized: Callable[[int, int], Data] | None = None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def preparation(self) -> Preparation:
+        """How the samples were prepared."""
+        assert self.train.preparation is not None  # loaders say it
+        return self.train.preparation
+
+    @property
+    def parts(self) -> tuple[Batches, ...]:
+        """The batches to learn from, and those held back where there are some."""
+        return (self.train,) if self.validation is None else (self.train, self.validation)
+
+    @property
+    def kind(self) -> str:
+        """ "image", "table", "sequence" (steps of numbers), "tokens" or "array"."""
+        return self.preparation.kind
+
+    @property
+    def sample(self) -> Shape:
+        """The shape of one sample as the network gets it."""
+        return self.preparation.sample
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, by id; () where the targets are values."""
+        return self.preparation.classes
+
+    @property
+    def preprocess(self) -> Preprocess | None:
+        """How an image becomes a sample; None for other data."""
+        return self.preparation.preprocess
+
+    @property
+    def normalize(self) -> Layer | None:
+        """The layer `normalize` at the network's beginning, or None."""
+        return self.preparation.normalize
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of a table's input columns; () where they have none."""
+        return self.preparation.features
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The names of the values to predict; () where they have none, or where there are classes."""
+        return self.preparation.targets
+
+    @property
+    def vocabulary(self) -> Mapping[str, int] | None:
+        """Each token's id, for tokens."""
+        return self.preparation.vocabulary
+
+    @property
+    def read(self) -> Callable[[ImageLike], np.ndarray[Any, Any]] | None:
+        """Reads an image where the user gave a function as transform."""
+        return self.preparation.read
 
     @property
     def num_classes(self) -> int:
         """How many classes the targets have: named ones, or tokens; 0 for values."""
         named = len(self.classes) or len(self.vocabulary or ())
-        return named or max(part.num_classes for part in (self.train, self.validation) if part)
+        return named or max(part.num_classes for part in self.parts)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the samples are arrays as the network gets them, and not images that are read."""
+        return self.train.reread is None
 
     def in_size(self, size: int) -> Data:
-        """Return the same data set with square pictures of a size; its batches change with it.
+        """Return the same data set with square images of a size.
 
-        Where that cannot be (arrays, other kinds of data), the data set is returned as it is. Pictures that
+        Where that cannot be (arrays, other kinds of data), the data set is returned as it is. Images that
         come later, for inference, are brought to that size even if those here have it already.
         """
         if self.sample.sizes[1:] == (size, size) and self.problem is None:
             if self.preprocess is None or self.preprocess.output_size() == (size, size):
                 return self
-            steps = (*self.preprocess.steps, ("resize", size, size))
-            return replace(self, preprocess=replace(self.preprocess, steps=steps))
-        if self.resized is None:
+            preprocess = replace(self.preprocess, steps=(*self.preprocess.steps, ("resize", size, size)))
+            return self.with_preparation(replace(self.preparation, preprocess=preprocess))
+        if self.is_ready:
             return self
-        return self.giving_its_batches(self.resized(size, size))
-
-    def giving_its_batches(self, new: Data) -> Data:
-        """Return another form of this data set in the batches of this one, which change with it."""
-        self.train.samples = new.train.samples
-        if self.validation is not None and new.validation is not None:
-            self.validation.samples = new.validation.samples
-        return replace(new, train=self.train, validation=self.validation)
-
-    def renumbered(self, vocabulary: Mapping[str, int] | None, classes: Sequence[str]) -> Data:
-        """Return the same data set with a network's numbers for tokens and classes, in batches of its own.
-
-        Classes of which the network knows none stay: they are new names, in the order of its outputs.
-
-        Args:
-            vocabulary: The network's; None where it has none.
-            classes: The names of the network's classes; () where it has none.
-
-        Raises:
-            DataError: The network does not know a token, or some of the classes.
-        """
-        known = dict(vocabulary) if vocabulary and self.kind == "tokens" else self.vocabulary
-        numbers = None
-        if self.vocabulary is not None and known is not None and known != self.vocabulary:
-            numbers = torch.from_numpy(renumbering(self.vocabulary, known, DataError))
-        labels = numbers if self._labels_are_tokens() else _numbers_in(classes, self.classes)
-        if numbers is None and labels is None and known == self.vocabulary:
-            return self
-        resized = self.resized
         return replace(
-            self,
-            train=self.train.renumbered(numbers, labels),
-            validation=None if self.validation is None else self.validation.renumbered(numbers, labels),
-            sample=self.sample if numbers is None else replace(self.sample, vocabulary=len(known or ())),
-            example=self.example if numbers is None else numbers.numpy()[self.example],
-            classes=self.classes if labels is None or labels is numbers else tuple(classes),
-            vocabulary=known,
-            resized=None if resized is None else lambda *size: resized(*size).renumbered(vocabulary, classes),
+            self._with_parts(lambda part: part.read_again(lambda plan: plan.resized(size, size))),
+            problem=None,
         )
 
-    def _labels_are_tokens(self) -> bool:
-        return self.vocabulary is not None and not self.classes and self.train.num_classes > 0
+    def prepared(self, network: Preparation, keep_classes: bool = False, source: str = "the data") -> Data:
+        """Return the same data set prepared as a network has it: by name, in batches of its own.
+
+        Columns and targets are put into the network's order by their names, classes and tokens get its ids,
+        images are read as it reads them, and its standardisation is kept.
+
+        Args:
+            network: How the network has its data prepared.
+            keep_classes: Whether classes keep their own ids, for vectors that tell new classes apart.
+            source: What messages call the data.
+
+        Raises:
+            DataError: It is of another kind, lacks a column, or has a class or a token that the network does
+                not know.
+        """
+        data = self
+        if network.kind == "tokens" and data.kind == "table":
+            data = data.as_tokens()
+        network.check_kind(data.preparation, data.is_ready)
+        if keep_classes:
+            network = replace(network, classes=())
+        if not data.is_ready and network.preprocess is not None and network.reads_otherwise(data.preparation):
+            data = data._with_parts(lambda part: part.read_again(lambda plan: plan.as_read_by(network)))
+            data = replace(data, problem=None)
+        own = data.preparation
+        tokens = token_ids(own.vocabulary, network.vocabulary) if own.kind == "tokens" else None
+        columns = _order(network.features, own.features, source)
+        targets = _order(network.targets, own.targets, source) if len(own.targets) > 1 else None
+        labels = tokens if data._labels_are_tokens() else data._class_ids(network, source)
+        known = replace(
+            own,
+            kind=network.kind,
+            sample=own.sample
+            if tokens is None
+            else replace(own.sample, vocabulary=len(network.vocabulary or ())),
+            preprocess=network.preprocess if own.preprocess is not None else None,
+            normalize=network.normalize,
+            features=network.features or own.features,
+            targets=network.targets or own.targets,
+            classes=network.classes or own.classes,
+            vocabulary=network.vocabulary if own.kind == "tokens" and network.vocabulary else own.vocabulary,
+            operations=network.operations,
+            read=network.read,
+        )
+        changed = data._with_parts(lambda part: part.mapped(known, columns, tokens, labels, targets))
+        example = data.example
+        if columns is not None and example.size:
+            example = example[columns.numpy()]
+        if tokens is not None and example.size:
+            example = tokens.numpy()[example]
+        return replace(changed, example=example)
+
+    def relabelled(self, classes: LabelMapping, ids: torch.Tensor | None) -> Data:
+        """Return the same data set with other classes, of which ids[y] is the one of label y."""
+        known = replace(self.preparation, classes=classes.names)
+        return self._with_parts(lambda part: part.mapped(known, labels=ids))
+
+    def with_preparation(self, preparation: Preparation) -> Data:
+        """Return the same data set as prepared in another way, which it is already."""
+        return self._with_parts(lambda part: part.with_preparation(preparation))
+
+    def with_batch_size(self, batch_size: int) -> Data:
+        """Return the same data set to be trained on in batches of another size."""
+        return replace(self, train=self.train.with_batch_size(batch_size))
 
     def as_tokens(self) -> Data:
-        """Return the same data with a table of whole numbers read as tokens; its batches change with it.
+        """Return the same data with a table of integers read as tokens.
 
         Raises:
             DataError: It holds other numbers.
         """
-        parts = [self.train, *([self.validation] if self.validation else [])]
-        found = [part.samples for part in parts]
+        found = [part.samples for part in self.parts]
         values = [samples.x for samples in found if isinstance(samples, InMemory)]
         if self.normalize is not None or not all(bool(((x >= 0) & (x == x.round())).all()) for x in values):
             raise DataError(
                 "tokens are whole numbers from 0, one for each step (N, steps); this table holds others. "
                 "Give word2idx=... with numbers for the tokens."
             )
-        for part, samples, x in zip(parts, found, values, strict=True):
-            _, y = samples.tensors() or (None, x)
-            part.samples = InMemory(x.long(), y)
         largest = max(int(x.max()) for x in values)
         (steps,) = self.sample.sizes
-        example = self.example.astype(np.int64)
-        return replace(self, kind="tokens", sample=Shape.tokens(steps, largest + 1), example=example)
+        known = replace(self.preparation, kind="tokens", sample=Shape.tokens(steps, largest + 1))
+        changed = self._with_parts(lambda part: part.as_integers(known))
+        return replace(changed, example=self.example.astype(np.int64))
+
+    def _with_parts(self, change: Callable[[Batches], Batches]) -> Data:
+        validation = None if self.validation is None else change(self.validation)
+        return replace(self, train=change(self.train), validation=validation)
+
+    def _labels_are_tokens(self) -> bool:
+        return self.vocabulary is not None and not self.classes and self.train.num_classes > 0
+
+    def _class_ids(self, network: Preparation, source: str) -> torch.Tensor | None:
+        found = [part.occurring() for part in self.parts]
+        occurring = None if None in found else {id_ for ids in found if ids is not None for id_ in ids}
+        own = self.preparation
+        return network.labels.ids_of(own.labels, occurring, source, own.named)
 
 
-def _numbers_in(known: Sequence[str], own: Sequence[str]) -> torch.Tensor | None:
-    """Return the number of each class among a network's, int64; None where it is the same, or all are new."""
-    unknown = [name for name in own if name not in known]
-    if tuple(own) == tuple(known) or len(unknown) == len(own):
+def _order(wanted: tuple[str, ...], own: tuple[str, ...], source: str) -> torch.Tensor | None:
+    """Return the position of each of a network's columns among the data's; None where nothing changes."""
+    if not wanted or not own or wanted == own:
         return None
-    if unknown:
-        raise DataError(
-            f"the data's classes {', '.join(map(repr, unknown))} are not among the network's: "
-            f"{', '.join(known)}. Leave them out; or learn all in a network that begins anew, with the "
-            "weights of this one by load_weights(path, head=False)."
-        )
-    return torch.tensor([list(known).index(name) for name in own])
+    with as_data_errors():
+        return torch.tensor(match_columns(wanted, own, source))
 
 
 def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:

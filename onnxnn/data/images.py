@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from onnxnn.shape import Shape
 from .batches import Batches, default_batch_size
 from .dataset import Data, check_task, split
 from .folders import ClassFolders, find_pictures
+from .preparation import Preparation
 from .reading import Reader, SizesDifferError
 from .transforms import Plan, plan
 
@@ -42,6 +44,7 @@ def load_images(
     batch_mode: bool = False,
     cache_mb: float = CACHE_MB,
     defer: bool = False,
+    known: Preparation | None = None,
 ) -> Data:
     """Return the data set of a folder that holds one folder of pictures for each class.
 
@@ -65,6 +68,8 @@ def load_images(
         cache_mb: Megabytes (of 1,000,000 bytes) of decoded pictures to keep.
         defer: Whether one class only, or pictures that differ in size, is told in `Data.problem` instead
             of raised: a diffusion model does not mind.
+        known: How the network that they are for has its images prepared; they are read in that way, and may
+            be of one class only.
 
     Raises:
         MissingDataError: There is no such folder.
@@ -76,10 +81,12 @@ def load_images(
         raise DataError("nn('reg') learns numbers, and class folders hold none; use load_dataset(x, y).")
     if isinstance(num_workers, bool) or not isinstance(num_workers, int) or num_workers < 0:
         raise DataError(f"num_workers={num_workers!r}: must be a whole number of at least 0.")
-    planned = plan(transform, color)
+    asked = planned = plan(transform, color)
+    if known is not None and known.preprocess is not None:
+        planned = asked.as_read_by(known)
     found = find_pictures(path, classes)
     problem = None
-    if task != "gen" and len(found.classes) < 2:
+    if task != "gen" and len(found.classes) < 2 and known is None:
         problem = DataError(
             f"{path}: one class only ({found.classes[0]}); telling classes apart needs at least two folders."
         )
@@ -102,7 +109,8 @@ def load_images(
             "a function given as transform runs in training and in inference of this process, but no "
             "checkpoint or ONNX file can carry it. Where there are names for it, write {name: options}."
         )
-    return replace(data, problem=problem)
+    remarks = () if known is None else known.differences(asked.preprocess, asked.normalize, asked.functions)
+    return replace(data, problem=problem, remarks=remarks)
 
 
 @dataclass(frozen=True)
@@ -124,39 +132,61 @@ class _Source:
     budget: int
 
     def read(self, planned: Plan, batch_size: int | None, shuffle: bool, keep: bool = True) -> Data:
-        """Return the data set, with pictures in memory where they fit and `keep` says so.
+        """Return the data set, with images in memory where they fit and `keep` says so.
 
         Raises:
-            SizesDifferError: Pictures differ in size after preprocessing.
-            DataError: Pictures are broken.
+            SizesDifferError: Images differ in size after preprocessing.
+            DataError: Images are broken.
+        """
+        train, held_back = self.parts
+        return Data(
+            train=self.batches(train, planned, batch_size, shuffle, True, keep),
+            validation=self.batches(held_back, planned, batch_size, False, False, keep)
+            if len(held_back)
+            else None,
+            example=_example(self.found.files[0], planned.preprocess),
+        )
+
+    def batches(
+        self,
+        part: torch.Tensor,
+        planned: Plan,
+        batch_size: int | None,
+        shuffle: bool,
+        is_training: bool,
+        keep: bool = True,
+    ) -> Batches:
+        """Return some of the images in batches.
+
+        Args:
+            part: Their numbers.
+            planned: What happens to them.
+            batch_size, shuffle: See `load_images`.
+            is_training: Whether they are trained on, and so changed at random.
+            keep: Whether to keep them in memory where they fit.
         """
         files = self.found.files
         reader = Reader.of(planned, files[0], self.num_workers)
-
-        def batches(part: torch.Tensor, is_training: bool) -> Batches:
-            chosen = [files[number] for number in part.tolist()]
-            operations = planned.operations if is_training else planned.outside_training
-            share = self.budget * len(part) // len(self.labels) if keep else 0
-            samples = reader.samples(chosen, self.labels[part], operations, share)
-            return Batches(samples, batch_size, shuffle and is_training)
-
-        def resized(height: int, width: int) -> Data:
-            step = ("resize", height, width)
-            return self.read(replace(planned, operations=(*planned.operations, step)), batch_size, shuffle)
-
-        train, held_back = self.parts
-        return Data(
+        chosen = [files[number] for number in part.tolist()]
+        operations = planned.operations if is_training else planned.outside_training
+        share = self.budget * len(part) // len(self.labels) if keep else 0
+        samples = reader.samples(chosen, self.labels[part], operations, share)
+        preparation = Preparation(
             kind="image",
-            train=batches(train, True),
-            validation=batches(held_back, False) if len(held_back) else None,
             sample=Shape.image(reader.shape[2], reader.shape[0], reader.shape[1]),
-            example=_example(files[0], planned.preprocess),
             classes=self.found.classes,
             preprocess=planned.preprocess,
             normalize=planned.normalize,
+            operations=planned.outside_training if planned.functions else (),
             read=reader.outside_training if planned.functions else None,
-            resized=resized,
+            named=True,
         )
+
+        def reread(change: Callable[[Plan], Plan]) -> Batches:
+            changed = change(planned)
+            return self.batches(part, changed, batch_size, shuffle, is_training)
+
+        return Batches(samples, batch_size, shuffle, preparation, reread)
 
 
 def _example(file: Path, preprocess: Preprocess) -> np.ndarray[Any, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.arrays import from_objects, without_gradient
-from onnxnn_runtime.warn import warn
 from onnxnn_runtime.errors import DataError, InputError
+from onnxnn_runtime.warn import warn
 
 __all__ = ["as_array", "class_names", "class_numbers", "finite", "ragged", "targets"]
 
@@ -56,7 +56,7 @@ def _from_mapping(classes: Mapping[Any, Any]) -> list[str]:
 
 
 def class_numbers(
-    labels: Any, classes: Any = None, source: str = "labels"
+    labels: Any, classes: Any = None, source: str = "labels", quiet: bool = False
 ) -> tuple[torch.Tensor, tuple[str, ...]]:
     """Return class numbers and the names of the classes.
 
@@ -69,6 +69,8 @@ def class_numbers(
             one-hot (N, classes); an array, a tensor or lists.
         classes: The names, as `class_names` takes them; None lets the labels decide.
         source: How messages call the labels.
+        quiet: Whether to say nothing of integers that do not count from 0, as those for a network that knows
+            its classes by name may.
 
     Returns:
         int64 (N,) and the names.
@@ -89,7 +91,7 @@ def class_numbers(
         )
     if array.dtype.kind in "US":
         return _texts(array.astype(str), names, source)
-    return _numbers(_whole(array, source), names, source)
+    return _numbers(_whole(array, source), names, source, quiet)
 
 
 def targets(values: Any, source: str = "y") -> torch.Tensor:
@@ -178,7 +180,7 @@ def _whole(array: Array, source: str) -> Array:
 
 
 def _numbers(
-    numbers: Array, names: tuple[str, ...] | None, source: str
+    numbers: Array, names: tuple[str, ...] | None, source: str, quiet: bool
 ) -> tuple[torch.Tensor, tuple[str, ...]]:
     low, high = int(numbers.min()), int(numbers.max())
     if names is not None:
@@ -194,7 +196,8 @@ def _numbers(
     if len(found) > _MOST_CLASSES:
         raise DataError(f"{source}: {len(found)} different numbers; to predict values use nn('reg').")
     listed = ", ".join(str(number) for number in found[:5]) + (", ..." if len(found) > 5 else "")
-    warn(f"{source} do not count from 0: {listed} became classes 0 to {len(found) - 1} in this order.")
+    if not quiet:
+        warn(f"{source} do not count from 0: {listed} became classes 0 to {len(found) - 1} in this order.")
     return torch.from_numpy(positions.reshape(-1).astype(np.int64)), tuple(str(number) for number in found)
 
 

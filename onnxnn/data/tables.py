@@ -18,6 +18,7 @@ from onnxnn.shape import Shape
 from .batches import Batches, InMemory
 from .dataset import Data, as_data_errors, check_task, split
 from .labels import class_numbers, finite, targets
+from .preparation import Preparation
 from .standardize import needs_float64, standardization
 from .table_columns import Index, choose_columns, class_labels
 
@@ -38,7 +39,7 @@ def load_table(
     train_val_ratio: float = 1.0,
     shuffle: bool = True,
     standardize: bool = False,
-    known: Sequence[str] = (),
+    known: Preparation | None = None,
     *,
     label: Column | None = None,
     index: Index = None,
@@ -47,9 +48,6 @@ def load_table(
     decimal: str | None = None,
     thousands: str | None = None,
     missing: Sequence[str] | None = None,
-    features: Sequence[str] = (),
-    target_names: Sequence[str] = (),
-    wide: bool = False,
 ) -> Data:
     """Return the data set of a CSV file: one column is the label and the others are numbers.
 
@@ -63,16 +61,13 @@ def load_table(
             network's first operation; the figures come from the training rows. A column that is
             constant there is only shifted. Where float32 cannot hold a column, such as time stamps, the
             network takes float64.
-        known: The classes of a network that the rows are for; labels are read by their names, or by their
-            numbers where none is a name.
+        known: How the network that the rows are for has its data prepared: its columns are found by their
+            names wherever they stand, and there may be one class only.
         label: The label column by name or position; None takes a column called label, class, target, y
             or 标签, else the last.
         index: Columns that count rows and are left out, by name or position; None finds those that pandas
             writes, False keeps all.
         header, encoding, decimal, thousands, missing: See `read_table`.
-        features: The names of the inputs of the network that the rows are for, which are found by name.
-        target_names: The name of its label column, where that is known.
-        wide: Whether that network takes float64.
 
     Raises:
         MissingDataError: There is no such file.
@@ -80,6 +75,8 @@ def load_table(
             named), or there is one class only.
     """
     check_task(task)
+    features, target_names = ((), ()) if known is None else (known.features, known.targets)
+    wide = known is not None and known.is_wide
     with as_data_errors():
         table = read_table(path, header, encoding, decimal, thousands, missing)
         chosen = choose_columns(table, label, index, features, target_names)
@@ -87,7 +84,7 @@ def load_table(
         x = _whole(table, chosen.features, read.numbers)
         texts = table.checked_labels(read.texts, chosen.label, task in ("cls", "embed"))
         if task in ("cls", "embed"):
-            labels, classes, notes = _classes(table, texts, chosen.label, tuple(known))
+            labels, classes, notes = _classes(table, texts, chosen.label, known is not None)
         else:
             source = f"{table.source}: {table.title(chosen.label)}"
             labels, classes, notes = targets(table.numbers([chosen.label]), source), (), ()
@@ -107,16 +104,19 @@ def load_table(
         twice = names_listed(sorted({name for name in names if names.count(name) > 1}))
         warn(f"{path}: {twice} stands twice in the header, so the columns have no names.")
         names = ()
-    return Data(
+    preparation = Preparation(
         kind="table",
-        train=Batches(InMemory(*parts[0]), batch_size, shuffle),
-        validation=Batches(InMemory(*parts[1]), batch_size, False) if len(held_back) else None,
         sample=Shape.vector(x.shape[1]),
-        example=parts[0][0][0].numpy().copy(),
         classes=classes,
         normalize=normalize,
         features=names,
         targets=(table.names[chosen.label],) if table.names and not classes else (),
+    )
+    return Data(
+        train=Batches(InMemory(*parts[0]), batch_size, shuffle, preparation),
+        validation=Batches(InMemory(*parts[1]), batch_size, False, preparation) if len(held_back) else None,
+        example=parts[0][0][0].numpy().copy(),
+        remarks=() if known is None else known.differences(None, normalize),
     )
 
 
@@ -134,19 +134,13 @@ def _whole(table: Table, columns: list[int], x: Array) -> Array:
 
 
 def _classes(
-    table: Table, texts: list[str], column: int, known: tuple[str, ...]
+    table: Table, texts: list[str], column: int, is_known: bool
 ) -> tuple[torch.Tensor, tuple[str, ...], tuple[str, ...]]:
-    """Return class numbers, the names of the classes, and what to say about them."""
+    """Return label ids, the names of the classes, and what to say about them."""
     source = f"{table.source}: {table.title(column)}"
     given, _ = class_labels(texts)
-    if known and given.dtype.kind in "if":
-        names = np.array(
-            [f"{label:.0f}" if label == round(label) else str(label) for label in given.tolist()]
-        )
-        labels, classes = class_numbers(names if set(names.tolist()) & set(known) else given, known, source)
-        return labels, classes, ()
-    labels, classes = class_numbers(given, known or None, source)
-    if len(classes) < 2:
+    labels, classes = class_numbers(given, None, source, quiet=is_known)
+    if len(classes) < 2 and not is_known:
         raise DataError(
             f"{source} holds one class only ({classes[0]}); telling classes apart needs at least two."
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from onnxnn_runtime.errors import DataError, LayerError, did_you_mean
@@ -19,6 +19,7 @@ from onnxnn.layers import Layer, make
 from . import augment
 from .augment import Augmentation
 from .options import border, is_number, refuse, size, whole
+from .preparation import Preparation
 
 __all__ = ["Plan", "plan"]
 
@@ -61,6 +62,23 @@ class Plan:
         return Preprocess(
             self.color, tuple(step for step in self.outside_training if isinstance(step, tuple))
         )
+
+    def resized(self, height: int, width: int) -> Plan:
+        """Return the same with images brought to a size at the end."""
+        return replace(self, operations=(*self.operations, ("resize", height, width)))
+
+    def as_read_by(self, network: Preparation) -> Plan:
+        """Return what a trained network does to images, with those random changes that keep their size.
+
+        Args:
+            network: How the network has its images prepared.
+        """
+        assert network.preprocess is not None
+        fixed = network.operations or network.preprocess.steps
+        if self.outside_training == fixed and self.color == network.preprocess.color:
+            return replace(self, normalize=network.normalize)
+        changes = [each for each in self.operations if isinstance(each, Augmentation) and not each.fixed()]
+        return Plan(network.preprocess.color, (*fixed, *changes), network.normalize)
 
 
 def plan(transform: Any, color: str = "RGB") -> Plan:

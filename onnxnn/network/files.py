@@ -4,29 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from onnxnn_runtime.card import ModelCard
-from onnxnn_runtime.errors import (
-    CheckpointError,
-    DataError,
-    ExportError,
-)
+from onnxnn_runtime.errors import CheckpointError, ExportError
 from onnxnn_runtime.files import as_path, regular_file
 from onnxnn_runtime.output_files import check_output
-from torch import nn
 
 from onnxnn import checkpoint as checkpoints
 from onnxnn import sampling_graph
-from onnxnn.checkpoint import Checkpoint
-from onnxnn.data import Data
-from onnxnn.definition import Definition
 from onnxnn.export import ExportReport, check_options, export_onnx
 from onnxnn.history import History
-from onnxnn.layers.custom import Custom
 from onnxnn.models import weights
 from onnxnn.models.take_over import take_over
-from onnxnn.shape import Shape
 
-from .core import Core, Numbers, in_numbers
+from .core import Core
 
 
 class Files(Core):
@@ -58,26 +47,12 @@ class Files(Core):
         Raises:
             CheckpointError: The checkpoint cannot be used; the network is as it was.
             LayerError: A custom module is missing; the network is as it was.
-            DataError: The data that was loaded for it has other words or classes; the network is as it was.
+            DataError: The data that was loaded for it is of another kind or has other columns, words or
+                classes; the network is as it was.
         """
         loaded = checkpoints.load(model_path)
-        if self._definition.to_data() == loaded.card.network:
-            self._fill(loaded, model_path)
-        else:
-            data = self._data_for(loaded.card)
-            added = self._definition.entries
-            modules = [e.layer.module for e in added if isinstance(e.layer, Custom) and e.layer.module]
-            modules += [layer for layer, *_ in self._waiting if isinstance(layer, nn.Module)]
-            shape = _sample_shape(loaded, model_path)
-            definition = Definition.from_data(loaded.card.network, shape, modules)
-            net = definition.build()
-            checkpoints.fill(net, loaded.state_dict, model_path)
-            self._definition, self._net, self._waiting = definition, net, []
-            self._calls = max((entry.index for entry in definition.entries), default=0)
-            if data is not None and definition.diffusion and shape["height"] is not None:
-                data = data.in_size(shape["height"])
-            self._take(data if data is not None and _is_like(data, definition, loaded.card) else None)
-        self._remember(loaded)
+        self._become((self._state.with_checkpoint(loaded, model_path), ()))
+        self.history = History(loaded.training.get("history", ()))
 
     def load_weights(self, path: str | Path, sha256: str | None = None, head: bool = True) -> None:
         """Take trained weights from a file of tensors: a published one of torchvision, or a checkpoint.
@@ -200,67 +175,3 @@ class Files(Core):
         """
         card = sampling_graph.with_loop(self.card(), sampler, steps, guidance)
         check_options(self._definition, card, opset_version, ir_version, preprocess, tolerance)
-
-    def _fill(self, loaded: Checkpoint, path: str | Path) -> None:
-        """Take a checkpoint's weights into the layers that were added, and its numbers into the data.
-
-        Raises:
-            CheckpointError: The weights do not fit; network and data are as they were.
-            DataError: The data has other words or classes; network and data are as they were.
-        """
-        data = self._data
-        if data is not None:
-            data = in_numbers(data, loaded.card.task, _numbers_of(loaded.card))
-        checkpoints.fill(self.model, loaded.state_dict, path)
-        self._take(data)
-
-    def _data_for(self, card: ModelCard) -> Data | None:
-        """Return the data with a checkpoint's numbers; None where it is another network's, that was added.
-
-        Raises:
-            DataError: There was no network yet, and the data has other words or classes.
-        """
-        data = self._data
-        if data is None:
-            return None
-        try:
-            if card.input.kind == "tokens" and data.kind == "table":
-                data = data.as_tokens()
-            return in_numbers(data, card.task, _numbers_of(card))
-        except DataError:
-            if not self._definition.has_layers:
-                raise
-            return None
-
-    def _take(self, data: Data | None) -> None:
-        """Go on with the data in another form; the batches that were handed out change with it."""
-        self._data = data if data is None or self._data is None else self._data.giving_its_batches(data)
-
-    def _remember(self, loaded: Checkpoint) -> None:
-        self._loaded, self._trained = loaded, None
-        self._numbers = _numbers_of(loaded.card)
-        self.task = loaded.card.task
-        self.history = History(loaded.training.get("history", ()))
-        self._set_vocabulary(loaded.card.input.vocabulary)
-        if loaded.card.input.preprocess is not None:
-            self.color = loaded.card.input.preprocess.color
-
-
-def _numbers_of(card: ModelCard) -> Numbers:
-    return card.input.vocabulary, (card.diffusion or card.output).classes
-
-
-def _is_like(data: Data, definition: Definition, card: ModelCard) -> bool:
-    """Tell whether data says the same about a network's input and classes as a checkpoint does."""
-    same = data.preprocess == card.input.preprocess and data.classes == card.output.classes
-    return same and definition.as_read(data.sample) == definition.input_shape
-
-
-def _sample_shape(loaded: Checkpoint, path: str | Path) -> Shape:
-    sample = loaded.training.get("sample", {})
-    try:
-        return Shape(tuple(sample["sizes"]), tuple(sample["axes"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(
-            f"{path}: does not say what one sample looks like ({error}). Train or save the network anew."
-        ) from error

@@ -49,6 +49,7 @@ class Loading(Core):
             color=color,
             num_workers=num_workers,
             defer=True,
+            known=self._state.owned,
         )
         return self._use(loaded)
 
@@ -111,6 +112,7 @@ class Loading(Core):
                 decimal=decimal,
                 thousands=thousands,
                 missing=missing,
+                known=self._state.owned,
             )
         )
 
@@ -131,7 +133,9 @@ class Loading(Core):
         """
         _ignore(data_type)
         return self._use(
-            loading.load_npz(data_path, self.task, classes, batch_size, train_val_ratio, shuffle)
+            loading.load_npz(
+                data_path, self.task, classes, batch_size, train_val_ratio, shuffle, known=self._state.owned
+            )
         )
 
     def load_dataset(
@@ -151,7 +155,17 @@ class Loading(Core):
             The training batches, or (training, validation) where train_val_ratio is below 1.
         """
         return self._use(
-            loading.from_arrays(x, y, self.task, classes, batch_size, train_val_ratio, shuffle, word2idx)
+            loading.from_arrays(
+                x,
+                y,
+                self.task,
+                classes,
+                batch_size,
+                train_val_ratio,
+                shuffle,
+                word2idx,
+                known=self._state.owned,
+            )
         )
 
 

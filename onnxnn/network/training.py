@@ -17,23 +17,23 @@ from onnxnn_runtime.errors import (
     TrainingError,
 )
 from onnxnn_runtime.files import as_path
-from onnxnn_runtime.streams import say
 
 from onnxnn import checkpoint as checkpoints
 from onnxnn import pairs
 from onnxnn.callbacks import Callback
 from onnxnn.checkpoint import Checkpoint
-from onnxnn.data import Data
+from onnxnn.definition import Definition
 from onnxnn.device import Machine
 from onnxnn.evaluation import batches_of
 from onnxnn.history import History
+from onnxnn.layers.custom import Custom
 from onnxnn.notebook import show_images
 from onnxnn.plot import plot_history
 from onnxnn.settings import Settings
 from onnxnn.training import job as jobs
 
-from .core import in_numbers
 from .files import Files
+from .state import NetworkState
 
 
 class Training(Files):
@@ -91,7 +91,7 @@ class Training(Files):
             DeviceError: This machine does not have the device.
             OutputError: The checkpoint cannot be written; known before the first epoch, or it became so.
         """
-        data = self._need_data()
+        self._need_data()
         if checkpoint is not None and resume is not None:
             raise TrainingError("train(): give checkpoint= to add epochs, or resume= to finish, not both.")
         if not isinstance(callbacks, list | tuple) or not all(isinstance(c, Callback) for c in callbacks):
@@ -118,39 +118,57 @@ class Training(Files):
             samples_every,
         )
         machine = Machine(device, devices, strategy, precision)
-        samples_in_a_batch = data.train.batch_size
+        start, is_finish = resume if checkpoint is None else checkpoint, resume is not None
+        with custom_weights_kept(self._definition):
+            before, state = self._resumed(start)
+            state, lines = state.with_labels_as_outputs()
+            settings = jobs.settings_of(wanted, before, is_finish, resume)
+            state, more = state.with_last_step_only()
+            path = Path(resume) if resume is not None else folder / file
+            job = self._job(state, settings, path, callbacks)
+            trainer = job.prepare(machine, before, is_finish)
+        if before is not None:
+            self.history = History(before.training.get("history", ()))
+        self.save_fold = str(folder)
+        self._become((state.owning(), (*lines, *more)))
         try:
-            with self._as_it_was_if_refused():
-                before = self._go_on_from(resume if checkpoint is None else checkpoint)
-                data = self._in_outputs(self._data or in_numbers(data, self.task, self._numbers))
-                settings = jobs.settings_of(wanted, before, resume is not None, resume)
-                changed = self._give_last_step_only(data)
-                self.save_fold = str(folder)
-                job = jobs.Job(
-                    self.task,
-                    self._definition,
-                    self.model,
-                    data,
-                    settings,
-                    folder / file if resume is None else Path(resume),
-                    self._card,
-                    self.verbose,
-                    callbacks,
-                )
-                trainer = job.prepare(machine, before, resume is not None)
-            if changed and self.verbose:
-                say(f"{changed}: return_sequences=False, since the data has one label for each sequence")
-            try:
-                self._trained = job.run(trainer)
-            except OutputError:
-                self.history = trainer.history  # what was learned is in memory
-                raise
-        except BaseException:
-            data.train.batch_size = samples_in_a_batch
+            how = job.run(trainer)
+        except TrainingError:  # the trainer put the weights back
+            self._state = state
             raise
+        except OutputError:
+            self.history = trainer.history  # what was learned is in memory
+            raise
+        self._state = state.with_training(how)
         self.history = trainer.history
-        self._numbers = data.vocabulary, data.classes
         return self.history
+
+    def _resumed(self, path: str | Path | None) -> tuple[Checkpoint | None, NetworkState]:
+        """Return the checkpoint to resume, if any, and the network with its weights."""
+        state = self._state
+        if path is None:
+            return None, state
+        loaded = checkpoints.load(path)
+        return loaded, state.with_checkpoint(loaded, path, own_layers=state.definition.has_layers)
+
+    def _job(
+        self, state: NetworkState, settings: Settings, path: Path, callbacks: Sequence[Callback]
+    ) -> jobs.Job:
+        data = state.data
+        assert data is not None
+        if settings.batch_size is not None:
+            data = data.with_batch_size(settings.batch_size)
+        return jobs.Job(
+            state.task,
+            state.definition,
+            state.net,
+            data,
+            settings,
+            path,
+            state.owning().card,
+            self.verbose,
+            callbacks,
+        )
 
     def evaluate(
         self,
@@ -181,9 +199,9 @@ class Training(Files):
             data = self._need_data().validation
             if data is None:
                 raise DataError("there is no validation data: load with train_val_ratio=0.8, or give data.")
-        card = self.card()
+        card, state = self.card(), self._state
         classes = card.output.classes if card.diffusion is None else card.diffusion.classes
-        batches = batches_of(data, card.task, card.input, classes, batch_size)
+        batches = batches_of(data, card, state.preparation, state.prepared, batch_size)
         return jobs.evaluate_network(
             self.task, self._definition, self.model, batches, len(classes), loss, metrics
         )
@@ -212,79 +230,15 @@ class Training(Files):
         show_images(written)
         return written
 
-    @contextmanager
-    def _as_it_was_if_refused(self) -> Iterator[None]:
-        """Leave the network, its weights and its data as they were where what is inside raises an error."""
-        attributes = dict(self.__dict__)
-        parts = [] if self._data is None else [self._data.train, self._data.validation]
-        samples = [(part, part.samples) for part in parts if part is not None]
-        net = self.model if self._definition.has_layers else None
-        weights = None if net is None else copy.deepcopy(net.state_dict())
-        try:
-            yield
-        except BaseException:
-            if net is not None and weights is not None:
-                net.load_state_dict(weights)
-            for part, held in samples:
-                part.samples = held
-            self.__dict__.update(attributes)
-            raise
 
-    def _in_outputs(self, data: Data) -> Data:
-        """Give labels such as 1, 2, 3 the outputs of their own numbers, where the network has so many."""
-        names, shape = data.classes, self._definition.output_shape
-        units = None if shape is None or "channel" in shape.axes else shape.sizes[-1]
-        are_labels = self.task == "cls" and names and data.resized is None  # and no names of picture folders
-        if units is None or not are_labels or not all(name.isdecimal() for name in names):
-            return data
-        largest = max(map(int, names))
-        if units <= largest or names == tuple(map(str, range(len(names)))):
-            return data
-        self._take(data.renumbered(None, tuple(map(str, range(largest + 1)))))
-        assert self._data is not None
-        self._definition.num_classes = len(self._data.classes)
-        if self.verbose:
-            say(f"the labels {', '.join(names)} are the outputs of these numbers, of 0 to {units - 1}")
-        return self._data
-
-    def _give_last_step_only(self, data: Data) -> str | None:
-        """Let the network give one output per sequence, where the data has one label for each.
-
-        Returns:
-            The name of the layer that gives its last step only from now on; None where nothing was changed.
-        """
-        shape = self._definition.output_shape
-        if shape is None or shape.axes != ("time", "feature") or shape["time"] == 1:
-            return None
-        if self._definition.teacher_forcing or data.train.num_targets in (shape["time"], shape.numel):
-            return None  # a target for each step
-        if data.train.num_targets > 1 and data.train.num_classes:
-            raise TrainingError(
-                f"the network gives {shape.describe()}, and the data has {data.train.num_targets} labels for "
-                f"each sequence: what fits is {shape['time']}, one for each step, or one for each sequence."
-            )
-        found = self._definition.last_step_only()
-        if found is None:
-            raise TrainingError(
-                f"the network gives {shape.describe()}, and the data has one label for each sequence: put "
-                "add('global_avgpool') or add('flatten') before the last linear layers."
-            )
-        weights = self.model.state_dict()
-        self._definition, name = found
-        with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
-            self._net = self._definition.build()
-        self._net.load_state_dict(weights)
-        return name
-
-    def _go_on_from(self, path: str | Path | None) -> Checkpoint | None:
-        """Load the checkpoint to go on from, if any: into the layers that were added, or with its own."""
-        if path is None:
-            return None
-        if not self._definition.has_layers:
-            self.load(path)
-            assert self._loaded is not None
-            return self._loaded
-        loaded = checkpoints.load(path)
-        self._fill(loaded, path)
-        self._remember(loaded)
-        return loaded
+@contextmanager
+def custom_weights_kept(definition: Definition) -> Iterator[None]:
+    """Give custom modules their weights back where what is inside raises; all others have copies."""
+    custom = [e.layer.module for e in definition.entries if isinstance(e.layer, Custom) and e.layer.module]
+    weights = [copy.deepcopy(module.state_dict()) for module in custom]
+    try:
+        yield
+    except BaseException:
+        for module, before in zip(custom, weights, strict=True):
+            module.load_state_dict(before)
+        raise

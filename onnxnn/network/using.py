@@ -14,6 +14,8 @@ from onnxnn_runtime.translate import check_options
 
 from onnxnn import inference as running
 from onnxnn import pairs, text
+from onnxnn.data import Batches
+from onnxnn.evaluation import data_of
 from onnxnn.notebook import PrintedResult, PrintedText
 from onnxnn.summary import table
 
@@ -110,6 +112,8 @@ class Using(Drawing):
             if show:
                 say(self.result)
             return self.result, hidden
+        if isinstance(data, Batches) and data.preparation is not None:
+            data = self._state.prepared(data_of(data), "inference()").train
         labels: list[Array] = []
         names: list[str] = []
         source = data if self.model.teacher_forcing else running.unlabelled(data, labels)

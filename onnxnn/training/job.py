@@ -71,8 +71,6 @@ class Job:
             CheckpointError: The state of the training to go on from does not fit.
         """
         check_files(self.path)
-        if self.settings.batch_size is not None:
-            self.data.train.batch_size = self.settings.batch_size
         if self.net.teacher_forcing:
             pairs.check_data(self.data, self.definition.entries[0].layer, self.task)
         if self.net.diffusion:

@@ -10,8 +10,8 @@ import numpy as np
 from .calls import checked_class
 from .card import ModelCard
 from .inputs import Skipped
-from .names import RESULT_ATTRIBUTES, RESULTS_ATTRIBUTES
 from .labels import best_classes, label_of
+from .names import RESULT_ATTRIBUTES, RESULTS_ATTRIBUTES
 
 __all__ = ["Embeddings", "Prediction", "Predictions", "prediction"]
 

@@ -12,7 +12,10 @@ from onnxnn_runtime.results import prediction
 @pytest.mark.parametrize(
     ("name", "shown"),
     [("7", 7), ("-3", -3), ("0", 0), ("2019", 2019)]
-    + [(text, text) for text in ("7_1", "01", "٣", " 1", "1 ", "+1", "-0", "1.0", "1e3", "", "9" * 5000, "猫")],
+    + [
+        (text, text)
+        for text in ("7_1", "01", "٣", " 1", "1 ", "+1", "-0", "1.0", "1e3", "", "9" * 5000, "猫")
+    ],
 )
 def test_a_name_is_an_integer_only_where_it_is_exactly_that_text(name, shown):
     assert readable(name) == shown

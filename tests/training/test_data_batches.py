@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 import torch
@@ -51,15 +53,17 @@ def test_all_in_one_batch_is_not_copied():
     assert batches.num_samples == len(y) == 10
 
 
-def test_batch_size_can_be_set_and_is_checked():
+def test_batches_do_not_change_and_the_batch_size_is_checked():
     batches = numbered(10)
-    batches.batch_size = 5
-    assert [len(y) for _, y in batches] == [5, 5]
-    batches.batch_size = np.int64(4)
-    assert type(batches.batch_size) is int
+    assert [len(y) for _, y in batches.with_batch_size(5)] == [5, 5]
+    assert type(batches.with_batch_size(np.int64(4)).batch_size) is int
+    assert batches.batch_size == 10
     for wrong in (0, -1, 2.0, "8", True):
         with pytest.raises(DataError, match="must be a whole number of at least 1"):
-            batches.batch_size = wrong
+            batches.with_batch_size(wrong)
+    for name in ("batch_size", "samples", "shuffle", "preparation"):
+        with pytest.raises(FrozenInstanceError):
+            setattr(batches, name, 5)
 
 
 def test_bytes_become_the_same_floats_as_for_serving():

@@ -1,0 +1,132 @@
+"""What classes and tokens of data are to a network: the one place where labels get other ids."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import torch
+from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.labels import readable
+from onnxnn_runtime.vocabulary import renumbering
+from onnxnn_runtime.warn import warn
+
+__all__ = ["LabelMapping", "token_ids"]
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class LabelMapping:
+    """Classes in the order of their ids, and what another set of classes is among them.
+
+    Args:
+        names: The names, by id.
+    """
+
+    names: tuple[str, ...] = ()
+
+    def ids_of(
+        self,
+        own: LabelMapping,
+        occurring: Collection[int] | None = None,
+        source: str = "the data",
+        named: bool = False,
+    ) -> torch.Tensor | None:
+        """Return the id in this mapping of each class of data.
+
+        Names count first, as they are, then without case and in any Unicode form. Where none of the data's
+        is known and all are integers, they are ids, if no name here is an integer; else, where there are as
+        many as here, they are other names for the same classes in order, with a warning.
+
+        Args:
+            own: The data's classes.
+            occurring: The ids of the data that occur; None means all.
+            source: What messages call the data.
+            named: Whether the data's classes are names even where they look like integers, as folders' are.
+
+        Returns:
+            int64 (own classes,); None where nothing changes. A class that does not occur may have the id 0.
+
+        Raises:
+            DataError: Some of the data's classes are unknown, or all are and their number is another.
+        """
+        if not self.names or not own.names or own.names == self.names:
+            return None
+        wanted = range(len(own.names)) if occurring is None else sorted(occurring)
+        found = self._by_name(own, wanted, str)
+        if not any(id_ in found for id_ in wanted):
+            found = self._by_name(own, wanted, _plain)
+        unknown = [own.names[id_] for id_ in wanted if id_ not in found]
+        if len(unknown) == len(wanted):
+            return self._by_order(own, wanted, source, named)
+        if unknown:
+            raise DataError(self._unknown(unknown, source))
+        return torch.tensor([found.get(id_, 0) for id_ in range(len(own.names))])
+
+    def knows_any(self, own: LabelMapping) -> bool:
+        """Whether any of the data's classes is here by its name."""
+        return bool(set(map(_plain, own.names)) & set(map(_plain, self.names)))
+
+    def up_to(self, units: int) -> LabelMapping | None:
+        """Return the mapping in which integers are the ids of their own numbers, of a network's outputs.
+
+        None where the names are others, already have their numbers, or the network has fewer outputs.
+        """
+        if not self.names or not all(name.isdecimal() for name in self.names):
+            return None
+        largest = max(map(int, self.names))
+        if units <= largest or self.names == tuple(map(str, range(len(self.names)))):
+            return None
+        return LabelMapping(tuple(map(str, range(largest + 1))))
+
+    def _by_name(self, own: LabelMapping, wanted: Collection[int], form: object) -> dict[int, int]:
+        assert callable(form)
+        known: dict[str, list[int]] = {}
+        for id_, name in enumerate(self.names):
+            known.setdefault(form(name), []).append(id_)
+        found = {id_: known[form(own.names[id_])] for id_ in wanted if form(own.names[id_]) in known}
+        unambiguous = all(len(ids) == 1 for ids in found.values())
+        return {id_: ids[0] for id_, ids in found.items()} if unambiguous else {}
+
+    def _by_order(
+        self, own: LabelMapping, wanted: Collection[int], source: str, named: bool
+    ) -> torch.Tensor | None:
+        numbers = [readable(name) for name in own.names]
+        are_numbers = not named and all(isinstance(numbers[id_], int) for id_ in wanted)
+        knows_numbers = any(isinstance(readable(name), int) for name in self.names)
+        if are_numbers and not knows_numbers:
+            ids = [number if isinstance(number, int) else -1 for number in numbers]
+            if all(0 <= ids[id_] < len(self.names) for id_ in wanted):
+                return torch.tensor([id_ if 0 <= id_ < len(self.names) else 0 for id_ in ids])
+        if are_numbers or len(own.names) != len(self.names):
+            raise DataError(self._unknown([own.names[id_] for id_ in wanted], source))
+        what = "folders" if named else "classes"
+        both = " are taken for ".join(map(", ".join, (own.names, self.names)))
+        warn(f"{source}: the {what} {both}, in this order.")
+        return None
+
+    def _unknown(self, unknown: list[str], source: str) -> str:
+        listed = ", ".join(map(repr, unknown[:_SHOWN])) + (", ..." if len(unknown) > _SHOWN else "")
+        subject = "the data's classes" if source == "the data" else f"{source}: the classes"
+        return (
+            f"{subject} {listed} are not among the network's: {', '.join(self.names)}. Leave "
+            "them out; or learn all in a new network, with the weights of this one by load_weights(path, "
+            "head=False)."
+        )
+
+
+def token_ids(own: Mapping[str, int] | None, known: Mapping[str, int] | None) -> torch.Tensor | None:
+    """Return the id in a network's vocabulary of each token of data, int64; None where nothing changes.
+
+    Raises:
+        DataError: The network does not know a token.
+    """
+    if own is None or known is None or dict(own) == dict(known):
+        return None
+    return torch.from_numpy(renumbering(own, known, DataError))
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

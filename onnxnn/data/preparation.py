@@ -1,0 +1,147 @@
+"""How data is prepared for a network: the one source of truth, which a trained network owns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from onnxnn_runtime.card import ModelCard
+from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.preprocess import ImageLike, Preprocess
+
+from onnxnn.layers import Layer, make
+from onnxnn.layers.norm import Normalize
+from onnxnn.shape import Shape
+
+from .label_mapping import LabelMapping
+
+__all__ = ["Preparation"]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How data becomes what a network gets, and what the network's targets stand for.
+
+    A network that was trained or loaded owns one. Data that is loaded later is brought into this form, by
+    name, or refused; see `Data.prepared`.
+
+    Args:
+        kind: "image", "table", "sequence" (steps of numbers), "tokens" or "array".
+        sample: The shape of one sample as the network gets it.
+        preprocess: How an image becomes such a sample; None for other data.
+        normalize: The layer `normalize` at the network's beginning, which standardises; or None.
+        features: The names of a table's input columns, in the network's order; () where they have none.
+        targets: The names of the values to predict; () where they have none, or where there are classes.
+        classes: The names of the classes, by id; () where the targets are values.
+        vocabulary: Each token's id, for tokens.
+        operations: What happens to an image outside training, where a function given as transform is part of
+            it, which no file can carry; else ().
+        read: With such a function: returns an image as float32 (C, H, W), as this process has to read it.
+        named: Whether classes are names even where they look like integers, as those of folders are.
+    """
+
+    kind: str
+    sample: Shape
+    preprocess: Preprocess | None = None
+    normalize: Layer | None = None
+    features: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    vocabulary: Mapping[str, int] | None = None
+    operations: tuple[Any, ...] = ()
+    read: Callable[[ImageLike], np.ndarray[Any, Any]] | None = None
+    named: bool = False
+
+    @property
+    def labels(self) -> LabelMapping:
+        """The classes and their ids."""
+        return LabelMapping(self.classes)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the network takes float64, since its standardisation subtracts in it."""
+        return isinstance(self.normalize, Normalize) and self.normalize.wide
+
+    @classmethod
+    def of_card(cls, card: ModelCard, sample: Shape) -> Preparation | None:
+        """Return how a checkpoint's network has its data prepared; None where it never had any.
+
+        Args:
+            card: The checkpoint's card.
+            sample: The shape of one sample.
+        """
+        spec, output = card.input, card.output
+        first = card.network[0] if card.network else None
+        is_standardised = first is not None and first["layer"] == "normalize" and first["name"].endswith("e0")
+        found = cls(
+            kind=spec.kind,
+            sample=sample,
+            preprocess=spec.preprocess,
+            normalize=make("normalize", first["options"], stored=True) if first and is_standardised else None,
+            features=spec.features,
+            targets=output.targets,
+            classes=output.classes if card.diffusion is None else card.diffusion.classes,
+            vocabulary=spec.vocabulary,
+        )
+        is_known = (found.preprocess, found.normalize, found.features, found.targets, found.classes)
+        return found if card.training or any(is_known) or found.vocabulary is not None else None
+
+    def without_labels(self) -> Preparation:
+        """Return the part that says how inputs are prepared, for a network with another end."""
+        return replace(self, classes=(), targets=())
+
+    def reads_otherwise(self, own: Preparation) -> bool:
+        """Tell whether images that were read for `own` have to be read again."""
+        return (self.preprocess, self.operations) != (own.preprocess, own.operations)
+
+    def check_kind(self, own: Preparation, is_ready: bool) -> None:
+        """Refuse data of another kind than the network's.
+
+        Args:
+            own: How the data was loaded.
+            is_ready: Whether its samples are arrays as the network gets them.
+
+        Raises:
+            DataError: It is of another kind.
+        """
+        if own.kind == self.kind or (self.kind == "tokens" and own.kind == "table"):
+            return
+        if self.kind == "array" and own.kind == "image" and is_ready:
+            return  # an array whose values happen to lie in 0..1
+        if self.kind == "image" and own.kind == "array":
+            raise DataError(
+                "the network takes images in 0..1, and this array holds other values. Divide pixel "
+                "values 0..255 by 255, or give uint8 images."
+            )
+        raise DataError(
+            f"the network takes data of the kind {self.kind!r}, and this is of the kind "
+            f"{own.kind!r} ({own.sample.describe()}). Load it into a new network, nn()."
+        )
+
+    def differences(
+        self,
+        preprocess: Preprocess | None,
+        normalize: Layer | None,
+        functions: tuple[Callable[..., Any], ...] = (),
+    ) -> tuple[str, ...]:
+        """Return a line for each thing that a load call asked for and the network does otherwise.
+
+        Args:
+            preprocess: How the call asked for images to be read; None for other data.
+            normalize: The standardisation that it asked for.
+            functions: The functions in its transform.
+        """
+        lines = []
+        if normalize is not None and self.normalize != normalize:
+            own = "without standardisation" if self.normalize is None else "with its own mean and deviation"
+            lines.append(f"the network was trained {own}, so this data is prepared in the same way")
+        asks = preprocess is not None and bool(preprocess.steps or functions)
+        if self.preprocess is not None and asks and preprocess != self.preprocess:
+            steps = [" ".join(map(str, step)) for step in self.preprocess.steps]
+            lines.append(
+                "images are prepared as those that the network was trained on: "
+                + ", ".join([self.preprocess.color, *steps])
+            )
+        return tuple(lines)

@@ -1,0 +1,406 @@
+"""What a network is at a moment: immutable, and replaced as a whole by a call that succeeded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from onnxnn_runtime.card import ModelCard
+from onnxnn_runtime.errors import CheckpointError, DataError, InputError, LayerError, TrainingError
+from onnxnn_runtime.preprocess import COLORS
+from torch import nn
+
+from onnxnn import checkpoint as checkpoints
+from onnxnn import pairs
+from onnxnn.about import describe, describe_added
+from onnxnn.checkpoint import Checkpoint
+from onnxnn.data import Data, Preparation
+from onnxnn.definition import Definition, Net
+from onnxnn.evaluation import check_fits
+from onnxnn.layers import find, make
+from onnxnn.layers.activation import Activation
+from onnxnn.layers.custom import Custom
+from onnxnn.layers.diffusion import DiffusionModel
+from onnxnn.layers.regularise import Dropout
+from onnxnn.shape import Shape
+
+__all__ = ["NetworkState", "Waiting"]
+
+Waiting = tuple[Any, str | None, Mapping[str, Any]]
+"""A call of `add` that waits for data: its layer, its activation, its options."""
+
+Changed = tuple["NetworkState", tuple[str, ...]]
+"""A new state, and lines for the user about what was done."""
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkState:
+    """Layers, data, weights, and how data is prepared for them.
+
+    A network that was trained or loaded owns the preparation of its data: what is loaded later is prepared in
+    that way, by name, or refused. Before, the data that was loaded last says how.
+
+    Args:
+        task: "cls", "reg", "gen" or "embed".
+        definition: The layers, their shapes and their torch module.
+        calls: How many calls of `add` there were.
+        waiting: Calls of `add` that wait for data.
+        data: What it learns from.
+        owned: How the data that the weights were trained with was prepared; None for new weights.
+        checkpoint: What it was loaded from.
+        training: How it was trained; None as the checkpoint says.
+        color: "RGB" or "grayscale" where images go in or come out.
+    """
+
+    task: str = "cls"
+    definition: Definition = field(default_factory=Definition)
+    calls: int = 0
+    waiting: tuple[Waiting, ...] = ()
+    data: Data | None = None
+    owned: Preparation | None = None
+    checkpoint: Checkpoint | None = None
+    training: Mapping[str, Any] | None = None
+    color: str | None = None
+
+    @property
+    def preparation(self) -> Preparation | None:
+        """How data is prepared: as the weights know it, else as the data was loaded."""
+        return self.owned or (None if self.data is None else self.data.preparation)
+
+    @property
+    def net(self) -> Net:
+        """The torch module.
+
+        Raises:
+            LayerError: There are no layers yet.
+        """
+        self.check_layers()
+        return self.definition.net
+
+    @property
+    def batch_size(self) -> int | None:
+        """Samples in a training batch, for what is shown; None where there is no data."""
+        return None if self.data is None else self.data.train.batch_size
+
+    def card(self, training: Mapping[str, Any] | None = None) -> ModelCard:
+        """Return what the model says about itself.
+
+        Args:
+            training: How it was trained; None as this state says.
+
+        Raises:
+            LayerError: There are no layers yet.
+        """
+        self.check_layers()
+        before = None if self.checkpoint is None else self.checkpoint.card
+        how = self.training if training is None else training
+        return describe(self.task, self.definition, self.preparation, before, how)
+
+    def check_layers(self) -> None:
+        """Refuse a network without layers.
+
+        Raises:
+            LayerError: It has none, or they wait for data.
+        """
+        if self.waiting:
+            raise LayerError(
+                "the layers wait, since a custom module in front does not say what it takes: load data "
+                "(load_dataset, load_img_data, ...) or a checkpoint (load) first."
+            )
+        if not self.definition.has_layers:
+            raise LayerError("the network has no layers yet: add some, or load a checkpoint.")
+
+    # ---- layers --------------------------------------------------------------------------------
+
+    def with_layer(
+        self, layer: str | nn.Module | None, activation: str | None, options: Mapping[str, Any]
+    ) -> Changed:
+        """Return the network with a layer, an activation, or both behind it.
+
+        Raises:
+            LayerError: Something is unknown or does not fit.
+            DataError: The data is such as this layer cannot learn from.
+        """
+        if self._has_to_wait(layer):
+            return replace(self, waiting=(*self.waiting, (layer, activation, options))), ()
+        state, lines = self._with_data_for(layer, options)
+        definition = state.definition.copied() if state.owned is None else state.definition.resolved()
+        if state.data is not None and (state.owned is None or not state.owned.classes):
+            definition.num_classes = len(state.data.classes) or None
+        added = definition.add(state.calls + 1, layer, activation, options)
+        owned = state.owned
+        if owned is not None and not all(isinstance(p.layer, Activation | Dropout) for p in added):
+            owned = owned.without_labels()  # the outputs are others now
+        state = replace(state, definition=definition, calls=state.calls + 1, owned=owned, training={})
+        return state.with_color(state.color), (*lines, describe_added(added, state.batch_size))
+
+    def _has_to_wait(self, layer: str | nn.Module | None) -> bool:
+        """Tell whether a call of `add` waits for data or a checkpoint.
+
+        A custom module in front says nothing about what it takes; so it waits, and what is added after it.
+        """
+        first = isinstance(layer, nn.Module) and not self.definition.entries
+        return self.definition.input_shape is None and (bool(self.waiting) or first)
+
+    def _with_data_for(self, layer: str | nn.Module | None, options: Mapping[str, Any]) -> Changed:
+        """Return the network with its data as its first layer takes it.
+
+        Images are brought to the size that a diffusion model draws, a table of integers is read as tokens.
+        """
+        data, state = self.data, self
+        if data is None:
+            return self, ()
+        found = find(layer) if isinstance(layer, str) else None
+        if data.kind == "table" and not self.calls and found is not None and found.reads_tokens:
+            state, _ = self.with_data(data.as_tokens())
+            data = state.data
+            assert data is not None
+        made = make(found.kind, options) if found is not None and found.diffusion else None
+        lines: tuple[str, ...] = ()
+        if isinstance(made, DiffusionModel):
+            if not self.definition.entries:  # else the error that follows says more
+                fitted = data.in_size(made.img_size)
+                if fitted.sample != data.sample:
+                    lines = (f"images are brought to {made.img_size} x {made.img_size}",)
+                if fitted is not data:
+                    state, _ = state.with_data(fitted)
+        elif data.problem is not None:
+            raise data.problem
+        if not self.definition.entries and found is not None and found.teacher_forcing:
+            if data.kind == "tokens":
+                pairs.check_data(data, make(found.kind, options).resolve(data.sample), self.task)
+        return state, lines
+
+    # ---- data ----------------------------------------------------------------------------------
+
+    def with_data(self, data: Data) -> Changed:
+        """Return the network with data to learn from, prepared as it knows it.
+
+        Raises:
+            DataError: It is of another kind, lacks a column, or has a class or token that the network does
+                not know.
+            LayerError: The layers do not fit it.
+        """
+        if self.owned is not None:
+            state = replace(self, data=self.prepared(data))
+            lines = data.remarks
+        else:
+            state, lines = self._with_own_preparation(data)
+        assert state.data is not None
+        if state.definition.teacher_forcing and state.data.kind == "tokens":
+            pairs.check_data(state.data, state.definition.entries[0].layer, self.task)
+        state, waiting = replace(state, waiting=()), state.waiting
+        for layer, activation, options in waiting:
+            state, more = state.with_layer(layer, activation, options)
+            lines += more
+        return state, lines
+
+    def _with_own_preparation(self, data: Data) -> Changed:
+        shape = self.definition.input_shape if self.definition.diffusion else None
+        if shape is not None and shape["height"] is not None:
+            data = data.in_size(shape["height"])
+        elif data.problem is not None and (self.definition.has_layers or self.waiting):
+            raise data.problem
+        if data.kind == "table" and self.definition.reads_tokens:
+            data = data.as_tokens()
+        definition = self.definition.copied()
+        definition.num_classes = len(data.classes) or None
+        definition.set_input(data.sample, data.normalize)
+        color = None if data.preprocess is None else data.preprocess.color
+        return replace(self, definition=definition, data=data, color=color), ()
+
+    def prepared(self, data: Data, source: str = "the data") -> Data:
+        """Return data as this network has its data prepared.
+
+        Args:
+            data: A data set as it was loaded.
+            source: What messages call it.
+
+        Raises:
+            DataError: It is of another kind or shape, lacks a column, or has a class or token that the
+                network does not know.
+        """
+        known = self.preparation
+        spec = self.card().input if self.definition.has_layers else None
+        if data.kind == "table" and (spec.kind if spec else known.kind if known else "") == "tokens":
+            data = data.as_tokens()
+        is_named = known is not None and known.features and data.features
+        if spec is not None and data.is_ready and not is_named:
+            check_fits(data.sample.sizes, data.kind, spec, source)
+        if known is not None:
+            new_classes = not set(data.classes) <= set(known.classes)
+            data = data.prepared(known, keep_classes=self.task == "embed" and new_classes, source=source)
+        if data.problem is not None and not self.definition.diffusion:
+            raise data.problem
+        if spec is not None:
+            check_fits(data.sample.sizes, data.kind, spec, source)
+        return data
+
+    def as_now(self, data: Data) -> Data:
+        """Return data that was loaded for this network at some time in the form that it has its data in now.
+
+        Data of another network stays as it is.
+        """
+        size = self.definition.input_shape if self.definition.diffusion else None
+        if self.owned is None:
+            height = None if size is None else size["height"]
+            return data if height is None else data.in_size(height)
+        try:
+            return self.prepared(data)
+        except (DataError, LayerError):
+            return data
+
+    def with_labels_as_outputs(self) -> Changed:
+        """Return the network with labels such as 1, 2, 3 as the outputs of their own numbers."""
+        data, shape = self.data, self.definition.output_shape
+        units = None if shape is None or "channel" in shape.axes else shape.sizes[-1]
+        if data is None or units is None or self.task != "cls" or self.owned is not None:
+            return self, ()
+        if data.preparation.named:
+            return self, ()
+        labels = data.preparation.labels
+        wider = labels.up_to(units)
+        if wider is None:
+            return self, ()
+        definition = self.definition.copied()
+        definition.num_classes = len(wider.names)
+        data = data.relabelled(wider, wider.ids_of(labels))
+        line = f"the labels {', '.join(labels.names)} are the outputs of these numbers, of 0 to {units - 1}"
+        return replace(self, data=data, definition=definition), (line,)
+
+    # ---- weights -------------------------------------------------------------------------------
+
+    def with_checkpoint(self, loaded: Checkpoint, path: str | Path, own_layers: bool = False) -> NetworkState:
+        """Return the network of a checkpoint, with this one's data prepared as it knows it.
+
+        The weights of this network stay as they are, those of custom modules aside.
+
+        Args:
+            loaded: The checkpoint.
+            path: Its path, for messages.
+            own_layers: Whether its weights have to fit the layers that were added.
+
+        Raises:
+            CheckpointError: The weights do not fit the layers, or it does not say what a sample looks like.
+            LayerError: A custom module is missing.
+            DataError: The data is of another kind, or has other columns, words or classes.
+        """
+        card = loaded.card
+        is_same = own_layers or self.definition.to_data() == card.network
+        if is_same:
+            definition, shape = self.definition.with_own_weights(), self.definition.input_shape
+            assert shape is not None
+        else:
+            shape = _sample_shape(loaded, path)
+            definition = Definition.from_data(card.network, shape, self._custom_modules())
+        owned = Preparation.of_card(card, shape)
+        if is_same and owned is not None:
+            definition = definition.with_normalize(owned.normalize)
+        state = replace(
+            self,
+            task=card.task,
+            definition=definition,
+            calls=max((entry.index for entry in definition.entries), default=0),
+            waiting=(),
+            data=None,
+            owned=owned,
+            checkpoint=loaded,
+            training=None,
+        )
+        data = self.data
+        if data is not None:
+            try:
+                data = state._data_of(data)
+            except (DataError, LayerError):
+                if is_same or not self.definition.has_layers:
+                    raise
+                data = None  # it belongs to the network that was there before
+        checkpoints.fill(definition.net, loaded.state_dict, path)
+        color = card.input.preprocess.color if card.input.preprocess is not None else self.color
+        return replace(state, data=data, color=color)
+
+    def _data_of(self, data: Data) -> Data | None:
+        if self.owned is not None:
+            return self.prepared(data)
+        state, _ = self._with_own_preparation(data)
+        return state.data
+
+    def with_training(self, training: Mapping[str, Any]) -> NetworkState:
+        """Return the network as it was trained with its data, whose preparation it owns from now on."""
+        return replace(self.owning(), training=training)
+
+    def owning(self) -> NetworkState:
+        """Return the network that owns the preparation of its data."""
+        assert self.data is not None
+        return replace(self, owned=self.data.preparation)
+
+    def with_last_step_only(self) -> Changed:
+        """Return the network with one output per sequence, where its data has one label for each.
+
+        Raises:
+            TrainingError: It gives an output for each step, and cannot do otherwise.
+        """
+        data, shape = self.data, self.definition.output_shape
+        assert data is not None
+        if shape is None or shape.axes != ("time", "feature") or shape["time"] == 1:
+            return self, ()
+        if self.definition.teacher_forcing or data.train.num_targets in (shape["time"], shape.numel):
+            return self, ()  # a target for each step
+        if data.train.num_targets > 1 and data.train.num_classes:
+            raise TrainingError(
+                f"the network gives {shape.describe()}, and the data has {data.train.num_targets} labels for "
+                f"each sequence: what fits is {shape['time']}, one for each step, or one for each sequence."
+            )
+        found = self.definition.last_step_only()
+        if found is None:
+            raise TrainingError(
+                f"the network gives {shape.describe()}, and the data has one label for each sequence: put "
+                "add('global_avgpool') or add('flatten') before the last linear layers."
+            )
+        definition, name = found
+        with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
+            net = definition.net
+        net.load_state_dict(self.net.state_dict())
+        line = f"{name}: return_sequences=False, since the data has one label for each sequence"
+        return replace(self, definition=definition), (line,)
+
+    def _custom_modules(self) -> list[nn.Module]:
+        added = self.definition.entries
+        modules = [e.layer.module for e in added if isinstance(e.layer, Custom) and e.layer.module]
+        return modules + [layer for layer, *_ in self.waiting if isinstance(layer, nn.Module)]
+
+    # ---- colour --------------------------------------------------------------------------------
+
+    def with_color(self, color: str | None) -> NetworkState:
+        """Return the network in a colour, which a diffusion model that knows no images yet draws in.
+
+        Raises:
+            InputError: Its data or its checkpoint has another.
+        """
+        state = self if color == self.color else replace(self, color=color)
+        if color is None or not self.definition.diffusion:
+            return state
+        channels, shape = COLORS[color], self.definition.input_shape
+        if shape is None or shape["channel"] == channels:
+            return state
+        if self.data is not None or self.checkpoint is not None:
+            raise InputError(
+                f"color={color!r}: this network draws pictures of {shape['channel']} channel(s), as its data "
+                "or its checkpoint has them."
+            )
+        definition = self.definition.copied()
+        definition.set_input(Shape.image(channels, *shape.sizes[1:]))
+        return replace(state, definition=definition)
+
+
+def _sample_shape(loaded: Checkpoint, path: str | Path) -> Shape:
+    sample = loaded.training.get("sample", {})
+    try:
+        return Shape(tuple(sample["sizes"]), tuple(sample["axes"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: does not say what one sample looks like ({error}). Train or save the network again."
+        ) from error
