@@ -93,13 +93,16 @@ def from_arrays(
     if vocabulary is not None and y is None:
         check_tokens(values, len(vocabulary))
         values, after = next_tokens(values)
-        described = _describe(values, vocabulary)
+        described = _describe(values, vocabulary, False)
         names: tuple[str, ...] = ()
         labels = torch.from_numpy(after.astype(np.int64))
     else:
         source = source_tokens(values, y, task) if vocabulary is None and y is not None else None
+        is_wide = known is not None and known.is_wide
         described = (
-            _describe(values, vocabulary) if source is None else _tokens(source, int(source.max()) + 1)
+            _describe(values, vocabulary, is_wide)
+            if source is None
+            else _tokens(source, int(source.max()) + 1)
         )
         if classes is None and y is not None and y.ndim == 2 and len(target_names) == y.shape[1] > 1:
             classes = target_names  # of one-hot columns
@@ -271,14 +274,14 @@ class _Described:
     is_raw: bool = False
 
 
-def _describe(x: Array, vocabulary: Mapping[str, int] | None) -> _Described:
+def _describe(x: Array, vocabulary: Mapping[str, int] | None, wide: bool) -> _Described:
     if vocabulary is not None:
         return _tokens(x, len(vocabulary))
     channels_last = x.ndim == 4 and x.shape[3] in _COLOR and x.shape[1] not in _COLOR
     if (x.dtype == np.uint8 and x.ndim in (3, 4)) or (x.dtype.kind == "f" and channels_last):
         return _raw_pictures(x)
     finite(x, "x")
-    ready = np.array(x, np.float32, order="C")  # a copy: the caller may go on writing into x
+    ready = np.array(x, np.float64 if wide else np.float32, order="C")  # a copy: x may change later
     if x.ndim == 2:
         return _Described("table", ready, Shape.vector(x.shape[1]), ready[0])
     if x.ndim == 3:

@@ -233,6 +233,23 @@ class Batches:
 
         return replace(self, samples=samples, preparation=preparation, reread=reread)
 
+    def in_precision(self, wide: bool) -> Batches:
+        """Return the same rows of numbers as float64 or float32.
+
+        Raises:
+            DataError: float64 is wanted, and the rows were read as float32, which does not hold them.
+        """
+        samples = self.samples
+        if not isinstance(samples, InMemory) or wide == (samples.x.dtype == torch.float64):
+            return self
+        if wide:
+            raise DataError(
+                "the network takes columns that float32 cannot hold, such as time stamps, and this data was "
+                "read as float32. Load the checkpoint first and then the data, or load it with "
+                "standardize=True."
+            )
+        return replace(self, samples=InMemory(samples.x.float(), samples.y))
+
     def as_integers(self, preparation: Preparation) -> Batches:
         """Return the same samples with x as int64; `preparation` is what they are then."""
         x, y = self.samples.tensors() or (torch.empty(0), torch.empty(0))

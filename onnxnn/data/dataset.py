@@ -153,6 +153,8 @@ class Data:
         if not data.is_ready and network.preprocess is not None and network.reads_otherwise(data.preparation):
             data = data._with_parts(lambda part: part.read_again(lambda plan: plan.as_read_by(network)))
             data = replace(data, problem=None)
+        if data.kind == "table":
+            data = data._with_parts(lambda part: part.in_precision(network.is_wide))
         own = data.preparation
         tokens = token_ids(own.vocabulary, network.vocabulary) if own.kind == "tokens" else None
         columns = _order(network.features, own.features, source)

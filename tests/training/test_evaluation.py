@@ -116,5 +116,5 @@ def test_labels_that_do_not_count_from_0_are_read_by_their_numbers(names, tmp_pa
         assert model.evaluate(part)["acc"] == 1
     np.savez(tmp_path / "test.npz", data=x, label=y)
     assert model.evaluate(tmp_path / "test.npz")["acc"] == 1
-    with pytest.raises(DataError, match="y holds the label 100, which is not among"):
+    with pytest.raises(DataError, match="the classes '100' are not among the network's: "):
         model.evaluate((x, np.where(last, 100, y)))
