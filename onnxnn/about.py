@@ -57,7 +57,7 @@ def describe(
         training=training if training is not None else (before.training if before else {}),
         license=before.license if before else "",
         note=before.note if before else "",
-        diffusion=describe_diffusion(definition, output.classes, data, before),
+        diffusion=describe_diffusion(definition, preparation),
     )
 
 
@@ -108,34 +108,29 @@ def describe_output(task: str, definition: Definition, known: Preparation | None
     )
 
 
-def describe_diffusion(
-    definition: Definition, classes: Sequence[str], data: Data | None = None, before: ModelCard | None = None
-) -> DiffusionSpec | None:
+def describe_diffusion(definition: Definition, known: Preparation | None) -> DiffusionSpec | None:
     """Return what drawing with the network needs to know; None where it is no diffusion model.
 
     Args:
         definition: The network.
-        classes: The names of the data's classes, for a network that draws what is asked for.
-        data: What it learns from, whose classes are counted.
-        before: The card of the checkpoint it came from, for the counts where there is no data.
+        known: How its data is prepared: the classes, for a network that draws what is asked for.
     """
     if not definition.diffusion:
         return None
     placed = definition.placed()[0]
     assert isinstance(placed.layer, DiffusionModel)
     number = placed.layer.num_classes
-    names = tuple(classes) if len(classes) == number else tuple(map(str, range(number)))
+    classes, counts = ((), ()) if known is None else (known.classes, known.class_counts)
+    names = classes if len(classes) == number else tuple(map(str, range(number)))
     channels, height, width = placed.in_shape.sizes
     assert channels is not None
     assert height is not None
     assert width is not None
-    counts: tuple[int, ...] = ()
-    if data is not None:
-        counts = data.train.class_counts(number)
-    elif before is not None and before.diffusion is not None and len(before.diffusion.class_counts) == number:
-        counts = before.diffusion.class_counts
     return DiffusionSpec(
-        placed.layer.noise_schedule(), (channels, height, width), names, class_counts=counts if number else ()
+        placed.layer.noise_schedule(),
+        (channels, height, width),
+        names,
+        class_counts=counts if number and len(counts) == number else (),
     )
 
 

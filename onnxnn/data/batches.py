@@ -110,7 +110,7 @@ class _Relabelled(Samples):
     @property
     def labels(self) -> torch.Tensor | None:
         found = self._samples.labels
-        return None if found is None else _of(self._labels, found)
+        return None if found is None else self._ids[found]
 
     def take(self, groups: Iterable[torch.Tensor]) -> Iterator[Batch]:
         for x, y in self._samples.take(groups):
@@ -256,8 +256,8 @@ class Batches:
         return replace(self, samples=InMemory(x.long(), y), preparation=preparation)
 
     def occurring(self) -> set[int] | None:
-        """Return the label ids that occur; None where they are not in memory."""
-        y = self.samples.y if isinstance(self.samples, InMemory) else None
+        """Return the label ids that occur; None for values."""
+        y = self.samples.y if isinstance(self.samples, InMemory) else self.samples.labels
         return None if y is None or y.is_floating_point() else set(torch.unique(y).tolist())
 
     def __repr__(self) -> str:

@@ -51,6 +51,12 @@ class Data:
         return self.train.preparation
 
     @property
+    def counted(self) -> Preparation:
+        """How the samples were prepared, with the number of those of each class that are learned from."""
+        known = self.preparation
+        return replace(known, class_counts=self.train.class_counts(len(known.classes)))
+
+    @property
     def parts(self) -> tuple[Batches, ...]:
         """The batches to learn from, and those held back where there are some."""
         return (self.train,) if self.validation is None else (self.train, self.validation)

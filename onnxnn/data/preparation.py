@@ -39,6 +39,7 @@ class Preparation:
         operations: What happens to an image outside training, where a function given as transform is part of
             it, which no file can carry; else ().
         read: With such a function: returns an image as float32 (C, H, W), as this process has to read it.
+        class_counts: How many samples of each class there were in training, where that is known.
         named: Whether classes are names even where they look like integers, as those of folders are.
     """
 
@@ -53,6 +54,7 @@ class Preparation:
     operations: tuple[Any, ...] = ()
     read: Callable[[ImageLike], np.ndarray[Any, Any]] | None = None
     named: bool = False
+    class_counts: tuple[int, ...] = ()
 
     @property
     def labels(self) -> LabelMapping:
@@ -84,13 +86,14 @@ class Preparation:
             targets=output.targets,
             classes=output.classes if card.diffusion is None else card.diffusion.classes,
             vocabulary=spec.vocabulary,
+            class_counts=() if card.diffusion is None else card.diffusion.class_counts,
         )
         is_known = (found.preprocess, found.normalize, found.features, found.targets, found.classes)
         return found if card.training or any(is_known) or found.vocabulary is not None else None
 
     def without_labels(self) -> Preparation:
         """Return the part that says how inputs are prepared, for a network with another end."""
-        return replace(self, classes=(), targets=())
+        return replace(self, classes=(), targets=(), class_counts=())
 
     def reads_otherwise(self, own: Preparation) -> bool:
         """Tell whether images that were read for `own` have to be read again."""

@@ -68,7 +68,7 @@ class NetworkState:
     @property
     def preparation(self) -> Preparation | None:
         """How data is prepared: as the weights know it, else as the data was loaded."""
-        return self.owned or (None if self.data is None else self.data.preparation)
+        return self.owned or (None if self.data is None else self.data.counted)
 
     @property
     def net(self) -> Net:
@@ -169,9 +169,9 @@ class NetworkState:
                     state, _ = state.with_data(fitted)
         elif data.problem is not None:
             raise data.problem
-        if not self.definition.entries and found is not None and found.teacher_forcing:
-            if data.kind == "tokens":
-                pairs.check_data(data, make(found.kind, options).resolve(data.sample), self.task)
+        learns_pairs = found is not None and found.teacher_forcing and not self.definition.entries
+        if found is not None and learns_pairs and data.kind == "tokens":
+            pairs.check_data(data, make(found.kind, options).resolve(data.sample), self.task)
         return state, lines
 
     # ---- data ----------------------------------------------------------------------------------
@@ -335,7 +335,7 @@ class NetworkState:
     def owning(self) -> NetworkState:
         """Return the network that owns the preparation of its data."""
         assert self.data is not None
-        return replace(self, owned=self.data.preparation)
+        return replace(self, owned=self.data.counted)
 
     def with_last_step_only(self) -> Changed:
         """Return the network with one output per sequence, where its data has one label for each.
