@@ -8,14 +8,16 @@ strict, so that a damaged or newer card is noticed instead of half understood.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any, Mapping, Sequence, Union
 
 from .calls import checked_class
+from .card_fields import Fields, check_count, check_depth, check_texts, names_of, no_constant, one_of
 from .errors import CardError, InputError
 from .preprocess import Preprocess
 from .schedule import Schedule
-from .shorten import shortened
+from .shorten import printable, shortened
 
 METADATA_KEY = "onnxnn"
 SCHEMA = 1
@@ -26,6 +28,8 @@ INPUT_DTYPES = ("float32", "float64")
 OUTPUT_KINDS = ("classes", "binary", "values", "embedding", "tokens", "image")
 
 _MOST_SAMPLES = 10**15
+_LARGEST_IMAGE = 2**23
+"""Numbers in one image of a diffusion model: three channels of 1,672 x 1,672."""
 
 Axis = Union[int, str]
 """A fixed size, or the name of a free one such as "batch", "height" or "time"."""
@@ -148,10 +152,12 @@ class DiffusionSpec:
     class_counts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        sizes = all(type(size) is int and size > 0 for size in self.shape)
-        if len(self.shape) != 3 or not sizes or self.shape[0] not in (1, 3):
+        sizes = all(type(size) is int and 0 < size <= _LARGEST_IMAGE for size in self.shape)
+        fits = len(self.shape) == 3 and sizes and self.shape[0] in (1, 3)
+        if not fits or self.shape[0] * self.shape[1] * self.shape[2] > _LARGEST_IMAGE:
             raise CardError(
-                f"card: 'diffusion.shape' must be (1 or 3 channels, height, width), got {self.shape}."
+                "card: 'diffusion.shape' must be (1 or 3 channels, height, width) of at most "
+                f"{_LARGEST_IMAGE:,} numbers, got {shortened(self.shape)}."
             )
         counts = self.class_counts
         if counts and (
@@ -200,10 +206,10 @@ class ModelCard:
     diffusion: DiffusionSpec | None = None
 
     def __post_init__(self) -> None:
-        _one_of("task", self.task, TASKS)
-        _one_of("input.kind", self.input.kind, INPUT_KINDS)
-        _one_of("output.kind", self.output.kind, OUTPUT_KINDS)
-        _one_of("input.dtype", self.input.dtype, INPUT_DTYPES)
+        one_of("task", self.task, TASKS)
+        one_of("input.kind", self.input.kind, INPUT_KINDS)
+        one_of("output.kind", self.output.kind, OUTPUT_KINDS)
+        one_of("input.dtype", self.input.dtype, INPUT_DTYPES)
         _check_vocabulary(self.input)
         _check_states(self.input.states)
 
@@ -242,18 +248,21 @@ class ModelCard:
                 many, or holds a value of the wrong type.
         """
         try:
-            data = json.loads(text, parse_constant=_no_constant)
+            data = json.loads(text, parse_constant=no_constant)
         except (ValueError, RecursionError) as error:
-            raise CardError(f"the card is not valid JSON ({error}).") from error
+            raise CardError(f"the card is not valid JSON ({printable(str(error), 120)}).") from error
         if not isinstance(data, dict) or not isinstance(data.get("schema"), int):
-            raise CardError("the card is no JSON object with a whole number 'schema'.")
+            raise CardError("the card is no JSON object with an integer 'schema'.")
         if data["schema"] != SCHEMA:
             raise CardError(
                 "the card has schema {}, this version of onnxnn reads schema {}. "
-                "Install a newer onnxnn-runtime.".format(data["schema"], SCHEMA)
+                "Install a newer onnxnn-runtime.".format(shortened(data["schema"]), SCHEMA)
             )
+        check_texts(text, data)
+        for key in ("network", "training"):
+            check_depth(key, data.get(key))
         del data["schema"]
-        fields = _Fields("", data)
+        fields = Fields("", data)
         card = cls(
             task=fields.take("task", str),
             network=tuple(_layer(entry) for entry in fields.take("network", list)),
@@ -270,7 +279,7 @@ class ModelCard:
 
 
 def _input(data: dict[str, Any]) -> InputSpec:
-    fields = _Fields("input.", data)
+    fields = Fields("input.", data)
     preprocess = fields.take("preprocess", dict, optional=True)
     vocabulary = fields.take("vocabulary", dict, optional=True)
     if vocabulary is not None and not all(type(number) is int for number in vocabulary.values()):
@@ -280,7 +289,7 @@ def _input(data: dict[str, Any]) -> InputSpec:
         shape=_shape("input.shape", fields.take("shape", list)),
         preprocess=None if preprocess is None else Preprocess.from_dict(preprocess),
         in_graph=fields.take("in_graph", bool),
-        features=_names("input.features", fields.take("features", list)),
+        features=names_of("input.features", fields.take("features", list)),
         vocabulary=vocabulary,
         states=tuple(_state(entry) for entry in fields.take("states", list)),
         num_tokens=fields.take("num_tokens", int, optional=True),
@@ -289,12 +298,14 @@ def _input(data: dict[str, Any]) -> InputSpec:
         dtype=fields.take("dtype", str) if "dtype" in data else "float32",
     )
     fields.done()
+    for name, number in (("num_tokens", spec.num_tokens), ("max_length", spec.max_length)):
+        check_count(f"input.{name}", number)
     if not all(
         axis in spec.shape[1:] and type(size) is int and size > 1 for axis, size in spec.min_sizes.items()
     ):
         raise CardError(
             "card: 'input.min_sizes' must map names of free axes to whole numbers above 1, got "
-            f"{spec.min_sizes!r}."
+            f"{shortened(spec.min_sizes)}."
         )
     return spec
 
@@ -307,8 +318,8 @@ def _check_vocabulary(spec: InputSpec) -> None:
     for token, number in spec.vocabulary.items():
         if number not in left:
             raise CardError(
-                f"card: 'input.vocabulary' gives {token!r} the number {number}; its {size} tokens must have "
-                f"the numbers 0..{size - 1}, each once."
+                f"card: 'input.vocabulary' gives {shortened(token)} the number {shortened(number)}; its "
+                f"{size} tokens must have the numbers 0..{size - 1}, each once."
             )
         left.remove(number)
     if spec.num_tokens is not None and size > spec.num_tokens:
@@ -319,15 +330,15 @@ def _check_vocabulary(spec: InputSpec) -> None:
 
 def _check_states(states: Sequence[StateSpec]) -> None:
     for names in ([state.name for state in states], [state.next for state in states]):
-        twice = [name for name in names if names.count(name) > 1]
+        twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
-            raise CardError(f"card: 'input.states' names {twice[0]!r} twice.")
+            raise CardError(f"card: 'input.states' names {shortened(twice[0])} twice.")
 
 
 def _state(entry: Any) -> StateSpec:
     if not isinstance(entry, dict):
-        raise CardError(f"card: each entry of 'input.states' must be an object, got {entry!r}.")
-    fields = _Fields("input.states.", entry)
+        raise CardError(f"card: each entry of 'input.states' must be an object, got {shortened(entry)}.")
+    fields = Fields("input.states.", entry)
     state = StateSpec(
         name=fields.take("name", str),
         next=fields.take("next", str),
@@ -338,20 +349,21 @@ def _state(entry: Any) -> StateSpec:
 
 
 def _output(data: dict[str, Any]) -> OutputSpec:
-    fields = _Fields("output.", data)
+    fields = Fields("output.", data)
     spec = OutputSpec(
         kind=fields.take("kind", str),
         shape=_shape("output.shape", fields.take("shape", list)),
-        classes=_names("output.classes", fields.take("classes", list)),
+        classes=names_of("output.classes", fields.take("classes", list)),
         embedding=fields.take("embedding", int, optional=True),
-        targets=_names("output.targets", fields.take("targets", list)),
+        targets=names_of("output.targets", fields.take("targets", list)),
     )
     fields.done()
+    check_count("output.embedding", spec.embedding)
     return spec
 
 
 def _diffusion(data: dict[str, Any]) -> DiffusionSpec:
-    fields = _Fields("diffusion.", data)
+    fields = Fields("diffusion.", data)
     try:
         schedule = Schedule.from_dict(fields.take("schedule", dict))
     except InputError as error:
@@ -360,7 +372,7 @@ def _diffusion(data: dict[str, Any]) -> DiffusionSpec:
     spec = DiffusionSpec(
         schedule=schedule,
         shape=tuple(fields.take("shape", list)),
-        classes=_names("diffusion.classes", fields.take("classes", list)),
+        classes=names_of("diffusion.classes", fields.take("classes", list)),
         sampler=None if sampler is None else _sampler(sampler),
         class_counts=tuple(fields.take("class_counts", list)) if "class_counts" in data else (),
     )
@@ -369,7 +381,7 @@ def _diffusion(data: dict[str, Any]) -> DiffusionSpec:
 
 
 def _sampler(data: dict[str, Any]) -> SamplerSpec:
-    fields = _Fields("diffusion.sampler.", data)
+    fields = Fields("diffusion.sampler.", data)
     spec = SamplerSpec(
         name=fields.take("name", str),
         steps=fields.take("steps", int),
@@ -381,8 +393,8 @@ def _sampler(data: dict[str, Any]) -> SamplerSpec:
 
 def _layer(entry: Any) -> dict[str, Any]:
     if not isinstance(entry, dict):
-        raise CardError(f"card: each entry of 'network' must be an object, got {entry!r}.")
-    fields = _Fields("network.", dict(entry))
+        raise CardError(f"card: each entry of 'network' must be an object, got {shortened(entry)}.")
+    fields = Fields("network.", dict(entry))
     layer = {
         "name": fields.take("name", str),
         "layer": fields.take("layer", str),
@@ -395,51 +407,13 @@ def _layer(entry: Any) -> dict[str, Any]:
 
 def _shape(name: str, values: Sequence[Any]) -> tuple[Axis, ...]:
     if not all(type(value) in (int, str) and value not in ("", 0) for value in values) or not values:
-        raise CardError(f"card: '{name}' must hold sizes and axis names, got {values!r}.")
+        raise CardError(f"card: '{name}' must hold sizes and axis names, got {shortened(values)}.")
     if any(isinstance(value, int) and value < 0 for value in values):
-        raise CardError(f"card: '{name}' holds a negative size: {values!r}.")
-    return tuple(values)
-
-
-def _names(name: str, values: list[Any]) -> tuple[str, ...]:
-    if not all(isinstance(value, str) for value in values):
-        raise CardError(f"card: '{name}' must be a list of texts, got {values!r}.")
+        raise CardError(f"card: '{name}' holds a negative size: {shortened(values)}.")
     return tuple(values)
 
 
 def _parity(data: dict[str, Any] | None) -> dict[str, float] | None:
     if data is not None and not all(type(value) in (int, float) for value in data.values()):
-        raise CardError(f"card: 'parity' must hold numbers, got {data!r}.")
+        raise CardError(f"card: 'parity' must hold numbers, got {shortened(data)}.")
     return data
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _one_of(name: str, value: Any, known: Sequence[str]) -> None:
-    if value not in known:
-        raise CardError("card: {}={!r}; known are {}.".format(name, value, ", ".join(known)))
-
-
-class _Fields:
-    """The keys of one JSON object, taken one by one with their types checked."""
-
-    def __init__(self, prefix: str, data: dict[str, Any]) -> None:
-        self._prefix = prefix
-        self._left = dict(data)
-
-    def take(self, key: str, kind: type[Any], optional: bool = False) -> Any:
-        if key not in self._left:
-            raise CardError(f"card: the key '{self._prefix}{key}' is missing.")
-        value = self._left.pop(key)
-        if value is None and optional:
-            return None
-        if type(value) is not kind:
-            raise CardError(f"card: '{self._prefix}{key}' must be {kind.__name__}, got {value!r}.")
-        return value
-
-    def done(self) -> None:
-        if self._left:
-            unknown = ", ".join(f"'{self._prefix}{key}'" for key in sorted(self._left))
-            raise CardError(f"card: unknown {unknown}; was it written by a newer version?")

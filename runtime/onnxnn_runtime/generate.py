@@ -14,6 +14,7 @@ import numpy as np
 
 from .card import ModelCard
 from .errors import CardError, InputError
+from .shorten import shortened
 from .text import Text, plain, to_numbers
 
 __all__ = ["Step", "check_generates", "draw", "generate"]
@@ -166,7 +167,7 @@ def _words_of(stop: str, vocabulary: Mapping[str, int]) -> list[str]:
     try:
         to_numbers(words, vocabulary)
     except InputError as error:
-        raise InputError(f"stop={stop!r}: {error}") from error
+        raise InputError(f"stop={shortened(stop)}: {error}") from error
     return words
 
 
@@ -188,7 +189,8 @@ def _check(
     is_number = isinstance(temperature, (int, float, np.number)) and not isinstance(temperature, bool)
     if not is_number or not 0 <= temperature < math.inf:
         raise InputError(
-            f"temperature={temperature!r}: must be a number of at least 0; 0 takes the likeliest token."
+            f"temperature={shortened(temperature)}: must be a number of at least 0; 0 takes the likeliest "
+            "token."
         )
     if top_k is not None:
         _whole("top_k", top_k, 1)
@@ -196,10 +198,10 @@ def _check(
         _whole("seed", seed, 0)
     stops = [stop] if isinstance(stop, str) else () if stop is None else stop
     if not isinstance(stops, (list, tuple)) or not all(isinstance(each, str) and each for each in stops):
-        raise InputError(f"stop={stop!r}: must be a text, or several; none of them empty.")
+        raise InputError(f"stop={shortened(stop)}: must be a text, or several; none of them empty.")
     return list(stops)
 
 
 def _whole(name: str, value: Any, lowest: int) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < lowest:
-        raise InputError(f"{name}={value!r}: must be a whole number of at least {lowest}.")
+        raise InputError(f"{name}={shortened(value)}: must be a whole number of at least {lowest}.")

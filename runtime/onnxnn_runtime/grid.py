@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from .errors import InputError
 from .files import PathLike, write_atomically
 from .output_files import check_output, check_suffix
+from .shorten import shortened
 
 __all__ = ["check_path", "picture_grid", "write_gif", "write_grid"]
 
@@ -53,7 +54,7 @@ def picture_grid(images: Any, columns: int | None = None, captions: Sequence[str
     if columns is None:
         columns = math.ceil(math.sqrt(num))
     if isinstance(columns, bool) or not isinstance(columns, (int, np.integer)) or columns < 1:
-        raise InputError(f"columns={columns!r}: what fits is a whole number from 1.")
+        raise InputError(f"columns={shortened(columns)}: what fits is a whole number from 1.")
     columns = min(int(columns), num)
     rows = math.ceil(num / columns)
     longer = max(rows * height, columns * width)

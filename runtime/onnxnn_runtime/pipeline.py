@@ -114,7 +114,7 @@ def check_options(batch_size: int | None, errors: str) -> None:
         InputError: One of them is wrong.
     """
     if errors not in ("raise", "skip"):
-        raise InputError(f"errors={errors!r}: choose 'raise' or 'skip'.")
+        raise InputError(f"errors={shortened(errors)}: choose 'raise' or 'skip'.")
     if batch_size is not None:
         check_count("batch_size", batch_size)
 
@@ -141,7 +141,7 @@ def check_count(name: str, value: Any, most: int | None = None) -> None:
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or value < 1 or (most is not None and value > most):
         to = "" if most is None else f" to {most}"
-        raise InputError(f"{name}={value!r}: what fits is a whole number from 1{to}.")
+        raise InputError(f"{name}={shortened(value)}: what fits is a whole number from 1{to}.")
 
 
 def read_chunk(chunk: Iterable[Sample], spec: InputSpec, errors: str) -> tuple[list[Batch], list[Skipped]]:

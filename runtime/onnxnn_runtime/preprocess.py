@@ -66,13 +66,15 @@ class Preprocess:
     channel_order: str = "rgb"
 
     def __post_init__(self) -> None:
-        if str(self.color) not in COLORS:
-            raise InputError("color={!r}: choose one of {}.".format(self.color, ", ".join(map(repr, COLORS))))
+        if not isinstance(self.color, str) or self.color not in COLORS:
+            raise InputError(
+                "color={}: choose one of {}.".format(shortened(self.color), ", ".join(map(repr, COLORS)))
+            )
         object.__setattr__(self, "steps", tuple(tuple(step) for step in self.steps))
         for step in self.steps:
             _check_step(step)
         if not isinstance(self.draft, bool):
-            raise InputError(f"draft={self.draft!r}: choose True or False.")
+            raise InputError(f"draft={shortened(self.draft)}: choose True or False.")
         object.__setattr__(self, "channel_order", checked_order(self.channel_order))
 
     @property
@@ -273,11 +275,15 @@ def _expand(image: Image.Image, border: tuple[int, int, int, int], fill: int) ->
 def _check_step(step: Step) -> None:
     name = step[0] if step else None
     if name not in STEPS:
-        raise InputError("unknown preprocessing step {!r}; known are {}.".format(name, ", ".join(STEPS)))
+        raise InputError(
+            "unknown preprocessing step {}; known are {}.".format(shortened(name), ", ".join(STEPS))
+        )
     numbers: list[Any] = list(step[1:])
     whole = all(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
     if len(numbers) != STEPS[str(name)] or not whole:
-        raise InputError(f"step {name!r} takes {STEPS[str(name)]} whole numbers, got {numbers!r}.")
+        raise InputError(
+            f"step {shortened(name)} takes {STEPS[str(name)]} whole numbers, got {shortened(numbers)}."
+        )
     lowest = 0 if name == "pad" else 1
     if any(number < lowest for number in numbers) or (name == "pad" and numbers[4] > 255):
-        raise InputError(f"step {name!r}: {numbers!r} is out of range.")
+        raise InputError(f"step {shortened(name)}: {shortened(numbers)} is out of range.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import DeviceError
+from .shorten import shortened
 
 __all__ = [
     "Placement",
@@ -116,13 +117,13 @@ def place(device: str = "auto") -> Placement:
     """
     match = re.match(r"^(auto|cpu|cuda)(?::(\d+))?$", device) if isinstance(device, str) else None
     if match is None or (match.group(2) and match.group(1) != "cuda"):
-        raise DeviceError(f"device {device!r}: choose one of 'auto', 'cpu', 'cuda', 'cuda:1'.")
+        raise DeviceError(f"device {shortened(device)}: choose one of 'auto', 'cpu', 'cuda', 'cuda:1'.")
     offered = onnxruntime().get_available_providers()
     cuda = (_CUDA, {"device_id": int(match.group(2) or 0)})
     if match.group(1) == "cuda" and _CUDA not in offered:
         raise DeviceError(
-            "device {!r} asked for, but ONNX Runtime offers: {}. Install onnxruntime-gpu instead of "
-            "onnxruntime, or use device='cpu'.".format(device, ", ".join(offered))
+            "device {} asked for, but ONNX Runtime offers: {}. Install onnxruntime-gpu instead of "
+            "onnxruntime, or use device='cpu'.".format(shortened(device), ", ".join(offered))
         )
     if match.group(1) == "cpu" or _CUDA not in offered:
         return Placement(device, (_CPU,), device == "cpu")

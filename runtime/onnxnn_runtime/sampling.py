@@ -29,6 +29,7 @@ from .sampling_options import (
     read_pictures,
 )
 from .schedule import Schedule
+from .shorten import shortened
 from .streams import is_terminal, say
 
 __all__ = [
@@ -109,7 +110,7 @@ def sample_pictures(
         InputError: An option is out of range, or does not fit the model or the other options.
     """
     if callback is not None and not callable(callback):
-        raise InputError(f"callback={callback!r}: what fits is a function of (step, pictures).")
+        raise InputError(f"callback={shortened(callback)}: what fits is a function of (step, pictures).")
     given = None if noise is None else read_noise(noise, spec.shape)
     pictures = None if start is None else read_pictures(start, spec, preprocess)
     several = pictures if pictures is not None and len(pictures) > 1 else None
@@ -238,7 +239,7 @@ def _list(label: Any) -> list[Any] | None:
 
 def _parts(count: int, size: int) -> Iterator[slice]:
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise InputError(f"batch_size={size!r}: what fits is a whole number from 1.")
+        raise InputError(f"batch_size={shortened(size)}: what fits is a whole number from 1.")
     for start in range(0, count, size):
         yield slice(start, min(start + size, count))
 

@@ -119,8 +119,8 @@ def pick_labels(label: Any, spec: DiffusionSpec, num: int, seed: int | None = No
     if not classes:
         if label is not None:
             raise InputError(
-                f"label={shortened(label)}: this model was trained without classes. Leave label out, or train "
-                "with add('diffusion_model', ..., classes=True)."
+                f"label={shortened(label)}: this model was trained without classes. Leave label out, or "
+                "train with add('diffusion_model', ..., classes=True)."
             )
         return None
     if label is None:

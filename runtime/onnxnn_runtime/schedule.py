@@ -15,11 +15,15 @@ import numpy as np
 
 from .calls import checked_class
 from .errors import InputError, did_you_mean
+from .shorten import shortened
 
 __all__ = ["KINDS", "PREDICTIONS", "Schedule"]
 
 KINDS = ("linear", "cosine", "sigmoid")
 PREDICTIONS = ("noise", "v")
+
+MOST_TIMESTEPS = 100_000
+"""Steps of the longest schedule; a thousand are usual."""
 
 _LARGEST_BETA = 0.999
 """Keeps the last steps from erasing a picture altogether, which noise prediction could not undo."""
@@ -45,15 +49,20 @@ class Schedule:
     prediction: str = "v"
 
     def __post_init__(self) -> None:
-        if type(self.timesteps) is not int or self.timesteps < 1:
-            raise InputError(f"timestep={self.timesteps!r}: what fits is a whole number from 1, such as 500.")
+        if type(self.timesteps) is not int or not 1 <= self.timesteps <= MOST_TIMESTEPS:
+            raise InputError(
+                f"timestep={shortened(self.timesteps)}: what fits is an integer from 1 to {MOST_TIMESTEPS}, "
+                "such as 500."
+            )
         for name, value, known in (
             ("schedule", self.kind, KINDS),
             ("prediction", self.prediction, PREDICTIONS),
         ):
             if value not in known:
-                hint = did_you_mean(str(value), known) or "."
-                raise InputError("{}={!r}: unknown{} Known: {}.".format(name, value, hint, ", ".join(known)))
+                hint = did_you_mean(value, known) or "."
+                raise InputError(
+                    "{}={}: unknown{} Known: {}.".format(name, shortened(value), hint, ", ".join(known))
+                )
 
     @property
     def alphas_cumprod(self) -> np.ndarray:

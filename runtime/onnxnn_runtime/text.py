@@ -7,6 +7,7 @@ import unicodedata
 from typing import Any, Mapping, Sequence, Union
 
 from .errors import InputError
+from .shorten import shortened
 
 __all__ = ["Text", "is_file", "is_words", "plain", "to_numbers"]
 
@@ -48,12 +49,14 @@ def to_numbers(text: Text, vocabulary: Mapping[str, int]) -> list[int]:
     """
     text = plain(text)
     if not isinstance(text, Sequence) or not all(isinstance(token, str) for token in text):
-        raise InputError(f"text is expected, or a list of words, each a text; {_shown(text)} arrives.")
+        raise InputError(f"text is expected, or a list of words, each a text; {shortened(text, 40)} arrives.")
     tokens = _tokens(text, vocabulary) if isinstance(text, str) else text
     unknown = [token for token in tokens if token not in vocabulary]
     if unknown:
         hint = _hint(text, vocabulary) or f" What it holds: {_some(vocabulary)}."
-        raise InputError(f"{unknown[0]!r} is not in the vocabulary of {len(vocabulary)} tokens.{hint}")
+        raise InputError(
+            f"{shortened(unknown[0])} is not in the vocabulary of {len(vocabulary)} tokens.{hint}"
+        )
     if not len(tokens):
         raise InputError("the text is empty; give at least one token.")
     return [vocabulary[token] for token in tokens]
@@ -82,13 +85,8 @@ def _is_word(token: str) -> bool:
 
 
 def _some(vocabulary: Mapping[str, int], most: int = 10) -> str:
-    words = [repr(word) for word in sorted(vocabulary, key=lambda word: vocabulary[word])[:most]]
+    words = [shortened(word, 40) for word in sorted(vocabulary, key=lambda word: vocabulary[word])[:most]]
     return ", ".join(words) + (", ..." if len(vocabulary) > most else "")
-
-
-def _shown(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 40 else type(value).__name__
 
 
 def _hint(text: Text, vocabulary: Mapping[str, int]) -> str:
@@ -97,7 +95,9 @@ def _hint(text: Text, vocabulary: Mapping[str, int]) -> str:
             return f" Accents are written in another form there: unicodedata.normalize({form!r}, text) fits."
     words = text.split() if isinstance(text, str) else []
     known = len(words) > 0 and all(word in vocabulary for word in words)
-    return f" Its tokens are words: give a list, {words!r}; to the command, --words." if known else ""
+    return (
+        f" Its tokens are words: give a list, {shortened(words)}; to the command, --words." if known else ""
+    )
 
 
 def _normalized(text: Text, form: Any) -> Text:

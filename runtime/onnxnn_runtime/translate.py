@@ -12,6 +12,7 @@ import numpy as np
 from .arrays import check_tokens, without_gradient
 from .card import InputSpec
 from .errors import InputError
+from .shorten import shortened
 
 __all__ = ["END", "PADDING", "START", "Predict", "check_options", "search", "translate"]
 
@@ -174,7 +175,7 @@ def check_options(
 
 def _check_count(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InputError(f"{name}={value!r}: must be a whole number of at least 1.")
+        raise InputError(f"{name}={shortened(value)}: must be a whole number of at least 1.")
 
 
 def _cut(tokens: np.ndarray) -> list[int]:

@@ -7,6 +7,7 @@ from typing import Any, Mapping
 import numpy as np
 
 from .errors import OnnxnnError
+from .shorten import shortened
 
 __all__ = ["checked_vocabulary", "renumbering"]
 
@@ -31,7 +32,7 @@ def checked_vocabulary(word2idx: Any, error: type[OnnxnnError]) -> dict[str, int
         if not _is_whole(number):
             turned = _is_whole(word) and isinstance(number, str)
             hint = " Turn it around: {word: number for number, word in word2idx.items()}." if turned else ""
-            raise error(f"word2idx has {number!r} for {word!r}; {_NUMBERS}.{hint}")
+            raise error(f"word2idx has {shortened(number)} for {shortened(word)}; {_NUMBERS}.{hint}")
         _check_text(str(word), error)
     vocabulary = {str(word): int(number) for word, number in word2idx.items()}
     if sorted(vocabulary.values()) != list(range(len(word2idx))):
@@ -58,7 +59,7 @@ def renumbering(own: Mapping[str, int], known: Mapping[str, int], error: type[On
     for word, number in own.items():
         if word not in known:
             raise error(
-                f"{word!r} is a word of the data, but not among the network's {len(known)}. Leave "
+                f"{shortened(word)} is a word of the data, but not among the network's {len(known)}. Leave "
                 "out what holds it, and number the tokens as the network does, by model.word2idx."
             )
         found[number] = known[word]
@@ -74,6 +75,6 @@ def _check_text(word: str, error: type[OnnxnnError]) -> None:
         word.encode("utf-8")
     except UnicodeEncodeError as found:
         raise error(
-            f"the vocabulary has {word!r}, with half a character (a lone surrogate), which no file can hold. "
-            "Read the text anew, with open(path, encoding='utf-8')."
+            f"the vocabulary has {shortened(word)}, with half a character (a lone surrogate), which no file "
+            "can hold. Read the text again, with open(path, encoding='utf-8')."
         ) from found

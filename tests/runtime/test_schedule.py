@@ -107,7 +107,7 @@ def test_the_description_comes_back(schedule):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"timesteps": 0}, "timestep=0: what fits is a whole number from 1"),
+        ({"timesteps": 0}, "timestep=0: what fits is an integer from 1"),
         ({"timesteps": 2.0}, "timestep=2.0: what fits"),
         ({"timesteps": True}, "timestep=True: what fits"),
         ({"kind": "cosin"}, "schedule='cosin': unknown, did you mean 'cosine'\\? Known: linear, cosine, sig"),
