@@ -10,7 +10,8 @@ import numpy as np
 
 from .errors import OnnxnnError
 from .saved_dict import LARGEST, read_saved_dict
-from .vocabulary import checked_vocabulary
+from .shorten import shortened
+from .vocabulary import checked_vocabulary, texts_of
 
 __all__ = ["VOCABULARY", "read_arrays", "read_vocabulary"]
 
@@ -61,8 +62,8 @@ def read_vocabulary(path: Any, arrays: Mapping[str, Any], error: type[OnnxnnErro
         return words or numbers
     word = next(word for word in (*words, *numbers) if words.get(word) != numbers.get(word))
     raise error(
-        f"{path}: 'words' and 'word2idx' differ: {word!r} has the number {words.get(word)} in the one and "
-        f"{numbers.get(word)} in the other. Save one of them."
+        f"{path}: 'words' and 'word2idx' differ: {shortened(word)} has the number {words.get(word)} in the "
+        f"one and {numbers.get(word)} in the other. Save one of them."
     )
 
 
@@ -105,22 +106,32 @@ def _words(path: Any, words: Any, error: type[OnnxnnError]) -> dict[str, int]:
     if words.ndim != 1 or words.dtype.kind != "U":
         raise error(f"{path}: 'words' must be texts (V,), got {words.dtype} {words.shape}.")
     numbers: dict[str, int] = {}
-    for number, word in enumerate(words.tolist()):
+    for number, word in enumerate(_texts(path, words, error)):
         if word in numbers:
             raise error(
-                f"{path}: 'words' has {word!r} twice, as number {numbers[word]} and {number}; "
+                f"{path}: 'words' has {shortened(word)} twice, as number {numbers[word]} and {number}; "
                 "give every word once."
             )
         numbers[word] = number
     return _checked(path, numbers, error)
 
 
+def _texts(path: Any, array: Any, error: type[OnnxnnError]) -> list[str]:
+    try:
+        return texts_of(array, error)
+    except error as found:
+        raise error(f"{path}: {found}") from found
+
+
 def _numbers(path: Any, text: Any, error: type[OnnxnnError]) -> dict[str, int]:
     if isinstance(text, dict):
         return _checked(path, text, error)
     try:
-        read = json.loads(str(text)) if text.ndim == 0 and text.dtype.kind == "U" else None
+        is_text = text.ndim == 0 and text.dtype.kind == "U"
+        read = json.loads(_texts(path, text.reshape(1), error)[0]) if is_text else None
     except (ValueError, RecursionError) as found:
+        if isinstance(found, OnnxnnError):
+            raise
         raise error(f"{path}: 'word2idx' is no JSON text ({_reason(found)}).") from found
     if not isinstance(read, dict):
         raise error(f"{path}: 'word2idx' must be a JSON text {{\"word\": number}}.")

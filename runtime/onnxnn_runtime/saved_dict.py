@@ -23,6 +23,10 @@ LARGEST = 1 << 26
 """Bytes of the largest pickle that is followed; a vocabulary of 100,000 words takes about 2 MB."""
 
 
+MOST_STEPS = 600_000
+"""Instructions of a pickle that are followed, about five seconds of work: a vocabulary of 150,000 words."""
+
+
 class _NotPlain(ValueError):
     """The pickle builds something else than plain data."""
 
@@ -44,20 +48,18 @@ class _Call:
     state: Any = None
 
 
-_MARK = object()
-
-
 def read_saved_dict(data: bytes) -> dict[Any, Any] | None:
     """Return the dict of texts and numbers in a pickled NumPy array of no axes; None where it holds another.
 
     Args:
-        data: The pickle, without the header of the .npy format.
+        data: The pickle, without the header of the .npy format; at most `LARGEST` bytes and `MOST_STEPS`
+            instructions are read.
     """
     if len(data) > LARGEST:
         return None
     try:
         found = _unwrapped(_Machine().follow(data))
-    except (ValueError, IndexError, TypeError, KeyError, AttributeError):
+    except (ValueError, IndexError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None  # cut short, not a pickle, or not plain: the caller says what fits
     return found if isinstance(found, dict) else None
 
@@ -68,12 +70,17 @@ class _Machine:
     def __init__(self) -> None:
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
+        self._marks: list[int] = []
 
     def follow(self, data: bytes) -> Any:
-        for opcode, argument, _ in pickletools.genops(data):
+        for step, (opcode, argument, _) in enumerate(pickletools.genops(data)):
+            if step >= MOST_STEPS:
+                raise _NotPlain("too long")
             if opcode.name == "STOP":
                 return self._stack.pop()
-            if opcode.name in _CONSTANTS:
+            if opcode.name == "MARK":
+                self._marks.append(len(self._stack))
+            elif opcode.name in _CONSTANTS:
                 self._stack.append(_CONSTANTS[opcode.name]())
             elif opcode.name in _LITERALS:
                 self._stack.append(argument)
@@ -108,8 +115,8 @@ class _Machine:
         self._stack.append(self._memo[key])
 
     def _above_mark(self) -> list[Any]:
-        mark = max(i for i, value in enumerate(self._stack) if value is _MARK)
-        values = self._stack[mark + 1 :]
+        mark = self._marks.pop()
+        values = self._stack[mark:]
         del self._stack[mark:]
         return values
 
@@ -163,7 +170,6 @@ _CONSTANTS: dict[str, Callable[[], Any]] = {
     "EMPTY_DICT": dict,
     "EMPTY_LIST": list,
     "EMPTY_TUPLE": tuple,
-    "MARK": lambda: _MARK,
 }
 
 _LITERALS = frozenset(

@@ -9,7 +9,7 @@ import numpy as np
 from .errors import OnnxnnError
 from .shorten import shortened
 
-__all__ = ["checked_vocabulary", "renumbering"]
+__all__ = ["checked_vocabulary", "renumbering", "texts_of"]
 
 
 def checked_vocabulary(word2idx: Any, error: type[OnnxnnError]) -> dict[str, int]:
@@ -33,15 +33,40 @@ def checked_vocabulary(word2idx: Any, error: type[OnnxnnError]) -> dict[str, int
             turned = _is_whole(word) and isinstance(number, str)
             hint = " Turn it around: {word: number for number, word in word2idx.items()}." if turned else ""
             raise error(f"word2idx has {shortened(number)} for {shortened(word)}; {_NUMBERS}.{hint}")
+        if not isinstance(word, str) and not _is_whole(word):
+            raise error(f"word2idx has {shortened(word)} as a token; tokens are texts.")
         _check_text(str(word), error)
     vocabulary = {str(word): int(number) for word, number in word2idx.items()}
-    if sorted(vocabulary.values()) != list(range(len(word2idx))):
+    if len(vocabulary) != len(word2idx):
+        raise error("word2idx: two of its tokens are the same text.")
+    if set(vocabulary.values()) != set(range(len(word2idx))):
         missing = min(set(range(len(word2idx))) - set(vocabulary.values()), default=0)
         raise error(f"word2idx: {_NUMBERS}; of {len(word2idx)} tokens none has the number {missing}.")
     return vocabulary
 
 
 _NUMBERS = "the tokens must have the numbers 0, 1, 2, ..., each once"
+
+
+def texts_of(array: np.ndarray, error: type[OnnxnnError]) -> list[str]:
+    """Return an array of texts (V,) as a list.
+
+    Raises:
+        OnnxnnError: A text holds a code that is no character, as a damaged file does; of class `error`.
+    """
+    codes = np.ascontiguousarray(array)
+    if codes.size and codes.itemsize:
+        numbers = codes.view(np.dtype("u4").newbyteorder(codes.dtype.byteorder))
+        if int(numbers.max()) > _LAST_CHARACTER:
+            raise error(
+                f"a text holds the code {int(numbers.max()):#x}, which is no character (Unicode ends at "
+                f"{_LAST_CHARACTER:#x}); the file is damaged. Save it again."
+            )
+    texts: list[str] = codes.tolist()
+    return texts
+
+
+_LAST_CHARACTER = 0x10FFFF
 
 
 def renumbering(own: Mapping[str, int], known: Mapping[str, int], error: type[OnnxnnError]) -> np.ndarray:

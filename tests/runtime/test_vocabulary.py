@@ -1,0 +1,88 @@
+"""Vocabularies that users and files hand over: read in linear time, or refused."""
+
+from __future__ import annotations
+
+import io
+import pickle  # noqa: TID251  (writes what `read_saved_dict` takes apart without running it)
+import time
+
+import numpy as np
+import pytest
+from onnxnn_runtime import InputError
+from onnxnn_runtime.npz import read_arrays, read_vocabulary
+from onnxnn_runtime.saved_dict import read_saved_dict
+from onnxnn_runtime.vocabulary import checked_vocabulary, texts_of
+
+
+def test_a_large_vocabulary_is_read_in_linear_time():
+    words = {f"word{i}": i for i in range(100_000)}
+    start = time.process_time()
+    assert checked_vocabulary(words, InputError) == words
+    assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize(
+    ("word2idx", "message"),
+    [
+        ({"a": 10**5000}, r"none has the number 0|an integer of about 5,001 digits"),
+        ({"a": 0, "b": 2}, "none has the number 1"),
+        ({"a": 0, "b": 0}, "none has the number 1"),
+        ({1: 0, "1": 1}, "two of its tokens are the same text"),
+        ({("a", "b"): 0}, "as a token; tokens are texts"),
+        ({"x" * 10_000_000: "y" * 10_000_000}, "word2idx has"),
+        ({"a\ud800": 0}, "half a character"),
+    ],
+)
+def test_what_is_no_vocabulary_is_refused_in_a_short_message(word2idx, message):
+    with pytest.raises(InputError, match=message) as found:
+        checked_vocabulary(word2idx, InputError)
+    assert len(str(found.value)) < 500
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_codes_above_unicode_are_refused(order):
+    good = np.array(["好", "b"], order + "U2")
+    assert texts_of(good, InputError) == ["好", "b"]
+    bad = np.array([0x110000, 0, 97, 0], order + "u4").view(order + "U2")
+    with pytest.raises(InputError, match="0x110000, which is no character"):
+        texts_of(bad, InputError)
+
+
+@pytest.mark.parametrize("name", ["words", "word2idx"])
+def test_a_damaged_file_of_texts_is_refused(name, tmp_path):
+    text = np.array(["hello", "b"]) if name == "words" else np.array('{"a": 0}')
+    path = tmp_path / "data.npz"
+    np.savez(path, data=np.zeros((2, 2), int), **{name: text})
+    content = path.read_bytes()
+    first = "h" if name == "words" else "{"
+    path.write_bytes(content)
+    damaged = content.replace(first.encode("utf-32-le"), b"\xff\xff\xff\x7f", 1)
+    assert damaged != content
+    path.write_bytes(damaged)
+    with pytest.raises(InputError, match=r"no character|cannot be read"):
+        read_vocabulary(path, read_arrays(path, ["data", "words", "word2idx"], InputError), InputError)
+
+
+PICKLES = {
+    "marks": b"(" * 1_900_000 + b".",
+    "marks and lists": b"(l" * 900_000 + b".",
+    "constants": b"N" * 1_900_000 + b".",
+    "states": b"(l" + b"Nb" * 900_000 + b".",
+    "doubled tuples": b")q\x00" + b"h\x00h\x00\x86q\x00" * 200_000 + b".",
+    "a long number": b"I" + b"9" * 1_000_000 + b"\n.",
+    "a longer number": b"\x8b" + (1_000_000).to_bytes(4, "little") + b"\x7f" * 1_000_000 + b".",
+}
+
+
+@pytest.mark.parametrize("name", list(PICKLES))
+def test_a_hostile_pickle_ends_soon(name):
+    start = time.process_time()
+    assert read_saved_dict(PICKLES[name]) is None
+    assert time.process_time() - start < 10
+
+
+def test_a_saved_dict_is_read():
+    words = {f"word{i}": np.int64(i) for i in range(2000)}
+    stream = io.BytesIO()
+    pickle.dump(np.array(words), stream, 2)
+    assert read_saved_dict(stream.getvalue()) == words
