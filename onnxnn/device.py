@@ -97,6 +97,11 @@ class Machine:
         return self._fabric.device
 
     @property
+    def processes(self) -> int:
+        """How many processes train together, each on one device."""
+        return int(self._fabric.world_size)
+
+    @property
     def is_main(self) -> bool:
         """Whether this process is the one that writes and reports."""
         return self._fabric.global_rank == 0

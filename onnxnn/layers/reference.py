@@ -50,7 +50,7 @@ def alone(run: Run, x: torch.Tensor) -> torch.Tensor:
     if not torch.allclose(y, beside, rtol=1e-4, atol=1e-6):
         raise InputError(
             f"a custom module cannot run a single sample: {reason}, and what it gives for a sample depends "
-            "on the others of its batch. Let forward keep the batch axis, such as x.squeeze(1) or x.flatten(1), "
-            "or give at least two samples."
+            "on the others of its batch. Let forward keep the batch axis, such as x.squeeze(1) or "
+            "x.flatten(1), or give at least two samples."
         )
     return y

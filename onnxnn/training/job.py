@@ -16,13 +16,15 @@ from onnxnn import checkpoint, diffusion, losses, metrics, pairs
 from onnxnn.about import how_trained
 from onnxnn.callbacks import Callback, Progress, Writer, check_files, files_of
 from onnxnn.checkpoint import Checkpoint
-from onnxnn.data import Data
+from onnxnn.data import Batches, Data
+from onnxnn.data.pairing import PairedBatches
 from onnxnn.definition import Definition, Net
 from onnxnn.device import Machine, threads_for
 from onnxnn.drawing import SampleGrid
 from onnxnn.settings import Settings
 from onnxnn.trainer import Trainer
 
+from .embedding import for_pairs
 from .learner import evaluate, make_learner
 
 __all__ = ["Job", "evaluate_network", "settings_of"]
@@ -83,11 +85,14 @@ class Job:
             self.settings.loss,
             self.settings.metrics,
         )
+        train, validation = self.data.train, self.data.validation
+        if loss.name in losses.EMBEDDING_LOSSES:
+            train, validation = for_pairs(train, validation, loss.name, machine.processes)
         trainer = Trainer(
             self.net,
             loss,
-            self.data.train,
-            self.data.validation,
+            train,
+            validation,
             self.settings,
             found,
             machine,
@@ -184,6 +189,8 @@ def evaluate_network(
     """Return the loss and the metrics of a network over batches."""
     made, found = _loss_and_metrics(task, definition, net, num_classes, loss, metrics.official_names(names))
     device = net.device
+    if made.name in losses.EMBEDDING_LOSSES and isinstance(batches, Batches):
+        batches = PairedBatches(batches)
     if net.teacher_forcing:
         batches = pairs.checked(batches, pairs.options_of(definition.placed()[0].layer))
     learner = make_learner(net, made).to(device).train(net.training)  # a new module is in training mode

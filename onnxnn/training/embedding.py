@@ -1,0 +1,52 @@
+"""Data from which vectors can be learned: losses on pairs need pairs in every batch."""
+
+from __future__ import annotations
+
+from onnxnn_runtime.errors import TrainingError
+from onnxnn_runtime.warn import warn
+
+from onnxnn.data.batches import Batches
+from onnxnn.data.pairing import SMALLEST_BATCH, PairedBatches, has_pairs
+
+__all__ = ["for_pairs"]
+
+
+def for_pairs(
+    train: Batches, validation: Batches | None, loss: str, processes: int = 1
+) -> tuple[Batches, Batches | None]:
+    """Return batches with pairs in them, for a loss that compares the samples of a batch.
+
+    Args:
+        train: The batches to learn from.
+        validation: Those held back, or None; without a pair they say nothing and are left out.
+        loss: The loss's name.
+        processes: How many processes share a batch.
+
+    Raises:
+        TrainingError: No class has two samples, or a batch has no room for two pairs.
+    """
+    labels = train.samples.labels
+    if labels is None:
+        raise TrainingError(f"loss={loss!r} compares classes, and the data has values: give class labels.")
+    if loss == "SupCon":
+        if not has_pairs(labels):
+            raise TrainingError(
+                f"loss={loss!r} learns from two samples of a class, and every class has one training sample: "
+                "give at least two of each class, hold fewer back (train_val_ratio), or use loss='ArcFace'."
+            )
+        smallest = SMALLEST_BATCH * processes
+        if min(train.batch_size, len(labels)) < smallest and len(labels) >= smallest:
+            raise TrainingError(
+                f"batch_size={train.batch_size}: loss={loss!r} compares samples of a class with those of "
+                f"others within a batch; use batch_size={smallest} or more."
+            )
+    together = 2 * processes
+    if validation is not None and validation.samples.labels is not None:
+        if not has_pairs(validation.samples.labels):
+            warn(
+                f"the validation data has one sample of each class, and loss={loss!r} and acc compare two of "
+                "a class: training goes on without validation. Hold more back, such as train_val_ratio=0.5."
+            )
+            return PairedBatches(train, together), None
+        validation = PairedBatches(validation, together)
+    return PairedBatches(train, together), validation
