@@ -1,0 +1,197 @@
+"""Which columns of a CSV file are inputs, which one is the label, and what labels are."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from onnxnn_runtime.errors import DataError
+
+from onnxnn import nn
+from onnxnn.data import load_table
+from onnxnn.data.table_columns import class_labels
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load_text(text, task="cls", encoding="utf-8", **options):
+        path = tmp_path / "a.csv"
+        path.write_bytes(text.encode(encoding))
+        return load_table(path, task, shuffle=False, **options)
+
+    return load_text
+
+
+def numbers(data):
+    x, y = data.train.tensors()
+    return x.tolist(), y.tolist()
+
+
+MISSING = ["?", "NA", "n/a", "NaN", "null", "None", "-", "", "#N/A", "<NA>", "缺失"]
+
+
+@pytest.mark.parametrize("task", ["cls", "embed", "reg"])
+@pytest.mark.parametrize("mark", MISSING)
+def test_missing_labels_are_an_error_with_their_rows(load, task, mark):
+    with pytest.raises(DataError, match=r"2 cells in rows 4, 6, column 2 \('kind'\), are missing"):
+        load(f"a,kind\n1,0\n2,1\n3,{mark}\n4,1\n5,{mark}\n6,0\n", task)
+
+
+def test_a_message_lists_a_few_of_many_rows(load):
+    rows = "1,0\n2,1\n" + "3,NA\n" * 500
+    with pytest.raises(DataError, match=r"500 cells in rows 4, 5, .*, 13 and 490 more") as caught:
+        load("a,kind\n" + rows)
+    assert len(str(caught.value)) < 400
+
+
+def test_the_user_decides_what_is_missing(load):
+    text = "a,kind\n1,none\n2,mild\n3,?\n"
+    with pytest.raises(DataError, match=r"missing \('\?', 'none'\).*pass missing=\[\]"):
+        load(text)
+    assert load(text, missing=[]).classes == ("?", "mild", "none")
+    with pytest.raises(DataError, match=r"row 4, column 2 .*missing \('\?'\)"):
+        load(text, missing=["?"])
+    with pytest.raises(DataError, match="is missing"):
+        load("a,kind\n1,x\n2,\n", missing=[])
+
+
+def test_plus_and_minus_are_two_classes(load):
+    assert load("a,kind\n1,+\n2,-\n").classes == ("+", "-")
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (["01", "7_1"], ("01", "7_1")),
+        (["01", "02"], ("01", "02")),
+        (["1e3", "2e3"], ("1e3", "2e3")),
+        (["٣", "٤"], ("٣", "٤")),
+        (["１", "２"], ("１", "２")),
+        (["true", "False"], ("False", "true")),
+        (["yes", "no"], ("no", "yes")),
+        (["+1", "-1"], ("+1", "-1")),
+        (["-0", "1"], ("-0", "1")),
+        (["1,5", "2,5"], ("1,5", "2,5")),
+        (["2019-01-01", "2020-01-01"], ("2019-01-01", "2020-01-01")),
+        (["0x1", "0x2"], ("0x1", "0x2")),
+        (["1", "a"], ("1", "a")),
+        ([" 1 ", "0"], ("0", "1")),
+        (["1.0", "0.0"], ("0", "1")),
+        (["1", "0.0"], ("0", "1")),
+        (["9" * 25, "8"], ("8", "9" * 25)),
+    ],
+)
+def test_labels_are_the_text_that_they_are_or_integers(load, labels, classes):
+    rows = "".join(f'{number},"{label}"\n' for number, label in enumerate(labels))
+    data = load("a,kind\n" + rows)
+    assert data.classes == classes
+    given = [label.strip().replace(".0", "") for label in labels]
+    assert [data.classes[number] for number in numbers(data)[1]] == given
+
+
+def test_fractions_are_no_classes():
+    values, were_floats = class_labels(["0.5", "1"])
+    assert (values.dtype.kind, were_floats) == ("f", False)
+    assert class_labels(["1.0", "2"])[1]
+
+
+@pytest.mark.parametrize("name", ["label", "Class", "target", "标签", "类别", "y"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_column_called_as_labels_are_is_the_label(load, name, place):
+    names = ["p0", "p1"]
+    names.insert(place, name)
+    rows = "".join(f"{n + 10},{n},{2 * n}\n" if place else f"{n},{n + 10},{2 * n}\n" for n in (0, 1, 2))
+    with pytest.warns(
+        UserWarning, match=rf"column {place + 1} \('{name}'\) is taken as the label, not the last"
+    ):
+        data = load(",".join(names) + "\n" + rows)
+    assert data.features == ("p0", "p1")
+    assert numbers(data) == ([[10, 0], [11, 2], [12, 4]], [0, 1, 2])
+
+
+def test_coordinates_are_no_labels(load):
+    assert load("x,y,kind\n1,2.5,a\n2,3.5,b\n").features == ("x", "y")
+
+
+@pytest.mark.parametrize("label", ["p0", "P0", 0, -3])
+def test_the_user_chooses_the_label(load, label):
+    data = load("p0,p1,label\n0,5,7\n1,6,8\n", label=label)
+    assert (data.features, numbers(data)) == (("p1", "label"), ([[5, 7], [6, 8]], [0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"label": "cost"}, "column 'cost' is not there; the columns are: a, b"),
+        ({"label": 7}, "column 7 asked for, it has 3 columns"),
+        ({"label": True}, "label=True: give the name of a column"),
+        ({"label": 1.5}, "label=1.5: give the name"),
+        ({"index": "cost"}, "column 'cost' is not there"),
+        ({"index": ["a", "b"]}, "no column is left for the inputs"),
+    ],
+)
+def test_columns_that_are_not_there(load, options, message):
+    with pytest.raises(DataError, match=message):
+        load("a,b,kind\n1,2,0\n3,4,1\n", **options)
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "index", "Id", "序号"])
+def test_an_index_is_left_out_and_mentioned(load, name):
+    text = f"{name},a,b,kind\n0,1,2,0\n1,3,4,1\n2,5,6,1\n"
+    with pytest.warns(UserWarning, match="counts the rows and is left out; index=False keeps it"):
+        data = load(text)
+    assert data.features == ("a", "b")
+    assert numbers(data)[0] == [[1, 2], [3, 4], [5, 6]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load(text, index=False).features == (name, "a", "b")
+        assert load(text, index=0).features == ("a", "b")
+
+
+def test_the_only_input_is_no_index(load):
+    assert load("id,kind\n1,0\n2,1\n3,1\n").features == ("id",)
+
+
+@pytest.mark.parametrize("task", ["cls", "reg"])
+def test_what_training_leaves_out_is_not_asked_for_later(tmp_path, task):
+    path, other = tmp_path / "a.csv", tmp_path / "b.csv"
+    path.write_text("Unnamed: 0,label,a,b\n0,0,1,2\n1,1,3,4\n2,1,5,7\n", encoding="utf-8")
+    other.write_text("B,A\n2,1\n4,3\n7,5\n", encoding="utf-8")
+    model = nn(task, verbose=0)
+    with pytest.warns(UserWarning, match="left out|taken as the label"):
+        model.load_tab_data(path, shuffle=False)
+    model.add("linear", size=(2, 2 if task == "cls" else 1))
+    expected = model.inference(np.array([[1, 2], [3, 4], [5, 7]], np.float32))
+    np.testing.assert_array_equal(model.inference(path), expected)
+    np.testing.assert_array_equal(model.inference(other), expected)
+
+
+def test_a_recipe_takes_the_options(tmp_path):
+    from onnxnn.recipe import read_recipe
+
+    (tmp_path / "a.csv").write_bytes("prix,pétale,espèce\n3,1,rosé\n4,2,blanc\n".encode("latin-1"))
+    (tmp_path / "r.yaml").write_text(
+        "task: cls\ndata: {table: a.csv, encoding: cp1252, label: espèce, index: prix, header: true}\n"
+        "layers:\n  - linear: {size: [1, 2]}\n",
+        encoding="utf-8",
+    )
+    card = read_recipe(tmp_path / "r.yaml").build().card()
+    assert (card.input.features, card.output.classes) == (("pétale",), ("blanc", "rosé"))
+
+
+def test_a_foreign_encoding_is_mentioned(load):
+    with pytest.warns(UserWarning, match=r"is read as cp1252, such as 'pétale'; encoding= chooses another"):
+        assert load("pétale,kind\n1,a\n2,b\n", encoding="latin-1").features == ("pétale",)
+
+
+def test_thousands_in_a_file(load):
+    with pytest.raises(DataError, match=r"row 1, column 1, holds '1,234', and row 1, column 2, holds '0\.5'"):
+        load("1,234\t0.5\t0\n999\t0.25\t1\n")
+    with pytest.warns(UserWarning, match="no header"):
+        assert numbers(load("1,234\t0.5\t0\n999\t0.25\t1\n", thousands=","))[0] == [[1234, 0.5], [999, 0.25]]
+
+
+def test_a_name_that_stands_twice_is_none(load):
+    with pytest.warns(UserWarning, match="'a' stands twice in the header"):
+        assert load("a,a,kind\n1,2,0\n3,4,1\n").features == ()
