@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ __all__ = ["RESOLUTION", "needs_float64", "standardization"]
 RESOLUTION = 1e-6
 """The share of a column's deviation to which its values have to be held."""
 
-_ROWS = 4096
+_CELLS = 2**17
+"""Numbers that are looked at together; all rows in float64 could be most of a computer's memory."""
 
 Array = np.ndarray[Any, Any]
 
@@ -48,8 +50,7 @@ def needs_float64(x: Array, rounding: Array | None = None, resolution: float = R
         rounding = np.zeros(x.shape[1])
         if x.dtype == np.float32 or (x.dtype.kind in "iu" and x.dtype.itemsize < 3):
             return []
-        for start in range(0, len(x), _ROWS):
-            part = x[start : start + _ROWS].astype(np.float64)
+        for part in _parts(x):
             with np.errstate(over="ignore", invalid="ignore"):
                 rounding = np.maximum(rounding, np.abs(part.astype(np.float32) - part).max(axis=0))
         rounding[x.max(axis=0) == x.min(axis=0)] = 0
@@ -59,19 +60,25 @@ def needs_float64(x: Array, rounding: Array | None = None, resolution: float = R
     return [int(column) for column in np.flatnonzero(rounding > resolution * deviation)]
 
 
+def _parts(x: Array) -> Iterator[Array]:
+    """Yield some rows at a time, as float64 of their own."""
+    rows = max(1, _CELLS // max(1, x.shape[1]))
+    for start in range(0, len(x), rows):
+        yield x[start : start + rows].astype(np.float64)
+
+
 def _moments(x: Array) -> tuple[Array, Array, Array]:
     """Return mean, standard deviation and largest magnitude of each column in float64."""
     count = len(x)
     total, largest = np.zeros(x.shape[1:]), np.zeros(x.shape[1:])
-    for start in range(0, count, _ROWS):
-        part = x[start : start + _ROWS].astype(np.float64)
+    for part in _parts(x):
         total += part.sum(axis=0)
         largest = np.maximum(largest, np.abs(part).max(axis=0))
     mean = total / count
     squares, rest = np.zeros(x.shape[1:]), np.zeros(x.shape[1:])
-    for start in range(0, count, _ROWS):
-        part = x[start : start + _ROWS].astype(np.float64) - mean
-        squares += np.square(part).sum(axis=0)
+    for part in _parts(x):
+        part -= mean
         rest += part.sum(axis=0)
+        squares += np.einsum("ij,ij->j", part, part)
     deviation = np.sqrt(np.maximum(squares - rest**2 / count, 0) / count)
     return mean + rest / count, deviation, largest

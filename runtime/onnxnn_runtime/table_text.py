@@ -26,7 +26,7 @@ MAX_LINE = 2**24
 MAX_CELL = 2**17
 """Characters of the longest cell that is read, which is the limit of Python's csv module, too."""
 
-_CHUNK = 2**21
+_CHUNK = 2**20
 """Characters that are read at once."""
 
 _SAMPLE = 2**18
@@ -139,7 +139,7 @@ class TextFile:
                     records.append(cells)
                     numbers.append(reader.line_num)
                     size += len(cells)
-                if size > _CHUNK // 8:
+                if size > _CHUNK // 4:
                     yield Block(records, numbers)
                     records, numbers, size = [], [], 0
         except csv.Error as error:
