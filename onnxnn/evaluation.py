@@ -30,6 +30,7 @@ def batches_of(
     known: Preparation | None,
     prepared: Callable[[Data, str], Data],
     batch_size: int,
+    channel_order: str | None = None,
 ) -> Iterable[Batch]:
     """Return batches (x, target) as a network has its data prepared.
 
@@ -40,6 +41,7 @@ def batches_of(
         known: How the network has its data prepared; None where it never had any.
         prepared: Brings a loaded data set into that form; the text names it in messages.
         batch_size: Samples in a batch.
+        channel_order: "rgb" or "bgr" for arrays of images; None as the network has them.
 
     Raises:
         DataError: It is none of these, has samples of another shape than the network takes, or has classes
@@ -57,14 +59,18 @@ def batches_of(
         source = _joined(source)
     if isinstance(source, tuple | list) and len(source) == 2:
         x, y = source
-        loaded = from_arrays(x, y, task, None, batch_size, shuffle=False, known=known)
+        loaded = from_arrays(
+            x, y, task, None, batch_size, shuffle=False, known=known, channel_order=channel_order
+        )
         return prepared(loaded, "evaluate").train
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         if spec.kind == "image" and path.suffix.lower() != ".npz":
             return _Images(path, spec, known, batch_size)
         if path.suffix.lower() == ".npz":
-            loaded = load_npz(path, task, None, batch_size, shuffle=False, known=known)
+            loaded = load_npz(
+                path, task, None, batch_size, shuffle=False, known=known, channel_order=channel_order
+            )
         else:
             loaded = load_table(path, task, batch_size, shuffle=False, known=known)
         return prepared(loaded, str(path)).train

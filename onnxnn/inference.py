@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from onnxnn_runtime.arrays import too_small, without_gradient
 from onnxnn_runtime.card import InputSpec, ModelCard, OutputSpec
+from onnxnn_runtime.decode import decode
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.inputs import find_samples
+from onnxnn_runtime.inputs import Sample, find_samples, in_channel_order
 from onnxnn_runtime.labels import best_classes
 from onnxnn_runtime.labels import readable as readable_label
 from onnxnn_runtime.pipeline import batches, default_batch_size
@@ -23,7 +24,7 @@ from .data.labels import ragged
 from .net import Net, evaluating
 from .pairs import predictor
 
-__all__ = ["arrays", "check_given", "infer", "joined", "readable", "unlabelled"]
+__all__ = ["arrays", "check_given", "in_order", "infer", "joined", "readable", "unlabelled"]
 
 Array = np.ndarray[Any, Any]
 Reader = Callable[[Any], Array]
@@ -68,6 +69,23 @@ def infer(
             for x in arrays(source, spec, batch_size, read, names)
         ]
     return joined(found)
+
+
+def in_order(spec: InputSpec, channel_order: str | None, data: Any) -> InputSpec:
+    """Return what a network takes where arrays hold their channels in another order than usual.
+
+    Args:
+        spec: What the network takes.
+        channel_order: "rgb" or "bgr"; None as the network was trained.
+        data: What it is to look at; batches that were loaded are RGB already.
+
+    Raises:
+        InputError: It is another order, or the network takes no images.
+    """
+    if isinstance(data, Batches) and spec.preprocess is not None:
+        in_channel_order(spec, channel_order)  # which may refuse it
+        channel_order = "rgb"
+    return in_channel_order(spec, channel_order)
 
 
 def check_given(data: Any, call: str) -> None:
@@ -140,12 +158,22 @@ def arrays(
             yield batch.array
         return
     for sample in find_samples(source, spec, []):
-        array = np.asarray(sample.value if sample.ready else read(sample.value), np.float32)
+        array = np.asarray(_read(sample, spec, read), np.float32)
         problem = too_small(array.shape, spec)
         if problem is not None:
             raise InputError(f"{sample.name}: {problem}")
         names.append(sample.name)
         yield array[np.newaxis]
+
+
+def _read(sample: Sample, spec: InputSpec, read: Reader) -> Array:
+    """Return a sample as a function of the user reads it, whatever the order of its channels."""
+    preprocess, value = spec.preprocess, sample.value
+    if preprocess is None or not isinstance(value, np.ndarray):
+        return value if sample.ready else read(value)
+    if sample.ready:
+        return preprocess.ready(value)
+    return read(decode(value, "RGB", channel_order=preprocess.channel_order))
 
 
 def unlabelled(source: Any, labels: list[Array]) -> Any:

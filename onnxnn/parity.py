@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -227,7 +227,8 @@ def _sample(
     if card.input.in_graph:
         assert card.input.preprocess is not None
         pictures = generator.integers(0, 256, (batch, *sizes[2:], 3), dtype=np.uint8)
-        return pictures, torch.from_numpy(np.stack([card.input.preprocess(p) for p in pictures]))
+        preprocess = replace(card.input.preprocess, channel_order="rgb")  # the graph takes RGB always
+        return pictures, torch.from_numpy(np.stack([preprocess(p) for p in pictures]))
     if card.input.kind == "tokens":
         known = len(card.input.vocabulary or ()) or card.input.num_tokens or 2
         tokens = generator.integers(0, known, sizes)

@@ -14,7 +14,7 @@ from onnxnn_runtime.columns import named_columns
 from onnxnn_runtime.errors import DataError, InputError, MissingDataError
 from onnxnn_runtime.files import as_path
 from onnxnn_runtime.npz import VOCABULARY, read_arrays, read_vocabulary
-from onnxnn_runtime.preprocess import Preprocess
+from onnxnn_runtime.preprocess import Preprocess, checked_order
 from onnxnn_runtime.vocabulary import checked_vocabulary
 
 from onnxnn.shape import Shape
@@ -43,6 +43,7 @@ def from_arrays(
     shuffle: bool = True,
     word2idx: Mapping[str, int] | None = None,
     known: Preparation | None = None,
+    channel_order: str | None = None,
 ) -> Data:
     """Return a data set from arrays.
 
@@ -72,8 +73,10 @@ def from_arrays(
         train_val_ratio: The share of the samples to train on; the rest validates.
         shuffle: Whether every epoch has another order.
         word2idx: Each token's number.
-        known: How the network that they are for has its data prepared: its vocabulary counts where none is
-            given, and there may be one class only.
+        known: How the network that they are for has its data prepared: its vocabulary and its order of
+            channels count where none is given, and there may be one class only.
+        channel_order: "rgb", or "bgr" where images hold blue first, as OpenCV reads them. The network gets RGB
+            in either case, and keeps the order for arrays that are given later.
 
     Raises:
         DataError: Lengths differ, something is empty, not finite or of a shape that means nothing.
@@ -93,14 +96,15 @@ def from_arrays(
     if vocabulary is not None and y is None:
         check_tokens(values, len(vocabulary))
         values, after = next_tokens(values)
-        described = _describe(values, vocabulary, False)
+        described = _describe(values, vocabulary, False, None)
         names: tuple[str, ...] = ()
         labels = torch.from_numpy(after.astype(np.int64))
     else:
         source = source_tokens(values, y, task) if vocabulary is None and y is not None else None
         is_wide = known is not None and known.is_wide
+        order = _channel_order(channel_order, known)
         described = (
-            _describe(values, vocabulary, is_wide)
+            _describe(values, vocabulary, is_wide, order)
             if source is None
             else _tokens(source, int(source.max()) + 1)
         )
@@ -136,6 +140,27 @@ def from_arrays(
         train=batches(train, shuffle),
         validation=batches(held_back, False) if len(held_back) else None,
         example=described.example,
+        remarks=_remarks(values, described, channel_order, known),
+    )
+
+
+def _channel_order(asked: str | None, known: Preparation | None) -> str | None:
+    """Return the order in which images hold their channels; None where neither the user nor a network says."""
+    if asked is not None:
+        with as_data_errors():
+            return checked_order(asked)
+    return known.preprocess.channel_order if known is not None and known.preprocess is not None else None
+
+
+def _remarks(
+    x: Array, described: _Described, channel_order: str | None, known: Preparation | None
+) -> tuple[str, ...]:
+    is_colour = described.preprocess is not None and described.preprocess.channels == 3
+    if not is_colour or x.dtype != np.uint8 or channel_order is not None or known is not None:
+        return ()
+    return (
+        f"x: uint8 images {x.shape} are read as RGB; where OpenCV (cv2.imread) read them, give "
+        "channel_order='bgr'",
     )
 
 
@@ -144,16 +169,18 @@ def _reread(
 ) -> Callable[[Callable[[Plan], Plan]], Batches]:
     """Return what reads raw images in another way; see `Batches`."""
     assert preparation.preprocess is not None
-    planned = Plan(preparation.preprocess.color)
+    planned, order = Plan(preparation.preprocess.color), preparation.preprocess.channel_order
 
     def reread(change: Callable[[Plan], Plan]) -> Batches:
         changed = change(planned)
-        preprocess = changed.preprocess
+        preprocess = changed.preprocess  # of images.x, which is RGB
         with as_data_errors():
             read = [preprocess.to_uint8(np.moveaxis(image.numpy(), 0, 2)) for image in images.x]
         x = np.ascontiguousarray(np.moveaxis(np.stack(read), 3, 1))
         known = replace(
-            preparation, preprocess=preprocess, normalize=changed.normalize, sample=Shape.image(*x.shape[1:])
+            preparation,
+            preprocess=replace(preprocess, channel_order=order),
+            normalize=changed.normalize, sample=Shape.image(*x.shape[1:])
         )
         samples = InMemory(torch.from_numpy(x), images.y)
         return Batches(samples, batch_size, shuffle, known, lambda then: reread(lambda p: then(change(p))))
@@ -191,6 +218,7 @@ def load_npz(
     train_val_ratio: float = 1.0,
     shuffle: bool = True,
     known: Preparation | None = None,
+    channel_order: str | None = None,
 ) -> Data:
     """Return the data set of a .npz file with the arrays `data` and `label`.
 
@@ -202,7 +230,7 @@ def load_npz(
 
     Args:
         path: The file.
-        task, classes, batch_size, train_val_ratio, shuffle, known: As for `from_arrays`.
+        task, classes, batch_size, train_val_ratio, shuffle, known, channel_order: As for `from_arrays`.
 
     Raises:
         MissingDataError: There is no such file.
@@ -233,6 +261,7 @@ def load_npz(
             shuffle,
             word2idx,
             known,
+            channel_order,
         )
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
@@ -274,13 +303,17 @@ class _Described:
     is_raw: bool = False
 
 
-def _describe(x: Array, vocabulary: Mapping[str, int] | None, wide: bool) -> _Described:
+def _describe(
+    x: Array, vocabulary: Mapping[str, int] | None, wide: bool, order: str | None
+) -> _Described:
     if vocabulary is not None:
         return _tokens(x, len(vocabulary))
     channels_last = x.ndim == 4 and x.shape[3] in _COLOR and x.shape[1] not in _COLOR
     if (x.dtype == np.uint8 and x.ndim in (3, 4)) or (x.dtype.kind == "f" and channels_last):
-        return _raw_pictures(x)
+        return _raw_pictures(x, order)
     finite(x, "x")
+    if x.ndim != 4:
+        _no_images(order, x)
     ready = np.array(x, np.float64 if wide else np.float32, order="C")  # a copy: x may change later
     if x.ndim == 2:
         return _Described("table", ready, Shape.vector(x.shape[1]), ready[0])
@@ -289,16 +322,28 @@ def _describe(x: Array, vocabulary: Mapping[str, int] | None, wide: bool) -> _De
     if x.ndim == 4:
         channels, height, width = x.shape[1:]
         is_picture = channels in _COLOR and ready.min() >= 0 and ready.max() <= 1
-        preprocess = Preprocess(_COLOR[channels]) if is_picture else None
-        kind = "image" if is_picture else "array"
-        return _Described(kind, ready, Shape.image(channels, height, width), ready[0], preprocess)
+        if not is_picture:
+            _no_images(order, x)
+            return _Described("array", ready, Shape.image(channels, height, width), ready[0])
+        preprocess = Preprocess(_COLOR[channels], channel_order=order or "rgb")
+        network = preprocess.ready(ready)
+        return _Described("image", network, Shape.image(channels, height, width), network[0], preprocess)
     if x.ndim == 5:
         sample = Shape(x.shape[1:], ("channel", "depth", "height", "width"))
         return _Described("array", ready, sample, ready[0])
     raise DataError(f"x of shape {x.shape}: what fits has 2 to 5 axes, the samples first.")
 
 
-def _raw_pictures(x: Array) -> _Described:
+def _no_images(order: str | None, x: Array) -> None:
+    """Refuse an order of channels for what is no image."""
+    if order == "bgr":
+        raise DataError(
+            f"channel_order='bgr': is about images, and x of shape {x.shape} and type {x.dtype} is read as none. "
+            "Leave it out, or give uint8 (N, H, W, 3)."
+        )
+
+
+def _raw_pictures(x: Array, order: str | None) -> _Described:
     if x.ndim == 4 and x.shape[1] in _COLOR and x.shape[3] not in (*_COLOR, 4):
         x = np.moveaxis(x, 1, 3)  # as lessons prepare arrays for a network by hand
     if x.ndim == 4 and x.shape[3] not in _COLOR:
@@ -310,15 +355,18 @@ def _raw_pictures(x: Array) -> _Described:
         raise DataError(
             f"x: uint8 of shape {x.shape}; pictures are (N, H, W), (N, H, W, 1) or (N, H, W, 3).{hint}"
         )
-    preprocess = Preprocess("RGB" if x.ndim == 4 and x.shape[3] == 3 else "grayscale")
+    color = "RGB" if x.ndim == 4 and x.shape[3] == 3 else "grayscale"
+    preprocess = Preprocess(color, channel_order=order or "rgb")
     if x.dtype == np.uint8:
         pictures = x.reshape(*x.shape[:3], -1)
+        pictures = pictures[..., ::-1] if preprocess.channel_order == "bgr" else pictures
     else:
         with as_data_errors():
             pictures = np.stack([preprocess.to_uint8(picture) for picture in x])
     height, width, channels = pictures.shape[1:]
     network = np.array(np.moveaxis(pictures, 3, 1), order="C")  # a copy, as above
-    return _Described("image", network, Shape.image(channels, height, width), pictures[0].copy(), preprocess)
+    example = (pictures[0][..., ::-1] if preprocess.channel_order == "bgr" else pictures[0]).copy()  # as given
+    return _Described("image", network, Shape.image(channels, height, width), example, preprocess)
 
 
 def _tokens(x: Array, size: int) -> _Described:

@@ -96,8 +96,12 @@ class Preparation:
         return replace(self, classes=(), targets=(), class_counts=())
 
     def reads_otherwise(self, own: Preparation) -> bool:
-        """Tell whether images that were read for `own` have to be read again."""
-        return (self.preprocess, self.operations) != (own.preprocess, own.operations)
+        """Tell whether images that were read for `own` have to be read again.
+
+        The order of channels says how arrays were given, and not how they were read.
+        """
+        read = [each and replace(each, channel_order="rgb") for each in (self.preprocess, own.preprocess)]
+        return read[0] != read[1] or self.operations != own.operations
 
     def check_kind(self, own: Preparation, is_ready: bool) -> None:
         """Refuse data of another kind than the network's.

@@ -125,8 +125,12 @@ class Loading(Core):
         train_val_ratio: float = 1.0,
         num_workers: int = 0,
         data_type: Any = None,
+        channel_order: str | None = None,
     ) -> Any:
         """Load a .npz file with the arrays `data` and `label`; see `onnxnn.data.load_npz`.
+
+        Args:
+            channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; kept for later arrays.
 
         Returns:
             The training batches, or (training, validation) where train_val_ratio is below 1.
@@ -134,7 +138,14 @@ class Loading(Core):
         _ignore(data_type)
         return self._use(
             loading.load_npz(
-                data_path, self.task, classes, batch_size, train_val_ratio, shuffle, known=self._state.owned
+                data_path,
+                self.task,
+                classes,
+                batch_size,
+                train_val_ratio,
+                shuffle,
+                known=self._state.owned,
+                channel_order=channel_order,
             )
         )
 
@@ -148,8 +159,12 @@ class Loading(Core):
         train_val_ratio: float = 1.0,
         shuffle: bool = True,
         word2idx: Mapping[str, int] | None = None,
+        channel_order: str | None = None,
     ) -> Any:
         """Take arrays or lists; see `onnxnn.data.from_arrays`. Without batch_size all are one batch.
+
+        Args:
+            channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; kept for later arrays.
 
         Returns:
             The training batches, or (training, validation) where train_val_ratio is below 1.
@@ -165,6 +180,7 @@ class Loading(Core):
                 shuffle,
                 word2idx,
                 known=self._state.owned,
+                channel_order=channel_order,
             )
         )
 

@@ -210,7 +210,7 @@ class NetworkState:
         definition.num_classes = len(data.classes) or None
         definition.set_input(data.sample, data.normalize)
         color = None if data.preprocess is None else data.preprocess.color
-        return replace(self, definition=definition, data=data, color=color), ()
+        return replace(self, definition=definition, data=data, color=color), data.remarks
 
     def prepared(self, data: Data, source: str = "the data") -> Data:
         """Return data as this network has its data prepared.

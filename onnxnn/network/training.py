@@ -176,6 +176,7 @@ class Training(Files):
         loss: str | None = None,
         metrics: str | Sequence[str] | None = None,
         batch_size: int = 32,
+        channel_order: str | None = None,
     ) -> dict[str, float]:
         """Return the loss and the metrics on data.
 
@@ -187,6 +188,8 @@ class Training(Files):
                 of whole sequences) for pairs; a diffusion model has its loss alone, with the same noise each
                 time.
             batch_size: How many samples to run at once.
+            channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; None as the network was
+                trained. Files are RGB always.
 
         Raises:
             DataError: The data does not fit the network.
@@ -201,7 +204,7 @@ class Training(Files):
                 raise DataError("there is no validation data: load with train_val_ratio=0.8, or give data.")
         card, state = self.card(), self._state
         classes = card.output.classes if card.diffusion is None else card.diffusion.classes
-        batches = batches_of(data, card, state.preparation, state.prepared, batch_size)
+        batches = batches_of(data, card, state.preparation, state.prepared, batch_size, channel_order)
         return jobs.evaluate_network(
             self.task, self._definition, self.model, batches, len(classes), loss, metrics
         )

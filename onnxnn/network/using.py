@@ -44,6 +44,7 @@ class Using(Drawing):
         sampler: str | None = None,
         seed: int | None = None,
         guidance: float | None = None,
+        channel_order: str | None = None,
     ) -> Any:
         """Return the network's output for a file, a folder, a CSV file, an array, or a list of those.
 
@@ -66,6 +67,8 @@ class Using(Drawing):
             num, return_all_timesteps, steps, sampler, seed, guidance: For a diffusion model; see `sample`.
                 With `return_all_timesteps` and neither steps nor sampler, all steps of "ddpm" are walked.
             batch_size: How many samples to run at once; None takes 4 images on a processor, else 32 samples.
+            channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; None as the network was
+                trained. Files are RGB always.
 
         Returns:
             float32 (N, classes), probabilities where the network ends in softmax or sigmoid; for text
@@ -117,7 +120,8 @@ class Using(Drawing):
         labels: list[Array] = []
         names: list[str] = []
         source = data if self.model.teacher_forcing else running.unlabelled(data, labels)
-        self.result = running.infer(self.model, source, self.card().input, batch_size, self._reader(), names)
+        spec = running.in_order(self.card().input, channel_order, data)
+        self.result = running.infer(self.model, source, spec, batch_size, self._reader(), names)
         self._files = _image_files(data, names)
         self.val_label = np.concatenate(labels) if labels else None
         if show:

@@ -20,7 +20,7 @@ from .decode import CHANNEL_ORDERS, ImageLike, check_memory, decode, pixels
 from .errors import CardError, InputError, did_you_mean
 from .shorten import shortened
 
-__all__ = ["COLORS", "STEPS", "ImageLike", "Preprocess", "Step", "apply_step", "decode", "pixels"]
+__all__ = ["COLORS", "STEPS", "ImageLike", "Preprocess", "Step", "apply_step", "checked_order", "decode", "pixels"]
 
 _BILINEAR: Any = getattr(Image, "Resampling", Image).BILINEAR  # Pillow 9.1 moved it
 
