@@ -75,8 +75,8 @@ def from_arrays(
         word2idx: Each token's number.
         known: How the network that they are for has its data prepared: its vocabulary and its order of
             channels count where none is given, and there may be one class only.
-        channel_order: "rgb", or "bgr" where images hold blue first, as OpenCV reads them. The network gets RGB
-            in either case, and keeps the order for arrays that are given later.
+        channel_order: "rgb", or "bgr" where images hold blue first, as OpenCV reads them. The network gets
+            RGB in either case, and keeps the order for arrays that are given later.
 
     Raises:
         DataError: Lengths differ, something is empty, not finite or of a shape that means nothing.
@@ -180,7 +180,8 @@ def _reread(
         known = replace(
             preparation,
             preprocess=replace(preprocess, channel_order=order),
-            normalize=changed.normalize, sample=Shape.image(*x.shape[1:])
+            normalize=changed.normalize,
+            sample=Shape.image(*x.shape[1:]),
         )
         samples = InMemory(torch.from_numpy(x), images.y)
         return Batches(samples, batch_size, shuffle, known, lambda then: reread(lambda p: then(change(p))))
@@ -303,9 +304,7 @@ class _Described:
     is_raw: bool = False
 
 
-def _describe(
-    x: Array, vocabulary: Mapping[str, int] | None, wide: bool, order: str | None
-) -> _Described:
+def _describe(x: Array, vocabulary: Mapping[str, int] | None, wide: bool, order: str | None) -> _Described:
     if vocabulary is not None:
         return _tokens(x, len(vocabulary))
     channels_last = x.ndim == 4 and x.shape[3] in _COLOR and x.shape[1] not in _COLOR
@@ -365,7 +364,9 @@ def _raw_pictures(x: Array, order: str | None) -> _Described:
             pictures = np.stack([preprocess.to_uint8(picture) for picture in x])
     height, width, channels = pictures.shape[1:]
     network = np.array(np.moveaxis(pictures, 3, 1), order="C")  # a copy, as above
-    example = (pictures[0][..., ::-1] if preprocess.channel_order == "bgr" else pictures[0]).copy()  # as given
+    example = (
+        pictures[0][..., ::-1] if preprocess.channel_order == "bgr" else pictures[0]
+    ).copy()  # as given
     return _Described("image", network, Shape.image(channels, height, width), example, preprocess)
 
 
