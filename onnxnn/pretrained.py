@@ -13,11 +13,13 @@ from onnxnn_runtime.card import InputSpec
 from onnxnn_runtime.errors import CheckpointError, MissingCheckpointError
 from onnxnn_runtime.files import as_path, regular_file
 from onnxnn_runtime.preprocess import Preprocess
+from onnxnn_runtime.shorten import shortened
 from torch import nn
 
 from .inference import arrays
 from .models import weights
 from .models.mobilenet import MobileNetV2
+from .models.published import PublishedFile, published
 from .models.resnet import BasicBlock, Bottleneck
 from .net import evaluating
 
@@ -31,16 +33,20 @@ _SPEC = InputSpec("image", ("batch", 3, 224, 224), _PREPROCESS)
 _KNOWN = "Known are torchvision's mobilenet_v2 and resnet18, 34, 50, 101 and 152."
 
 
-def pretrained_features(source: Any, pretrain: str | Path, batch_size: int = 32) -> Array:
+def pretrained_features(
+    source: Any, pretrain: str | Path, batch_size: int = 32, download: bool = False
+) -> Array:
     """Return what a published network makes of pictures: of MobileNetV2 the 1280 features before its
     classifier, of a ResNet the 1000 class scores, as BaseNN has it.
 
     Args:
         source: A picture, a folder, or several, as for inference; arrays in RGB order.
         pretrain: A weights file, or the name that BaseNN's scripts give, such as "resnet18": then a file
-            of that name is looked for here and where torchvision keeps its downloads. Nothing is
-            downloaded. Which network it is shows in the file's tensors.
-        batch_size: How many pictures to run at once.
+            of that name is looked for here and where torchvision keeps its downloads. Which network it is
+            shows in the file's tensors.
+        batch_size: How many images to run at once.
+        download: Whether torchvision's file of that name is fetched where there is none; it is used, and
+            kept in the user's cache folder, only with the checksum of `onnxnn.models.published`.
 
     Returns:
         float32 (N, 1280) or (N, 1000).
@@ -51,7 +57,11 @@ def pretrained_features(source: Any, pretrain: str | Path, batch_size: int = 32)
         InputError: A picture cannot be read.
     """
     path = _find(pretrain)
-    net = _network(weights.read(str(path), None), path)
+    file = published(str(pretrain))
+    if path is None and (file is None or not download):
+        raise _missing(pretrain, file)
+    read = weights.read(str(path), None) if path or not file else weights.read(file.address, file.sha256)
+    net = _network(read, path or Path(str(pretrain)))
     mean, std = (torch.tensor(values).reshape(3, 1, 1) for values in (_MEAN, _STD))
     with evaluating(net), torch.inference_mode():
         return np.concatenate(
@@ -85,7 +95,8 @@ class _ResNet(nn.Module):
         return scores
 
 
-def _find(pretrain: str | Path) -> Path:
+def _find(pretrain: str | Path) -> Path | None:
+    """Return the weights file of a path or of a network's name; None where there is none."""
     path = as_path(pretrain, "pretrain", CheckpointError)
     if os.path.exists(path) or len(path.name) > 200:
         return regular_file(path, "file of weights", CheckpointError)
@@ -94,9 +105,17 @@ def _find(pretrain: str | Path) -> Path:
         found = [file for folder in folders for file in sorted(folder.glob(f"{path.name}*.pth"))]
         if found:
             return found[0]
-    raise MissingCheckpointError(
-        f"pretrain={str(pretrain)!r}: no such file of weights, and none named {path.stem}*.pth here or in "
-        f"{folders[1]}. Nothing is downloaded: get torchvision's file yourself and give its path. {_KNOWN}"
+    return None
+
+
+def _missing(pretrain: str | Path, file: PublishedFile | None) -> MissingCheckpointError:
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    what = f"pretrain={shortened(str(pretrain))}: no such file of weights here or in {folder}."
+    if file is None:
+        return MissingCheckpointError(f"{what} Give the path of a file. {_KNOWN}")
+    return MissingCheckpointError(
+        f"{what} Nothing is downloaded without download=True, which fetches {file.describe()}. "
+        "Or put that file into this folder."
     )
 
 

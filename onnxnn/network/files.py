@@ -13,6 +13,7 @@ from onnxnn import sampling_graph
 from onnxnn.export import ExportReport, check_options, export_onnx
 from onnxnn.history import History
 from onnxnn.models import weights
+from onnxnn.models.published import published
 from onnxnn.models.take_over import take_over
 
 from .core import Core
@@ -69,9 +70,9 @@ class Files(Core):
             CheckpointError: The file is missing, cannot be read or does not fit; the network is as it was.
             LayerError: An address is not https or comes without its checksum.
         """
-        as_path(path, "load_weights: path", CheckpointError)
-        if "://" not in str(path):
-            regular_file(path, "file of weights", CheckpointError)
+        if not (isinstance(path, str) and "://" in path):
+            as_path(path, "load_weights: path", CheckpointError)
+            regular_file(path, "file of weights", CheckpointError, _where_published(path))
         weights.check_source(f"load_weights({str(path)!r})", str(path), sha256)
         take_over(self.model, weights.read(str(path), sha256), str(path), head)
 
@@ -175,3 +176,10 @@ class Files(Core):
         """
         card = sampling_graph.with_loop(self.card(), sampler, steps, guidance)
         check_options(self._definition, card, opset_version, ir_version, preprocess, tolerance)
+
+
+def _where_published(path: str | Path) -> str:
+    """Return the line to write for a network whose weights torchvision publishes, else nothing."""
+    file = published(str(path))
+    line = file and f'load_weights("{file.address}", sha256="{file.sha256}")'
+    return f"To fetch torchvision's file ({file.megabytes} MB): {line}." if file else ""

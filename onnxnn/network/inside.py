@@ -83,23 +83,30 @@ class Inside(Core):
         return written
 
     def extract_feature(
-        self, img: Any = None, pretrain: str | Path | None = None, batch_size: int = 32, data: Any = None
+        self,
+        img: Any = None,
+        pretrain: str | Path | None = None,
+        batch_size: int = 32,
+        data: Any = None,
+        download: bool = False,
     ) -> Array:
         """Return feature vectors: the numbers that the network's head sees.
 
         Args:
             img: Whatever `inference` takes.
             pretrain: The weights file of a published network to use instead of this one; see
-                `onnxnn.pretrained`. Nothing is downloaded.
+                `onnxnn.pretrained`.
             batch_size: How many samples to run at once.
             data: BaseNN's name for `img`.
+            download: Whether torchvision's file for `pretrain`, such as "resnet18", is fetched where it is
+                not there yet, and used if it has its checksum. Nothing is downloaded otherwise.
 
         Returns:
             float32 (N, D), one row for each sample in order.
         """
         source = _either(img, data, "extract_feature()")
         if pretrain is not None:
-            return pretrained_features(source, pretrain, batch_size)
+            return pretrained_features(source, pretrain, batch_size, download)
         self._no_diffusion("extract_feature()")
         self._no_pairs("extract_feature()")
         card = self.card()
