@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from onnxnn_runtime.streams import SafeStream
+
 __all__ = ["PrintedResult", "PrintedText", "in_notebook", "progress_bar", "show_images"]
 
 _KINDS = {".png": "Image", ".jpg": "Image", ".jpeg": "Image", ".gif": "Image", ".svg": "SVG"}
@@ -33,15 +35,21 @@ def show_images(*paths: Path) -> None:
         display.display(getattr(display, _KINDS[path.suffix.lower()])(filename=str(path)))
 
 
-def progress_bar(total: int, unit: str, stream: Any) -> Any:
-    """Return a bar of tqdm: of widgets in a notebook that has them, else of text on a stream."""
+def progress_bar(total: int, unit: str, stream: Any = None) -> Any:
+    """Return a bar of tqdm: of widgets in a notebook that has them, else of text on a stream.
+
+    Args:
+        total: How many steps there are.
+        unit: What a step is, such as "batch".
+        stream: Where the text goes; None is stderr, whatever it is.
+    """
     if in_notebook() and importlib.util.find_spec("ipywidgets") is not None:
         from tqdm.notebook import tqdm as widgets
 
         return widgets(total=total, unit=unit, leave=False)
     from tqdm import tqdm
 
-    return tqdm(total=total, unit=unit, leave=False, file=stream)
+    return tqdm(total=total, unit=unit, leave=False, file=SafeStream("stderr") if stream is None else stream)
 
 
 class PrintedText(str):

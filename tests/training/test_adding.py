@@ -64,7 +64,8 @@ def test_a_value_that_is_no_activation_is_named(model):
 def test_modules_are_explained(model):
     assert "Write add(Linear(...))" in refused(model, torch.nn.Linear)
     assert "a module takes no options" in refused(model, torch.nn.Linear(4, 3), (4, 3))
-    assert not model._waiting
+    with pytest.raises(LayerError, match="no layers yet"):
+        _ = model.model
 
 
 @pytest.mark.parametrize(
