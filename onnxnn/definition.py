@@ -11,7 +11,7 @@ from onnxnn_runtime.errors import CardError, LayerError
 from onnxnn_runtime.warn import warn
 from torch import nn
 
-from . import summary
+from . import memory, summary
 from .graph import GraphBuilder, Value
 from .layers import Layer, make, option_names, read_signals, unused_name
 from .layers.activation import Activation, Softmax, activation_of
@@ -129,7 +129,7 @@ class Definition:
         self._input_shape = shape
         self._normalize = None if normalize is None else Entry(0, normalize)
         try:
-            self.placed()
+            _check_memory(self.placed())
         except LayerError:
             self._input_shape, self._normalize = before
             raise
@@ -180,7 +180,9 @@ class Definition:
             entry = Entry(index, Custom.of(layer, options), follows)
         self._added.append(entry)
         try:
-            added = [placed for placed in self.placed() if placed.entry is entry]
+            all_placed = self.placed()
+            _check_memory(all_placed)
+            added = [placed for placed in all_placed if placed.entry is entry]
         except LayerError as error:
             self._added = before
             if _stands_already(before, entry):
@@ -437,7 +439,7 @@ class Definition:
             else:
                 definition._added.append(made)
         try:
-            definition.placed()
+            _check_memory(definition.placed())
         except LayerError as error:
             raise CardError(f"card: the network does not hold together: {error}") from error
         return definition
@@ -534,6 +536,16 @@ def _is_stacked_twice(added: Sequence[Entry]) -> bool:
     half = len(calls) // 2
     closed = bool(calls) and any(isinstance(each, Softmax) for each in calls[-1])
     return half > 1 and closed and calls[:half] == calls[half:]
+
+
+def _check_memory(placed: Sequence[Placed]) -> None:
+    """Refuse a network that does not fit into the memory of this machine, before it is built.
+
+    Raises:
+        LayerError: The message names the layer, or the network's size.
+    """
+    costs = [memory.check_layer(each.layer, each.in_shape, each.out_shape) for each in placed]
+    memory.check_weights(sum(cost.weights for cost in costs))
 
 
 def _activation_data(activation: Layer | None) -> str | None:

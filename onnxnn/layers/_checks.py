@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.shorten import shortened
 
 from onnxnn.shape import Shape
 
@@ -60,7 +61,15 @@ def size_along(layer: Layer, in_shape: Shape, axis: str, size: int | None) -> in
 def count(layer: Layer, name: str, value: Any) -> None:
     """Refuse what is no whole number of at least 1."""
     if not is_count(value):
-        raise LayerError(f"{layer.call()}: {name}={value!r} must be a whole number of at least 1.")
+        raise LayerError(f"{layer.call()}: {name}={shortened(value)} must be a whole number of at least 1.")
+    if name in _STACKED and value > MOST_STACKED:
+        raise LayerError(
+            f"{layer.call()}: {name}={shortened(value)}: at most {MOST_STACKED:,} are stacked in one layer."
+        )
+
+
+MOST_STACKED = 1000
+_STACKED = ("num_layers", "num_blocks")
 
 
 def per_axis(layer: Layer, name: str, value: Any, axes: int, lowest: int = 1) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import torch
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.shorten import shortened
 from torch import nn
 from typing_extensions import Self
 
@@ -265,7 +266,7 @@ def unused_name(name: str, taken: Collection[str]) -> str:
 
 def describe_call(kind: str, options: Mapping[str, Any]) -> str:
     """Return a call as a user would have typed it: "add('linear', size=(4, 3))"."""
-    arguments = [repr(kind), *(f"{key}={frozen(value)!r}" for key, value in options.items())]
+    arguments = [repr(kind), *(f"{key}={shortened(frozen(value))}" for key, value in options.items())]
     return f"add({', '.join(arguments)})"
 
 

@@ -12,7 +12,7 @@ from onnxnn_runtime.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, OnnxnnError, OutputError, TrainingError
 from onnxnn_runtime.shorten import printable
 
-from onnxnn import checkpoint, diffusion, losses, metrics, pairs
+from onnxnn import checkpoint, diffusion, losses, memory, metrics, pairs
 from onnxnn.about import how_trained
 from onnxnn.callbacks import Callback, Progress, Writer, check_files, files_of
 from onnxnn.checkpoint import Checkpoint
@@ -77,6 +77,8 @@ class Job:
             pairs.check_data(self.data, self.definition.entries[0].layer, self.task)
         if self.net.diffusion:
             diffusion.check_data(self.data, self.net)
+        layers = ((each.layer, each.in_shape, each.out_shape) for each in self.definition.placed())
+        memory.check_training(layers, min(self.data.train.batch_size, self.data.train.num_samples))
         loss, found = _loss_and_metrics(
             self.task,
             self.definition,
