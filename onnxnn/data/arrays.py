@@ -145,7 +145,7 @@ def from_arrays(
 
 
 def _channel_order(asked: str | None, known: Preparation | None) -> str | None:
-    """Return the order in which images hold their channels; None where neither the user nor a network says."""
+    """Return the order in which images hold their channels; None where nobody says."""
     if asked is not None:
         with as_data_errors():
             return checked_order(asked)
@@ -337,8 +337,8 @@ def _no_images(order: str | None, x: Array) -> None:
     """Refuse an order of channels for what is no image."""
     if order == "bgr":
         raise DataError(
-            f"channel_order='bgr': is about images, and x of shape {x.shape} and type {x.dtype} is read as none. "
-            "Leave it out, or give uint8 (N, H, W, 3)."
+            f"channel_order='bgr': is about images, and x of shape {x.shape} and type {x.dtype} is read as "
+            "none. Leave it out, or give uint8 (N, H, W, 3)."
         )
 
 

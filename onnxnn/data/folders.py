@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,33 @@ class ClassFolders:
     """The images of a data set.
 
     Args:
+        root: The folder that holds the class folders.
         classes: The names of the classes, by number.
         files: Every image, class by class, each class sorted by name.
         labels: The class number of each.
     """
 
+    root: Path
     classes: tuple[str, ...]
     files: tuple[Path, ...]
     labels: tuple[int, ...]
+
+    def without(self, broken: Sequence[Path]) -> ClassFolders:
+        """Return the same without some images.
+
+        Raises:
+            DataError: A class has none left.
+        """
+        gone = set(broken)
+        kept = [number for number, file in enumerate(self.files) if file not in gone]
+        labels = tuple(self.labels[number] for number in kept)
+        empty = [name for label, name in enumerate(self.classes) if label not in labels]
+        if empty:
+            raise DataError(
+                f"{self.root}: none of the images of {', '.join(map(shortened, empty))} can be read. Replace "
+                "them, or remove the folder."
+            )
+        return replace(self, files=tuple(self.files[number] for number in kept), labels=labels)
 
 
 def find_pictures(path: str | os.PathLike[str], classes: Any = None) -> ClassFolders:
@@ -83,7 +102,7 @@ def find_pictures(path: str | os.PathLike[str], classes: Any = None) -> ClassFol
         skipped += others
     if skipped:
         warn(f"skipped: {_by_reason(skipped, root)}.")
-    return ClassFolders(names, tuple(files), tuple(labels))
+    return ClassFolders(root, names, tuple(files), tuple(labels))
 
 
 def _class_folders(root: Path, listed: Sequence[Entry]) -> dict[str, Path]:
@@ -147,8 +166,8 @@ def _images(folder: Path) -> tuple[list[Path], list[Skipped]]:
             f"{folder.parent}?"
         )
     raise DataError(
-        f"{folder}: the class folder holds no images (.jpg, .png, ...); {describe_skipped(others)}. Add some, "
-        "or remove the folder."
+        f"{folder}: the class folder holds no images (.jpg, .png, ...); {describe_skipped(others)}. Add "
+        "some, or remove the folder."
     )
 
 
@@ -209,8 +228,8 @@ def _by_order(root: Path, folders: dict[str, Path], names: Sequence[str]) -> lis
     keys = [_natural(folder)[:-1] for folder in folders.values()]
     if len(set(keys)) < len(keys):
         raise DataError(
-            f"classes: none is a folder of {root}, and the order of its folders {', '.join(map(repr, folders))} "
-            "is ambiguous. Write {number: name} with the names of the folders, or rename the folders."
+            f"classes: none is a folder of {root}, and the order of its folders "
+            f"{', '.join(map(repr, folders))} is ambiguous. Name the classes as the folders, or rename them."
         )
     pairs = ", ".join(f"{folder!r} is {name!r}" for folder, name in zip(folders, names, strict=True))
     warn(f"classes: none is a folder of {root}, so they are titles: {pairs}.")

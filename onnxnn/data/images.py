@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.preprocess import Preprocess, decode, pixels
+from onnxnn_runtime.shorten import shortened
 from onnxnn_runtime.warn import warn
 
 from onnxnn.shape import Shape
@@ -20,7 +21,7 @@ from .batches import Batches, default_batch_size
 from .dataset import Data, check_task, split
 from .folders import ClassFolders, find_pictures
 from .preparation import Preparation
-from .reading import Reader, SizesDifferError
+from .reading import BrokenImagesError, Reader, SizesDifferError
 from .transforms import Plan, plan
 
 __all__ = ["CACHE_MB", "load_images"]
@@ -45,6 +46,8 @@ def load_images(
     cache_mb: float = CACHE_MB,
     defer: bool = False,
     known: Preparation | None = None,
+    errors: str = "raise",
+    progress: bool = False,
 ) -> Data:
     """Return the data set of a folder that holds one folder of pictures for each class.
 
@@ -70,6 +73,9 @@ def load_images(
             of raised: a diffusion model does not mind.
         known: How the network that they are for has its images prepared; they are read in that way, and may
             be of one class only.
+        errors: "raise" refuses data with broken images and names them all; "skip" leaves them out, with a
+            warning, for which each image is read once before training.
+        progress: Whether to show a bar on stderr while images are read, where someone watches.
 
     Raises:
         MissingDataError: There is no such folder.
@@ -81,21 +87,59 @@ def load_images(
         raise DataError("nn('reg') learns numbers, and class folders hold none; use load_dataset(x, y).")
     if isinstance(num_workers, bool) or not isinstance(num_workers, int) or num_workers < 0:
         raise DataError(f"num_workers={num_workers!r}: must be a whole number of at least 0.")
+    if errors not in ("raise", "skip"):
+        raise DataError(f"errors={shortened(errors)}: choose 'raise' or 'skip'.")
     asked = planned = plan(transform, color)
     if known is not None and known.preprocess is not None:
         planned = asked.as_read_by(known)
+    how = _HowToRead(num_workers, 0 if batch_mode else int(cache_mb * 1e6), progress, errors == "skip")
     found = find_pictures(path, classes)
-    problem = None
-    if task != "gen" and len(found.classes) < 2 and known is None:
+    left_out: list[tuple[Path, InputError]] = []
+    while True:
+        try:
+            data = _read(
+                found, how, planned, task, batch_size, train_val_ratio, shuffle, defer, known is not None
+            )
+            break
+        except BrokenImagesError as error:
+            if errors == "raise":
+                raise
+            left_out += error.broken
+            found = found.without([file for file, _ in error.broken])
+    if left_out:
+        warn(_left_out(left_out))
+    if planned.functions:
+        warn(
+            "a function given as transform runs in training and in inference of this process, but no "
+            "checkpoint or ONNX file can carry it. Where there are names for it, write {name: options}."
+        )
+    remarks = () if known is None else known.differences(asked.preprocess, asked.normalize, asked.functions)
+    return replace(data, remarks=remarks)
+
+
+def _read(
+    found: ClassFolders,
+    how: _HowToRead,
+    planned: Plan,
+    task: str,
+    batch_size: int | None,
+    train_val_ratio: float,
+    shuffle: bool,
+    defer: bool,
+    is_known: bool,
+) -> Data:
+    """Return the data set of the images that were found; see `load_images`."""
+    problem: DataError | None = None
+    if task != "gen" and len(found.classes) < 2 and not is_known:
         problem = DataError(
-            f"{path}: one class only ({found.classes[0]}); telling classes apart needs at least two folders."
+            f"{found.root}: one class only ({found.classes[0]}); telling classes apart needs at least two "
+            "folders."
         )
         if not defer:
             raise problem
     labels = torch.tensor(found.labels, dtype=torch.int64)
-    budget = 0 if batch_mode else int(cache_mb * 1e6)
     parts = split(len(labels), train_val_ratio, labels)
-    source = _Source(found, labels, parts, num_workers, budget)
+    source = _Source(found, labels, parts, how)
     batch_size = default_batch_size(len(parts[0])) if batch_size is None else batch_size
     try:
         data = source.read(planned, batch_size, shuffle)
@@ -104,13 +148,30 @@ def load_images(
             raise
         problem = problem or error
         data = source.read(planned, batch_size, shuffle, keep=False)
-    if planned.functions:
-        warn(
-            "a function given as transform runs in training and in inference of this process, but no "
-            "checkpoint or ONNX file can carry it. Where there are names for it, write {name: options}."
-        )
-    remarks = () if known is None else known.differences(asked.preprocess, asked.normalize, asked.functions)
-    return replace(data, problem=problem, remarks=remarks)
+    return replace(data, problem=problem)
+
+
+def _left_out(broken: Sequence[tuple[Path, InputError]]) -> str:
+    reasons = "; ".join(str(error) for _, error in broken[:5])
+    more = f"; and {len(broken) - 5} more" if len(broken) > 5 else ""
+    return f"{len(broken)} broken image{'s are' if len(broken) > 1 else ' is'} left out: {reasons}{more}"
+
+
+@dataclass(frozen=True)
+class _HowToRead:
+    """How image files are read.
+
+    Args:
+        num_workers: Threads that read; see `load_images`.
+        budget: How many bytes may be kept.
+        progress: Whether to show a bar.
+        read_once: Whether each image is read once before training.
+    """
+
+    num_workers: int
+    budget: int
+    progress: bool
+    read_once: bool
 
 
 @dataclass(frozen=True)
@@ -121,15 +182,13 @@ class _Source:
         found: The pictures.
         labels: Their class numbers, int64.
         parts: The numbers of those to train on, and of those held back.
-        num_workers: Threads that read; see `load_images`.
-        budget: How many bytes may be kept.
+        how: How they are read.
     """
 
     found: ClassFolders
     labels: torch.Tensor
     parts: tuple[torch.Tensor, torch.Tensor]
-    num_workers: int
-    budget: int
+    how: _HowToRead
 
     def read(self, planned: Plan, batch_size: int | None, shuffle: bool, keep: bool = True) -> Data:
         """Return the data set, with images in memory where they fit and `keep` says so.
@@ -166,10 +225,10 @@ class _Source:
             keep: Whether to keep them in memory where they fit.
         """
         files = self.found.files
-        reader = Reader.of(planned, files[0], self.num_workers)
+        reader = Reader.of(planned, files[0], self.how.num_workers, self.how.progress, self.how.read_once)
         chosen = [files[number] for number in part.tolist()]
         operations = planned.operations if is_training else planned.outside_training
-        share = self.budget * len(part) // len(self.labels) if keep else 0
+        share = self.how.budget * len(part) // len(self.labels) if keep else 0
         samples = reader.samples(chosen, self.labels[part], operations, share)
         preparation = Preparation(
             kind="image",

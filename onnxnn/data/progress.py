@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
-from onnxnn_runtime.streams import is_terminal
+from onnxnn_runtime.streams import SafeStream, is_terminal
 
 from onnxnn.notebook import in_notebook, progress_bar
 
@@ -43,7 +43,7 @@ def _advance(bar: Any, number: int, total: int, start: float) -> Any:
     if bar is not None:
         bar.update()
     elif time.monotonic() - start > DELAY:
-        bar = progress_bar(total, "image")
+        bar = progress_bar(total, "image", SafeStream("stderr"))
         bar.set_description("loading")
         bar.update(number + 1)
     return bar

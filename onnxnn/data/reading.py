@@ -50,13 +50,18 @@ class BrokenImagesError(DataError):
         broken: The file and the reason of each.
     """
 
-    def __init__(self, broken: Sequence[tuple[Path, InputError]]) -> None:
-        self.broken = tuple(broken)
-        lines = [str(error) for _, error in self.broken[:5]]
-        if len(self.broken) > len(lines):
-            lines.append(f"... and {len(self.broken) - len(lines)} more broken images.")
+    broken: tuple[tuple[Path, InputError], ...] = ()
+
+    @classmethod
+    def of(cls, broken: Sequence[tuple[Path, InputError]]) -> BrokenImagesError:
+        """Return the error of some files."""
+        lines = [str(error) for _, error in broken[:5]]
+        if len(broken) > len(lines):
+            lines.append(f"... and {len(broken) - len(lines)} more broken images.")
         advice = "Repair or remove what is broken, or leave it out with load_img_data(..., errors='skip')."
-        super().__init__("\n".join([*lines, advice]))
+        found = cls("\n".join([*lines, advice]))
+        found.broken = tuple(broken)
+        return found
 
 
 @dataclass(frozen=True)
@@ -91,10 +96,6 @@ class Reader:
             BrokenImagesError: The first image is broken.
             DataError: A function of the user returns no image.
         """
-        try:
-            decode(first, plan.color)
-        except InputError as error:
-            raise BrokenImagesError([(first, error)]) from error
         shape = _read(first, plan, plan.outside_training).shape
         with Image.open(first) as opened:
             is_small = opened.width * opened.height <= _SMALL
@@ -185,7 +186,7 @@ class Reader:
                 elif not broken:
                     yield image
         if broken:
-            raise BrokenImagesError(broken)
+            raise BrokenImagesError.of(broken)
 
 
 class _Pictures(Samples):
@@ -266,8 +267,13 @@ def _read(
     image: ImageLike, plan: Plan, operations: tuple[Operation, ...], random: Random | None = None
 ) -> Array:
     """Return a picture after some operations, uint8 (H, W, C)."""
-    with as_data_errors():
-        picture = decode(image, plan.color)
+    try:
+        with as_data_errors():
+            picture = decode(image, plan.color)
+    except DataError as error:
+        if isinstance(image, Path) and isinstance(error.__cause__, InputError):
+            raise BrokenImagesError.of([(image, error.__cause__)]) from error
+        raise
     for operation in operations:
         if isinstance(operation, tuple):
             picture = apply_step(picture, operation)

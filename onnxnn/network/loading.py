@@ -29,9 +29,13 @@ class Loading(Core):
         num_workers: int = 0,
         batch_model: bool = False,
         data_type: Any = None,
+        errors: str = "raise",
     ) -> Any:
         """Load class folders of images; see `onnxnn.data.load_images`. Without batch_size 8, 16 or 32 follow
         from how many there are.
+
+        Args:
+            errors: "raise" refuses data with broken images; "skip" leaves them out, with a warning.
 
         Returns:
             The training batches, or (training, validation) where train_val_ratio is below 1.
@@ -50,6 +54,8 @@ class Loading(Core):
             num_workers=num_workers,
             defer=True,
             known=self._state.owned,
+            errors=errors,
+            progress=bool(self.verbose),
         )
         return self._use(loaded)
 

@@ -74,7 +74,8 @@ def test_the_network_learns_from_rgb(tmp_path, form, how):
         model.load_npz_data(tmp_path / "a.npz", shuffle=False, channel_order="bgr")
         model.add("linear", size=(108, 2), activation="softmax")
     else:
-        text = "data: {npz: a.npz, channel_order: bgr, shuffle: false, train_val_ratio: 1}\nlayers:\n  - linear: {size: [108, 2]}\n"
+        text = "data: {npz: a.npz, channel_order: bgr, shuffle: false, train_val_ratio: 1}\n"
+        text += "layers:\n  - linear: {size: [108, 2]}\n"
         (tmp_path / "r.yaml").write_text(text)
         model = read_recipe(tmp_path / "r.yaml").build()
     np.testing.assert_array_equal(inputs(model), inputs(network(FORMS[form](RGB))))
@@ -159,7 +160,9 @@ def test_no_remark_where_there_is_no_doubt(x, capsys):
     assert "channel_order" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("verbose", "options", "said"), [(1, {}, True), (0, {}, False), (1, "rgb", False), (1, "bgr", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("verbose", "options", "said"), [(1, {}, True), (0, {}, False), (1, "rgb", False), (1, "bgr", False)]
+)
 @pytest.mark.parametrize("how", ["load_dataset", "load_npz_data"])
 def test_a_remark_where_three_channels_are_loaded(tmp_path, capsys, verbose, options, said, how):
     model = nn("cls", verbose=verbose)

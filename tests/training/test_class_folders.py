@@ -92,6 +92,19 @@ def test_what_is_ambiguous_is_refused(tmp_path, folders, classes, message):
         find_pictures(make(tmp_path, folders), classes)
 
 
+@pytest.mark.parametrize("names", [("Dog", "Cat"), ("DOG", "CAT")])
+def test_evaluation_matches_names(tmp_path, names):
+    make(tmp_path / "train", ["cat", "dog"])
+    model = nn("cls", verbose=0)
+    model.load_img_data(tmp_path / "train", classes=list(names), shuffle=False)
+    model.add("linear", size=(48, 2), activation="softmax")
+    model.set_seed(0)
+    model.train(lr=0.5, epochs=40, save_fold=str(tmp_path / "ckpt"))
+    assert model.evaluate(tmp_path / "train")["acc"] == 1.0
+    model.load_img_data(tmp_path / "train")
+    assert model.evaluate(model._need_data().train)["acc"] == 1.0
+
+
 # ---- links, permissions, names ---------------------------------------------------------------------
 
 
