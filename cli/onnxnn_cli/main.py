@@ -48,9 +48,10 @@ COMMANDS = (
     import_basenn,
 )
 
-if getattr(typer.core, "rich", None) is not None:
-    # The Typer of Python 3.7 writes "\\[required]" into plain help texts where rich is installed.
-    typer.core.rich = None  # type: ignore[attr-defined]
+# Typer's versions for Python 3.7 write "\\[required]" into plain help texts where the package rich is there.
+for name, value in (("HAS_RICH", False), ("rich", None)):
+    if hasattr(typer.core, name):
+        setattr(typer.core, name, value)
 
 app = typer.Typer(
     name="onnxnn",

@@ -64,4 +64,4 @@ def tell_skipped(skipped: Sequence[Tuple[str, str]]) -> None:
     """Name every input that was left out, on stderr."""
     for name, reason in skipped:
         reason = reason[len(name) :].lstrip(": ") if reason.startswith(name) else reason
-        note(f"left out: {name} ({_without(name, reason)})")
+        note("left out: {} ({})".format(name, _without(name, reason).rstrip(".")))

@@ -227,7 +227,7 @@ def _make_folder(folder: Path) -> list[Path]:
     while not os.path.lexists(str(above)) and above != above.parent:
         missing.append(above)
         above = above.parent
-    folder.mkdir(parents=True, exist_ok=True)
+    os.makedirs(str(folder), exist_ok=True)
     return missing
 
 
