@@ -351,7 +351,10 @@ def _is_numpy(content: Any) -> bool:
 
 
 def _load_numpy(source: Any, name: str) -> np.ndarray:
+    from .npz import check_numpy_file
+
     try:
+        check_numpy_file(source, name, InputError)
         loaded = np.load(source, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return loaded
@@ -366,7 +369,8 @@ def _load_numpy(source: Any, name: str) -> np.ndarray:
     except InputError:
         raise
     except Exception as error:  # NumPy and zipfile raise many kinds for broken files.
-        raise InputError(f"{name}: cannot be read as a NumPy file ({error}).") from error
+        reason = printable(str(error), 160)
+        raise InputError(f"{name}: cannot be read as a NumPy file ({reason}).") from error
 
 
 def _in_own_numbers(array: np.ndarray, path: str, spec: InputSpec) -> np.ndarray:

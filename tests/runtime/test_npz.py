@@ -1,0 +1,97 @@
+"""Files of arrays: what is refused before anything is unpacked."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+import zipfile
+
+import numpy as np
+import pytest
+from onnxnn_runtime import InputError, MissingInputError
+from onnxnn_runtime.npz import MOST_NAMES, check_numpy_file, read_arrays
+
+NAMES = ("data", "label")
+
+
+def test_arrays_are_read(tmp_path):
+    path = tmp_path / "rows.npz"
+    for save in (np.savez, np.savez_compressed):
+        save(path, data=np.eye(3), label=[0, 1, 2], other=np.zeros(2))
+        found = read_arrays(path, NAMES, InputError)
+        assert np.array_equal(found["data"], np.eye(3))
+        assert found["other"] is None
+        check_numpy_file(path, "rows", InputError)
+
+
+def header(shape, dtype="<f4"):
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"shape": shape, "fortran_order": False, "descr": dtype})
+    return file.getvalue()
+
+
+def write(path, **members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.npy", content)
+    return path
+
+
+def bomb(path):
+    return write(
+        path, data=header((10_000_000, 8)) + bytes(320_000_000), label=header((1,), "<i8") + bytes(8)
+    )
+
+
+def many(path):
+    return write(path, **{f"x{i}": header((0,)) for i in range(MOST_NAMES + 1)})
+
+
+def announced(path):
+    return write(path, data=header((10**12, 10**6)), label=header((1,), "<i8") + bytes(8))
+
+
+def announced_nothing(path):
+    return write(path, data=header((10**12,), "<U0"), label=header((1,), "<i8") + bytes(8))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (bomb, r"bytes that unpack to 320,\d+,\d+, more than the .* that are read"),
+        (many, "holds 1,001 arrays; at most 1,000"),
+        (announced, "announces 1,000,000,000,000,000,000 numbers, and"),
+        (announced_nothing, "announces 1,000,000,000,000 numbers, and"),
+    ],
+)
+def test_a_file_of_far_more_than_it_holds_is_refused_at_once(tmp_path, make, message):
+    path, start = make(tmp_path / "hostile.npz"), time.process_time()
+    with pytest.raises(InputError, match=message):
+        read_arrays(path, NAMES, InputError)
+    with pytest.raises((InputError, ValueError), match=message):
+        check_numpy_file(path, "hostile", InputError)
+    assert time.process_time() - start < 3
+
+
+def test_a_single_array_that_announces_more(tmp_path):
+    (tmp_path / "a.npy").write_bytes(header((10**12,)) + bytes(8))
+    with pytest.raises(ValueError, match=r"announces 1,000,000,000,000 numbers, and \d+ bytes are there"):
+        check_numpy_file(tmp_path / "a.npy", "a", InputError)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_only_regular_files_are_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(InputError, match="a named pipe"):
+        read_arrays(tmp_path / "pipe.npz", NAMES, InputError)
+    with pytest.raises(InputError, match="a device"):
+        read_arrays("/dev/zero", NAMES, InputError)
+    with pytest.raises(MissingInputError, match=r"no such \.npz file"):
+        read_arrays(tmp_path / "none.npz", NAMES, InputError)
+
+
+def test_other_files_are_named_for_what_they_are(tmp_path):
+    (tmp_path / "page.npz").write_bytes(b"<!doctype html><html>404</html>")
+    with pytest.raises(InputError, match="it is an HTML page"):
+        read_arrays(tmp_path / "page.npz", NAMES, InputError)
