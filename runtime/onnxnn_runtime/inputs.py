@@ -24,6 +24,7 @@ from .files import regular_file
 from .folders import Skipped, describe_skipped, find_images, is_stray, skipped_for
 from .formats import IMAGE_SUFFIXES
 from .given import MAX_DEPTH, file_name, is_numeric, is_things, matching, plain
+from .shorten import printable
 from .text import is_file, is_words, to_numbers
 from .vocabulary import renumbering
 
