@@ -16,6 +16,7 @@ from .graph import GraphBuilder, Value
 from .layers import Layer, make, option_names, read_signals, unused_name
 from .layers.activation import Activation, Softmax, activation_of
 from .layers.custom import Custom, MissingModuleError
+from .layers.denormalize import Denormalize
 from .layers.embedding import TokenReader
 from .layers.linear import Linear
 from .layers.norm import Normalize
@@ -82,6 +83,7 @@ class Definition:
         self._input_shape = input_shape
         self._normalize: Entry | None = None
         self._added: list[Entry] = []
+        self._closing: Entry | None = None
         self._modules: dict[str, tuple[Layer, Shape, nn.Module]] = {}
         self._net: Net | None = None
         self.num_classes: int | None = None
@@ -90,8 +92,9 @@ class Definition:
 
     @property
     def entries(self) -> list[Entry]:
-        """All layers in order, the data's normalisation first where there is one."""
-        return [*([self._normalize] if self._normalize else []), *self._added]
+        """All layers in order: the data's normalisation first, and what training put behind them last."""
+        first, last = ([entry] if entry else [] for entry in (self._normalize, self._closing))
+        return [*first, *self._added, *last]
 
     @property
     def has_layers(self) -> bool:
@@ -157,7 +160,8 @@ class Definition:
         """
         options = dict(options or {})
         follows = None if activation is None else activation_of(activation)
-        before = list(self._added)
+        before, closing = list(self._added), self._closing
+        self._closing = None  # other layers give other numbers
         self._net = None
         if layer is None:
             if follows is None:
@@ -184,7 +188,7 @@ class Definition:
             _check_memory(all_placed)
             added = [placed for placed in all_placed if placed.entry is entry]
         except LayerError as error:
-            self._added = before
+            self._added, self._closing = before, closing
             if _stands_already(before, entry):
                 raise LayerError(f"{error} {_RUN_TWICE}") from error
             raise
@@ -285,7 +289,7 @@ class Definition:
         or a layer that holds its own classifier, such as `mobilenet`.
         """
         placed = self.placed()
-        while placed and isinstance(placed[-1].layer, Activation | Dropout):
+        while placed and isinstance(placed[-1].layer, Activation | Dropout | Denormalize):
             placed.pop()
         if not placed:
             return None
@@ -379,13 +383,27 @@ class Definition:
     def resolved(self) -> Definition:
         """Return the same network with every size filled in: later data does not change what it is."""
         frozen, other = self.frozen(), self.copied()
-        other._normalize, other._added = frozen._normalize, frozen._added
+        other._normalize, other._added, other._closing = frozen._normalize, frozen._added, frozen._closing
         return other
 
     @property
     def normalize(self) -> Layer | None:
         """The layer at the beginning that standardises the data; None where there is none."""
         return None if self._normalize is None else self._normalize.layer
+
+    @property
+    def closing(self) -> Layer | None:
+        """The layer that training put behind the others (see `onnxnn.training.ending`), or None."""
+        return None if self._closing is None else self._closing.layer
+
+    def with_closing(self, layer: Layer | None) -> Definition:
+        """Return the same network with another layer behind those that were added, or none."""
+        if layer == self.closing:
+            return self
+        other = self.copied()
+        other._net = None
+        other._closing = None if layer is None else Entry(0, layer)
+        return other
 
     # ---- JSON ----------------------------------------------------------------------------------
 
@@ -434,8 +452,10 @@ class Definition:
             except ValueError as error:
                 raise CardError(f"card: layer {entry.get('name')!r} cannot be read: {error}") from error
             made = Entry(index, layer, activation)
-            if index == 0:
+            if index == 0 and not definition._added:
                 definition._normalize = made
+            elif index == 0:
+                definition._closing = made
             else:
                 definition._added.append(made)
         try:
@@ -511,9 +531,11 @@ class Definition:
         """Return the same network with every size filled in, so that it can meet free sizes."""
         frozen = Definition(self.input_shape)
         resolved = {id(p.entry): p.layer for p in reversed(self.placed())}
-        entries = [Entry(e.index, resolved[id(e)], e.activation) for e in self.entries]
-        frozen._normalize = entries[0] if self._normalize else None
-        frozen._added = entries[1:] if self._normalize else entries
+        frozen._normalize, frozen._closing = (
+            None if entry is None else replace(entry, layer=resolved[id(entry)])
+            for entry in (self._normalize, self._closing)
+        )
+        frozen._added = [replace(entry, layer=resolved[id(entry)]) for entry in self._added]
         return frozen
 
 

@@ -2,7 +2,8 @@
 
 The loss sees the values before a final softmax or sigmoid wherever that is the better-conditioned way
 to compute the same thing: cross entropy on logits, binary cross entropy on logits. A mean squared error
-on a softmax stays on probabilities, because there the two differ.
+on a softmax stays on probabilities, because there the two differ. Where a regression ends in the scale of its
+targets, its losses see scaled values and scaled targets: always giving the mean has a squared error of 1.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import nn
 
 from .definition import Net
 from .embedding_losses import ArcFace, SupCon
+from .layers.denormalize import DenormalizeModule
 from .pairs import next_token_loss, num_tokens
 from .shape import Shape
 
@@ -119,7 +121,8 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
     """
     wanted = _DEFAULTS[task] if name is None else official_name(name)
     units = output["channel"] if "channel" in output.axes else output.sizes[-1]
-    end = net.ending
+    scale = net[-1] if isinstance(net[-1], DenormalizeModule) else None
+    end = net.ending if scale is None else ""
     if net.teacher_forcing:
         return _of_pairs(wanted, end, task)
     if wanted == "MinSNR":
@@ -148,6 +151,8 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
         "PoissonNLLLoss": F.poisson_nll_loss,
     }
     function = functions[wanted]
+    if scale is not None and wanted != "PoissonNLLLoss":
+        return Loss(wanted, lambda y, target: function(y, scale.undo(as_values(target, y))), from_logits=True)
     return Loss(wanted, lambda y, target: function(y, as_values(target, y)), from_logits=False)
 
 

@@ -11,6 +11,7 @@ from onnxnn_runtime.errors import InputError
 from torch import nn
 
 from .layers._masks import call
+from .layers.denormalize import DenormalizeModule
 from .layers.inception import AuxiliaryClassifier
 from .layers.reference import alone
 
@@ -79,7 +80,7 @@ class Net(nn.Sequential):
         return alone(run, x) if self.has_custom and isinstance(x, torch.Tensor) else run(x)
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the output before a final softmax or sigmoid.
+        """Return the output before a final softmax, sigmoid or scale of the targets.
 
         A module of the user's own cannot be taken apart: log p has p as its softmax, log(p / (1 - p)) as
         its sigmoid.
@@ -139,8 +140,10 @@ class Net(nn.Sequential):
 
     @property
     def ending(self) -> str:
-        """ "softmax" or "sigmoid" where the network ends so, else ""."""
+        """ "softmax", "sigmoid" or "denormalize" where the network ends so, else ""."""
         last = self[-1] if len(self) else None
+        if isinstance(last, DenormalizeModule):
+            return "denormalize"
         if isinstance(last, nn.Softmax | nn.Sigmoid):
             return "softmax" if isinstance(last, nn.Softmax) else "sigmoid"
         return self.custom_ending

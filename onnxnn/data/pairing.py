@@ -70,7 +70,7 @@ class PairedBatches(Batches):
         labels = self.samples.labels
         assert labels is not None
         waiting: list[list[list[int]]] = []
-        for label in labels.unique():
+        for label in torch.unique(labels):
             members = torch.nonzero(labels == label).flatten()
             drawn = members[torch.randperm(len(members), generator=generator)].tolist()
             parts = [drawn[start : start + self._together] for start in range(0, len(drawn), self._together)]

@@ -181,8 +181,6 @@ class Normalize(Layer):
         assert isinstance(module, NormalizeModule)
         if self.wide:
             x = graph.node("Cast", x, to=TensorProto.DOUBLE)
-        if self.wide:
-            x = graph.node("Cast", x, to=TensorProto.DOUBLE)
         centred = graph.node("Sub", x, graph.weight("mean", module.mean))
         scaled = graph.node("Div", centred, graph.weight("std", module.std))
         return graph.node("Cast", scaled, to=TensorProto.FLOAT) if self.wide else scaled

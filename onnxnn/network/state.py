@@ -20,12 +20,13 @@ from onnxnn.checkpoint import Checkpoint
 from onnxnn.data import Data, Preparation
 from onnxnn.definition import Definition, Net
 from onnxnn.evaluation import check_fits
-from onnxnn.layers import find, make
+from onnxnn.layers import Layer, find, make
 from onnxnn.layers.activation import Activation
 from onnxnn.layers.custom import Custom
 from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.layers.regularise import Dropout
 from onnxnn.shape import Shape
+from onnxnn.training.ending import score_ending, target_scale
 
 __all__ = ["NetworkState", "Waiting"]
 
@@ -299,6 +300,7 @@ class NetworkState:
         owned = Preparation.of_card(card, shape)
         if is_same and owned is not None:
             definition = definition.with_normalize(owned.normalize)
+        definition = definition.with_closing(_closing(definition, card))
         state = replace(
             self,
             task=card.task,
@@ -336,6 +338,20 @@ class NetworkState:
         """Return the network that owns the preparation of its data."""
         assert self.data is not None
         return replace(self, owned=self.data.counted)
+
+    def with_ending_for(self, loss: str | None) -> NetworkState:
+        """Return the network with what a loss wants behind its last layer; see `onnxnn.training.ending`.
+
+        Args:
+            loss: The loss's name in any spelling; None for the task's usual one.
+        """
+        data = self.data
+        assert data is not None
+        definition = self.definition if self.owned is not None else self.definition.with_closing(None)
+        found = definition.closing or score_ending(self.task, definition, data.num_classes, loss)
+        if found is None and self.owned is None:
+            found = target_scale(self.task, definition, data.train, loss)
+        return replace(self, definition=definition.with_closing(found))
 
     def with_last_step_only(self) -> Changed:
         """Return the network with one output per sequence, where its data has one label for each.
@@ -394,6 +410,22 @@ class NetworkState:
         definition = self.definition.copied()
         definition.set_input(Shape.image(channels, *shape.sizes[1:]))
         return replace(state, definition=definition)
+
+
+def _closing(definition: Definition, card: ModelCard) -> Layer | None:
+    """Return what a checkpoint's training put behind the layers; older files do not hold it."""
+    if definition.closing is not None:
+        return definition.closing
+    *_, last = card.network or ({},)
+    if str(last.get("name", "")).endswith("0") and len(card.network) > 1:
+        layer = make(last["layer"], last["options"], stored=True)
+        if f"{layer.title}0" == last["name"]:
+            return layer
+    how = card.training.get("settings", {})
+    if not card.training.get("epochs") or not isinstance(how, Mapping):
+        return None
+    classes = len(card.output.classes) or len(card.input.vocabulary or ())
+    return score_ending(card.task, definition, classes, how.get("loss"))
 
 
 def _sample_shape(loaded: Checkpoint, path: str | Path) -> Shape:

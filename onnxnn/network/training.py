@@ -124,6 +124,7 @@ class Training(Files):
             state, lines = state.with_labels_as_outputs()
             settings = jobs.settings_of(wanted, before, is_finish, resume)
             state, more = state.with_last_step_only()
+            state = state.with_ending_for(settings.loss)
             path = Path(resume) if resume is not None else folder / file
             job = self._job(state, settings, path, callbacks)
             trainer = job.prepare(machine, before, is_finish)

@@ -1,0 +1,67 @@
+"""From a network's own numbers to the units of the values that it predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from onnxnn.graph import GraphBuilder, Value
+from onnxnn.shape import Shape
+
+from ._registry import layer
+from .norm import Normalize
+
+__all__ = ["Denormalize", "DenormalizeModule"]
+
+
+@layer("denormalize")
+@dataclass(frozen=True)
+class Denormalize(Normalize):
+    """y = x · std + mean for each channel or feature: the last operation of a regression.
+
+    Training puts it there, with mean and deviation of the targets (see `onnxnn.training.ending`), so that the
+    network before it learns numbers around 0 of size 1, whatever the units. Nothing is learned.
+
+    Args:
+        mean: One number per channel or feature, or one for all of them.
+        std: Likewise, above 0.
+
+    Input shape: any per sample, float32
+    Output shape: the same
+    """
+
+    named: ClassVar[bool] = False
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        behind = len(in_shape) - 1 - in_shape.axes.index(self._axis(in_shape))
+        return DenormalizeModule(self._mean, self._std, behind)
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        assert isinstance(module, DenormalizeModule)
+        scaled = graph.node("Mul", x, graph.weight("std", module.std))
+        return graph.node("Add", scaled, graph.weight("mean", module.mean))
+
+
+class DenormalizeModule(nn.Module):
+    """x · std + mean, both kept as buffers with `behind` axes of size 1 after them."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], behind: int) -> None:
+        super().__init__()
+        shape = (-1,) + (1,) * behind
+        # The layer's options carry the numbers; the state dict need not repeat them.
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).reshape(shape), persistent=False)
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).reshape(shape), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.std + self.mean
+
+    def undo(self, y: torch.Tensor) -> torch.Tensor:
+        """Return what `forward` gives y for."""
+        return (y - self.mean) / self.std
