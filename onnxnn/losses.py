@@ -17,7 +17,6 @@ from torch import nn
 
 from .definition import Net
 from .embedding_losses import ArcFace, SupCon
-from .layers.denormalize import DenormalizeModule
 from .pairs import next_token_loss, num_tokens
 from .shape import Shape
 
@@ -121,7 +120,7 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
     """
     wanted = _DEFAULTS[task] if name is None else official_name(name)
     units = output["channel"] if "channel" in output.axes else output.sizes[-1]
-    scale = net[-1] if isinstance(net[-1], DenormalizeModule) else None
+    scale = net.scale
     end = net.ending if scale is None else ""
     if net.teacher_forcing:
         return _of_pairs(wanted, end, task)

@@ -142,11 +142,17 @@ class Net(nn.Sequential):
     def ending(self) -> str:
         """ "softmax", "sigmoid" or "denormalize" where the network ends so, else ""."""
         last = self[-1] if len(self) else None
-        if isinstance(last, DenormalizeModule):
+        if self.scale is not None:
             return "denormalize"
         if isinstance(last, nn.Softmax | nn.Sigmoid):
             return "softmax" if isinstance(last, nn.Softmax) else "sigmoid"
         return self.custom_ending
+
+    @property
+    def scale(self) -> DenormalizeModule | None:
+        """The scale of the targets at the end of a regression; None where there is none."""
+        last = self[-1] if len(self) else None
+        return last if isinstance(last, DenormalizeModule) else None
 
     def _run(self, modules: list[nn.Module], x: torch.Tensor) -> torch.Tensor:
         if self.has_custom:
