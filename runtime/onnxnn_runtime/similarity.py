@@ -16,12 +16,15 @@ and not on which other pairs stand in the same call.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable
 
 import numpy as np
 
+from .arrays import without_gradient
 from .calls import checked
 from .errors import InputError, did_you_mean
+from .shorten import printable, shortened
 
 _BLOCK_BYTES = 8 << 20
 """What is needed beside the vectors and the result is formed in blocks of about this size."""
@@ -44,10 +47,10 @@ def get_similarity(a: Any, b: Any, method: str = "cosine", use_softmax: bool = F
     Raises:
         InputError: The method is unknown, the shapes do not fit, or a number is not finite.
     """
-    if str(method) not in _METHODS:
+    if not isinstance(method, str) or method not in _METHODS:
         raise InputError(
-            "method {!r} is unknown{} Choose one of: {}.".format(
-                method, did_you_mean(str(method), _METHODS) or ".", ", ".join(_METHODS)
+            "method {} is unknown{} Choose one of: {}.".format(
+                shortened(method), did_you_mean(method, _METHODS) or ".", ", ".join(_METHODS)
             )
         )
     left, right = _vectors("a", a), _vectors("b", b)
@@ -57,7 +60,11 @@ def get_similarity(a: Any, b: Any, method: str = "cosine", use_softmax: bool = F
             f"vectors of length {rows.shape[1]} (a) and {columns.shape[1]} (b) cannot be compared; "
             "both must come from the same model."
         )
-    result = _compare(method, rows, columns)
+    try:
+        result = _compare(method, rows, columns)
+    except _NotFiniteError as error:
+        name = "a" if not np.isfinite(left).all() else "b"
+        raise InputError(f"{name} holds NaN or infinite numbers, which cannot be compared.") from error
     if use_softmax:
         result = _softmax(result)
     if left.ndim == 1 and right.ndim == 1:
@@ -68,13 +75,60 @@ def get_similarity(a: Any, b: Any, method: str = "cosine", use_softmax: bool = F
 
 
 def _compare(method: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    if len(a) < len(b):  # every method is symmetric, and the longer side is the one that is never copied
+        return np.ascontiguousarray(_compare(method, b, a).T)
+    _check_finite(b)
+    if method in ("cosine", "dot"):
+        found = _product(a, b, scaled=method == "cosine")
+        if found is not None:
+            return found
     prepare, scores = _METHODS[method]
-    a, b = prepare(a), prepare(b)
+    b = prepare(b)
     result = np.empty((len(a), len(b)), dtype=np.float32)
-    rows = max(1, _BLOCK_BYTES // (8 * len(b)))
+    rows = max(1, _BLOCK_BYTES // (8 * max(len(b), a.shape[1])))
     for i in range(0, len(a), rows):
-        result[i : i + rows] = scores(a[i : i + rows], b)
+        block = a[i : i + rows]
+        _check_finite(block)
+        result[i : i + rows] = scores(prepare(block), b)
     return result
+
+
+def _product(a: np.ndarray, b: np.ndarray, scaled: bool) -> np.ndarray | None:
+    """Return a·b, or the cosine, with one pass over `a` and no copy of it.
+
+    The squares of `a` are summed beside the product, in a thread of their own: both wait for the memory.
+
+    Returns:
+        float32 (N, M); None where a number is not finite, or so large or small that its square is not exact,
+        so that the careful way has to be taken.
+    """
+    dtype = np.result_type(a, b)
+    with np.errstate(all="ignore"), ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(_squares, a) if scaled else None
+        result = a @ (_unit(b) if scaled else b).astype(dtype, copy=False).T
+        if pending is not None:
+            squares = pending.result()
+            limits = np.finfo(squares.dtype)
+            if not (squares.min() > limits.tiny * 1e8 and squares.max() < limits.max / 1e8):
+                return None
+            result /= np.sqrt(squares)[:, np.newaxis]
+            np.clip(result, -1, 1, out=result)
+        found = result.astype(np.float32, copy=False)
+    return found if np.isfinite(found).all() else None
+
+
+def _squares(vectors: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return np.asarray(np.einsum("ij,ij->i", vectors, vectors))
+
+
+class _NotFiniteError(Exception):
+    """A vector holds NaN or infinite numbers."""
+
+
+def _check_finite(vectors: np.ndarray) -> None:
+    if not np.isfinite(vectors).all():
+        raise _NotFiniteError
 
 
 def _as_is(vectors: np.ndarray) -> np.ndarray:
@@ -150,15 +204,27 @@ _METHODS: dict[str, tuple[_Prepare, _Scores]] = {
 
 def _vectors(name: str, values: Any) -> np.ndarray:
     try:
-        array = values if isinstance(values, np.ndarray) else np.array(values, dtype=np.float64)
-        if array.dtype not in (np.float32, np.float64):
-            array = array.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must hold numbers, all vectors of the same length ({error}).") from error
+        array = _as_numbers(values)
+    except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, InputError):
+            raise InputError(f"{name}: {error}") from error
+        raise InputError(
+            f"{name} must hold numbers, all vectors of the same length ({printable(str(error), 120)})."
+        ) from error
     if array.ndim not in (1, 2) or 0 in array.shape:
         raise InputError(
             f"{name} has shape {array.shape}; what fits is (D,) for one vector or (N, D) for N vectors."
         )
-    if not np.isfinite(array).all():
-        raise InputError(f"{name} holds NaN or infinite numbers, which cannot be compared.")
     return array
+
+
+def _as_numbers(values: Any) -> np.ndarray:
+    """Return vectors as float32 or float64; an array that is one already is not copied."""
+    if isinstance(values, (list, tuple)):
+        values = [without_gradient(each) for each in values]
+    array = np.asarray(without_gradient(values))
+    if array.dtype in (np.float32, np.float64) and array.dtype.isnative:
+        return array
+    if array.dtype.kind not in "biufO":
+        raise TypeError(f"{array.dtype} is no type of real numbers")
+    return np.asarray(array, np.float32 if array.dtype == np.float16 else np.float64)

@@ -93,3 +93,97 @@ def test_tiny_and_huge_numbers_keep_their_direction():
 def test_what_cannot_be_compared_is_refused(arguments, message):
     with pytest.raises(InputError, match=message):
         get_similarity(*arguments)
+
+
+def masked(hidden):
+    return np.ma.masked_array(vectors(3), mask=np.arange(18).reshape(3, 6) == hidden)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        np.matrix,
+        np.asfortranarray,
+        lambda x: x.astype(">f8"),
+        list,
+        lambda x: x.astype(object),
+        lambda x: masked(-1),
+    ],
+    ids=["matrix", "fortran", "big endian", "list of arrays", "objects", "nothing hidden"],
+)
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_other_kinds_of_arrays(method, wrap):
+    expected = get_similarity(vectors(3), vectors(4, seed=1), method)
+    found = get_similarity(wrap(vectors(3)), vectors(4, seed=1), method)
+    assert type(found) is np.ndarray
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        get_similarity(vectors(4, seed=1), wrap(vectors(3)), method), expected.T, rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_tensors_with_gradient(method):
+    torch = pytest.importorskip("torch")
+    a, b = vectors(3).astype(np.float32), vectors(1, seed=1)[0].astype(np.float32)
+    expected = get_similarity(a, b, method)
+    tensor = torch.tensor(a, requires_grad=True)
+    for given in (tensor, tensor * 1, list(tensor), tuple(tensor), tensor.double()):
+        np.testing.assert_allclose(
+            get_similarity(given, torch.tensor(b, requires_grad=True), method), expected, rtol=1e-5
+        )
+    half = get_similarity(tensor.to(torch.bfloat16), b, method)
+    np.testing.assert_allclose(half, expected, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        vectors(3) + 1j,
+        vectors(3).astype(complex),
+        masked(4),
+        np.array([["a", "b"]]),
+        vectors(3).astype("M8[s]"),
+    ],
+    ids=["complex", "complex without imaginary part", "masked", "texts", "times"],
+)
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_what_holds_no_numbers_is_refused(bad, side):
+    good = vectors(2)
+    with pytest.raises(InputError, match=f"^{side}"):
+        get_similarity(bad, good) if side == "a" else get_similarity(good, bad)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_numbers_are_finite_on_either_side(method, number, side):
+    bad, good = vectors(900), vectors(3)
+    bad[700, 2] = number
+    for one, other in ((bad, good), (bad[700], good), (bad, good[0])):
+        pair = (one, other) if side == "a" else (other, one)
+        with pytest.raises(InputError, match=f"^{side} holds NaN or infinite"):
+            get_similarity(*pair, method)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-20, 1e18, 1e30])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_cosine_of_tiny_and_huge_vectors(scale, dtype):
+    a, b = vectors(50), vectors(1, seed=1)[0]
+    expected = [ONE_PAIR["cosine"](row, b) for row in a]
+    np.testing.assert_allclose(get_similarity((a * scale).astype(dtype), b), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(get_similarity(a, (b * scale).astype(dtype)), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["cosine", "dot", "euclidean", "pearson"])
+def test_many_vectors_are_not_copied(method):
+    import tracemalloc
+
+    a, b = np.ones((20_000, 256), np.float32), np.ones(256, np.float32)
+    tracemalloc.start()
+    try:
+        get_similarity(a, b, method)
+        assert tracemalloc.get_traced_memory()[1] < 0.9 * a.nbytes + module._BLOCK_BYTES * 2
+    finally:
+        tracemalloc.stop()
