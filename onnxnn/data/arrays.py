@@ -16,13 +16,16 @@ from onnxnn_runtime.files import as_path
 from onnxnn_runtime.npz import VOCABULARY, read_arrays, read_vocabulary
 from onnxnn_runtime.preprocess import Preprocess, checked_order
 from onnxnn_runtime.vocabulary import checked_vocabulary
+from onnxnn_runtime.warn import warn
 
+from onnxnn.layers import Layer
 from onnxnn.shape import Shape
 
 from .batches import Batches, InMemory
 from .dataset import Data, as_data_errors, check_task, split
 from .labels import as_array, class_numbers, finite, ragged, targets
 from .preparation import Preparation
+from .standardize import COARSE, needs_float64, standardization
 from .tokens import check_tokens, next_tokens, source_tokens, step_labels
 from .transforms import Plan
 
@@ -44,6 +47,7 @@ def from_arrays(
     word2idx: Mapping[str, int] | None = None,
     known: Preparation | None = None,
     channel_order: str | None = None,
+    standardize: bool = False,
 ) -> Data:
     """Return a data set from arrays.
 
@@ -77,6 +81,8 @@ def from_arrays(
             channels count where none is given, and there may be one class only.
         channel_order: "rgb", or "bgr" where images hold blue first, as OpenCV reads them. The network gets
             RGB in either case, and keeps the order for arrays that are given later.
+        standardize: Whether each number of a row, or of a step, is brought to mean 0 and deviation 1 by the
+            network's first operation, in float64 where float32 cannot hold it; for tables and sequences.
 
     Raises:
         DataError: Lengths differ, something is empty, not finite or of a shape that means nothing.
@@ -119,11 +125,13 @@ def from_arrays(
             "text needs at least two different tokens."
         )
     train, held_back = split(len(values), train_val_ratio, labels if names and labels.ndim == 1 else None)
+    described, normalize = _standardized(described, values, train, known, standardize)
     inputs = torch.from_numpy(described.network)
     preparation = Preparation(
         kind=described.kind,
         sample=described.sample,
         classes=names,
+        normalize=normalize,
         preprocess=described.preprocess,
         features=features if described.kind == "table" else (),
         targets=target_names if labels.is_floating_point() else (),
@@ -140,7 +148,7 @@ def from_arrays(
         train=batches(train, shuffle),
         validation=batches(held_back, False) if len(held_back) else None,
         example=described.example,
-        remarks=_remarks(values, described, channel_order, known),
+        remarks=_remarks(values, described, channel_order, known, normalize),
     )
 
 
@@ -153,15 +161,53 @@ def _channel_order(asked: str | None, known: Preparation | None) -> str | None:
 
 
 def _remarks(
-    x: Array, described: _Described, channel_order: str | None, known: Preparation | None
+    x: Array,
+    described: _Described,
+    channel_order: str | None,
+    known: Preparation | None,
+    normalize: Layer | None,
 ) -> tuple[str, ...]:
+    if known is not None:
+        return known.differences(None, normalize)
     is_colour = described.preprocess is not None and described.preprocess.channels == 3
-    if not is_colour or x.dtype != np.uint8 or channel_order is not None or known is not None:
+    if not is_colour or x.dtype != np.uint8 or channel_order is not None:
         return ()
     return (
         f"x: uint8 images {x.shape} are read as RGB; where OpenCV (cv2.imread) read them, give "
         "channel_order='bgr'",
     )
+
+
+def _standardized(
+    described: _Described, values: Array, train: torch.Tensor, known: Preparation | None, standardize: bool
+) -> tuple[_Described, Layer | None]:
+    """Return rows of numbers in the precision that they need, and the layer that standardises them.
+
+    Raises:
+        DataError: It is asked for, and they are no rows of numbers.
+    """
+    if described.kind not in ("table", "sequence"):
+        if standardize:
+            other = (
+                "transform={'Normalize': ...} of load_img_data" if described.kind == "image" else "no option"
+            )
+            raise DataError(
+                f"standardize=True is for tables and sequences; for {described.kind}s use {other}."
+            )
+        return described, None
+    rows = values.reshape(-1, values.shape[-1])
+    if known is None and not standardize and (coarse := needs_float64(rows, resolution=COARSE)):
+        warn(
+            f"x: column {coarse[0]} holds numbers whose differences float32 cannot hold; load it with "
+            "standardize=True, which keeps them."
+        )
+    if not standardize:
+        return described, None
+    if known is None and needs_float64(rows):
+        described = _describe(values, None, True, None)
+    learned = described.network if len(train) == len(values) else described.network[train.numpy()]
+    wide = described.network.dtype == np.float64
+    return described, standardization(learned.reshape(-1, values.shape[-1]), wide)
 
 
 def _reread(
@@ -220,6 +266,7 @@ def load_npz(
     shuffle: bool = True,
     known: Preparation | None = None,
     channel_order: str | None = None,
+    standardize: bool = False,
 ) -> Data:
     """Return the data set of a .npz file with the arrays `data` and `label`.
 
@@ -231,7 +278,8 @@ def load_npz(
 
     Args:
         path: The file.
-        task, classes, batch_size, train_val_ratio, shuffle, known, channel_order: As for `from_arrays`.
+        task, classes, batch_size, train_val_ratio, shuffle, known, channel_order, standardize: As for
+            `from_arrays`.
 
     Raises:
         MissingDataError: There is no such file.
@@ -263,6 +311,7 @@ def load_npz(
             word2idx,
             known,
             channel_order,
+            standardize,
         )
     except DataError as error:
         raise DataError(f"{path}: {error}") from error

@@ -9,10 +9,13 @@ import numpy as np
 
 from onnxnn.layers import Layer, make
 
-__all__ = ["RESOLUTION", "needs_float64", "standardization"]
+__all__ = ["COARSE", "RESOLUTION", "needs_float64", "standardization"]
 
 RESOLUTION = 1e-6
 """The share of a column's deviation to which its values have to be held."""
+
+COARSE = 1e-3
+"""The share of a column's deviation from which on float32 loses what a network could learn from."""
 
 _CELLS = 2**17
 """Numbers that are looked at together; all rows in float64 could be most of a computer's memory."""

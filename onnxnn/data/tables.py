@@ -19,13 +19,10 @@ from .batches import Batches, InMemory
 from .dataset import Data, as_data_errors, check_task, split
 from .labels import class_numbers, finite, targets
 from .preparation import Preparation
-from .standardize import needs_float64, standardization
+from .standardize import COARSE, needs_float64, standardization
 from .table_columns import Index, choose_columns, class_labels
 
 __all__ = ["load_table"]
-
-_COARSE = 1e-3
-"""The share of a column's deviation from which on float32 loses what a network could learn from."""
 
 _ROWS = 4096
 
@@ -84,14 +81,14 @@ def load_table(
         x = _whole(table, chosen.features, read.numbers)
         texts = table.checked_labels(read.texts, chosen.label, task in ("cls", "embed"))
         if task in ("cls", "embed"):
-            labels, classes, notes = _classes(table, texts, chosen.label, known is not None)
+            labels, classes, remarks = _classes(table, texts, chosen.label, known is not None)
         else:
             source = f"{table.source}: {table.title(chosen.label)}"
-            labels, classes, notes = targets(table.numbers([chosen.label]), source), (), ()
-    if not table.names:
-        notes += (f"{path}: no header found, so the first row counts as data.",) if header is None else ()
-    for note in (*table.notes, *chosen.notes, *notes):
+            labels, classes, remarks = targets(table.numbers([chosen.label]), source), (), ()
+    for note in (*table.notes, *chosen.notes):
         warn(note)
+    if not table.names and header is None:
+        warn(f"{path}: no header found, so the first row counts as data.")
     train, held_back = split(len(x), train_val_ratio, labels if classes else None)
     if standardize and not wide and needs_float64(x, read.rounding):
         wide, x = True, table.numbers(chosen.features)
@@ -116,7 +113,7 @@ def load_table(
         train=Batches(InMemory(*parts[0]), batch_size, shuffle, preparation),
         validation=Batches(InMemory(*parts[1]), batch_size, False, preparation) if len(held_back) else None,
         example=parts[0][0][0].numpy().copy(),
-        remarks=() if known is None else known.differences(None, normalize),
+        remarks=remarks if known is None else known.differences(None, normalize),
     )
 
 
@@ -136,20 +133,21 @@ def _whole(table: Table, columns: list[int], x: Array) -> Array:
 def _classes(
     table: Table, texts: list[str], column: int, is_known: bool
 ) -> tuple[torch.Tensor, tuple[str, ...], tuple[str, ...]]:
-    """Return label ids, the names of the classes, and what to say about them."""
+    """Return label ids, the names of the classes, and a line about them where one is due."""
     source = f"{table.source}: {table.title(column)}"
-    given, _ = class_labels(texts)
+    given, were_floats = class_labels(texts)
     labels, classes = class_numbers(given, None, source, quiet=is_known)
     if len(classes) < 2 and not is_known:
         raise DataError(
             f"{source} holds one class only ({classes[0]}); telling classes apart needs at least two."
         )
-    return labels, classes, ()
+    read = f"{source}: labels such as {texts[0]} are read as integers: {', '.join(classes[:5])}"
+    return labels, classes, (f"{read}{', ...' if len(classes) > 5 else ''}",) if were_floats else ()
 
 
 def _warn_of_losses(table: Table, columns: list[int], x: Array, rounding: Array) -> None:
     """Warn of columns of which float32 keeps little; standardisation would keep all of them."""
-    coarse = needs_float64(x, rounding, _COARSE)
+    coarse = needs_float64(x, rounding, COARSE)
     if coarse:
         which = " and ".join(table.title(columns[place]) for place in coarse[:3])
         warn(

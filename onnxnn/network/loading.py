@@ -132,6 +132,7 @@ class Loading(Core):
         num_workers: int = 0,
         data_type: Any = None,
         channel_order: str | None = None,
+        standardize: bool = False,
     ) -> Any:
         """Load a .npz file with the arrays `data` and `label`; see `onnxnn.data.load_npz`.
 
@@ -152,6 +153,7 @@ class Loading(Core):
                 shuffle,
                 known=self._state.owned,
                 channel_order=channel_order,
+                standardize=standardize,
             )
         )
 
@@ -166,6 +168,7 @@ class Loading(Core):
         shuffle: bool = True,
         word2idx: Mapping[str, int] | None = None,
         channel_order: str | None = None,
+        standardize: bool = False,
     ) -> Any:
         """Take arrays or lists; see `onnxnn.data.from_arrays`. Without batch_size all are one batch.
 
@@ -187,6 +190,7 @@ class Loading(Core):
                 word2idx,
                 known=self._state.owned,
                 channel_order=channel_order,
+                standardize=standardize,
             )
         )
 

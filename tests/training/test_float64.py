@@ -8,12 +8,14 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 import torch
+from onnxnn_runtime.errors import DataError
 
 from onnxnn import nn
 from onnxnn.data import load_table
 from onnxnn.data.standardize import needs_float64, standardization
 from onnxnn.layers import make
 from onnxnn.shape import Shape
+from tests.support.frames import Frame
 
 ROWS = 400
 COLUMNS = {
@@ -79,6 +81,47 @@ def test_every_call_sees_them(tmp_path, labels):
     np.testing.assert_allclose(loaded.infer(x), expected, atol=1e-6)
     for given in (path, x, x.tolist(), {"b": x[:, 1], "time": x[:, 0]}):
         np.testing.assert_allclose([each.scores for each in loaded.predict(given)], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["array", "integers", "frame", "npz", "sequences"])
+def test_arrays_are_standardised_like_files(tmp_path, labels, form):
+    x = np.stack([COLUMNS["milliseconds"], np.arange(ROWS) % 7.0], 1)
+    model = nn("cls", verbose=0)
+    if form == "npz":
+        np.savez(tmp_path / "a.npz", data=x, label=labels)
+        model.load_npz_data(tmp_path / "a.npz", standardize=True)
+    else:
+        names = ("time", "b")
+        forms = {
+            "array": x,
+            "integers": x.astype(np.int64),
+            "frame": Frame(dict(zip(names, x.T, strict=True))),
+            "sequences": np.repeat(x[:, None], 3, 1),
+        }
+        model.load_dataset(forms[form], labels, standardize=True, shuffle=False)
+    shape = Shape.sequence(3, 2) if form == "sequences" else Shape.vector(2)
+    module = model._state.data.train.preparation.normalize.build(shape)
+    given = np.repeat(x[:, None], 3, 1) if form == "sequences" else x
+    np.testing.assert_allclose(
+        module(torch.from_numpy(given)), standard(given.reshape(-1, 2)).reshape(given.shape), atol=1e-6
+    )
+    if form == "frame":
+        model.add("linear", size=(2, 2))
+        np.testing.assert_array_equal(
+            model.inference(Frame({"b": x[:, 1], "time": x[:, 0]})), model.inference(x)
+        )
+
+
+def test_arrays_without_standardisation_are_mentioned(labels):
+    x = np.stack([COLUMNS["seconds"], np.arange(ROWS) % 7.0], 1)
+    with pytest.warns(UserWarning, match=r"x: column 0 holds numbers .* standardize=True"):
+        nn("cls", verbose=0).load_dataset(x, labels)
+
+
+def test_images_are_not_standardised_by_column():
+    images = np.zeros((4, 8, 8), np.uint8)
+    with pytest.raises(DataError, match=r"for tables and sequences; .* transform=\{'Normalize'"):
+        nn("cls", verbose=0).load_dataset(images, [0, 1, 0, 1], standardize=True)
 
 
 def test_training_goes_on_in_float64(tmp_path, labels):
