@@ -61,7 +61,7 @@ _WORK = {"WEBP": 12, "AVIF": 12, "HEIF": 12, "JPEG2000": 16}
 _PROGRESSIVE = 6
 """The same of a progressive JPEG file: 2 bytes for each coefficient."""
 
-_BAND = 2**22
+_BAND = 2**20
 """Pixels that are converted at a time, where a conversion needs several copies."""
 
 _HEAD = 256
