@@ -85,9 +85,9 @@ class Drawing(Files):
         """Draw pictures; the same as `onnxnn_runtime.load(file).sample` of the exported file.
 
         Args:
-            num, steps, sampler, seed, eta, label, guidance, noise, start, strength, mask,
-            return_all_timesteps, callback, progress, batch_size: See
-                `onnxnn_runtime.sampling.sample_pictures`.
+            num, steps, sampler, seed, eta, label, guidance: See `onnxnn_runtime.sampling.sample_pictures`.
+            noise, start, strength, mask, return_all_timesteps: See `onnxnn_runtime.sampling.sample_pictures`.
+            callback, progress, batch_size: See `onnxnn_runtime.sampling.sample_pictures`.
             device: As for `train`.
 
         Returns:
@@ -128,7 +128,13 @@ class Drawing(Files):
         device: str = "auto",
         **options: Any,
     ) -> Array:
-        """Draw pictures that lead from one to another; see `onnxnn_runtime.sampling.interpolate_pictures`."""
+        """Draw images that lead from one to another.
+
+        Args:
+            first, second, num, strength: See `onnxnn_runtime.sampling.interpolate_pictures`.
+            device: As for `train`.
+            options: As for `sample`: steps, sampler, seed, eta, label, guidance, batch_size, progress.
+        """
         spec = self._drawing("interpolate()")
         given = {"num": num, "strength": strength, "preprocess": self._preprocess(spec), **options}
         return self._run(device, interpolate_pictures, spec, first, second, **given)

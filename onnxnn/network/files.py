@@ -45,6 +45,9 @@ class Files(Core):
 
         Custom modules have to be added first, since no file carries code.
 
+        Args:
+            model_path: The checkpoint's file.
+
         Raises:
             CheckpointError: The checkpoint cannot be used; the network is as it was.
             LayerError: A custom module is missing; the network is as it was.

@@ -31,8 +31,21 @@ class Loading(Core):
         data_type: Any = None,
         errors: str = "raise",
     ) -> Any:
-        """Load class folders of images; see `onnxnn.data.load_images`. Without batch_size 8, 16 or 32 follow
-        from how many there are.
+        """Load class folders of images; see `onnxnn.data.load_images`.
+
+        Args:
+            data_path: The folder that holds a folder for each class.
+            classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}; None takes the folders'.
+            batch_size: Images in a batch; None takes 8, 16 or 32, as many images as there are.
+            train_val_ratio: The share of each class to train on; the rest validates.
+            shuffle: Whether every epoch has another order.
+            batch_mode: Whether images are read for each batch instead of kept in memory.
+            transform: {"Resize": (64, 64), "RandomHorizontalFlip": {}, ...}, see the table of transforms in
+                docs/options.md; also a list of those, torchvision's transforms, or a function.
+            color: "RGB" or "grayscale".
+            num_workers: Threads that read; 0 takes one for each core, up to 8.
+            batch_model: BaseNN's spelling of `batch_mode`.
+            data_type: BaseNN's older option, without effect.
 
         Args:
             errors: "raise" refuses data with broken images; "skip" leaves them out, with a warning.
@@ -87,6 +100,9 @@ class Loading(Core):
             batch_size: Samples in a batch.
             train_val_ratio: The share of the rows to train on; the rest validates.
             shuffle: Whether every epoch has another order.
+            y_type: BaseNN's type of the labels, without effect: the task decides.
+            num_workers: Accepted as BaseNN has it, without effect: a table is in memory.
+            data_type: BaseNN's older option, without effect.
             standardize: Whether the network's first operation brings each column to mean 0 and deviation 1.
             label: The label column, by name or by position from 0 (-1 is the last).
             index: A column that counts rows and is left out, or a list of those; False keeps all columns.
@@ -95,9 +111,6 @@ class Loading(Core):
             decimal: The mark before a fraction: "." or ",".
             thousands: The mark between thousands, such as ",".
             missing: What stands in a cell without a value, such as ["?", "NA"]; [] where those are classes.
-
-        `y_type` and `num_workers` are accepted as BaseNN has them: the task decides the labels' type,
-        and a table is in memory.
 
         Returns:
             The training batches, or (training, validation) where train_val_ratio is below 1.
@@ -137,6 +150,13 @@ class Loading(Core):
         """Load a .npz file with the arrays `data` and `label`; see `onnxnn.data.load_npz`.
 
         Args:
+            data_path: The file.
+            batch_size: Samples in a batch.
+            shuffle: Whether every epoch has another order.
+            classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}.
+            train_val_ratio: The share of the samples to train on; the rest validates.
+            num_workers: Accepted as BaseNN has it, without effect: the arrays are in memory.
+            data_type: BaseNN's older option, without effect.
             channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; kept for later arrays.
 
         Returns:
@@ -170,9 +190,18 @@ class Loading(Core):
         channel_order: str | None = None,
         standardize: bool = False,
     ) -> Any:
-        """Take arrays or lists; see `onnxnn.data.from_arrays`. Without batch_size all are one batch.
+        """Take arrays or lists; see `onnxnn.data.from_arrays`.
 
         Args:
+            x: An array, a tensor, lists or a DataFrame: (N, F) is a table, (N, T, F) are sequences, uint8
+                (N, H, W, 3) images; a torch DataLoader or Dataset brings x and y.
+            y: Labels of classes, values to predict, or labels for each step.
+            num_workers: Accepted as BaseNN has it, without effect: the arrays are in memory.
+            classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}.
+            batch_size: Samples in a batch; None takes all in one.
+            train_val_ratio: The share of the samples to train on; the rest validates.
+            shuffle: Whether every epoch has another order.
+            word2idx: The vocabulary of tokens: {"word": id}.
             channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; kept for later arrays.
 
         Returns:

@@ -229,7 +229,11 @@ class Training(Files):
         torch.backends.cudnn.deterministic = True
 
     def plot_history(self, path: str | Path = "history.png", title: str = "", force: bool = False) -> Path:
-        """Draw the last training's history into an image; see `onnxnn.plot`."""
+        """Draw the last training's history into an image, which a notebook shows.
+
+        Args:
+            path, title, force: See `onnxnn.plot.plot_history`.
+        """
         written = plot_history(self.history, path, title, force)
         show_images(written)
         return written

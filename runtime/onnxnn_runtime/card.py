@@ -243,6 +243,9 @@ class ModelCard:
     def from_json(cls, text: str) -> ModelCard:
         """Read what `to_json` wrote.
 
+        Args:
+            text: The JSON document.
+
         Raises:
             CardError: The text is no JSON object, has an unknown schema, lacks a key, has one too
                 many, or holds a value of the wrong type.

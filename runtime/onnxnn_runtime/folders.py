@@ -29,7 +29,12 @@ without end."""
 
 @checked_class()
 class Skipped(NamedTuple):
-    """An input that was left out, and why."""
+    """An input that was left out, and why.
+
+    Args:
+        name: The input.
+        reason: What was wrong with it.
+    """
 
     name: str
     reason: str

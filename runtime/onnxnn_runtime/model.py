@@ -477,7 +477,11 @@ class Model:
         progress: Progress | None = None,
         channel_order: str | None = None,
     ) -> Embeddings:
-        """Like `embed`, and also return the name of each vector's input and what was left out."""
+        """Like `embed`, and also return the name of each vector's input and what was left out.
+
+        Args:
+            inputs, normalize, errors, batch_size, progress, channel_order: See `onnxnn_runtime.Model.embed`.
+        """
         vectors = np.zeros((0, self._vector_size()), np.float32)
         names: list[str] = []
         skipped: list[Skipped] = []
@@ -505,7 +509,11 @@ class Model:
         progress: Progress | None = None,
         channel_order: str | None = None,
     ) -> Iterator[Embeddings]:
-        """Like `embed_named`, but yield the vectors a few at a time, so that none need stay in memory."""
+        """Like `embed_named`, but yield the vectors a few at a time, so that none need stay in memory.
+
+        Args:
+            inputs, normalize, errors, batch_size, progress, channel_order: See `onnxnn_runtime.Model.embed`.
+        """
         check_progress(progress)
         for part, done, total in self._embed(inputs, normalize, errors, batch_size, channel_order):
             yield part

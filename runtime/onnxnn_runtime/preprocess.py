@@ -20,7 +20,17 @@ from .decode import CHANNEL_ORDERS, ImageLike, check_memory, decode, pixels
 from .errors import CardError, InputError, did_you_mean
 from .shorten import shortened
 
-__all__ = ["COLORS", "STEPS", "ImageLike", "Preprocess", "Step", "apply_step", "checked_order", "decode", "pixels"]
+__all__ = [
+    "COLORS",
+    "STEPS",
+    "ImageLike",
+    "Preprocess",
+    "Step",
+    "apply_step",
+    "checked_order",
+    "decode",
+    "pixels",
+]
 
 _BILINEAR: Any = getattr(Image, "Resampling", Image).BILINEAR  # Pillow 9.1 moved it
 
@@ -102,11 +112,19 @@ class Preprocess:
         return self.to_float(pixels(result))
 
     def to_uint8(self, image: ImageLike) -> np.ndarray:
-        """Return an image after decoding and all steps, as uint8 (height, width, channels)."""
+        """Return an image after decoding and all steps, as uint8 (height, width, channels).
+
+        Args:
+            image: A path, bytes, a PIL image or an array.
+        """
         return pixels(self.to_image(image))
 
     def to_image(self, image: ImageLike) -> Image.Image:
-        """Return an image after decoding and all steps, as a PIL image of mode "RGB" or "L"."""
+        """Return an image after decoding and all steps, as a PIL image of mode "RGB" or "L".
+
+        Args:
+            image: A path, bytes, a PIL image or an array.
+        """
         result = decode(image, self.color, self._smallest_size(), self.channel_order)
         for step in self.steps:
             result = apply_step(result, step)
@@ -123,7 +141,11 @@ class Preprocess:
 
     @staticmethod
     def to_float(image: np.ndarray) -> np.ndarray:
-        """Return uint8 (..., height, width, channels) as float32 (..., channels, height, width) in 0..1."""
+        """Return uint8 (..., height, width, channels) as float32 (..., channels, height, width) in 0..1.
+
+        Args:
+            image: uint8 (..., height, width, channels).
+        """
         scaled = image.astype(np.float32)
         scaled /= np.float32(255)
         return np.ascontiguousarray(np.moveaxis(scaled, -1, -3))
@@ -163,6 +185,9 @@ class Preprocess:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Preprocess:
         """Read what `to_dict` wrote.
+
+        Args:
+            data: The mapping.
 
         Raises:
             CardError: A key or a value is not what this version writes.

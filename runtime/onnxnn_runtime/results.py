@@ -70,7 +70,13 @@ class Predictions(List[Prediction]):
 
 @checked_class()
 class Embeddings(NamedTuple):
-    """Vectors float32 (N, D), the name of each, and what was left out."""
+    """Vectors float32 (N, D), the name of each, and what was left out.
+
+    Args:
+        vectors: float32 (N, D).
+        names: The input of each vector: a path, or "input[3]".
+        skipped: The inputs that were left out.
+    """
 
     vectors: np.ndarray
     names: list[str]

@@ -98,6 +98,9 @@ class Schedule:
     def strengths(self, t: int) -> tuple[float, float]:
         """Return (sqrt(abar_t), sqrt(1 - abar_t)): the shares of picture and noise after step t.
 
+        Args:
+            t: The step, from 0 to timesteps - 1.
+
         Raises:
             InputError: There is no such step.
         """
@@ -113,6 +116,9 @@ class Schedule:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Schedule:
         """Read what `to_dict` returned.
+
+        Args:
+            data: The mapping.
 
         Raises:
             InputError: A key is missing or unknown, or a value is none that fits.
