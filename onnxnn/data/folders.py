@@ -16,6 +16,7 @@ from onnxnn_runtime.folders import Entry, Skipped, describe_skipped, entries
 from onnxnn_runtime.shorten import printable, shortened
 from onnxnn_runtime.warn import warn
 
+from .label_mapping import folded
 from .labels import class_names
 
 __all__ = ["ClassFolders", "find_pictures"]
@@ -209,12 +210,12 @@ def _matched(root: Path, folders: Sequence[str], names: Sequence[str]) -> dict[s
     for name in names:
         if name in found:
             continue
-        alike = [folder for folder in folders if _folded(folder) == _folded(name)]
+        alike = [folder for folder in folders if folded(folder) == folded(name)]
         left = [folder for folder in alike if folder not in found.values()]
         if len(left) == 1:
             found[name] = left[0]
         elif alike:
-            others = [other for other in names if other != name and _folded(other) == _folded(name)]
+            others = [other for other in names if other != name and folded(other) == folded(name)]
             raise DataError(
                 f"classes: {name!r} is ambiguous: in {root} it could be {' or '.join(map(repr, alike))}"
                 + (f", and {', '.join(map(repr, others))} is among the classes, too" if others else "")
@@ -234,10 +235,6 @@ def _by_order(root: Path, folders: dict[str, Path], names: Sequence[str]) -> lis
     pairs = ", ".join(f"{folder!r} is {name!r}" for folder, name in zip(folders, names, strict=True))
     warn(f"classes: none is a folder of {root}, so they are titles: {pairs}.")
     return list(folders.values())
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())
 
 
 def _natural(folder: Path) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from onnxnn_runtime.labels import readable
 from onnxnn_runtime.vocabulary import renumbering
 from onnxnn_runtime.warn import warn
 
-__all__ = ["LabelMapping", "token_ids"]
+__all__ = ["LabelMapping", "folded", "token_ids"]
 
 _SHOWN = 5
 
@@ -56,8 +56,9 @@ class LabelMapping:
             return None
         wanted = range(len(own.names)) if occurring is None else sorted(occurring)
         found = self._by_name(own, wanted, str)
-        if not any(id_ in found for id_ in wanted):
-            found = self._by_name(own, wanted, _plain)
+        alike = self._by_name(own, [id_ for id_ in wanted if id_ not in found], folded)
+        if not set(alike.values()) & set(found.values()) and len(set(alike.values())) == len(alike):
+            found = {**found, **alike}
         unknown = [own.names[id_] for id_ in wanted if id_ not in found]
         if len(unknown) == len(wanted):
             return self._by_order(own, wanted, source, named)
@@ -67,7 +68,7 @@ class LabelMapping:
 
     def knows_any(self, own: LabelMapping) -> bool:
         """Whether any of the data's classes is here by its name."""
-        return bool(set(map(_plain, own.names)) & set(map(_plain, self.names)))
+        return bool(set(map(folded, own.names)) & set(map(folded, self.names)))
 
     def up_to(self, units: int) -> LabelMapping | None:
         """Return the mapping in which integers are the ids of their own numbers, of a network's outputs.
@@ -128,5 +129,6 @@ def token_ids(own: Mapping[str, int] | None, known: Mapping[str, int] | None) ->
     return torch.from_numpy(renumbering(own, known, DataError))
 
 
-def _plain(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+def folded(name: str) -> str:
+    """Return a class's name without what names of one class may differ in: case, and the form of accents."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())

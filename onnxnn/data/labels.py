@@ -11,6 +11,8 @@ from onnxnn_runtime.arrays import from_objects, without_gradient
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.warn import warn
 
+from .label_mapping import folded
+
 __all__ = ["as_array", "class_names", "class_numbers", "finite", "ragged", "targets"]
 
 _MOST_CLASSES = 10_000
@@ -155,7 +157,16 @@ def as_array(values: Any, source: str) -> Array:
 
 
 def ragged(rows: Any, source: str) -> str:
-    """Say that rows differ in length, and what to do."""
+    """Say that rows differ in length, or images in size, and what to do."""
+    sizes = [np.shape(row)[:2] for row in rows if _is_image(row)]
+    if len(sizes) == len(rows) and len(set(sizes)) > 1:
+        other = next(number for number, size in enumerate(sizes) if size != sizes[0])
+        (height, width), (other_height, other_width) = sizes[0], sizes[other]
+        return (
+            f"{source}: images differ in size: the first has height {height} and width {width}, number {other} "
+            f"has height {other_height} and width {other_width}. Resize them to one size, such as (224, 224) for "
+            "(height, width); (64, 64) is enough for a small network."
+        )
     lengths = [len(row) if isinstance(row, Sized) else 0 for row in rows]
     other = next((row for row, length in enumerate(lengths) if length != lengths[0]), 0)
     where = f" (row 0 has {lengths[0]}, row {other} has {lengths[other]})" if other else ""
@@ -163,6 +174,11 @@ def ragged(rows: Any, source: str) -> str:
         f"{source}: the rows differ in length{where}. What fits is rows of one length: fill short sequences "
         "up with 0."
     )
+
+
+def _is_image(row: Any) -> bool:
+    axes = getattr(row, "ndim", 0)
+    return axes == 3 or (axes == 2 and str(getattr(row, "dtype", "")) == "uint8")
 
 
 def _whole(array: Array, source: str) -> Array:
@@ -205,7 +221,12 @@ def _texts(texts: Array, names: tuple[str, ...] | None, source: str) -> tuple[to
     if names is None:
         names = tuple(sorted(set(texts.tolist())))
     position = {name: number for number, name in enumerate(names)}
-    unknown = sorted(set(texts.tolist()) - set(position))
+    different = set(texts.tolist())
+    for text in sorted(different - set(position)):
+        alike = [number for number, name in enumerate(names) if folded(name) == folded(text)]
+        if len(alike) == 1 and names[alike[0]] not in different:
+            position[text] = alike[0]
+    unknown = sorted(different - set(position))
     if unknown:
         listed = ", ".join(map(repr, unknown[:5]))
         raise DataError(f"{source}: {listed} not among the classes {', '.join(map(repr, names))}.")

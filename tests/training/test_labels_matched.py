@@ -1,0 +1,82 @@
+"""Labels as text and class names that differ in case or in the form of accents alone."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import numpy as np
+import pytest
+from onnxnn_runtime.errors import DataError
+
+from onnxnn import nn
+from onnxnn.data.label_mapping import LabelMapping
+
+X = np.zeros((4, 3), np.float32)
+NFD = unicodedata.normalize("NFD", "Café")
+
+
+def labels(model):
+    return model._need_data().train.tensors()[1].tolist()
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "expected"),
+    [
+        (["cat", "dog", "dog", "cat"], ["Dog", "Cat"], [1, 0, 0, 1]),
+        (["CAT", "dog", "dog", "CAT"], {"dog": 0, "cat": 1}, [1, 0, 0, 1]),
+        (["café", "thé", "thé", "café"], ["Thé", NFD], [1, 0, 0, 1]),
+        (["猫", "狗", "狗", "猫"], {0: "狗", 1: "猫"}, [1, 0, 0, 1]),
+        (["Cat", "cat", "cat", "Cat"], ["cat", "Cat"], [1, 0, 0, 1]),
+    ],
+)
+@pytest.mark.parametrize("how", ["load_dataset", "load_npz_data"])
+def test_classes_are_matched_to_labels(tmp_path, y, classes, expected, how):
+    model = nn("cls", verbose=0)
+    if how == "load_dataset":
+        model.load_dataset(X, y, classes=classes, shuffle=False)
+    else:
+        np.savez(tmp_path / "a.npz", data=X, label=np.array(y))
+        model.load_npz_data(tmp_path / "a.npz", classes=classes, shuffle=False)
+    assert labels(model) == expected
+
+
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        (["CAT", "dog"], ["cat", "Cat", "dog"]),
+        (["Cat", "cat"], ["cat", "dog"]),
+        (["wolf", "dog"], ["cat", "dog"]),
+    ],
+)
+def test_what_is_ambiguous_or_unknown_is_refused(y, classes):
+    with pytest.raises(DataError, match="not among the classes"):
+        nn("cls", verbose=0).load_dataset(X, y * 2, classes=classes)
+
+
+@pytest.mark.parametrize(
+    ("own", "known", "expected"),
+    [
+        (("Cat", "dog"), ("dog", "cat"), [1, 0]),
+        (("CAFÉ", "x"), ("X", unicodedata.normalize("NFD", "café")), [1, 0]),
+        (("b", "A", "c"), ("a", "b", "C"), [1, 0, 2]),
+    ],
+)
+def test_data_of_a_network_is_matched_by_name(own, known, expected):
+    assert LabelMapping(known).ids_of(LabelMapping(own)).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "known"), [(("CAT", "dog"), ("cat", "Cat", "dog")), (("cat", "Cat"), ("cat", "dog"))]
+)
+def test_data_of_a_network_that_is_ambiguous_is_refused(own, known):
+    with pytest.raises(DataError, match="not among the network's"):
+        LabelMapping(known).ids_of(LabelMapping(own))
+
+
+@pytest.mark.parametrize("shapes", [((5, 6, 3), (6, 5, 3)), ((8, 8), (9, 9))])
+def test_arrays_of_different_size_are_named(shapes):
+    images = [np.zeros(shape, np.uint8) for shape in shapes]
+    with pytest.raises(
+        DataError, match=r"first has height \d and width \d, number 1 has height .*\(224, 224\)"
+    ):
+        nn("cls", verbose=0).load_dataset(images, [0, 1])
