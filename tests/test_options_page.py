@@ -66,7 +66,7 @@ def test_every_option_stands_on_the_page(name):
     text = section(title) if ON_THE_PAGE[name] else ""
     for option in ON_THE_PAGE[name]:
         described_as = re.search(rf"^\| `{option}` \| .* \| (.*) \|$", text, re.MULTILINE)
-        assert described_as, option
+        assert described_as, f"{option}: run python scripts/write-options.py"
         assert len(described_as.group(1)) > 5, option
 
 

@@ -46,8 +46,6 @@ class Loading(Core):
             num_workers: Threads that read; 0 takes one for each core, up to 8.
             batch_model: BaseNN's spelling of `batch_mode`.
             data_type: BaseNN's older option, without effect.
-
-        Args:
             errors: "raise" refuses data with broken images; "skip" leaves them out, with a warning.
 
         Returns:
@@ -158,6 +156,7 @@ class Loading(Core):
             num_workers: Accepted as BaseNN has it, without effect: the arrays are in memory.
             data_type: BaseNN's older option, without effect.
             channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; kept for later arrays.
+            standardize: Whether the network's first operation brings each column to mean 0 and deviation 1.
 
         Returns:
             The training batches, or (training, validation) where train_val_ratio is below 1.
@@ -203,6 +202,7 @@ class Loading(Core):
             shuffle: Whether every epoch has another order.
             word2idx: The vocabulary of tokens: {"word": id}.
             channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; kept for later arrays.
+            standardize: Whether the network's first operation brings each column to mean 0 and deviation 1.
 
         Returns:
             The training batches, or (training, validation) where train_val_ratio is below 1.
