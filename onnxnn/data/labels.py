@@ -163,8 +163,9 @@ def ragged(rows: Any, source: str) -> str:
         other = next(number for number, size in enumerate(sizes) if size != sizes[0])
         (height, width), (other_height, other_width) = sizes[0], sizes[other]
         return (
-            f"{source}: images differ in size: the first has height {height} and width {width}, number {other} "
-            f"has height {other_height} and width {other_width}. Resize them to one size, such as (224, 224) for "
+            f"{source}: images differ in size: the first has height {height} and width {width}, "
+            f"number {other} has height {other_height} and width {other_width}. Resize them to one size, "
+            "such as (224, 224) for "
             "(height, width); (64, 64) is enough for a small network."
         )
     lengths = [len(row) if isinstance(row, Sized) else 0 for row in rows]

@@ -25,6 +25,7 @@ from .errors import (
     OnnxnnError,
     OutputError,
 )
+from .paths import expanded, refuse_address
 from .shorten import printable, shortened
 
 try:
@@ -45,24 +46,6 @@ def as_path(path: Any, name: str = "path", error: type[OnnxnnError] = OutputErro
         refuse_address(path, name, error)
         path = expanded(path)
     return Path(path)
-
-
-def expanded(path: str) -> str:
-    """Return a path with "~" replaced by the home folder, where nothing has that name."""
-    return path if not path.startswith("~") or os.path.lexists(path) else os.path.expanduser(path)
-
-
-def refuse_address(path: str, name: str, error: type[OnnxnnError] = InputError) -> None:
-    """Refuse an address (URL) where a path is expected.
-
-    Raises:
-        OnnxnnError: It is one; of class `error`.
-    """
-    if re.match(r"^(?:[A-Za-z][A-Za-z0-9+.-]+:/?/|data:\w+/)", path) and not os.path.lexists(path):
-        raise error(
-            f"{name}: expected a path, got the address (URL) {shortened(path)}; nothing is downloaded. "
-            "Save it to a file first, and give the path of that."
-        )
 
 
 def regular_file(

@@ -11,7 +11,7 @@ import numpy as np
 from .arrays import from_objects, without_gradient
 from .decode import is_file_object
 from .errors import MissingInputError
-from .files import expanded, refuse_address
+from .paths import expanded, refuse_address
 
 __all__ = ["MAX_DEPTH", "file_name", "is_numeric", "is_things", "matching", "plain"]
 

@@ -1,0 +1,29 @@
+"""What a user types as a path: the home folder, and addresses that are none."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from .errors import InputError, OnnxnnError
+from .shorten import shortened
+
+__all__ = ["expanded", "refuse_address"]
+
+
+def expanded(path: str) -> str:
+    """Return a path with "~" replaced by the home folder, where nothing has that name."""
+    return path if not path.startswith("~") or os.path.lexists(path) else os.path.expanduser(path)
+
+
+def refuse_address(path: str, name: str, error: type[OnnxnnError] = InputError) -> None:
+    """Refuse an address (URL) where a path is expected.
+
+    Raises:
+        OnnxnnError: It is one; of class `error`.
+    """
+    if re.match(r"^(?:[A-Za-z][A-Za-z0-9+.-]+:/?/|data:\w+/)", path) and not os.path.lexists(path):
+        raise error(
+            f"{name}: expected a path, got the address (URL) {shortened(path)}; nothing is downloaded. "
+            "Save it to a file first, and give the path of that."
+        )
