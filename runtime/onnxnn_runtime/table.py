@@ -16,11 +16,13 @@ from typing import Any, Iterator, NamedTuple, Sequence, Union
 
 import numpy as np
 
+from .arrays import from_objects
 from .columns import match_columns
 from .errors import InputError
 from .shorten import shortened
-from .table_heading import counts_rows, judge_heading, label_named, may_count_rows
+from .table_heading import counts_rows, heading_of, label_named, may_count_rows
 from .table_marks import Marks, check_marks, commas_as, number, parse_cells
+from .table_missing import MISSING, check_labels, marks_of_missing
 from .table_numbers import parse
 from .table_scan import MAX_CELLS, MAX_COLUMNS, scan, separator_of
 from .table_text import Block, Record, TextFile, cells_of, open_table
@@ -36,9 +38,6 @@ __all__ = [
     "label_named",
     "read_table",
 ]
-
-MISSING = ("", "?", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "-", "缺失")
-"""What stands in a cell without a value, in any case."""
 
 Column = Union[int, str]
 """A column's position from 0 (negative: from the end), or its name in the heading."""
@@ -118,6 +117,24 @@ class Table:
         name = self.names[column] if self.names else ""
         return f"column {column + 1} ({shortened(name, 40)})" if name else f"column {column + 1}"
 
+    @property
+    def columns(self) -> list[Any]:
+        """The names of the columns, or their positions, as a DataFrame has them: models take both alike."""
+        return list(self.names) or list(range(self.num_columns))
+
+    def to_numpy(self) -> np.ndarray:
+        """Return all cells (rows, columns): numbers, and texts where a cell is none."""
+        marks = self._marks(range(self.num_columns))
+        array = np.empty((len(self.lines), self.num_columns), object)
+        for place, row in enumerate(row for _, rows in self._cells() for row in rows):
+            for column, cell in enumerate(row):
+                value = number(cell, marks)
+                array[place, column] = cell if value is None else value
+        return from_objects(array)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self.to_numpy() if dtype is None else self.to_numpy().astype(dtype)
+
     def is_numeric(self, column: Column) -> bool:
         """Tell whether every cell of a column is a number."""
         position = self.index(column)
@@ -142,21 +159,7 @@ class Table:
         Raises:
             InputError: Some are missing.
         """
-        marks = set(self.missing) - ({"-"} if "+" in cells else set())
-        gone = [place for place, cell in enumerate(cells) if not cell or cell.lower() in marks]
-        if gone:
-            where = [str(self.lines[place]) for place in gone[:10]]
-            more = f" and {len(gone) - 10} more" if len(gone) > 10 else ""
-            rows = f"row {where[0]}" if len(gone) == 1 else f"rows {', '.join(where)}{more}"
-            kinds = sorted({cells[place] for place in gone} - {""})
-            held = f" ({', '.join(shortened(kind, 20) for kind in kinds)})" if kinds else ""
-            what, verb = ("the cell", "is") if len(gone) == 1 else (f"{len(gone)} cells", "are")
-            advice = "; where that is a class of its own, pass missing=[]" if kinds and are_classes else ""
-            ending = "" if len(gone) == 1 else "s"
-            raise InputError(
-                f"{self.source}: {what} in {rows}, {self.title(position)}, {verb} missing{held}. Fill in a "
-                f"label, or remove the row{ending}{advice}."
-            )
+        check_labels(cells, self.missing, self.source, self.title(position), self.lines, are_classes)
         return cells
 
     def numbers(self, columns: Sequence[Column] | None = None, dtype: Any = np.float64) -> np.ndarray:
@@ -369,14 +372,14 @@ def read_table(
         width,
         separator != ",",
         (text.note,) if text.note else (),
-        _marks_of_missing(missing),
+        marks_of_missing(missing),
         text,
         separator,
         decimal,
         thousands,
     )
     rows = [cells_of(record, separator)[:width] for record in head]
-    has_heading, doubtful = (header, False) if header is not None else _has_heading(rows, table)
+    has_heading, doubtful = (header, False) if header is not None else heading_of(rows, table.decimal_comma)
     if not has_heading:
         return table
     if len(lines) == 1:
@@ -404,25 +407,6 @@ def index_columns(table: Table) -> list[int]:
             if counts_rows(name, values):
                 found.append(position)
     return found
-
-
-def _marks_of_missing(missing: Any) -> tuple[str, ...]:
-    if missing is None:
-        return MISSING
-    if isinstance(missing, str) or not all(isinstance(mark, str) for mark in missing):
-        raise InputError(
-            f"missing={shortened(missing)}: give a list of texts, such as ['?', 'NA']; [] for none."
-        )
-    return tuple(mark.lower() for mark in missing)
-
-
-def _has_heading(rows: list[list[str]], table: Table) -> tuple[bool, bool]:
-    marks = Marks()
-    values = [
-        [number(cell.replace(",", ".") if table.decimal_comma else cell, marks) for cell in row]
-        for row in rows
-    ]
-    return judge_heading(rows[0], rows[1:], values)
 
 
 def _in_short(text: str) -> str:

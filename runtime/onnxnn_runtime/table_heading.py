@@ -8,7 +8,17 @@ from typing import Sequence
 
 import numpy as np
 
-__all__ = ["LABEL_NAMES", "counts_rows", "is_label_name", "judge_heading", "label_named", "may_count_rows"]
+from .table_marks import Marks, number
+
+__all__ = [
+    "LABEL_NAMES",
+    "counts_rows",
+    "heading_of",
+    "is_label_name",
+    "judge_heading",
+    "label_named",
+    "may_count_rows",
+]
 
 LABEL_NAMES = ("label", "labels", "标签", "class", "类别", "target", "目标", "y")
 """What label columns are called, the most telling first."""
@@ -95,6 +105,15 @@ def judge_heading(
     if beside and outside and distinct and len(years) > 0 and len(rest) > 1:
         return True, True
     return False, False
+
+
+def heading_of(rows: Sequence[Sequence[str]], decimal_comma: bool) -> tuple[bool, bool]:
+    """Return what `judge_heading` says about the first rows of a file."""
+    marks = Marks()
+    values = [
+        [number(cell.replace(",", ".") if decimal_comma else cell, marks) for cell in row] for row in rows
+    ]
+    return judge_heading(rows[0], rows[1:], values)
 
 
 def _is_fresh(column: int, first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:

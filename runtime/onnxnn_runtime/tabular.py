@@ -11,6 +11,7 @@ from .card import InputSpec
 from .columns import match_columns, named_columns, named_row, names_listed
 from .errors import InputError
 from .table import index_columns, label_named, read_table
+from .warn import warn
 
 __all__ = ["chosen_columns", "file_rows", "for_graph", "in_order", "is_row", "row_in_order", "width"]
 
@@ -30,6 +31,8 @@ def file_rows(path: str, spec: InputSpec, targets: Sequence[str] = ()) -> tuple[
         InputError: The file is no table, or its columns are not the network's.
     """
     table = read_table(path)
+    for note in table.notes:
+        warn(note)
     if spec.features and table.names:
         positions = match_columns(spec.features, table.names, path)
     else:

@@ -7,6 +7,7 @@ import collections
 import numpy as np
 import pytest
 from onnxnn_runtime import InputError
+from onnxnn_runtime.table import read_table
 from tests.support.frames import Frame
 
 ROWS = np.array([[1.5, 2.0], [0.25, -3.0], [4.0, 0.5]], np.float32)
@@ -110,6 +111,24 @@ def test_tables_without_names_are_read_by_position(model, expected, tmp_path):
 def test_a_dict_of_graph_inputs_stays_one(model, expected):
     np.testing.assert_array_equal(model.infer({"input": ROWS})["output"], expected)
     np.testing.assert_array_equal(model.infer({"input": Frame(swapped())})["output"], expected)
+
+
+def test_a_file_that_needs_options_is_read_first(model, expected, tmp_path):
+    path = tmp_path / "a.csv"
+    rows = "".join(f"x;{b:.3f};{a:.3f}\n".replace(".", ",") for a, b in ROWS)
+    path.write_text("name;宽;length\n" + rows, encoding="gb18030")
+    table = read_table(path, decimal=",", encoding="gb18030")
+    np.testing.assert_array_equal([each.scores for each in model.predict(table)], expected)
+    np.testing.assert_array_equal(model.infer(table), expected)
+    path.write_text("1,500;2,000\n0,250;-3,000\n4,000;0,500\n", encoding="utf-8")
+    np.testing.assert_array_equal(model.infer(read_table(path, decimal=",")), expected)
+
+
+def test_the_encoding_of_a_file_is_mentioned(model, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("pétale,x\n1,2\n".encode("latin-1"))
+    with pytest.warns(UserWarning, match="is read as cp1252"), pytest.raises(InputError, match="missing"):
+        model.predict(path)
 
 
 def test_pandas(model, expected):
