@@ -24,7 +24,7 @@ from .files import regular_file
 from .folders import Skipped, describe_skipped, find_images, is_stray, skipped_for
 from .formats import IMAGE_SUFFIXES
 from .given import MAX_DEPTH, file_name, is_numeric, is_things, matching, plain
-from .shorten import printable
+from .numpy_file import is_numpy, load_numpy
 from .text import is_file, is_words, to_numbers
 from .vocabulary import renumbering
 
@@ -196,13 +196,13 @@ class _Finder:
 
     def _numpy(self, source: Any, name: str) -> Iterator[Sample]:
         """List the samples of a NumPy file: its path, or its content."""
-        array = _in_own_numbers(_load_numpy(source, name), name, self._spec)
+        array = _in_own_numbers(load_numpy(source, name), name, self._spec)
         return self._image_array(array, name) if self._spec.kind == "image" else self._values(array, name)
 
     def _file(self, file: Any, name: str) -> Iterator[Sample]:
         """List the samples of an open file that holds no image: a NumPy file or a table."""
         name, content = file_name(file, name), read_content(file, text=True)
-        if _is_numpy(content):
+        if is_numpy(content):
             return self._numpy(io.BytesIO(content), name)
         return self._open_table(content, name)
 
@@ -218,7 +218,7 @@ class _Finder:
                 raise type(error)(str(error).replace(path, name)) from error
 
     def _images(self, thing: Any, name: str, depth: int) -> Iterator[Sample]:
-        if isinstance(thing, (bytes, bytearray, memoryview)) and _is_numpy(thing):
+        if isinstance(thing, (bytes, bytearray, memoryview)) and is_numpy(thing):
             return self._numpy(io.BytesIO(thing), name)
         if isinstance(thing, (bytes, bytearray, memoryview, Image.Image)):
             return iter([Sample(name, thing)])
@@ -344,34 +344,6 @@ def _missing(path: str, name: str) -> InputError:
     return InputError(
         f"{name}: the text {path!r} arrives where a number is expected; convert it, as float does."
     )
-
-
-def _is_numpy(content: Any) -> bool:
-    """Tell whether a file's content is that of a .npy or .npz file."""
-    return bytes(content[:6]) in (b"\x93NUMPY", b"PK\x03\x04\x14\x00", b"PK\x03\x04\x2d\x00")
-
-
-def _load_numpy(source: Any, name: str) -> np.ndarray:
-    from .npz import check_numpy_file
-
-    try:
-        check_numpy_file(source, name, InputError)
-        loaded = np.load(source, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            if "data" not in loaded.files and len(loaded.files) != 1:
-                raise InputError(
-                    "{}: holds the arrays {}; expected one array, or one named 'data'.".format(
-                        name, ", ".join(loaded.files) or "(none)"
-                    )
-                )
-            return np.asarray(loaded["data" if "data" in loaded.files else loaded.files[0]])
-    except InputError:
-        raise
-    except Exception as error:  # NumPy and zipfile raise many kinds for broken files.
-        reason = printable(str(error), 160)
-        raise InputError(f"{name}: cannot be read as a NumPy file ({reason}).") from error
 
 
 def _in_own_numbers(array: np.ndarray, path: str, spec: InputSpec) -> np.ndarray:
