@@ -24,6 +24,7 @@ import numpy as np
 from .arrays import without_gradient
 from .calls import checked
 from .errors import InputError, did_you_mean
+from .providers import num_threads
 from .shorten import printable, shortened
 
 _BLOCK_BYTES = 8 << 20
@@ -96,18 +97,20 @@ def _compare(method: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _product(a: np.ndarray, b: np.ndarray, scaled: bool) -> np.ndarray | None:
     """Return a·b, or the cosine, with one pass over `a` and no copy of it.
 
-    The squares of `a` are summed beside the product, in a thread of their own: both wait for the memory.
+    Each block of `a` is read from memory once, for the sums of squares, and is still in the cache for the
+    product with one vector; all cores take part, since one alone waits for the memory.
 
     Returns:
         float32 (N, M); None where a number is not finite, or so large or small that its square is not exact,
         so that the careful way has to be taken.
     """
     dtype = np.result_type(a, b)
-    with np.errstate(all="ignore"), ThreadPoolExecutor(1) as pool:
-        pending = pool.submit(_squares, a) if scaled else None
-        result = a @ (_unit(b) if scaled else b).astype(dtype, copy=False).T
-        if pending is not None:
-            squares = pending.result()
+    b = (_unit(b) if scaled else b).astype(dtype, copy=False)
+    with np.errstate(all="ignore"):
+        if not scaled:
+            result = a @ b.T
+        else:
+            result, squares = _in_parts(a, b)
             limits = np.finfo(squares.dtype)
             if not (squares.min() > limits.tiny * 1e8 and squares.max() < limits.max / 1e8):
                 return None
@@ -117,9 +120,39 @@ def _product(a: np.ndarray, b: np.ndarray, scaled: bool) -> np.ndarray | None:
     return found if np.isfinite(found).all() else None
 
 
-def _squares(vectors: np.ndarray) -> np.ndarray:
-    with np.errstate(all="ignore"):
-        return np.asarray(np.einsum("ij,ij->i", vectors, vectors))
+def _in_parts(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a·b (N, M) and the sums of a's squares (N,), computed by all cores."""
+    result = np.empty((len(a), len(b)), b.dtype)
+    squares = np.empty(len(a), a.dtype)
+    workers = num_threads() if a.size >= _FOR_THREADS else 1
+    is_one = len(b) == 1
+    if not is_one:
+        np.matmul(a, b.T, out=result)
+    rows = max(1, _CACHED_BYTES // (a.itemsize * a.shape[1]))
+
+    def work(start: int) -> None:
+        with np.errstate(all="ignore"):
+            for i in range(start, min(start + part, len(a)), rows):
+                block = a[i : min(i + rows, start + part)]
+                squares[i : i + len(block)] = np.einsum("ij,ij->i", block, block)
+                if is_one:  # without BLAS where there are several threads: its own would stand in the way
+                    found = np.einsum("ij,j->i", block, b[0]) if workers > 1 else block @ b[0]
+                    result[i : i + len(block), 0] = found
+
+    part = -(-len(a) // workers)
+    if workers == 1:
+        work(0)
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(work, range(0, len(a), part)))
+    return result, squares
+
+
+_CACHED_BYTES = 2 << 20
+"""What of the vectors is in the cache at once."""
+
+_FOR_THREADS = 1 << 20
+"""From this many numbers on, threads pay for the time that starting them takes."""
 
 
 class _NotFiniteError(Exception):
