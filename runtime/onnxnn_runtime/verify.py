@@ -1,0 +1,170 @@
+"""Is a model file whole, and does it compute what it should? See `check`.
+
+The command `onnxnn verify` prints what is found here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence, Tuple
+
+import numpy as np
+
+from .errors import InputError, OnnxnnError
+from .shorten import printable, shortened
+
+__all__ = ["Check", "check", "made_up_inputs"]
+
+FREE_SIZE = 64
+"""The height, width or length that a check uses where the model leaves it free."""
+
+TOLERANCE = 1e-4
+
+_MOST_NUMBERS = 2**25
+"""Numbers in the inputs that are made up for one sample: an image of 3,000 x 3,000."""
+
+Check = Tuple[str, bool, str]
+"""What was checked, whether it holds, and the figures."""
+
+
+def check(model: Any) -> list[Check]:
+    """Run a model on made-up inputs, alone and in a batch, and compare what it gives with its card.
+
+    Args:
+        model: What `load` returned.
+    """
+    checks: list[Check] = [("opens", True, repr(model))]
+    try:
+        single, double = made_up_inputs(model, 1), made_up_inputs(model, 2)
+        alone, outputs = model.infer(single), model.infer(double)
+    except OnnxnnError as error:
+        return [*checks, ("runs", False, str(error))]
+    for name, both in outputs.items():
+        checks += _check_output(model, name, alone[name], both)
+    if model.card is None:
+        checks.append(("card", False, "the file has none; predict and embed will refuse it"))
+        return checks
+    checks += _check_card(model.card, outputs)
+    if model.card.diffusion is not None:
+        checks.append(_check_images(model))
+    return checks
+
+
+def made_up_inputs(model: Any, batch: int) -> dict[str, Any]:
+    """Return made-up inputs that the model takes; the first sample is the same in every batch."""
+    spec = None if model.card is None else model.card.input
+    feeds = {}
+    highest_of = _highest(model)
+    states = {state.name for state in spec.states} if spec is not None else set()
+    for name, (dtype, shape) in model.inputs.items():
+        if name in states:
+            continue  # they begin with zeros
+        sizes = _sizes(shape, spec)
+        if np.prod([float(size) for size in sizes]) > _MOST_NUMBERS:
+            raise InputError(
+                f"{printable(name, 60)}: one sample has {shortened(tuple(sizes))} numbers, more than verify "
+                "makes up; run the model on one of yours with infer()."
+            )
+        count = shape[0] if shape and isinstance(shape[0], int) and shape[0] > 0 else batch
+        if count * np.prod([float(size) for size in sizes]) > 4 * _MOST_NUMBERS:
+            raise InputError(
+                f"{printable(name, 60)}: a batch of {count} samples is more than verify makes up."
+            )
+        samples: list[Any] = []
+        for seed in range(count):
+            draw = np.random.RandomState(seed)
+            if dtype == "uint8":
+                samples.append(draw.randint(0, 256, sizes))
+            elif dtype.startswith(("int", "uint")):
+                samples.append(draw.randint(0, _most(highest_of.get(name, 2), dtype), sizes))
+            elif dtype == "string":
+                samples.append(np.full(sizes, "a", object))
+            elif dtype == "bool":
+                samples.append(draw.randint(0, 2, sizes))
+            elif dtype.startswith("float"):
+                samples.append(draw.random_sample(sizes))
+            else:
+                raise InputError(
+                    f"{printable(name, 60)}: the graph expects {dtype} there; tensors of numbers or texts "
+                    "can be given."
+                )
+        made = np.stack(samples) if shape else samples[0]
+        feeds[name] = made if dtype == "string" else made.astype(dtype)
+    return feeds
+
+
+def _most(count: int, dtype: str) -> int:
+    """Return the integer below which tokens are drawn, within their type."""
+    return max(1, min(count, int(np.iinfo(dtype).max), 2**31 - 1))
+
+
+def _highest(model: Any) -> dict[str, int]:
+    """Return how many different whole numbers each input takes, where that is known."""
+    card = model.card
+    if card is None:
+        return {}
+    if card.diffusion is not None:
+        return {"t": card.diffusion.schedule.timesteps, "label": len(card.diffusion.classes) + 1}
+    tokens = len(card.input.vocabulary or ()) or card.input.num_tokens or 2
+    known = dict.fromkeys(model.inputs, tokens)
+    if model.translates:
+        last = next(iter(model.outputs.values()))[1][-1:]
+        known["target"] = last[0] if last and isinstance(last[0], int) else tokens
+    return known
+
+
+def _sizes(shape: Sequence[Any], spec: Any) -> list[int]:
+    """Return the sizes of one sample: the card's picture size, else FREE_SIZE, where they are free."""
+    height, width = spec.preprocess.output_size() if spec is not None and spec.preprocess else (None, None)
+    named = {"height": height, "width": width}
+    free = min(FREE_SIZE, (spec.max_length if spec is not None else None) or FREE_SIZE)
+    least = {} if spec is None else spec.min_sizes
+    return [
+        size if isinstance(size, int) else named.get(str(size)) or max(free, least.get(str(size), 1))
+        for size in shape[1:]
+    ]
+
+
+def _check_output(model: Any, name: str, alone: Any, both: Any) -> list[Check]:
+    """Check one output: its numbers are finite, and the first sample has the same alone and in a batch."""
+    shown = printable(name, 60)
+    if not isinstance(both, np.ndarray) or both.dtype.kind not in "biuf":
+        what = f"an array of {both.dtype}" if isinstance(both, np.ndarray) else type(both).__name__
+        return [(f"{shown} is computed", True, f"{what}, which predict and embed do not read")]
+    finite = bool(np.isfinite(both).all())
+    checks: list[Check] = [(f"{shown} is finite", finite, f"shape {both.shape}")]
+    shape = model.outputs[name][1]
+    axis = shape.index("batch") if "batch" in shape else 0
+    if not both.ndim or both.shape == alone.shape or not finite:
+        return checks  # nothing in it belongs to one sample, or the batch is fixed
+    first = np.take(both, [0], axis).astype(float)
+    same = f"{shown} is the same alone and in a batch"
+    if first.shape != alone.shape:
+        return [*checks, (same, False, f"shape {alone.shape} alone, {both.shape} for two samples")]
+    off = float(np.max(np.abs(first - alone))) if first.size else 0.0
+    return [*checks, (same, off <= TOLERANCE, f"largest difference {off:.2g}")]
+
+
+def _check_card(card: Any, outputs: Any) -> list[Check]:
+    first = next(iter(outputs.values()))
+    checks = []
+    if card.output.kind == "classes" and card.output.classes:
+        num = len(card.output.classes)
+        fits = first.shape[-1] >= num
+        checks.append(("card names the classes", fits, f"{num} names, {first.shape[-1]} scores"))
+    if card.output.embedding:
+        there = "embedding" in outputs and outputs["embedding"].shape[-1] == card.output.embedding
+        checks.append(("card describes the embedding", there, f"{card.output.embedding} numbers"))
+    return checks or [("card", True, f"{card.input.kind} to {card.output.kind}")]
+
+
+def _check_images(model: Any) -> Check:
+    """Sample two images, from the file of a denoiser in at most two steps."""
+    diffusion = model.card.diffusion
+    steps = min(2, diffusion.schedule.timesteps) if diffusion.sampler is None else None
+    try:
+        drawn = model.sample(2, steps=steps, seed=0)
+    except OnnxnnError as error:
+        return "draws pictures", False, str(error)
+    wanted = (2, *model.card.diffusion.shape)
+    fits = drawn.shape == wanted and bool((drawn >= 0).all() and (drawn <= 1).all())
+    return "draws pictures", fits, f"shape {drawn.shape}, {drawn.min():.2g} to {drawn.max():.2g}"
