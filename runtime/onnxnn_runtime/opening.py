@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +11,9 @@ from .errors import InputError
 from .shorten import shortened
 
 __all__ = ["Opening", "check_timeout", "reopen"]
+
+_LONGEST = 1e9
+"""Seconds of the longest timeout: what threads can wait for."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def check_timeout(timeout: Any) -> None:
         InputError: It is none.
     """
     is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-    if timeout is not None and not (is_number and 0 < timeout < math.inf):
+    if timeout is not None and not (is_number and 0 < timeout <= _LONGEST):
         raise InputError(
             f"timeout={shortened(timeout)}: expected seconds, a number above 0, or None for no limit."
         )

@@ -1,0 +1,216 @@
+"""Files made to hang, to fill the memory or to end the process: refused when they are opened, or stopped."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import onnxnn_runtime as rt
+import pytest
+from onnxnn_runtime import DiffusionSpec, InputSpec, ModelCard, OutputSpec, Schedule
+from support.models import BOOL, FLOAT, INT32, INT64, function, graph, model, node, tensor, value
+from support.protobuf import serialize
+
+X, Y = [value("input", ("batch", 2))], [value("output", ("batch", 2))]
+ROWS = np.ones((2, 2), np.float32)
+
+
+def loop(trips, condition="", outer=()):
+    body = graph(
+        [node("Identity", ["again"], ["more"]), node("Add", ["x", "x"], ["y"])],
+        [value("i", (), INT64), value("again", (), BOOL), value("x", ("batch", 2))],
+        [value("more", (), BOOL), value("y", ("batch", 2))],
+    )
+    made = node("Loop", [trips, condition, "input"], ["output"], body=body)
+    return graph(
+        [made], [*X, *outer], Y, [tensor("true", np.array(True)), tensor("few", np.array(3, np.int64))]
+    )
+
+
+def of_shape(kind, *shape, **attributes):
+    """A node that makes a tensor of a constant shape, and its mean as the output."""
+    constants = [
+        tensor("shape", np.array(shape, np.int64)),
+        tensor("one", np.float32(1)),
+        tensor("ones", ROWS),
+    ]
+    inputs = {"ConstantOfShape": ["shape"], "Expand": ["one", "shape"], "Tile": ["ones", "shape"]}.get(
+        kind, []
+    )
+    nodes = [node(kind, inputs, ["large"], **attributes), node("ReduceMean", ["large"], ["mean"], keepdims=0)]
+    return model(graph([*nodes, node("Add", ["input", "mean"], ["output"])], X, Y, constants))
+
+
+def nested(depth):
+    inner = [node("Identity", ["input"], ["output"])]
+    for _ in range(depth):
+        branch = graph(inner, [], [value("output", None)])
+        inner = [node("If", ["true"], ["output"], then_branch=branch, else_branch=branch)][:1]
+        if depth > 20:  # one branch alone: two would double the file each time
+            inner = [node("If", ["true"], ["output"], then_branch=branch)]
+    return model(graph(inner, X, Y, [tensor("true", np.array(True))]))
+
+
+def functions(count, calls, order=1):
+    first = function("f0", ["a"], ["b"], [node("Relu", ["a"], ["b"])])
+    made = [first]
+    for i in range(1, count):
+        steps = [node(f"f{i - 1}", [f"v{k}" if k else "a"], [f"v{k + 1}"], "own") for k in range(calls)]
+        made.append(function(f"f{i}", ["a"], [f"v{calls}"], steps))
+    last = graph([node(f"f{count - 1}", ["input"], ["output"], "own")], X, Y)
+    return model(last, opset=15, functions=made[::order], domains=["own"], ir_version=8)
+
+
+def itself():
+    made = [function("f", ["a"], ["b"], [node("f", ["a"], ["b"], "own")])]
+    return model(graph([node("f", ["input"], ["output"], "own")], X, Y), None, 15, made, ["own"], 8)
+
+
+def division(kind, by, dtype=np.int64):
+    code = INT64 if dtype == np.int64 else INT32
+    made = graph(
+        [node(kind, ["input", "by"], ["output"])],
+        [value("input", ("batch", 2), code)],
+        [value("output", ("batch", 2), code)],
+        [tensor("by", np.array([by, by], dtype))],
+    )
+    return model(made)
+
+
+def computed_division(kind):
+    inputs = [value("input", ("batch", 2), INT64), value("by", ("batch", 2), INT64)]
+    made = [node("Add", ["by", "by"], ["twice"]), node(kind, ["input", "twice"], ["output"])]
+    return model(graph(made, inputs, [value("output", ("batch", 2), INT64)]))
+
+
+REFUSED = {
+    "RandomNormal of a billion": (
+        of_shape("RandomNormal", shape=[10**9]),
+        "RandomNormal makes a tensor of 1e",
+    ),
+    "RandomUniform of a billion": (of_shape("RandomUniform", shape=[10**5, 10**5]), "RandomUniform makes"),
+    "ConstantOfShape of a billion": (
+        of_shape("ConstantOfShape", 10**9),
+        "ConstantOfShape makes a tensor of 1e",
+    ),
+    "Expand to a billion": (of_shape("Expand", 10**5, 10**5), "Expand makes a tensor"),
+    "Tile to a billion": (of_shape("Tile", 10**5, 10**5), "Tile makes a tensor"),
+    "deep graphs": (nested(31), "nested more than 30 deep"),
+    "very deep graphs": (nested(200), "nested more than 30 deep"),
+    "functions that double": (functions(40, 2), "expand to more than"),
+    "functions that grow by ten": (functions(12, 10), "expand to more than"),
+    "a function that calls itself": (itself(), "calls itself"),
+    "a long chain of functions": (functions(150, 1, -1), "nested over 100 deep"),
+    "division by -1": (division("Div", -1), "divides integers by 0 or -1"),
+    "division by 0": (division("Div", 0, np.int32), "divides integers by 0 or -1"),
+    "remainder of -1": (division("Mod", -1, np.int32), "divides integers by 0 or -1"),
+    "a computed division": (computed_division("Div"), "may become 0 or -1"),
+    "a computed remainder": (computed_division("Mod"), "may become 0 or -1"),
+}
+
+
+@pytest.mark.parametrize("name", list(REFUSED))
+def test_it_is_refused_when_it_is_opened(name):
+    data, message = REFUSED[name]
+    start = time.process_time()
+    with pytest.raises(rt.InputError, match=f"is not run: .*{message}"):
+        rt.load(data, device="cpu")
+    assert time.process_time() - start < 5
+
+
+def test_weights_in_other_files_are_looked_for_without_end():
+    constant = tensor("location", np.array(True))
+    data = nested(200) + serialize([(7, 2, [(5, 2, constant)])])
+    with pytest.raises(rt.InputError, match="nested more than"):
+        rt.load(data, device="cpu")
+
+
+def test_what_is_harmless_still_runs():
+    for data in (
+        of_shape("ConstantOfShape", 100, 100),
+        of_shape("Expand", 9, 9),
+        functions(5, 3),
+        model(loop("few")),
+    ):
+        assert rt.load(data, device="cpu").infer(ROWS).shape == (2, 2)
+    assert rt.load(division("Div", 2), device="cpu").infer(np.array([[5, 7]])).tolist() == [[2, 3]]
+    by_size = graph(
+        [node("Shape", ["input"], ["size"]), node("Div", ["input", "size"], ["output"])],
+        [value("input", ("batch", 2), INT64)],
+        [value("output", ("batch", 2), INT64)],
+    )
+    assert rt.load(model(by_size), device="cpu").infer(np.array([[6, 8]])).tolist() == [[6, 4]]
+
+
+ENDLESS = model(loop("", "true"))
+
+
+@pytest.mark.parametrize("call", ["infer", "predict", "embed"])
+def test_an_endless_loop_is_stopped(call):
+    kind = "embedding" if call == "embed" else "classes"
+    card = ModelCard("cls", (), InputSpec("table", ("batch", 2)), OutputSpec(kind, ("batch", 2)))
+    opened = rt.load(ENDLESS, device="cpu", card=card, timeout=0.3)
+    start = time.perf_counter()
+    with pytest.raises(rt.InputError, match=r"took more than 0\.3 seconds and was stopped.*timeout=SECONDS"):
+        getattr(opened, call)(ROWS)
+    assert time.perf_counter() - start < 8
+
+
+@pytest.mark.slow
+def test_an_endless_loop_is_stopped_without_a_timeout():
+    start = time.perf_counter()
+    with pytest.raises(rt.InputError, match="took more than 8 seconds"):
+        rt.load(ENDLESS, device="cpu").infer(ROWS)
+    assert time.perf_counter() - start < 30
+
+
+@pytest.mark.parametrize("timeout", [0, -1, "5", True, float("nan"), float("inf"), 10**400, [1]])
+def test_what_is_no_timeout(golden, timeout):
+    with pytest.raises(rt.InputError, match="expected seconds, a number above 0"):
+        rt.load(golden / "models" / "table.onnx", timeout=timeout)
+
+
+def test_a_timeout_changes_no_answer(golden, open_model):
+    expected = open_model("table").infer(ROWS)
+    np.testing.assert_array_equal(open_model("table", timeout=60).infer(ROWS), expected)
+
+
+def changed(open_model, name, path, put):
+    data = json.loads(open_model(name).card.to_json())
+    place = data
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = put
+    return json.dumps(data)
+
+
+CARDS = {
+    "diffusion shape": ("denoiser", ["diffusion", "shape"], [3, 10**9, 10**9]),
+    "timesteps": ("denoiser", ["diffusion", "schedule", "timesteps"], 10**9),
+    "class counts": ("denoiser_classes", ["diffusion", "class_counts"], [1] * 10**6),
+    "tokens": ("tokens", ["input", "num_tokens"], 10**30),
+    "embedding": ("image_classifier", ["output", "embedding"], -1),
+    "depth": ("table", ["training"], {"a": json.loads("[" * 900 + "]" * 900)}),
+    "half a character": ("table", ["output", "classes"], ["\ud800", "b", "c"]),
+    "a type": ("table", ["task"], ["x" * 5_000_000]),
+    "a key": ("table", ["\x1b[31m" + "k" * 1_000_000], 1),
+    "many keys": ("table", ["output"], {str(i): i for i in range(100_000)}),
+    "an output kind": ("table", ["output", "kind"], "k" * 5_000_000),
+}
+
+
+@pytest.mark.parametrize("name", list(CARDS))
+def test_a_hostile_card_is_refused_in_a_short_message(open_model, name):
+    text = changed(open_model, *CARDS[name])
+    start = time.process_time()
+    with pytest.raises(rt.CardError) as found:
+        ModelCard.from_json(text)
+    assert time.process_time() - start < 3
+    assert len(str(found.value)) < 600
+    assert str(found.value).isprintable()
+
+
+def test_the_limits_leave_room_for_real_cards():
+    DiffusionSpec(Schedule(4000), (3, 1024, 1024))
+    assert FLOAT == 1
