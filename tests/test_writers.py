@@ -29,9 +29,9 @@ SAVING_METHODS = {"save", "savez", "savez_compressed", "savefig", "savetxt", "du
 """Those that write to a path or to an open file, here always to the file that `write_atomically` opened."""
 
 ALLOWED = {
-    ("files.py", "open"): "creates the temporary file",
-    ("files.py", "copyfile"): "where a file system cannot rename",
-    ("files.py", "write_bytes"): "brings the old content back",
+    ("atomic.py", "open"): "creates the temporary file",
+    ("atomic.py", "copyfile"): "where a file system cannot rename",
+    ("atomic.py", "write_bytes"): "brings the old content back",
     ("callbacks.py", "write_bytes"): "an empty file that finds out whether a folder can be written",
     ("inputs.py", "open"): "a table from memory, into a temporary folder",
     ("child.py", "write_text"): "into the parent's temporary folder",

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-import onnxnn_runtime.files as files
+import onnxnn_runtime.atomic as atomic
 import pytest
 from onnxnn_runtime.errors import OutputError
 from onnxnn_runtime.files import write_atomically
@@ -138,7 +138,7 @@ def failing(number):
 def test_a_failure_names_the_wanted_file_and_leaves_nothing(tmp_path, monkeypatch, number, where):
     if where == "fsync" and number in (errno.EROFS, errno.EACCES):
         pytest.skip("a file system that cannot flush says so")
-    monkeypatch.setattr(files, "_WAITS", (0,))
+    monkeypatch.setattr(atomic, "_WAITS", (0,))
     (tmp_path / "wanted.bin").write_bytes(b"old")
     target = tmp_path / "new" / "wanted.bin" if where == "mkdir" else tmp_path / "wanted.bin"
     monkeypatch.setattr(os, where, failing(number))
@@ -171,7 +171,7 @@ def test_folders_made_for_a_file_that_fails_go_away(tmp_path):
 def test_file_systems_that_cannot_do_everything_still_hold_files(tmp_path, monkeypatch, number, what):
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    module = files.fcntl if what == "flock" else os
+    module = atomic.fcntl if what == "flock" else os
     if not hasattr(module, what):
         pytest.skip("this system has no such call")
     monkeypatch.setattr(module, what, failing(number))
@@ -201,7 +201,7 @@ def test_a_copy_that_fails_brings_the_old_content_back(tmp_path, monkeypatch):
         Path(target).write_bytes(b"ne")
         failing(errno.ENOSPC)()
 
-    monkeypatch.setattr(files.shutil, "copyfile", half)
+    monkeypatch.setattr(atomic.shutil, "copyfile", half)
     with pytest.raises(OutputError, match="No space left"):
         write_atomically(path, put(b"new"))
     assert path.read_bytes() == b"old"
@@ -221,7 +221,7 @@ def test_a_file_that_another_program_locks_for_a_moment_is_replaced(tmp_path, mo
         real(*paths)
 
     monkeypatch.setattr(os, "replace", locked)
-    monkeypatch.setattr(files.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(atomic.time, "sleep", lambda seconds: None)
     if works:
         write_atomically(tmp_path / "file", put(b"new"))
     else:
@@ -353,7 +353,7 @@ def test_where_files_cannot_be_locked_only_old_ones_are_removed(tmp_path, monkey
     left = tmp_path / ".model.onnx.0123abcd.part"
     left.write_bytes(b"half")
     os.utime(str(left), (time.time() - age,) * 2)
-    monkeypatch.setattr(files.fcntl, "flock", failing(errno.ENOLCK))
+    monkeypatch.setattr(atomic.fcntl, "flock", failing(errno.ENOLCK))
     write_atomically(tmp_path / "model.onnx", put(b"new"))
     assert left.exists() == stays
 
