@@ -20,7 +20,16 @@ from .embedding_losses import ArcFace, SupCon
 from .pairs import next_token_loss, num_tokens
 from .shape import Shape
 
-__all__ = ["EMBEDDING_LOSSES", "LOSSES", "Loss", "as_classes", "as_values", "make", "official_name"]
+__all__ = [
+    "EMBEDDING_LOSSES",
+    "LOSSES",
+    "REGRESSION_LOSSES",
+    "Loss",
+    "as_classes",
+    "as_values",
+    "make",
+    "official_name",
+]
 
 Tensor = torch.Tensor
 
@@ -59,6 +68,7 @@ LOSSES: dict[str, str] = {
 }
 """Every spelling in lower case, and the loss it means."""
 
+REGRESSION_LOSSES = ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "PoissonNLLLoss")
 EMBEDDING_LOSSES = ("SupCon", "ArcFace")
 _DEFAULTS = {"cls": "CrossEntropyLoss", "reg": "MSELoss", "gen": "CrossEntropyLoss", "embed": "SupCon"}
 

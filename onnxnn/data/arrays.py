@@ -314,7 +314,7 @@ def load_npz(
             standardize,
         )
     except DataError as error:
-        raise DataError(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
 
 
 def _numeric(x: Any) -> Array:

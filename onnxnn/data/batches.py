@@ -233,6 +233,12 @@ class Batches:
 
         return replace(self, samples=samples, preparation=preparation, reread=reread)
 
+    def with_values(self, preparation: Preparation, values: torch.Tensor) -> Batches:
+        """Return the same samples in memory with values[y] for the label y, as a column of targets."""
+        samples = self.samples
+        assert isinstance(samples, InMemory)
+        return replace(self, samples=InMemory(samples.x, values[samples.y][:, None]), preparation=preparation)
+
     def in_precision(self, wide: bool) -> Batches:
         """Return the same rows of numbers as float64 or float32.
 

@@ -18,6 +18,7 @@ from onnxnn.shape import Shape
 
 from .batches import Batches, InMemory
 from .label_mapping import LabelMapping, token_ids
+from .labels import ValuesError
 from .preparation import Preparation
 
 __all__ = ["TASKS", "Data", "as_data_errors", "split"]
@@ -134,6 +135,15 @@ class Data:
             self._with_parts(lambda part: part.read_again(lambda plan: plan.resized(size, size))),
             problem=None,
         )
+
+    def with_values(self, values: torch.Tensor) -> Data:
+        """Return the same data set with values to predict for its classes.
+
+        Args:
+            values: The value of each class, float32 (classes,).
+        """
+        known = replace(self.preparation, classes=(), class_counts=())
+        return self._with_parts(lambda part: part.with_values(known, values))
 
     def prepared(self, network: Preparation, keep_classes: bool = False, source: str = "the data") -> Data:
         """Return the same data set prepared as a network has it: by name, in batches of its own.
@@ -278,7 +288,7 @@ def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple
         keep = min(max(round(ratio * size), 1), max(size - 1, 1))
         held_back[members[torch.randperm(size, generator=generator)[keep:]]] = True
     if not held_back.any():
-        raise DataError(
+        raise (DataError if labels is None else ValuesError)(
             f"train_val_ratio={ratio}: nothing would be left to validate with, since "
             f"{'every class has' if labels is not None else 'there is'} one sample only. "
             "Give more samples, or train_val_ratio=1."

@@ -66,6 +66,13 @@ class LabelMapping:
             raise DataError(self._unknown(unknown, source))
         return torch.tensor([found.get(id_, 0) for id_ in range(len(own.names))])
 
+    def as_values(self) -> torch.Tensor | None:
+        """Return the numbers that the names are, float32 by id; None where a name is no integer."""
+        try:
+            return torch.tensor([float(int(name)) for name in self.names])
+        except ValueError:
+            return None
+
     def knows_any(self, own: LabelMapping) -> bool:
         """Whether any of the data's classes is here by its name."""
         return bool(set(map(folded, own.names)) & set(map(folded, self.names)))

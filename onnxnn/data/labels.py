@@ -13,11 +13,15 @@ from onnxnn_runtime.warn import warn
 
 from .label_mapping import folded
 
-__all__ = ["as_array", "class_names", "class_numbers", "finite", "ragged", "targets"]
+__all__ = ["ValuesError", "as_array", "class_names", "class_numbers", "finite", "ragged", "targets"]
 
 _MOST_CLASSES = 10_000
 
 Array = np.ndarray[Any, Any]
+
+
+class ValuesError(DataError):
+    """Labels that are values to predict, and no classes."""
 
 
 def class_names(classes: Any) -> tuple[str, ...] | None:
@@ -189,8 +193,8 @@ def _whole(array: Array, source: str) -> Array:
     whole = array.astype(np.int64)
     if not np.array_equal(whole, array):
         fraction = array[whole != array][0]
-        raise DataError(
-            f"{source}: {fraction} is no class, since classes are whole numbers or names. "
+        raise ValuesError(
+            f"{source}: {fraction} is no class, since classes are integers or names. "
             "To predict values use nn('reg')."
         )
     return whole
@@ -211,7 +215,7 @@ def _numbers(
     if low == 0 and high < _MOST_CLASSES:
         return torch.from_numpy(numbers), tuple(str(number) for number in range(high + 1))
     if len(found) > _MOST_CLASSES:
-        raise DataError(f"{source}: {len(found)} different numbers; to predict values use nn('reg').")
+        raise ValuesError(f"{source}: {len(found)} different numbers; to predict values use nn('reg').")
     listed = ", ".join(str(number) for number in found[:5]) + (", ..." if len(found) > 5 else "")
     if not quiet:
         warn(f"{source} do not count from 0: {listed} became classes 0 to {len(found) - 1} in this order.")
@@ -240,7 +244,8 @@ def _one_hot(
     is_hot = ((array == 0) | (array == 1)).all(axis=1) & ((array != 0).sum(axis=1) == 1)
     if not is_hot.all():
         row = int(np.argmin(is_hot))
-        raise DataError(
+        is_values = names is None and array.dtype.kind == "f" and bool((array != np.round(array)).any())
+        raise (ValuesError if is_values else DataError)(
             f"{source} of shape {array.shape}: row {row} is {array[row].tolist()}, not one-hot. What fits "
             "is one label per sample (N,), or rows with a single 1."
         )

@@ -134,8 +134,8 @@ def class_labels(texts: Sequence[str]) -> tuple[np.ndarray[Any, Any], bool]:
     """Return the labels that cells hold, and whether floats such as 1.0 were read as integers.
 
     They are integers where every cell is written as one, "7" but not "07", "+7" or "7_1"; and floats where
-    every cell is a decimal number, which are classes only without a fraction. All others are the texts that
-    they are: "01", "1e3", "true", "٣".
+    every cell is a decimal number, which are classes only without a fraction; small ones may be written as
+    8.1e-05. All others are the texts that they are: "01", "1e3", "true", "٣".
 
     Args:
         texts: The cells.
@@ -145,7 +145,8 @@ def class_labels(texts: Sequence[str]) -> tuple[np.ndarray[Any, Any], bool]:
     """
     if all(map(_INTEGER.fullmatch, texts)):
         return np.array(list(map(int, texts)), np.int64), False
-    if all(_INTEGER.fullmatch(text) or _DECIMAL.fullmatch(text) for text in texts):
+    numbers = all(any(form.fullmatch(text) for form in (_INTEGER, _DECIMAL, _SCIENTIFIC)) for text in texts)
+    if numbers and any("." in text for text in texts):
         values = np.array(list(map(float, texts)))
         whole = np.array_equal(values, np.floor(values))
         return (values.astype(np.int64), True) if whole else (values, False)
@@ -153,4 +154,5 @@ def class_labels(texts: Sequence[str]) -> tuple[np.ndarray[Any, Any], bool]:
 
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_SCIENTIFIC = re.compile(r"-?[1-9](\.[0-9]*)?[eE][-+]?[0-9]{1,2}|0\.0+[eE][-+]?00")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})\.[0-9]*")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import nn
 from onnxnn import inference as running
 from onnxnn import optimizers
 from onnxnn.data import Batches, Data
+from onnxnn.data.labels import ValuesError
 from onnxnn.definition import Definition, Net
 from onnxnn.evaluation import data_of
 from onnxnn.history import History
@@ -37,8 +38,8 @@ class Core:
     all of them together. A call that succeeds replaces the state; one that is refused leaves it.
     """
 
-    def __init__(self, task: str = "cls", save_fold: str | None = None, verbose: int = 1) -> None:
-        name = str(task).lower()
+    def __init__(self, task: str | None = None, save_fold: str | None = None, verbose: int = 1) -> None:
+        name = "cls" if task is None else str(task).lower()
         if name not in TASKS:
             hint = did_you_mean(name, TASKS) or "."
             raise TrainingError(f"nn({task!r}): unknown task{hint} Known: {', '.join(TASKS)}.")
@@ -52,7 +53,7 @@ class Core:
         self.result: Array | None = None
         self.val_label: Array | None = None
         self._optimizer_options: dict[str, Any] = {}
-        self._state = NetworkState(task=name)
+        self._state = NetworkState(task=name, is_task_open=task is None)
 
     @property
     def task(self) -> str:
@@ -61,7 +62,7 @@ class Core:
 
     @task.setter
     def task(self, value: str) -> None:
-        self._state = replace(self._state, task=value)
+        self._state = replace(self._state, task=value, is_task_open=False)
 
     @property
     def _data(self) -> Data | None:
@@ -118,8 +119,30 @@ class Core:
         if name != self.optimizer:
             self.optimizer, self._optimizer_options = name, {}
 
-    def _use(self, data: Data) -> Any:
-        self._become(self._state.with_data(data))
+    def _load(self, read: Callable[[str], Data], are_values: bool = False) -> Any:
+        """Load data, as values to predict where its labels are no classes and no task was chosen.
+
+        Args:
+            read: Returns the data for a task.
+            are_values: Whether the call says that labels are values.
+        """
+        try:
+            return self._use(read(self.task))
+        except ValuesError as error:
+            state = self._state
+            if state.task != "cls" or state.owned is not None or not (state.is_task_open or are_values):
+                raise
+            try:
+                data = read("reg")
+            except DataError:
+                raise error from None
+            line = f"{error} Read as values to predict, as nn('reg') does."
+            data = replace(data, remarks=(line, *data.remarks))
+            return self._use(data, replace(state, task="reg"))
+
+    def _use(self, data: Data, state: NetworkState | None = None) -> Any:
+        new, lines = (self._state if state is None else state).with_data(data)
+        self._become((new, lines if state is None else (*data.remarks, *lines)))
         parts = tuple(part.handed_out(self._as_now) for part in self._need_data().parts)
         return parts[0] if len(parts) == 1 else parts
 

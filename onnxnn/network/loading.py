@@ -98,7 +98,8 @@ class Loading(Core):
             batch_size: Samples in a batch.
             train_val_ratio: The share of the rows to train on; the rest validates.
             shuffle: Whether every epoch has another order.
-            y_type: BaseNN's type of the labels, without effect: the task decides.
+            y_type: BaseNN's type of the labels. The task decides; labels with fractions are values to predict
+                where it is float, or where no task was chosen.
             num_workers: Accepted as BaseNN has it, without effect: a table is in memory.
             data_type: BaseNN's older option, without effect.
             standardize: Whether the network's first operation brings each column to mean 0 and deviation 1.
@@ -114,10 +115,10 @@ class Loading(Core):
             The training batches, or (training, validation) where train_val_ratio is below 1.
         """
         _ignore(data_type)
-        return self._use(
-            loading.load_table(
+        return self._load(
+            lambda task: loading.load_table(
                 data_path,
-                self.task,
+                task,
                 batch_size,
                 train_val_ratio,
                 shuffle,
@@ -130,7 +131,8 @@ class Loading(Core):
                 thousands=thousands,
                 missing=missing,
                 known=self._state.owned,
-            )
+            ),
+            are_values="float" in str(y_type).lower(),
         )
 
     def load_npz_data(
@@ -162,10 +164,10 @@ class Loading(Core):
             The training batches, or (training, validation) where train_val_ratio is below 1.
         """
         _ignore(data_type)
-        return self._use(
-            loading.load_npz(
+        return self._load(
+            lambda task: loading.load_npz(
                 data_path,
-                self.task,
+                task,
                 classes,
                 batch_size,
                 train_val_ratio,
@@ -207,11 +209,11 @@ class Loading(Core):
         Returns:
             The training batches, or (training, validation) where train_val_ratio is below 1.
         """
-        return self._use(
-            loading.from_arrays(
+        return self._load(
+            lambda task: loading.from_arrays(
                 x,
                 y,
-                self.task,
+                task,
                 classes,
                 batch_size,
                 train_val_ratio,

@@ -18,6 +18,7 @@ from onnxnn import pairs
 from onnxnn.about import describe, describe_added
 from onnxnn.checkpoint import Checkpoint
 from onnxnn.data import Data, Preparation
+from onnxnn.data.batches import InMemory
 from onnxnn.definition import Definition, Net
 from onnxnn.evaluation import check_fits
 from onnxnn.layers import Layer, find, make
@@ -25,6 +26,7 @@ from onnxnn.layers.activation import Activation
 from onnxnn.layers.custom import Custom
 from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.layers.regularise import Dropout
+from onnxnn.losses import REGRESSION_LOSSES, official_name
 from onnxnn.shape import Shape
 from onnxnn.training.ending import score_ending, target_scale
 
@@ -46,6 +48,7 @@ class NetworkState:
 
     Args:
         task: "cls", "reg", "gen" or "embed".
+        is_task_open: Whether nobody chose the task, so that targets or a loss can make it a regression.
         definition: The layers, their shapes and their torch module.
         calls: How many calls of `add` there were.
         waiting: Calls of `add` that wait for data.
@@ -65,6 +68,7 @@ class NetworkState:
     checkpoint: Checkpoint | None = None
     training: Mapping[str, Any] | None = None
     color: str | None = None
+    is_task_open: bool = False
 
     @property
     def preparation(self) -> Preparation | None:
@@ -304,6 +308,7 @@ class NetworkState:
         state = replace(
             self,
             task=card.task,
+            is_task_open=False,
             definition=definition,
             calls=max((entry.index for entry in definition.entries), default=0),
             waiting=(),
@@ -338,6 +343,25 @@ class NetworkState:
         """Return the network that owns the preparation of its data."""
         assert self.data is not None
         return replace(self, owned=self.data.counted)
+
+    def with_task_for(self, loss: str | None) -> Changed:
+        """Return the network as a regression where nobody chose a task, and loss and outputs are one's.
+
+        Such is a loss on values, and one output for labels that are more than two numbers.
+
+        Args:
+            loss: The loss's name in any spelling; None for the task's usual one.
+        """
+        data, shape = self.data, self.definition.output_shape
+        if self.task != "cls" or not self.is_task_open or self.owned is not None or data is None:
+            return self, ()
+        if loss is None or official_name(loss) not in REGRESSION_LOSSES or shape is None or shape.numel != 1:
+            return self, ()
+        values = data.preparation.labels.as_values() if len(data.classes) > 2 else None
+        if values is None or not isinstance(data.train.samples, InMemory) or self.definition.net.ending:
+            return self, ()
+        line = f"loss={loss!r} and one output: the labels are values to predict, as nn('reg') reads them"
+        return replace(self, task="reg", data=data.with_values(values)), (line,)
 
     def with_ending_for(self, loss: str | None) -> NetworkState:
         """Return the network with what a loss wants behind its last layer; see `onnxnn.training.ending`.

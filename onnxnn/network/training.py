@@ -121,8 +121,9 @@ class Training(Files):
         start, is_finish = resume if checkpoint is None else checkpoint, resume is not None
         with custom_weights_kept(self._definition):
             before, state = self._resumed(start)
-            state, lines = state.with_labels_as_outputs()
             settings = jobs.settings_of(wanted, before, is_finish, resume)
+            state, first = state.with_task_for(settings.loss)
+            state, lines = state.with_labels_as_outputs()
             state, more = state.with_last_step_only()
             state = state.with_ending_for(settings.loss)
             path = Path(resume) if resume is not None else folder / file
@@ -131,7 +132,7 @@ class Training(Files):
         if before is not None:
             self.history = History(before.training.get("history", ()))
         self.save_fold = str(folder)
-        self._become((state.owning(), (*lines, *more)))
+        self._become((state.owning(), (*first, *lines, *more)))
         try:
             how = job.run(trainer)
         except TrainingError:  # the trainer put the weights back

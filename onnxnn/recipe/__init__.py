@@ -140,7 +140,7 @@ class Recipe:
         Raises:
             OnnxnnError: The data cannot be used, or a layer does not fit; the message names the line.
         """
-        network = Network(self.task)
+        network = Network(self.task if "task" in self.lines else None)
         if self.seed is not None:
             with self._at("seed"):
                 network.set_seed(self.seed)

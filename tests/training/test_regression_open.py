@@ -1,0 +1,127 @@
+"""Targets that are values, or a loss on values, make a network a regression where nobody chose a task."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxnn_runtime as rt
+import pytest
+from onnxnn_runtime.errors import DataError
+
+from onnxnn import nn
+from onnxnn.recipe import read_recipe
+
+
+def rows(count=40):
+    x = np.random.default_rng(0).standard_normal((count, 3)).astype(np.float32)
+    return x, x @ [1.5, -2.0, 0.5] + 0.25
+
+
+def add(model, units=1):
+    model.add("linear", size=(3, 8), activation="relu")
+    model.add("linear", size=(8, units))
+
+
+def dataset(model, x, y, folder):
+    model.load_dataset(x, y)
+
+
+def table(model, x, y, folder):
+    header = "a,b,c,label"
+    np.savetxt(folder / "t.csv", np.column_stack((x, y)), delimiter=",", header=header, comments="")
+    model.load_tab_data(str(folder / "t.csv"))
+
+
+def npz(model, x, y, folder):
+    np.savez(folder / "t.npz", data=x, label=y)
+    model.load_npz_data(str(folder / "t.npz"))
+
+
+@pytest.mark.parametrize("loss", [None, "MSELoss", "mean_absolute_error", "HuberLoss"])
+@pytest.mark.parametrize("load", [dataset, table, npz])
+def test_targets_with_fractions_make_it_a_regression(tmp_path, capsys, load, loss):
+    model = nn(save_fold=str(tmp_path))
+    load(model, *rows(), tmp_path)
+    assert "values to predict" in capsys.readouterr().out
+    add(model)
+    model.train(lr=0.01, epochs=2, loss=loss, metrics=["mae"])
+    assert model.task == "reg"
+    model.export(tmp_path / "m.onnx")
+    assert rt.load(tmp_path / "m.onnx").card.output.kind == "values"
+
+
+def test_several_columns_of_values(tmp_path):
+    x, y = rows()
+    model = nn(save_fold=str(tmp_path), verbose=0)
+    model.load_dataset(x, np.stack((y, -y), 1))
+    add(model, 2)
+    model.train(lr=0.01, epochs=1, loss="MSELoss")
+    assert model.inference(x).shape == (40, 2)
+
+
+@pytest.mark.parametrize("loss", ["MSELoss", "mae", "SmoothL1Loss"])
+def test_a_loss_on_values_reads_integers_as_values(tmp_path, capsys, loss):
+    x, _ = rows()
+    y = np.repeat(np.arange(8) * 5 + 10, 5)
+    model = nn(save_fold=str(tmp_path))
+    with pytest.warns(UserWarning, match="do not count from 0"):
+        model.load_dataset(x, y, train_val_ratio=0.8)
+    add(model)
+    capsys.readouterr()
+    model.train(lr=0.1, epochs=60, loss=loss)
+    assert "values to predict" in capsys.readouterr().out
+    assert model.inference(x).mean() == pytest.approx(y.mean(), rel=0.3)
+    assert model.print_result(model.inference(x[:1]))[0].keys() == {"预测值"}
+
+
+def test_classes_stay_classes(tmp_path):
+    x, _ = rows()
+    model = nn(save_fold=str(tmp_path), verbose=0)
+    model.load_dataset(x, np.arange(40) % 3)
+    model.add("linear", size=(3, 3), activation="softmax")
+    model.train(lr=0.01, epochs=1, loss="MSELoss")
+    assert model.task == "cls"
+
+
+@pytest.mark.parametrize("load", [dataset, table, npz])
+def test_a_chosen_task_is_kept(tmp_path, load):
+    with pytest.raises(DataError, match=r"use nn\('reg'\)"):
+        load(nn("cls", verbose=0), *rows(), tmp_path)
+
+
+def test_a_type_of_labels_is_a_choice(tmp_path):
+    x, y = rows()
+    with pytest.raises(DataError):
+        table(nn("cls", verbose=0), x, y, tmp_path)
+    model = nn("cls", verbose=0)
+    model.load_tab_data(str(tmp_path / "t.csv"), y_type="float")
+    assert model.task == "reg"
+
+
+def test_a_recipe_without_a_task(tmp_path):
+    table(nn("reg", verbose=0), *rows(), tmp_path)
+    recipe = "data: {table: t.csv}\nlayers:\n  - linear: {size: 1}\ntrain: {epochs: 1}\nexport: m.onnx\n"
+    (tmp_path / "r.yaml").write_text(recipe, encoding="utf-8")
+    assert read_recipe(tmp_path / "r.yaml").run().network.task == "reg"
+
+
+@pytest.mark.parametrize("shape", [(40, 3), (40, 5, 3)])
+def test_arrays_are_standardised_by_the_network(tmp_path, shape):
+    x = np.random.default_rng(0).standard_normal(shape) * [1e3, 1.0, 1e-3] + [5e4, 0, 1]
+    y = x.reshape(40, -1)[:, 0] * 10
+    model = nn("reg", save_fold=str(tmp_path), verbose=0)
+    model.set_seed(0)
+    model.load_dataset(x, y, standardize=True, train_val_ratio=0.75)
+    if len(shape) == 3:
+        model.add("flatten")
+    model.add("linear", size=(x[0].size, 1))
+    history = model.train(lr=0.1, epochs=80, metrics=["mae"])
+    assert history[-1]["val_mae"] < 0.3 * np.abs(y - y.mean()).mean()
+    model.export(tmp_path / "m.onnx")
+    assert rt.load(tmp_path / "m.onnx").infer(x.astype(np.float32)) == pytest.approx(
+        model.inference(x), rel=1e-3
+    )
+
+
+def test_images_are_not_standardised():
+    with pytest.raises(DataError, match=r"standardize=True.*Normalize"):
+        nn(verbose=0).load_dataset(np.zeros((4, 8, 8, 3), np.uint8), [0, 1, 0, 1], standardize=True)
