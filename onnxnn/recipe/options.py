@@ -23,7 +23,7 @@ _NOT_HERE = (*("self", "data_path", "x", "y", "path", "checkpoint", "save_fold",
 """Parameters that a recipe has a key of its own for, or that mean nothing in a recipe."""
 
 _NAMES = ("classes", "label", "labels", "target", "targets", "features", "columns", "missing")
-"""Options that hold names of people's own: each stays the text that is written, null and 007 too."""
+"""Options of loaders that hold names: each stays the text that is written, null and 007 too."""
 
 Kinds = Mapping[str, str]
 """What each option takes, as its annotation says: "int | None"."""
@@ -133,11 +133,12 @@ class Place:
         Raises:
             InputError: It is of another type.
         """
-        name = self.key.rpartition(".")[2]
+        of, _, name = self.key.rpartition(".")
+        names = of == "data" and name in _NAMES
         types = set(re.split(r"\s*\|\s*", re.sub(r"\[.*?\]", "", kind)))
         texts = types <= {"str", "Path", "int", "None", "Sequence", "Iterable", "list", "tuple"}
-        if name in _NAMES or ("str" in types and texts):
-            return self._texts(name in _NAMES, "int" in types)
+        if names or ("str" in types and texts):
+            return self._texts(names, "int" in types)
         if "Mapping" in types and "str" in types and isinstance(self.node.value, str):
             return self._texts(False, False)
         value = as_value(self.node, self.key, self.file)

@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from typing import Iterable
 
+from .shorten import printable
+
 __all__ = [
     "CallError",
     "CardError",
@@ -42,8 +44,24 @@ __all__ = [
 ]
 
 
+LONGEST = 1500
+"""Characters of a message at most."""
+
+
 class OnnxnnError(Exception):
-    """Base class of all errors that onnxnn raises on purpose."""
+    """Base class of all errors that onnxnn raises on purpose.
+
+    Its text is of bounded length, and holds no character that steers a terminal, whatever it quotes.
+    """
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        if len(text) <= LONGEST and text.replace("\n", "").isprintable():
+            return text
+        if len(text) > LONGEST:
+            half = LONGEST // 2
+            text = f"{text[:half]} ... {text[-half:]}"
+        return "\n".join(printable(line, 4 * LONGEST) for line in text.split("\n"))
 
 
 class LayerError(OnnxnnError, ValueError):

@@ -40,6 +40,20 @@ def test_these_recipes_are_shipped():
     }
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_is_a_network(name):
+    assert as_published_for_digits(name).has_layers
+
+
+def as_published_for_digits(name):
+    recipe = read_recipe(FOLDER / f"{name}.yaml")
+    definition = Definition(Shape.image(1, recipe.data, recipe.data))
+    definition.num_classes = 10
+    for number, entry in enumerate(recipe.layers, 1):
+        definition.add(number, entry.name, entry.activation, dict(entry.options))
+    return definition
+
+
 SLOW = ("alexnet", "resnet34", "vgg11")
 
 
