@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import io
 import os
 import re
-import shutil
 import stat
 import time
-import uuid
 from pathlib import Path
 from typing import Any, BinaryIO, Callable
 
@@ -86,7 +83,7 @@ def _create_temporary(target: Path, mode: int) -> BinaryIO:
         return os.open(path, flags, mode)
 
     while True:
-        temporary = target.parent / f".{_stem(target)}.{uuid.uuid4().hex[:8]}.part"
+        temporary = target.parent / f".{_stem(target)}.{os.urandom(4).hex()}.part"
         file: BinaryIO = open(str(temporary), "xb", opener=opener)  # noqa: SIM115  # the caller closes it
         try:
             _lock(file.fileno())
@@ -102,7 +99,11 @@ def _create_temporary(target: Path, mode: int) -> BinaryIO:
 
 def _stem(target: Path) -> str:
     name = os.fsencode(target.name)
-    return target.name if len(name) <= _STEM else hashlib.sha256(name).hexdigest()[:16]
+    if len(name) <= _STEM:
+        return target.name
+    import hashlib  # here, because OpenSSL takes megabytes
+
+    return hashlib.sha256(name).hexdigest()[:16]
 
 
 def _lock(descriptor: int) -> bool:
@@ -203,6 +204,8 @@ def _copy_over(temporary: Path, target: Path) -> None:
     """Copy the new content into `target`; bring the old one back where that fails."""
     old = target.read_bytes() if target.exists() else None
     try:
+        import shutil  # here, because it brings every compression there is
+
         shutil.copyfile(str(temporary), str(target))
     except BaseException:
         with contextlib.suppress(OSError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from typing import Any, Iterable
 
@@ -64,6 +63,8 @@ def matching(path: str, name: str) -> list[str]:
         InputError: It is an address (URL).
         MissingInputError: Nothing matches the pattern.
     """
+    import glob
+
     refuse_address(path, name)
     found = expanded(path)
     if not glob.has_magic(found) or os.path.lexists(found):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from dataclasses import dataclass, replace
 from typing import Any, Iterable, Iterator, Sequence
 
@@ -207,6 +206,8 @@ class _Finder:
         return self._open_table(content, name)
 
     def _open_table(self, content: bytes, name: str) -> Iterator[Sample]:
+        import tempfile  # here, because it brings OpenSSL
+
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "table.csv")
             with open(path, "wb") as copy:

@@ -16,7 +16,6 @@ and not on which other pairs stand in the same call.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable
 
 import numpy as np
@@ -143,6 +142,8 @@ def _in_parts(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if workers == 1:
         work(0)
     else:
+        from concurrent.futures import ThreadPoolExecutor  # here, because few vectors do without
+
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(work, range(0, len(a), part)))
     return result, squares

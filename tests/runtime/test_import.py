@@ -59,3 +59,15 @@ def test_every_public_name_exists():
 
     for name in onnxnn_runtime.__all__:
         assert hasattr(onnxnn_runtime, name)
+
+
+def test_a_small_board_loads_what_it_needs_alone():
+    """What only some calls need, such as OpenSSL by way of hashlib, takes megabytes and time at the start."""
+    script = (
+        "import sys, numpy, PIL.Image; before = set(sys.modules); import onnxnn_runtime; "
+        "print(' '.join(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True)
+    assert not set(done.stdout.decode().split()) & {
+        "concurrent.futures", "glob", "hashlib", "shutil", "tempfile", "uuid"
+    }  # fmt: skip
