@@ -43,7 +43,7 @@ def write_script(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | N
         return None
     sample, imports = _sample(model, card, example)
     lines = [
-        f"{_FIRST} {model.name}  (runs as it is; needs onnxnn-runtime, no torch)",
+        f"{_FIRST} {model.name!r}  (runs as it is; needs onnxnn-runtime, no torch)",
         "from pathlib import Path",
         "",
         *imports,

@@ -313,11 +313,11 @@ class _Bar:
         if self._watched:
             filled = "#" * (30 * self._done // self._total)
             text = f"\rdrawing [{filled:<30}] {self._done} of {self._total} steps"
-            say(text, end="", to="stderr")
+            say(end=text, to="stderr")
 
     def __enter__(self) -> _Bar:
         return self
 
     def __exit__(self, *error: Any) -> None:
         if self._watched:
-            say("\r\033[K", end="", to="stderr")
+            say(end="\r\033[K", to="stderr")

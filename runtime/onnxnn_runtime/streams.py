@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from typing import Any
 
-__all__ = ["SafeStream", "is_terminal", "say"]
+__all__ = ["SafeStream", "is_terminal", "say", "visible"]
 
 
 class SafeStream:
@@ -67,10 +68,25 @@ def encodable(text: str, encoding: Any = None) -> str:
         return text.encode("ascii", "replace").decode("ascii")
 
 
+def visible(text: str) -> str:
+    """Return a text in which nothing acts on a terminal.
+
+    Control characters show as escapes such as \\x1b, but for line breaks and tabs, and so do marks that turn
+    the direction of writing (CVE-2021-42574).
+    """
+    return _ACTING.sub(lambda found: repr(found.group())[1:-1], text)
+
+
+_ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
 def say(*values: object, end: str = "\n", to: str = "stdout") -> None:
-    """Print like `print`, on "stdout" or "stderr", and never raise; see `SafeStream`."""
+    """Print like `print`, on "stdout" or "stderr", and never raise; see `SafeStream` and `visible`.
+
+    `end` alone may steer the terminal, as a line that is drawn again and again does.
+    """
     stream = SafeStream(to)
-    stream.write(" ".join(map(str, values)) + end)
+    stream.write(visible(" ".join(map(str, values))) + end)
     if to == "stderr":
         stream.flush()
 

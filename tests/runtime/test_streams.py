@@ -122,3 +122,12 @@ def test_other_exceptions_pass(monkeypatch):
     monkeypatch.setattr(sys, "stdout", Interrupted())
     with pytest.raises(KeyboardInterrupt):
         say("text")
+
+
+@pytest.mark.parametrize("to", ["stdout", "stderr"])
+def test_what_would_act_on_a_terminal_is_shown_instead(capsys, to):
+    """A class name with an escape sequence, a bell, a changed direction; line breaks and tabs stay."""
+    say({"label": "a"}, "red \x1b[31m\x07 \x9b1m \u202egpj\ta\n猫", to=to)
+    assert getattr(capsys.readouterr(), "out" if to == "stdout" else "err") == (
+        "{'label': 'a'} red \\x1b[31m\\x07 \\x9b1m \\u202egpj\ta\n猫\n"
+    )
