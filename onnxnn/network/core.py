@@ -53,6 +53,7 @@ class Core:
         self.result: Array | None = None
         self.val_label: Array | None = None
         self._optimizer_options: dict[str, Any] = {}
+        self._optimizer_chosen = False
         self._state = NetworkState(task=name, is_task_open=task is None)
 
     @property
@@ -111,11 +112,12 @@ class Core:
                 raise LayerError("add(): name a layer, an activation or an optimizer.")
             name, options = optimizers.optimizer_name(optimizer), frozen(options)
             optimizers.check_optimizer_options(name, options)
-            self.optimizer, self._optimizer_options = name, options
+            self.optimizer, self._optimizer_options, self._optimizer_chosen = name, options, True
             self._state = replace(self._state, calls=self._state.calls + 1)
             return
         name = self.optimizer if optimizer is None else optimizers.optimizer_name(optimizer)
         self._become(self._state.with_layer(layer, activation, options))
+        self._optimizer_chosen |= optimizer is not None
         if name != self.optimizer:
             self.optimizer, self._optimizer_options = name, {}
 

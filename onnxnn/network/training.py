@@ -121,7 +121,9 @@ class Training(Files):
         start, is_finish = resume if checkpoint is None else checkpoint, resume is not None
         with custom_weights_kept(self._definition):
             before, state = self._resumed(start)
-            settings = jobs.settings_of(wanted, before, is_finish, resume)
+            settings = jobs.settings_of(
+                wanted, before, is_finish, start, not self._optimizer_chosen and self.optimizer == "Adam"
+            )
             state, first = state.with_task_for(settings.loss)
             state, lines = state.with_labels_as_outputs()
             state, more = state.with_last_step_only()
@@ -132,6 +134,7 @@ class Training(Files):
         if before is not None:
             self.history = History(before.training.get("history", ()))
         self.save_fold = str(folder)
+        self.optimizer, self._optimizer_options = settings.optimizer, dict(settings.optimizer_options)
         self._become((state.owning(), (*first, *lines, *more)))
         try:
             how = job.run(trainer)

@@ -11,6 +11,7 @@ import torch
 from onnxnn_runtime.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, OnnxnnError, OutputError, TrainingError
 from onnxnn_runtime.shorten import printable
+from onnxnn_runtime.streams import say
 
 from onnxnn import checkpoint, diffusion, losses, memory, metrics, pairs
 from onnxnn.about import how_trained
@@ -24,6 +25,7 @@ from onnxnn.drawing import SampleGrid
 from onnxnn.settings import Settings
 from onnxnn.trainer import Trainer
 
+from .advice import advice, best_line
 from .embedding import for_pairs
 from .learner import evaluate, make_learner
 
@@ -114,6 +116,7 @@ class Job:
         try:
             with threads_for(self._multiply_adds()):
                 trainer.run()
+            self._say(trainer)
             return self._how(trainer.state(light=True))
         except OutputError as error:
             raise OutputError(
@@ -127,6 +130,23 @@ class Job:
                 f"batch_size={self.data.train.batch_size}: batch normalisation (batchnorm, action_model) "
                 "learns nothing from a single sample; load at least two and use batch_size=2 or more."
             ) from error
+
+    def _say(self, trainer: Trainer) -> None:
+        """Say which epoch was best, and what a user should know about the figures."""
+        history, validation = trainer.history, trainer.validation
+        if (
+            not self.verbose
+            or validation is None
+            or history.best_epoch is None
+            or not trainer.machine.is_main
+        ):
+            return
+        lines = [best_line(history, self.settings.column(validated=True))]
+        if self.task == "cls" and self.data.classes and not self.net.diffusion:
+            classes = len(self.data.classes)
+            lines += advice(history, classes, self.data.train.num_samples, validation.num_samples)
+        for line in lines:
+            say(line, to="stderr")
 
     def _multiply_adds(self) -> int | None:
         """Return those of a batch, None where a layer does not know its own."""
@@ -151,7 +171,9 @@ class Job:
         return how_trained(settings, state["history"], self.data.train.num_samples)
 
 
-def settings_of(settings: Settings, before: Checkpoint | None, finish: bool, path: Any) -> Settings:
+def settings_of(
+    settings: Settings, before: Checkpoint | None, finish: bool, path: Any, keep_optimizer: bool = False
+) -> Settings:
     """Return the settings of a training that goes on from a checkpoint.
 
     Args:
@@ -159,6 +181,7 @@ def settings_of(settings: Settings, before: Checkpoint | None, finish: bool, pat
         before: The checkpoint, or None.
         finish: Whether to finish that training: then its own settings count.
         path: The checkpoint's path, for messages.
+        keep_optimizer: Whether nobody chose an optimizer for this network: then the checkpoint's counts.
 
     Raises:
         CheckpointError: The checkpoint was never trained, so there is nothing to finish.
@@ -169,12 +192,16 @@ def settings_of(settings: Settings, before: Checkpoint | None, finish: bool, pat
         if not finish:
             return settings
         raise CheckpointError(f"{path} holds no training to finish; use train(checkpoint=...) to train it.")
-    if finish:
+    if finish or keep_optimizer:
         try:
-            return Settings.from_data(before.training["settings"])
+            earlier = Settings.from_data(before.training["settings"])
         except (TrainingError, TypeError, ValueError, AttributeError) as error:
             reason = printable(str(error))
             raise CheckpointError(f"{path}: the training state's settings do not fit: {reason}") from error
+        if finish:
+            return earlier
+        options = earlier.optimizer_options
+        settings = replace(settings, optimizer=earlier.optimizer, optimizer_options=options)
     lr = before.training.get("lr") if settings.lr is None else settings.lr
     return replace(settings, lr=lr, epochs=settings.epochs + int(before.training["epoch"]))
 
