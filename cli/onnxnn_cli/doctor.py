@@ -34,13 +34,21 @@ RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 SECONDS = 120
 """How long one import may take: torch on a slow disk can take a minute."""
 
-# Runs in a child process: argument 1 is the module, argument 2 the distribution.
+# One Relu, from x to y of two float32 numbers (opset 12, IR 7).
+TINY_MODEL = "CAc6NQoOCgF4EgF5IgRSZWx1OgASAWdaDwoBeBIKCggIARIECgIIAmIPCgF5EgoKCAgBEgQKAggCQgQKABAM"
+
+# Runs in a child process: argument 1 is the module, argument 2 a model for ONNX Runtime to run.
 _PROBE = """
 import importlib, json, sys
 module = importlib.import_module(sys.argv[1])
 found = {"version": str(getattr(module, "__version__", ""))}
 if sys.argv[1] == "onnxruntime":
     found["devices"] = list(module.get_available_providers())
+    import base64, numpy
+    session = module.InferenceSession(base64.b64decode(sys.argv[2]), providers=["CPUExecutionProvider"])
+    y = session.run(None, {"x": numpy.array([-2, 3], numpy.float32)})[0]
+    if y.tolist() != [0, 3]:
+        raise SystemExit("a model of one operator computes %s instead of [0, 3]" % y.tolist())
 if sys.argv[1] == "torch":
     found["devices"] = ["cpu"] + ["cuda:%d %s" % (i, module.cuda.get_device_name(i))
                                   for i in range(module.cuda.device_count())]
@@ -114,7 +122,7 @@ def try_import(module: str) -> Dict:  # type: ignore[type-arg]  # plain JSON
     """Import a module in a child process; return what it says about itself, or the problem."""
     try:
         child = subprocess.run(
-            [sys.executable, "-c", _PROBE, module],
+            [sys.executable, "-c", _PROBE, module, TINY_MODEL],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=SECONDS,
@@ -127,7 +135,7 @@ def try_import(module: str) -> Dict:  # type: ignore[type-arg]  # plain JSON
         return found
     if child.returncode < 0 or child.returncode > 2:
         return {
-            "problem": f"importing it crashes the process (code {child.returncode}). Install it anew, or "
+            "problem": f"importing it crashes the process (code {child.returncode}). Install it again, or "
             "another version of it; on old processors an older version may work"
         }
     last = child.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
@@ -141,6 +149,12 @@ def runtime_problems(versions: Dict[str, str]) -> List[str]:
         versions: The version of every package, "" where it is not installed.
     """
     there = [name for name in RUNTIMES if versions.get(name)]
+    numpy = versions.get("numpy", "")
+    if len(there) == 1 and numpy and not older(numpy, "2") and older(versions[there[0]], "1.19"):
+        return [
+            f"{there[0]} {versions[there[0]]} was built for NumPy 1 and crashes with NumPy {numpy}: "
+            f'pip install "numpy<2", or pip install -U "{there[0]}>=1.19"'
+        ]
     if len(there) == 2:
         return [
             "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files. "

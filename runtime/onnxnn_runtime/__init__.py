@@ -26,6 +26,7 @@ from .model import Embeddings, Model, Prediction, Predictions, load
 from .preprocess import Preprocess
 from .schedule import Schedule
 from .similarity import get_similarity
+from .versions import check_versions
 
 # A folder left behind by an uninstalled package is found, but without an origin.
 _found = _util.find_spec("onnxruntime")
@@ -35,6 +36,8 @@ if _found is None or _found.origin is None:
         "    pip install onnxruntime\n"
         "    pip install onnxruntime-gpu    (for an NVIDIA graphics card)"
     )
+
+check_versions(_found.origin)
 
 __version__ = "0.1.0"
 

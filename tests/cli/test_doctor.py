@@ -95,3 +95,18 @@ def test_versions_are_compared_as_numbers(version, lowest, expected):
 def test_a_package_that_is_not_there_has_no_version():
     assert doctor.installed_version("onnxnn-no-such-package") == ""
     assert doctor.installed_version("numpy") == sys.modules.get("numpy", __import__("numpy")).__version__
+
+
+def test_numpy_2_beside_an_old_onnx_runtime_is_named():
+    versions = {"numpy": "2.1.0", "onnxruntime": "1.18.1"}
+    (problem,) = doctor.runtime_problems(versions)
+    assert "onnxruntime 1.18.1 was built for NumPy 1 and crashes with NumPy 2.1.0" in problem
+    assert 'pip install "numpy<2"' in problem
+    for fits in ({"numpy": "1.26.4", "onnxruntime": "1.18.1"}, {"numpy": "2.1.0", "onnxruntime": "1.19.0"}):
+        assert doctor.runtime_problems(fits) == []
+
+
+def test_onnx_runtime_has_to_run_a_model(monkeypatch):
+    assert "problem" not in doctor.try_import("onnxruntime")
+    monkeypatch.setattr(doctor, "TINY_MODEL", "AAAA")
+    assert "problem" in doctor.try_import("onnxruntime")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, List, Tuple
 
 __all__ = ["SCHEMA", "Fields", "parse", "serialize"]
 
@@ -26,7 +26,7 @@ SCHEMA: dict[str, dict[int, str]] = {
     "training": {1: "graph", 2: "graph"},
 }
 
-Fields = list[tuple[int, int, Any]]
+Fields = List[Tuple[int, int, Any]]
 """(field number, wire type, value): an integer, bytes, or the fields of the message that stands there."""
 
 

@@ -1,0 +1,49 @@
+"""Versions of NumPy and ONNX Runtime that do not work together."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+__all__ = ["FIRST_WITH_NUMPY_2", "check_versions", "do_not_fit"]
+
+FIRST_WITH_NUMPY_2 = (1, 19)
+"""The first ONNX Runtime that was built for NumPy 2; older ones end the process with it."""
+
+
+def do_not_fit(numpy: str, onnxruntime: str) -> str | None:
+    """Return what is wrong with two versions and what to do; None where they work together."""
+    if int(numpy.partition(".")[0]) < 2 or _numbers(onnxruntime) >= FIRST_WITH_NUMPY_2:
+        return None
+    return (
+        f"ONNX Runtime {onnxruntime} was built for NumPy 1 and crashes with the installed NumPy {numpy}. "
+        "Type one of:\n"
+        '    pip install "numpy<2"\n'
+        '    pip install "onnxruntime>=1.19"    (or onnxruntime-gpu)'
+    )
+
+
+def check_versions(origin: str) -> None:
+    """Refuse a pair that crashes, before ONNX Runtime is imported.
+
+    Args:
+        origin: The path of ONNX Runtime's `__init__.py`, in which its version stands.
+
+    Raises:
+        ImportError: NumPy 2 with an ONNX Runtime that was built for NumPy 1.
+    """
+    if int(np.__version__.partition(".")[0]) < 2:
+        return
+    try:
+        with open(origin, encoding="utf-8", errors="replace") as file:
+            found = re.search(r'^__version__ = ["\']([\d.]+)', file.read(65536), re.MULTILINE)
+    except OSError:
+        return
+    problem = None if found is None else do_not_fit(np.__version__, found.group(1))
+    if problem is not None:
+        raise ImportError(problem)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
