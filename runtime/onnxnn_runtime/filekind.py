@@ -99,9 +99,9 @@ def kind_of_bytes(head: bytes) -> FileKind:
         return FileKind("a tar archive", "Unpack it first.")
     if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") < 1 << 30:
         return SAFETENSORS
-    if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05":
+    if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5:
         return PICKLE
-    if head[:1] == b"\x08" and 1 <= head[1] < 32 and head[2:3] and head[2] in _ONNX_FIELDS:
+    if len(head) > 2 and head[0] == 8 and 1 <= head[1] < 32 and head[2] in _ONNX_FIELDS:
         return ONNX
     return _text(head[:HEAD])
 

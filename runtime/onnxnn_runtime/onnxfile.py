@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Iterator, Mapping
 
 from .errors import InputError
+from .filekind import EMPTY, ONNX, UNKNOWN, kind_of_bytes
 from .files import cannot_read, regular_file
 from .graph_check import RefusedGraphError, may_run_forever
 from .protobuf import fields_of, message_of, text_of
@@ -119,15 +120,22 @@ def inspect(data: bytes, name: str = "the model") -> FileFacts:
             f"{name}: is a checkpoint or another zip file, no ONNX file. A checkpoint becomes one by "
             f"`onnxnn export {name} -o FILE.onnx`, which needs the training package."
         )
+    kind = kind_of_bytes(bytes(data[:512]))
     try:
         facts = _inspect(data)
     except RefusedGraphError as error:
         raise InputError(f"{name}: is not run: {error}. SECURITY.md says what is checked.") from error
     except (IndexError, ValueError, TypeError) as error:
+        if kind not in (UNKNOWN, ONNX, EMPTY):
+            raise InputError(
+                f"{name}: expected an ONNX file, got {kind.name}. {kind.advice}".strip()
+            ) from error
         raise InputError(
             f"{name}: {len(data)} bytes arrive that are no complete ONNX file ({error}). "
             "Copy or download it again, or export it anew."
         ) from error
+    if (not facts.ir_version or not facts.opset) and kind not in (UNKNOWN, ONNX, EMPTY):
+        raise InputError(f"{name}: expected an ONNX file, got {kind.name}. {kind.advice}".strip())
     if not facts.ir_version or not facts.opset:
         raise InputError(f"{name}: no ONNX file. What fits is a .onnx file, as `export` writes it.")
     return facts
