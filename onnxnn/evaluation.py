@@ -13,10 +13,10 @@ import torch
 from onnxnn_runtime.arrays import too_small
 from onnxnn_runtime.card import InputSpec, ModelCard
 from onnxnn_runtime.errors import DataError
-from torch.utils.data import DataLoader
 
 from .data import Batches, Data, LabelMapping, Preparation, from_arrays, load_npz, load_table
 from .data.folders import find_pictures
+from .data.foreign import is_foreign, unpacked
 from .inference import arrays
 
 __all__ = ["batches_of", "check_fits", "data_of"]
@@ -35,8 +35,8 @@ def batches_of(
     """Return batches (x, target) as a network has its data prepared.
 
     Args:
-        source: Batches or `Data` as loaded, a torch DataLoader, (x, y), a folder of class folders, a CSV
-            file or a .npz file.
+        source: Batches or `Data` as loaded, a torch DataLoader or Dataset, a Bunch of scikit-learn, (x, y), a
+            folder of class folders, a CSV file or a .npz file.
         card: The network's card.
         known: How the network has its data prepared; None where it never had any.
         prepared: Brings a loaded data set into that form; the text names it in messages.
@@ -55,8 +55,8 @@ def batches_of(
             check_fits(source.samples.sizes, "tokens" if source.of_tokens else "numbers", spec, "evaluate")
             return source
         return prepared(data_of(source), "evaluate").train
-    if isinstance(source, DataLoader):
-        source = _joined(source)
+    if is_foreign(source):
+        source = unpacked(source, "evaluate")[:2]
     if isinstance(source, tuple | list) and len(source) == 2:
         x, y = source
         loaded = from_arrays(
@@ -83,29 +83,6 @@ def batches_of(
 def data_of(batches: Batches) -> Data:
     """Return batches that a load method returned as a data set of their own."""
     return Data(replace(batches, as_now=None), None, np.zeros(0))
-
-
-def _joined(loader: DataLoader[Any]) -> Batch:
-    """Return all batches (x, y) of a DataLoader as one.
-
-    Raises:
-        DataError: It gives something else, or nothing.
-    """
-    found = list(loader)
-    if not found:
-        raise DataError("evaluate(DataLoader): it gives no batch; what fits has at least one (x, y).")
-    for batch in found:
-        if not isinstance(batch, tuple | list) or len(batch) != 2:
-            raise DataError(
-                f"evaluate(DataLoader): it gives a {type(batch).__name__}; what fits is pairs (x, y)."
-            )
-    try:
-        x, y = (torch.cat([torch.as_tensor(part) for part in parts]) for parts in zip(*found, strict=True))
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise DataError(
-            f"evaluate(DataLoader): its batches are no tensors (x, y) of one shape ({error})."
-        ) from error
-    return x, y
 
 
 class _Images:

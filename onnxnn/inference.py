@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 
 from .data import Batches
 from .data.batches import to_float
+from .data.foreign import is_foreign, unpacked
 from .data.labels import ragged
 from .net import Net, evaluating
 from .pairs import predictor
@@ -177,12 +178,17 @@ def _read(sample: Sample, spec: InputSpec, read: Reader) -> Array:
 
 
 def unlabelled(source: Any, labels: list[Array]) -> Any:
-    """Return `source` without its labels where it is batches (x, y), ours or a torch DataLoader's.
+    """Return `source` without its labels where it is batches (x, y), a torch Dataset or a Bunch.
 
     Args:
         source: What `infer` is to look at.
         labels: Where it is batches, the labels of each are added to it as they are read.
     """
+    if is_foreign(source) and not isinstance(source, DataLoader):
+        x, y, _ = unpacked(source, "inference", labelled=False)
+        if y is not None:
+            labels.append(np.asarray(y))
+        return x.numpy() if isinstance(x, torch.Tensor) else x
     if not isinstance(source, Batches | DataLoader):
         return source
     return _inputs(source, labels)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.arrays import from_objects, without_gradient
 from onnxnn_runtime.errors import DataError, InputError
+from onnxnn_runtime.shorten import shortened
 from onnxnn_runtime.warn import warn
 
 from .label_mapping import folded
@@ -147,7 +148,7 @@ def as_array(values: Any, source: str) -> Array:
         raise DataError(f"{source}: {error}") from error
     except ValueError as error:
         raise DataError(ragged(values, source)) from error
-    array = from_objects(array)
+    array = _decoded(from_objects(array), source)
     if array.dtype.kind == "O":
         flat = array.ravel().tolist()
         if not all(isinstance(value, str) for value in flat):
@@ -158,6 +159,26 @@ def as_array(values: Any, source: str) -> Array:
     if array.ndim == 0 or array.size == 0:
         raise DataError(f"{source}: empty (shape {array.shape}); give one entry per sample.")
     return array
+
+
+def _decoded(array: Array, source: str) -> Array:
+    """Return texts for bytes, as UTF-8; other arrays as they are.
+
+    Raises:
+        DataError: They are no UTF-8.
+    """
+    flat = array.ravel().tolist() if array.dtype.kind in "SO" else []
+    if not any(isinstance(value, bytes) for value in flat):
+        return array
+    try:
+        texts = [value.decode("utf-8") if isinstance(value, bytes) else value for value in flat]
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{source}: {shortened(error.object)} is no text in UTF-8; decode it first, such as "
+            "label.decode('gbk')."
+        ) from error
+    all_texts = all(isinstance(value, str) for value in texts)
+    return np.array(texts, dtype=str if all_texts else object).reshape(array.shape)
 
 
 def ragged(rows: Any, source: str) -> str:

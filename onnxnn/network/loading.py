@@ -9,6 +9,7 @@ from typing import Any
 from onnxnn_runtime.warn import warn
 
 from onnxnn import data as loading
+from onnxnn.data.foreign import is_foreign, unpacked
 
 from .core import Core
 
@@ -195,7 +196,8 @@ class Loading(Core):
 
         Args:
             x: An array, a tensor, lists or a DataFrame: (N, F) is a table, (N, T, F) are sequences, uint8
-                (N, H, W, 3) images; a torch DataLoader or Dataset brings x and y.
+                (N, H, W, 3) images; a torch DataLoader or Dataset, or what scikit-learn's load_iris() and
+                the like return, brings x and y.
             y: Labels of classes, values to predict, or labels for each step.
             num_workers: Accepted as BaseNN has it, without effect: the arrays are in memory.
             classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}.
@@ -209,6 +211,9 @@ class Loading(Core):
         Returns:
             The training batches, or (training, validation) where train_val_ratio is below 1.
         """
+        if y is None and is_foreign(x):
+            x, y, names = unpacked(x, "load_dataset")
+            classes = names if classes is None else classes
         return self._load(
             lambda task: loading.from_arrays(
                 x,

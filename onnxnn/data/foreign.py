@@ -1,0 +1,98 @@
+"""Samples and labels in the containers of torch and scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from onnxnn_runtime.errors import DataError
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+__all__ = ["is_foreign", "unpacked"]
+
+
+Join = Callable[[list[torch.Tensor]], torch.Tensor]
+
+
+def is_foreign(source: Any) -> bool:
+    """Whether a value is a DataLoader, a torch Dataset, or what scikit-learn's `load_iris()` returns."""
+    is_bunch = isinstance(source, Mapping) and {"data", "target"} <= source.keys()
+    return isinstance(source, DataLoader | Dataset) or is_bunch
+
+
+def unpacked(source: Any, call: str, labelled: bool = True) -> tuple[Any, Any, tuple[str, ...] | None]:
+    """Return the samples, the labels and the names of the classes that a container holds.
+
+    Args:
+        source: See `is_foreign`.
+        call: How messages call the place, such as "load_dataset".
+        labelled: Whether every sample has to have a label.
+
+    Returns:
+        x, y, and the names or None. y is None where there are no labels.
+
+    Raises:
+        DataError: It holds something else, nothing, or samples of different shapes.
+    """
+    if isinstance(source, Mapping):
+        names = source.get("target_names")
+        names = None if names is None or isinstance(names, str) else tuple(map(str, names))
+        target = np.asarray(source["target"])
+        is_named = names is not None and target.dtype.kind in "iu" and int(target.max(initial=0)) < len(names)
+        return _with_columns(source), source["target"], names if is_named else None
+    kind = type(source).__name__
+    if isinstance(source, DataLoader):
+        batches, join = list(source), torch.cat
+    else:
+        batches, join = _samples(source, call), torch.stack
+    if not batches:
+        raise DataError(f"{call}({kind}): it has no sample; give at least one (x, y).")
+    pairs = [_pair(batch, call, kind, labelled) for batch in batches]
+    x = _joined([x for x, _ in pairs], join, call, kind)
+    labels = [y for _, y in pairs if y is not None]
+    return x, _joined(labels, join, call, kind) if len(labels) == len(pairs) else None, _classes(source)
+
+
+def _with_columns(bunch: Mapping[str, Any]) -> Any:
+    """Return a Bunch's samples, with the names of their columns where it has them."""
+    data, names = bunch["data"], bunch.get("feature_names")
+    if hasattr(data, "columns") or names is None or np.ndim(data) != 2 or len(names) != np.shape(data)[1]:
+        return data
+    return {str(name): column for name, column in zip(names, np.asarray(data).T, strict=True)}
+
+
+def _samples(source: Dataset[Any], call: str) -> list[Any]:
+    if isinstance(source, IterableDataset):
+        return list(source)
+    if not hasattr(source, "__len__"):
+        raise DataError(f"{call}({type(source).__name__}): a Dataset needs a length; give x and y.")
+    return [source[number] for number in range(len(source))]
+
+
+def _pair(batch: Any, call: str, kind: str, labelled: bool) -> tuple[Any, Any]:
+    if isinstance(batch, tuple | list) and len(batch) == 2:
+        return batch[0], batch[1]
+    if labelled:
+        what = f"{len(batch)} values" if isinstance(batch, tuple | list) else f"a {type(batch).__name__}"
+        raise DataError(f"{call}({kind}): expected pairs (x, y), got {what}.")
+    return (batch[0] if isinstance(batch, tuple | list) else batch), None
+
+
+def _joined(
+    parts: list[Any], join: Callable[[list[torch.Tensor]], torch.Tensor], call: str, kind: str
+) -> Any:
+    if all(isinstance(part, str | bytes) for part in parts):
+        return parts
+    try:
+        tensors = [torch.as_tensor(np.asarray(part) if hasattr(part, "getbands") else part) for part in parts]
+        return join(tensors)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"{call}({kind}): its samples are no tensors of one shape ({error}).") from error
+
+
+def _classes(source: Any) -> tuple[str, ...] | None:
+    """Return the names that torchvision's datasets give their classes."""
+    classes = getattr(getattr(source, "dataset", source), "classes", None)
+    return tuple(map(str, classes)) if isinstance(classes, list | tuple) and classes else None
