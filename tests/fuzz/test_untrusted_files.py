@@ -12,10 +12,10 @@ pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits memory as Linux does"),
 ]
 
-WHOLE = {"checkpoints": 5000, "recipes": 3800, "arrays": 1000}
+WHOLE = {"checkpoints": 5000, "recipes": 3800, "arrays": 1000, "data_files": 2500}
 
 
-@pytest.mark.parametrize(("what", "count"), [("checkpoints", 60), ("recipes", 40), ("arrays", 60)])
+@pytest.mark.parametrize(("what", "count"), [("checkpoints", 60), ("recipes", 40), ("arrays", 60), ("data_files", 60)])
 def test_each_ends_in_an_answer_or_in_one_error_of_ours(what, count):
     report = fuzz(f"fuzz.{what}:check", range(count))
     assert not report.failures, report
