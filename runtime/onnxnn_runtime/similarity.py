@@ -20,7 +20,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from .arrays import without_gradient
+from .arrays import as_array, without_gradient
 from .calls import checked
 from .errors import InputError, did_you_mean
 from .providers import num_threads
@@ -256,7 +256,7 @@ def _as_numbers(values: Any) -> np.ndarray:
     """Return vectors as float32 or float64; an array that is one already is not copied."""
     if isinstance(values, (list, tuple)):
         values = [without_gradient(each) for each in values]
-    array = np.asarray(without_gradient(values))
+    array = as_array(values)
     if array.dtype in (np.float32, np.float64) and array.dtype.isnative:
         return array
     if array.dtype.kind not in "biufO":
