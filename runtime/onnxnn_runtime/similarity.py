@@ -241,7 +241,7 @@ def _vectors(name: str, values: Any) -> np.ndarray:
         array = _as_numbers(values)
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, InputError):
-            raise InputError(f"{name}: {error}") from error
+            raise InputError(f"{name} must hold numbers: {error}") from error
         raise InputError(
             f"{name} must hold numbers, all vectors of the same length ({printable(str(error), 120)})."
         ) from error
