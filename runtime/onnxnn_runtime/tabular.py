@@ -10,7 +10,6 @@ from .arrays import from_objects
 from .card import InputSpec
 from .columns import match_columns, named_columns, named_row, names_listed
 from .errors import InputError
-from .table import index_columns, label_named, read_table
 from .warn import warn
 
 __all__ = ["chosen_columns", "file_rows", "for_graph", "in_order", "is_row", "row_in_order", "width"]
@@ -30,6 +29,8 @@ def file_rows(path: str, spec: InputSpec, targets: Sequence[str] = ()) -> tuple[
     Raises:
         InputError: The file is no table, or its columns are not the network's.
     """
+    from .table import index_columns, read_table  # here and below, so that images start without it
+
     table = read_table(path)
     for note in table.notes:
         warn(note)
@@ -73,6 +74,8 @@ def chosen_columns(
         return list(range(count))
     left = [position for position in range(count) if position not in index]
     if wanted and len(left) == wanted + 1:
+        from .table import label_named
+
         label = label_named([names[position] for position in left], targets) if names else None
         left.pop(-1 if label is None else label)
     if not wanted or len(left) != wanted:
