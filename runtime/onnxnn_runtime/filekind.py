@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
 from typing import NamedTuple
 
 __all__ = ["FileKind", "kind_of_bytes", "kind_of_file"]
@@ -120,6 +119,8 @@ def kind_of_file(path: str | os.PathLike[str]) -> FileKind:
 
 def _zipped(path: str | os.PathLike[str]) -> FileKind:
     try:
+    import zipfile  # here, because most files need it not
+
         with zipfile.ZipFile(str(path)) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
