@@ -66,7 +66,7 @@ class Using(Drawing):
                 diffusion model with classes what to draw.
             num, return_all_timesteps, steps, sampler, seed, guidance: For a diffusion model; see `sample`.
                 With `return_all_timesteps` and neither steps nor sampler, all steps of "ddpm" are walked.
-            batch_size: How many samples to run at once; None takes 4 images on a processor, else 32 samples.
+            batch_size: How many samples to run at once; None takes 2 images on a processor, else 32 samples.
             channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; None as the network was
                 trained. Files are RGB always.
 

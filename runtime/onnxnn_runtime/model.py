@@ -397,7 +397,7 @@ class Model:
                 array; sequences; or a list of those (see `find_samples`).
             k: How many of the best classes stand in `Prediction.top`.
             errors: "raise" stops at a broken input; "skip" leaves it out.
-            batch_size: Inputs that run together; None takes 4 images on a processor, else 32 inputs.
+            batch_size: Inputs that run together; None takes 2 images on a processor, else 32 inputs.
             progress: Called as progress(done, total or None) after each batch.
             channel_order: "rgb", or "bgr" where arrays of images hold blue first, as OpenCV reads them; None
                 takes what the card says. Files, bytes and PIL images are RGB always.
@@ -450,7 +450,7 @@ class Model:
             normalize: Scale each vector to length 1.
             errors: "raise" stops at a broken input; "skip" leaves it out, with a warning that names
                 it (`embed_named` returns the names instead).
-            batch_size: Inputs that run together; None takes 4 images on a processor, else 32 inputs.
+            batch_size: Inputs that run together; None takes 2 images on a processor, else 32 inputs.
             progress: Called as progress(done, total or None) after each batch.
             channel_order: As for `predict`.
 
