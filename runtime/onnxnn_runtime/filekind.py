@@ -118,9 +118,9 @@ def kind_of_file(path: str | os.PathLike[str]) -> FileKind:
 
 
 def _zipped(path: str | os.PathLike[str]) -> FileKind:
-    try:
     import zipfile  # here, because most files need it not
 
+    try:
         with zipfile.ZipFile(str(path)) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
