@@ -51,7 +51,7 @@ def batches_of(
     if isinstance(source, Data):
         return prepared(source, "evaluate").train
     if isinstance(source, Batches):
-        if source.preparation is None:
+        if source.preparation is None or not _may_fit(source, spec):
             check_fits(source.samples.sizes, "tokens" if source.of_tokens else "numbers", spec, "evaluate")
             return source
         return prepared(data_of(source), "evaluate").train
@@ -78,6 +78,12 @@ def batches_of(
         f"evaluate({type(source).__name__}): what fits is (x, y), a path, a DataLoader, or what a load "
         "method returned."
     )
+
+
+def _may_fit(batches: Batches, spec: InputSpec) -> bool:
+    """Tell whether batches can be prepared for a network: images are, and tables by their columns' names."""
+    assert batches.preparation is not None
+    return batches.preparation.kind == spec.kind or batches.preparation.kind == "table"
 
 
 def data_of(batches: Batches) -> Data:

@@ -413,10 +413,10 @@ def _raw_pictures(x: Array, order: str | None) -> _Described:
             pictures = np.stack([preprocess.to_uint8(picture) for picture in x])
     height, width, channels = pictures.shape[1:]
     network = np.array(np.moveaxis(pictures, 3, 1), order="C")  # a copy, as above
-    example = (
-        pictures[0][..., ::-1] if preprocess.channel_order == "bgr" else pictures[0]
-    ).copy()  # as given
-    return _Described("image", network, Shape.image(channels, height, width), example, preprocess)
+    example = pictures[0][..., ::-1] if preprocess.channel_order == "bgr" else pictures[0]  # as given
+    return _Described(
+        "image", network, Shape.image(channels, height, width), example.copy(), preprocess, True
+    )
 
 
 def _tokens(x: Array, size: int) -> _Described:

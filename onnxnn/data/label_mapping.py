@@ -55,10 +55,7 @@ class LabelMapping:
         if not self.names or not own.names or own.names == self.names:
             return None
         wanted = range(len(own.names)) if occurring is None else sorted(occurring)
-        found = self._by_name(own, wanted, str)
-        alike = self._by_name(own, [id_ for id_ in wanted if id_ not in found], folded)
-        if not set(alike.values()) & set(found.values()) and len(set(alike.values())) == len(alike):
-            found = {**found, **alike}
+        found = self._by_name(own, wanted)
         unknown = [own.names[id_] for id_ in wanted if id_ not in found]
         if len(unknown) == len(wanted):
             return self._by_order(own, wanted, source, named)
@@ -89,14 +86,18 @@ class LabelMapping:
             return None
         return LabelMapping(tuple(map(str, range(largest + 1))))
 
-    def _by_name(self, own: LabelMapping, wanted: Collection[int], form: object) -> dict[int, int]:
-        assert callable(form)
-        known: dict[str, list[int]] = {}
-        for id_, name in enumerate(self.names):
-            known.setdefault(form(name), []).append(id_)
-        found = {id_: known[form(own.names[id_])] for id_ in wanted if form(own.names[id_]) in known}
-        unambiguous = all(len(ids) == 1 for ids in found.values())
-        return {id_: ids[0] for id_, ids in found.items()} if unambiguous else {}
+    def _by_name(self, own: LabelMapping, wanted: Collection[int]) -> dict[int, int]:
+        """Return ids by name as it stands; then without case, where that leaves no choice."""
+        exact = {name: id_ for id_, name in enumerate(self.names)}
+        found = {id_: exact[own.names[id_]] for id_ in wanted if own.names[id_] in exact}
+        left = [id_ for id_ in range(len(self.names)) if id_ not in found.values()]
+        known, given = ([folded(name) for name in names] for names in (self.names, own.names))
+        for id_ in wanted:
+            alike = [other for other in left if known[other] == given[id_]]
+            others = [other for other in wanted if other not in found and given[other] == given[id_]]
+            if id_ not in found and len(alike) == 1 and len(others) == 1:
+                found[id_] = alike[0]
+        return found
 
     def _by_order(
         self, own: LabelMapping, wanted: Collection[int], source: str, named: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,12 @@ class NetworkState:
             LayerError: There are no layers yet.
         """
         self.check_layers()
+        return self._card if training is None else replace(self._card, training=training)
+
+    @cached_property
+    def _card(self) -> ModelCard:
         before = None if self.checkpoint is None else self.checkpoint.card
-        how = self.training if training is None else training
-        return describe(self.task, self.definition, self.preparation, before, how)
+        return describe(self.task, self.definition, self.preparation, before, self.training)
 
     def check_layers(self) -> None:
         """Refuse a network without layers.
@@ -217,12 +221,13 @@ class NetworkState:
         color = None if data.preprocess is None else data.preprocess.color
         return replace(self, definition=definition, data=data, color=color), data.remarks
 
-    def prepared(self, data: Data, source: str = "the data") -> Data:
+    def prepared(self, data: Data, source: str = "the data", keep_classes: bool = False) -> Data:
         """Return data as this network has its data prepared.
 
         Args:
             data: A data set as it was loaded.
             source: What messages call it.
+            keep_classes: Whether classes keep their own ids.
 
         Raises:
             DataError: It is of another kind or shape, lacks a column, or has a class or token that the
@@ -237,7 +242,8 @@ class NetworkState:
             check_fits(data.sample.sizes, data.kind, spec, source)
         if known is not None:
             new_classes = not set(data.classes) <= set(known.classes)
-            data = data.prepared(known, keep_classes=self.task == "embed" and new_classes, source=source)
+            keep_classes = keep_classes or (self.task == "embed" and new_classes)
+            data = data.prepared(known, keep_classes=keep_classes, source=source)
         if data.problem is not None and not self.definition.diffusion:
             raise data.problem
         if spec is not None:

@@ -115,18 +115,27 @@ class Using(Drawing):
             if show:
                 say(self.result)
             return self.result, hidden
+        are_known = True
         if isinstance(data, Batches) and data.preparation is not None:
-            data = self._state.prepared(data_of(data), "inference()").train
+            data, are_known = self._inputs_of(data)
         labels: list[Array] = []
         names: list[str] = []
         source = data if self.model.teacher_forcing else running.unlabelled(data, labels)
         spec = running.in_order(self.card().input, channel_order, data)
         self.result = running.infer(self.model, source, spec, batch_size, self._reader(), names)
         self._files = _image_files(data, names)
-        self.val_label = np.concatenate(labels) if labels else None
+        self.val_label = np.concatenate(labels) if labels and are_known else None
         if show:
             say(self.result)
         return self.result
+
+    def _inputs_of(self, batches: Batches) -> tuple[Batches, bool]:
+        """Return batches as the network has its data prepared, and whether it knows their labels."""
+        data = data_of(batches)
+        try:
+            return self._state.prepared(data, "inference()").train, True
+        except DataError:
+            return self._state.prepared(data, "inference()", keep_classes=True).train, False
 
     def generate(
         self,

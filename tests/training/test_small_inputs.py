@@ -79,14 +79,16 @@ def test_evaluation_on_batches_of_another_network(make, other, message):
     x, y = np.eye(4), np.arange(4) % 2
     with pytest.raises(DataError, match=message):
         make().evaluate(other()._data.train)
-    with pytest.raises(DataError, match=r"samples of shape \(4\) arrive, read as numbers"):
-        make().evaluate(nn("cls", verbose=0).load_dataset(x, y))
+    with pytest.raises(DataError, match=r"samples of shape \(4\) arrive, read as table|tokens are whole"):
+        make().evaluate(nn("cls", verbose=0).load_dataset(x / 2, y))
 
 
-def test_evaluation_on_batches_of_pictures_of_another_size(pictures):
+def test_evaluation_on_batches_of_images_of_another_size(pictures):
     model = nn("cls", verbose=0)
     model.load_img_data(str(pictures), transform={"Resize": (8, 8)})
     model.add("linear", size=(192, 2), activation="softmax")
     other = nn("cls", verbose=0).load_img_data(str(pictures), batch_mode=True)
+    assert model.evaluate(other) == pytest.approx(model.evaluate(str(pictures)))  # they are read again
+    ready = nn("cls", verbose=0).load_dataset(np.zeros((4, 3, 20, 20)), np.arange(4) % 2)
     with pytest.raises(DataError, match=r"samples of shape \(3, 20, 20\) arrive.* shape \(3, 8, 8\)"):
-        model.evaluate(other)
+        model.evaluate(ready)

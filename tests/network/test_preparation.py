@@ -1,0 +1,145 @@
+"""A trained network owns how its data is prepared: by name, everywhere, or refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnxnn_runtime.errors import DataError
+
+from onnxnn import nn
+from onnxnn.data import LabelMapping
+from tests.support.frames import Frame
+
+NAMES = ["weight", "height", "tail"]
+
+
+def data(seed=0, count=60):
+    """Return three columns of which the first alone tells the class."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(count) % 2
+    return rng.random((count, 3)) * [1, 50, 3] + np.outer(y, [2, 0, 0]) + [0, 100, 0], y
+
+
+def table(path, names, x, y, label="kind"):
+    order = [names.index(name) for name in names]
+    lines = [",".join([*names, label])]
+    lines += [",".join([*(f"{row[i]:.6g}" for i in order), str(k)]) for row, k in zip(x, y, strict=True)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def trained(tmp_path):
+    x, y = data()
+    model = nn(save_fold=str(tmp_path / "ckpt"), verbose=0)
+    model.set_seed(0)
+    model.load_tab_data(
+        table(tmp_path / "a.csv", NAMES, x, np.array(["cat", "dog"])[y]), standardize=True, batch_size=8
+    )
+    model.add("linear", size=(3, 8), activation="relu")
+    model.add("linear", size=(8, 2), activation="softmax")
+    model.train(lr=0.05, epochs=15)
+    assert model.evaluate(tmp_path / "a.csv")["acc"] == 1
+    return model
+
+
+def swapped(tmp_path, names=("height", "tail", "weight"), labels=("cat", "dog")):
+    x, y = data(1)
+    order = [NAMES.index(name.lower()) for name in names]
+    return table(tmp_path / "swapped.csv", list(names), x[:, order], np.array(labels)[y])
+
+
+@pytest.mark.parametrize("names", [("height", "tail", "weight"), ("TAIL", "Weight", "height")])
+def test_columns_go_by_name_in_every_call(trained, tmp_path, names):
+    path, (x, y) = swapped(tmp_path, names), data(1)
+    order = [NAMES.index(name.lower()) for name in names]
+    frame = Frame(dict(zip(names, x.T[order], strict=True)))
+    expected = trained.inference(x)
+    for source in (path, frame):
+        np.testing.assert_allclose(trained.inference(source), expected, rtol=1e-4)
+    for source in (path, (frame, y), (x, y), (x, np.array(["cat", "dog"])[y])):
+        assert trained.evaluate(source)["acc"] == 1
+    handed = trained.load_tab_data(path, shuffle=False)
+    assert trained.evaluate(handed)["acc"] == 1
+    np.testing.assert_allclose(trained.inference(handed), expected, rtol=1e-4)
+    again = nn(save_fold=str(tmp_path / "again"), verbose=0)
+    again.load_tab_data(path, batch_size=8)
+    history = again.train(checkpoint=tmp_path / "ckpt/basenn.pth", epochs=1, lr=1e-6, metrics="acc")
+    assert history[-1]["acc"] == 1
+    assert again.card().input.features == tuple(NAMES)
+
+
+@pytest.mark.parametrize("loader", ["table", "frame"])
+def test_a_missing_column_is_named_and_nothing_changes(trained, tmp_path, loader):
+    x, y = data(1)
+    before, names = trained.inference(x), ["height", "legs", "weight"]
+    path = table(tmp_path / "b.csv", names, x, y)
+    with pytest.raises(DataError, match="missing: 'tail'; additional: 'legs'"):
+        if loader == "table":
+            trained.load_tab_data(path)
+        else:
+            trained.load_dataset(Frame(dict(zip(names, x.T, strict=True))), y)
+    assert trained.card().input.features == tuple(NAMES)
+    np.testing.assert_array_equal(trained.inference(x), before)
+
+
+def test_later_data_does_not_replace_the_standardisation(trained, tmp_path):
+    x, y = data(2)
+    before, card = trained.inference(x), trained.card()
+    for options in ({}, {"standardize": True}):
+        trained.load_tab_data(table(tmp_path / "b.csv", NAMES, x * 9, np.array(["dog", "cat"])[y]), **options)
+        np.testing.assert_array_equal(trained.inference(x), before)
+        assert trained.card().network == card.network
+
+
+def test_what_a_call_asks_for_in_vain_is_said(trained, tmp_path, capsys):
+    trained.verbose = 1
+    trained.load_tab_data(swapped(tmp_path), standardize=True)
+    assert "trained with its own mean and deviation" in capsys.readouterr().out
+
+
+def test_another_kind_of_data_is_refused(trained):
+    before = trained._state
+    with pytest.raises(DataError, match="takes table of shape|kind 'table'"):
+        trained.load_dataset(np.zeros((4, 8, 8, 3), np.uint8), [0, 1, 0, 1])
+    assert trained._state is before
+
+
+def test_another_batch_size_of_one_training_stays_its_own(trained, tmp_path):
+    trained.train(epochs=1, batch_size=30)
+    assert trained._data.train.batch_size == 8
+
+
+@pytest.mark.parametrize(
+    ("known", "own", "ids"),
+    [
+        (("cat", "dog"), ("dog", "cat"), [1, 0]),
+        (("cat", "dog"), ("Dog",), [1]),
+        (("\u00e9t\u00e9", "hiver"), ("hiver", "e\u0301te\u0301"), [1, 0]),
+        (("cat", "dog", "owl"), ("1", "2"), [1, 2]),
+        (("1", "2", "3"), ("3", "1"), [2, 0]),
+        (("Dog", "dog"), ("dog", "Dog"), [1, 0]),
+        (("cat", "dog"), ("cat", "dog"), None),
+        ((), ("a", "b"), None),
+    ],
+)
+def test_classes_take_the_networks_ids(known, own, ids):
+    found = LabelMapping(known).ids_of(LabelMapping(own))
+    assert (None if found is None else found.tolist()) == ids
+
+
+@pytest.mark.parametrize(
+    ("known", "own"), [(("cat", "dog"), ("cat", "owl")), (("0", "1"), ("5", "6")), (("a", "b"), ("2", "3"))]
+)
+def test_other_classes_are_refused(known, own):
+    with pytest.raises(DataError, match="are not among the network's"):
+        LabelMapping(known).ids_of(LabelMapping(own))
+
+
+def test_classes_that_do_not_occur_need_no_id():
+    assert LabelMapping(("0", "2")).ids_of(LabelMapping(("0", "1", "2")), {0, 2}).tolist() == [0, 0, 1]
+
+
+def test_other_names_in_order_are_said():
+    with pytest.warns(UserWarning, match="x, y are taken for cat, dog, in this order"):
+        assert LabelMapping(("cat", "dog")).ids_of(LabelMapping(("x", "y"))) is None
