@@ -121,6 +121,7 @@ class Training(Files):
         start, is_finish = resume if checkpoint is None else checkpoint, resume is not None
         with custom_weights_kept(self._definition):
             before, state = self._resumed(start)
+            state.check_layers()
             settings = jobs.settings_of(
                 wanted, before, is_finish, start, not self._optimizer_chosen and self.optimizer == "Adam"
             )

@@ -25,9 +25,8 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 import torch
-from onnxnn_runtime.errors import OnnxnnError
-
 from onnxnn import nn
+from onnxnn_runtime.errors import OnnxnnError
 
 CALLS = ("data", "layers", "checkpoint", "train", "other")
 DATA = ("data", "other")
@@ -147,10 +146,12 @@ class Walker:
         model, handed = copy.deepcopy((before, handed))
         known, order = _print(model), " -> ".join([*done, call])
         try:
-            result = self.do(model, call)
+            result, refusal = self.do(model, call), None
         except OnnxnnError as error:
+            result, refusal = None, error
+        if refusal is not None:
             self.refused += 1
-            assert _print(model) == known, f"{order}: refused ({error}), and the network has changed"
+            assert _print(model) == known, f"{order}: refused ({refusal}), and the network has changed"
         else:
             if call in DATA:
                 handed[call], current = result, call
