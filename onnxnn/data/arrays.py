@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +12,8 @@ import numpy as np
 import torch
 from onnxnn_runtime.arrays import from_objects, without_gradient
 from onnxnn_runtime.columns import named_columns
-from onnxnn_runtime.errors import DataError, InputError, MissingDataError
-from onnxnn_runtime.files import as_path
+from onnxnn_runtime.errors import DataError, InputError
+from onnxnn_runtime.files import as_path, regular_file
 from onnxnn_runtime.npz import VOCABULARY, read_arrays, read_vocabulary
 from onnxnn_runtime.preprocess import Preprocess, checked_order
 from onnxnn_runtime.vocabulary import checked_vocabulary
@@ -286,10 +287,9 @@ def load_npz(
         DataError: It is no .npz file, lacks an array, holds pickled objects, or its arrays do not fit.
     """
     file = as_path(path, "data_path", DataError)
-    if not file.exists():
-        raise MissingDataError(f"{path}: no such file.")
-    if file.is_dir():
+    if os.path.isdir(file):
         raise DataError(f"{path}: is a folder; what fits is a .npz file.")
+    regular_file(file, "file", DataError)
     arrays = read_arrays(file, ("data", "label", *VOCABULARY), DataError)
     word2idx = read_vocabulary(path, arrays, DataError)
     if "data" not in arrays or ("label" not in arrays and word2idx is None):

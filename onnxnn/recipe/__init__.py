@@ -50,6 +50,8 @@ from .tree import read_tree
 
 __all__ = ["LayerEntry", "Recipe", "Trained", "read_recipe"]
 
+_ALL_TRAINED = "too few samples to hold any back: the figures are those of the training data"
+
 HELD_IN = 0.8
 """The share of the samples to train on where a recipe does not say it."""
 
@@ -145,7 +147,7 @@ class Recipe:
             with self._at("seed"):
                 network.set_seed(self.seed)
         with self._at("data"):
-            self._load(network)
+            network = self._load(network)
         for number, entry in enumerate(self.layers, start=1):
             try:
                 network.add(entry.name, activation=entry.activation, **entry.options)
@@ -213,21 +215,33 @@ class Recipe:
         check_path(path, sources, bool(options.get("force", False)))
         check_writable(path.parent)
 
-    def _load(self, network: Network) -> None:
-        """Load the data; some of it is held back to validate with, unless the recipe says how much."""
+    def _load(self, network: Network) -> Network:
+        """Load the data and return the network that has it.
+
+        Some of the data is held back to validate with, unless the recipe says how much.
+        """
         options = dict(self.data_options)
         if "train_val_ratio" in options or self.task not in ("cls", "reg"):
-            return self._load_with(network, options)
+            self._load_with(network, options)
+            return network
         try:
             self._load_with(network, {**options, "train_val_ratio": HELD_IN})
         except DataError as error:
             if "train_val_ratio=" not in str(error):
                 raise
             self._load_with(network, options)
-            print("too few samples to hold any back: the figures are those of the training data")
-        else:
-            print(f"{1 - HELD_IN:.0%} of the samples are held back to validate with (train_val_ratio)")
-        return None
+            print(_ALL_TRAINED)
+            return network
+        if (
+            network.task != self.task
+        ):  # by its labels; classes of a single sample look like values when divided
+            whole = Network(self.task if "task" in self.lines else None)
+            self._load_with(whole, options)
+            if whole.task == self.task:
+                print(_ALL_TRAINED)
+                return whole
+        print(f"{1 - HELD_IN:.0%} of the samples are held back to validate with (train_val_ratio)")
+        return network
 
     def _load_with(self, network: Network, options: Mapping[str, Any]) -> None:
         if self.source == "images":
