@@ -242,7 +242,8 @@ class NetworkState:
             check_fits(data.sample.sizes, data.kind, spec, source)
         if known is not None:
             new_classes = not set(data.classes) <= set(known.classes)
-            keep_classes = keep_classes or (self.task == "embed" and new_classes)
+            has_none = spec is not None and _draws_without_classes(self.card())
+            keep_classes = keep_classes or has_none or (self.task == "embed" and new_classes)
             data = data.prepared(known, keep_classes=keep_classes, source=source)
         if data.problem is not None and not self.definition.diffusion:
             raise data.problem
@@ -456,6 +457,10 @@ def _closing(definition: Definition, card: ModelCard) -> Layer | None:
         return None
     classes = len(card.output.classes) or len(card.input.vocabulary or ())
     return score_ending(card.task, definition, classes, how.get("loss"))
+
+
+def _draws_without_classes(card: ModelCard) -> bool:
+    return card.diffusion is not None and not card.diffusion.classes
 
 
 def _sample_shape(loaded: Checkpoint, path: str | Path) -> Shape:

@@ -74,11 +74,9 @@ def test_a_missing_column_is_named_and_nothing_changes(trained, tmp_path, loader
     x, y = data(1)
     before, names = trained.inference(x), ["height", "legs", "weight"]
     path = table(tmp_path / "b.csv", names, x, y)
+    frame = Frame(dict(zip(names, x.T, strict=True)))
     with pytest.raises(DataError, match="missing: 'tail'; additional: 'legs'"):
-        if loader == "table":
-            trained.load_tab_data(path)
-        else:
-            trained.load_dataset(Frame(dict(zip(names, x.T, strict=True))), y)
+        trained.load_tab_data(path) if loader == "table" else trained.load_dataset(frame, y)
     assert trained.card().input.features == tuple(NAMES)
     np.testing.assert_array_equal(trained.inference(x), before)
 
@@ -100,7 +98,7 @@ def test_what_a_call_asks_for_in_vain_is_said(trained, tmp_path, capsys):
 
 def test_another_kind_of_data_is_refused(trained):
     before = trained._state
-    with pytest.raises(DataError, match="takes table of shape|kind 'table'"):
+    with pytest.raises(DataError, match=r"takes table of shape|kind 'table'"):
         trained.load_dataset(np.zeros((4, 8, 8, 3), np.uint8), [0, 1, 0, 1])
     assert trained._state is before
 
@@ -143,3 +141,31 @@ def test_classes_that_do_not_occur_need_no_id():
 def test_other_names_in_order_are_said():
     with pytest.warns(UserWarning, match="x, y are taken for cat, dog, in this order"):
         assert LabelMapping(("cat", "dog")).ids_of(LabelMapping(("x", "y"))) is None
+
+
+def test_images_of_another_size_leave_a_trained_network_as_it_is(tmp_path):
+    """Where height and width are free, data of another size fits and changes no weight."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random((8, 1, 8, 8), np.float32), np.arange(8) % 2
+    model = nn(save_fold=str(tmp_path), verbose=0)
+    model.load_dataset(x, y)
+    model.add("conv2d", size=(1, 3), kernel_size=3, activation="relu")
+    model.add("batchnorm2d", size=3)
+    model.add("global_avgpool")
+    model.add("linear", size=(3, 2), activation="softmax")
+    model.train(epochs=2)
+    before = model.inference(x)
+    model.load_dataset(rng.random((8, 1, 12, 10), np.float32), y)
+    np.testing.assert_array_equal(model.inference(x), before)
+    model.train(epochs=1)
+    model.export(tmp_path / "m.onnx")
+
+
+def test_classes_do_not_matter_to_a_diffusion_model_without_any(tmp_path):
+    x = np.random.default_rng(0).random((4, 1, 8, 8), np.float32)
+    model = nn(save_fold=str(tmp_path), verbose=0)
+    model.load_dataset(x, ["a", "b", "a", "b"])
+    model.add("diffusion_model", img_size=8, dim=8, dim_mults=(1, 2), timestep=10, attention=False)
+    model.train(epochs=1, metrics=[], samples_every=0)
+    model.load_dataset(x, ["c", "d", "e", "a"])
+    assert model.train(epochs=1, metrics=[], samples_every=0)
