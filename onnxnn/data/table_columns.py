@@ -63,7 +63,7 @@ def choose_columns(
         return _by_name(table, chosen, features, targets)
     notes: tuple[str, ...] = ()
     if chosen is None:
-        chosen, notes = _label(table, targets)
+        chosen, notes = _label(table, targets, index)
     counting, said = _index(table, chosen, index)
     kept = [column for column in range(table.num_columns) if column != chosen and column not in counting]
     if not kept:
@@ -93,10 +93,17 @@ def _by_name(table: Table, label: int | None, features: Sequence[str], targets: 
     return Chosen(columns, left[-1], notes)
 
 
-def _label(table: Table, targets: Sequence[str]) -> tuple[int, tuple[str, ...]]:
-    last = table.num_columns - 1
+def _label(table: Table, targets: Sequence[str], index: Index) -> tuple[int, tuple[str, ...]]:
     named = label_named(table.names, targets) if table.names else None
-    if named is None or named == last:
+    last = table.num_columns - 1
+    if named is None:
+        counting = _index(table, None, index)[0]
+        others = [column for column in range(table.num_columns) if column not in counting]
+        if len(others) < 2 or others[-1] == last:
+            return last, ()
+        title = table.title(others[-1])
+        return others[-1], (f"{table.source}: {title} is taken as the label; label= chooses another.",)
+    if named == last:
         return last, ()
     if table.names[named].lower() == "y" and table.is_numeric(named) and not table.is_numeric(last):
         return last, ()  # x and y of a place, and a class after them
@@ -107,7 +114,7 @@ def _label(table: Table, targets: Sequence[str]) -> tuple[int, tuple[str, ...]]:
     return named, (note,)
 
 
-def _index(table: Table, label: int, index: Index) -> tuple[list[int], tuple[str, ...]]:
+def _index(table: Table, label: int | None, index: Index) -> tuple[list[int], tuple[str, ...]]:
     if index is False:
         return [], ()
     if index is not None:

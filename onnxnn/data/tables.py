@@ -87,15 +87,18 @@ def load_table(
             labels, classes, remarks = targets(table.numbers([chosen.label]), source), (), ()
     for note in (*table.notes, *chosen.notes):
         warn(note)
-    if not table.names and header is None:
+    if not table.has_heading and header is None:
         warn(f"{path}: no header found, so the first row counts as data.")
     train, held_back = split(len(x), train_val_ratio, labels if classes else None)
-    if standardize and not wide and needs_float64(x, read.rounding):
-        wide, x = True, table.numbers(chosen.features)
-    elif not wide:
-        _warn_of_losses(table, chosen.features, x, read.rounding)
+    if not wide:
+        is_rounded = bool(needs_float64(x, read.rounding))
+        if not standardize:
+            _warn_of_losses(table, chosen.features, x, read.rounding)
+        wide = standardize and is_rounded
+        x = table.numbers(chosen.features) if is_rounded else x
     parts = _parted(x, labels, train, held_back)
     normalize = standardization(parts[0][0].numpy(), wide) if standardize else None
+    samples = [InMemory(*part) if wide else InMemory(*part).in_precision(None) for part in parts]
     names = tuple(table.names[column] for column in chosen.features) if table.names else ()
     if len(set(names)) < len(names):
         twice = names_listed(sorted({name for name in names if names.count(name) > 1}))
@@ -110,9 +113,9 @@ def load_table(
         targets=(table.names[chosen.label],) if table.names and not classes else (),
     )
     return Data(
-        train=Batches(InMemory(*parts[0]), batch_size, shuffle, preparation),
-        validation=Batches(InMemory(*parts[1]), batch_size, False, preparation) if len(held_back) else None,
-        example=parts[0][0][0].numpy().copy(),
+        train=Batches(samples[0], batch_size, shuffle, preparation),
+        validation=Batches(samples[1], batch_size, False, preparation) if len(held_back) else None,
+        example=samples[0].x[0].numpy().copy(),
         remarks=remarks if known is None else known.differences(None, normalize),
     )
 

@@ -20,7 +20,7 @@ from .arrays import from_objects
 from .columns import match_columns
 from .errors import InputError
 from .shorten import shortened
-from .table_heading import counts_rows, heading_of, label_named, may_count_rows
+from .table_heading import counts_rows, counts_samples, heading_of, label_named, may_count_rows
 from .table_marks import Marks, check_marks, commas_as, number, parse_cells
 from .table_missing import MISSING, check_labels, marks_of_missing
 from .table_numbers import parse
@@ -64,12 +64,13 @@ class Table:
 
     Args:
         source: The file's name, for messages.
-        names: The names in the heading; () where the file has none.
+        names: The names in the heading; () where the file has none, or its first row counts samples.
         lines: For each row after the heading, the number of the line in the file on which it ends, from 1.
         num_columns: How many columns every row has.
         decimal_comma: Whether "0,5" can be a number, as in files separated by `;` or tabs.
         notes: What was decided about the file and may surprise, a sentence each.
         missing: What stands in a cell without a value, in lower case.
+        has_heading: Whether the first row is no row of data.
     """
 
     source: str
@@ -79,6 +80,7 @@ class Table:
     decimal_comma: bool = False
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = MISSING
+    has_heading: bool = False
     _text: TextFile = field(default=TextFile("", "utf-8"), repr=False)
     _separator: str = field(default=",", repr=False)
     _decimal: str | None = field(default=None, repr=False)
@@ -210,7 +212,7 @@ class Table:
     # ---- the file, a block at a time
 
     def _blocks(self) -> Iterator[Block]:
-        skip = 1 if self.names else 0
+        skip = 1 if self.has_heading else 0
         for block in self._text.blocks(self._separator):
             if skip:
                 block = Block(block.records[skip:], block.lines[skip:])
@@ -373,6 +375,7 @@ def read_table(
         separator != ",",
         (text.note,) if text.note else (),
         marks_of_missing(missing),
+        False,
         text,
         separator,
         decimal,
@@ -392,7 +395,8 @@ def read_table(
             f"{source}: the first row ({_in_short(', '.join(rows[0]))}) is taken as the heading; "
             "header=False takes it as data.",
         )
-    return replace(table, names=tuple(rows[0]), lines=lines[1:], notes=notes)
+    names = () if counts_samples(rows[0]) else tuple(rows[0])
+    return replace(table, names=names, lines=lines[1:], notes=notes, has_heading=True)
 
 
 def index_columns(table: Table) -> list[int]:

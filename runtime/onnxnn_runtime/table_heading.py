@@ -13,6 +13,7 @@ from .table_marks import Marks, number
 __all__ = [
     "LABEL_NAMES",
     "counts_rows",
+    "counts_samples",
     "heading_of",
     "is_label_name",
     "judge_heading",
@@ -69,6 +70,22 @@ def counts_rows(name: str, values: np.ndarray) -> bool:
     return (not name or _unnamed(name)) and distinct and len(np.unique(values)) == len(values) > 2
 
 
+def counts_samples(first: Sequence[str]) -> bool:
+    """Tell whether a first row says how many samples and inputs follow, and names the classes.
+
+    So do the files of scikit-learn's data sets and of lessons made of them, such as
+    "120,4,setosa,versicolor,virginica" over rows of four numbers and a class. Such a row names no columns.
+    """
+    counts, rest = first[:2], first[2:]
+    return (
+        len(rest) > 0
+        and all(cell.isascii() and cell.isdigit() for cell in counts)
+        and int(counts[0]) > int(counts[1]) == len(first) - 1
+        and all(cell and number(cell, Marks()) is None for cell in rest)
+        and not any(map(is_label_name, rest))
+    )
+
+
 def judge_heading(
     first: Sequence[str], below: Sequence[Sequence[str]], numbers: Sequence[Sequence[float | None]]
 ) -> tuple[bool, bool]:
@@ -91,6 +108,8 @@ def judge_heading(
     if not any(numeric):
         fresh = not any(cell in (row[column] for row in below) for column, cell in enumerate(first))
         return all(head is None for head in heads) and fresh, False
+    if counts_samples(first) and any(numeric[2:]):
+        return True, False
     over = [column for column in columns if numeric[column] and first[column]]
     texts = [column for column in over if heads[column] is None]
     years = [column for column in over if heads[column] is not None]

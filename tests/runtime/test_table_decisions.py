@@ -227,3 +227,21 @@ def test_an_encoding_by_name(write, encoding):
     table = read_table(write('花,"類"\n1,2\n3,4\n', encoding), encoding=encoding)
     assert table.names == ("花", "類")
     np.testing.assert_array_equal(table.numbers(), [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize(
+    "first", ["120,4,setosa,versicolor,virginica", "30,4,setosa,versicolor,virginica", "99,2,dog"]
+)
+def test_a_first_row_that_counts_samples_names_no_columns(write, first):
+    columns = first.count(",") + 1
+    row = ",".join(["1.5"] * (columns - 1))
+    table = read_table(write(f"{first}\n{row},0\n{row},1\n"))
+    assert (table.names, table.has_heading, table.lines) == ((), True, (2, 3))
+    assert table.numbers().shape == (2, columns)
+    assert table.notes == ()
+
+
+@pytest.mark.parametrize("first", ["120,4,b,c", "2019,2,label", "1,2,kind"])
+def test_other_first_rows_name_columns(write, first):
+    row = ",".join(["1.5"] * first.count(","))
+    assert read_table(write(f"{first}\n{row},0\n{row},1\n")).names == tuple(first.split(","))

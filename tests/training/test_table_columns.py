@@ -195,3 +195,32 @@ def test_thousands_in_a_file(load):
 def test_a_name_that_stands_twice_is_none(load):
     with pytest.warns(UserWarning, match="'a' stands twice in the header"):
         assert load("a,a,kind\n1,2,0\n3,4,1\n").features == ()
+
+
+@pytest.mark.parametrize("name", ["id", "index", "Unnamed: 3", "编号"])
+def test_a_last_column_that_counts_rows_is_no_label(load, name):
+    with pytest.warns(UserWarning, match="a.csv") as said:
+        data = load(f"a,b,kind,{name}\n1,3,x,1\n2,1,y,2\n5,2,x,3\n")
+    assert (data.features, data.classes) == (("a", "b"), ("x", "y"))
+    texts = [str(each.message) for each in said]
+    assert any("column 3 ('kind') is taken as the label; label=" in text for text in texts)
+    assert any("counts the rows and is left out" in text for text in texts)
+
+
+def test_a_last_column_that_counts_rows_may_be_chosen(load):
+    rows = "a,b,id\n1,3,1\n2,1,2\n5,2,3\n"
+    assert load(rows, "reg", label="id").features == ("a", "b")
+    assert load(rows, "reg", index=False).targets == ("id",)
+
+
+def test_lessons_whose_first_rows_count_samples(tmp_path):
+    rows = "".join(f"{5 + k},3.{k},{2 * k},0.5,{k}\n" for k in [0, 1, 2] * 4)
+    for count in (12, 30):
+        (tmp_path / f"{count}.csv").write_text(f"{count},4,setosa,versicolor,virginica\n{rows}")
+    model = nn("cls", verbose=0)
+    model.load_tab_data(tmp_path / "12.csv")
+    model.add("linear", size=(4, 3), activation="softmax")
+    model.train(epochs=1, save_fold=str(tmp_path))
+    expected = model.evaluate(tmp_path / "12.csv")
+    assert model.evaluate(tmp_path / "30.csv") == expected
+    assert model.inference(tmp_path / "30.csv").shape == (12, 3)
