@@ -127,7 +127,7 @@ def from_arrays(
         )
     train, held_back = split(len(values), train_val_ratio, labels if names and labels.ndim == 1 else None)
     described, normalize = _standardized(described, values, train, known, standardize)
-    inputs = torch.from_numpy(described.network)
+    inputs, exact = torch.from_numpy(described.network), _exact(described, values)
     preparation = Preparation(
         kind=described.kind,
         sample=described.sample,
@@ -141,7 +141,8 @@ def from_arrays(
 
     def batches(part: torch.Tensor, shuffled: bool) -> Batches:
         is_all = len(part) == len(values)
-        samples = InMemory(inputs, labels) if is_all else InMemory(inputs[part], labels[part])
+        held = exact if exact is None or is_all else exact[part]
+        samples = InMemory(inputs, labels, held) if is_all else InMemory(inputs[part], labels[part], held)
         again = _reread(samples, preparation, batch_size, shuffled) if described.is_raw else None
         return Batches(samples, batch_size, shuffled, preparation, again)
 
@@ -209,6 +210,14 @@ def _standardized(
     learned = described.network if len(train) == len(values) else described.network[train.numpy()]
     wide = described.network.dtype == np.float64
     return described, standardization(learned.reshape(-1, values.shape[-1]), wide)
+
+
+def _exact(described: _Described, values: Array) -> torch.Tensor | None:
+    """Return rows of numbers as float64 where the network's float32 does not hold them; else None."""
+    if described.kind not in ("table", "sequence") or described.network.dtype != np.float32:
+        return None
+    rounded = needs_float64(values.reshape(-1, values.shape[-1]))
+    return torch.from_numpy(values.astype(np.float64)) if rounded else None
 
 
 def _reread(

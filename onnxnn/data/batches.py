@@ -19,6 +19,9 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 Reread = Callable[[Callable[[Any], Any]], "Batches"]
 """A change of the plan by which images are read -> the same images, read in that way."""
 
+_COARSE = 1e-3
+"""The share of a column's deviation up to which float32 may round it."""
+
 
 class Samples(ABC):
     """Where `Batches` takes its samples from."""
@@ -57,11 +60,13 @@ class InMemory(Samples):
         x: (N, ...) float32, int64, or uint8 pictures (N, C, H, W), which become float32 0..1 batch
             by batch, with the same bits as `Preprocess.to_float` gives.
         y: (N,) int64 or (N, K) float32.
+        exact: The numbers of x as float64, where float32 does not hold them.
     """
 
-    def __init__(self, x: torch.Tensor, y: torch.Tensor) -> None:
+    def __init__(self, x: torch.Tensor, y: torch.Tensor, exact: torch.Tensor | None = None) -> None:
         self.x = x.contiguous()
         self.y = y.contiguous()
+        self.exact = exact
 
     def __len__(self) -> int:
         return len(self.y)
@@ -83,7 +88,7 @@ class InMemory(Samples):
         return to_float(self.x), self.y
 
     def with_labels(self, ids: torch.Tensor) -> InMemory:
-        return InMemory(self.x, ids[self.y])
+        return InMemory(self.x, ids[self.y], self.exact)
 
     def with_tokens(self, ids: torch.Tensor) -> InMemory:
         """Return the same samples with ids[x] for x."""
@@ -91,11 +96,35 @@ class InMemory(Samples):
 
     def with_columns(self, columns: torch.Tensor) -> InMemory:
         """Return the same rows with their columns in another order."""
-        return InMemory(self.x[..., columns], self.y)
+        exact = None if self.exact is None else self.exact[..., columns]
+        return InMemory(self.x[..., columns], self.y, exact)
 
     def with_targets(self, columns: torch.Tensor) -> InMemory:
         """Return the same samples with the columns of y in another order."""
-        return InMemory(self.x, self.y[:, columns])
+        return InMemory(self.x, self.y[:, columns], self.exact)
+
+    def in_precision(self, deviations: torch.Tensor | None) -> InMemory:
+        """Return the same rows of numbers as float64, or as float32 where there are no deviations.
+
+        Args:
+            deviations: The deviation of each column for a network that takes float64, (columns,).
+
+        Raises:
+            DataError: float64 is wanted, and the rows were given as float32, which does not hold them.
+        """
+        is_wide = self.x.dtype == torch.float64
+        if is_wide == (deviations is not None):
+            return self
+        if deviations is None:
+            return InMemory(self.x.float(), self.y, self.x)
+        if self.exact is None:
+            largest = self.x.flatten(0, -2).abs().amax(0)
+            if (largest.double() * torch.finfo(torch.float32).eps / 2 > _COARSE * deviations).any():
+                raise DataError(
+                    "the network takes columns that float32 cannot hold, such as time stamps, and this data "
+                    "is float32. Load the checkpoint first and then the data, or give float64."
+                )
+        return InMemory(self.x.double() if self.exact is None else self.exact, self.y)
 
 
 class _Relabelled(Samples):
@@ -237,24 +266,18 @@ class Batches:
         """Return the same samples in memory with values[y] for the label y, as a column of targets."""
         samples = self.samples
         assert isinstance(samples, InMemory)
-        return replace(self, samples=InMemory(samples.x, values[samples.y][:, None]), preparation=preparation)
+        return replace(
+            self,
+            samples=InMemory(samples.x, values[samples.y][:, None], samples.exact),
+            preparation=preparation,
+        )
 
-    def in_precision(self, wide: bool) -> Batches:
-        """Return the same rows of numbers as float64 or float32.
-
-        Raises:
-            DataError: float64 is wanted, and the rows were read as float32, which does not hold them.
-        """
+    def in_precision(self, deviations: torch.Tensor | None) -> Batches:
+        """Return the same rows of numbers as float64 or float32; see `InMemory.in_precision`."""
         samples = self.samples
-        if not isinstance(samples, InMemory) or wide == (samples.x.dtype == torch.float64):
-            return self
-        if wide:
-            raise DataError(
-                "the network takes columns that float32 cannot hold, such as time stamps, and this data was "
-                "read as float32. Load the checkpoint first and then the data, or load it with "
-                "standardize=True."
-            )
-        return replace(self, samples=InMemory(samples.x.float(), samples.y))
+        return (
+            replace(self, samples=samples.in_precision(deviations)) if isinstance(samples, InMemory) else self
+        )
 
     def as_integers(self, preparation: Preparation) -> Batches:
         """Return the same samples with x as int64; `preparation` is what they are then."""

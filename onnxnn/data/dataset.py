@@ -169,19 +169,16 @@ class Data:
         if not data.is_ready and network.preprocess is not None and network.reads_otherwise(data.preparation):
             data = data._with_parts(lambda part: part.read_again(lambda plan: plan.as_read_by(network)))
             data = replace(data, problem=None)
-        if data.kind == "table":
-            data = data._with_parts(lambda part: part.in_precision(network.is_wide))
         own = data.preparation
         tokens = token_ids(own.vocabulary, network.vocabulary) if own.kind == "tokens" else None
         columns = _order(network.features, own.features, source)
+        sample = own.sample if columns is None else Shape.vector(len(columns))
         targets = _order(network.targets, own.targets, source) if len(own.targets) > 1 else None
         labels = tokens if data._labels_are_tokens() else data._class_ids(network, source)
         known = replace(
             own,
             kind=network.kind,
-            sample=own.sample
-            if tokens is None
-            else replace(own.sample, vocabulary=len(network.vocabulary or ())),
+            sample=sample if tokens is None else replace(sample, vocabulary=len(network.vocabulary or ())),
             preprocess=network.preprocess if own.preprocess is not None else None,
             normalize=network.normalize,
             features=network.features or own.features,
@@ -192,6 +189,8 @@ class Data:
             read=network.read,
         )
         changed = data._with_parts(lambda part: part.mapped(known, columns, tokens, labels, targets))
+        if data.kind in ("table", "sequence"):
+            changed = changed._with_parts(lambda part: part.in_precision(network.deviations))
         example = data.example
         if columns is not None and example.size:
             example = example[columns.numpy()]

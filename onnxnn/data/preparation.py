@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from onnxnn_runtime.card import ModelCard
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.preprocess import ImageLike, Preprocess
@@ -65,6 +66,13 @@ class Preparation:
     def is_wide(self) -> bool:
         """Whether the network takes float64, since its standardisation subtracts in it."""
         return isinstance(self.normalize, Normalize) and self.normalize.wide
+
+    @property
+    def deviations(self) -> torch.Tensor | None:
+        """The deviations of the columns, float64, of a network that takes float64; None for others."""
+        if not isinstance(self.normalize, Normalize) or not self.normalize.wide:
+            return None
+        return torch.tensor(self.normalize.std, dtype=torch.float64)
 
     @classmethod
     def of_card(cls, card: ModelCard, sample: Shape) -> Preparation | None:

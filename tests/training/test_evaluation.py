@@ -12,6 +12,7 @@ from onnxnn_runtime.errors import DataError
 from PIL import Image
 
 from onnxnn import nn
+from tests.support.frames import Frame
 
 COLORS = {"blue": 2, "green": 1, "red": 0}
 
@@ -118,3 +119,22 @@ def test_labels_that_do_not_count_from_0_are_read_by_their_numbers(names, tmp_pa
     assert model.evaluate(tmp_path / "test.npz")["acc"] == 1
     with pytest.raises(DataError, match="the classes '100' are not among the network's: "):
         model.evaluate((x, np.where(last, 100, y)))
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_columns_that_a_network_does_not_know_are_left_out(tmp_path, later):
+    columns = {"width": np.arange(12.0), "height": np.arange(12.0) % 5}
+    y = np.arange(12) % 2
+    model = nn("cls", verbose=0)
+    model.load_dataset(Frame(columns), y)
+    model.add("linear", size=(2, 2), activation="softmax")
+    model.train(epochs=1, save_fold=str(tmp_path))
+    expected = model.evaluate((Frame(columns), y))
+    more = Frame({"label": y, "Height": columns["height"], "width": columns["width"], "day": y})
+    if later:
+        model = nn("cls", verbose=0)
+        model.load_dataset(more, y)
+        model.load(tmp_path / "basenn.pth")
+        assert model._data.sample.sizes == (2,)
+        assert model.evaluate(model._data.train) == pytest.approx(expected)
+    assert model.evaluate((more, y)) == pytest.approx(expected)

@@ -185,3 +185,47 @@ def test_the_layer_may_stand_anywhere(tmp_path, position):
     wanted = "float64" if position == "first" else "float32"
     assert rt.load(tmp_path / "a.onnx").inputs["input"][0] == wanted
     assert make("normalize", {"mean": 0.5, "std": 2, "wide": True}).wide
+
+
+@pytest.mark.parametrize("form", ["file", "array", "frame", "sequences"])
+def test_data_may_be_there_before_the_checkpoint(tmp_path, labels, form):
+    columns = {"time": COLUMNS["seconds"], "b": np.arange(ROWS) % 5 / 10}
+    x, path = np.stack(list(columns.values()), 1), write(tmp_path / "a.csv", columns, labels)
+    x = np.repeat(x[:, None], 3, 1) if form == "sequences" else x
+
+    def load(model, **options):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # without standardize= float32 is not enough, which is said
+            if form == "file":
+                model.load_tab_data(path, batch_size=ROWS, **options)
+            else:
+                model.load_dataset(Frame(columns) if form == "frame" else x, labels, **options)
+
+    model = nn("cls", verbose=0)
+    load(model, standardize=True)
+    if form == "sequences":
+        model.add("lstm", size=(2, 4))
+        model.add("linear", size=(4, 2), activation="softmax")
+    else:
+        model.add("linear", size=(2, 2), activation="softmax")
+    model.train(lr=0.05, epochs=3, save_fold=str(tmp_path))
+    later = nn("cls", verbose=0)
+    load(later)
+    later.load(tmp_path / "basenn.pth")
+    for (given, _), (own, _) in zip(later._data.train, model._data.train, strict=True):
+        assert given.dtype == own.dtype == torch.float64
+        torch.testing.assert_close(given.sort(0)[0], own.sort(0)[0], rtol=0, atol=0)
+    other = later.load_dataset(x, labels) if form != "file" else later.load_tab_data(path)
+    assert later.evaluate(other) == pytest.approx(model.evaluate((x, labels)))
+
+
+def test_float32_that_lost_what_the_network_needs_is_refused(tmp_path, labels):
+    x = np.stack([COLUMNS["seconds"], np.arange(ROWS) % 5], 1)
+    model = nn("cls", verbose=0)
+    model.load_dataset(x, labels, standardize=True)
+    model.add("linear", size=(2, 2), activation="softmax")
+    model.train(epochs=1, save_fold=str(tmp_path))
+    later = nn("cls", verbose=0)
+    later.load_dataset(x.astype(np.float32), labels)
+    with pytest.raises(DataError, match="this data is float32"):
+        later.load(tmp_path / "basenn.pth")
