@@ -15,9 +15,8 @@ pytestmark = [
 WHOLE = {"checkpoints": 5000, "recipes": 3800, "arrays": 1000, "data_files": 2500}
 
 
-@pytest.mark.parametrize(("what", "count"), [("checkpoints", 60), ("recipes", 40), ("arrays", 60), ("data_files", 60)])
-def test_each_ends_in_an_answer_or_in_one_error_of_ours(what, count):
-    report = fuzz(f"fuzz.{what}:check", range(count))
+def test_a_share_ends_in_answers_or_in_errors_of_ours():
+    report = fuzz("fuzz.untrusted_files:check", range(80))
     assert not report.failures, report
 
 
