@@ -176,7 +176,9 @@ def prepared() -> tuple[Path, tuple[str, ...]]:
     few = {size: Digits(*(part[:20] for part in digits(size))) for size in (8, 28, 32, 64)}
     onnxnn.recipe.digits = lambda size: few[min(few, key=lambda known: abs(known - size))]
     train = Network.train
-    short = functools.wraps(train)(lambda self, **options: train(self, callbacks=[StopSoon()], **options))
+    short = functools.wraps(train)(
+        lambda self, **options: train(self, **{"callbacks": [StopSoon()], **options})
+    )
     Network.train = short  # type: ignore[method-assign]
     shipped = [ROOT / f"recipes/{name}.yaml" for name in ("lenet", "diffusion")]
     texts = [TABLE, NPZ, IMAGES, DIGITS] * 3 + [path.read_text(encoding="utf-8") for path in shipped]
