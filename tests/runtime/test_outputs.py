@@ -52,7 +52,9 @@ OUTPUTS = {
 def uses(kind):
     return {
         "infer": lambda opened: opened.infer(np.ones((3, 3, 2, 2), np.float32)),
-        "many": lambda opened: (opened.embed if kind == "embedding" else opened.predict)([PICTURE] * 3),
+        "many": lambda opened: (opened.embed if kind == "embedding" else opened.predict)(
+            [PICTURE] * 3, batch_size=3
+        ),
     }
 
 
@@ -80,7 +82,7 @@ def test_the_message_says_both_counts():
     found = opened(first, card(), constants)
     assert len(found.predict([PICTURE])) == 1
     with pytest.raises(rt.InputError, match="3 samples went in, and its output 'output' has 1 row; expected"):
-        found.predict([PICTURE] * 3)
+        found.predict([PICTURE] * 3, batch_size=3)
 
 
 AXES = {
@@ -155,7 +157,7 @@ def test_an_embedding_beside_the_scores_is_compared_too():
     found = opened(nodes, card(promised), constants, outputs=outputs)
     assert len(found.predict([PICTURE] * 3)) == 3
     with pytest.raises(rt.InputError, match="3 samples went in, and its output 'embedding' has 1 row"):
-        found.embed([PICTURE] * 3)
+        found.embed([PICTURE] * 3, batch_size=3)
     with pytest.raises(rt.CardError, match=r"output 'embedding' the shape \(batch, 5\), the graph"):
         opened(nodes, card(OutputSpec("classes", ("batch", 2), (), 5)), constants, outputs=outputs)
 
