@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.arrays import from_objects, without_gradient
-from onnxnn_runtime.columns import named_columns
+from onnxnn_runtime.columns import first_without_number, named_columns
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.files import as_path, regular_file
 from onnxnn_runtime.npz import VOCABULARY, read_arrays, read_vocabulary
@@ -23,8 +23,9 @@ from onnxnn.layers import Layer
 from onnxnn.shape import Shape
 
 from .batches import Batches, InMemory
-from .dataset import Data, as_data_errors, check_task, split
-from .labels import as_array, class_numbers, finite, ragged, targets
+from .dataset import Data, as_data_errors, check_task, split, unambiguous
+from .labels import as_array, class_names, class_numbers, finite, ragged, targets
+from .missing_labels import check_texts
 from .preparation import Preparation
 from .standardize import COARSE, needs_float64, standardization
 from .tokens import check_tokens, next_tokens, source_tokens, step_labels
@@ -89,10 +90,14 @@ def from_arrays(
         DataError: Lengths differ, something is empty, not finite or of a shape that means nothing.
     """
     check_task(task)
+    _warn_of_order(x, y)
     features, x = _named(x)
-    values = _numeric(x)
+    values = _numeric(x, features)
+    features = unambiguous(features, "x", "among the columns")
     target_names = _target_names(y)
     y = None if y is None else as_array(y, "y")
+    if y is not None:
+        check_texts(y, "y", class_names(classes) or (() if known is None else known.classes))
     if y is not None and len(y) != len(values):
         raise DataError(f"x has {len(values)} samples, y has {len(y)}; give one label for each sample.")
     if y is not None and y.ndim == 3 and y.shape[2] == 1 and task != "reg":
@@ -252,6 +257,19 @@ def _named(x: Any) -> tuple[tuple[str, ...], Any]:
     return ((), x) if named is None else named
 
 
+def _warn_of_order(x: Any, y: Any) -> None:
+    """Warn of a DataFrame and labels with the same index in another order: rows are paired by position."""
+    own: Any = getattr(x, "index", None)
+    other: Any = getattr(y, "index", None)
+    if not hasattr(own, "equals") or not hasattr(other, "equals") or own.equals(other):
+        return
+    if len(own) == len(other) and set(own) == set(other):
+        warn(
+            "x and y have the same index in another order, and their rows are paired by position. Give "
+            "y.loc[x.index] to pair them by index, or y.to_numpy() where they are in order."
+        )
+
+
 def _is_wide(y: Array, classes: int) -> bool:
     """Tell whether labels can only be one-hot rows with a column for each of a network's classes."""
     return y.ndim == 2 and y.shape[1] == classes > 1 and y.dtype.kind in "biuf"
@@ -326,7 +344,7 @@ def load_npz(
         raise type(error)(f"{path}: {error}") from error
 
 
-def _numeric(x: Any) -> Array:
+def _numeric(x: Any, names: tuple[str, ...] = ()) -> Array:
     try:
         array = from_objects(np.asarray(without_gradient(x)))
     except InputError as error:
@@ -334,9 +352,11 @@ def _numeric(x: Any) -> Array:
     except ValueError as error:
         raise DataError(ragged(x, "x")) from error
     if array.dtype.kind not in "biuf":
+        found = first_without_number(array, names)
+        where = "" if found is None else f": {found}"
         raise DataError(
-            f"x of type {array.dtype} is no array of numbers; what fits is numbers, such as x.astype(float) "
-            "makes of a table's columns."
+            f"x of type {array.dtype} is no array of numbers{where}. Fill in or leave out what is none, or "
+            "make numbers of the columns, such as with x.astype(float)."
         )
     if array.ndim == 0 or array.size == 0:
         is_without = array.ndim < 2 or not len(array)

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.columns import match_columns
+from onnxnn_runtime.columns import match_columns, names_listed
 from onnxnn_runtime.errors import DataError, InputError, MissingDataError, MissingInputError
 from onnxnn_runtime.preprocess import ImageLike, Preprocess
+from onnxnn_runtime.warn import warn
 
 from onnxnn.layers import Layer
 from onnxnn.shape import Shape
@@ -250,6 +251,15 @@ def _order(wanted: tuple[str, ...], own: tuple[str, ...], source: str) -> torch.
         return None
     with as_data_errors():
         return torch.tensor(match_columns(wanted, own, source))
+
+
+def unambiguous(names: tuple[str, ...], source: str, where: str) -> tuple[str, ...]:
+    """Return names of columns; () where one stands twice, with a warning."""
+    if len(set(names)) == len(names):
+        return names
+    twice = names_listed(sorted({name for name in names if names.count(name) > 1}))
+    warn(f"{source}: {twice} stands twice {where}, so the columns have no names.")
+    return ()
 
 
 def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:

@@ -13,6 +13,7 @@ from onnxnn_runtime.shorten import shortened
 from onnxnn_runtime.warn import warn
 
 from .label_mapping import folded
+from .missing_labels import check_entries
 
 __all__ = ["ValuesError", "as_array", "class_names", "class_numbers", "finite", "ragged", "targets"]
 
@@ -148,13 +149,15 @@ def as_array(values: Any, source: str) -> Array:
         raise DataError(f"{source}: {error}") from error
     except ValueError as error:
         raise DataError(ragged(values, source)) from error
+    if array.dtype.kind == "U" and isinstance(values, list | tuple):
+        check_entries(np.array(values, object), source)  # in the array NaN is a text among texts
     array = _decoded(from_objects(array), source)
     if array.dtype.kind == "O":
-        flat = array.ravel().tolist()
-        if not all(isinstance(value, str) for value in flat):
-            number = next((n for n, value in enumerate(flat) if value is None), None)
-            what = "a mixture of types" if number is None else f"entry {number} is None"
-            raise DataError(f"{source}: {what}; give plain numbers or plain texts, one for each sample.")
+        check_entries(array, source)
+        if not all(isinstance(value, str) for value in array.flat):
+            raise DataError(
+                f"{source}: a mixture of types; give plain numbers or plain texts, one for each sample."
+            )
         array = array.astype(str)
     if array.ndim == 0 or array.size == 0:
         raise DataError(f"{source}: empty (shape {array.shape}); give one entry per sample.")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.columns import names_listed
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.table import Column, Table, read_table
 from onnxnn_runtime.warn import warn
@@ -16,7 +15,7 @@ from onnxnn_runtime.warn import warn
 from onnxnn.shape import Shape
 
 from .batches import Batches, InMemory
-from .dataset import Data, as_data_errors, check_task, split
+from .dataset import Data, as_data_errors, check_task, split, unambiguous
 from .labels import class_numbers, finite, targets
 from .preparation import Preparation
 from .standardize import COARSE, needs_float64, standardization
@@ -100,10 +99,7 @@ def load_table(
     normalize = standardization(parts[0][0].numpy(), wide) if standardize else None
     samples = [InMemory(*part) if wide else InMemory(*part).in_precision(None) for part in parts]
     names = tuple(table.names[column] for column in chosen.features) if table.names else ()
-    if len(set(names)) < len(names):
-        twice = names_listed(sorted({name for name in names if names.count(name) > 1}))
-        warn(f"{path}: {twice} stands twice in the header, so the columns have no names.")
-        names = ()
+    names = unambiguous(names, str(path), "in the header")
     preparation = Preparation(
         kind="table",
         sample=Shape.vector(x.shape[1]),

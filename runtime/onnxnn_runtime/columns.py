@@ -15,7 +15,7 @@ import numpy as np
 from .errors import InputError
 from .shorten import shortened
 
-__all__ = ["Named", "match_columns", "named_columns", "named_row", "names_listed"]
+__all__ = ["Named", "first_without_number", "match_columns", "named_columns", "named_row", "names_listed"]
 
 _LISTED = 8
 """So many names stand in a message."""
@@ -78,6 +78,29 @@ def match_columns(wanted: Sequence[str], given: Sequence[str], source: str) -> l
             f"{names_listed(wanted, plain=True)}. Rename the columns, or add them."
         )
     return list(found)
+
+
+def first_without_number(values: np.ndarray, names: Sequence[str] = ()) -> str | None:
+    """Return "column 'a' holds 'x' in row 0" for the first cell that is no number; None where all are.
+
+    Args:
+        values: One row (columns,) or many (rows, columns), of any type.
+        names: The names of the columns, where they have some.
+    """
+    if values.ndim not in (1, 2) or values.dtype.kind not in "OUSMm":
+        return None
+    rows = values if values.ndim == 2 else values[np.newaxis]
+    for column in range(rows.shape[1]):
+        for row, cell in enumerate(
+            rows[:, column].tolist() if values.dtype.kind in "OUS" else rows[:, column]
+        ):
+            if not isinstance(cell, (bool, int, float, np.number)):
+                which = (
+                    f"column {shortened(names[column], 40)}" if len(names) > column else f"column {column}"
+                )
+                where = f" in row {row}" if values.ndim == 2 else ""
+                return f"{which} holds {shortened(cell, 40)}{where}"
+    return None
 
 
 def names_listed(names: Iterable[Any], plain: bool = False) -> str:

@@ -17,6 +17,7 @@ from PIL import Image
 from . import tabular
 from .arrays import as_floats, check_shape, check_steps, check_tokens, from_objects
 from .card import InputSpec
+from .columns import first_without_number
 from .decode import decode, is_file_object, pixels, read_content
 from .errors import InputError, MissingInputError
 from .files import regular_file
@@ -325,8 +326,9 @@ def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
     if spec.kind == "tokens" and array.dtype.kind not in "US":
         return check_tokens(array, spec)
     if array.dtype.kind not in "fiub":
-        what = "text" if array.dtype.kind in "US" else array.dtype
-        raise InputError(f"numbers are expected, but {what} arrives.")
+        found = first_without_number(array, spec.features) if array.ndim == 1 else None
+        what = "text arrives" if array.dtype.kind in "US" else found or f"{array.dtype} arrives"
+        raise InputError(f"numbers are expected, but {what}.")
     floats = as_floats(array, "it", spec.dtype)
     if spec.kind == "image" and floats.size and not (array.min() >= 0 and array.max() <= 1):
         raise InputError(

@@ -1,0 +1,68 @@
+"""Labels that are missing in arrays, lists and DataFrames, which are no class of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+from onnxnn_runtime.errors import DataError
+
+__all__ = ["check_entries", "check_texts"]
+
+_TEXTS = ("", "nan", "NaN", "<NA>", "NaT")
+"""What missing values become where libraries make texts of them."""
+
+_TYPES = ("NAType", "NaTType")
+"""The types of missing values in pandas, which is never imported."""
+
+Array = np.ndarray[Any, Any]
+
+
+def check_entries(labels: Array, source: str) -> None:
+    """Refuse None, NaN and pandas' missing values among labels of dtype object.
+
+    Raises:
+        DataError: There are some; the message says where.
+    """
+    flat = labels.ravel().tolist()
+    gone = [number for number, value in enumerate(flat) if _is_missing(value)]
+    if gone:
+        raise DataError(
+            f"{_where(gone, str(flat[gone[0]]), source)}. Fill them in, or leave those samples out."
+        )
+
+
+def check_texts(labels: Array, source: str, classes: Collection[str] = ()) -> None:
+    """Refuse texts that libraries make of missing values; they may be classes that are named.
+
+    Args:
+        labels: Labels of any type and shape.
+        source: How messages call them.
+        classes: The names of the classes, where they are known.
+
+    Raises:
+        DataError: There are some; the message says where.
+    """
+    if labels.dtype.kind != "U":
+        return
+    marks = set(_TEXTS) - set(classes)
+    flat = labels.ravel().tolist()
+    gone = [number for number, text in enumerate(flat) if text.strip() in marks]
+    if gone:
+        raise DataError(
+            f"{_where(gone, repr(flat[gone[0]]), source)}. Fill them in, or leave those samples out; where "
+            "that is a class of its own, name all in classes=[...]."
+        )
+
+
+def _is_missing(value: Any) -> bool:
+    is_nan = isinstance(value, float) and value != value
+    return value is None or is_nan or type(value).__name__ in _TYPES
+
+
+def _where(gone: list[int], value: str, source: str) -> str:
+    listed = ", ".join(map(str, gone[:10])) + (f" and {len(gone) - 10} more" if len(gone) > 10 else "")
+    if len(gone) == 1:
+        return f"{source}: entry {listed} is {value}, which is a missing label"
+    return f"{source}: entries {listed} are missing ({value})"

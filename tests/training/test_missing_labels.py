@@ -1,0 +1,104 @@
+"""Labels that are missing in arrays, lists and DataFrames, and what frames hold that is no number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnxnn_runtime.errors import DataError, InputError
+
+from onnxnn import nn
+from tests.support.frames import Frame
+
+X = np.arange(12.0).reshape(6, 2)
+
+
+class NAType:
+    """As pandas' missing value is: it has no truth value."""
+
+    def __bool__(self):
+        raise TypeError("boolean value of NA is ambiguous")
+
+
+class Index(list):
+    def equals(self, other):
+        return list(self) == list(other)
+
+
+class Indexed(np.ndarray):
+    """Values with an index, as a Series has one."""
+
+
+def indexed(values, index):
+    array = np.asarray(values).view(Indexed)
+    array.index = Index(index)
+    return array
+
+
+MISSING = {
+    "NaN among texts": ["a", "b", float("nan"), "a", "b", float("nan")],
+    "None": ["a", "b", None, "a", "b", None],
+    "NA": np.array(["a", "b", NAType(), "a", "b", NAType()], object),
+    "NaN of objects": np.array(["a", "b", np.nan, "a", "b", np.nan], object),
+    "text of NaN": np.array(["a", "b", np.nan, "a", "b", np.nan]),
+    "empty": ["a", "b", "", "a", "b", " "],
+    "NA among integers": np.array([0, 1, NAType(), 0, 1, NAType()], object),
+}
+
+
+@pytest.mark.parametrize("form", MISSING)
+def test_missing_labels_are_no_class(form):
+    with pytest.raises(DataError, match=r"y: entries 2, 5 are missing \(.*Fill them in"):
+        nn("cls", verbose=0).load_dataset(X, MISSING[form])
+
+
+def test_one_missing_label():
+    with pytest.raises(DataError, match=r"y: entry 1 is None, which is a missing label"):
+        nn("cls", verbose=0).load_dataset(X[:2], ["a", None])
+
+
+def test_a_class_may_be_called_so_where_classes_are_named(tmp_path):
+    model = nn("cls", verbose=0)
+    y = ["a", "nan"] * 3
+    model.load_dataset(X, y, classes=["a", "nan"])
+    model.add("linear", size=(2, 2), activation="softmax")
+    model.train(epochs=1, save_fold=str(tmp_path))
+    assert "acc" in model.evaluate((X, y), metrics=["acc"])
+
+
+@pytest.mark.parametrize(
+    ("column", "shown"),
+    [
+        (["x", "y", "z"], "'x' in row 0"),
+        (np.array([1, NAType(), 3], object), "in row 1"),
+        (np.array([1, None, 3], object), "None in row 1"),
+        (np.array(["2020-01-01"] * 3, "datetime64[s]"), "in row 0"),
+    ],
+)
+def test_what_is_no_number_is_named_with_its_column(tmp_path, column, shown):
+    columns = {"a": np.arange(3.0), "when": np.asarray(column)}
+    with pytest.raises(DataError, match=rf"is no array of numbers: column 'when' holds .*{shown}"):
+        nn("cls", verbose=0).load_dataset(Frame(columns), [0, 1, 0])
+    model = nn("cls", verbose=0)
+    model.load_dataset(Frame({"a": columns["a"], "when": columns["a"]}), [0, 1, 0])
+    model.add("linear", size=(2, 2), activation="softmax")
+    model.train(epochs=1, save_fold=str(tmp_path))
+    with pytest.raises(InputError, match=r"numbers are expected, but column 'when' holds"):
+        model.inference(Frame(columns))
+
+
+def test_names_that_stand_twice_are_none():
+    frame = Frame({"a": X[:, 0], "b": X[:, 1]})
+    frame.columns = ["a", "a"]
+    with pytest.warns(
+        UserWarning, match="x: 'a' stands twice among the columns, so the columns have no names"
+    ):
+        batches = nn("cls", verbose=0).load_dataset(frame, [0, 1] * 3)
+    assert batches.preparation.features == ()
+
+
+def test_an_index_in_another_order_is_mentioned():
+    y = [0, 1] * 3
+    with pytest.warns(UserWarning, match=r"same index in another order.*y\.loc\[x\.index\]"):
+        nn("cls", verbose=0).load_dataset(indexed(X, range(6)), indexed(y, [1, 0, 2, 3, 4, 5]))
+    for index in (range(6), range(6, 12)):
+        nn("cls", verbose=0).load_dataset(indexed(X, range(6)), indexed(y, index))
