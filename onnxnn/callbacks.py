@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 import uuid
@@ -32,6 +33,7 @@ Write = Callable[[Path, Mapping[str, torch.Tensor], Mapping[str, Any]], object]
 TELL_EVERY = 2.0  # seconds
 WRITE_EVERY = 2.0
 WRITE_SHARE = 20.0
+MEASURE_AFTER = 10.0
 MEASURE_SHARE = 60.0
 
 
@@ -134,7 +136,8 @@ class Writer(Callback):
 
     Files are rewritten as training goes, but seldom enough to cost nothing: `WRITE_EVERY` seconds
     apart, or `WRITE_SHARE` times as long as writing takes; and always at the end. The running statistics of
-    batch normalisation in `best.pth` are measured again first, which takes one time in `MEASURE_SHARE`.
+    batch normalisation in `best.pth` are measured again first, not before `MEASURE_AFTER` seconds, and then
+    `MEASURE_SHARE` times as long apart as it takes.
 
     Args:
         path: The checkpoint of the last epoch; `best.pth` and the CSV lie beside it.
@@ -145,8 +148,12 @@ class Writer(Callback):
         self.path, self.best, self.table = files_of(path)
         self._write = write
         self._history = SideFile()
-        self._next = self._next_best = 0.0
+        self._next = 0.0
+        self._next_best = math.inf
         self._best: _Best | None = None
+
+    def on_start(self, trainer: Trainer) -> None:
+        self._next_best = time.monotonic() + MEASURE_AFTER
 
     def on_epoch(self, trainer: Trainer) -> None:
         if trainer.is_best and trainer.validation is not None:
@@ -160,7 +167,7 @@ class Writer(Callback):
 
     def _write_all(self, trainer: Trainer) -> None:
         check_weights(trainer.net, trainer.epoch)
-        if self._best is not None and time.monotonic() >= self._next_best:
+        if self._best is not None and (self._best.is_measured or time.monotonic() >= self._next_best):
             best, self._best = self._measured(self._best, trainer), None
             self._write(self.best, best.weights, best.state)
         began = time.monotonic()

@@ -24,7 +24,7 @@ from .history import History, Row
 from .losses import Loss
 from .metrics import Metric, higher_is_better
 from .settings import Settings
-from .training.batch_statistics import SAMPLES, BatchStatistics
+from .training.batch_statistics import SAMPLES, SMALLEST_BATCH, BatchStatistics
 from .training.finite import check_losses
 from .training.learner import evaluate, make_learner
 from .training.optimization import Optimization
@@ -253,7 +253,7 @@ class Trainer:
             x, target = (part.to(self.machine.device) for part in batch)
             self._learner(self._laid_out(x), target)
 
-        self._statistics.measure(run, lambda: self.train.some(SAMPLES))
+        self._statistics.measure(run, lambda: self.train.some(SAMPLES, SMALLEST_BATCH))
         self.is_measured = True
 
     def _finish_measuring(self) -> None:

@@ -310,10 +310,15 @@ class Batches:
         order = torch.randperm(count) if self.shuffle else torch.arange(count)
         yield from self.samples.take(torch.split(order, _sizes(count, self.batch_size)))
 
-    def some(self, count: int) -> Iterator[Batch]:
-        """Yield batches of at most `count` samples, drawn from torch's global generator."""
+    def some(self, count: int, smallest: int = 1) -> Iterator[Batch]:
+        """Yield batches of at most `count` samples in all, drawn from torch's global generator.
+
+        Args:
+            count: How many samples.
+            smallest: A batch has at least so many where there are enough, even if it has fewer in training.
+        """
         order = torch.randperm(self.num_samples)[:count]
-        yield from self.samples.take(torch.split(order, _sizes(len(order), self.batch_size)))
+        yield from self.samples.take(torch.split(order, _sizes(len(order), max(self.batch_size, smallest))))
 
     @property
     def of_tokens(self) -> bool:

@@ -43,15 +43,6 @@ class PairedBatches(Batches):
     def __iter__(self) -> Iterator[Batch]:
         yield from self.samples.take(self._groups())
 
-    def some(self, count: int) -> Iterator[Batch]:
-        groups, left = [], count
-        for group in self._groups():
-            groups.append(group)
-            left -= len(group)
-            if left <= 0:
-                break
-        yield from self.samples.take(groups)
-
     def _groups(self) -> list[torch.Tensor]:
         """Return the sample numbers of each batch."""
         generator = None if self.shuffle else torch.Generator().manual_seed(0)

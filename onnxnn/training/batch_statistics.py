@@ -24,10 +24,14 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from .random_state import random_state, set_random_state
 
-__all__ = ["SAMPLES", "BatchStatistics"]
+__all__ = ["SAMPLES", "SMALLEST_BATCH", "BatchStatistics"]
 
 SAMPLES = 2_000
 """How many samples are measured at most; 1,000 are enough (Wu & Johnson, section 3.2)."""
+
+
+SMALLEST_BATCH = 32
+"""The smallest batch to measure with: larger ones than in training give steadier statistics in less time."""
 
 
 class BatchStatistics:
