@@ -30,6 +30,7 @@ CACHE_MB = 2048.0
 """How many megabytes of decoded pictures are kept in memory unless `cache_mb` says otherwise."""
 
 _EXAMPLE_SIDE = 256
+_MOST_WORKERS = 256
 
 
 def load_images(
@@ -85,8 +86,15 @@ def load_images(
     check_task(task)
     if task == "reg":
         raise DataError("nn('reg') learns numbers, and class folders hold none; use load_dataset(x, y).")
-    if isinstance(num_workers, bool) or not isinstance(num_workers, int) or num_workers < 0:
-        raise DataError(f"num_workers={num_workers!r}: must be a whole number of at least 0.")
+    if (
+        isinstance(num_workers, bool)
+        or not isinstance(num_workers, int)
+        or not 0 <= num_workers <= _MOST_WORKERS
+    ):
+        raise DataError(
+            f"num_workers={shortened(num_workers)}: must be an integer from 0 to {_MOST_WORKERS}; 0 takes "
+            "one thread for each core."
+        )
     if errors not in ("raise", "skip"):
         raise DataError(f"errors={shortened(errors)}: choose 'raise' or 'skip'.")
     asked = planned = plan(transform, color)

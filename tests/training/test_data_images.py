@@ -414,6 +414,8 @@ def test_sizes_that_differ(folders, batch_mode, transform):
         ({"batch_size": 0}, "batch_size=0"),
         ({"train_val_ratio": 0}, "train_val_ratio=0"),
         ({"num_workers": -1}, "num_workers=-1"),
+        ({"num_workers": 10**9}, "num_workers=1000000000: must be an integer from 0 to 256"),
+        ({"num_workers": 10**29}, "must be an integer from 0 to 256"),
         ({"transform": {"Resise": 8}}, "did you mean 'Resize'"),
         ({"transform": {"RandomCrop": 20}}, "Write 'Resize' before it"),
     ],
