@@ -567,7 +567,7 @@ def test_evaluation_on_a_loader_without_batches():
     model = nn("cls", verbose=0)
     model.load_dataset(np.eye(4), np.arange(4))
     model.add("linear", size=(4, 4), activation="softmax")
-    with pytest.raises(DataError, match=r"evaluate\(DataLoader\): it gives no batch"):
+    with pytest.raises(DataError, match=r"evaluate\(DataLoader\): it has no sample"):
         model.evaluate(DataLoader([]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from pathlib import Path
 
@@ -83,8 +84,10 @@ def test_a_recipe_builds_trains_a_step_and_exports(name, tmp_path, monkeypatch):
     assert found.shape == (3, 10)
     assert np.allclose(found.sum(1), 1, atol=1e-5)
     with torch.inference_mode():
-        expected = done.network.model.eval()(torch.from_numpy(pictures)).numpy()
-    assert np.abs(found - expected).max() <= 1e-5
+        net, x = done.network.model.eval(), torch.from_numpy(pictures)
+        in_float32, exact = net(x).numpy(), copy.deepcopy(net).double()(x.double()).numpy()
+    # Fifty layers lose digits in float32: the file loses no more of them than torch does.
+    assert np.abs(found - exact).max() <= max(1e-5, np.abs(in_float32 - exact).max())
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_the_scripts_train_and_export(folder, kind, tmp_path):
     history = model.train(lr=1e-4, epochs=1, metrics=["acc"])
     assert np.isfinite(history[0]["loss"])
     report = model.convert(checkpoint=str(tmp_path / "basenn.pth"), out_file=str(tmp_path / "resnet.onnx"))
-    assert report.parity["absolute"] <= 1e-5
+    assert report.parity["relative"] <= 1e-5  # the embedding holds numbers far above 1
     picture = sorted(folder.rglob("*.png"))[0]
     expected = model.inference(data=str(picture))
     (prediction,) = onnxnn_runtime.load(tmp_path / "resnet.onnx", device="cpu").predict(picture, k=1)

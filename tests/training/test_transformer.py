@@ -484,7 +484,11 @@ def test_what_looks_inside_needs_a_single_input():
 @pytest.mark.parametrize(
     ("source", "target", "message"),
     [
-        (np.full((2, 4), 3), np.full((3, 2), 1), "target: 3 rows arrive, and input has 2"),
+        (
+            np.full((2, 4), 3),
+            np.full((3, 2), 1),
+            "target: expected 2 rows, one for each source of input, got 3",
+        ),
         (np.full((2, 4), 3), np.full((2, 13), 1), "target: a sequence of 13 tokens arrives"),
         (np.full((2, 4), 3), np.full((2, 2), 13), r"target: tokens 13\.\.13 arrive; .* 0\.\.12"),
         (np.full((2, 4), 3), np.full((2, 2), -1), r"target: tokens -1\.\.-1 arrive"),
