@@ -62,7 +62,7 @@ def from_arrays(
     | (N, T) whole numbers, with `word2idx`, or with a y of such rows | tokens |
     | uint8 (N, H, W), (N, H, W, 1), (N, H, W, 3) | pictures, read like files |
     | uint8 (N, 1, H, W), (N, 3, H, W) | the same, with the channels first |
-    | float 0..1 (N, H, W, 1), (N, H, W, 3) | pictures, read like files |
+    | float 0..1, integers 0..255 or bool (N, H, W, 1), (N, H, W, 3) | pictures, read like files |
     | float (N, C, H, W) | pictures ready for the network, left as they are |
 
     Args:
@@ -386,7 +386,7 @@ def _describe(x: Array, vocabulary: Mapping[str, int] | None, wide: bool, order:
     if vocabulary is not None:
         return _tokens(x, len(vocabulary))
     channels_last = x.ndim == 4 and x.shape[3] in _COLOR and x.shape[1] not in _COLOR
-    if (x.dtype == np.uint8 and x.ndim in (3, 4)) or (x.dtype.kind == "f" and channels_last):
+    if channels_last or (x.dtype == np.uint8 and x.ndim in (3, 4)):
         return _raw_pictures(x, order)
     finite(x, "x")
     if x.ndim != 4:
