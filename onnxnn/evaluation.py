@@ -13,6 +13,7 @@ import torch
 from onnxnn_runtime.arrays import too_small
 from onnxnn_runtime.card import InputSpec, ModelCard
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.files import as_path
 
 from .data import Batches, Data, LabelMapping, Preparation, from_arrays, load_npz, load_table
 from .data.folders import find_pictures
@@ -64,7 +65,7 @@ def batches_of(
         )
         return prepared(loaded, "evaluate").train
     if isinstance(source, str | os.PathLike):
-        path = Path(source)
+        path = as_path(source, "evaluate", DataError)
         if spec.kind == "image" and path.suffix.lower() != ".npz":
             return _Images(path, spec, known, batch_size)
         if path.suffix.lower() == ".npz":

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.arrays import from_objects, without_gradient
 from onnxnn_runtime.errors import DataError, InputError
+from onnxnn_runtime.given import MAX_DEPTH
 from onnxnn_runtime.shorten import shortened
 from onnxnn_runtime.warn import warn
 
@@ -196,6 +197,11 @@ def ragged(rows: Any, source: str) -> str:
             "such as (224, 224) for "
             "(height, width); (64, 64) is enough for a small network."
         )
+    depth, inside = 0, rows
+    while isinstance(inside, list | tuple) and inside:
+        depth, inside = depth + 1, inside[0]
+    if depth > MAX_DEPTH:
+        return f"{source}: lists lie {depth} deep in each other; give one list of samples."
     lengths = [len(row) if isinstance(row, Sized) else 0 for row in rows]
     other = next((row for row, length in enumerate(lengths) if length != lengths[0]), 0)
     where = f" (row 0 has {lengths[0]}, row {other} has {lengths[other]})" if other else ""

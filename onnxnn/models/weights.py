@@ -11,13 +11,14 @@ from typing import Any
 from urllib.parse import urlparse
 
 import torch
-from onnxnn_runtime.errors import CheckpointError, LayerError
+from onnxnn_runtime.card import ModelCard
+from onnxnn_runtime.errors import CardError, CheckpointError, LayerError
 from onnxnn_runtime.files import regular_file, write_atomically
 from onnxnn_runtime.shorten import printable, shortened
 
 from .torch_file import NotTensors, read_torch_file
 
-__all__ = ["WRAPPERS", "check_source", "fetch", "load_into", "read"]
+__all__ = ["WRAPPERS", "check_source", "fetch", "load_into", "read", "read_with_card"]
 
 _TIMEOUT = 60  # seconds without an answer
 _LARGEST = 2**32  # bytes of a file; the largest published weights of the recipes' networks take 2**29
@@ -52,7 +53,12 @@ def fetch(source: str, sha256: str | None) -> dict[str, torch.Tensor]:
 
 
 def read(source: str, sha256: str | None) -> dict[str, torch.Tensor]:
-    """Return the tensors of a weights file by name.
+    """Return the tensors of a weights file by name; see `read_with_card`."""
+    return read_with_card(source, sha256)[0]
+
+
+def read_with_card(source: str, sha256: str | None) -> tuple[dict[str, torch.Tensor], ModelCard | None]:
+    """Return the tensors of a weights file by name, and the card where it is a checkpoint of ours.
 
     A download is kept in `onnxnn/weights` of the user's cache folder under its checksum.
 
@@ -88,7 +94,15 @@ def read(source: str, sha256: str | None) -> dict[str, torch.Tensor]:
             f"weights {source}: not a file of tensors alone, and nothing else is opened: {error} Save "
             "weights with torch.save(network.state_dict(), path)."
         ) from error
-    return _tensors(source, content)
+    return _tensors(source, content), _card(content)
+
+
+def _card(content: Any) -> ModelCard | None:
+    text = content.get("card") if isinstance(content, Mapping) else None
+    try:
+        return ModelCard.from_json(text) if isinstance(text, str) else None
+    except CardError:  # another program's, under the same key
+        return None
 
 
 WRAPPERS = ("state_dict", "model", "model_state_dict", "net", "network", "module", "weights", "params", "ema")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from onnxnn_runtime.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, ExportError
 from onnxnn_runtime.files import as_path, regular_file
 from onnxnn_runtime.output_files import check_output
+from onnxnn_runtime.shorten import printable
+from onnxnn_runtime.streams import say
 
 from onnxnn import checkpoint as checkpoints
 from onnxnn import sampling_graph
@@ -62,7 +65,7 @@ class Files(Core):
         """Take trained weights from a file of tensors: a published one of torchvision, or a checkpoint.
 
         They go to the layers of the same name where all names are equal, else to the layers in order, each
-        of which must have the same shapes.
+        of which must have the same shapes. How data was prepared for them is not taken; `load` does that.
 
         Args:
             path: The file, or an https address.
@@ -77,7 +80,14 @@ class Files(Core):
             as_path(path, "load_weights: path", CheckpointError)
             regular_file(path, "file of weights", CheckpointError, _where_published(path))
         weights.check_source(f"load_weights({str(path)!r})", str(path), sha256)
-        take_over(self.model, weights.read(str(path), sha256), str(path), head)
+        tensors, card = weights.read_with_card(str(path), sha256)
+        take_over(self.model, tensors, str(path), head)
+        if self.verbose and _is_normalized(card) and not _is_normalized(self.card()):
+            say(
+                f"load_weights: takes weights alone, but the network of {printable(str(path))} normalises "
+                "its inputs: load data with standardize=True, or with its transform 'Normalize' for images; "
+                "load(path) takes all of it"
+            )
 
     def convert(
         self,
@@ -186,3 +196,8 @@ def _where_published(path: str | Path) -> str:
     file = published(str(path))
     line = file and f'load_weights("{file.address}", sha256="{file.sha256}")'
     return f"To fetch torchvision's file ({file.megabytes} MB): {line}." if file else ""
+
+
+def _is_normalized(card: ModelCard | None) -> bool:
+    """Tell whether a network begins with bringing its inputs to a mean and a deviation."""
+    return card is not None and bool(card.network) and card.network[0]["layer"] == "normalize"

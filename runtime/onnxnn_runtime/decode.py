@@ -157,7 +157,7 @@ def _opened(image: Any) -> tuple[str, Any, bytes]:
 
 
 def read_content(file: Any, text: bool = False) -> bytes:
-    """Return what stands in an open file from where it is.
+    """Return what stands in an open file, an image's from its beginning where it can be rewound.
 
     Args:
         file: Anything with a method `read`.
@@ -168,6 +168,8 @@ def read_content(file: Any, text: bool = False) -> bytes:
     """
     binary = getattr(file, "buffer", file)  # below a file opened as text
     try:
+        if not text and callable(getattr(binary, "seekable", None)) and binary.seekable():
+            binary.seek(0)  # the image may just have been saved into it
         content = binary.read(_MAX_FILE + 1)
     except Exception as error:  # whatever a closed, detached or foreign object raises
         raise InputError(f"{_name(file)}: cannot be read ({error}).") from error

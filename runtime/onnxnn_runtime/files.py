@@ -32,10 +32,9 @@ def as_path(path: Any, name: str = "path", error: type[OnnxnnError] = OutputErro
         raise error(
             f"{name}={shortened(path, 40)}: must be the path of a file or folder, such as 'basenn.pth'."
         )
-    if isinstance(path, str):
-        refuse_address(path, name, error)
-        path = expanded(path)
-    return Path(path)
+    text = os.fsdecode(path)
+    refuse_address(text, name, error)
+    return Path(expanded(text))
 
 
 def regular_file(

@@ -143,10 +143,10 @@ class _Finder:
         self._errors = errors
         self._single = len(spec.shape) - 1
 
-    def each(self, things: Iterable[Any], depth: int = 0) -> Iterator[Sample]:
+    def each(self, things: Iterable[Any], depth: int = 0, of: str = "input") -> Iterator[Sample]:
         """List the samples of many things, each of which is one image or holds several of them."""
         for number, thing in enumerate(things):
-            name = f"input[{number}]"
+            name = f"{of if depth else 'input'}[{number}]"
             if _is_empty(thing):
                 yield Sample(name, np.asarray(thing))  # it counts, so that reading it refuses it
             else:
@@ -230,7 +230,7 @@ class _Finder:
         if isinstance(thing, (list, tuple)) and is_numeric(thing) and not _holds_text(thing):
             return self._image_array(np.asarray(thing), name)
         if is_things(thing):
-            return self.each(thing, depth)
+            return self.each(thing, depth, name)
         if not hasattr(thing, "__array__"):
             raise InputError(f"{name}: {_IMAGE_FITS}, not {type(thing).__name__}.")
         array = np.asarray(thing)
@@ -291,10 +291,8 @@ class _Finder:
         thing = tabular.in_order(thing, self._spec, name)
         if tabular.is_row(thing):
             return iter([Sample(name, thing)])
-        if isinstance(thing, (list, tuple)) and not is_numeric(thing):
-            return self.each(thing, depth)
-        if isinstance(thing, Iterator):
-            return self.each(thing, depth)
+        if isinstance(thing, Iterator) or (isinstance(thing, (list, tuple)) and not is_numeric(thing)):
+            return self.each(thing, depth, name)
         array = np.asarray(thing)
         if array.ndim == 1 and self._spec.shape[1:] == (1,):
             array = array[:, np.newaxis]  # one number is a sample, so these are many
