@@ -11,6 +11,7 @@ from onnxnn_runtime.arrays import too_small, without_gradient
 from onnxnn_runtime.card import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.decode import decode
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.folders import Skipped, warn_of
 from onnxnn_runtime.inputs import Sample, find_samples, in_channel_order
 from onnxnn_runtime.labels import best_classes
 from onnxnn_runtime.labels import readable as readable_label
@@ -153,18 +154,21 @@ def arrays(
 ) -> Iterator[Array]:
     """Yield batches as the network takes them; the arguments are those of `infer`."""
     names = [] if names is None else names
+    skipped: list[Skipped] = []
     if read is None or spec.kind != "image":
-        for batch in batches(source, spec, batch_size):
+        for batch in batches(source, spec, batch_size, skipped=skipped):
             names.extend(batch.names)
             yield batch.array
+        warn_of(skipped)
         return
-    for sample in find_samples(source, spec, []):
+    for sample in find_samples(source, spec, skipped):
         array = np.asarray(_read(sample, spec, read), np.float32)
         problem = too_small(array.shape, spec)
         if problem is not None:
             raise InputError(f"{sample.name}: {problem}")
         names.append(sample.name)
         yield array[np.newaxis]
+    warn_of(skipped)
 
 
 def _read(sample: Sample, spec: InputSpec, read: Reader) -> Array:

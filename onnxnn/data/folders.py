@@ -87,7 +87,8 @@ def find_pictures(path: str | os.PathLike[str], classes: Any = None) -> ClassFol
         raise cannot_read(root, found, "folder", DataError, _ADVICE) from found
     if not root.is_dir():
         raise DataError(f"{root}: expected a folder that holds one folder for each class, got a file.")
-    listed = entries(root, DataError)
+    around = _around(root)
+    listed = [_outside(each, around) for each in entries(root, DataError)]
     folders = _class_folders(root, listed)
     names, ordered = _ordered(root, folders, class_names(classes))
     files: list[Path] = []
@@ -104,6 +105,19 @@ def find_pictures(path: str | os.PathLike[str], classes: Any = None) -> ClassFol
     if skipped:
         warn(f"skipped: {_by_reason(skipped, root)}.")
     return ClassFolders(root, names, tuple(files), tuple(labels))
+
+
+def _around(root: Path) -> set[tuple[int, int]]:
+    """Return what identifies a folder and those around it."""
+    real = root.resolve()
+    return {(found.st_dev, found.st_ino) for found in map(os.stat, (real, *real.parents))}
+
+
+def _outside(entry: Entry, around: set[tuple[int, int]]) -> Entry:
+    """Return an entry of a folder; a link back to that folder or to one around it is no class."""
+    if entry.kind == "folder" and entry.id in around:
+        return Entry(entry.path, "other", "this link leads back to a folder around it")
+    return entry
 
 
 def _class_folders(root: Path, listed: Sequence[Entry]) -> dict[str, Path]:

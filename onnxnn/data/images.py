@@ -160,9 +160,9 @@ def _read(
 
 
 def _left_out(broken: Sequence[tuple[Path, InputError]]) -> str:
-    reasons = "; ".join(str(error) for _, error in broken[:5])
+    reasons = "; ".join(str(error).rstrip(".") for _, error in broken[:5])
     more = f"; and {len(broken) - 5} more" if len(broken) > 5 else ""
-    return f"{len(broken)} broken image{'s are' if len(broken) > 1 else ' is'} left out: {reasons}{more}"
+    return f"{len(broken)} broken image{'s are' if len(broken) > 1 else ' is'} left out: {reasons}{more}."
 
 
 @dataclass(frozen=True)

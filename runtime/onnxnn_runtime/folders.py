@@ -17,8 +17,18 @@ from .calls import checked_class
 from .errors import InputError, MissingInputError, OnnxnnError
 from .files import cannot_read
 from .formats import IMAGE_SUFFIXES, unreadable
+from .warn import warn
 
-__all__ = ["Entry", "Skipped", "describe_skipped", "entries", "find_images", "is_stray", "skipped_for"]
+__all__ = [
+    "Entry",
+    "Skipped",
+    "describe_skipped",
+    "entries",
+    "find_images",
+    "is_stray",
+    "skipped_for",
+    "warn_of",
+]
 
 _STRAY = frozenset(["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"])
 
@@ -54,6 +64,15 @@ class Entry(NamedTuple):
     kind: str
     reason: str = ""
     id: tuple[int, int] = (0, 0)
+
+
+def warn_of(skipped: Sequence[Skipped]) -> None:
+    """Warn of what was left out, if anything."""
+    if skipped:
+        named = "; ".join(f"{name} ({reason.rstrip('.')})" for name, reason in skipped[:5])
+        more = "" if len(skipped) <= 5 else f"; and {len(skipped) - 5} more"
+        count = "1 input was" if len(skipped) == 1 else f"{len(skipped)} inputs were"
+        warn(f"{count} left out: {named}{more}.")
 
 
 def skipped_for(name: str, error: Exception) -> Skipped:

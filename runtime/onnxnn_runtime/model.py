@@ -13,6 +13,7 @@ from .calls import checked, checked_class
 from .card import METADATA_KEY, InputSpec, ModelCard
 from .engine import Engine
 from .errors import CardError, InputError
+from .folders import warn_of
 from .inputs import Skipped, in_channel_order
 from .names import MODEL_ATTRIBUTES, MODEL_OPTIONS
 from .onnxfile import FileFacts, ModelFile, inspect
@@ -22,7 +23,6 @@ from .providers import place
 from .results import Embeddings, Prediction, Predictions, prediction
 from .shorten import printable, shortened
 from .tabular import for_graph
-from .warn import warn
 
 if TYPE_CHECKING:
     from .text import Text
@@ -462,10 +462,7 @@ class Model:
             InputError: An input does not fit, or is broken and `errors` is "raise".
         """
         result = self.embed_named(inputs, normalize, errors, batch_size, progress, channel_order)
-        if result.skipped:
-            named = "; ".join(f"{name} ({reason})" for name, reason in result.skipped[:5])
-            more = "" if len(result.skipped) <= 5 else f"; and {len(result.skipped) - 5} more"
-            warn(f"{len(result.skipped)} inputs were left out: {named}{more}.")
+        warn_of(result.skipped)
         return result.vectors
 
     def embed_named(

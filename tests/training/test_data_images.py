@@ -340,7 +340,7 @@ def test_missing_and_empty_folders(tmp_path, folders):
     (folders / "wolf" / "a.txt").write_text("x")
     with pytest.raises(DataError, match="wolf: the class folder holds no images"):
         load_images(folders, "cls")
-    with pytest.raises(DataError, match="expected a folder .*, got a file"):
+    with pytest.raises(DataError, match=r"expected a folder .*, got a file"):
         load_images(files(folders)[0], "cls")
 
 
