@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.precision.amp import MixedPrecision
 from lightning_fabric.strategies import STRATEGY_REGISTRY
 from onnxnn_runtime.errors import DeviceError, TrainingError, did_you_mean
 from torch import nn
@@ -23,6 +24,18 @@ __all__ = ["Machine", "threads_for"]
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 _SHORT = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
 Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+class _InputsKept(MixedPrecision):
+    """Mixed precision that leaves inputs and targets as they are: autocast chooses for each operation.
+
+    Fabric rounds them to half precision first, in which 1013.2 is 1016, and values to predict lose all but
+    three digits.
+    """
+
+    def convert_input(self, data: Any) -> Any:
+        return data
+
 
 ONE_THREAD_BELOW = 1_000_000
 """Multiply-adds of a batch below which a second thread of the processor gains nothing.
@@ -88,6 +101,9 @@ class Machine:
             several = f", devices={devices}" if devices != 1 else ""
             by = f", strategy={strategy!r}" if strategy != "auto" else ""
             raise DeviceError(f"device={device!r}{several}{by}: not possible here. {_offer()}") from error
+        used: Any = self._fabric.strategy.precision
+        if type(used) is MixedPrecision:
+            self._fabric.strategy.precision = _InputsKept(used.precision, used.device, used.scaler)
         self._plain = self._fabric.world_size == 1 and precision == "32-true"
         self.fused = precision != "16-mixed"  # the scaler of half precision needs the separate steps
 

@@ -229,3 +229,14 @@ def test_float32_that_lost_what_the_network_needs_is_refused(tmp_path, labels):
     later.load_dataset(x.astype(np.float32), labels)
     with pytest.raises(DataError, match="this data is float32"):
         later.load(tmp_path / "basenn.pth")
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "32-true"])
+def test_mixed_precision_keeps_inputs_and_targets(tmp_path, labels, precision):
+    x = np.stack([COLUMNS["seconds"], np.arange(ROWS) % 5], 1)
+    model = nn("cls", verbose=0)
+    model.load_dataset(x, labels, standardize=True, batch_size=100)
+    model.add("linear", size=(2, 8), activation="tanh")
+    model.add("linear", size=(8, 2), activation="softmax")
+    model.train(lr=0.05, epochs=15, precision=precision, save_fold=str(tmp_path))
+    assert model.evaluate((x, labels), metrics=["acc"])["acc"] > 0.95
