@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -101,9 +101,9 @@ class Machine:
             several = f", devices={devices}" if devices != 1 else ""
             by = f", strategy={strategy!r}" if strategy != "auto" else ""
             raise DeviceError(f"device={device!r}{several}{by}: not possible here. {_offer()}") from error
-        used: Any = self._fabric.strategy.precision
+        used = self._fabric.strategy.precision
         if type(used) is MixedPrecision:
-            self._fabric.strategy.precision = _InputsKept(used.precision, used.device, used.scaler)
+            self._fabric.strategy.precision = _InputsKept(cast(Any, used.precision), used.device, used.scaler)
         self._plain = self._fabric.world_size == 1 and precision == "32-true"
         self.fused = precision != "16-mixed"  # the scaler of half precision needs the separate steps
 
