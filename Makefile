@@ -4,6 +4,7 @@
 #     make test     the same set-up, then the fast tests
 #     make check    format, lint and types
 #     make all-jobs everything that CI runs, except the set-up
+#     make fuzz     tens of thousands of hostile files (an hour or more)
 #
 # Another interpreter: make demo PYTHON=python3.12
 
@@ -14,7 +15,7 @@ STAMP := $(VENV)/.installed
 # torch first and alone: its builds for CPU and GPU are one choice, everything else follows it.
 TORCH := torch==2.13.0
 
-.PHONY: demo test slow check torch-free oldest-board all-jobs clean
+.PHONY: demo test slow fuzz check torch-free oldest-board all-jobs clean
 
 demo: $(STAMP)
 	$(BIN)/onnxnn demo
@@ -24,6 +25,10 @@ test: $(STAMP)
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
+
+# All hostile files of tests/fuzz; the slow tests try a share of them.
+fuzz: $(STAMP)
+	FUZZ_SHARE=1 $(BIN)/python -m pytest -m slow tests/fuzz
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
