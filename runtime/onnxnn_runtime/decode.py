@@ -97,14 +97,10 @@ def decode(
         given = image
         return _reading("the PIL image", lambda: _loaded(given, color))
     name, source, head = _opened(image)
-    try:
-        problem = unreadable(name, head)
-        if problem is not None:
-            raise InputError(f"{name}: {problem}.")
-        return _reading(name, lambda: _decoded(source, color, draft))
-    finally:
-        if source is not image:
-            source.close()
+    problem = unreadable(name, head)
+    if problem is not None:
+        raise InputError(f"{name}: {problem}.")
+    return _reading(name, lambda: _decoded(source, color, draft))
 
 
 def is_file_object(value: Any) -> bool:
@@ -137,13 +133,12 @@ def pixels(image: Image.Image) -> np.ndarray:
 
 
 def _opened(image: Any) -> tuple[str, Any, bytes]:
-    """Return (name, an open binary file, how it begins) of a path, bytes or a file object."""
+    """Return (name, a path or an open binary file, how it begins) of a path, bytes or a file object."""
     if isinstance(image, (str, os.PathLike)):
         path = regular_file(image)
-        file: Any = open(str(path), "rb")  # closed by `decode`  # noqa: SIM115
-        head = file.read(_HEAD)
-        file.seek(0)
-        return str(path), file, head
+        with open(str(path), "rb") as file:
+            head = file.read(_HEAD)
+        return str(path), str(path), head  # by its name Pillow loads the reader of its format alone
     if is_file_object(image):
         image, name = read_content(image), _name(image)
     elif isinstance(image, (bytes, bytearray, memoryview)):

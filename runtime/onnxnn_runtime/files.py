@@ -9,7 +9,6 @@ import stat
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Union
 
-from .atomic import remove_abandoned, replace_whole
 from .errors import (
     CheckpointError,
     DataError,
@@ -154,6 +153,8 @@ def write_atomically(path: PathLike, write: Callable[[BinaryIO], object], sync: 
         OutputError: `path` is no regular file, its name is too long, the folder is not writable, the disk is
             full, or another program keeps the file locked; `path` is as it was.
     """
+    from .atomic import remove_abandoned, replace_whole  # here, because a process that reads needs neither
+
     path = as_path(path)
     check_target(path)
     made: list[Path] = []

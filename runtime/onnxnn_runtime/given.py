@@ -63,12 +63,12 @@ def matching(path: str, name: str) -> list[str]:
         InputError: It is an address (URL).
         MissingInputError: Nothing matches the pattern.
     """
-    import glob
-
     refuse_address(path, name)
     found = expanded(path)
-    if not glob.has_magic(found) or os.path.lexists(found):
+    if not any(mark in found for mark in "*?[") or os.path.lexists(found):
         return [found]
+    import glob  # here, because only patterns need it
+
     paths = sorted(glob.glob(found, recursive=True))
     if not paths:
         raise MissingInputError(f"{path}: no file matches this pattern.")

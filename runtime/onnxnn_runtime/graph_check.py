@@ -12,10 +12,13 @@ from typing import Any, Callable, Sequence
 from .graph_fields import INTEGERS, Node, Tensor, read_attribute, read_node, read_tensor, read_type
 from .protobuf import fields_of, message_of, numbers_of, text_of
 
-__all__ = ["RefusedGraphError", "may_run_forever"]
+__all__ = ["RefusedGraphError", "check_graph"]
 
 DEEPEST = 30
 """Graphs inside graphs; protobuf itself ends at 33."""
+
+_OUTSIDE = b"location"
+"""The key under which a tensor names another file that holds its numbers."""
 
 MOST_NODES = 20_000
 """Nodes that functions may expand to, beside ten times those that stand in the file."""
@@ -34,11 +37,14 @@ class RefusedGraphError(Exception):
     """A graph is whole, and must not run."""
 
 
-def may_run_forever(model: memoryview) -> bool:
-    """Check a file's graph, and tell whether it holds a loop that is not known to end soon.
+def check_graph(model: memoryview) -> tuple[bool, bool]:
+    """Check a file's graph.
 
     Args:
         model: A ModelProto.
+
+    Returns:
+        Whether it holds a loop that is not known to end soon, and whether weights may lie in other files.
 
     Raises:
         ValueError: It is damaged.
@@ -49,12 +55,14 @@ def may_run_forever(model: memoryview) -> bool:
     for number, value in fields_of(model):
         if number == 25:
             check.function(message_of(value))
+        if number in (20, 25):  # training and functions; graphs are looked at below
+            check.outside |= _OUTSIDE in bytes(message_of(value))
     calls: list[str] = []
     for number, value in fields_of(model):
         if number == 7:
             calls += check.graph(message_of(value), 0)
     check.expand(calls)
-    return check.endless
+    return check.endless, check.outside
 
 
 class _Check:
@@ -62,6 +70,7 @@ class _Check:
 
     def __init__(self) -> None:
         self.endless = False
+        self.outside = False
         self._made = 0.0
         self._nodes = 0
         self._constants: dict[str, Tensor] = {}
@@ -90,13 +99,17 @@ class _Check:
         for number, value in fields_of(data):
             if number == 1:
                 nodes.append(message_of(value))
+                self.outside |= depth == 0 and _OUTSIDE in bytes(nodes[-1])
             elif number == 5:
-                self._constant(read_tensor(message_of(value)))
+                tensor = read_tensor(message_of(value))
+                self.outside |= tensor.outside
+                self._constant(tensor)
             elif number == 11:
                 name, dtype = read_type(message_of(value))
                 self._types[name] = dtype
             elif number == 15:
                 self._sparse(message_of(value))
+                self.outside |= _OUTSIDE in bytes(message_of(value))
         return self._walk(nodes, depth)
 
     def _walk(self, nodes: Sequence[memoryview], depth: int) -> list[str]:
@@ -179,6 +192,9 @@ class _Check:
             if numbers:
                 self.make(node.kind, float(max(map(abs, numbers))))
         for data in node.attributes:
+            text = bytes(data)
+            if not any(name in text for name in _SIZE_NAMES) and node.kind != "ConvTranspose":
+                continue
             each = read_attribute(data)
             if each.name in ("shape", "output_shape"):
                 self.make(node.kind, _product(each.numbers))
@@ -288,6 +304,9 @@ _LENGTHS = {
     "MelWeightMatrix": (0, 1),
 }
 _SIZES = ("pads", "paddings", "output_padding", "output_height", "output_width", "pooled_shape")
+
+_SIZE_NAMES = [b"shape", b"pads", b"paddings", b"output_"]
+"""What stands in each attribute that is a size; others are not read."""
 
 _WITH_SIZES = [
     "RandomNormal",

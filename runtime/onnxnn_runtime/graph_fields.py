@@ -6,7 +6,7 @@ Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.prot
 from __future__ import annotations
 
 import struct
-from typing import Any, NamedTuple, Sequence
+from typing import Any, Sequence
 
 from .protobuf import fields_of, message_of, numbers_of, signed, text_of
 
@@ -31,69 +31,84 @@ _SMALL = 1024
 """Bytes of the largest tensor whose numbers are read."""
 
 
-class Node(NamedTuple):
+class Node:
     """One node; `graphs` are those inside its attributes, such as a loop's body."""
 
-    domain: str
-    kind: str
-    inputs: list[str]
-    outputs: list[str]
-    attributes: list[memoryview]
-    graphs: list[memoryview]
+    def __init__(self) -> None:
+        self.domain = ""
+        self.kind = ""
+        self.inputs: list[str] = []
+        self.outputs: list[str] = []
+        self.attributes: list[memoryview] = []
+        self.graphs: list[memoryview] = []
 
 
-class Attribute(NamedTuple):
+class Attribute:
     """An attribute that is a number, numbers or a tensor."""
 
-    name: str
-    numbers: list[Any]
-    tensor: Any
-    sparse: Any
+    def __init__(self) -> None:
+        self.name = ""
+        self.numbers: list[Any] = []
+        self.tensor: Any = None
+        self.sparse: Any = None
 
 
-class Tensor(NamedTuple):
-    """A constant; its numbers where it is small, else None."""
+class Tensor:
+    """A constant; its numbers where it is small, else None; `outside` where they may lie in another file."""
 
-    name: str
-    dims: list[int]
-    dtype: int
-    values: Any
+    def __init__(
+        self, name: str, dims: list[int], dtype: int, values: Any = None, outside: bool = False
+    ) -> None:
+        self.name = name
+        self.dims = dims
+        self.dtype = dtype
+        self.values = values
+        self.outside = outside
 
 
 def read_node(data: memoryview) -> Node:
     """Read a NodeProto."""
-    texts: dict[int, list[str]] = {1: [], 2: [], 4: [], 7: []}
-    attributes: list[memoryview] = []
-    graphs: list[memoryview] = []
+    node = Node()
     for number, value in fields_of(data):
-        if number in texts:
-            texts[number].append(text_of(value))
+        if number == 1:
+            node.inputs.append(text_of(value))
+        elif number == 2:
+            node.outputs.append(text_of(value))
         elif number == 5:
             attribute = message_of(value)
-            attributes.append(attribute)
-            graphs += [message_of(inside) for key, inside in fields_of(attribute) if key in (6, 11)]
-    kind, domain = (texts[number][-1] if texts[number] else "" for number in (4, 7))
-    return Node("" if domain == "ai.onnx" else domain, kind, texts[1], texts[2], attributes, graphs)
+            node.attributes.append(attribute)
+            if not _GRAPH_KEYS.isdisjoint(attribute):
+                node.graphs += [message_of(inside) for key, inside in fields_of(attribute) if key in (6, 11)]
+        elif number == 4:
+            node.kind = text_of(value)
+        elif number == 7:
+            domain = text_of(value)
+            node.domain = "" if domain == "ai.onnx" else domain
+    return node
+
+
+_GRAPH_KEYS = frozenset([0x32, 0xB2, 0x5A, 0xDA])
+"""The bytes with which a field 6 or 11 begins, with and without more bytes of its key: most attributes hold
+none of them, and are not looked at closer."""
 
 
 def read_attribute(data: memoryview) -> Attribute:
     """Read an AttributeProto."""
-    name, tensor, sparse = "", None, None
-    numbers: list[Any] = []
+    found = Attribute()
     for number, value in fields_of(data):
         if number == 1:
-            name = text_of(value)
+            found.name = text_of(value)
         elif number == 3 and isinstance(value, int):
-            numbers.append(signed(value))
+            found.numbers.append(signed(value))
         elif number == 8:
-            numbers.extend(numbers_of(value))
+            found.numbers.extend(numbers_of(value))
         elif number in (2, 7):
-            numbers.extend(_unpacked("f", message_of(value)))
+            found.numbers.extend(_unpacked("f", message_of(value)))
         elif number == 5:
-            tensor = message_of(value)
+            found.tensor = message_of(value)
         elif number == 22:
-            sparse = message_of(value)
-    return Attribute(name, numbers, tensor, sparse)
+            found.sparse = message_of(value)
+    return found
 
 
 def read_tensor(data: memoryview) -> Tensor:
@@ -102,6 +117,7 @@ def read_tensor(data: memoryview) -> Tensor:
     dims: list[int] = []
     values: list[Any] = []
     raw = None
+    outside = False
     is_small = len(data) <= _SMALL
     for number, value in fields_of(data):
         if number == 1:
@@ -112,13 +128,15 @@ def read_tensor(data: memoryview) -> Tensor:
             name = text_of(value)
         elif number == 9:
             raw = message_of(value)
+        elif number == 13:
+            outside = True
         elif is_small and number in (5, 7):
             values.extend(numbers_of(value))
         elif is_small and number == 4:
             values.extend(_unpacked("f", message_of(value)))
     if is_small and raw is not None:
         values = list(_unpacked(_CODES[dtype], raw)) if dtype in _CODES else []
-    return Tensor(name, dims, dtype, values if is_small else None)
+    return Tensor(name, dims, dtype, values if is_small else None, outside)
 
 
 def read_type(data: memoryview) -> tuple[str, int]:

@@ -14,7 +14,6 @@ from typing import Any, Iterable, Iterator, Sequence
 import numpy as np
 from PIL import Image
 
-from . import tabular
 from .arrays import as_floats, check_shape, check_steps, check_tokens, from_objects
 from .card import InputSpec
 from .columns import first_without_number
@@ -123,6 +122,8 @@ def read_sample(sample: Sample, spec: InputSpec) -> np.ndarray:
         if spec.kind == "image" and not sample.ready:
             array = _read_image(sample.value, spec)
         else:
+            from . import tabular  # here and below, because images do without
+
             array = _numbers(tabular.row_in_order(sample.value, spec, sample.name), spec)
             if sample.ready and spec.preprocess is not None:
                 array = spec.preprocess.ready(array)
@@ -275,6 +276,8 @@ class _Finder:
         return iter([Sample(name, array)])
 
     def _table(self, path: str) -> Iterator[Sample]:
+        from . import tabular
+
         if self._spec.kind == "table" or (self._spec.kind == "tokens" and tabular.width(self._spec)):
             names, rows = tabular.file_rows(path, self._spec)
             return (Sample(each, row) for each, row in zip(names, rows))
@@ -284,6 +287,8 @@ class _Finder:
         raise InputError(f"{path}: what fits is a .npy or .npz file, or an array{why}.")
 
     def _values(self, thing: Any, name: str, depth: int = 0) -> Iterator[Sample]:
+        from . import tabular
+
         if self._is_text(thing):
             return iter([Sample(name, thing)])
         if self._spec.kind == "tokens" and is_words(thing, self._spec.vocabulary):

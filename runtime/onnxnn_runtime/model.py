@@ -22,7 +22,6 @@ from .pipeline import check_count, check_options, check_progress
 from .providers import place
 from .results import Embeddings, Prediction, Predictions, prediction
 from .shorten import printable, shortened
-from .tabular import for_graph
 
 if TYPE_CHECKING:
     from .text import Text
@@ -183,6 +182,8 @@ class Model:
         spec = None if self.card is None else self.card.input
         if spec is None or not spec.features or not self._engine.arrays:
             return x
+        from .tabular import for_graph  # here, because images do without
+
         first = self._engine.arrays[0]
         if isinstance(x, dict) and first in x and first not in spec.features:
             return {**x, first: for_graph(x[first], spec, first)}

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Iterator, Mapping
 
 from .errors import InputError
-from .filekind import EMPTY, ONNX, UNKNOWN, kind_of_bytes
 from .files import cannot_read, regular_file
-from .graph_check import RefusedGraphError, may_run_forever
+from .graph_check import RefusedGraphError, check_graph
 from .protobuf import fields_of, message_of, text_of
 from .shorten import printable, shortened
 
@@ -120,25 +119,33 @@ def inspect(data: bytes, name: str = "the model") -> FileFacts:
             f"{name}: is a checkpoint or another zip file, no ONNX file. A checkpoint becomes one by "
             f"`onnxnn export {name} -o FILE.onnx`, which needs the training package."
         )
-    kind = kind_of_bytes(bytes(data[:512]))
     try:
         facts = _inspect(data)
     except RefusedGraphError as error:
         raise InputError(f"{name}: is not run: {error}. SECURITY.md says what is checked.") from error
     except (IndexError, ValueError, TypeError) as error:
-        if kind not in (UNKNOWN, ONNX, EMPTY):
-            raise InputError(
-                f"{name}: expected an ONNX file, got {kind.name}. {kind.advice}".strip()
-            ) from error
+        other = _other_file(data, name)
+        if other is not None:
+            raise other from error
         raise InputError(
             f"{name}: {len(data)} bytes arrive that are no complete ONNX file ({error}). "
             "Copy or download it again, or export it anew."
         ) from error
-    if (not facts.ir_version or not facts.opset) and kind not in (UNKNOWN, ONNX, EMPTY):
-        raise InputError(f"{name}: expected an ONNX file, got {kind.name}. {kind.advice}".strip())
     if not facts.ir_version or not facts.opset:
-        raise InputError(f"{name}: no ONNX file. What fits is a .onnx file, as `export` writes it.")
+        raise _other_file(data, name) or InputError(
+            f"{name}: no ONNX file. What fits is a .onnx file, as `export` writes it."
+        )
     return facts
+
+
+def _other_file(data: bytes, name: str) -> InputError | None:
+    """Return the error that names what else a file is; None where that is not known."""
+    from .filekind import EMPTY, ONNX, UNKNOWN, kind_of_bytes  # here, because only a mistake needs it
+
+    kind = kind_of_bytes(bytes(data[:512]))
+    if kind in (UNKNOWN, ONNX, EMPTY):
+        return None
+    return InputError(f"{name}: expected an ONNX file, got {kind.name}. {kind.advice}".strip())
 
 
 def _inspect(data: bytes) -> FileFacts:
@@ -162,9 +169,9 @@ def _inspect(data: bytes) -> FileFacts:
             metadata[text_of(entry.get(1, memoryview(b"")))] = text_of(entry.get(2, memoryview(b"")))
     if ir_version and not has_graph:
         raise ValueError("it ends before the network")
-    # A tensor in another file names it under the key "location", so most files need no closer look.
-    external = tuple(sorted(set(_external(view, "model", 0)))) if b"location" in data else ()
-    return FileFacts(ir_version, opset, producer, metadata, external, has_graph and may_run_forever(view))
+    endless, outside = check_graph(view) if has_graph else (False, False)
+    external = tuple(sorted(set(_external(view, "model", 0)))) if outside else ()
+    return FileFacts(ir_version, opset, producer, metadata, external, endless)
 
 
 def _external(view: memoryview, message: str, depth: int) -> Iterator[str]:

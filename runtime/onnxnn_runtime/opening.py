@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import Any
 
 from .card import ModelCard
@@ -16,22 +15,26 @@ _LONGEST = 1e9
 """Seconds of the longest timeout: what threads can wait for."""
 
 
-@dataclass(frozen=True)
 class Opening:
     """The arguments of `load`; a path becomes absolute, since another process may run in another folder."""
 
-    path: Any
-    device: str
-    card: ModelCard | None
-    threads: int | None
-    draft: bool | None
-    timeout: float | None
-    state: tuple[int, int] | None = field(default=None, init=False)
-
-    def __post_init__(self) -> None:
-        if isinstance(self.path, (str, os.PathLike)):
-            object.__setattr__(self, "path", os.path.abspath(os.fspath(self.path)))
-            object.__setattr__(self, "state", _state(self.path))
+    def __init__(
+        self,
+        path: Any,
+        device: str,
+        card: ModelCard | None,
+        threads: int | None,
+        draft: bool | None,
+        timeout: float | None,
+    ) -> None:
+        is_path = isinstance(path, (str, os.PathLike))
+        self.path = os.path.abspath(os.fspath(path)) if is_path else path
+        self.device = device
+        self.card = card
+        self.threads = threads
+        self.draft = draft
+        self.timeout = timeout
+        self.state = _state(self.path) if is_path else None
 
 
 def reopen(opening: Opening) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 
 from .errors import InputError, OnnxnnError
 from .shorten import shortened
@@ -22,6 +21,10 @@ def refuse_address(path: str, name: str, error: type[OnnxnnError] = InputError) 
     Raises:
         OnnxnnError: It is one; of class `error`.
     """
+    if ":" not in path:
+        return
+    import re  # here, because hardly any path comes this far
+
     if re.match(r"^(?:[A-Za-z][A-Za-z0-9+.-]+:/?/|data:\w+/)", path) and not os.path.lexists(path):
         raise error(
             f"{name}: expected a path, got the address (URL) {shortened(path)}; nothing is downloaded. "

@@ -71,3 +71,18 @@ def test_a_small_board_loads_what_it_needs_alone():
     assert not set(done.stdout.decode().split()) & {
         "concurrent.futures", "glob", "hashlib", "shutil", "tempfile", "uuid"
     }  # fmt: skip
+
+
+def test_one_jpeg_file_loads_only_what_it_needs(golden, tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (8, 8), (200, 10, 10)).save(str(tmp_path / "a.jpg"))
+    script = (
+        "import sys\n"
+        "import onnxnn_runtime as rt\n"
+        "rt.load({!r}, device='cpu').predict({!r})\n"
+        "own = ['onnxnn_runtime.' + name for name in ('atomic', 'filekind', 'tabular', 'columns')]\n"
+        "print(sorted(set(own) & set(sys.modules)), 'PIL.JpegImagePlugin' in sys.modules)\n"
+    ).format(str(golden / "models" / "image_classifier.onnx"), str(tmp_path / "a.jpg"))
+    done = run(script)
+    assert done.stdout == "[] True\n", done.stderr

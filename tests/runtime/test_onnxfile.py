@@ -57,3 +57,27 @@ def test_a_changed_byte_is_read_or_refused(place, byte):
     data[place] = byte
     with contextlib.suppress(InputError):
         assert inspect(bytes(data)).ir_version > 0
+
+
+def test_weights_in_other_files_are_found_in_every_place_of_a_file():
+    from onnxnn_runtime.graph_check import check_graph
+
+    def field(number, content):
+        key = number << 3 | 2
+        keys = [key] if key < 128 else [key & 127 | 128, key >> 7]
+        return bytes([*keys, len(content)]) + content
+
+    elsewhere = field(13, field(1, b"location") + field(2, b"w.bin"))
+    tensor = field(8, b"w") + elsewhere
+    node = field(4, b"Constant") + field(5, field(1, b"value") + field(5, tensor))
+    places = {
+        "weights": field(7, field(5, tensor)),
+        "a constant": field(7, field(1, node)),
+        "a branch": field(7, field(1, field(4, b"If") + field(5, field(6, field(5, tensor))))),
+        "a sparse tensor": field(7, field(15, field(1, tensor))),
+        "a function": field(25, field(7, node)),
+        "training": field(20, field(1, field(5, tensor))),
+        "nowhere": field(7, field(5, field(8, b"w"))),
+    }
+    found = [name for name, model in places.items() if check_graph(memoryview(model))[1]]
+    assert found == list(places)[:-1]
