@@ -16,7 +16,6 @@ from PIL import Image
 
 from .arrays import as_floats, check_shape, check_steps, check_tokens, from_objects
 from .card import InputSpec
-from .columns import first_without_number
 from .decode import decode, is_file_object, pixels, read_content
 from .errors import InputError, MissingInputError
 from .files import regular_file
@@ -329,6 +328,7 @@ def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
     if spec.kind == "tokens" and array.dtype.kind not in "US":
         return check_tokens(array, spec)
     if array.dtype.kind not in "fiub":
+        from .columns import first_without_number
         found = first_without_number(array, spec.features) if array.ndim == 1 else None
         what = "text arrives" if array.dtype.kind in "US" else found or f"{array.dtype} arrives"
         raise InputError(f"numbers are expected, but {what}.")
