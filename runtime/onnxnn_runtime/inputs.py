@@ -329,6 +329,7 @@ def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
         return check_tokens(array, spec)
     if array.dtype.kind not in "fiub":
         from .columns import first_without_number
+
         found = first_without_number(array, spec.features) if array.ndim == 1 else None
         what = "text arrives" if array.dtype.kind in "US" else found or f"{array.dtype} arrives"
         raise InputError(f"numbers are expected, but {what}.")
