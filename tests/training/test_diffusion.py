@@ -413,12 +413,24 @@ def test_evaluate_reads_any_folders_without_classes(folders):
     assert fresh.evaluate(root)["loss"] == pytest.approx(model.evaluate(root)["loss"], rel=1e-6)
 
 
-def test_arrays_of_another_size(tmp_path):
+def test_ready_arrays_of_another_size(tmp_path):
     pictures, labels = bars(side=12)
     model = nn(verbose=0)
-    model.load_dataset(pictures, labels)
+    model.load_dataset(pictures[:, None] / 255, labels)
     with pytest.raises(ValueError, match=r"1 channel x 12 x 12 .*draws pictures of 8 x 8.*another img_size"):
         model.add("diffusion_model", **SMALL)
+
+
+def test_arrays_of_bytes_are_brought_to_size_like_files(tmp_path, capsys):
+    pictures, labels = bars(side=12)
+    model = nn(save_fold=str(tmp_path))
+    (samples, _), *_ = model.load_dataset(pictures, labels)
+    assert samples.shape[1:] == (1, 12, 12)
+    model.add("diffusion_model", **SMALL)
+    assert "images are brought to 8 x 8" in capsys.readouterr().out
+    model.train(epochs=1)
+    files = [np.asarray(Image.fromarray(each).resize((8, 8), Image.Resampling.BILINEAR)) for each in pictures]
+    assert model.evaluate((pictures, labels)) == pytest.approx(model.evaluate((np.stack(files), labels)))
 
 
 @pytest.mark.parametrize(
