@@ -231,9 +231,8 @@ class Trainer:
         self.epoch += 1
         self._judge(row[self._monitor])
         self._optimization.after_epoch(self._signed(row[self._monitor]))
-        is_last = self.epoch >= self.settings.epochs or self.stop
-        if is_last and self.validation is not None:  # else there is time until the end
-            self._finish_measuring()
+        if self.validation is not None and (self.stop or self.epoch >= self.settings.epochs):
+            self._finish_measuring()  # without validation there is time until the end
         self._call("on_epoch")
 
     def _validated(self) -> Row:
