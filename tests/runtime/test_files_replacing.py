@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -201,7 +202,7 @@ def test_a_copy_that_fails_brings_the_old_content_back(tmp_path, monkeypatch):
         Path(target).write_bytes(b"ne")
         failing(errno.ENOSPC)()
 
-    monkeypatch.setattr(atomic.shutil, "copyfile", half)
+    monkeypatch.setattr(shutil, "copyfile", half)
     with pytest.raises(OutputError, match="No space left"):
         write_atomically(path, put(b"new"))
     assert path.read_bytes() == b"old"
