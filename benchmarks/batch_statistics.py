@@ -2,9 +2,10 @@
 
     python benchmarks/batch_statistics.py [ROUNDS]
 
-README's network on 48 + 12 images of 64 x 64 for 20 epochs, with batches of 32 and of 8 (the default). All that
-a training without measuring would not do is timed within the training, in seconds of the processor: the
-passes over the training data, validating again, exchanging weights for `best.pth`. Reach: 1.05 times the rest.
+README's network on 48 + 12 images of 64 x 64 for 20 epochs, with batches of 32 and of 8 (the default). All
+that a training without measuring would not do is timed within the training, in seconds of the processor:
+the passes over the training data, validating again, exchanging weights for `best.pth`.
+Reach: 1.05 times the rest.
 """
 
 from __future__ import annotations
