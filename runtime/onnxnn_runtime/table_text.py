@@ -169,7 +169,7 @@ def open_table(path: str, encoding: str | None = None) -> TextFile:
         InputError: It is a folder, no regular file, not readable, a spreadsheet or no text; or there is no
             such encoding.
     """
-    if os.path.isdir(path):
+    if "\0" not in path and os.path.isdir(path):
         raise InputError(f"{path}: is a folder; give the path of a CSV file.")
     file = str(regular_file(path, "file"))
     try:
