@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Any, List, Sequence
+from typing import Any, List, Optional, Sequence
 
 
-def given(inputs: Sequence[str]) -> List[Any]:
+def given(inputs: Sequence[Optional[str]]) -> List[Any]:
     """Return inputs with "-" replaced by what comes on stdin: one image, or one table.
 
     Raises:
@@ -19,10 +19,11 @@ def given(inputs: Sequence[str]) -> List[Any]:
 
     if list(inputs).count("-") > 1:
         raise InputError("-: stdin can be read once only; give '-' once.")
-    stream = sys.stdin
+    stream = getattr(sys.stdin, "buffer", None)
     if stream is None or stream.isatty():
-        raise InputError("-: expected a file on stdin, got a terminal; pipe one, as in `... - < cat.jpg`.")
-    data = stream.buffer.read()
+        got = "none" if stream is None else "a terminal"
+        raise InputError(f"-: expected a file on stdin, got {got}; pipe one, as in `... - < cat.jpg`.")
+    data = stream.read()
     if not data:
         raise InputError("-: stdin is empty; pipe a file, as in `... - < cat.jpg`.")
     return [_Stdin(data) if each == "-" else each for each in inputs]

@@ -57,7 +57,7 @@ def saying_how_to_skip(skip_errors: bool) -> Iterator[None]:
 
 def _without(name: str, text: str) -> str:
     """Return what follows a name without mentioning it again."""
-    return text.replace(f" {name!r}", "").replace(f" {name}", "")
+    return text if name == "-" else text.replace(f" {name!r}", "").replace(f" {name}", "")
 
 
 def tell_skipped(skipped: Sequence[Tuple[str, str]]) -> None:

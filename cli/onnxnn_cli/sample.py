@@ -8,6 +8,7 @@ from typing import Any, Optional
 
 import typer
 
+from .inputs import given
 from .options import DEVICE, FORCE, JSON, MODEL
 from .output import print_json, print_text
 
@@ -65,6 +66,7 @@ def sample(
         )
     if seed is None:
         seed = random.SystemRandom().randrange(2**32)
+    begin, where = given([start, mask])
     drawn = model.sample(
         num,
         steps,
@@ -73,9 +75,9 @@ def sample(
         eta,
         _name_or_number(label, model),
         guidance,
-        start=start,
+        start=begin,
         strength=strength,
-        mask=mask,
+        mask=where,
         return_all_timesteps=gif is not None,
         progress=True,
     )

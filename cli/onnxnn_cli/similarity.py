@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from .inputs import given
 from .options import DEVICE, JSON, MODEL
 from .output import print_json, print_text
 
@@ -27,9 +28,11 @@ def similarity(
     import onnxnn_runtime as rt
 
     model = rt.load(file, device=device)
-    vectors = model.embed([a, b])
+    vectors = model.embed(given([a, b]))
     if len(vectors) != 2:
-        raise rt.InputError(f"{a}, {b}: {len(vectors)} inputs arrive, two fit. For folders: `onnxnn embed`.")
+        raise rt.InputError(
+            f"{a}, {b}: expected two inputs, got {len(vectors)}. For folders use `onnxnn embed`."
+        )
     value = float(rt.get_similarity(vectors[0], vectors[1], method=method))
     if as_json:
         print_json({"a": a, "b": b, "method": method, "similarity": value})

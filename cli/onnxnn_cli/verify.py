@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import typer
 
@@ -82,9 +82,11 @@ def _check_drawing(checkpoint: str, model: Any, feeds: Any, outputs: Any) -> Che
     network = need_onnxnn("verify").nn(verbose=0)
     network.load(checkpoint)
     baked = model.card.diffusion.sampler
-    steps = {"steps": 3} if baked is None else {"steps": baked.steps, "sampler": baked.name}
-    expected = network.sample(2, seed=0, device="cpu", **steps)
-    found = model.sample(2, seed=0, **steps)
+    options: Dict[str, Any] = {"steps": 3}
+    if baked is not None:
+        options = {"steps": baked.steps, "sampler": baked.name, "guidance": baked.guidance}
+    expected = network.sample(2, seed=0, device="cpu", **options)
+    found = model.sample(2, seed=0, **options)
     if expected.shape != found.shape:
         return "equals torch", False, f"torch gives {expected.shape}, the file {found.shape}"
     off = float(np.max(np.abs(expected - found)))

@@ -138,11 +138,20 @@ def _quoted(text: str, limit: int) -> str:
     """Return a text in quotes, with its middle left out where it is long."""
     text = str.__str__(text)
     room = limit
-    quoted = repr(str(_ends(text, room)))
+    quoted = _repr(str(_ends(text, room)))
     while len(quoted) > limit and room > 1:
         room = min(room - 1, room * limit // len(quoted))
-        quoted = repr(str(_ends(text, room)))
+        quoted = _repr(str(_ends(text, room)))
     return quoted
+
+
+def _repr(text: str) -> str:
+    """Return `repr(text)` in which the characters of `_WRITTEN` stand as they are."""
+    if _WRITTEN.isdisjoint(text):
+        return repr(text)
+    quote = '"' if "'" in text and '"' not in text else "'"
+    inside = (("\\" if each in (quote, "\\") else "") + shown for each, shown in zip(text, _visible(text)))
+    return quote + "".join(inside) + quote
 
 
 def _ends(text: Any, room: int) -> Any:
@@ -154,9 +163,14 @@ def _ends(text: Any, room: int) -> Any:
     return text[: half + 1] + dots + text[len(text) - half :]
 
 
+_WRITTEN = frozenset("\u3000\u200d")
+"""What people write though Python counts it as not printable: the space of Chinese, the joiner in emoji."""
+
+
 def _visible(text: str) -> Iterator[str]:
     for character in str.__str__(text):
-        yield character if character.isprintable() else repr(character)[1:-1]
+        shown = character.isprintable() or character in _WRITTEN
+        yield character if shown else repr(character)[1:-1]
 
 
 def _cut(text: str, limit: int) -> str:

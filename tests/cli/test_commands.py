@@ -265,7 +265,9 @@ def test_similarity_refuses_an_unknown_method(onnxnn, exported, picture):
 
 
 def test_similarity_refuses_folders(onnxnn, exported, picture):
-    assert "two fit" in the_error(onnxnn("similarity", exported / "cnn.onnx", exported / "pictures", picture))
+    assert "expected two inputs" in the_error(
+        onnxnn("similarity", exported / "cnn.onnx", exported / "pictures", picture)
+    )
 
 
 # ---- the same numbers as torch -------------------------------------------------------------------

@@ -13,6 +13,7 @@ import sys
 import numpy as np
 import pytest
 from onnxnn_cli import output
+from PIL import Image
 
 GOLDEN = os.path.join(os.path.dirname(__file__), "..", "golden", "models")
 
@@ -250,6 +251,18 @@ def test_stdin_is_an_image_or_a_table(exported, image, tmp_path):
     assert len(json.loads(done.stdout.decode())) == 1, done.stderr
     done = run_with_stdin(image.read_bytes(), tmp_path, "embed", exported / "cnn.onnx", "-", "-o", "v.csv")
     assert (tmp_path / "v.csv").read_text(encoding="utf-8").splitlines()[1].startswith("-,"), done.stderr
+
+
+def test_stdin_is_one_side_of_a_comparison_or_the_start_of_a_drawing(exported, image, tmp_path):
+    done = run_with_stdin(image.read_bytes(), tmp_path, "similarity", exported / "cnn.onnx", "-", image)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) == pytest.approx(1, abs=1e-5)
+    model = os.path.join(GOLDEN, "denoiser.onnx")
+    png = io.BytesIO()
+    Image.new("L", (5, 4), 255).save(png, "PNG")
+    for options in (["--start", "-"], ["--start", image, "--mask", "-"]):
+        done = run_with_stdin(png.getvalue(), tmp_path, "sample", model, *options, "-n", 1)
+        assert done.returncode == 0, done.stderr
 
 
 def test_stdin_that_gives_nothing(onnxnn, exported, tmp_path):

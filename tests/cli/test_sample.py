@@ -46,7 +46,7 @@ def test_the_animation_and_json(onnxnn, tmp_path):
 @pytest.mark.parametrize(
     ("options", "grey"),
     [
-        ([], 0.5),
+        (["--label", "none"], 0.5),
         (["--label", "红"], 0.2),
         (["--label", "1"], 0.9),
         (["--label", "红", "--guidance", 1.5], 0.05),
@@ -56,6 +56,14 @@ def test_labels(onnxnn, tmp_path, options, grey):
     done = onnxnn("sample", MODELS / "denoiser_classes.onnx", "-n", 1, "--seed", 0, *options)
     assert done.returncode == 0, done.stderr
     assert abs(read(tmp_path / "samples.png") - 255 * grey).max() <= 1
+
+
+def test_labels_are_drawn_where_none_is_given(onnxnn, tmp_path):
+    done = onnxnn("sample", MODELS / "denoiser_classes.onnx", "-n", 12, "--seed", 0)
+    assert done.returncode == 0, done.stderr
+    drawn = rt.load(str(MODELS / "denoiser_classes.onnx")).sample(12, seed=0)
+    assert set(drawn.round(2).ravel().tolist()) == {np.float32(0.2).item(), np.float32(0.9).item()}
+    np.testing.assert_array_equal(read(tmp_path / "samples.png"), np.asarray(picture_grid(drawn)))
 
 
 def test_a_part_of_a_picture(onnxnn, tmp_path):
@@ -84,7 +92,7 @@ def test_a_file_that_holds_the_loop(onnxnn, tmp_path):
         ("table", [], "table.onnx: is no diffusion model: its card has no noise schedule"),
         ("no_card", [], "no onnxnn card in its metadata, which sample needs"),
         ("missing", [], "missing.onnx: no such file"),
-        ("denoiser", ["--steps", 31], "steps=31: what fits is a whole number from 1 to 30"),
+        ("denoiser", ["--steps", 31], "steps=31: what fits is an integer from 1 to 30"),
         ("denoiser", ["--sampler", "euler"], "sampler='euler': unknown sampler"),
         ("denoiser", ["--label", 7], "label='7': this model was trained without classes"),
         ("denoiser", ["--seed", 2**32], "seed=4294967296: what fits"),
@@ -95,9 +103,13 @@ def test_a_file_that_holds_the_loop(onnxnn, tmp_path):
         (
             "denoiser_classes",
             ["--label", 7],
-            "label=7: unknown class. Known: 红, blue; or their numbers 0 to 1",
+            'label=7: unknown class. Known: 红, blue; their indices 0 to 1; or "none", the empty label.',
         ),
-        ("denoiser_classes", ["--guidance", 2], "guidance=2.0: says how far pictures follow a label"),
+        (
+            "denoiser_classes",
+            ["--guidance", 2, "--label", "none"],
+            "guidance=2.0: says how far images follow a label",
+        ),
         ("loop", ["--steps", 20], "steps=20 does not fit: the loop is inside this file"),
         ("loop", ["--gif", "steps.gif"], "--gif needs the single steps, and the loop is inside"),
     ],

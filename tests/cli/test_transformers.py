@@ -34,9 +34,9 @@ def test_it_writes_what_torch_wrote(exported, place, beams):
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ([[1, 5]], "target: 1 rows arrive, and input has 2; give one target for each source"),
+        ([[1, 5]], "target: expected 2 rows, one for each source of input, got 1"),
         ([[1, 5], [1]], "target: the rows differ in length"),
-        ([1, 5], r"target: int64 \(2\) arrives; what fits is int64 \(batch, target_time\)"),
+        ([1, 5], r"target: expected int64 \(batch, target_time\), got int64 \(2,\)"),
         ([[1, 9], [1, 5]], r"target: tokens 1\.\.9 arrive"),
     ],
 )

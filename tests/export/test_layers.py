@@ -83,6 +83,11 @@ EXAMPLES = {
     ],
     "custom": [],  # in test_custom.py: its option is a module, not JSON
     "diffusion_model": [],  # in test_diffusion_export.py: it takes a step beside the pictures
+    "denormalize": [
+        ({"mean": [1.0, -2.0, 3.0, 0.5, 0.0, 9.0], "std": [1.0, 2.0, 0.5, 3.0, 1.0, 4.0]}, VECTOR),
+        ({"mean": 0.5, "std": 2.0}, SEQUENCE),
+        ({"mean": 0.5, "std": 2.0}, IMAGE),
+    ],
     "dropout": [({}, IMAGE), ({"p": 0.2}, VECTOR)],
     "em_lstm": [
         ({"size": (3, 4)}, TOKENS),

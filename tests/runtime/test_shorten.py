@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import enum
 import time
 from pathlib import PurePosixPath
@@ -143,3 +144,13 @@ def test_what_is_no_name_has_no_nearest_name():
         assert did_you_mean(word, ["linear", "x" * 99]) == ""
     assert time.perf_counter() - start < 0.5
     assert did_you_mean("Linaer", ["linear"]) == ", did you mean 'linear'?"
+
+
+@pytest.mark.parametrize(
+    "text", ["身\u3000高", "it's\u3000x", "a\"'\u3000", "\\\u3000\n\x1b", "👩\u200d🏫", "\u3000\u202e"]
+)
+def test_what_people_write_stays_as_it_is(text):
+    for shown in (shortened(text), printable(text)):
+        assert not any(escape in shown for escape in ("u3000", "u200d"))
+        assert not {"\n", "\x1b", "\u202e"} & set(shown)
+    assert ast.literal_eval(shortened(text)) == text
