@@ -329,9 +329,9 @@ class TestEvaluate:
     @pytest.mark.parametrize(
         ("samples", "message"),
         [
-            ([{"x": torch.zeros(2), "y": 0}], r"it gives a dict; what fits is pairs \(x, y\)"),
-            ([torch.zeros(2)], r"it gives a Tensor; what fits is pairs"),
-            ([("text", 0)], r"its batches are no tensors \(x, y\)"),
+            ([{"x": torch.zeros(2), "y": 0}], r"expected pairs \(x, y\), got a dict"),
+            ([torch.zeros(2)], r"expected pairs \(x, y\), got a Tensor"),
+            ([("text", 0)], "its samples are no tensors of one shape"),
             ([(torch.zeros(2), 0), (torch.zeros(3), 0)], "of one shape"),
         ],
     )
