@@ -151,18 +151,14 @@ def test_an_endless_loop_is_stopped(call):
     kind = "embedding" if call == "embed" else "classes"
     card = ModelCard("cls", (), InputSpec("table", ("batch", 2)), OutputSpec(kind, ("batch", 2)))
     opened = rt.load(ENDLESS, device="cpu", card=card, timeout=0.3)
-    start = time.perf_counter()
     with pytest.raises(rt.InputError, match=r"took more than 0\.3 seconds and was stopped.*timeout=SECONDS"):
         getattr(opened, call)(ROWS)
-    assert time.perf_counter() - start < 8
 
 
 @pytest.mark.slow
 def test_an_endless_loop_is_stopped_without_a_timeout():
-    start = time.perf_counter()
     with pytest.raises(rt.InputError, match="took more than 8 seconds"):
         rt.load(ENDLESS, device="cpu").infer(ROWS)
-    assert time.perf_counter() - start < 30
 
 
 @pytest.mark.parametrize("timeout", [0, -1, "5", True, float("nan"), float("inf"), 10**400, [1]])
