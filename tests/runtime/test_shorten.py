@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import enum
-import time
 from pathlib import PurePosixPath
 
 import numpy as np
