@@ -21,7 +21,7 @@ demo: $(STAMP)
 	$(BIN)/onnxnn demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
