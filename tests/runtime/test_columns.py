@@ -85,7 +85,7 @@ def test_tables_with_names(table):
     "value",
     [[[1, 2], [3, 4]], np.zeros((2, 2)), {"a": 1.5}, {}, [], "a.csv", b"x", None, (1, 2), {0: [1], 1: [2]},
      {"a": "text", "b": "text"}, Frame({0: [1, 2], 1: [3, 4]}), ["a", "b"], iter([1])],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_what_names_no_columns(value):
     assert named_columns(value) is None
