@@ -39,7 +39,11 @@ def prepared() -> tuple[Path, object]:
 
 
 def mutant(stream: random.Random) -> bytes:
-    """Return a .npz or .npy file."""
+    """Return a .npz or .npy file, one in ten as it should be."""
+    file = io.BytesIO()
+    if stream.random() < 0.1:
+        np.savez(file, data=np.zeros((12, 3), np.float32), label=np.arange(12) % 2)
+        return file.getvalue()
     kinds = (
         np.float32,
         np.float64,
@@ -61,7 +65,6 @@ def mutant(stream: random.Random) -> bytes:
         arrays["label"] = np.zeros(stream.choice(((12,), (3,), (12, 2), (0,))), stream.choice(kinds))
     if stream.random() < 0.05:
         arrays = {f"x{number}": np.zeros(1) for number in range(3000)}
-    file = io.BytesIO()
     if stream.random() < 0.15:
         np.save(file, values, allow_pickle=False)
         return mutate_bytes(file.getvalue(), stream)
