@@ -9,9 +9,18 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["MovingAverage", "put"]
+from .diffusion import EMA
+
+__all__ = ["MovingAverage", "decay_of", "put"]
 
 Tensor = torch.Tensor
+
+
+def decay_of(ema: float | None, is_diffusion: bool) -> float:
+    """Return the decay that a training uses, 0 for no average; `ema` is what the user chose, None nothing."""
+    if ema is not None:
+        return ema
+    return EMA if is_diffusion else 0.0
 
 
 class MovingAverage:

@@ -11,12 +11,11 @@ Nothing in it is code, and nothing that it holds is executed on load.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from onnxnn_runtime.card import ModelCard
@@ -79,9 +78,44 @@ def save(
         "example": example,
         "training": dict(training or {}),
     }
-    buffer = io.BytesIO()  # torch's own writer turns a full disk into other errors and leaves a torso
-    torch.save(content, buffer)
-    return write_atomically(path, lambda file: file.write(buffer.getbuffer()))
+    return write_atomically(path, lambda file: _write(content, file))
+
+
+def _write(content: Mapping[str, Any], file: BinaryIO) -> None:
+    """Write tensors and plain data into an open file as a torch zip.
+
+    Raises:
+        OSError: The disk is full, for example; torch's writer turns that into errors of its own.
+    """
+    recorder = _Recorder(file)
+    try:
+        torch.save(content, recorder)  # type: ignore[arg-type]  # writes and flushes, which is all that it needs
+    except RuntimeError as error:
+        if recorder.error is None:
+            raise
+        raise recorder.error from error
+
+
+class _Recorder:
+    """Writes to an open file and remembers the first error of the operating system.
+
+    Args:
+        file: Open for binary writing.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = self.error or error
+            raise
+
+    def flush(self) -> None:
+        """Do nothing: whoever opened the file flushes it."""
 
 
 def load(path: PathLike) -> Checkpoint:

@@ -84,27 +84,43 @@ def check_weights(size: int) -> None:
         )
 
 
-def check_training(placed: Iterable[tuple[Layer, Shape, Shape]], batch_size: int) -> None:
+def check_training(
+    net: nn.Module,
+    placed: Iterable[tuple[Layer, Shape, Shape]],
+    batch_size: int,
+    states: int,
+    copies: int,
+) -> None:
     """Refuse a training that does not fit into the memory of this machine.
 
-    Each weight has a gradient, and what layers with weights compute is kept until the gradients are known.
+    Each weight that is trained has a gradient and the optimizer's numbers, whole copies of the weights are
+    kept, and what layers with weights compute is kept until the gradients are known.
 
     Args:
+        net: The network; its own weights are in memory already.
         placed: The layers with the shapes of one sample before and behind them.
         batch_size: Samples in a batch.
+        states: Numbers that the optimizer keeps for each weight.
+        copies: Copies of all weights, such as those of the best epoch.
 
     Raises:
         TrainingError: It does not fit.
     """
+    weights = _size(value for value in net.state_dict().values())
+    trained = _size(value for value in net.parameters() if value.requires_grad)
     costs = [cost_of(*each) for each in placed]
-    weights = sum(cost.weights for cost in costs)
     outputs = batch_size * sum(cost.output for cost in costs if cost.weights)
-    if 2 * weights + outputs > (free := available()):
+    needed = trained * (1 + states) + weights * copies + outputs
+    if needed > (free := available()):
         raise TrainingError(
-            f"batch_size={batch_size}: training takes at least {gigabytes(2 * weights + outputs)}, "
+            f"batch_size={batch_size}: training takes at least {gigabytes(needed)} beside the weights, "
             f"{gigabytes(outputs)} of it for the batch, and {gigabytes(free)} are free here; use a smaller "
             "batch_size or smaller layers."
         )
+
+
+def _size(tensors: Iterable[torch.Tensor]) -> int:
+    return sum(each.numel() * each.element_size() for each in tensors)
 
 
 def cost_of(layer: Layer, in_shape: Shape, out_shape: Shape) -> Cost:

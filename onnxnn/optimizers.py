@@ -23,6 +23,7 @@ __all__ = [
     "make_optimizer",
     "make_schedule",
     "optimizer_name",
+    "states_per_weight",
 ]
 
 Schedule = lr_scheduler.LRScheduler
@@ -151,6 +152,16 @@ def _construct(
     except (ValueError, TypeError, RuntimeError) as error:
         reason = str(error).rstrip(".")
         raise TrainingError(f"optimizer {name!r} with lr={lr} and {dict(options)}: {reason}.") from error
+
+
+def states_per_weight(name: str, options: Options | None = None) -> int:
+    """Return how many numbers an optimizer keeps for each weight, e.g. 2 for Adam: two moments."""
+    weight = torch.nn.Parameter(torch.zeros(2))
+    weight.grad = torch.zeros(2)
+    optimizer = make_optimizer(name, [weight], 0.0 if name != "ASGD" else 1e-3, options, fused=False)
+    optimizer.step()
+    kept = optimizer.state[weight].values()
+    return sum(isinstance(each, torch.Tensor) and each.shape == weight.shape for each in kept)
 
 
 def check_schedule(schedule: str | Options | None) -> str:

@@ -14,12 +14,11 @@ from onnxnn_runtime.errors import CheckpointError, TrainingError
 from onnxnn_runtime.shorten import printable
 from torch import nn
 
-from .average import MovingAverage, put
+from .average import MovingAverage, decay_of, put
 from .callbacks import Callback
 from .data.batches import Batches
 from .definition import Net
 from .device import Machine
-from .diffusion import EMA
 from .history import History, Row
 from .losses import Loss
 from .metrics import Metric, higher_is_better
@@ -387,9 +386,7 @@ class Trainer:
             set_random_state(self._state["random"])
 
     def _make_average(self) -> MovingAverage | None:
-        decay = self.settings.ema
-        if decay is None:
-            decay = EMA if self.net.diffusion else 0.0
+        decay = decay_of(self.settings.ema, self.net.diffusion)
         return MovingAverage(self.net, decay) if decay else None
 
 

@@ -15,6 +15,7 @@ from onnxnn_runtime.streams import say
 
 from onnxnn import checkpoint, diffusion, losses, memory, metrics, pairs
 from onnxnn.about import how_trained
+from onnxnn.average import decay_of
 from onnxnn.callbacks import Callback, Progress, Writer, check_files, files_of
 from onnxnn.checkpoint import Checkpoint
 from onnxnn.data import Batches, Data
@@ -22,6 +23,7 @@ from onnxnn.data.pairing import PairedBatches
 from onnxnn.definition import Definition, Net
 from onnxnn.device import Machine, threads_for
 from onnxnn.drawing import SampleGrid
+from onnxnn.optimizers import states_per_weight
 from onnxnn.settings import Settings
 from onnxnn.trainer import Trainer
 
@@ -79,8 +81,7 @@ class Job:
             pairs.check_data(self.data, self.definition.entries[0].layer, self.task)
         if self.net.diffusion:
             diffusion.check_data(self.data, self.net)
-        layers = ((each.layer, each.in_shape, each.out_shape) for each in self.definition.placed())
-        memory.check_training(layers, min(self.data.train.batch_size, self.data.train.num_samples))
+        self._check_memory()
         loss, found = _loss_and_metrics(
             self.task,
             self.definition,
@@ -105,6 +106,14 @@ class Job:
         if before is not None and "epoch" in before.training:  # `save` keeps weights alone
             trainer.resume(before.training, same_schedule=finish, keep_best=files_of(self.path)[1].is_file())
         return trainer
+
+    def _check_memory(self) -> None:
+        layers = ((each.layer, each.in_shape, each.out_shape) for each in self.definition.placed())
+        batch = min(self.data.train.batch_size, self.data.train.num_samples)
+        states = states_per_weight(self.settings.optimizer, self.settings.optimizer_options)
+        averaged = decay_of(self.settings.ema, self.net.diffusion) > 0
+        copies = 1 + averaged + (self.data.validation is not None)  # 1: the weights with which it begins
+        memory.check_training(self.net, layers, batch, states, copies)
 
     def run(self, trainer: Trainer) -> dict[str, Any]:
         """Train and return how the network was trained, as the card says it.

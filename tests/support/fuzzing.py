@@ -60,7 +60,8 @@ def fuzz(target: str, numbers: Iterable[int], seconds: float = 10, megabytes: fl
             prepare belongs into a cached function of that module: one worker runs many cases.
         numbers: The cases.
         seconds: Processor time of one case; the clock may take six times as long on a busy machine.
-        megabytes: The most memory that a worker may hold at any time, imports included.
+        megabytes: The most memory that a worker may hold at any time, beside what it held before its first
+            case; networks and trainings are told to stay below half of it (see `onnxnn.memory`).
     """
     report = Report()
     worker: _Worker | None = None
@@ -91,12 +92,13 @@ class _Worker:
         self._megabytes = megabytes
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        limit = str(int(megabytes * 2**19))
         self._process = subprocess.Popen(
             [sys.executable, os.path.abspath(__file__), target, str(megabytes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "", **environment},
+            env={"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "", **environment, "ONNXNN_MEMORY": limit},
         )
         self._lines: queue.Queue[bytes] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -104,6 +106,7 @@ class _Worker:
             detail = self._last_words()
             self.close()
             raise RuntimeError(f"the worker for {target} does not start: {detail}")
+        self._began_with = self._resident()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -131,7 +134,7 @@ class _Worker:
                 spent, passed = self._work() - work, time.monotonic() - start
                 if max(spent, passed / 6) > seconds:
                     return {"kind": "hang", "seconds": passed, "detail": f"over {seconds:g} s"}
-                resident = self._resident()
+                resident = self._resident() - self._began_with
                 if resident > self._megabytes:
                     detail = f"{resident:.0f} MB"
                     return {"kind": "memory", "seconds": passed, "megabytes": resident, "detail": detail}
@@ -190,10 +193,11 @@ def _serve(target: str, megabytes: float) -> None:
     check: Callable[[int], object] = getattr(importlib.import_module(module), function)
     _limit_memory(megabytes)
     out.write(b"ready\n")
+    began_with = _status("self", "VmRSS")
     for line in sys.stdin:
         start = time.perf_counter()
         kind, detail = _outcome(check, int(line))
-        spent, peak = time.perf_counter() - start, _forget_peak()
+        spent, peak = time.perf_counter() - start, _forget_peak() - began_with
         if peak > megabytes and kind != "foreign":
             kind, detail = "memory", f"{peak:.0f} MB"
         answer = {"kind": kind, "detail": detail, "seconds": spent, "megabytes": peak}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import pickle  # noqa: TID251  # foreign files are made with it, never read
 import signal
@@ -167,6 +169,20 @@ def test_a_full_disk_leaves_the_old_file(path, model, monkeypatch):
         model.save(path)
     assert path.read_bytes() == before
     assert [entry.name for entry in path.parent.iterdir() if entry.suffix == ".part"] == []
+
+
+def test_a_disk_that_is_full_before_the_end_is_named(path, model, monkeypatch):
+    before = path.read_bytes()
+
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "write_atomically", lambda path, write: write(Full()))
+    with pytest.raises(OSError, match="No space left on device") as error:
+        model.save(path)
+    assert error.value.errno == errno.ENOSPC
+    assert path.read_bytes() == before
 
 
 KILLED = """

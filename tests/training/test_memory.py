@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from onnxnn_runtime.errors import CheckpointError, LayerError, OnnxnnError, Trai
 
 from onnxnn import memory, nn
 from onnxnn.definition import Definition
+from onnxnn.optimizers import states_per_weight
 from onnxnn.recipe import read_recipe
 from onnxnn.shape import Shape
 
@@ -117,3 +119,32 @@ def test_a_checkpoint_of_a_network_that_does_not_fit(tmp_path):
     with pytest.raises(OnnxnnError, match="GB are free here") as error:
         nn(verbose=0).load(tmp_path / "big.pth")
     assert isinstance(error.value, CheckpointError | ValueError)
+
+
+@pytest.mark.parametrize(("optimizer", "states"), [("SGD", 1), ("Adam", 2), ("Adagrad", 1), ("RMSprop", 1)])
+def test_numbers_that_an_optimizer_keeps(optimizer, states):
+    assert states_per_weight(optimizer) == states
+    assert states_per_weight("SGD", {"momentum": 0}) == 0
+
+
+def test_a_training_counts_the_optimizer_and_the_copies_of_weights(monkeypatch, tmp_path):
+    model = nn("cls", save_fold=str(tmp_path), verbose=0)
+    model.load_dataset(np.zeros((4, 100), np.float32), np.arange(4) % 2)
+    model.add("linear", size=(100, 10_000))
+    model.add("linear", size=2, activation="softmax")
+    megabytes = 4 * 1.03  # of weights
+    monkeypatch.setenv(memory.VARIABLE, str(int(4.5 * megabytes * 1e6)))
+    assert len(model.train(epochs=1)) == 1  # gradients, two moments, the weights with which it began
+    with pytest.raises(TrainingError, match="training takes at least"):
+        model.train(epochs=1, ema=0.9)
+
+
+def test_writing_a_checkpoint_takes_little_memory(tmp_path):
+    model = nn("cls", verbose=0)
+    model.add("linear", size=(1000, 2000))
+    model.save(tmp_path / "a.pth")
+    tracemalloc.start()
+    model.save(tmp_path / "a.pth")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < (tmp_path / "a.pth").stat().st_size / 4
