@@ -349,7 +349,7 @@ def read_table(
     Args:
         path: The file.
         header: Whether the first row is a heading; None decides by what stands there.
-        encoding: The encoding; None finds out: UTF-8, UTF-16, else the one that gives words of one script.
+        encoding: The encoding; None finds out: UTF-8, UTF-16, else the most probable one.
         decimal: The mark before a fraction, "." or ","; None takes a comma where it can be nothing else.
         thousands: The mark between groups of three digits; None takes none.
         missing: What stands in a cell without a value beside nothing; None takes `MISSING`.

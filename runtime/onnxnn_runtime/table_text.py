@@ -1,6 +1,6 @@
 """The text of a CSV file: its encoding, and its rows a few at a time.
 
-    bytes -> text (UTF-8 or UTF-16 with their marks, else the encoding that gives words) -> rows in blocks
+    bytes -> text (UTF-8 or UTF-16 with their marks, else the most probable encoding) -> rows in blocks
 
 At any moment a few megabytes of the file are in memory, however large it is.
 """

@@ -200,7 +200,7 @@ def test_options_that_do_not_exist(write, options, message):
         ("花瓣length,A类", "gbk", "gb18030"),
         ("类,x", "gbk", "gb18030"),
         ("長度,標籤", "big5", "big5"),
-        ("ラベル,長さ", "shift_jis", "shift_jis"),
+        ("ラベル,長さ", "shift_jis", "cp932"),
         ("Москва,вес", "cp1251", "cp1251"),
     ],
 )
