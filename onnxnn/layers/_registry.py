@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
@@ -62,6 +63,9 @@ class Layer(abc.ABC):
 
     diffusion: ClassVar[bool] = False
     """Whether the layer is a whole network that tells what is noise in a picture."""
+
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    """The smallest and the largest value that the layer returns; infinite where there is no such bound."""
 
     @property
     def title(self) -> str:

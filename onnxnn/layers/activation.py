@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from onnxnn_runtime.errors import LayerError, did_you_mean
 from torch import nn
@@ -32,6 +34,8 @@ class Activation(Layer):
 class ReLU(Activation):
     """y = max(0, x)."""
 
+    bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
+
     def build(self, in_shape: Shape) -> nn.Module:
         return nn.ReLU()
 
@@ -46,6 +50,8 @@ class Softmax(Activation):
 
     As the last layer it gives probabilities; the loss sees the values before it.
     """
+
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def build(self, in_shape: Shape) -> nn.Module:
         return nn.Softmax(dim=self._axis(in_shape))
@@ -62,6 +68,8 @@ class Softmax(Activation):
 @dataclass(frozen=True)
 class Sigmoid(Activation):
     """y = 1 / (1 + exp(-x)). As the last layer, the loss sees the values before it."""
+
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def build(self, in_shape: Shape) -> nn.Module:
         return nn.Sigmoid()
@@ -96,6 +104,8 @@ class LeakyReLU(Activation):
 class Tanh(Activation):
     """y = (exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
 
+    bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+
     def build(self, in_shape: Shape) -> nn.Module:
         return nn.Tanh()
 
@@ -110,6 +120,8 @@ class ReLU6(Activation):
 
     Source: Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision", 2017.
     """
+
+    bounds: ClassVar[tuple[float, float]] = (0.0, 6.0)
 
     def build(self, in_shape: Shape) -> nn.Module:
         return nn.ReLU6()
@@ -126,6 +138,8 @@ class GELU(Activation):
     Source: Hendrycks & Gimpel, "Gaussian Error Linear Units (GELUs)", 2016.
     """
 
+    bounds: ClassVar[tuple[float, float]] = (-0.17, math.inf)
+
     def build(self, in_shape: Shape) -> nn.Module:
         return nn.GELU()
 
@@ -140,6 +154,8 @@ class SiLU(Activation):
 
     Source: Ramachandran et al., "Searching for Activation Functions", 2017 (there: swish).
     """
+
+    bounds: ClassVar[tuple[float, float]] = (-0.2785, math.inf)
 
     def build(self, in_shape: Shape) -> nn.Module:
         return nn.SiLU()
@@ -163,6 +179,10 @@ class ELU(Activation):
 
     def __post_init__(self) -> None:
         number(self, "alpha", self.alpha)
+
+    @property
+    def bounds(self) -> tuple[float, float]:  # type: ignore[override]  # alpha says
+        return -abs(self.alpha), math.inf
 
     def build(self, in_shape: Shape) -> nn.Module:
         return nn.ELU(self.alpha)

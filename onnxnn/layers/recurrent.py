@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -264,6 +265,10 @@ class RNN(Recurrent):
         if self.nonlinearity not in ("tanh", "relu"):
             raise LayerError(f"{self.call()}: nonlinearity={self.nonlinearity!r} must be 'tanh' or 'relu'.")
 
+    @property
+    def bounds(self) -> tuple[float, float]:  # type: ignore[override]  # f says
+        return (-1.0, 1.0) if self.nonlinearity == "tanh" else (0.0, math.inf)
+
     def _more_options(self) -> dict[str, Any]:
         return {"nonlinearity": self.nonlinearity}
 
@@ -281,6 +286,7 @@ class GRU(Recurrent):
     """
 
     module: ClassVar[Callable[..., RecurrentModule]] = GRUModule
+    bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     operator: ClassVar[str] = "GRU"
     gates: ClassVar[Sequence[int]] = (1, 0, 2)  # torch: r, z, n; ONNX: z, r, h
 
@@ -297,5 +303,6 @@ class LSTM(Recurrent):
     """
 
     module: ClassVar[Callable[..., RecurrentModule]] = LSTMModule
+    bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     operator: ClassVar[str] = "LSTM"
     gates: ClassVar[Sequence[int]] = (0, 3, 1, 2)  # torch: i, f, g, o; ONNX: i, o, f, c

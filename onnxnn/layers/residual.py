@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -38,6 +39,7 @@ class Residual(Layer):
     num_blocks: int = 1
     stride: int = 1
 
+    bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
     block: ClassVar[type[BasicBlock | Bottleneck]]
 
     def __post_init__(self) -> None:

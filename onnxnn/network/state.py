@@ -22,14 +22,15 @@ from onnxnn.data import Data, Preparation
 from onnxnn.data.batches import InMemory
 from onnxnn.definition import Definition, Net
 from onnxnn.evaluation import check_fits
-from onnxnn.layers import Layer, find, make
+from onnxnn.layers import find, make
 from onnxnn.layers.activation import Activation
 from onnxnn.layers.custom import Custom
 from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.layers.regularise import Dropout
 from onnxnn.losses import REGRESSION_LOSSES, official_name
 from onnxnn.shape import Shape
-from onnxnn.training.ending import score_ending, target_scale
+from onnxnn.training.ending import closing_of, score_ending
+from onnxnn.training.target_scale import target_scale
 
 __all__ = ["NetworkState", "Waiting"]
 
@@ -311,7 +312,7 @@ class NetworkState:
         owned = Preparation.of_card(card, shape)
         if is_same and owned is not None:
             definition = definition.with_normalize(owned.normalize)
-        definition = definition.with_closing(_closing(definition, card))
+        definition = definition.with_closing(closing_of(definition, card))
         state = replace(
             self,
             task=card.task,
@@ -370,19 +371,22 @@ class NetworkState:
         line = f"loss={loss!r} and one output: the labels are values to predict, as nn('reg') reads them"
         return replace(self, task="reg", data=data.with_values(values)), (line,)
 
-    def with_ending_for(self, loss: str | None) -> NetworkState:
+    def with_ending_for(self, loss: str | None) -> Changed:
         """Return the network with what a loss wants behind its last layer; see `onnxnn.training.ending`.
 
         Args:
             loss: The loss's name in any spelling; None for the task's usual one.
+
+        Raises:
+            TrainingError: The network cannot return such targets.
         """
         data = self.data
         assert data is not None
         definition = self.definition if self.owned is not None else self.definition.with_closing(None)
         found = definition.closing or score_ending(self.task, definition, data.num_classes, loss)
-        if found is None and self.owned is None:
-            found = target_scale(self.task, definition, data.train, loss)
-        return replace(self, definition=definition.with_closing(found))
+        is_trained = self.owned is not None
+        scale, lines = target_scale(self.task, definition, data.train, loss, is_trained)
+        return replace(self, definition=definition.with_closing(found or scale)), lines
 
     def with_last_step_only(self) -> Changed:
         """Return the network with one output per sequence, where its data has one label for each.
@@ -441,22 +445,6 @@ class NetworkState:
         definition = self.definition.copied()
         definition.set_input(Shape.image(channels, *shape.sizes[1:]))
         return replace(state, definition=definition)
-
-
-def _closing(definition: Definition, card: ModelCard) -> Layer | None:
-    """Return what a checkpoint's training put behind the layers; older files do not hold it."""
-    if definition.closing is not None:
-        return definition.closing
-    *_, last = card.network or ({},)
-    if str(last.get("name", "")).endswith("0") and len(card.network) > 1:
-        layer = make(last["layer"], last["options"], stored=True)
-        if f"{layer.title}0" == last["name"]:
-            return layer
-    how = card.training.get("settings", {})
-    if not card.training.get("epochs") or not isinstance(how, Mapping):
-        return None
-    classes = len(card.output.classes) or len(card.input.vocabulary or ())
-    return score_ending(card.task, definition, classes, how.get("loss"))
 
 
 def _draws_without_classes(card: ModelCard) -> bool:

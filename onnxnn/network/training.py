@@ -128,7 +128,7 @@ class Training(Files):
             state, first = state.with_task_for(settings.loss)
             state, lines = state.with_labels_as_outputs()
             state, more = state.with_last_step_only()
-            state = state.with_ending_for(settings.loss)
+            state, ending = state.with_ending_for(settings.loss)
             path = Path(resume) if resume is not None else folder / file
             job = self._job(state, settings, path, callbacks)
             trainer = job.prepare(machine, before, is_finish)
@@ -136,7 +136,7 @@ class Training(Files):
             self.history = History(before.training.get("history", ()))
         self.save_fold = str(folder)
         self.optimizer, self._optimizer_options = settings.optimizer, dict(settings.optimizer_options)
-        self._become((state.owning(), (*first, *lines, *more)))
+        self._become((state.owning(), (*first, *lines, *more, *ending)))
         try:
             how = job.run(trainer)
         except TrainingError:  # the trainer put the weights back

@@ -28,6 +28,7 @@ from onnxnn.settings import Settings
 from onnxnn.trainer import Trainer
 
 from .advice import advice, best_line
+from .dead_outputs import outputs_kept_alive
 from .embedding import for_pairs
 from .learner import evaluate, make_learner
 
@@ -123,7 +124,8 @@ class Job:
             TrainingError: The loss became NaN, or a batch of one sample is too small.
         """
         try:
-            with threads_for(self._multiply_adds()):
+            alive = outputs_kept_alive(self.task, self.definition, self.net)
+            with threads_for(self._multiply_adds()), alive:
                 trainer.run()
             self._say(trainer)
             return self._how(trainer.state(light=True))

@@ -215,13 +215,3 @@ def test_targets_of_usual_size_stay_as_they_are(tmp_path, activation):
     model = network("reg", layers, x, (values > 0).astype(np.float32), tmp_path)
     model.train(lr=0.01, epochs=1)
     assert [entry["layer"] for entry in model.card().network] == ["linear"]
-
-
-@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "softmax"])
-def test_a_limited_range_is_kept(tmp_path, activation):
-    x, y = prices(1)
-    columns = 2 if activation == "softmax" else 1
-    y = np.stack([y] * columns, 1)
-    model = network("reg", [("linear", {"size": (4, columns), "activation": activation})], x, y, tmp_path)
-    model.train(lr=0.01, epochs=1, loss="L1Loss")
-    assert [entry["layer"] for entry in model.card().network] == ["linear"]
