@@ -16,7 +16,7 @@ import numpy as np
 from .arrays import too_small
 from .card import InputSpec, ModelCard
 from .errors import CardError, InputError, OnnxnnError
-from .feeds import DTYPES, check_feed
+from .feeds import DTYPES, check_divisor, check_feed
 from .forks import abandon, generation
 from .inputs import Sample, Skipped, find_samples
 from .onnxfile import FileFacts
@@ -340,6 +340,9 @@ class Engine:
                     f"{self._name}: its output {printable(name, 80)!r} is {self.outputs[name][0]}, which "
                     "NumPy does not have; add a Cast to float32 after it."
                 )
+        for name in self._facts.divisors:
+            if name in feeds:
+                check_divisor(name, feeds[name])
         try:
             return run(session, list(outputs), feeds, self._timeout)
         except TimeLimitError as error:

@@ -10,7 +10,7 @@ from .arrays import as_array, as_floats
 from .errors import InputError
 from .shorten import printable, shortened
 
-__all__ = ["DTYPES", "check_feed"]
+__all__ = ["DTYPES", "check_divisor", "check_feed"]
 
 DTYPES = {
     "tensor(float)": "float32",
@@ -103,3 +103,17 @@ def _castable(given: np.dtype[Any], wanted: str) -> bool:
     if wanted.startswith(("int", "uint")) and wanted not in ("uint8", "int8"):
         return given.kind in "iu"
     return False
+
+
+def check_divisor(name: str, array: np.ndarray) -> None:
+    """Refuse integers by which a graph divides, where that can end the process.
+
+    Raises:
+        InputError: There is a 0, or a -1 by which the lowest int32 or int64 cannot be divided.
+    """
+    refused = [0, -1] if array.dtype in (np.int32, np.int64) else [0]
+    if array.dtype.kind in "iu" and np.isin(array, refused).any():
+        raise InputError(
+            f"{printable(name, 80)}: holds {' or '.join(map(str, refused))}; the graph divides by it, "
+            "which can end the whole process. Give other numbers."
+        )

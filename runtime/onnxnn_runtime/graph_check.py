@@ -7,12 +7,27 @@ and integer divisions that end the whole process. Loops that may run forever are
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from typing import Mapping, NamedTuple, Sequence
 
-from .graph_fields import INTEGERS, Node, Tensor, read_attribute, read_node, read_tensor, read_type
-from .protobuf import fields_of, message_of, numbers_of, text_of
+from .graph_crashes import refuse_crash
+from .graph_fields import (
+    INTEGERS,
+    Attribute,
+    Node,
+    Tensor,
+    attributes_of,
+    read_name,
+    read_node,
+    read_tensor,
+    read_type,
+)
+from .graph_scope import RefusedGraphError, Scope
+from .graph_sizes import Sizes
+from .graph_values import LOWEST, UNKNOWN, Fact, constant_fact, infer, of_type, union
+from .protobuf import fields_of, message_of, text_of
+from .providers import runtime_version
 
-__all__ = ["RefusedGraphError", "check_graph"]
+__all__ = ["Checked", "RefusedGraphError", "check_graph"]
 
 DEEPEST = 30
 """Graphs inside graphs; protobuf itself ends at 33."""
@@ -23,28 +38,32 @@ _OUTSIDE = b"location"
 MOST_NODES = 20_000
 """Nodes that functions may expand to, beside ten times those that stand in the file."""
 
-LARGEST = 2**26
-"""Numbers in one tensor that a graph makes of a shape: a quarter of a gigabyte of float32."""
-
-MOST_NUMBERS = 2**28
-"""Numbers in all such tensors together."""
-
 MOST_STEPS = 10_000
-"""Steps of a loop with a fixed number of them that are sure to end soon."""
+"""Steps of all loops together, where their number is fixed, that are sure to end soon."""
+
+_REFUSES_ZERO = (1, 25)
+"""The first ONNX Runtime in which an integer division by 0 is an error and does not end the process."""
 
 
-class RefusedGraphError(Exception):
-    """A graph is whole, and must not run."""
+class Checked(NamedTuple):
+    """What was found in a file's graph.
+
+    Args:
+        endless: Whether it holds a loop that is not known to end soon.
+        outside: Whether weights may lie in other files.
+        divisors: The integer inputs by which it divides; they must hold no 0 and no -1.
+    """
+
+    endless: bool
+    outside: bool
+    divisors: tuple[str, ...]
 
 
-def check_graph(model: memoryview) -> tuple[bool, bool]:
+def check_graph(model: memoryview) -> Checked:
     """Check a file's graph.
 
     Args:
         model: A ModelProto.
-
-    Returns:
-        Whether it holds a loop that is not known to end soon, and whether weights may lie in other files.
 
     Raises:
         ValueError: It is damaged.
@@ -52,329 +71,233 @@ def check_graph(model: memoryview) -> tuple[bool, bool]:
         IndexError: It is cut short.
     """
     check = _Check()
+    graphs = []
     for number, value in fields_of(model):
         if number == 25:
             check.function(message_of(value))
         if number in (20, 25):  # training and functions; graphs are looked at below
             check.outside |= _OUTSIDE in bytes(message_of(value))
-    calls: list[str] = []
-    for number, value in fields_of(model):
-        if number == 7:
-            calls += check.graph(message_of(value), 0)
-    check.expand(calls)
-    return check.endless, check.outside
+        elif number == 7:
+            graphs.append(message_of(value))
+    if len(graphs) > 1:
+        raise ValueError("its graph stands twice")
+    for graph in graphs:
+        check.graph(graph, Scope())
+    return Checked(check.endless, check.outside, tuple(sorted(check.divisors)))
+
+
+class _Function(NamedTuple):
+    """A function of the file: names of its inputs and outputs, its nodes, its attributes' defaults."""
+
+    inputs: list[str]
+    outputs: list[str]
+    nodes: list[Node]
+    defaults: dict[str, memoryview]
 
 
 class _Check:
-    """One pass over a model's graphs."""
+    """One pass over a model's graphs, in the order in which they run."""
 
     def __init__(self) -> None:
         self.endless = False
         self.outside = False
-        self._made = 0.0
+        self.divisors: set[str] = set()
+        self._sizes = Sizes()
         self._nodes = 0
-        self._constants: dict[str, Tensor] = {}
-        self._makers: dict[str, Node] = {}
-        self._types: dict[str, int] = {}
-        self._functions: dict[str, list[str]] = {}
+        self._steps = 0
+        self._expanded = 0
+        self._functions: dict[str, _Function] = {}
 
     def function(self, data: memoryview) -> None:
-        """Check the nodes of a function, and remember what it calls."""
+        """Remember a function."""
         name, domain = "", ""
-        nodes = []
+        made = _Function([], [], [], {})
         for number, value in fields_of(data):
             if number == 1:
                 name = text_of(value)
             elif number == 10:
                 domain = text_of(value)
+            elif number == 4:
+                made.inputs.append(text_of(value))
+            elif number == 5:
+                made.outputs.append(text_of(value))
             elif number == 7:
-                nodes.append(message_of(value))
-        self._functions[f"{domain}:{name}"] = self._walk(nodes, 0)
+                made.nodes.append(read_node(message_of(value)))
+            elif number == 11:
+                made.defaults[read_name(message_of(value))] = message_of(value)
+        self._nodes += len(made.nodes)
+        self._functions["{}:{}".format("" if domain == "ai.onnx" else domain, name)] = made
 
-    def graph(self, data: memoryview, depth: int) -> list[str]:
-        """Check a graph; return what its nodes and those of the graphs inside call."""
-        if depth > DEEPEST:
+    def graph(self, data: memoryview, scope: Scope, inputs: Sequence[Fact] = ()) -> list[Fact]:
+        """Check a graph; return what is known of its outputs.
+
+        Args:
+            data: A GraphProto.
+            scope: For its values.
+            inputs: What is known of its inputs; UNKNOWN for further ones.
+        """
+        if scope.depth > DEEPEST:
             raise RefusedGraphError(f"its graphs are nested more than {DEEPEST} deep")
         nodes = []
+        outputs = []
+        constants = {}
+        place = 0
         for number, value in fields_of(data):
             if number == 1:
-                nodes.append(message_of(value))
-                self.outside |= depth == 0 and _OUTSIDE in bytes(nodes[-1])
+                nodes.append(read_node(message_of(value)))
+                self.outside |= scope.depth == 0 and _OUTSIDE in bytes(message_of(value))
             elif number == 5:
                 tensor = read_tensor(message_of(value))
                 self.outside |= tensor.outside
-                self._constant(tensor)
+                self._sizes.tensor(tensor)
+                constants[tensor.name] = constant_fact(tensor)
             elif number == 11:
                 name, dtype = read_type(message_of(value))
-                self._types[name] = dtype
+                fact = inputs[place] if place < len(inputs) else UNKNOWN
+                if scope.outer is None:
+                    fact = of_type(dtype, True, name)
+                scope.facts[name] = fact if fact.dtype else of_type(dtype, fact.filled)
+                place += 1
+            elif number == 12:
+                outputs.append(read_type(message_of(value))[0])
+                scope.declared.append(message_of(value))
+            elif number == 13:
+                scope.declared.append(message_of(value))
             elif number == 15:
-                self._sparse(message_of(value))
+                self._sizes.sparse(message_of(value))
                 self.outside |= _OUTSIDE in bytes(message_of(value))
-        return self._walk(nodes, depth)
+        scope.facts.update(constants)
+        if scope.callers:
+            self._expand(len(nodes))
+        else:
+            self._nodes += len(nodes)
+        self._walk(nodes, scope)
+        return [scope.find(name) for name in outputs]
 
-    def _walk(self, nodes: Sequence[memoryview], depth: int) -> list[str]:
-        calls = []
-        self._nodes += len(nodes)
-        for data in nodes:
-            node = read_node(data)
-            calls.append(f"{node.domain}:{node.kind}")
-            for output in node.outputs:
-                self._makers[output] = node
-                self._constants.pop(output, None)
-            if not node.domain and node.kind in _CHECKS:
-                _CHECKS[node.kind](self, node)
-            for graph in node.graphs:
-                calls += self.graph(graph, depth + 1)
-        return calls
+    def _walk(self, nodes: Sequence[Node], scope: Scope) -> None:
+        scope.made = {name for node in nodes for name in node.outputs}
+        for node in nodes:
+            node.given = scope.given
+            inputs = [scope.find(name) for name in node.inputs]
+            if not node.domain:
+                self._sizes.node(node, scope)
+                refuse_crash(node)
+                if node.kind in ("Div", "Mod"):
+                    self._division(node, scope)
+            found = self._call(node, inputs, scope)
+            repeats = scope.repeats
+            if node.kind == "Loop" and not node.domain:
+                repeats = self._loop(node, scope)
+            if node.graphs:
+                found = self._inside(node, inputs, scope, repeats)
+            elif found is None:
+                found = self._made_by(node, inputs)
+            scope.facts.update(zip(node.outputs, found))
 
-    def expand(self, calls: Sequence[str]) -> None:
-        """Refuse functions that call themselves, or expand to too many nodes."""
-        sizes: dict[str, int] = {}
+    def _made_by(self, node: Node, inputs: Sequence[Fact]) -> list[Fact]:
+        if node.kind != "Constant" or node.domain:
+            return infer(node, inputs)
+        found = attributes_of(node, "value", "value_int", "value_ints", "value_float", "value_floats")
+        for name, each in found.items():
+            if each.tensor is not None:
+                tensor = read_tensor(each.tensor)
+                self._sizes.tensor(tensor)
+                return [constant_fact(tensor)]
+            numbers = [each.number] if name in ("value_int", "value_float") else each.numbers
+            return [constant_fact(Tensor("", [len(numbers)], 7 if "int" in name else 1, numbers))]
+        for each in attributes_of(node, "sparse_value").values():
+            if each.sparse is not None:
+                self._sizes.sparse(each.sparse)
+        return [UNKNOWN]
 
-        def size_of(name: str, callers: tuple[str, ...] = ()) -> int:
-            if name not in self._functions:
-                return 1
-            if name in callers or len(callers) > 100:
-                raise RefusedGraphError(
-                    f"its function {name[:80]!r} calls itself, or calls are nested over 100 deep"
-                )
-            if name not in sizes:
-                sizes[name] = sum(size_of(each, (*callers, name)) for each in self._functions[name])
-            return sizes[name]
+    def _call(self, node: Node, inputs: Sequence[Fact], scope: Scope) -> list[Fact] | None:
+        """Check what a call of a function does; None where the node is no call."""
+        name = f"{node.domain}:{node.kind}"
+        function = self._functions.get(name)
+        if function is None:
+            return None
+        if name in scope.callers or len(scope.callers) >= 100:
+            raise RefusedGraphError(
+                f"its function {name[:80]!r} calls itself, or calls are nested over 100 deep"
+            )
+        self._expand(len(function.nodes))
+        given = dict(function.defaults)
+        for data in node.attributes:
+            each = read_name(data)
+            given[each] = data
+        inside = Scope(None, scope.depth, given, (*scope.callers, name), scope.repeats)
+        inside.facts.update(zip(function.inputs, inputs))
+        self._walk(function.nodes, inside)
+        return [inside.find(each) for each in function.outputs]
 
+    def _expand(self, count: int) -> None:
+        self._expanded += count
         limit = MOST_NODES + 10 * self._nodes
-        total = sum(map(size_of, [*self._functions, *calls]))
-        if self._functions and total > limit:
+        if self._expanded > limit:
             raise RefusedGraphError(f"its functions expand to more than {limit:,} nodes")
 
-    def make(self, node: str, count: float) -> None:
-        """Count numbers that a node makes of a shape."""
-        self._made += max(count, 0.0)
-        if count > LARGEST or self._made > MOST_NUMBERS:
-            raise RefusedGraphError(
-                f"{node} makes a tensor of {count:.3g} numbers; at most {LARGEST:,} in one and "
-                f"{MOST_NUMBERS:,} in all are accepted"
-            )
+    def _inside(self, node: Node, inputs: Sequence[Fact], scope: Scope, repeats: int) -> list[Fact]:
+        """Check the graphs inside a node, which run as often; return what is known of its outputs."""
+        starts: list[Fact] = []
+        if node.kind == "Loop":
+            starts = [of_type(7)._replace(low=0), of_type(9), *(of_type(each.dtype) for each in inputs[2:])]
+        results = [
+            self.graph(each, Scope(scope, scope.depth + 1, scope.given, scope.callers, repeats), starts)
+            for each in node.graphs
+        ]
+        if node.kind == "If" and len({len(each) for each in results}) == 1:
+            return [union(each) for each in zip(*results)]
+        if node.kind in ("Loop", "Scan") and len(results) == 1:
+            return [of_type(each.dtype) for each in results[0][node.kind == "Loop" :]]
+        return [UNKNOWN] * len(node.outputs)
 
-    def _constant(self, tensor: Tensor, name: str = "") -> None:
-        self._constants[name or tensor.name] = tensor
-        self._types[name or tensor.name] = tensor.dtype
+    def _loop(self, node: Node, scope: Scope) -> int:
+        """Return how often a loop's body runs in all, and note when loops are not known to end soon."""
+        numbers = scope.find(node.inputs[0]).numbers if node.inputs else None
+        trips = int(max(numbers[0], 1)) if numbers else MOST_STEPS + 1
+        self._steps += scope.repeats * trips
+        self.endless |= self._steps > MOST_STEPS
+        return scope.repeats * trips
 
-    def _sparse(self, data: memoryview) -> None:
-        self.make(
-            "a sparse tensor",
-            _product([n for key, value in fields_of(data) if key == 3 for n in numbers_of(value)]),
-        )
+    def _division(self, node: Node, scope: Scope) -> None:
+        """Refuse to divide integers where that may end the process.
 
-    def numbers(self, name: str) -> Any:
-        """Return the numbers of a small constant, else None."""
-        found = self._constants.get(name)
-        return None if found is None else found.values
-
-    def constant_node(self, node: Node) -> None:
-        """Remember what a Constant holds."""
-        for each in map(read_attribute, node.attributes):
-            if each.sparse is not None:
-                self._sparse(each.sparse)
-            elif each.tensor is not None and node.outputs:
-                self._constant(read_tensor(each.tensor), node.outputs[0])
-            elif each.name in ("value_int", "value_ints") and node.outputs:
-                self._constant(Tensor("", [len(each.numbers)], 7, each.numbers), node.outputs[0])
-
-    def shape(self, node: Node) -> None:
-        """Refuse a constant shape, or attributes that are sizes, of too many numbers."""
-        for place in _SHAPES.get(node.kind, ()):
-            numbers = self.numbers(node.inputs[place]) if place < len(node.inputs) else None
-            if numbers:
-                self.make(node.kind, _product(numbers))
-        for place in _LENGTHS.get(node.kind, ()):
-            numbers = self.numbers(node.inputs[place]) if place < len(node.inputs) else None
-            if numbers:
-                self.make(node.kind, float(max(map(abs, numbers))))
-        for data in node.attributes:
-            text = bytes(data)
-            if not any(name in text for name in _SIZE_NAMES) and node.kind != "ConvTranspose":
-                continue
-            each = read_attribute(data)
-            if each.name in ("shape", "output_shape"):
-                self.make(node.kind, _product(each.numbers))
-            elif each.numbers and (
-                each.name in _SIZES or (each.name == "strides" and node.kind == "ConvTranspose")
-            ):
-                self.make(node.kind, float(max(each.numbers)))
-
-    def range(self, node: Node) -> None:
-        """Refuse Range(start, limit, delta) of too many numbers."""
-        found = [self.numbers(name) for name in node.inputs]
-        if len(found) == 3 and all(found):
-            (start, *_), (limit, *_), (delta, *_) = found
-            self.make("Range", (limit - start) / delta if delta else 0.0)
-
-    def scales(self, node: Node) -> None:
-        """Refuse sizes of Resize, and scales that make images large beyond use."""
-        self.shape(node)
-        place = 2 if node.kind == "Resize" and len(node.inputs) > 2 else 1
-        scales = self.numbers(node.inputs[place]) if place < len(node.inputs) else None
-        attributes = [each.numbers for each in map(read_attribute, node.attributes) if each.name == "scales"]
-        for numbers in [scales, *attributes]:
-            if numbers:
-                self.make(node.kind, 1000 * _product(numbers))
-
-    def loop(self, node: Node) -> None:
-        """Note a loop that is not known to end soon."""
-        trips = self.numbers(node.inputs[0]) if node.inputs else None
-        if not trips or trips[0] > MOST_STEPS:
-            self.endless = True
-
-    def division(self, node: Node) -> None:
-        """Refuse to divide integers by what may be 0 or -1: the processor may end the process then."""
-        if len(node.inputs) != 2 or not self.is_integer(node.inputs[1]):
+        The lowest int32 and int64 divided by -1 do so in each ONNX Runtime, and any integer divided by 0 in
+        those before `_REFUSES_ZERO`. A value of an unknown type may be an integer.
+        """
+        if len(node.inputs) != 2 or (node.kind == "Mod" and _is_fmod(attributes_of(node, "fmod"))):
             return
-        by = self.numbers(node.inputs[1])
-        if by is not None and (0 in by or -1 in by):
+        x, by = (scope.find(name) for name in node.inputs)
+        dtype = x.dtype or by.dtype or next(map(scope.declared_type, node.outputs), 0)
+        dtype = dtype or next(filter(None, map(scope.declared_type, node.inputs)), 0)
+        if dtype and dtype not in INTEGERS:
+            return
+        by, x = (each if each.dtype else of_type(dtype)._replace(fed=each.fed) for each in (by, x))
+        overflows = _may_be(by, -1) and dtype in (0, *LOWEST) and x.low <= LOWEST.get(dtype, x.low)
+        by_zero = _may_be(by, 0) and (by.numbers is not None or runtime_version() < _REFUSES_ZERO)
+        if not overflows and not by_zero:
+            return
+        if by.fed:  # looked at whenever it is fed
+            self.divisors.add(by.fed)
+            return
+        scope.require_order(node, *node.inputs)
+        if by.numbers is not None:
             raise RefusedGraphError(
                 f"{node.kind} divides integers by 0 or -1, which can end the whole process"
             )
-        if by is None and not self.is_size(node.inputs[1]):
-            raise RefusedGraphError(
-                f"{node.kind} divides integers by {node.inputs[1][:80]!r}, which may become 0 or -1 and end "
-                "the whole process; expected a constant or a tensor's size there"
-            )
-
-    def is_integer(self, name: str, depth: int = 0) -> bool:
-        """Tell whether a value is sure to be an integer tensor."""
-        if name in self._types:
-            return self._types[name] in INTEGERS
-        node = self._makers.get(name)
-        if node is None or depth > 50:
-            return False
-        if node.kind == "Cast":
-            return any(
-                each.name == "to" and each.numbers[:1] and each.numbers[0] in INTEGERS
-                for each in map(read_attribute, node.attributes)
-            )
-        if node.kind in _KEEPS_TYPE and node.inputs:
-            return self.is_integer(node.inputs[-1 if node.kind == "Where" else 0], depth + 1)
-        return node.kind in ("Shape", "Size", "ArgMax", "ArgMin", "NonZero")
-
-    def is_size(self, name: str, depth: int = 0) -> bool:
-        """Tell whether integers are made of sizes of tensors and of positive constants alone."""
-        numbers = self.numbers(name)
-        if numbers is not None:
-            return all(number > 0 for number in numbers)
-        node = self._makers.get(name)
-        if node is None or depth > 50 or not node.inputs:
-            return False
-        if node.kind in ("Shape", "Size"):
-            return True
-        if node.kind in ("Mul", "Add", "Max", "Min", "Concat"):
-            return all(self.is_size(each, depth + 1) for each in node.inputs)
-        return node.kind in _SELECTS and self.is_size(node.inputs[0], depth + 1)
+        raise RefusedGraphError(
+            f"{node.kind} divides integers by {node.inputs[1][:80]!r}, which may become 0 or -1 and end "
+            "the whole process; expected a constant or a tensor's size there, or Max(..., 1) before it"
+        )
 
 
-_Rule = Callable[[_Check, Node], None]
-_CHECKS: dict[str, _Rule] = {
-    "Constant": _Check.constant_node,
-    "Range": _Check.range,
-    "Resize": _Check.scales,
-    "Upsample": _Check.scales,
-    "Loop": _Check.loop,
-    "Div": _Check.division,
-    "Mod": _Check.division,
-}
-
-# Which inputs are shapes, and which are lengths.
-_SHAPES = {
-    "ConstantOfShape": (0,),
-    "Expand": (1,),
-    "Tile": (1,),
-    "Resize": (3,),
-    "AffineGrid": (1,),
-    "CenterCropPad": (1,),
-    "Col2Im": (1,),
-    "MaxUnpool": (2,),
-}
-_LENGTHS = {
-    "OneHot": (1,),
-    "Pad": (1,),
-    "HannWindow": (0,),
-    "HammingWindow": (0,),
-    "BlackmanWindow": (0,),
-    "DFT": (1,),
-    "MelWeightMatrix": (0, 1),
-}
-_SIZES = ("pads", "paddings", "output_padding", "output_height", "output_width", "pooled_shape")
-
-_SIZE_NAMES = [b"shape", b"pads", b"paddings", b"output_"]
-"""What stands in each attribute that is a size; others are not read."""
-
-_WITH_SIZES = [
-    "RandomNormal",
-    "RandomUniform",
-    "Conv",
-    "ConvInteger",
-    "QLinearConv",
-    "ConvTranspose",
-    "MaxPool",
-    "AveragePool",
-    "LpPool",
-    "MaxRoiPool",
-    "RoiAlign",
-]
-for _kind in (*_SHAPES, *_LENGTHS, *_WITH_SIZES):
-    _CHECKS.setdefault(_kind, _Check.shape)
-
-_SELECTS = [
-    "Cast",
-    "Squeeze",
-    "Unsqueeze",
-    "Gather",
-    "Slice",
-    "Identity",
-    "Reshape",
-    "ReduceProd",
-    "ReduceMax",
-    "ReduceMin",
-]
-_KEEPS_TYPE = [
-    "Add",
-    "Sub",
-    "Mul",
-    "Div",
-    "Mod",
-    "Neg",
-    "Abs",
-    "Min",
-    "Max",
-    "Identity",
-    "Reshape",
-    "Squeeze",
-    "Unsqueeze",
-    "Gather",
-    "Slice",
-    "Concat",
-    "Transpose",
-    "Flatten",
-    "Tile",
-    "Expand",
-    "ReduceSum",
-    "ReduceProd",
-    "ReduceMax",
-    "ReduceMin",
-    "Where",
-    "Sign",
-    "Clip",
-    "Pad",
-    "CumSum",
-    "Split",
-    "GatherElements",
-    "GatherND",
-    "Range",
-]
+def _is_fmod(found: Mapping[str, Attribute]) -> bool:
+    """Tell whether Mod computes with floats, which survive any divisor."""
+    return "fmod" in found and found["fmod"].number == 1
 
 
-def _product(sizes: Sequence[Any]) -> float:
-    result = 1.0
-    for size in sizes:
-        result *= max(float(size), 0.0)
-    return result
+def _may_be(fact: Fact, number: int) -> bool:
+    """Tell whether a value may hold a number."""
+    if fact.numbers and len(fact.numbers) <= 256 and min(fact.numbers) == fact.low:
+        return number in fact.numbers
+    return fact.low <= number <= fact.high

@@ -6,7 +6,7 @@ Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.prot
 from __future__ import annotations
 
 import struct
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from .protobuf import fields_of, message_of, numbers_of, signed, text_of
 
@@ -16,7 +16,8 @@ __all__ = [
     "Attribute",
     "Node",
     "Tensor",
-    "read_attribute",
+    "attributes_of",
+    "read_name",
     "read_node",
     "read_tensor",
     "read_type",
@@ -26,13 +27,17 @@ INTEGERS = (2, 3, 4, 5, 6, 7, 12, 13)
 FLOATS = (1, 10, 11, 16)
 """Numbers of types in TensorProto.DataType."""
 
-_CODES = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 7: "q", 11: "d", 12: "I", 13: "Q"}
-_SMALL = 1024
-"""Bytes of the largest tensor whose numbers are read."""
+_CODES = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 7: "q", 9: "B", 11: "d", 12: "I", 13: "Q"}
+_SMALL = 256
+"""Numbers in the largest tensor whose numbers are read."""
 
 
 class Node:
-    """One node; `graphs` are those inside its attributes, such as a loop's body."""
+    """One node.
+
+    `graphs` are those inside its attributes, such as a loop's body; `given` are the attributes of the call,
+    by name, where it stands in a function.
+    """
 
     def __init__(self) -> None:
         self.domain = ""
@@ -40,15 +45,19 @@ class Node:
         self.inputs: list[str] = []
         self.outputs: list[str] = []
         self.attributes: list[memoryview] = []
+        self.given: Mapping[str, memoryview] = {}
         self.graphs: list[memoryview] = []
 
 
 class Attribute:
-    """An attribute that is a number, numbers or a tensor."""
+    """An attribute: a number, numbers, a count of texts, a tensor, or the call's attribute named `source`."""
 
     def __init__(self) -> None:
         self.name = ""
+        self.source = ""
+        self.number: Any = None
         self.numbers: list[Any] = []
+        self.texts = 0
         self.tensor: Any = None
         self.sparse: Any = None
 
@@ -92,33 +101,71 @@ _GRAPH_KEYS = frozenset([0x32, 0xB2, 0x5A, 0xDA])
 none of them, and are not looked at closer."""
 
 
-def read_attribute(data: memoryview) -> Attribute:
-    """Read an AttributeProto."""
+def attributes_of(node: Node, *names: str) -> dict[str, Attribute]:
+    """Return those attributes of a node that have one of the names.
+
+    Raises:
+        ValueError: One stands twice.
+    """
+    found = {}
+    for data in node.attributes:
+        each = _read_attribute(data)
+        if each.name not in names:
+            continue
+        if each.name in found:
+            raise ValueError(f"an attribute {each.name!r} stands twice")
+        if each.source:
+            if each.source not in node.given:
+                continue
+            name, each = each.name, _read_attribute(node.given[each.source])
+            each.name = name
+        found[each.name] = each
+    return found
+
+
+def read_name(data: memoryview) -> str:
+    """Return the name of an AttributeProto."""
+    return _read_attribute(data).name
+
+
+def _read_attribute(data: memoryview) -> Attribute:
     found = Attribute()
     for number, value in fields_of(data):
         if number == 1:
             found.name = text_of(value)
+        elif number == 2:
+            found.number = next(iter(_unpacked("f", message_of(value))))
         elif number == 3 and isinstance(value, int):
-            found.numbers.append(signed(value))
+            found.number = signed(value)
         elif number == 8:
             found.numbers.extend(numbers_of(value))
-        elif number in (2, 7):
+        elif number == 7:
             found.numbers.extend(_unpacked("f", message_of(value)))
+        elif number == 9:
+            found.texts += 1
         elif number == 5:
-            found.tensor = message_of(value)
+            found.tensor = _once(found.tensor, value)
         elif number == 22:
-            found.sparse = message_of(value)
+            found.sparse = _once(found.sparse, value)
+        elif number == 21:
+            found.source = text_of(value)
     return found
+
+
+def _once(before: memoryview | None, value: int | memoryview) -> memoryview:
+    """Return a message that may stand once; protobuf would merge two, which no writer of files asks for."""
+    if before is not None:
+        raise ValueError("a message stands twice")
+    return message_of(value)
 
 
 def read_tensor(data: memoryview) -> Tensor:
     """Read a TensorProto."""
     name, dtype = "", 0
     dims: list[int] = []
-    values: list[Any] = []
+    stored: list[tuple[int, int | memoryview]] = []
     raw = None
     outside = False
-    is_small = len(data) <= _SMALL
     for number, value in fields_of(data):
         if number == 1:
             dims.extend(numbers_of(value))
@@ -130,13 +177,33 @@ def read_tensor(data: memoryview) -> Tensor:
             raw = message_of(value)
         elif number == 13:
             outside = True
-        elif is_small and number in (5, 7):
+        elif number in (4, 5, 7, 10, 11) and len(stored) <= _SMALL:
+            stored.append((number, value))
+    values = _numbers_in(dtype, raw, stored) if _count(dims) <= _SMALL else None
+    return Tensor(name, dims, dtype, values, outside)
+
+
+def _count(dims: Sequence[int]) -> float:
+    result = 1.0
+    for size in dims:
+        result *= max(size, 0)
+    return result
+
+
+def _numbers_in(dtype: int, raw: memoryview | None, stored: Sequence[tuple[int, Any]]) -> list[Any]:
+    if raw is not None:
+        return list(_unpacked(_CODES[dtype], raw[: 8 * _SMALL])) if dtype in _CODES else []
+    values: list[Any] = []
+    for number, value in stored:
+        if not isinstance(value, int):
+            value = value[: 10 * _SMALL]
+        if number in (4, 10):
+            values.extend(_unpacked("f" if number == 4 else "d", message_of(value)))
+        elif number == 11:
+            values.extend(each & (2**64 - 1) for each in numbers_of(value))
+        else:
             values.extend(numbers_of(value))
-        elif is_small and number == 4:
-            values.extend(_unpacked("f", message_of(value)))
-    if is_small and raw is not None:
-        values = list(_unpacked(_CODES[dtype], raw)) if dtype in _CODES else []
-    return Tensor(name, dims, dtype, values if is_small else None, outside)
+    return values
 
 
 def read_type(data: memoryview) -> tuple[str, int]:

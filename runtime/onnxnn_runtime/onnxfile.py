@@ -14,7 +14,7 @@ from typing import Iterator, Mapping
 
 from .errors import InputError
 from .files import cannot_read, regular_file
-from .graph_check import RefusedGraphError, check_graph
+from .graph_check import Checked, RefusedGraphError, check_graph
 from .protobuf import fields_of, message_of, text_of
 from .shorten import printable, shortened
 
@@ -44,6 +44,7 @@ class FileFacts:
         metadata: The author's own keys and texts.
         external: Paths of other files that hold weights, as the file names them.
         endless: Whether a loop in its graph may run forever.
+        divisors: The inputs by which its graph divides integers.
     """
 
     ir_version: int
@@ -52,6 +53,7 @@ class FileFacts:
     metadata: Mapping[str, str]
     external: tuple[str, ...]
     endless: bool = False
+    divisors: tuple[str, ...] = ()
 
 
 class ModelFile:
@@ -169,9 +171,9 @@ def _inspect(data: bytes) -> FileFacts:
             metadata[text_of(entry.get(1, memoryview(b"")))] = text_of(entry.get(2, memoryview(b"")))
     if ir_version and not has_graph:
         raise ValueError("it ends before the network")
-    endless, outside = check_graph(view) if has_graph else (False, False)
-    external = tuple(sorted(set(_external(view, "model", 0)))) if outside else ()
-    return FileFacts(ir_version, opset, producer, metadata, external, endless)
+    found = check_graph(view) if has_graph else Checked(False, False, ())
+    external = tuple(sorted(set(_external(view, "model", 0)))) if found.outside else ()
+    return FileFacts(ir_version, opset, producer, metadata, external, found.endless, found.divisors)
 
 
 def _external(view: memoryview, message: str, depth: int) -> Iterator[str]:

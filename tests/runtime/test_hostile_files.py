@@ -9,8 +9,9 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime import DiffusionSpec, InputSpec, ModelCard, OutputSpec, Schedule
+from onnxnn_runtime.onnxfile import inspect
 from support.models import BOOL, FLOAT, INT32, INT64, function, graph, model, node, tensor, value
-from support.protobuf import serialize
+from support.protobuf import parse, serialize
 
 X, Y = [value("input", ("batch", 2))], [value("output", ("batch", 2))]
 ROWS = np.ones((2, 2), np.float32)
@@ -84,6 +85,59 @@ def computed_division(kind):
     return model(graph(made, inputs, [value("output", ("batch", 2), INT64)]))
 
 
+def in_branches(depth):
+    """Functions that call the one before from both branches of an If."""
+    made = [function("f0", ["a"], ["b"], [node("Relu", ["a"], ["b"])])]
+    for i in range(1, depth):
+        branch = graph([node(f"f{i - 1}", ["a"], ["c"], "own")], [], [value("c", None)])
+        true = node("Constant", [], ["true"], value=np.array(True))
+        both = node("If", ["true"], ["b"], then_branch=branch, else_branch=branch)
+        made.append(function(f"f{i}", ["a"], ["b"], [true, both]))
+    last = graph([node(f"f{depth - 1}", ["input"], ["output"], "own")], X, Y)
+    return model(last, None, 15, made, ["own"], 8)
+
+
+def one_node(kind, inputs, outputs=("output",), opset=13, **attributes):
+    constants = [tensor("rows", ROWS), tensor("places", np.zeros((2, 1), np.int64))]
+    return model(graph([node(kind, inputs, outputs, **attributes)], [], Y, constants), None, opset)
+
+
+BILLION = np.array([10**9], np.int64)
+LARGE = [node("ConstantOfShape", ["shape"], ["large"]), node("ReduceMean", ["large"], ["output"], keepdims=0)]
+
+
+def late_shape():
+    return model(graph([*LARGE, node("Constant", [], ["shape"], value=BILLION)], [], Y))
+
+
+def shadowed_shape():
+    small = graph(
+        [node("Identity", ["shape"], ["b"])], [], [value("b", None)], [tensor("shape", np.array([1]))]
+    )
+    branch = node("If", ["true"], ["other"], then_branch=small, else_branch=small)
+    return model(graph([branch, *LARGE], [], Y, [tensor("shape", BILLION), tensor("true", np.array(True))]))
+
+
+def commented_shape():
+    return model(graph(LARGE, [], Y, [[*tensor("shape", BILLION), (12, 2, b"a comment " * 1000)]]))
+
+
+def called_shape():
+    passed = [(1, 2, b"shape"), (21, 2, b"wanted"), (20, 0, 7)]
+    noise = [*node("RandomNormal", [], ["b"]), (5, 2, passed)]
+    called = node("noise", [], ["output"], "own", wanted=[10**9])
+    return model(graph([called], [], Y), None, 15, [function("noise", [], ["b"], [noise])], ["own"], 8)
+
+
+def range_of_doubles():
+    def double(name, number):
+        return [(2, 0, 11), (8, 2, name.encode()), (10, 2, np.float64(number).tobytes())]
+
+    made = [node("Range", ["start", "end", "step"], ["large"]), *LARGE[1:]]
+    constants = [double("start", 0), double("end", 1e9), double("step", 1)]
+    return model(graph(made, [], [value("output", (), 11)], constants))
+
+
 REFUSED = {
     "RandomNormal of a billion": (
         of_shape("RandomNormal", shape=[10**9]),
@@ -105,6 +159,33 @@ REFUSED = {
     "division by -1": (division("Div", -1), "divides integers by 0 or -1"),
     "division by 0": (division("Div", 0, np.int32), "divides integers by 0 or -1"),
     "remainder of -1": (division("Mod", -1, np.int32), "divides integers by 0 or -1"),
+    "functions that double inside branches": (in_branches(25), "expand to more than"),
+    "GatherND from a batch axis below 0": (
+        one_node("GatherND", ["rows", "places"], batch_dims=-(2**31)),
+        "batch_dims",
+    ),
+    "Split into fewer than its outputs": (
+        one_node("Split", ["rows"], ["output", "rest"], num_outputs=1, opset=18),
+        "num_outputs=1 and 2 outputs",
+    ),
+    "Max of an input without a name": (one_node("Max", ["rows", ""]), "Max has an input without a name"),
+    "LayerNormalization without a bias that is listed": (
+        one_node("LayerNormalization", ["rows", "rows", ""], opset=17),
+        "has an input without a name",
+    ),
+    "Split into outputs without names": (
+        one_node("Split", ["rows"], ["output", ""]),
+        "Split has an output without a name",
+    ),
+    "n-grams without places": (
+        one_node("TfIdfVectorizer", ["places"], ngram_counts=[0, 4], ngram_indexes=[0], pool_int64s=[1] * 10),
+        "7 n-grams and 1 ngram_indexes",
+    ),
+    "a shape that is made later": (late_shape(), "before the node that makes it"),
+    "a shape that a branch has too": (shadowed_shape(), "makes a tensor of 1e"),
+    "a shape with a long comment": (commented_shape(), "makes a tensor of 1e"),
+    "a shape from a function's call": (called_shape(), "makes a tensor of 1e"),
+    "Range of float64": (range_of_doubles(), "Range makes"),
     "a computed division": (computed_division("Div"), "may become 0 or -1"),
     "a computed remainder": (computed_division("Mod"), "may become 0 or -1"),
 }
@@ -120,8 +201,9 @@ def test_it_is_refused_when_it_is_opened(name):
 
 
 def test_weights_in_other_files_are_looked_for_without_end():
-    constant = tensor("location", np.array(True))
-    data = nested(200) + serialize([(7, 2, [(5, 2, constant)])])
+    (deep,) = (fields for number, _, fields in parse(nested(200)) if number == 7)
+    training = [(1, 2, [*deep, (5, 2, tensor("location", np.array(True)))])]
+    data = of_shape("ConstantOfShape", 1) + serialize([(20, 2, training)])
     with pytest.raises(rt.InputError, match="nested more than"):
         rt.load(data, device="cpu")
 
@@ -153,6 +235,24 @@ def test_an_endless_loop_is_stopped(call):
     opened = rt.load(ENDLESS, device="cpu", card=card, timeout=0.3)
     with pytest.raises(rt.InputError, match=r"took more than 0\.3 seconds and was stopped.*timeout=SECONDS"):
         getattr(opened, call)(ROWS)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_loops_in_loops_are_counted_together(depth):
+    """The inner loop runs 200 times in each of 200 steps of the outer one: it may take too long."""
+    body = [node("Identity", ["again0"], ["more0"]), node("Add", ["x0", "x0"], ["y0"])]
+    for i in range(depth):
+        inner = graph(
+            body,
+            [value(f"i{i}", (), INT64), value(f"again{i}", (), BOOL), value(f"x{i}", ("batch", 2))],
+            [value(f"more{i}", (), BOOL), value(f"y{i}", ("batch", 2))],
+        )
+        source = f"x{i + 1}" if i + 1 < depth else "input"
+        body = [node("Loop", ["few", "", source], [f"y{i + 1}"], body=inner)]
+        body.append(node("Identity", [f"again{i + 1}"], [f"more{i + 1}"]))
+    nodes = [body[0], node("Identity", [f"y{depth}"], ["output"])]
+    facts = inspect(model(graph(nodes, X, Y, [tensor("few", np.array(200, np.int64))])))
+    assert facts.endless == (depth == 2)
 
 
 @pytest.mark.slow

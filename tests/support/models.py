@@ -9,19 +9,34 @@ import numpy as np
 
 from .protobuf import Fields, serialize
 
-__all__ = ["FLOAT", "INT64", "STRING", "attribute", "function", "graph", "model", "node", "tensor", "value"]
+__all__ = [
+    "FLOAT",
+    "INT64",
+    "STRING",
+    "TYPES",
+    "attribute",
+    "function",
+    "graph",
+    "model",
+    "node",
+    "tensor",
+    "value",
+]
 
 FLOAT, UINT8, INT32, INT64, STRING, BOOL, FLOAT16, DOUBLE, UINT16, BFLOAT16 = 1, 2, 6, 7, 8, 9, 10, 11, 4, 16
-_TYPES = {
+TYPES = {
     "float32": 1,
     "uint8": 2,
     "int8": 3,
     "uint16": 4,
+    "int16": 5,
     "int32": 6,
     "int64": 7,
     "bool": 9,
     "float16": 10,
     "float64": 11,
+    "uint32": 12,
+    "uint64": 13,
 }
 
 
@@ -54,7 +69,7 @@ def tensor(name: str, array: Any) -> Fields:
     """Return a constant."""
     array = np.asarray(array)
     dims: Fields = [(1, 0, size) for size in array.shape]
-    return [*dims, (2, 0, _TYPES[str(array.dtype)]), (8, 2, name.encode()), (9, 2, array.tobytes())]
+    return [*dims, (2, 0, TYPES[str(array.dtype)]), (8, 2, name.encode()), (9, 2, array.tobytes())]
 
 
 def value(name: str, shape: Sequence[Any] | None, dtype: int = FLOAT, kind: str = "tensor") -> Fields:

@@ -1,0 +1,54 @@
+"""Nodes with which ONNX Runtime ends the whole process instead of refusing them.
+
+Found by changing the attributes, inputs and outputs of ONNX's own operator tests, under ONNX Runtime 1.32.
+"""
+
+from __future__ import annotations
+
+from .graph_fields import Node, attributes_of
+from .graph_scope import RefusedGraphError
+
+__all__ = ["refuse_crash"]
+
+_ALL_INPUTS = ("Max", "Mean", "Min", "Sum", "LayerNormalization")
+_ALL_OUTPUTS = ("Loop", "Split")
+"""Operators none of whose inputs, or outputs, may have an empty name."""
+
+
+def refuse_crash(node: Node) -> None:
+    """Refuse a node of the standard operators that would end the process.
+
+    Raises:
+        RefusedGraphError: It would.
+    """
+    for kinds, names, what in ((_ALL_INPUTS, node.inputs, "input"), (_ALL_OUTPUTS, node.outputs, "output")):
+        if node.kind in kinds and "" in names:
+            raise RefusedGraphError(f"{node.kind} has an {what} without a name; expected a name for each")
+    if node.kind == "GatherND":
+        for each in attributes_of(node, "batch_dims").values():
+            if each.number is not None and each.number < 0:
+                raise RefusedGraphError(f"GatherND has batch_dims={each.number}; expected 0 or more")
+    elif node.kind == "Split":
+        for each in attributes_of(node, "num_outputs").values():
+            if each.number != len(node.outputs):
+                raise RefusedGraphError(
+                    f"Split has num_outputs={each.number} and {len(node.outputs)} outputs; expected as many"
+                )
+    elif node.kind == "TfIdfVectorizer":
+        _refuse_short_vocabulary(node)
+
+
+def _refuse_short_vocabulary(node: Node) -> None:
+    """Refuse a vocabulary of n-grams without a place in the output for each.
+
+    `ngram_counts` says where in the pool the n-grams of length 1, 2, ... begin.
+    """
+    found = attributes_of(node, "ngram_indexes", "ngram_counts", "pool_int64s", "pool_strings")
+    pool = sum(len(found[name].numbers) + found[name].texts for name in found if name.startswith("pool"))
+    starts = [*(found["ngram_counts"].numbers if "ngram_counts" in found else []), pool]
+    count = sum(
+        max(after - start, 0) // length for length, (start, after) in enumerate(zip(starts, starts[1:]), 1)
+    )
+    places = len(found["ngram_indexes"].numbers) if "ngram_indexes" in found else 0
+    if places != count:
+        raise RefusedGraphError(f"TfIdfVectorizer has {count} n-grams and {places} ngram_indexes")

@@ -1,0 +1,137 @@
+"""How many numbers a graph makes of a few bytes: of constant shapes, lengths and attributes."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from .graph_fields import Node, Tensor, attributes_of
+from .graph_scope import RefusedGraphError, Scope
+from .graph_values import product
+from .protobuf import fields_of, numbers_of
+
+__all__ = ["LARGEST", "MOST_NUMBERS", "Sizes"]
+
+LARGEST = 2**26
+"""Numbers in one tensor that a graph makes of a shape: a quarter of a gigabyte of float32."""
+
+MOST_NUMBERS = 2**28
+"""Numbers in all such tensors together."""
+
+
+class Sizes:
+    """The count of one model."""
+
+    def __init__(self) -> None:
+        self._made = 0.0
+
+    def make(self, node: str, count: float) -> None:
+        """Count numbers that a node makes of a shape."""
+        self._made += max(count, 0.0)
+        if count > LARGEST or self._made > MOST_NUMBERS:
+            raise RefusedGraphError(
+                f"{node} makes a tensor of {count:.3g} numbers; at most {LARGEST:,} in one and "
+                f"{MOST_NUMBERS:,} in all are accepted"
+            )
+
+    def node(self, node: Node, scope: Scope) -> None:
+        """Count what a node makes, where that is known."""
+        if node.kind == "Range":
+            self._range(node, scope)
+        elif node.kind in ("Resize", "Upsample"):
+            self._scales(node, scope)
+        elif node.kind in _COUNTED:
+            self._shape(node, scope)
+
+    def _make(self, node: str, sizes: Sequence[Any]) -> None:
+        """Count numbers of a tensor with these sizes; an axis is long even where another has the length 0."""
+        self.make(node, max(product(sizes), product([max(sizes, default=0)])))
+
+    def tensor(self, tensor: Tensor) -> None:
+        """Refuse an axis that only an empty tensor can have."""
+        if max(tensor.dims, default=0) > 2**31:
+            raise ValueError("a tensor has an axis that is longer than 2^31")
+
+    def sparse(self, data: memoryview) -> None:
+        """Count the numbers of a SparseTensorProto."""
+        self._make(
+            "a sparse tensor", [n for key, value in fields_of(data) if key == 3 for n in numbers_of(value)]
+        )
+
+    def _numbers(self, node: Node, place: int, scope: Scope) -> Any:
+        """Return the numbers of an input that is a small constant, else None."""
+        if place >= len(node.inputs):
+            return None
+        scope.require_order(node, node.inputs[place])
+        return scope.find(node.inputs[place]).numbers
+
+    def _shape(self, node: Node, scope: Scope) -> None:
+        """Refuse a constant shape, or attributes that are sizes, of too many numbers."""
+        for place in _SHAPES.get(node.kind, ()):
+            numbers = self._numbers(node, place, scope)
+            if numbers:
+                self._make(node.kind, numbers)
+        for place in _LENGTHS.get(node.kind, ()):
+            numbers = self._numbers(node, place, scope)
+            if numbers:
+                self.make(node.kind, float(max(map(abs, numbers))))
+        strides = ("strides",) if node.kind == "ConvTranspose" else ()
+        for name, each in attributes_of(node, "shape", "output_shape", *_SIZES, *strides).items():
+            numbers = each.numbers or [each.number or 0]
+            if name in ("shape", "output_shape"):
+                self._make(node.kind, numbers)
+            else:
+                self.make(node.kind, float(max(numbers)))
+
+    def _range(self, node: Node, scope: Scope) -> None:
+        """Refuse Range(start, limit, delta) of too many numbers."""
+        found = [self._numbers(node, place, scope) for place in range(len(node.inputs))]
+        if len(found) == 3 and all(found):
+            (start, *_), (limit, *_), (delta, *_) = found
+            self.make("Range", (limit - start) / delta if delta else 0.0)
+
+    def _scales(self, node: Node, scope: Scope) -> None:
+        """Refuse sizes of Resize, and scales that make images large beyond use."""
+        self._shape(node, scope)
+        place = 2 if node.kind == "Resize" and len(node.inputs) > 2 else 1
+        scales = self._numbers(node, place, scope)
+        for numbers in [scales, *(each.numbers for each in attributes_of(node, "scales").values())]:
+            if numbers:
+                self.make(node.kind, 1000 * product(numbers))
+
+
+# Which inputs are shapes, and which are lengths.
+_SHAPES = {
+    "ConstantOfShape": (0,),
+    "Expand": (1,),
+    "Tile": (1,),
+    "Resize": (3,),
+    "AffineGrid": (1,),
+    "CenterCropPad": (1,),
+    "Col2Im": (1,),
+    "MaxUnpool": (2,),
+}
+_LENGTHS = {
+    "OneHot": (1,),
+    "Pad": (1,),
+    "HannWindow": (0,),
+    "HammingWindow": (0,),
+    "BlackmanWindow": (0,),
+    "DFT": (1,),
+    "MelWeightMatrix": (0, 1),
+}
+_SIZES = ("pads", "paddings", "output_padding", "output_height", "output_width", "pooled_shape")
+
+_WITH_SIZES = [
+    "RandomNormal",
+    "RandomUniform",
+    "Conv",
+    "ConvInteger",
+    "QLinearConv",
+    "ConvTranspose",
+    "MaxPool",
+    "AveragePool",
+    "LpPool",
+    "MaxRoiPool",
+    "RoiAlign",
+]
+_COUNTED = frozenset([*_SHAPES, *_LENGTHS, *_WITH_SIZES])
