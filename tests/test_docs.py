@@ -87,12 +87,14 @@ def test_the_script_has_ten_lines():
     assert len([line for line in blocks(README, "python")[0].splitlines() if line.strip()]) == 10
 
 
+@pytest.mark.slow
 def test_the_readme_uses_the_exported_file(pets):
     (_, using) = blocks(README, "python")
     done = run([sys.executable, "-c", using], pets)
     assert "label=" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_readme_of_the_runtime(pets):
     (code,) = blocks((ROOT / "runtime/README.md").read_text(encoding="utf-8"), "python")
     assert "label=" in run([sys.executable, "-W", "error", "-c", code], pets).stdout
@@ -105,6 +107,7 @@ def documented():
     return [line for line in dict.fromkeys(lines) if not line.startswith("onnxnn demo")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", documented())
 def test_documented_commands_work(pets, line):
     name, *arguments = shlex.split(line)

@@ -33,7 +33,20 @@ def run(arguments, folder):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("page", PAGES)
+SLOW = (
+    "diffusion.md",
+    "guides/image-encoder.md",
+    "guides/look-inside-the-weights.md",
+    "pictures.md",
+    "sequences.md",
+    "transformers.md",
+)
+"""Pages that take more than five seconds."""
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=pytest.mark.slow if page in SLOW else ()) for page in PAGES]
+)
 def test_a_guide_runs(page, tmp_path):
     text = (DOCS / page).read_text(encoding="utf-8")
     python, commands = (

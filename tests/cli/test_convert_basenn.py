@@ -33,6 +33,7 @@ def test_without_trust_it_says_why_not(onnxnn, old):
     assert not old.with_name("new.pth").exists()
 
 
+@pytest.mark.slow
 def test_with_trust_it_converts(onnxnn, old):
     path = os.pathsep.join([str(FAKE), os.environ.get("PYTHONPATH", "")])
     done = onnxnn("import-basenn", "old.pth", "-o", "new.pth", "--trust-pickle", PYTHONPATH=path)

@@ -24,6 +24,7 @@ export: out/small.onnx
 """
 
 
+@pytest.mark.slow
 def test_train_export_verify(onnxnn, tmp_path):
     (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
     trained = onnxnn("train", "recipe.yaml", "--json")
@@ -61,6 +62,7 @@ def test_a_network_that_needs_long_texts_is_verified(onnxnn, tmp_path):
     assert "5 tokens, time at least 70" in onnxnn("info", "long.onnx").stdout
 
 
+@pytest.mark.slow
 def test_training_twice_with_a_seed_gives_the_same_figures(onnxnn, tmp_path):
     (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
     first, second = onnxnn("train", "recipe.yaml"), onnxnn("train", "recipe.yaml")
@@ -126,6 +128,7 @@ def test_layers_are_listed_with_options(onnxnn):
     assert "conv2d" in onnxnn("layers").stdout
 
 
+@pytest.mark.slow
 def test_the_demos_second_process_draws_with_both_files(tmp_path):
     from onnxnn_cli.without_torch import run_elsewhere
 

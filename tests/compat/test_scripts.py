@@ -337,6 +337,7 @@ class TestAdvanced:
 
 
 class TestAppendix:
+    @pytest.mark.slow
     def test_cats_and_dogs(self, pets):
         model = nn()
         model.load_img_data(
@@ -353,6 +354,7 @@ class TestAppendix:
         assert history[0].keys() >= {"epoch", "loss", "acc"}
         assert model.inference("CatsDogs/cat1.jpg").shape == (1, 2)
 
+    @pytest.mark.slow
     def test_an_image_encoder(self, pets):
         model = nn()
         model.load_img_data("CatsDogs/training_set", batch_size=1000, transform={"Resize": (64, 64)})
@@ -396,6 +398,7 @@ class TestAppendix:
         model.train(lr=0.001, epochs=1, metrics=["acc"])
         assert model.inference("dataset.npz").shape == (19, 3)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("loss", ["CrossEntropyLoss", "BCELoss"])
     def test_a_module_of_ones_own(self, actions, loss):
         class LSTMModel(torch.nn.Module):
@@ -515,6 +518,7 @@ class TestDiffusion:
         assert "noisy.png" in capsys.readouterr().out
         assert Path("noisy.png").is_file()
 
+    @pytest.mark.slow
     def test_training_and_the_backward_process(self, digits):
         shutil.move("mnist/training_set", "mnist_small_2")
         model = nn()
@@ -539,6 +543,7 @@ class TestDiffusion:
         assert generated_imgs.shape == (16, 11, 1, 28, 28)
         assert model.show(generated_imgs, visual_timesteps=True).is_file()
 
+    @pytest.mark.slow
     def test_one_class_folder_is_enough(self, pets):
         shutil.rmtree("CatsDogs/training_set/dog")
         model = nn()

@@ -286,6 +286,7 @@ def test_newer_opsets(tmp_path, opset):
     model.export(tmp_path / "all.onnx", opset_version=opset, sampler="dpm++", steps=3, guidance=2.0)
 
 
+@pytest.mark.slow
 def test_the_command_puts_the_loop_into_the_file(tmp_path):
     network(**NETWORKS["classes"]).save(tmp_path / "a.pth")
     options = ["--sampler", "ddim", "--steps", "3", "--guidance", "2", "--json"]

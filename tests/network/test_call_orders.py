@@ -181,4 +181,4 @@ WORLDS = [tables, frames, values, vectors, class_folders, images, tokens]
 def test_every_order_ends_as_the_plain_one(world, first, every, tmp_path):
     walker = Walker(world(tmp_path), tmp_path)
     walker.walk(first, every)
-    assert walker.steps == (65 if every else 17)
+    assert walker.steps == (65 if every else 5)

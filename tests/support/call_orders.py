@@ -135,7 +135,7 @@ class Walker:
         return self.exported[print_]
 
     def walk(self, first: str, every: bool = True) -> None:
-        """Walk all orders that begin with one call; or one for each pair of first calls, drawn at random."""
+        """Walk all orders that begin with one call; or one, drawn at random."""
         self._draw = None if every else np.random.default_rng(CALLS.index(first))
         self._step(self.new(), first, [], None, None, {})
 
@@ -165,7 +165,7 @@ class Walker:
             self.compare(order, self.reference(weights), self.answers(model))
             self.compare_batches(order, model, handed)
         left = [each for each in CALLS if each not in done and each != call]
-        if self._draw is not None and done and left:
+        if self._draw is not None and left:
             left = [left[int(self._draw.integers(len(left)))]]
         for following in left:
             self._step(model, following, [*done, call], weights, current, handed)

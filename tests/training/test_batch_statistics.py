@@ -131,6 +131,7 @@ def test_figures_are_those_of_the_files(tmp_path, name):
     assert model.evaluate()["loss"] == pytest.approx(best["history"][-1]["val_loss"], rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"ema": 0.9}])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_four_epochs_and_six_more_are_ten(tmp_path, name, options):

@@ -160,6 +160,7 @@ def test_losses_by_name(tmp_path, loss):
     assert np.isfinite(network(tmp_path).train(epochs=1, loss=loss)[0]["loss"])
 
 
+@pytest.mark.slow
 def test_it_learns(tmp_path):
     model = network(tmp_path, ratio=0.75)
     history = model.train(lr=5e-3, epochs=90, metrics=[], schedule="onecycle", samples_every=0)
