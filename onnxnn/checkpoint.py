@@ -184,9 +184,9 @@ def fill(net: nn.Module, state_dict: Mapping[str, torch.Tensor], path: PathLike)
 def _instead(data: Any) -> str:
     """Say what a torch file holds, where it is weights that `load_weights` takes."""
     if isinstance(data, dict) and any(isinstance(value, torch.Tensor) for value in data.values()):
-        return ", but weights by name: add the layers, and call load_weights instead of load."
+        return "; it holds weights by name: add the layers, and call load_weights instead of load."
     if isinstance(data, dict) and any(key in data for key in WRAPPERS):
-        return ", but another program's checkpoint: add the layers, and call load_weights instead of load."
+        return "; it is another program's checkpoint: add the layers, and call load_weights instead of load."
     return "."
 
 

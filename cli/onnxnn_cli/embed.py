@@ -9,7 +9,7 @@ import typer
 from .inputs import given
 from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, FORCE, INPUTS, JSON, MODEL, SKIP
 from .output import print_json, print_text
-from .progress import Counter, saying_how_to_skip, tell_skipped
+from .progress import Counter, advising_to_skip, check_left
 
 
 def embed(
@@ -38,10 +38,10 @@ def embed(
 
     check_vectors_path(out, [file, *inputs], force, option="--force")
     model = rt.load(file, device=device)
-    with Counter("embedded") as progress, saying_how_to_skip(skip_errors):
+    with Counter("embedded") as progress, advising_to_skip(skip_errors, inputs):
         errors = "skip" if skip_errors else "raise"
         found = model.embed_named(given(inputs), normalize, errors, batch_size, progress, channel_order)
-    tell_skipped(found.skipped)
+    check_left(len(found.names), found.skipped)
     write_vectors(out, found.vectors, found.names, force=True)  # it was checked above
     num, dimension = found.vectors.shape
     if as_json:

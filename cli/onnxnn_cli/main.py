@@ -96,8 +96,22 @@ def main() -> None:
             sys.exit(1)
         if not _is_ours(error):
             raise
-        note("onnxnn: {}".format(" ".join(str(error).split())))
+        note("onnxnn: {}".format(" ".join(_message(error).split())))
+        if _is_of_stdout(error):
+            _leave_quietly()
         sys.exit(1)
+
+
+def _message(error: Exception) -> str:
+    """Return what an error says; of the system's alone without its number."""
+    if _is_of_stdout(error):
+        return f"the output cannot be written to stdout: {error.strerror}."  # type: ignore[attr-defined]
+    return str(error)
+
+
+def _is_of_stdout(error: Exception) -> bool:
+    """Return whether writing help or a version failed; every other file has a name, or an error of ours."""
+    return type(error) is OSError and error.filename is None and bool(error.strerror)
 
 
 def _is_ours(error: Exception) -> bool:

@@ -33,6 +33,7 @@ def print_text(text: str = "") -> None:
     Control characters become visible, and what stdout's encoding lacks a question mark, which a note
     on stderr says once.
     """
+    _note_bytes(text)
     text = visible(text)
     if not _can_hold(sys.stdout, text):
         encoding = sys.stdout.encoding
@@ -57,13 +58,25 @@ def note(text: str) -> None:
 
 def visible(text: str) -> str:
     """Return a text in which nothing acts on a terminal: other control characters than line breaks and tabs
-    show as escapes such as \\x1b.
+    show as escapes such as \\x1b, and so do the bytes of a file name that is not UTF-8.
     """
+    text = _BYTES.sub(lambda found: f"\\x{ord(found.group()) - 0xDC00:02x}", text)
     return _ACTING.sub(lambda found: repr(found.group())[1:-1], text)
 
 
 _ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters, and those that turn the direction of writing."""
+
+_BYTES = re.compile("[\udc80-\udcff]")
+"""How Python keeps bytes of a file name that are not UTF-8 (PEP 383)."""
+
+
+def _note_bytes(text: str) -> None:
+    if _BYTES.search(text):
+        _note_once(
+            "note: file names that are not UTF-8 show with their bytes, such as \\xb9; rename those files, "
+            "so that every program can name them."
+        )
 
 
 _noted: List[str] = []
@@ -107,7 +120,10 @@ def progress_on_stderr() -> ContextManager[Any]:
 
 def print_table(rows: Iterable[Sequence[object]]) -> None:
     """Print rows with their columns aligned; the first row is the heading. A cell is one line."""
+    rows = list(rows)
     texts = [[visible(str(cell)).replace("\n", "\\n").replace("\t", "\\t") for cell in row] for row in rows]
+    for row in rows:
+        _note_bytes(" ".join(map(str, row)))
     widths = [max(len(row[column]) for row in texts) for column in range(len(texts[0]))]
     for row in texts:
         print_text("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())

@@ -9,7 +9,7 @@ import typer
 from .inputs import given
 from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, INPUTS, JSON, MODEL, SKIP
 from .output import print_json, print_table
-from .progress import Counter, saying_how_to_skip, tell_skipped
+from .progress import Counter, advising_to_skip, check_left
 
 
 def predict(
@@ -29,13 +29,13 @@ def predict(
     import onnxnn_runtime as rt
 
     model = rt.load(file, device=device)
-    with Counter("predicted") as progress, saying_how_to_skip(skip_errors):
+    with Counter("predicted") as progress, advising_to_skip(skip_errors, inputs):
         errors = "skip" if skip_errors else "raise"
         found = model.predict(given(inputs), top, errors, batch_size, progress, channel_order)
-    tell_skipped(found.skipped)
+    check_left(len(found), found.skipped)
     if as_json:
         print_json([_as_data(prediction) for prediction in found])
-    elif found:
+    else:
         print_table([_heading(found[0]), *map(_row, found)])
 
 

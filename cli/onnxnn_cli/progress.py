@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import warnings
 from typing import Any, Iterator, Optional, Sequence, Tuple
 
-from .output import note
+from .output import note, visible
 
 
 class Counter:
@@ -40,28 +42,62 @@ class Counter:
 
 
 @contextlib.contextmanager
-def saying_how_to_skip(skip_errors: bool) -> Iterator[None]:
-    """Name the option that leaves broken inputs out, where one of them ends a command without it."""
+def advising_to_skip(skip_errors: bool, inputs: Sequence[str]) -> Iterator[None]:
+    """Name the option that leaves broken inputs out, where one of several ends a command without it.
+
+    What the library warns of as left out is not printed: `check_left` names every one.
+    """
     from onnxnn_runtime.errors import InputError
 
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"\d+ inputs? (was|were) left out")
+            yield
     except InputError as error:
-        if skip_errors:
-            raise
         text = str(error)
         name = text.partition(": ")[0]
         text = name + _without(name, text[len(name) :])
-        raise type(error)(f"{text} --skip-errors leaves out inputs that cannot be read.") from error
+        if not skip_errors and _others_remain(name, inputs):
+            text += " --skip-errors leaves out inputs that cannot be read."
+        raise type(error)(text) from error
+
+
+def _others_remain(name: str, inputs: Sequence[str]) -> bool:
+    """Return whether there are other inputs than the one that a message names."""
+    from onnxnn_runtime.folders import find_images
+
+    if len(inputs) > 1:
+        return True
+    only = inputs[0]
+    return name != visible(only) and (not os.path.isdir(only) or len(find_images(only)[0]) > 1)
 
 
 def _without(name: str, text: str) -> str:
     """Return what follows a name without mentioning it again."""
-    return text if name == "-" else text.replace(f" {name!r}", "").replace(f" {name}", "")
+    is_word = "." not in name and "/" not in name and "\\" not in name  # such as "-", or "folder"
+    return text if is_word else text.replace(f" {name!r}", "").replace(f" {name}", "")
 
 
-def tell_skipped(skipped: Sequence[Tuple[str, str]]) -> None:
-    """Name every input that was left out, on stderr."""
+def check_left(num: int, skipped: Sequence[Tuple[str, str]]) -> None:
+    """Name every input that was left out, on stderr.
+
+    Args:
+        num: How many inputs are left.
+        skipped: The others, and why.
+
+    Raises:
+        InputError: None is left.
+    """
     for name, reason in skipped:
-        reason = reason[len(name) :].lstrip(": ") if reason.startswith(name) else reason
         note("left out: {} ({})".format(name, _without(name, reason).rstrip(".")))
+    if not num:
+        from onnxnn_runtime.errors import InputError
+
+        why = (
+            "none was given"
+            if not skipped
+            else "all of them were left out"
+            if len(skipped) > 1
+            else "it was left out"
+        )
+        raise InputError(f"no input is left: {why}. Give at least one that can be read.")

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, LayerError
+from onnxnn_runtime.filekind import PICKLE, TORCH, UNKNOWN, instead, kind_of_file
 from onnxnn_runtime.files import PathLike
 from onnxnn_runtime.output_files import check_output
 
@@ -95,6 +96,9 @@ def import_checkpoint(
             f"{path}: is an onnxnn checkpoint already, so there is nothing to convert; model.load and "
             "`onnxnn export` take it as it is."
         )
+    kind = kind_of_file(path)
+    if kind not in (PICKLE, TORCH, UNKNOWN):
+        raise CheckpointError(instead(str(path), "a checkpoint of BaseNN 2.0", kind))
     if not trust_pickle:
         raise CheckpointError(
             f"{path}: a BaseNN checkpoint is a pickle, and opening one runs whatever program its maker put "

@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.filekind import TEXT, UNKNOWN, instead, kind_of_file
 from onnxnn_runtime.files import as_path, cannot_read, regular_file
 from onnxnn_runtime.shorten import printable, shortened
 
@@ -69,6 +70,9 @@ def read_tree(path: Any) -> tuple[Path, Node]:
     try:
         with file.open("rb") as opened:
             data = opened.read(LARGEST + 1)
+        kind = kind_of_file(file)
+        if kind not in (UNKNOWN, TEXT):
+            raise InputError(instead(str(file), "a recipe (a .yaml file)", kind))
         if len(data) > LARGEST:
             raise InputError(f"{file}: is larger than {LARGEST >> 10} KB, and no recipe is.")
         text = data.decode("utf-8-sig")

@@ -100,7 +100,7 @@ def decode(
     problem = unreadable(name, head)
     if problem is not None:
         raise InputError(f"{name}: {problem}.")
-    return _reading(name, lambda: _decoded(source, color, draft))
+    return _reading(name, lambda: _decoded(source, color, draft), source)
 
 
 def is_file_object(value: Any) -> bool:
@@ -182,8 +182,11 @@ def _name(file: Any) -> str:
     return name if isinstance(name, str) and name else "the open file"
 
 
-def _reading(name: str, read: Callable[[], Image.Image]) -> Image.Image:
-    """Return what `read` returns; whatever goes wrong becomes an InputError that begins with the name."""
+def _reading(name: str, read: Callable[[], Image.Image], source: Any = None) -> Image.Image:
+    """Return what `read` returns; whatever goes wrong becomes an InputError that begins with the name.
+
+    `source` is a path, or an open file of bytes, so that the message can say what it is instead of an image.
+    """
     try:
         return read()
     except InputError as error:
@@ -195,10 +198,28 @@ def _reading(name: str, read: Callable[[], Image.Image]) -> Image.Image:
             "raise PIL.Image.MAX_IMAGE_PIXELS in your program."
         ) from error
     except UnidentifiedImageError as error:
-        raise InputError(f"{name}: cannot be read as an image (its format is not known).") from error
+        raise InputError(_no_image(name, source)) from error
     except Exception as error:  # Pillow raises many kinds for broken files; all mean the same here.
         reason = str(error).replace(f"'{name}'", "it").strip() or type(error).__name__
         raise InputError(f"{name}: cannot be read as an image ({reason}).") from error
+
+
+def _no_image(name: str, source: Any) -> str:
+    from .filekind import (
+        UNKNOWN,
+        instead,
+        kind_of_content,
+        kind_of_file,
+    )  # here, because only a mistake needs it
+
+    if isinstance(source, io.BytesIO):
+        kind = kind_of_content(source.getvalue())
+    else:
+        kind = UNKNOWN if source is None else kind_of_file(source)
+    if kind == UNKNOWN or kind.name.startswith("an image"):
+        why = "its format is not known" if kind == UNKNOWN else "it is damaged"
+        return f"{name}: cannot be read as an image ({why})."
+    return instead(name, "an image", kind)
 
 
 def _decoded(source: Any, color: str, draft: tuple[int, int] | None) -> Image.Image:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import Iterable
 
-from .shorten import printable
+from .shorten import WHOLE, printable
 
 __all__ = [
     "CallError",
@@ -61,7 +61,7 @@ class OnnxnnError(Exception):
         if len(text) > LONGEST:
             half = LONGEST // 2
             text = f"{text[:half]} ... {text[-half:]}"
-        return "\n".join(printable(line, 4 * LONGEST) for line in text.split("\n"))
+        return "\n".join(printable(line, WHOLE) for line in text.split("\n"))
 
 
 class LayerError(OnnxnnError, ValueError):

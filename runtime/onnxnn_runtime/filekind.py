@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-__all__ = ["FileKind", "kind_of_bytes", "kind_of_file"]
+__all__ = ["TEXT", "FileKind", "instead", "kind_of_bytes", "kind_of_content", "kind_of_file"]
 
 HEAD = 512
 """Bytes that are looked at."""
@@ -26,6 +27,7 @@ class FileKind(NamedTuple):
 
 EMPTY = FileKind("an empty file", "Copy or download it again.")
 UNKNOWN = FileKind("a file of another format")
+TEXT = FileKind("a text file")
 ONNX = FileKind("an ONNX file", "Run it with onnxnn_runtime.load, or `onnxnn predict`.")
 TORCH = FileKind("a torch file", "An onnxnn checkpoint becomes an ONNX file with `onnxnn export`.")
 TORCHSCRIPT = FileKind(
@@ -50,6 +52,7 @@ ANNEX = FileKind(
     "a pointer of git-annex and not the file itself",
     "Fetch the file with `git annex get` in its repository.",
 )
+PDF = FileKind("a PDF document")
 NPZ = FileKind("a NumPy file of arrays (.npz)", "Load it as data: load_npz_data.")
 
 _MAGIC = (
@@ -61,7 +64,7 @@ _MAGIC = (
     (b"GIF8", FileKind("an image (GIF)")),
     (b"II*\0", FileKind("an image (TIFF)")),
     (b"MM\0*", FileKind("an image (TIFF)")),
-    (b"%PDF", FileKind("a PDF document")),
+    (b"%PDF", PDF),
     (b"GGUF", FileKind("a GGUF file of llama.cpp")),
     (b"\x1f\x8b", FileKind("a gzip archive", "Unpack it first.")),
     (b"BZh", FileKind("a bzip2 archive", "Unpack it first.")),
@@ -114,14 +117,33 @@ def kind_of_file(path: str | os.PathLike[str]) -> FileKind:
     with open(str(path), "rb") as file:
         head = file.read(HEAD)
     kind = kind_of_bytes(head)
-    return _zipped(path) if head[:2] == b"PK" else kind
+    return _zipped(str(path)) if head[:2] == b"PK" else kind
 
 
-def _zipped(path: str | os.PathLike[str]) -> FileKind:
+def kind_of_content(content: bytes) -> FileKind:
+    """Return what a file is of which the whole content is known, inside of zip files too."""
+    return _zipped(io.BytesIO(content)) if content[:2] == b"PK" else kind_of_bytes(bytes(content[:HEAD]))
+
+
+def instead(name: str, expected: str, kind: FileKind) -> str:
+    """Return the message for a file of another kind.
+
+        instead("a.png", "a recipe", kind)    "a.png: expected a recipe, got an image (PNG)."
+
+    Args:
+        name: What the message calls the file.
+        expected: What was expected, with its article.
+        kind: What it is.
+    """
+    return f"{name}: expected {expected}, got {kind.name}. {kind.advice}".strip()
+
+
+def _zipped(file: Any) -> FileKind:
+    """Return what a zip file is: its path, or an open file."""
     import zipfile  # here, because most files need it not
 
     try:
-        with zipfile.ZipFile(str(path)) as archive:
+        with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return FileKind("a zip file that is cut short or damaged", "Copy or download it again.")
@@ -145,4 +167,4 @@ def _text(head: bytes) -> FileKind:
             return UNKNOWN
     if any(byte < 32 and byte not in b"\t\n\r\f" for byte in head):
         return UNKNOWN
-    return FileKind("a text file")
+    return TEXT

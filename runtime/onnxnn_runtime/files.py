@@ -32,7 +32,7 @@ def as_path(path: Any, name: str = "path", error: type[OnnxnnError] = OutputErro
             f"{name}={shortened(path, 40)}: must be the path of a file or folder, such as 'basenn.pth'."
         )
     text = os.fsdecode(path)
-    refuse_address(text, name, error)
+    refuse_address(text, error)
     return Path(expanded(text))
 
 

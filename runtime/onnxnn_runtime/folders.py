@@ -17,6 +17,7 @@ from .calls import checked_class
 from .errors import InputError, MissingInputError, OnnxnnError
 from .files import cannot_read
 from .formats import IMAGE_SUFFIXES, unreadable
+from .shorten import WHOLE, printable
 from .warn import warn
 
 __all__ = [
@@ -77,7 +78,13 @@ def warn_of(skipped: Sequence[Skipped]) -> None:
 
 def skipped_for(name: str, error: Exception) -> Skipped:
     """Return what was left out because of an error; the reason does not name it once more."""
-    return Skipped(name, str(error).replace(f"{name}: ", "", 1))
+    text = str(error)
+    for shown in (
+        name,
+        printable(name, WHOLE),
+    ):  # in messages the bytes of a name that is not UTF-8 are escapes
+        text = text.replace(f"{shown}: ", "", 1)
+    return Skipped(name, text)
 
 
 def is_stray(name: str) -> bool:

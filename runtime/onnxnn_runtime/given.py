@@ -50,20 +50,19 @@ def plain(value: Any, is_image: bool = True) -> Any:
     return found if is_image or all(_is_file(each) for each in found) else value
 
 
-def matching(path: str, name: str) -> list[str]:
+def matching(path: str) -> list[str]:
     """Return the paths that a path stands for: "~" is the home folder, and "*.png" a pattern.
 
     What exists under the name as it stands is taken as it is.
 
     Args:
         path: A path or a pattern.
-        name: What messages call it, such as "input[0]".
 
     Raises:
         InputError: It is an address (URL).
         MissingInputError: Nothing matches the pattern.
     """
-    refuse_address(path, name)
+    refuse_address(path)
     found = expanded(path)
     if not any(mark in found for mark in "*?[") or os.path.lexists(found):
         return [found]

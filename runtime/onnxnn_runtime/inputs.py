@@ -23,6 +23,7 @@ from .folders import Skipped, describe_skipped, find_images, is_stray, skipped_f
 from .formats import IMAGE_SUFFIXES
 from .given import MAX_DEPTH, file_name, is_numeric, is_things, matching, plain
 from .numpy_file import is_numpy, load_numpy
+from .shorten import WHOLE, printable
 from .text import is_file, is_words, to_numbers
 from .vocabulary import renumbering
 
@@ -128,7 +129,7 @@ def read_sample(sample: Sample, spec: InputSpec) -> np.ndarray:
                 array = spec.preprocess.ready(array)
         check_shape(array, spec)
     except InputError as error:
-        if str(error).startswith(sample.name):
+        if str(error).startswith((sample.name, printable(sample.name, WHOLE))):
             raise
         raise type(error)(f"{sample.name}: {error}") from error
     return array
@@ -176,7 +177,7 @@ class _Finder:
             return iter([])
 
     def _paths(self, path: str, name: str) -> Iterator[Sample]:
-        found = matching(path, name)
+        found = matching(path)
         if len(found) == 1:
             return self._path(found[0], name)
         return (sample for each in found for sample in self.find(each, name))

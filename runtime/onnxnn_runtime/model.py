@@ -397,14 +397,16 @@ class Model:
             inputs: Pictures as path, folder, bytes, PIL image or array; a CSV file, rows or an
                 array; sequences; or a list of those (see `find_samples`).
             k: How many of the best classes stand in `Prediction.top`.
-            errors: "raise" stops at a broken input; "skip" leaves it out.
+            errors: "raise" stops at a broken input; "skip" leaves it out, with a warning that names it, and
+                lists it in `Predictions.skipped`.
             batch_size: Inputs that run together; None takes 2 images on a processor, else 32 inputs.
             progress: Called as progress(done, total or None) after each batch.
             channel_order: "rgb", or "bgr" where arrays of images hold blue first, as OpenCV reads them; None
                 takes what the card says. Files, bytes and PIL images are RGB always.
 
         Returns:
-            One `Prediction` per input, in order; of a sequence whose steps are classified it holds lists.
+            One `Prediction` per input, in order, none where all of them were left out; of a sequence whose
+            steps are classified it holds lists.
 
         Raises:
             CardError: The file has no card, or its output is no class and no value.
@@ -433,6 +435,7 @@ class Model:
                 result.append(prediction(card, name, scores, k))
             if progress is not None:
                 progress(done, total)
+        warn_of(result.skipped)
         return result
 
     def embed(
@@ -456,7 +459,7 @@ class Model:
             channel_order: As for `predict`.
 
         Returns:
-            float32 (N, D), in the order of the inputs.
+            float32 (N, D), in the order of the inputs; (0, D) where all of them were left out.
 
         Raises:
             CardError: The file has no card, or no output that is a vector.

@@ -116,11 +116,8 @@ def inspect(data: bytes, name: str = "the model") -> FileFacts:
     Raises:
         InputError: It is no ONNX file, or it is cut short.
     """
-    if data.startswith(b"PK\x03\x04"):
-        raise InputError(
-            f"{name}: is a checkpoint or another zip file, no ONNX file. A checkpoint becomes one by "
-            f"`onnxnn export {name} -o FILE.onnx`, which needs the training package."
-        )
+    if data.startswith(b"PK"):
+        raise _zip_file(data, name)
     try:
         facts = _inspect(data)
     except RefusedGraphError as error:
@@ -140,14 +137,22 @@ def inspect(data: bytes, name: str = "the model") -> FileFacts:
     return facts
 
 
+def _zip_file(data: bytes, name: str) -> InputError:
+    from .filekind import TORCH, instead, kind_of_content  # here, because only a mistake needs it
+
+    kind = kind_of_content(data)
+    if kind == TORCH:
+        advice = f"`onnxnn export {name} -o FILE.onnx`, which needs the training package"
+        kind = kind._replace(advice=f"A checkpoint becomes an ONNX file with {advice}.")
+    return InputError(instead(name, "an ONNX file", kind))
+
+
 def _other_file(data: bytes, name: str) -> InputError | None:
     """Return the error that names what else a file is; None where that is not known."""
-    from .filekind import EMPTY, ONNX, UNKNOWN, kind_of_bytes  # here, because only a mistake needs it
+    from .filekind import ONNX, UNKNOWN, instead, kind_of_content  # here, because only a mistake needs it
 
-    kind = kind_of_bytes(bytes(data[:512]))
-    if kind in (UNKNOWN, ONNX, EMPTY):
-        return None
-    return InputError(f"{name}: expected an ONNX file, got {kind.name}. {kind.advice}".strip())
+    kind = kind_of_content(data)
+    return None if kind in (UNKNOWN, ONNX) else InputError(instead(name, "an ONNX file", kind))
 
 
 def _inspect(data: bytes) -> FileFacts:

@@ -42,7 +42,7 @@ _KINDS = {
     filekind.TORCH: "checkpoint",
     filekind.NPZ: "npz",
     FileKind("a NumPy array (.npy)"): "npy",
-    FileKind("a PDF document"): "PDF",
+    filekind.PDF: "PDF",
     **{FileKind(f"an image ({name})"): name for name in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")},
 }
 
@@ -51,7 +51,7 @@ _NO_FORMAT = (
     filekind.UNKNOWN,
     filekind.HTML,  # as SVG is XML, too
     filekind.PICKLE,  # as old checkpoints are
-    FileKind("a text file"),
+    filekind.TEXT,
 )
 """What may be of any format that is not known by its first bytes."""
 
@@ -136,9 +136,7 @@ def _is_source(target: Path, source: str) -> bool:
     """Tell whether a file is what a path, a pattern or a folder stands for."""
     try:
         wanted = os.stat(str(target))
-        return any(
-            _is_same(wanted, path) for each in matching(source, source) for path in _files(target, each)
-        )
+        return any(_is_same(wanted, path) for each in matching(source) for path in _files(target, each))
     except (InputError, OSError, ValueError):  # a text that is no path, or is refused when it is read
         return False
 

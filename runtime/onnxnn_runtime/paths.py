@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from .errors import InputError, OnnxnnError
-from .shorten import shortened
+from .shorten import printable
 
 __all__ = ["expanded", "refuse_address"]
 
@@ -15,7 +15,7 @@ def expanded(path: str) -> str:
     return path if not path.startswith("~") or os.path.lexists(path) else os.path.expanduser(path)
 
 
-def refuse_address(path: str, name: str, error: type[OnnxnnError] = InputError) -> None:
+def refuse_address(path: str, error: type[OnnxnnError] = InputError) -> None:
     """Refuse an address (URL) where a path is expected.
 
     Raises:
@@ -27,6 +27,6 @@ def refuse_address(path: str, name: str, error: type[OnnxnnError] = InputError) 
 
     if re.match(r"^(?:[A-Za-z][A-Za-z0-9+.-]+:/?/|data:\w+/)", path) and not os.path.lexists(path):
         raise error(
-            f"{name}: expected a path, got the address (URL) {shortened(path)}; nothing is downloaded. "
-            "Save it to a file first, and give the path of that."
+            f"{printable(path, 100)}: expected the path of a file or folder, got an address (URL); nothing "
+            "is downloaded. Save it to a file first, and give the path of that."
         )

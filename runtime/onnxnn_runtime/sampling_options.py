@@ -234,7 +234,7 @@ def read_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
     """
     given = plain(mask)
     if isinstance(given, str):
-        (given,) = matching(given, "mask")[:1]
+        (given,) = matching(given)[:1]
     if isinstance(given, (str, bytes, bytearray, memoryview, Image.Image)) or is_file_object(given):
         array = pixels(decode(given, "grayscale"))[:, :, 0] >= 128
     else:

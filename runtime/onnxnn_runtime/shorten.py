@@ -14,6 +14,9 @@ from typing import Any, Iterable, Iterator
 
 __all__ = ["printable", "shortened"]
 
+WHOLE = 6000
+"""The limit with which a path or a line of a message shows whole."""
+
 _DEPTH = 4
 """Levels of nested lists and dicts that are shown."""
 
@@ -170,7 +173,13 @@ _WRITTEN = frozenset("\u3000\u200d")
 def _visible(text: str) -> Iterator[str]:
     for character in str.__str__(text):
         shown = character.isprintable() or character in _WRITTEN
-        yield character if shown else repr(character)[1:-1]
+        yield character if shown else escaped(character)
+
+
+def escaped(character: str) -> str:
+    """Return a character as an escape; bytes of a file name that is not UTF-8 (PEP 383) as bytes: \\xb9."""
+    is_byte = "\udc80" <= character <= "\udcff"
+    return f"\\x{ord(character) - 0xDC00:02x}" if is_byte else repr(character)[1:-1]
 
 
 def _cut(text: str, limit: int) -> str:

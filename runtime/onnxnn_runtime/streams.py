@@ -7,6 +7,8 @@ import re
 import sys
 from typing import Any
 
+from .shorten import escaped
+
 __all__ = ["SafeStream", "is_terminal", "say", "visible"]
 
 
@@ -74,10 +76,10 @@ def visible(text: str) -> str:
     Control characters show as escapes such as \\x1b, but for line breaks and tabs, and so do marks that turn
     the direction of writing (CVE-2021-42574).
     """
-    return _ACTING.sub(lambda found: repr(found.group())[1:-1], text)
+    return _ACTING.sub(lambda found: escaped(found.group()), text)
 
 
-_ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\udc80-\udcff]")
 
 
 def say(*values: object, end: str = "\n", to: str = "stdout") -> None:

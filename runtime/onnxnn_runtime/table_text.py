@@ -13,6 +13,7 @@ import os
 from dataclasses import dataclass
 from typing import IO, Iterator, Union
 
+from . import filekind
 from .encodings import guess
 from .errors import InputError
 from .files import cannot_read, regular_file
@@ -174,9 +175,8 @@ def open_table(path: str, encoding: str | None = None) -> TextFile:
     file = str(regular_file(path, "file"))
     try:
         with open(file, "rb") as opened:
-            start = opened.read(4)
-            if start.startswith(b"PK\x03\x04"):
-                raise InputError(f"{path}: is a spreadsheet or zip file, not text; save it as CSV.")
+            start = opened.read(filekind.HEAD)
+            _check_kind(path, file, start)
             opened.seek(0)
             if encoding is not None:
                 known, note = _codec(encoding), ""
@@ -189,6 +189,22 @@ def open_table(path: str, encoding: str | None = None) -> TextFile:
     except OSError as error:
         raise cannot_read(path, error, "CSV file") from error
     return TextFile(file, known, note, quoted)
+
+
+_NO_TABLES = (filekind.HTML, filekind.LFS, filekind.ANNEX, filekind.PDF, filekind.ONNX, filekind.PICKLE)
+"""What holds no table, though no zero byte may stand at its beginning."""
+
+
+def _check_kind(path: str, file: str, start: bytes) -> None:
+    """Refuse a file that says by its first bytes what else it is."""
+    kind = filekind.kind_of_bytes(start)
+    if start.startswith(b"PK\x03\x04"):
+        kind = filekind.kind_of_file(file)
+        if kind.name.startswith("a zip file"):
+            raise InputError(f"{path}: is a spreadsheet or zip file, not text; save it as CSV.")
+    elif kind not in _NO_TABLES and (b"\0" not in start or kind == filekind.UNKNOWN):
+        return
+    raise InputError(filekind.instead(path, "a CSV file", kind))
 
 
 def _codec(encoding: str) -> str:

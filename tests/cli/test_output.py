@@ -281,7 +281,7 @@ def test_a_broken_image_is_named_once_with_the_option_that_leaves_it_out(onnxnn,
     broken = tmp_path / "photos" / "broken.png"
     broken.write_bytes(image.read_bytes()[:60])
     for command, options in (("embed", ["-o", "v.npz"]), ("predict", [])):
-        line = one_error(onnxnn(command, exported / "cnn.onnx", broken, *options))
+        line = one_error(onnxnn(command, exported / "cnn.onnx", image, broken, *options))
         assert line.count("broken.png") == 1
         assert line.count("--skip-errors") == 1
     done = onnxnn("predict", exported / "cnn.onnx", image, broken, "--skip-errors")

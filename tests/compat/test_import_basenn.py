@@ -276,15 +276,22 @@ def test_what_cannot_be_converted_is_said(fake, tmp_path):
 def test_without_basenn_it_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "BaseNN.py").write_text("raise ImportError('no cv2 here')", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
-    (tmp_path / "old.pth").write_bytes(b"anything")
+    (tmp_path / "old.pth").write_bytes(b"\x80\x02anything")
     with pytest.raises(CheckpointError, match=r"no cv2 here.*pip install BaseNN"):
         basenn.import_checkpoint(tmp_path / "old.pth", tmp_path / "new.pth", trust_pickle=True)
 
 
-@pytest.mark.parametrize("content", [b"", b"no pickle at all"])
-def test_a_foreign_file(fake, tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "expected a checkpoint of BaseNN 2.0, got an empty file"),
+        (b"no pickle at all", "expected a checkpoint of BaseNN 2.0, got a text file"),
+        (b"\x80\x02no pickle at all", "cannot be opened as a BaseNN checkpoint"),
+    ],
+)
+def test_a_foreign_file(fake, tmp_path, content, message):
     (tmp_path / "old.pth").write_bytes(content)
-    with pytest.raises(CheckpointError, match="cannot be opened as a BaseNN checkpoint"):
+    with pytest.raises(CheckpointError, match=message):
         basenn.import_checkpoint(tmp_path / "old.pth", tmp_path / "new.pth", trust_pickle=True)
 
 

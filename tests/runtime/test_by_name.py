@@ -76,7 +76,8 @@ def test_single_rows_with_names(model, expected, row):
 
 
 def test_a_list_of_rows_leaves_a_broken_one_out(model):
-    found = model.predict([{"宽": 2.0, "length": 1.5}, {"宽": 1.0}, Row(1, 2)], errors="skip")
+    with pytest.warns(UserWarning, match=r"1 input was left out: input\[1\]"):
+        found = model.predict([{"宽": 2.0, "length": 1.5}, {"宽": 1.0}, Row(1, 2)], errors="skip")
     assert [each.name for each in found] == ["input[0]", "input[2]"]
     assert "missing: 'length'" in found.skipped[0].reason
 

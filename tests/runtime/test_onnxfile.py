@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -36,12 +38,19 @@ def test_every_truncation_is_refused(golden):
     assert load(without_card, device="cpu").card is None  # a whole file, as far as ONNX goes
     for size in range(len(whole)):
         if size != len(without_card):
-            with pytest.raises(InputError, match=r"no complete ONNX file|no ONNX file|cannot load it"):
+            with pytest.raises(
+                InputError, match=r"no complete ONNX file|no ONNX file|cannot load it|got an empty file"
+            ):
                 load(whole[:size], device="cpu")
 
 
 def test_a_checkpoint_is_known_as_one():
-    with pytest.raises(InputError, match=r"is a checkpoint .*no ONNX file.*`onnxnn export .* -o FILE\.onnx`"):
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        archive.writestr("archive/data.pkl", b"")
+    with pytest.raises(InputError, match=r"got a torch file\. .*`onnxnn export .* -o FILE\.onnx`"):
+        load(written.getvalue(), device="cpu")
+    with pytest.raises(InputError, match="expected an ONNX file, got a zip file that is cut short"):
         load(b"PK\x03\x04 and more", device="cpu")
 
 

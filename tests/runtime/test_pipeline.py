@@ -119,7 +119,7 @@ def test_preprocessing_in_the_graph_gets_raw_pictures(picture):
 def test_broken_files_are_named_or_skipped(folder):
     bad = folder / "red" / "07.png"
     bad.write_bytes(b"broken")
-    with pytest.raises(InputError, match=r"07\.png: cannot be read as an image"):
+    with pytest.raises(InputError, match=r"07\.png: expected an image, got a text file"):
         read(folder, IMAGES)
     skipped = []
     names, _ = read([folder, folder / "none.png"], IMAGES, errors="skip", skipped=skipped, batch_size=4)
@@ -133,7 +133,7 @@ def test_what_came_before_a_broken_file_is_still_given(folder):
     files[6].write_bytes(b"broken")
     stream = batches(files, IMAGES, batch_size=3)
     assert [len(next(stream).names), len(next(stream).names)] == [3, 3]
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="expected an image, got a text file"):
         next(stream)
 
 

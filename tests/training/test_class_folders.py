@@ -175,7 +175,7 @@ def test_a_name_of_300_characters(tmp_path):
 
 @pytest.mark.parametrize("address", ["https://example.org/pets", "http://x/y.zip"])
 def test_an_address_is_refused_as_such(address):
-    with pytest.raises(DataError, match=r"got the address \(URL\)"):
+    with pytest.raises(DataError, match=r"got an address \(URL\)"):
         nn("cls", verbose=0).load_img_data(address)
 
 

@@ -169,7 +169,7 @@ def test_what_must_be_given(write, key):
         read_recipe(write(text))
 
 
-@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just text"])
+@pytest.mark.parametrize("text", ["# nothing", "- a\n- b\n", "just text"])
 def test_a_file_that_is_no_recipe(write, text):
     with pytest.raises(InputError, match="'name: value' pairs fit"):
         read_recipe(write(text))

@@ -55,7 +55,7 @@ def test_evaluate_finds_the_home_folder(form, tmp_path, monkeypatch):
 def test_evaluate_refuses_an_address_as_such(address, tmp_path):
     model = network(tmp_path, True)
     model.train(epochs=1)
-    with pytest.raises(DataError, match=r"evaluate: expected a path, got the address \(URL\)"):
+    with pytest.raises(DataError, match=r"got an address \(URL\)"):
         model.evaluate(address)
 
 
@@ -80,5 +80,5 @@ def test_files_are_read_from_the_beginning(tmp_path):
     Image.fromarray(image).save(buffer, "PNG")  # the position is at the end now
     for _ in range(2):
         np.testing.assert_array_equal(model.inference(buffer), model.inference(image))
-    with pytest.raises(InputError, match=r"input\[1\]\[0\]: the open file: cannot be read"):
+    with pytest.raises(InputError, match=r"input\[1\]\[0\]: the open file: expected an image"):
         model.inference([image, [io.BytesIO(b"no image")]])
