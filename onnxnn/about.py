@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from onnxnn_runtime.card import Axis, DiffusionSpec, InputSpec, ModelCard, OutputSpec, StateSpec
+from onnxnn_runtime.card import Axis, InputSpec, ModelCard, OutputSpec, StateSpec
+from onnxnn_runtime.card_diffusion import DiffusionSpec
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.preprocess import Preprocess
 
@@ -16,6 +17,7 @@ from .data import Preparation
 from .definition import Definition, Placed
 from .layers._registry import frozen
 from .layers.diffusion import DiffusionModel
+from .layers.norm import Normalize
 from .shape import Shape
 from .sizes import free_input, free_output, max_length, min_sizes
 
@@ -74,6 +76,7 @@ def describe_input(definition: Definition, known: Preparation | None) -> InputSp
         max_length=max_length(definition),
         min_sizes=min_sizes(definition),
         dtype="float64" if definition.is_wide else "float32",
+        deviations=_deviations(definition, shape),
     )
     if known is None and definition.diffusion:
         return replace(spec, kind="image", preprocess=_plain(shape))
@@ -179,6 +182,13 @@ def _output_kind(task: str, definition: Definition, shape: Shape, num_classes: i
     if num_classes and units is not None and units > num_classes and ending not in ("softmax", "sigmoid"):
         return "embedding"
     return "classes"
+
+
+def _deviations(definition: Definition, shape: Shape) -> tuple[float, ...]:
+    """Return the deviation of each number of a row or step of a network that takes float64; () for others."""
+    first = definition.entries[0].layer
+    is_last = shape.axes[-1] == "feature"
+    return first.deviations if isinstance(first, Normalize) and first.wide and is_last else ()
 
 
 def _states(definition: Definition) -> tuple[StateSpec, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from onnxnn_runtime.card import DiffusionSpec
+from onnxnn_runtime.card_diffusion import DiffusionSpec
 from onnxnn_runtime.errors import DataError, InputError, TrainingError
 from onnxnn_runtime.schedule import Schedule
 from torch import nn

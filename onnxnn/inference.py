@@ -210,7 +210,7 @@ def _inputs(batches: Batches | DataLoader[Any], labels: list[Array]) -> Iterator
                 f"inference(DataLoader): it gives a {type(x).__name__} without numbers; what fits is x or "
                 "(x, y), tensors or arrays."
             ) from error
-        yield (x.float() if x.is_floating_point() else x).numpy()
+        yield without_gradient(x).numpy()
 
 
 def _only(batch: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import onnxnn_runtime
 import torch
 from onnxnn_runtime import ModelCard, StateSpec
-from onnxnn_runtime.card import DiffusionSpec
+from onnxnn_runtime.card_diffusion import DiffusionSpec
 from onnxnn_runtime.errors import ExportError, LayerError
 from onnxnn_runtime.sampling import sample_pictures
 

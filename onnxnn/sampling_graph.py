@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from onnxnn_runtime.card import DiffusionSpec, ModelCard, SamplerSpec
+from onnxnn_runtime.card import ModelCard
+from onnxnn_runtime.card_diffusion import DiffusionSpec, SamplerSpec
 from onnxnn_runtime.errors import ExportError, InputError
 from onnxnn_runtime.sampler import make_plan
 

@@ -27,7 +27,7 @@ from .dataset import Data, as_data_errors, check_task, split, unambiguous
 from .labels import as_array, class_names, class_numbers, finite, ragged, targets
 from .missing_labels import check_texts
 from .preparation import Preparation
-from .standardize import COARSE, needs_float64, standardization
+from .standardize import COARSE, needs_float64, rounded_columns, standardization
 from .tokens import check_tokens, next_tokens, source_tokens, step_labels
 from .transforms import Plan
 
@@ -36,6 +36,9 @@ __all__ = ["from_arrays", "load_npz"]
 Array = np.ndarray[Any, Any]
 
 _COLOR = {1: "grayscale", 3: "RGB"}
+
+_ROUNDED = (np.float32, np.float16)
+"""Types of which float64 cannot be made again; see `InMemory.in_precision`."""
 
 
 def from_arrays(
@@ -113,7 +116,7 @@ def from_arrays(
         labels = torch.from_numpy(after.astype(np.int64))
     else:
         source = source_tokens(values, y, task) if vocabulary is None and y is not None else None
-        is_wide = known is not None and known.is_wide
+        is_wide = known is not None and known.is_wide and values.dtype not in _ROUNDED
         order = _channel_order(channel_order, known)
         described = (
             _describe(values, vocabulary, is_wide, order)
@@ -203,7 +206,12 @@ def _standardized(
             )
         return described, None
     rows = values.reshape(-1, values.shape[-1])
-    if known is None and not standardize and (coarse := needs_float64(rows, resolution=COARSE)):
+    if known is None and (lost := rounded_columns(rows)):
+        warn(
+            f"x: column {lost[0]} is {rows.dtype}, which cannot hold the differences between its numbers; "
+            "give it as float64, with standardize=True."
+        )
+    elif known is None and not standardize and (coarse := needs_float64(rows, resolution=COARSE)):
         warn(
             f"x: column {coarse[0]} holds numbers whose differences float32 cannot hold; load it with "
             "standardize=True, which keeps them."

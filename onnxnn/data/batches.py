@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.precision import check_precision
 
 from .preparation import Preparation
 
@@ -18,9 +19,6 @@ __all__ = ["Batches", "InMemory", "Samples", "default_batch_size"]
 Batch = tuple[torch.Tensor, torch.Tensor]
 Reread = Callable[[Callable[[Any], Any]], "Batches"]
 """A change of the plan by which images are read -> the same images, read in that way."""
-
-_COARSE = 1e-3
-"""The share of a column's deviation up to which float32 may round it."""
 
 
 class Samples(ABC):
@@ -110,20 +108,15 @@ class InMemory(Samples):
             deviations: The deviation of each column for a network that takes float64, (columns,).
 
         Raises:
-            DataError: float64 is wanted, and the rows were given as float32, which does not hold them.
+            InputError: float64 is wanted, and the rows were given as float32, which does not hold them.
         """
         is_wide = self.x.dtype == torch.float64
         if is_wide == (deviations is not None):
             return self
         if deviations is None:
             return InMemory(self.x.float(), self.y, self.x)
-        if self.exact is None:
-            largest = self.x.flatten(0, -2).abs().amax(0)
-            if (largest.double() * torch.finfo(torch.float32).eps / 2 > _COARSE * deviations).any():
-                raise DataError(
-                    "the network takes columns that float32 cannot hold, such as time stamps, and this data "
-                    "is float32. Load the checkpoint first and then the data, or give float64."
-                )
+        if self.exact is None and self.x.dtype == torch.float32:
+            check_precision(self.x.numpy(), deviations.tolist())
         return InMemory(self.x.double() if self.exact is None else self.exact, self.y)
 
 

@@ -191,7 +191,8 @@ class Data:
         )
         changed = data._with_parts(lambda part: part.mapped(known, columns, tokens, labels, targets))
         if data.kind in ("table", "sequence"):
-            changed = changed._with_parts(lambda part: part.in_precision(network.deviations))
+            with as_data_errors():
+                changed = changed._with_parts(lambda part: part.in_precision(network.deviations))
         example = data.example
         if columns is not None and example.size:
             example = example[columns.numpy()]

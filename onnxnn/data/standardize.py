@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from onnxnn_runtime.precision import COARSE, rounded
 
 from onnxnn.layers import Layer, make
 
-__all__ = ["COARSE", "RESOLUTION", "needs_float64", "standardization"]
+__all__ = ["COARSE", "RESOLUTION", "needs_float64", "rounded_columns", "standardization"]
 
 RESOLUTION = 1e-6
 """The share of a column's deviation to which its values have to be held."""
-
-COARSE = 1e-3
-"""The share of a column's deviation from which on float32 loses what a network could learn from."""
 
 _CELLS = 2**17
 """Numbers that are looked at together; all rows in float64 could be most of a computer's memory."""
@@ -61,6 +59,21 @@ def needs_float64(x: Array, rounding: Array | None = None, resolution: float = R
         return []
     _, deviation, _ = _moments(x)
     return [int(column) for column in np.flatnonzero(rounding > resolution * deviation)]
+
+
+def rounded_columns(x: Array) -> list[int]:
+    """Return the columns that are float32 or float16 already, and were rounded too much for their deviation.
+
+    Args:
+        x: (rows, columns) of any type of numbers.
+    """
+    if x.dtype.kind != "f" or x.dtype.itemsize > 4:
+        return []
+    _, deviation, _ = _moments(x)
+    deviation[deviation == 0] = np.inf  # a constant column
+    rows = max(1, _CELLS // max(1, x.shape[1]))
+    parts = (rounded(x[start : start + rows], deviation).any(axis=0) for start in range(0, len(x), rows))
+    return np.flatnonzero(np.logical_or.reduce(list(parts))).tolist()
 
 
 def _parts(x: Array) -> Iterator[Array]:

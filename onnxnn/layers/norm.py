@@ -189,6 +189,11 @@ class Normalize(Layer):
         return in_shape.numel
 
     @property
+    def deviations(self) -> tuple[float, ...]:
+        """The numbers of `std`: one for each channel or feature, or one for all."""
+        return self._std
+
+    @property
     def _mean(self) -> tuple[float, ...]:
         assert isinstance(self.mean, tuple)
         return self.mean

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnxnn_runtime.card import DiffusionSpec
+from onnxnn_runtime.card_diffusion import DiffusionSpec
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files import as_path
 from onnxnn_runtime.grid import check_path, write_grid

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util as _util
 
-from .card import DiffusionSpec, InputSpec, ModelCard, OutputSpec, SamplerSpec, StateSpec
+from .card import InputSpec, ModelCard, OutputSpec, StateSpec
+from .card_diffusion import DiffusionSpec, SamplerSpec
 from .errors import (
     CallError,
     CardError,

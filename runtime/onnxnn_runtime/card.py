@@ -13,10 +13,19 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Mapping, Sequence, Union
 
 from .calls import checked_class
-from .card_fields import Fields, check_count, check_depth, check_texts, names_of, no_constant, one_of
-from .errors import CardError, InputError
+from .card_diffusion import DiffusionSpec, read_diffusion
+from .card_fields import (
+    Fields,
+    check_count,
+    check_depth,
+    check_texts,
+    names_of,
+    no_constant,
+    one_of,
+    positive,
+)
+from .errors import CardError
 from .preprocess import Preprocess
-from .schedule import Schedule
 from .shorten import printable, shortened
 
 METADATA_KEY = "onnxnn"
@@ -26,10 +35,6 @@ TASKS = ("cls", "reg", "gen", "embed")
 INPUT_KINDS = ("image", "table", "sequence", "tokens", "array")
 INPUT_DTYPES = ("float32", "float64")
 OUTPUT_KINDS = ("classes", "binary", "values", "embedding", "tokens", "image")
-
-_MOST_SAMPLES = 10**15
-_LARGEST_IMAGE = 2**23
-"""Numbers in one image of a diffusion model: three channels of 1,672 x 1,672."""
 
 Axis = Union[int, str]
 """A fixed size, or the name of a free one such as "batch", "height" or "time"."""
@@ -71,6 +76,8 @@ class InputSpec:
             where none is.
         dtype: For numbers: "float32", or "float64" where the network subtracts a mean from numbers that
             float32 cannot hold, such as time stamps; absent in the text where it is "float32".
+        deviations: For float64: the standard deviation of each number of a row or step in training; ()
+            where it is not known, and absent in the text then.
     """
 
     kind: str
@@ -84,6 +91,7 @@ class InputSpec:
     max_length: int | None = None
     min_sizes: Mapping[str, int] = field(default_factory=dict)
     dtype: str = "float32"
+    deviations: tuple[float, ...] = ()
 
 
 @checked_class()
@@ -106,72 +114,6 @@ class OutputSpec:
     classes: tuple[str, ...] = ()
     embedding: int | None = None
     targets: tuple[str, ...] = ()
-
-
-@checked_class()
-@dataclass(frozen=True)
-class SamplerSpec:
-    """The sampling loop of a graph that holds it whole.
-
-    Args:
-        name: The sampler, such as "dpm++".
-        steps: How many steps it walks.
-        guidance: How far pictures follow their label.
-    """
-
-    name: str
-    steps: int
-    guidance: float = 1.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "guidance", float(self.guidance))
-
-
-@checked_class()
-@dataclass(frozen=True)
-class DiffusionSpec:
-    """What drawing pictures with a diffusion model needs to know.
-
-    Args:
-        schedule: The noise schedule that the network was trained with.
-        shape: (C, H, W) of a picture.
-        classes: Names of the classes that a picture may be asked of, in the order of their numbers; ()
-            where the network knows none.
-        sampler: The loop inside the graph; None where the graph is the denoiser alone.
-        class_counts: How many training samples each class had; () where that is not known, and absent in the
-            text then.
-
-    Raises:
-        CardError: A value is out of range.
-    """
-
-    schedule: Schedule
-    shape: tuple[int, int, int]
-    classes: tuple[str, ...] = ()
-    sampler: SamplerSpec | None = None
-    class_counts: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        sizes = all(type(size) is int and 0 < size <= _LARGEST_IMAGE for size in self.shape)
-        fits = len(self.shape) == 3 and sizes and self.shape[0] in (1, 3)
-        if not fits or self.shape[0] * self.shape[1] * self.shape[2] > _LARGEST_IMAGE:
-            raise CardError(
-                "card: 'diffusion.shape' must be (1 or 3 channels, height, width) of at most "
-                f"{_LARGEST_IMAGE:,} numbers, got {shortened(self.shape)}."
-            )
-        counts = self.class_counts
-        if counts and (
-            len(counts) != len(self.classes)
-            or not all(type(count) is int and 0 <= count <= _MOST_SAMPLES for count in counts)
-            or not any(counts)
-        ):
-            raise CardError(
-                "card: 'diffusion.class_counts' must hold one count from 0 for each of the "
-                f"{len(self.classes)} classes, not all 0, got {shortened(counts)}."
-            )
-        most = self.schedule.timesteps
-        if self.sampler is not None and not 1 <= self.sampler.steps <= most:
-            raise CardError(f"card: 'diffusion.sampler.steps' must be 1 to {most}, got {self.sampler.steps}.")
 
 
 @checked_class()
@@ -227,6 +169,8 @@ class ModelCard:
             del data["input"]["min_sizes"]
         if self.input.dtype == "float32":
             del data["input"]["dtype"]
+        if not self.input.deviations:
+            del data["input"]["deviations"]
         if self.diffusion is None:
             del data["diffusion"]
         elif not self.diffusion.class_counts:
@@ -275,7 +219,7 @@ class ModelCard:
             parity=_parity(fields.take("parity", dict, optional=True)),
             license=fields.take("license", str),
             note=fields.take("note", str),
-            diffusion=_diffusion(fields.take("diffusion", dict)) if "diffusion" in data else None,
+            diffusion=read_diffusion(fields.take("diffusion", dict)) if "diffusion" in data else None,
         )
         fields.done()
         return card
@@ -299,6 +243,9 @@ def _input(data: dict[str, Any]) -> InputSpec:
         max_length=fields.take("max_length", int, optional=True),
         min_sizes=fields.take("min_sizes", dict) if "min_sizes" in data else {},
         dtype=fields.take("dtype", str) if "dtype" in data else "float32",
+        deviations=positive("input.deviations", fields.take("deviations", list))
+        if "deviations" in data
+        else (),
     )
     fields.done()
     for name, number in (("num_tokens", spec.num_tokens), ("max_length", spec.max_length)):
@@ -362,35 +309,6 @@ def _output(data: dict[str, Any]) -> OutputSpec:
     )
     fields.done()
     check_count("output.embedding", spec.embedding)
-    return spec
-
-
-def _diffusion(data: dict[str, Any]) -> DiffusionSpec:
-    fields = Fields("diffusion.", data)
-    try:
-        schedule = Schedule.from_dict(fields.take("schedule", dict))
-    except InputError as error:
-        raise CardError(f"card: 'diffusion.schedule': {error}") from error
-    sampler = fields.take("sampler", dict, optional=True)
-    spec = DiffusionSpec(
-        schedule=schedule,
-        shape=tuple(fields.take("shape", list)),
-        classes=names_of("diffusion.classes", fields.take("classes", list)),
-        sampler=None if sampler is None else _sampler(sampler),
-        class_counts=tuple(fields.take("class_counts", list)) if "class_counts" in data else (),
-    )
-    fields.done()
-    return spec
-
-
-def _sampler(data: dict[str, Any]) -> SamplerSpec:
-    fields = Fields("diffusion.sampler.", data)
-    spec = SamplerSpec(
-        name=fields.take("name", str),
-        steps=fields.take("steps", int),
-        guidance=fields.take("guidance", float),
-    )
-    fields.done()
     return spec
 
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, Sequence
 
 from .errors import CardError
 from .shorten import shortened
 
-__all__ = ["Fields", "check_count", "check_depth", "check_texts", "names_of", "no_constant", "one_of"]
+__all__ = [
+    "Fields",
+    "check_count",
+    "check_depth",
+    "check_texts",
+    "names_of",
+    "no_constant",
+    "one_of",
+    "positive",
+]
 
 _DEEPEST = 100
 """Lists and dicts inside each other in the free parts of a card."""
@@ -81,3 +91,9 @@ def no_constant(name: str) -> Any:
 def one_of(name: str, value: Any, known: Sequence[str]) -> None:
     if value not in known:
         raise CardError("card: {}={}; known are {}.".format(name, shortened(value), ", ".join(known)))
+
+
+def positive(name: str, values: list[Any]) -> tuple[float, ...]:
+    if not all(type(value) in (int, float) and 0 < value < math.inf for value in values):
+        raise CardError(f"card: '{name}' must hold finite numbers above 0, got {shortened(values)}.")
+    return tuple(map(float, values))

@@ -23,6 +23,7 @@ from .folders import Skipped, describe_skipped, find_images, is_stray, skipped_f
 from .formats import IMAGE_SUFFIXES
 from .given import MAX_DEPTH, file_name, is_numeric, is_things, matching, plain
 from .numpy_file import is_numpy, load_numpy
+from .precision import check_precision
 from .shorten import WHOLE, printable
 from .text import is_file, is_words, to_numbers
 from .vocabulary import renumbering
@@ -334,6 +335,7 @@ def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
         found = first_without_number(array, spec.features) if array.ndim == 1 else None
         what = "text arrives" if array.dtype.kind in "US" else found or f"{array.dtype} arrives"
         raise InputError(f"numbers are expected, but {what}.")
+    check_precision(array, spec.deviations, spec.features)
     floats = as_floats(array, "it", spec.dtype)
     if spec.kind == "image" and floats.size and not (array.min() >= 0 and array.max() <= 1):
         raise InputError(

@@ -19,6 +19,7 @@ from .names import MODEL_ATTRIBUTES, MODEL_OPTIONS
 from .onnxfile import FileFacts, ModelFile, inspect
 from .opening import Opening, check_timeout, reopen
 from .pipeline import check_count, check_options, check_progress
+from .precision import check_precision
 from .providers import place
 from .results import Embeddings, Prediction, Predictions, prediction
 from .shorten import printable, shortened
@@ -162,7 +163,7 @@ class Model:
         x = self._by_name(x)
         if isinstance(x, dict):
             if arrays and arrays[0] in x:
-                self._check_steps(arrays[0], x[arrays[0]])
+                self._check_values(arrays[0], x[arrays[0]])
             if self.translates and {"input", "target"} <= set(x):
                 self._check_target(x["target"], x["input"])
             return dict(zip(self.outputs, self._engine.run(x, list(self.outputs))))
@@ -174,7 +175,7 @@ class Model:
                     self.name, len(arrays), ", ".join(printable(each, 40) for each in arrays[:20])
                 )
             )
-        self._check_steps(arrays[0], x)
+        self._check_values(arrays[0], x)
         return self._engine.run({arrays[0]: x}, [next(iter(self.outputs))])[0]
 
     def _by_name(self, x: Any) -> Any:
@@ -189,15 +190,13 @@ class Model:
             return {**x, first: for_graph(x[first], spec, first)}
         return x if isinstance(x, dict) and set(x) <= set(self.inputs) else for_graph(x, spec, first)
 
-    def _check_steps(self, name: str, x: Any, spec: InputSpec | None = None) -> None:
-        """Refuse what a graph may not: tokens that the vocabulary lacks, and more steps than it is built for.
-
-        A graph would count negative tokens from the vocabulary's end.
-        """
+    def _check_values(self, name: str, x: Any, spec: InputSpec | None = None) -> None:
+        """Refuse what a graph may not: unknown and negative tokens, too many steps, rounded numbers."""
         spec = spec or (None if self.card is None else self.card.input)
-        if x is None or spec is None or spec.kind not in ("tokens", "sequence"):
+        if x is None or spec is None or not (spec.kind in ("tokens", "sequence") or spec.deviations):
             return
         try:
+            check_precision(as_array(x), spec.deviations, spec.features)
             (check_tokens if spec.kind == "tokens" else check_steps)(as_array(x), spec)
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
@@ -206,7 +205,7 @@ class Model:
         card = self._require_card("infer")
         size = card.output.shape[-1]
         known = size if isinstance(size, int) else None
-        self._check_steps("target", target, replace(card.input, vocabulary=None, num_tokens=known))
+        self._check_values("target", target, replace(card.input, vocabulary=None, num_tokens=known))
         rows, sources = (np.shape(each) for each in (target, source))
         if len(rows) == len(sources) == 2 and rows[0] != sources[0]:
             raise InputError(

@@ -13,7 +13,7 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from .calls import checked
-from .card import DiffusionSpec
+from .card_diffusion import DiffusionSpec
 from .errors import InputError
 from .preprocess import Preprocess
 from .sampler import Noise, Plan, denoise, make_plan

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from .arrays import as_array
-from .card import DiffusionSpec, InputSpec, ModelCard, SamplerSpec
+from .card import InputSpec, ModelCard
+from .card_diffusion import DiffusionSpec, SamplerSpec
 from .decode import is_file_object
 from .errors import CardError, InputError, did_you_mean
 from .given import matching, plain

@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from onnxnn_runtime.card import SamplerSpec
+from onnxnn_runtime.card_diffusion import SamplerSpec
 from onnxnn_runtime.errors import ExportError
 
 from onnxnn import nn

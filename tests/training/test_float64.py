@@ -226,8 +226,9 @@ def test_float32_that_lost_what_the_network_needs_is_refused(tmp_path, labels):
     model.add("linear", size=(2, 2), activation="softmax")
     model.train(epochs=1, save_fold=str(tmp_path))
     later = nn("cls", verbose=0)
-    later.load_dataset(x.astype(np.float32), labels)
-    with pytest.raises(DataError, match="this data is float32"):
+    with pytest.warns(UserWarning, match="column 0 is float32"):
+        later.load_dataset(x.astype(np.float32), labels)
+    with pytest.raises(DataError, match="column 0 holds 1700000000 as float32"):
         later.load(tmp_path / "basenn.pth")
 
 
