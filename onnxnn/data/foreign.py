@@ -10,7 +10,7 @@ import torch
 from onnxnn_runtime.errors import DataError
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-__all__ = ["is_foreign", "unpacked"]
+__all__ = ["check_no_pair", "is_foreign", "unpacked"]
 
 
 Join = Callable[[list[torch.Tensor]], torch.Tensor]
@@ -20,6 +20,22 @@ def is_foreign(source: Any) -> bool:
     """Whether a value is a DataLoader, a torch Dataset, or what scikit-learn's `load_iris()` returns."""
     is_bunch = isinstance(source, Mapping) and {"data", "target"} <= source.keys()
     return isinstance(source, DataLoader | Dataset) or is_bunch
+
+
+def check_no_pair(x: Any, call: str) -> None:
+    """Refuse samples and labels that were given as one argument.
+
+    Raises:
+        DataError: They were.
+    """
+    if not isinstance(x, tuple | list) or len(x) != 2:
+        return
+    try:
+        axes, sizes = [np.ndim(each) for each in x], [len(each) for each in x]
+    except (TypeError, ValueError):
+        return  # rows of another kind, of which more is said later
+    if sizes[0] == sizes[1] and (axes[0] > axes[1] or (isinstance(x, tuple) and axes[0] > 1)):
+        raise DataError(f"{call}((x, y)): samples and labels are two arguments; write {call}(x, y).")
 
 
 def unpacked(source: Any, call: str, labelled: bool = True) -> tuple[Any, Any, tuple[str, ...] | None]:

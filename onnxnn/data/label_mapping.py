@@ -16,6 +16,9 @@ __all__ = ["LabelMapping", "folded", "token_ids"]
 
 _SHOWN = 5
 
+_BOOLS = {"false": "0", "true": "1"}
+"""What bools are among classes that are integers."""
+
 
 @dataclass(frozen=True)
 class LabelMapping:
@@ -38,7 +41,8 @@ class LabelMapping:
 
         Names count first, as they are, then without case and in any Unicode form. Where none of the data's
         is known and all are integers, they are ids, if no name here is an integer; else, where there are as
-        many as here, they are other names for the same classes in order, with a warning.
+        many as here, they are other names for the same classes in order, with a warning. "False" and "True"
+        are 0 and 1 where the names here are others.
 
         Args:
             own: The data's classes.
@@ -54,6 +58,8 @@ class LabelMapping:
         """
         if not self.names or not own.names or own.names == self.names:
             return None
+        if _are_bools(own.names) and not _are_bools(self.names):
+            own = LabelMapping(tuple(_BOOLS[folded(name)] for name in own.names))
         wanted = range(len(own.names)) if occurring is None else sorted(occurring)
         found = self._by_name(own, wanted)
         unknown = [own.names[id_] for id_ in wanted if id_ not in found]
@@ -135,6 +141,10 @@ def token_ids(own: Mapping[str, int] | None, known: Mapping[str, int] | None) ->
     if own is None or known is None or dict(own) == dict(known):
         return None
     return torch.from_numpy(renumbering(own, known, DataError))
+
+
+def _are_bools(names: tuple[str, ...]) -> bool:
+    return all(folded(name) in _BOOLS for name in names)
 
 
 def folded(name: str) -> str:

@@ -71,7 +71,8 @@ def class_numbers(
 
     Whole numbers of any type, with 0 among them, are class numbers as they stand, and a number that
     never occurs is a class without samples. Other whole numbers (1, 2, 3 or -1, 1) and texts are
-    numbered in sorted order. Rows of one-hot values give the position of the 1.
+    numbered in sorted order. bools are the texts "False" and "True", as tables hold them. Rows of one-hot
+    values give the position of the 1.
 
     Args:
         labels: (N,) or a column (N, 1) of whole numbers, floats without fraction, bools or texts; or
@@ -98,7 +99,7 @@ def class_numbers(
             f"{source} of shape {array.shape}; what fits is one label per sample (N,), a column (N, 1) "
             "or one-hot (N, classes)."
         )
-    if array.dtype.kind in "US":
+    if array.dtype.kind in "US" or (array.dtype.kind == "b" and names is None):
         return _texts(array.astype(str), names, source)
     return _numbers(_whole(array, source), names, source, quiet)
 

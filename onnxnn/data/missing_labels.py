@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.table_missing import missing_places
 
 __all__ = ["check_entries", "check_texts"]
-
-_TEXTS = ("", "nan", "NaN", "<NA>", "NaT")
-"""What missing values become where libraries make texts of them."""
 
 _TYPES = ("NAType", "NaTType")
 """The types of missing values in pandas, which is never imported."""
@@ -34,7 +32,7 @@ def check_entries(labels: Array, source: str) -> None:
 
 
 def check_texts(labels: Array, source: str, classes: Collection[str] = ()) -> None:
-    """Refuse texts that libraries make of missing values; they may be classes that are named.
+    """Refuse texts that stand for missing values, as in tables; they may be classes that are named.
 
     Args:
         labels: Labels of any type and shape.
@@ -46,9 +44,8 @@ def check_texts(labels: Array, source: str, classes: Collection[str] = ()) -> No
     """
     if labels.dtype.kind != "U":
         return
-    marks = set(_TEXTS) - set(classes)
     flat = labels.ravel().tolist()
-    gone = [number for number, text in enumerate(flat) if text.strip() in marks]
+    gone = missing_places(flat, classes=classes)
     if gone:
         raise DataError(
             f"{_where(gone, repr(flat[gone[0]]), source)}. Fill them in, or leave those samples out; where "

@@ -39,6 +39,7 @@ def choose_columns(
     index: Index = None,
     features: Sequence[str] = (),
     targets: Sequence[str] = (),
+    are_classes: bool = False,
 ) -> Chosen:
     """Return which columns are inputs and which one is the label.
 
@@ -49,6 +50,7 @@ def choose_columns(
             those that are recognised (see `onnxnn_runtime.table.index_columns`).
         features: The names of the inputs of the network that the table is for; () where it has none.
         targets: The names of its label columns, where they are known.
+        are_classes: Whether labels are classes.
 
     Raises:
         DataError: A column is not there, or none is left for the inputs or the label.
@@ -60,10 +62,10 @@ def choose_columns(
         )
     chosen = None if label is None else _position(table, label, "label")
     if features and table.names:
-        return _by_name(table, chosen, features, targets)
+        return _by_name(table, chosen, features, targets, are_classes)
     notes: tuple[str, ...] = ()
     if chosen is None:
-        chosen, notes = _label(table, targets, index)
+        chosen, notes = _label(table, targets, index, are_classes)
     counting, said = _index(table, chosen, index)
     kept = [column for column in range(table.num_columns) if column != chosen and column not in counting]
     if not kept:
@@ -71,7 +73,9 @@ def choose_columns(
     return Chosen(kept, chosen, notes + said)
 
 
-def _by_name(table: Table, label: int | None, features: Sequence[str], targets: Sequence[str]) -> Chosen:
+def _by_name(
+    table: Table, label: int | None, features: Sequence[str], targets: Sequence[str], are_classes: bool
+) -> Chosen:
     columns = match_columns(features, table.names, table.source)
     left = [column for column in range(table.num_columns) if column not in columns]
     if label is not None:
@@ -82,7 +86,7 @@ def _by_name(table: Table, label: int | None, features: Sequence[str], targets: 
             "and one more."
         )
     if len(left) > 1:
-        named = label_named([table.names[column] for column in left], targets)
+        named = label_named([table.names[column] for column in left], targets, are_classes)
         if named is not None:
             return Chosen(columns, left[named])
         counting = index_columns(table)
@@ -93,8 +97,10 @@ def _by_name(table: Table, label: int | None, features: Sequence[str], targets: 
     return Chosen(columns, left[-1], notes)
 
 
-def _label(table: Table, targets: Sequence[str], index: Index) -> tuple[int, tuple[str, ...]]:
-    named = label_named(table.names, targets) if table.names else None
+def _label(
+    table: Table, targets: Sequence[str], index: Index, are_classes: bool
+) -> tuple[int, tuple[str, ...]]:
+    named = label_named(table.names, targets, are_classes) if table.names else None
     last = table.num_columns - 1
     if named is None:
         counting = _index(table, None, index)[0]

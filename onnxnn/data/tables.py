@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.table import Column, Table, read_table
+from onnxnn_runtime.table_missing import check_labels
 from onnxnn_runtime.warn import warn
 
 from onnxnn.shape import Shape
@@ -75,15 +76,19 @@ def load_table(
     wide = known is not None and known.is_wide
     with as_data_errors():
         table = read_table(path, header, encoding, decimal, thousands, missing)
-        chosen = choose_columns(table, label, index, features, target_names)
+        chosen = choose_columns(table, label, index, features, target_names, task in ("cls", "embed"))
         read = table.numbers_and_texts(chosen.features, chosen.label, np.float64 if wide else np.float32)
         x = _whole(table, chosen.features, read.numbers)
-        texts = table.checked_labels(read.texts, chosen.label, task in ("cls", "embed"))
-        if task in ("cls", "embed"):
-            labels, classes, remarks = _classes(table, texts, chosen.label, known is not None)
+        are_classes = task in ("cls", "embed")
+        title, names = table.title(chosen.label), () if known is None else known.classes
+        check_labels(
+            read.texts, table.missing, table.source, title, table.lines, are_classes, names, label is not None
+        )
+        if are_classes:
+            labels, classes, remarks = _classes(table, read.texts, chosen.label, known is not None)
         else:
-            source = f"{table.source}: {table.title(chosen.label)}"
-            labels, classes, remarks = targets(table.numbers([chosen.label]), source), (), ()
+            values = table.numbers([chosen.label])
+            labels, classes, remarks = targets(values, f"{table.source}: {title}"), (), ()
     for note in (*table.notes, *chosen.notes):
         warn(note)
     if not table.has_heading and header is None:
@@ -134,7 +139,7 @@ def _classes(
 ) -> tuple[torch.Tensor, tuple[str, ...], tuple[str, ...]]:
     """Return label ids, the names of the classes, and a line about them where one is due."""
     source = f"{table.source}: {table.title(column)}"
-    given, were_floats = class_labels(texts)
+    given, were_floats = class_labels(_with_points(table, texts, column))
     labels, classes = class_numbers(given, None, source, quiet=is_known)
     if len(classes) < 2 and not is_known:
         raise DataError(
@@ -142,6 +147,13 @@ def _classes(
         )
     read = f"{source}: labels such as {texts[0]} are read as integers: {', '.join(classes[:5])}"
     return labels, classes, (f"{read}{', ...' if len(classes) > 5 else ''}",) if were_floats else ()
+
+
+def _with_points(table: Table, texts: list[str], column: int) -> list[str]:
+    """Return the cells of a column of numbers with decimal points, where some have decimal commas."""
+    if not any("," in text for text in texts) or not table.is_numeric(column):
+        return texts
+    return [repr(value) for value in table.numbers([column])[:, 0].tolist()]
 
 
 def _warn_of_losses(table: Table, columns: list[int], x: Array, rounding: Array) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from onnxnn_runtime.warn import warn
 
 from onnxnn import data as loading
-from onnxnn.data.foreign import is_foreign, unpacked
+from onnxnn.data.foreign import check_no_pair, is_foreign, unpacked
 
 from .core import Core
 
@@ -214,6 +214,8 @@ class Loading(Core):
         if y is None and is_foreign(x):
             x, y, names = unpacked(x, "load_dataset")
             classes = names if classes is None else classes
+        elif y is None:
+            check_no_pair(x, "load_dataset")
         return self._load(
             lambda task: loading.from_arrays(
                 x,

@@ -151,17 +151,7 @@ class Table:
         """
         position = self.index(column)
         cells = [cell for block in self._blocks() for cell in self._column(block, position)]
-        return self.checked_labels(cells, position)
-
-    def checked_labels(self, cells: list[str], position: int, are_classes: bool = True) -> list[str]:
-        """Return the cells of a column of texts, none of which is missing.
-
-        A "-" beside a "+" is a text like others.
-
-        Raises:
-            InputError: Some are missing.
-        """
-        check_labels(cells, self.missing, self.source, self.title(position), self.lines, are_classes)
+        check_labels(cells, self.missing, self.source, self.title(position), self.lines)
         return cells
 
     def numbers(self, columns: Sequence[Column] | None = None, dtype: Any = np.float64) -> np.ndarray:

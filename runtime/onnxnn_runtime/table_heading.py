@@ -11,6 +11,7 @@ import numpy as np
 from .table_marks import Marks, number
 
 __all__ = [
+    "CLASS_NAMES",
     "LABEL_NAMES",
     "counts_rows",
     "counts_samples",
@@ -24,27 +25,34 @@ __all__ = [
 LABEL_NAMES = ("label", "labels", "标签", "class", "类别", "target", "目标", "y")
 """What label columns are called, the most telling first."""
 
+CLASS_NAMES = ("species", "物种", "种类", "品种", "分类", "variety", "diagnosis", "outcome")
+"""What columns of classes are called, too; elsewhere they may be inputs."""
+
 _INDEX_NAMES = ("index", "id", "序号", "编号")
 """What columns are called that may count rows, beside those without a name."""
 
 
 def is_label_name(name: str) -> bool:
     """Tell whether a column is called as labels are."""
-    return _plain(name) in LABEL_NAMES
+    return _plain(name) in (*LABEL_NAMES, *CLASS_NAMES)
 
 
-def label_named(names: Sequence[str], targets: Sequence[str] = ()) -> int | None:
+def label_named(names: Sequence[str], targets: Sequence[str] = (), are_classes: bool = False) -> int | None:
     """Return the position of the column whose name says that it is the label; None where none says so.
 
     Args:
         names: The names of the columns.
         targets: The names of label columns that a network learned from; they come first.
+        are_classes: Whether the labels are classes; then the last column counts where it is called so.
     """
     plain = [_plain(name) for name in names]
     for wanted in [*map(_plain, targets), *LABEL_NAMES]:
         if plain.count(wanted) == 1:
             return plain.index(wanted)
-    return None
+    named = [name for name in CLASS_NAMES if are_classes and plain.count(name) == 1]
+    if not named or plain[-1] in named:
+        return len(plain) - 1 if named else None
+    return plain.index(named[0])
 
 
 def may_count_rows(name: str) -> bool:

@@ -14,6 +14,7 @@ from onnxnn_runtime.errors import DataError, MissingDataError
 from onnxnn_runtime.preprocess import Preprocess
 
 from onnxnn.data import from_arrays, load_npz
+from onnxnn.data.label_mapping import LabelMapping
 from onnxnn.data.labels import class_names, class_numbers, targets
 from onnxnn.shape import Shape
 
@@ -51,8 +52,22 @@ def test_every_form_of_labels_means_the_same(numbers):
         assert names == tuple(map(str, range(count)))
 
 
-def test_bools_are_classes():
-    assert class_numbers([True, False, True])[0].tolist() == [1, 0, 1]
+@pytest.mark.parametrize("form", [list, np.array, lambda y: np.array(y, object), torch.tensor])
+def test_bools_are_called_as_in_tables(form):
+    found, names = class_numbers(form([True, False, True]))
+    assert (found.tolist(), names) == ([1, 0, 1], ("False", "True"))
+    assert class_numbers(form([True, False, True]), ["no", "yes"])[1] == ("no", "yes")
+
+
+@pytest.mark.parametrize("learned", [[False, True], ["false", "true"], [0, 1], ["TRUE", "FALSE"]])
+@pytest.mark.parametrize("given", [[False, True], ["false", "true"], [0, 1], ["True", "False"]])
+def test_bools_are_the_same_classes_however_they_are_written(learned, given):
+    def mapping(y):
+        return LabelMapping(class_numbers(y)[1])
+
+    own = mapping(given)
+    ids = mapping(learned).ids_of(own)
+    assert ids is None or ids.tolist() == [0, 1]
 
 
 def test_texts_are_numbered_in_sorted_order():

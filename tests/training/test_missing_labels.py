@@ -41,6 +41,10 @@ MISSING = {
     "NaN of objects": np.array(["a", "b", np.nan, "a", "b", np.nan], object),
     "text of NaN": np.array(["a", "b", np.nan, "a", "b", np.nan]),
     "empty": ["a", "b", "", "a", "b", " "],
+    "marks": ["a", "b", "n/a", "a", "b", "#DIV/0!"],
+    "signs": np.array(["a", "b", "-", "a", "b", "?"]),
+    "texts of None": ["a", "b", "None", "a", "b", "null"],
+    "NaT": ["a", "b", "NaT", "a", "b", "."],
     "NA among integers": np.array([0, 1, NAType(), 0, 1, NAType()], object),
 }
 
@@ -49,6 +53,18 @@ MISSING = {
 def test_missing_labels_are_no_class(form):
     with pytest.raises(DataError, match=r"y: entries 2, 5 are missing \(.*Fill them in"):
         nn("cls", verbose=0).load_dataset(X, MISSING[form])
+
+
+@pytest.mark.parametrize("form", ["marks", "signs"])
+def test_missing_labels_in_files_are_no_class(tmp_path, form):
+    np.savez(tmp_path / "a.npz", data=X, label=np.array(MISSING[form]))
+    with pytest.raises(DataError, match=r"entries 2, 5 are missing"):
+        nn("cls", verbose=0).load_npz_data(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("signs", ["+-", "-.", "?!"])
+def test_signs_alone_are_classes(signs):
+    assert nn("cls", verbose=0).load_dataset(X, list(signs) * 3).preparation.classes == tuple(sorted(signs))
 
 
 def test_one_missing_label():

@@ -28,7 +28,24 @@ def numbers(data):
     return x.tolist(), y.tolist()
 
 
-MISSING = ["?", "NA", "n/a", "NaN", "null", "None", "-", "", "#N/A", "<NA>", "缺失"]
+MISSING = [
+    "?",
+    "NA",
+    "n/a",
+    "NaN",
+    "null",
+    "None",
+    "-",
+    "",
+    "#N/A",
+    "<NA>",
+    "缺失",
+    "NaT",
+    "--",
+    ".",
+    "#DIV/0!",
+    "#REF!",
+]
 
 
 @pytest.mark.parametrize("task", ["cls", "embed", "reg"])
@@ -56,8 +73,29 @@ def test_the_user_decides_what_is_missing(load):
         load("a,kind\n1,x\n2,\n", missing=[])
 
 
-def test_plus_and_minus_are_two_classes(load):
-    assert load("a,kind\n1,+\n2,-\n").classes == ("+", "-")
+@pytest.mark.parametrize("labels", ["+-", "-+", ".-", "?!", "—|"])
+def test_signs_alone_are_classes(load, labels):
+    assert load(f"a,kind\n1,{labels[0]}\n2,{labels[1]}\n").classes == tuple(sorted(labels))
+
+
+def test_a_message_about_missing_labels_names_the_option_where_nobody_chose_the_column(load):
+    text = "a,kind,comment\n1,0,\n2,1,\n3,0,good\n"
+    with pytest.raises(DataError, match="where another column is the label, name it with label="):
+        load(text)
+    with pytest.raises(DataError, match="missing") as caught:
+        load(text, label="comment")
+    assert "label=" not in str(caught.value)
+
+
+def test_classes_of_a_network_are_never_missing(load, tmp_path):
+    text = "a,kind\n1,none\n2,mild\n3,none\n"
+    model = nn("cls", verbose=0)
+    (tmp_path / "b.csv").write_text(text, encoding="utf-8")
+    model.load_tab_data(tmp_path / "b.csv", missing=[])
+    model.add("linear", size=(1, 2), activation="softmax")
+    model.train(epochs=1, save_fold=str(tmp_path))
+    for data in (tmp_path / "b.csv", (np.array([[1], [2.0]]), ["none", "mild"])):
+        assert "acc" in model.evaluate(data, metrics=["acc"])
 
 
 @pytest.mark.parametrize(
@@ -69,6 +107,7 @@ def test_plus_and_minus_are_two_classes(load):
         (["٣", "٤"], ("٣", "٤")),
         (["１", "２"], ("１", "２")),
         (["true", "False"], ("False", "true")),
+        (["True", "False"], ("False", "True")),
         (["yes", "no"], ("no", "yes")),
         (["+1", "-1"], ("+1", "-1")),
         (["-0", "1"], ("-0", "1")),
@@ -96,7 +135,20 @@ def test_fractions_are_no_classes():
     assert class_labels(["1.0", "2"])[1]
 
 
-@pytest.mark.parametrize("name", ["label", "Class", "target", "标签", "类别", "y"])
+def test_labels_with_decimal_commas_are_numbers(load):
+    text = "a;b;kind\n1,5;2;1,5\n3;4;2,5\n1;2,5;1,5\n"
+    assert numbers(load(text, "reg"))[1] == [[1.5], [2.5], [1.5]]
+    with pytest.raises(DataError, match=r"1\.5 is no class, .* use nn\('reg'\)"):
+        load(text)
+    whole = load("a;b;kind\n1,5;2;1,0\n3;4;0,0\n")
+    assert (whole.classes, len(whole.remarks)) == (("0", "1"), 1)
+
+
+def test_labels_with_commas_are_texts_elsewhere(load):
+    assert load("a;kind\n1;x, y\n2;1,5\n").classes == ("1,5", "x, y")
+
+
+@pytest.mark.parametrize("name", ["label", "Class", "target", "标签", "类别", "y", "Species", "物种", "种类"])
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_column_called_as_labels_are_is_the_label(load, name, place):
     names = ["p0", "p1"]
@@ -108,6 +160,12 @@ def test_a_column_called_as_labels_are_is_the_label(load, name, place):
         data = load(",".join(names) + "\n" + rows)
     assert data.features == ("p0", "p1")
     assert numbers(data) == ([[10, 0], [11, 2], [12, 4]], [0, 1, 2])
+
+
+def test_columns_of_classes_are_labels_of_classes_only(load):
+    text = "species,length,weight\n0,1,2.5\n1,2,3.5\n0,3,4.5\n"
+    assert load(text, "reg").features == ("species", "length")
+    assert load("species,a,outcome\n0,1,1\n1,2,0\n").features == ("species", "a")
 
 
 def test_coordinates_are_no_labels(load):
