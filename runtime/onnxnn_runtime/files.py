@@ -133,6 +133,32 @@ def check_target(path: PathLike) -> None:
         )
 
 
+def check_folder(path: PathLike) -> None:
+    """Refuse a file whose folder cannot be written, before hours of work are done for it.
+
+    Raises:
+        OutputError: The folder, or the one in which it has to be created, cannot be written.
+    """
+    target = os.path.realpath(os.fspath(path)) if os.path.islink(path) else os.path.abspath(path)
+    above = os.path.dirname(target)
+    while not os.path.lexists(above) and above != os.path.dirname(above):
+        above = os.path.dirname(above)
+    number = 0
+    if not os.path.isdir(above):
+        number = errno.ENOTDIR
+    elif not os.access(above, os.W_OK | os.X_OK):
+        number = errno.EROFS if _is_read_only(above) else errno.EACCES
+    if number:
+        raise cannot_write(path, OSError(number, os.strerror(number)))
+
+
+def _is_read_only(folder: str) -> bool:
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except (AttributeError, OSError):  # Windows has no such call
+        return False
+
+
 def write_atomically(path: PathLike, write: Callable[[BinaryIO], object], sync: bool = True) -> Path:
     """Write a file whole or not at all.
 

@@ -9,7 +9,7 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence
 from . import filekind
 from .errors import InputError, OnnxnnError, OutputError
 from .filekind import FileKind, kind_of_file
-from .files import as_path, check_target
+from .files import as_path, check_folder, check_target
 from .folders import find_images
 from .formats import IMAGE_SUFFIXES
 from .given import matching
@@ -90,10 +90,12 @@ def check_output(
         option: How the caller says so, for messages.
 
     Raises:
-        OutputError: It would, or `path` is no place for a file, or its name is one for another format.
+        OutputError: It would, or `path` is no place for a file, or its name is one for another format; or
+            its folder cannot be written.
     """
     target = as_path(path)
     check_target(target)
+    check_folder(target)
     if force:
         return
     shown, suffix = printable(str(path)), target.suffix.lower()

@@ -11,6 +11,7 @@ import zipfile
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
+from onnxnn_runtime import files
 from onnxnn_runtime.grid import write_gif, write_grid
 from onnxnn_runtime.output_files import check_output
 from onnxnn_runtime.vectors import write_vectors
@@ -238,3 +239,30 @@ def test_no_vectors_at_all(tmp_path, suffix):
 def test_vectors_need_a_name_each(tmp_path):
     with pytest.raises(rt.InputError, match=r"expected \(N, D\) and N names, got \(5, 7\) and 1 names"):
         write_vectors(tmp_path / "v.npz", VECTORS, ["a"])
+
+
+def test_a_folder_that_cannot_be_written_is_found_out_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    for name in ("v.npz", "new/folders/v.npz"):
+        with pytest.raises(rt.OutputError, match=r"cannot write .*v\.npz: Permission denied"):
+            check_output(tmp_path / name, "npz", force=True)
+    monkeypatch.setattr(files, "_is_read_only", lambda folder: True)
+    with pytest.raises(rt.OutputError, match="Read-only file system"):
+        check_output(tmp_path / "v.npz", "npz")
+    monkeypatch.undo()
+    check_output(tmp_path / "new" / "folders" / "v.npz", "npz")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(rt.OutputError, match="a file stands where a folder is needed"):
+        check_output(tmp_path / "file" / "v.npz", "npz")
+    assert sorted(os.listdir(str(tmp_path))) == ["file"]
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink") or os.name == "nt", reason="needs links")
+def test_a_link_is_written_where_it_leads(tmp_path, monkeypatch):
+    (tmp_path / "open").mkdir()
+    (tmp_path / "shut").mkdir()
+    os.symlink(str(tmp_path / "open" / "v.npz"), str(tmp_path / "shut" / "v.npz"))
+    monkeypatch.setattr(os, "access", lambda path, mode: not str(path).endswith("shut"))
+    check_output(tmp_path / "shut" / "v.npz", "npz")
+    with pytest.raises(rt.OutputError, match="Permission denied"):
+        check_output(tmp_path / "shut" / "w.npz", "npz")
