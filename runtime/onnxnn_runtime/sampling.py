@@ -24,6 +24,7 @@ from .sampling_options import (
     how_strong,
     pick_guidance,
     pick_labels,
+    plain_label,
     read_mask,
     read_noise,
     read_pictures,
@@ -111,6 +112,7 @@ def sample_pictures(
     """
     if callback is not None and not callable(callback):
         raise InputError(f"callback={shortened(callback)}: what fits is a function of (step, pictures).")
+    label = plain_label(label)
     given = None if noise is None else read_noise(noise, spec.shape)
     pictures = None if start is None else read_pictures(start, spec, preprocess)
     several = pictures if pictures is not None and len(pictures) > 1 else None
@@ -171,7 +173,8 @@ def interpolate_pictures(
         strength: How freely they are drawn, above 0 up to 1, where the two pictures no longer count.
         seed: 0 to 2**32 - 1; None: another one each time.
         options: As for `sample_pictures`: steps, sampler, eta, label, guidance, return_all_timesteps,
-            callback, progress, batch_size.
+            callback, progress, batch_size. Without a label all pictures get the same one, drawn by its
+            frequency in training.
 
     Returns:
         float32 (num, C, H, W) in 0..1; with `return_all_timesteps` (num, steps + 1, C, H, W).
@@ -189,6 +192,9 @@ def interpolate_pictures(
     one, other = Noise(seed, spec.shape, 2)()
     angle = way * np.float32(math.pi / 2)
     noise = np.cos(angle) * one + np.sin(angle) * other
+    if options.get("label") is None and spec.classes:
+        drawn = pick_labels(None, spec, 1, seed)
+        options = {**options, "label": None if drawn is None else int(drawn[0])}
     return sample_pictures(
         predict, spec, num, seed=seed, start=blends, noise=noise, strength=strength, **options
     )
@@ -216,6 +222,7 @@ def draw_with_graph(
     Raises:
         InputError: An option is out of range or does not fit the model.
     """
+    label = plain_label(label)
     given = None if noise is None else read_noise(noise, spec.shape)
     count = how_many(num, noise=given, label=_list(label))
     labels = pick_labels(label, spec, count, seed)
@@ -234,11 +241,11 @@ def _plan(schedule: Schedule, sampler: Any, steps: Any, eta: Any, strength: Any)
 
 
 def _list(label: Any) -> list[Any] | None:
-    return list(label) if isinstance(label, (list, tuple, np.ndarray)) else None
+    return list(label) if isinstance(label, (list, tuple)) else None
 
 
 def _parts(count: int, size: int) -> Iterator[slice]:
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
         raise InputError(f"batch_size={shortened(size)}: what fits is a whole number from 1.")
     for start in range(0, count, size):
         yield slice(start, min(start + size, count))

@@ -26,6 +26,7 @@ __all__ = [
     "how_strong",
     "pick_guidance",
     "pick_labels",
+    "plain_label",
     "read_mask",
     "read_noise",
     "read_pictures",
@@ -102,13 +103,18 @@ def how_strong(strength: float | None, start: Any, mask: Any) -> float:
     return strength
 
 
+def plain_label(label: Any) -> Any:
+    """Return a label, or a list of labels, of Python's own types for NumPy's and torch's."""
+    return label.tolist() if hasattr(label, "tolist") else label
+
+
 def pick_labels(label: Any, spec: DiffusionSpec, num: int, seed: int | None = None) -> np.ndarray | None:
     """Return each image's class index, int64 (num,); None for a model without classes.
 
     Args:
-        label: A class's name or index, or a list of `num` of them; "none", unless a class has that name, is
-            the empty label, whose index is the one after the last class. None draws labels as frequent as
-            they were in training; where the card does not say how frequent, all alike.
+        label: A class's name or index, or a list or tuple of `num` of them; "none", unless a class has that
+            name, is the empty label, whose index is the one after the last class. None draws labels as
+            frequent as they were in training; where the card does not say how frequent, all alike.
         spec: What the card says about the classes.
         num: How many images.
         seed: Image i of a seed has the same label whichever `num`.
@@ -126,7 +132,7 @@ def pick_labels(label: Any, spec: DiffusionSpec, num: int, seed: int | None = No
         return None
     if label is None:
         return _frequent(spec, num, seed)
-    several = isinstance(label, (list, tuple, np.ndarray))
+    several = isinstance(label, (list, tuple))
     numbers = [_class_number(each, classes) for each in (label if several else [label] * num)]
     return np.array(numbers, np.int64)
 
@@ -235,7 +241,10 @@ def read_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
     """
     given = plain(mask)
     if isinstance(given, str):
-        (given,) = matching(given)[:1]
+        found = matching(given)
+        if len(found) > 1:
+            raise InputError(f"mask={shortened(given)}: {len(found)} files match; give one mask.")
+        given = found[0]
     if isinstance(given, (str, bytes, bytearray, memoryview, Image.Image)) or is_file_object(given):
         array = pixels(decode(given, "grayscale"))[:, :, 0] >= 128
     else:
