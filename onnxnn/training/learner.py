@@ -52,7 +52,7 @@ class Learner(nn.Module):
         """Return what the loss sees in training; a module of the user's own may fail on a single sample."""
         try:
             return self.net.logits(x) if self.loss.from_logits else self.net(x)
-        except (IndexError, RuntimeError, ValueError) as error:
+        except Exception as error:  # whatever the user's own code raises
             if not self.net.has_custom or len(x) > 1:
                 raise
             raise TrainingError(

@@ -43,6 +43,28 @@ class SqueezingCentred(Squeezing):
         return super().forward(x - x.mean(0, keepdim=True))
 
 
+class SqueezingCounting(Squeezing):
+    """Drops the axis, and divides by the number of samples in the batch."""
+
+    def forward(self, x):
+        return super().forward(x / len(x))
+
+
+class Standardising(torch.nn.Module):
+    """Divides by the batch's deviation, which is NaN for one sample."""
+
+    def forward(self, x):
+        return (x - x.mean(0)) / (x.std(0) + 1e-3)
+
+
+class Demanding(torch.nn.Module):
+    """Refuses one sample in a way of its own."""
+
+    def forward(self, x):
+        assert len(x) > 1
+        return x * len(x)
+
+
 def network(module):
     model = nn("cls", verbose=0)
     model.set_seed(0)
@@ -70,8 +92,10 @@ def test_a_module_that_squeezes_one_sample_away_gives_what_it_gives_among_others
     assert model.inference(x[:1]) == pytest.approx(model.inference(x)[:1], abs=1e-6)
 
 
-def test_a_module_that_cannot_run_one_sample_is_refused():
-    model = network(SqueezingCentred())
+@pytest.mark.filterwarnings("ignore:std")
+@pytest.mark.parametrize("module", [SqueezingCentred, SqueezingCounting, Standardising, Demanding])
+def test_a_module_that_cannot_run_one_sample_is_refused(module):
+    model = network(module())
     x = np.random.default_rng(1).random((3, 4)).astype(np.float32)
     assert model.inference(x).shape == (3, 4)
     with pytest.raises(InputError, match=r"cannot run a single sample.*depends on the others"):
