@@ -143,7 +143,7 @@ def from_arrays(
         normalize=normalize,
         preprocess=described.preprocess,
         features=features if described.kind == "table" else (),
-        targets=target_names if labels.is_floating_point() else (),
+        targets=target_names if labels.is_floating_point() or len(target_names) == 1 else (),
         vocabulary=vocabulary,
     )
 

@@ -111,7 +111,7 @@ def load_table(
         classes=classes,
         normalize=normalize,
         features=names,
-        targets=(table.names[chosen.label],) if table.names and not classes else (),
+        targets=(table.names[chosen.label],) if table.names else (),
     )
     return Data(
         train=Batches(samples[0], batch_size, shuffle, preparation),

@@ -355,7 +355,7 @@ class NetworkState:
     def with_task_for(self, loss: str | None) -> Changed:
         """Return the network as a regression where nobody chose a task, and loss and outputs are one's.
 
-        Such is a loss on values, and one output for labels that are more than two numbers.
+        Such is a loss on values, and one output for labels that are numbers, and not 0 and 1 alone.
 
         Args:
             loss: The loss's name in any spelling; None for the task's usual one.
@@ -365,7 +365,7 @@ class NetworkState:
             return self, ()
         if loss is None or official_name(loss) not in REGRESSION_LOSSES or shape is None or shape.numel != 1:
             return self, ()
-        values = data.preparation.labels.as_values() if len(data.classes) > 2 else None
+        values = data.preparation.labels.as_values() if data.classes != ("0", "1") else None
         if values is None or not isinstance(data.train.samples, InMemory) or self.definition.net.ending:
             return self, ()
         line = f"loss={loss!r} and one output: the labels are values to predict, as nn('reg') reads them"

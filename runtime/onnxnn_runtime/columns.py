@@ -12,6 +12,7 @@ from typing import Any, Iterable, NamedTuple, Sequence
 
 import numpy as np
 
+from .arrays import check_not_masked, without_gradient
 from .errors import InputError
 from .shorten import shortened
 
@@ -120,7 +121,7 @@ def named_columns(value: Any) -> Named | None:
             named tuples. DataFrames whose columns are not all called by text have no names.
 
     Raises:
-        InputError: The rows of a list have different names.
+        InputError: The rows of a list have different names, or a column hides values behind a mask.
     """
     if isinstance(value, np.ndarray):
         return _of_structured(value) if value.dtype.names else None
@@ -158,6 +159,7 @@ def _row(names: Iterable[Any], values: Sequence[Any]) -> Named | None:
         return None
     array = np.empty(len(listed), object)
     for position, each in enumerate(values):
+        check_not_masked(each)
         array[position] = each
     return Named(tuple(listed), array)
 
@@ -173,13 +175,16 @@ def _frame_names(value: Any) -> tuple[str, ...] | None:
 
 def _of_structured(array: np.ndarray) -> Named:
     names = array.dtype.names or ()
-    return Named(tuple(names), _beside([array[name] for name in names]))
+    return Named(tuple(names), _beside([np.asarray(without_gradient(array[name])) for name in names]))
 
 
 def _of_columns(columns: dict[Any, Any]) -> Named | None:
     if not columns or not all(isinstance(name, str) for name in columns):
         return None
-    arrays = [column if isinstance(column, str) else np.asarray(column) for column in columns.values()]
+    arrays = [
+        column if isinstance(column, str) else np.asarray(without_gradient(column))
+        for column in columns.values()
+    ]
     if not all(isinstance(array, np.ndarray) and array.ndim == 1 for array in arrays):
         return None
     if len({len(array) for array in arrays}) != 1:

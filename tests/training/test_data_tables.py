@@ -37,7 +37,7 @@ def test_numbers_as_labels(write, labels):
     assert data.sample == Shape.vector(2)
     assert data.classes == ("0", "1", "2")
     assert data.features == ("sepal", "petal")
-    assert data.targets == ()
+    assert data.targets == ("kind",)
     assert (x.dtype, y.dtype) == (torch.float32, torch.int64)
     assert x.tolist() == [[0, 0.5], [1, 1.5], [2, 2.5]]
     assert y.tolist() == [0, 1, 2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from onnxnn_runtime.errors import DataError, InputError
 
 from onnxnn import nn
@@ -118,3 +119,21 @@ def test_an_index_in_another_order_is_mentioned():
         nn("cls", verbose=0).load_dataset(indexed(X, range(6)), indexed(y, [1, 0, 2, 3, 4, 5]))
     for index in (range(6), range(6, 12)):
         nn("cls", verbose=0).load_dataset(indexed(X, range(6)), indexed(y, index))
+
+
+HIDDEN = np.ma.masked_array(X[:, 0], X[:, 0] > 5)
+RECORDS = np.ma.masked_array(
+    np.zeros(6, [("a", float), ("b", float)]), mask=[(row == 3, False) for row in range(6)]
+)
+
+
+@pytest.mark.parametrize("x", [{"a": HIDDEN, "b": X[:, 1]}, RECORDS])
+def test_columns_that_hide_values_are_refused(x):
+    with pytest.raises(DataError, match=r"a masked array hides \d of its 6 values, the first at \[3\]"):
+        nn("cls", verbose=0).load_dataset(x, [0, 1] * 3)
+
+
+def test_columns_may_have_masks_that_hide_nothing_and_gradients():
+    columns = {"a": np.ma.masked_array(X[:, 0]), "b": torch.tensor(X[:, 1], requires_grad=True)}
+    data = nn("cls", verbose=0).load_dataset(columns, [0, 1] * 3, shuffle=False)
+    np.testing.assert_array_equal(data.tensors()[0], X)

@@ -73,6 +73,36 @@ def test_a_loss_on_values_reads_integers_as_values(tmp_path, capsys, loss):
     assert model.print_result(model.inference(x[:1]))[0].keys() == {"预测值"}
 
 
+@pytest.mark.parametrize("values", [[5, 7], [-1, 1], [1, 2]])
+def test_two_numbers_may_be_values_too(tmp_path, values):
+    model = nn(save_fold=str(tmp_path), verbose=0)
+    with pytest.warns(UserWarning, match="do not count from 0"):
+        model.load_dataset(rows()[0], values * 20, shuffle=False)
+    add(model)
+    model.train(lr=0.01, epochs=1, loss="MSELoss")
+    assert model.task == "reg"
+    assert model._data.train.tensors()[1][:2].ravel().tolist() == values
+
+
+@pytest.mark.parametrize("activation", [None, "sigmoid"])
+def test_0_and_1_stay_two_classes(tmp_path, activation):
+    model = nn(save_fold=str(tmp_path), verbose=0)
+    model.load_dataset(rows()[0], [0, 1] * 20)
+    model.add("linear", size=(3, 1), activation=activation)
+    model.train(lr=0.01, epochs=1, loss="MSELoss")
+    assert model.task == "cls"
+
+
+def test_values_keep_the_name_of_their_column(tmp_path):
+    model = nn(save_fold=str(tmp_path), verbose=0)
+    (tmp_path / "t.csv").write_text("a,b,price\n" + "".join(f"{n},{-n},{n * 10 + 5}\n" for n in range(6)))
+    with pytest.warns(UserWarning, match="do not count from 0"):
+        model.load_tab_data(tmp_path / "t.csv", shuffle=False)
+    model.add("linear", size=(2, 1))
+    model.train(epochs=1, loss="MSELoss")
+    assert model.card().output.targets == ("price",)
+
+
 def test_classes_stay_classes(tmp_path):
     x, _ = rows()
     model = nn(save_fold=str(tmp_path), verbose=0)
