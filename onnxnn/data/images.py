@@ -237,7 +237,7 @@ class _Source:
         chosen = [files[number] for number in part.tolist()]
         operations = planned.operations if is_training else planned.outside_training
         share = self.how.budget * len(part) // len(self.labels) if keep else 0
-        samples = reader.samples(chosen, self.labels[part], operations, share)
+        samples = reader.samples(chosen, self.labels[part], operations, share, may_differ=not keep)
         preparation = Preparation(
             kind="image",
             sample=Shape.image(reader.shape[2], reader.shape[0], reader.shape[1]),

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from onnxnn_runtime.decode import upright_size
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.preprocess import ImageLike, Preprocess, apply_step, decode, pixels
 from PIL import Image
@@ -109,7 +110,12 @@ class Reader:
         return Preprocess.to_float(_read(image, self.plan, self.plan.outside_training))
 
     def samples(
-        self, files: Sequence[Path], labels: torch.Tensor, operations: tuple[Operation, ...], budget: int
+        self,
+        files: Sequence[Path],
+        labels: torch.Tensor,
+        operations: tuple[Operation, ...],
+        budget: int,
+        may_differ: bool = False,
     ) -> Samples:
         """Return pictures as samples, in memory where `budget` bytes allow.
 
@@ -118,9 +124,10 @@ class Reader:
             labels: Their class numbers, int64.
             operations: What happens to them.
             budget: How many bytes may be kept.
+            may_differ: Whether images of other sizes than the first are found out when they are read.
 
         Raises:
-            SizesDifferError: Pictures that are read now are of another size than the first.
+            SizesDifferError: Images are of another size than the first.
             DataError: They are broken.
         """
         steps = _leading_steps(operations)
@@ -128,6 +135,8 @@ class Reader:
         preprocess = Preprocess(self.plan.color, steps)
         if not changing and len(files) * int(np.prod(self.shape)) <= budget:
             return InMemory(self._stacked(files, preprocess), labels)
+        if not may_differ:
+            self._check_sizes(files)
         kept = self._kept(files, preprocess, budget) if changing else None
         if kept is None and self.read_once:
             deque(self._read_all(files, preprocess), maxlen=0)
@@ -148,6 +157,22 @@ class Reader:
             f"images differ in size: {self.first} has height {height} and width {width}, {file} has height "
             f"{other_height} and width {other_width}. A batch needs one size: {advice}"
         )
+
+    def _check_sizes(self, files: Sequence[Path]) -> None:
+        """Compare the sizes of images that are not read now, by their headers.
+
+        An image is decoded where its header has a size that none before had. After functions of the user,
+        sizes are known only when images are read.
+        """
+        if self.plan.functions or None not in self.plan.preprocess.output_size():
+            return
+        seen = {upright_size(self.first), None}
+        for file, size in zip(
+            files, counted(map(upright_size, files), len(files), self.progress), strict=True
+        ):
+            if size not in seen:
+                seen.add(size)
+                self.check(_read(file, self.plan, self.plan.outside_training), file)
 
     def _stacked(self, files: Sequence[Path], preprocess: Preprocess) -> torch.Tensor:
         height, width, channels = self.shape

@@ -24,6 +24,7 @@ __all__ = [
     "is_file_object",
     "pixels",
     "read_content",
+    "upright_size",
 ]
 
 ImageLike = Union[str, Path, bytes, Image.Image, np.ndarray]
@@ -41,6 +42,9 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, appen
 
 _Transpose: Any = getattr(Image, "Transpose", Image)
 _ORIENTATION = 0x0112
+_TURNED = (5, 6, 7, 8)
+"""The orientations in which width and height change places."""
+
 _TURNS = {
     2: _Transpose.FLIP_LEFT_RIGHT,
     3: _Transpose.ROTATE_180,
@@ -101,6 +105,16 @@ def decode(
     if problem is not None:
         raise InputError(f"{name}: {problem}.")
     return _reading(name, lambda: _decoded(source, color, draft), source)
+
+
+def upright_size(path: str | Path) -> tuple[int, int] | None:
+    """Return (width, height) of an image file once it is upright, by its header; None where it is broken."""
+    try:
+        with Image.open(str(path)) as opened:
+            width, height = opened.size
+            return (height, width) if opened.getexif().get(_ORIENTATION, 1) in _TURNED else (width, height)
+    except Exception:  # whatever Pillow raises for a broken file; decoding it says what is wrong
+        return None
 
 
 def is_file_object(value: Any) -> bool:
@@ -227,7 +241,7 @@ def _decoded(source: Any, color: str, draft: tuple[int, int] | None) -> Image.Im
         if opened.format == "EPS":  # Pillow would run Ghostscript on it
             raise InputError("a PostScript image holds a program instead of pixels; export it as PNG.")
         if draft is not None:
-            turned = opened.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+            turned = opened.getexif().get(_ORIENTATION, 1) in _TURNED
             opened.draft(None, draft if turned else draft[::-1])
         return _loaded(opened, color)
 

@@ -1,0 +1,80 @@
+"""Images of different sizes, refused when they are loaded, however they are read."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnxnn_runtime.errors import DataError
+from PIL import Image
+
+from onnxnn import nn
+from onnxnn.data import reading
+from onnxnn.data.images import load_images
+
+FLIP = {"RandomHorizontalFlip": 0.5}
+MESSAGE = (
+    r"images differ in size: .*0\.png has height 40 and width 30, .*5\.png has height 40 and width 44\. "
+)
+
+
+def write(folder, number, height, width, orientation=None):
+    place = folder / "ab"[number % 2]
+    place.mkdir(exist_ok=True)
+    exif = Image.Exif()
+    if orientation is not None:
+        exif[0x0112] = orientation
+    image = Image.fromarray(np.full((height, width, 3), 20 * number, np.uint8))
+    image.save(place / f"{number}.png", exif=exif)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Seven images of one size, and one of another."""
+    for number in range(8):
+        write(tmp_path, number, 40, 44 if number == 5 else 30)
+    return tmp_path
+
+
+@pytest.mark.parametrize("batch_mode", [False, True])
+@pytest.mark.parametrize("transform", [None, FLIP, {"RandomRotation": 5}])
+def test_they_are_refused(folder, batch_mode, transform):
+    with pytest.raises(DataError, match=MESSAGE + r".*transform=\{'Resize': \(64, 64\)\}"):
+        load_images(folder, "cls", batch_mode=batch_mode, transform=transform)
+    model = nn("cls", verbose=0)
+    model.load_img_data(folder, batch_mode=batch_mode, transform=transform)
+    with pytest.raises(DataError, match=MESSAGE):
+        model.add("conv2d", size=(3, 2), kernel_size=3)
+
+
+@pytest.mark.parametrize(
+    ("transform", "fits"),
+    [({"Resize": (8, 8)}, True), ({"CenterCrop": 16}, True), ({"Resize": 8}, False), ({"Pad": 2}, False)],
+)
+def test_a_transform_may_bring_them_to_one_size(folder, transform, fits):
+    if fits:
+        assert len(load_images(folder, "cls", batch_mode=True, transform=transform).train) == 1
+    else:
+        with pytest.raises(DataError, match="images differ in size"):
+            load_images(folder, "cls", batch_mode=True, transform=transform)
+
+
+def test_sizes_are_those_of_upright_images(tmp_path):
+    for number in range(4):
+        turned = number > 1
+        write(tmp_path, number, *((30, 40) if turned else (40, 30)), orientation=6 if turned else None)
+    assert load_images(tmp_path, "cls", batch_mode=True).train.num_samples == 4
+
+
+def test_proportions_count_where_the_shorter_side_is_resized(tmp_path):
+    for number in range(4):
+        write(tmp_path, number, 10 * (number + 1), 20 * (number + 1))
+    assert load_images(tmp_path, "cls", batch_mode=True, transform={"Resize": 8}).train.num_samples == 4
+
+
+def test_only_headers_are_read_where_all_are_of_one_size(folder, monkeypatch):
+    (folder / "b" / "5.png").unlink()
+    read = []
+    decode = reading.decode
+    monkeypatch.setattr(reading, "decode", lambda image, color: [read.append(image), decode(image, color)][1])
+    load_images(folder, "cls", batch_mode=True)
+    assert set(read) == {folder / "a" / "0.png"}
