@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.decode import upright_size
 from onnxnn_runtime.errors import DataError, InputError
+from onnxnn_runtime.image_memory import shared
 from onnxnn_runtime.preprocess import ImageLike, Preprocess, apply_step, decode, pixels
 from PIL import Image
 
@@ -292,6 +293,13 @@ def _read(
     image: ImageLike, plan: Plan, operations: tuple[Operation, ...], random: Random | None = None
 ) -> Array:
     """Return a picture after some operations, uint8 (H, W, C)."""
+    with shared().one_image():
+        return _read_one(image, plan, operations, random)
+
+
+def _read_one(
+    image: ImageLike, plan: Plan, operations: tuple[Operation, ...], random: Random | None
+) -> Array:
     try:
         with as_data_errors():
             picture = decode(image, plan.color)

@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from .errors import InputError
 from .files import regular_file
 from .formats import unreadable
+from .image_memory import shared
 
 __all__ = [
     "CHANNEL_ORDERS",
@@ -35,7 +36,7 @@ CHANNEL_ORDERS = ("rgb", "bgr")
 """The orders in which arrays hold their channels; OpenCV reads images as "bgr"."""
 
 MAX_MEMORY = 512 * 2**20
-"""Bytes that decoding, converting or resizing one image may take at a time."""
+"""Bytes that decoding, converting or resizing one image may take at a time, and all that are read at once."""
 
 # Pillow also warns of images half as large as those that it refuses. Filters of the user's own come first.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, append=True)
@@ -95,6 +96,11 @@ def decode(
         InputError: It is no image, broken, or needs more memory than `MAX_MEMORY`.
         MissingInputError: The file does not exist.
     """
+    with shared().one_image():
+        return _from_any(image, color, draft, channel_order)
+
+
+def _from_any(image: ImageLike, color: str, draft: tuple[int, int] | None, channel_order: str) -> Image.Image:
     if isinstance(image, np.ndarray):
         return _to_mode(_from_array(image, channel_order), color)
     if isinstance(image, Image.Image):
@@ -107,10 +113,10 @@ def decode(
     return _reading(name, lambda: _decoded(source, color, draft), source)
 
 
-def upright_size(path: str | Path) -> tuple[int, int] | None:
+def upright_size(image: str | Path | bytes) -> tuple[int, int] | None:
     """Return (width, height) of an image file once it is upright, by its header; None where it is broken."""
     try:
-        with Image.open(str(path)) as opened:
+        with Image.open(io.BytesIO(image) if isinstance(image, bytes) else str(image)) as opened:
             width, height = opened.size
             return (height, width) if opened.getexif().get(_ORIENTATION, 1) in _TURNED else (width, height)
     except Exception:  # whatever Pillow raises for a broken file; decoding it says what is wrong
@@ -123,7 +129,7 @@ def is_file_object(value: Any) -> bool:
 
 
 def check_memory(what: str, needed: int) -> None:
-    """Refuse what would take more memory than `MAX_MEMORY`.
+    """Refuse what would take more memory than `MAX_MEMORY`, and wait until other threads leave room for it.
 
     Args:
         what: What takes it, for the message, such as "resizing it to 1 x 9".
@@ -138,6 +144,7 @@ def check_memory(what: str, needed: int) -> None:
             "image, since a forged one could fill the memory. Save it smaller; or, where you trust it, set "
             "onnxnn_runtime.decode.MAX_MEMORY to more bytes in your program."
         )
+    shared().reserve(needed, MAX_MEMORY)
 
 
 def pixels(image: Image.Image) -> np.ndarray:

@@ -21,7 +21,7 @@ from .forks import abandon, generation
 from .inputs import Sample, Skipped, find_samples
 from .onnxfile import FileFacts
 from .outputs import Promises
-from .pipeline import Batch, check_count, chunks, default_batch_size, ordered, read_chunk
+from .pipeline import Batch, check_count, chunks, default_batch_size, ordered, read_chunk, total_of, weight_of
 from .providers import Placement, TimeLimitError, create_session, loads, num_threads, run, runtime_version
 from .shorten import printable
 
@@ -260,15 +260,17 @@ class Engine:
         def only_read(chunk: list[Sample]) -> tuple[list[Batch], list[Skipped]]:
             return read_chunk(chunk, spec, errors)
 
+        weigh = weight_of(spec)
+        parts, total = chunks(samples, batch_size, weigh), total_of(weigh)
         if not shared:
-            for results, broken in ordered(both, chunks(samples, batch_size), self._threads):
+            for results, broken in ordered(both, parts, self._threads, total):
                 for names, values in results:
                     yield names, values, broken
                     broken = []
                 if broken:
                     yield [], np.zeros((0, 0), np.float32), broken
             return
-        for read, broken in ordered(only_read, chunks(samples, batch_size), self._threads):
+        for read, broken in ordered(only_read, parts, self._threads, total):
             for batch in read:
                 yield batch.names, infer(batch), broken
                 broken = []

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, TypeVar
 
 import numpy as np
+from PIL import Image
 
 from .card import InputSpec
+from .decode import upright_size
 from .errors import InputError
 from .folders import Skipped, skipped_for
 from .inputs import Sample, find_samples, read_sample
@@ -32,6 +34,8 @@ __all__ = [
     "default_batch_size",
     "ordered",
     "read_chunk",
+    "total_of",
+    "weight_of",
 ]
 
 PER_WORKER = 2
@@ -43,6 +47,9 @@ MobileNetV2 take 350 MB more than 2, and 4 take 20 MB more, in the same time.
 
 ON_DEVICE = 32
 """Inputs that run together on a GPU, and rows, sequences and tokens everywhere."""
+
+MOST = 256 * 2**20
+"""Bytes of images that wait, ready, for the network."""
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -91,7 +98,9 @@ def batches(
         return read_chunk(chunk, spec, errors)
 
     size = default_batch_size(spec) if batch_size is None else batch_size
-    for read_batches, broken in ordered(read, chunks(samples, size), workers or num_threads()):
+    weigh = weight_of(spec)
+    parts = chunks(samples, size, weigh)
+    for read_batches, broken in ordered(read, parts, workers or num_threads(), total_of(weigh)):
         left_out.extend(broken)
         yield from read_batches
 
@@ -168,26 +177,75 @@ def read_chunk(chunk: Iterable[Sample], spec: InputSpec, errors: str) -> tuple[l
     start = 0
     for _, group in itertools.groupby(arrays, key=np.shape):
         same = list(group)
-        result.append(Batch(names[start : start + len(same)], np.stack(same)))
+        array = np.stack(same) if len(same) > 1 else same[0][np.newaxis]  # a single one is not copied
+        result.append(Batch(names[start : start + len(same)], array))
         start += len(same)
     return result, broken
 
 
-def chunks(items: Iterable[_In], size: int) -> Iterator[list[_In]]:
-    """Yield lists of `size` items; the last one may be shorter."""
-    iterator = iter(items)
-    while True:
-        chunk = list(itertools.islice(iterator, size))
-        if not chunk:
-            return
+def weight_of(spec: InputSpec) -> Callable[[Sample], int] | None:
+    """Return what weighs samples before they are read, None where all are of one size, or small."""
+    preprocess = spec.preprocess
+    if spec.kind != "image" or preprocess is None or None not in preprocess.output_size():
+        return None
+    return lambda sample: _memory_of(sample, spec)
+
+
+def _memory_of(sample: Sample, spec: InputSpec) -> int:
+    """Return how many bytes an image takes once it is read as it is, without being resized."""
+    value, channels = sample.value, spec.preprocess.channels if spec.preprocess is not None else 3
+    if isinstance(value, (str, bytes)):
+        size = upright_size(value)
+    elif isinstance(value, Image.Image):
+        size = value.size
+    else:
+        array_size: int = getattr(value, "size", 0)
+        return 4 * array_size
+    return 0 if size is None else 4 * channels * size[0] * size[1]
+
+
+def total_of(weigh: Callable[[_In], int] | None) -> Callable[[list[_In]], int] | None:
+    """Return what weighs lists of items."""
+    return None if weigh is None else lambda chunk: sum(map(weigh, chunk))
+
+
+def chunks(items: Iterable[_In], size: int, weigh: Callable[[_In], int] | None = None) -> Iterator[list[_In]]:
+    """Yield lists of `size` items; the last one may be shorter, and so are those that weigh `MOST` or more.
+
+    Args:
+        items: What to group.
+        size: How many make a list.
+        weigh: The bytes that an item will take; None for items that are small.
+    """
+    chunk: list[_In] = []
+    weight = 0
+    for item in items:
+        more = 0 if weigh is None else weigh(item)
+        if chunk and (len(chunk) == size or weight + more > MOST):
+            yield chunk
+            chunk, weight = [], 0
+        chunk.append(item)
+        weight += more
+    if chunk:
         yield chunk
 
 
-def ordered(function: Callable[[_In], _Out], items: Iterable[_In], workers: int) -> Iterator[_Out]:
+def ordered(
+    function: Callable[[_In], _Out],
+    items: Iterable[_In],
+    workers: int,
+    weigh: Callable[[_In], int] | None = None,
+) -> Iterator[_Out]:
     """Yield function(item) for each item in order, computed ahead in threads.
 
-    At most 2 x `workers` results are under way or waiting. An exception is raised where its result
-    would have been.
+    At most 2 x `workers` results are under way or waiting, and only one where more would weigh more than
+    `MOST`. An exception is raised where its result would have been.
+
+    Args:
+        function: What to compute.
+        items: Of what.
+        workers: Threads.
+        weigh: The bytes that the result for an item will take; None where it is small.
     """
     iterator = iter(items)
     first = list(itertools.islice(iterator, 2))
@@ -197,15 +255,19 @@ def ordered(function: Callable[[_In], _Out], items: Iterable[_In], workers: int)
         return
     from concurrent.futures import ThreadPoolExecutor  # here, because a single picture does without
 
-    waiting: deque[Future[_Out]] = deque()
+    waiting: deque[tuple[Future[_Out], int]] = deque()
+    total = 0
     with ThreadPoolExecutor(workers) as pool:
         try:
             for item in itertools.chain(first, iterator):
-                waiting.append(pool.submit(function, item))
-                if len(waiting) >= 2 * workers:
-                    yield waiting.popleft().result()
+                weight = 0 if weigh is None else weigh(item)
+                while waiting and (len(waiting) >= 2 * workers or total + weight > MOST):
+                    total -= waiting[0][1]
+                    yield waiting.popleft()[0].result()
+                waiting.append((pool.submit(function, item), weight))
+                total += weight
             while waiting:
-                yield waiting.popleft().result()
+                yield waiting.popleft()[0].result()
         finally:
-            for future in waiting:
+            for future, _ in waiting:
                 future.cancel()

@@ -18,6 +18,7 @@ from PIL import Image
 from .calls import checked_class
 from .decode import CHANNEL_ORDERS, ImageLike, check_memory, decode, pixels
 from .errors import CardError, InputError, did_you_mean
+from .image_memory import shared
 from .shorten import shortened
 
 __all__ = [
@@ -103,13 +104,14 @@ class Preprocess:
             InputError: It is no image, or broken (the message names the file).
             MissingInputError: The file does not exist.
         """
-        result = self.to_image(image)
-        width, height = result.size
-        check_memory(
-            f"an image of {width} x {height} as floating-point numbers",
-            width * height * (4 + 5 * self.channels),
-        )
-        return self.to_float(pixels(result))
+        with shared().one_image():
+            result = self.to_image(image)
+            width, height = result.size
+            check_memory(
+                f"an image of {width} x {height} as floating-point numbers",
+                width * height * (4 + 5 * self.channels),
+            )
+            return self.to_float(pixels(result))
 
     def to_uint8(self, image: ImageLike) -> np.ndarray:
         """Return an image after decoding and all steps, as uint8 (height, width, channels).
@@ -117,7 +119,8 @@ class Preprocess:
         Args:
             image: A path, bytes, a PIL image or an array.
         """
-        return pixels(self.to_image(image))
+        with shared().one_image():
+            return pixels(self.to_image(image))
 
     def to_image(self, image: ImageLike) -> Image.Image:
         """Return an image after decoding and all steps, as a PIL image of mode "RGB" or "L".
@@ -146,9 +149,11 @@ class Preprocess:
         Args:
             image: uint8 (..., height, width, channels).
         """
-        scaled = image.astype(np.float32)
+        planes = np.moveaxis(image, -1, -3)
+        scaled = np.empty(planes.shape, np.float32)
+        scaled[...] = planes  # no copy in between
         scaled /= np.float32(255)
-        return np.ascontiguousarray(np.moveaxis(scaled, -1, -3))
+        return scaled
 
     def output_size(self) -> tuple[int | None, int | None]:
         """Return (height, width) of every preprocessed picture; None where the picture decides."""

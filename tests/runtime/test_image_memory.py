@@ -6,7 +6,6 @@ import io
 import re
 import subprocess
 import sys
-import zlib
 
 import numpy as np
 import pytest
@@ -15,29 +14,9 @@ from hypothesis import strategies as st
 from onnxnn_runtime import InputError, Preprocess
 from onnxnn_runtime import decode as decoding
 from PIL import Image
+from support.pngs import png
 
 SHORT = (("resize_short", 256), ("center_crop", 224, 224))
-
-
-def png(width, height, color_type, bits, whole):
-    """Return a PNG file of zeros, which is small whatever its size; only its head where it is not whole."""
-    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color_type]
-    row = b"\0" * (1 + (width * channels * bits + 7) // 8)
-    pack = zlib.compressobj(1)
-    rows = 64 if whole else 0
-    data = b"".join([pack.compress(row * rows) for _ in range(height // 64)])
-    data += pack.compress(row * (height % 64 if whole else 0)) + pack.flush()
-
-    def chunk(kind, content):
-        return (
-            len(content).to_bytes(4, "big") + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
-        )
-
-    header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([bits, color_type, 0, 0, 0])
-    palette = chunk(b"PLTE", b"\1\2\3") if color_type == 3 else b""
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + palette + chunk(b"IDAT", data) + chunk(b"IEND", b"")
-    )
 
 
 MEASURED = """
