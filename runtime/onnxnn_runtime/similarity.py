@@ -133,9 +133,9 @@ def _in_parts(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         with np.errstate(all="ignore"):
             for i in range(start, min(start + part, len(a)), rows):
                 block = a[i : min(i + rows, start + part)]
-                squares[i : i + len(block)] = np.einsum("ij,ij->i", block, block)
-                if is_one:  # without BLAS where there are several threads: its own would stand in the way
-                    found = np.einsum("ij,j->i", block, b[0]) if workers > 1 else block @ b[0]
+                squares[i : i + len(block)] = _dots(block, block)
+                if is_one:  # row by row where several threads work: those of BLAS would disturb
+                    found = _dots(block, b) if workers > 1 else block @ b[0]
                     result[i : i + len(block), 0] = found
 
     part = -(-len(a) // workers)
@@ -149,7 +149,12 @@ def _in_parts(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return result, squares
 
 
-_CACHED_BYTES = 2 << 20
+def _dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return a[i]·b[i] (N,), where b may be one row for all; each is one call of BLAS, which einsum is not."""
+    return np.matmul(a[:, np.newaxis, :], b[:, :, np.newaxis])[:, 0, 0]
+
+
+_CACHED_BYTES = 1 << 20
 """What of the vectors is in the cache at once."""
 
 _FOR_THREADS = 1 << 20
