@@ -68,8 +68,9 @@ def check_optimizer_options(name: str, options: Options) -> None:
     parameters = inspect.signature(OPTIMIZERS[name]).parameters
     known = [key for key in parameters if key not in ("params", "lr")]
     of_train = ", which is an option of train(): train(lr=...)"
+    of_add = [*known, "layer", "activation"]
     wrong = [
-        f"{key!r}{of_train if nearest(key, ['lr', *known]) == 'lr' else did_you_mean(key, known)}"
+        f"{key!r}{of_train if nearest(key, ['lr', *known]) == 'lr' else did_you_mean(key, of_add)}"
         for key in options
         if key not in known
     ]

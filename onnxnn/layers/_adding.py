@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.names import nearest
 from onnxnn_runtime.shorten import shortened
 from torch import nn
 
-from ._registry import option_names
+from ._other_names import OF_ADD
+from ._registry import option_names, registry
 
 __all__ = ["check_arguments"]
 
@@ -34,8 +36,10 @@ def check_arguments(layer: Any, activation: Any, optimizer: Any, options: Mappin
     )
     if misplaced and has_place:
         raise LayerError(_options_go_by_name(layer, activation, optimizer, options, misplaced))
-    if layer is None and activation is None and optimizer is None and options:
-        raise LayerError(_without_layer(options))
+    if layer is None and options and (activation is not None or optimizer is None):
+        _check_mistyped(options)
+        if activation is None:
+            raise LayerError(_without_layer(options))
 
 
 def _options_go_by_name(
@@ -70,3 +74,13 @@ def _without_layer(options: Mapping[str, Any]) -> str:
         return f"add({given}): these are options of train(): train({given})."
     first = next(iter(options))
     return f"add({given}): {first!r} of which layer? Write add('linear', {given}), for example."
+
+
+def _check_mistyped(options: Mapping[str, Any]) -> None:
+    """Refuse a name that is no option of any layer and is near to what `add` takes itself."""
+    known = {option for name, cls in registry.items() if cls.named for option in option_names(name)}
+    for key in options:
+        meant = "" if key in (*known, *_OF_TRAIN) else nearest(key, OF_ADD)
+        if meant:
+            given = ", ".join(f"{each}={shortened(value)}" for each, value in options.items())
+            raise LayerError(f"add({given}): unknown option {key!r}, did you mean {meant!r}?")

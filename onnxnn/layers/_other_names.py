@@ -8,7 +8,7 @@ from typing import Any
 from onnxnn_runtime.errors import did_you_mean
 from onnxnn_runtime.shorten import shortened
 
-__all__ = ["instead_of_layer", "instead_of_options"]
+__all__ = ["OF_ADD", "instead_of_layer", "instead_of_options"]
 
 _BATCHNORM = "'batchnorm1d', 'batchnorm2d' or 'batchnorm3d'"
 _LAYERS: Mapping[str, str] = {
@@ -109,6 +109,10 @@ def instead_of_layer(name: str, known: Collection[str]) -> str:
     return f", did you mean {_LAYERS[key]}?" if key in _LAYERS else did_you_mean(name, known) or "."
 
 
+OF_ADD = ("layer", "activation", "optimizer")
+"""What `add` takes beside the options of a layer."""
+
+
 def instead_of_options(given: Mapping[str, Any], known: Collection[str]) -> dict[str, tuple[str, str]]:
     """Return what to write for options that a layer does not have.
 
@@ -132,7 +136,7 @@ def instead_of_options(given: Mapping[str, Any], known: Collection[str]) -> dict
         elif name.lower() in _OPTIONS:
             found[name] = "", f": {_OPTIONS[name.lower()]}"
         else:
-            hint = did_you_mean(name, known)
+            hint = did_you_mean(name, known) or did_you_mean(name, OF_ADD)
             found[name] = hint[len(", did you mean '") : -len("'?")], hint
     return found
 

@@ -18,6 +18,7 @@ _FILE = ("path", "out_file", "model_path", "filename", "data_path", "checkpoint"
 _FOLDER = ("save_fold", "data_path")
 
 OTHER_NAMES: Mapping[str, Sequence[str]] = {
+    "act": ("activation",),
     "activation_fn": ("activation",),
     "aggregator": ("merge",),
     "aug": ("transform",),

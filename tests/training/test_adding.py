@@ -159,3 +159,29 @@ def test_words_for_a_padding_are_answered_with_their_number(model, kind, padding
 def test_a_learning_rate_belongs_to_train(model, option):
     message = refused(model, optimizer="SGD", error=TrainingError, **{option: 0.1})
     assert "train(lr=...)" in message
+
+
+@pytest.mark.parametrize(
+    ("options", "meant"),
+    [
+        ({"activatoin": "relu"}, "activation"),
+        ({"act": "relu"}, "activation"),
+        ({"optimiser": "SGD"}, "optimizer"),
+        ({"layr": "linear", "size": (3, 4)}, "layer"),
+        ({"activation": "relu", "optimzer": "SGD"}, "optimizer"),
+        ({"layer": "linear", "size": (3, 4), "activatoin": "relu"}, "activation"),
+        ({"layer": "relu", "optimiser": "SGD"}, "optimizer"),
+    ],
+)
+def test_mistyped_arguments_of_add_itself(model, options, meant):
+    layer = options.pop("layer", None)
+    assert f"did you mean {meant!r}?" in refused(model, layer, **options)
+
+
+def test_a_mistyped_activation_beside_an_optimizer(model):
+    message = refused(model, optimizer="Adam", actvation="softmax", error=TrainingError)
+    assert "did you mean 'activation'?" in message
+
+
+def test_options_of_layers_are_not_taken_for_arguments_of_add(model):
+    assert "'num_layers' of which layer?" in refused(model, num_layers=3)
