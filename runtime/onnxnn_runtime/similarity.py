@@ -150,8 +150,8 @@ def _in_parts(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return a[i]·b[i] (N,), where b may be one row for all; each is one call of BLAS, which einsum is not."""
-    return np.matmul(a[:, np.newaxis, :], b[:, :, np.newaxis])[:, 0, 0]
+    """Return a[i]·b[i] (N,), where b may be one row for all; each is a call of BLAS, which einsum is not."""
+    return np.asarray(np.matmul(a[:, np.newaxis, :], b[:, :, np.newaxis])[:, 0, 0])
 
 
 _CACHED_BYTES = 1 << 20
