@@ -2,8 +2,25 @@
 
 __version__ = "0.1.0"
 
+from typing import Any as _Any
+
+from onnxnn_runtime.lazy import package_attribute as _package_attribute
+
 from .checkpoint_facts import pth_info
 from .network import Network
 from .network import Network as nn
 
 __all__ = ["Network", "nn", "pth_info"]
+
+_RUNTIME = "it is in the package onnxnn_runtime: import onnxnn_runtime as rt"
+_ADVICE = {
+    "get_similarity": _RUNTIME,
+    "load": f"{_RUNTIME}; rt.load(path) opens an .onnx file, nn().load(path) a checkpoint",
+    "Sequential": "use nn() and its add(layer)",
+    "Model": "use nn() and its add(layer)",
+    "Module": "use nn(); its add(module) takes a torch.nn.Module",
+}
+
+
+def __getattr__(name: str) -> _Any:
+    return _package_attribute(__name__, name, __all__, {}, _ADVICE)

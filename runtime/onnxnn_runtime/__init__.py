@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib.util as _util
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 from .card import InputSpec, ModelCard, OutputSpec, StateSpec
-from .card_diffusion import DiffusionSpec, SamplerSpec
 from .errors import (
     CallError,
     CardError,
@@ -23,11 +24,15 @@ from .errors import (
     UnknownAttributeError,
 )
 from .inputs import Skipped
+from .lazy import package_attribute as _package_attribute
 from .model import Embeddings, Model, Prediction, Predictions, load
 from .preprocess import Preprocess
-from .schedule import Schedule
-from .similarity import get_similarity
 from .versions import check_versions
+
+if _TYPE_CHECKING:
+    from .card_diffusion import DiffusionSpec, SamplerSpec
+    from .schedule import Schedule
+    from .similarity import get_similarity
 
 # A folder left behind by an uninstalled package is found, but without an origin.
 _found = _util.find_spec("onnxruntime")
@@ -73,3 +78,29 @@ __all__ = [
     "get_similarity",
     "load",
 ]
+
+_LAZY = {
+    "DiffusionSpec": "card_diffusion",
+    "SamplerSpec": "card_diffusion",
+    "Schedule": "schedule",
+    "get_similarity": "similarity",
+}
+_TRAINING = "it is in the package onnxnn: from onnxnn import nn"
+_ADVICE = {
+    "InferenceSession": "open a file with load(path)",
+    "Network": _TRAINING,
+    "cosine_similarity": "use get_similarity(a, b)",
+    "embed": "use load(path).embed(inputs)",
+    "nn": _TRAINING,
+    "predict": "use load(path).predict(inputs)",
+    "pth_info": "it is in the package onnxnn",
+    "sample": "use load(path).sample(num)",
+}
+
+
+def __getattr__(name: str) -> _Any:
+    return _package_attribute(__name__, name, __all__, _LAZY, _ADVICE)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from typing import Any, Mapping, Sequence, Union
+from typing import TYPE_CHECKING, Any, Mapping, Sequence, Union
 
 from .calls import checked_class
-from .card_diffusion import DiffusionSpec, read_diffusion
 from .card_fields import (
     Fields,
     check_count,
@@ -27,6 +26,9 @@ from .card_fields import (
 from .errors import CardError
 from .preprocess import Preprocess
 from .shorten import printable, shortened
+
+if TYPE_CHECKING:
+    from .card_diffusion import DiffusionSpec
 
 METADATA_KEY = "onnxnn"
 SCHEMA = 1
@@ -219,10 +221,16 @@ class ModelCard:
             parity=_parity(fields.take("parity", dict, optional=True)),
             license=fields.take("license", str),
             note=fields.take("note", str),
-            diffusion=read_diffusion(fields.take("diffusion", dict)) if "diffusion" in data else None,
+            diffusion=_diffusion(fields) if "diffusion" in data else None,
         )
         fields.done()
         return card
+
+
+def _diffusion(fields: Fields) -> DiffusionSpec:
+    from .card_diffusion import read_diffusion  # here, because few cards need it
+
+    return read_diffusion(fields.take("diffusion", dict))
 
 
 def _input(data: dict[str, Any]) -> InputSpec:

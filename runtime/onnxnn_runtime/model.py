@@ -10,21 +10,20 @@ import numpy as np
 
 from .arrays import as_array, check_steps, check_tokens
 from .calls import checked, checked_class
-from .card import METADATA_KEY, InputSpec, ModelCard
-from .engine import Engine
+from .card import InputSpec, ModelCard
 from .errors import CardError, InputError
 from .folders import warn_of
 from .inputs import Skipped, in_channel_order
 from .names import MODEL_ATTRIBUTES, MODEL_OPTIONS
-from .onnxfile import FileFacts, ModelFile, inspect
-from .opening import Opening, check_timeout, reopen
+from .opening import Opening, card_of, check_timeout, reopen
 from .pipeline import check_count, check_options, check_progress
 from .precision import check_precision
-from .providers import place
 from .results import Embeddings, Prediction, Predictions, prediction
 from .shorten import printable, shortened
 
 if TYPE_CHECKING:
+    from .engine import Engine
+    from .onnxfile import FileFacts
     from .text import Text
 
 __all__ = ["Embeddings", "Model", "Prediction", "Predictions", "load"]
@@ -63,6 +62,10 @@ def load(
         CardError: The file's card is malformed or newer than this version.
         DeviceError: The device was asked for explicitly and is not there.
     """
+    from .engine import Engine  # here, because importing the package does without
+    from .onnxfile import ModelFile, inspect
+    from .providers import place
+
     if card is not None and not isinstance(card, ModelCard):
         raise InputError(f"load(card={shortened(card)}): expected a ModelCard, or None for the file's own.")
     check_timeout(timeout)
@@ -75,14 +78,7 @@ def load(
             f"{name}: its weights lie in another file ({shortened(facts.external[0])}), which is never "
             "opened. Save the model as one file, e.g. with onnx.save(onnx.load(path), out)."
         )
-    if card is None and METADATA_KEY in facts.metadata:
-        try:
-            card = ModelCard.from_json(facts.metadata[METADATA_KEY])
-        except CardError as error:
-            raise CardError(f"{name}: {error}") from error
-    if card is not None and draft is not None and card.input.preprocess is not None:
-        preprocess = replace(card.input.preprocess, draft=draft)
-        card = replace(card, input=replace(card.input, preprocess=preprocess))
+    card = card_of(facts.metadata, name, card, draft)
     engine = Engine(file.take, name, facts, place(device), threads, card, timeout)
     return Model(name, facts, card, engine, opening)
 

@@ -14,7 +14,6 @@ from typing import Iterator, Mapping
 
 from .errors import InputError
 from .files import cannot_read, regular_file
-from .graph_check import Checked, RefusedGraphError, check_graph
 from .protobuf import fields_of, message_of, text_of
 from .shorten import printable, shortened
 
@@ -118,6 +117,8 @@ def inspect(data: bytes, name: str = "the model") -> FileFacts:
     """
     if data.startswith(b"PK"):
         raise _zip_file(data, name)
+    from .graph_check import RefusedGraphError  # here, because importing the package does without
+
     try:
         facts = _inspect(data)
     except RefusedGraphError as error:
@@ -156,6 +157,8 @@ def _other_file(data: bytes, name: str) -> InputError | None:
 
 
 def _inspect(data: bytes) -> FileFacts:
+    from .graph_check import Checked, check_graph
+
     ir_version, producer, has_graph = 0, "", False
     opset: dict[str, int] = {}
     metadata: dict[str, str] = {}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from dataclasses import replace
+from typing import Any, Mapping
 
-from .card import ModelCard
-from .errors import InputError
+from .card import METADATA_KEY, ModelCard
+from .errors import CardError, InputError
 from .shorten import shortened
 
-__all__ = ["Opening", "check_timeout", "reopen"]
+__all__ = ["Opening", "card_of", "check_timeout", "reopen"]
 
 _LONGEST = 1e9
 """Seconds of the longest timeout: what threads can wait for."""
@@ -60,6 +61,30 @@ def _state(path: Any) -> tuple[int, int] | None:
     except (OSError, ValueError):
         return None
     return found.st_size, found.st_mtime_ns
+
+
+def card_of(
+    metadata: Mapping[str, str], name: str, card: ModelCard | None, draft: bool | None
+) -> ModelCard | None:
+    """Return the card that a model is used with.
+
+    Args:
+        metadata: The file's.
+        name: What errors call it.
+        card: That of the caller; None takes the file's own.
+        draft: Whether large JPEG files are decoded at less than their size; None takes what the card says.
+
+    Raises:
+        CardError: The file's card is damaged.
+    """
+    if card is None and METADATA_KEY in metadata:
+        try:
+            card = ModelCard.from_json(metadata[METADATA_KEY])
+        except CardError as error:
+            raise CardError(f"{name}: {error}") from error
+    if card is None or draft is None or card.input.preprocess is None:
+        return card
+    return replace(card, input=replace(card.input, preprocess=replace(card.input.preprocess, draft=draft)))
 
 
 def check_timeout(timeout: Any) -> None:

@@ -69,20 +69,54 @@ def test_a_small_board_loads_what_it_needs_alone():
     )
     done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True)
     assert not set(done.stdout.decode().split()) & {
-        "concurrent.futures", "glob", "hashlib", "shutil", "tempfile", "uuid"
+        "concurrent.futures", "glob", "hashlib", "shutil", "tempfile", "uuid",
+        "onnxnn_runtime.card_diffusion", "onnxnn_runtime.engine", "onnxnn_runtime.graph_check",
+        "onnxnn_runtime.similarity",
     }  # fmt: skip
 
 
-def test_one_jpeg_file_loads_only_what_it_needs(golden, tmp_path):
-    from PIL import Image
-
-    Image.new("RGB", (8, 8), (200, 10, 10)).save(str(tmp_path / "a.jpg"))
+def test_what_is_imported_late_is_found_in_every_way():
     script = (
-        "import sys\n"
-        "import onnxnn_runtime as rt\n"
-        "rt.load({!r}, device='cpu').predict({!r})\n"
-        "own = ['onnxnn_runtime.' + name for name in ('atomic', 'filekind', 'tabular', 'columns')]\n"
-        "print(sorted(set(own) & set(sys.modules)), 'PIL.JpegImagePlugin' in sys.modules)\n"
-    ).format(str(golden / "models" / "image_classifier.onnx"), str(tmp_path / "a.jpg"))
+        "import copy, pickle, onnxnn_runtime as rt\n"
+        "assert {'Schedule', 'get_similarity', 'load', '__version__'} <= set(dir(rt))\n"
+        "assert hasattr(rt, 'Schedule') and not hasattr(rt, 'Sched')\n"
+        "from onnxnn_runtime import DiffusionSpec as first\n"
+        "from onnxnn_runtime import *\n"
+        "assert first is DiffusionSpec is rt.card_diffusion.DiffusionSpec is rt.DiffusionSpec\n"
+        "spec = DiffusionSpec(Schedule(5), (1, 8, 8))\n"
+        "assert pickle.loads(pickle.dumps(spec)) == spec == copy.deepcopy(spec)\n"
+        "assert get_similarity([1, 0], [1, 0]) == 1\n"
+        "assert rt.verify.check\n"
+    )
     done = run(script)
-    assert done.stdout == "[] True\n", done.stderr
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("get_simliarity", ", did you mean 'get_similarity'\\?"),
+        ("lod", ", did you mean 'load'\\?"),
+        ("modelcard", ", did you mean 'ModelCard'\\?"),
+        ("InferenceSession", r": open a file with load\(path\)\."),
+        ("nn", r": it is in the package onnxnn: from onnxnn import nn\."),
+        ("zzz", r"\. It has: CallError, .*load\."),
+        ("a.b", r"\. It has: "),
+        ("\x1b[31m", r"\. It has: "),
+    ],
+)
+def test_an_unknown_attribute_of_the_package(name, hint):
+    import onnxnn_runtime
+
+    with pytest.raises(
+        onnxnn_runtime.UnknownAttributeError, match="^onnxnn_runtime has no attribute .*" + hint
+    ):
+        getattr(onnxnn_runtime, name)
+
+
+@pytest.mark.parametrize("name", ["__wrapped__", "_repr_html_"])
+def test_what_python_itself_looks_for_has_no_hint(name):
+    import onnxnn_runtime
+
+    with pytest.raises(AttributeError, match=f"^module 'onnxnn_runtime' has no attribute '{name}'$"):
+        getattr(onnxnn_runtime, name)

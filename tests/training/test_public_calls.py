@@ -182,3 +182,18 @@ def test_subclasses_and_what_other_libraries_look_for_are_not_disturbed():
     assert copy.copy(own).note == "mine"
     assert not hasattr(own, "__array__")
     assert np.asarray(own, dtype=object).shape == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("netwrok", ", did you mean 'Network'?"),
+        ("load", ": it is in the package onnxnn_runtime"),
+        ("zzz", ". It has: "),
+    ],
+)
+def test_an_unknown_attribute_of_the_package(name, hint):
+    with pytest.raises(UnknownAttributeError) as caught:
+        getattr(onnxnn, name)
+    assert f"onnxnn has no attribute {name!r}{hint}" in str(caught.value)
+    assert not hasattr(onnxnn, name)
