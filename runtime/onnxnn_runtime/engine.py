@@ -16,7 +16,7 @@ import numpy as np
 from .arrays import too_small
 from .card import InputSpec, ModelCard
 from .errors import CardError, InputError, OnnxnnError
-from .feeds import DTYPES, check_divisor, check_feed
+from .feeds import DTYPES, as_samples, check_divisor, check_feed
 from .forks import abandon, generation
 from .inputs import Sample, Skipped, find_samples
 from .onnxfile import FileFacts
@@ -219,6 +219,12 @@ class Engine:
         Yields:
             (number of inputs or None, names, one output's values, what was left out).
         """
+        if len(self.arrays) != 1:
+            inputs = printable(", ".join(self.arrays), 200)
+            raise InputError(
+                f"{self._name}: takes {len(self.arrays)} inputs ({inputs}), where predict() and embed() give "
+                "one. Use infer({name: array, ...})."
+            )
         if batch_size is None:
             batch_size = default_batch_size(spec, self.device)
         skipped: list[Skipped] = []
@@ -286,16 +292,9 @@ class Engine:
             count = len(part)
             if count < size:
                 part = np.concatenate([part, np.repeat(part[-1:], size - count, axis=0)])
-            feeds = self._with_states({feed: self._as_declared(feed, part)})
+            feeds = self._with_states({feed: as_samples(self._name, feed, part, *self.inputs[feed])})
             results.append(self._checked(session, feeds, [output], size)[0][:count])
         return results[0] if len(results) == 1 else np.concatenate(results)
-
-    def _as_declared(self, feed: str, array: np.ndarray) -> np.ndarray:
-        """Return samples in the graph's own type where that is another float, as float16."""
-        dtype = self.inputs[feed][0]
-        if dtype != str(array.dtype) and dtype in ("float16", "float64") and array.dtype.kind == "f":
-            return array.astype(dtype)
-        return array
 
     def _for_many(self) -> Any:
         """Return the session that several threads run at once, or the first one where it is as good."""

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from .arrays import as_array, as_floats
-from .errors import InputError
+from .errors import CardError, InputError
 from .shorten import printable, shortened
 
-__all__ = ["DTYPES", "check_divisor", "check_feed"]
+__all__ = ["DTYPES", "as_samples", "check_divisor", "check_feed"]
 
 DTYPES = {
     "tensor(float)": "float32",
@@ -44,8 +44,8 @@ def check_feed(name: str, value: Any, dtype: str, shape: tuple[Any, ...]) -> np.
     shown = printable(name, 80)
     if dtype not in DTYPES.values():
         raise InputError(
-            f"{shown}: the graph expects {dtype} there; only arrays of numbers or texts can be given. Use a "
-            "model whose inputs are tensors."
+            f"{shown}: the graph expects {dtype} there; only arrays of NumPy's numbers or texts fit. "
+            "Use a model whose inputs are such tensors."
         )
     try:
         array = as_array(value)
@@ -117,3 +117,28 @@ def check_divisor(name: str, array: np.ndarray) -> None:
             f"{printable(name, 80)}: holds {' or '.join(map(str, refused))}; the graph divides by it, "
             "which can end the whole process. Give other numbers."
         )
+
+
+def as_samples(model: str, name: str, array: np.ndarray, dtype: str, shape: tuple[Any, ...]) -> np.ndarray:
+    """Return samples that were read as a card says, in the graph's own type where that is another float.
+
+    Args:
+        model: What errors call it.
+        name, dtype, shape: The graph's input, as for `check_feed`.
+
+    Raises:
+        CardError: The graph expects another type or shape than its card.
+    """
+    fits = not shape or (
+        array.ndim == len(shape)
+        and all(given == size or not isinstance(size, int) for given, size in zip(array.shape, shape))
+    )
+    other = str(array.dtype) != dtype
+    if not fits or (other and not (dtype in ("float16", "float32", "float64") and array.dtype.kind == "f")):
+        wanted = ", ".join("free" if size is None else printable(str(size), 30) for size in shape)
+        raise CardError(
+            f"{model}: its card makes {array.dtype} {shortened(array.shape)} of the samples; its graph's "
+            f"input {printable(name, 40)!r} expects {dtype} ({wanted}). Export it again, or pass the card "
+            "that belongs to it as card=."
+        )
+    return array.astype(dtype) if other else array

@@ -167,3 +167,33 @@ def test_the_commands_answer_or_say_what_was_found(name, command, tmp_path, monk
     except typer.Exit:
         assert command == "verify"  # which ends with 1 where a check fails
     assert json.loads(out.getvalue())
+
+
+def test_a_card_on_a_graph_of_several_inputs():
+    both = [value(name, X) for name in ("a", "b")]
+    data = model(graph([node("Add", ["a", "b"], ["output"])], both, [value("output", X)]))
+    with pytest.raises(rt.InputError, match=r"takes 2 inputs \(a, b\).*Use infer\(\{name: array"):
+        rt.load(data, device="cpu", card=CARD).predict(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("source", "shape", "expected"),
+    [
+        (FLOAT, ("batch", 2, 2), r"float32 \(batch, 2, 2\)"),
+        (FLOAT, ("batch", 3), r"float32 \(batch, 3\)"),
+        (INT64, X, r"int64 \(batch, 2\)"),
+        (BFLOAT16, X, r"tensor\(bfloat16\) \(batch, 2\)"),
+    ],
+)
+@pytest.mark.parametrize("call", ["predict", "embed"])
+def test_a_card_on_a_graph_of_another_input(source, shape, expected, call):
+    kind = "embedding" if call == "embed" else "classes"
+    card = ModelCard("cls", (), InputSpec("table", X), OutputSpec(kind, X))
+    nodes = [
+        node("Cast", ["input"], ["floats"], to=FLOAT),
+        node("ReduceSum", ["floats"], ["output"], keepdims=0),
+    ]
+    data = graph(nodes, [value("input", shape, source)], [value("output", None)])
+    opened = rt.load(model(data), device="cpu", card=card)
+    with pytest.raises(rt.CardError, match=r"makes float32 \(2, 2\) of the samples; .*expects " + expected):
+        getattr(opened, call)(ROWS)
