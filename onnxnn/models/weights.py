@@ -14,6 +14,7 @@ import torch
 from onnxnn_runtime.card import ModelCard
 from onnxnn_runtime.errors import CardError, CheckpointError, LayerError
 from onnxnn_runtime.files import regular_file, write_atomically
+from onnxnn_runtime.paths import expanded
 from onnxnn_runtime.shorten import printable, shortened
 
 from .torch_file import NotTensors, read_torch_file
@@ -43,7 +44,7 @@ def check_source(call: str, source: str, sha256: str | None) -> None:
             )
     elif "://" in source:
         raise LayerError(f"{call}: weights come from a file or an https:// address, not {scheme}://.")
-    elif not os.path.exists(source):
+    elif not os.path.exists(expanded(source)):
         raise LayerError(f"{call}: no file {source!r}. Give the path of a weights file (.pth).")
 
 
@@ -69,7 +70,7 @@ def read_with_card(source: str, sha256: str | None) -> tuple[dict[str, torch.Ten
     Raises:
         CheckpointError: The file cannot be read, has another checksum, or holds more than tensors.
     """
-    cached = _cache() / f"{sha256}.pth" if "://" in source else Path(source)
+    cached = _cache() / f"{sha256}.pth" if "://" in source else Path(expanded(source))
     local = "://" not in source or cached.is_file()
     if local:
         regular_file(cached, "file of weights", CheckpointError)

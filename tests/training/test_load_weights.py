@@ -138,6 +138,17 @@ def test_our_own_names_are_taken_by_name(tmp_path):
         assert same(fresh, model)
 
 
+def test_the_home_folder_may_be_written_short(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    model, again = (nn("reg", verbose=0) for _ in range(2))
+    for each in (model, again):
+        each.add("linear", size=(2, 1))
+    model.save(tmp_path / "a.pth")
+    again.load_weights("~/a.pth")
+    torch.testing.assert_close(again.model.state_dict(), model.model.state_dict())
+
+
 def test_what_is_no_file_of_tensors(tmp_path):
     model = resnet((1,), 4, 5)
     with pytest.raises(MissingCheckpointError, match=r"nowhere\.pth: no such file of weights"):
