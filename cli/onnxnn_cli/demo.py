@@ -29,7 +29,9 @@ def demo(
 
     Example: onnxnn demo --quick
     """
-    folder = Path(out).resolve()
+    from onnxnn_runtime.paths import expanded
+
+    folder = Path(expanded(out)).resolve()
     if what == "encoder":
         found, report = run_encoder(folder, quick), report_encoder
     elif what == "diffusion":

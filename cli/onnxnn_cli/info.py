@@ -20,6 +20,9 @@ def info(
 
     Example: onnxnn info pets.onnx
     """
+    from onnxnn_runtime.paths import expanded
+
+    file = expanded(file)
     facts, card = _checkpoint(file) if _is_zip(file) else _model(file)
     if as_json:
         print_json({**facts, "card": None if card is None else json.loads(card.to_json())})

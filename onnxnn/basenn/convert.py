@@ -91,7 +91,8 @@ def import_checkpoint(
         OutputError: The new checkpoint cannot be written.
     """
     check_output(out, "checkpoint", [path], force)
-    if _is_ours(checkpoint.existing(path)):
+    path = checkpoint.existing(path)
+    if _is_ours(path):
         raise CheckpointError(
             f"{path}: is an onnxnn checkpoint already, so there is nothing to convert; model.load and "
             "`onnxnn export` take it as it is."

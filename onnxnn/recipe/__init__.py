@@ -46,7 +46,7 @@ from onnxnn.optimizers import check_optimizer_options, optimizer_name
 from onnxnn.samples import digits
 
 from .options import Kinds, Place, kinds_of_layer, kinds_of_method
-from .tree import read_tree
+from .tree import beside, read_tree
 
 __all__ = ["LayerEntry", "Recipe", "Trained", "read_recipe"]
 
@@ -287,7 +287,7 @@ def read_recipe(path: str | Path) -> Recipe:
         optimizer=optimizer,
         optimizer_options=optimizer_options,
         train=_options(found["train"], kinds_of_method(Network.train)) if "train" in found else {},
-        save_fold=file.parent / str(folder),
+        save_fold=beside(file, str(folder)),
         export=export,
         export_options=export_options,
         seed=found["seed"].integer() if "seed" in found else None,
@@ -340,7 +340,7 @@ def _data(place: Place) -> tuple[str, Any, dict[str, Any]]:
         if size is None or not 8 <= size <= 512:
             raise given[source].error(f"the size in pixels, 8 to 512, fits; got {shortened(size)}")
         return source, size, options
-    return source, place.file.parent / str(given[source].text()), options
+    return source, beside(place.file, str(given[source].text())), options
 
 
 def _layers(place: Place) -> tuple[LayerEntry, ...]:
@@ -401,11 +401,11 @@ def _file_with_options(place: Place | None, method: Callable[..., Any]) -> tuple
     if place is None or place.node.is_nothing:
         return None, {}
     if not isinstance(place.node.value, dict):
-        return place.file.parent / str(place.text()), {}
+        return beside(place.file, str(place.text())), {}
     given, kinds = place.inside(), kinds_of_method(method)
     place.known(given, ("path", *kinds))
     if "path" not in given:
         raise InputError(f"{place.file}: {place.key}.path: a text fits; got None (line {place.line}).")
     target = given.pop("path").text()
     options = {name: each.option(kinds[name]) for name, each in given.items()}
-    return place.file.parent / str(target), options
+    return beside(place.file, str(target)), options

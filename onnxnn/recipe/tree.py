@@ -20,15 +20,21 @@ import yaml
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.filekind import TEXT, UNKNOWN, instead, kind_of_file
 from onnxnn_runtime.files import as_path, cannot_read, regular_file
+from onnxnn_runtime.paths import expanded
 from onnxnn_runtime.shorten import printable, shortened
 
-__all__ = ["Node", "as_text", "as_value", "read_tree"]
+__all__ = ["Node", "as_text", "as_value", "beside", "read_tree"]
 
 LARGEST = 1 << 18
 """Bytes of a recipe."""
 
 DEEPEST = 16
 """Levels of mappings and lists inside each other."""
+
+
+def beside(file: Path, path: str) -> Path:
+    """Return a path that stands in a recipe: relative ones begin at its folder, "~" is the home folder."""
+    return file.parent / expanded(path)
 
 
 @dataclass

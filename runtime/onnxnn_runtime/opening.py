@@ -8,6 +8,7 @@ from typing import Any, Mapping
 
 from .card import METADATA_KEY, ModelCard
 from .errors import CardError, InputError
+from .paths import expanded
 from .shorten import shortened
 
 __all__ = ["Opening", "card_of", "check_timeout", "reopen"]
@@ -29,7 +30,7 @@ class Opening:
         timeout: float | None,
     ) -> None:
         is_path = isinstance(path, (str, os.PathLike))
-        self.path = os.path.abspath(os.fspath(path)) if is_path else path
+        self.path = os.path.abspath(expanded(os.fsdecode(path))) if is_path else path
         self.device = device
         self.card = card
         self.threads = threads

@@ -96,6 +96,11 @@ def test_info_as_json_holds_the_card(onnxnn, exported):
     assert found["size"] == os.path.getsize(str(exported / "mlp.onnx"))
 
 
+def test_info_of_a_file_in_the_home_folder(onnxnn, exported):
+    home = {"HOME": str(exported), "USERPROFILE": str(exported)}
+    assert onnxnn("info", "~/cnn.onnx", **home).stdout == onnxnn("info", exported / "cnn.onnx").stdout
+
+
 def test_info_of_a_missing_file(onnxnn):
     assert "nothing.onnx: no such file" in the_error(onnxnn("info", "nothing.onnx"))
 

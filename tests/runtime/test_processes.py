@@ -123,3 +123,12 @@ def test_a_model_is_inherited_by_a_fork(golden, name):
 @forks
 def test_a_fork_while_another_thread_draws(golden):
     in_a_fresh_process("while_drawing", golden / "models" / "denoiser.onnx")
+
+
+def test_a_copy_of_a_model_in_the_home_folder(golden, tmp_path, monkeypatch):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    (tmp_path / "m.onnx").write_bytes((golden / "models" / "table.onnx").read_bytes())
+    for path in ("~/m.onnx", Path("~/m.onnx")):
+        again = pickle.loads(pickle.dumps(rt.load(path)))
+        assert again.card.input.kind == "table"

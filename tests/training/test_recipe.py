@@ -221,3 +221,20 @@ def test_the_shipped_recipe_builds_trains_and_exports(tmp_path):
     assert done.history[0]["acc"] > 0.5
     assert done.model is not None
     assert done.model.is_file()
+
+
+def test_the_home_folder_may_be_written_short(tmp_path, monkeypatch):
+    home, recipes = tmp_path / "home", tmp_path / "recipes"
+    for folder in (home, recipes):
+        folder.mkdir()
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
+    (home / "t.csv").write_text("a,kind\n" + "".join(f"{n},{n % 2}\n" for n in range(10)), encoding="utf-8")
+    (recipes / "r.yaml").write_text(
+        "task: cls\ndata: {table: ~/t.csv}\nlayers:\n  - linear: {size: 2, activation: softmax}\n"
+        "train: {epochs: 1}\nsave_fold: ~/ckpt\nexport: ~/m.onnx\n",
+        encoding="utf-8",
+    )
+    read_recipe(recipes / "r.yaml").run()
+    assert {path.name for path in home.iterdir()} >= {"m.onnx", "ckpt"}
+    assert [path.name for path in recipes.iterdir()] == ["r.yaml"]
