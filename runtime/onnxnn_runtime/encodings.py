@@ -15,6 +15,7 @@ from typing import Callable, Iterator, NamedTuple, Sequence
 
 from . import letters
 from .errors import InputError
+from .shorten import shortened
 
 __all__ = ["guess"]
 
@@ -64,8 +65,9 @@ def guess(source: str, data: bytes) -> tuple[str, str]:
         write in China.
 
     Raises:
-        InputError: It is no text in any encoding that is tried.
+        InputError: It is no text in any encoding that is tried, or UTF-8 with broken bytes.
     """
+    _check_not_broken(source, data)
     found = sorted(_candidates(data), key=lambda each: -each.score)  # of equals the first
     if not found:
         raise InputError(
@@ -81,6 +83,23 @@ def guess(source: str, data: bytes) -> tuple[str, str]:
         f"{source}: is not UTF-8, so it is read as {best.encoding}{_word(best.text, ', such as')}{doubt}; "
         "encoding= chooses another."
     )
+
+
+def _check_not_broken(source: str, data: bytes) -> None:
+    """Refuse UTF-8 that is damaged, cut short or mixed with another encoding.
+
+    By chance few bytes of other encodings are UTF-8: of GBK about every sixth character.
+    """
+    text = data.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    good = sum(character > "\x7f" for character in text) - broken
+    if good > 1 and good > 2 * broken:
+        line = next((line for line in text.split("\n") if "\ufffd" in line), "")
+        where = f", such as in {shortened(line, 60)}" if line else ""
+        raise InputError(
+            f"{source}: is UTF-8 but for some bytes{where}: it is damaged, cut short or put together from "
+            "several encodings. Save it as CSV in UTF-8, or name its encoding with encoding=."
+        )
 
 
 def _word(text: str, before: str) -> str:

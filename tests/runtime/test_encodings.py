@@ -189,6 +189,22 @@ def test_bytes_that_are_no_text_are_refused(data):
         guess("a.csv", data + b",1\n")
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        "花萼长度,品种\n1,山鸢尾\n3,变色鸢尾\n".encode()[:-2],
+        "花萼长度,品种\n1,山鸢尾\n".encode().replace("山".encode(), b"\xe5\xb1"),
+        "Größe,Länge,été\n".encode() + b"Stra\xdfe\n",
+        "길이,너비\n세토사\n".encode()[:-2],
+        "длина,ширина\n".encode()[:-2],
+        "température,élève\n".encode() * 3 + "forêt\n".encode("gbk"),
+    ],
+)
+def test_utf_8_that_is_damaged_is_no_other_encoding(data):
+    with pytest.raises(InputError, match=r"a.csv: is UTF-8 but for some bytes, such as in .*�"):
+        guess("a.csv", data)
+
+
 def test_a_korean_table_is_read_as_one(tmp_path):
     path = tmp_path / "붓꽃.csv"
     path.write_bytes("길이,너비,품종\n1.5,2,세토사\n3,4,버지니카\n".encode("euc_kr"))
