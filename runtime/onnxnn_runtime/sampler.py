@@ -38,7 +38,7 @@ from .errors import InputError, did_you_mean
 from .schedule import Schedule
 from .shorten import shortened
 
-__all__ = ["SAMPLERS", "Noise", "Plan", "checked_seed", "denoise", "make_plan"]
+__all__ = ["SAMPLERS", "Noise", "Plan", "checked_seed", "denoise", "make_plan", "plain_number"]
 
 SAMPLERS = ("ddpm", "ddim", "dpm++")
 
@@ -96,6 +96,7 @@ def make_plan(
         raise InputError(
             "sampler={}: unknown sampler{} Known: {}.".format(shortened(sampler), hint, ", ".join(SAMPLERS))
         )
+    steps, eta, strength = map(plain_number, (steps, eta, strength))
     most = schedule.timesteps
     if steps is None:
         steps = most if sampler == "ddpm" else min(20, most)
@@ -113,6 +114,11 @@ def make_plan(
             f"works is {1 / most:g}."
         )
     return _plan(schedule, sampler, int(steps), 1.0 if sampler == "ddpm" else float(eta), float(strength))
+
+
+def plain_number(value: Any) -> Any:
+    """Return a number of Python's own types for one of NumPy's or torch's; anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
 def _is_number(value: Any) -> bool:

@@ -16,7 +16,7 @@ from .errors import CardError, InputError, did_you_mean
 from .given import matching, plain
 from .inputs import Skipped, find_samples, read_sample
 from .preprocess import COLORS, Preprocess, decode, pixels
-from .sampler import checked_seed
+from .sampler import checked_seed, plain_number
 from .shorten import printable, shortened
 
 __all__ = [
@@ -178,6 +178,7 @@ def pick_guidance(guidance: float | None, label: Any, classes: Sequence[str]) ->
     Raises:
         InputError: It is no number from 0, or there is no label to follow.
     """
+    guidance = plain_number(guidance)
     if guidance is None:
         return 1.0
     number = isinstance(guidance, (int, float, np.number)) and not isinstance(guidance, bool)

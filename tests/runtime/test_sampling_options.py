@@ -70,7 +70,7 @@ def test_labels_that_are_none(label):
         draw(num=1, label=label)
 
 
-@pytest.mark.parametrize("strength", [0.5, np.float32(0.5), np.float16(0.5), np.float64(0.5)])
+@pytest.mark.parametrize("strength", [0.5, np.float32(0.5), np.float16(0.5), np.float64(0.5), np.array(0.5)])
 def test_numbers_of_any_type(strength):
     expected, _ = draw(SPEC, 3, start=np.zeros(SHAPE[1:], np.uint8), strength=0.5)
     found, _ = draw(
