@@ -29,9 +29,10 @@ def demo(
 
     Example: onnxnn demo --quick
     """
-    from onnxnn_runtime.paths import expanded
+    from onnxnn_runtime.files import as_path, check_folder
 
-    folder = Path(expanded(out)).resolve()
+    folder = as_path(out, "--out").resolve()
+    check_folder(folder / "encoder.onnx")
     if what == "encoder":
         found, report = run_encoder(folder, quick), report_encoder
     elif what == "diffusion":

@@ -16,7 +16,7 @@ from .folders import warn_of
 from .inputs import Skipped, in_channel_order
 from .names import MODEL_ATTRIBUTES, MODEL_OPTIONS
 from .opening import Opening, card_of, check_timeout, reopen
-from .pipeline import check_count, check_options, check_progress
+from .pipeline import check_count, check_options, check_progress, reported
 from .precision import check_precision
 from .results import Embeddings, Prediction, Predictions, prediction
 from .shorten import printable, shortened
@@ -511,10 +511,7 @@ class Model:
             inputs, normalize, errors, batch_size, progress, channel_order: See `onnxnn_runtime.Model.embed`.
         """
         check_progress(progress)
-        for part, done, total in self._embed(inputs, normalize, errors, batch_size, channel_order):
-            yield part
-            if progress is not None:
-                progress(done, total)
+        return reported(self._embed(inputs, normalize, errors, batch_size, channel_order), progress)
 
     def _embed(
         self, inputs: Any, normalize: bool, errors: str, batch_size: int | None, channel_order: str | None

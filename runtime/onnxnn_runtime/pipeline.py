@@ -34,6 +34,7 @@ __all__ = [
     "default_batch_size",
     "ordered",
     "read_chunk",
+    "reported",
     "total_of",
     "weight_of",
 ]
@@ -139,6 +140,24 @@ def check_progress(progress: Any) -> None:
             f"progress={shortened(progress)}: expected a function of (done, total), or None; "
             "pass e.g. progress=print."
         )
+
+
+def reported(parts: Iterable[tuple[_Out, int, int | None]], progress: Any) -> Iterator[_Out]:
+    """Yield the parts of a stream, and report after each how many inputs are done, and of how many.
+
+    Raises:
+        InputError: The function raised StopIteration, which would end the stream as if it were done.
+    """
+    for part, done, total in parts:
+        yield part
+        if progress is not None:
+            try:
+                progress(done, total)
+            except StopIteration as error:
+                raise InputError(
+                    "progress: raised StopIteration, which would end the stream as if it were done; raise "
+                    "another exception, or stop taking from the stream."
+                ) from error
 
 
 def check_count(name: str, value: Any, most: int | None = None) -> None:

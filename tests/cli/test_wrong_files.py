@@ -148,6 +148,14 @@ def test_the_advice_to_skip_stands_only_where_others_are_left(run, folder):
     assert "--skip-errors" in run("predict", "cnn.onnx", "folder")[2]
 
 
+@pytest.mark.parametrize("given", ["https://a.b/demo", "a.csv"])
+def test_a_demo_needs_a_folder(run, folder, given):
+    code, out, err = run("demo", "-o", given)
+    assert (code, out) == (1, "")
+    assert given in err
+    assert not os.path.exists("https:")
+
+
 @pytest.mark.parametrize("command", ["embed", "predict"])
 @pytest.mark.parametrize(
     ("model", "inputs"), [("a.onnx", ["a.csv"]), ("cnn.onnx", ["folder"]), ("cnn.onnx", ["folder", "a.html"])]

@@ -60,3 +60,12 @@ def test_a_stream_reports_progress_too(open_model):
     assert told[-1] == (9, 9)
     with pytest.raises(rt.InputError, match="expected a function"):
         list(model.embed_stream(IMAGES, progress=5))
+
+
+def test_a_stream_does_not_end_silently_where_progress_raises(open_model):
+    def stop(*told):
+        raise StopIteration("mine")
+
+    with pytest.raises(rt.InputError, match="progress: raised StopIteration") as found:
+        list(open_model("image_embedder").embed_stream(IMAGES, batch_size=2, progress=stop))
+    assert str(found.value.__cause__) == "mine"
