@@ -6,7 +6,7 @@ from typing import List, Optional
 
 import typer
 
-from .inputs import given
+from .inputs import given, sources
 from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, FORCE, INPUTS, JSON, MODEL, SKIP
 from .output import print_json, print_text
 from .progress import Counter, advising_to_skip, check_left
@@ -36,7 +36,7 @@ def embed(
     import onnxnn_runtime as rt
     from onnxnn_runtime.vectors import check_vectors_path, write_vectors
 
-    check_vectors_path(out, [file, *inputs], force, option="--force")
+    check_vectors_path(out, sources([file, *inputs]), force, option="--force")
     model = rt.load(file, device=device)
     with Counter("embedded") as progress, advising_to_skip(skip_errors, inputs):
         errors = "skip" if skip_errors else "raise"

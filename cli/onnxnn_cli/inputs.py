@@ -29,6 +29,11 @@ def given(inputs: Sequence[Optional[str]]) -> List[Any]:
     return [_Stdin(data) if each == "-" else each for each in inputs]
 
 
+def sources(inputs: Sequence[Optional[str]]) -> List[Optional[str]]:
+    """Return what must not be replaced: the inputs, of which "-" may be a file, as in `... - < cat.png`."""
+    return ["/dev/stdin" if each == "-" else each for each in inputs]
+
+
 class _Stdin(io.BytesIO):
     """What came on stdin, by the name that results and messages show."""
 

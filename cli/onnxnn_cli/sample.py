@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 import typer
 
-from .inputs import given
+from .inputs import given, sources
 from .options import DEVICE, FORCE, JSON, MODEL
 from .output import print_json, print_text
 
@@ -51,10 +51,10 @@ def sample(
     import onnxnn_runtime as rt
     from onnxnn_runtime.grid import check_path, write_gif, write_grid
 
-    sources = [file, start, mask]
-    check_path(out, sources, force, "--force")
+    read = sources([file, start, mask])
+    check_path(out, read, force, "--force")
     if gif is not None:
-        check_path(gif, sources, force, "--force", animated=True)
+        check_path(gif, read, force, "--force", animated=True)
         if os.path.realpath(gif) == os.path.realpath(out):
             raise rt.InputError(f"--out and --gif: {out}: both name the same file; choose another for one.")
     model = rt.load(file, device=device)

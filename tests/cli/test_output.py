@@ -265,6 +265,18 @@ def test_stdin_is_one_side_of_a_comparison_or_the_start_of_a_drawing(exported, i
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/stdin"), reason="this system cannot name the file")
+def test_a_file_that_is_redirected_to_stdin_is_not_replaced(exported, tmp_path):
+    table = tmp_path / "a.csv"
+    table.write_bytes(b"a,b,c,d\n1,2,3,4\n")
+    call = [sys.executable, "-m", "onnxnn_cli", "embed", str(exported / "mlp.onnx"), "-", "-o", str(table)]
+    with open(str(table), "rb") as file:
+        done = subprocess.run(call, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert b"is the file that is read, and would be lost" in done.stderr
+    assert table.read_bytes() == b"a,b,c,d\n1,2,3,4\n"
+
+
 def test_stdin_that_gives_nothing(onnxnn, exported, tmp_path):
     assert "-: stdin is empty" in one_error(onnxnn("predict", exported / "cnn.onnx", "-"))
     assert "stdin can be read once only" in one_error(onnxnn("predict", exported / "cnn.onnx", "-", "-"))
