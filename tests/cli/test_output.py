@@ -271,7 +271,7 @@ def test_a_file_that_is_redirected_to_stdin_is_not_replaced(exported, tmp_path):
     table.write_bytes(b"a,b,c,d\n1,2,3,4\n")
     call = [sys.executable, "-m", "onnxnn_cli", "embed", str(exported / "mlp.onnx"), "-", "-o", str(table)]
     with open(str(table), "rb") as file:
-        done = subprocess.run(call, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(call, stdin=file, capture_output=True, check=False)
     assert done.returncode == 1
     assert b"is the file that is read, and would be lost" in done.stderr
     assert table.read_bytes() == b"a,b,c,d\n1,2,3,4\n"
