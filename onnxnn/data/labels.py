@@ -151,6 +151,12 @@ def as_array(values: Any, source: str) -> Array:
         raise DataError(f"{source}: {error}") from error
     except ValueError as error:
         raise DataError(ragged(values, source)) from error
+    if array.ndim == 0:
+        which = ", such as frame['label']" if isinstance(values, str) else ""
+        raise DataError(
+            f"{source}={shortened(values, 40)}: expected a list or an array with one entry for each "
+            f"sample{which}."
+        )
     if array.dtype.kind == "U" and isinstance(values, list | tuple):
         check_entries(np.array(values, object), source)  # in the array NaN is a text among texts
     array = _decoded(from_objects(array), source)
@@ -161,7 +167,7 @@ def as_array(values: Any, source: str) -> Array:
                 f"{source}: a mixture of types; give plain numbers or plain texts, one for each sample."
             )
         array = array.astype(str)
-    if array.ndim == 0 or array.size == 0:
+    if array.size == 0:
         raise DataError(f"{source}: empty (shape {array.shape}); give one entry per sample.")
     return array
 
@@ -219,9 +225,13 @@ def _is_image(row: Any) -> bool:
 
 def _whole(array: Array, source: str) -> Array:
     if array.dtype.kind not in "biuf":
-        raise DataError(f"{source} of type {array.dtype} are neither numbers nor texts.")
+        raise DataError(
+            f"{source} of type {array.dtype} are neither numbers nor texts. Make one of them, such as "
+            "y.astype(str)."
+        )
     finite(array, source)
-    whole = array.astype(np.int64)
+    with np.errstate(invalid="ignore"):  # beyond int64, which is refused below
+        whole = array.astype(np.int64)
     if not np.array_equal(whole, array):
         fraction = array[whole != array][0]
         raise ValuesError(

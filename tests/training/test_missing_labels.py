@@ -137,3 +137,18 @@ def test_columns_may_have_masks_that_hide_nothing_and_gradients():
     columns = {"a": np.ma.masked_array(X[:, 0]), "b": torch.tensor(X[:, 1], requires_grad=True)}
     data = nn("cls", verbose=0).load_dataset(columns, [0, 1] * 3, shuffle=False)
     np.testing.assert_array_equal(data.tensors()[0], X)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("kind", r"y='kind': expected a list or an array .* such as frame\['label'\]"),
+        ({0: "a", 1: "b"}, r"y=\{0: 'a', 1: 'b'\}: expected a list or an array with one entry"),
+        ({"a"}, r"y=\{'a'\}: expected a list or an array"),
+        (np.array(["2020-01-01"] * 6, "datetime64[s]"), r"neither numbers nor texts\. .* y\.astype\(str\)"),
+        ([2**70, 1] * 3, "is no class"),
+    ],
+)
+def test_what_is_no_list_of_labels(labels, message):
+    with pytest.raises(DataError, match=message):
+        nn("cls", verbose=0).load_dataset(X, labels)
