@@ -266,6 +266,7 @@ def _numbers(
 def _texts(texts: Array, names: tuple[str, ...] | None, source: str) -> tuple[torch.Tensor, tuple[str, ...]]:
     if names is None:
         names = tuple(sorted(set(texts.tolist())))
+        _warn_of_alike(names, source)
     position = {name: number for number, name in enumerate(names)}
     different = set(texts.tolist())
     for text in sorted(different - set(position)):
@@ -277,6 +278,20 @@ def _texts(texts: Array, names: tuple[str, ...] | None, source: str) -> tuple[to
         listed = ", ".join(map(repr, unknown[:5]))
         raise DataError(f"{source}: {listed} not among the classes {', '.join(map(repr, names))}.")
     return torch.tensor([position[text] for text in texts.tolist()], dtype=torch.int64), names
+
+
+def _warn_of_alike(names: tuple[str, ...], source: str) -> None:
+    """Warn of classes that look like one: "Yes" and "yes", "cat" and " cat"."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(folded(name), []).append(name)
+    several = [given for given in alike.values() if len(given) > 1]
+    if several:
+        shown = "; ".join(" and ".join(shortened(name, 20) for name in given[:3]) for given in several[:3])
+        warn(
+            f"{source}: {shown} are different classes, though they differ only in case, blanks or the form "
+            "of accents. Write them alike where they are one."
+        )
 
 
 def _one_hot(

@@ -197,6 +197,8 @@ _NO_TABLES = (filekind.HTML, filekind.LFS, filekind.ANNEX, filekind.PDF, filekin
 
 def _check_kind(path: str, file: str, start: bytes) -> None:
     """Refuse a file that says by its first bytes what else it is."""
+    if start.startswith(b"\xd0\xcf\x11\xe0"):  # .xls
+        raise InputError(f"{path}: is a spreadsheet, not text; save it as CSV.")
     kind = filekind.kind_of_bytes(start)
     if start.startswith(b"PK\x03\x04"):
         kind = filekind.kind_of_file(file)

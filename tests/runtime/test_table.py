@@ -118,6 +118,7 @@ def test_texts_and_is_numeric(write):
         ("a\tb\n1\t2\t3\n", "separated by a tab"),
         (b"a,b\n\xff\xff,1\n", "is no text in UTF-8, UTF-16 or GBK"),
         (b"a,b\n1,\x002\n", "is no text in UTF-8, UTF-16 or GBK"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is a spreadsheet, not text; save it as CSV"),
         (b"PK\x03\x04rest", "spreadsheet or zip file"),
     ],
 )

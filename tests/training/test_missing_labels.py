@@ -152,3 +152,10 @@ def test_columns_may_have_masks_that_hide_nothing_and_gradients():
 def test_what_is_no_list_of_labels(labels, message):
     with pytest.raises(DataError, match=message):
         nn("cls", verbose=0).load_dataset(X, labels)
+
+
+@pytest.mark.parametrize("labels", [["yes", "Yes", "no"], ["cat", " cat", "dog"], ["\u00e9", "e\u0301", "b"]])
+def test_classes_that_look_alike_are_mentioned(labels):
+    with pytest.warns(UserWarning, match="are different classes, though they differ only in case, blanks or"):
+        data = nn("cls", verbose=0).load_dataset(X, labels * 2)
+    assert len(data.preparation.classes) == 3
