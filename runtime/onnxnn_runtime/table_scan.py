@@ -18,6 +18,8 @@ _HEAD, _HEAD_CELLS = 1000, 100_000
 
 
 def separator_of(text: TextFile) -> str:
+    if text.separator:
+        return text.separator
     for lines in text.lines():
         for line in lines:
             if line.strip():

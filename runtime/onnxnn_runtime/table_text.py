@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import csv
 import os
+import re
 from dataclasses import dataclass
 from typing import IO, Iterator, Union
 
@@ -59,12 +60,15 @@ class TextFile:
         encoding: Its encoding, as Python calls it.
         note: What to say about the encoding where it is neither UTF-8 nor beyond doubt; else "".
         quoted: Whether a quotation mark stands anywhere in it.
+        separator: What its first line names as the separator, as "sep=;" does, which Excel writes; else "".
+            That line is then read as a blank one.
     """
 
     path: str
     encoding: str
     note: str = ""
     quoted: bool = False
+    separator: str = ""
 
     def lines(self) -> Iterator[list[str]]:
         """Yield its lines, some hundred thousand characters at a time.
@@ -77,6 +81,8 @@ class TextFile:
         for chunk in self._chunks():
             lines = (rest + chunk).split("\n") if rest else chunk.split("\n")
             rest = lines.pop()
+            if self.separator and not count and lines:
+                lines[0] = ""
             if len(rest) > MAX_LINE:
                 raise InputError(
                     f"{self.path}: line {count + len(lines) + 1} has more than {MAX_LINE:,} characters, the "
@@ -188,7 +194,11 @@ def open_table(path: str, encoding: str | None = None) -> TextFile:
             quoted = _has_quotes(path, opened, known)
     except OSError as error:
         raise cannot_read(path, error, "CSV file") from error
-    return TextFile(file, known, note, quoted)
+    named = _NAMED.match(start.decode(known, "ignore").lstrip("\ufeff"))
+    return TextFile(file, known, note, quoted, named.group(1) if named else "")
+
+
+_NAMED = re.compile(r'"?sep=([^\w\s"]|[\t ])"?\s*[\r\n]', re.IGNORECASE)
 
 
 _NO_TABLES = (filekind.HTML, filekind.LFS, filekind.ANNEX, filekind.PDF, filekind.ONNX, filekind.PICKLE)

@@ -97,6 +97,21 @@ def test_spellings(write, text):
     np.testing.assert_array_equal(table.numbers(), [[1.5, 2], [3, 4.25]])
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gbk"])
+@pytest.mark.parametrize("mark", [";", ",", "|", "\t"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_first_line_may_name_the_separator(write, encoding, mark, quote):
+    text = f"{quote}sep={mark}{quote}\r\n长,{quote}b{quote}\r\n1.5,2\r\n3,4\r\n"
+    path = write(text.replace(",", mark).encode(encoding))
+    table = read_table(path)
+    assert (table.names, table.lines) == (("长", "b"), (3, 4))
+    np.testing.assert_array_equal(table.numbers(), [[1.5, 2], [3, 4]])
+
+
+def test_a_column_may_be_called_as_the_line_that_names_the_separator(write):
+    assert read_table(write("sep=,b\n1,2\n3,4\n")).names == ("sep=", "b")
+
+
 def test_a_semicolon_in_quotes_separates_nothing(write):
     assert read_table(write('"a;b",c\n1,2\n')).names == ("a;b", "c")
 
