@@ -60,8 +60,8 @@ def load_table(
             network takes float64.
         known: How the network that the rows are for has its data prepared: its columns are found by their
             names wherever they stand, and there may be one class only.
-        label: The label column by name or position; None takes a column called label, class, target, y
-            or 标签, else the last.
+        label: The label column by name or position; None takes the one whose name says so (see
+            `onnxnn_runtime.table_heading.label_named`), else the last.
         index: Columns that count rows and are left out, by name or position; None finds those that pandas
             writes, False keeps all.
         header, encoding, decimal, thousands, missing: See `read_table`.

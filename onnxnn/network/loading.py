@@ -91,7 +91,8 @@ class Loading(Core):
     ) -> Any:
         """Load a CSV file; see `onnxnn.data.load_table`.
 
-        The label is the column called label, class, target, y or 标签, else the last one. What is decided
+        The label is the column called label, class, target, y or 标签, for classes also species or the like
+        (docs/tables.md), else the last one. What is decided
         about a file where another reading is possible is said in a warning, and these options choose:
 
         Args:
