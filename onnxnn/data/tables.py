@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.table import Column, Table, read_table
+from onnxnn_runtime.errors import DataError, InputError
+from onnxnn_runtime.table import Column, Read, Table, read_table
+from onnxnn_runtime.table_marks import NoNumberError
 from onnxnn_runtime.table_missing import check_labels
 from onnxnn_runtime.warn import warn
 
@@ -20,7 +21,7 @@ from .dataset import Data, as_data_errors, check_task, split, unambiguous
 from .labels import class_numbers, finite, targets
 from .preparation import Preparation
 from .standardize import COARSE, needs_float64, standardization
-from .table_columns import Index, choose_columns, class_labels
+from .table_columns import Chosen, Index, choose_columns, class_labels
 
 __all__ = ["load_table"]
 
@@ -77,7 +78,7 @@ def load_table(
     with as_data_errors():
         table = read_table(path, header, encoding, decimal, thousands, missing)
         chosen = choose_columns(table, label, index, features, target_names, task in ("cls", "embed"))
-        read = table.numbers_and_texts(chosen.features, chosen.label, np.float64 if wide else np.float32)
+        read = _read(table, chosen, np.float64 if wide else np.float32, label is None and not features)
         x = _whole(table, chosen.features, read.numbers)
         are_classes = task in ("cls", "embed")
         title, names = table.title(chosen.label), () if known is None else known.classes
@@ -119,6 +120,21 @@ def load_table(
         example=samples[0].x[0].numpy().copy(),
         remarks=remarks if known is None else known.differences(None, normalize),
     )
+
+
+def _read(table: Table, chosen: Chosen, dtype: Any, may_be_another: bool) -> Read:
+    """Return the numbers of the inputs and the texts of the label.
+
+    Raises:
+        InputError: An input is no number; where the label may be another column, the message says so.
+    """
+    try:
+        return table.numbers_and_texts(chosen.features, chosen.label, dtype)
+    except NoNumberError as error:
+        if not may_be_another:
+            raise
+        title = table.title(chosen.label)
+        raise InputError(f"{error} The label is {title}; label= names another one.") from error
 
 
 def _whole(table: Table, columns: list[int], x: Array) -> Array:

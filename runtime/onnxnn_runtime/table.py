@@ -21,7 +21,7 @@ from .columns import match_columns
 from .errors import InputError
 from .shorten import shortened
 from .table_heading import counts_rows, counts_samples, heading_of, label_named, may_count_rows
-from .table_marks import Marks, check_marks, commas_as, number, parse_cells
+from .table_marks import Marks, NoNumberError, check_marks, commas_as, number, parse_cells
 from .table_missing import MISSING, check_labels, marks_of_missing
 from .table_numbers import parse
 from .table_scan import MAX_CELLS, MAX_COLUMNS, scan, separator_of
@@ -241,9 +241,7 @@ class Table:
         found, wrong = parse_cells(chosen, marks)
         if wrong is not None:
             place, column = wrong
-            raise InputError(
-                self._not_a_number(chosen[place][column], block.lines[place], positions[column], marks)
-            )
+            raise self._not_a_number(chosen[place][column], block.lines[place], positions[column], marks)
         return found
 
     def _parse_span(self, block: Block, positions: Sequence[int], marks: Marks) -> np.ndarray | None:
@@ -302,14 +300,18 @@ class Table:
 
     # ---- messages
 
-    def _not_a_number(self, cell: str, line: int, position: int, marks: Marks) -> str:
+    def _not_a_number(self, cell: str, line: int, position: int, marks: Marks) -> InputError:
         where = f"row {line}, {self.title(position)}"
         if cell.lower() in MISSING:
-            return f"{self.source}: the cell in {where}, is missing. Fill it in, or remove the row."
+            return InputError(
+                f"{self.source}: the cell in {where}, is missing. Fill it in, or remove the row."
+            )
         advice = "Write a number, or remove the row or the column."
         if cell[:1].isdigit() and "," in cell and not marks.thousands and marks.decimal == ".":
             advice = "Write it without the comma, or say decimal=',' or thousands=','."
-        return f"{self.source}: {where}, holds {shortened(cell)} where a number is expected. {advice}"
+        return NoNumberError(
+            f"{self.source}: {where}, holds {shortened(cell)} where a number is expected. {advice}"
+        )
 
 
 def _parts(records: Sequence[Record]) -> Iterator[str]:

@@ -16,9 +16,13 @@ import numpy as np
 from .errors import InputError
 from .shorten import shortened
 
-__all__ = ["Marks", "check_marks", "commas_as", "number", "parse_cells"]
+__all__ = ["Marks", "NoNumberError", "check_marks", "commas_as", "number", "parse_cells"]
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+class NoNumberError(InputError):
+    """A cell of a column of numbers holds a text."""
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,17 @@ def test_a_message_about_missing_labels_names_the_option_where_nobody_chose_the_
     assert "label=" not in str(caught.value)
 
 
+def test_a_text_among_the_inputs_may_be_the_label(load):
+    text = "kind of flower,a,b\nx,1,2\ny,3,4\n"
+    with pytest.raises(
+        DataError, match=r"holds 'x' .* The label is column 3 \('b'\); label= names another one"
+    ):
+        load(text)
+    assert load(text, label="kind of flower").classes == ("x", "y")
+    with pytest.raises(DataError, match=r"or the column\.$"):
+        load(text, label="b")
+
+
 def test_classes_of_a_network_are_never_missing(load, tmp_path):
     text = "a,kind\n1,none\n2,mild\n3,none\n"
     model = nn("cls", verbose=0)
