@@ -17,7 +17,7 @@ from .arrays import too_small
 from .card import InputSpec, ModelCard
 from .errors import CardError, InputError, OnnxnnError
 from .feeds import DTYPES, as_samples, check_divisor, check_feed
-from .forks import abandon, generation
+from .forks import generation
 from .inputs import Sample, Skipped, find_samples
 from .onnxfile import FileFacts
 from .outputs import Promises
@@ -102,7 +102,6 @@ class Engine:
     def _renew(self) -> None:
         """Make the sessions again in a process that was forked; see `forks`."""
         if self._generation != generation():
-            abandon((self._session, self._single))
             self._session, self._single = self._begin()[0], None
             self._generation = generation()
 

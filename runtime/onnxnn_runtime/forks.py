@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import weakref
+from typing import Any
 
-__all__ = ["abandon", "generation"]
+__all__ = ["generation", "outlive"]
 
 _generation = 0
-_abandoned: list[object] = []
+_threaded: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def generation() -> int:
@@ -19,15 +22,20 @@ def generation() -> int:
     return _generation
 
 
-def abandon(thing: object) -> None:
-    """Keep what was made before a fork: taking it down would wait for its threads, which are not there."""
-    _abandoned.append(thing)
+def outlive(thing: Any) -> None:
+    """Never take this down in a child that is forked, not even when the child ends.
+
+    Taking down what has threads waits for them, and in a child they are not there.
+    """
+    _threaded.add(thing)
 
 
-def _count() -> None:
+def _after_fork() -> None:
     global _generation
     _generation += 1
+    for each in list(_threaded):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))  # a reference that nothing ever gives back
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_count)
+    os.register_at_fork(after_in_child=_after_fork)

@@ -17,6 +17,7 @@ from .card import InputSpec
 from .decode import upright_size
 from .errors import InputError
 from .folders import Skipped, skipped_for
+from .forks import generation
 from .inputs import Sample, find_samples, read_sample
 from .providers import num_threads
 from .shorten import shortened
@@ -275,18 +276,28 @@ def ordered(
     from concurrent.futures import ThreadPoolExecutor  # here, because a single picture does without
 
     waiting: deque[tuple[Future[_Out], int]] = deque()
-    total = 0
+    total, begun = 0, generation()
     with ThreadPoolExecutor(workers) as pool:
         try:
             for item in itertools.chain(first, iterator):
                 weight = 0 if weigh is None else weigh(item)
                 while waiting and (len(waiting) >= 2 * workers or total + weight > MOST):
                     total -= waiting[0][1]
-                    yield waiting.popleft()[0].result()
+                    yield _result(waiting.popleft()[0], begun)
                 waiting.append((pool.submit(function, item), weight))
                 total += weight
             while waiting:
-                yield waiting.popleft()[0].result()
+                yield _result(waiting.popleft()[0], begun)
         finally:
             for future, _ in waiting:
                 future.cancel()
+
+
+def _result(future: Future[_Out], begun: int) -> _Out:
+    """Return what a thread computed, unless this process was forked since and the thread is not here."""
+    if generation() != begun:
+        raise InputError(
+            "these results were begun before the process was forked, and the threads that compute them are "
+            "not in the child. Begin them again there, with another call of embed_stream() or the like."
+        )
+    return future.result()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import DeviceError
+from .forks import outlive
 from .shorten import shortened
 
 __all__ = [
@@ -67,11 +68,15 @@ class Placement:
 
 
 def onnxruntime() -> Any:
-    """Return the module `onnxruntime`.
+    """Return the module `onnxruntime`, imported without its telemetry where nobody asked for it.
+
+    From 1.32 on the import alone starts a thread that sends how ONNX Runtime is used; a child process that
+    was forked waits for that thread without end when it exits.
 
     Raises:
         DeviceError: It is installed but cannot be imported, e.g. because a library is missing.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime as module
     except ImportError as error:
@@ -150,6 +155,7 @@ def create_session(data: bytes, placement: Placement, threads: int) -> tuple[Any
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what fails becomes an error of ours, which says it
     session = _session(module, data, options, placement)
+    outlive(session)
     # ONNX Runtime's Python class would move to another device in silence when one fails in the middle of
     # its work, and keeps a copy of the whole file for that.
     session.disable_fallback()

@@ -121,6 +121,12 @@ def test_a_model_is_inherited_by_a_fork(golden, name):
 
 
 @forks
+@pytest.mark.parametrize("what", ["ended", "streamed"])
+def test_a_child_ends(golden, what):
+    in_a_fresh_process(what, golden / "models" / "image_embedder.onnx")
+
+
+@forks
 def test_a_fork_while_another_thread_draws(golden):
     in_a_fresh_process("while_drawing", golden / "models" / "denoiser.onnx")
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import sys
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -28,6 +31,52 @@ def inherited(path: str) -> None:
     model = rt.load(path, device="cpu", threads=2)
     expected = model.embed(PICTURES)
     _in_child(lambda: np.testing.assert_allclose(model.embed(PICTURES), expected, rtol=1e-6))
+
+
+def ended(path: str) -> None:
+    """Fork children that end as any program does, not as those of multiprocessing: they take all down."""
+    model = rt.load(path, device="cpu", threads=2)
+    expected = model.embed(PICTURES)
+    for work in ("use it", "leave it", "delete it"):
+        pid = os.fork()
+        if not pid:
+            if work == "use it":
+                np.testing.assert_allclose(model.embed(PICTURES), expected, rtol=1e-6)
+            elif work == "delete it":
+                del model
+            sys.exit(0)
+        assert _status(pid) == 0, work
+
+
+def _status(pid: int) -> int | None:
+    """Return how a child ended; None where it does not end."""
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            return status
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return None
+
+
+def streamed(path: str) -> None:
+    """Go on in a child with what the threads of its parent began."""
+    model = rt.load(path, device="cpu", threads=2)
+    stream = model.embed_stream(PICTURES, batch_size=4)
+    count = len(next(stream).names)
+
+    def go_on() -> None:
+        problem = ""
+        try:
+            list(stream)
+        except rt.InputError as error:
+            problem = str(error)
+        os._exit(0 if "begun before the process was forked" in problem else 1)
+
+    _in_child(go_on)
+    assert count + sum(len(part.names) for part in stream) == len(PICTURES)
 
 
 def while_drawing(path: str) -> None:
