@@ -14,6 +14,7 @@ import onnx
 import onnx.inliner
 import onnx.version_converter
 import torch
+from onnxnn_runtime import providers
 from onnxnn_runtime.errors import ExportError
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -119,8 +120,7 @@ def _at_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
 
 
 def _compare(model: onnx.ModelProto, module: nn.Module, probes: Sequence[Shape]) -> None:
-    import onnxruntime
-
+    onnxruntime = providers.onnxruntime()
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     copy.ir_version = min(model.ir_version, 8)

@@ -35,16 +35,28 @@ def as_array(value: Any) -> np.ndarray:
 
 
 def without_gradient(value: Any) -> Any:
-    """Return a torch tensor as NumPy reads it: on the CPU, of a type it knows; anything else as it is.
+    """Return a torch tensor as NumPy reads it: dense, on the CPU, of a type it knows; anything else as it is.
 
     Raises:
-        InputError: It is a masked array with hidden values, or a list with one in it.
+        InputError: It is a masked array with hidden values, or a list with one in it; or a tensor without
+            numbers.
     """
     if not (hasattr(value, "detach") and hasattr(value, "dtype")):  # open files have the first, too
         check_not_masked(value)
         return value
-    value = value.detach().cpu()
-    return value.float() if str(value.dtype) == "torch.bfloat16" else value
+    try:
+        value = value.detach()
+        if "sparse" in str(getattr(value, "layout", "")):
+            value = value.to_dense()
+        if getattr(value, "is_quantized", False):
+            value = value.dequantize()
+        value = value.cpu()
+        if hasattr(value, "resolve_neg"):
+            value = value.resolve_conj().resolve_neg()
+        small = str(value.dtype).startswith(("torch.bfloat16", "torch.float8"))
+        return value.float() if small else value
+    except RuntimeError as error:  # of the device "meta"
+        raise InputError(f"the tensor holds no numbers that can be read ({error}).") from error
 
 
 def check_not_masked(value: Any) -> None:

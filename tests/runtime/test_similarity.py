@@ -137,6 +137,23 @@ def test_tensors_with_gradient(method):
     np.testing.assert_allclose(half, expected, atol=0.1)
 
 
+def test_tensors_that_numpy_does_not_read():
+    torch = pytest.importorskip("torch")
+    a, b = torch.tensor(vectors(3)), vectors(1, seed=1)[0]
+    expected = get_similarity(a, b)
+    for given in (
+        a.to_sparse(),
+        torch._neg_view(-a),
+        torch.view_as_real(a + 0j)[:, :, 0],
+        (a * -1j).conj().imag,
+    ):
+        np.testing.assert_allclose(get_similarity(given, b), expected, rtol=1e-6)
+    with pytest.raises(
+        rt.InputError, match="a must hold numbers: the tensor holds no numbers that can be read"
+    ):
+        get_similarity(a.to("meta"), b)
+
+
 @pytest.mark.parametrize(
     "bad",
     [
