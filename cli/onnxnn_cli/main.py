@@ -11,7 +11,8 @@ import contextlib
 import errno
 import os
 import sys
-from typing import Optional
+import warnings
+from typing import Any, Optional
 
 import typer
 import typer.core
@@ -84,6 +85,7 @@ def common(
 def main() -> None:
     """Run the command; turn our errors into one line on stderr and exit code 1."""
     _replace_what_streams_lack()
+    warnings.showwarning = _show_warning
     try:
         app(prog_name="onnxnn")
     except Exception as error:
@@ -100,6 +102,11 @@ def main() -> None:
         if _is_of_stdout(error):
             _leave_quietly()
         sys.exit(1)
+
+
+def _show_warning(message: Any, *_: Any, **__: Any) -> None:
+    """Print what a warning says; the place where it arose is one in our own code."""
+    note("onnxnn: {}".format(" ".join(str(message).split())))
 
 
 def _message(error: Exception) -> str:

@@ -216,7 +216,7 @@ class _Finder:
             with open(path, "wb") as copy:
                 copy.write(content)
             try:
-                for sample in self._table(path):
+                for sample in self._table(path, name):
                     yield replace(sample, name=sample.name.replace(path, name))
             except InputError as error:
                 raise type(error)(str(error).replace(path, name)) from error
@@ -276,11 +276,11 @@ class _Finder:
             return (Sample(each, array[i]) for i, each in _names(name, len(array)))
         return iter([Sample(name, array)])
 
-    def _table(self, path: str) -> Iterator[Sample]:
+    def _table(self, path: str, shown: str = "") -> Iterator[Sample]:
         from . import tabular
 
         if self._spec.kind == "table" or (self._spec.kind == "tokens" and tabular.width(self._spec)):
-            names, rows = tabular.file_rows(path, self._spec)
+            names, rows = tabular.file_rows(path, self._spec, shown=shown)
             return (Sample(each, row) for each, row in zip(names, rows))
         why = ""
         if self._spec.kind == "tokens" and path.lower().endswith(".csv"):

@@ -15,13 +15,16 @@ from .warn import warn
 __all__ = ["chosen_columns", "file_rows", "for_graph", "in_order", "is_row", "row_in_order", "width"]
 
 
-def file_rows(path: str, spec: InputSpec, targets: Sequence[str] = ()) -> tuple[list[str], np.ndarray]:
+def file_rows(
+    path: str, spec: InputSpec, targets: Sequence[str] = (), shown: str = ""
+) -> tuple[list[str], np.ndarray]:
     """Return the rows of a CSV file as a network takes them.
 
     Args:
         path: The file.
         spec: What the network takes.
         targets: The names of the label columns that it learned from, where they are known.
+        shown: What warnings call the file; "" calls it by its path.
 
     Returns:
         The name of each row, "a.csv:2", and float64 (rows, columns).
@@ -33,7 +36,7 @@ def file_rows(path: str, spec: InputSpec, targets: Sequence[str] = ()) -> tuple[
 
     table = read_table(path)
     for note in table.notes:
-        warn(note)
+        warn(note.replace(path, shown or path))
     if spec.features and table.names:
         positions = match_columns(spec.features, table.names, path)
     else:

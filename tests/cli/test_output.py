@@ -253,6 +253,16 @@ def test_stdin_is_an_image_or_a_table(exported, image, tmp_path):
     assert (tmp_path / "v.csv").read_text(encoding="utf-8").splitlines()[1].startswith("-,"), done.stderr
 
 
+def test_a_warning_is_one_line_without_our_own_code(onnxnn, exported, tmp_path):
+    table = "a,b,c,d,Größe\n1,2,3,4,süß\n".encode("latin-1")
+    (tmp_path / "t.csv").write_bytes(table)
+    said = "is not UTF-8, so it is read as cp1252, such as 'Größe'; encoding= chooses another."
+    done = onnxnn("predict", exported / "mlp.onnx", "t.csv")
+    assert (done.returncode, done.stderr) == (0, f"onnxnn: t.csv: {said}\n")
+    done = run_with_stdin(table, tmp_path, "predict", exported / "mlp.onnx", "-")
+    assert (done.returncode, done.stderr.decode()) == (0, f"onnxnn: -: {said}\n")
+
+
 def test_stdin_is_one_side_of_a_comparison_or_the_start_of_a_drawing(exported, image, tmp_path):
     done = run_with_stdin(image.read_bytes(), tmp_path, "similarity", exported / "cnn.onnx", "-", image)
     assert done.returncode == 0, done.stderr
