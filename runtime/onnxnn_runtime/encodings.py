@@ -141,7 +141,8 @@ def _latin(accents: str) -> _Cost:
 
 def _alphabet(alphabet: str) -> _Cost:
     costs = {letter: math.log(0.1 * 0.9**place) for place, letter in enumerate(alphabet)}
-    return lambda character: costs.get(character.lower(), -8.0 if character in _SYMBOLS else -14.0)
+    costs.update({letter.upper(): cost - 1 for letter, cost in costs.items() if letter != letter.upper()})
+    return lambda character: costs.get(character, -8.0 if character in _SYMBOLS else -14.0)
 
 
 def _chinese(character: str) -> float:
@@ -203,10 +204,19 @@ def _form(text: str, kind: str) -> float:
     for word, count in Counter(re.findall(r"[^\W\d_]+", text)).items():
         if word.isascii():
             continue
-        jumps = sum(a.islower() and b.isupper() and not (a + b).isascii() for a, b in zip(word, word[1:]))
         mixed = kind == "other" and re.search("[a-zA-Z]", word) is not None
-        score -= 4.0 * count * (jumps + mixed)
+        score -= 4.0 * count * (_jumps(word) + mixed)
     return score - 5.0 * len(_SPLIT.findall(text))
+
+
+def _jumps(word: str) -> int:
+    """Return how often case changes within a word as it hardly does: "aB", "ABc"; in ASCII it may."""
+    triples = zip(" " + word, word, word[1:])
+    return sum(
+        ((b.islower() and c.isupper()) or (a.isupper() and b.isupper() and c.islower()))
+        and not (b + c).isascii()
+        for a, b, c in triples
+    )
 
 
 def _latins(encoding: str, prior: float, languages: Sequence[str]) -> _Model:
@@ -226,8 +236,8 @@ _MODELS = (
     _Model("big5", -3.0, (_traditional,)),
     _Model("cp932", -3.0, (_japanese,)),
     _Model("cp949", -3.0, (_korean,)),
-    _others("cp1251", -3.0, letters.CYRILLIC),
-    _others("cp1253", -3.0, letters.GREEK),
+    _others("cp1251", -4.0, letters.CYRILLIC),
+    _others("cp1253", -4.0, letters.GREEK),
     _others("cp1255", -4.0, letters.HEBREW),
     _others("cp1256", -4.0, letters.ARABIC),
     _others("cp874", -4.0, letters.THAI),

@@ -148,6 +148,22 @@ def test_three_words_are_enough_for_characters(encoding, words):
     assert sum(_taken(chosen.sample(words.split(), 3), encoding)[0] for _ in range(40)) >= 39
 
 
+RARE = (
+    "乳腺癌 良性 恶性 纹理 平滑度 紧密度 妊娠 葡萄糖 胰岛素 皮褶厚度 谱系功能 登船港口 "
+    "幸存 挥发性酸度 柠檬酸 残留糖 氯化物 氮氧化物 菌褶 菌柄 孢子印 栖息地 企鹅 阿德利 "
+    "帽带 巴布亚 喙长 鳍肢 岛屿 色泽 根蒂 敲声 脐部 触感 青绿 乌黑 蜷缩 稍蜷 浊响 沉闷 "
+    "清脆 稍糊 凹陷 软粘 慕容复 诸葛亮 呼和浩特 雷阵雨 雾霾 能见度 辣椒 菠菜 鲤鱼 麻雀 "
+    "孔雀 鹦鹉 蜻蜓 蝴蝶 蚂蚁 螳螂 羽毛球 仰卧起坐 肺活量"
+)
+"""Words of Chinese tables with characters that are not frequent."""
+
+
+def test_rare_chinese_words_stay_chinese():
+    chosen = random.Random(0)
+    for _ in range(60):
+        assert _taken(chosen.sample(RARE.split(), 5), "gbk") == (True, "")
+
+
 @pytest.mark.parametrize(("encoding", "words"), WORDS[:-3])
 def test_a_single_word_is_never_read_wrongly_without_a_line(encoding, words):
     for word in words.split()[::2]:
