@@ -15,6 +15,7 @@ from onnxnn_runtime.preprocess import Preprocess
 
 from .data import Preparation
 from .definition import Definition, Placed
+from .last_layer import last_bounded
 from .layers._registry import frozen
 from .layers.diffusion import DiffusionModel
 from .layers.norm import Normalize
@@ -108,6 +109,7 @@ def describe_output(task: str, definition: Definition, known: Preparation | None
         classes=classes,
         embedding=None if kind == "embedding" else definition.feature_size(),
         targets=targets if kind == "values" else (),
+        scores=_kind_of_scores(kind, definition),
     )
 
 
@@ -189,6 +191,14 @@ def _deviations(definition: Definition, shape: Shape) -> tuple[float, ...]:
     first = definition.entries[0].layer
     is_last = shape.axes[-1] == "feature"
     return first.deviations if isinstance(first, Normalize) and first.wide and is_last else ()
+
+
+def _kind_of_scores(kind: str, definition: Definition) -> str:
+    """Return what the scores of classes are; what is no score of a class is no raw score either."""
+    last = last_bounded(definition)
+    ending = definition.custom_ending() or (last[1].kind if last else "")
+    is_raw = kind in ("classes", "binary") and ending not in ("softmax", "sigmoid")
+    return "raw score" if is_raw else "probability"
 
 
 def _states(definition: Definition) -> tuple[StateSpec, ...]:

@@ -29,6 +29,9 @@ from .pairs import predictor
 __all__ = ["arrays", "check_given", "in_order", "infer", "joined", "readable", "unlabelled"]
 
 Array = np.ndarray[Any, Any]
+
+_RAW_SCORE = "原始分数 (raw score)"
+"""What `print_result` calls a score that is no probability, and no confidence therefore."""
 Reader = Callable[[Any], Array]
 
 
@@ -220,6 +223,7 @@ def _only(batch: Any) -> Any:
 def readable(result: Any, card: ModelCard | None, files: Sequence[str] = ()) -> dict[int, dict[str, Any]]:
     """Return results as BaseNN prints them: {i: {"预测值": label, "置信度": score}}.
 
+    Scores that are no probabilities stand under "原始分数 (raw score)" instead.
     Labels are class names where the data has them; those that are exactly an integer are integers, as in
     BaseNN ("7", not "07"), and the names of image folders are texts whatever they are. Regression gives its
     values. A network that classifies every step gives a list of labels and a list of scores for each sample.
@@ -252,7 +256,8 @@ def _without_network(result: Any) -> dict[int, dict[str, Any]]:
             f"print_result({shortened(result)}): expected what inference returned, an array (N, classes)."
         )
     best = rows.argmax(1).tolist()
-    return {i: {"预测值": index, "置信度": float(rows[i, index])} for i, index in enumerate(best)}
+    title = "置信度" if rows.min() >= 0 and rows.max() <= 1 else _RAW_SCORE
+    return {i: {"预测值": index, title: float(rows[i, index])} for i, index in enumerate(best)}
 
 
 def _named(result: Any, card: ModelCard) -> dict[int, dict[str, Any]]:
@@ -295,4 +300,6 @@ def _readable(row: Array, output: OutputSpec, labels: Sequence[str | int]) -> di
     if output.kind == "values":
         return {"预测值": values[0] if len(values) == 1 else list(values)}
     index, score = best_classes(output, row)[0]
-    return {"预测值": labels[index] if index < len(labels) else index, "置信度": score}
+    is_raw = output.scores != "probability" or output.kind == "embedding"
+    title = _RAW_SCORE if is_raw else "置信度"
+    return {"预测值": labels[index] if index < len(labels) else index, title: score}

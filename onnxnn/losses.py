@@ -4,6 +4,7 @@ The loss sees the values before a final softmax or sigmoid wherever that is the 
 to compute the same thing: cross entropy on logits, binary cross entropy on logits. A mean squared error
 on a softmax stays on probabilities, because there the two differ. Where a regression ends in the scale of its
 targets, its losses see scaled values and scaled targets: always giving the mean has a squared error of 1.
+PoissonNLLLoss sees the logarithm of a rate, and the network ends in the rate.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import nn
 
 from .definition import Net
 from .embedding_losses import ArcFace, SupCon
+from .layers.denormalize import ExponentialModule
 from .pairs import next_token_loss, num_tokens
 from .shape import Shape
 
@@ -152,6 +154,10 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
         return _binary(wanted, end)
     if wanted in ("SoftMarginLoss", "MultiLabelSoftMarginLoss", "HingeEmbeddingLoss"):
         return _margin(wanted, task)
+    if wanted == "PoissonNLLLoss" and num_classes and task in ("cls", "gen") and end != "softmax":
+        raise TrainingError(
+            "loss='PoissonNLLLoss' learns counts, and the data has classes: use loss='CrossEntropyLoss'."
+        )
     functions: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
         "MSELoss": F.mse_loss,
         "L1Loss": F.l1_loss,
@@ -160,7 +166,13 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
         "PoissonNLLLoss": F.poisson_nll_loss,
     }
     function = functions[wanted]
-    if scale is not None and wanted != "PoissonNLLLoss":
+    is_poisson, returns_rates = wanted == "PoissonNLLLoss", isinstance(scale, ExponentialModule)
+    if is_poisson and scale is not None and not returns_rates:
+        raise TrainingError(
+            "loss='PoissonNLLLoss' learns the logarithm of a rate, and this network was trained to return "
+            "values: train a new one with it, or use loss='MSELoss'."
+        )
+    if scale is not None and is_poisson == returns_rates:
         return Loss(wanted, lambda y, target: function(y, scale.undo(as_values(target, y))), from_logits=True)
     return Loss(wanted, lambda y, target: function(y, as_values(target, y)), from_logits=False)
 

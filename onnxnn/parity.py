@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from onnxnn_runtime.sampling import sample_pictures
 
 from .definition import Definition, Net, Placed
 from .drawing import predictor
+from .last_layer import last_bounded
 from .layers.norm import Normalize
 from .layers.reference import reference
 from .pairs import options_of
@@ -35,7 +37,8 @@ class Parity:
 
     Args:
         absolute: Largest |file - torch|.
-        relative: The same, divided by the largest |torch| of that output.
+        relative: The same, divided by the largest |torch| of that output; where the network's last activation
+            has an upper bound, by the largest value that it can return, which is 1 for probabilities.
         where: Shape of the input at which the relative difference was found.
     """
 
@@ -47,8 +50,14 @@ class Parity:
         """Return what the card records."""
         return {"absolute": self.absolute, "relative": self.relative}
 
-    def joined(self, found: Array, expected: Array, where: tuple[int, ...]) -> Parity:
+    def joined(self, found: Array, expected: Array, where: tuple[int, ...], largest: float = 0.0) -> Parity:
         """Return the larger of this and the difference between two arrays.
+
+        Args:
+            found: What the file gives.
+            expected: What torch gives.
+            where: Shape of the input.
+            largest: The largest value that there can be, where that is known; else 0.
 
         Raises:
             ExportError: Their shapes differ.
@@ -59,7 +68,7 @@ class Parity:
                 f"{expected.shape}. Nothing was written."
             )
         absolute = float(np.abs(found.astype(np.float64) - expected).max(initial=0.0))
-        relative = absolute / max(float(np.abs(expected).max(initial=0.0)), 1e-12)
+        relative = absolute / max(float(np.abs(expected).max(initial=0.0)), largest, 1e-12)
         return Parity(
             max(self.absolute, absolute),
             max(self.relative, relative),
@@ -84,6 +93,7 @@ def measure(
     """
     head = definition.feature_layer()
     device = net.device
+    largest = {"output": _largest(definition, net)}
     parity = Parity()
     for number, (batch, shape) in enumerate(_cases(definition, card, free)):
         if card.diffusion is not None:
@@ -97,10 +107,29 @@ def measure(
             pairs = [_next_tokens(model, net, definition, inputs, device)]
         else:
             found, expected = model.infer({"input": inputs}), _expected(net, head, x.to(device))
-            pairs = [(found[name], expected[name]) for name in found]
+            for name in found:
+                parity = parity.joined(found[name], expected[name], inputs.shape, largest.get(name, 0.0))
+            continue
         for array, wanted in pairs:
             parity = parity.joined(array, wanted, inputs.shape)
     return parity
+
+
+def _largest(definition: Definition, net: Net) -> float:
+    """Return the largest value that the network can return, 0 where there is no such bound.
+
+    Beside it small differences are rounding: a probability of 1e-6 may be wrong by 1e-7.
+    """
+    if definition.custom_ending():
+        return 1.0
+    bounded = last_bounded(definition)
+    if bounded is None or not math.isfinite(bounded[1].bounds[1]):
+        return 0.0
+    ends = [abs(bound) for bound in bounded[1].bounds]
+    scale = net.scale
+    if scale is None:
+        return max(ends)
+    return float((scale.std.abs() * max(ends) + scale.mean.abs()).max())
 
 
 def probe_shapes(definition: Definition, free: Shape | None) -> list[Shape]:

@@ -44,13 +44,16 @@ def _heading(prediction: Any) -> List[str]:
         return ["name", *prediction.values]
     if isinstance(prediction.label, list):
         return ["name", "class of each step"]
-    return ["name", *["class", "score"] * len(prediction.top)]
+    score = "score" if prediction.score_kind == "probability" else prediction.score_kind
+    return ["name", *["class", score] * len(prediction.top)]
 
 
 def _as_data(prediction: Any) -> Any:
     if prediction.values:
         return {"name": prediction.name, "values": dict(prediction.values)}
     data = {"name": prediction.name, "label": prediction.label, "score": prediction.score}
+    if prediction.score_kind != "probability":
+        data["score_kind"] = prediction.score_kind
     if prediction.top:
         data["top"] = [{"label": label, "score": score} for label, score in prediction.top]
     return data

@@ -1,7 +1,8 @@
-"""From a network's own numbers to the units of the values that it predicts."""
+"""From a network's own numbers to the units of the values that it predicts: linear, or exponential."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,7 +16,7 @@ from onnxnn.shape import Shape
 from ._registry import layer
 from .norm import Normalize
 
-__all__ = ["Denormalize", "DenormalizeModule"]
+__all__ = ["Denormalize", "DenormalizeModule", "Exponential", "ExponentialModule"]
 
 
 @layer("denormalize")
@@ -65,3 +66,28 @@ class DenormalizeModule(nn.Module):
     def undo(self, y: torch.Tensor) -> torch.Tensor:
         """Return what `forward` gives y for."""
         return (y - self.mean) / self.std
+
+
+@layer("exponential")
+@dataclass(frozen=True)
+class Exponential(Denormalize):
+    """y = exp(x) · std + mean: the rate of counts, whose logarithm PoissonNLLLoss learns.
+
+    Training puts it at the end of a network that learns counts, with mean 0.
+    """
+
+    bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        behind = len(in_shape) - 1 - in_shape.axes.index(self._axis(in_shape))
+        return ExponentialModule(self._mean, self._std, behind)
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        return super().emit(graph, graph.node("Exp", x), module, in_shape)
+
+
+class ExponentialModule(DenormalizeModule):
+    """exp(x) · std + mean."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.exp())

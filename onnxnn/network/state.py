@@ -31,6 +31,7 @@ from onnxnn.losses import REGRESSION_LOSSES, official_name
 from onnxnn.shape import Shape
 from onnxnn.training.ending import closing_of, score_ending
 from onnxnn.training.target_scale import target_scale
+from onnxnn.training.target_values import check_values
 
 __all__ = ["NetworkState", "Waiting"]
 
@@ -384,6 +385,7 @@ class NetworkState:
         assert data is not None
         definition = self.definition if self.owned is not None else self.definition.with_closing(None)
         found = definition.closing or score_ending(self.task, definition, data.num_classes, loss)
+        check_values(self.task, self.definition, data.train, loss)
         is_trained = self.owned is not None
         scale, lines = target_scale(self.task, definition, data.train, loss, is_trained)
         return replace(self, definition=definition.with_closing(found or scale)), lines

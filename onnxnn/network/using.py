@@ -178,6 +178,8 @@ class Using(Drawing):
     def print_result(self, result: Array | None = None) -> dict[int, dict[str, Any]]:
         """Print and return results as {i: {"预测值": label, "置信度": score}}.
 
+        Scores of a network that was trained without softmax or sigmoid, as with loss="MSELoss", are no
+        probabilities and stand under "原始分数 (raw score)".
         Of a folder, or a list of image files, each result also has its file under "文件". A network without
         layers gives the index of the best class and its score.
 

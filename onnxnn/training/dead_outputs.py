@@ -15,8 +15,7 @@ import torch
 from torch import nn
 
 from onnxnn.definition import Definition, Net
-
-from .target_scale import last_bounded
+from onnxnn.last_layer import last_bounded
 
 __all__ = ["outputs_kept_alive"]
 

@@ -20,13 +20,19 @@ from onnxnn.losses import official_name
 __all__ = ["closing_of", "score_ending"]
 
 _SOFTMAX_LOSSES = ("CrossEntropyLoss", "NLLLoss", "KLDivLoss")
+_ENDING_OF_VALUES = {
+    "KLDivLoss": "softmax",
+    "BCEWithLogitsLoss": "sigmoid",
+    "MultiLabelSoftMarginLoss": "sigmoid",
+}
 _SIGMOID_LOSSES = ("BCEWithLogitsLoss", "SoftMarginLoss", "MultiLabelSoftMarginLoss")
 
 
 def score_ending(task: str, definition: Definition, num_classes: int, loss: str | None) -> Layer | None:
     """Return the activation that turns scores into the probabilities which a loss learned, or None.
 
-    An encoder, with more outputs than classes, keeps its vectors.
+    An encoder, with more outputs than classes, keeps its vectors. Values to predict are probabilities too
+    where their loss says so.
 
     Args:
         task: "cls", "reg", "gen" or "embed".
@@ -36,10 +42,12 @@ def score_ending(task: str, definition: Definition, num_classes: int, loss: str 
     """
     shape = definition.output_shape
     whole = definition.teacher_forcing or definition.diffusion
-    if task not in ("cls", "gen") or not num_classes or whole or shape is None or definition.net.ending:
+    if task == "embed" or whole or shape is None or definition.net.ending:
         return None
     name = "CrossEntropyLoss" if loss is None else official_name(loss)
     units = shape["channel"] if "channel" in shape.axes else shape.sizes[-1]
+    if not num_classes or task == "reg":
+        return make(_ENDING_OF_VALUES[name], {}) if task != "cls" and name in _ENDING_OF_VALUES else None
     is_encoder = units is not None and units > num_classes
     if units is None or is_encoder or (units < num_classes and units != 1):
         return None

@@ -14,18 +14,19 @@ from onnxnn_runtime.errors import TrainingError
 
 from onnxnn.data.batches import Batches, InMemory
 from onnxnn.definition import Definition
+from onnxnn.last_layer import last_bounded
 from onnxnn.layers import Layer, make
 from onnxnn.layers.custom import Custom
 from onnxnn.layers.denormalize import Denormalize
 from onnxnn.losses import official_name
 from onnxnn.shape import Shape
 
-__all__ = ["last_bounded", "target_scale"]
+__all__ = ["target_scale"]
 
 Bounds = tuple[float, float]
 Scale = tuple[torch.Tensor, torch.Tensor]
 
-_VALUE_LOSSES = ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss")
+_VALUE_LOSSES = ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "PoissonNLLLoss")
 
 _USUAL = (0.1, 3.0)
 """The smallest deviation and the largest root mean square of targets that need no scale."""
@@ -36,12 +37,6 @@ _ROUNDING = 1e-6
 _BEYOND = 0.1
 """The share of their spread by which targets of a later training may lie outside without a word."""
 
-_SAME_VALUES = (
-    *("flatten", "reshape", "dropout", "identity", "squeeze", "unsqueeze", "permute", "part0"),
-    *("maxpool", "avgpool", "maxpool1d", "avgpool1d", "maxpool3d", "global_avgpool", "global_maxpool"),
-)
-"""Layers whose outputs lie between the smallest and the largest of their inputs."""
-
 
 def target_scale(
     task: str, definition: Definition, train: Batches, loss: str | None, is_trained: bool = False
@@ -50,7 +45,8 @@ def target_scale(
 
     It is needed where a column of the targets deviates by less than 0.1, or is of a size above 3, and where
     targets lie outside of what the last layer can return: then smallest and largest target become its bounds.
-    A network that ends in relu is scaled and, without negative targets, not shifted, so that 0 stays 0.
+    A network that ends in relu is scaled and, without negative targets, not shifted, so that 0 stays 0. One
+    that learns the logarithm of a rate (PoissonNLLLoss) ends in the rate.
 
     Args:
         task: "cls", "reg", "gen" or "embed".
@@ -63,11 +59,13 @@ def target_scale(
         (the layer, or None where none is needed or the network keeps its own; lines to print).
 
     Raises:
-        TrainingError: It ends in softmax, and the targets are no probabilities.
+        TrainingError: It ends in softmax, and the targets are no probabilities; or in bounds that a logarithm
+            does not have.
     """
     shape, samples = definition.output_shape, train.samples
     name = ("MSELoss" if task == "reg" else "") if loss is None else official_name(loss)
-    if task not in ("reg", "gen") or name not in _VALUE_LOSSES or shape is None:
+    whole = definition.teacher_forcing or definition.diffusion
+    if task not in ("reg", "gen") or name not in _VALUE_LOSSES or shape is None or whole:
         return None, ()
     if not isinstance(samples, InMemory) or not samples.y.is_floating_point():
         return None, ()
@@ -75,6 +73,9 @@ def target_scale(
         return None, ()
     columns = _columns(samples.y, shape)
     last, bounds = _ending(definition, samples)
+    if name == "PoissonNLLLoss":
+        _check_logarithm(last, bounds)
+        return None if is_trained else _rate(columns), ()
     if last == "softmax":
         _check_probabilities(columns)
         return None, ()
@@ -86,19 +87,6 @@ def target_scale(
     mean, std = scale
     layer = make("denormalize", {"mean": mean.tolist(), "std": std.tolist()}, stored=True)
     return layer, (_line(last, bounds, columns[is_outside]),) if is_outside.any() else ()
-
-
-def last_bounded(definition: Definition) -> tuple[str, Layer] | None:
-    """Return name and layer of the last activation of a network, where it has bounds; else None.
-
-    Layers behind it that only rearrange, leave out or average values are passed over, and so is the scale of
-    the targets.
-    """
-    for placed in reversed(definition.placed()):
-        if placed.layer.kind not in (*_SAME_VALUES, "denormalize"):
-            has_bounds = any(map(math.isfinite, placed.layer.bounds))
-            return (placed.name, placed.layer) if has_bounds else None
-    return None
 
 
 def _ending(definition: Definition, samples: InMemory) -> tuple[str, Bounds]:
@@ -148,6 +136,22 @@ def _scale(bounds: Bounds, columns: torch.Tensor, any_units: bool) -> tuple[Scal
     if is_unusual:
         return (columns.mean(1), torch.where(is_constant, scale, std)), torch.zeros_like(is_constant)
     return None, torch.zeros_like(is_constant)
+
+
+def _check_logarithm(last: str, bounds: Bounds) -> None:
+    if last != "exponential" and any(map(math.isfinite, bounds)):
+        raise TrainingError(
+            "loss='PoissonNLLLoss' learns the logarithm of a rate, which may be any number, and "
+            f"{last} at the end returns values {_described(bounds)}. Leave the last activation out."
+        )
+
+
+def _rate(columns: torch.Tensor) -> Layer:
+    """Return the layer that makes rates of logarithms; rates of unusual size are scaled by their mean."""
+    mean = columns.mean(1)
+    is_usual = (mean >= _USUAL[0]) & (mean <= _USUAL[1])
+    std = torch.where(is_usual | (mean == 0), torch.ones_like(mean), mean)
+    return make("exponential", {"mean": [0.0] * len(mean), "std": std.tolist()}, stored=True)
 
 
 def _columns(y: torch.Tensor, shape: Shape) -> torch.Tensor:

@@ -37,6 +37,7 @@ TASKS = ("cls", "reg", "gen", "embed")
 INPUT_KINDS = ("image", "table", "sequence", "tokens", "array")
 INPUT_DTYPES = ("float32", "float64")
 OUTPUT_KINDS = ("classes", "binary", "values", "embedding", "tokens", "image")
+SCORES = ("probability", "raw score")
 
 Axis = Union[int, str]
 """A fixed size, or the name of a free one such as "batch", "height" or "time"."""
@@ -109,6 +110,8 @@ class OutputSpec:
         embedding: Length of the vector of the graph output `embedding`; None where there is no such
             output. A network whose `output` is the vector has the kind "embedding" instead.
         targets: For values: their names.
+        scores: What the scores of classes are: "probability", or "raw score", numbers of any size, where the
+            network ends in neither softmax nor sigmoid; absent in the text where it is "probability".
     """
 
     kind: str
@@ -116,6 +119,7 @@ class OutputSpec:
     classes: tuple[str, ...] = ()
     embedding: int | None = None
     targets: tuple[str, ...] = ()
+    scores: str = "probability"
 
 
 @checked_class()
@@ -153,6 +157,7 @@ class ModelCard:
         one_of("task", self.task, TASKS)
         one_of("input.kind", self.input.kind, INPUT_KINDS)
         one_of("output.kind", self.output.kind, OUTPUT_KINDS)
+        one_of("output.scores", self.output.scores, SCORES)
         one_of("input.dtype", self.input.dtype, INPUT_DTYPES)
         _check_vocabulary(self.input)
         _check_states(self.input.states)
@@ -173,6 +178,8 @@ class ModelCard:
             del data["input"]["dtype"]
         if not self.input.deviations:
             del data["input"]["deviations"]
+        if self.output.scores == "probability":
+            del data["output"]["scores"]
         if self.diffusion is None:
             del data["diffusion"]
         elif not self.diffusion.class_counts:
@@ -314,6 +321,7 @@ def _output(data: dict[str, Any]) -> OutputSpec:
         classes=names_of("output.classes", fields.take("classes", list)),
         embedding=fields.take("embedding", int, optional=True),
         targets=names_of("output.targets", fields.take("targets", list)),
+        scores=fields.take("scores", str) if "scores" in data else "probability",
     )
     fields.done()
     check_count("output.embedding", spec.embedding)

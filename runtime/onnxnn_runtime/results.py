@@ -36,6 +36,8 @@ class Prediction:
         top: The k best (label, score), best first; () where the model gives values, or classifies steps.
         values: Each target's value; {} where the model gives classes.
         scores: The model's output for this input, float32.
+        score_kind: What `score` and `top` hold: "probability", or "raw score", a number of any size, where
+            the model was trained without softmax or sigmoid.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Prediction:
     top: tuple[tuple[str, float], ...]
     values: Mapping[str, float]
     scores: np.ndarray
+    score_kind: str = "probability"
 
 
 @checked_class(RESULTS_ATTRIBUTES)
@@ -65,7 +68,8 @@ class Predictions(List[Prediction]):
         from .html import table
 
         rows = ((each.name, *_shown(each)) for each in self)
-        return table(f"{len(self)} predictions", ("name", "label", "score"), rows, len(self))
+        score = "raw score" if any(each.score_kind == "raw score" for each in self) else "score"
+        return table(f"{len(self)} predictions", ("name", "label", score), rows, len(self))
 
 
 @checked_class()
@@ -102,7 +106,7 @@ def prediction(card: ModelCard, name: str, scores: np.ndarray, k: int) -> Predic
         scores: float32, the output.
         k: How many classes to name.
     """
-    flat = scores.reshape(-1)
+    flat, kind = scores.reshape(-1), card.output.scores
     if card.output.kind == "values":
         targets = card.output.targets
         labels = [targets[i] if i < len(targets) else f"value {i}" for i in range(len(flat))]
@@ -117,7 +121,8 @@ def prediction(card: ModelCard, name: str, scores: np.ndarray, k: int) -> Predic
             (),
             {},
             scores,
+            kind,
         )
     best = best_classes(card.output, flat, k)
     top = tuple((label_of(card.output.classes, i), score) for i, score in best)
-    return Prediction(name, top[0][0], top[0][1], best[0][0], top, {}, scores)
+    return Prediction(name, top[0][0], top[0][1], best[0][0], top, {}, scores, kind)

@@ -1,0 +1,83 @@
+"""Which values a loss can learn from: what is no probability, count or sign ends in NaN or in nonsense."""
+
+from __future__ import annotations
+
+import torch
+from onnxnn_runtime.errors import TrainingError
+
+from onnxnn.data.batches import Batches, InMemory
+from onnxnn.definition import Definition
+from onnxnn.last_layer import last_bounded
+from onnxnn.layers.custom import Custom
+from onnxnn.losses import official_name
+
+__all__ = ["check_values"]
+
+_PROBABILITIES = ("BCELoss", "BCEWithLogitsLoss", "MultiLabelSoftMarginLoss")
+_SIGNS = ("SoftMarginLoss", "HingeEmbeddingLoss")
+_ROUNDING = 1e-6
+_ADD_UP = 1e-3
+_OTHER = "For other values use loss='MSELoss' or 'L1Loss'."
+
+
+def check_values(task: str, definition: Definition, train: Batches, loss: str | None) -> None:
+    """Refuse values to predict that a loss does not understand, or that the network does not return for it.
+
+    Args:
+        task: "cls", "reg", "gen" or "embed".
+        definition: The network.
+        train: What it learns from.
+        loss: The loss's name in any spelling; None for the task's usual one.
+
+    Raises:
+        TrainingError: The message names the values that the loss learns, and those that there are.
+    """
+    samples = train.samples
+    if loss is None or task == "embed" or not isinstance(samples, InMemory):
+        return
+    name, y = official_name(loss), samples.y.double()
+    if not samples.y.is_floating_point():
+        return
+    low, high = float(y.min()), float(y.max())
+    found = f"the targets lie in {low:.5g}..{high:.5g}"
+    if name in _PROBABILITIES and (low < -_ROUNDING or high > 1 + _ROUNDING):
+        raise TrainingError(f"loss={name!r} learns probabilities from 0 to 1, and {found}. {_OTHER}")
+    if name == "PoissonNLLLoss" and low < 0:
+        raise TrainingError(f"loss={name!r} learns counts from 0, and {found}. {_OTHER}")
+    if name in _SIGNS and task == "reg" and not bool((y.abs() == 1).all()):
+        raise TrainingError(f"loss={name!r} learns targets of 1 and -1, and {found}. {_OTHER}")
+    if name == "HingeEmbeddingLoss":
+        _check_distances(definition)
+    if name == "KLDivLoss":
+        _check_distributions(name, task, definition.net.ending, y, found)
+
+
+def _check_distances(definition: Definition) -> None:
+    last = last_bounded(definition)
+    if last is None and isinstance(definition.placed()[-1].layer, Custom):
+        return
+    if last is None or last[1].bounds[0] < 0:
+        raise TrainingError(
+            "loss='HingeEmbeddingLoss' compares distances, which are never below 0, and has no smallest "
+            "value without that bound: end the network with activation='relu'."
+        )
+
+
+def _check_distributions(name: str, task: str, ending: str, y: torch.Tensor, found: str) -> None:
+    what = f"loss={name!r} learns probabilities that add up to 1 for each sample"
+    if float(y.min()) < -_ROUNDING:
+        raise TrainingError(f"{what}, and {found}. {_OTHER}")
+    if y.ndim < 2 or y.shape[-1] < 2:
+        if task != "cls":
+            raise TrainingError(f"{what}, and there is a single target. {_OTHER}")
+        return
+    sums = y.sum(-1)
+    if bool(((sums - 1).abs() > _ADD_UP).any()):
+        between = f"{float(sums.min()):.5g}..{float(sums.max()):.5g}"
+        raise TrainingError(
+            f"{what}, and the targets add up to {between}: divide each row by its sum. {_OTHER}"
+        )
+    if ending == "sigmoid" and task != "cls":
+        raise TrainingError(
+            f"{what}, and the network ends in sigmoid: end it with activation='softmax', or leave it out."
+        )
