@@ -16,6 +16,7 @@ from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.files import as_path
 
 from .data import Batches, Data, LabelMapping, Preparation, from_arrays, load_npz, load_table
+from .data.batches import Samples
 from .data.folders import find_pictures
 from .data.foreign import is_foreign, unpacked
 from .inference import arrays
@@ -67,7 +68,8 @@ def batches_of(
     if isinstance(source, str | os.PathLike):
         path = as_path(source, "evaluate", DataError)
         if spec.kind == "image" and path.suffix.lower() != ".npz":
-            return _Images(path, spec, known, batch_size)
+            images = _Images(path, spec, known, batch_size, any_classes=task == "embed")
+            return Batches(images, batch_size, shuffle=False) if task == "embed" else images
         if path.suffix.lower() == ".npz":
             loaded = load_npz(
                 path, task, None, batch_size, shuffle=False, known=known, channel_order=channel_order
@@ -92,24 +94,60 @@ def data_of(batches: Batches) -> Data:
     return Data(replace(batches, as_now=None), None, np.zeros(0))
 
 
-class _Images:
-    """The images of class folders, read as for inference, batch by batch."""
+class _Images(Samples):
+    """The images of class folders, read as for inference, batch by batch.
 
-    def __init__(self, path: Path, spec: InputSpec, known: Preparation | None, batch_size: int) -> None:
+    Args:
+        path: The folder.
+        spec: What the network takes.
+        known: How the network has its data prepared; None where it never had any.
+        batch_size: Samples in a batch where nothing else says.
+        any_classes: Whether classes that the network does not know keep ids of their own.
+    """
+
+    def __init__(
+        self, path: Path, spec: InputSpec, known: Preparation | None, batch_size: int, any_classes: bool
+    ) -> None:
         found = find_pictures(path)
-        known_labels = LabelMapping(() if known is None else known.classes)
-        ids = known_labels.ids_of(LabelMapping(found.classes), set(found.labels), str(path), named=True)
+        names = () if known is None else known.classes
+        ids = None
+        if not any_classes or set(found.classes) <= set(names):
+            own = LabelMapping(found.classes)
+            ids = LabelMapping(names).ids_of(own, set(found.labels), str(path), named=True)
         labels = torch.tensor(found.labels)
         self._labels = labels if ids is None else ids[labels]
         self._files, self._spec, self._batch_size = list(map(str, found.files)), spec, batch_size
         self._read = None if known is None else known.read
 
+    def __len__(self) -> int:
+        return len(self._files)
+
     def __iter__(self) -> Iterator[Batch]:
+        """Yield all images in order; those of different sizes in batches of their own."""
         start = 0
         for array in arrays(self._files, self._spec, self._batch_size, self._read):
             stop = start + len(array)
             yield torch.from_numpy(array), self._labels[start:stop]
             start = stop
+
+    def take(self, groups: Iterable[torch.Tensor]) -> Iterator[Batch]:
+        for group in groups:
+            files = [self._files[i] for i in group.tolist()]
+            read = list(arrays(files, self._spec, len(files), self._read))
+            if len({array.shape[1:] for array in read}) > 1:
+                raise DataError(
+                    "evaluate: the images differ in size, and nn('embed') compares those of a batch: train "
+                    "the network with transform={'Resize': (64, 64)}, or bring the files to one size."
+                )
+            yield torch.from_numpy(np.concatenate(read)), self._labels[group]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(size for size in self._spec.shape[1:] if isinstance(size, int))
+
+    @property
+    def labels(self) -> torch.Tensor:
+        return self._labels
 
 
 def check_fits(sizes: Sequence[int | None], kind: str, spec: InputSpec, source: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from onnxnn_runtime.errors import TrainingError
+from onnxnn_runtime.errors import DataError, TrainingError
 from onnxnn_runtime.warn import warn
 
 from onnxnn.data.batches import Batches
 from onnxnn.data.pairing import SMALLEST_BATCH, PairedBatches, has_pairs
 
-__all__ = ["for_pairs"]
+__all__ = ["for_evaluation", "for_pairs"]
 
 
 def for_pairs(
@@ -50,3 +50,23 @@ def for_pairs(
             return PairedBatches(train, together), None
         validation = PairedBatches(validation, together)
     return PairedBatches(train, together), validation
+
+
+def for_evaluation(batches: Batches, loss: str) -> PairedBatches:
+    """Return batches as validation has them: samples of several classes in each, two or more of a class.
+
+    Args:
+        batches: The data, in whatever order.
+        loss: The loss's name.
+
+    Raises:
+        DataError: There are no labels, or no class has two samples.
+    """
+    labels = batches.samples.labels
+    if labels is None or not has_pairs(labels):
+        found = "no labels" if labels is None else "one sample of each class"
+        raise DataError(
+            f"evaluate: loss={loss!r} and acc compare samples of a class, and the data has {found}: give at "
+            "least two samples of each class."
+        )
+    return PairedBatches(batches)

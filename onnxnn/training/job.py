@@ -19,7 +19,6 @@ from onnxnn.average import decay_of
 from onnxnn.callbacks import Callback, Progress, Writer, check_files, files_of
 from onnxnn.checkpoint import Checkpoint
 from onnxnn.data import Batches, Data
-from onnxnn.data.pairing import PairedBatches
 from onnxnn.definition import Definition, Net
 from onnxnn.device import Machine, threads_for
 from onnxnn.drawing import SampleGrid
@@ -29,7 +28,7 @@ from onnxnn.trainer import Trainer
 
 from .advice import advice, best_line
 from .dead_outputs import outputs_kept_alive
-from .embedding import for_pairs
+from .embedding import for_evaluation, for_pairs
 from .learner import evaluate, make_learner
 
 __all__ = ["Job", "evaluate_network", "settings_of"]
@@ -230,7 +229,7 @@ def evaluate_network(
     made, found = _loss_and_metrics(task, definition, net, num_classes, loss, metrics.official_names(names))
     device = net.device
     if made.name in losses.EMBEDDING_LOSSES and isinstance(batches, Batches):
-        batches = PairedBatches(batches)
+        batches = for_evaluation(batches, made.name)
     if net.teacher_forcing:
         batches = pairs.checked(batches, pairs.options_of(definition.placed()[0].layer))
     learner = make_learner(net, made).to(device).train(net.training)  # a new module is in training mode

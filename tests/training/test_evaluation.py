@@ -138,3 +138,63 @@ def test_columns_that_a_network_does_not_know_are_left_out(tmp_path, later):
         assert model._data.sample.sizes == (2,)
         assert model.evaluate(model._data.train) == pytest.approx(expected)
     assert model.evaluate((more, y)) == pytest.approx(expected)
+
+
+def encoder(folder, images, **options):
+    model = nn("embed", save_fold=str(folder), verbose=0)
+    model.set_seed(0)
+    model.load_img_data(images, batch_size=32, shuffle=False, **options)
+    model.add("linear", size=(3 * 6 * 6, 4))
+    return model
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory):
+    """Class folders of images that have nothing to do with their classes."""
+    root, draw = tmp_path_factory.mktemp("noise"), np.random.default_rng(0)
+    for name in "abcd":
+        (root / name).mkdir()
+        for number in range(12):
+            pixels = draw.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{number:02}.png")
+    return root
+
+
+@pytest.mark.parametrize("loss", ["SupCon", "ArcFace"])
+def test_an_encoder_is_evaluated_on_classes_beside_each_other(noise, tmp_path, loss):
+    """Class by class, every neighbour in a batch is of the same class, and acc is 1 whatever the network."""
+    model = encoder(tmp_path, noise)
+    found, loaded = (
+        model.evaluate(data, loss=loss, batch_size=8) for data in (str(noise), model._data.train)
+    )
+    assert found["acc"] < 0.6
+    if loss == "SupCon":
+        assert model.evaluate(str(noise)) == pytest.approx(model.evaluate(model._data.train), rel=1e-5)
+    assert loaded["acc"] < 0.6
+
+
+def test_an_encoder_is_evaluated_on_classes_that_it_never_saw(noise, folders, tmp_path):
+    model = encoder(tmp_path, noise)
+    assert model.evaluate(str(folders))["acc"] > 0.3
+
+
+def test_an_encoder_needs_two_images_of_a_class(noise, tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        shutil.copy(noise / name / "00.png", tmp_path / name)
+    model = encoder(tmp_path, noise)
+    with pytest.raises(DataError, match="the data has one sample of each class"):
+        model.evaluate(str(tmp_path))
+    with pytest.raises(DataError, match="the data has one sample of each class"):
+        model.evaluate((np.zeros((2, 3, 6, 6), np.float32), [0, 1]))
+
+
+def test_images_of_different_sizes_are_no_batch_of_an_encoder(noise, tmp_path):
+    shutil.copytree(noise, tmp_path / "more")
+    Image.new("RGB", (9, 9)).save(tmp_path / "more" / "a" / "x.png")
+    model = nn("embed", verbose=0)
+    model.load_img_data(noise)
+    model.add("conv2d", size=(3, 2), kernel_size=3)
+    model.add("global_avgpool")
+    with pytest.raises(DataError, match="the images differ in size"):
+        model.evaluate(str(tmp_path / "more"))
