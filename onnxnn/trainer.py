@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from onnxnn_runtime.errors import CheckpointError, TrainingError
 from onnxnn_runtime.shorten import printable
-from torch import nn
 
 from .average import MovingAverage, decay_of, put
 from .callbacks import Callback
@@ -22,6 +21,7 @@ from .device import Machine
 from .history import History, Row
 from .losses import Loss
 from .metrics import Metric, higher_is_better
+from .models.pointwise import can_be_channels_last
 from .settings import Settings
 from .training.batch_statistics import SAMPLES, SMALLEST_BATCH, BatchStatistics
 from .training.finite import check_losses
@@ -88,7 +88,7 @@ class Trainer:
         self.machine.start()
         self._learner = make_learner(net, loss).to(self.machine.device)
         # Convolutions run 1.2 (LeNet) to 1.7 times (MobileNetV2) as fast with channels last in memory.
-        self._channels_last = any(isinstance(module, nn.Conv2d) for module in net.modules())
+        self._channels_last = can_be_channels_last(net)
         if self._channels_last:
             self._learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._optimization = Optimization(

@@ -11,6 +11,7 @@ from torch import nn
 from typing_extensions import Self
 
 from onnxnn.graph import GraphBuilder, Value
+from onnxnn.models.pointwise import PointwiseConv2d
 from onnxnn.shape import Shape
 
 from ._checks import along_steps, back_in_order, count, flag, is_count, pair_of_sizes, per_axis, windows
@@ -109,7 +110,10 @@ class Convolution(Layer):
     def build(self, in_shape: Shape) -> nn.Module:
         inputs, outputs = self._sizes
         assert inputs is not None  # resolved
-        return self.module(
+        kernel, stride = self._spatial("kernel_size"), self._spatial("stride")
+        is_pointwise = len(self.axes) == 2 and set(kernel) == {1} and max(stride) > 1
+        unpadded = is_pointwise and not any(self._spatial("padding", 0))
+        return (PointwiseConv2d if unpadded else self.module)(
             inputs,
             outputs,
             self._spatial("kernel_size"),  # type: ignore[arg-type]  # a tuple of the right length

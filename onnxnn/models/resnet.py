@@ -13,6 +13,8 @@ from torch import nn
 
 from onnxnn.graph import GraphBuilder, Value
 
+from .pointwise import PointwiseConv2d
+
 __all__ = ["BasicBlock", "Bottleneck"]
 
 
@@ -37,7 +39,7 @@ class _Block(nn.Module, abc.ABC):
         self.downsample = None
         if stride != 1 or inputs != outputs:
             self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+                PointwiseConv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
             )
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
