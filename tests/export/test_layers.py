@@ -11,7 +11,7 @@ from onnx_check import emit, largest_difference, random_input, shake
 from onnxnn.definition import Definition
 from onnxnn.layers import registry
 from onnxnn.layers.custom import Custom
-from onnxnn.layers.denormalize import Denormalize
+from onnxnn.layers.denormalize import Denormalize, Exponential
 from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.layers.transformer import Transformer
 from onnxnn.shape import Shape
@@ -203,6 +203,7 @@ def test_every_layer_has_a_row():
     assert [kind for kind, rows in EXAMPLES.items() if not rows] == [
         Custom.kind,
         Denormalize.kind,
+        Exponential.kind,
         DiffusionModel.kind,
         Transformer.kind,
     ]
