@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.arrays import from_objects, without_gradient
-from onnxnn_runtime.columns import first_without_number, named_columns
+from onnxnn_runtime.columns import first_without_number
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.files import as_path, regular_file
 from onnxnn_runtime.npz import VOCABULARY, read_arrays, read_vocabulary
@@ -24,6 +24,7 @@ from onnxnn.shape import Shape
 
 from .batches import Batches, InMemory
 from .dataset import Data, as_data_errors, check_task, split, unambiguous
+from .frames import named_values, names_of_targets, warn_of_order
 from .labels import as_array, class_names, class_numbers, finite, ragged, targets
 from .missing_labels import check_texts
 from .preparation import Preparation
@@ -93,11 +94,11 @@ def from_arrays(
         DataError: Lengths differ, something is empty, not finite or of a shape that means nothing.
     """
     check_task(task)
-    _warn_of_order(x, y)
-    features, x = _named(x)
+    warn_of_order(x, y)
+    features, x = named_values(x, known)
     values = _numeric(x, features)
     features = unambiguous(features, "x", "among the columns")
-    target_names = _target_names(y)
+    target_names = names_of_targets(y)
     y = None if y is None else as_array(y, "y")
     if y is not None:
         check_texts(y, "y", class_names(classes) or (() if known is None else known.classes))
@@ -258,39 +259,9 @@ def _reread(
     return reread
 
 
-def _named(x: Any) -> tuple[tuple[str, ...], Any]:
-    """Return the names of a table's columns, () where they have none, and its values."""
-    with as_data_errors():
-        named = named_columns(x)
-    return ((), x) if named is None else named
-
-
-def _warn_of_order(x: Any, y: Any) -> None:
-    """Warn of a DataFrame and labels with the same index in another order: rows are paired by position."""
-    own: Any = getattr(x, "index", None)
-    other: Any = getattr(y, "index", None)
-    if not hasattr(own, "equals") or not hasattr(other, "equals") or own.equals(other):
-        return
-    if len(own) == len(other) and set(own) == set(other):
-        warn(
-            "x and y have the same index in another order, and their rows are paired by position. Give "
-            "y.loc[x.index] to pair them by index, or y.to_numpy() where they are in order."
-        )
-
-
 def _is_wide(y: Array, classes: int) -> bool:
     """Tell whether labels can only be one-hot rows with a column for each of a network's classes."""
     return y.ndim == 2 and y.shape[1] == classes > 1 and y.dtype.kind in "biuf"
-
-
-def _target_names(y: Any) -> tuple[str, ...]:
-    """Return the names of target columns: a DataFrame's, or a Series' own; () where they have none."""
-    name, columns = getattr(y, "name", None), getattr(y, "columns", None)
-    if isinstance(name, str) and hasattr(y, "to_numpy"):
-        return (name,)
-    if columns is None or callable(columns) or not all(isinstance(each, str) for each in columns):
-        return ()
-    return tuple(map(str, columns))
 
 
 def load_npz(

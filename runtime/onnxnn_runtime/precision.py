@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Sequence
 
 import numpy as np
 
 from .errors import InputError
 
-__all__ = ["COARSE", "check_precision", "rounded"]
+__all__ = ["COARSE", "check_columns", "check_precision", "rounded"]
 
 COARSE = 1e-3
 """The share of a column's deviation from which on rounding loses what a network learns from."""
@@ -59,3 +59,26 @@ def check_precision(array: np.ndarray, deviations: Sequence[float], features: Se
             "its values that the network was trained on. Give it as float64 from the beginning, integers "
             "or lists."
         )
+
+
+def check_columns(
+    value: Any, deviations: Sequence[float], features: Sequence[str], names: Sequence[str]
+) -> None:
+    """Refuse columns of float32 in a DataFrame, records or a dict, which other columns hide in one array.
+
+    Args:
+        value: What names its columns; `value[name]` is one.
+        deviations, features: See `check_precision`.
+        names: What the table calls each of the features.
+
+    Raises:
+        InputError: Their values were rounded before.
+    """
+    if len(names) != len(features) or len(deviations) not in (1, len(names)):
+        return
+    for place, name in enumerate(names):
+        column = value[name]
+        kind = str(getattr(column, "dtype", "")).rpartition(".")[2].lower()
+        if kind in ("float32", "float16"):
+            array = np.asarray(column, kind)[..., np.newaxis]
+            check_precision(array, (deviations[place % len(deviations)],), (features[place],))

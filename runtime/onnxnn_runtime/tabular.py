@@ -8,8 +8,9 @@ import numpy as np
 
 from .arrays import from_objects
 from .card import InputSpec
-from .columns import match_columns, named_columns, named_row, names_listed
+from .columns import Named, match_columns, named_columns, named_row, names_listed
 from .errors import InputError
+from .precision import check_columns
 from .warn import warn
 
 __all__ = ["chosen_columns", "file_rows", "for_graph", "in_order", "is_row", "row_in_order", "width"]
@@ -103,8 +104,7 @@ def in_order(value: Any, spec: InputSpec, source: str) -> Any:
         return value
     if not width(spec):
         return from_objects(named.values)
-    positions = chosen_columns(named.names, len(named.names), spec, source)
-    return from_objects(named.values[:, positions])
+    return _chosen(value, named, spec, source)
 
 
 def for_graph(value: Any, spec: InputSpec, source: str) -> Any:
@@ -113,7 +113,16 @@ def for_graph(value: Any, spec: InputSpec, source: str) -> Any:
     if named is None:
         row = row_in_order(value, spec, source)
         return row if row is value else np.asarray(row)[np.newaxis]
-    return from_objects(named.values[:, chosen_columns(named.names, len(named.names), spec, source)])
+    return _chosen(value, named, spec, source)
+
+
+def _chosen(value: Any, named: Named, spec: InputSpec, source: str) -> np.ndarray:
+    positions = chosen_columns(named.names, len(named.names), spec, source)
+    if spec.deviations and not isinstance(value, (list, tuple)):
+        check_columns(
+            value, spec.deviations, spec.features, [named.names[position] for position in positions]
+        )
+    return from_objects(named.values[:, positions])
 
 
 def is_row(value: Any) -> bool:

@@ -136,3 +136,28 @@ def test_what_rounding_loses():
         assert not rounded(exact, deviations).any()
     check_precision(x, ())
     check_precision(x, (1.0, 2.0, 3.0))  # of another width, which is refused elsewhere
+
+
+@pytest.mark.parametrize("form", ["frame", "dict", "records"])
+def test_a_rounded_column_beside_others_is_refused(form, tmp_path):
+    whole = {"time": X[:, 0], "b": X[:, 1].astype(int)}
+    mixed = {"b": whole["b"], "time": whole["time"].astype(np.float32)}
+    model = nn("cls", verbose=0)
+    model.load_dataset(Frame(whole), Y, standardize=True)
+    model.add("linear", size=(2, 2), activation="softmax")
+    model.train(epochs=1, save_fold=str(tmp_path))
+    model.export(str(tmp_path / "a.onnx"))
+    loaded = rt.load(tmp_path / "a.onnx")
+    records = np.zeros(ROWS, [("b", int), ("time", np.float32)])
+    for name, column in mixed.items():
+        records[name] = column
+    given = {"frame": Frame(mixed), "dict": mixed, "records": records}[form]
+    for call in (
+        lambda: model.inference(given),
+        lambda: model.evaluate((given, Y)),
+        lambda: loaded.predict(given),
+        lambda: loaded.infer(given),
+    ):
+        with pytest.raises(OnnxnnError, match="column 'time' holds 1700000000 as float32"):
+            call()
+    assert len(loaded.predict({**mixed, "time": whole["time"]})) == ROWS

@@ -1,0 +1,64 @@
+"""What DataFrames and other tables bring beside their values: names, types of columns, an index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from onnxnn_runtime.columns import match_columns, named_columns
+from onnxnn_runtime.precision import check_columns
+from onnxnn_runtime.warn import warn
+
+from .dataset import as_data_errors
+from .preparation import Preparation
+
+__all__ = ["named_values", "names_of_targets", "warn_of_order"]
+
+
+def named_values(x: Any, known: Preparation | None) -> tuple[tuple[str, ...], Any]:
+    """Return the names of a table's columns, () where they have none, and its values.
+
+    Args:
+        x: Samples in any form.
+        known: How the network that they are for has its data prepared.
+
+    Raises:
+        DataError: Names do not fit, or float32 has lost what the network tells apart.
+    """
+    with as_data_errors():
+        named = named_columns(x)
+        if named is None:
+            return (), x
+        deviations = None if known is None else known.deviations
+        if (
+            known is not None
+            and deviations is not None
+            and known.features
+            and not isinstance(x, list | tuple)
+        ):
+            places = match_columns(known.features, named.names, "x")
+            columns = [named.names[place] for place in places]
+            check_columns(x, deviations.tolist(), known.features, columns)
+    return named
+
+
+def warn_of_order(x: Any, y: Any) -> None:
+    """Warn of a DataFrame and labels with the same index in another order: rows are paired by position."""
+    own: Any = getattr(x, "index", None)
+    other: Any = getattr(y, "index", None)
+    if not hasattr(own, "equals") or not hasattr(other, "equals") or own.equals(other):
+        return
+    if len(own) == len(other) and set(own) == set(other):
+        warn(
+            "x and y have the same index in another order, and their rows are paired by position. Give "
+            "y.loc[x.index] to pair them by index, or y.to_numpy() where they are in order."
+        )
+
+
+def names_of_targets(y: Any) -> tuple[str, ...]:
+    """Return the names of target columns: a DataFrame's, or a Series' own; () where they have none."""
+    name, columns = getattr(y, "name", None), getattr(y, "columns", None)
+    if isinstance(name, str) and hasattr(y, "to_numpy"):
+        return (name,)
+    if columns is None or callable(columns) or not all(isinstance(each, str) for each in columns):
+        return ()
+    return tuple(map(str, columns))
