@@ -38,7 +38,7 @@ def demo(
     elif what == "diffusion":
         found, report = run_diffusion(folder, quick), report_diffusion
     else:
-        raise typer.BadParameter(f"{what!r}: what fits is encoder or diffusion.")
+        raise typer.BadParameter(f"{what!r}: expected encoder or diffusion.")
     if as_json:
         print_json(found)
     else:
@@ -49,7 +49,7 @@ def run_encoder(folder: Path, quick: bool) -> Dict[str, Any]:
     """Train an encoder of digits, export it, use it in another process; return the figures."""
     start = time.perf_counter()
     training = need_onnxnn("demo", "onnxnn.demo")
-    note(f"1/3  writing handwritten digits as pictures to {folder}")
+    note(f"1/3  writing handwritten digits as images to {folder}")
     training.write_pictures(folder)
     note("2/3  training an encoder with add(), then exporting it")
     with progress_on_stderr():
@@ -76,9 +76,9 @@ def report_encoder(found: Dict[str, Any]) -> None:
     importable = "could" if found["torch_importable"] else "could not"
     print_text(
         f"\nThe process that computed this {importable} import torch. It embedded "
-        f"{found['vectors_per_second']:.0f} pictures a second into {found['dimension']} numbers each."
+        f"{found['vectors_per_second']:.0f} images a second into {found['dimension']} numbers each."
     )
     print_text(f"\nmodel    {found['model']}")
-    print_text(f"picture  {found['picture']}")
+    print_text(f"image    {found['picture']}")
     print_text(f"digits   {folder}{os.sep}train, held_out, moved")
     print_text(f"\nDone in {found['seconds']:.0f} seconds.")

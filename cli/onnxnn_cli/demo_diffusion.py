@@ -19,7 +19,7 @@ def run_diffusion(folder: Path, quick: bool) -> Dict[str, Any]:
     """
     start = time.perf_counter()
     training = need_onnxnn("demo", "onnxnn.demo_diffusion")
-    note(f"1/3  writing handwritten digits as pictures to {folder}")
+    note(f"1/3  writing handwritten digits as images to {folder}")
     training.write_pictures(folder)
     minutes = "about a minute" if quick else "about eight minutes"
     samples = folder / "drawer_checkpoints" / "samples"
@@ -40,7 +40,7 @@ def report_diffusion(found: Dict[str, Any]) -> None:
     print_text(
         f"\nThe process that drew {found['num']} digits {importable} import torch. It took "
         f"{found['seconds']:.1f} s with the denoiser\nand {found['seconds_in_graph']:.1f} s with the whole "
-        f"loop in one graph; the pictures differ by {found['difference']:.1e} at most.\n"
+        f"loop in one graph; the images differ by {found['difference']:.1e} at most.\n"
     )
     for title, name in (
         ("new digits", "picture"),

@@ -20,7 +20,7 @@ from .output import print_json, print_table, print_text
 PACKAGES = (
     ("onnxnn-runtime", "onnxnn_runtime", "", "running models"),
     ("numpy", "numpy", "1.19", "running models"),
-    ("pillow", "PIL", "8.4", "reading pictures"),
+    ("pillow", "PIL", "8.4", "reading images"),
     ("onnxruntime", "onnxruntime", "1.8", "running models"),
     ("onnxruntime-gpu", "onnxruntime", "1.8", "running models on an NVIDIA GPU"),
     ("onnxnn", "onnxnn", "", "training"),
@@ -78,7 +78,7 @@ class Finding:
 def doctor(
     as_json: bool = typer.Option(False, "--json", help="Print the findings as JSON."),
 ) -> None:
-    """Tell what is installed and what is wrong with it.
+    """Report what is installed and what is wrong with it.
 
     Devices are listed, too. Every package is imported in a process of its own, so that one that
     crashes is reported like the others.
@@ -100,8 +100,8 @@ def doctor(
         for finding in findings:
             if finding.devices:
                 print_text("\ndevices of {}: {}".format(finding.package, ", ".join(finding.devices)))
-        told = ["PROBLEM " + text for text in problems] or ["No problem found."]
-        print_text("\n" + "\n".join(told))
+        lines = ["PROBLEM " + text for text in problems] or ["No problem found."]
+        print_text("\n" + "\n".join(lines))
     if problems:
         raise typer.Exit(1)
 
@@ -187,7 +187,7 @@ def installed_version(package: str) -> str:
 
 
 def older(version: str, lowest: str) -> bool:
-    """Tell whether a version such as "1.13.1" comes before another."""
+    """Return whether a version such as "1.13.1" comes before another."""
     return _numbers(version) < _numbers(lowest)
 
 

@@ -18,7 +18,7 @@ def export(
     preprocess: str = typer.Option(
         "runtime",
         "--preprocess",
-        help="Where pictures are prepared: runtime, or graph to put it into the file.",
+        help="Where images are prepared: runtime, or graph to put it into the file.",
     ),
     sampler: Optional[str] = typer.Option(
         None,
@@ -26,10 +26,10 @@ def export(
         help="For a diffusion model: dpm++ or ddim puts the sampling loop into the file.",
     ),
     steps: Optional[int] = typer.Option(
-        None, "--steps", help="How many steps that loop walks; 20 if not given."
+        None, "--steps", help="How many denoising steps that loop takes; 20 if not given."
     ),
     guidance: Optional[float] = typer.Option(
-        None, "--guidance", help="How far its pictures follow their label, in networks with classes."
+        None, "--guidance", help="How far its images follow their label, in networks with classes."
     ),
     force: bool = FORCE,
     as_json: bool = JSON,

@@ -1,4 +1,4 @@
-"""`onnxnn generate`: go on with a text, or write the target of a source."""
+"""`onnxnn generate`: continue a text, or write the target of a source."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def generate(
     device: str = DEVICE,
     as_json: bool = JSON,
 ) -> None:
-    """Go on with a text, character by character; or write the target of a source of numbers.
+    """Continue a text, character by character; or write the target of a source of numbers.
 
     Example: onnxnn generate poems.onnx 春 --length 24 --temperature 0.8 --seed 0
     """
@@ -74,5 +74,5 @@ def _numbers(prompt: str, words: bool) -> List[int]:
         return [int(number) for number in prompt.replace(",", " ").split()]
     except ValueError as error:
         raise InputError(
-            f"{prompt!r}: this model goes from sequence to sequence and takes whole numbers, such as '5 7 3'."
+            f"{prompt!r}: this model goes from sequence to sequence and takes integers, such as '5 7 3'."
         ) from error

@@ -18,7 +18,9 @@ def import_basenn(
         "--trust-pickle",
         help="Open the file although opening it runs whatever its maker put into it.",
     ),
-    task: Optional[str] = typer.Option(None, "--task", help="cls or reg, where the network does not tell."),
+    task: Optional[str] = typer.Option(
+        None, "--task", help="cls or reg, where the network does not determine it."
+    ),
     input_size: Optional[str] = typer.Option(
         None, "--input-size", metavar="SIZES", help="One sample, such as 1x28x28, where the file has none."
     ),
@@ -46,5 +48,5 @@ def import_basenn(
 def _sizes(text: str) -> tuple[int, ...]:
     parts = text.lower().replace(",", "x").split("x")
     if not all(part.strip().isdigit() for part in parts):
-        raise typer.BadParameter(f"{text!r}: what fits is numbers such as 4 or 1x28x28.")
+        raise typer.BadParameter(f"{text!r}: expected sizes such as 4 or 1x28x28.")
     return tuple(int(part) for part in parts)

@@ -16,7 +16,7 @@ def info(
     file: str = typer.Argument(..., metavar="FILE", help="An .onnx file, or a checkpoint."),
     as_json: bool = JSON,
 ) -> None:
-    """Tell what a model takes and gives, and how it was made.
+    """Print what a model takes and returns, and how it was made.
 
     Example: onnxnn info pets.onnx
     """
@@ -33,7 +33,7 @@ def info(
 
 
 def _is_zip(file: str) -> bool:
-    """Tell whether a file is a checkpoint: torch writes zip files, ONNX never is one."""
+    """Return whether a file is a checkpoint: torch writes zip files, ONNX never is one."""
     if not os.path.isfile(file):
         return False
     with open(file, "rb") as opened:
@@ -65,7 +65,7 @@ def _card_rows(card: Any) -> List[Tuple[str, str]]:
     rows = [
         ("task", card.task),
         ("takes", _takes(card.input)),
-        ("gives", _gives(card.output)),
+        ("returns", _returns(card.output)),
     ]
     if card.output.embedding:
         rows.append(("embedding", f"{card.output.embedding} numbers"))
@@ -98,7 +98,7 @@ def _takes(spec: Any) -> str:
     return text
 
 
-def _gives(spec: Any) -> str:
+def _returns(spec: Any) -> str:
     text = f"{spec.kind} {_shape(spec.shape)}"
     names = spec.classes or spec.targets
     return text + (": " + ", ".join(names) if names else "")

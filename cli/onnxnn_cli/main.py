@@ -1,6 +1,6 @@
 """The `onnxnn` command: its list of commands, and the one place where errors become exit codes.
 
-Exit code 0: done. 1: one of our errors, told in one line on stderr. 2: the command was typed wrong.
+Exit code 0: done. 1: one of our errors, one line on stderr. 2: the command was typed wrong.
 Results go to stdout, progress and notes to stderr. Nothing heavy is imported here, so that
 `onnxnn --help` is quick and `onnxnn doctor` works where onnxruntime does not.
 """
@@ -122,7 +122,7 @@ def _is_of_stdout(error: Exception) -> bool:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Tell whether an error is meant for the user: ours, the system's, or a package that is missing.
+    """Return whether an error is meant for the user: ours, the system's, or a package that is missing.
 
     The tree is looked up instead of imported: importing it needs onnxruntime, which may be what is
     missing.

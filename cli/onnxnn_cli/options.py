@@ -10,7 +10,7 @@ MODEL: Any = typer.Argument(..., metavar="FILE", help="An .onnx file.")
 INPUTS: Any = typer.Argument(
     ...,
     metavar="INPUT",
-    help="Pictures or folders of them; .csv for tables, .npy or .npz for arrays.",
+    help="Images or folders of them; .csv for tables, .npy or .npz for arrays.",
 )
 DEVICE: Any = typer.Option("auto", "--device", metavar="DEVICE", help="cpu, cuda, cuda:1, or auto to choose.")
 SKIP: Any = typer.Option(False, "--skip-errors", help="Leave out inputs that cannot be read.")

@@ -89,7 +89,7 @@ def _note_once(text: str) -> None:
 
 
 def _can_hold(stream: Any, text: str) -> bool:
-    """Tell whether a stream's encoding has all characters of a text; one without an encoding takes any."""
+    """Return whether a stream's encoding has all characters of a text; one without an encoding takes any."""
     encoding = getattr(stream, "encoding", None)
     if not isinstance(encoding, str):
         return True

@@ -1,4 +1,4 @@
-"""`onnxnn sample`: pictures from a diffusion model."""
+"""`onnxnn sample`: images from a diffusion model."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from .output import print_json, print_text
 
 def sample(
     file: str = MODEL,
-    num: Optional[int] = typer.Option(None, "--num", "-n", min=1, help="How many pictures; 16 if not given."),
+    num: Optional[int] = typer.Option(None, "--num", "-n", min=1, help="How many images; 16 if not given."),
     steps: Optional[int] = typer.Option(None, "--steps", min=1, help="How many steps; 20, and all for ddpm."),
     sampler: Optional[str] = typer.Option(None, "--sampler", help="dpm++ (if not given), ddim or ddpm."),
-    seed: Optional[int] = typer.Option(None, "--seed", min=0, help="The same seed draws the same pictures."),
+    seed: Optional[int] = typer.Option(None, "--seed", min=0, help="The same seed draws the same images."),
     eta: float = typer.Option(0.0, "--eta", help="For ddim: fresh noise in each step, 0 to 1."),
     label: Optional[str] = typer.Option(
         None, "--label", help="Draw this class: its name or index; none is the empty label."
     ),
     guidance: Optional[float] = typer.Option(
-        None, "--guidance", help="Above 1 pictures follow the label more strictly."
+        None, "--guidance", help="Above 1 images follow the label more strictly."
     ),
-    start: Optional[str] = typer.Option(None, "--start", metavar="PICTURE", help="Begin with this picture."),
+    start: Optional[str] = typer.Option(None, "--start", metavar="IMAGE", help="The image to begin with."),
     strength: Optional[float] = typer.Option(
-        None, "--strength", help="How freely it is drawn anew, above 0 up to 1."
+        None, "--strength", help="Of img2img: how much noise the start image gets, above 0 up to 1."
     ),
     mask: Optional[str] = typer.Option(
         None,
         "--mask",
-        metavar="PICTURE",
-        help="Draw anew where this is white, keep --start where it is black.",
+        metavar="IMAGE",
+        help="The inpainting mask: white is drawn, black keeps --start.",
     ),
     out: str = typer.Option("samples.png", "--out", "-o", metavar="GRID.png", help="The file to write."),
     gif: Optional[str] = typer.Option(
-        None, "--gif", metavar="STEPS.gif", help="Also write how the pictures come out of noise."
+        None, "--gif", metavar="STEPS.gif", help="Also write the denoising steps."
     ),
     device: str = DEVICE,
     force: bool = FORCE,
     as_json: bool = JSON,
 ) -> None:
-    """Draw pictures with a diffusion model, as one grid.
+    """Draw images with a diffusion model, as one grid.
 
     Example: onnxnn sample digits.onnx -n 16 --steps 20 --seed 0 -o grid.png
     """
@@ -81,16 +81,14 @@ def sample(
         return_all_timesteps=gif is not None,
         progress=True,
     )
-    pictures = drawn if gif is None else drawn[:, -1]
-    write_grid(pictures, out, force=True)  # it was checked above
+    images = drawn if gif is None else drawn[:, -1]
+    write_grid(images, out, force=True)  # it was checked above
     if gif is not None:
         write_gif(drawn, gif, force=True)
     if as_json:
-        print_json({"file": out, "gif": gif, "num": len(pictures), "shape": pictures.shape[1:], "seed": seed})
+        print_json({"file": out, "gif": gif, "num": len(images), "shape": images.shape[1:], "seed": seed})
     else:
-        print_text(
-            f"{len(pictures)} pictures in {out}, seed {seed}" + (f"; their steps in {gif}" if gif else "")
-        )
+        print_text(f"{len(images)} images in {out}, seed {seed}" + (f"; their steps in {gif}" if gif else ""))
 
 
 def _name_or_number(label: Optional[str], model: Any) -> Any:

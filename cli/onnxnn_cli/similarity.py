@@ -11,7 +11,7 @@ from .output import print_json, print_text
 
 def similarity(
     file: str = MODEL,
-    a: str = typer.Argument(..., metavar="A", help="A picture or another input of the model."),
+    a: str = typer.Argument(..., metavar="A", help="An image or another input of the model."),
     b: str = typer.Argument(..., metavar="B", help="The one to compare it with."),
     method: str = typer.Option(
         "cosine", "--method", help="cosine, euclidean, manhattan, chebyshev, pearson or dot."

@@ -61,8 +61,8 @@ def _other_network(checkpoint: str, model: Any) -> Optional[Check]:
     here = there if model.card is None else model.card.network
     for ours, theirs in zip_longest(here, there):
         if ours != theirs:
-            told = "the checkpoint is of another network: the file has {}, the checkpoint {}"
-            return "equals torch", False, told.format(_layer(ours), _layer(theirs))
+            text = "the checkpoint is of another network: the file has {}, the checkpoint {}"
+            return "equals torch", False, text.format(_layer(ours), _layer(theirs))
     return None
 
 
@@ -76,7 +76,7 @@ def _layer(entry: Optional[Mapping[str, Any]]) -> str:
 
 
 def _check_drawing(checkpoint: str, model: Any, feeds: Any, outputs: Any) -> Check:
-    """Compare pictures that the file draws with those that torch draws from the checkpoint."""
+    """Compare images that the file draws with those that torch draws from the checkpoint."""
     import numpy as np
 
     network = need_onnxnn("verify").nn(verbose=0)
@@ -88,9 +88,9 @@ def _check_drawing(checkpoint: str, model: Any, feeds: Any, outputs: Any) -> Che
     expected = network.sample(2, seed=0, device="cpu", **options)
     found = model.sample(2, seed=0, **options)
     if expected.shape != found.shape:
-        return "equals torch", False, f"torch gives {expected.shape}, the file {found.shape}"
+        return "equals torch", False, f"torch returns {expected.shape}, the file {found.shape}"
     off = float(np.max(np.abs(expected - found)))
-    return "equals torch", off <= TOLERANCE, f"largest difference of the pictures {off:.2g}"
+    return "equals torch", off <= TOLERANCE, f"largest difference of the images {off:.2g}"
 
 
 def _check_torch(checkpoint: str, model: Any, feeds: Any, outputs: Any) -> Check:
@@ -102,7 +102,7 @@ def _check_torch(checkpoint: str, model: Any, feeds: Any, outputs: Any) -> Check
     expected = network.inference(tuple(feeds.values()) if len(feeds) > 1 else next(iter(feeds.values())))
     found = next(iter(outputs.values()))
     if expected.shape != found.shape:
-        return "equals torch", False, f"torch gives {expected.shape}, the file {found.shape}"
+        return "equals torch", False, f"torch returns {expected.shape}, the file {found.shape}"
     off = float(np.max(np.abs(expected - found)))
     scale = max(1.0, float(np.max(np.abs(expected))))
     return "equals torch", off <= TOLERANCE * scale, f"largest difference {off:.2g}"

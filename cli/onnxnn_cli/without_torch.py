@@ -34,7 +34,7 @@ def block_torch() -> None:
 
 
 def can_import(module: str) -> bool:
-    """Tell whether a module can be imported."""
+    """Return whether a module can be imported."""
     try:
         __import__(module)
     except ImportError:

@@ -124,7 +124,7 @@ def upright_size(image: str | Path | bytes) -> tuple[int, int] | None:
 
 
 def is_file_object(value: Any) -> bool:
-    """Tell whether a value is a file opened for reading, or acts like one."""
+    """Return whether a value is a file opened for reading, or acts like one."""
     return callable(getattr(value, "read", None))
 
 

@@ -139,26 +139,26 @@ class Engine:
         return [self._promises.check(name, value, batch) for name, value in zip(outputs, values)]
 
     def _check_states(self) -> None:
-        """Refuse a card that tells of other states than the graph has."""
+        """Refuse a card that describes other states than the graph has."""
         for state in self._states:
             _, shape = self.inputs.get(state.name, ("", None))
             if shape is None or state.next not in self.outputs:
                 raise CardError(
-                    f"{self._name}: its card tells of the state {state.name!r}, which the graph does not "
+                    f"{self._name}: its card has the state {state.name!r}, which the graph does not "
                     "have. Export it again."
                 )
             if _sizes(shape) != _sizes(state.shape):
-                told, real = (
+                stated, real = (
                     ", ".join(printable(str(size), 40) for size in each) for each in (state.shape, shape)
                 )
                 raise CardError(
-                    f"{self._name}: its card gives the state {state.name!r} the shape ({told}), the graph "
+                    f"{self._name}: its card gives the state {state.name!r} the shape ({stated}), the graph "
                     f"({real}). Export it again."
                 )
         forgotten = [each for each in self.arrays if f"next_{each}" in self.outputs]
         if forgotten or not self.arrays:
-            which = f"not of its state {forgotten[0]!r}" if forgotten else "of states alone, and of no input"
-            raise CardError(f"{self._name}: its card tells {which}. Export it again.")
+            which = f"lacks its state {forgotten[0]!r}" if forgotten else "has states alone, and no input"
+            raise CardError(f"{self._name}: its card {which}. Export it again.")
 
     def stepper(self) -> Step:
         """Return a function that runs a network which generates, for `onnxnn_runtime.generate`."""

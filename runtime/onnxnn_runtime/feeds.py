@@ -92,7 +92,7 @@ def _check_range(name: str, array: np.ndarray, dtype: str) -> None:
 
 
 def _castable(given: np.dtype[Any], wanted: str) -> bool:
-    """Tell whether numbers of one type can stand for another without a change of meaning.
+    """Return whether numbers of one type can stand for another without a change of meaning.
 
     uint8 is a raw image and never becomes 0..1 by a mere change of type.
     """

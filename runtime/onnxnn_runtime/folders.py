@@ -58,7 +58,7 @@ class Entry(NamedTuple):
         path: Where.
         kind: "folder", "image" (by its name; nothing was opened) or "other".
         reason: Why an entry of kind "other" is no image.
-        id: What tells folders apart whatever links lead to them; (0, 0) for other kinds.
+        id: What identifies a folder whatever links lead to it; (0, 0) for other kinds.
     """
 
     path: str
@@ -88,7 +88,7 @@ def skipped_for(name: str, error: Exception) -> Skipped:
 
 
 def is_stray(name: str) -> bool:
-    """Tell whether a file of this name is one that systems leave behind."""
+    """Return whether a file of this name is one that systems leave behind."""
     return name.startswith(".") or name.lower() in _STRAY
 
 
@@ -160,8 +160,8 @@ def describe_skipped(skipped: Sequence[Skipped]) -> str:
     if not skipped:
         return "it is empty"
     reasons = Counter(reason for _, reason in skipped if reason != "is no image")
-    told = "".join(f"; {count} that {reason}" for reason, count in reasons.most_common(3))
-    return f"it holds {len(skipped)} other file{'s' * (len(skipped) > 1)}{told}"
+    why = "".join(f"; {count} that {reason}" for reason, count in reasons.most_common(3))
+    return f"it holds {len(skipped)} other file{'s' * (len(skipped) > 1)}{why}"
 
 
 def _entry(path: str) -> Entry:
@@ -184,7 +184,7 @@ def _entry(path: str) -> Entry:
 
 
 def _is_heif(path: str) -> bool:
-    """Tell whether a file needs an additional package, which `unreadable` found to be there."""
+    """Return whether a file needs an additional package, which `unreadable` found to be there."""
     return os.path.splitext(path)[1].lower() in (".heic", ".heif", ".hif")
 
 

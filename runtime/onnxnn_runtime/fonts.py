@@ -94,7 +94,7 @@ def draw_text(
 
 
 def has_cjk(text: str) -> bool:
-    """Tell whether a text holds Chinese, Japanese or Korean characters, or their punctuation."""
+    """Return whether a text holds Chinese, Japanese or Korean characters, or their punctuation."""
     return _CJK.search(text) is not None
 
 
@@ -155,7 +155,7 @@ def _folders() -> tuple[str, ...]:
 
 
 def _writes_chinese(path: str) -> bool:
-    """Tell whether a font file opens and has a picture of its own for each of two characters."""
+    """Return whether a font file opens and has a picture of its own for each of two characters."""
     try:
         font = ImageFont.truetype(path, 16)
         one, other = (bytes(font.getmask(character)) for character in "中文")

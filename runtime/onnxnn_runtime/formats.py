@@ -128,5 +128,5 @@ def _kind(head: bytes) -> str | None:
 
 
 def _is_known(head: bytes) -> bool:
-    """Tell whether content is of a format that needs no name, such as a PNG file called a.heic."""
+    """Return whether content is of a format that needs no name, such as a PNG file called a.heic."""
     return head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF"))

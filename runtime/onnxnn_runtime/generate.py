@@ -39,7 +39,7 @@ def check_generates(card: ModelCard, name: str) -> Mapping[str, int]:
                 "no layer may look ahead (bidirectional=True, positional_embedding, attention)."
             )
         raise CardError(
-            f"{does}What does is a network that reads tokens and tells at each step how likely each one "
+            f"{does}What does is a network that reads tokens and predicts at each step how likely each one "
             "comes next, such as add('em_lstm', size=(128, 256), num_layers=2)."
         )
     if card.input.vocabulary is None:
@@ -145,7 +145,7 @@ class _Written:
         self._stops = stops
 
     def add(self, word: str) -> bool:
-        """Append a token; tell whether a stop is complete now."""
+        """Append a token; return whether a stop is complete now."""
         self._added += word if isinstance(self._prompt, str) else [word]
         for stop in self._stops:
             if self._added[-len(stop) :] == stop:

@@ -75,7 +75,7 @@ def matching(path: str) -> list[str]:
 
 
 def is_numeric(values: Any, depth: int = MAX_DEPTH) -> bool:
-    """Tell whether a list is one array: a row with a number in it, or equally long lists of such.
+    """Return whether a list is one array: a row with a number in it, or equally long lists of such.
 
     Named tuples are rows whose values have names, which are looked at one by one.
     """
@@ -95,13 +95,13 @@ def file_name(file: Any, otherwise: str) -> str:
 
 
 def is_things(value: Any) -> bool:
-    """Tell whether a value holds several things to look at, rather than being one."""
+    """Return whether a value holds several things to look at, rather than being one."""
     is_one = isinstance(value, (str, bytes, bytearray, memoryview, dict)) or is_file_object(value)
     return isinstance(value, Iterable) and not is_one and not hasattr(value, "__array__")
 
 
 def _is_path(value: bytes) -> bool:
-    """Tell whether bytes are the path of something that exists, rather than a file's content."""
+    """Return whether bytes are the path of something that exists, rather than a file's content."""
     if not value or len(value) > _LONGEST_PATH or b"\0" in value:
         return False
     try:

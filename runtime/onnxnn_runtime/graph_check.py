@@ -292,12 +292,12 @@ class _Check:
 
 
 def _is_fmod(found: Mapping[str, Attribute]) -> bool:
-    """Tell whether Mod computes with floats, which survive any divisor."""
+    """Return whether Mod computes with floats, which survive any divisor."""
     return "fmod" in found and found["fmod"].number == 1
 
 
 def _may_be(fact: Fact, number: int) -> bool:
-    """Tell whether a value may hold a number."""
+    """Return whether a value may hold a number."""
     if fact.numbers and len(fact.numbers) <= 256 and min(fact.numbers) == fact.low:
         return number in fact.numbers
     return fact.low <= number <= fact.high

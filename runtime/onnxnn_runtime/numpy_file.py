@@ -13,7 +13,7 @@ __all__ = ["is_numpy", "load_numpy"]
 
 
 def is_numpy(content: Any) -> bool:
-    """Tell whether a file's content is that of a .npy or .npz file."""
+    """Return whether a file's content is that of a .npy or .npz file."""
     return bytes(content[:6]) in (b"\x93NUMPY", b"PK\x03\x04\x14\x00", b"PK\x03\x04\x2d\x00")
 
 

@@ -135,7 +135,7 @@ def _paths(sources: Iterable[Any]) -> Iterator[str]:
 
 
 def _is_source(target: Path, source: str) -> bool:
-    """Tell whether a file is what a path, a pattern or a folder stands for."""
+    """Return whether a file is what a path, a pattern or a folder stands for."""
     try:
         wanted = os.stat(str(target))
         return any(_is_same(wanted, path) for each in matching(source) for path in _files(target, each))

@@ -1,4 +1,4 @@
-"""Numbers that were rounded to float32, for a network that tells apart what float32 cannot hold."""
+"""Numbers that were rounded to float32, for a network that needs what float32 cannot hold."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Prediction:
 
 @checked_class(RESULTS_ATTRIBUTES)
 class Predictions(List[Prediction]):
-    """A list of `Prediction`, one per input in order; `skipped` tells what was left out."""
+    """A list of `Prediction`, one per input in order; `skipped` lists what was left out."""
 
     def __init__(self) -> None:
         super().__init__()

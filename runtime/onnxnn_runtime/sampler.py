@@ -48,7 +48,7 @@ class Plan:
     """What a sampler computes in each step, as a table.
 
     Args:
-        timesteps: int64 (S,): the t that the network is told in each step, falling.
+        timesteps: int64 (S,): the t that each step is conditioned on, falling.
         to_clean: float64 (S, 2): p and q of each step.
         update: float64 (S, 4): a, b, c and d of each step.
         after: int64 (S,): the t that each step leads to; -1 behind the last.

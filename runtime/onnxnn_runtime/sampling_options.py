@@ -59,7 +59,7 @@ def check_draws(card: ModelCard, name: str, inputs: Collection[str]) -> Diffusio
     wanted = (["x", "t"] if spec.sampler is None else ["noise"]) + (["label"] if spec.classes else [])
     if sorted(inputs) != sorted(wanted):
         raise CardError(
-            "{}: its card tells of a diffusion model with the inputs {}; the graph has {}.".format(
+            "{}: its card describes a diffusion model with the inputs {}; the graph has {}.".format(
                 name, ", ".join(wanted), ", ".join(inputs)
             )
         )
@@ -153,7 +153,7 @@ _LABELS = 1
 
 
 def is_empty(label: Any, classes: Sequence[str]) -> bool:
-    """Tell whether a label is the empty one."""
+    """Return whether a label is the empty one."""
     return isinstance(label, str) and label == "none" and label not in classes
 
 

@@ -32,7 +32,7 @@ _LARGEST_BETA = 0.999
 @checked_class()
 @dataclass(frozen=True)
 class Schedule:
-    """How noise grows over the steps, and what the network tells about a noisy picture.
+    """How noise grows over the steps, and what the network predicts of a noisy image.
 
     Args:
         timesteps: How many steps lead from a picture to noise, at least 1.

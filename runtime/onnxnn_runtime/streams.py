@@ -13,7 +13,7 @@ __all__ = ["SafeStream", "is_terminal", "say", "visible"]
 
 
 class SafeStream:
-    """`sys.stdout` or `sys.stderr` as it is at each call, for what is only told to people.
+    """`sys.stdout` or `sys.stderr` as it is at each call, for what only people read.
 
     There may be none (`pythonw`, windowed programs), it may be closed, have nothing but `write`, hold another
     alphabet than the text, or raise whatever a window that is gone raises: then the text, or the part of it
@@ -47,7 +47,7 @@ class SafeStream:
             getattr(sys, self._name).flush()
 
     def isatty(self) -> bool:
-        """Tell whether a progress bar can be drawn: on a terminal, which IDLE only says it is."""
+        """Return whether a progress bar can be drawn: on a terminal, which IDLE only says it is."""
         stream = getattr(sys, self._name, None)
         if type(stream).__module__.split(".")[0] == "idlelib":
             return False
@@ -94,5 +94,5 @@ def say(*values: object, end: str = "\n", to: str = "stdout") -> None:
 
 
 def is_terminal(name: str = "stderr") -> bool:
-    """Tell whether someone watches a stream on which a progress bar can be drawn."""
+    """Return whether someone watches a stream on which a progress bar can be drawn."""
     return SafeStream(name).isatty()

@@ -138,7 +138,7 @@ class Table:
         return self.to_numpy() if dtype is None else self.to_numpy().astype(dtype)
 
     def is_numeric(self, column: Column) -> bool:
-        """Tell whether every cell of a column is a number."""
+        """Return whether every cell of a column is a number."""
         position = self.index(column)
         marks = self._marks([position], strict=False)
         return all(number(row[position], marks) is not None for _, rows in self._cells() for row in rows)

@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 LABEL_NAMES = ("label", "labels", "标签", "class", "类别", "target", "目标", "y")
-"""What label columns are called, the most telling first."""
+"""What label columns are called, the surest first."""
 
 CLASS_NAMES = ("species", "物种", "种类", "品种", "分类", "variety", "diagnosis", "outcome")
 """What columns of classes are called, too; elsewhere they may be inputs."""
@@ -33,7 +33,7 @@ _INDEX_NAMES = ("index", "id", "序号", "编号")
 
 
 def is_label_name(name: str) -> bool:
-    """Tell whether a column is called as labels are."""
+    """Return whether a column is called as labels are."""
     return _plain(name) in (*LABEL_NAMES, *CLASS_NAMES)
 
 
@@ -56,12 +56,12 @@ def label_named(names: Sequence[str], targets: Sequence[str] = (), are_classes: 
 
 
 def may_count_rows(name: str) -> bool:
-    """Tell whether a column of this name may be an index, which pandas writes without a name."""
+    """Return whether a column of this name may be an index, which pandas writes without a name."""
     return not name or _unnamed(name) or _plain(name) in _INDEX_NAMES
 
 
 def counts_rows(name: str, values: np.ndarray) -> bool:
-    """Tell whether a column is an index: it counts 0, 1, 2, ... or 1, 2, 3, ...
+    """Return whether a column is an index: it counts 0, 1, 2, ... or 1, 2, 3, ...
 
     Without a name, an index may also be in any order, as it is after rows were shuffled: distinct integers
     from 0.
@@ -79,7 +79,7 @@ def counts_rows(name: str, values: np.ndarray) -> bool:
 
 
 def counts_samples(first: Sequence[str]) -> bool:
-    """Tell whether a first row says how many samples and inputs follow, and names the classes.
+    """Return whether a first row says how many samples and inputs follow, and names the classes.
 
     So do the files of scikit-learn's data sets and of lessons made of them, such as
     "120,4,setosa,versicolor,virginica" over rows of four numbers and a class. Such a row names no columns.
@@ -144,7 +144,7 @@ def heading_of(rows: Sequence[Sequence[str]], decimal_comma: bool) -> tuple[bool
 
 
 def _is_fresh(column: int, first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
-    """Tell whether a text stands over a column of classes, each there more than once, and is none of them."""
+    """Return whether a text stands over a column of classes, each there more than once, and is none of them."""
     cells = [row[column] for row in below]
     return first[column] not in cells and min(map(cells.count, set(cells))) > 1
 

@@ -133,5 +133,5 @@ _SHAPED = re.compile(r"[+-]?[0-9.,]*[0-9][0-9.,]*([eE][+-]?[0-9]+)?")
 
 
 def _begins_a_fraction(cell: str) -> bool:
-    """Tell whether the comma in a number can be nothing but a decimal comma: "0,5", but not "1,234"."""
+    """Return whether the comma in a number can be nothing but a decimal comma: "0,5", but not "1,234"."""
     return cell.count(",") == 1 and re.fullmatch(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}", cell) is None

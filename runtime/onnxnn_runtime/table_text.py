@@ -236,7 +236,7 @@ def _codec(encoding: str) -> str:
 
 
 def _find(path: str, file: IO[bytes]) -> tuple[str, str]:
-    """Return the encoding of a file without a mark that tells it, and what to say about it."""
+    """Return the encoding of a file without a byte order mark, and what to say about it."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     is_utf8 = True
     sample = bytearray()
@@ -261,7 +261,7 @@ def _find(path: str, file: IO[bytes]) -> tuple[str, str]:
 
 
 def _has_quotes(path: str, file: IO[bytes], encoding: str) -> bool:
-    """Tell whether a quotation mark stands in a file, after a check that it is text all the way."""
+    """Return whether a quotation mark stands in a file, after a check that it is text all the way."""
     narrow = encoding == "utf-8-sig"  # the bytes were decoded already, or will be while they are read
     decoder = None if narrow else codecs.getincrementaldecoder(encoding)()
     for chunk in iter(lambda: file.read(_CHUNK), b""):

@@ -126,7 +126,7 @@ def _chosen(value: Any, named: Named, spec: InputSpec, source: str) -> np.ndarra
 
 
 def is_row(value: Any) -> bool:
-    """Tell whether something is one row that names its values."""
+    """Return whether something is one row that names its values."""
     return named_row(value) is not None
 
 

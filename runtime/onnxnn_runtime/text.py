@@ -16,7 +16,7 @@ Text = Union[str, Sequence[str]]
 
 
 def is_words(thing: Any, vocabulary: Mapping[str, int] | None) -> bool:
-    """Tell whether a list is one text of words rather than several texts.
+    """Return whether a list is one text of words rather than several texts.
 
     It is where all in it is text, and the vocabulary is made of words: a token has more than one character,
     marks such as <pad> or [START] aside.
@@ -29,7 +29,7 @@ def is_words(thing: Any, vocabulary: Mapping[str, int] | None) -> bool:
 
 
 def is_file(text: str) -> bool:
-    """Tell whether a text is the name of a file of arrays."""
+    """Return whether a text is the name of a file of arrays."""
     return text.lower().endswith((".npy", ".npz"))
 
 

@@ -24,7 +24,7 @@ def test_pictures_as_a_grid(onnxnn, tmp_path):
     file = MODELS / "denoiser.onnx"
     done = onnxnn("sample", file, "-n", 5, "--steps", 20, "--sampler", "ddim", "--seed", 3, "-o", "grid.png")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "5 pictures in grid.png, seed 3\n"
+    assert done.stdout == "5 images in grid.png, seed 3\n"
     assert done.stderr == ""
     expected = rt.load(str(file)).sample(5, 20, "ddim", seed=3)
     np.testing.assert_array_equal(read(tmp_path / "grid.png"), np.asarray(picture_grid(expected)))
@@ -163,4 +163,4 @@ def test_verify_with_the_checkpoint(onnxnn, exported, name):
     checkpoint = exported / "doodles_checkpoint" / "basenn.pth"
     done = onnxnn("verify", exported / f"{name}.onnx", "--checkpoint", checkpoint)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "ok    equals torch: largest difference of the pictures" in done.stdout
+    assert "ok    equals torch: largest difference of the images" in done.stdout

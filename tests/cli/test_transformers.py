@@ -59,7 +59,7 @@ def test_generate_writes_numbers(onnxnn, exported):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["5 x"], "takes whole numbers, such as '5 7 3'"),
+        (["5 x"], "takes integers, such as '5 7 3'"),
         (["5 9"], "tokens 5..9 arrive; the vocabulary has the numbers 0..8"),
         ([f"5 {2**70}"], "5..1180591620717411303424 arrive; the vocabulary has the numbers 0..8"),
         (["5 7", "--seed", "0"], "seed=...: a network from sequence to sequence takes max_length, beams"),

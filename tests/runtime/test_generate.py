@@ -323,7 +323,7 @@ def test_a_network_of_tokens_that_does_not_generate_says_why(open_model):
 
 
 def test_a_card_that_tells_of_states_which_the_graph_lacks(open_model):
-    with pytest.raises(rt.CardError, match="tells of the state 'state0', which the graph does not have"):
+    with pytest.raises(rt.CardError, match="its card has the state 'state0', which the graph does not have"):
         open_model("table", card=open_model("text").card)
 
 
@@ -337,8 +337,8 @@ def test_a_card_that_tells_of_states_which_the_graph_lacks(open_model):
         ([("state0", ("layers", "batch", 4))], r"'state0' the shape \(layers, batch, 4\)"),
         ([("state0", (1, 4))], r"'state0' the shape \(1, 4\), the graph \(1, batch, 4\)"),
         ([("state9", (1, "batch", 4))], "the state 'state9', which the graph does not have"),
-        ([("input", ("batch", "time")), ("state0", (1, "batch", 4))], "tells of states alone"),
-        ([], "tells not of its state 'state0'"),
+        ([("input", ("batch", "time")), ("state0", (1, "batch", 4))], "has states alone"),
+        ([], "lacks its state 'state0'"),
     ],
 )
 def test_a_card_that_contradicts_the_states_of_its_graph(open_model, states, message):

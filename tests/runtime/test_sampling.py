@@ -562,7 +562,7 @@ def test_a_file_without_a_card(open_model):
 def test_a_card_that_tells_of_another_graph(open_model):
     card = open_model("denoiser").card
     with pytest.raises(
-        rt.CardError, match="tells of a diffusion model with the inputs x, t; the graph has noise"
+        rt.CardError, match="describes a diffusion model with the inputs x, t; the graph has noise"
     ):
         open_model("loop", card=card).sample()
     named = replace(card, diffusion=replace(card.diffusion, classes=("a",)))
