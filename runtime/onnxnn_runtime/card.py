@@ -140,7 +140,7 @@ class ModelCard:
         diffusion: For diffusion models: their schedule and pictures; else None, and absent in the text.
 
     Raises:
-        CardError: A value is not one of those listed, or the input's tokens or states are not each named once.
+        CardError: A value is not one of those listed, or the input's tokens or states are not named once.
     """
 
     task: str

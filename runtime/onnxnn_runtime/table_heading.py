@@ -144,7 +144,7 @@ def heading_of(rows: Sequence[Sequence[str]], decimal_comma: bool) -> tuple[bool
 
 
 def _is_fresh(column: int, first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
-    """Return whether a text stands over a column of classes, each there more than once, and is none of them."""
+    """Return whether a text stands over a column of classes, each more than once, and is none of them."""
     cells = [row[column] for row in below]
     return first[column] not in cells and min(map(cells.count, set(cells))) > 1
 
