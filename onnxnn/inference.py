@@ -15,6 +15,7 @@ from onnxnn_runtime.folders import Skipped, warn_of
 from onnxnn_runtime.inputs import Sample, find_samples, in_channel_order
 from onnxnn_runtime.labels import best_classes
 from onnxnn_runtime.labels import readable as readable_label
+from onnxnn_runtime.outputs import check_finite, check_rows
 from onnxnn_runtime.pipeline import batches, default_batch_size
 from onnxnn_runtime.shorten import shortened
 from torch.utils.data import DataLoader
@@ -61,7 +62,8 @@ def infer(
         float32 (N, ...), one row for each sample in order.
 
     Raises:
-        InputError: Something of it does not fit.
+        InputError: Something of it does not fit; or the network returns NaN or infinite numbers, or another
+            number of rows than samples.
     """
     if net.teacher_forcing:
         pairs = map(tuple, source) if isinstance(source, Batches | DataLoader) else [source]
@@ -70,10 +72,18 @@ def infer(
     batch_size = default_batch_size(spec, device.type) if batch_size is None else batch_size
     with evaluating(net), torch.inference_mode():
         found = [
-            net.answer(torch.from_numpy(x).to(device)).float().cpu().numpy()
+            _checked(net.answer(torch.from_numpy(x).to(device)), len(x))
             for x in arrays(source, spec, batch_size, read, names)
         ]
     return joined(found)
+
+
+def _checked(output: torch.Tensor, rows: int) -> Array:
+    """Return a batch's output as the runtime would: one row for each sample, of finite numbers."""
+    array: Array = output.float().cpu().numpy()
+    check_rows("inference()", "output", array.shape, rows)
+    check_finite("inference()", "output", array)
+    return array
 
 
 def in_order(spec: InputSpec, channel_order: str | None, data: Any) -> InputSpec:

@@ -65,7 +65,8 @@ class Files(Core):
         """Take trained weights from a file of tensors: a published one of torchvision, or a checkpoint.
 
         They go to the layers of the same name where all names are equal, else to the layers in order, each
-        of which must have the same shapes. How data was prepared for them is not taken; `load` does that.
+        of which must have the same shapes. How data was prepared for them is not taken, nor what training put
+        after the last layer, such as the scale of targets; `load` does that, and a line says so.
 
         Args:
             path: The file, or an https address.
@@ -87,6 +88,14 @@ class Files(Core):
                 f"load_weights: takes weights alone, but the network of {printable(str(path))} normalises "
                 "its inputs: load data with standardize=True, or with its transform 'Normalize' for images; "
                 "load(path) takes all of it"
+            )
+        closing = _closing(card) if head else ""
+        if self.verbose and closing and closing != _closing(self.card()):
+            ends = {"denormalize": "scales its outputs to the targets", "exponential": "returns rates"}
+            say(
+                f"load_weights: takes weights alone, but the network of {printable(str(path))} "
+                f"{ends.get(closing, f'ends in {closing}')} after its last layer, as its training decided: "
+                "train this network, or take all of it with load(path)"
             )
 
     def convert(
@@ -201,3 +210,9 @@ def _where_published(path: str | Path) -> str:
 def _is_normalized(card: ModelCard | None) -> bool:
     """Tell whether a network begins with bringing its inputs to a mean and a deviation."""
     return card is not None and bool(card.network) and card.network[0]["layer"] == "normalize"
+
+
+def _closing(card: ModelCard | None) -> str:
+    """Return the layer that training put after the others, which no `add` call has (number 0); "" without."""
+    last = card.network[-1] if card is not None and len(card.network) > 1 else {"name": "", "layer": ""}
+    return str(last["layer"]) if last["name"] == f"{last['layer']}0" else ""

@@ -15,7 +15,7 @@ from .card import Axis, ModelCard
 from .errors import CardError, InputError
 from .shorten import printable
 
-__all__ = ["Declared", "Promises"]
+__all__ = ["Declared", "Promises", "check_finite", "check_rows"]
 
 Declared = Mapping[str, Tuple[str, Tuple[Any, ...]]]
 """Each output's type and shape, e.g. {"output": ("float32", ("batch", 3))}."""
@@ -72,13 +72,7 @@ class Promises:
         if shape is None:
             return values
         self._check_shape(output, shape, np.shape(values), batch)
-        if not np.isfinite(values).all():
-            bad = int(np.size(values) - np.isfinite(values).sum())
-            raise InputError(
-                f"{self._name}: {bad} of {np.size(values)} numbers in its output {output!r} are NaN or "
-                "infinite; expected finite ones. Check the range of the inputs, or train it again with a "
-                "smaller lr."
-            )
+        check_finite(self._name, output, values)
         return values
 
     def other_shape(self, output: str, expected: tuple[int, ...], found: Any) -> InputError:
@@ -123,16 +117,45 @@ class Promises:
         )
         if fits:
             return
-        if rows is not None and found[:1] != (rows,):
-            count = "no rows" if not found else f"{found[0]} row" + ("s" if found[0] != 1 else "")
-            raise InputError(
-                f"{self._name}: {rows} sample{'s' if rows != 1 else ''} went in, and its output {output!r} "
-                f"has {count}; expected one row for each sample. Export it with a batch axis that its "
-                "outputs keep."
-            )
+        if rows is not None:
+            check_rows(self._name, output, found, rows)
         raise InputError(
             f"{self._name}: its output {output!r} came back as {_text(found)}; its card promises "
             f"{_text(shape)}. Export it again, or pass the card that belongs to it as card=."
+        )
+
+
+def check_rows(name: str, output: str, found: tuple[int, ...], rows: int) -> None:
+    """Refuse an output that has not one row for each sample.
+
+    Args:
+        name: What errors call the model.
+        output: The output's name.
+        found: Its shape.
+        rows: How many samples went in.
+
+    Raises:
+        InputError: The message has both counts.
+    """
+    if found[:1] != (rows,):
+        count = "no rows" if not found else f"{found[0]} row" + ("s" if found[0] != 1 else "")
+        raise InputError(
+            f"{name}: {rows} sample{'s' if rows != 1 else ''} went in, and its output {output!r} has "
+            f"{count}; expected one row for each sample. Export it with a batch axis that its outputs keep."
+        )
+
+
+def check_finite(name: str, output: str, values: Any) -> None:
+    """Refuse an output with numbers that are NaN or infinite.
+
+    Raises:
+        InputError: The message says how many there are.
+    """
+    if not np.isfinite(values).all():
+        bad = int(np.size(values) - np.isfinite(values).sum())
+        raise InputError(
+            f"{name}: {bad} of {np.size(values)} numbers in its output {output!r} are NaN or infinite; "
+            "expected finite ones. Check the range of the inputs, or train it again with a smaller lr."
         )
 
 

@@ -37,6 +37,38 @@ def test_nothing_is_said_where_nothing_is_lost(before, now, tmp_path, capsys):
     assert not capsys.readouterr().out
 
 
+def ending(task, loss, folder, y, verbose=0):
+    model = nn(task, save_fold=str(folder), verbose=verbose)
+    model.load_dataset(X, y)
+    model.add("linear", size=(2, 2 if task == "cls" else 1))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("task", "loss", "y", "said"),
+    [
+        ("reg", "MSELoss", 1e6 * X[:, 0], "scales its outputs to the targets"),
+        ("reg", "PoissonNLLLoss", np.round(X[:, 0]), "returns rates"),
+        ("cls", None, Y, "ends in softmax after its last layer"),
+        ("cls", "MSELoss", Y, None),
+    ],
+)
+def test_what_training_put_at_the_end_is_no_weight(task, loss, y, said, tmp_path, capsys):
+    trained = ending(task, loss, tmp_path, y)
+    trained.train(epochs=1, loss=loss)
+    model = ending(task, loss, tmp_path / "other", y, verbose=1)
+    capsys.readouterr()
+    model.load_weights(tmp_path / "basenn.pth")
+    line = capsys.readouterr().out
+    assert (said in line and "load(path)" in line) if said else not line
+    trained.load_weights(tmp_path / "basenn.pth")
+    model.train(lr=1e-12, epochs=1, loss=loss)
+    assert model.inference(X) == pytest.approx(trained.inference(X), rel=1e-4)
+    capsys.readouterr()
+    model.load_weights(tmp_path / "basenn.pth")
+    assert not capsys.readouterr().out
+
+
 @pytest.mark.parametrize("form", [str, None], ids=["text", "Path"])
 def test_evaluate_finds_the_home_folder(form, tmp_path, monkeypatch):
     from pathlib import Path
