@@ -240,7 +240,7 @@ def _matched(root: Path, folders: Sequence[str], names: Sequence[str]) -> dict[s
 
 def _by_order(root: Path, folders: dict[str, Path], names: Sequence[str]) -> list[Path]:
     """Return the folders in natural order, for titles that none of them has."""
-    keys = [_natural(folder)[:-1] for folder in folders.values()]
+    keys = [_natural(folder)[0] for folder in folders.values()]
     if len(set(keys)) < len(keys):
         raise DataError(
             f"classes: none is a folder of {root}, and the order of its folders "
@@ -251,13 +251,11 @@ def _by_order(root: Path, folders: dict[str, Path], names: Sequence[str]) -> lis
     return list(folders.values())
 
 
-def _natural(folder: Path) -> tuple[Any, ...]:
-    """Return a key that sorts "2" before "10"; its last entry is the name itself."""
+def _natural(folder: Path) -> tuple[tuple[tuple[int, int, str], ...], str]:
+    """Return a key that sorts "2" before "10"; of equal ones the name itself decides."""
     parts = re.split(r"(\d+)", folder.name)
-    return (
-        *((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part),
-        folder.name,
-    )
+    key = ((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part)
+    return tuple(key), folder.name
 
 
 def _by_reason(skipped: Sequence[Skipped], root: Path) -> str:

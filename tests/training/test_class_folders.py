@@ -9,11 +9,13 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnxnn_runtime.errors import DataError, MissingDataError
 from PIL import Image
 
 from onnxnn import nn
-from onnxnn.data.folders import find_pictures
+from onnxnn.data.folders import _natural, find_pictures
 
 NFD = unicodedata.normalize("NFD", "café")
 ONE_TO_TEN = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
@@ -69,6 +71,23 @@ def test_titles_follow_the_natural_order(tmp_path, titles, pattern):
 def test_without_names_the_order_is_natural_too(tmp_path):
     make(tmp_path, ["10", "9", "1", "100"])
     assert find_pictures(tmp_path).classes == ("1", "9", "10", "100")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("cat", "cat2", "cat10"), ("1", "1a", "a", "a1", "a1b"), ("a 2 b", "a 2 c", "a 10"), ("x", "x0")],
+)
+def test_a_name_may_begin_as_another_one(tmp_path, names):
+    make(tmp_path, reversed(names))
+    assert find_pictures(tmp_path).classes == names
+
+
+@given(st.lists(st.text("ab1２0 .-猫", min_size=1, max_size=6), max_size=8))
+def test_any_names_have_an_order_which_counts(names):
+    ordered = sorted(map(Path, names), key=_natural)
+    assert ordered == sorted(map(Path, names[::-1]), key=_natural)
+    numbers = [int(path.name) for path in ordered if path.name.isdecimal()]
+    assert numbers == sorted(numbers)
 
 
 def test_names_come_in_one_unicode_form(tmp_path):
