@@ -42,16 +42,29 @@ def class_names(classes: Any) -> tuple[str, ...] | None:
             f"classes={classes!r}: must be a list of names, {{name: number}} or {{number: name}}."
         )
     else:
-        given = list(classes)
-        if any(name is None for name in given):
-            raise DataError(f"classes={given!r}: None is no name; name every class.")
-        names = [str(name) for name in given]
+        names = [_name(each) for each in _in_order(classes)]
     if not names:
         raise DataError("classes is empty; name every class, or leave it out.")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"classes: {', '.join(map(repr, twice))} stands more than once.")
     return tuple(names)
+
+
+def _in_order(classes: Iterable[Any]) -> list[Any]:
+    if isinstance(classes, set | frozenset):
+        raise DataError(
+            f"classes={shortened(classes)}: a set has no order, and classes are numbered; give a list."
+        )
+    return list(classes)
+
+
+def _name(given: Any) -> str:
+    if isinstance(given, bytes):
+        given = given.decode("utf-8", "replace")
+    if given is None or isinstance(given, list | tuple | dict | set):
+        raise DataError(f"classes: {shortened(given)} is no name; name every class by a text.")
+    return str(given)
 
 
 def _from_mapping(classes: Mapping[Any, Any]) -> list[str]:

@@ -143,6 +143,9 @@ def test_labels_that_do_not_fit(labels, classes, message):
         ({"a": 0, "b": 2}, "the numbers must be 0 to 1"),
         ({"a": 0, "b": 0}, "the numbers must be 0 to 1"),
         ({"a": "b"}, "must map names to numbers"),
+        ({"a", "b"}, "a set has no order"),
+        (frozenset("ab"), "a set has no order"),
+        ([["a"], "b"], r"\['a'\] is no name"),
     ],
 )
 def test_classes_that_do_not_fit(classes, message):
