@@ -133,26 +133,6 @@ def test_labels_that_do_not_fit(labels, classes, message):
         class_numbers(labels, classes)
 
 
-@pytest.mark.parametrize(
-    ("classes", "message"),
-    [
-        ("cat", "must be a list of names"),
-        (3, "must be a list of names"),
-        ([], "classes is empty"),
-        (["a", "a"], "'a' stands more than once"),
-        ({"a": 0, "b": 2}, "the numbers must be 0 to 1"),
-        ({"a": 0, "b": 0}, "the numbers must be 0 to 1"),
-        ({"a": "b"}, "must map names to numbers"),
-        ({"a", "b"}, "a set has no order"),
-        (frozenset("ab"), "a set has no order"),
-        ([["a"], "b"], r"\['a'\] is no name"),
-    ],
-)
-def test_classes_that_do_not_fit(classes, message):
-    with pytest.raises(DataError, match=message):
-        class_names(classes)
-
-
 def test_targets_are_columns():
     assert targets([1, 2]).tolist() == [[1.0], [2.0]]
     assert targets(np.ones((3, 1))).shape == (3, 1)
