@@ -29,15 +29,10 @@ def named_values(x: Any, known: Preparation | None) -> tuple[tuple[str, ...], An
         if named is None:
             return (), x
         deviations = None if known is None else known.deviations
-        if (
-            known is not None
-            and deviations is not None
-            and known.features
-            and not isinstance(x, list | tuple)
-        ):
-            places = match_columns(known.features, named.names, "x")
-            columns = [named.names[place] for place in places]
-            check_columns(x, deviations.tolist(), known.features, columns)
+        if known is None or deviations is None or not known.features or isinstance(x, list | tuple):
+            return named
+        places = match_columns(known.features, named.names, "x")
+        check_columns(x, deviations.tolist(), known.features, [named.names[place] for place in places])
     return named
 
 
