@@ -21,6 +21,14 @@ from onnxnn.models.take_over import take_over
 
 from .core import Core
 
+_CLOSINGS = {
+    "denormalize": "scales its outputs to the targets",
+    "exponential": "returns rates",
+    "softmax": "ends in softmax",
+    "sigmoid": "ends in sigmoid",
+}
+"""What training may put after the last layer, and what that does."""
+
 
 class Files(Core):
     """Saving, loading and exporting."""
@@ -91,10 +99,9 @@ class Files(Core):
             )
         closing = _closing(card) if head else ""
         if self.verbose and closing and closing != _closing(self.card()):
-            ends = {"denormalize": "scales its outputs to the targets", "exponential": "returns rates"}
             say(
                 f"load_weights: takes weights alone, but the network of {printable(str(path))} "
-                f"{ends.get(closing, f'ends in {closing}')} after its last layer, as its training decided: "
+                f"{_CLOSINGS[closing]} after its last layer, as its training decided: "
                 "train this network, or take all of it with load(path)"
             )
 
@@ -214,5 +221,5 @@ def _is_normalized(card: ModelCard | None) -> bool:
 
 def _closing(card: ModelCard | None) -> str:
     """Return the layer that training put after the others, which no `add` call has (number 0); "" without."""
-    last = card.network[-1] if card is not None and len(card.network) > 1 else {"name": "", "layer": ""}
-    return str(last["layer"]) if last["name"] == f"{last['layer']}0" else ""
+    last = card.network[-1] if card is not None and len(card.network) > 1 else {"name": ""}
+    return next((kind for kind in _CLOSINGS if last["name"] == f"{kind}0"), "")
