@@ -46,6 +46,7 @@ class Promises:
         self._declared = declared
         self._shapes = {} if card is None else _promised(card, declared)
         self._fixed_batch = fixed_batch
+        self._scores = {} if card is None else {next(iter(declared)): _least_scores(card)}
         # A free batch: the card says that samples may come in any number, one row for each.
         self._batched = card is not None and isinstance(card.input.shape[0], str)
         for output, shape in self._shapes.items():
@@ -72,6 +73,12 @@ class Promises:
         if shape is None:
             return values
         self._check_shape(output, shape, np.shape(values), batch)
+        if np.ndim(values) == 2 and np.shape(values)[1] < self._scores.get(output, 0):
+            raise InputError(
+                f"{self._name}: its output {output!r} has {np.shape(values)[1]} scores for a sample, and its "
+                f"card names {self._scores[output]} classes. Export it again, or pass the card that belongs "
+                "to it as card=."
+            )
         check_finite(self._name, output, values)
         return values
 
@@ -166,6 +173,11 @@ def _promised(card: ModelCard, declared: Declared) -> dict[str, tuple[Axis, ...]
         size = card.output.embedding
         promised["embedding"] = ("batch", "embedding" if size is None else size)
     return promised
+
+
+def _least_scores(card: ModelCard) -> int:
+    """Return how many scores a sample has at least: more than classes are classes without a name."""
+    return len(card.output.classes) if card.output.kind == "classes" else 1
 
 
 def _text(shape: Sequence[Any]) -> str:

@@ -237,3 +237,21 @@ def test_a_fixed_batch_is_filled_up():
         pictures = [np.full((2, 2, 3), n, np.uint8) for n in range(0, 250, 50)]
         expected = [[n / 255] * 3 for n in range(0, 250, 50)]
         np.testing.assert_allclose(found.embed(pictures), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("use", ["infer", "many"])
+def test_fewer_scores_than_classes_are_refused(use):
+    three = OutputSpec("classes", ("batch", "k"), ("cat", "dog", "cow"))
+    nodes = [node("ReduceMean", ["input"], ["output"], axes=[2, 3], keepdims=0)]
+    assert opened(nodes, card(three), shape=("batch", "k")).predict(PICTURE)[0].label == "cat"
+    four = OutputSpec("classes", ("batch", "k"), ("cat", "dog", "cow", "hen"))
+    with pytest.raises(rt.InputError, match="has 3 scores for a sample, and its card names 4 classes"):
+        uses("classes")[use](opened(nodes, card(four), shape=("batch", "k")))
+
+
+@pytest.mark.parametrize("part", ["input", "output"])
+def test_a_card_without_axes(part):
+    source = InputSpec("table", () if part == "input" else ("batch", 2))
+    output = OutputSpec("values", () if part == "output" else ("batch", 2))
+    with pytest.raises(rt.CardError, match=rf"'{part}\.shape' must hold sizes and axis names, got \(\)"):
+        card(output, source)
