@@ -114,12 +114,16 @@ def _from_any(image: ImageLike, color: str, draft: tuple[int, int] | None, chann
 
 
 def upright_size(image: str | Path | bytes) -> tuple[int, int] | None:
-    """Return (width, height) of an image file once it is upright, by its header; None where it is broken."""
+    """Return (width, height) of an image file once it is upright, by its header; None where it is broken.
+
+    What is no regular file, such as a named pipe, is never opened.
+    """
     try:
-        with Image.open(io.BytesIO(image) if isinstance(image, bytes) else str(image)) as opened:
+        source = io.BytesIO(image) if isinstance(image, bytes) else str(regular_file(image))
+        with Image.open(source) as opened:
             width, height = opened.size
             return (height, width) if opened.getexif().get(_ORIENTATION, 1) in _TURNED else (width, height)
-    except Exception:  # whatever Pillow raises for a broken file; decoding it says what is wrong
+    except Exception:  # no file, or whatever Pillow raises for a broken one; decoding it says what is wrong
         return None
 
 
