@@ -207,7 +207,7 @@ def test_broken_files_are_named(tmp_path, picture):
             Preprocess()(tmp_path / name)
     with pytest.raises(MissingInputError, match=r"none\.png: no such file"):
         Preprocess()(tmp_path / "none.png")
-    with pytest.raises(InputError, match="the image of 5 bytes: cannot be read"):
+    with pytest.raises(InputError, match="the image of 5 bytes: expected an image, got a text file"):
         Preprocess()(b"hello")
     with pytest.raises(InputError, match="not int"):
         Preprocess()(3)
