@@ -81,19 +81,19 @@ def save(
     return write_atomically(path, lambda file: _write(content, file))
 
 
-def _write(content: Mapping[str, Any], file: BinaryIO) -> None:
+def _write(content: Mapping[str, Any], target: BinaryIO) -> None:
     """Write tensors and plain data into an open file as a torch zip.
 
     Raises:
         OSError: The disk is full, for example; torch's writer turns that into errors of its own.
     """
-    recorder = _Recorder(file)
+    file = _Recorder(target)
     try:
-        torch.save(content, recorder)  # type: ignore[arg-type]  # writes and flushes, which is all that it needs
+        torch.save(content, file)  # type: ignore[arg-type]  # writes and flushes, which is all that it needs
     except RuntimeError as error:
-        if recorder.error is None:
+        if file.error is None:
             raise
-        raise recorder.error from error
+        raise file.error from error
 
 
 class _Recorder:
