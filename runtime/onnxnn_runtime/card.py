@@ -159,8 +159,6 @@ class ModelCard:
         one_of("output.kind", self.output.kind, OUTPUT_KINDS)
         one_of("output.scores", self.output.scores, SCORES)
         one_of("input.dtype", self.input.dtype, INPUT_DTYPES)
-        _shape("input.shape", self.input.shape)
-        _shape("output.shape", self.output.shape)
         _check_vocabulary(self.input)
         _check_states(self.input.states)
 

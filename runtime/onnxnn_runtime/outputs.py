@@ -42,6 +42,10 @@ class Promises:
     ) -> None:
         if not declared:
             raise InputError(f"{name}: its graph has no outputs; expected at least one. Export it again.")
+        if card is not None and not (card.input.shape and card.output.shape):
+            raise CardError(
+                f"{name}: its card gives input or output no axes; expected e.g. ('batch', 3) in both."
+            )
         self._name = name
         self._declared = declared
         self._shapes = {} if card is None else _promised(card, declared)
