@@ -99,9 +99,9 @@ def from_arrays(
     values = _numeric(x, features)
     features = unambiguous(features, "x", "among the columns")
     target_names = names_of_targets(y)
-    y = None if y is None else as_array(y, "y")
+    y, are_typed = (None if y is None else as_array(y, "y")), isinstance(y, list | tuple)
     if y is not None:
-        check_texts(y, "y", class_names(classes) or (() if known is None else known.classes))
+        check_texts(y, "y", class_names(classes) or (() if known is None else known.classes), are_typed)
     if y is not None and len(y) != len(values):
         raise DataError(f"x has {len(values)} samples, y has {len(y)}; give one label for each sample.")
     if y is not None and y.ndim == 3 and y.shape[2] == 1 and task != "reg":

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.table_missing import missing_places
+from onnxnn_runtime.table_missing import MISSING, missing_places
 
 __all__ = ["check_entries", "check_texts"]
 
@@ -31,13 +31,17 @@ def check_entries(labels: Array, source: str) -> None:
         )
 
 
-def check_texts(labels: Array, source: str, classes: Collection[str] = ()) -> None:
+def check_texts(labels: Array, source: str, classes: Collection[str] = (), are_typed: bool = False) -> None:
     """Refuse texts that stand for missing values, as in tables; they may be classes that are named.
+
+    A list that somebody typed, such as ["none", "mild"], holds words of their own: only empty texts are
+    missing there. Arrays are often made of files; "none" in lower case, which no library writes, is a class.
 
     Args:
         labels: Labels of any type and shape.
         source: How messages call them.
         classes: The names of the classes, where they are known.
+        are_typed: Whether they were given as a list of Python.
 
     Raises:
         DataError: There are some; the message says where.
@@ -45,7 +49,8 @@ def check_texts(labels: Array, source: str, classes: Collection[str] = ()) -> No
     if labels.dtype.kind != "U":
         return
     flat = labels.ravel().tolist()
-    gone = missing_places(flat, classes=classes)
+    places = missing_places(flat, () if are_typed else MISSING, classes)
+    gone = [place for place in places if flat[place].strip() != "none"]
     if gone:
         raise DataError(
             f"{_where(gone, repr(flat[gone[0]]), source)}. Fill them in, or leave those samples out; where "

@@ -67,13 +67,24 @@ def rounded_columns(x: Array) -> list[int]:
     Args:
         x: (rows, columns) of any type of numbers.
     """
-    if x.dtype.kind != "f" or x.dtype.itemsize > 4:
+    if x.dtype.kind != "f" or x.dtype.itemsize > 4 or not _may_be_rounded(x):
         return []
     _, deviation, _ = _moments(x)
     deviation[deviation == 0] = np.inf  # a constant column
     rows = max(1, _CELLS // max(1, x.shape[1]))
     parts = (rounded(x[start : start + rows], deviation).any(axis=0) for start in range(0, len(x), rows))
     return np.flatnonzero(np.logical_or.reduce(list(parts))).tolist()
+
+
+def _may_be_rounded(x: Array) -> bool:
+    """Return whether a column is so far from 0 for its range that its deviation is worth computing.
+
+    Of n numbers the deviation is at least the range / sqrt(2 n).
+    """
+    low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
+    least = (high - low) / np.sqrt(2 * len(x))
+    rounding = np.maximum(-low, high) * (float(np.finfo(x.dtype).eps) / 2)
+    return bool(((low < high) & (rounding > COARSE * least)).any())
 
 
 def _parts(x: Array) -> Iterator[Array]:

@@ -12,7 +12,7 @@ from onnxnn_runtime.errors import DataError
 
 from onnxnn import nn
 from onnxnn.data import load_table
-from onnxnn.data.standardize import needs_float64, standardization
+from onnxnn.data.standardize import COARSE, needs_float64, rounded_columns, standardization
 from onnxnn.layers import make
 from onnxnn.shape import Shape
 from tests.support.frames import Frame
@@ -241,3 +241,15 @@ def test_mixed_precision_keeps_inputs_and_targets(tmp_path, labels, precision):
     model.add("linear", size=(8, 2), activation="softmax")
     model.train(lr=0.05, epochs=15, precision=precision, save_fold=str(tmp_path))
     assert model.evaluate((x, labels), metrics=["acc"])["acc"] > 0.95
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("outliers", [1, 5000])
+def test_no_rounded_column_is_passed_over_by_its_range(dtype, outliers):
+    x = np.ones((10_000, 3), dtype) * dtype(1000.5)
+    x[:outliers, 1] += dtype(0.5 if dtype == np.float32 else 16.5)
+    x[:, 2] = np.linspace(-1, 1, len(x))
+    size, deviation = np.abs(x.astype(float)).max(axis=0), x.astype(float).std(axis=0)
+    rounding = size * float(np.finfo(dtype).eps) / 2
+    wanted = [column for column in (1, 2) if rounding[column] > COARSE * deviation[column]]
+    assert rounded_columns(x) == wanted

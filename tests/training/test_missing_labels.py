@@ -42,10 +42,10 @@ MISSING = {
     "NaN of objects": np.array(["a", "b", np.nan, "a", "b", np.nan], object),
     "text of NaN": np.array(["a", "b", np.nan, "a", "b", np.nan]),
     "empty": ["a", "b", "", "a", "b", " "],
-    "marks": ["a", "b", "n/a", "a", "b", "#DIV/0!"],
+    "marks": np.array(["a", "b", "n/a", "a", "b", "#DIV/0!"]),
     "signs": np.array(["a", "b", "-", "a", "b", "?"]),
-    "texts of None": ["a", "b", "None", "a", "b", "null"],
-    "NaT": ["a", "b", "NaT", "a", "b", "."],
+    "texts of None": np.array(["a", "b", "None", "a", "b", "null"]),
+    "texts of NaT": np.array(["a", "b", "NaT", "a", "b", "."], object),
     "NA among integers": np.array([0, 1, NAType(), 0, 1, NAType()], object),
 }
 
@@ -68,6 +68,20 @@ def test_signs_alone_are_classes(signs):
     assert nn("cls", verbose=0).load_dataset(X, list(signs) * 3).preparation.classes == tuple(sorted(signs))
 
 
+@pytest.mark.parametrize("word", ["none", "None", "nan", "NA", "null", "?", "-"])
+def test_words_in_a_list_are_classes(word):
+    y = [word, "mild"] * 3
+    for given in (y, tuple(y), [[each] for each in y]):
+        batches = nn("cls", verbose=0).load_dataset(X, given)
+        assert batches.preparation.classes == tuple(sorted([word, "mild"]))
+
+
+@pytest.mark.parametrize("dtype", [str, object])
+def test_none_in_lower_case_is_a_class_in_arrays(dtype):
+    y = np.array(["none", "mild"] * 3, dtype)
+    assert nn("cls", verbose=0).load_dataset(X, y).preparation.classes == ("mild", "none")
+
+
 def test_one_missing_label():
     with pytest.raises(DataError, match=r"y: entry 1 is None, which is a missing label"):
         nn("cls", verbose=0).load_dataset(X[:2], ["a", None])
@@ -75,7 +89,7 @@ def test_one_missing_label():
 
 def test_a_class_may_be_called_so_where_classes_are_named(tmp_path):
     model = nn("cls", verbose=0)
-    y = ["a", "nan"] * 3
+    y = np.array(["a", "nan"] * 3)
     model.load_dataset(X, y, classes=["a", "nan"])
     model.add("linear", size=(2, 2), activation="softmax")
     model.train(epochs=1, save_fold=str(tmp_path))
