@@ -164,6 +164,14 @@ def test_rare_chinese_words_stay_chinese():
         assert _taken(chosen.sample(RARE.split(), 5), "gbk") == (True, "")
 
 
+@pytest.mark.parametrize("rows", [1, 500])
+@pytest.mark.parametrize("words", ["停止 前进", "猫 狗", "健康 患病", "玫瑰 百合", "玻璃 金属", "婷婷 浩然"])
+def test_classes_that_stand_in_every_row_stay_chinese(words, rows):
+    first, second = words.split()
+    text = "a,b,label\n" + f"1,2,{first}\n" * 3 * rows + f"3,4,{second}\n" * rows
+    assert guess("a.csv", text.encode("gbk"))[0] == "gb18030"
+
+
 @pytest.mark.parametrize(("encoding", "words"), WORDS[:-3])
 def test_a_single_word_is_never_read_wrongly_without_a_line(encoding, words):
     for word in words.split()[::2]:
