@@ -240,7 +240,8 @@ def _find(path: str, file: IO[bytes]) -> tuple[str, str]:
     decoder = codecs.getincrementaldecoder("utf-8")()
     is_utf8 = True
     sample = bytearray()
-    for chunk in iter(lambda: file.read(_CHUNK), b""):
+    # to the end of a line, since half of a character would be none in the right encoding
+    for chunk in iter(lambda: file.read(_CHUNK) + file.readline(_CHUNK), b""):
         if b"\0" in chunk:
             raise InputError(f"{path}: is no text in UTF-8, UTF-16 or GBK; save it as CSV in UTF-8.")
         if chunk.isascii():

@@ -236,3 +236,11 @@ def test_a_korean_table_is_read_as_one(tmp_path):
     assert table.names == ("길이", "너비", "품종")
     assert table.texts("품종") == ["세토사", "버지니카"]
     assert "is read as cp949, such as '길이'" in table.notes[0]
+
+
+@pytest.mark.parametrize("cut", range(5))
+def test_no_character_is_cut_where_a_file_is_read_in_parts(tmp_path, monkeypatch, cut):
+    monkeypatch.setattr("onnxnn_runtime.table_text._CHUNK", 100 + cut)
+    path = tmp_path / "a.csv"
+    path.write_bytes("长,宽,类别\n".encode("gbk") + b"1,2,a\n" * 13 + "3,4,好\n".encode("gbk") * 9)
+    assert read_table(path).texts(2)[-1] == "好"
