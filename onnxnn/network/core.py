@@ -45,13 +45,13 @@ class Core:
             raise TrainingError(f"nn({task!r}): unknown task{hint} Known: {', '.join(TASKS)}.")
         self.save_fold = "checkpoints" if save_fold is None else VALUES["save_fold"](save_fold)
         self.verbose = VALUES["verbose"](verbose)
-        self.optimizer = "Adam"
         self.word2idx: dict[str, int] | None = None
         self.idx2word: dict[int, str] | None = None
         self.ix2word: dict[int, str] | None = None
         self.history = History()
         self.result: Array | None = None
         self.val_label: Array | None = None
+        self._optimizer = "Adam"
         self._optimizer_options: dict[str, Any] = {}
         self._optimizer_chosen = False
         self._state = NetworkState(task=name, is_task_open=task is None)
@@ -64,6 +64,17 @@ class Core:
     @task.setter
     def task(self, value: str) -> None:
         self._state = replace(self._state, task=value, is_task_open=False)
+
+    @property
+    def optimizer(self) -> str:
+        """The optimizer's name, as `add(optimizer=...)` sets it."""
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, value: str) -> None:
+        if value != self._optimizer:
+            self._optimizer, self._optimizer_options = value, {}
+        self._optimizer_chosen = True
 
     @property
     def _data(self) -> Data | None:
@@ -112,14 +123,13 @@ class Core:
                 raise LayerError("add(): name a layer, an activation or an optimizer.")
             name, options = optimizers.optimizer_name(optimizer), frozen(options)
             optimizers.check_optimizer_options(name, options)
-            self.optimizer, self._optimizer_options, self._optimizer_chosen = name, options, True
+            self.optimizer, self._optimizer_options = name, options
             self._state = replace(self._state, calls=self._state.calls + 1)
             return
-        name = self.optimizer if optimizer is None else optimizers.optimizer_name(optimizer)
+        chosen = None if optimizer is None else optimizers.optimizer_name(optimizer)
         self._become(self._state.with_layer(layer, activation, options))
-        self._optimizer_chosen |= optimizer is not None
-        if name != self.optimizer:
-            self.optimizer, self._optimizer_options = name, {}
+        if chosen is not None:
+            self.optimizer = chosen
 
     def _load(self, read: Callable[[str], Data], are_values: bool = False) -> Any:
         """Load data, as values to predict where its labels are no classes and no task was chosen.

@@ -123,7 +123,7 @@ class Training(Files):
             before, state = self._resumed(start)
             state.check_layers()
             settings = jobs.settings_of(
-                wanted, before, is_finish, start, not self._optimizer_chosen and self.optimizer == "Adam"
+                wanted, before, is_finish, start, keep_optimizer=not self._optimizer_chosen
             )
             state, first = state.with_task_for(settings.loss)
             state, lines = state.with_labels_as_outputs()
@@ -135,7 +135,7 @@ class Training(Files):
         if before is not None:
             self.history = History(before.training.get("history", ()))
         self.save_fold = str(folder)
-        self.optimizer, self._optimizer_options = settings.optimizer, dict(settings.optimizer_options)
+        self._optimizer, self._optimizer_options = settings.optimizer, dict(settings.optimizer_options)
         self._become((state.owning(), (*first, *lines, *more, *ending)))
         try:
             how = job.run(trainer)

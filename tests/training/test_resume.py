@@ -131,3 +131,30 @@ def test_a_state_that_is_none_is_refused_before_training(tmp_path, trained, plac
     assert drawn[:2] == (random.getstate(), np.random.get_state()[1].tolist())
     assert torch.equal(drawn[2], torch.get_rng_state())
     assert not (tmp_path / "new/basenn.pth").exists()
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+def test_an_optimizer_that_is_set_as_an_attribute_is_chosen(tmp_path, trained, optimizer):
+    other = "Adam" if optimizer == "SGD" else "SGD"
+    torch.save(trained(other, None), tmp_path / "old.pth")
+    model = network(tmp_path / "new")
+    model.optimizer = optimizer
+    with pytest.warns(UserWarning, match=f"trained with {other}; {optimizer} begins"):
+        model.train(epochs=1, checkpoint=tmp_path / "old.pth")
+    assert model.optimizer == optimizer
+
+
+def test_the_optimizer_of_a_checkpoint_is_not_a_choice_of_the_next(tmp_path, trained):
+    torch.save(trained("SGD", None), tmp_path / "first.pth")
+    torch.save(trained("RMSprop", None), tmp_path / "second.pth")
+    model = network(tmp_path / "new")
+    for name, optimizer in (("first", "SGD"), ("second", "RMSprop")):
+        model.train(epochs=1, checkpoint=tmp_path / f"{name}.pth")
+        assert model.optimizer == optimizer
+
+
+def test_another_optimizer_has_none_of_the_options_of_the_one_before(tmp_path):
+    model = network(tmp_path)
+    model.add(optimizer="SGD", momentum=0.5)
+    model.optimizer = "Adam"
+    assert len(model.train(epochs=1)) == 1
