@@ -146,7 +146,8 @@ def _use(card: ModelCard) -> list[str]:
         return [f"vector = model.embed({name})[0]", "print(vector.shape, vector[:8])"]
     if card.output.kind in ("classes", "binary") and card.output.classes:
         named = "" if card.output.scores == "probability" else f"{card.output.scores!r}, "
-        return [f"result = model.predict({name})[0]", f"print(result.label, {named}result.score)"]
+        label = "result.label" if all(map(str.isprintable, card.output.classes)) else "repr(result.label)"
+        return [f"result = model.predict({name})[0]", f"print({label}, {named}result.score)"]
     if card.output.kind == "values":
         return [f"result = model.predict({name})[0]", "print(dict(result.values))"]
     if "target_time" in card.output.shape:

@@ -52,3 +52,11 @@ def test_names_of_classes_do_not_steer_the_terminal(tmp_path, monkeypatch, capsy
     shown = capsys.readouterr()
     for text in (shown.out, shown.err):
         assert text.replace("\n", "").replace("\t", "").isprintable()
+
+
+def test_the_script_prints_names_of_classes_that_steer_a_terminal_as_literals(tmp_path, monkeypatch):
+    model = trained(tmp_path, ["red\x1b[31m", "a\nb"], monkeypatch)
+    model.convert(out_file=tmp_path / "model.onnx")
+    script = str(tmp_path / "model.py")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith((r"'red\x1b[31m' ", r"'a\nb' "))
