@@ -73,7 +73,8 @@ _MAGIC = (
     (b"Rar!", FileKind("a RAR archive", "Unpack it first.")),
 )
 _PAGE = re.compile(
-    rb"\s*(<!--.*?-->\s*)*(<!doctype\s+html|<html|<head|<body|<\?xml)", re.IGNORECASE | re.DOTALL
+    rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)*(<!doctype\s+html|<html|<head|<body|<\?xml)",
+    re.IGNORECASE | re.DOTALL,
 )
 _ONNX_FIELDS = b"\x12\x1a\x22\x28\x32\x3a\x42\x72"  # keys of ModelProto's fields after ir_version
 

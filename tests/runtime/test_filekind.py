@@ -9,6 +9,7 @@ from onnxnn_runtime.filekind import kind_of_bytes, kind_of_file
 FILES = {
     "safetensors": (b"\x30\0\0\0\0\0\0\0{" + b" " * 60, "a safetensors file.*load_file"),
     "page": (b"  <!DOCTYPE HTML>\n<html>", "an HTML page"),
+    "page of a byte order mark": (b"\xef\xbb\xbf<!doctype html>", "an HTML page"),
     "page2": (b"<html><head>", "an HTML page"),
     "lfs": (b"version https://git-lfs.github.com/spec/v1\noid", "Git LFS.*git lfs pull"),
     "annex": (b"../.git/annex/objects/SHA256E-s3\n", "git-annex.*git annex get"),
