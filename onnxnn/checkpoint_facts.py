@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,10 @@ def pth_info(checkpoint: str | Path) -> dict[str, Any]:
 def _facts(loaded: checkpoints.Checkpoint) -> dict[str, Any]:
     card = loaded.card
     how = card.training
-    settings = how.get("settings", {})
+    settings = _part(how, "settings")
     preprocess = card.input.preprocess
     facts = {
-        "tool": f"onnxnn {how.get('versions', {}).get('onnxnn', '')}".strip(),
+        "tool": f"onnxnn {_part(how, 'versions').get('onnxnn', '')}".strip(),
         "task": card.task,
         "backbone": [_layer(entry) for entry in card.network],
         "parameters": sum(value.numel() for value in loaded.state_dict.values()),
@@ -61,9 +62,15 @@ def _facts(loaded: checkpoints.Checkpoint) -> dict[str, Any]:
         "learning_rate": settings.get("lr"),
         "optimizer": settings.get("optimizer"),
         "loss": settings.get("loss"),
-        "result": dict(how.get("final", {})) or None,
+        "result": _part(how, "final") or None,
     }
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _part(how: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return what a card says by name of its training; {} where that is no object, as it may be."""
+    part = how.get(key)
+    return dict(part) if isinstance(part, dict) else {}
 
 
 def _layer(entry: Any) -> str:

@@ -49,6 +49,22 @@ def _is_names(value: Any) -> bool:
     return isinstance(value, dict) and all(type(key) is str for key in value)
 
 
+def _is_settings(value: Any) -> bool:
+    """Tell whether settings are given by name, and with the lists and dicts in them are few."""
+    left, count = [value], 0
+    while left and count <= _MOST_SETTINGS:
+        each = left.pop()
+        inside = each if isinstance(each, dict | list | tuple) else ()
+        count += max(1, len(inside))
+        if count <= _MOST_SETTINGS:
+            left.extend(inside.values() if isinstance(inside, dict) else inside)
+    return _is_names(value) and count <= _MOST_SETTINGS
+
+
+_MOST_SETTINGS = 1000
+"""Settings, the values in lists and dicts among them counted."""
+
+
 def _is_row(value: Any) -> bool:
     return _is_names(value) and all(type(each) in (int, float) for each in value.values())
 
@@ -100,7 +116,7 @@ def _or_none(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
 _KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "sample": (_is_sample, "the sizes and axes of one sample"),
     "epoch": (_is_count, "an integer of at least 0"),
-    "settings": (_is_names, "settings by name"),
+    "settings": (_is_settings, f"settings by name, at most {_MOST_SETTINGS:,} values"),
     "lr": (_or_none(_is_number), "a number"),
     "history": (_is_history, "a list of {name: number}"),
     "unmeasured": (_or_none(_is_row), "{name: number}"),

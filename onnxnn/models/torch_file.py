@@ -83,6 +83,12 @@ def read_torch_file(source: Path | bytes, legacy: bool = False) -> Any:
             file.seek(2 + len(_LEGACY))
             for _ in range(4):  # protocol, system, content, names of storages
                 _check_pickle(file, size)
+        elif head[:1] == b"\x80" and _is_legacy(head):
+            raise NotTensors(
+                "a torch file of the form before torch 1.6, so no onnxnn checkpoint; where it holds weights, "
+                "add the layers, and call load_weights instead of load.",
+                foreign=True,
+            )
         else:
             kind = kind_of_bytes(head) if isinstance(source, bytes) else kind_of_file(source)
             what = f"neither a checkpoint nor any torch file, but {kind.name}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import pickle  # noqa: TID251  # foreign files are made with it, never read
 import signal
@@ -260,6 +261,9 @@ def test_weights_of_others_are_sent_to_load_weights(tmp_path, content, message):
         ("history", [{"loss": torch.zeros(2)}], "a list"),
         ("history", [{"loss": "x" * 10**6}], "a list"),
         ("settings", "Adam", "settings by name"),
+        ("settings", {"lr": list(range(5000))}, "settings by name, at most 1,000 values"),
+        ("settings", {"optimizer_options": {str(i): i for i in range(5000)}}, "settings by name"),
+        ("settings", {str(i): i for i in range(5000)}, "settings by name"),
         ("lr", "fast", "a number"),
         ("best", torch.zeros(2), "a number"),
         ("loss", {"a": 1}, "tensors by name"),
@@ -302,3 +306,21 @@ def test_weights_of_another_kind_of_number_are_refused(path, tmp_path, model):
     target = edited(path, tmp_path / "edited.pth", state_dict=weights)
     with pytest.raises(CheckpointError, match=r"linear2\.bias is int64 in the checkpoint"):
         model.load(target)
+
+
+@pytest.mark.parametrize("value", [[1], "text", 3, {}, None])
+@pytest.mark.parametrize("key", ["settings", "versions", "final"])
+def test_what_a_card_says_otherwise_of_its_training_is_left_out(path, tmp_path, key, value):
+    card = json.loads(torch.load(path, weights_only=True)["card"])
+    card["training"][key] = value
+    facts = pth_info(edited(path, tmp_path / "edited.pth", card=json.dumps(card)))
+    assert facts["task"] == "cls"
+
+
+def test_a_file_of_the_old_form_is_named(tmp_path):
+    old = tmp_path / "old.pth"
+    torch.save({"0.weight": torch.zeros(2, 2)}, old, _use_new_zipfile_serialization=False)
+    with pytest.raises(
+        CheckpointError, match=r"old\.pth: a torch file of the form before torch 1\.6.*load_weights"
+    ):
+        checkpoint.load(old)

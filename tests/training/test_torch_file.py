@@ -44,7 +44,7 @@ def test_types_of_numbers(dtype):
 def test_files_of_torch_before_1_6_are_read_where_asked_for():
     data = saved({"a": TENSOR, "b": TENSOR[0]}, _use_new_zipfile_serialization=False)
     assert torch.equal(read_torch_file(data, legacy=True)["a"], TENSOR)
-    with pytest.raises(NotTensors, match="a pickle of an old program"):
+    with pytest.raises(NotTensors, match="a torch file of the form before torch 1"):
         read_torch_file(data)
 
 
