@@ -222,6 +222,8 @@ class Recipe:
         """
         options = dict(self.data_options)
         if "train_val_ratio" in options or self.task not in ("cls", "reg"):
+            if "train_val_ratio" not in options:
+                print("no samples are held back (train_val_ratio): the figures are of the training data")
             self._load_with(network, options)
             return network
         try:
@@ -232,9 +234,7 @@ class Recipe:
             self._load_with(network, options)
             print(_ALL_TRAINED)
             return network
-        if (
-            network.task != self.task
-        ):  # by its labels; classes of a single sample look like values when divided
+        if network.task != self.task:  # classes of a single sample look like values when divided
             whole = Network(self.task if "task" in self.lines else None)
             self._load_with(whole, options)
             if whole.task == self.task:

@@ -239,3 +239,15 @@ def test_a_few_samples_are_all_trained_on_and_that_is_said(write, tmp_path, caps
     history = read_recipe(write(TABLE.replace("table: rows.csv", "npz: rows.npz"))).run().history
     assert "val_loss" not in history[-1]
     assert "the figures are those of the training data" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("more", "said"), [("", True), (", train_val_ratio: 0.8", False)])
+def test_a_task_that_holds_nothing_back_says_so(tmp_path, capsys, more, said):
+    (tmp_path / "a.csv").write_text("a,b,label\n" + "".join(f"{i},{i * i},{i % 2}\n" for i in range(40)))
+    recipe = tmp_path / "recipe.yaml"
+    layers = "layers:\n- linear: {size: 3}\n"
+    recipe.write_text(f"task: embed\ndata: {{table: a.csv{more}}}\n{layers}train: {{epochs: 1}}\n")
+    done = read_recipe(recipe).run()
+    shown = capsys.readouterr().out
+    assert ("no samples are held back" in shown) is said
+    assert ("val_loss" in done.history[-1]) is not said
