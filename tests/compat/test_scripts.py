@@ -479,6 +479,7 @@ class TestDemo:
 
 
 class TestProjects:
+    @pytest.mark.slow
     def test_sentiment(self, draw):
         train_label = np.arange(40.0) % 2
         train_data = np.floor(draw.random((40, 64)) * 50 + train_label[:, None] * 50)

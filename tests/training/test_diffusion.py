@@ -226,6 +226,7 @@ def test_without_an_average_the_weights_are_those_of_the_last_step(tmp_path):
     assert checkpoint.load(tmp_path / "basenn.pth").training["average"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"classes": True, "prediction": "noise"}, {"attention": True}])
 def test_four_epochs_and_six_more_are_ten(tmp_path, options):
     whole = network(tmp_path / "whole", ratio=0.75, **options).train(lr=2e-3, epochs=10)
@@ -300,6 +301,7 @@ def written(folder):
     return sorted(file.name for file in (folder / "samples").glob("*"))
 
 
+@pytest.mark.slow
 def test_samples_are_written_at_powers_of_two_and_eight_times_in_all(tmp_path):
     network(tmp_path).train(epochs=17)
     assert written(tmp_path) == [f"epoch_{n:04d}.png" for n in (1, 2, 4, 6, 8, 10, 12, 14, 16, 17)]

@@ -55,7 +55,7 @@ def as_published_for_digits(name):
     return definition
 
 
-SLOW = ("alexnet", "resnet34", "vgg11")
+SLOW = ("alexnet", "resnet34", "resnet50", "vgg11")
 
 
 @pytest.mark.parametrize(

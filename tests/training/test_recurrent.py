@@ -267,7 +267,7 @@ def action_file(tmp_path):
 
 
 @pytest.mark.parametrize("one_hot", [True, False])
-@pytest.mark.parametrize("layers", [SHORT, LONG], ids=["short", "long"])
+@pytest.mark.parametrize("layers", [SHORT, pytest.param(LONG, marks=pytest.mark.slow)], ids=["short", "long"])
 def test_actions_as_the_lesson_writes_them(action_file, tmp_path, layers, one_hot):
     model = nn("cls", verbose=0)
     model.load_npz_data(action_file(one_hot), batch_size=8, classes=["walking", "boxing", "waving"])
@@ -307,6 +307,7 @@ class LSTMModel(torch.nn.Module):
         return self.softmax(self.dense(self.bn(x.squeeze())))
 
 
+@pytest.mark.slow
 def test_the_custom_module_of_the_appendix(tmp_path):
     x, y = poses(24)
     model = nn(verbose=0)

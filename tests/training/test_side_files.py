@@ -62,7 +62,11 @@ def write_each_epoch(monkeypatch):
 @pytest.mark.parametrize("number", [28, 30, 122, 5], ids=["full", "read-only", "quota", "broken"])
 @pytest.mark.parametrize(
     ("make", "suffix", "left"),
-    [(classifier, ".csv", "basenn.csv"), (denoiser, ".png", "samples"), (denoiser, ".csv", "basenn.csv")],
+    [
+        (classifier, ".csv", "basenn.csv"),
+        (denoiser, ".csv", "basenn.csv"),
+        pytest.param(denoiser, ".png", "samples", marks=pytest.mark.slow),
+    ],
 )
 def test_a_side_file_that_cannot_be_written_is_one_warning(tmp_path, monkeypatch, make, suffix, left, number):
     model = make(tmp_path)
