@@ -98,7 +98,8 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "", **environment, "ONNXNN_MEMORY": limit},
+            # One thread: those that spin while they wait for each other would count as work.
+            env={"PYTHONWARNINGS": "", **environment, "OMP_NUM_THREADS": "1", "ONNXNN_MEMORY": limit},
         )
         self._lines: queue.Queue[bytes] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
