@@ -23,7 +23,7 @@ def info(
     from onnxnn_runtime.paths import expanded
 
     file = expanded(file)
-    facts, card = _checkpoint(file) if _is_zip(file) else _model(file)
+    facts, card = _checkpoint(file) if _is_checkpoint(file) else _model(file)
     if as_json:
         print_json({**facts, "card": None if card is None else json.loads(card.to_json())})
         return
@@ -32,12 +32,10 @@ def info(
         print_text(f"{name:<12}{text}")
 
 
-def _is_zip(file: str) -> bool:
-    """Return whether a file is a checkpoint: torch writes zip files, ONNX never is one."""
-    if not os.path.isfile(file):
-        return False
-    with open(file, "rb") as opened:
-        return opened.read(4) == b"PK\x03\x04"
+def _is_checkpoint(file: str) -> bool:
+    from onnxnn_runtime.filekind import TORCH, kind_of_file
+
+    return os.path.isfile(file) and os.access(file, os.R_OK) and kind_of_file(file) == TORCH
 
 
 def _checkpoint(file: str) -> Tuple[Dict[str, Any], Any]:

@@ -7,7 +7,7 @@ import os
 import re
 from typing import Any, NamedTuple
 
-__all__ = ["TEXT", "FileKind", "instead", "kind_of_bytes", "kind_of_content", "kind_of_file"]
+__all__ = ["TEXT", "TORCH", "FileKind", "instead", "kind_of_bytes", "kind_of_content", "kind_of_file"]
 
 HEAD = 512
 """Bytes that are looked at."""
