@@ -50,7 +50,7 @@ def _is_names(value: Any) -> bool:
 
 
 def _is_settings(value: Any) -> bool:
-    """Tell whether settings are given by name, and with the lists and dicts in them are few."""
+    """Return whether settings are given by name, and with the lists and dicts in them are few."""
     left, count = [value], 0
     while left and count <= _MOST_SETTINGS:
         each = left.pop()

@@ -546,14 +546,14 @@ _RUN_TWICE = (
 
 
 def _stands_already(added: Sequence[Entry], entry: Entry) -> bool:
-    """Tell whether a call of `add` is the next of a list that was added before, and is being added again."""
+    """Whether a call of `add` is the next of a list that was added before, and is being added again."""
     calls = [(each.layer, each.activation) for each in added]
     call = entry.layer, entry.activation
     return any(calls[i] == call and calls[len(calls) - i :] == calls[:i] for i in range(len(calls)))
 
 
 def _is_stacked_twice(added: Sequence[Entry]) -> bool:
-    """Tell whether a whole network, up to its softmax, has been added a second time."""
+    """Return whether a whole network, up to its softmax, has been added a second time."""
     calls = [(each.layer, each.activation) for each in added]
     half = len(calls) // 2
     closed = bool(calls) and any(isinstance(each, Softmax) for each in calls[-1])

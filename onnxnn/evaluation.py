@@ -84,7 +84,7 @@ def batches_of(
 
 
 def _may_fit(batches: Batches, spec: InputSpec) -> bool:
-    """Tell whether batches can be prepared for a network: images are, and tables by their columns' names."""
+    """Whether batches can be prepared for a network: images are, and tables by their columns' names."""
     assert batches.preparation is not None
     return batches.preparation.kind == spec.kind or batches.preparation.kind == "table"
 

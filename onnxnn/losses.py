@@ -279,7 +279,7 @@ def _softmax_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def _has_label_for_each(logits: Tensor, target: Tensor) -> bool:
-    """Tell whether there is a class number for each output; (N,) fits (N, 1, K), one step for each sample."""
+    """Whether there is a class number for each output; (N,) fits (N, 1, K), one step for each sample."""
     return len(target) == len(logits) and target.numel() == logits.shape[:-1].numel()
 
 

@@ -69,7 +69,7 @@ def official_names(names: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def higher_is_better(name: str) -> bool:
-    """Tell whether a column of the history improves by growing."""
+    """Return whether a column of the history improves by growing."""
     return name.removeprefix("val_") in ("acc", "f1", "exact")
 
 

@@ -20,7 +20,7 @@ _MOST = 30
 
 
 def in_notebook() -> bool:
-    """Tell whether a notebook's kernel runs this program, and not IPython in a terminal."""
+    """Return whether a notebook's kernel runs this program, and not IPython in a terminal."""
     ipython = sys.modules.get("IPython")
     shell = getattr(ipython, "get_ipython", lambda: None)()
     return shell is not None and type(shell).__name__ != "TerminalInteractiveShell"

@@ -109,7 +109,7 @@ def _is_pair_of_decays(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether a value is a finite number."""
+    """Return whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -218,7 +218,7 @@ def make_schedule(
 
 
 def is_per_step(schedule: Schedule | None) -> bool:
-    """Tell whether a schedule moves after every step; the others move after every epoch."""
+    """Return whether a schedule moves after every step; the others move after every epoch."""
     return isinstance(schedule, lr_scheduler.OneCycleLR)
 
 

@@ -105,7 +105,7 @@ def _smallest(frozen: Definition, shape: Shape, axis: str) -> int:
 
 
 def _takes(frozen: Definition, shape: Shape, **sizes: int) -> bool:
-    """Tell whether a shape with other sizes along some axes goes through the network."""
+    """Return whether a shape with other sizes along some axes goes through the network."""
     try:
         frozen.placed(shape.with_sizes(**sizes))
     except LayerError:

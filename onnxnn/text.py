@@ -22,7 +22,7 @@ Hidden = tuple[torch.Tensor, ...]
 
 
 def is_text(data: Any, card: ModelCard) -> bool:
-    """Tell whether data for `inference` is text to a network that generates, and no file's path."""
+    """Return whether data for `inference` is text to a network that generates, and no file's path."""
     if card.output.kind != "tokens" or card.input.vocabulary is None:
         return False
     if not isinstance(data, str):

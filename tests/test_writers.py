@@ -62,7 +62,7 @@ def writes_in(text, name):
 
 
 def is_ours(function):
-    """Tell whether `save` is ours, which writes by `write_atomically` itself."""
+    """Return whether `save` is ours, which writes by `write_atomically` itself."""
     owner = function.value if isinstance(function, ast.Attribute) else None
     return isinstance(owner, ast.Name) and owner.id in ("checkpoint", "checkpoints")
 

@@ -222,7 +222,7 @@ def _add_layers(definition: Definition, calls: list[Call]) -> None:
 
 
 def _flattens(definition: Definition, behind: list[Call]) -> bool:
-    """Tell whether a flatten changes anything here; a `linear` flattens pictures by itself."""
+    """Return whether a flatten changes anything here; a `linear` flattens pictures by itself."""
     shape = definition.output_shape
     if shape is None or shape.axes == ("feature",):
         return False

@@ -260,7 +260,7 @@ def _reread(
 
 
 def _is_wide(y: Array, classes: int) -> bool:
-    """Tell whether labels can only be one-hot rows with a column for each of a network's classes."""
+    """Return whether labels can only be one-hot rows with a column for each of a network's classes."""
     return y.ndim == 2 and y.shape[1] == classes > 1 and y.dtype.kind in "biuf"
 
 

@@ -187,7 +187,7 @@ def _images(folder: Path) -> tuple[list[Path], list[Skipped]]:
 
 
 def _is_odd(entry: Entry) -> bool:
-    """Tell whether something beside the class folders could have been one, or an image."""
+    """Return whether something beside the class folders could have been one, or an image."""
     return entry.reason != "is no image"
 
 

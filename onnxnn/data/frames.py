@@ -22,7 +22,7 @@ def named_values(x: Any, known: Preparation | None) -> tuple[tuple[str, ...], An
         known: How the network that they are for has its data prepared.
 
     Raises:
-        DataError: Names do not fit, or float32 has lost what the network tells apart.
+        DataError: Names do not fit, or float32 has lost differences that the network was trained on.
     """
     with as_data_errors():
         named = named_columns(x)

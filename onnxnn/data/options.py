@@ -23,7 +23,7 @@ def refuse(transform: Any, problem: str) -> DataError:
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether a value is an int or a float."""
+    """Return whether a value is an int or a float."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

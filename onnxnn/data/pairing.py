@@ -15,7 +15,7 @@ SMALLEST_BATCH = 4
 
 
 def has_pairs(labels: torch.Tensor) -> bool:
-    """Tell whether any class has two samples.
+    """Return whether any class has two samples.
 
     Args:
         labels: Class indices, int64 (N,).

@@ -104,7 +104,7 @@ class Preparation:
         return replace(self, classes=(), targets=(), class_counts=())
 
     def reads_otherwise(self, own: Preparation) -> bool:
-        """Tell whether images that were read for `own` have to be read again.
+        """Return whether images that were read for `own` have to be read again.
 
         The order of channels says how arrays were given, and not how they were read.
         """

@@ -49,7 +49,7 @@ def source_tokens(x: Array, y: Array, task: str) -> Array | None:
 
 
 def _are_targets(y: Array, task: str) -> bool:
-    """Tell whether rows hold start and end, as no label does; in nn("gen") floats are values."""
+    """Return whether rows hold start and end, as no label does; in nn("gen") floats are values."""
     if y.dtype.kind not in {"cls": "iuf", "embed": "iuf", "gen": "iu"}.get(task, ""):
         return False
     whole = bool((y == np.round(y)).all() and y.min() >= 0)
@@ -126,7 +126,7 @@ def step_labels(
 
 
 def _are_labels_of_samples(y: Array, named: tuple[str, ...] | None, may_be_steps: bool) -> bool:
-    """Tell whether rows are meant as one label for each sample: one-hot, or with a fraction."""
+    """Return whether rows are meant as one label for each sample: one-hot, or with a fraction."""
     if y.dtype.kind == "f" and not (y == np.round(y)).all():
         return True
     if not may_be_steps:

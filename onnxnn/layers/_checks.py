@@ -38,7 +38,7 @@ def pair_of_sizes(
 
 
 def is_count(value: Any, lowest: int = 1) -> bool:
-    """Tell whether a value is a whole number of at least `lowest`."""
+    """Return whether a value is a whole number of at least `lowest`."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= lowest
 
 

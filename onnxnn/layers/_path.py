@@ -54,7 +54,7 @@ class Path:
         return data
 
     def reads_signals(self, in_shape: Shape) -> bool | None:
-        """Tell whether the first layers take (N, A, B) for signals; None where they do not say."""
+        """Return whether the first layers take (N, A, B) for signals; None where they do not say."""
         return read_signals((step.layer for step in self.steps), in_shape)
 
     def with_classes(self, number: int) -> Path:

@@ -80,7 +80,7 @@ class Layer(abc.ABC):
         )
 
     def reads_signals(self, in_shape: Shape) -> bool | None:
-        """Tell whether the layer, in front, takes arrays (N, A, B) for signals (channels, length).
+        """Return whether the layer, in front, takes arrays (N, A, B) for signals (channels, length).
 
         They are sequences (time, features) otherwise; None where the layer behind this one says.
 
@@ -122,11 +122,11 @@ class Layer(abc.ABC):
         return 0
 
     def pins(self, in_shape: Shape) -> bool:
-        """Tell whether the layer only works for the sizes it was built with (a flattening `linear`)."""
+        """Return whether the layer only works for the sizes it was built with (a flattening `linear`)."""
         return False
 
     def causal(self, in_shape: Shape) -> bool:
-        """Tell whether no step that comes out depends on a later one, so that steps can be run one by one.
+        """Return whether no step that comes out depends on a later one, so that steps can be run one by one.
 
         What it depends on from earlier steps, if anything, has to be in the module's states (see `Net.step`).
         """

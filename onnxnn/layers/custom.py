@@ -193,7 +193,7 @@ class _Sigmoids(TorchFunctionMode):
         self._found: list[torch.Tensor] = []
 
     def gave(self, y: torch.Tensor) -> bool:
-        """Tell whether these are the numbers that a sigmoid gave."""
+        """Return whether these are the numbers that a sigmoid gave."""
         return any(torch.equal(y.flatten(), found.flatten()) for found in self._found)
 
     def __torch_function__(

@@ -38,8 +38,8 @@ class Denormalize(Normalize):
     named: ClassVar[bool] = False
 
     def build(self, in_shape: Shape) -> nn.Module:
-        behind = len(in_shape) - 1 - in_shape.axes.index(self._axis(in_shape))
-        return DenormalizeModule(self._mean, self._std, behind)
+        trailing = len(in_shape) - 1 - in_shape.axes.index(self._axis(in_shape))
+        return DenormalizeModule(self._mean, self._std, trailing)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         assert isinstance(module, DenormalizeModule)
@@ -48,14 +48,14 @@ class Denormalize(Normalize):
 
 
 class DenormalizeModule(nn.Module):
-    """x · std + mean, both kept as buffers with `behind` axes of size 1 after them."""
+    """x · std + mean, both kept as buffers with `trailing` axes of size 1 after them."""
 
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float], behind: int) -> None:
+    def __init__(self, mean: Sequence[float], std: Sequence[float], trailing: int) -> None:
         super().__init__()
-        shape = (-1,) + (1,) * behind
+        shape = (-1,) + (1,) * trailing
         # The layer's options carry the numbers; the state dict need not repeat them.
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).reshape(shape), persistent=False)
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).reshape(shape), persistent=False)
@@ -79,8 +79,8 @@ class Exponential(Denormalize):
     bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
     def build(self, in_shape: Shape) -> nn.Module:
-        behind = len(in_shape) - 1 - in_shape.axes.index(self._axis(in_shape))
-        return ExponentialModule(self._mean, self._std, behind)
+        trailing = len(in_shape) - 1 - in_shape.axes.index(self._axis(in_shape))
+        return ExponentialModule(self._mean, self._std, trailing)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         return super().emit(graph, graph.node("Exp", x), module, in_shape)

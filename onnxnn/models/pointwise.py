@@ -26,12 +26,12 @@ class PointwiseConv2d(nn.Conv2d):
 
 
 def is_strided_pointwise(module: nn.Module) -> bool:
-    """Tell whether a module is a convolution over single pixels that skips some."""
+    """Return whether a module is a convolution over single pixels that skips some."""
     return isinstance(module, nn.Conv2d) and set(module.kernel_size) == {1} and max(module.stride) > 1
 
 
 def can_be_channels_last(net: nn.Module) -> bool:
-    """Tell whether a network has convolutions, all of which train with channels last in memory."""
+    """Return whether a network has convolutions, all of which train with channels last in memory."""
     modules = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
     unsafe = (module for module in modules if not isinstance(module, PointwiseConv2d))
     return bool(modules) and not any(map(is_strided_pointwise, unsafe))

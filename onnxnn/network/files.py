@@ -215,7 +215,7 @@ def _where_published(path: str | Path) -> str:
 
 
 def _is_normalized(card: ModelCard | None) -> bool:
-    """Tell whether a network begins with bringing its inputs to a mean and a deviation."""
+    """Return whether a network begins with bringing its inputs to a mean and a deviation."""
     return card is not None and bool(card.network) and card.network[0]["layer"] == "normalize"
 
 

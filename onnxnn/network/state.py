@@ -149,7 +149,7 @@ class NetworkState:
         return state.with_color(state.color), (*lines, describe_added(added, state.batch_size))
 
     def _has_to_wait(self, layer: str | nn.Module | None) -> bool:
-        """Tell whether a call of `add` waits for data or a checkpoint.
+        """Return whether a call of `add` waits for data or a checkpoint.
 
         A custom module in front says nothing about what it takes; so it waits, and what is added after it.
         """

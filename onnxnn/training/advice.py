@@ -54,7 +54,7 @@ def advice(history: History, num_classes: int, samples: int, held_back: int) -> 
 
 
 def _is_at_chance(history: History, num_classes: int) -> bool:
-    """Tell whether training is all but perfect, and validation was no better than a guess to the end."""
+    """Return whether training is all but perfect, and validation was no better than a guess to the end."""
     last, rows = history[-1], history[-_FIGURES:]
     if "acc" in last and "val_acc" in last:
         return last["acc"] >= 0.9 and all(row.get("val_acc", 1.0) <= 1.25 / num_classes for row in rows)

@@ -45,7 +45,7 @@ def for_pairs(
         if not has_pairs(validation.samples.labels):
             warn(
                 f"the validation data has one sample of each class, and loss={loss!r} and acc compare two of "
-                "a class: training goes on without validation. Hold more back, such as train_val_ratio=0.5."
+                "a class: training continues without validation. Hold more back, such as train_val_ratio=0.5."
             )
             return PairedBatches(train, together), None
         validation = PairedBatches(validation, together)

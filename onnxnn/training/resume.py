@@ -48,7 +48,7 @@ def _gathered(optimizer: torch.optim.Optimizer) -> set[str]:
 
 
 def _is_like(usual: Any, value: Any) -> bool:
-    """Tell whether an optimizer's option may have a value, by the one that it has by default."""
+    """Return whether an optimizer's option may have a value, by the one that it has by default."""
     if usual is None or isinstance(usual, bool):
         return value is None or isinstance(value, bool)
     if isinstance(usual, tuple):
@@ -79,7 +79,7 @@ def load_schedule(schedule: torch.optim.lr_scheduler.LRScheduler, state: Mapping
 
 
 def _is_same_kind(now: Any, value: Any) -> bool:
-    """Tell whether a value can stand for the one that a new schedule has: what is above 0 stays so."""
+    """Return whether a value can stand for the one that a new schedule has: what is above 0 stays so."""
     if isinstance(now, list | tuple):
         lists = isinstance(value, list | tuple) and len(value) == len(now)
         return lists and all(map(_is_same_kind, now, value))

@@ -210,7 +210,7 @@ def _described(bounds: Bounds) -> str:
 
 
 def _is_above_0(definition: Definition, samples: InMemory) -> bool:
-    """Tell whether a network returns nothing below 0, tried on some samples."""
+    """Return whether a network returns nothing below 0, tried on some samples."""
     x = next(samples.take([torch.arange(min(32, len(samples)))]))[0]
     net = definition.net
     was_training = net.training
