@@ -23,6 +23,7 @@ OTHER_NAMES: Mapping[str, Sequence[str]] = {
     "aggregator": ("merge",),
     "aug": ("transform",),
     "augmentation": ("transform",),
+    "batch": ("batch_size",),
     "bs": ("batch_size",),
     "cfg": ("guidance",),
     "cfg_scale": ("guidance",),
