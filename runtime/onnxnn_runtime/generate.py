@@ -86,7 +86,7 @@ def generate(
     if not isinstance(begin, str):
         begin = [str(word) for word in begin]
         stops = [_words_of(each, vocabulary) for each in stops]
-    words = {number: word for word, number in vocabulary.items()}
+    words = sorted(vocabulary, key=vocabulary.__getitem__)
     generator = np.random.Generator(np.random.PCG64(seed))
     written = _Written(begin, stops)
     probabilities, state = step(np.array([numbers], dtype=np.int64), None)
@@ -114,8 +114,9 @@ def draw(probabilities: np.ndarray, chance: float, temperature: float = 1.0, top
     Raises:
         InputError: The probabilities are not finite, or all 0.
     """
-    if not np.isfinite(probabilities).all() or not probabilities.max() > 0:
-        raise InputError("the network's probabilities are not finite, or all 0; it cannot choose a token.")
+    largest = probabilities.max()  # NaN where one of them is
+    if not 0 < largest < math.inf:
+        raise InputError(_NO_PROBABILITIES)
     if temperature == 0:
         return int(probabilities.argmax())
     chosen = None
@@ -124,11 +125,16 @@ def draw(probabilities: np.ndarray, chance: float, temperature: float = 1.0, top
         probabilities = probabilities[chosen]
     weights = probabilities.astype(np.float64)
     if temperature != 1:
-        weights /= weights.max()
+        weights /= largest
         np.power(weights, 1 / temperature, out=weights)
     sums = weights.cumsum()
+    if not 0 < sums[-1] < math.inf:
+        raise InputError(_NO_PROBABILITIES)
     index = min(int(sums.searchsorted(chance * sums[-1], side="right")), len(sums) - 1)
     return index if chosen is None else int(chosen[index])
+
+
+_NO_PROBABILITIES = "the network's probabilities are not finite, or all 0; it cannot choose a token."
 
 
 class _Written:

@@ -51,6 +51,7 @@ class Promises:
         self._shapes = {} if card is None else _promised(card, declared)
         self._fixed_batch = fixed_batch
         self._scores = {} if card is None else {next(iter(declared)): _least_scores(card)}
+        self._checked: dict[str, tuple[tuple[int, ...], int | None]] = {}  # the last shape that was right
         # A free batch: the card says that samples may come in any number, one row for each.
         self._batched = card is not None and isinstance(card.input.shape[0], str)
         for output, shape in self._shapes.items():
@@ -76,13 +77,10 @@ class Promises:
         shape = self._shapes.get(output)
         if shape is None:
             return values
-        self._check_shape(output, shape, np.shape(values), batch)
-        if np.ndim(values) == 2 and np.shape(values)[1] < self._scores.get(output, 0):
-            raise InputError(
-                f"{self._name}: its output {output!r} has {np.shape(values)[1]} scores for a sample, and its "
-                f"card names {self._scores[output]} classes. Export it again, or pass the card that belongs "
-                "to it as card=."
-            )
+        found = np.shape(values)
+        if self._checked.get(output) != (found, batch):
+            self._check_shape(output, shape, found, batch)
+            self._checked[output] = (found, batch)
         check_finite(self._name, output, values)
         return values
 
@@ -126,14 +124,19 @@ class Promises:
         fits = len(found) == len(expected) and all(
             not isinstance(size, int) or real == size for size, real in zip(expected, found)
         )
-        if fits:
-            return
-        if rows is not None:
-            check_rows(self._name, output, found, rows)
-        raise InputError(
-            f"{self._name}: its output {output!r} came back as {_text(found)}; its card promises "
-            f"{_text(shape)}. Export it again, or pass the card that belongs to it as card=."
-        )
+        if not fits:
+            if rows is not None:
+                check_rows(self._name, output, found, rows)
+            raise InputError(
+                f"{self._name}: its output {output!r} came back as {_text(found)}; its card promises "
+                f"{_text(shape)}. Export it again, or pass the card that belongs to it as card=."
+            )
+        if len(found) == 2 and found[1] < self._scores.get(output, 0):
+            raise InputError(
+                f"{self._name}: its output {output!r} has {found[1]} scores for a sample, and its card names "
+                f"{self._scores[output]} classes. Export it again, or pass the card that belongs to it as "
+                "card=."
+            )
 
 
 def check_rows(name: str, output: str, found: tuple[int, ...], rows: int) -> None:
