@@ -16,10 +16,11 @@ from .graph_fields import (
     Node,
     Tensor,
     attributes_of,
-    read_name,
+    named,
     read_node,
     read_tensor,
     read_type,
+    resolved,
 )
 from .graph_scope import RefusedGraphError, Scope
 from .graph_sizes import Sizes
@@ -41,8 +42,14 @@ MOST_NODES = 20_000
 MOST_STEPS = 10_000
 """Steps of all loops together, where their number is fixed, that are sure to end soon."""
 
+_LOOPS = ("Loop", "Scan", "SequenceMap")
+
 _REFUSES_ZERO = (1, 25)
 """The first ONNX Runtime in which an integer division by 0 is an error and does not end the process."""
+
+
+_NUMBERS = {1: 1, 2: 7, 6: 1, 7: 7}
+"""Types of a Constant's attribute that holds numbers -> the type of its tensor."""
 
 
 class Checked(NamedTuple):
@@ -106,7 +113,7 @@ class _Check:
         self._nodes = 0
         self._steps = 0
         self._expanded = 0
-        self._functions: dict[str, _Function] = {}
+        self._functions: dict[str, list[_Function]] = {}
 
     def function(self, data: memoryview) -> None:
         """Remember a function."""
@@ -124,9 +131,10 @@ class _Check:
             elif number == 7:
                 made.nodes.append(read_node(message_of(value)))
             elif number == 11:
-                made.defaults[read_name(message_of(value))] = message_of(value)
+                made.defaults[named(message_of(value))[0]] = message_of(value)
         self._nodes += len(made.nodes)
-        self._functions["{}:{}".format("" if domain == "ai.onnx" else domain, name)] = made
+        name = "{}:{}".format("" if domain == "ai.onnx" else domain, name)
+        self._functions.setdefault(name, []).append(made)
 
     def graph(self, data: memoryview, scope: Scope, inputs: Sequence[Fact] = ()) -> list[Fact]:
         """Check a graph; return what is known of its outputs.
@@ -140,7 +148,8 @@ class _Check:
             raise RefusedGraphError(f"its graphs are nested more than {DEEPEST} deep")
         nodes = []
         outputs = []
-        constants = {}
+        sparse = []
+        constants: dict[str, Fact] = {}
         place = 0
         for number, value in fields_of(data):
             if number == 1:
@@ -150,7 +159,8 @@ class _Check:
                 tensor = read_tensor(message_of(value))
                 self.outside |= tensor.outside
                 self._sizes.tensor(tensor)
-                constants[tensor.name] = constant_fact(tensor)
+                # ONNX Runtime takes the last one of a name.
+                constants[tensor.name] = UNKNOWN if tensor.name in constants else constant_fact(tensor)
             elif number == 11:
                 name, dtype = read_type(message_of(value))
                 fact = inputs[place] if place < len(inputs) else UNKNOWN
@@ -159,14 +169,14 @@ class _Check:
                 scope.facts[name] = fact if fact.dtype else of_type(dtype, fact.filled)
                 place += 1
             elif number == 12:
-                outputs.append(read_type(message_of(value))[0])
-                scope.declared.append(message_of(value))
+                outputs.append(scope.declare(value))
             elif number == 13:
-                scope.declared.append(message_of(value))
+                scope.declare(value)
             elif number == 15:
-                self._sizes.sparse(message_of(value))
+                sparse.append(self._sizes.sparse(message_of(value)))
                 self.outside |= _OUTSIDE in bytes(message_of(value))
         scope.facts.update(constants)
+        scope.facts.update(dict.fromkeys(sparse, UNKNOWN))
         if scope.callers:
             self._expand(len(nodes))
         else:
@@ -175,7 +185,7 @@ class _Check:
         return [scope.find(name) for name in outputs]
 
     def _walk(self, nodes: Sequence[Node], scope: Scope) -> None:
-        scope.made = {name for node in nodes for name in node.outputs}
+        scope.make(nodes)
         for node in nodes:
             node.given = scope.given
             inputs = [scope.find(name) for name in node.inputs]
@@ -186,7 +196,7 @@ class _Check:
                     self._division(node, scope)
             found = self._call(node, inputs, scope)
             repeats = scope.repeats
-            if node.kind == "Loop" and not node.domain:
+            if node.kind in _LOOPS and not node.domain:
                 repeats = self._loop(node, scope)
             if node.graphs:
                 found = self._inside(node, inputs, scope, repeats)
@@ -197,34 +207,49 @@ class _Check:
     def _made_by(self, node: Node, inputs: Sequence[Fact]) -> list[Fact]:
         if node.kind != "Constant" or node.domain:
             return infer(node, inputs)
-        found = attributes_of(node, "value", "value_int", "value_ints", "value_float", "value_floats")
-        for name, each in found.items():
+        if len(node.attributes) != 1:
+            return [UNKNOWN]
+        for each in attributes_of(node, node.attributes[0][0]).values():
             if each.tensor is not None:
                 tensor = read_tensor(each.tensor)
                 self._sizes.tensor(tensor)
                 return [constant_fact(tensor)]
-            numbers = [each.number] if name in ("value_int", "value_float") else each.numbers
-            return [constant_fact(Tensor("", [len(numbers)], 7 if "int" in name else 1, numbers))]
-        for each in attributes_of(node, "sparse_value").values():
             if each.sparse is not None:
                 self._sizes.sparse(each.sparse)
+            if each.kind in _NUMBERS:
+                numbers = each.numbers if each.number is None else [each.number]
+                return [constant_fact(Tensor("", [len(numbers)], _NUMBERS[each.kind], numbers))]
         return [UNKNOWN]
 
     def _call(self, node: Node, inputs: Sequence[Fact], scope: Scope) -> list[Fact] | None:
         """Check what a call of a function does; None where the node is no call."""
         name = f"{node.domain}:{node.kind}"
-        function = self._functions.get(name)
-        if function is None:
+        functions = self._functions.get(name)
+        if functions is None:
             return None
         if name in scope.callers or len(scope.callers) >= 100:
             raise RefusedGraphError(
                 f"its function {name[:80]!r} calls itself, or calls are nested over 100 deep"
             )
+        given = {}
+        for each, data in node.attributes:
+            value = resolved(data, scope.given)
+            if value is not None:
+                given[each] = value
+        # Overloads have one name; which of them a version of ONNX Runtime takes is not decided here.
+        results = [self._expanded_call(name, each, inputs, given, scope) for each in functions]
+        return results[0] if len(results) == 1 else [UNKNOWN] * len(node.outputs)
+
+    def _expanded_call(
+        self,
+        name: str,
+        function: _Function,
+        inputs: Sequence[Fact],
+        given: Mapping[str, memoryview],
+        scope: Scope,
+    ) -> list[Fact]:
         self._expand(len(function.nodes))
-        given = dict(function.defaults)
-        for data in node.attributes:
-            each = read_name(data)
-            given[each] = data
+        given = {**function.defaults, **given}
         inside = Scope(None, scope.depth, given, (*scope.callers, name), scope.repeats)
         inside.facts.update(zip(function.inputs, inputs))
         self._walk(function.nodes, inside)
@@ -253,8 +278,8 @@ class _Check:
 
     def _loop(self, node: Node, scope: Scope) -> int:
         """Return how often a loop's body runs in all, and note when loops are not known to end soon."""
-        numbers = scope.find(node.inputs[0]).numbers if node.inputs else None
-        trips = int(max(numbers[0], 1)) if numbers else MOST_STEPS + 1
+        numbers = scope.find(node.inputs[0]).numbers if node.kind == "Loop" and node.inputs else None
+        trips = max(numbers[0], 1) if numbers and isinstance(numbers[0], int) else MOST_STEPS + 1
         self._steps += scope.repeats * trips
         self.endless |= self._steps > MOST_STEPS
         return scope.repeats * trips

@@ -8,35 +8,35 @@ from __future__ import annotations
 import struct
 from typing import Any, Mapping, Sequence
 
-from .protobuf import fields_of, message_of, numbers_of, signed, text_of
+from .protobuf import Value, fields_of, floats_of, int32_of, message_of, numbers_of, signed, text_of
 
 __all__ = [
-    "FLOATS",
     "INTEGERS",
+    "SMALL",
     "Attribute",
     "Node",
     "Tensor",
     "attributes_of",
-    "read_name",
+    "named",
     "read_node",
     "read_tensor",
     "read_type",
+    "resolved",
 ]
 
 INTEGERS = (2, 3, 4, 5, 6, 7, 12, 13)
-FLOATS = (1, 10, 11, 16)
 """Numbers of types in TensorProto.DataType."""
 
 _CODES = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 7: "q", 9: "B", 11: "d", 12: "I", 13: "Q"}
-_SMALL = 256
+SMALL = 256
 """Numbers in the largest tensor whose numbers are read."""
 
 
 class Node:
     """One node.
 
-    `graphs` are those inside its attributes, such as a loop's body; `given` are the attributes of the call,
-    by name, where it stands in a function.
+    `attributes` are their names and bytes; `graphs` are those inside them, such as a loop's body; `given` are
+    the attributes of the call, by name, where it stands in a function.
     """
 
     def __init__(self) -> None:
@@ -44,17 +44,19 @@ class Node:
         self.kind = ""
         self.inputs: list[str] = []
         self.outputs: list[str] = []
-        self.attributes: list[memoryview] = []
+        self.attributes: list[tuple[str, memoryview]] = []
         self.given: Mapping[str, memoryview] = {}
         self.graphs: list[memoryview] = []
 
 
 class Attribute:
-    """An attribute: a number, numbers, a count of texts, a tensor, or the call's attribute named `source`."""
+    """An attribute: a number, numbers, a count of texts, or a tensor.
+
+    `kind` is its number in AttributeProto.AttributeType.
+    """
 
     def __init__(self) -> None:
-        self.name = ""
-        self.source = ""
+        self.kind = 0
         self.number: Any = None
         self.numbers: list[Any] = []
         self.texts = 0
@@ -85,9 +87,9 @@ def read_node(data: memoryview) -> Node:
             node.outputs.append(text_of(value))
         elif number == 5:
             attribute = message_of(value)
-            node.attributes.append(attribute)
-            if not _GRAPH_KEYS.isdisjoint(attribute):
-                node.graphs += [message_of(inside) for key, inside in fields_of(attribute) if key in (6, 11)]
+            name, graphs = named(attribute)
+            node.attributes.append((name, attribute))
+            node.graphs += graphs
         elif number == 4:
             node.kind = text_of(value)
         elif number == 7:
@@ -96,63 +98,91 @@ def read_node(data: memoryview) -> Node:
     return node
 
 
-_GRAPH_KEYS = frozenset([0x32, 0xB2, 0x5A, 0xDA])
-"""The bytes with which a field 6 or 11 begins, with and without more bytes of its key: most attributes hold
-none of them, and are not looked at closer."""
+def named(attribute: memoryview) -> tuple[str, list[memoryview]]:
+    """Return the name of an AttributeProto, and the graphs in it.
+
+    Raises:
+        ValueError: Its one graph stands twice: protobuf would merge them.
+    """
+    name, graphs, alone = "", [], 0
+    for number, value in fields_of(attribute):
+        if number == 1:
+            name = text_of(value)
+        elif number in (6, 11):
+            graphs.append(message_of(value))
+            alone += number == 6
+    if alone > 1:
+        raise ValueError("a graph stands twice")
+    return name, graphs
 
 
 def attributes_of(node: Node, *names: str) -> dict[str, Attribute]:
     """Return those attributes of a node that have one of the names.
 
     Raises:
-        ValueError: One stands twice.
+        ValueError: One stands twice, or holds another value than its type says.
     """
-    found = {}
-    for data in node.attributes:
-        each = _read_attribute(data)
-        if each.name not in names:
+    found: dict[str, Attribute] = {}
+    for name, data in node.attributes:
+        if name not in names:
             continue
-        if each.name in found:
-            raise ValueError(f"an attribute {each.name!r} stands twice")
-        if each.source:
-            if each.source not in node.given:
-                continue
-            name, each = each.name, _read_attribute(node.given[each.source])
-            each.name = name
-        found[each.name] = each
+        if name in found:
+            raise ValueError(f"an attribute {name!r} stands twice")
+        value = resolved(data, node.given)
+        if value is not None:
+            found[name] = _read_attribute(value)
     return found
 
 
-def read_name(data: memoryview) -> str:
-    """Return the name of an AttributeProto."""
-    return _read_attribute(data).name
+def resolved(attribute: memoryview, given: Mapping[str, memoryview]) -> memoryview | None:
+    """Return an attribute, or that of the call to which it refers; None where the call has none.
+
+    Args:
+        attribute: An AttributeProto.
+        given: The call's attributes by name, resolved.
+    """
+    source = ""
+    for number, value in fields_of(attribute):
+        if number == 21:
+            source = text_of(value)
+    return given.get(source) if source else attribute
+
+
+_FIELDS = {2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 7: 6, 8: 7, 9: 8, 10: 9, 11: 10, 22: 11, 23: 12, 14: 13, 15: 14}
+"""Fields that hold an attribute's value -> their type's number in AttributeProto.AttributeType."""
 
 
 def _read_attribute(data: memoryview) -> Attribute:
     found = Attribute()
+    held = set()
     for number, value in fields_of(data):
-        if number == 1:
-            found.name = text_of(value)
-        elif number == 2:
-            found.number = next(iter(_unpacked("f", message_of(value))))
+        held.add(_FIELDS.get(number, 0))
+        if number == 2 and isinstance(value, bytes):
+            (found.number,) = floats_of(value)
         elif number == 3 and isinstance(value, int):
             found.number = signed(value)
         elif number == 8:
             found.numbers.extend(numbers_of(value))
         elif number == 7:
-            found.numbers.extend(_unpacked("f", message_of(value)))
+            found.numbers.extend(floats_of(value))
         elif number == 9:
             found.texts += 1
         elif number == 5:
             found.tensor = _once(found.tensor, value)
         elif number == 22:
             found.sparse = _once(found.sparse, value)
-        elif number == 21:
-            found.source = text_of(value)
+        elif number == 20:
+            found.kind = int32_of(value)
+    held.discard(0)
+    found.kind = found.kind or next(iter(held), 0)
+    if held - {found.kind}:  # ONNX Runtime reads the constants of some nodes by the type alone
+        raise ValueError("an attribute holds another value than its type says")
+    if found.kind in (1, 2) and found.number is None:  # proto3 leaves out what is 0
+        found.number = 0
     return found
 
 
-def _once(before: memoryview | None, value: int | memoryview) -> memoryview:
+def _once(before: memoryview | None, value: Value) -> memoryview:
     """Return a message that may stand once; protobuf would merge two, which no writer of files asks for."""
     if before is not None:
         raise ValueError("a message stands twice")
@@ -163,23 +193,23 @@ def read_tensor(data: memoryview) -> Tensor:
     """Read a TensorProto."""
     name, dtype = "", 0
     dims: list[int] = []
-    stored: list[tuple[int, int | memoryview]] = []
+    stored: list[tuple[int, Value]] = []
     raw = None
     outside = False
     for number, value in fields_of(data):
         if number == 1:
             dims.extend(numbers_of(value))
-        elif number == 2 and isinstance(value, int):
-            dtype = value
+        elif number == 2:
+            dtype = int32_of(value)
         elif number == 8:
             name = text_of(value)
         elif number == 9:
             raw = message_of(value)
         elif number == 13:
             outside = True
-        elif number in (4, 5, 7, 10, 11) and len(stored) <= _SMALL:
+        elif number in (4, 5, 7, 10, 11):
             stored.append((number, value))
-    values = _numbers_in(dtype, raw, stored) if _count(dims) <= _SMALL else None
+    values = _numbers_in(dtype, raw, stored) if _count(dims) <= SMALL else None
     return Tensor(name, dims, dtype, values, outside)
 
 
@@ -190,36 +220,53 @@ def _count(dims: Sequence[int]) -> float:
     return result
 
 
-def _numbers_in(dtype: int, raw: memoryview | None, stored: Sequence[tuple[int, Any]]) -> list[Any]:
+_STORED = {1: 4, 2: 5, 3: 5, 4: 5, 5: 5, 6: 5, 7: 7, 9: 5, 11: 10, 12: 11, 13: 11}
+"""Types in TensorProto.DataType -> the field that holds their numbers, where they are not raw."""
+
+
+def _numbers_in(dtype: int, raw: memoryview | None, stored: Sequence[tuple[int, Value]]) -> list[Any]:
+    """Return the numbers of a small tensor; none where they are of another type, or too many."""
     if raw is not None:
-        return list(_unpacked(_CODES[dtype], raw[: 8 * _SMALL])) if dtype in _CODES else []
+        raw = raw[: 8 * SMALL]
+        count = len(raw) // struct.calcsize(_CODES.get(dtype, "q"))
+        return list(struct.unpack_from(f"<{count}{_CODES[dtype]}", raw)) if dtype in _CODES else []
     values: list[Any] = []
     for number, value in stored:
-        if not isinstance(value, int):
-            value = value[: 10 * _SMALL]
+        if number != _STORED.get(dtype):
+            continue
+        if not isinstance(value, int) and len(value) > 10 * SMALL:
+            return []
         if number in (4, 10):
-            values.extend(_unpacked("f" if number == 4 else "d", message_of(value)))
+            values.extend(floats_of(value, "f" if number == 4 else "d"))
         elif number == 11:
             values.extend(each & (2**64 - 1) for each in numbers_of(value))
         else:
             values.extend(numbers_of(value))
+        if len(values) > SMALL:
+            return []
     return values
 
 
 def read_type(data: memoryview) -> tuple[str, int]:
-    """Return the name and the type's number of a ValueInfoProto; 0 where it is no tensor."""
+    """Return the name and the type's number of a ValueInfoProto; 0 where it is no tensor.
+
+    Raises:
+        ValueError: Its type stands twice.
+    """
     name, dtype = "", 0
+    declared = None
     for number, value in fields_of(data):
         if number == 1:
             name = text_of(value)
         elif number == 2:
-            for kind, inside in fields_of(message_of(value)):
-                if kind == 1:
-                    found = dict(fields_of(message_of(inside))).get(1, 0)
-                    dtype = found if isinstance(found, int) else 0
+            declared = _once(declared, value)
+    tensor = None
+    for number, value in fields_of(declared or memoryview(b"")):
+        if number == 1:
+            tensor = _once(tensor, value)
+        elif number in (4, 5, 7, 8, 9):  # sequence, map, opaque, sparse, optional: the last one stands
+            return name, 0
+    for number, value in fields_of(tensor or memoryview(b"")):
+        if number == 1:
+            dtype = int32_of(value)
     return name, dtype
-
-
-def _unpacked(code: str, data: memoryview) -> Sequence[Any]:
-    count = len(data) // struct.calcsize(code)
-    return struct.unpack_from(f"<{count}{code}", data)

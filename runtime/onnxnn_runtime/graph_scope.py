@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Mapping
+from typing import Mapping, Sequence
 
 from .graph_fields import Node, read_type
 from .graph_values import OMITTED, UNKNOWN, Fact
+from .protobuf import Value, message_of
 
 __all__ = ["RefusedGraphError", "Scope"]
 
@@ -40,13 +41,16 @@ class Scope:
         self.repeats = repeats
         self.facts: dict[str, Fact] = {}
         self.made: set[str] = set()
-        self.declared: list[memoryview] = []
+        self._declared: list[memoryview] = []
+        self._types: dict[str, int] = {}
 
     def find(self, name: str) -> Fact:
         """Return what is known of a value."""
+        if not name:
+            return OMITTED
         holder = self._holder(name)
         if holder is None or name not in holder.facts:
-            return UNKNOWN if name else OMITTED
+            return UNKNOWN
         return holder.facts[name]
 
     def require_order(self, node: Node, *names: str) -> None:
@@ -66,6 +70,31 @@ class Scope:
             scope = scope.outer
         return scope
 
+    def make(self, nodes: Sequence[Node]) -> None:
+        """Note which values the nodes of this graph make.
+
+        Raises:
+            RefusedGraphError: A name stands for two values: ONNX Runtime lets a Constant replace an
+                initializer, also for the nodes before it.
+        """
+        for name in (name for node in nodes for name in node.outputs if name):
+            if name in self.made or name in self.facts:
+                raise RefusedGraphError(
+                    f"its value {name[:80]!r} is made twice; expected each name once, as onnx.checker does"
+                )
+            self.made.add(name)
+
+    def declare(self, value: Value) -> str:
+        """Note what a ValueInfoProto declares; return the value's name."""
+        self._declared.append(message_of(value))
+        return read_type(self._declared[-1])[0]
+
     def declared_type(self, name: str) -> int:
-        """Return the type that the file declares for a value; ONNX Runtime refuses a wrong one."""
-        return max((dtype for each, dtype in map(read_type, self.declared) if each == name), default=0)
+        """Return the type that the file declares for a value; ONNX Runtime refuses a wrong one.
+
+        0 where it declares none, or two: not all of them are compared.
+        """
+        while self._declared:
+            each, dtype = read_type(self._declared.pop())
+            self._types[each] = dtype if self._types.get(each, dtype) == dtype else 0
+        return self._types.get(name, 0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from .graph_fields import Node, Tensor, attributes_of
+from .graph_fields import Node, Tensor, attributes_of, read_tensor
 from .graph_scope import RefusedGraphError, Scope
 from .graph_values import product
-from .protobuf import fields_of, numbers_of
+from .protobuf import fields_of, message_of, numbers_of
 
 __all__ = ["LARGEST", "MOST_NUMBERS", "Sizes"]
 
@@ -27,7 +27,7 @@ class Sizes:
     def make(self, node: str, count: float) -> None:
         """Count numbers that a node makes of a shape."""
         self._made += max(count, 0.0)
-        if count > LARGEST or self._made > MOST_NUMBERS:
+        if not count <= LARGEST or self._made > MOST_NUMBERS:  # also where it is NaN
             raise RefusedGraphError(
                 f"{node} makes a tensor of {count:.3g} numbers; at most {LARGEST:,} in one and "
                 f"{MOST_NUMBERS:,} in all are accepted"
@@ -51,11 +51,17 @@ class Sizes:
         if max(tensor.dims, default=0) > 2**31:
             raise ValueError("a tensor has an axis that is longer than 2^31")
 
-    def sparse(self, data: memoryview) -> None:
-        """Count the numbers of a SparseTensorProto."""
-        self._make(
-            "a sparse tensor", [n for key, value in fields_of(data) if key == 3 for n in numbers_of(value)]
-        )
+    def sparse(self, data: memoryview) -> str:
+        """Count the numbers of a SparseTensorProto; return its name, which is that of its values."""
+        name = ""
+        dims: list[int] = []
+        for key, value in fields_of(data):
+            if key == 3:
+                dims.extend(numbers_of(value))
+            elif key == 1:
+                name = read_tensor(message_of(value)).name
+        self._make("a sparse tensor", dims)
+        return name
 
     def _numbers(self, node: Node, place: int, scope: Scope) -> Any:
         """Return the numbers of an input that is a small constant, else None."""
@@ -70,17 +76,26 @@ class Sizes:
             numbers = self._numbers(node, place, scope)
             if numbers:
                 self._make(node.kind, numbers)
+        lengths = 1.0
         for place in _LENGTHS.get(node.kind, ()):
             numbers = self._numbers(node, place, scope)
-            if numbers:
-                self.make(node.kind, float(max(map(abs, numbers))))
+            if numbers and node.kind == "Pad":
+                lengths *= _padded(numbers)
+            elif numbers:
+                lengths *= max(1.0, *map(abs, numbers))
         strides = ("strides",) if node.kind == "ConvTranspose" else ()
         for name, each in attributes_of(node, "shape", "output_shape", *_SIZES, *strides).items():
             numbers = each.numbers or [each.number or 0]
             if name in ("shape", "output_shape"):
                 self._make(node.kind, numbers)
+            elif name == "ngram_indexes":
+                lengths *= max(numbers) + 1.0
+            elif name in ("pads", "paddings"):
+                lengths *= _padded(numbers)
             else:
-                self.make(node.kind, float(max(numbers)))
+                lengths *= product([max(each, 1) for each in numbers])
+        if lengths > 1:
+            self.make(node.kind, lengths)
 
     def _range(self, node: Node, scope: Scope) -> None:
         """Refuse Range(start, limit, delta) of too many numbers."""
@@ -97,6 +112,16 @@ class Sizes:
         for numbers in [scales, *(each.numbers for each in attributes_of(node, "scales").values())]:
             if numbers:
                 self.make(node.kind, 1000 * product(numbers))
+
+
+def _padded(pads: Sequence[Any]) -> float:
+    """Return how many numbers a tensor holds at least after padding.
+
+    Args:
+        pads: Those before each axis, then those after each.
+    """
+    axes = len(pads) // 2
+    return product([max(before + after, 1) for before, after in zip(pads[:axes], pads[axes:])])
 
 
 # Which inputs are shapes, and which are lengths.
@@ -119,7 +144,16 @@ _LENGTHS = {
     "DFT": (1,),
     "MelWeightMatrix": (0, 1),
 }
-_SIZES = ("pads", "paddings", "output_padding", "output_height", "output_width", "pooled_shape")
+_SIZES = (
+    "pads",
+    "paddings",
+    "output_padding",
+    "output_height",
+    "output_width",
+    "pooled_shape",
+    "sample_size",
+    "ngram_indexes",
+)
 
 _WITH_SIZES = [
     "RandomNormal",
@@ -133,5 +167,7 @@ _WITH_SIZES = [
     "LpPool",
     "MaxRoiPool",
     "RoiAlign",
+    "Multinomial",
+    "TfIdfVectorizer",
 ]
 _COUNTED = frozenset([*_SHAPES, *_LENGTHS, *_WITH_SIZES])

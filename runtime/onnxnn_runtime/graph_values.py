@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any, Callable, NamedTuple, Sequence
 
-from .graph_fields import INTEGERS, Attribute, Node, Tensor, attributes_of, read_tensor
+from .graph_fields import INTEGERS, SMALL, Attribute, Node, Tensor, attributes_of, read_tensor
 
 __all__ = ["LOWEST", "OMITTED", "UNKNOWN", "Fact", "constant_fact", "infer", "of_type", "product", "union"]
 
@@ -105,7 +105,7 @@ def _output(node: Node, place: int, inputs: Sequence[Fact]) -> Fact:
         fact = fact._replace(low=first.low, high=first.high)
     if kind in _SAME_NUMBERS or (kind == "Cast" and fact[1:3] == first[1:3]):
         return fact._replace(numbers=first.numbers)
-    if kind == "Concat" and inputs and all(each.numbers for each in inputs):
+    if kind == "Concat" and sum(len(each.numbers or [0] * SMALL) for each in inputs) < SMALL:
         return fact._replace(numbers=[number for each in inputs for number in each.numbers])
     return fact
 
@@ -131,6 +131,8 @@ def _output_type(node: Node, place: int, inputs: Sequence[Fact]) -> int:
         types = _TYPES[kind]
         return types[min(place, len(types) - 1)]
     if kind in _TYPE_ATTRIBUTES:
+        if place:
+            return 0
         found = attributes_of(node, "to", "dtype", "output_dtype", "output_datatype", "value")
         return _type_by_attribute(kind, found, inputs)
     if kind in _ONE_TYPE:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Tuple, Union
+import struct
+from typing import Any, Iterator, Sequence, Union
 
-__all__ = ["Field", "fields_of", "message_of", "numbers_of", "signed", "text_of"]
+__all__ = ["Value", "fields_of", "floats_of", "int32_of", "message_of", "numbers_of", "signed", "text_of"]
 
-Field = Tuple[int, Union[int, memoryview]]
+Value = Union[int, memoryview, bytes]
+"""A varint, a message or text of stated length, or the 4 or 8 bytes of a number of fixed size.
+
+A field of another wire type than its own is no such field to protobuf, which skips it: the three must not
+stand for each other here, or a file could show one graph to the checks and another to ONNX Runtime.
+"""
 
 
-def fields_of(view: memoryview) -> Iterator[Field]:
-    """Yield (field number, integer or bytes) of one message.
+def fields_of(view: memoryview) -> Iterator[tuple[int, Value]]:
+    """Yield (field number, value) of one message.
 
     Raises:
         ValueError: It is no message, or cut short.
@@ -23,8 +29,8 @@ def fields_of(view: memoryview) -> Iterator[Field]:
         if key >= 0x80:
             key, position = _varint(view, position - 1)
         number, wire = key >> 3, key & 7
-        if number == 0:
-            raise ValueError("a field has the number 0")
+        if not 0 < number < 2**29:  # protobuf drops the bits above
+            raise ValueError(f"a field has the number {number}")
         if wire == 0:
             value, position = _varint(view, position)
             yield number, value
@@ -40,7 +46,8 @@ def fields_of(view: memoryview) -> Iterator[Field]:
             raise ValueError(f"unknown wire type {wire}")
         if position + size > end:
             raise ValueError(f"{position + size - end} bytes are missing at the end")
-        yield number, view[position : position + size]
+        inside = view[position : position + size]
+        yield number, inside if wire == 2 else bytes(inside)
         position += size
 
 
@@ -57,30 +64,50 @@ def _varint(view: memoryview, position: int) -> tuple[int, int]:
         shift += 7
 
 
-def message_of(value: int | memoryview) -> memoryview:
+def message_of(value: Value) -> memoryview:
     """Return the bytes of a message, or raise ValueError for a number."""
-    if isinstance(value, int):
+    if not isinstance(value, memoryview):
         raise ValueError("a number stands where a message should")
     return value
 
 
-def text_of(value: int | memoryview) -> str:
+def text_of(value: Value) -> str:
     """Return a text, or raise ValueError for what is none."""
     return bytes(message_of(value)).decode("utf-8")
 
 
-def numbers_of(value: int | memoryview) -> Iterator[int]:
+def numbers_of(value: Value) -> Iterator[int]:
     """Yield the integers of a repeated field: one, or several packed into bytes."""
     if isinstance(value, int):
         yield signed(value)
         return
-    position = 0
+    value, position = message_of(value), 0
     while position < len(value):
         number, position = _varint(value, position)
         yield signed(number)
 
 
-def signed(value: int) -> int:
-    """Return an int64 as protobuf writes it."""
-    value &= 2**64 - 1
-    return value - 2**64 if value >= 2**63 else value
+def floats_of(value: Value, code: str = "f") -> Sequence[Any]:
+    """Return the numbers of fixed size of a repeated field: one, or several packed into bytes.
+
+    Args:
+        value: The field's.
+        code: As for `struct`: "f" or "d".
+    """
+    count, rest = divmod(len(b"" if isinstance(value, int) else value), struct.calcsize(code))
+    if isinstance(value, int) or rest or (isinstance(value, bytes) and count != 1):
+        raise ValueError("a number has another size than its type")
+    return struct.unpack(f"<{count}{code}", value)
+
+
+def signed(value: int, bits: int = 64) -> int:
+    """Return an integer as protobuf reads it, which drops the bits above."""
+    value &= 2**bits - 1
+    return value - 2**bits if value >= 2 ** (bits - 1) else value
+
+
+def int32_of(value: Value) -> int:
+    """Return an int32 or the number of an enum, or raise ValueError for what is none."""
+    if not isinstance(value, int):
+        raise ValueError("a message stands where a number should")
+    return signed(value, 32)

@@ -154,6 +154,8 @@ def create_session(data: bytes, placement: Placement, threads: int) -> tuple[Any
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what fails becomes an error of ours, which says it
+    # Not the format that it would take for its own by four bytes, which no check has read.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     session = _session(module, data, options, placement)
     outlive(session)
     # ONNX Runtime's Python class would move to another device in silence when one fails in the middle of

@@ -1,0 +1,127 @@
+"""Graphs whose check must not take long itself, and nodes that make large tensors of a few numbers."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import onnxnn_runtime as rt
+import pytest
+from onnxnn_runtime.onnxfile import inspect
+from support.models import FLOAT, INT64, graph, model, node, tensor, value
+
+Y = [value("output", None)]
+ONES = np.ones((1, 1, 1), np.float32)
+
+
+def of_one(kind, *arrays, **attributes):
+    """A file of one node whose inputs are constants."""
+    constants = [tensor(f"c{i}", array) for i, array in enumerate(arrays)]
+    names = [f"c{i}" for i in range(len(arrays))]
+    return model(
+        graph([node(kind, names, ["output"], **attributes)], [], Y, constants), None, 17, ir_version=8
+    )
+
+
+LARGE = {
+    "Pad": of_one("Pad", ONES, np.full(6, 400)),
+    "MaxPool": of_one("MaxPool", ONES, kernel_shape=[1], pads=[10**8, 0]),
+    "AveragePool": of_one("AveragePool", ONES[None], kernel_shape=[1, 1], pads=[5000, 5000, 5000, 5000]),
+    "ConvTranspose": of_one("ConvTranspose", ONES[None], ONES[None], strides=[2**14, 2**14]),
+    "RoiAlign": of_one(
+        "RoiAlign", ONES, ONES, np.zeros(1, np.int64), output_height=2**14, output_width=2**14
+    ),
+    "Multinomial": of_one("Multinomial", ONES[0], sample_size=10**9),
+    "MelWeightMatrix": of_one(
+        "MelWeightMatrix", *map(np.array, (30_000, 60_000, 10**6)), np.float32(0), np.float32(4e5)
+    ),
+    "TfIdfVectorizer": of_one(
+        "TfIdfVectorizer", np.array([5]), ngram_counts=[0], ngram_indexes=[2**30], pool_int64s=[5]
+    ),
+    "Range": of_one("Range", *[np.float32("nan")] * 3),
+    "Resize": of_one("Resize", ONES, np.zeros(0, np.float32), np.full(3, np.nan, np.float32)),
+}
+
+
+@pytest.mark.parametrize("kind", list(LARGE))
+def test_a_large_tensor_is_refused(kind):
+    with pytest.raises(rt.InputError, match=f"is not run: {kind} makes a tensor of "):
+        inspect(LARGE[kind])
+
+
+def test_usual_sizes_are_opened():
+    wide = {"kernel_shape": [3, 3], "pads": [36, 36, 36, 36], "dilations": [36, 36]}
+    x = np.ones((1, 1, 96, 96), np.float32)
+    for data in (
+        of_one("Pad", ONES, np.full(6, 100)),
+        of_one("Conv", x, np.ones((1, 1, 3, 3), np.float32), **wide),
+        of_one("ConvTranspose", x, np.ones((1, 1, 32, 32), np.float32), strides=[32, 32]),
+    ):
+        rt.load(data, device="cpu").infer({})
+
+
+def doubled():
+    """Concat of itself, 40 times."""
+    nodes = [node("Concat", [f"c{i}"] * 2, [f"c{i + 1}"], axis=0) for i in range(40)]
+    return model(graph([*nodes, node("Identity", ["c40"], ["output"])], [], Y, [tensor("c0", np.arange(8))]))
+
+
+def many_outputs():
+    outputs = ["output", *(f"o{i}" for i in range(20_000))]
+    made = node("RandomNormal", [], outputs, shape=[1], large=list(range(20_000)))
+    return model(graph([made], [], Y))
+
+
+def many_declared():
+    nodes = [node("Unknown", [], ["u"], "own"), *(node("Div", ["u", "u"], [f"d{i}"]) for i in range(5000))]
+    values = [(13, 2, value(f"v{i}", ())) for i in range(5000)] + [(13, 2, value("u", ()))]
+    return model([*graph(nodes, [], Y), *values], None, 17, domains=["own"])
+
+
+def many_numbers():
+    """A constant that says it is small, with a million numbers."""
+    packed = [(1, 0, 1), (2, 0, INT64), (8, 2, b"c"), (7, 2, bytes(10**6))]
+    return model(graph([node("Identity", ["c"], ["output"])] * 1, [], Y, [packed] * 50))
+
+
+@pytest.mark.parametrize("made", [doubled, many_outputs, many_declared, many_numbers])
+def test_the_check_itself_is_fast(made):
+    data = made()
+    start = time.perf_counter()
+    inspect(data)
+    assert time.perf_counter() - start < 3
+
+
+def loop(kind, first, body_inputs, **attributes):
+    body = graph(
+        [
+            node("Identity", ["x"], ["y"]),
+            *([node("Identity", ["more"], ["again"])] if kind == "Loop" else []),
+        ],
+        body_inputs,
+        [value("again", (), 9), value("y", None)] if kind == "Loop" else [value("y", None)],
+    )
+    made = node(kind, [first, "", "x"] if kind == "Loop" else ["x"], ["output"], body=body, **attributes)
+    constants = [tensor("infinite", np.float32("inf")), tensor("few", np.array(3))]
+    return model(graph([made], [value("x", ("n",))], Y, constants), None, 17, ir_version=8)
+
+
+STEP = [value("i", (), INT64), value("more", (), 9), value("x", None)]
+
+
+@pytest.mark.parametrize(
+    ("data", "endless"),
+    [
+        (loop("Loop", "few", STEP), False),
+        (loop("Loop", "infinite", STEP), True),
+        (loop("Scan", "", [value("x", None)], num_scan_inputs=1), True),
+        (loop("SequenceMap", "", [value("x", None)]), True),
+    ],
+)
+def test_loops_whose_steps_are_not_known_have_a_time_limit(data, endless):
+    assert inspect(data).endless == endless
+
+
+def test_a_number_without_bytes_is_no_foreign_error():
+    made = [*node("RandomNormalLike", ["x"], ["output"]), (5, 2, [(1, 2, b"mean"), (2, 2, b""), (20, 0, 1)])]
+    inspect(model(graph([made], [value("x", ("n",), FLOAT)], Y)))
