@@ -189,9 +189,10 @@ class _Check:
         for node in nodes:
             node.given = scope.given
             inputs = [scope.find(name) for name in node.inputs]
-            if not node.domain:
+            if node.domain in ("", "com.microsoft"):
                 self._sizes.node(node, scope)
-                refuse_crash(node)
+            if not node.domain:
+                refuse_crash(node, inputs)
                 if node.kind in ("Div", "Mod"):
                     self._division(node, scope)
             found = self._call(node, inputs, scope)

@@ -5,8 +5,11 @@ Found by changing the attributes, inputs and outputs of ONNX's own operator test
 
 from __future__ import annotations
 
+from typing import Sequence
+
 from .graph_fields import Node, attributes_of
 from .graph_scope import RefusedGraphError
+from .graph_values import OMITTED, Fact
 
 __all__ = ["refuse_crash"]
 
@@ -15,8 +18,12 @@ _ALL_OUTPUTS = ("Loop", "Split")
 """Operators none of whose inputs, or outputs, may have an empty name."""
 
 
-def refuse_crash(node: Node) -> None:
+def refuse_crash(node: Node, inputs: Sequence[Fact]) -> None:
     """Refuse a node of the standard operators that would end the process.
+
+    Args:
+        node: The node.
+        inputs: What is known of its inputs.
 
     Raises:
         RefusedGraphError: It would.
@@ -36,6 +43,22 @@ def refuse_crash(node: Node) -> None:
                 )
     elif node.kind == "TfIdfVectorizer":
         _refuse_short_vocabulary(node)
+    elif node.kind == "STFT":
+        _refuse_empty_frames(inputs)
+
+
+def _refuse_empty_frames(inputs: Sequence[Fact]) -> None:
+    """Refuse frames that may hold no sample: their number is divided by their length.
+
+    Args:
+        inputs: Signal, step, window and length; the window's length counts where the last is left out.
+    """
+    window, length = [*inputs, *[OMITTED] * 4][2:4]
+    if length.low < 1 if length is not OMITTED else not window.filled:
+        raise RefusedGraphError(
+            "STFT has frames of a length that may be 0, which ends the whole process; expected a constant "
+            "frame_length from 1"
+        )
 
 
 def _refuse_short_vocabulary(node: Node) -> None:

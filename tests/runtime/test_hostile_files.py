@@ -101,6 +101,14 @@ def one_node(kind, inputs, outputs=("output",), opset=13, **attributes):
     return model(graph([node(kind, inputs, outputs, **attributes)], [], Y, constants), None, opset)
 
 
+def frames(*constants):
+    """STFT of a signal, a step, and a window or a length of the frames."""
+    signal = [np.ones((1, 64, 1), np.float32), np.array(4)]
+    names = [f"c{i}" if each is not None else "" for i, each in enumerate([*signal, *constants])]
+    made = [tensor(name, each) for name, each in zip(names, [*signal, *constants]) if each is not None]
+    return model(graph([node("STFT", names, ["output"])], [], [value("output", None)], made), None, 17)
+
+
 BILLION = np.array([10**9], np.int64)
 LARGE = [node("ConstantOfShape", ["shape"], ["large"]), node("ReduceMean", ["large"], ["output"], keepdims=0)]
 
@@ -180,6 +188,12 @@ REFUSED = {
         one_node("TfIdfVectorizer", ["places"], ngram_counts=[0, 4], ngram_indexes=[0], pool_int64s=[1] * 10),
         "7 n-grams and 1 ngram_indexes",
     ),
+    "STFT of frames of length 0": (frames(None, np.array(0)), "length that may be 0"),
+    "STFT of a window of length 0": (frames(np.zeros(0, np.float32)), "length that may be 0"),
+    "STFT of a window and frames of length 0": (
+        frames(np.zeros(0, np.float32), np.array(0)),
+        "length that may be 0",
+    ),
     "a shape that is made later": (late_shape(), "before the node that makes it"),
     "a shape that a branch has too": (shadowed_shape(), "makes a tensor of 1e"),
     "a shape with a long comment": (commented_shape(), "makes a tensor of 1e"),
@@ -214,6 +228,8 @@ def test_what_is_harmless_still_runs():
     ):
         assert rt.load(data, device="cpu").infer(ROWS).shape == (2, 2)
     assert rt.load(division("Div", 2), device="cpu").infer(np.array([[5, 7]])).tolist() == [[2, 3]]
+    for made in (frames(None, np.array(16)), frames(np.ones(16, np.float32))):
+        assert rt.load(made, device="cpu").infer({})["output"].shape == (1, 13, 9, 2)
     by_size = graph(
         [node("Shape", ["input"], ["size"]), node("Div", ["input", "size"], ["output"])],
         [value("input", ("batch", 2), INT64)],
