@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import sys
 import numpy as np
 import pytest
 from onnxnn_cli import output
+from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
 from PIL import Image
+from support.models import graph, model, node, value
 
 GOLDEN = os.path.join(os.path.dirname(__file__), "..", "golden", "models")
 
@@ -116,15 +119,54 @@ def test_without_a_console_nothing_fails(monkeypatch, stream):
     output.note("猫")
 
 
-def test_the_real_command_on_streams_of_any_encoding(onnxnn, exported):
-    call = ["generate", exported / "poems.onnx", "春江", "--length", 6, "--seed", 0]
-    expected = onnxnn(*call).stdout.strip()
-    for encoding in ("cp1252", "ascii"):
-        found = json.loads(onnxnn(*call, "--json", PYTHONIOENCODING=encoding).stdout)
-        assert found == {"prompt": "春江", "text": expected}
-    done = onnxnn(*call, PYTHONIOENCODING="cp1252")
-    assert done.stdout.strip() == "?" * len(expected)
-    assert "lacks some characters" in done.stderr
+COMMANDS = {
+    "predict": ["predict", "猫.onnx", "表.csv"],
+    "predict an image": ["predict", "image_classifier.onnx", "猫.png"],
+    "info": ["info", "猫.onnx"],
+    "generate": ["generate", "text.onnx", "春江", "--length", 6, "--seed", 0],
+    "embed": ["embed", "image_embedder.onnx", "猫.png", "-o", "猫.npz"],
+    "similarity": ["similarity", "image_embedder.onnx", "猫.png", "猫.png"],
+    "sample": ["sample", "denoiser_classes.onnx", "-n", 1, "--label", "红", "--seed", 0, "-o", "红.png"],
+}
+"""Commands that print names of classes, files or tokens."""
+
+
+@pytest.fixture
+def chinese(tmp_path):
+    """Write models, a table and an image into the command's folder; names and classes are Chinese."""
+    for name in ("image_classifier", "image_embedder", "text", "denoiser_classes"):
+        shutil.copy(os.path.join(GOLDEN, name + ".onnx"), str(tmp_path))
+    nodes = [node("Softmax", ["input"], ["output"], axis=1)]
+    outputs = OutputSpec("classes", ("batch", 2), ("狗", "猫"))
+    card = ModelCard("cls", (), InputSpec("table", ("batch", 2)), outputs)
+    made = graph(nodes, [value("input", ("batch", 2))], [value("output", ("batch", 2))])
+    (tmp_path / "猫.onnx").write_bytes(model(made, card))
+    (tmp_path / "表.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    Image.new("RGB", (6, 6), (200, 90, 10)).save(str(tmp_path / "猫.png"))
+
+
+@pytest.mark.usefixtures("chinese")
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_every_command_prints_json_whole_in_any_encoding(onnxnn, command):
+    encoding = "ascii" if command == "generate" else "cp1252"
+    done = onnxnn(*COMMANDS[command], "--json", PYTHONIOENCODING=encoding)
+    assert done.returncode == 0, done.stderr
+    shown = json.dumps(json.loads(done.stdout), ensure_ascii=False)
+    assert "?" not in shown
+    assert any(character in shown for character in "猫红春")
+
+
+@pytest.mark.usefixtures("chinese")
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "similarity"])
+def test_every_command_says_that_its_text_lacks_characters(onnxnn, command):
+    done = onnxnn(*COMMANDS[command], PYTHONIOENCODING="cp1252")
+    assert done.returncode == 0, done.stderr
+    assert "?" in done.stdout
+    assert "the encoding of this output, cp1252, lacks some characters; they show as '?'" in done.stderr
+    assert done.stderr.count("\n") == 1
+    whole = onnxnn(*COMMANDS[command], PYTHONIOENCODING="utf-8")
+    assert re.sub("[^\x00-\x7f]", "?", whole.stdout).split() == done.stdout.split()
+    assert whole.stderr == ""
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no full device")
