@@ -15,7 +15,7 @@ import numpy as np
 
 from .calls import checked_class
 from .errors import InputError, did_you_mean
-from .shorten import shortened
+from .shorten import printable, shortened
 
 __all__ = ["KINDS", "PREDICTIONS", "Schedule"]
 
@@ -124,7 +124,7 @@ class Schedule:
             InputError: A key is missing or unknown, or a value is none that fits.
         """
         if sorted(data) != ["kind", "prediction", "timesteps"]:
-            keys = ", ".join(map(str, sorted(data)))
+            keys = printable(", ".join(sorted(data)))
             raise InputError(f"a schedule has the keys kind, prediction and timesteps; this one has {keys}.")
         return cls(**data)
 

@@ -318,6 +318,34 @@ def test_a_hostile_card_is_refused_in_a_short_message(open_model, name):
     assert str(found.value).isprintable()
 
 
+def places(entry, path=()):
+    """Yield the path of every entry of a card, however deep."""
+    for key, inner in entry.items() if isinstance(entry, dict) else enumerate(entry):
+        yield [*path, key]
+        if isinstance(inner, (dict, list)):
+            yield from places(inner, (*path, key))
+
+
+def message_about(text):
+    try:
+        ModelCard.from_json(text)
+    except rt.CardError as error:
+        return str(error)
+    return ""
+
+
+LARGE = {"text": "x" * 50_000, "list": ["x"] * 10_000, "object": {f"k{i}": 1 for i in range(10_000)}}
+
+
+@pytest.mark.parametrize("kind", list(LARGE))
+@pytest.mark.parametrize("name", ["image_classifier", "text", "denoiser_classes", "table"])
+def test_a_message_about_any_field_of_a_card_is_short(open_model, name, kind):
+    paths = list(places(json.loads(open_model(name).card.to_json())))
+    lengths = {str(path): len(message_about(changed(open_model, name, path, LARGE[kind]))) for path in paths}
+    assert sum(length > 0 for length in lengths.values()) > 10
+    assert {path: length for path, length in lengths.items() if length >= 600} == {}
+
+
 def test_the_limits_leave_room_for_real_cards():
     DiffusionSpec(Schedule(4000), (3, 1024, 1024))
     assert FLOAT == 1
