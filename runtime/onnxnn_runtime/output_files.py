@@ -103,8 +103,8 @@ def check_output(
     others = [name for name, ends in FORMATS.items() if suffix in ends and suffix not in fitting]
     if others:
         raise OutputError(
-            f"{shown}: this name is for a {others[0]} file, and a {kind} file is written; choose a name that "
-            f"ends in {fitting[0]}, or use {option}."
+            f"{shown}: this name is for {others[0]} files, and this call writes {kind} files; choose a name "
+            f"that ends in {fitting[0]}, or use {option}."
         )
     if not target.is_file():
         return

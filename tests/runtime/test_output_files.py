@@ -74,14 +74,14 @@ def test_models_are_replaced_by_models_only(golden, tmp_path):
 
 # Each writer of the runtime: the end of the name, and how it is called with force or without.
 WRITERS = {
-    ".png": lambda path, force: write_grid(IMAGES, path, force=force),
-    ".jpg": lambda path, force: write_grid(IMAGES, path, force=force),
-    ".bmp": lambda path, force: write_grid(IMAGES, path, force=force),
-    ".gif": lambda path, force: write_gif(IMAGES[np.newaxis], path, force=force),
-    ".npz": lambda path, force: write_vectors(path, np.zeros((1, 2)), ["a"], force=force),
-    ".npy": lambda path, force: write_vectors(path, np.zeros((1, 2)), ["a"], force=force),
-    ".csv": lambda path, force: write_vectors(path, np.zeros((1, 2)), ["a"], force=force),
-    ".json": lambda path, force: write_vectors(path, np.zeros((1, 2)), ["a"], force=force),
+    ".png": lambda path, **options: write_grid(IMAGES, path, **options),
+    ".jpg": lambda path, **options: write_grid(IMAGES, path, **options),
+    ".bmp": lambda path, **options: write_grid(IMAGES, path, **options),
+    ".gif": lambda path, **options: write_gif(IMAGES[np.newaxis], path, **options),
+    ".npz": lambda path, **options: write_vectors(path, np.zeros((1, 2)), ["a"], **options),
+    ".npy": lambda path, **options: write_vectors(path, np.zeros((1, 2)), ["a"], **options),
+    ".csv": lambda path, **options: write_vectors(path, np.zeros((1, 2)), ["a"], **options),
+    ".json": lambda path, **options: write_vectors(path, np.zeros((1, 2)), ["a"], **options),
 }
 OWN = {".png": "PNG", ".jpg": "JPEG", ".bmp": "BMP", ".gif": "GIF", ".npz": "npz", ".npy": "npy"}
 
@@ -93,9 +93,9 @@ def test_a_file_of_another_format_is_replaced_only_by_force(tmp_path, suffix, ki
     path.write_bytes(CONTENTS[kind])
     if OWN.get(suffix) != kind:
         with pytest.raises(rt.OutputError, match=rf"file\{suffix}: is an? .*, which the .* would replace"):
-            WRITERS[suffix](path, False)
+            WRITERS[suffix](path)
         assert path.read_bytes() == CONTENTS[kind]
-    WRITERS[suffix](path, OWN.get(suffix) != kind)
+    WRITERS[suffix](path, force=OWN.get(suffix) != kind)
     assert path.read_bytes() != CONTENTS[kind]
 
 
@@ -104,7 +104,7 @@ def test_a_file_of_its_own_format_is_replaced(tmp_path, suffix):
     path = tmp_path / ("FILE" + suffix.upper())
     path.write_bytes(b"")
     for _ in range(2):
-        WRITERS[suffix](path, False)
+        WRITERS[suffix](path)
     assert path.stat().st_size > 0
 
 
@@ -112,7 +112,7 @@ def test_a_file_of_its_own_format_is_replaced(tmp_path, suffix):
 @pytest.mark.parametrize("writer", [".png", ".gif", ".npz"])
 def test_formats_that_are_not_written_are_refused_and_those_that_are_named(tmp_path, name, writer):
     with pytest.raises(rt.InputError, match=rf"expected .*\{writer}.*Choose a name that ends so"):
-        WRITERS[writer](tmp_path / name, True)
+        WRITERS[writer](tmp_path / name, force=True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -122,7 +122,7 @@ def test_formats_that_are_not_written_are_refused_and_those_that_are_named(tmp_p
 )
 def test_a_name_for_another_format_is_refused(tmp_path, kind, name, other):
     with pytest.raises(
-        rt.OutputError, match=f"this name is for a {other} file, and a {kind} file is written"
+        rt.OutputError, match=f"this name is for {other} files, and this call writes {kind} files"
     ):
         check_output(tmp_path / name, kind)
     check_output(tmp_path / name, kind, force=True)
