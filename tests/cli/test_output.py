@@ -253,6 +253,44 @@ def test_sample_never_replaces_its_images(onnxnn, image, tmp_path, option):
     assert given.read_bytes() != before
 
 
+# What a command reads, and would write over: the file's name here, what it is a copy of, and the command.
+OVER_INPUTS = {
+    "embed an image of the folder": ("photos/0003.png", "png", ["embed", "e.onnx", "photos", "-o"]),
+    "sample over a mask": (
+        "mask.png",
+        "png",
+        ["sample", "d.onnx", "--start", "photos", "--mask", "mask.png", "-o"],
+    ),
+    "sample over one of several starts": (
+        "photos/0003.png",
+        "png",
+        ["sample", "d.onnx", "--start", "photos", "-o"],
+    ),
+    "sample over its model": ("d.png", "denoiser", ["sample", "d.png", "-o"]),
+    "sample an animation over its model": ("d.gif", "denoiser", ["sample", "d.gif", "--gif"]),
+    "sample over an image of another format": ("other.png", "gif", ["sample", "d.onnx", "-o"]),
+    "sample an animation over an image": ("other.gif", "png", ["sample", "d.onnx", "--gif"]),
+    "embed over an image with another name": ("other.npz", "png", ["embed", "e.onnx", "photos", "-o"]),
+}
+
+
+@pytest.mark.parametrize("case", list(OVER_INPUTS))
+def test_no_command_replaces_what_it_reads_or_what_it_does_not_write(onnxnn, tmp_path, case):
+    name, kind, call = OVER_INPUTS[case]
+    shutil.copy(os.path.join(GOLDEN, "image_embedder.onnx"), str(tmp_path / "e.onnx"))
+    shutil.copy(os.path.join(GOLDEN, "denoiser.onnx"), str(tmp_path / "d.onnx"))
+    (tmp_path / "photos").mkdir()
+    for file, form in (("photos/0003.png", "PNG"), ("mask.png", "PNG"), ("a.gif", "GIF")):
+        Image.new("L", (5, 4), 255).save(str(tmp_path / file), form)
+    source = {"png": "photos/0003.png", "gif": "a.gif", "denoiser": "d.onnx"}[kind]
+    if name not in ("photos/0003.png", "mask.png"):
+        shutil.copy(str(tmp_path / source), str(tmp_path / name))
+    before = (tmp_path / name).read_bytes()
+    done = onnxnn(*call, name)
+    assert (tmp_path / name).read_bytes() == before
+    assert name in one_error(done)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="needs links and modes")
 def test_embed_into_places_that_cannot_be_written(onnxnn, exported, image, tmp_path):
     os.mkfifo(str(tmp_path / "pipe.npz"))

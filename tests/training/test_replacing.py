@@ -33,27 +33,27 @@ def trained(tmp_path_factory):
     return {"cnn": cnn, "denoiser": denoiser, "checkpoint": folder / "cnn" / "basenn.pth", "image": images[0]}
 
 
-def plot(trained, path, force):
+def plot(trained, path, **options):
     pytest.importorskip("matplotlib")
-    return trained["cnn"].plot_history(path, force=force)
+    return trained["cnn"].plot_history(path, **options)
 
 
 WRITERS = {
-    "export": (".onnx", lambda t, path, force: t["cnn"].export(path, force=force).path),
-    "convert": (".onnx", lambda t, path, force: t["cnn"].convert(None, path, force=force).path),
-    "save": (".pth", lambda t, path, force: t["cnn"].save(path, force=force)),
+    "export": (".onnx", lambda t, path, **options: t["cnn"].export(path, **options).path),
+    "convert": (".onnx", lambda t, path, **options: t["cnn"].convert(None, path, **options).path),
+    "save": (".pth", lambda t, path, **options: t["cnn"].save(path, **options)),
     "plot_history": (".png", plot),
     "plot_history as svg": (".svg", plot),
     "plot_history as pdf": (".pdf", plot),
-    "visual_filters": (".png", lambda t, path, force: t["cnn"].visual_filters(path, force=force)),
-    "visual_filters as jpg": (".jpg", lambda t, path, force: t["cnn"].visual_filters(path, force=force)),
+    "visual_filters": (".png", lambda t, path, **options: t["cnn"].visual_filters(path, **options)),
+    "visual_filters as jpg": (".jpg", lambda t, path, **options: t["cnn"].visual_filters(path, **options)),
     "show": (
         ".png",
-        lambda t, path, force: t["denoiser"].show(np.zeros((4, 1, 8, 8)), path=path, force=force),
+        lambda t, path, **options: t["denoiser"].show(np.zeros((4, 1, 8, 8)), path=path, **options),
     ),
     "noisy": (
         ".png",
-        lambda t, path, force: t["denoiser"].noisy(t["image"], 10, path=path, force=force) and path,
+        lambda t, path, **options: t["denoiser"].noisy(t["image"], 10, path=path, **options) and path,
     ),
 }
 
@@ -66,19 +66,19 @@ def test_files_of_other_formats_are_replaced_only_by_force(trained, tmp_path, na
         archive.writestr("thesis.txt", "years of work")
     before = path.read_bytes()
     with pytest.raises((OutputError, ExportError), match=rf"file\{suffix}: is a"):
-        write(trained, path, False)
+        write(trained, path)
     assert path.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
-    write(trained, path, True)
+    write(trained, path, force=True)
     assert path.read_bytes() != before
-    write(trained, path, False)  # its own format now
+    write(trained, path)  # its own format now
 
 
 @pytest.mark.parametrize("name", list(WRITERS))
 def test_names_for_other_formats_are_refused(trained, tmp_path, name):
     for other in (".csv", ".npz", ".py"):
         with pytest.raises(OnnxnnError, match=rf"file\{other}"):
-            WRITERS[name][1](trained, tmp_path / f"file{other}", False)
+            WRITERS[name][1](trained, tmp_path / f"file{other}")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -95,7 +95,7 @@ def test_places_that_cannot_be_written_are_one_error_with_the_wanted_file(traine
     if where == "a folder":
         path.mkdir()
     with pytest.raises(OutputError, match=r"cannot write .*wanted") as found:
-        write(trained, path, False)
+        write(trained, path)
     assert ".part" not in str(found.value)
 
 
