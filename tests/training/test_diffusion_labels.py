@@ -68,3 +68,23 @@ def test_a_file_with_the_loop_draws_them_too(tmp_path):
     found = rt.load(tmp_path / "loop.onnx", device="cpu").sample(6, seed=4)
     expected = rt.load(tmp_path / "m.onnx", device="cpu").sample(6, steps=3, sampler="ddim", seed=4)
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("load", [of_arrays, of_folders])
+def test_without_a_label_no_image_is_of_the_empty_label(load, tmp_path):
+    model = network(tmp_path, load)
+    model.train(epochs=1)
+    drawn = []
+    handle = model.model[0].register_forward_pre_hook(lambda _, inputs: drawn.extend(inputs[2].tolist()))
+    found = model.sample(260, steps=1, seed=4, device="cpu")
+    handle.remove()
+    shares = np.bincount(drawn, minlength=4) / len(drawn)
+    np.testing.assert_allclose(shares, [9 / 13, 3 / 13, 1 / 13, 0], atol=0.06)
+
+    model.export(str(tmp_path / "m.onnx"))
+    model.export(str(tmp_path / "loop.onnx"), sampler="ddim", steps=1)
+    np.testing.assert_allclose(model.sample(steps=1, seed=4, label=drawn, device="cpu"), found, atol=1e-6)
+    opened = rt.load(tmp_path / "m.onnx", device="cpu")
+    np.testing.assert_allclose(opened.sample(260, steps=1, seed=4), found, atol=1e-4)
+    whole = rt.load(tmp_path / "loop.onnx", device="cpu").sample(260, seed=4)
+    np.testing.assert_allclose(whole, opened.sample(steps=1, seed=4, sampler="ddim", label=drawn), atol=1e-4)
