@@ -39,7 +39,7 @@ COPIES = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_copy_is_opened_again(golden, kind, source, how):
     path = golden / "models" / (kind + ".onnx")
-    model = rt.load(path if source == "path" else path.read_bytes(), device="cpu", threads=1, timeout=30)
+    model = rt.load(path if source == "path" else path.read_bytes(), device="cpu", threads=1)
     again = COPIES[how](model)
     assert again is not model
     assert (again.card, again.inputs, again.outputs) == (model.card, model.inputs, model.outputs)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
 from onnxnn_runtime.errors import DataError, MissingDataError
 
+from onnxnn import nn
 from onnxnn.data import load_table
 from onnxnn.shape import Shape
 
@@ -116,3 +119,23 @@ def test_missing_file(tmp_path):
         load_table(tmp_path / "nowhere.csv", "cls")
     with pytest.raises(FileNotFoundError):
         load_table(tmp_path / "nowhere.csv", "cls")
+
+
+@pytest.mark.parametrize("use", ["load", "evaluate"])
+def test_a_wide_table_is_not_held_as_texts(write, use):
+    values = np.random.default_rng(0).integers(0, 256, (1500, 400))
+    labels = np.arange(1500) % 3
+    heading = ",".join([*(f"p{i}" for i in range(400)), "label"])
+    rows = [",".join(map(str, [*row, label])) for row, label in zip(values.tolist(), labels, strict=True)]
+    path = write("\n".join([heading, *rows]))
+    model = nn("cls", verbose=0)
+    model.load_tab_data(path)
+    model.add("linear", size=(400, 3), activation="softmax")
+    tracemalloc.start()
+    if use == "load":
+        model.load_tab_data(path)
+    else:
+        model.evaluate(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30e6  # the numbers take 2.4 MB, the texts of the cells 40 MB
