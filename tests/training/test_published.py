@@ -77,19 +77,32 @@ def test_names_of_files_and_networks_are_recognised(given, file):
     assert published(given) == PUBLISHED.get(file)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50.pth", "mobilenet_v2"])
-def test_a_missing_file_is_named_with_address_and_checksum(empty_folders, name, monkeypatch):
+FILES = {
+    "resnet18": "resnet18-f37072fd.pth",
+    "resnet34": "resnet34-b627a593.pth",
+    "resnet50.pth": "resnet50-0676ba61.pth",
+    "mobilenet_v2": "mobilenet_v2-b0353104.pth",
+    "weights/resnet18-f37072fd.pth": "resnet18-f37072fd.pth",
+}
+"""Names that users give, and torchvision's files, named after the first digits of their SHA-256."""
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("call", ["extract_feature", "load_weights"])
+def test_a_missing_file_is_named_with_address_and_checksum(empty_folders, name, call, monkeypatch):
     monkeypatch.setattr(urllib.request, "urlopen", None)  # asking anyone would fail
-    file = published(name)
-    with pytest.raises(MissingCheckpointError, match="without download=True") as caught:
-        nn().extract_feature(IMAGE, pretrain=name)
-    assert file.address in str(caught.value)
-    assert file.sha256 in str(caught.value)
     model = nn(verbose=0)
     model.add("linear", size=(4, 2))
     with pytest.raises(MissingCheckpointError) as caught:
-        model.load_weights(name)
-    assert f'load_weights("{file.address}", sha256="{file.sha256}")' in str(caught.value)
+        model.extract_feature(IMAGE, pretrain=name) if call == "extract_feature" else model.load_weights(name)
+    message, address = str(caught.value), f"https://download.pytorch.org/models/{FILES[name]}"
+    assert address in message
+    (checksum,) = re.findall(r"\b[0-9a-f]{64}\b", message)
+    assert FILES[name].endswith(f"-{checksum[:8]}.pth")
+    if call == "extract_feature":
+        assert "without download=True" in message
+    else:
+        assert f'load_weights("{address}", sha256="{checksum}")' in message
 
 
 def test_a_name_that_is_not_published_is_refused(empty_folders, monkeypatch):
