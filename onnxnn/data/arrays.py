@@ -181,10 +181,10 @@ def _remarks(
     if known is not None:
         return known.differences(None, normalize)
     is_colour = described.preprocess is not None and described.preprocess.channels == 3
-    if not is_colour or x.dtype != np.uint8 or channel_order is not None:
+    if not is_colour or x.dtype.kind not in "iu" or channel_order is not None:
         return ()
     return (
-        f"x: uint8 images {x.shape} are read as RGB; where OpenCV (cv2.imread) read them, give "
+        f"x: {x.dtype} images {x.shape} are read as RGB; where OpenCV (cv2.imread) read them, give "
         "channel_order='bgr'",
     )
 

@@ -154,23 +154,59 @@ def test_a_function_as_transform(files):
     np.testing.assert_allclose(model.inference(BGR, channel_order="bgr"), expected, atol=1e-6)
 
 
+def loaded_from_npz(folder, x, **options):
+    np.savez(folder / "a.npz", data=x, label=Y)
+    nn("cls").load_npz_data(folder / "a.npz", **options)
+
+
+def loaded_by_a_recipe(folder, x, **options):
+    np.savez(folder / "a.npz", data=x, label=Y)
+    options = "".join(f", {name}: {value}" for name, value in options.items())
+    (folder / "r.yaml").write_text(f"data: {{npz: a.npz{options}}}\nlayers:\n  - linear: {{size: 2}}\n")
+    read_recipe(folder / "r.yaml").build()
+
+
+LOADED = {
+    "load_dataset": lambda _, x, **options: nn("cls").load_dataset(x, Y, **options),
+    "for nn('embed')": lambda _, x, **options: nn("embed").load_dataset(x, Y, **options),
+    "load_npz_data": loaded_from_npz,
+    "recipe": loaded_by_a_recipe,
+}
+INTEGERS = {
+    "uint8": lambda x: x,
+    "channels first": first,
+    "a list": list,
+    "nested lists": lambda x: x.tolist(),
+    "int64": lambda x: x.astype(np.int64),
+    "a tensor": torch.from_numpy,
+}
+
+
+@pytest.mark.parametrize("form", INTEGERS)
+@pytest.mark.parametrize("how", LOADED)
+def test_images_that_opencv_may_have_read_are_never_loaded_without_a_word(tmp_path, capsys, how, form):
+    LOADED[how](tmp_path, INTEGERS[form](BGR))
+    said = [line for line in "".join(capsys.readouterr()).splitlines() if "read as RGB" in line]
+    assert len(said) == 1
+    assert "where OpenCV (cv2.imread) read them, give channel_order='bgr'" in said[0]
+
+
+@pytest.mark.parametrize("order", ["rgb", "bgr"])
+@pytest.mark.parametrize("how", LOADED)
+def test_no_remark_where_the_order_is_given(tmp_path, capsys, how, order):
+    LOADED[how](tmp_path, BGR, channel_order=order)
+    assert "channel_order" not in "".join(capsys.readouterr())
+
+
+def test_verbose_0_says_nothing(capsys):
+    nn("cls", verbose=0).load_dataset(BGR, Y)
+    assert "".join(capsys.readouterr()) == ""
+
+
 @pytest.mark.parametrize("x", [RGB[..., 0], RGB.astype(np.float32) / 255])
 def test_no_remark_where_there_is_no_doubt(x, capsys):
     network(x if x.ndim == 4 else np.repeat(x[..., None], 3, axis=3).astype(np.float32) / 255, verbose=1)
     assert "channel_order" not in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("verbose", "options", "said"), [(1, {}, True), (0, {}, False), (1, "rgb", False), (1, "bgr", False)]
-)
-@pytest.mark.parametrize("how", ["load_dataset", "load_npz_data"])
-def test_a_remark_where_three_channels_are_loaded(tmp_path, capsys, verbose, options, said, how):
-    model = nn("cls", verbose=verbose)
-    options = {"channel_order": options} if options else {}
-    np.savez(tmp_path / "a.npz", data=RGB, label=Y)
-    getattr(model, how)(*((RGB, Y) if how == "load_dataset" else (tmp_path / "a.npz",)), **options)
-    out = capsys.readouterr().out
-    assert ("are read as RGB" in out and "channel_order='bgr'" in out) is said
 
 
 @pytest.mark.parametrize("order", ["gbr", 3])
