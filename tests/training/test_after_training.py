@@ -55,9 +55,10 @@ def test_the_best_epoch_is_said_and_kept(tmp_path, capsys):
     model = network(tmp_path, verbose=1)
     history = model.train(lr=0.05, epochs=12, metrics=["acc"])
     losses = history.column("val_loss")
-    assert history.best_epoch == 1 + losses.index(min(losses))
-    assert f"best epoch {history.best_epoch} of 12: val_loss" in capsys.readouterr().err
-    assert checkpoint.load(tmp_path / "best.pth").training["epoch"] == history.best_epoch
+    best = 1 + losses.index(min(losses))
+    assert f"best epoch {best} of 12: val_loss" in capsys.readouterr().err
+    assert history.best_epoch == best
+    assert checkpoint.load(tmp_path / "best.pth").training["epoch"] == best
 
 
 @pytest.mark.parametrize("metrics", [["acc"], []])

@@ -235,6 +235,26 @@ def test_killed_at_any_system_call_the_old_or_the_new_file_is_there(path, model,
         checkpoint.load(path)
 
 
+def lists_of_lists(levels):
+    made = ["x"]
+    for _ in range(levels):
+        made = [made] * 9
+    return made
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["x" * 1_000_000, {f"name{i}": i for i in range(50_000)}, lists_of_lists(6)],
+    ids=["a long text", "many names", "lists of the same lists"],
+)
+@pytest.mark.parametrize("key", ["schema", "card", "training"])
+def test_a_message_quotes_little_of_what_a_checkpoint_holds(path, tmp_path, key, value):
+    target = edited(path, tmp_path / "edited.pth", **{key: value})
+    with pytest.raises(CheckpointError, match=r"edited\.pth: ") as error:
+        checkpoint.load(target)
+    assert len(str(error.value)) < 400
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
