@@ -36,6 +36,7 @@ from onnxnn_runtime.errors import (
     TrainingError,
     did_you_mean,
 )
+from onnxnn_runtime.output_files import check_output
 from onnxnn_runtime.shorten import shortened
 
 from onnxnn.callbacks import check_writable, files_of
@@ -173,6 +174,9 @@ class Recipe:
         if self.export is not None:
             with self._at("export"):
                 self._check_export(self.export)
+        if self.weights is not None:
+            with self._at("weights"):
+                self._check_weights(self.weights)
         network = self.build()
         if self.export is not None:
             options = {
@@ -204,6 +208,12 @@ class Recipe:
 
     def _checkpoint(self) -> Path:
         return self.save_fold / str(self.train.get("filename", "basenn.pth"))
+
+    def _check_weights(self, path: Path) -> None:
+        """Refuse to write the checkpoints over the weights that they begin with."""
+        for file in files_of(self._checkpoint())[:2]:
+            if file.is_file():
+                check_output(file, "checkpoint", [path], option="another save_fold")
 
     def _check_export(self, path: Path) -> None:
         """Find out before training what an export would refuse."""

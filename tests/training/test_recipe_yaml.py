@@ -246,6 +246,31 @@ def test_errors_name_the_part_and_the_line_before_training(write, tmp_path, chan
 
 
 @pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize("name", ["basenn.pth", "best.pth", "mine.pth"])
+@pytest.mark.parametrize(
+    "link", [False, pytest.param(True, marks=pytest.mark.skipif(os.name == "nt", reason="needs links"))]
+)
+def test_training_never_replaces_the_weights_that_it_begins_with(write, tmp_path, name, link):
+    read_recipe(write(TABLE)).run()
+    kept = tmp_path / "first" / "weights.pth" if link else tmp_path / "first" / name
+    kept.parent.mkdir()
+    (tmp_path / "out/basenn.pth").rename(kept)
+    if link:
+        (tmp_path / "first" / name).symlink_to(kept)
+    before = kept.read_bytes()
+    text = TABLE.replace("save_fold: out", f"weights: {kept}\nsave_fold: first")
+    if name == "mine.pth":
+        text = text.replace("{epochs: 1}", "{epochs: 1, filename: mine.pth}")
+    with pytest.raises(
+        OnnxnnError, match=r"recipe\.yaml, weights: .* would be lost; .* another save_fold.*Line 7"
+    ):
+        read_recipe(write(text)).run()
+    assert kept.read_bytes() == before
+    read_recipe(write(text.replace("save_fold: first", "save_fold: other"))).run()
+    assert kept.read_bytes() == before
+
+
+@pytest.mark.usefixtures("rows")
 @pytest.mark.parametrize(
     ("more", "held_back"), [("", True), ("  train_val_ratio: 0.5\n", True), ("  train_val_ratio: 1\n", False)]
 )
