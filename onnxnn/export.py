@@ -428,16 +428,22 @@ def _verify(
             "Leave opset_version and ir_version at 13 and 7."
         ) from error
     try:
-        parity = measure(loaded, definition, net, card, free)
+        parity = measure(loaded, definition, net, card, free, tolerance)
     except ExportError:
         raise
     except OnnxnnError as error:
         raise ExportError(f"the exported file does not run: {error} Nothing was written.") from error
-    if not parity.relative <= tolerance:
+    if not parity.relative <= tolerance and not parity.is_rounding():
         raise ExportError(
             f"the exported file differs from torch by {parity.relative:.3g} relative "
             f"({parity.absolute:.3g} absolute) at input {parity.where}; at most {tolerance:g} is allowed. "
             "Nothing was written."
+        )
+    if parity.rounding:
+        warn(
+            f"this network amplifies rounding: its float32 outputs differ from its float64 ones by "
+            f"{parity.rounding:.2g} relative in torch, and by {parity.relative:.2g} in the exported file. "
+            "Train it on more samples or in more epochs where that matters."
         )
     return parity
 

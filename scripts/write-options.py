@@ -51,7 +51,7 @@ def descriptions(thing: Any) -> dict[str, str]:
     part = re.search(r"^Args:\n((?:    .*\n?|\n)+)", text, re.MULTILINE)
     names: list[str] = []
     for line in part.group(1).splitlines() if part else ():
-        head = re.match(r"^    ([\w*, ]+):(?: (.*))?$", line)
+        head = re.match(r"^    ([\w*][\w*, ]*):(?: (.*))?$", line)
         if head:
             names = [name.strip() for name in head.group(1).split(",")]
             found.update(dict.fromkeys(names, head.group(2) or ""))

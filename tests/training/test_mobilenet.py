@@ -13,7 +13,7 @@ from onnxnn_runtime import CheckpointError, LayerError
 
 from onnxnn.definition import Definition
 from onnxnn.models import weights
-from onnxnn.models.mobilenet import MobileNetV2, channels, multiply_adds
+from onnxnn.models.mobilenet import InvertedResidual, MobileNetV2, channels, multiply_adds
 from onnxnn.shape import Shape
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "mobilenet_v2.txt"
@@ -214,3 +214,14 @@ def test_a_download_never_leaves_https(tmp_path, monkeypatch):
     monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: Answer(b"", "http://example.org/"))
     with pytest.raises(CheckpointError, match=r"redirects to http://example.org/, which is not https"):
         weights.fetch("https://example.org/m.pth", "0" * 64)
+
+
+def test_residual_blocks_begin_as_the_identity():
+    blocks = [module for module in MobileNetV2().modules() if isinstance(module, InvertedResidual)]
+    assert sum(block.residual for block in blocks) == 10
+    for block in blocks:
+        if block.residual:
+            x = torch.randn(2, block.conv[-1].num_features, 8, 8)
+            assert torch.equal(block(x), x)
+        else:
+            assert block.conv[-1].weight.eq(1).all()
