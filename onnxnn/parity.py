@@ -48,8 +48,8 @@ class Parity:
             has an upper bound, by the largest value that it can return, which is 1 for probabilities.
         where: Shape of the input at which the relative difference was found.
         rounding: The largest relative difference between torch's own float32 and float64 outputs, measured
-            where the file differs by more than the tolerance; otherwise 0. A network can amplify rounding, e.g.
-            one whose batch normalisation saw only a few samples: float32 is not exact in torch either.
+            where the file differs by more than the tolerance; otherwise 0. A network can amplify rounding, as
+            one does whose batch normalisation saw only a few samples: float32 is not exact in torch either.
     """
 
     absolute: float = 0.0
