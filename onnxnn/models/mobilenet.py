@@ -110,7 +110,7 @@ class MobileNetV2(nn.Module):
         """
         for module in self.modules():
             if isinstance(module, InvertedResidual) and module.residual:
-                nn.init.zeros_(module.conv[-1].weight)
+                nn.init.zeros_(module.conv[-1].get_parameter("weight"))
             elif isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, 0, 0.01)
                 nn.init.zeros_(module.bias)
