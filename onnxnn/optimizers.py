@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
 from onnxnn_runtime.errors import TrainingError, did_you_mean
 from onnxnn_runtime.names import nearest
+from onnxnn_runtime.shorten import shortened
 from torch.optim import lr_scheduler
 
 __all__ = [
@@ -41,6 +41,7 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 
 _DEFAULT_LR = {"SGD": 0.01, "Adam": 1e-3, "AdamW": 1e-3, "Adagrad": 0.01, "ASGD": 0.01, "RMSprop": 1e-3}
 _FOR_OTHER_LOOPS = ("capturable", "differentiable")
+_LARGEST = torch.finfo(torch.float32).max
 _FUSED = ("SGD", "Adam", "AdamW", "Adagrad")  # one kernel for all weights, on the CPU too
 
 
@@ -81,7 +82,7 @@ def check_optimizer_options(name: str, options: Options) -> None:
     for key, value in options.items():
         fits, what = _fitting(key, parameters[key].default)
         if not fits(value):
-            wrong.append(f"{key}={value!r} must be {what}")
+            wrong.append(f"{key}={shortened(value)} must be {what}")
     if wrong:
         raise TrainingError(f"optimizer {name!r}: {'; '.join(wrong)}.")
     _construct(name, [torch.nn.Parameter(torch.zeros(1))], default_lr(name), options)
@@ -109,8 +110,8 @@ def _is_pair_of_decays(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Return whether a value is a finite number that float32 holds."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
 
 
 def default_lr(name: str) -> float:
@@ -174,12 +175,16 @@ def check_schedule(schedule: str | Options | None) -> str:
     if schedule is None:
         return "constant"
     if not isinstance(schedule, str | Mapping):
-        raise TrainingError(f"schedule={schedule!r}: must be a name, or a dict of 'name' and options.")
+        raise TrainingError(
+            f"schedule={shortened(schedule)}: must be a name, or a dict of 'name' and options."
+        )
     name = schedule if isinstance(schedule, str) else schedule.get("name", "")
     key = str(name).strip().lower()
     if key not in SCHEDULES:
         hint = did_you_mean(str(name), SCHEDULES) or "."
-        raise TrainingError(f"schedule={schedule!r}: unknown schedule{hint} Known: {', '.join(SCHEDULES)}.")
+        raise TrainingError(
+            f"schedule={shortened(schedule)}: unknown schedule{hint} Known: {', '.join(SCHEDULES)}."
+        )
     known = list(inspect.signature(SCHEDULES[key]).parameters)[3:]
     wrong = [
         f"{option!r}{did_you_mean(option, known)}"
@@ -192,7 +197,7 @@ def check_schedule(schedule: str | Options | None) -> str:
     for option, value in _schedule_options(schedule).items():
         fits, what = _SCHEDULE_RANGES[key, option]
         if not fits(value):
-            raise TrainingError(f"schedule {key!r}: {option}={value!r} must be {what}.")
+            raise TrainingError(f"schedule {key!r}: {option}={shortened(value)} must be {what}.")
     return key
 
 
@@ -214,7 +219,7 @@ def make_schedule(
     try:
         return SCHEDULES[name](optimizer, epochs, steps, **options)
     except (ValueError, TypeError, ZeroDivisionError) as error:
-        raise TrainingError(f"schedule={schedule!r}: {error}.") from error
+        raise TrainingError(f"schedule={shortened(schedule)}: {error}.") from error
 
 
 def is_per_step(schedule: Schedule | None) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from onnxnn_runtime.errors import TrainingError, did_you_mean
+from onnxnn_runtime.shorten import shortened
 
 from . import losses, metrics, optimizers
 from .layers._registry import frozen
@@ -117,18 +118,18 @@ def _whole(name: str, value: Any, optional: bool) -> None:
     if value is None and optional:
         return
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise TrainingError(f"{name}={value!r}: must be a whole number of at least 1.")
+        raise TrainingError(f"{name}={shortened(value)}: must be a whole number of at least 1.")
 
 
 def _positive(name: str, value: Any) -> None:
     if value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise TrainingError(f"{name}={value!r}: must be a number above 0.")
+    if not optimizers.is_number(value) or value <= 0:
+        raise TrainingError(f"{name}={shortened(value)}: must be a number above 0, up to 3.4e38.")
 
 
 def _share(name: str, value: Any) -> None:
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise TrainingError(f"{name}={value!r}: must be a number from 0 to below 1.")
+        raise TrainingError(f"{name}={shortened(value)}: must be a number from 0 to below 1.")

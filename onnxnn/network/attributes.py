@@ -9,6 +9,7 @@ from onnxnn_runtime.card import TASKS
 from onnxnn_runtime.errors import TrainingError, did_you_mean
 from onnxnn_runtime.files import as_path
 from onnxnn_runtime.shorten import shortened
+from onnxnn_runtime.vocabulary import checked_vocabulary
 
 from onnxnn import optimizers
 
@@ -33,14 +34,23 @@ def _verbose(value: Any) -> int:
 
 
 def _vocabulary(value: Any) -> Any:
-    if value is not None and not isinstance(value, Mapping):
-        raise TrainingError(f"expected a dict of words and token ids, or None, got {shortened(value)}.")
-    return value
+    return None if value is None else checked_vocabulary(value, TrainingError)
+
+
+def _words(value: Any) -> Any:
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise TrainingError(f"expected a dict of token ids and words, or None, got {shortened(value)}.")
+    words = {str(word): number for number, word in value.items()}
+    if len(words) != len(value):
+        raise TrainingError("two of its token ids have the same word.")
+    return {number: word for word, number in checked_vocabulary(words, TrainingError).items()}
 
 
 VALUES: Mapping[str, Callable[[Any], Any]] = {
-    "idx2word": _vocabulary,
-    "ix2word": _vocabulary,
+    "idx2word": _words,
+    "ix2word": _words,
     "optimizer": optimizers.optimizer_name,
     "save_fold": _save_fold,
     "task": _task,

@@ -27,10 +27,12 @@ from onnxnn.device import Machine
 from onnxnn.evaluation import batches_of
 from onnxnn.history import History
 from onnxnn.layers.custom import Custom
+from onnxnn.losses import official_name
 from onnxnn.notebook import show_images
 from onnxnn.plot import plot_history
 from onnxnn.settings import Settings
 from onnxnn.training import job as jobs
+from onnxnn.training.ending import loss_of
 
 from .files import Files
 from .state import NetworkState
@@ -77,7 +79,8 @@ class Training(Files):
             save_fold: Where checkpoints go, from now on.
             filename: The checkpoint's name.
             checkpoint: Go on from this checkpoint for `epochs` more, with its optimizer's and random
-                state, and its learning rate unless `lr` is given. The schedule begins anew.
+                state, and its learning rate and loss unless `lr` and `loss` are given. The schedule begins
+                anew.
             resume: Finish the interrupted training of this checkpoint, with its own settings, and write
                 to it. The other settings of this call do not count.
             device, devices, strategy, precision: See `onnxnn.device.Machine`.
@@ -189,7 +192,8 @@ class Training(Files):
         Args:
             data: (x, y) as for `load_dataset`, batches, or a path as for the loader that was used for
                 training; None takes the validation data.
-            loss: As for `train`; None takes the task's usual one.
+            loss: As for `train`; None takes that of the training, but for ArcFace, whose weights are not the
+                network's; the task's usual one where there was none.
             metrics: As for `train`; None takes acc for classes, mae for values, acc and exact (the share
                 of whole sequences) for pairs; a diffusion model has its loss alone, with the same noise each
                 time.
@@ -210,6 +214,9 @@ class Training(Files):
                 raise DataError("there is no validation data: load with train_val_ratio=0.8, or give data.")
         card, state = self.card(), self._state
         classes = card.output.classes if card.diffusion is None else card.diffusion.classes
+        trained = loss_of(card)
+        if loss is None and trained is not None and official_name(trained) != "ArcFace":
+            loss = trained
         batches = batches_of(data, card, state.preparation, state.prepared, batch_size, channel_order)
         return jobs.evaluate_network(
             self.task, self._definition, self.model, batches, len(classes), loss, metrics

@@ -17,7 +17,7 @@ from onnxnn.layers import Layer, make
 from onnxnn.layers.custom import Custom
 from onnxnn.losses import official_name
 
-__all__ = ["closing_of", "score_ending"]
+__all__ = ["closing_of", "loss_of", "score_ending"]
 
 _SOFTMAX_LOSSES = ("CrossEntropyLoss", "NLLLoss", "KLDivLoss")
 _ENDING_OF_VALUES = {
@@ -68,8 +68,13 @@ def closing_of(definition: Definition, card: ModelCard) -> Layer | None:
         layer = make(last["layer"], last["options"], stored=True)
         if f"{layer.title}0" == last["name"]:
             return layer
-    how = card.training.get("settings", {})
-    if not card.training.get("epochs") or not isinstance(how, Mapping):
+    if not card.training.get("epochs") or not isinstance(card.training.get("settings", {}), Mapping):
         return None
     classes = len(card.output.classes) or len(card.input.vocabulary or ())
-    return score_ending(card.task, definition, classes, how.get("loss"))
+    return score_ending(card.task, definition, classes, loss_of(card))
+
+
+def loss_of(card: ModelCard) -> str | None:
+    """Return the loss that a network was trained with; None for the task's usual one."""
+    how = card.training.get("settings", {})
+    return how.get("loss") if isinstance(how, Mapping) else None

@@ -202,7 +202,7 @@ def settings_of(
         if not finish:
             return settings
         raise CheckpointError(f"{path} holds no training to finish; use train(checkpoint=...) to train it.")
-    if finish or keep_optimizer:
+    if finish or keep_optimizer or settings.loss is None:
         try:
             earlier = Settings.from_data(before.training["settings"])
         except (TrainingError, TypeError, ValueError, AttributeError) as error:
@@ -210,8 +210,11 @@ def settings_of(
             raise CheckpointError(f"{path}: the training state's settings do not fit: {reason}") from error
         if finish:
             return earlier
-        options = earlier.optimizer_options
-        settings = replace(settings, optimizer=earlier.optimizer, optimizer_options=options)
+        if keep_optimizer:
+            options = earlier.optimizer_options
+            settings = replace(settings, optimizer=earlier.optimizer, optimizer_options=options)
+        if settings.loss is None:
+            settings = replace(settings, loss=earlier.loss)
     lr = before.training.get("lr") if settings.lr is None else settings.lr
     return replace(settings, lr=lr, epochs=settings.epochs + int(before.training["epoch"]))
 

@@ -107,7 +107,7 @@ def from_objects(array: np.ndarray) -> np.ndarray:
     try:
         plain = np.asarray(array.tolist())
         return plain if plain.dtype.kind in "biuf" else array.astype(np.float64)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return array
 
 

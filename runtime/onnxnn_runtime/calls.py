@@ -21,6 +21,9 @@ C = TypeVar("C", bound=type)
 Advice = Mapping[str, str]
 """An option or attribute of another library, in lower case -> what to do here, without the full stop."""
 
+_MOST_SETTINGS = 16
+"""Entries of the largest tuple or dict that is looked into: longer ones are data."""
+
 _SPECIAL = ("__init__", "__new__", "__call__")
 _COMPLETE = "_attributes_are_complete"
 
@@ -31,7 +34,8 @@ def checked(function: T) -> T:
     Signature, documentation and name stay. A TypeError raised inside the function passes unchanged.
 
     Raises (when called):
-        CallError: An option is unknown, missing or given twice, or there are too many arguments.
+        CallError: An option is unknown, missing or given twice, there are too many arguments, or an integer
+            has more than 64 bits.
     """
     return _checked(function, function.__name__, {})
 
@@ -109,6 +113,8 @@ def _checked(function: T, call: str, advice: Advice, owner: type | None = None, 
     def checking(*args: Any, **options: Any) -> Any:
         if flags:
             _check_flags(call, flags, args, options)
+        for value in (*args, *options.values()):
+            _check_size(call, value)
         if owner is not None and not (args and isinstance(args[0], owner)):
             raise CallError(
                 f"{owner.__name__}.{call}() is called on the class: make an object of it first, with "
@@ -142,6 +148,15 @@ def _check_flags(
         value = options[name] if name in options else args[place] if place < len(args) else False
         if value is not True and value is not False and not _is_zero_or_one(value):
             raise CallError(f"{call}(): {name}={shortened(value)}: expected True or False.")
+
+
+def _check_size(call: str, value: Any, levels: int = 2) -> None:
+    """Refuse integers that no number of a computation holds, also in tuples and dicts of settings."""
+    if type(value) is int and value.bit_length() > 63:
+        raise CallError(f"{call}(): expected integers of at most 64 bits, got {shortened(value)}.")
+    if levels and type(value) in (tuple, dict) and len(value) <= _MOST_SETTINGS:  # lists are data
+        for each in value.values() if type(value) is dict else value:
+            _check_size(call, each, levels - 1)
 
 
 def _is_zero_or_one(value: Any) -> bool:

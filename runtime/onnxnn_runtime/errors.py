@@ -113,7 +113,7 @@ class OutputError(OnnxnnError, OSError):
 
 
 class CallError(OnnxnnError, TypeError):
-    """A call has an option that is unknown, missing or given twice, or too many arguments."""
+    """A call has an unknown, missing or repeated option, too many arguments, or too large an integer."""
 
 
 class UnknownAttributeError(OnnxnnError, AttributeError):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import itertools
 import pickle  # noqa: TID251  # models travel between processes
 import traceback
 
@@ -34,6 +35,16 @@ def test_every_public_call_names_the_option_that_a_typo_means(name):
                 call(**{typo: 1})
             if len(option) > 3:
                 assert "did you mean" in str(caught.value), (name, typo)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_public_call_refuses_integers_of_more_than_64_bits(name):
+    call, options = CALLS[name]
+    values = [10**5000, -(10**5000), 2**64, (1, -(2**64)), {"name": "step", "gamma": 10**400}]
+    for option, value in itertools.product(options, values):
+        with pytest.raises(rt.CallError, match=r"at most 64 bits|expected True or False") as caught:
+            call(**{option: value})
+        assert len(str(caught.value)) < 200
 
 
 def test_the_walk_finds_the_calls_that_users_make():

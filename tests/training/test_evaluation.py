@@ -198,3 +198,60 @@ def test_images_of_different_sizes_are_no_batch_of_an_encoder(noise, tmp_path):
     model.add("global_avgpool")
     with pytest.raises(DataError, match="the images differ in size"):
         model.evaluate(str(tmp_path / "more"))
+
+
+def trained_with(loss, task, folder, **options):
+    rng = np.random.default_rng(0)
+    x = rng.random((24, 3)).astype(np.float32)
+    y = rng.poisson(np.exp(x.sum(1))).astype(np.float32) if task == "reg" else np.arange(24) % 2
+    network = nn(task, verbose=0)
+    network.save_fold = folder
+    network.load_dataset(x, y)
+    network.add("linear", size=(3, 4), activation="relu")
+    network.add(
+        "linear", size=(4, 1 if task == "reg" else 2), activation="softmax" if task == "cls" else None
+    )
+    network.train(epochs=1, loss=loss, **options)
+    return network, (x, y)
+
+
+@pytest.mark.parametrize(
+    ("loss", "task"),
+    [
+        ("PoissonNLLLoss", "reg"),
+        ("mae", "reg"),
+        ("HuberLoss", "reg"),
+        ("MSELoss", "cls"),
+        ("SoftMarginLoss", "cls"),
+        ("MultiLabelSoftMarginLoss", "cls"),
+        (None, "cls"),
+        (None, "reg"),
+    ],
+)
+def test_the_loss_is_that_of_the_training(tmp_path, loss, task):
+    usual = {"cls": "CrossEntropyLoss", "reg": "MSELoss"}[task]
+    network, data = trained_with(loss, task, tmp_path)
+    expected = network.evaluate(data, loss=loss or usual)
+    other = network.evaluate(data, loss=usual)
+    assert (expected["loss"] == other["loss"]) == (loss is None)
+    loaded = nn(task, verbose=0)
+    loaded.load(tmp_path / "basenn.pth")
+    for each in (network, loaded):
+        assert each.evaluate(data)["loss"] == pytest.approx(expected["loss"], abs=0)
+        assert each.evaluate(data, loss=usual)["loss"] == pytest.approx(other["loss"], abs=0)
+
+
+def test_a_training_that_is_resumed_keeps_its_loss(tmp_path):
+    network, data = trained_with("L1Loss", "reg", tmp_path)
+    network.train(epochs=1, checkpoint=tmp_path / "basenn.pth")
+    assert network.card().training["settings"]["loss"] == "L1Loss"
+    assert network.evaluate(data)["loss"] == network.evaluate(data, loss="L1Loss")["loss"]
+    network.train(epochs=1, checkpoint=tmp_path / "basenn.pth", loss="MSELoss")
+    assert network.card().training["settings"]["loss"] == "MSELoss"
+
+
+def test_arcface_is_no_loss_without_its_weights(noise, tmp_path):
+    """Its weights are not the network's: a new one would have others in each call."""
+    network = encoder(tmp_path, noise)
+    network.train(epochs=1, loss="ArcFace")
+    assert network.evaluate(str(noise)) == network.evaluate(str(noise), loss="SupCon")

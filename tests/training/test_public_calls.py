@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import itertools
 
 import numpy as np
 import pytest
@@ -39,6 +40,16 @@ def test_every_public_call_names_the_option_that_a_typo_means(name):
                 call(**{typo: 1})
             if len(option) > 3:
                 assert "did you mean" in str(caught.value), (name, typo)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_public_call_refuses_integers_of_more_than_64_bits(name):
+    call, options = CALLS[name]
+    values = [10**5000, -(10**5000), 2**64, (1, -(2**64)), {"name": "step", "gamma": 10**400}]
+    for option, value in itertools.product(options, values):
+        with pytest.raises(CallError, match=r"at most 64 bits|expected True or False") as caught:
+            call(**{option: value})
+        assert len(str(caught.value)) < 200
 
 
 def test_the_walk_finds_the_calls_that_users_make():
@@ -198,3 +209,25 @@ def test_an_unknown_attribute_of_the_package(name, hint):
         getattr(onnxnn, name)
     assert f"onnxnn has no attribute {name!r}{hint}" in str(caught.value)
     assert not hasattr(onnxnn, name)
+
+
+@pytest.mark.parametrize("name", ["word2idx", "idx2word", "ix2word"])
+@pytest.mark.parametrize(
+    "words", [{}, {"a": 1}, {"a": 0, "b": 0}, {"a": 0.5}, {"a": 0, "b": 2}, {"a": "b"}, [("a", 0)], "ab", 5]
+)
+def test_a_vocabulary_that_is_none_is_refused(model, name, words):
+    if name != "word2idx" and isinstance(words, dict):
+        words = {number: word for word, number in words.items()}
+        if len(words) == 1 and 0 in words:
+            words[2] = "c"
+    with pytest.raises(TrainingError):
+        setattr(model, name, words)
+    assert getattr(model, name) is None
+
+
+def test_a_vocabulary_is_set_and_taken_away(model):
+    model.word2idx = {"a": 1, "b": np.int64(0)}
+    model.idx2word = {1: "a", 0: "b"}
+    assert (model.word2idx, model.idx2word) == ({"a": 1, "b": 0}, {1: "a", 0: "b"})
+    model.word2idx = None
+    assert model.word2idx is None
