@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import Iterable
 
-from .shorten import WHOLE, printable
+from .shorten import bounded
 
 __all__ = [
     "CallError",
@@ -44,10 +44,6 @@ __all__ = [
 ]
 
 
-LONGEST = 1500
-"""Characters of a message at most."""
-
-
 class OnnxnnError(Exception):
     """Base class of all errors that onnxnn raises on purpose.
 
@@ -55,13 +51,7 @@ class OnnxnnError(Exception):
     """
 
     def __str__(self) -> str:
-        text = super().__str__()
-        if len(text) <= LONGEST and text.replace("\n", "").isprintable():
-            return text
-        if len(text) > LONGEST:
-            half = LONGEST // 2
-            text = f"{text[:half]} ... {text[-half:]}"
-        return "\n".join(printable(line, WHOLE) for line in text.split("\n"))
+        return bounded(super().__str__())
 
 
 class LayerError(OnnxnnError, ValueError):

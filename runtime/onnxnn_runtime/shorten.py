@@ -12,10 +12,13 @@ import os
 import types
 from typing import Any, Iterable, Iterator
 
-__all__ = ["printable", "shortened"]
+__all__ = ["bounded", "printable", "shortened"]
 
 WHOLE = 6000
 """The limit with which a path or a line of a message shows whole."""
+
+LONGEST = 1500
+"""Characters of a message at most."""
 
 _DEPTH = 4
 """Levels of nested lists and dicts that are shown."""
@@ -57,6 +60,16 @@ def printable(text: object, limit: int = 300) -> str:
     if not isinstance(text, str):
         return shortened(text, limit)
     return _cut("".join(_visible(_ends(text, limit))), limit)
+
+
+def bounded(message: str) -> str:
+    """Return a whole message of at most about `LONGEST` characters, its lines without control characters."""
+    if len(message) <= LONGEST and message.replace("\n", "").isprintable():
+        return message
+    if len(message) > LONGEST:
+        half = LONGEST // 2
+        message = f"{message[:half]} ... {message[-half:]}"
+    return "\n".join(printable(line, WHOLE) for line in message.split("\n"))
 
 
 def _shown(value: Any, limit: int, depth: int) -> str:

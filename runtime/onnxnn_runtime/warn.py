@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import warnings
 
+from .shorten import bounded
+
 __all__ = ["warn"]
 
 _PACKAGES = ("onnxnn", "onnxnn_runtime", "onnxnn_cli")
@@ -14,12 +16,12 @@ def warn(text: str) -> None:
     """Warn at the nearest line outside our packages, however many of our functions lie between.
 
     Args:
-        text: What to say.
+        text: What to say; a long one is shortened, and control characters show as escapes.
     """
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__")):
         frame, level = frame.f_back, level + 1
-    warnings.warn(text, stacklevel=level)
+    warnings.warn(bounded(text), stacklevel=level)
 
 
 def _is_ours(module: object) -> bool:

@@ -17,6 +17,28 @@ def test_a_warning_points_at_the_callers_line():
     assert caught[0].filename == __file__
 
 
+def test_a_warning_is_short_and_harmless_whatever_it_quotes():
+    from onnxnn_runtime.warn import warn
+
+    for text, expected in (("a\nb 猫", "a\nb 猫"), ("red \x1b[31m", "red \\x1b[31m")):
+        with pytest.warns(UserWarning, match="^(a|red)") as caught:
+            warn(text)
+        assert str(caught[0].message) == expected
+    with pytest.warns(UserWarning, match=r"^begin.*end$") as caught:
+        warn("begin" + "x" * 10**7 + "end")
+    assert len(str(caught[0].message)) < 2000
+
+
+@pytest.mark.needs_torch
+@pytest.mark.parametrize("given", ["x" * 2_000_000, ["x" * 20] * 200_000], ids=["text", "list"])
+def test_a_call_warns_in_a_short_message(tmp_path, given):
+    from onnxnn import nn
+
+    with pytest.warns(UserWarning, match="data_type=.* has no effect") as caught:
+        nn(verbose=0).load_npz_data(_npz(tmp_path), data_type=given)
+    assert len(str(caught[0].message)) < 2000
+
+
 def test_a_warning_from_deep_inside_points_at_the_line_of_the_users_program(tmp_path):
     script = tmp_path / "lesson.py"
     script.write_text(
