@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -258,7 +259,7 @@ def unambiguous(names: tuple[str, ...], source: str, where: str) -> tuple[str, .
     """Return names of columns; () where one stands twice, with a warning."""
     if len(set(names)) == len(names):
         return names
-    twice = names_listed(sorted({name for name in names if names.count(name) > 1}))
+    twice = names_listed(sorted(name for name, number in Counter(names).items() if number > 1))
     warn(f"{source}: {twice} stands twice {where}, so the columns have no names.")
     return ()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
 import numpy as np
 import torch
 from onnxnn_runtime.arrays import from_objects, without_gradient
+from onnxnn_runtime.columns import names_listed
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.given import MAX_DEPTH
 from onnxnn_runtime.shorten import shortened
@@ -45,9 +47,9 @@ def class_names(classes: Any) -> tuple[str, ...] | None:
         names = [_name(each) for each in _in_order(classes)]
     if not names:
         raise DataError("classes is empty; name every class, or leave it out.")
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, number in Counter(names).items() if number > 1)
     if twice:
-        raise DataError(f"classes: {', '.join(map(repr, twice))} stands more than once.")
+        raise DataError(f"classes: {names_listed(twice)} stands more than once.")
     return tuple(names)
 
 

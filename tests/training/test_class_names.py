@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from onnxnn_runtime.errors import DataError
 
@@ -26,3 +28,12 @@ from onnxnn.data.labels import class_names
 def test_classes_that_do_not_fit(classes, message):
     with pytest.raises(DataError, match=message):
         class_names(classes)
+
+
+@pytest.mark.parametrize("names", [["x"] * 40_000, [f"x{i}" for i in range(20_000)] * 2], ids=["one", "all"])
+def test_many_names_that_stand_twice_are_refused_at_once_in_a_short_message(names):
+    start = time.process_time()
+    with pytest.raises(DataError, match=r"'x.* stands more than once") as error:
+        class_names(names)
+    assert len(str(error.value)) < 300
+    assert time.process_time() - start < 3
