@@ -1,0 +1,54 @@
+"""The public names of the packages, written down: one more or one less is a decision, not an accident."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+NAMES = {
+    "onnxnn": ["Network", "nn", "pth_info"],
+    "onnxnn_runtime": [
+        "CallError",
+        "CardError",
+        "CheckpointError",
+        "DataError",
+        "DeviceError",
+        "DiffusionSpec",
+        "Embeddings",
+        "ExportError",
+        "InputError",
+        "InputSpec",
+        "LayerError",
+        "MissingDataError",
+        "MissingInputError",
+        "Model",
+        "ModelCard",
+        "OnnxnnError",
+        "OutputError",
+        "OutputSpec",
+        "Prediction",
+        "Predictions",
+        "Preprocess",
+        "SamplerSpec",
+        "Schedule",
+        "Skipped",
+        "StateSpec",
+        "TrainingError",
+        "UnknownAttributeError",
+        "get_similarity",
+        "load",
+    ],
+}
+PACKAGES = [pytest.param("onnxnn", marks=pytest.mark.needs_torch), "onnxnn_runtime"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_exported_names(package):
+    assert importlib.import_module(package).__all__ == NAMES[package]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_exported_name_exists(package):
+    module = importlib.import_module(package)
+    assert [name for name in NAMES[package] if not hasattr(module, name)] == []
