@@ -13,7 +13,7 @@ from onnxnn_runtime.streams import say
 
 from onnxnn import checkpoint as checkpoints
 from onnxnn import sampling_graph
-from onnxnn.export import ExportReport, check_options, export_onnx
+from onnxnn.export import TOLERANCE, ExportReport, check_options, export_onnx
 from onnxnn.history import History
 from onnxnn.models import weights
 from onnxnn.models.published import published
@@ -147,7 +147,7 @@ class Files(Core):
         ir_version: int = 7,
         preprocess: str = "runtime",
         script: bool = False,
-        tolerance: float = 1e-4,
+        tolerance: float = TOLERANCE,
         sampler: str | None = None,
         steps: int | None = None,
         guidance: float | None = None,
@@ -193,7 +193,7 @@ class Files(Core):
         opset_version: int = 13,
         ir_version: int = 7,
         preprocess: str = "runtime",
-        tolerance: float = 1e-4,
+        tolerance: float = TOLERANCE,
         sampler: str | None = None,
         steps: int | None = None,
         guidance: float | None = None,

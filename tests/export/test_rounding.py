@@ -56,3 +56,9 @@ def test_a_wrong_file_is_refused_all_the_same(tmp_path, monkeypatch, offset):
     with pytest.raises(ExportError, match="differs from torch"):
         model.export(tmp_path / "a.onnx")
     assert not (tmp_path / "a.onnx").exists()
+
+
+def test_a_stricter_tolerance_is_meant_as_it_stands(tmp_path):
+    with pytest.raises(ExportError, match=r"differs from torch by .* at most 1e-05 is allowed"):
+        amplifying(tmp_path, 30_000.0).export(tmp_path / "a.onnx", tolerance=1e-5)
+    assert not (tmp_path / "a.onnx").exists()
