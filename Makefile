@@ -1,6 +1,7 @@
 # On a machine with Python 3.10 or newer, pip and make:
 #
-#     make demo     set up .venv, then train, export and run a network on real digits
+#     make setup    set up .venv, with the tools of developers
+#     make demo     the same set-up, then train, export and run a network on real digits
 #     make test     the same set-up, then the fast tests
 #     make check    format, lint and types
 #     make all-jobs everything that CI runs, except the set-up
@@ -10,12 +11,14 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/.installed
 # torch first and alone: its builds for CPU and GPU are one choice, everything else follows it.
 TORCH := torch==2.13.0
 
-.PHONY: demo test slow fuzz check torch-free oldest-board all-jobs clean
+.PHONY: setup demo test slow fuzz check torch-free oldest-board all-jobs clean
+
+setup: $(STAMP)
 
 demo: $(STAMP)
 	$(BIN)/onnxnn demo
@@ -53,4 +56,4 @@ $(STAMP): pyproject.toml runtime/pyproject.toml cli/pyproject.toml
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) .venv-torch-free .venv-oldest-board demo build dist
+	rm -rf $(VENV) .venv-torch-free .venv-oldest-board demo build runtime/build cli/build dist

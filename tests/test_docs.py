@@ -123,6 +123,38 @@ def test_the_set_up_commands_are_targets_of_the_makefile():
         assert f"\n{line.split()[1]}:" in makefile
 
 
+def contributing():
+    """Return every line that CONTRIBUTING shows."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    return [line for block in blocks(text, "sh") for line in block.splitlines()]
+
+
+def test_the_targets_of_contributing_are_those_of_the_makefile():
+    targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)[1].split()
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"make ([a-z]+(?:-[a-z]+)*)[`\n]", text)) == set(targets) - {
+        "demo",
+        "fuzz",
+        "clean",
+    }
+
+
+@pytest.mark.parametrize("line", [line for line in contributing() if line.startswith(".venv/bin/python ")])
+def test_the_commands_of_contributing(line):
+    """Tests are collected, not run, and a script is only read."""
+    arguments = shlex.split(line)[1:]
+    if arguments[0].startswith("scripts/"):
+        compile((ROOT / arguments[0]).read_text(encoding="utf-8"), arguments[0], "exec")
+    else:
+        done = run([sys.executable, *arguments, "--collect-only", "-q", "-p", "no:cacheprovider"], ROOT)
+        assert re.search(r"\b\d+(/\d+)? tests collected", done.stdout)
+
+
+def test_the_other_commands_of_contributing_are_known():
+    known = ("make ", ".venv/bin/python ", "pip install pre-commit", "pre-commit install")
+    assert [line for line in contributing() if not line.startswith(known)] == []
+
+
 def test_the_readme_installs_the_torch_that_make_installs():
     (version,) = set(re.findall(r"torch==[\d.]+", README))
     assert f"TORCH := {version}\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -138,6 +170,7 @@ def test_the_pip_lines_of_the_readme(line):
 
 RUN = {
     "README.md": {"python": 2, "sh": 1},
+    "CONTRIBUTING.md": {"sh": 4},
     "runtime/README.md": {"python": 1},
     **{page: {"sh": None} for page in COMMANDS_PAGES},
 }
