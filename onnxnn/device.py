@@ -17,6 +17,8 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision.amp import MixedPrecision
 from lightning_fabric.strategies import STRATEGY_REGISTRY
 from onnxnn_runtime.errors import DeviceError, TrainingError, did_you_mean
+from onnxnn_runtime.names import key_of
+from onnxnn_runtime.shorten import shortened
 from torch import nn
 
 __all__ = ["Machine", "threads_for"]
@@ -87,8 +89,8 @@ class Machine:
         precision = _precision(precision)
         _check_strategy(strategy)
         if isinstance(devices, bool) or not isinstance(devices, int | np.integer) or devices < 1:
-            raise DeviceError(f"devices={devices!r}: must be a whole number of at least 1.")
-        kind, _, number = str(device).lower().partition(":")
+            raise DeviceError(f"devices={shortened(devices)}: must be a whole number of at least 1.")
+        kind, _, number = key_of(device).partition(":")
         options: Any = {
             "accelerator": kind,
             "devices": [int(number)] if number.isdigit() else int(devices),
@@ -99,8 +101,9 @@ class Machine:
             self._fabric = Fabric(**options)
         except Exception as error:  # Fabric has its own tree of errors for what is not there
             several = f", devices={devices}" if devices != 1 else ""
-            by = f", strategy={strategy!r}" if strategy != "auto" else ""
-            raise DeviceError(f"device={device!r}{several}{by}: not possible here. {_offer()}") from error
+            by = f", strategy={shortened(strategy)}" if strategy != "auto" else ""
+            asked = f"device={shortened(device)}{several}{by}"
+            raise DeviceError(f"{asked}: not possible here. {_offer()}") from error
         used = self._fabric.strategy.precision
         if type(used) is MixedPrecision:
             self._fabric.strategy.precision = _InputsKept(cast(Any, used.precision), used.device, used.scaler)
@@ -188,18 +191,18 @@ class Machine:
 
 
 def _precision(given: str | int) -> str:
-    name = _SHORT.get(str(given), str(given))
+    name = _SHORT.get(str(given), str(given)) if isinstance(given, str | int) else ""
     if name not in PRECISIONS:
         hint = did_you_mean(name, PRECISIONS) or "."
-        raise TrainingError(f"precision={given!r}: unknown{hint} Known: {', '.join(PRECISIONS)}.")
+        raise TrainingError(f"precision={shortened(given)}: unknown{hint} Known: {', '.join(PRECISIONS)}.")
     return name
 
 
 def _check_strategy(given: str) -> None:
     known = ("auto", *STRATEGY_REGISTRY.available_strategies())
-    if given not in known:
+    if not isinstance(given, str) or given not in known:
         hint = did_you_mean(given, known) or "."
-        raise TrainingError(f"strategy={given!r}: unknown{hint} Known: {', '.join(known)}.")
+        raise TrainingError(f"strategy={shortened(given)}: unknown{hint} Known: {', '.join(known)}.")
 
 
 def _offer() -> str:

@@ -14,6 +14,8 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import TrainingError, did_you_mean
+from onnxnn_runtime.names import key_of
+from onnxnn_runtime.shorten import shortened
 from torch import nn
 
 from .definition import Net
@@ -109,11 +111,11 @@ def official_name(name: str) -> str:
     Raises:
         TrainingError: There is no such loss; the message names the nearest one.
     """
-    key = str(name).strip().lower()
+    key = key_of(name)
     if key not in LOSSES:
         known = sorted(set(LOSSES.values()))
-        hint = did_you_mean(str(name), [*LOSSES, *known]) or "."
-        raise TrainingError(f"loss={name!r}: unknown loss{hint} Known: {', '.join(known)}.")
+        hint = did_you_mean(name, [*LOSSES, *known]) or "."
+        raise TrainingError(f"loss={shortened(name)}: unknown loss{hint} Known: {', '.join(known)}.")
     return LOSSES[key]
 
 

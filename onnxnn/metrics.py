@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import TrainingError, did_you_mean
 from onnxnn_runtime.labels import THRESHOLD
+from onnxnn_runtime.names import key_of
+from onnxnn_runtime.shorten import shortened
 from onnxnn_runtime.warn import warn
 
 from .definition import Net
@@ -59,13 +61,17 @@ def official_names(names: str | Sequence[str] | None) -> tuple[str, ...]:
         TrainingError: There is no such metric; the message names the nearest one.
     """
     if names is not None and (isinstance(names, bytes) or not isinstance(names, Iterable)):
-        raise TrainingError(f"metrics={names!r}: must be a name or a list of names. Known: {_KNOWN}.")
-    given = [names] if isinstance(names, str) else list(names or ())
+        raise TrainingError(
+            f"metrics={shortened(names)}: must be a name or a list of names. Known: {_KNOWN}."
+        )
+    given = [names] if isinstance(names, str) else list(() if names is None else names)
     for name in given:
-        if str(name).strip().lower() not in METRICS:
-            hint = did_you_mean(str(name), METRICS) or "."
-            raise TrainingError(f"metrics={names!r}: unknown metric {name!r}{hint} Known: {_KNOWN}.")
-    return tuple(dict.fromkeys(METRICS[str(name).strip().lower()] for name in given))
+        if key_of(name) not in METRICS:
+            hint = did_you_mean(name, METRICS) or "."
+            raise TrainingError(
+                f"metrics={shortened(names)}: unknown metric {shortened(name)}{hint} Known: {_KNOWN}."
+            )
+    return tuple(dict.fromkeys(METRICS[key_of(name)] for name in given))
 
 
 def higher_is_better(name: str) -> bool:

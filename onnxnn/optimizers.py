@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.errors import TrainingError, did_you_mean
-from onnxnn_runtime.names import nearest
+from onnxnn_runtime.names import key_of, nearest
 from onnxnn_runtime.shorten import shortened
 from torch.optim import lr_scheduler
 
@@ -52,10 +52,11 @@ def optimizer_name(name: str) -> str:
         TrainingError: There is no such optimizer; the message names the nearest one.
     """
     by_lower = {known.lower(): known for known in OPTIMIZERS}
-    key = str(name).strip().lower()
+    key = key_of(name)
     if key not in by_lower:
-        hint = did_you_mean(str(name), OPTIMIZERS) or "."
-        raise TrainingError(f"optimizer={name!r}: unknown optimizer{hint} Known: {', '.join(OPTIMIZERS)}.")
+        hint = did_you_mean(name, OPTIMIZERS) or "."
+        known = ", ".join(OPTIMIZERS)
+        raise TrainingError(f"optimizer={shortened(name)}: unknown optimizer{hint} Known: {known}.")
     return by_lower[key]
 
 
@@ -179,9 +180,9 @@ def check_schedule(schedule: str | Options | None) -> str:
             f"schedule={shortened(schedule)}: must be a name, or a dict of 'name' and options."
         )
     name = schedule if isinstance(schedule, str) else schedule.get("name", "")
-    key = str(name).strip().lower()
+    key = key_of(name)
     if key not in SCHEDULES:
-        hint = did_you_mean(str(name), SCHEDULES) or "."
+        hint = did_you_mean(name, SCHEDULES) or "."
         raise TrainingError(
             f"schedule={shortened(schedule)}: unknown schedule{hint} Known: {', '.join(SCHEDULES)}."
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from onnxnn_runtime.errors import TrainingError, did_you_mean
+from onnxnn_runtime.names import is_one_of
 from onnxnn_runtime.shorten import shortened
 
 from . import losses, metrics, optimizers
@@ -73,7 +74,7 @@ class Settings:
         for name in ("lr", "clip"):
             _positive(name, getattr(self, name))
         _share("ema", self.ema)
-        if self.samples_every is False or self.samples_every != 0:
+        if self.samples_every is False or not is_one_of(self.samples_every, (0,)):
             _whole("samples_every", self.samples_every, optional=True)
         self._check_monitor()
 
@@ -109,9 +110,10 @@ class Settings:
     def _check_monitor(self) -> None:
         columns = ["loss", *self.metrics]
         known = [*columns, *(f"val_{name}" for name in columns)]
-        if self.monitor is not None and self.monitor not in known:
+        if self.monitor is not None and not is_one_of(self.monitor, known):
             hint = did_you_mean(self.monitor, known) or "."
-            raise TrainingError(f"monitor={self.monitor!r}: unknown{hint} Known: {', '.join(known)}.")
+            names = ", ".join(known)
+            raise TrainingError(f"monitor={shortened(self.monitor)}: unknown{hint} Known: {names}.")
 
 
 def _whole(name: str, value: Any, optional: bool) -> None:

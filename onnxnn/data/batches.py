@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.precision import check_precision
+from onnxnn_runtime.shorten import shortened
 
 from .preparation import Preparation
 
@@ -188,7 +189,7 @@ class Batches:
     ) -> None:
         value = len(samples) if batch_size is None else batch_size
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise DataError(f"batch_size={value!r}: must be a whole number of at least 1.")
+            raise DataError(f"batch_size={shortened(value)}: must be a whole number of at least 1.")
         for name, field in (
             ("samples", samples),
             ("batch_size", int(value)),

@@ -13,6 +13,7 @@ import torch
 from onnxnn_runtime.columns import match_columns, names_listed
 from onnxnn_runtime.errors import DataError, InputError, MissingDataError, MissingInputError
 from onnxnn_runtime.preprocess import ImageLike, Preprocess
+from onnxnn_runtime.shorten import shortened
 from onnxnn_runtime.warn import warn
 
 from onnxnn.layers import Layer
@@ -286,7 +287,8 @@ def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple
     number = isinstance(ratio, int | float | np.integer | np.floating) and not isinstance(ratio, bool)
     if not number or not 0 < ratio <= 1:
         raise DataError(
-            f"train_val_ratio={ratio!r}: must be a number above 0 and at most 1, the share to train on."
+            f"train_val_ratio={shortened(ratio)}: must be a number above 0 and at most 1, the share to train "
+            "on."
         )
     if ratio == 1:
         return torch.arange(count), torch.empty(0, dtype=torch.int64)

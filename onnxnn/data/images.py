@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError, InputError
+from onnxnn_runtime.names import is_one_of
 from onnxnn_runtime.preprocess import Preprocess, decode, pixels
 from onnxnn_runtime.shorten import shortened
 from onnxnn_runtime.warn import warn
@@ -95,7 +96,7 @@ def load_images(
             f"num_workers={shortened(num_workers)}: must be an integer from 0 to {_MOST_WORKERS}; 0 takes "
             "one thread for each core."
         )
-    if errors not in ("raise", "skip"):
+    if not is_one_of(errors, ("raise", "skip")):
         raise DataError(f"errors={shortened(errors)}: choose 'raise' or 'skip'.")
     asked = planned = plan(transform, color)
     if known is not None and known.preprocess is not None:

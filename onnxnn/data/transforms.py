@@ -13,8 +13,10 @@ from typing import Any
 
 from onnxnn_runtime.errors import DataError, LayerError, did_you_mean
 from onnxnn_runtime.preprocess import COLORS, Preprocess, Step
+from onnxnn_runtime.shorten import shortened
 
 from onnxnn.layers import Layer, make
+from onnxnn.layers._registry import frozen
 
 from . import augment
 from .augment import Augmentation
@@ -94,8 +96,8 @@ def plan(transform: Any, color: str = "RGB") -> Plan:
     Raises:
         DataError: A name or an option is unknown or does not fit; all problems are told together.
     """
-    if str(color) not in COLORS:
-        raise DataError(f"color={color!r}: choose one of {', '.join(map(repr, COLORS))}.")
+    if not isinstance(color, str) or color not in COLORS:
+        raise DataError(f"color={shortened(color)}: choose one of {', '.join(map(repr, COLORS))}.")
     if transform is None:
         return Plan(color)
     if isinstance(transform, Mapping):
@@ -252,7 +254,7 @@ def _make(name: str, value: Any) -> Any:
             f"Known: {', '.join([*_KNOWN, *_NO_EFFECT])}."
         )
     fields = [field.name for field in dataclasses.fields(cls)]
-    options = _options(name, fields, _frozen(value))
+    options = _options(name, fields, frozen(value))
     unknown = [f"{option!r}{did_you_mean(option, fields)}" for option in options if option not in fields]
     required = [f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING]
     missing = [repr(option) for option in required if option not in options]
@@ -290,7 +292,8 @@ def _from_objects(transform: Any) -> list[Any]:
             return [_from_torchvision(transform, name)]
     if not callable(transform):
         raise DataError(
-            f"transform={transform!r}: must be {{name: options}}, a function or a torchvision transform."
+            f"transform={shortened(transform)}: must be {{name: options}}, a function or a torchvision "
+            "transform."
         )
     return [transform]
 
@@ -301,13 +304,5 @@ def _from_torchvision(transform: Any, name: str) -> Any:
             f"transform {transform!r}: pictures are resized bilinearly; write 'Resize' without it."
         )
     fields = [field.name for field in dataclasses.fields(_KNOWN[name])]
-    options = {field: _frozen(getattr(transform, field)) for field in fields if hasattr(transform, field)}
+    options = {field: frozen(getattr(transform, field)) for field in fields if hasattr(transform, field)}
     return _make(name, {field: value for field, value in options.items() if value is not None})
-
-
-def _frozen(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return tuple(_frozen(item) for item in value)
-    if isinstance(value, Mapping):
-        return {key: _frozen(item) for key, item in value.items()}
-    return value

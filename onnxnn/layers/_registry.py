@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
-from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.errors import CallError, LayerError
 from onnxnn_runtime.shorten import shortened
 from torch import nn
 from typing_extensions import Self
@@ -32,6 +32,10 @@ __all__ = [
     "registry",
     "unused_name",
 ]
+
+_DEEPEST = 32
+_MOST_VALUES = 1_000_000
+"""Limits of an option: those of a checkpoint's values."""
 
 TRANSIENT = {"transient": True}
 """Metadata of an option that matters only while the network is first built; no file records it."""
@@ -275,12 +279,28 @@ def describe_call(kind: str, options: Mapping[str, Any]) -> str:
 
 
 def frozen(value: Any) -> Any:
-    """Return lists (as JSON has them) and arrays as tuples of Python's own values, all the way down."""
+    """Return lists (as JSON has them) and arrays as tuples of Python's own values, all the way down.
+
+    Raises:
+        CallError: It is no option: deeper or larger than any, such as a list that holds itself.
+    """
+    return _frozen(value, 0, [0])
+
+
+def _frozen(value: Any, depth: int, count: list[int]) -> Any:
     if isinstance(value, np.generic | np.ndarray | torch.Tensor):
         value = value.tolist()
+    if not isinstance(value, Mapping | list | tuple):
+        return value
+    count[0] += len(value)
+    if depth > _DEEPEST or count[0] > _MOST_VALUES:
+        raise CallError(
+            f"an option is {shortened(value)}; expected at most {_MOST_VALUES:,} values, in lists at most "
+            f"{_DEEPEST} deep."
+        )
     if isinstance(value, Mapping):
-        return {key: frozen(item) for key, item in value.items()}
-    return tuple(frozen(item) for item in value) if isinstance(value, list | tuple) else value
+        return {key: _frozen(item, depth + 1, count) for key, item in value.items()}
+    return tuple(_frozen(item, depth + 1, count) for item in value)
 
 
 def plain(value: Any) -> Any:

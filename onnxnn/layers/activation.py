@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from onnxnn_runtime.errors import LayerError, did_you_mean
+from onnxnn_runtime.shorten import shortened
 from torch import nn
 
 from onnxnn.graph import GraphBuilder, Value
@@ -211,8 +212,8 @@ def activation_of(name: str) -> Layer:
     """
     if not isinstance(name, str):
         raise LayerError(
-            f"activation={name!r}: an activation's name fits. A layer's options are given by name, such as "
-            "size=(4, 3) or paths=[[...], [...]]."
+            f"activation={shortened(name)}: an activation's name fits. A layer's options are given by name, "
+            "such as size=(4, 3) or paths=[[...], [...]]."
         )
     known = sorted(kind for kind, each in registry.items() if issubclass(each, Activation))
     try:

@@ -8,6 +8,7 @@ from typing import Any
 from onnxnn_runtime.card import TASKS
 from onnxnn_runtime.errors import TrainingError, did_you_mean
 from onnxnn_runtime.files import as_path
+from onnxnn_runtime.names import key_of
 from onnxnn_runtime.shorten import shortened
 from onnxnn_runtime.vocabulary import checked_vocabulary
 
@@ -21,10 +22,10 @@ def _save_fold(value: Any) -> str:
 
 
 def _task(value: Any) -> str:
-    if str(value).lower() not in TASKS:
+    if key_of(value) not in TASKS:
         hint = did_you_mean(value, TASKS) or "."
         raise TrainingError(f"task={shortened(value)}: unknown task{hint} Known: {', '.join(TASKS)}.")
-    return str(value).lower()
+    return key_of(value)
 
 
 def _verbose(value: Any) -> int:

@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from onnxnn_runtime.card import TASKS, ModelCard
 from onnxnn_runtime.errors import DataError, InputError, LayerError, TrainingError, did_you_mean
+from onnxnn_runtime.names import key_of
 from onnxnn_runtime.preprocess import COLORS
+from onnxnn_runtime.shorten import shortened
 from onnxnn_runtime.streams import say
 from onnxnn_runtime.warn import warn
 from torch import nn
@@ -39,10 +41,10 @@ class Core:
     """
 
     def __init__(self, task: str | None = None, save_fold: str | None = None, verbose: int = 1) -> None:
-        name = "cls" if task is None else str(task).lower()
+        name = "cls" if task is None else key_of(task)
         if name not in TASKS:
             hint = did_you_mean(name, TASKS) or "."
-            raise TrainingError(f"nn({task!r}): unknown task{hint} Known: {', '.join(TASKS)}.")
+            raise TrainingError(f"nn({shortened(task)}): unknown task{hint} Known: {', '.join(TASKS)}.")
         self.save_fold = "checkpoints" if save_fold is None else VALUES["save_fold"](save_fold)
         self.verbose = VALUES["verbose"](verbose)
         self.word2idx: dict[str, int] | None = None
@@ -174,9 +176,9 @@ class Core:
 
     @color.setter
     def color(self, value: str | None) -> None:
-        if value is not None and str(value) not in COLORS:
-            hint = did_you_mean(str(value), COLORS) or "."
-            raise InputError(f"color={value!r}: unknown{hint} Known: {', '.join(COLORS)}.")
+        if value is not None and (not isinstance(value, str) or value not in COLORS):
+            hint = did_you_mean(value, COLORS) or "."
+            raise InputError(f"color={shortened(value)}: unknown{hint} Known: {', '.join(COLORS)}.")
         self._state = self._state.with_color(value)
 
     def _no_diffusion(self, call: str) -> None:

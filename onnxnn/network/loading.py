@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from onnxnn_runtime.shorten import shortened
 from onnxnn_runtime.warn import warn
 
 from onnxnn import data as loading
@@ -134,7 +135,7 @@ class Loading(Core):
                 missing=missing,
                 known=self._state.owned,
             ),
-            are_values="float" in str(y_type).lower(),
+            are_values="float" in shortened(y_type).lower(),
         )
 
     def load_npz_data(
@@ -237,4 +238,4 @@ class Loading(Core):
 def _ignore(data_type: Any) -> None:
     """Warn of an option of BaseNN's older scripts."""
     if data_type is not None:
-        warn(f"data_type={data_type!r} has no effect: the method says what is loaded. Leave it out.")
+        warn(f"data_type={shortened(data_type)} has no effect: the method says what is loaded. Leave it out.")

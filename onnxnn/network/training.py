@@ -17,6 +17,7 @@ from onnxnn_runtime.errors import (
     TrainingError,
 )
 from onnxnn_runtime.files import as_path
+from onnxnn_runtime.shorten import shortened
 
 from onnxnn import checkpoint as checkpoints
 from onnxnn import pairs
@@ -99,7 +100,7 @@ class Training(Files):
             raise TrainingError("train(): give checkpoint= to add epochs, or resume= to finish, not both.")
         if not isinstance(callbacks, list | tuple) or not all(isinstance(c, Callback) for c in callbacks):
             raise TrainingError(
-                f"callbacks={callbacks!r}: must be a list of instances of onnxnn.callbacks.Callback."
+                f"callbacks={shortened(callbacks)}: must be a list of instances of onnxnn.callbacks.Callback."
             )
         folder = as_path(self.save_fold if save_fold is None else save_fold, "save_fold", TrainingError)
         file = as_path(filename, "filename", TrainingError)
@@ -232,7 +233,7 @@ class Training(Files):
             TrainingError: It is none.
         """
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-            raise TrainingError(f"set_seed({seed!r}): a seed is a whole number from 0 to {2**32 - 1}.")
+            raise TrainingError(f"set_seed({shortened(seed)}): expected an integer from 0 to {2**32 - 1}.")
         seed = int(seed)
         random.seed(seed)
         np.random.seed(seed)

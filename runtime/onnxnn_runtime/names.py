@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Mapping, Sequence
+from typing import Any, Collection, Iterable, Mapping, Sequence
 
 __all__ = [
     "MODEL_ATTRIBUTES",
@@ -10,6 +10,8 @@ __all__ = [
     "OTHER_NAMES",
     "RESULTS_ATTRIBUTES",
     "RESULT_ATTRIBUTES",
+    "is_one_of",
+    "key_of",
     "nearest",
 ]
 
@@ -252,6 +254,16 @@ def nearest(word: object, known: Iterable[str]) -> str:
             return by_key[_plain(name)]
     likely = difflib.get_close_matches(key, by_key, n=1, cutoff=_LIKELY if len(key) > 3 else _SHORT)
     return by_key[likely[0]] if likely else ""
+
+
+def key_of(name: object) -> str:
+    """Return a name in lower case, without blanks around it; "" for what is no text."""
+    return name.strip().lower() if isinstance(name, str) else ""
+
+
+def is_one_of(value: Any, choices: Collection[Any]) -> bool:
+    """Return whether a value is one of some; an array or a table compares as many, and is none."""
+    return not getattr(value, "shape", ()) and value in choices
 
 
 def _plain(word: str) -> str:

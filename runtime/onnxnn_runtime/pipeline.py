@@ -19,6 +19,7 @@ from .errors import InputError
 from .folders import Skipped, skipped_for
 from .forks import generation
 from .inputs import Sample, find_samples, read_sample
+from .names import is_one_of
 from .providers import num_threads
 from .shorten import shortened
 
@@ -124,7 +125,7 @@ def check_options(batch_size: int | None, errors: str) -> None:
     Raises:
         InputError: One of them is wrong.
     """
-    if errors not in ("raise", "skip"):
+    if not is_one_of(errors, ("raise", "skip")):
         raise InputError(f"errors={shortened(errors)}: choose 'raise' or 'skip'.")
     if batch_size is not None:
         check_count("batch_size", batch_size)

@@ -19,6 +19,7 @@ import numpy as np
 from .arrays import from_objects
 from .columns import match_columns
 from .errors import InputError
+from .names import is_one_of
 from .shorten import shortened
 from .table_heading import counts_rows, counts_samples, heading_of, label_named, may_count_rows
 from .table_marks import Marks, NoNumberError, check_marks, commas_as, number, parse_cells
@@ -353,7 +354,7 @@ def read_table(
     """
     source = str(path)
     check_marks(decimal, thousands)
-    if header not in (None, True, False):
+    if not is_one_of(header, (None, True, False)):
         raise InputError(f"header={shortened(header, 20)}: use True, False or None.")
     text = open_table(os.fspath(path) if isinstance(path, os.PathLike) else source, encoding)
     separator = separator_of(text)

@@ -14,6 +14,7 @@ from typing import Callable, Iterable, Sequence
 import numpy as np
 
 from .errors import InputError
+from .names import is_one_of
 from .shorten import shortened
 
 __all__ = ["Marks", "NoNumberError", "check_marks", "commas_as", "number", "parse_cells"]
@@ -44,9 +45,9 @@ def check_marks(decimal: str | None, thousands: str | None) -> None:
     Raises:
         InputError: `decimal` is no "." or ",", `thousands` is no mark, or both are the same.
     """
-    if decimal not in (None, ".", ","):
+    if not is_one_of(decimal, (None, ".", ",")):
         raise InputError(f"decimal={shortened(decimal, 20)}: use '.' or ','.")
-    if thousands not in (None, "", ",", ".", " ", "'", "_", "\u00a0", "\u202f", "\u2019"):
+    if not is_one_of(thousands, (None, "", ",", ".", " ", "'", "_", "\u00a0", "\u202f", "\u2019")):
         raise InputError(f"thousands={shortened(thousands, 20)}: use ',', '.', ' ', \"'\" or '_'.")
     if thousands and thousands == (decimal or "."):
         raise InputError(

@@ -138,7 +138,7 @@ def test_nothing_to_infer(iris, tmp_path):
 
 @pytest.mark.parametrize("seed", ["a", -1, 2**32, 1.0, None])
 def test_a_seed_that_is_none(seed):
-    with pytest.raises(TrainingError, match="a seed is a whole number from 0 to 4294967295"):
+    with pytest.raises(TrainingError, match="expected an integer from 0 to 4294967295"):
         nn("cls", verbose=0).set_seed(seed)
 
 

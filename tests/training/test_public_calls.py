@@ -231,3 +231,72 @@ def test_a_vocabulary_is_set_and_taken_away(model):
     assert (model.word2idx, model.idx2word) == ({"a": 1, "b": 0}, {1: "a", 0: "b"})
     model.word2idx = None
     assert model.word2idx is None
+
+
+def nested_lists():
+    """A list of lists in which each stands ten times: 10^7 entries, and a few hundred bytes."""
+    value = ["x"] * 10
+    for _ in range(6):
+        value = [value] * 10
+    return value
+
+
+def itself():
+    value = []
+    value.append(value)
+    return value
+
+
+OPTIONS = [
+    ("train", "lr"),
+    ("train", "epochs"),
+    ("train", "batch_size"),
+    ("train", "loss"),
+    ("train", "metrics"),
+    ("train", "schedule"),
+    ("train", "monitor"),
+    ("train", "device"),
+    ("train", "devices"),
+    ("train", "strategy"),
+    ("train", "precision"),
+    ("train", "callbacks"),
+    ("set_seed", "seed"),
+    ("load_dataset", "batch_size"),
+    ("load_dataset", "train_val_ratio"),
+    ("train", "samples_every"),
+    ("load_img_data", "transform"),
+    ("load_img_data", "errors"),
+    ("load_tab_data", "header"),
+    ("load_tab_data", "decimal"),
+    ("load_tab_data", "thousands"),
+    ("load_img_data", "color"),
+    ("add", "activation"),
+    ("add", "size"),
+    ("add", "optimizer"),
+]
+
+
+def an_array():
+    return np.zeros((3, 4, 5))
+
+
+@pytest.mark.parametrize("made", [nested_lists, itself, an_array])
+@pytest.mark.parametrize(("method", "option"), OPTIONS)
+def test_a_value_that_is_huge_written_out_is_refused_in_a_short_message(
+    model, tmp_path, made, method, option
+):
+    x, y = np.zeros((8, 4), np.float32), np.arange(8) % 2
+    needed = {
+        "load_dataset": {"x": x, "y": y},
+        "load_img_data": {"data_path": str(tmp_path)},
+        "load_tab_data": {"data_path": str(tmp_path / "t.csv")},
+        "add": {"layer": "linear", "size": (4, 2)},
+        "train": {"epochs": 1, "save_fold": str(tmp_path)},
+    }.get(method, {})
+    (tmp_path / "t.csv").write_text("a,label\n1,x\n2,y\n")
+    if method == "train":
+        model.load_dataset(x, y)
+        model.add("linear", size=(4, 2), activation="softmax")
+    with pytest.raises(OnnxnnError) as caught:
+        getattr(model, method)(**{**needed, option: made()})
+    assert len(str(caught.value)) < 1000
