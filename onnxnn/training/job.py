@@ -76,7 +76,6 @@ class Job:
             TrainingError: Loss, metrics, network and data do not fit.
             CheckpointError: The state of the training to go on from does not fit.
         """
-        check_files(self.path)
         if self.net.teacher_forcing:
             pairs.check_data(self.data, self.definition.entries[0].layer, self.task)
         if self.net.diffusion:
@@ -105,6 +104,7 @@ class Job:
         )
         if before is not None and "epoch" in before.training:  # `save` keeps weights alone
             trainer.resume(before.training, same_schedule=finish, keep_best=files_of(self.path)[1].is_file())
+        check_files(self.path)  # last: it makes the folder, which nothing that is refused may leave
         return trainer
 
     def _check_memory(self) -> None:

@@ -12,7 +12,14 @@ import sys
 import numpy as np
 import pytest
 import torch
-from onnxnn_runtime.errors import CheckpointError, DataError, DeviceError, OutputError, TrainingError
+from onnxnn_runtime.errors import (
+    CheckpointError,
+    DataError,
+    DeviceError,
+    OnnxnnError,
+    OutputError,
+    TrainingError,
+)
 
 from onnxnn import callbacks, checkpoint, nn
 from onnxnn.callbacks import Callback
@@ -551,11 +558,32 @@ def test_what_train_cannot_do_is_refused(tmp_path):
         model.train(resume=tmp_path / "bare.pth")
     with pytest.raises(DataError, match="no data to learn from"):
         nn(verbose=0).train()
-    empty = nn(verbose=0)
+    empty = nn(verbose=0, save_fold=str(tmp_path))
     empty.load_dataset(*flowers())
     empty.add(activation="softmax")
     with pytest.raises(TrainingError, match=r"gives 4 outputs|no weights to train"):
         empty.train()
+
+
+@pytest.mark.parametrize(
+    ("options", "layer"),
+    [
+        ({}, {"activation": "softmax"}),  # no weights
+        ({}, {"layer": "linear", "size": (4, 2)}),  # fewer outputs than classes
+        ({"loss": "SupCon"}, {"layer": "linear", "size": (4, 3), "activation": "softmax"}),
+        ({"metrics": "unknown"}, {"layer": "linear", "size": (4, 3), "activation": "softmax"}),
+        ({"strategy": 5}, {"layer": "linear", "size": (4, 3), "activation": "softmax"}),
+        ({"schedule": {"name": "step", "step_size": 0}}, {"layer": "linear", "size": (4, 3)}),
+        ({"checkpoint": "no.pth"}, {"layer": "linear", "size": (4, 3)}),
+    ],
+)
+def test_a_refused_training_makes_no_folder(tmp_path, options, layer):
+    model = nn(save_fold=str(tmp_path / "new" / "folder"), verbose=0)
+    model.load_dataset(*flowers())
+    model.add(**layer)
+    with pytest.raises(OnnxnnError):
+        model.train(epochs=1, **options)
+    assert os.listdir(tmp_path) == []
 
 
 def test_another_optimizers_state_is_left_out(tmp_path):
