@@ -97,7 +97,14 @@ def _with_known(problems: str, call: str, known: Collection[str]) -> str:
     return f"{problems}{stop} {call} takes: {', '.join(known) or 'no options'}."
 
 
-def _checked(function: T, call: str, advice: Advice, owner: type | None = None, bound: bool = False) -> T:
+def _checked(
+    function: T,
+    call: str,
+    advice: Advice,
+    owner: type | None = None,
+    bound: bool = False,
+    any_size: bool = False,
+) -> T:
     """Wrap a function.
 
     Args:
@@ -106,6 +113,7 @@ def _checked(function: T, call: str, advice: Advice, owner: type | None = None, 
         advice: What to do for options of other libraries.
         owner: The class whose instance comes first.
         bound: Whether the first argument is an instance or a class, which users do not write.
+        any_size: Whether integers may have any size: those of a card are checked by what reads it.
     """
     flags = _flags(function)
 
@@ -113,7 +121,7 @@ def _checked(function: T, call: str, advice: Advice, owner: type | None = None, 
     def checking(*args: Any, **options: Any) -> Any:
         if flags:
             _check_flags(call, flags, args, options)
-        for value in (*args, *options.values()):
+        for value in () if any_size else (*args, *options.values()):
             _check_size(call, value)
         if owner is not None and not (args and isinstance(args[0], owner)):
             raise CallError(
@@ -239,15 +247,17 @@ def _check_methods(cls: type, options: Mapping[str, Advice], constructor: str) -
             continue
         call = constructor if name in ("__init__", "__new__") else name.strip("_")
         advice = options.get(call, {})
+        constructs = name in ("__init__", "__new__")
         if name == "__new__":
             function = value.__func__ if isinstance(value, staticmethod) else value
-            setattr(cls, name, staticmethod(_checked(function, call, advice, bound=True)))
+            setattr(cls, name, staticmethod(_checked(function, call, advice, bound=True, any_size=True)))
         elif isinstance(value, classmethod):
             setattr(cls, name, classmethod(_checked(value.__func__, call, advice, bound=True)))
         elif isinstance(value, staticmethod):
             setattr(cls, name, staticmethod(_checked(value.__func__, call, advice)))
         elif inspect.isfunction(value):
-            setattr(cls, name, _checked(value, call, advice, owner=cls, bound=True))
+            made = _checked(value, call, advice, owner=cls, bound=True, any_size=constructs)
+            setattr(cls, name, made)
 
 
 def _check_reading(cls: Any, advice: Advice) -> None:

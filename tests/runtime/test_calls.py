@@ -37,7 +37,7 @@ def test_every_public_call_names_the_option_that_a_typo_means(name):
                 assert "did you mean" in str(caught.value), (name, typo)
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", [name for name, (call, _) in CALLS.items() if not inspect.isclass(call)])
 def test_every_public_call_refuses_integers_of_more_than_64_bits(name):
     call, options = CALLS[name]
     values = [10**5000, -(10**5000), 2**64, (1, -(2**64)), {"name": "step", "gamma": 10**400}]

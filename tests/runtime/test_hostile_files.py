@@ -274,7 +274,7 @@ def test_an_endless_loop_is_stopped_without_a_timeout():
         rt.load(ENDLESS, device="cpu").infer(ROWS)
 
 
-@pytest.mark.parametrize("timeout", [0, -1, "5", True, float("nan"), float("inf"), 10**400, [1]])
+@pytest.mark.parametrize("timeout", [0, -1, "5", True, float("nan"), float("inf"), [1]])
 def test_what_is_no_timeout(golden, timeout):
     with pytest.raises(rt.InputError, match="expected seconds, a number above 0"):
         rt.load(golden / "models" / "table.onnx", timeout=timeout)
