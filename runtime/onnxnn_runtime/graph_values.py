@@ -32,8 +32,10 @@ class Fact(NamedTuple):
         dtype: Number of its type in TensorProto.DataType; 0 where that is not known.
         low, high: Bounds of its numbers, both included.
         filled: Whether it is sure to hold at least one number.
-        numbers: Its numbers in order, where it is a small constant; else None.
+        numbers: Its numbers in order, where it is a small constant; infinity alone for a list of many
+            integers, since no tensor has so many axes; else None.
         fed: The input of the whole graph that it is, else "".
+        flat: Whether its numbers have one axis, or none.
     """
 
     dtype: int
@@ -42,6 +44,7 @@ class Fact(NamedTuple):
     filled: bool = False
     numbers: Any = None
     fed: str = ""
+    flat: bool = False
 
 
 UNKNOWN = Fact(0, -math.inf, math.inf)
@@ -63,6 +66,9 @@ def constant_fact(tensor: Tensor) -> Fact:
     """Return what is known of a constant."""
     fact = of_type(tensor.dtype, 0 not in tensor.dims)
     values = tensor.values
+    fact = fact._replace(flat=len(tensor.dims) < 2)
+    if values is None and tensor.dtype == _INT64 and fact.flat:
+        return fact._replace(numbers=[math.inf])
     if not values or len(values) != product(tensor.dims) or not all(map(math.isfinite, values)):
         return fact._replace(numbers=values)
     return _within(fact, min(values), max(values))._replace(numbers=values)
@@ -106,8 +112,23 @@ def _output(node: Node, place: int, inputs: Sequence[Fact]) -> Fact:
     if kind in _SAME_NUMBERS or (kind == "Cast" and fact[1:3] == first[1:3]):
         return fact._replace(numbers=first.numbers)
     if kind == "Concat" and sum(len(each.numbers or [0] * SMALL) for each in inputs) < SMALL:
-        return fact._replace(numbers=[number for each in inputs for number in each.numbers])
+        numbers = [number for each in inputs for number in each.numbers]
+        return fact._replace(numbers=numbers, flat=all(each.flat for each in inputs))
+    if kind in _FOLDED and fact.dtype in INTEGERS:
+        return fact._replace(numbers=_folded(_FOLDED[kind], inputs, of_type(fact.dtype)), flat=True)
     return fact
+
+
+def _folded(operation: Callable[[Any, Any], Any], inputs: Sequence[Fact], limits: Fact) -> Any:
+    """Return the numbers that an operation gives for constants; None where they are not known."""
+    if len(inputs) != 2 or not all(each.numbers and each.flat for each in inputs):
+        return None
+    x, y = (each.numbers for each in inputs)
+    if len(x) != len(y) and 1 not in (len(x), len(y)):
+        return None
+    count = max(len(x), len(y))
+    found = [operation(a, b) for a, b in zip(x * (count // len(x)), y * (count // len(y)))]
+    return found if all(limits.low <= each <= limits.high for each in found) else None
 
 
 def product(sizes: Sequence[Any]) -> float:
@@ -295,6 +316,15 @@ def _mod(inputs: Sequence[Fact], fact: Fact) -> tuple[float, float]:
         return fact[1:3]
     return 0, min(x.high, max(by.high - 1, 0))
 
+
+_FOLDED: dict[str, Callable[[Any, Any], Any]] = {
+    "Add": lambda x, y: x + y,
+    "Sub": lambda x, y: x - y,
+    "Mul": lambda x, y: x * y,
+    "Max": max,
+    "Min": min,
+}
+"""Operators that are computed where all of their inputs are small constants."""
 
 _BOUNDS: dict[str, _Bounds] = {
     "Shape": _size,

@@ -45,6 +45,54 @@ LARGE = {
 }
 
 
+def computed(*nodes):
+    """ConstantOfShape of a shape that nodes make of constants."""
+    arrays = {
+        "few": np.array([10]),
+        "many": np.array([10**5]),
+        "both": np.array([10**4, 10**5]),
+        "two": np.array(2),
+    }
+    constants = [tensor(name, array) for name, array in arrays.items()]
+    constants.append(tensor("axes", np.array([1] * 299 + [10**9])))
+    return model(graph([*nodes, node("ConstantOfShape", ["shape"], ["output"])], [], Y, constants), None, 17)
+
+
+COMPUTED = {
+    "a product": [node("Mul", ["many", "many"], ["shape"])],
+    "a product of a list and a number": [node("Mul", ["both", "two"], ["shape"])],
+    "a sum": [node("Add", ["both", "few"], ["shape"])],
+    "a difference": [node("Sub", ["both", "few"], ["shape"])],
+    "the larger": [node("Max", ["both", "few"], ["shape"])],
+    "several steps": [
+        node("Mul", ["many", "few"], ["a"]),
+        node("Concat", ["a", "many"], ["b"], axis=0),
+        node("Identity", ["b"], ["shape"]),
+    ],
+    "300 axes": [node("Identity", ["axes"], ["shape"])],
+}
+
+
+@pytest.mark.parametrize("name", list(COMPUTED))
+def test_a_shape_that_is_computed_of_constants_is_known(name):
+    with pytest.raises(rt.InputError, match="is not run: ConstantOfShape makes a tensor of "):
+        inspect(computed(*COMPUTED[name]))
+
+
+def test_small_computed_shapes_are_opened():
+    made = computed(node("Min", ["both", "few"], ["shape"]))
+    assert rt.load(made, device="cpu").infer({})["output"].shape == (10, 10)
+
+
+def test_numbers_of_two_axes_are_not_known():
+    """A column less a row has more numbers than either; among them is the -1 that no pair of places gives."""
+    column, row = tensor("column", np.array([[5], [9]])), tensor("row", np.array([[3, 6]]))
+    nodes = [node("Sub", ["column", "row"], ["by"]), node("Div", ["x", "by"], ["output"])]
+    made = model(graph(nodes, [value("x", (2, 2), INT64)], Y, [column, row]), None, 17)
+    with pytest.raises(rt.InputError, match="may become 0 or -1"):
+        inspect(made)
+
+
 @pytest.mark.parametrize("kind", list(LARGE))
 def test_a_large_tensor_is_refused(kind):
     with pytest.raises(rt.InputError, match=f"is not run: {kind.split()[0]} makes a tensor of "):
