@@ -192,7 +192,7 @@ class _Check:
             if node.domain in ("", "com.microsoft"):
                 self._sizes.node(node, scope)
             if not node.domain:
-                refuse_crash(node, inputs)
+                self.divisors |= {refuse_crash(node, inputs)} - {""}
                 if node.kind in ("Div", "Mod"):
                     self._division(node, scope)
             found = self._call(node, inputs, scope)

@@ -18,12 +18,15 @@ _ALL_OUTPUTS = ("Loop", "Split")
 """Operators none of whose inputs, or outputs, may have an empty name."""
 
 
-def refuse_crash(node: Node, inputs: Sequence[Fact]) -> None:
+def refuse_crash(node: Node, inputs: Sequence[Fact]) -> str:
     """Refuse a node of the standard operators that would end the process.
 
     Args:
         node: The node.
         inputs: What is known of its inputs.
+
+    Returns:
+        The input of the whole graph that must not be 0, "" for none.
 
     Raises:
         RefusedGraphError: It would.
@@ -44,21 +47,25 @@ def refuse_crash(node: Node, inputs: Sequence[Fact]) -> None:
     elif node.kind == "TfIdfVectorizer":
         _refuse_short_vocabulary(node)
     elif node.kind == "STFT":
-        _refuse_empty_frames(inputs)
+        return _refuse_empty_frames(inputs)
+    return ""
 
 
-def _refuse_empty_frames(inputs: Sequence[Fact]) -> None:
+def _refuse_empty_frames(inputs: Sequence[Fact]) -> str:
     """Refuse frames that may hold no sample: their number is divided by their length.
 
     Args:
         inputs: Signal, step, window and length; the window's length counts where the last is left out.
     """
     window, length = [*inputs, *[OMITTED] * 4][2:4]
+    if length.fed:
+        return length.fed
     if length.low < 1 if length is not OMITTED else not window.filled:
         raise RefusedGraphError(
             "STFT has frames of a length that may be 0, which ends the whole process; expected a constant "
             "frame_length from 1"
         )
+    return ""
 
 
 def _refuse_short_vocabulary(node: Node) -> None:

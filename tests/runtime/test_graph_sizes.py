@@ -175,3 +175,13 @@ def test_loops_whose_steps_are_not_known_have_a_time_limit(data, endless):
 def test_a_number_without_bytes_is_no_foreign_error():
     made = [*node("RandomNormalLike", ["x"], ["output"]), (5, 2, [(1, 2, b"mean"), (2, 2, b""), (20, 0, 1)])]
     inspect(model(graph([made], [value("x", ("n",), FLOAT)], Y)))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # onnx casts NaN to integers on purpose
+def test_onnxs_own_operator_tests_are_all_opened():
+    cases = pytest.importorskip("onnx.backend.test.case.node").collect_testcases(None)
+    models = [(case.name, case.model) for case in cases if case.model is not None]
+    assert len(models) > 1000
+    for name, each in models:
+        assert inspect(each.SerializeToString()).ir_version, name

@@ -228,6 +228,13 @@ def test_what_is_harmless_still_runs():
     ):
         assert rt.load(data, device="cpu").infer(ROWS).shape == (2, 2)
     assert rt.load(division("Div", 2), device="cpu").infer(np.array([[5, 7]])).tolist() == [[2, 3]]
+    fed = [node("STFT", ["x", "step", "", "length"], ["output"])]
+    inputs = [value("x", (1, 64, 1)), value("step", (), INT64), value("length", (), INT64)]
+    opened = rt.load(model(graph(fed, inputs, [value("output", None)]), None, 17), device="cpu")
+    feeds = {"x": np.ones((1, 64, 1), np.float32), "step": 4, "length": 16}
+    assert opened.infer(feeds)["output"].shape == (1, 13, 9, 2)
+    with pytest.raises(rt.InputError, match="length: holds 0"):
+        opened.infer({**feeds, "length": 0})
     for made in (frames(None, np.array(16)), frames(np.ones(16, np.float32))):
         assert rt.load(made, device="cpu").infer({})["output"].shape == (1, 13, 9, 2)
     by_size = graph(
