@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .diffusion import EMA
+from .denoising import EMA
 from .net import Net
 
 __all__ = ["MovingAverage", "decay_of", "put"]

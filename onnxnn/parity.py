@@ -17,7 +17,7 @@ from onnxnn_runtime.errors import ExportError, LayerError
 from onnxnn_runtime.sampling import sample_pictures
 
 from .definition import Definition, Net, Placed
-from .drawing import predictor
+from .denoise import predictor
 from .last_layer import last_bounded
 from .layers.norm import Normalize
 from .layers.reference import reference

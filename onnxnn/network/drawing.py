@@ -15,9 +15,10 @@ from onnxnn_runtime.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.sampling import interpolate_pictures, sample_pictures
 from onnxnn_runtime.streams import say
 
+from onnxnn.denoise import predictor
 from onnxnn.device import Machine
 from onnxnn.diffusion import add_noise
-from onnxnn.drawing import arrange, predictor, show_file
+from onnxnn.sheet import arrange, show_file
 
 from .files import Files
 

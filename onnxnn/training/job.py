@@ -13,7 +13,7 @@ from onnxnn_runtime.errors import CheckpointError, OnnxnnError, OutputError, Tra
 from onnxnn_runtime.shorten import printable
 from onnxnn_runtime.streams import say
 
-from onnxnn import checkpoint, diffusion, losses, memory, metrics, pairs
+from onnxnn import checkpoint, denoising, diffusion, losses, memory, metrics, pairs
 from onnxnn.about import how_trained
 from onnxnn.average import decay_of
 from onnxnn.callbacks import Callback, Progress, Writer, check_files, files_of
@@ -21,8 +21,8 @@ from onnxnn.checkpoint import Checkpoint
 from onnxnn.data import Batches, Data
 from onnxnn.definition import Definition, Net
 from onnxnn.device import Machine, threads_for
-from onnxnn.drawing import SampleGrid
 from onnxnn.optimizers import states_per_weight
+from onnxnn.sample_grid import SampleGrid
 from onnxnn.settings import Settings
 from onnxnn.trainer import Trainer
 
@@ -248,7 +248,7 @@ def _loss_and_metrics(
                 f"metrics={list(names)}: a diffusion model is judged by its loss and its pictures; leave "
                 "metrics out, or write metrics=[]."
             )
-        return diffusion.make_loss(None if loss is None else losses.official_name(loss)), []
+        return denoising.make_loss(None if loss is None else losses.official_name(loss)), []
     shape = definition.output_shape
     assert shape is not None
     made = losses.make(loss, net, shape, task, num_classes)

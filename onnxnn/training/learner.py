@@ -10,7 +10,7 @@ from onnxnn_runtime.errors import TrainingError
 from torch import nn
 
 from onnxnn.definition import Net
-from onnxnn.diffusion import Denoising
+from onnxnn.denoising import Denoising
 from onnxnn.layers.inception import AuxiliaryClassifier
 from onnxnn.losses import EMBEDDING_LOSSES, Loss
 from onnxnn.metrics import Metric

@@ -16,7 +16,8 @@ import onnxnn.recipe
 from onnxnn import checkpoint, nn
 from onnxnn.average import MovingAverage
 from onnxnn.callbacks import Callback
-from onnxnn.diffusion import Denoising, add_noise, make_loss, weights_of_steps
+from onnxnn.denoising import Denoising, make_loss, weights_of_steps
+from onnxnn.diffusion import add_noise
 from onnxnn.recipe import read_recipe
 from onnxnn.samples import Digits, digits
 
