@@ -22,7 +22,7 @@ from unittest import mock
 
 from quality_small_set import train, write
 
-from onnxnn.trainer import Trainer
+from onnxnn.training.trainer import Trainer
 
 METHODS = ("measured", "_measure", "_finish_measuring")
 

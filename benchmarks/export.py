@@ -26,9 +26,9 @@ import onnxruntime
 import torch
 from onnxnn_runtime import InputSpec, ModelCard, OutputSpec, Preprocess
 
-from onnxnn.definition import Definition
-from onnxnn.export import export_onnx
-from onnxnn.shape import Shape
+from onnxnn.definition.definition import Definition
+from onnxnn.export.exporter import export_onnx
+from onnxnn.graph.shape import Shape
 
 
 @contextlib.contextmanager

@@ -22,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 import onnxnn_runtime as rt
-from onnxnn_runtime.grid import write_grid
+from onnxnn_runtime.outputs.grid import write_grid
 
 from onnxnn import nn
-from onnxnn.callbacks import Callback
-from onnxnn.samples import digits, write_class_folders
+from onnxnn.datasets import digits, write_class_folders
+from onnxnn.training.callbacks import Callback
 
 CLASSIFIER_SEED = 7
 

@@ -19,8 +19,8 @@ from torch import nn as torch_nn
 from train_common import Clock, report
 
 from onnxnn import nn
-from onnxnn.callbacks import Callback
-from onnxnn.trainer import Trainer
+from onnxnn.training.callbacks import Callback
+from onnxnn.training.trainer import Trainer
 
 BATCH, EPOCHS, ROUNDS, PER_CLASS = 32, 5, 4, 600
 

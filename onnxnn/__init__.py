@@ -1,16 +1,16 @@
 """onnxnn: define a network layer by layer, train it, and export it to ONNX."""
 
-__version__ = "0.1.0"
-
 from typing import Any as _Any
 
-from onnxnn_runtime.lazy import package_attribute as _package_attribute
+from onnxnn_runtime.api.lazy import package_attribute as _package_attribute
 
-from .checkpoint_facts import pth_info
+from ._version import __version__ as __version__
+from .checkpoint.info import pth_info
 from .network import Network
 from .network import Network as nn
+from .training.callbacks import Callback
 
-__all__ = ["Network", "nn", "pth_info"]
+__all__ = ["Callback", "Network", "nn", "pth_info"]
 
 _RUNTIME = "it is in the package onnxnn_runtime: import onnxnn_runtime as rt"
 _ADVICE = {

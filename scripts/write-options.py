@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import onnxnn_runtime as rt
-from onnxnn_runtime.sampler import SAMPLERS
+from onnxnn_runtime.diffusion.sampler import SAMPLERS
 from onnxnn_runtime.similarity import _METHODS
 
 import onnxnn
 from onnxnn.data import transforms
-from onnxnn.device import PRECISIONS
 from onnxnn.layers import registry
-from onnxnn.layers._registry import option_names
 from onnxnn.layers.activation import Activation
-from onnxnn.losses import LOSSES
-from onnxnn.metrics import METRICS
-from onnxnn.optimizers import OPTIMIZERS, SCHEDULES
+from onnxnn.layers.registry import option_names
+from onnxnn.training.device import PRECISIONS
+from onnxnn.training.losses import LOSSES
+from onnxnn.training.metrics import METRICS
+from onnxnn.training.optimizers import OPTIMIZERS, SCHEDULES
 
 PAGE = Path(__file__).parent.parent / "docs" / "options.md"
 CALLS = {

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from onnxnn import nn
-from onnxnn.samples import Digits, digits, write_class_folders
+from onnxnn.datasets import Digits, digits, write_class_folders
 
 NAMES = ("mlp", "cnn", "backbone")
 

@@ -178,7 +178,7 @@ RUN = {
 
 
 def pages():
-    folders = (ROOT, ROOT / "runtime", ROOT / "cli", ROOT / "onnxnn/samples")
+    folders = (ROOT, ROOT / "runtime", ROOT / "cli", ROOT / "onnxnn/datasets")
     return sorted([path for folder in folders for path in folder.glob("*.md")] + [*ROOT.glob("docs/**/*.md")])
 
 

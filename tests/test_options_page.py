@@ -11,18 +11,18 @@ import pytest
 pytest.importorskip("torch")
 
 import onnxnn_runtime as rt
-from onnxnn_runtime.sampler import SAMPLERS
+from onnxnn_runtime.diffusion.sampler import SAMPLERS
 from support.public_calls import public_calls
 
 import onnxnn
-from onnxnn.callbacks import Callback
 from onnxnn.data import transforms
-from onnxnn.device import PRECISIONS
 from onnxnn.layers import registry
-from onnxnn.layers._registry import option_names
-from onnxnn.losses import LOSSES
-from onnxnn.metrics import METRICS
-from onnxnn.optimizers import OPTIMIZERS, SCHEDULES
+from onnxnn.layers.registry import option_names
+from onnxnn.training.callbacks import Callback
+from onnxnn.training.device import PRECISIONS
+from onnxnn.training.losses import LOSSES
+from onnxnn.training.metrics import METRICS
+from onnxnn.training.optimizers import OPTIMIZERS, SCHEDULES
 
 pytestmark = pytest.mark.needs_torch
 
@@ -94,4 +94,4 @@ def test_what_a_callback_may_do_is_described():
     hooks = [name for name in vars(Callback) if name.startswith("on_")]
     assert hooks
     assert all(getattr(Callback, name).__doc__ for name in hooks)
-    assert "callbacks.Callback" in section("train()")
+    assert "onnxnn.Callback" in section("train()")

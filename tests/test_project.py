@@ -71,7 +71,7 @@ def test_every_package_carries_the_licence():
 
 
 def test_the_digits_name_their_source_and_licence():
-    text = (ROOT / "onnxnn/samples/README.md").read_text(encoding="utf-8")
+    text = (ROOT / "onnxnn/datasets/README.md").read_text(encoding="utf-8")
     assert "CC BY 4.0" in text
     assert "10.24432/C50P49" in text
-    assert (ROOT / "onnxnn/samples/digits.npz").stat().st_size < 100_000
+    assert (ROOT / "onnxnn/datasets/digits.npz").stat().st_size < 100_000

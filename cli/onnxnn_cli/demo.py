@@ -29,7 +29,7 @@ def demo(
 
     Example: onnxnn demo --quick
     """
-    from onnxnn_runtime.files import as_path, check_folder
+    from onnxnn_runtime.files.access import as_path, check_folder
 
     folder = as_path(out, "--out").resolve()
     check_folder(folder / "encoder.onnx")
@@ -48,7 +48,7 @@ def demo(
 def run_encoder(folder: Path, quick: bool) -> Dict[str, Any]:
     """Train an encoder of digits, export it, use it in another process; return the figures."""
     start = time.perf_counter()
-    training = need_onnxnn("demo", "onnxnn.demo")
+    training = need_onnxnn("demo", "onnxnn.demo.images")
     note(f"1/3  writing handwritten digits as images to {folder}")
     training.write_pictures(folder)
     note("2/3  training an encoder with add(), then exporting it")

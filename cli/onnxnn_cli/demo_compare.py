@@ -34,7 +34,7 @@ def compare(folder: Path) -> Dict[str, Any]:
         "torch_importable", "vectors_per_second", "dimension", "picture".
     """
     import onnxnn_runtime as rt
-    from onnxnn_runtime.files import write_atomically
+    from onnxnn_runtime.files.access import write_atomically
 
     model = rt.load(folder / "encoder.onnx", device="cpu")
     files = {name: sorted(folder.glob(f"{name}/*/*.png")) for name in (GALLERY, *QUERIES)}

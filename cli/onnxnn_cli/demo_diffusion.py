@@ -18,7 +18,7 @@ def run_diffusion(folder: Path, quick: bool) -> Dict[str, Any]:
         quick: Train for a minute instead of eight.
     """
     start = time.perf_counter()
-    training = need_onnxnn("demo", "onnxnn.demo_diffusion")
+    training = need_onnxnn("demo", "onnxnn.demo.diffusion")
     note(f"1/3  writing handwritten digits as images to {folder}")
     training.write_pictures(folder)
     minutes = "about a minute" if quick else "about eight minutes"

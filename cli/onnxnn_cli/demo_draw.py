@@ -32,7 +32,7 @@ def draw(folder: Path) -> Dict[str, Any]:
         "difference" between the two, "picture", "animation".
     """
     import onnxnn_runtime as rt
-    from onnxnn_runtime.grid import write_gif, write_grid
+    from onnxnn_runtime.outputs.grid import write_gif, write_grid
 
     drawer = rt.load(folder / "drawer.onnx", device="cpu")
     denoiser = rt.load(folder / "denoiser.onnx", device="cpu")

@@ -34,7 +34,7 @@ def embed(
     Example: onnxnn embed pets.onnx photos cat.jpg -o vectors.npz
     """
     import onnxnn_runtime as rt
-    from onnxnn_runtime.vectors import check_vectors_path, write_vectors
+    from onnxnn_runtime.outputs.vectors import check_vectors_path, write_vectors
 
     check_vectors_path(out, sources([file, *inputs]), force, option="--force")
     model = rt.load(file, device=device)

@@ -20,7 +20,7 @@ def info(
 
     Example: onnxnn info pets.onnx
     """
-    from onnxnn_runtime.paths import expanded
+    from onnxnn_runtime.files.paths import expanded
 
     file = expanded(file)
     facts, card = _checkpoint(file) if _is_checkpoint(file) else _model(file)
@@ -33,13 +33,13 @@ def info(
 
 
 def _is_checkpoint(file: str) -> bool:
-    from onnxnn_runtime.filekind import TORCH, kind_of_file
+    from onnxnn_runtime.files.filekind import TORCH, kind_of_file
 
     return os.path.isfile(file) and os.access(file, os.R_OK) and kind_of_file(file) == TORCH
 
 
 def _checkpoint(file: str) -> Tuple[Dict[str, Any], Any]:
-    checkpoint = need_onnxnn("info", "onnxnn.checkpoint").load(file)
+    checkpoint = need_onnxnn("info", "onnxnn.checkpoint.checkpoint").load(file)
     return {"file": file, "size": os.path.getsize(file)}, checkpoint.card
 
 

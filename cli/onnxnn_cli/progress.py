@@ -18,7 +18,7 @@ class Counter:
     """
 
     def __init__(self, verb: str) -> None:
-        from onnxnn_runtime.streams import is_terminal
+        from onnxnn_runtime.messages.streams import is_terminal
 
         self._verb = verb
         self._watched = is_terminal()
@@ -36,7 +36,7 @@ class Counter:
             self._say("\r\033[K")
 
     def _say(self, text: str) -> None:
-        from onnxnn_runtime.streams import say
+        from onnxnn_runtime.messages.streams import say
 
         say(text, end="", to="stderr")
 
@@ -64,7 +64,7 @@ def advising_to_skip(skip_errors: bool, inputs: Sequence[str]) -> Iterator[None]
 
 def _others_remain(name: str, inputs: Sequence[str]) -> bool:
     """Return whether there are other inputs than the one that a message names."""
-    from onnxnn_runtime.folders import find_images
+    from onnxnn_runtime.inputs.folders import find_images
 
     if len(inputs) > 1:
         return True

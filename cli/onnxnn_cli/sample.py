@@ -49,7 +49,7 @@ def sample(
     Example: onnxnn sample digits.onnx -n 16 --steps 20 --seed 0 -o grid.png
     """
     import onnxnn_runtime as rt
-    from onnxnn_runtime.grid import check_path, write_gif, write_grid
+    from onnxnn_runtime.outputs.grid import check_path, write_gif, write_grid
 
     read = sources([file, start, mask])
     check_path(out, read, force, "--force")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Sequence, Tuple
 
 import numpy as np
-from onnxnn_runtime.fonts import draw_text
+from onnxnn_runtime.images.fonts import draw_text
 from PIL import Image, ImageDraw
 
 CELL = 48

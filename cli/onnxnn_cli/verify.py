@@ -57,7 +57,7 @@ def verify(
 
 def _other_network(checkpoint: str, model: Any) -> Optional[Check]:
     """Return a failed check that names the first layer in which checkpoint and file differ, None if none."""
-    there = need_onnxnn("verify", "onnxnn.checkpoint").load(checkpoint).card.network
+    there = need_onnxnn("verify", "onnxnn.checkpoint.checkpoint").load(checkpoint).card.network
     here = there if model.card is None else model.card.network
     for ours, theirs in zip_longest(here, there):
         if ours != theirs:

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.arrays import from_objects, without_gradient
-from onnxnn_runtime.columns import first_without_number
+from onnxnn_runtime.arrays.columns import first_without_number
+from onnxnn_runtime.arrays.conversion import from_objects, without_gradient
+from onnxnn_runtime.card.preprocess import Preprocess, checked_order
+from onnxnn_runtime.card.vocabulary import checked_vocabulary
 from onnxnn_runtime.errors import DataError, InputError
-from onnxnn_runtime.files import as_path, regular_file
-from onnxnn_runtime.npz import VOCABULARY, read_arrays, read_vocabulary
-from onnxnn_runtime.preprocess import Preprocess, checked_order
-from onnxnn_runtime.vocabulary import checked_vocabulary
-from onnxnn_runtime.warn import warn
+from onnxnn_runtime.files.access import as_path, regular_file
+from onnxnn_runtime.inputs.npz import VOCABULARY, read_arrays, read_vocabulary
+from onnxnn_runtime.messages.warn import warn
 
+from onnxnn.graph.shape import Shape
 from onnxnn.layers import Layer
-from onnxnn.shape import Shape
 
 from .batches import Batches, InMemory
 from .dataset import Data, as_data_errors, check_task, split, unambiguous
@@ -71,7 +71,7 @@ def from_arrays(
 
     Args:
         x: An array, a tensor or lists; or a DataFrame or another table that names its columns (see
-            `onnxnn_runtime.columns.named_columns`), whose names are kept. It is copied.
+            `onnxnn_runtime.arrays.columns.named_columns`), whose names are kept. It is copied.
         y: For classes: labels as `class_numbers` takes them. For regression: numbers (N,) or (N, K).
             For sequences and tokens also a label for each step: (N, T), (N, T, 1), or one-hot
             (N, T, classes).

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from random import Random
 
 import numpy as np
-from onnxnn_runtime.preprocess import Step, apply_step
+from onnxnn_runtime.card.preprocess import Step, apply_step
 from PIL import Image, ImageEnhance, ImageOps
 
 from .options import around, border, is_number, pair, probability, refuse, size, whole

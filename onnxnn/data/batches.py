@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.arrays.precision import check_precision
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.precision import check_precision
-from onnxnn_runtime.shorten import shortened
+from onnxnn_runtime.messages.shorten import shortened
 
 from .preparation import Preparation
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.columns import match_columns, names_listed
+from onnxnn_runtime.arrays.columns import match_columns, names_listed
+from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.errors import DataError, InputError, MissingDataError, MissingInputError
-from onnxnn_runtime.preprocess import ImageLike, Preprocess
-from onnxnn_runtime.shorten import shortened
-from onnxnn_runtime.warn import warn
+from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.warn import warn
 
+from onnxnn.graph.shape import Shape
 from onnxnn.layers import Layer
-from onnxnn.shape import Shape
 
 from .batches import Batches, InMemory
 from .label_mapping import LabelMapping, token_ids

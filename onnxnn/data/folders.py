@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.files import as_path, cannot_read
-from onnxnn_runtime.folders import Entry, Skipped, describe_skipped, entries
-from onnxnn_runtime.shorten import printable, shortened
-from onnxnn_runtime.warn import warn
+from onnxnn_runtime.files.access import as_path, cannot_read
+from onnxnn_runtime.inputs.folders import Entry, Skipped, describe_skipped, entries
+from onnxnn_runtime.messages.shorten import printable, shortened
+from onnxnn_runtime.messages.warn import warn
 
 from .label_mapping import folded
 from .labels import class_names

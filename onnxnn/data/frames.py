@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from onnxnn_runtime.columns import match_columns, named_columns
-from onnxnn_runtime.precision import check_columns
-from onnxnn_runtime.warn import warn
+from onnxnn_runtime.arrays.columns import match_columns, named_columns
+from onnxnn_runtime.arrays.precision import check_columns
+from onnxnn_runtime.messages.warn import warn
 
 from .dataset import as_data_errors
 from .preparation import Preparation

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.card.preprocess import Preprocess, decode, pixels
 from onnxnn_runtime.errors import DataError, InputError
-from onnxnn_runtime.names import is_one_of
-from onnxnn_runtime.preprocess import Preprocess, decode, pixels
-from onnxnn_runtime.shorten import shortened
-from onnxnn_runtime.warn import warn
+from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.suggestions import is_one_of
+from onnxnn_runtime.messages.warn import warn
 
-from onnxnn.shape import Shape
+from onnxnn.graph.shape import Shape
 
 from .batches import Batches, default_batch_size
 from .dataset import Data, check_task, split

@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
+from onnxnn_runtime.card.labels import readable
+from onnxnn_runtime.card.vocabulary import renumbering
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.labels import readable
-from onnxnn_runtime.vocabulary import renumbering
-from onnxnn_runtime.warn import warn
+from onnxnn_runtime.messages.warn import warn
 
 __all__ = ["LabelMapping", "folded", "token_ids"]
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.arrays import from_objects, without_gradient
-from onnxnn_runtime.columns import names_listed
+from onnxnn_runtime.arrays.columns import names_listed
+from onnxnn_runtime.arrays.conversion import from_objects, without_gradient
 from onnxnn_runtime.errors import DataError, InputError
-from onnxnn_runtime.given import MAX_DEPTH
-from onnxnn_runtime.shorten import shortened
-from onnxnn_runtime.warn import warn
+from onnxnn_runtime.inputs.given import MAX_DEPTH
+from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.warn import warn
 
 from .label_mapping import folded
 from .missing_labels import check_entries

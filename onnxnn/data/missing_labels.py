@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.table_missing import MISSING, missing_places
+from onnxnn_runtime.tables.missing import MISSING, missing_places
 
 __all__ = ["check_entries", "check_texts"]
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.card import ModelCard
+from onnxnn_runtime.card.card import ModelCard
+from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.preprocess import ImageLike, Preprocess
 
+from onnxnn.graph.shape import Shape
 from onnxnn.layers import Layer, make
 from onnxnn.layers.norm import Normalize
-from onnxnn.shape import Shape
 
 from .label_mapping import LabelMapping
 

@@ -14,16 +14,17 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from onnxnn_runtime.decode import upright_size
+from onnxnn_runtime.card.preprocess import ImageLike, Preprocess, apply_step, decode, pixels
 from onnxnn_runtime.errors import DataError, InputError
-from onnxnn_runtime.image_memory import shared
-from onnxnn_runtime.preprocess import ImageLike, Preprocess, apply_step, decode, pixels
+from onnxnn_runtime.images.decode import upright_size
+from onnxnn_runtime.images.memory import shared
 from PIL import Image
+
+from onnxnn.console.progress import counted
 
 from .augment import Augmentation
 from .batches import Batch, InMemory, Samples, to_float
 from .dataset import as_data_errors
-from .progress import counted
 from .transforms import Operation, Plan
 
 __all__ = ["BrokenImagesError", "Reader", "SizesDifferError"]

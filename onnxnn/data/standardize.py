@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from onnxnn_runtime.precision import COARSE, rounded
+from onnxnn_runtime.arrays.precision import COARSE, rounded
 
 from onnxnn.layers import Layer, make
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from onnxnn_runtime.columns import match_columns, names_listed
+from onnxnn_runtime.arrays.columns import match_columns, names_listed
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.shorten import shortened
-from onnxnn_runtime.table import Column, Table, index_columns, label_named
+from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.tables.reader import Column, Table, index_columns, label_named
 
 __all__ = ["Chosen", "choose_columns", "class_labels"]
 
@@ -47,7 +47,7 @@ def choose_columns(
         table: The table.
         label: The label column by name or position; None takes the one whose name says so, else the last.
         index: Columns that count rows and are left out, by name or position; False leaves none out, None
-            those that are recognised (see `onnxnn_runtime.table.index_columns`).
+            those that are recognised (see `onnxnn_runtime.tables.reader.index_columns`).
         features: The names of the inputs of the network that the table is for; () where it has none.
         targets: The names of its label columns, where they are known.
         are_classes: Whether labels are classes.

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError, InputError
-from onnxnn_runtime.table import Column, Read, Table, read_table
-from onnxnn_runtime.table_marks import NoNumberError
-from onnxnn_runtime.table_missing import check_labels
-from onnxnn_runtime.warn import warn
+from onnxnn_runtime.messages.warn import warn
+from onnxnn_runtime.tables.marks import NoNumberError
+from onnxnn_runtime.tables.missing import check_labels
+from onnxnn_runtime.tables.reader import Column, Read, Table, read_table
 
-from onnxnn.shape import Shape
+from onnxnn.graph.shape import Shape
 
 from .batches import Batches, InMemory
 from .dataset import Data, as_data_errors, check_task, split, unambiguous
@@ -50,7 +50,7 @@ def load_table(
     """Return the data set of a CSV file: one column is the label and the others are numbers.
 
     Args:
-        path: The file; see `onnxnn_runtime.table.read_table` for what is understood.
+        path: The file; see `onnxnn_runtime.tables.reader.read_table` for what is understood.
         task: "cls" (labels are integers or names), "reg" (they are numbers), "gen" or "embed".
         batch_size: Samples in a batch; None takes all in one.
         train_val_ratio: The share of the rows to train on; the rest validates.
@@ -62,7 +62,7 @@ def load_table(
         known: How the network that the rows are for has its data prepared: its columns are found by their
             names wherever they stand, and there may be one class only.
         label: The label column by name or position; None takes the one whose name says so (see
-            `onnxnn_runtime.table_heading.label_named`), else the last.
+            `onnxnn_runtime.tables.heading.label_named`), else the last.
         index: Columns that count rows and are left out, by name or position; None finds those that pandas
             writes, False keeps all.
         header, encoding, decimal, thousands, missing: See `read_table`.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.translate import END, START
+from onnxnn_runtime.generation.seq2seq import END, START
 
 from .labels import class_names, class_numbers
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from onnxnn_runtime.card.preprocess import COLORS, Preprocess, Step
 from onnxnn_runtime.errors import DataError, LayerError, did_you_mean
-from onnxnn_runtime.preprocess import COLORS, Preprocess, Step
-from onnxnn_runtime.shorten import shortened
+from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.layers import Layer, make
-from onnxnn.layers._registry import frozen
+from onnxnn.layers.registry import frozen
 
 from . import augment
 from .augment import Augmentation

@@ -27,7 +27,7 @@ from . import (
     transformer,
     volume,
 )
-from ._registry import Layer, find, layer, make, option_names, read_signals, registry, unused_name
+from .registry import Layer, find, layer, make, option_names, read_signals, registry, unused_name
 
 __all__ = [
     "Layer",

@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.shorten import shortened
+from onnxnn_runtime.messages.shorten import shortened
 
-from onnxnn.shape import Shape
+from onnxnn.graph.shape import Shape
 
-from ._registry import Layer
+from .registry import Layer
 
 
 def pair_of_sizes(

@@ -14,13 +14,13 @@ import onnx
 import onnx.inliner
 import onnx.version_converter
 import torch
-from onnxnn_runtime import providers
 from onnxnn_runtime.errors import ExportError
+from onnxnn_runtime.session import providers
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
 from .reference import reference
 

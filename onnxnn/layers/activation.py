@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from onnxnn_runtime.errors import LayerError, did_you_mean
-from onnxnn_runtime.shorten import shortened
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
 from ._checks import number
-from ._registry import Layer, find, layer, make, registry
+from .registry import Layer, find, layer, make, registry
 
 
 class Activation(Layer):

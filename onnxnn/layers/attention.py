@@ -18,9 +18,9 @@ import torch.nn.functional as F
 from onnx import TensorProto
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
+from onnxnn.graph.builder import GraphBuilder, Value
 
-from ._masks import lowest
+from .masks import lowest
 
 __all__ = [
     "Attention",

@@ -11,13 +11,13 @@ import torch
 from onnxnn_runtime.errors import LayerError, did_you_mean
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
 from ._checks import spatial_axes
-from ._masks import call
-from ._path import Path
-from ._registry import Layer, layer
+from ._sequential import Path
+from .masks import call
+from .registry import Layer, layer
 
 MERGES = ("concat", "add")
 

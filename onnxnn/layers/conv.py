@@ -10,12 +10,12 @@ from onnxnn_runtime.errors import LayerError
 from torch import nn
 from typing_extensions import Self
 
-from onnxnn.graph import GraphBuilder, Value
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 from onnxnn.models.pointwise import PointwiseConv2d
-from onnxnn.shape import Shape
 
 from ._checks import along_steps, back_in_order, count, flag, is_count, pair_of_sizes, per_axis, windows
-from ._registry import Layer, layer
+from .registry import Layer, layer
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from onnxnn_runtime.errors import LayerError
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
 from . import _custom_export
-from ._registry import TRANSIENT, Layer, layer
+from .registry import TRANSIENT, Layer, layer
 
 _AXES_BY_RANK = {
     1: ("feature",),

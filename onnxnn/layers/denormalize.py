@@ -10,11 +10,11 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
-from ._registry import layer
 from .norm import Normalize
+from .registry import layer
 
 __all__ = ["Denormalize", "DenormalizeModule", "Exponential", "ExponentialModule"]
 

@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from onnx import TensorProto
+from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import InputError, LayerError, did_you_mean
-from onnxnn_runtime.schedule import Schedule
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 from onnxnn.models.unet import PRESETS, Architecture, Denoiser
 from onnxnn.models.unet_blocks import GROUPS
-from onnxnn.shape import Shape
 
 from ._checks import count, is_count, pictures
-from ._registry import Layer, layer
+from .registry import Layer, layer
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "classroom": {"dim": 32, "dim_mults": (1, 2), "patch": 2, "schedule": "cosine", "prediction": "v"},

@@ -12,13 +12,13 @@ from onnxnn_runtime.errors import InputError, LayerError
 from torch import nn
 from typing_extensions import Self
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
 from ._checks import count, flag, is_count, pair_of_sizes
-from ._registry import Layer, layer
 from .linear import Linear
 from .recurrent import LSTM, LSTMModule, State
+from .registry import Layer, layer
 
 
 class TokenReader(Layer):

@@ -12,12 +12,12 @@ from onnx import TensorProto
 from onnxnn_runtime.errors import LayerError
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
 from ._checks import back_in_order, spatial_axes
-from ._masks import Masked, lowest
-from ._registry import Layer, layer
+from .masks import Masked, lowest
+from .registry import Layer, layer
 
 
 @dataclass(frozen=True)

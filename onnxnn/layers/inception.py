@@ -9,11 +9,11 @@ import torch
 from onnxnn_runtime.errors import LayerError
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
 from ._checks import is_count, number, pair_of_sizes, with_channels
-from ._registry import Layer, layer
+from .registry import Layer, layer
 
 
 @layer("inception")

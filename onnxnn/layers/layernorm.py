@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from onnxnn_runtime.errors import LayerError
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
 from ._checks import is_count, size_along
-from ._registry import Layer, layer
+from .registry import Layer, layer
 
 
 @layer("layernorm", "layer_norm")

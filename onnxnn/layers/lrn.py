@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from onnxnn_runtime.errors import LayerError
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
 from ._checks import count, number, pictures
-from ._registry import Layer, layer
+from .registry import Layer, layer
 
 
 @layer("lrn", "local_response_norm")

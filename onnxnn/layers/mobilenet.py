@@ -9,14 +9,14 @@ from onnxnn_runtime.errors import LayerError
 from torch import nn
 from typing_extensions import Self
 
-from onnxnn.graph import GraphBuilder, Value
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 from onnxnn.models import mobilenet
 from onnxnn.models.mobilenet import MobileNetV2
 from onnxnn.models.weights import check_source, fetch, load_into
-from onnxnn.shape import Shape
 
 from ._checks import back_in_order, count, flag, probability
-from ._registry import TRANSIENT, Layer, layer
+from .registry import TRANSIENT, Layer, layer
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from onnxnn_runtime.errors import LayerError
 from torch import nn
 from typing_extensions import Self
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
 from ._checks import back_in_order, is_count, size_along
-from ._registry import Layer, layer
+from .registry import Layer, layer
 
 
 @dataclass(frozen=True)

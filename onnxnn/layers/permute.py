@@ -8,11 +8,11 @@ import torch
 from onnxnn_runtime.errors import LayerError
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
 from ._checks import is_count
-from ._registry import Layer, layer
+from .registry import Layer, layer
 
 _RENAMED: dict[tuple[str, ...], tuple[str, ...]] = {
     ("feature", "time"): ("channel", "length"),

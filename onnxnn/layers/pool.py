@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from onnxnn_runtime.errors import LayerError
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
 from ._checks import along_steps, back_in_order, per_axis, spatial_axes, windows
-from ._registry import Layer, layer
+from .registry import Layer, layer
 
 _INPUTS = {
     1: "signals (channels, length)",

@@ -10,11 +10,11 @@ import torch
 from onnxnn_runtime.errors import InputError, LayerError, did_you_mean
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
 from ._checks import is_count, sequences
-from ._registry import Layer, layer
+from .registry import Layer, layer
 
 __all__ = ["PositionalEmbedding", "Positions", "sinusoids"]
 

@@ -13,11 +13,11 @@ from onnxnn_runtime.errors import LayerError
 from torch import nn
 from typing_extensions import Self
 
-from onnxnn.graph import Array, GraphBuilder, Value, to_numpy
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import Array, GraphBuilder, Value, to_numpy
+from onnxnn.graph.shape import Shape
 
 from ._checks import count, flag, pair_of_sizes, probability, sequences
-from ._registry import Layer, layer
+from .registry import Layer, layer
 
 State = tuple[torch.Tensor, ...]
 """What a recurrent layer remembers: each (layers x directions, N, hidden); LSTM has two, h and c."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
 from ._checks import probability
-from ._registry import Layer, layer
+from .registry import Layer, layer
 
 
 @layer("dropout")

@@ -11,12 +11,12 @@ from typing import ClassVar
 from torch import nn
 from typing_extensions import Self
 
-from onnxnn.graph import GraphBuilder, Value
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 from onnxnn.models.resnet import BasicBlock, Bottleneck
-from onnxnn.shape import Shape
 
 from ._checks import count, pair_of_sizes, with_channels
-from ._registry import Layer, layer
+from .registry import Layer, layer
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
 from ._checks import flag, pair_of_sizes, per_axis, windows, with_channels
-from ._registry import Layer, layer
+from .registry import Layer, layer
 
 
 @layer("separable_conv2d", "separableconv2d")

@@ -8,12 +8,12 @@ import torch
 from onnxnn_runtime.errors import LayerError
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
 from ._checks import pair_of_sizes, sequences
-from ._registry import Layer, layer
 from .recurrent import LSTM, LSTMModule
+from .registry import Layer, layer
 
 _BEHIND_SQUEEZE: dict[tuple[str, ...], tuple[str, ...]] = {
     ("time", "feature"): ("feature",),

@@ -8,11 +8,11 @@ import torch
 from onnxnn_runtime.errors import LayerError
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import AXES, Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import AXES, Shape
 
 from ._checks import is_count
-from ._registry import Layer, layer
+from .registry import Layer, layer
 
 _NAMES = tuple(axis for axis in AXES if axis != "token")
 """What the axes of numbers may be called; tokens are no such numbers."""

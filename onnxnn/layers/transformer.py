@@ -9,18 +9,18 @@ from typing import ClassVar
 import torch
 from onnx import TensorProto
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.translate import END, PADDING
+from onnxnn_runtime.generation.seq2seq import END, PADDING
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
-from onnxnn.shape import Shape
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
 
 from ._checks import count, is_count, pair_of_sizes, probability, sequences
-from ._masks import Masked
-from ._registry import Layer, layer
 from .attention import Block, Stack, bias_of, causal_bias, emit_bias, emit_causal_bias, emit_linear
 from .embedding import EmbeddingModule
+from .masks import Masked
 from .positional import Positions
+from .registry import Layer, layer
 
 
 @layer("transformer_encoder")

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from torch import nn
 
-from onnxnn.shape import Shape
+from onnxnn.graph.shape import Shape
 
-from ._registry import layer
 from .conv import Convolution
 from .norm import BatchNorm
+from .registry import layer
 
 
 @layer("conv3d")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
+from onnxnn.graph.builder import GraphBuilder, Value
 
 __all__ = ["InvertedResidual", "MobileNetV2"]
 

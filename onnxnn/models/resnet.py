@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from onnxnn.graph import GraphBuilder, Value
+from onnxnn.graph.builder import GraphBuilder, Value
 
 from .pointwise import PointwiseConv2d
 

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from onnxnn_runtime.filekind import NPZ, TORCHSCRIPT, kind_of_bytes, kind_of_file
-from onnxnn_runtime.shorten import printable, shortened
+from onnxnn_runtime.files.filekind import NPZ, TORCHSCRIPT, kind_of_bytes, kind_of_file
+from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = ["NotTensors", "read_torch_file"]
 

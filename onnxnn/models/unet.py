@@ -22,10 +22,10 @@ from itertools import pairwise
 import numpy as np
 import torch
 import torch.nn.functional as F
-from onnxnn_runtime.schedule import Schedule
+from onnxnn_runtime.card.schedule import Schedule
 from torch import nn
 
-from onnxnn.graph import Array, GraphBuilder, Value, to_numpy
+from onnxnn.graph.builder import Array, GraphBuilder, Value, to_numpy
 
 from .unet_blocks import (
     GROUPS,

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from onnxnn.graph import Array, GraphBuilder, Value, to_numpy
+from onnxnn.graph.builder import Array, GraphBuilder, Value, to_numpy
 
 __all__ = [
     "GROUPS",

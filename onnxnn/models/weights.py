@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import urlparse
 
 import torch
-from onnxnn_runtime.card import ModelCard
+from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CardError, CheckpointError, LayerError
-from onnxnn_runtime.files import regular_file, write_atomically
-from onnxnn_runtime.paths import expanded
-from onnxnn_runtime.shorten import printable, shortened
+from onnxnn_runtime.files.access import regular_file, write_atomically
+from onnxnn_runtime.files.paths import expanded
+from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .torch_file import NotTensors, read_torch_file
 

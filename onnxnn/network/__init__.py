@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from onnxnn_runtime.calls import checked_class
+from onnxnn_runtime.api.calls import checked_class
 
 from .advice import ATTRIBUTES, OPTIONS
 from .attributes import VALUES
-from .inside import Inside
+from .inference import Using
+from .inspection import Inside
 from .loading import Loading
 from .representation import as_html, as_line
 from .training import Training
-from .using import Using
 
 __all__ = ["Network"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from onnxnn_runtime.card import TASKS
+from onnxnn_runtime.card.card import TASKS
+from onnxnn_runtime.card.vocabulary import checked_vocabulary
 from onnxnn_runtime.errors import TrainingError, did_you_mean
-from onnxnn_runtime.files import as_path
-from onnxnn_runtime.names import key_of
-from onnxnn_runtime.shorten import shortened
-from onnxnn_runtime.vocabulary import checked_vocabulary
+from onnxnn_runtime.files.access import as_path
+from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.suggestions import key_of
 
-from onnxnn import optimizers
+from onnxnn.training import optimizers
 
 __all__ = ["VALUES"]
 

@@ -8,24 +8,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.card import TASKS, ModelCard
+from onnxnn_runtime.card.card import TASKS, ModelCard
+from onnxnn_runtime.card.preprocess import COLORS
 from onnxnn_runtime.errors import DataError, InputError, LayerError, TrainingError, did_you_mean
-from onnxnn_runtime.names import key_of
-from onnxnn_runtime.preprocess import COLORS
-from onnxnn_runtime.shorten import shortened
-from onnxnn_runtime.streams import say
-from onnxnn_runtime.warn import warn
+from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.streams import say
+from onnxnn_runtime.messages.suggestions import key_of
+from onnxnn_runtime.messages.warn import warn
 from torch import nn
 
-from onnxnn import inference as running
-from onnxnn import optimizers
 from onnxnn.data import Batches, Data
 from onnxnn.data.labels import ValuesError
-from onnxnn.definition import Definition, Net
-from onnxnn.evaluation import data_of
-from onnxnn.history import History
-from onnxnn.layers._adding import check_arguments
-from onnxnn.layers._registry import frozen
+from onnxnn.definition.definition import Definition, Net
+from onnxnn.inference import predict as running
+from onnxnn.inference.evaluation import data_of
+from onnxnn.layers.adding import check_arguments
+from onnxnn.layers.registry import frozen
+from onnxnn.training import optimizers
+from onnxnn.training.history import History
 
 from .attributes import VALUES
 from .state import NetworkState

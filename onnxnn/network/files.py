@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from onnxnn_runtime.card import ModelCard
+from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, ExportError
-from onnxnn_runtime.files import as_path, regular_file
-from onnxnn_runtime.output_files import check_output
-from onnxnn_runtime.shorten import printable
-from onnxnn_runtime.streams import say
+from onnxnn_runtime.files.access import as_path, regular_file
+from onnxnn_runtime.messages.shorten import printable
+from onnxnn_runtime.messages.streams import say
+from onnxnn_runtime.outputs.output_files import check_output
 
-from onnxnn import checkpoint as checkpoints
-from onnxnn import sampling_graph
-from onnxnn.export import TOLERANCE, ExportReport, check_options, export_onnx
-from onnxnn.history import History
+from onnxnn.checkpoint import checkpoint as checkpoints
+from onnxnn.export import sampling_loop as sampling_graph
+from onnxnn.export.exporter import TOLERANCE, ExportReport, check_options, export_onnx
 from onnxnn.models import weights
 from onnxnn.models.published import published
 from onnxnn.models.take_over import take_over
+from onnxnn.training.history import History
 
 from .core import Core
 
@@ -161,7 +161,8 @@ class Files(Core):
         Args:
             path: Where to.
             checkpoint: The checkpoint to export; None takes the network as it is.
-            opset_version, ir_version, preprocess, script, tolerance: See `onnxnn.export.export_onnx`.
+            opset_version, ir_version, preprocess, script, tolerance: See
+                `onnxnn.export.exporter.export_onnx`.
             sampler: For a diffusion model: "dpm++" or "ddim" puts the loop into the file.
             steps: How many steps that loop walks; None takes 20.
             guidance: How far its pictures follow their label, for a network with classes; None takes 1.

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from onnxnn_runtime.shorten import shortened
-from onnxnn_runtime.warn import warn
+from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.warn import warn
 
 from onnxnn import data as loading
 from onnxnn.data.foreign import check_no_pair, is_foreign, unpacked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from onnxnn_runtime.html import table
+from onnxnn_runtime.messages.html import table
 
 if TYPE_CHECKING:
     from .core import Core

@@ -9,27 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from onnxnn_runtime.card import ModelCard
+from onnxnn_runtime.card.card import ModelCard
+from onnxnn_runtime.card.preprocess import COLORS
 from onnxnn_runtime.errors import CheckpointError, DataError, InputError, LayerError, TrainingError
-from onnxnn_runtime.preprocess import COLORS
 from torch import nn
 
-from onnxnn import checkpoint as checkpoints
-from onnxnn import pairs
-from onnxnn.about import describe, describe_added
-from onnxnn.checkpoint import Checkpoint
+from onnxnn.checkpoint import checkpoint as checkpoints
+from onnxnn.checkpoint.card import describe, describe_added
+from onnxnn.checkpoint.checkpoint import Checkpoint
 from onnxnn.data import Data, Preparation
 from onnxnn.data.batches import InMemory
-from onnxnn.definition import Definition, Net
-from onnxnn.evaluation import check_fits
+from onnxnn.definition.definition import Definition, Net
+from onnxnn.graph.shape import Shape
+from onnxnn.inference.evaluation import check_fits
+from onnxnn.kinds import seq2seq as pairs
 from onnxnn.layers import find, make
 from onnxnn.layers.activation import Activation
 from onnxnn.layers.custom import Custom
 from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.layers.regularise import Dropout
-from onnxnn.losses import REGRESSION_LOSSES, official_name
-from onnxnn.shape import Shape
 from onnxnn.training.ending import closing_of, score_ending
+from onnxnn.training.losses import REGRESSION_LOSSES, official_name
 from onnxnn.training.target_scale import target_scale
 from onnxnn.training.target_values import check_values
 

@@ -11,29 +11,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.errors import (
-    DataError,
-    OutputError,
-    TrainingError,
-)
-from onnxnn_runtime.files import as_path
-from onnxnn_runtime.shorten import shortened
+from onnxnn_runtime.errors import DataError, OutputError, TrainingError
+from onnxnn_runtime.files.access import as_path
+from onnxnn_runtime.messages.shorten import shortened
 
-from onnxnn import checkpoint as checkpoints
-from onnxnn import pairs
-from onnxnn.callbacks import Callback
-from onnxnn.checkpoint import Checkpoint
-from onnxnn.definition import Definition
-from onnxnn.device import Machine
-from onnxnn.evaluation import batches_of
-from onnxnn.history import History
+from onnxnn.checkpoint import checkpoint as checkpoints
+from onnxnn.checkpoint.checkpoint import Checkpoint
+from onnxnn.console.display import show_images
+from onnxnn.definition.definition import Definition
+from onnxnn.inference.evaluation import batches_of
+from onnxnn.inspection.history_plot import plot_history
+from onnxnn.kinds import seq2seq as pairs
 from onnxnn.layers.custom import Custom
-from onnxnn.losses import official_name
-from onnxnn.notebook import show_images
-from onnxnn.plot import plot_history
-from onnxnn.settings import Settings
 from onnxnn.training import job as jobs
+from onnxnn.training.callbacks import Callback
+from onnxnn.training.device import Machine
 from onnxnn.training.ending import loss_of
+from onnxnn.training.history import History
+from onnxnn.training.losses import official_name
+from onnxnn.training.settings import Settings
 
 from .files import Files
 from .state import NetworkState
@@ -75,7 +71,7 @@ class Training(Files):
 
         Args:
             lr, epochs, batch_size, loss, metrics, schedule, clip, patience, monitor, ema, samples_every: See
-                `onnxnn.settings.Settings`.
+                `onnxnn.training.settings.Settings`.
             batch_num: Accepted as BaseNN has it, without effect there and here.
             save_fold: Where checkpoints go, from now on.
             filename: The checkpoint's name.
@@ -84,8 +80,8 @@ class Training(Files):
                 anew.
             resume: Finish the interrupted training of this checkpoint, with its own settings, and write
                 to it. The other settings of this call do not count.
-            device, devices, strategy, precision: See `onnxnn.device.Machine`.
-            callbacks: Instances of `onnxnn.callbacks.Callback`, what to do beside.
+            device, devices, strategy, precision: See `onnxnn.training.device.Machine`.
+            callbacks: Instances of `onnxnn.Callback`, what to do beside.
 
         Raises:
             TrainingError: A name is unknown, a number is out of range, or sizes do not fit; or the loss
@@ -100,7 +96,7 @@ class Training(Files):
             raise TrainingError("train(): give checkpoint= to add epochs, or resume= to finish, not both.")
         if not isinstance(callbacks, list | tuple) or not all(isinstance(c, Callback) for c in callbacks):
             raise TrainingError(
-                f"callbacks={shortened(callbacks)}: must be a list of instances of onnxnn.callbacks.Callback."
+                f"callbacks={shortened(callbacks)}: must be a list of instances of onnxnn.Callback."
             )
         folder = as_path(self.save_fold if save_fold is None else save_fold, "save_fold", TrainingError)
         file = as_path(filename, "filename", TrainingError)
@@ -245,7 +241,7 @@ class Training(Files):
         """Draw the last training's history into an image, which a notebook shows.
 
         Args:
-            path, title, force: See `onnxnn.plot.plot_history`.
+            path, title, force: See `onnxnn.inspection.history_plot.plot_history`.
         """
         written = plot_history(self.history, path, title, force)
         show_images(written)

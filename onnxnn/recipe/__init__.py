@@ -27,24 +27,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from onnxnn_runtime.card import TASKS
-from onnxnn_runtime.errors import (
-    DataError,
-    InputError,
-    LayerError,
-    OnnxnnError,
-    TrainingError,
-    did_you_mean,
-)
-from onnxnn_runtime.output_files import check_output
-from onnxnn_runtime.shorten import shortened
+from onnxnn_runtime.card.card import TASKS
+from onnxnn_runtime.errors import DataError, InputError, LayerError, OnnxnnError, TrainingError, did_you_mean
+from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.outputs.output_files import check_output
 
-from onnxnn.callbacks import check_writable, files_of
-from onnxnn.export import check_path, check_versions
-from onnxnn.layers._registry import frozen
+from onnxnn.datasets import digits
+from onnxnn.export.exporter import check_path, check_versions
+from onnxnn.layers.registry import frozen
 from onnxnn.network import Network
-from onnxnn.optimizers import check_optimizer_options, optimizer_name
-from onnxnn.samples import digits
+from onnxnn.training.callbacks import check_writable, files_of
+from onnxnn.training.optimizers import check_optimizer_options, optimizer_name
 
 from .options import Kinds, Place, kinds_of_layer, kinds_of_method
 from .tree import beside, read_tree

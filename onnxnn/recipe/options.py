@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from onnxnn_runtime.errors import InputError, LayerError, did_you_mean
-from onnxnn_runtime.shorten import printable, shortened
+from onnxnn_runtime.messages.shorten import printable, shortened
 
 from onnxnn.layers import find
-from onnxnn.layers._registry import option_name
+from onnxnn.layers.registry import option_name
 
 from .tree import Node, as_text, as_value
 

@@ -18,10 +18,10 @@ from typing import Any
 
 import yaml
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.filekind import TEXT, UNKNOWN, instead, kind_of_file
-from onnxnn_runtime.files import as_path, cannot_read, regular_file
-from onnxnn_runtime.paths import expanded
-from onnxnn_runtime.shorten import printable, shortened
+from onnxnn_runtime.files.access import as_path, cannot_read, regular_file
+from onnxnn_runtime.files.filekind import TEXT, UNKNOWN, instead, kind_of_file
+from onnxnn_runtime.files.paths import expanded
+from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = ["Node", "as_text", "as_value", "beside", "read_tree"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from onnxnn.history import History
+from .history import History
 
 __all__ = ["advice", "best_line"]
 

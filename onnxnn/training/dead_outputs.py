@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from onnxnn.definition import Definition, Net
-from onnxnn.last_layer import last_bounded
+from onnxnn.definition.definition import Definition, Net
+from onnxnn.definition.last_layer import last_bounded
 
 __all__ = ["outputs_kept_alive"]
 

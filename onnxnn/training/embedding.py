@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onnxnn_runtime.errors import DataError, TrainingError
-from onnxnn_runtime.warn import warn
+from onnxnn_runtime.messages.warn import warn
 
 from onnxnn.data.batches import Batches
 from onnxnn.data.pairing import SMALLEST_BATCH, PairedBatches, has_pairs

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from onnxnn_runtime.card import ModelCard
+from onnxnn_runtime.card.card import ModelCard
 
-from onnxnn.definition import Definition
+from onnxnn.definition.definition import Definition
 from onnxnn.layers import Layer, make
 from onnxnn.layers.custom import Custom
-from onnxnn.losses import official_name
+
+from .losses import official_name
 
 __all__ = ["closing_of", "loss_of", "score_ending"]
 

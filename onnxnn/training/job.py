@@ -8,28 +8,32 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from onnxnn_runtime.card import ModelCard
+from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, OnnxnnError, OutputError, TrainingError
-from onnxnn_runtime.shorten import printable
-from onnxnn_runtime.streams import say
+from onnxnn_runtime.messages.shorten import printable
+from onnxnn_runtime.messages.streams import say
 
-from onnxnn import checkpoint, denoising, diffusion, losses, memory, metrics, pairs
-from onnxnn.about import how_trained
-from onnxnn.average import decay_of
-from onnxnn.callbacks import Callback, Progress, Writer, check_files, files_of
-from onnxnn.checkpoint import Checkpoint
+from onnxnn.checkpoint import checkpoint
+from onnxnn.checkpoint.card import how_trained
+from onnxnn.checkpoint.checkpoint import Checkpoint
 from onnxnn.data import Batches, Data
-from onnxnn.definition import Definition, Net
-from onnxnn.device import Machine, threads_for
-from onnxnn.optimizers import states_per_weight
-from onnxnn.sample_grid import SampleGrid
-from onnxnn.settings import Settings
-from onnxnn.trainer import Trainer
+from onnxnn.definition import memory
+from onnxnn.definition.definition import Definition, Net
+from onnxnn.kinds import diffusion
+from onnxnn.kinds import seq2seq as pairs
 
+from . import denoising, losses, metrics
 from .advice import advice, best_line
+from .callbacks import Callback, Progress, Writer, check_files, files_of
 from .dead_outputs import outputs_kept_alive
+from .device import Machine, threads_for
+from .ema import decay_of
 from .embedding import for_evaluation, for_pairs
 from .learner import evaluate, make_learner
+from .optimizers import states_per_weight
+from .sample_grid import SampleGrid
+from .settings import Settings
+from .trainer import Trainer
 
 __all__ = ["Job", "evaluate_network", "settings_of"]
 

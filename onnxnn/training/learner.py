@@ -9,12 +9,13 @@ import torch
 from onnxnn_runtime.errors import TrainingError
 from torch import nn
 
-from onnxnn.definition import Net
-from onnxnn.denoising import Denoising
+from onnxnn.definition.definition import Net
+from onnxnn.definition.module import evaluating
 from onnxnn.layers.inception import AuxiliaryClassifier
-from onnxnn.losses import EMBEDDING_LOSSES, Loss
-from onnxnn.metrics import Metric
-from onnxnn.net import evaluating
+
+from .denoising import Denoising
+from .losses import EMBEDDING_LOSSES, Loss
+from .metrics import Metric
 
 __all__ = ["Learner", "evaluate", "make_learner"]
 

@@ -7,13 +7,12 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.errors import TrainingError
-from onnxnn_runtime.warn import warn
+from onnxnn_runtime.messages.warn import warn
 from torch import nn
 
-from onnxnn.optimizers import default_lr, is_per_step, make_optimizer, make_schedule
-from onnxnn.settings import Settings
-
+from .optimizers import default_lr, is_per_step, make_optimizer, make_schedule
 from .resume import load_optimizer, load_schedule
+from .settings import Settings
 
 __all__ = ["Optimization"]
 

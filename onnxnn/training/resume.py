@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from onnxnn_runtime.shorten import shortened
+from onnxnn_runtime.messages.shorten import shortened
 
 from .random_state import random_state, set_random_state
 

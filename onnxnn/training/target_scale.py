@@ -13,13 +13,14 @@ import torch
 from onnxnn_runtime.errors import TrainingError
 
 from onnxnn.data.batches import Batches, InMemory
-from onnxnn.definition import Definition
-from onnxnn.last_layer import last_bounded
+from onnxnn.definition.definition import Definition
+from onnxnn.definition.last_layer import last_bounded
+from onnxnn.graph.shape import Shape
 from onnxnn.layers import Layer, make
 from onnxnn.layers.custom import Custom
 from onnxnn.layers.denormalize import Denormalize
-from onnxnn.losses import official_name
-from onnxnn.shape import Shape
+
+from .losses import official_name
 
 __all__ = ["target_scale"]
 

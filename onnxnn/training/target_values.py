@@ -6,10 +6,11 @@ import torch
 from onnxnn_runtime.errors import TrainingError
 
 from onnxnn.data.batches import Batches, InMemory
-from onnxnn.definition import Definition
-from onnxnn.last_layer import last_bounded
+from onnxnn.definition.definition import Definition
+from onnxnn.definition.last_layer import last_bounded
 from onnxnn.layers.custom import Custom
-from onnxnn.losses import official_name
+
+from .losses import official_name
 
 __all__ = ["check_values"]
 

@@ -6,7 +6,10 @@ import importlib.util as _util
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
-from .card import InputSpec, ModelCard, OutputSpec, StateSpec
+from .api.lazy import package_attribute as _package_attribute
+from .api.versions import check_versions
+from .card.card import InputSpec, ModelCard, OutputSpec, StateSpec
+from .card.preprocess import Preprocess
 from .errors import (
     CallError,
     CardError,
@@ -23,15 +26,12 @@ from .errors import (
     TrainingError,
     UnknownAttributeError,
 )
-from .inputs import Skipped
-from .lazy import package_attribute as _package_attribute
+from .inputs.samples import Skipped
 from .model import Embeddings, Model, Prediction, Predictions, load
-from .preprocess import Preprocess
-from .versions import check_versions
 
 if _TYPE_CHECKING:
-    from .card_diffusion import DiffusionSpec, SamplerSpec
-    from .schedule import Schedule
+    from .card.diffusion import DiffusionSpec, SamplerSpec
+    from .card.schedule import Schedule
     from .similarity import get_similarity
 
 # A folder left behind by an uninstalled package is found, but without an origin.
@@ -80,9 +80,9 @@ __all__ = [
 ]
 
 _LAZY = {
-    "DiffusionSpec": "card_diffusion",
-    "SamplerSpec": "card_diffusion",
-    "Schedule": "schedule",
+    "DiffusionSpec": "card.diffusion",
+    "SamplerSpec": "card.diffusion",
+    "Schedule": "card.schedule",
     "get_similarity": "similarity",
 }
 _TRAINING = "it is in the package onnxnn: from onnxnn import nn"

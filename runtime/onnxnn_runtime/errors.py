@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import Iterable
 
-from .shorten import bounded
+from .messages.shorten import bounded
 
 __all__ = [
     "CallError",
@@ -112,7 +112,7 @@ class UnknownAttributeError(OnnxnnError, AttributeError):
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """Return ", did you mean 'x'?" for the known name that a word means, or "" when none is near."""
-    from .names import nearest  # here, because only a mistake needs it
+    from .messages.suggestions import nearest  # here, because only a mistake needs it
 
     name = nearest(word, known)
     return f", did you mean {name!r}?" if name else ""

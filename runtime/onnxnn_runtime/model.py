@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator
 
 import numpy as np
 
-from .arrays import as_array, check_steps, check_tokens
-from .calls import checked, checked_class
-from .card import InputSpec, ModelCard
+from .api.calls import checked, checked_class
+from .arrays.conversion import as_array, check_steps, check_tokens
+from .arrays.precision import check_precision
+from .card.card import InputSpec, ModelCard
 from .errors import CardError, InputError
-from .folders import warn_of
-from .inputs import Skipped, in_channel_order
-from .names import MODEL_ATTRIBUTES, MODEL_OPTIONS
-from .opening import Opening, card_of, check_timeout, reopen
-from .pipeline import check_count, check_options, check_progress, reported
-from .precision import check_precision
+from .inputs.folders import warn_of
+from .inputs.samples import Skipped, in_channel_order
+from .messages.shorten import printable, shortened
+from .messages.suggestions import MODEL_ATTRIBUTES, MODEL_OPTIONS
+from .opening import Opening, card_of, check_timeout
 from .results import Embeddings, Prediction, Predictions, prediction
-from .shorten import printable, shortened
+from .session.pipeline import check_count, check_options, check_progress, reported
 
 if TYPE_CHECKING:
-    from .engine import Engine
-    from .onnxfile import FileFacts
-    from .text import Text
+    from .card.tokens import Text
+    from .session.engine import Engine
+    from .session.onnxfile import FileFacts
 
 __all__ = ["Embeddings", "Model", "Prediction", "Predictions", "load"]
 
@@ -62,9 +62,9 @@ def load(
         CardError: The file's card is malformed or newer than this version.
         DeviceError: The device was asked for explicitly and is not there.
     """
-    from .engine import Engine  # here, because importing the package does without
-    from .onnxfile import ModelFile, inspect
-    from .providers import place
+    from .session.engine import Engine  # here, because importing the package does without
+    from .session.onnxfile import ModelFile, inspect
+    from .session.providers import place
 
     if card is not None and not isinstance(card, ModelCard):
         raise InputError(f"load(card={shortened(card)}): expected a ModelCard, or None for the file's own.")
@@ -81,6 +81,17 @@ def load(
     card = card_of(facts.metadata, name, card, draft)
     engine = Engine(file.take, name, facts, place(device), threads, card, timeout)
     return Model(name, facts, card, engine, opening)
+
+
+def _reopen(opening: Opening) -> Model:
+    """Open a model again.
+
+    Raises:
+        InputError: The file was replaced since.
+        OnnxnnError: As for `load`.
+    """
+    opening.check_unchanged()
+    return load(opening.path, opening.device, opening.card, opening.threads, opening.draft, opening.timeout)
 
 
 @checked_class(MODEL_ATTRIBUTES, MODEL_OPTIONS)
@@ -105,7 +116,7 @@ class Model:
         self._opening = opening
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return reopen, (self._opening,)
+        return _reopen, (self._opening,)
 
     @property
     def device(self) -> str:
@@ -127,7 +138,7 @@ class Model:
         return f"<Model {self.name}: {kind}, on {self.device}>"
 
     def _repr_html_(self) -> str:
-        from .html import table
+        from .messages.html import table
 
         rows = [("input", name, kind, shape) for name, (kind, shape) in self.inputs.items()]
         rows += [("output", name, kind, shape) for name, (kind, shape) in self.outputs.items()]
@@ -179,7 +190,7 @@ class Model:
         spec = None if self.card is None else self.card.input
         if spec is None or not spec.features or not self._engine.arrays:
             return x
-        from .tabular import for_graph  # here, because images do without
+        from .inputs.rows import for_graph  # here, because images do without
 
         first = self._engine.arrays[0]
         if isinstance(x, dict) and first in x and first not in spec.features:
@@ -227,8 +238,8 @@ class Model:
         Args:
             prompt: How the text begins; for a model from sequence to sequence the tokens of one source, or
                 of several.
-            length, temperature, top_k, seed, stop: See `onnxnn_runtime.generate.generate`.
-            max_length, beams: For sequence to sequence; see `onnxnn_runtime.translate.translate`.
+            length, temperature, top_k, seed, stop: See `onnxnn_runtime.generation.generate.generate`.
+            max_length, beams: For sequence to sequence; see `onnxnn_runtime.generation.seq2seq.translate`.
 
         Returns:
             The whole text, prompt included; a list of words where the prompt was one. For sequence to
@@ -239,9 +250,12 @@ class Model:
             InputError: An option is out of range or of the other kind of model, or the vocabulary lacks a
                 token of the prompt.
         """
-        from .generate import check_generates, generate  # here, so that other models open without them
-        from .translate import check_options as check_generating
-        from .translate import translate
+        from .generation.generate import (  # here, so that other models open without them
+            check_generates,
+            generate,
+        )
+        from .generation.seq2seq import check_options as check_generating
+        from .generation.seq2seq import translate
 
         card = self._require_card("generate")
         translates = self.translates
@@ -277,7 +291,8 @@ class Model:
             model.sample(start="3.png", strength=0.5)
 
         Args:
-            num, seed, label, noise, progress, batch_size: See `onnxnn_runtime.sampling.sample_pictures`.
+            num, seed, label, noise, progress, batch_size: See
+                `onnxnn_runtime.diffusion.sampling.sample_pictures`.
             steps, sampler, guidance: See there; a file that holds the whole loop takes its own alone.
             eta, start, strength, mask, return_all_timesteps, callback: See there; not for a file that
                 holds the whole loop.
@@ -289,7 +304,7 @@ class Model:
             CardError: It is no diffusion model.
             InputError: An option is out of range, or does not fit the model or the other options.
         """
-        from . import sampling  # here and below, so that other models open without it
+        from .diffusion import sampling  # here and below, so that other models open without it
 
         spec = sampling.check_draws(self._require_card("sample"), self.name, self.inputs)
         if spec.sampler is None:
@@ -343,7 +358,7 @@ class Model:
 
         Args:
             first, second, num, strength, seed, options: See
-                `onnxnn_runtime.sampling.interpolate_pictures`.
+                `onnxnn_runtime.diffusion.sampling.interpolate_pictures`.
 
         Returns:
             float32 (num, C, H, W) in 0..1.
@@ -352,7 +367,7 @@ class Model:
             CardError: It is no diffusion model.
             InputError: An option is out of range, or the file holds the whole loop.
         """
-        from . import sampling
+        from .diffusion import sampling
 
         spec = sampling.check_draws(self._require_card("sample"), self.name, self.inputs)
         if spec.sampler is not None:

@@ -6,12 +6,12 @@ import os
 from dataclasses import replace
 from typing import Any, Mapping
 
-from .card import METADATA_KEY, ModelCard
+from .card.card import METADATA_KEY, ModelCard
 from .errors import CardError, InputError
-from .paths import expanded
-from .shorten import shortened
+from .files.paths import expanded
+from .messages.shorten import shortened
 
-__all__ = ["Opening", "card_of", "check_timeout", "reopen"]
+__all__ = ["Opening", "card_of", "check_timeout"]
 
 _LONGEST = 1e9
 """Seconds of the longest timeout: what threads can wait for."""
@@ -36,24 +36,19 @@ class Opening:
         self.threads = threads
         self.draft = draft
         self.timeout = timeout
-        self.state = _state(self.path) if is_path else None
+        self._state = _state(self.path) if is_path else None
 
+    def check_unchanged(self) -> None:
+        """Refuse a file that was replaced since: it may be another model.
 
-def reopen(opening: Opening) -> Any:
-    """Open a model again.
-
-    Raises:
-        InputError: The file has another size or time than when it was opened first: it may be another model.
-        OnnxnnError: As for `load`.
-    """
-    from .model import load  # here, because the model's own module needs this one
-
-    if opening.state is not None and _state(opening.path) not in (None, opening.state):
-        raise InputError(
-            f"{opening.path}: changed after the model was opened, so this copy would be another model; "
-            "load() it again."
-        )
-    return load(opening.path, opening.device, opening.card, opening.threads, opening.draft, opening.timeout)
+        Raises:
+            InputError: It has another size or time than when it was opened first.
+        """
+        if self._state is not None and _state(self.path) not in (None, self._state):
+            raise InputError(
+                f"{self.path}: changed after the model was opened, so this copy would be another model; "
+                "load() it again."
+            )
 
 
 def _state(path: Any) -> tuple[int, int] | None:

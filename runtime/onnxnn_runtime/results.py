@@ -7,11 +7,11 @@ from typing import List, Mapping, NamedTuple
 
 import numpy as np
 
-from .calls import checked_class
-from .card import ModelCard
-from .inputs import Skipped
-from .labels import best_classes, label_of
-from .names import RESULT_ATTRIBUTES, RESULTS_ATTRIBUTES
+from .api.calls import checked_class
+from .card.card import ModelCard
+from .card.labels import best_classes, label_of
+from .inputs.samples import Skipped
+from .messages.suggestions import RESULT_ATTRIBUTES, RESULTS_ATTRIBUTES
 
 __all__ = ["Embeddings", "Prediction", "Predictions", "prediction"]
 
@@ -65,7 +65,7 @@ class Predictions(List[Prediction]):
         return f"[{shown}{more}]{left_out}"
 
     def _repr_html_(self) -> str:
-        from .html import table
+        from .messages.html import table
 
         rows = ((each.name, *_shown(each)) for each in self)
         score = "raw score" if any(each.score_kind == "raw score" for each in self) else "score"

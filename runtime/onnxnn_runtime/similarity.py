@@ -20,11 +20,11 @@ from typing import Any, Callable
 
 import numpy as np
 
-from .arrays import as_array, without_gradient
-from .calls import checked
+from .api.calls import checked
+from .arrays.conversion import as_array, without_gradient
 from .errors import InputError, did_you_mean
-from .providers import num_threads
-from .shorten import printable, shortened
+from .messages.shorten import printable, shortened
+from .session.providers import num_threads
 
 _BLOCK_BYTES = 8 << 20
 """What is needed beside the vectors and the result is formed in blocks of about this size."""

@@ -10,7 +10,7 @@ from typing import Any, Sequence, Tuple
 import numpy as np
 
 from .errors import InputError, OnnxnnError
-from .shorten import printable, shortened
+from .messages.shorten import printable, shortened
 
 __all__ = ["Check", "check", "made_up_inputs"]
 

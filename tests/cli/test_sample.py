@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime.grid import picture_grid
+from onnxnn_runtime.outputs.grid import picture_grid
 from PIL import Image
 
 MODELS = Path(__file__).parent.parent / "golden" / "models"

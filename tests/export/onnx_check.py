@@ -10,11 +10,11 @@ import onnxruntime
 import torch
 from onnx import TensorProto, helper
 
-from onnxnn.definition import Definition, Net
-from onnxnn.export import axis_names
-from onnxnn.graph import GraphBuilder
-from onnxnn.shape import Shape
-from onnxnn.sizes import free_input
+from onnxnn.definition.definition import Definition, Net
+from onnxnn.definition.dynamic_axes import free_input
+from onnxnn.export.exporter import axis_names
+from onnxnn.graph.builder import GraphBuilder
+from onnxnn.graph.shape import Shape
 
 
 def shake(net: torch.nn.Module, seed: int = 0) -> None:

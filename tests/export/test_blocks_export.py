@@ -6,8 +6,8 @@ import pytest
 import torch
 from onnx_check import emit, largest_difference, shake
 
-from onnxnn.definition import Definition
-from onnxnn.shape import Shape
+from onnxnn.definition.definition import Definition
+from onnxnn.graph.shape import Shape
 
 IMAGE = Shape.image(3, 12, 10)
 

@@ -9,10 +9,10 @@ from onnx_check import shake
 from onnxnn_runtime import InputSpec, LayerError, ModelCard, OutputSpec, load
 from torch import nn
 
-from onnxnn.definition import Definition
-from onnxnn.export import export_onnx
+from onnxnn.definition.definition import Definition
+from onnxnn.export.exporter import export_onnx
+from onnxnn.graph.shape import Shape
 from onnxnn.layers.custom import MissingModuleError
-from onnxnn.shape import Shape
 
 
 class Residual(nn.Module):

@@ -13,11 +13,11 @@ import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from onnxnn_runtime.card_diffusion import SamplerSpec
+from onnxnn_runtime.card.diffusion import SamplerSpec
 from onnxnn_runtime.errors import ExportError
 
 from onnxnn import nn
-from onnxnn.graph import GraphBuilder
+from onnxnn.graph.builder import GraphBuilder
 
 SMALL = {"img_size": 8, "timestep": 30, "dim": 8, "dim_mults": (1, 2)}
 

@@ -23,12 +23,14 @@ from onnxnn_runtime import (
     load,
 )
 
-from onnxnn import export, nn, parity
-from onnxnn.definition import Definition
-from onnxnn.export import IR_VERSIONS, OPSETS, export_onnx
-from onnxnn.graph import GraphBuilder
+from onnxnn import nn
+from onnxnn.definition.definition import Definition
+from onnxnn.export import exporter as export
+from onnxnn.export import verification as parity
+from onnxnn.export.exporter import IR_VERSIONS, OPSETS, export_onnx
+from onnxnn.graph.builder import GraphBuilder
+from onnxnn.graph.shape import Shape
 from onnxnn.layers import make
-from onnxnn.shape import Shape
 
 
 def lenet() -> Definition:

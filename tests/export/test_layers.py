@@ -8,14 +8,14 @@ import pytest
 import torch
 from onnx_check import emit, largest_difference, random_input, shake
 
-from onnxnn.definition import Definition
+from onnxnn.definition.definition import Definition
+from onnxnn.definition.dynamic_axes import free_input
+from onnxnn.graph.shape import Shape
 from onnxnn.layers import registry
 from onnxnn.layers.custom import Custom
 from onnxnn.layers.denormalize import Denormalize, Exponential
 from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.layers.transformer import Transformer
-from onnxnn.shape import Shape
-from onnxnn.sizes import free_input
 
 IMAGE, SIGNAL, VECTOR, SEQUENCE = (
     Shape.image(6, 13, 11),

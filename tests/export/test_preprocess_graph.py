@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from onnxnn_runtime import Preprocess
 
-from onnxnn import preprocess_graph
-from onnxnn.graph import GraphBuilder
+from onnxnn.export import preprocessing as preprocess_graph
+from onnxnn.graph.builder import GraphBuilder
 
 SIZE = st.integers(1, 70)
 STEP = st.one_of(

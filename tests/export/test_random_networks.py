@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from onnx_check import largest_difference, random_input, shake
 from onnxnn_runtime import InputError, InputSpec, LayerError, ModelCard, OutputSpec
 
-from onnxnn.definition import Definition
-from onnxnn.export import build_model
+from onnxnn.definition.definition import Definition
+from onnxnn.definition.dynamic_axes import free_input, min_sizes
+from onnxnn.export.exporter import build_model
+from onnxnn.graph.shape import Shape
 from onnxnn.layers import make
-from onnxnn.shape import Shape
-from onnxnn.sizes import free_input, min_sizes
 
 ACTIVATIONS = (
     "relu", "softmax", "tanh", "sigmoid", "leakyrelu", "relu6", "gelu", "silu", "elu", "identity",

@@ -9,7 +9,7 @@ import torch
 from onnxnn_runtime import ExportError
 
 from onnxnn import nn
-from onnxnn.definition import Definition
+from onnxnn.definition.definition import Definition
 
 
 def amplifying(tmp_path, offset: float) -> nn:

@@ -12,8 +12,8 @@ import torch
 from onnx_check import largest_difference
 
 from onnxnn import nn
-from onnxnn.definition import Definition
-from onnxnn.shape import Shape
+from onnxnn.definition.definition import Definition
+from onnxnn.graph.shape import Shape
 
 SEQUENCE = Shape.sequence(5, 6)
 
@@ -130,7 +130,7 @@ def test_networks_that_do_not_write_text_have_no_states(tmp_path, layers):
 
 def test_an_export_whose_states_are_wrong_is_refused(tmp_path, monkeypatch):
     """The second call goes on from the first; a file that forgets must not pass."""
-    from onnxnn.graph import GraphBuilder
+    from onnxnn.graph.builder import GraphBuilder
 
     monkeypatch.setattr(GraphBuilder, "next_state", lambda self, state, x: self._after.update({state: state}))
     with pytest.raises(rt.ExportError, match="differs from torch"):

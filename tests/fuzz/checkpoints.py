@@ -20,7 +20,7 @@ from support.mutations import HOSTILE, mutate_bytes, mutate_data
 from support.torch_files import Call, deep, torch_zip
 
 from onnxnn import nn, pth_info
-from onnxnn.callbacks import Callback
+from onnxnn.training.callbacks import Callback
 
 CASES = 5000
 

@@ -16,9 +16,9 @@ from PIL import Image
 from support.mutations import HOSTILE, mutate_bytes, mutate_data
 
 import onnxnn.recipe
-from onnxnn.callbacks import Callback
+from onnxnn.datasets import Digits, digits
 from onnxnn.network import Network
-from onnxnn.samples import Digits, digits
+from onnxnn.training.callbacks import Callback
 
 CASES = 3800
 ROOT = Path(__file__).parents[2]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnxnn_runtime import engine
-from onnxnn_runtime.pipeline import ON_DEVICE, PER_WORKER, batches, default_batch_size
+from onnxnn_runtime.session import engine
+from onnxnn_runtime.session.pipeline import ON_DEVICE, PER_WORKER, batches, default_batch_size
 from PIL import Image
 
 

@@ -9,8 +9,8 @@ import traceback
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime.calls import checked, checked_class, unknown_options
-from onnxnn_runtime.names import nearest
+from onnxnn_runtime.api.calls import checked, checked_class, unknown_options
+from onnxnn_runtime.messages.suggestions import nearest
 from support.public_calls import public_calls, typos
 
 CALLS = public_calls(rt)

@@ -6,7 +6,7 @@ import collections
 
 import numpy as np
 import pytest
-from onnxnn_runtime.columns import match_columns, named_columns, named_row
+from onnxnn_runtime.arrays.columns import match_columns, named_columns, named_row
 from onnxnn_runtime.errors import InputError
 from tests.support.frames import Frame
 

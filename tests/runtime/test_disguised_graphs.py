@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime.onnxfile import inspect
+from onnxnn_runtime.session.onnxfile import inspect
 from support.models import DOUBLE, FLOAT, INT64, function, graph, model, node, tensor, value
 from support.protobuf import serialize
 

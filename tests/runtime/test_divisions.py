@@ -9,7 +9,7 @@ from pathlib import Path
 
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime.onnxfile import inspect
+from onnxnn_runtime.session.onnxfile import inspect
 from support import divisions
 
 REFUSED = divisions.refused()

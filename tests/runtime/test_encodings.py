@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
-from onnxnn_runtime.encodings import guess
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.table import read_table
+from onnxnn_runtime.tables.encodings import guess
+from onnxnn_runtime.tables.reader import read_table
 
 WORDS = [
     (
@@ -240,7 +240,7 @@ def test_a_korean_table_is_read_as_one(tmp_path):
 
 @pytest.mark.parametrize("cut", range(5))
 def test_no_character_is_cut_where_a_file_is_read_in_parts(tmp_path, monkeypatch, cut):
-    monkeypatch.setattr("onnxnn_runtime.table_text._CHUNK", 100 + cut)
+    monkeypatch.setattr("onnxnn_runtime.tables.text._CHUNK", 100 + cut)
     path = tmp_path / "a.csv"
     path.write_bytes("长,宽,类别\n".encode("gbk") + b"1,2,a\n" * 13 + "3,4,好\n".encode("gbk") * 9)
     assert read_table(path).texts(2)[-1] == "好"

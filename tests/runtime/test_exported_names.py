@@ -7,7 +7,7 @@ import importlib
 import pytest
 
 NAMES = {
-    "onnxnn": ["Network", "nn", "pth_info"],
+    "onnxnn": ["Callback", "Network", "nn", "pth_info"],
     "onnxnn_runtime": [
         "CallError",
         "CardError",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime.filekind import kind_of_bytes, kind_of_file
+from onnxnn_runtime.files.filekind import kind_of_bytes, kind_of_file
 
 FILES = {
     "safetensors": (b"\x30\0\0\0\0\0\0\0{" + b" " * 60, "a safetensors file.*load_file"),

@@ -17,7 +17,7 @@ from onnxnn_runtime.errors import (
     MissingInputError,
     OutputError,
 )
-from onnxnn_runtime.files import regular_file, write_atomically
+from onnxnn_runtime.files.access import regular_file, write_atomically
 
 
 def files_of(folder):
@@ -97,7 +97,7 @@ def test_a_process_killed_at_any_moment_leaves_the_old_file(tmp_path, moment):
     (tmp_path / "file").write_bytes(b"old")
     script = (
         "import os, sys\n"
-        "from onnxnn_runtime.files import write_atomically\n"
+        "from onnxnn_runtime.files.access import write_atomically\n"
         "if sys.argv[2] == 'before the rename':\n"
         "    os.replace = lambda *paths: os._exit(9)\n"
         "def write(file):\n"

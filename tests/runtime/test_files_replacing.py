@@ -12,10 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-import onnxnn_runtime.atomic as atomic
+import onnxnn_runtime.files.atomic as atomic
 import pytest
 from onnxnn_runtime.errors import OutputError
-from onnxnn_runtime.files import write_atomically
+from onnxnn_runtime.files.access import write_atomically
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has other modes and links")
 
@@ -307,7 +307,7 @@ def test_a_folder_without_permission_is_named_for_anybody_but_root(tmp_path):
 
 HANGING = """
 import sys, time
-from onnxnn_runtime.files import write_atomically
+from onnxnn_runtime.files.access import write_atomically
 
 def write(file):
     file.write(b"half")

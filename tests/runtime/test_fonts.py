@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from onnxnn_runtime import fonts
+from onnxnn_runtime.images import fonts
 from PIL import Image, ImageDraw
 
 INK = (0, 0, 0)

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime.generate import draw, generate
-from onnxnn_runtime.text import to_numbers
+from onnxnn_runtime.card.tokens import to_numbers
+from onnxnn_runtime.generation.generate import draw, generate
 
 WORDS = {"春": 0, "江": 1, "花": 2, "月": 3}
 

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime.onnxfile import inspect
+from onnxnn_runtime.session.onnxfile import inspect
 from support.models import FLOAT, INT64, graph, model, node, tensor, value
 
 Y = [value("output", None)]

@@ -6,8 +6,8 @@ import random
 
 import numpy as np
 import pytest
-from onnxnn_runtime.graph_fields import Node
-from onnxnn_runtime.graph_values import OMITTED, UNKNOWN, infer, of_type
+from onnxnn_runtime.session.graph_fields import Node
+from onnxnn_runtime.session.graph_values import OMITTED, UNKNOWN, infer, of_type
 from support.models import TYPES
 
 BINARY = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime.grid import picture_grid, write_gif, write_grid
+from onnxnn_runtime.outputs.grid import picture_grid, write_gif, write_grid
 from PIL import Image
 
 BETWEEN = 128

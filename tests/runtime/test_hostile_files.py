@@ -8,7 +8,7 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime import DiffusionSpec, InputSpec, ModelCard, OutputSpec, Schedule
-from onnxnn_runtime.onnxfile import inspect
+from onnxnn_runtime.session.onnxfile import inspect
 from support.models import BOOL, FLOAT, INT32, INT64, function, graph, model, node, tensor, value
 from support.protobuf import parse, serialize
 

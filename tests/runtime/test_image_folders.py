@@ -10,8 +10,8 @@ from pathlib import Path
 
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime.folders import find_images
-from onnxnn_runtime.formats import IMAGE_SUFFIXES
+from onnxnn_runtime.images.formats import IMAGE_SUFFIXES
+from onnxnn_runtime.inputs.folders import find_images
 from PIL import Image
 
 needs_posix = pytest.mark.skipif(os.name == "nt", reason="links, pipes and permissions of POSIX")
@@ -107,8 +107,8 @@ def test_without_permission(files, tmp_path):
     script = (
         "import os, sys; sys.dont_write_bytecode = True\n"
         "import onnxnn_runtime as rt\n"
-        "from onnxnn_runtime.folders import find_images\n"
-        "from onnxnn_runtime.decode import decode\n"
+        "from onnxnn_runtime.inputs.folders import find_images\n"
+        "from onnxnn_runtime.images.decode import decode\n"
         "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
         "os.chdir(sys.argv[1])\n"
         "print(find_images('.')[1])\n"

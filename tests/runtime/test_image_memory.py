@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnxnn_runtime import InputError, Preprocess
-from onnxnn_runtime import decode as decoding
+from onnxnn_runtime.images import decode as decoding
 from PIL import Image
 from support.pngs import png
 

@@ -11,10 +11,12 @@ import warnings
 
 import numpy as np
 import pytest
-from onnxnn_runtime import InputSpec, Preprocess, image_memory, pipeline
-from onnxnn_runtime import decode as decoding
-from onnxnn_runtime.image_memory import Budget
-from onnxnn_runtime.pipeline import batches, chunks, ordered
+from onnxnn_runtime import InputSpec, Preprocess
+from onnxnn_runtime.images import decode as decoding
+from onnxnn_runtime.images import memory as image_memory
+from onnxnn_runtime.images.memory import Budget
+from onnxnn_runtime.session import pipeline
+from onnxnn_runtime.session.pipeline import batches, chunks, ordered
 from PIL import Image
 from support.pngs import png
 
@@ -148,7 +150,7 @@ def test_many_sizes_come_in_order_whatever_they_weigh(tmp_path, monkeypatch):
 MEASURED = """
 import re, sys
 from onnxnn_runtime import InputSpec, Preprocess
-from onnxnn_runtime.pipeline import batches
+from onnxnn_runtime.session.pipeline import batches
 def peak(): return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1)) / 1024
 steps = (("resize", 224, 224),) if sys.argv[2] == "fixed" else ()
 size = (224, 224) if steps else ("height", "width")

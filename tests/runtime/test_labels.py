@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnxnn_runtime.card import InputSpec, ModelCard, OutputSpec
-from onnxnn_runtime.labels import best_classes, readable
+from onnxnn_runtime.card.card import InputSpec, ModelCard, OutputSpec
+from onnxnn_runtime.card.labels import best_classes, readable
 from onnxnn_runtime.results import prediction
 
 

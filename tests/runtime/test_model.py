@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime import OutputSpec, engine
+from onnxnn_runtime import OutputSpec
+from onnxnn_runtime.session import engine
 from PIL import Image
 
 RED = np.full((6, 6, 3), [255, 0, 0], np.uint8)

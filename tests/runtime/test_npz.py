@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 from onnxnn_runtime import InputError, MissingInputError
-from onnxnn_runtime.npz import MOST_NAMES, check_numpy_file, read_arrays
+from onnxnn_runtime.inputs.npz import MOST_NAMES, check_numpy_file, read_arrays
 
 NAMES = ("data", "label")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnxnn_runtime import InputError, load
-from onnxnn_runtime.onnxfile import inspect
+from onnxnn_runtime.session.onnxfile import inspect
 
 WITH_BRANCHES = (Path(__file__).parent.parent / "golden" / "models" / "external_inside.onnx").read_bytes()
 
@@ -69,7 +69,7 @@ def test_a_changed_byte_is_read_or_refused(place, byte):
 
 
 def test_weights_in_other_files_are_found_in_every_place_of_a_file():
-    from onnxnn_runtime.graph_check import check_graph
+    from onnxnn_runtime.session.graph_check import check_graph
 
     def field(number, content):
         key = number << 3 | 2

@@ -11,10 +11,10 @@ import zipfile
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime import files
-from onnxnn_runtime.grid import write_gif, write_grid
-from onnxnn_runtime.output_files import check_output
-from onnxnn_runtime.vectors import write_vectors
+from onnxnn_runtime.files import access as files
+from onnxnn_runtime.outputs.grid import write_gif, write_grid
+from onnxnn_runtime.outputs.output_files import check_output
+from onnxnn_runtime.outputs.vectors import write_vectors
 from PIL import Image
 
 IMAGES = np.zeros((2, 1, 4, 4), np.float32)

@@ -9,8 +9,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 from onnxnn_runtime import InputError, InputSpec, MissingInputError, Preprocess
-from onnxnn_runtime.inputs import find_images, find_samples
-from onnxnn_runtime.pipeline import batches, ordered
+from onnxnn_runtime.inputs.samples import find_images, find_samples
+from onnxnn_runtime.session.pipeline import batches, ordered
 from PIL import Image
 
 IMAGES = InputSpec("image", ("batch", 3, 8, 8), Preprocess("RGB", (("resize", 8, 8),)))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnxnn_runtime import CardError, InputError, MissingInputError, Preprocess
-from onnxnn_runtime.preprocess import decode, pixels
+from onnxnn_runtime.card.preprocess import decode, pixels
 from PIL import Image
 
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import onnxruntime
 import pytest
-from onnxnn_runtime import DeviceError, load, providers
-from onnxnn_runtime.providers import loads, place
+from onnxnn_runtime import DeviceError, load
+from onnxnn_runtime.session import providers
+from onnxnn_runtime.session.providers import loads, place
 
 
 class FakeSession:

@@ -9,8 +9,8 @@ import onnxnn_runtime as rt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnxnn_runtime.sampler import SAMPLERS, Noise, denoise, make_plan
-from onnxnn_runtime.schedule import KINDS, PREDICTIONS, Schedule
+from onnxnn_runtime.card.schedule import KINDS, PREDICTIONS, Schedule
+from onnxnn_runtime.diffusion.sampler import SAMPLERS, Noise, denoise, make_plan
 
 SCHEDULES = st.builds(Schedule, st.integers(1, 120), st.sampled_from(KINDS), st.sampled_from(PREDICTIONS))
 

@@ -14,8 +14,8 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime import DiffusionSpec, Preprocess, SamplerSpec, Schedule
-from onnxnn_runtime.sampler import Noise
-from onnxnn_runtime.sampling import draw_with_graph, interpolate_pictures, sample_pictures
+from onnxnn_runtime.diffusion.sampler import Noise
+from onnxnn_runtime.diffusion.sampling import draw_with_graph, interpolate_pictures, sample_pictures
 from PIL import Image
 
 SHAPE = (1, 4, 5)

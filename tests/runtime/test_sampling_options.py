@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from onnxnn_runtime import DiffusionSpec, Schedule
+from onnxnn_runtime.diffusion.sampling import draw_with_graph, interpolate_pictures, sample_pictures
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.sampling import draw_with_graph, interpolate_pictures, sample_pictures
 from PIL import Image
 
 SHAPE = (1, 4, 5)

@@ -9,7 +9,7 @@ import onnxnn_runtime as rt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onnxnn_runtime.schedule import KINDS, PREDICTIONS, Schedule
+from onnxnn_runtime.card.schedule import KINDS, PREDICTIONS, Schedule
 
 SCHEDULES = st.builds(Schedule, st.integers(1, 300), st.sampled_from(KINDS), st.sampled_from(PREDICTIONS))
 

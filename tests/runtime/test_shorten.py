@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import pytest
 from onnxnn_runtime.errors import did_you_mean
-from onnxnn_runtime.shorten import printable, shortened
+from onnxnn_runtime.messages.shorten import printable, shortened
 
 
 class Colour(enum.Enum):

@@ -6,7 +6,7 @@ import io
 import sys
 
 import pytest
-from onnxnn_runtime.streams import SafeStream, is_terminal, say
+from onnxnn_runtime.messages.streams import SafeStream, is_terminal, say
 
 
 class OnlyWrites:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnxnn_runtime.errors import InputError, MissingInputError
-from onnxnn_runtime.table import read_table
+from onnxnn_runtime.tables.reader import read_table
 
 IRIS = "sepal,petal,label\n5.1,0.2,0\n7,1.4,1\n"
 

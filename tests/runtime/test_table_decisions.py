@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.table import index_columns, label_named, read_table
+from onnxnn_runtime.tables.reader import index_columns, label_named, read_table
 
 
 @pytest.fixture

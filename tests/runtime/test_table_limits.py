@@ -9,7 +9,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from onnxnn_runtime.errors import InputError, MissingInputError
-from onnxnn_runtime.table import read_table
+from onnxnn_runtime.tables.reader import read_table
 
 CASES = {
     "columns": ("1," * 999_999 + "2\n", "1,000,000 columns; at most 100,000 are read"),
@@ -56,8 +56,8 @@ def test_a_wide_table_takes_little_more_memory_than_its_numbers(tmp_path):
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_rows_across_the_borders_of_blocks(tmp_path, monkeypatch, end, quote):
-    monkeypatch.setattr("onnxnn_runtime.table_text._CHUNK", 16)
-    monkeypatch.setattr("onnxnn_runtime.table_numbers._PART", 8)
+    monkeypatch.setattr("onnxnn_runtime.tables.text._CHUNK", 16)
+    monkeypatch.setattr("onnxnn_runtime.tables.numbers._PART", 8)
     values = [[number, number * 0.5, -number] for number in range(50)]
     rows = [",".join(f"{quote}{value}{quote}" for value in row) for row in values]
     path = tmp_path / "a.csv"

@@ -8,7 +8,7 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime import InputError, InputSpec
-from onnxnn_runtime.translate import END, START, search, translate
+from onnxnn_runtime.generation.seq2seq import END, START, search, translate
 
 SPEC = InputSpec("tokens", ("batch", "time"), num_tokens=9, max_length=6)
 

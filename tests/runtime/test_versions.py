@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnxnn_runtime.versions import check_versions, do_not_fit
+from onnxnn_runtime.api.versions import check_versions, do_not_fit
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -8,9 +8,9 @@ import pickle  # noqa: TID251  (writes what `read_saved_dict` takes apart withou
 import numpy as np
 import pytest
 from onnxnn_runtime import InputError
-from onnxnn_runtime.npz import read_arrays, read_vocabulary
-from onnxnn_runtime.saved_dict import read_saved_dict
-from onnxnn_runtime.vocabulary import checked_vocabulary, texts_of
+from onnxnn_runtime.card.vocabulary import checked_vocabulary, texts_of
+from onnxnn_runtime.files.saved_dict import read_saved_dict
+from onnxnn_runtime.inputs.npz import read_arrays, read_vocabulary
 
 
 def test_a_large_vocabulary_is_read():

@@ -10,7 +10,7 @@ import pytest
 
 
 def test_a_warning_points_at_the_callers_line():
-    from onnxnn_runtime.warn import warn
+    from onnxnn_runtime.messages.warn import warn
 
     with pytest.warns(UserWarning, match="careful") as caught:
         warn("careful")
@@ -18,7 +18,7 @@ def test_a_warning_points_at_the_callers_line():
 
 
 def test_a_warning_is_short_and_harmless_whatever_it_quotes():
-    from onnxnn_runtime.warn import warn
+    from onnxnn_runtime.messages.warn import warn
 
     for text, expected in (("a\nb 猫", "a\nb 猫"), ("red \x1b[31m", "red \\x1b[31m")):
         with pytest.warns(UserWarning, match="^(a|red)") as caught:
@@ -44,7 +44,7 @@ def test_a_warning_from_deep_inside_points_at_the_line_of_the_users_program(tmp_
     script.write_text(
         textwrap.dedent(
             """
-            import onnxnn_runtime.warn as inner
+            import onnxnn_runtime.messages.warn as inner
             code = compile("def deep(): warn('careful')\\ndef call(): deep()", "inner.py", "exec")
             exec(code, vars(inner))
             inner.call()

@@ -10,7 +10,7 @@ from onnxnn_runtime.errors import CallError, LayerError, TrainingError
 
 from onnxnn import nn
 from onnxnn.layers import registry
-from onnxnn.layers._registry import option_names
+from onnxnn.layers.registry import option_names
 
 
 @pytest.fixture

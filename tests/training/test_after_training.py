@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxnn import checkpoint, nn
-from onnxnn.history import History
+from onnxnn import nn
+from onnxnn.checkpoint import checkpoint
 from onnxnn.training.advice import advice
+from onnxnn.training.history import History
 
 
 def network(folder, build=True, verbose=0, labels=None):

@@ -9,10 +9,10 @@ import torch
 from onnxnn_runtime import InputError, LayerError
 
 from onnxnn import nn
-from onnxnn.definition import Definition
+from onnxnn.definition.definition import Definition
+from onnxnn.graph.shape import Shape
 from onnxnn.layers.attention import Attention, bias_of, causal_bias
 from onnxnn.layers.positional import Positions, sinusoids
-from onnxnn.shape import Shape
 
 CLASSIFIER = [
     ("embedding", {"size": (20, 8)}),

@@ -11,8 +11,9 @@ import torch
 from onnxnn_runtime.errors import TrainingError
 from torch.nn import functional as F
 
-from onnxnn import losses, nn
-from onnxnn.shape import Shape
+from onnxnn import nn
+from onnxnn.graph.shape import Shape
+from onnxnn.training import losses
 from onnxnn.training.learner import Learner
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from onnxnn import nn
-from onnxnn.average import decay_of
+from onnxnn.training.ema import decay_of
 
 X = np.random.default_rng(0).random((40, 6), np.float32)
 Y = np.arange(40) % 2

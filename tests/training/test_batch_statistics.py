@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch.nn.modules.batchnorm import _NormBase
 
-from onnxnn import checkpoint, nn
+from onnxnn import nn
+from onnxnn.checkpoint import checkpoint
 from onnxnn.data.batches import default_batch_size
-from onnxnn.trainer import Trainer
+from onnxnn.training.trainer import Trainer
 
 
 class Normalised(torch.nn.Module):

@@ -9,9 +9,9 @@ import torch
 from onnxnn_runtime import LayerError
 from torch.nn import functional as F
 
-from onnxnn.definition import Definition
-from onnxnn.shape import Shape
-from onnxnn.sizes import free_input
+from onnxnn.definition.definition import Definition
+from onnxnn.definition.dynamic_axes import free_input
+from onnxnn.graph.shape import Shape
 
 IMAGE, SIGNAL, VECTOR = Shape.image(4, 9, 8), Shape.signal(4, 9), Shape.vector(4)
 SEQUENCE = Shape.sequence(5, 4)

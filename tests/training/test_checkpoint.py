@@ -15,10 +15,11 @@ import time
 import numpy as np
 import pytest
 import torch
-from onnxnn_runtime.card import ModelCard
+from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, OutputError
 
-from onnxnn import checkpoint, nn, pth_info
+from onnxnn import nn, pth_info
+from onnxnn.checkpoint import checkpoint
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.errors import DataError, MissingDataError
-from onnxnn_runtime.preprocess import Preprocess
 
 from onnxnn.data import from_arrays, load_npz
 from onnxnn.data.label_mapping import LabelMapping
 from onnxnn.data.labels import class_names, class_numbers, targets
-from onnxnn.shape import Shape
+from onnxnn.graph.shape import Shape
 
 X = np.arange(12, dtype=np.float64).reshape(6, 2)
 Y = [0, 1, 2, 0, 1, 2]

@@ -9,8 +9,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.preprocess import Preprocess
 
 from onnxnn.data import Batches
 from onnxnn.data.batches import InMemory, to_float

@@ -7,13 +7,13 @@ import os
 import numpy as np
 import pytest
 import torch
+from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.errors import DataError, MissingDataError
-from onnxnn_runtime.preprocess import Preprocess
 from PIL import Image
 
 from onnxnn import nn
 from onnxnn.data import load_images
-from onnxnn.shape import Shape
+from onnxnn.graph.shape import Shape
 
 RANDOM = {"Resize": 10, "RandomCrop": 8, "RandomHorizontalFlip": 0.5, "ColorJitter": (0.4, 0.4)}
 

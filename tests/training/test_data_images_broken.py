@@ -10,7 +10,8 @@ from onnxnn_runtime.errors import DataError
 from PIL import Image
 
 from onnxnn import nn
-from onnxnn.data import load_images, progress
+from onnxnn.console import progress
+from onnxnn.data import load_images
 from onnxnn.recipe import read_recipe
 
 

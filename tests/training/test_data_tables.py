@@ -11,7 +11,7 @@ from onnxnn_runtime.errors import DataError, MissingDataError
 
 from onnxnn import nn
 from onnxnn.data import load_table
-from onnxnn.shape import Shape
+from onnxnn.graph.shape import Shape
 
 HEADER = "sepal,petal,kind\n"
 

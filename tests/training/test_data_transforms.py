@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.preprocess import Preprocess
 
 from onnxnn.data.augment import ColorJitter, RandomAffine, RandomCrop, RandomHorizontalFlip, RandomResizedCrop
 from onnxnn.data.transforms import plan

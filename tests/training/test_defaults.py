@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from onnxnn import nn
-from onnxnn.export import export_onnx
+from onnxnn.export.exporter import export_onnx
+from onnxnn.graph.shape import Shape
 from onnxnn.layers import make
-from onnxnn.shape import Shape
 
 RECURRENT = {"num_layers": 1, "bidirectional": False, "return_sequences": True, "dropout": 0.0}
 SIZES = {"source_vocab": 9, "target_vocab": 9, "size": (8, 16), "max_length": 6}

@@ -7,10 +7,10 @@ import pytest
 import torch
 from onnxnn_runtime import CardError, LayerError
 
-from onnxnn.definition import Definition
+from onnxnn.definition.definition import Definition
+from onnxnn.definition.dynamic_axes import free_input, min_sizes
+from onnxnn.graph.shape import Shape
 from onnxnn.layers import make, registry
-from onnxnn.shape import Shape
-from onnxnn.sizes import free_input, min_sizes
 
 
 def network(shape: Shape | None, *layers) -> Definition:

@@ -8,18 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import DataError, InputError, TrainingError
-from onnxnn_runtime.schedule import Schedule
 from PIL import Image
 
 import onnxnn.recipe
-from onnxnn import checkpoint, nn
-from onnxnn.average import MovingAverage
-from onnxnn.callbacks import Callback
-from onnxnn.denoising import Denoising, make_loss, weights_of_steps
-from onnxnn.diffusion import add_noise
+from onnxnn import nn
+from onnxnn.checkpoint import checkpoint
+from onnxnn.datasets import Digits, digits
+from onnxnn.kinds.diffusion import add_noise
 from onnxnn.recipe import read_recipe
-from onnxnn.samples import Digits, digits
+from onnxnn.training.callbacks import Callback
+from onnxnn.training.denoising import Denoising, make_loss, weights_of_steps
+from onnxnn.training.ema import MovingAverage
 
 SMALL = {"img_size": 8, "timestep": 20, "dim": 8, "dim_mults": (1, 2), "attention": False}
 

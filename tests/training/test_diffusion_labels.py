@@ -7,7 +7,8 @@ import onnxnn_runtime as rt
 import pytest
 from PIL import Image
 
-from onnxnn import checkpoint, nn
+from onnxnn import nn
+from onnxnn.checkpoint import checkpoint
 
 SMALL = {"img_size": 8, "timestep": 20, "dim": 8, "dim_mults": (1, 2), "attention": False}
 LABELS = np.array([0] * 9 + [1] * 3 + [2])

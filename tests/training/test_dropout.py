@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from onnxnn.definition import Definition
+from onnxnn.definition.definition import Definition
+from onnxnn.graph.shape import Shape
 from onnxnn.layers import make
-from onnxnn.shape import Shape
 
 SEQUENCE = Shape.sequence(5, 8)
 

@@ -7,7 +7,8 @@ import onnxnn_runtime as rt
 import pytest
 import torch
 
-from onnxnn import checkpoint, nn
+from onnxnn import nn
+from onnxnn.checkpoint import checkpoint
 
 
 class Scores(torch.nn.Module):

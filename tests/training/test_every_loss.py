@@ -11,10 +11,11 @@ import onnxnn_runtime as rt
 import pytest
 import torch
 from onnxnn_cli.predict import predict
-from onnxnn_runtime.card import ModelCard
+from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CardError, TrainingError
 
-from onnxnn import losses, nn
+from onnxnn import nn
+from onnxnn.training import losses
 
 ENDINGS = (None, "softmax", "sigmoid")
 NAMES = sorted(set(losses.LOSSES.values()))

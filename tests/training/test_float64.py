@@ -13,8 +13,8 @@ from onnxnn_runtime.errors import DataError
 from onnxnn import nn
 from onnxnn.data import load_table
 from onnxnn.data.standardize import COARSE, needs_float64, rounded_columns, standardization
+from onnxnn.graph.shape import Shape
 from onnxnn.layers import make
-from onnxnn.shape import Shape
 from tests.support.frames import Frame
 
 ROWS = 400

@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from onnxnn_runtime.errors import TrainingError
 from torch import nn as torch_nn
 
-from onnxnn import losses, nn
-from onnxnn.definition import Net
-from onnxnn.embedding_losses import ArcFace, SupCon
-from onnxnn.shape import Shape
+from onnxnn import nn
+from onnxnn.definition.definition import Net
+from onnxnn.graph.shape import Shape
+from onnxnn.training import losses
+from onnxnn.training.embedding_losses import ArcFace, SupCon
 
 
 def ending(units: int, *last: torch_nn.Module) -> Net:

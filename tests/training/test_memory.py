@@ -10,11 +10,12 @@ import pytest
 import torch
 from onnxnn_runtime.errors import CheckpointError, LayerError, OnnxnnError, TrainingError
 
-from onnxnn import memory, nn
-from onnxnn.definition import Definition
-from onnxnn.optimizers import states_per_weight
+from onnxnn import nn
+from onnxnn.definition import memory
+from onnxnn.definition.definition import Definition
+from onnxnn.graph.shape import Shape
 from onnxnn.recipe import read_recipe
-from onnxnn.shape import Shape
+from onnxnn.training.optimizers import states_per_weight
 
 IMAGE, VECTOR, SEQUENCE = Shape.image(3, 32, 32), Shape.vector(8), Shape.sequence(5, 8)
 TOKENS = Shape.tokens(7, 20)

@@ -9,9 +9,9 @@ from onnxnn_runtime.errors import TrainingError
 from sklearn import metrics as reference
 from torch import nn as torch_nn
 
-from onnxnn import losses, metrics
-from onnxnn.definition import Net
-from onnxnn.shape import Shape
+from onnxnn.definition.definition import Net
+from onnxnn.graph.shape import Shape
+from onnxnn.training import losses, metrics
 
 
 def measured(name, net, output, target, task="cls", classes=3, batches=3):

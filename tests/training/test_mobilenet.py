@@ -11,10 +11,10 @@ import pytest
 import torch
 from onnxnn_runtime import CheckpointError, LayerError
 
-from onnxnn.definition import Definition
+from onnxnn.definition.definition import Definition
+from onnxnn.graph.shape import Shape
 from onnxnn.models import weights
 from onnxnn.models.mobilenet import InvertedResidual, MobileNetV2, channels, multiply_adds
-from onnxnn.shape import Shape
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "mobilenet_v2.txt"
 IMAGE = Shape.image(3, 32, 32)

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from onnxnn import nn
-from onnxnn.definition import Definition
-from onnxnn.net import evaluating
-from onnxnn.shape import Shape
+from onnxnn.definition.definition import Definition
+from onnxnn.definition.module import evaluating
+from onnxnn.graph.shape import Shape
 
 PICTURES = np.random.default_rng(0).random((4, 3, 8, 8), dtype=np.float32)
 SOURCE, TARGET = np.array([[5, 7, 3], [4, 6, 3]]), np.array([[1, 3, 7, 2], [1, 3, 6, 2]])

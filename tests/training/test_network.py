@@ -25,7 +25,8 @@ from PIL import Image
 from sklearn.datasets import load_iris
 from torch.utils.data import DataLoader
 
-from onnxnn import checkpoint, nn
+from onnxnn import nn
+from onnxnn.checkpoint import checkpoint
 
 
 @pytest.fixture(scope="module")

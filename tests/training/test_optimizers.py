@@ -7,8 +7,9 @@ import pytest
 import torch
 from onnxnn_runtime.errors import TrainingError
 
-from onnxnn import nn, optimizers
-from onnxnn.settings import Settings
+from onnxnn import nn
+from onnxnn.training import optimizers
+from onnxnn.training.settings import Settings
 
 
 def weight():

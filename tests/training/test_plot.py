@@ -8,8 +8,8 @@ import pytest
 from onnxnn_runtime.errors import OnnxnnError, OutputError, TrainingError
 from PIL import Image
 
-from onnxnn.history import History
-from onnxnn.plot import plot_history
+from onnxnn.inspection.history_plot import plot_history
+from onnxnn.training.history import History
 
 ROWS = [{"epoch": n, "loss": 1 / n, "acc": 1 - 0.5 / n, "val_loss": 1.2 / n, "lr": 0.1} for n in (1, 2, 3)]
 

@@ -14,10 +14,10 @@ import torch
 from onnxnn_runtime.errors import CheckpointError, MissingCheckpointError
 
 from onnxnn import nn
+from onnxnn.inference.pretrained import _ResNet
 from onnxnn.models import published as module
 from onnxnn.models.published import PUBLISHED, published
 from onnxnn.models.resnet import BasicBlock
-from onnxnn.pretrained import _ResNet
 
 IMAGE = np.zeros((8, 8, 3), np.uint8)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from onnxnn_runtime import ExportError, InputError, LayerError, MissingInputError, OutputError
 
+from onnxnn.datasets import Digits, digits, write_class_folders
 from onnxnn.recipe import read_recipe
-from onnxnn.samples import Digits, digits, write_class_folders
 
 ROOT = Path(__file__).parent.parent.parent
 

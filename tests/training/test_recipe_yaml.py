@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from onnxnn_runtime import InputError, MissingInputError, OnnxnnError
 
+from onnxnn.datasets import Digits, digits, write_class_folders
 from onnxnn.recipe import read_recipe
-from onnxnn.samples import Digits, digits, write_class_folders
 
 LAYERS = "layers:\n  - linear: {size: 2, activation: softmax}\n"
 TABLE = f"data:\n  table: rows.csv\n  batch_size: 4\n{LAYERS}train: {{epochs: 1}}\nsave_fold: out\n"

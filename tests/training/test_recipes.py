@@ -12,10 +12,10 @@ import pytest
 import torch
 
 import onnxnn.recipe
-from onnxnn.definition import Definition
+from onnxnn.datasets import Digits, digits
+from onnxnn.definition.definition import Definition
+from onnxnn.graph.shape import Shape
 from onnxnn.recipe import read_recipe
-from onnxnn.samples import Digits, digits
-from onnxnn.shape import Shape
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))

@@ -12,10 +12,10 @@ import torch
 from onnxnn_runtime.errors import LayerError, TrainingError
 
 from onnxnn import nn
-from onnxnn.definition import Definition
+from onnxnn.definition.definition import Definition
+from onnxnn.definition.dynamic_axes import free_input
+from onnxnn.graph.shape import Shape
 from onnxnn.layers import make
-from onnxnn.shape import Shape
-from onnxnn.sizes import free_input
 
 SEQUENCE = Shape.sequence(5, 6)
 QUALITY = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "quality_sequences.py"))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from onnxnn import nn
-from onnxnn.samples import Digits, digits, write_class_folders
+from onnxnn.datasets import Digits, digits, write_class_folders
 
 STAGES = {
     "num_blocks": [

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from onnxnn import nn
-from onnxnn.callbacks import Callback
+from onnxnn.training.callbacks import Callback
 
 X = np.random.default_rng(0).random((40, 3)).astype(np.float32)
 V = X @ [1, 2, 3]

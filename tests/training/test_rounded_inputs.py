@@ -8,8 +8,8 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 import torch
+from onnxnn_runtime.arrays.precision import check_precision, rounded
 from onnxnn_runtime.errors import OnnxnnError
-from onnxnn_runtime.precision import check_precision, rounded
 from torch.utils.data import DataLoader, TensorDataset
 
 from onnxnn import nn

@@ -11,11 +11,11 @@ import tempfile
 import numpy as np
 import pytest
 import torch
-from onnxnn_runtime.sampler import Noise, denoise, make_plan
-from onnxnn_runtime.schedule import KINDS, PREDICTIONS, Schedule
+from onnxnn_runtime.card.schedule import KINDS, PREDICTIONS, Schedule
+from onnxnn_runtime.diffusion.sampler import Noise, denoise, make_plan
 
 from onnxnn import nn
-from onnxnn.samples import digits
+from onnxnn.datasets import digits
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 

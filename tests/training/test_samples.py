@@ -7,7 +7,7 @@ import pytest
 from onnxnn_runtime import OutputError
 from PIL import Image
 
-from onnxnn.samples import digits, moved, split, write_class_folders
+from onnxnn.datasets import digits, moved, split, write_class_folders
 
 
 def test_digits_are_those_of_scikit_learn():

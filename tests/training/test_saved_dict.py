@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.saved_dict import read_saved_dict
+from onnxnn_runtime.files.saved_dict import read_saved_dict
 
 from onnxnn.data import load_npz
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from onnxnn_runtime.errors import OutputError
 
-from onnxnn import callbacks, nn
-from onnxnn.callbacks import Callback
+from onnxnn import nn
+from onnxnn.training import callbacks
+from onnxnn.training.callbacks import Callback
 
 pytestmark = pytest.mark.needs_torch
 

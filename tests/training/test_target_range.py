@@ -12,9 +12,9 @@ import torch
 from onnxnn_runtime.errors import TrainingError
 
 from onnxnn import nn
+from onnxnn.graph.shape import Shape
 from onnxnn.layers import make, registry
 from onnxnn.layers.activation import Activation
-from onnxnn.shape import Shape
 
 ACTIVATIONS = sorted(kind for kind, each in registry.items() if issubclass(each, Activation))
 BOUNDED = ["elu", "gelu", "relu", "relu6", "sigmoid", "silu", "tanh"]

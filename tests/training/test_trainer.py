@@ -21,8 +21,10 @@ from onnxnn_runtime.errors import (
     TrainingError,
 )
 
-from onnxnn import callbacks, checkpoint, nn
-from onnxnn.callbacks import Callback
+from onnxnn import nn
+from onnxnn.checkpoint import checkpoint
+from onnxnn.training import callbacks
+from onnxnn.training.callbacks import Callback
 
 
 def flowers(count=60):
@@ -104,8 +106,8 @@ def test_resume_finishes_an_interrupted_training(tmp_path, schedule, monkeypatch
             if trainer.epoch == 4:
                 raise SystemExit  # nothing is written any more, as after a power cut
 
-    monkeypatch.setattr("onnxnn.callbacks.WRITE_EVERY", 0.0)
-    monkeypatch.setattr("onnxnn.callbacks.WRITE_SHARE", 0.0)
+    monkeypatch.setattr("onnxnn.training.callbacks.WRITE_EVERY", 0.0)
+    monkeypatch.setattr("onnxnn.training.callbacks.WRITE_SHARE", 0.0)
     with pytest.raises(SystemExit):
         network(tmp_path / "cut").train(**options, callbacks=[Killed()])
     assert checkpoint.load(tmp_path / "cut/basenn.pth").training["epoch"] == 4
@@ -128,7 +130,7 @@ def test_ctrl_c_keeps_what_was_learned(tmp_path, capsys):
 SCRIPT = """
 import signal, sys, numpy as np
 from onnxnn import nn
-from onnxnn.callbacks import Callback
+from onnxnn.training.callbacks import Callback
 class Tell(Callback):
     def on_epoch(self, trainer):
         print("epoch", flush=True)
@@ -607,7 +609,7 @@ def test_what_is_said(tmp_path, capsys):
 
 
 def test_a_terminal_gets_one_line_per_epoch(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("onnxnn.callbacks._someone_watches", lambda: True)
+    monkeypatch.setattr("onnxnn.training.callbacks._someone_watches", lambda: True)
     model = network(tmp_path)
     model.verbose = 1
     model.train(lr=0.01, epochs=3)

@@ -15,9 +15,9 @@ from onnxnn_runtime import CardError, DataError, InputError, LayerError, Trainin
 from torch.utils.data import DataLoader, TensorDataset
 
 from onnxnn import nn
-from onnxnn.definition import Definition
-from onnxnn.graph import GraphBuilder
-from onnxnn.shape import Shape
+from onnxnn.definition.definition import Definition
+from onnxnn.graph.builder import GraphBuilder
+from onnxnn.graph.shape import Shape
 
 SIZES = {"source_vocab": 13, "target_vocab": 13, "size": (16, 32), "max_length": 12, "num_heads": 2}
 

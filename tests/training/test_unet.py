@@ -7,14 +7,14 @@ import json
 import numpy as np
 import pytest
 import torch
+from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.schedule import Schedule
 
 from onnxnn import nn
-from onnxnn.definition import Definition
+from onnxnn.definition.definition import Definition
+from onnxnn.graph.shape import Shape
 from onnxnn.models.unet import Denoiser
 from onnxnn.models.unet_blocks import Attention, LinearAttention, NormFirst, RmsNorm
-from onnxnn.shape import Shape
 
 SMALL = {"img_size": 8, "timestep": 20, "dim": 8, "dim_mults": (1, 2)}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from onnxnn_runtime import fonts
 from onnxnn_runtime.errors import (
     CheckpointError,
     DataError,
@@ -14,15 +13,16 @@ from onnxnn_runtime.errors import (
     MissingCheckpointError,
     OutputError,
 )
+from onnxnn_runtime.images import fonts
 from PIL import Image
 
 from onnxnn import nn, pth_info
-from onnxnn import pictures as pictures_module
-from onnxnn.features import layer_outputs
+from onnxnn.inference.features import layer_outputs
+from onnxnn.inference.pretrained import _ResNet
+from onnxnn.inspection import render as pictures_module
+from onnxnn.inspection.render import draw_units, draw_values
 from onnxnn.models.mobilenet import MobileNetV2
 from onnxnn.models.resnet import BasicBlock, Bottleneck
-from onnxnn.pictures import draw_units, draw_values
-from onnxnn.pretrained import _ResNet
 
 pytestmark = pytest.mark.needs_torch
 

@@ -1,0 +1,1 @@
+"""Files of a trained network, and the card that describes it."""

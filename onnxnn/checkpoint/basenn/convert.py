@@ -1,0 +1,293 @@
+"""The parent's side: starts the child process, reads what it hands back, writes our checkpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from onnxnn_runtime.card.card import ModelCard
+from onnxnn_runtime.errors import CheckpointError, LayerError
+from onnxnn_runtime.files.access import PathLike
+from onnxnn_runtime.files.filekind import PICKLE, TORCH, UNKNOWN, instead, kind_of_file
+from onnxnn_runtime.outputs.output_files import check_output
+
+from onnxnn.checkpoint import card as about
+from onnxnn.checkpoint import checkpoint
+from onnxnn.data import Preparation
+from onnxnn.data.transforms import plan
+from onnxnn.definition.definition import Definition
+from onnxnn.graph.shape import Shape
+from onnxnn.layers import find
+from onnxnn.layers.activation import Activation
+from onnxnn.models.take_over import take_over
+
+from . import child
+from .child import NO_BASENN
+from .translate import FLATTEN, Call, layer_calls
+
+__all__ = ["Converted", "import_checkpoint"]
+
+_TIMEOUT = 300  # seconds
+
+_CARRIED = {
+    "Resize": ("size",),
+    "CenterCrop": ("size",),
+    "RandomCrop": ("size",),
+    "RandomResizedCrop": ("size",),
+    "Pad": ("padding", "fill"),
+    "Grayscale": ("num_output_channels",),
+    "Normalize": ("mean", "std"),
+}
+"""The transforms that say how a picture reaches the network, and what of them counts."""
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What came of a conversion.
+
+    Args:
+        path: The checkpoint written.
+        card: What the network says about itself.
+        notes: What could not be carried over, or was changed, in words.
+    """
+
+    path: Path
+    card: ModelCard
+    notes: tuple[str, ...]
+
+
+def import_checkpoint(
+    path: PathLike,
+    out: PathLike,
+    trust_pickle: bool = False,
+    task: str | None = None,
+    input_size: tuple[int, ...] | None = None,
+    force: bool = False,
+) -> Converted:
+    """Write a BaseNN 2.0 checkpoint as one of ours.
+
+    Args:
+        path: The checkpoint that BaseNN wrote.
+        out: The checkpoint to write.
+        trust_pickle: Whether to open it at all: it is a pickle, and opening one runs whatever its maker put
+            into it, with the rights of whoever opens it.
+        task: "cls" or "reg", which BaseNN's checkpoints do not say; None judges by the network's end.
+        input_size: One sample's sizes, such as (1, 28, 28), where the checkpoint does not hold them
+            because the data came from `load_dataset`.
+        force: Whether to replace a file of another format, or the old checkpoint itself.
+
+    Raises:
+        MissingCheckpointError: There is no such file.
+        CheckpointError: It is one of ours, it is not trusted, BaseNN is missing, or something of it cannot
+            be converted.
+        OutputError: The new checkpoint cannot be written.
+    """
+    check_output(out, "checkpoint", [path], force)
+    path = checkpoint.existing(path)
+    if _is_ours(path):
+        raise CheckpointError(
+            f"{path}: is an onnxnn checkpoint already, so there is nothing to convert; model.load and "
+            "`onnxnn export` take it as it is."
+        )
+    kind = kind_of_file(path)
+    if kind not in (PICKLE, TORCH, UNKNOWN):
+        raise CheckpointError(instead(str(path), "a checkpoint of BaseNN 2.0", kind))
+    if not trust_pickle:
+        raise CheckpointError(
+            f"{path}: a BaseNN checkpoint is a pickle, and opening one runs whatever program its maker put "
+            "into it, with your rights. Convert it only if you made it yourself or trust who did: "
+            "`onnxnn import-basenn ... --trust-pickle`, or trust_pickle=True."
+        )
+    tree, meta, tensors = _read_in_child(path)
+    if input_size is not None:
+        meta["input_size"] = [1, *input_size]
+    try:
+        return _convert(path, out, tree, meta, tensors, task)
+    except LayerError as error:
+        raise CheckpointError(
+            f"{path}: the network cannot be built here: {error} Where the checkpoint does not say how large "
+            "a sample is, give --input-size."
+        ) from error
+    except (KeyError, TypeError, IndexError) as error:
+        raise CheckpointError(f"{path}: is not as BaseNN 2.0 writes it ({error!r}).") from error
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        checkpoint.load(path)
+    except CheckpointError:
+        return False
+    return True
+
+
+def _read_in_child(path: PathLike) -> tuple[dict[str, Any], dict[str, Any], dict[str, torch.Tensor]]:
+    with tempfile.TemporaryDirectory(prefix="onnxnn-") as folder:
+        try:
+            code, said = run_child(str(Path(path).resolve()), folder)
+        except subprocess.TimeoutExpired as error:
+            raise CheckpointError(f"{path}: opening it took longer than {_TIMEOUT} s.") from error
+        reason = (said.strip().splitlines() or ["it said nothing"])[-1]
+        if code == NO_BASENN:
+            raise CheckpointError(
+                f"{path}: its classes are BaseNN's, which cannot be imported here ({reason}). Install it in "
+                "this environment: pip install BaseNN opencv-python pandas matplotlib torchvision einops. It "
+                "is needed for this conversion only."
+            )
+        if code != 0:
+            raise CheckpointError(f"{path}: cannot be opened as a BaseNN checkpoint ({reason}).")
+        description = json.loads(Path(folder, "network.json").read_text("utf-8"))
+        with np.load(Path(folder, "tensors.npz"), allow_pickle=False) as arrays:
+            tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    return description["tree"], description["meta"], tensors
+
+
+def run_child(checkpoint: str, folder: str) -> tuple[int, str]:
+    """Run the child process; return its exit code and what it said on stderr.
+
+    It is started from its file, so that it imports torch and BaseNN and nothing else of ours.
+    """
+    code = "import runpy, sys; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", code, child.__file__, checkpoint, folder],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=_TIMEOUT,
+        env={**os.environ, "MPLBACKEND": "Agg"},  # BaseNN imports matplotlib's windows
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def _convert(
+    path: PathLike,
+    out: PathLike,
+    tree: Mapping[str, Any],
+    meta: Mapping[str, Any],
+    tensors: dict[str, torch.Tensor],
+    task: str | None,
+) -> Converted:
+    notes: list[str] = []
+    color = meta.get("color") if meta.get("dataset_type") == "img" else None
+    pictures = plan(_carried(meta.get("transform") or [], color, notes), color) if color else None
+    vocabulary = dict(meta["word2idx"]) if isinstance(meta.get("word2idx"), list) else None
+    sample = _sample(meta, vocabulary)
+    definition = Definition(sample)
+    if pictures is not None and pictures.normalize is not None:
+        definition.set_input(sample, pictures.normalize)
+    _add_layers(definition, layer_calls(tree))
+    if color == "RGB":
+        tensors = _swap_first_channels(path, tensors)
+        notes.append(
+            "BaseNN trains on BGR; the first layer's channels were swapped, so the network reads RGB"
+        )
+    net = definition.build()
+    take_over(net, tensors, str(path))
+    task = task or _task(definition, meta)
+    how = {key: meta[key] for key in ("epoch", "learning_rate", "dataset_size", "time") if meta.get(key)}
+    shape = definition.input_shape
+    assert shape is not None
+    preparation = Preparation(
+        kind="image" if pictures is not None else about.describe_input(definition, None).kind,
+        sample=shape,
+        preprocess=pictures.preprocess if pictures is not None else None,
+        classes=_classes(meta),
+        vocabulary=vocabulary,
+    )
+    described = about.describe(task, definition, preparation, None, how)
+    card = replace(described, note="Converted from a BaseNN checkpoint.")
+    state = {"sample": {"sizes": list(shape.sizes), "axes": list(shape.axes)}}
+    return Converted(checkpoint.save(out, card, net.state_dict(), None, state), card, tuple(notes))
+
+
+def _add_layers(definition: Definition, calls: list[Call]) -> None:
+    """Add the layers; an activation joins the layer before it, and a flatten without effect is left out."""
+    waiting, index = list(calls), 0
+    while waiting:
+        layer, options = waiting.pop(0)
+        if (layer, options) == FLATTEN and not _flattens(definition, waiting):
+            continue
+        index += 1
+        joined = bool(waiting) and not waiting[0][1] and issubclass(find(waiting[0][0]), Activation)
+        definition.add(index, layer, waiting.pop(0)[0] if joined else None, options)
+
+
+def _flattens(definition: Definition, behind: list[Call]) -> bool:
+    """Return whether a flatten changes anything here; a `linear` flattens pictures by itself."""
+    shape = definition.output_shape
+    if shape is None or shape.axes == ("feature",):
+        return False
+    return not (behind and behind[0][0] == "linear" and "channel" in shape.axes)
+
+
+def _sample(meta: Mapping[str, Any], vocabulary: dict[str, int] | None) -> Shape | None:
+    """Return the shape of one sample; None where the first layer has to say."""
+    sizes = (meta.get("input_size") or [])[1:]
+    if vocabulary is not None:
+        return Shape.tokens(sizes[0] if sizes else None, len(vocabulary))
+    if len(sizes) == 3:
+        return Shape.image(*sizes)
+    if len(sizes) == 2:
+        return Shape.sequence(*sizes)
+    return Shape.vector(sizes[0]) if sizes else None
+
+
+def _carried(transform: list[Any], color: str, notes: list[str]) -> dict[str, Any]:
+    """Return the transforms that our preprocessing and our first layer take over."""
+    found: dict[str, Any] = {}
+    for step in transform:
+        name = step["class"]
+        if name in _CARRIED:
+            options = {key: step["options"][key] for key in _CARRIED[name] if key in step["options"]}
+            if name == "Normalize" and color == "RGB":
+                options = {key: values[::-1] for key, values in options.items()}
+            found[name] = {
+                key: tuple(value) if isinstance(value, list) else value for key, value in options.items()
+            }
+        elif name not in ("ToTensor", "ToPILImage"):
+            notes.append(f"the transform {name} is not carried over: it changes training pictures only")
+    return found
+
+
+def _swap_first_channels(path: PathLike, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Let the first layer read RGB where it learned from BGR."""
+    name, weight = next(iter(tensors.items()))
+    if weight.ndim == 4 and weight.shape[1] == 3:
+        swapped = weight.flip(1)
+    elif weight.ndim == 2 and weight.shape[1] % 3 == 0:  # a linear on the flattened picture
+        swapped = weight.reshape(len(weight), 3, -1).flip(1).reshape(weight.shape)
+    else:
+        raise CheckpointError(
+            f"{path}: pictures in colour meet {name!r} first, {tuple(weight.shape)}; only a convolution over "
+            "3 channels or a linear layer can be turned from BGR to RGB."
+        )
+    return {**tensors, name: swapped}
+
+
+def _task(definition: Definition, meta: Mapping[str, Any]) -> str:
+    ending = definition.placed()[-1].layer.kind
+    labelled = (
+        ending in ("softmax", "sigmoid") or bool(meta.get("CLASSES")) or meta.get("dataset_type") == "img"
+    )
+    return "cls" if labelled else "reg"
+
+
+def _classes(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the classes' names in order; a mapping arrives as a list of pairs."""
+    given = meta.get("CLASSES") or []
+    names = []
+    for each in given:
+        if isinstance(each, list):
+            each = each[0] if isinstance(each[0], str) else each[1]
+        names.append(str(each))
+    return tuple(names)

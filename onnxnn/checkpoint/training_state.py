@@ -1,0 +1,132 @@
+"""What a checkpoint holds for resuming, compared with what training writes before anything uses it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from onnxnn_runtime.errors import CheckpointError
+from onnxnn_runtime.messages.shorten import shortened
+
+__all__ = ["check_state"]
+
+
+def check_state(state: Mapping[str, Any]) -> None:
+    """Refuse a training state of other types or ranges than `Trainer.state` and `Network.save` write.
+
+    Args:
+        state: The checkpoint's "training".
+
+    Raises:
+        CheckpointError: A key is unknown or holds something else; the text names it.
+    """
+    for key, value in state.items():
+        known = _KEYS.get(key)
+        if known is None:
+            raise CheckpointError(f"the training state has the unknown key {shortened(key)}.")
+        fits, what = known
+        if not fits(value):
+            raise CheckpointError(f"the training state: {key!r} must be {what}, got {shortened(value)}.")
+    if "epoch" in state:
+        missing = [
+            key for key in ("settings", "history", "loss", "best", "epochs_since_best") if key not in state
+        ]
+        if missing:
+            raise CheckpointError(f"the training state lacks {', '.join(map(repr, missing))}.")
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**31
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and not math.isnan(value)
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, dict) and all(type(key) is str for key in value)
+
+
+def _is_settings(value: Any) -> bool:
+    """Return whether settings are given by name, and with the lists and dicts in them are few."""
+    left, count = [value], 0
+    while left and count <= _MOST_SETTINGS:
+        each = left.pop()
+        inside = each if isinstance(each, dict | list | tuple) else ()
+        count += max(1, len(inside))
+        if count <= _MOST_SETTINGS:
+            left.extend(inside.values() if isinstance(inside, dict) else inside)
+    return _is_names(value) and count <= _MOST_SETTINGS
+
+
+_MOST_SETTINGS = 1000
+"""Settings, the values in lists and dicts among them counted."""
+
+
+def _is_row(value: Any) -> bool:
+    return _is_names(value) and all(type(each) in (int, float) for each in value.values())
+
+
+def _is_history(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_row, value))
+
+
+def _is_tensors(value: Any) -> bool:
+    return _is_names(value) and all(isinstance(each, torch.Tensor) for each in value.values())
+
+
+def _is_sample(value: Any) -> bool:
+    if not _is_names(value) or value.keys() != {"sizes", "axes"}:
+        return False
+    sizes, axes = value["sizes"], value["axes"]
+    lists = isinstance(sizes, list | tuple) and isinstance(axes, list | tuple) and len(sizes) == len(axes)
+    return lists and all(each is None or (_is_count(each) and each) for each in sizes)
+
+
+def _is_optimizer(value: Any) -> bool:
+    if not _is_names(value) or value.keys() != {"state", "param_groups"}:
+        return False
+    state, groups = value["state"], value["param_groups"]
+    of_weights = isinstance(state, dict) and all(
+        type(key) is int and _is_names(each) for key, each in state.items()
+    )
+    return of_weights and isinstance(groups, list) and all(map(_is_group, groups))
+
+
+def _is_group(value: Any) -> bool:
+    return _is_names(value) and isinstance(value.get("params"), list)
+
+
+def _is_average(value: Any) -> bool:
+    if not _is_names(value) or value.keys() != {"steps", "weights"}:
+        return False
+    return _is_count(value["steps"]) and _is_tensors(value["weights"])
+
+
+def _is_random(value: Any) -> bool:
+    return _is_names(value) and value.keys() == {"torch", "cuda", "python", "numpy"}
+
+
+def _or_none(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or fits(value)
+
+
+_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "sample": (_is_sample, "the sizes and axes of one sample"),
+    "epoch": (_is_count, "an integer of at least 0"),
+    "settings": (_is_settings, f"settings by name, at most {_MOST_SETTINGS:,} values"),
+    "lr": (_or_none(_is_number), "a number"),
+    "history": (_is_history, "a list of {name: number}"),
+    "unmeasured": (_or_none(_is_row), "{name: number}"),
+    "best": (_is_number, "a number"),
+    "best_epoch": (_or_none(_is_count), "an integer of at least 0"),
+    "epochs_since_best": (_is_count, "an integer of at least 0"),
+    "loss": (_is_tensors, "tensors by name"),
+    "optimizer": (_is_optimizer, "the state of an optimizer"),
+    "schedule": (_or_none(_is_names), "the state of a schedule"),
+    "random": (_is_random, "the states of the random generators"),
+    "average": (_or_none(_is_average), "a moving average of weights"),
+}
+"""For each key what tells whether a value fits, and in words what fits."""

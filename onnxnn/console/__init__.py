@@ -1,0 +1,1 @@
+"""What a program shows while it runs: progress bars, and images in notebooks."""

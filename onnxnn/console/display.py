@@ -1,0 +1,69 @@
+"""What notebooks show: images below the cell, bars, and what a call has printed already only once.
+
+IPython is never imported: where a notebook runs, it is there.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+from onnxnn_runtime.messages.streams import SafeStream
+
+__all__ = ["PrintedResult", "PrintedText", "in_notebook", "progress_bar", "show_images"]
+
+_KINDS = {".png": "Image", ".jpg": "Image", ".jpeg": "Image", ".gif": "Image", ".svg": "SVG"}
+_MOST = 30
+"""Images that one call shows; all of them are files."""
+
+
+def in_notebook() -> bool:
+    """Return whether a notebook's kernel runs this program, and not IPython in a terminal."""
+    ipython = sys.modules.get("IPython")
+    shell = getattr(ipython, "get_ipython", lambda: None)()
+    return shell is not None and type(shell).__name__ != "TerminalInteractiveShell"
+
+
+def show_images(*paths: Path) -> None:
+    """Show image files below the cell of a notebook; elsewhere do nothing."""
+    if not in_notebook():
+        return
+    display = importlib.import_module("IPython.display")
+    for path in [path for path in paths if path.suffix.lower() in _KINDS][:_MOST]:
+        display.display(getattr(display, _KINDS[path.suffix.lower()])(filename=str(path)))
+
+
+def progress_bar(total: int, unit: str, stream: Any = None) -> Any:
+    """Return a bar of tqdm: of widgets in a notebook that has them, else of text on a stream.
+
+    Args:
+        total: How many steps there are.
+        unit: What a step is, such as "batch".
+        stream: Where the text goes; None is stderr, whatever it is.
+    """
+    if in_notebook() and importlib.util.find_spec("ipywidgets") is not None:
+        from tqdm.notebook import tqdm as widgets
+
+        return widgets(total=total, unit=unit, leave=False)
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit=unit, leave=False, file=SafeStream("stderr") if stream is None else stream)
+
+
+class PrintedText(str):
+    """A text that was printed already, which a notebook's cell does not show a second time."""
+
+    def _ipython_display_(self) -> None:
+        pass
+
+    def __repr__(self) -> str:
+        return f"<{len(self.splitlines())} lines, printed above>"
+
+
+class PrintedResult(dict[Any, Any]):
+    """A dict that was printed already, which a notebook's cell does not show a second time."""
+
+    def _ipython_display_(self) -> None:
+        pass

@@ -1,0 +1,49 @@
+"""A bar on stderr while many or large images are loaded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+from onnxnn_runtime.messages.streams import SafeStream, is_terminal
+
+from .display import in_notebook, progress_bar
+
+__all__ = ["counted"]
+
+T = TypeVar("T")
+
+DELAY = 1.0
+"""Seconds of silence: what is loaded by then needs no bar."""
+
+
+def counted(items: Iterable[T], total: int, wanted: bool) -> Iterator[T]:
+    """Yield items, with a bar where it takes longer than a moment and someone watches.
+
+    Args:
+        items: What is loaded, one by one.
+        total: How many there are.
+        wanted: Whether to show anything.
+    """
+    if not wanted or not (is_terminal() or in_notebook()):
+        yield from items
+        return
+    start, bar = time.monotonic(), None
+    try:
+        for number, item in enumerate(items):
+            bar = _advance(bar, number, total, start)
+            yield item
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def _advance(bar: Any, number: int, total: int, start: float) -> Any:
+    if bar is not None:
+        bar.update()
+    elif time.monotonic() - start > DELAY:
+        bar = progress_bar(total, "image", SafeStream("stderr"))
+        bar.set_description("loading")
+        bar.update(number + 1)
+    return bar

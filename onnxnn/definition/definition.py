@@ -1,0 +1,575 @@
+"""The network as data: a list of layers, its shapes, its JSON, its torch module, its ONNX nodes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from onnxnn_runtime.errors import CardError, LayerError
+from onnxnn_runtime.messages.warn import warn
+from torch import nn
+
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
+from onnxnn.layers import Layer, make, option_names, read_signals, unused_name
+from onnxnn.layers.activation import Activation, Softmax, activation_of
+from onnxnn.layers.custom import Custom, MissingModuleError
+from onnxnn.layers.denormalize import Denormalize
+from onnxnn.layers.embedding import TokenReader
+from onnxnn.layers.linear import Linear
+from onnxnn.layers.norm import Normalize
+from onnxnn.layers.recurrent import Recurrent
+from onnxnn.layers.regularise import Dropout
+from onnxnn.layers.transformer import Transformer
+
+from . import memory, summary
+from .module import Net
+
+__all__ = ["Definition", "Net", "Placed"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One call of `add`: a layer as given, and the activation behind it.
+
+    Args:
+        index: The number of the `add` call, from 1; 0 is the normalisation that belongs to the data.
+        layer: The layer with the options that the user gave.
+        activation: What follows it, or None.
+    """
+
+    index: int
+    layer: Layer
+    activation: Layer | None = None
+
+    @property
+    def name(self) -> str:
+        """The layer's name in the state dict and in the graph, e.g. "conv2d1"."""
+        return f"{self.layer.title}{self.index}"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A layer in its place: sizes filled in, shapes known.
+
+    Args:
+        name: Its name in the state dict and in the graph.
+        layer: The layer with every size filled in.
+        in_shape: One sample before it.
+        out_shape: One sample behind it.
+        entry: The call of `add` it comes from.
+    """
+
+    name: str
+    layer: Layer
+    in_shape: Shape
+    out_shape: Shape
+    entry: Entry
+
+
+class Definition:
+    """The layers of a network in order.
+
+    Args:
+        input_shape: One sample as the data gives it; None while no data is loaded, then the first
+            layer's own sizes count.
+
+    Attributes:
+        num_classes: How many classes the data has, for layers that take it from there.
+    """
+
+    def __init__(self, input_shape: Shape | None = None) -> None:
+        self._input_shape = input_shape
+        self._normalize: Entry | None = None
+        self._added: list[Entry] = []
+        self._closing: Entry | None = None
+        self._modules: dict[str, tuple[Layer, Shape, nn.Module]] = {}
+        self._net: Net | None = None
+        self.num_classes: int | None = None
+
+    # ---- what the network is -------------------------------------------------------------------
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All layers in order: the data's normalisation first, and what training put behind them last."""
+        first, last = ([entry] if entry else [] for entry in (self._normalize, self._closing))
+        return [*first, *self._added, *last]
+
+    @property
+    def has_layers(self) -> bool:
+        """Whether a layer was added; the data's normalisation is none of the network's own."""
+        return bool(self._added)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the network takes float64, since it begins with a `normalize` that subtracts in it."""
+        first = self.entries[0].layer if self.entries else None
+        return isinstance(first, Normalize) and first.wide
+
+    @property
+    def input_shape(self) -> Shape | None:
+        """One sample as it arrives; None while neither data nor a layer says."""
+        if self._input_shape is not None:
+            return self.as_read(self._input_shape)
+        return self._added[0].layer.assumed_input() if self._added else None
+
+    def as_read(self, sample: Shape) -> Shape:
+        """Return one sample of data with the axes that the first layers see: (N, A, B) may be signals."""
+        if sample.axes != ("time", "feature"):
+            return sample
+        signals = read_signals((entry.layer for entry in self._added), sample)
+        return Shape.signal(*sample.sizes) if signals else sample
+
+    def set_input(self, shape: Shape | None, normalize: Layer | None = None) -> None:
+        """Say what the data looks like, and which normalisation belongs to it.
+
+        Raises:
+            LayerError: The layers added so far do not fit it; nothing is changed then.
+        """
+        before = self._input_shape, self._normalize
+        self._net = None
+        self._input_shape = shape
+        self._normalize = None if normalize is None else Entry(0, normalize)
+        try:
+            _check_memory(self.placed())
+        except LayerError:
+            self._input_shape, self._normalize = before
+            raise
+
+    def add(
+        self,
+        index: int,
+        layer: str | nn.Module | None,
+        activation: str | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> list[Placed]:
+        """Append a layer, an activation, or both.
+
+        Args:
+            index: The number of the `add` call.
+            layer: A layer's name in any case, a torch module, or None for an activation alone.
+            activation: An activation's name in any case.
+            options: The layer's options.
+
+        Returns:
+            What was added, in its place: the layer and, where given, its activation.
+
+        Raises:
+            LayerError: Something is unknown or does not fit; the network is as it was.
+        """
+        options = dict(options or {})
+        follows = None if activation is None else activation_of(activation)
+        before, closing = list(self._added), self._closing
+        self._closing = None  # other layers give other numbers
+        self._net = None
+        if layer is None:
+            if follows is None:
+                raise LayerError("add(): name a layer, an activation or an optimizer.")
+            if options:
+                raise LayerError(
+                    f"add(activation={activation!r}): options {', '.join(options)} need a layer; "
+                    f"write add({activation!r}, ...) to give an activation options."
+                )
+            entry = Entry(index, follows)
+            self._drop_default_activation()
+        elif isinstance(layer, str):
+            if "num_classes" in option_names(layer) and self.num_classes is not None:
+                options.setdefault("num_classes", self.num_classes)
+            made = make(layer, options)
+            if follows is None and made.default_activation is not None:
+                follows = activation_of(made.default_activation)
+            entry = Entry(index, made, follows)
+        else:
+            entry = Entry(index, Custom.of(layer, options), follows)
+        self._added.append(entry)
+        try:
+            all_placed = self.placed()
+            _check_memory(all_placed)
+            added = [placed for placed in all_placed if placed.entry is entry]
+        except LayerError as error:
+            self._added, self._closing = before, closing
+            if _stands_already(before, entry):
+                raise LayerError(f"{error} {_RUN_TWICE}") from error
+            raise
+        if _is_stacked_twice(self._added):
+            warn(f"the same {len(before) // 2 + 1} layers stand twice now. {_RUN_TWICE}")
+        for remark in entry.layer.remarks():
+            warn(remark)
+        return added
+
+    def _drop_default_activation(self) -> None:
+        """Make room for an activation of the user's own behind a layer that brought one."""
+        if self._added:
+            last = self._added[-1]
+            if last.activation is not None and last.activation.kind == last.layer.default_activation:
+                self._added[-1] = replace(last, activation=None)
+
+    def last_step_only(self) -> tuple[Definition, str] | None:
+        """Return this network with the last recurrent layer giving its last step only, and that layer's name.
+
+        So one output per sequence is left, and all weights have the shapes they have here. None where there
+        is no such layer, or where what follows it needs every step.
+        """
+        for number in range(len(self._added) - 1, -1, -1):
+            entry = self._added[number]
+            if isinstance(entry.layer, Recurrent) and entry.layer.return_sequences:
+                changed = self.with_own_weights()
+                changed._added[number] = replace(entry, layer=replace(entry.layer, return_sequences=False))
+                try:
+                    changed.placed()
+                except LayerError:
+                    return None
+                return changed, entry.name
+        return None
+
+    def placed(self, input_shape: Shape | None = None) -> list[Placed]:
+        """Return all layers and activations with sizes filled in, from the input to the output.
+
+        Args:
+            input_shape: Another shape of one sample to go through the network with.
+
+        Raises:
+            LayerError: A layer does not fit what arrives.
+        """
+        found: dict[str, Placed] = {}
+        shape = input_shape or self.input_shape
+        if shape is not None and not shape.source and self._input_shape is not None:
+            shape = shape.came_from("the data")
+        for entry in self.entries:
+            assert shape is not None  # there is a first layer
+            for layer in (entry.layer, entry.activation):
+                if layer is None:
+                    continue
+                name = unused_name(f"{layer.title}{entry.index}", found)
+                if shape.axes == ("token",) and not layer.reads_tokens:
+                    raise LayerError(
+                        f"{layer.call()}: {shape.describe()} arrive, whole numbers; put "
+                        "add('embedding', size=...) first: it makes a vector of each token."
+                    )
+                self._check_alone(layer, found)
+                if self.num_classes is not None:
+                    layer = layer.with_classes(self.num_classes)
+                resolved = layer.resolve(shape)
+                out_shape = resolved.out_shape(shape)
+                out_shape = out_shape.came_from(f"'{entry.layer.title}'")
+                found[name] = Placed(name, resolved, shape, out_shape, entry)
+                shape = out_shape
+        return list(found.values())
+
+    def _check_alone(self, layer: Layer, before: Mapping[str, Placed]) -> None:
+        if not before:
+            return
+        first = next(iter(before.values())).layer
+        if first.diffusion or (first.teacher_forcing and not isinstance(layer, Activation)):
+            raise LayerError(f"{layer.call()}: {first.kind!r} is a whole network, nothing goes behind it.")
+        if layer.diffusion:
+            raise LayerError(
+                f"{layer.call()}: it is a whole network, nothing goes before it; {list(before)[-1]!r} does."
+            )
+
+    @property
+    def output_shape(self) -> Shape | None:
+        """One sample as it leaves the network; None while there is no layer."""
+        placed = self.placed()
+        return placed[-1].out_shape if placed else self._input_shape
+
+    def shape_behind(self, input_shape: Shape) -> Shape:
+        """Return one sample as it leaves the network, for another input than the data's.
+
+        Raises:
+            LayerError: A layer does not fit what arrives.
+        """
+        return self.frozen().placed(input_shape)[-1].out_shape
+
+    def feature_layer(self) -> Placed | None:
+        """Return the head, whose input is the feature vector; None without one.
+
+        The head is the last layer before closing activations: a `linear` with learned layers before it,
+        or a layer that holds its own classifier, such as `mobilenet`.
+        """
+        placed = self.placed()
+        while placed and isinstance(placed[-1].layer, Activation | Dropout | Denormalize):
+            placed.pop()
+        if not placed:
+            return None
+        head = placed[-1]
+        if head.layer.feature_size(head.in_shape) is not None:
+            return head
+        learned = any(not isinstance(p.layer, Activation) and p.entry.index > 0 for p in placed[:-1])
+        flat = len(head.out_shape) == 1 and head.in_shape.numel is not None
+        return head if isinstance(head.layer, Linear) and learned and flat else None
+
+    def feature_size(self) -> int | None:
+        """Return the length of the feature vector before the head; None where there is none."""
+        head = self.feature_layer()
+        if head is None:
+            return None
+        own = head.layer.feature_size(head.in_shape)
+        return head.in_shape.numel if own is None else own
+
+    def generates(self) -> bool:
+        """Whether the network can write text: at each step it tells how likely each token comes next."""
+        placed = self.placed()
+        reader = placed[0].layer if placed else None
+        if not isinstance(reader, TokenReader) or not self.ends_in_softmax():
+            return False
+        out = placed[-1].out_shape
+        each_step = out.axes == ("time", "feature") and out["feature"] == reader.vocabulary
+        return each_step and all(p.layer.causal(p.in_shape) for p in placed)
+
+    @property
+    def teacher_forcing(self) -> bool:
+        """Whether the network goes from sequence to sequence and learns from pairs."""
+        return any(entry.layer.teacher_forcing for entry in self._added)
+
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether what goes in is whole numbers, one for each step."""
+        shape = self.input_shape if self.has_layers else None
+        return shape is not None and shape.axes == ("token",)
+
+    @property
+    def diffusion(self) -> bool:
+        """Whether the network tells what is noise in a picture, and draws with that."""
+        return any(entry.layer.diffusion for entry in self._added)
+
+    def vocabulary(self) -> int | None:
+        """Return how many different tokens the network reads; None where it reads none."""
+        placed = self.placed()
+        reader = placed[0].layer if placed else None
+        if isinstance(reader, Transformer):
+            return reader.source_vocab
+        return reader.vocabulary if isinstance(reader, TokenReader) else None
+
+    def ends_in_softmax(self) -> bool:
+        """Whether the last layer is a softmax."""
+        placed = self.placed()
+        return bool(placed) and isinstance(placed[-1].layer, Softmax)
+
+    def custom_ending(self) -> str:
+        """Return "softmax" or "sigmoid" where the last layer is a module of the user's own that ends so."""
+        placed = self.placed()
+        last = placed[-1] if placed else None
+        return last.layer.ending(last.in_shape) if last and isinstance(last.layer, Custom) else ""
+
+    # ---- other networks made of this one ---------------------------------------------------------
+
+    def copied(self) -> Definition:
+        """Return the same network, to be changed while this one stays; its modules are the same."""
+        other = copy.copy(self)
+        other._added, other._modules = list(self._added), dict(self._modules)
+        return other
+
+    def with_own_weights(self) -> Definition:
+        """Return the same network with weights of its own; a custom module is the one that was added."""
+        other = self.copied()
+        other._net = None
+        self.net  # noqa: B018  # builds what was not built yet
+        other._modules = {
+            name: (layer, shape, module if isinstance(layer, Custom) else copy.deepcopy(module))
+            for name, (layer, shape, module) in self._modules.items()
+        }
+        return other
+
+    def with_normalize(self, normalize: Layer | None) -> Definition:
+        """Return the same network with another standardisation at its beginning."""
+        if normalize == self.normalize:
+            return self
+        other = self.copied()
+        other.set_input(self._input_shape, normalize)
+        return other
+
+    def resolved(self) -> Definition:
+        """Return the same network with every size filled in: later data does not change what it is."""
+        frozen, other = self.frozen(), self.copied()
+        other._normalize, other._added, other._closing = frozen._normalize, frozen._added, frozen._closing
+        return other
+
+    @property
+    def normalize(self) -> Layer | None:
+        """The layer at the beginning that standardises the data; None where there is none."""
+        return None if self._normalize is None else self._normalize.layer
+
+    @property
+    def closing(self) -> Layer | None:
+        """The layer that training put behind the others (see `onnxnn.training.ending`), or None."""
+        return None if self._closing is None else self._closing.layer
+
+    def with_closing(self, layer: Layer | None) -> Definition:
+        """Return the same network with another layer behind those that were added, or none."""
+        if layer == self.closing:
+            return self
+        other = self.copied()
+        other._net = None
+        other._closing = None if layer is None else Entry(0, layer)
+        return other
+
+    # ---- JSON ----------------------------------------------------------------------------------
+
+    def to_data(self) -> tuple[dict[str, Any], ...]:
+        """Return the layers, sizes filled in, as the card holds them."""
+        resolved = {id(p.entry): p.layer for p in reversed(self.placed())}
+        return tuple(
+            {
+                "name": entry.name,
+                "layer": entry.layer.kind,
+                "options": resolved[id(entry)].options(),
+                "activation": _activation_data(entry.activation),
+            }
+            for entry in self.entries
+        )
+
+    @classmethod
+    def from_data(
+        cls,
+        data: Sequence[Mapping[str, Any]],
+        input_shape: Shape | None,
+        modules: Sequence[nn.Module] = (),
+    ) -> Definition:
+        """Rebuild a network from what `to_data` returned.
+
+        Args:
+            data: The entries.
+            input_shape: One sample as it arrives.
+            modules: The custom modules of the network in order; no file holds their code.
+
+        Raises:
+            CardError: An entry is not what this version writes.
+            LayerError: A custom module is missing or is of another class.
+        """
+        definition = cls(input_shape)
+        waiting = list(modules)
+        for entry in data:
+            try:
+                layer = make(entry["layer"], entry["options"], stored=True)
+                if isinstance(layer, Custom):
+                    layer = layer.with_module(waiting.pop(0) if waiting else None)
+                activation = None if entry["activation"] is None else activation_of(entry["activation"])
+                index = int(str(entry["name"]).removeprefix(layer.title))
+            except MissingModuleError:
+                raise
+            except ValueError as error:
+                raise CardError(f"card: layer {entry.get('name')!r} cannot be read: {error}") from error
+            made = Entry(index, layer, activation)
+            if index == 0 and not definition._added:
+                definition._normalize = made
+            elif index == 0:
+                definition._closing = made
+            else:
+                definition._added.append(made)
+        try:
+            _check_memory(definition.placed())
+        except LayerError as error:
+            raise CardError(f"card: the network does not hold together: {error}") from error
+        return definition
+
+    # ---- torch ---------------------------------------------------------------------------------
+
+    @property
+    def net(self) -> Net:
+        """The torch module, the same one as long as the network is the same."""
+        if self._net is None:
+            self._net = self.build()
+        return self._net
+
+    def build(self) -> Net:
+        """Return a new torch module; layers built before keep their weights."""
+        net = Net()
+        for placed in self.placed():
+            known = self._modules.get(placed.name)
+            if known is not None and known[0] == placed.layer and known[1] == placed.in_shape:
+                module = known[2]
+            else:
+                module = placed.layer.build(placed.in_shape)
+                self._modules[placed.name] = (placed.layer, placed.in_shape, module)
+            net.add_module(placed.name, module)
+            net.has_mask |= placed.out_shape.masked
+            net.has_custom |= isinstance(placed.layer, Custom)
+            net.teacher_forcing |= placed.layer.teacher_forcing
+            net.diffusion |= placed.layer.diffusion
+        net.custom_ending = self.custom_ending()
+        return net
+
+    def multiply_adds(self) -> int | None:
+        """Return the multiply-adds of one sample; None while a size is free."""
+        counts = [placed.layer.multiply_adds(placed.in_shape) for placed in self.placed()]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+
+    def summary(self, batch: int | None = None) -> str:
+        """Return the table of layers, output shapes, parameters and multiply-adds.
+
+        Args:
+            batch: Samples in a batch, the first number of each shape; "?" where it is not known.
+        """
+        return summary.table(self, batch)
+
+    # ---- ONNX ----------------------------------------------------------------------------------
+
+    def emit(self, graph: GraphBuilder, x: Value, net: Net, input_shape: Shape) -> tuple[Value, Value | None]:
+        """Write the whole network's nodes.
+
+        Args:
+            graph: Where to.
+            x: The graph's input.
+            net: The trained module.
+            input_shape: One sample, None for the sizes that stay free.
+
+        Returns:
+            The output's value, and the feature vector's before the head where there is one.
+        """
+        head = self.feature_layer()
+        for placed in self.frozen().placed(input_shape):
+            with graph.scope(placed.name):
+                if head is not None and placed.name == head.name and isinstance(placed.layer, Linear):
+                    graph.mark_feature(graph.flatten(x, len(placed.in_shape) + 1))
+                x = placed.layer.emit(graph, x, net.get_submodule(placed.name), placed.in_shape)
+        return x, graph.feature
+
+    def frozen(self) -> Definition:
+        """Return the same network with every size filled in, so that it can meet free sizes."""
+        frozen = Definition(self.input_shape)
+        resolved = {id(p.entry): p.layer for p in reversed(self.placed())}
+        frozen._normalize, frozen._closing = (
+            None if entry is None else replace(entry, layer=resolved[id(entry)])
+            for entry in (self._normalize, self._closing)
+        )
+        frozen._added = [replace(entry, layer=resolved[id(entry)]) for entry in self._added]
+        return frozen
+
+
+_RUN_TWICE = (
+    "The same layers stand in the network already: if this cell or these lines ran before, run model = nn() "
+    "again before adding layers."
+)
+
+
+def _stands_already(added: Sequence[Entry], entry: Entry) -> bool:
+    """Whether a call of `add` is the next of a list that was added before, and is being added again."""
+    calls = [(each.layer, each.activation) for each in added]
+    call = entry.layer, entry.activation
+    return any(calls[i] == call and calls[len(calls) - i :] == calls[:i] for i in range(len(calls)))
+
+
+def _is_stacked_twice(added: Sequence[Entry]) -> bool:
+    """Return whether a whole network, up to its softmax, has been added a second time."""
+    calls = [(each.layer, each.activation) for each in added]
+    half = len(calls) // 2
+    closed = bool(calls) and any(isinstance(each, Softmax) for each in calls[-1])
+    return half > 1 and closed and calls[:half] == calls[half:]
+
+
+def _check_memory(placed: Sequence[Placed]) -> None:
+    """Refuse a network that does not fit into the memory of this machine, before it is built.
+
+    Raises:
+        LayerError: The message names the layer, or the network's size.
+    """
+    costs = [memory.check_layer(each.layer, each.in_shape, each.out_shape) for each in placed]
+    memory.check_weights(sum(cost.weights for cost in costs))
+
+
+def _activation_data(activation: Layer | None) -> str | None:
+    return None if activation is None else activation.kind

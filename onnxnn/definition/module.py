@@ -1,0 +1,204 @@
+"""The torch module of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from onnxnn_runtime.errors import InputError
+from torch import nn
+
+from onnxnn.layers.denormalize import DenormalizeModule
+from onnxnn.layers.inception import AuxiliaryClassifier
+from onnxnn.layers.masks import call
+from onnxnn.layers.reference import alone
+
+__all__ = ["Net", "evaluating"]
+
+State = tuple[torch.Tensor, ...]
+
+
+@runtime_checkable
+class Stepping(Protocol):
+    """A module that can go on from a state."""
+
+    num_states: int
+
+    @property
+    def state_shape(self) -> tuple[int | str, ...]:
+        """Sizes of each of its states, "batch" where the batch is."""
+
+    def step(self, x: torch.Tensor, state: State | None) -> tuple[torch.Tensor, State]:
+        """Return what comes out for the next steps and the state after them; state None begins."""
+
+
+class Net(nn.Sequential):
+    """The torch module of a network: its layers under their names.
+
+    `forward` gives what inference and export give; `logits` leaves a final softmax or sigmoid off,
+    for losses that want the values before it.
+
+    Most modules take what the one before gives. Two kinds have more to say to each other: a module whose
+    `makes_mask` is true tells by `mask(tokens)` which steps are no padding, bool (N, time), and modules
+    behind it whose `takes_mask` is true are called with it, `module(x, mask)`. And a `Stepping` module
+    can go on from a state, a tuple of `num_states` tensors.
+
+    A network with `teacher_forcing` takes a pair, (source, what of the target is known), and tells for each
+    step of the target what comes next.
+
+    Attributes:
+        has_mask: Whether any module makes a mask.
+        has_custom: Whether any module is of the user's own class.
+        teacher_forcing: Whether it goes from sequence to sequence.
+        diffusion: Whether it is a `Denoiser` alone, which takes (x, t, label).
+        custom_ending: "softmax" or "sigmoid" where the last module is of the user's own class and ends so.
+    """
+
+    has_mask = False
+    has_custom = False
+    custom_ending = ""
+    teacher_forcing = False
+    diffusion = False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what the network gives for a batch."""
+        return self._run(list(self), x)
+
+    def answer(self, x: torch.Tensor, logits: bool = False) -> torch.Tensor:
+        """Return the output for a batch of any size, one sample among them; see `alone`.
+
+        Args:
+            x: The batch.
+            logits: Whether to leave a final softmax or sigmoid off.
+
+        Raises:
+            InputError: A custom module cannot run a single sample.
+        """
+        run: Callable[[torch.Tensor], torch.Tensor] = self.logits if logits else self
+        return alone(run, x) if self.has_custom and isinstance(x, torch.Tensor) else run(x)
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the output before a final softmax, sigmoid or scale of the targets.
+
+        A module of the user's own cannot be taken apart: log p has p as its softmax, log(p / (1 - p)) as
+        its sigmoid.
+        """
+        modules = list(self)
+        if self.custom_ending:
+            p = self._run(modules, x)
+            limits = torch.finfo(p.dtype)
+            is_softmax = self.custom_ending == "softmax"
+            return p.clamp_min(limits.tiny).log() if is_softmax else torch.logit(p, limits.eps)
+        return self._run(modules[:-1] if self.ending else modules, x)
+
+    def finish(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the output for what `logits` gives."""
+        if self.custom_ending:
+            return logits.softmax(-1) if self.custom_ending == "softmax" else logits.sigmoid()
+        return self[-1](logits) if self.ending else logits
+
+    def step(self, x: torch.Tensor, states: Sequence[Any] | None = None) -> tuple[torch.Tensor, State]:
+        """Return the outputs for the next steps of sequences, and the states after them.
+
+        Args:
+            x: (N, steps, ...) or tokens (N, steps).
+            states: What an earlier call returned; None begins.
+
+        Raises:
+            InputError: The states are another network's, or of another number of sequences.
+        """
+        given = None if states is None else self._check_states(states, x)
+        after: list[torch.Tensor] = []
+        for module in self:
+            if isinstance(module, Stepping):
+                first = len(after)
+                mine = None if given is None else given[first : first + module.num_states]
+                x, found = module.step(x, mine)
+                after += found
+            else:
+                x = module(x)
+        return x, tuple(after)
+
+    def state_shapes(self) -> list[tuple[int | str, ...]]:
+        """Return the sizes of each state in order, "batch" where the batch is."""
+        return [m.state_shape for m in self if isinstance(m, Stepping) for _ in range(m.num_states)]
+
+    def auxiliary(self) -> Iterator[tuple[float, torch.Tensor]]:
+        """Yield (weight, scores before softmax) of every auxiliary classifier for the last training batch."""
+        for module in self.modules():
+            if isinstance(module, AuxiliaryClassifier):
+                scores = module.take()
+                if scores is not None:
+                    yield module.weight, scores
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are; the CPU where it has none."""
+        return next((weight.device for weight in self.parameters()), torch.device("cpu"))
+
+    @property
+    def ending(self) -> str:
+        """ "softmax", "sigmoid" or "denormalize" where the network ends so, else ""."""
+        last = self[-1] if len(self) else None
+        if self.scale is not None:
+            return "denormalize"
+        if isinstance(last, nn.Softmax | nn.Sigmoid):
+            return "softmax" if isinstance(last, nn.Softmax) else "sigmoid"
+        return self.custom_ending
+
+    @property
+    def scale(self) -> DenormalizeModule | None:
+        """The scale of the targets at the end of a regression; None where there is none."""
+        last = self[-1] if len(self) else None
+        return last if isinstance(last, DenormalizeModule) else None
+
+    def _run(self, modules: list[nn.Module], x: torch.Tensor) -> torch.Tensor:
+        if self.has_custom:
+            x = x.clone()  # a module of the user's own may write into what it is given
+        if not self.has_mask:
+            for module in modules:
+                x = module(x)
+            return x
+        mask: torch.Tensor | None = None
+        for module in modules:
+            if getattr(module, "makes_mask", False):
+                mask = module.mask(x)  # type: ignore[operator]  # an attribute of the module, for all mypy knows
+            x = call(module, x, mask)
+        return x
+
+    def _check_states(self, states: Sequence[Any], x: torch.Tensor) -> State:
+        try:
+            states = [torch.as_tensor(state, dtype=torch.float32, device=x.device) for state in states]
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"the hidden state is {type(states).__name__}; hand back what this network returned, or None."
+            ) from error
+        wanted = [tuple(len(x) if s == "batch" else s for s in shape) for shape in self.state_shapes()]
+        arrive = [tuple(state.shape) for state in states]
+        if arrive != wanted:
+            raise InputError(
+                f"the hidden state has the shapes {', '.join(map(str, arrive)) or 'of nothing'}; this "
+                f"network's has {', '.join(map(str, wanted)) or 'none'}. Hand back what this network "
+                "returned, or None."
+            )
+        if not all(bool(state.isfinite().all()) for state in states):
+            raise InputError(
+                "the hidden state holds NaN or infinite numbers; begin again with None. If this network "
+                "returned it, its training diverged: train it again with a smaller lr."
+            )
+        return tuple(states)
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Keep a module in evaluation mode within, and put it back into the mode that it was in."""
+    was_training = module.training
+    if was_training:  # walking through all modules costs more than a small batch
+        module.eval()
+    try:
+        yield
+    finally:
+        if was_training:
+            module.train()

@@ -1,0 +1,1 @@
+"""`onnxnn demo`: train, export and run a network on real data."""

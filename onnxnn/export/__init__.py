@@ -1,0 +1,1 @@
+"""One verified ONNX file."""

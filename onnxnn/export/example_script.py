@@ -1,0 +1,183 @@
+"""The few-line script that lies beside an exported file and runs as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from onnxnn_runtime import ModelCard
+from onnxnn_runtime.card.labels import THRESHOLD
+from onnxnn_runtime.card.tokens import is_words
+from onnxnn_runtime.files.access import write_atomically
+from onnxnn_runtime.messages.warn import warn
+from onnxnn_runtime.outputs.output_files import check_output
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+__all__ = ["write_script"]
+
+_MAX_LITERALS = 64
+_FIRST = "# 用 onnxnn_runtime 运行"
+
+
+def write_script(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | None) -> Path | None:
+    """Write `<model>.py`, and for pictures `<model>_sample.png`, next to a model file.
+
+    Args:
+        model: The exported file.
+        card: Its card.
+        example: One training sample: for pictures uint8 (H, W, C), or float (C, H, W) in 0..1 where
+            training was given such; numbers otherwise. None takes random numbers of the right shape.
+
+    Returns:
+        The script's path; None where a file of that name is no such script and was left as it is.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    path = model.with_suffix(".py")
+    if path.is_file() and not path.read_bytes().startswith(_FIRST.encode("utf-8")):
+        warn(f"{path}: is there already and was not written by export, so it is left as it is.")
+        return None
+    sample, imports = _sample(model, card, example)
+    lines = [
+        f"{_FIRST} {model.name!r}  (runs as it is; needs onnxnn-runtime, no torch)",
+        "from pathlib import Path",
+        "",
+        *imports,
+        "",
+        "folder = Path(__file__).parent",
+        f"model = rt.load(folder / {model.name!r})",
+        *sample,
+        *_use(card),
+    ]
+    text = "\n".join(lines) + "\n"
+    return write_atomically(path, lambda file: file.write(text.encode("utf-8")))
+
+
+def _sample(
+    model: Path, card: ModelCard, example: np.ndarray[Any, Any] | None
+) -> tuple[list[str], list[str]]:
+    runtime = "import onnxnn_runtime as rt"
+    if card.diffusion is not None:
+        return [], [runtime, "from onnxnn_runtime.outputs.grid import write_grid"]
+    if card.input.kind == "image":
+        picture = model.with_name(f"{model.stem}_sample.png")
+        pixels = _random(card, np.uint8) if example is None else _as_pixels(example)
+        image = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+        _write_sample(picture, "PNG", lambda file: image.save(file, format="PNG", pnginfo=_mark()))
+        return [f"image = folder / {picture.name!r}  # 换成您的图片: any picture of yours"], [runtime]
+    dtype = np.int64 if card.input.kind == "tokens" else np.dtype(card.input.dtype).type
+    values = _random(card, dtype) if example is None else np.asarray(example, dtype=dtype)
+    if card.output.kind == "tokens" and card.input.vocabulary:
+        return [f"prompt = {_prompt(card.input.vocabulary, values)!r}  # 换成您的开头: your own beginning"], [
+            runtime
+        ]
+    if values.size <= _MAX_LITERALS:
+        literal = f"np.array([{values.tolist()!r}], dtype=np.{np.dtype(dtype).name})"
+        return [f"x = {literal}  # 换成您的数据: your own numbers"], ["import numpy as np", runtime]
+    file_name = model.with_name(f"{model.stem}_sample.npy")
+    _write_sample(file_name, "npy", lambda file: np.save(file, values[np.newaxis], allow_pickle=False))
+    return (
+        [f"x = np.load(folder / {file_name.name!r})  # 换成您的数据: your own numbers"],
+        ["import numpy as np", runtime],
+    )
+
+
+def _write_sample(path: Path, kind: str, write: Callable[[BinaryIO], object]) -> None:
+    """Write the file that the script reads; a file of somebody else's by that name stays as it is.
+
+    Raises:
+        OutputError: It cannot be written, or the other file is of another format.
+    """
+    check_output(path, kind, option="another name for the model")
+    if kind == "PNG" and path.is_file() and _SOFTWARE not in _head(path):
+        warn(
+            f"{path}: is there already and was not written by export, so it is left as it is, and the script "
+            "reads it."
+        )
+        return
+    write_atomically(path, write)
+
+
+_SOFTWARE = b"Software\0onnxnn"
+"""What marks a PNG file as written by export."""
+
+
+def _mark() -> PngInfo:
+    info = PngInfo()
+    info.add_text("Software", "onnxnn")
+    return info
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(200)
+
+
+def _as_pixels(example: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return a picture as uint8 (H, W, C); floats are (C, H, W) in 0..1."""
+    if example.dtype == np.uint8:
+        return example
+    return np.ascontiguousarray(np.moveaxis((example * 255).round().astype(np.uint8), 0, -1))
+
+
+def _prompt(vocabulary: Mapping[str, int], tokens: np.ndarray[Any, Any]) -> str | list[str]:
+    """Return the first token of a sample; in a list where the vocabulary is made of words."""
+    word = next(word for word, number in vocabulary.items() if number == tokens.reshape(-1)[0])
+    return [word] if is_words([word], vocabulary) else word
+
+
+def _use(card: ModelCard) -> list[str]:
+    if card.diffusion is not None:
+        label = f", label={card.diffusion.classes[0]!r}" if card.diffusion.classes else ""
+        return [
+            f"images = model.sample(num=16, seed=0{label})  # float32 (16, channels, height, width) in 0..1",
+            'print(write_grid(images, folder / "images.png"))',
+        ]
+    if card.output.kind == "tokens" and card.input.vocabulary:
+        return ["print(model.generate(prompt, length=24, seed=0))"]
+    name = "image" if card.input.kind == "image" else "x"
+    if card.output.kind in ("classes", "binary") and len(card.output.shape) == 3 and name == "x":
+        return _print_steps(card)
+    if card.output.kind == "embedding":
+        return [f"vector = model.embed({name})[0]", "print(vector.shape, vector[:8])"]
+    if card.output.kind in ("classes", "binary") and card.output.classes:
+        named = "" if card.output.scores == "probability" else f"{card.output.scores!r}, "
+        label = "result.label" if all(map(str.isprintable, card.output.classes)) else "repr(result.label)"
+        return [f"result = model.predict({name})[0]", f"print({label}, {named}result.score)"]
+    if card.output.kind == "values":
+        return [f"result = model.predict({name})[0]", "print(dict(result.values))"]
+    if "target_time" in card.output.shape:
+        return ["print(model.generate(x, beams=4))"]
+    if card.input.kind != "image":
+        return ["print(model.infer(x))"]
+    return [f"result = model.predict({name})[0]", "print(result.scores)"]
+
+
+def _print_steps(card: ModelCard) -> list[str]:
+    """Return the lines that print the label of each step of a sample."""
+    is_binary = card.output.kind == "binary"
+    labels = f"(result[:, 0] >= {THRESHOLD}).astype(int)" if is_binary else "result.argmax(axis=1)"
+    classes, outputs = len(card.output.classes), card.output.shape[-1]
+    if classes == 2 if is_binary else classes == outputs:
+        labels = f"[model.card.output.classes[label] for label in {labels}]"
+    return ["result = model.infer(x)[0]  # (steps, scores)", f"print({labels})"]
+
+
+def _random(card: ModelCard, dtype: Any) -> np.ndarray[Any, Any]:
+    free = min(32, card.input.max_length or 32)
+    least = card.input.min_sizes
+    sizes = [
+        axis if isinstance(axis, int) else max(free, least.get(axis, 1)) for axis in card.input.shape[1:]
+    ]
+    generator = np.random.default_rng(0)
+    if card.input.kind == "image":
+        height, width = (sizes[0], sizes[1]) if card.input.in_graph else (sizes[1], sizes[2])
+        return generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    if card.input.kind == "tokens":
+        known = len(card.input.vocabulary or ()) or card.input.num_tokens or 2
+        return generator.integers(0, known, sizes, dtype=np.int64)
+    return generator.standard_normal(sizes).astype(dtype)

@@ -1,0 +1,466 @@
+"""From a trained network to one verified ONNX file."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.checker
+import onnx.shape_inference
+import onnxnn_runtime
+import torch
+from onnx import TensorProto, helper
+from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
+from onnxnn_runtime.api.calls import checked_class
+from onnxnn_runtime.card.card import METADATA_KEY, Axis
+from onnxnn_runtime.errors import ExportError, LayerError, OnnxnnError, OutputError
+from onnxnn_runtime.files.access import PathLike, as_path, check_target, write_atomically
+from onnxnn_runtime.messages.html import table
+from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.warn import warn
+from onnxnn_runtime.outputs.output_files import check_output
+
+from onnxnn.definition.definition import Definition
+from onnxnn.definition.dynamic_axes import free_input, min_sizes
+from onnxnn.definition.module import Net, evaluating
+from onnxnn.graph.builder import GraphBuilder
+from onnxnn.graph.shape import Shape
+from onnxnn.layers.custom import Custom
+
+from . import preprocessing as preprocess_graph
+from . import sampling_loop as sampling_graph
+from .example_script import write_script
+from .verification import Parity, measure, probe_shapes
+
+__all__ = ["TOLERANCE", "ExportReport", "export_onnx"]
+
+TOLERANCE = 1e-4
+"""The largest relative difference from torch by default."""
+
+OPSETS = (9, onnx.defs.onnx_opset_version())
+"""The oldest opset that the layers can be written in, and the newest that onnx knows."""
+
+IR_VERSIONS = (4, onnx.IR_VERSION)
+"""The oldest format in which weights need not be graph inputs too, and the newest that onnx knows."""
+
+MAX_BYTES = 2**31 - 1
+"""Where one protobuf file ends."""
+
+_DATASET_TYPES = {"image": "img", "table": "tab"}  # XEduHub's words; anything else is "npz"
+
+
+@checked_class()
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export did.
+
+    Args:
+        path: The file.
+        size: Its bytes.
+        parity: The largest differences from torch: {"absolute": ..., "relative": ...}.
+        seconds: How long it took, verification included.
+    """
+
+    path: Path
+    size: int
+    parity: dict[str, float]
+    seconds: float
+
+    def _repr_html_(self) -> str:
+        parity = ", ".join(f"{name} {value:.3g}" for name, value in self.parity.items())
+        rows = [("size in bytes", self.size), ("difference from torch", parity), ("seconds", self.seconds)]
+        return table(str(self.path), ("exported", ""), rows)
+
+
+def export_onnx(
+    definition: Definition,
+    net: Net,
+    card: ModelCard,
+    path: PathLike,
+    *,
+    opset_version: int = 13,
+    ir_version: int = 7,
+    preprocess: str = "runtime",
+    example: np.ndarray[Any, Any] | None = None,
+    script: bool = False,
+    tolerance: float = TOLERANCE,
+    sources: Sequence[Any] = (),
+    force: bool = False,
+) -> ExportReport:
+    """Write a network as one ONNX file, reopen it with the runtime and compare it with torch.
+
+    Only a file that passed is written; a failing export leaves everything as it was.
+
+    Args:
+        definition: The network as data.
+        net: Its trained module; its mode is left as it was.
+        card: What the file says about itself; axes, embedding and parity are filled in here.
+        path: The file to write.
+        opset_version: Opset of the ONNX domain.
+        ir_version: Version of the file format; 4 is written for 1 to 3, with a warning.
+        preprocess: "runtime" leaves preprocessing to the card's reader; "graph" bakes it into the graph,
+            which then takes uint8 (N, H, W, 3).
+        example: One raw training sample for the script: uint8 (H, W, C) for pictures, numbers otherwise.
+        script: Whether to write a few-line sample script beside the file.
+        tolerance: Largest difference from torch allowed, relative to the largest output.
+        sources: Files that the file must not replace, such as the checkpoint.
+        force: Whether to replace one of them, or a file of another format.
+
+    Raises:
+        ExportError: The versions, the weights or a layer do not allow it, the file differs from torch, or
+            `path` is a checkpoint.
+        OutputError: The file cannot be written.
+    """
+    start = time.perf_counter()
+    ir_version = _writable_version(ir_version)
+    in_graph = check_options(definition, card, opset_version, ir_version, preprocess, tolerance)
+    check_path(path, sources, force)
+    _check_weights(net)
+    with evaluating(net):
+        finished, data, parity = _export(
+            definition, net, card, opset_version, ir_version, in_graph, tolerance
+        )
+    target = write_atomically(path, lambda file: file.write(data))
+    if script:
+        _write_script(target, finished, example)
+    return ExportReport(target, len(data), parity, time.perf_counter() - start)
+
+
+def _write_script(target: Path, card: ModelCard, example: np.ndarray[Any, Any] | None) -> None:
+    """Write the sample script; the model file does without, so that a failure is a warning."""
+    try:
+        write_script(target, card, example)
+    except OutputError as error:
+        warn(f"{error} The ONNX file itself is written.")
+
+
+def check_options(
+    definition: Definition,
+    card: ModelCard,
+    opset_version: int = 13,
+    ir_version: int = 7,
+    preprocess: str = "runtime",
+    tolerance: float = TOLERANCE,
+) -> bool:
+    """Refuse options that a network cannot be exported with; it need not be trained yet.
+
+    Returns:
+        Whether preprocessing goes into the graph.
+
+    Raises:
+        ExportError: The message names the option.
+    """
+    check_versions(opset_version, ir_version)
+    if preprocess not in ("runtime", "graph"):
+        raise ExportError(f'preprocess={shortened(preprocess)}: choose "runtime" or "graph".')
+    if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 < tolerance < math.inf:
+        raise ExportError(f"tolerance={shortened(tolerance)}: expected a number above 0, such as 1e-4.")
+    in_graph = preprocess == "graph"
+    if definition.diffusion:
+        sampling_graph.check(opset_version, in_graph)
+    elif in_graph:
+        preprocess_graph.check(card.input, opset_version)
+    return in_graph
+
+
+def check_versions(opset_version: int, ir_version: int) -> None:
+    """Refuse versions outside the range that works.
+
+    Raises:
+        ExportError: The message names the range.
+    """
+    for name, value, (low, high) in (
+        ("opset_version", opset_version, OPSETS),
+        ("ir_version", ir_version, IR_VERSIONS),
+    ):
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ExportError(
+                f"{name}={value!r}: what works here is {low} to {high}. The defaults, opset 13 and IR 7, "
+                "load in every ONNX Runtime since 1.8."
+            )
+
+
+def _writable_version(ir_version: int) -> int:
+    """Return a version of the file format, the oldest that is written for those before it."""
+    oldest = IR_VERSIONS[0]
+    if ir_version is True or ir_version not in range(1, oldest):
+        return ir_version
+    warn(
+        f"ir_version={ir_version}: {oldest} is written, the oldest format that holds weights as they are "
+        "written here; every ONNX Runtime reads it."
+    )
+    return oldest
+
+
+def check_path(path: PathLike, sources: Sequence[Any] = (), force: bool = False) -> None:
+    """Refuse to replace a source, or a file of another format.
+
+    Checkpoints and files of arrays are zip files, which ONNX never is.
+
+    Raises:
+        ExportError: `path` is a zip file.
+        OutputError: `path` is another such file, a folder, or no path at all.
+    """
+    target = as_path(path)
+    check_target(target)
+    if target.is_file() and not force:
+        with target.open("rb") as file:
+            if file.read(4) == b"PK\x03\x04":
+                raise ExportError(
+                    f"{target}: is a checkpoint or a file of arrays, which the ONNX file would replace; "
+                    f"choose another name, such as {target.with_suffix('.onnx').name!r}."
+                )
+    check_output(target, "ONNX", sources, force)
+
+
+def _check_weights(net: Net) -> None:
+    size = 0
+    for name, value in net.state_dict().items():
+        size += value.numel() * value.element_size()
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise ExportError(
+                f"{name} holds NaN or infinite numbers: the training diverged. Train again with a smaller "
+                "lr, or export an earlier checkpoint."
+            )
+    if size > MAX_BYTES - 2**20:
+        raise ExportError(f"the weights take {size / 2**30:.2f} GiB; one ONNX file holds at most 2 GiB.")
+
+
+def _export(
+    definition: Definition,
+    net: Net,
+    card: ModelCard,
+    opset: int,
+    ir_version: int,
+    in_graph: bool,
+    tolerance: float,
+) -> tuple[ModelCard, bytes, dict[str, float]]:
+    if not definition.has_layers or definition.input_shape is None:
+        raise ExportError("there is nothing to export: add layers first.")
+    candidates = [free_input(definition), definition.input_shape]
+    custom = any(isinstance(placed.layer, Custom) for placed in definition.placed())
+    # Only a custom module can turn out to be less free than its shapes promise.
+    for free in candidates if custom and candidates[0] != candidates[1] else candidates[:1]:
+        assert free is not None
+        try:
+            finished, model = build_model(definition, net, card, free, opset, ir_version, in_graph)
+            parity = _verify(model, definition, net, finished, free, tolerance)
+            break
+        except ExportError:
+            if not custom or free is candidates[-1] or candidates[0] == candidates[1]:
+                raise
+    finished = replace(finished, parity=parity.to_dict())
+    return finished, _serialise(model, finished), parity.to_dict()
+
+
+def build_model(
+    definition: Definition,
+    net: Net,
+    card: ModelCard,
+    free: Shape,
+    opset: int = 13,
+    ir_version: int = 7,
+    in_graph: bool = False,
+) -> tuple[ModelCard, onnx.ModelProto]:
+    """Return the finished card and the ONNX model, not verified yet.
+
+    A diffusion model's card says what the graph is: the denoiser, x and t to `output`, or, where a sampler
+    stands in it, the whole loop, noise to `images`.
+
+    Args:
+        definition: The network as data.
+        net: Its module, in evaluation mode.
+        card: The card so far.
+        free: One sample, None for the sizes that stay free.
+        opset: Opset of the ONNX domain.
+        ir_version: Version of the file format.
+        in_graph: Whether the graph starts with the card's preprocessing.
+    """
+    graph = GraphBuilder(opset, stateful=bool(card.input.states))
+    given, result = _value_names(card)
+    x = given
+    sample_dims = axis_names(free)
+    if in_graph:
+        assert card.input.preprocess is not None
+        x = preprocess_graph.emit(graph, x, card.input.preprocess)
+        sample_dims = preprocess_graph.input_axes(free, card.input.preprocess)
+        free = preprocess_graph.network_input(free, card.input.preprocess)
+    try:
+        if card.diffusion is not None and card.diffusion.sampler is not None:
+            y, feature = sampling_graph.emit(graph, definition, net, card.diffusion, x), None
+        else:
+            y, feature = definition.emit(graph, x, net, free)
+    except LayerError as error:
+        raise ExportError(str(error)) from error
+    finished = _finish(card, definition, free, sample_dims, in_graph, has_feature=feature is not None)
+    outputs = [_value_info(result, finished.output.shape)]
+    if finished.output.embedding is not None:
+        assert feature is not None
+        graph.output("embedding", feature)
+        outputs.append(_value_info("embedding", ("batch", finished.output.embedding)))
+        y = "embedding" if y == feature else y
+    after = graph.output_states()
+    graph.output(result, y)
+    dtype = TensorProto.UINT8 if in_graph else _input_type(card)
+    inputs = [_value_info(given, finished.input.shape, dtype)]
+    inputs += graph.more_inputs
+    for state, shape in graph.states.items():
+        inputs.append(_value_info(state, shape))
+        outputs.append(_value_info(after[state], shape))
+    metadata = {METADATA_KEY: finished.to_json(), **_xedu_metadata(finished, definition, in_graph)}
+    model = graph.model("onnxnn", inputs, outputs, ir_version, metadata)
+    return finished, _checked(model)
+
+
+def _value_names(card: ModelCard) -> tuple[str, str]:
+    """Return the names of the graph's first input and first output."""
+    if card.diffusion is None:
+        return "input", "output"
+    return ("x", "output") if card.diffusion.sampler is None else ("noise", "images")
+
+
+def axis_names(shape: Shape) -> tuple[Axis, ...]:
+    """Return the sizes of one sample with the name of its axis where a size is free."""
+    return tuple(
+        _axis_name(axis) if size is None else size for axis, size in zip(shape.axes, shape.sizes, strict=True)
+    )
+
+
+def _axis_name(axis: str) -> str:
+    return "time" if axis == "token" else axis
+
+
+def _min_sizes(card: ModelCard, definition: Definition, in_graph: bool) -> dict[str, int]:
+    """Return the smallest sizes of the graph's input by the names of its axes."""
+    found = min_sizes(definition)
+    if in_graph:
+        assert card.input.preprocess is not None
+        return preprocess_graph.input_min_sizes(found, card.input.preprocess)
+    return {_axis_name(axis): size for axis, size in found.items()}
+
+
+def _finish(
+    card: ModelCard,
+    definition: Definition,
+    free: Shape,
+    sample_dims: tuple[Axis, ...],
+    in_graph: bool,
+    has_feature: bool,
+) -> ModelCard:
+    out_shape = definition.shape_behind(free)
+    kind = card.output.kind
+    dims: tuple[Axis, ...] = tuple(
+        _output_axis(definition, axis) if isinstance(axis, str) else axis for axis in axis_names(out_shape)
+    )
+    embedding = definition.feature_size() if has_feature and kind != "embedding" else None
+    output: OutputSpec = replace(card.output, kind=kind, shape=("batch", *dims), embedding=embedding)
+    spec: InputSpec = replace(
+        card.input,
+        shape=("batch", *sample_dims),
+        in_graph=in_graph,
+        min_sizes=_min_sizes(card, definition, in_graph),
+    )
+    return replace(card, network=definition.to_data(), input=spec, output=output, parity=None)
+
+
+def _output_axis(definition: Definition, axis: str) -> str:
+    """Name a free output axis as the input's where both always have the same size, else apart."""
+    name = {"time": "token"} if "token" in (definition.input_shape or Shape((), ())).axes else {}
+    if definition.teacher_forcing:
+        return f"target_{axis}"
+    pairs = []
+    for probe in probe_shapes(definition, free_input(definition)):
+        behind = definition.shape_behind(probe)
+        source = name.get(axis, axis)
+        if source not in probe.axes or axis not in behind.axes:
+            return f"output_{axis}"
+        pairs.append(probe[source] == behind[axis])
+    return axis if all(pairs) else f"output_{axis}"
+
+
+def _value_info(name: str, shape: tuple[Axis, ...], dtype: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, dtype, list(shape))
+
+
+def _input_type(card: ModelCard) -> int:
+    if card.input.kind == "tokens":
+        return int(TensorProto.INT64)
+    return int(TensorProto.DOUBLE if card.input.dtype == "float64" else TensorProto.FLOAT)
+
+
+def _xedu_metadata(card: ModelCard, definition: Definition, in_graph: bool) -> dict[str, str]:
+    """Return XEduHub's two keys; it feeds floats alone, so graphs that take anything else have none."""
+    if in_graph or card.diffusion is not None or card.input.dtype == "float64":
+        return {}
+    sizes = probe_shapes(definition, definition.input_shape)[0].sizes
+    return {
+        "input_size": str([1, *sizes]),
+        "dataset_type": _DATASET_TYPES.get(card.input.kind, "npz"),
+    }
+
+
+def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with the sizes of all values, which viewers show, checked by onnx."""
+    data = model.SerializeToString()
+    try:
+        inferred = onnx.shape_inference.infer_shapes(data, check_type=True, strict_mode=True)
+        onnx.checker.check_model(data)
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
+        raise ExportError(f"the graph is not valid ONNX: {error}") from error
+    return inferred
+
+
+def _verify(
+    model: onnx.ModelProto,
+    definition: Definition,
+    net: Net,
+    card: ModelCard,
+    free: Shape,
+    tolerance: float,
+) -> Parity:
+    try:
+        loaded = onnxnn_runtime.load(model.SerializeToString(), device="cpu")
+    except OnnxnnError as error:
+        opset = next(entry.version for entry in model.opset_import if not entry.domain)
+        raise ExportError(
+            f"ONNX Runtime here does not run opset {opset} with IR {model.ir_version} ({error}). "
+            "Leave opset_version and ir_version at 13 and 7."
+        ) from error
+    try:
+        parity = measure(loaded, definition, net, card, free, tolerance)
+    except ExportError:
+        raise
+    except OnnxnnError as error:
+        raise ExportError(f"the exported file does not run: {error} Nothing was written.") from error
+    is_rounding = tolerance >= TOLERANCE and parity.is_rounding()  # a stricter one is meant as it stands
+    if not parity.relative <= tolerance and not is_rounding:
+        raise ExportError(
+            f"the exported file differs from torch by {parity.relative:.3g} relative "
+            f"({parity.absolute:.3g} absolute) at input {parity.where}; at most {tolerance:g} is allowed. "
+            "Nothing was written."
+        )
+    if parity.relative > tolerance:
+        warn(
+            f"this network amplifies rounding: its float32 outputs differ from its float64 ones by "
+            f"{parity.rounding:.2g} relative in torch, and by {parity.relative:.2g} in the exported file. "
+            "Train it on more samples or in more epochs where that matters."
+        )
+    return parity
+
+
+def _serialise(model: onnx.ModelProto, card: ModelCard) -> bytes:
+    for entry in model.metadata_props:
+        if entry.key == METADATA_KEY:
+            entry.value = card.to_json()
+    data: bytes = model.SerializeToString()
+    if len(data) > MAX_BYTES:
+        raise ExportError(
+            f"the file would take {len(data) / 2**30:.2f} GiB; one ONNX file holds at most 2 GiB."
+        )
+    return data

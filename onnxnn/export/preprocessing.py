@@ -1,0 +1,226 @@
+"""`Preprocess` as ONNX nodes: the same numbers as Pillow gives, to the last bit.
+
+Pillow resizes 8-bit pictures in whole numbers (src/libImaging/Resample.c): the weights of the triangle
+filter are computed in float64 and rounded to 22 binary digits behind the point; rows are filtered first
+and rounded to 0..255, then columns. Products and sums of such whole numbers stay below 2⁵³, so float64
+holds them exactly, and two matrix products give Pillow's result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto
+from onnxnn_runtime import InputSpec, Preprocess
+from onnxnn_runtime.card.card import Axis
+from onnxnn_runtime.card.preprocess import Step
+from onnxnn_runtime.errors import ExportError
+
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
+
+__all__ = ["check", "emit", "input_axes", "input_min_sizes", "network_input"]
+
+MIN_OPSET = 13
+
+_PRECISION = 2.0**22
+_LUMA = (19595, 38470, 7471)
+"""ITU-R 601-2 luma in 65536ths, as Pillow has it (src/libImaging/Convert.c)."""
+
+_HEIGHT, _WIDTH = 2, 3
+
+
+def check(spec: InputSpec, opset: int) -> None:
+    """Refuse what has no preprocessing, and opsets that lack the operators.
+
+    Raises:
+        ExportError: The message says what fits.
+    """
+    if spec.preprocess is None:
+        raise ExportError(
+            f'preprocess="graph" is for pictures; this network reads input of the kind {spec.kind!r}. '
+            'Leave preprocess at "runtime".'
+        )
+    if opset < MIN_OPSET:
+        raise ExportError(f'preprocess="graph" needs opset_version={MIN_OPSET} or newer, not {opset}.')
+
+
+def network_input(free: Shape, preprocess: Preprocess) -> Shape:
+    """Return the network's input behind preprocessing, None for the sizes that the picture decides."""
+    sizes = dict(zip(("height", "width"), preprocess.output_size(), strict=True))
+    return free.with_sizes(**{axis: size for axis, size in sizes.items() if size is not None})
+
+
+def input_axes(free: Shape, preprocess: Preprocess) -> tuple[Axis, ...]:
+    """Return the axes of one picture before preprocessing: height and width are free where they may be."""
+    axes: list[Axis] = ["height", "width", 3]
+    for i, (axis, border) in enumerate(_borders(preprocess).items()):
+        size = free[axis]
+        if size is not None:
+            axes[i] = size - border
+    return tuple(axes)
+
+
+def input_min_sizes(min_sizes: Mapping[str, int], preprocess: Preprocess) -> dict[str, int]:
+    """Return the smallest picture before preprocessing; nothing of what preprocessing resizes or crops."""
+    borders = _borders(preprocess)
+    found = {axis: size - borders[axis] for axis, size in min_sizes.items() if axis in borders}
+    return {axis: size for axis, size in found.items() if size > 1}
+
+
+def _borders(preprocess: Preprocess) -> dict[str, int]:
+    """Return by how much pads enlarge height and width; nothing where a step brings them to a size."""
+    if any(step[0] not in ("grayscale", "pad") for step in preprocess.steps):
+        return {}
+    pads = [step[1:5] for step in preprocess.steps if step[0] == "pad"]  # (left, top, right, bottom)
+    return {
+        axis: sum(int(pad[1 - i]) + int(pad[3 - i]) for pad in pads)
+        for i, axis in enumerate(("height", "width"))
+    }
+
+
+def emit(graph: GraphBuilder, x: Value, preprocess: Preprocess) -> Value:
+    """Write the nodes of every step.
+
+    Args:
+        graph: Where to.
+        x: Pictures, uint8 (N, H, W, 3) in RGB order.
+        preprocess: What to do with them.
+
+    Returns:
+        float32 (N, C, H', W') in 0..1.
+    """
+    steps: dict[str, Callable[..., Value]] = {
+        "resize": _resize,
+        "resize_short": _resize_short,
+        "center_crop": _center_crop,
+        "pad": _pad,
+        "grayscale": _grayscale,
+    }
+    with graph.scope("preprocess"):
+        # Transposed while a pixel takes one byte, not eight.
+        x = _cast(graph, graph.node("Transpose", x, perm=[0, 3, 1, 2]), TensorProto.DOUBLE)
+        if preprocess.color == "grayscale":
+            x = _luma(graph, x)
+        for step in preprocess.steps:
+            if step[0] != "grayscale" or preprocess.color == "RGB":
+                x = steps[str(step[0])](graph, x, step)
+        x = _cast(graph, x, TensorProto.FLOAT)
+        return graph.node("Div", x, graph.constant(255, np.float32))
+
+
+def _resize(graph: GraphBuilder, x: Value, step: Step) -> Value:
+    height, width = (graph.constant([int(size)]) for size in step[1:])
+    return _resample(graph, x, height, width)
+
+
+def _resize_short(graph: GraphBuilder, x: Value, step: Step) -> Value:
+    height, width = _size(graph, x, _HEIGHT), _size(graph, x, _WIDTH)
+    short, side = graph.node("Min", height, width), graph.constant([int(step[1])])
+    new = [graph.node("Div", graph.node("Mul", size, side), short) for size in (height, width)]
+    return _resample(graph, x, *new)
+
+
+def _resample(graph: GraphBuilder, x: Value, height: Value, width: Value) -> Value:
+    rows = _filter(graph, _size(graph, x, _WIDTH), width, along=0)
+    x = _shift(graph, graph.node("MatMul", x, rows), _PRECISION)
+    columns = _filter(graph, _size(graph, x, _HEIGHT), height, along=1)
+    return _shift(graph, graph.node("MatMul", columns, x), _PRECISION)
+
+
+def _filter(graph: GraphBuilder, arrive: Value, leave: Value, along: int) -> Value:
+    """Return the weights of one pass, whole numbers that sum to about 2²² for each pixel that leaves.
+
+    Pixels that arrive lie along the axis `along` of the matrix, those that leave along the other. (Written
+    twice instead of transposed: ONNX Runtime 1.13 fuses Transpose and MatMul into a node that it lacks for
+    float64.) The names are those of `precompute_coeffs` in Resample.c; the triangle filter has support 1.
+    """
+    half, one = _number(graph, 0.5), _number(graph, 1.0)
+    scale = graph.node("Div", _double(graph, arrive), _double(graph, leave))
+    support = graph.node("Max", scale, one)
+    i = graph.unsqueeze(_range(graph, leave), along)
+    j = graph.unsqueeze(_range(graph, arrive), 1 - along)
+    center = graph.node("Mul", graph.node("Add", i, half), scale)
+    low = _whole(graph, graph.node("Add", graph.node("Sub", center, support), half))
+    high = _whole(graph, graph.node("Add", graph.node("Add", center, support), half))
+    distance = graph.node("Add", graph.node("Sub", j, center), half)
+    distance = graph.node("Abs", graph.node("Mul", distance, graph.node("Div", one, support)))
+    weights = graph.node("Max", graph.node("Sub", one, distance), _number(graph, 0.0))
+    inside = graph.node("And", graph.node("GreaterOrEqual", j, low), graph.node("Less", j, high))
+    weights = graph.node("Mul", weights, _cast(graph, inside, TensorProto.DOUBLE))
+    # Added up from left to right, as Pillow does: another order may differ in the last bit.
+    running = graph.node("CumSum", weights, graph.constant(along))
+    total = graph.node("Gather", running, graph.constant([-1]), axis=along)
+    whole = graph.node("Mul", graph.node("Div", weights, total), _number(graph, _PRECISION))
+    return _whole(graph, graph.node("Add", whole, half))
+
+
+def _shift(graph: GraphBuilder, x: Value, unit: float) -> Value:
+    """Return whole numbers in units of 1/unit rounded to 0..255."""
+    x = graph.node("Add", graph.node("Mul", x, _number(graph, 1 / unit)), _number(graph, 0.5))
+    return graph.clip(_whole(graph, x), 0.0, 255.0, np.float64)
+
+
+def _whole(graph: GraphBuilder, x: Value) -> Value:
+    """Drop what stands behind the point, as C does (Floor of float64 came late to ONNX Runtime)."""
+    return _cast(graph, _cast(graph, x, TensorProto.INT32), TensorProto.DOUBLE)
+
+
+def _luma(graph: GraphBuilder, x: Value) -> Value:
+    weights = graph.constant(np.reshape(_LUMA, (1, 3, 1, 1)), np.float64)
+    total = graph.node("ReduceSum", graph.node("Mul", x, weights), graph.constant([1]), keepdims=1)
+    return _shift(graph, total, 65536.0)
+
+
+def _grayscale(graph: GraphBuilder, x: Value, step: Step) -> Value:
+    grey = _luma(graph, x)
+    return graph.node("Concat", grey, grey, grey, axis=1)
+
+
+def _pad(graph: GraphBuilder, x: Value, step: Step) -> Value:
+    left, top, right, bottom, fill = (int(number) for number in step[1:])
+    pads = graph.constant([0, 0, top, left, 0, 0, bottom, right])
+    return graph.node("Pad", x, pads, _number(graph, float(fill)))
+
+
+def _center_crop(graph: GraphBuilder, x: Value, step: Step) -> Value:
+    before, after, starts, ends = [], [], [], []
+    two, zero = graph.constant([2]), graph.constant([0])
+    for axis, wanted in ((_HEIGHT, step[1]), (_WIDTH, step[2])):
+        size, target = _size(graph, x, axis), graph.constant([int(wanted)])
+        missing = graph.node("Max", graph.node("Sub", target, size), zero)
+        before.append(graph.node("Div", missing, two))
+        after.append(graph.node("Sub", missing, before[-1]))
+        surplus = graph.node("Max", graph.node("Sub", size, target), zero)
+        starts.append(graph.node("Div", surplus, two))
+        ends.append(graph.node("Add", starts[-1], target))
+    none = graph.constant([0, 0])
+    pads = graph.node("Concat", none, *before, none, *after, axis=0)
+    x = graph.node("Pad", x, pads, _number(graph, 0.0))
+    edges = [graph.node("Concat", *values, axis=0) for values in (starts, ends)]
+    return graph.node("Slice", x, *edges, graph.constant([_HEIGHT, _WIDTH]))
+
+
+def _size(graph: GraphBuilder, x: Value, axis: int) -> Value:
+    """Return one size of x as int64 (1,)."""
+    return graph.node("Gather", graph.node("Shape", x), graph.constant([axis]))
+
+
+def _range(graph: GraphBuilder, count: Value) -> Value:
+    """Return 0, 1, ..., count - 1 as float64."""
+    end = graph.squeeze(count, 0)
+    return _cast(graph, graph.node("Range", graph.constant(0), end, graph.constant(1)), TensorProto.DOUBLE)
+
+
+def _double(graph: GraphBuilder, x: Value) -> Value:
+    return _cast(graph, x, TensorProto.DOUBLE)
+
+
+def _cast(graph: GraphBuilder, x: Value, to: Any) -> Value:
+    return graph.node("Cast", x, to=int(to))
+
+
+def _number(graph: GraphBuilder, value: float) -> Value:
+    return graph.constant(value, np.float64)

@@ -1,0 +1,151 @@
+"""The whole sampling loop of a diffusion model as ONNX nodes: noise goes in, pictures come out.
+
+The table of `onnxnn_runtime.diffusion.sampler` stands in the graph as constants, and an ONNX `Loop` walks
+it. Only samplers that add no fresh noise at a step can be written so.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from onnxnn_runtime.card.card import ModelCard
+from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
+from onnxnn_runtime.diffusion.sampler import make_plan
+from onnxnn_runtime.errors import ExportError, InputError
+
+from onnxnn.definition.definition import Definition, Net
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.layers.diffusion import label_input
+from onnxnn.models.unet import Denoiser
+
+__all__ = ["OPSET", "check", "emit", "emit_loop", "with_loop"]
+
+OPSET = 13
+"""The oldest opset in which diffusion models are written."""
+
+
+def with_loop(card: ModelCard, sampler: Any, steps: Any = None, guidance: Any = None) -> ModelCard:
+    """Return the card of a file that holds the loop; without a sampler, the card as it is.
+
+    Args:
+        card: The network's.
+        sampler: "dpm++" or "ddim"; None leaves the loop to the runtime.
+        steps: How many steps; None takes 20.
+        guidance: How far pictures follow their label; None takes 1.
+
+    Raises:
+        ExportError: An option does not fit, or the network is no diffusion model.
+    """
+    spec = card.diffusion
+    asked = {"sampler": sampler, "steps": steps, "guidance": guidance}
+    given = ", ".join(f"{name}={value!r}" for name, value in asked.items() if value is not None)
+    if not given:
+        return card
+    if spec is None:
+        raise ExportError(f"export({given}): only a diffusion model is sampled, and this network is none.")
+    if sampler is None:
+        raise ExportError(
+            f"export({given}): belongs to the loop; name sampler='dpm++' to put it into the file."
+        )
+    try:
+        plan = make_plan(spec.schedule, sampler, steps)
+    except InputError as error:
+        raise ExportError(f"export({given}): {error}") from error
+    if plan.draws:
+        raise ExportError(
+            f"export({given}): {sampler!r} draws fresh noise in each step, and a graph gets its noise at the "
+            "beginning. Choose 'dpm++' or 'ddim', or leave sampler out: then the runtime samples."
+        )
+    if guidance is None:
+        guidance = 1.0
+    elif not spec.classes:
+        raise ExportError(f"export({given}): this network knows no classes, so there is nothing to guide to.")
+    if isinstance(guidance, bool) or not isinstance(guidance, int | float) or not 0 <= guidance < math.inf:
+        raise ExportError(f"export({given}): guidance must be a number from 0; 1 is none, 2 is usual.")
+    return replace(card, diffusion=replace(spec, sampler=SamplerSpec(sampler, len(plan), guidance)))
+
+
+def check(opset: int, in_graph: bool) -> None:
+    """Refuse what a diffusion model's file cannot be.
+
+    Raises:
+        ExportError: The opset is too old, or preprocessing is to stand in the graph.
+    """
+    if opset < OPSET:
+        raise ExportError(f"opset_version={opset}: a diffusion model needs at least {OPSET}, the default.")
+    if in_graph:
+        raise ExportError(
+            'preprocess="graph": no picture goes into a diffusion model, it draws out of noise. Leave it out.'
+        )
+
+
+def emit(graph: GraphBuilder, definition: Definition, net: Net, spec: DiffusionSpec, noise: Value) -> Value:
+    """Write the loop around a network's only layer; return the pictures."""
+    (placed,) = definition.placed()
+    denoiser = net.get_submodule(placed.name)
+    assert isinstance(denoiser, Denoiser)
+    return emit_loop(graph, denoiser, spec, placed.name, noise, label_input(graph, denoiser))
+
+
+def emit_loop(
+    graph: GraphBuilder, denoiser: Denoiser, spec: DiffusionSpec, name: str, noise: Value, label: Value | None
+) -> Value:
+    """Write nodes that turn noise into pictures.
+
+    Args:
+        graph: Where to.
+        denoiser: The network.
+        spec: The card's schedule and loop.
+        name: The layer's name.
+        noise: float32 (N, C, H, W), standard normal.
+        label: int64 (N,), 0 to num_classes; None for networks without classes.
+
+    Returns:
+        The pictures, float32 (N, C, H, W) in 0..1.
+    """
+    assert spec.sampler is not None
+    plan = make_plan(spec.schedule, spec.sampler.name, spec.sampler.steps)
+    factors = np.concatenate([plan.to_clean, plan.update[:, :3]], axis=1).astype(np.float32)
+    remembers = bool(factors[:, 4].any())
+    guidance = spec.sampler.guidance
+    guided = label is not None and guidance != 1
+    if guided:
+        assert label is not None
+        none = graph.node("Mul", label, graph.constant(0))
+        none = graph.node("Add", none, graph.constant(denoiser.num_classes))
+        label = graph.node("Concat", label, none, axis=0)
+
+    def predict(inner: GraphBuilder, x: Value, row: Value) -> Value:
+        """Ho & Salimans 2022, eq. 6: (1 - guidance) none + guidance labelled, both halves in one batch."""
+        both = inner.node("Concat", x, x, axis=0) if guided else x
+        with inner.scope(name):
+            y = denoiser.emit(inner, both, row, label, plan.timesteps.tolist())
+        if not guided:
+            return y
+        halves = inner.reshape(y, 2, -1, *spec.shape)
+        shares = inner.constant(np.reshape([guidance, 1 - guidance], (2, 1, 1, 1, 1)), np.float32)
+        return inner.total(inner.node("Mul", halves, shares), [0])
+
+    def step(inner: GraphBuilder, row: Value, carried: list[Value]) -> list[Value]:
+        x = carried[0]
+        of_step = inner.node("Gather", inner.constant(factors, np.float32), row, axis=0)
+        p, q, a, b, c = inner.split(inner.reshape(of_step, -1), 0, [1] * 5)
+        clean = inner.node("Mul", predict(inner, x, row), q)
+        clean = inner.clip(inner.node("Add", clean, inner.node("Mul", x, p)), -1, 1)
+        x = inner.node("Add", inner.node("Mul", x, a), inner.node("Mul", clean, b))
+        if not remembers:
+            return [x]
+        return [inner.node("Add", x, inner.node("Mul", carried[1], c)), clean]
+
+    sizes = ("batch", *spec.shape)
+    first = {noise: sizes}
+    if remembers:  # c is 0 in the first step; so anything finite may stand for the estimate before
+        first[graph.node("Identity", noise)] = sizes
+    x = graph.loop(len(plan), first, step)[0]
+    seen = graph.node(
+        "Mul", graph.node("Add", x, graph.constant(1, np.float32)), graph.constant(0.5, np.float32)
+    )
+    return graph.clip(seen, 0, 1)

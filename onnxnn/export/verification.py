@@ -1,0 +1,318 @@
+"""How far an exported file is from the torch module it came from."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import onnxnn_runtime
+import torch
+from onnxnn_runtime import ModelCard, StateSpec
+from onnxnn_runtime.card.diffusion import DiffusionSpec
+from onnxnn_runtime.diffusion.sampling import sample_pictures
+from onnxnn_runtime.errors import ExportError, LayerError
+
+from onnxnn.definition.definition import Definition, Net, Placed
+from onnxnn.definition.dynamic_axes import fixed_input
+from onnxnn.definition.last_layer import last_bounded
+from onnxnn.graph.shape import Shape
+from onnxnn.inference.diffusion import predictor
+from onnxnn.kinds.seq2seq import options_of
+from onnxnn.layers.norm import Normalize
+from onnxnn.layers.reference import reference
+
+__all__ = ["Parity", "measure", "probe_shapes"]
+
+Array = np.ndarray[Any, Any]
+
+_BATCHES = (1, 3)
+
+_ROUNDINGS = 4.0
+"""How many times torch's own rounding a file may differ: both sides round, in different orders."""
+
+_MOST_ROUNDING = 0.01
+"""The largest relative difference that passes as rounding."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The largest differences found.
+
+    Args:
+        absolute: Largest |file - torch|.
+        relative: The same, divided by the largest |torch| of that output; where the network's last activation
+            has an upper bound, by the largest value that it can return, which is 1 for probabilities.
+        where: Shape of the input at which the relative difference was found.
+        rounding: The largest relative difference between torch's own float32 and float64 outputs, measured
+            where the file differs by more than the tolerance; otherwise 0. A network can amplify rounding, as
+            one does whose batch normalisation saw only a few samples: float32 is not exact in torch either.
+    """
+
+    absolute: float = 0.0
+    relative: float = 0.0
+    where: tuple[int, ...] = ()
+    rounding: float = 0.0
+
+    def is_rounding(self) -> bool:
+        """Return whether the file is as near to torch as float32 is to float64 in this network."""
+        return self.relative <= min(_ROUNDINGS * self.rounding, _MOST_ROUNDING)
+
+    def to_dict(self) -> dict[str, float]:
+        """Return what the card records."""
+        return {"absolute": self.absolute, "relative": self.relative}
+
+    def joined(self, found: Array, expected: Array, where: tuple[int, ...], largest: float = 0.0) -> Parity:
+        """Return the larger of this and the difference between two arrays.
+
+        Args:
+            found: What the file gives.
+            expected: What torch gives.
+            where: Shape of the input.
+            largest: The largest value that there can be, where that is known; else 0.
+
+        Raises:
+            ExportError: Their shapes differ.
+        """
+        if found.shape != expected.shape:
+            raise ExportError(
+                f"the exported file gives shape {found.shape} for an input of {where}, torch gives "
+                f"{expected.shape}. Nothing was written."
+            )
+        absolute = float(np.abs(found.astype(np.float64) - expected).max(initial=0.0))
+        relative = absolute / max(float(np.abs(expected).max(initial=0.0)), largest, 1e-12)
+        return replace(
+            self,
+            absolute=max(self.absolute, absolute),
+            relative=max(self.relative, relative),
+            where=where if relative >= self.relative else self.where,
+        )
+
+
+def measure(
+    model: onnxnn_runtime.Model,
+    definition: Definition,
+    net: Net,
+    card: ModelCard,
+    free: Shape,
+    tolerance: float,
+) -> Parity:
+    """Run a file and torch on the same inputs: two batch sizes, and two sizes of every free axis.
+
+    Args:
+        model: The file as the runtime loads it.
+        definition: The network as data.
+        net: Its module, in evaluation mode.
+        card: The file's card.
+        free: One sample as the network takes it, None for the sizes that are free.
+        tolerance: Above this relative difference torch's own rounding is measured, too.
+
+    Raises:
+        ExportError: The shapes differ.
+    """
+    head = definition.feature_layer()
+    device = net.device
+    largest = {"output": _largest(definition, net)}
+    parity = Parity()
+    for number, (batch, shape) in enumerate(_cases(definition, card, free)):
+        if card.diffusion is not None:
+            found, wanted = _drawn(model, net, card.diffusion, batch, device)
+            parity = parity.joined(found, wanted, found.shape)
+            continue
+        inputs, x = _sample(definition, card, shape, batch, seed=number)
+        if card.input.states:
+            pairs = _in_two_parts(model, net, card.input.states, inputs, x.to(device))
+        elif definition.teacher_forcing:
+            pairs = [_next_tokens(model, net, definition, inputs, device)]
+        else:
+            found, expected = model.infer({"input": inputs}), _expected(net, head, x.to(device))
+            for name in found:
+                parity = parity.joined(found[name], expected[name], inputs.shape, largest.get(name, 0.0))
+            if parity.relative > tolerance:
+                rounding = _rounding(net, head, x.to(device), expected, largest)
+                parity = replace(parity, rounding=max(parity.rounding, rounding))
+            continue
+        for array, wanted in pairs:
+            parity = parity.joined(array, wanted, inputs.shape)
+    return parity
+
+
+def _largest(definition: Definition, net: Net) -> float:
+    """Return the largest value that the network can return, 0 where there is no such bound.
+
+    Beside it small differences are rounding: a probability of 1e-6 may be wrong by 1e-7.
+    """
+    if definition.custom_ending():
+        return 1.0
+    bounded = last_bounded(definition)
+    if bounded is None or not math.isfinite(bounded[1].bounds[1]):
+        return 0.0
+    ends = [abs(bound) for bound in bounded[1].bounds]
+    scale = net.scale
+    if scale is None:
+        return max(ends)
+    return float((scale.std.abs() * max(ends) + scale.mean.abs()).max())
+
+
+def probe_shapes(definition: Definition, free: Shape | None) -> list[Shape]:
+    """Return shapes of one sample to try: as in training, and another where sizes are free."""
+    assert free is not None
+    fits = fixed_input(definition)
+    if fits is None:
+        raise ExportError("no size from 1 to 256 goes through this network; load data before exporting.")
+    other = _another(definition, fits, free)
+    return [fits] if other == fits else [fits, other]
+
+
+def _another(definition: Definition, shape: Shape, free: Shape) -> Shape:
+    """Return a shape that differs along every free axis, oddly, so that a size wrong by rounding shows."""
+    axes = [axis for axis, size in zip(free.axes, free.sizes, strict=True) if size is None]
+    steps = {axis: 13 if axis == "height" else 6 for axis in axes}
+    known = {axis: shape[axis] or 0 for axis in axes}
+    # A large picture is followed by a smaller one: torch takes most of the time of an export.
+    smaller = {
+        axis: size // 2 + steps[axis] if size >= 64 else size + steps[axis] for axis, size in known.items()
+    }
+    larger = {axis: size + steps[axis] for axis, size in known.items()}
+    half = {axis: max(1, size // 2) for axis, size in known.items()}  # where nothing larger may come in
+    for sizes in (smaller, larger, half):
+        try:
+            definition.shape_behind(shape.with_sizes(**sizes))
+        except LayerError:
+            continue
+        return shape.with_sizes(**sizes)
+    return shape
+
+
+def _in_two_parts(
+    model: onnxnn_runtime.Model, net: Net, states: Sequence[StateSpec], tokens: Array, x: torch.Tensor
+) -> list[tuple[Array, Array]]:
+    """Pair what the file gives in two calls, the second going on from the first, with torch's single call."""
+    with torch.inference_mode():
+        y, after = net.step(x)
+    middle = max(1, tokens.shape[1] // 2)
+    parts = [model.infer({"input": tokens[:, :middle]})]
+    if middle < tokens.shape[1]:
+        gone_on = {state.name: parts[0][state.next] for state in states}
+        parts.append(model.infer({"input": tokens[:, middle:], **gone_on}))
+    output = np.concatenate([part["output"] for part in parts], axis=1)
+    ends = [(parts[-1][s.next], state.cpu().numpy()) for s, state in zip(states, after, strict=True)]
+    return [(output, y.cpu().numpy()), *ends]
+
+
+def _next_tokens(
+    model: onnxnn_runtime.Model, net: Net, definition: Definition, source: Array, device: torch.device
+) -> tuple[Array, Array]:
+    """Pair what the file and torch say comes next, for a target of another length than the source's."""
+    layer = options_of(definition.placed()[0].layer)
+    steps = max(1, min(layer.max_length, source.shape[1] - 2 * len(source)))
+    target = np.random.default_rng(steps).integers(0, layer.target_vocab, (len(source), steps))
+    with torch.inference_mode():
+        y = net((torch.from_numpy(source).to(device), torch.from_numpy(target).to(device)))
+    return model.infer({"input": source, "target": target})["output"], y.cpu().numpy()
+
+
+def _drawn(
+    model: onnxnn_runtime.Model, net: Net, spec: DiffusionSpec, batch: int, device: torch.device
+) -> tuple[Array, Array]:
+    """Pair what file and torch give for the same noise: predictions, or what the whole loop draws."""
+    generator = np.random.default_rng(batch)
+    noise = generator.standard_normal((batch, *spec.shape), dtype=np.float32)
+    label = generator.integers(0, len(spec.classes), batch) if spec.classes else None
+    feeds = {} if label is None else {"label": label}
+    loop = spec.sampler
+    if loop is not None:
+        wanted = sample_pictures(
+            predictor(net, device),
+            spec,
+            steps=loop.steps,
+            sampler=loop.name,
+            noise=noise,
+            label=label,
+            guidance=None if label is None else loop.guidance,
+        )
+        return model.infer({"noise": noise, **feeds})["images"], wanted
+    t = generator.integers(0, spec.schedule.timesteps, batch)
+    given = [torch.from_numpy(array).to(device) for array in (noise, t, *feeds.values())]
+    with torch.inference_mode():
+        y = net[0](*given)
+    return model.infer({"x": noise, "t": t, **feeds})["output"], y.cpu().numpy()
+
+
+def _expected(net: Net, head: Placed | None, x: torch.Tensor) -> dict[str, Array]:
+    """Return what torch gives for each graph output: the output, and what arrives at the head."""
+    arrived: list[torch.Tensor] = []
+    if head is None:
+        return {"output": reference(net, x).cpu().numpy()}
+    module = net.get_submodule(head.name)
+    classifier = getattr(module, "classifier", module)  # `mobilenet` holds its own
+    hook = classifier.register_forward_pre_hook(lambda _, inputs: arrived.append(inputs[0]))
+    try:
+        y = reference(net, x)
+    finally:
+        hook.remove()
+    return {"output": y.cpu().numpy(), "embedding": arrived[-1][: len(x)].flatten(1).cpu().numpy()}
+
+
+def _rounding(
+    net: Net, head: Placed | None, x: torch.Tensor, expected: dict[str, Array], largest: dict[str, float]
+) -> float:
+    """Return how far torch's float32 outputs are from its float64 ones, relative to the largest output."""
+    if not x.is_floating_point() or x.dtype == torch.float64:
+        return 0.0
+    try:
+        exact = _expected(copy.deepcopy(net).double(), head, x.double())
+    except (
+        RuntimeError,
+        TypeError,
+    ):  # a custom module that computes in float32 alone
+        return 0.0
+    difference = Parity()
+    for name, values in expected.items():
+        difference = difference.joined(values, exact[name], tuple(x.shape), largest.get(name, 0.0))
+    return difference.relative
+
+
+def _cases(definition: Definition, card: ModelCard, free: Shape) -> list[tuple[int, Shape]]:
+    shapes = probe_shapes(definition, free)
+    if card.input.in_graph:
+        return [(1, _picture(card, 61, 47)), (2, _picture(card, 30, 75))]
+    return [(_BATCHES[0], shapes[0]), (_BATCHES[1], shapes[-1])]
+
+
+def _picture(card: ModelCard, height: int, width: int) -> Shape:
+    """Return the shape of a picture before preprocessing, of a given size where the file leaves it free."""
+    rows, columns = card.input.shape[1:3]
+    return Shape.image(
+        3, rows if isinstance(rows, int) else height, columns if isinstance(columns, int) else width
+    )
+
+
+def _sample(
+    definition: Definition, card: ModelCard, shape: Shape, batch: int, seed: int
+) -> tuple[Array, torch.Tensor]:
+    """Return the same random input for the file and for torch."""
+    generator = np.random.default_rng(seed)
+    sizes = (batch, *(size or 1 for size in shape.sizes))
+    if card.input.in_graph:
+        assert card.input.preprocess is not None
+        pictures = generator.integers(0, 256, (batch, *sizes[2:], 3), dtype=np.uint8)
+        preprocess = replace(card.input.preprocess, channel_order="rgb")  # the graph takes RGB always
+        return pictures, torch.from_numpy(np.stack([preprocess(p) for p in pictures]))
+    if card.input.kind == "tokens":
+        known = len(card.input.vocabulary or ()) or card.input.num_tokens or 2
+        tokens = generator.integers(0, known, sizes)
+        return tokens, torch.from_numpy(tokens)
+    if card.input.kind == "image":
+        values = generator.random(sizes, dtype=np.float32)
+    else:
+        values = generator.standard_normal(sizes, dtype=np.float32)
+        first = definition.placed()[0]
+        if isinstance(first.layer, Normalize):  # as the data lies, not far outside of it
+            module = first.layer.build(first.in_shape)
+            values = values * module.std.numpy() + module.mean.numpy()  # type: ignore[operator]  # buffers
+            values = values.astype(card.input.dtype)
+    return values, torch.from_numpy(values)

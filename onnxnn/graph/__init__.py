@@ -1,0 +1,1 @@
+"""What every layer speaks: shapes of values, and the ONNX graph that is built from them."""

@@ -1,0 +1,178 @@
+"""Data to evaluate a network on, from whatever a user hands over."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from onnxnn_runtime.arrays.conversion import too_small
+from onnxnn_runtime.card.card import InputSpec, ModelCard
+from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.files.access import as_path
+
+from onnxnn.data import Batches, Data, LabelMapping, Preparation, from_arrays, load_npz, load_table
+from onnxnn.data.batches import Samples
+from onnxnn.data.folders import find_pictures
+from onnxnn.data.foreign import is_foreign, unpacked
+
+from .predict import arrays
+
+__all__ = ["batches_of", "check_fits", "data_of"]
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+def batches_of(
+    source: Any,
+    card: ModelCard,
+    known: Preparation | None,
+    prepared: Callable[[Data, str], Data],
+    batch_size: int,
+    channel_order: str | None = None,
+) -> Iterable[Batch]:
+    """Return batches (x, target) as a network has its data prepared.
+
+    Args:
+        source: Batches or `Data` as loaded, a torch DataLoader or Dataset, a Bunch of scikit-learn, (x, y), a
+            folder of class folders, a CSV file or a .npz file.
+        card: The network's card.
+        known: How the network has its data prepared; None where it never had any.
+        prepared: Brings a loaded data set into that form; the text names it in messages.
+        batch_size: Samples in a batch.
+        channel_order: "rgb" or "bgr" for arrays of images; None as the network has them.
+
+    Raises:
+        DataError: It is none of these, has samples of another shape than the network takes, or has classes
+            that it does not know.
+    """
+    task, spec = card.task, card.input
+    if isinstance(source, Data):
+        return prepared(source, "evaluate").train
+    if isinstance(source, Batches):
+        if source.preparation is None or not _may_fit(source, spec):
+            check_fits(source.samples.sizes, "tokens" if source.of_tokens else "numbers", spec, "evaluate")
+            return source
+        return prepared(data_of(source), "evaluate").train
+    if is_foreign(source):
+        source = unpacked(source, "evaluate")[:2]
+    if isinstance(source, tuple | list) and len(source) == 2:
+        x, y = source
+        loaded = from_arrays(
+            x, y, task, None, batch_size, shuffle=False, known=known, channel_order=channel_order
+        )
+        return prepared(loaded, "evaluate").train
+    if isinstance(source, str | os.PathLike):
+        path = as_path(source, "evaluate", DataError)
+        if spec.kind == "image" and path.suffix.lower() != ".npz":
+            images = _Images(path, spec, known, batch_size, any_classes=task == "embed")
+            return Batches(images, batch_size, shuffle=False) if task == "embed" else images
+        if path.suffix.lower() == ".npz":
+            loaded = load_npz(
+                path, task, None, batch_size, shuffle=False, known=known, channel_order=channel_order
+            )
+        else:
+            loaded = load_table(path, task, batch_size, shuffle=False, known=known)
+        return prepared(loaded, str(path)).train
+    raise DataError(
+        f"evaluate({type(source).__name__}): what fits is (x, y), a path, a DataLoader, or what a load "
+        "method returned."
+    )
+
+
+def _may_fit(batches: Batches, spec: InputSpec) -> bool:
+    """Whether batches can be prepared for a network: images are, and tables by their columns' names."""
+    assert batches.preparation is not None
+    return batches.preparation.kind == spec.kind or batches.preparation.kind == "table"
+
+
+def data_of(batches: Batches) -> Data:
+    """Return batches that a load method returned as a data set of their own."""
+    return Data(replace(batches, as_now=None), None, np.zeros(0))
+
+
+class _Images(Samples):
+    """The images of class folders, read as for inference, batch by batch.
+
+    Args:
+        path: The folder.
+        spec: What the network takes.
+        known: How the network has its data prepared; None where it never had any.
+        batch_size: Samples in a batch where nothing else says.
+        any_classes: Whether classes that the network does not know keep ids of their own.
+    """
+
+    def __init__(
+        self, path: Path, spec: InputSpec, known: Preparation | None, batch_size: int, any_classes: bool
+    ) -> None:
+        found = find_pictures(path)
+        names = () if known is None else known.classes
+        ids = None
+        if not any_classes or set(found.classes) <= set(names):
+            own = LabelMapping(found.classes)
+            ids = LabelMapping(names).ids_of(own, set(found.labels), str(path), named=True)
+        labels = torch.tensor(found.labels)
+        self._labels = labels if ids is None else ids[labels]
+        self._files, self._spec, self._batch_size = list(map(str, found.files)), spec, batch_size
+        self._read = None if known is None else known.read
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield all images in order; those of different sizes in batches of their own."""
+        start = 0
+        for array in arrays(self._files, self._spec, self._batch_size, self._read):
+            stop = start + len(array)
+            yield torch.from_numpy(array), self._labels[start:stop]
+            start = stop
+
+    def take(self, groups: Iterable[torch.Tensor]) -> Iterator[Batch]:
+        for group in groups:
+            files = [self._files[i] for i in group.tolist()]
+            read = list(arrays(files, self._spec, len(files), self._read))
+            if len({array.shape[1:] for array in read}) > 1:
+                raise DataError(
+                    "evaluate: the images differ in size, and nn('embed') compares those of a batch: train "
+                    "the network with transform={'Resize': (64, 64)}, or bring the files to one size."
+                )
+            yield torch.from_numpy(np.concatenate(read)), self._labels[group]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(size for size in self._spec.shape[1:] if isinstance(size, int))
+
+    @property
+    def labels(self) -> torch.Tensor:
+        return self._labels
+
+
+def check_fits(sizes: Sequence[int | None], kind: str, spec: InputSpec, source: str) -> None:
+    """Refuse samples of another shape than a network takes.
+
+    Args:
+        sizes: The sizes of one sample.
+        kind: What it is read as.
+        spec: What the network takes.
+        source: What messages call the data.
+
+    Raises:
+        DataError: They have another shape, or are too small.
+    """
+    wanted = spec.shape[1:]
+    fits = len(sizes) == len(wanted) and all(
+        isinstance(want, str) or size is None or size == want
+        for size, want in zip(sizes, wanted, strict=True)
+    )
+    if not fits or (spec.kind == "tokens") != (kind == "tokens"):
+        raise DataError(
+            f"{source}: samples of shape ({', '.join(map(str, sizes))}) arrive, read as {kind}; the "
+            f"network takes {spec.kind} of shape ({', '.join(map(str, wanted))})."
+        )
+    problem = too_small(sizes, spec)
+    if problem is not None:
+        raise DataError(f"{source}: {problem}")

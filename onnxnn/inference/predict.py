@@ -1,0 +1,315 @@
+"""Running a trained network in torch, on the same inputs as the runtime takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from onnxnn_runtime.arrays.conversion import too_small, without_gradient
+from onnxnn_runtime.card.card import InputSpec, ModelCard, OutputSpec
+from onnxnn_runtime.card.labels import best_classes
+from onnxnn_runtime.card.labels import readable as readable_label
+from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.images.decode import decode
+from onnxnn_runtime.inputs.folders import Skipped, warn_of
+from onnxnn_runtime.inputs.samples import Sample, find_samples, in_channel_order
+from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.session.pipeline import batches, default_batch_size
+from onnxnn_runtime.session.promises import check_finite, check_rows
+from torch.utils.data import DataLoader
+
+from onnxnn.data import Batches
+from onnxnn.data.batches import to_float
+from onnxnn.data.foreign import is_foreign, unpacked
+from onnxnn.data.labels import ragged
+from onnxnn.definition.module import Net, evaluating
+from onnxnn.kinds.seq2seq import predictor
+
+__all__ = ["arrays", "check_given", "in_order", "infer", "joined", "readable", "unlabelled"]
+
+Array = np.ndarray[Any, Any]
+
+_RAW_SCORE = "原始分数 (raw score)"
+"""What `print_result` calls a score that is no probability, and no confidence therefore."""
+Reader = Callable[[Any], Array]
+
+
+def infer(
+    net: Net,
+    source: Any,
+    spec: InputSpec,
+    batch_size: int | None = None,
+    read: Reader | None = None,
+    names: list[str] | None = None,
+) -> Array:
+    """Return the network's output for whatever `onnxnn_runtime.session.pipeline.batches` reads.
+
+    The network runs in evaluation mode and comes back in the mode it was in.
+
+    Args:
+        net: The network.
+        source: A file, a folder, a CSV file, an array, or a list of those. For a transformer a tuple
+            (source, target) of tokens (N, S) and (N, T), or batches of those.
+        spec: What the network takes.
+        batch_size: How many samples to run at once; None follows the device, see
+            `onnxnn_runtime.session.pipeline.default_batch_size`.
+        read: How to read a picture where training read it by a function of the user's own.
+        names: The name of each sample is added to it: a path, or "input[3]".
+
+    Returns:
+        float32 (N, ...), one row for each sample in order.
+
+    Raises:
+        InputError: Something of it does not fit; or the network returns NaN or infinite numbers, or another
+            number of rows than samples.
+    """
+    if net.teacher_forcing:
+        pairs = map(tuple, source) if isinstance(source, Batches | DataLoader) else [source]
+        return joined([_next_tokens(net, pair) for pair in pairs])
+    device = net.device
+    batch_size = default_batch_size(spec, device.type) if batch_size is None else batch_size
+    with evaluating(net), torch.inference_mode():
+        found = [
+            _checked(net.answer(torch.from_numpy(x).to(device)), len(x))
+            for x in arrays(source, spec, batch_size, read, names)
+        ]
+    return joined(found)
+
+
+def _checked(output: torch.Tensor, rows: int) -> Array:
+    """Return a batch's output as the runtime would: one row for each sample, of finite numbers."""
+    array: Array = output.float().cpu().numpy()
+    check_rows("inference()", "output", array.shape, rows)
+    check_finite("inference()", "output", array)
+    return array
+
+
+def in_order(spec: InputSpec, channel_order: str | None, data: Any) -> InputSpec:
+    """Return what a network takes where arrays hold their channels in another order than usual.
+
+    Args:
+        spec: What the network takes.
+        channel_order: "rgb" or "bgr"; None as the network was trained.
+        data: What it is to look at; batches that were loaded are RGB already.
+
+    Raises:
+        InputError: It is another order, or the network takes no images.
+    """
+    if isinstance(data, Batches) and spec.preprocess is not None:
+        in_channel_order(spec, channel_order)  # which may refuse it
+        channel_order = "rgb"
+    return in_channel_order(spec, channel_order)
+
+
+def check_given(data: Any, call: str) -> None:
+    """Refuse a call without data.
+
+    Raises:
+        InputError: There is none.
+    """
+    if data is None:
+        raise InputError(f"{call}: no data was given; give a file, a folder, an array, or a list of those.")
+
+
+def joined(batches: list[Array]) -> Array:
+    """Return batches in one array.
+
+    Raises:
+        InputError: There is none, or they differ in shape.
+    """
+    if not batches:
+        raise InputError("no sample arrives; give at least one.")
+    shapes = sorted({batch.shape[1:] for batch in batches})
+    if len(shapes) > 1:
+        raise InputError(
+            f"sequences of different length give outputs of shape {shapes[0]} and {shapes[1]}, which do not "
+            "stand in one array: call inference for each, or fill the short ones up in front."
+        )
+    return np.concatenate(batches)
+
+
+def _next_tokens(net: Net, pair: Any) -> Array:
+    """Return how likely each token comes next behind every step of targets (N, T, vocabulary)."""
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        raise InputError(
+            "a transformer takes two sequences: call generate(source), or inference((source, target)) for "
+            "how likely each token comes next."
+        )
+    source, target = (
+        _rows_of_tokens(name, rows) for name, rows in zip(("source", "target"), pair, strict=True)
+    )
+    for name, tokens in (("source", source), ("target", target)):
+        if tokens.ndim != 2 or tokens.dtype.kind not in "iu" or not tokens.size:
+            raise InputError(
+                f"{name}: {tokens.dtype} of shape {tokens.shape} arrives; what fits is whole numbers (N, T), "
+                "with at least one sequence of at least one token."
+            )
+    if len(source) != len(target):
+        raise InputError(f"{len(source)} sources arrive with {len(target)} targets; give one for each.")
+    return predictor(net)(source.astype(np.int64), target.astype(np.int64))
+
+
+def _rows_of_tokens(name: str, rows: Any) -> Array:
+    try:
+        return np.asarray(rows)
+    except ValueError as error:
+        raise InputError(ragged(rows, name)) from error
+
+
+def arrays(
+    source: Any,
+    spec: InputSpec,
+    batch_size: int | None = None,
+    read: Reader | None = None,
+    names: list[str] | None = None,
+) -> Iterator[Array]:
+    """Yield batches as the network takes them; the arguments are those of `infer`."""
+    names = [] if names is None else names
+    skipped: list[Skipped] = []
+    if read is None or spec.kind != "image":
+        for batch in batches(source, spec, batch_size, skipped=skipped):
+            names.extend(batch.names)
+            yield batch.array
+        warn_of(skipped)
+        return
+    for sample in find_samples(source, spec, skipped):
+        array = np.asarray(_read(sample, spec, read), np.float32)
+        problem = too_small(array.shape, spec)
+        if problem is not None:
+            raise InputError(f"{sample.name}: {problem}")
+        names.append(sample.name)
+        yield array[np.newaxis]
+    warn_of(skipped)
+
+
+def _read(sample: Sample, spec: InputSpec, read: Reader) -> Array:
+    """Return a sample as a function of the user reads it, whatever the order of its channels."""
+    preprocess, value = spec.preprocess, sample.value
+    if preprocess is None or not isinstance(value, np.ndarray):
+        return value if sample.ready else read(value)
+    if sample.ready:
+        return preprocess.ready(value)
+    return read(decode(value, "RGB", channel_order=preprocess.channel_order))
+
+
+def unlabelled(source: Any, labels: list[Array]) -> Any:
+    """Return `source` without its labels where it is batches (x, y), a torch Dataset or a Bunch.
+
+    Args:
+        source: What `infer` is to look at.
+        labels: Where it is batches, the labels of each are added to it as they are read.
+    """
+    if is_foreign(source) and not isinstance(source, DataLoader):
+        x, y, _ = unpacked(source, "inference", labelled=False)
+        if y is not None:
+            labels.append(np.asarray(y))
+        return x.numpy() if isinstance(x, torch.Tensor) else x
+    if not isinstance(source, Batches | DataLoader):
+        return source
+    return _inputs(source, labels)
+
+
+def _inputs(batches: Batches | DataLoader[Any], labels: list[Array]) -> Iterator[Array]:
+    for batch in batches:
+        x, y = batch if isinstance(batch, list | tuple) and len(batch) == 2 else (_only(batch), None)
+        if y is not None:
+            labels.append(np.asarray(y))
+        try:
+            x = to_float(torch.as_tensor(x))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InputError(
+                f"inference(DataLoader): it gives a {type(x).__name__} without numbers; what fits is x or "
+                "(x, y), tensors or arrays."
+            ) from error
+        yield without_gradient(x).numpy()
+
+
+def _only(batch: Any) -> Any:
+    return batch[0] if isinstance(batch, list | tuple) else batch
+
+
+def readable(result: Any, card: ModelCard | None, files: Sequence[str] = ()) -> dict[int, dict[str, Any]]:
+    """Return results as BaseNN prints them: {i: {"预测值": label, "置信度": score}}.
+
+    Scores that are no probabilities stand under "原始分数 (raw score)" instead.
+    Labels are class names where the data has them; those that are exactly an integer are integers, as in
+    BaseNN ("7", not "07"), and the names of image folders are texts whatever they are. Regression gives its
+    values. A network that classifies every step gives a list of labels and a list of scores for each sample.
+    One that writes text gives the likeliest next token, by its word where the data has a vocabulary.
+
+    Args:
+        result: What `inference` returned, or one row of it.
+        card: The network's card; None where there are no layers yet, then the classes are their indices.
+        files: The image file of each sample, which stands under "文件" then.
+
+    Raises:
+        InputError: It is something else.
+    """
+    if card is None:
+        return _without_network(result)
+    named = _named(result, card)
+    for row, file in zip(named.values(), files, strict=False):
+        row["文件"] = file
+    return named
+
+
+def _without_network(result: Any) -> dict[int, dict[str, Any]]:
+    """Return index and score of the best class in each row of any array (N, classes) or (classes,)."""
+    try:
+        rows = np.atleast_2d(np.asarray(without_gradient(result), np.float64))
+    except (TypeError, ValueError):
+        rows = np.zeros((0, 0))
+    if rows.ndim != 2 or not rows.size:
+        raise InputError(
+            f"print_result({shortened(result)}): expected what inference returned, an array (N, classes)."
+        )
+    best = rows.argmax(1).tolist()
+    title = "置信度" if rows.min() >= 0 and rows.max() <= 1 else _RAW_SCORE
+    return {i: {"预测值": index, title: float(rows[i, index])} for i, index in enumerate(best)}
+
+
+def _named(result: Any, card: ModelCard) -> dict[int, dict[str, Any]]:
+    output, labels = card.output, _labels(card)
+    if output.kind == "tokens" and isinstance(result, tuple) and result:
+        result = result[0]  # (probabilities, hidden)
+    return {i: _readable(row, output, labels) for i, row in enumerate(_rows(result, output))}
+
+
+def _labels(card: ModelCard) -> Sequence[str | int]:
+    """Return what the outputs of a network stand for, in order."""
+    words, classes = card.input.vocabulary, card.output.classes
+    if card.output.kind == "tokens" and words is not None:
+        return sorted(words, key=lambda word: words[word])
+    return classes if card.input.kind == "image" else [readable_label(name) for name in classes]
+
+
+def _rows(result: Any, output: OutputSpec) -> Array:
+    """Return results with the samples first."""
+    try:
+        array = np.asarray(without_gradient(result), np.float64)
+    except (TypeError, ValueError):
+        array = np.zeros(0)
+    if array.ndim == len(output.shape) - 1 or (array.ndim == 1 and output.kind == "tokens"):
+        array = array[np.newaxis]
+    fits = array.ndim == len(output.shape) or (array.ndim == 2 and output.kind == "tokens")
+    if not fits or (isinstance(output.shape[-1], int) and array.shape[-1] != output.shape[-1]):
+        shape = ", ".join(map(str, output.shape))
+        raise InputError(
+            f"print_result({type(result).__name__}): what fits is what inference returned, ({shape})."
+        )
+    return array
+
+
+def _readable(row: Array, output: OutputSpec, labels: Sequence[str | int]) -> dict[str, Any]:
+    if row.ndim == 2 and output.kind != "values":
+        steps = [_readable(step, output, labels) for step in row]
+        return {key: [step[key] for step in steps] for key in steps[0]}
+    values: Sequence[float] = row.reshape(-1).tolist()
+    if output.kind == "values":
+        return {"预测值": values[0] if len(values) == 1 else list(values)}
+    index, score = best_classes(output, row)[0]
+    is_raw = output.scores != "probability" or output.kind == "embedding"
+    title = _RAW_SCORE if is_raw else "置信度"
+    return {"预测值": labels[index] if index < len(labels) else index, title: score}

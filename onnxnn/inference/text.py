@@ -1,0 +1,91 @@
+"""Text in torch: what comes next, and writing on; the loop is the runtime's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from onnxnn_runtime.arrays.conversion import check_tokens
+from onnxnn_runtime.card.card import InputSpec, ModelCard
+from onnxnn_runtime.card.tokens import Text, is_file, is_words, to_numbers
+from onnxnn_runtime.errors import CardError, InputError
+from onnxnn_runtime.generation.generate import check_generates, generate
+
+from onnxnn.definition.module import Net, evaluating
+
+__all__ = ["follow", "is_text", "write"]
+
+Array = np.ndarray[Any, Any]
+Hidden = tuple[torch.Tensor, ...]
+
+
+def is_text(data: Any, card: ModelCard) -> bool:
+    """Return whether data for `inference` is text to a network that generates, and no file's path."""
+    if card.output.kind != "tokens" or card.input.vocabulary is None:
+        return False
+    if not isinstance(data, str):
+        return is_words(data, card.input.vocabulary)
+    return not is_file(data)
+
+
+def follow(net: Net, card: ModelCard, data: Any, hidden: Sequence[Any] | None) -> tuple[Array, Hidden]:
+    """Return how likely each token comes after a text, and what the network remembers of it.
+
+    Args:
+        net: The network; it runs in evaluation mode and comes back in the mode it was in.
+        card: Its card.
+        data: The text, or the numbers of its tokens.
+        hidden: What an earlier call returned; None begins.
+
+    Returns:
+        float32 (vocabulary,), and the states, each (layers, 1, hidden).
+
+    Raises:
+        CardError: The network does not generate.
+        InputError: A token is not in the vocabulary, or the state is another network's.
+    """
+    if card.output.kind != "tokens":
+        raise CardError(
+            "inference(hidden=...): this network does not go on from a hidden state; leave it out."
+        )
+    given = _numbers(data, card.input)
+    try:
+        numbers = np.asarray(given)
+    except ValueError as error:
+        raise InputError("inference(hidden=...): the rows differ in length; give one sequence.") from error
+    if not numbers.size or (numbers.ndim > 1 and numbers.size != numbers.shape[-1]):
+        raise InputError(
+            f"inference(hidden=...): tokens of shape {numbers.shape} arrive; what fits is one sequence of at "
+            "least one token."
+        )
+    tokens = check_tokens(numbers, card.input)
+    return _Stepper(net)(tokens.reshape(1, -1), hidden)
+
+
+def write(net: Net, card: ModelCard, prompt: Text, *options: Any) -> Any:
+    """Go on with a text; options in order, results and errors as in the runtime's `generate`.
+
+    Raises:
+        CardError: The network does not generate.
+    """
+    return generate(_Stepper(net), check_generates(card, "this network"), prompt, *options)
+
+
+def _numbers(data: Any, spec: InputSpec) -> Any:
+    is_list = isinstance(data, list | tuple) and all(isinstance(word, str) for word in data)
+    return to_numbers(data, spec.vocabulary or {}) if isinstance(data, str) or is_list else data
+
+
+class _Stepper:
+    """Runs a network for a few tokens: (tokens (1, T), states or None) -> (probabilities (V,), states)."""
+
+    def __init__(self, net: Net) -> None:
+        self._net = net
+        self._device = net.device
+
+    def __call__(self, tokens: Array, states: Any) -> tuple[Array, Hidden]:
+        with evaluating(self._net), torch.inference_mode():
+            y, after = self._net.step(torch.from_numpy(tokens).to(self._device), states)
+        return y[0, -1].float().cpu().numpy(), after

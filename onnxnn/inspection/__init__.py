@@ -1,0 +1,1 @@
+"""Images for people: activations, filters, histories."""

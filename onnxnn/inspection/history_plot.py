@@ -1,0 +1,72 @@
+"""The history as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from onnxnn_runtime.errors import OnnxnnError, TrainingError
+from onnxnn_runtime.files.access import PathLike, as_path, write_atomically
+from onnxnn_runtime.images.fonts import lettering
+from onnxnn_runtime.outputs.output_files import check_output
+
+from onnxnn.training.history import History
+
+__all__ = ["plot_history"]
+
+
+def plot_history(
+    history: History, path: PathLike = "history.png", title: str = "", force: bool = False
+) -> Path:
+    """Draw loss, metrics and their validation values over the epochs, one panel for each.
+
+    Args:
+        history: What `train` returned.
+        path: A .png, .svg or .pdf file.
+        title: What stands above all panels; Chinese, too, where the system has a font for it.
+        force: Whether to replace a file of another format.
+
+    Raises:
+        OnnxnnError: matplotlib is not installed, or cannot write that kind of file.
+        OutputError: The file cannot be written.
+        TrainingError: There is no epoch to draw, or the title is no text.
+    """
+    try:
+        from matplotlib.figure import Figure
+        from matplotlib.font_manager import FontProperties
+        from matplotlib.ticker import MaxNLocator
+    except ImportError as error:
+        raise OnnxnnError("drawing needs matplotlib: pip install matplotlib.") from error
+    if not history:
+        raise TrainingError("there is no finished epoch to draw: train first.")
+    if not isinstance(title, str):
+        raise TrainingError(f"title={title!r}: must be a text.")
+    names = [name for name in history[0] if not name.startswith("val_") and name not in ("epoch", "lr")]
+    figure = Figure(figsize=(4.5 * len(names), 3.6), layout="constrained")  # no window, no global state
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        _draw(axes, history, name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if title:
+        text, font = lettering(title)
+        figure.suptitle(text, fontproperties=FontProperties(fname=font, size=14))
+    kind = as_path(path).suffix.lstrip(".").lower() or "png"
+    known = figure.canvas.get_supported_filetypes()
+    if kind not in known:
+        raise OnnxnnError(f"{path}: cannot draw a .{kind} file; choose one of {', '.join(sorted(known))}.")
+    check_output(path, _FORMATS.get(kind, kind.upper()), force=force)
+    return write_atomically(path, lambda file: figure.savefig(file, format=kind, dpi=120))
+
+
+_FORMATS = {"jpg": "JPEG", "tif": "TIFF"}
+"""Formats that are not called as their names end."""
+
+
+def _draw(axes: Any, history: History, name: str) -> None:
+    marker = "o" if len(history) == 1 else ""
+    for column, label in ((name, "training"), (f"val_{name}", "validation")):
+        points = [(row["epoch"], row[column]) for row in history if column in row]
+        if points:
+            axes.plot(*zip(*points, strict=True), label=label, marker=marker)
+    axes.set(xlabel="epoch", title=name)
+    axes.grid(alpha=0.3)
+    axes.legend()

@@ -1,0 +1,1 @@
+"""What differs between networks that classify, write sequences from sequences, or denoise."""

@@ -1,0 +1,210 @@
+"""Drawing pictures with a diffusion model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnxnn_runtime.card.diffusion import DiffusionSpec
+from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
+from onnxnn_runtime.diffusion.sampling import interpolate_pictures, sample_pictures
+from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.files.access import as_path
+from onnxnn_runtime.messages.streams import say
+from onnxnn_runtime.outputs.grid import check_path, write_grid
+
+from onnxnn.inference.diffusion import predictor
+from onnxnn.inspection.sheet import arrange, show_file
+from onnxnn.kinds.diffusion import add_noise
+from onnxnn.training.device import Machine
+
+from .files import Files
+
+Array = np.ndarray[Any, Any]
+
+
+class Drawing(Files):
+    """Drawing pictures."""
+
+    def noisy(
+        self,
+        data: ImageLike,
+        timestep: int = 500,
+        num: int = 10,
+        show: bool = True,
+        path: str | Path | None = None,
+        force: bool = False,
+    ) -> list[Array]:
+        """Show how a picture drowns in noise: the forward process that a diffusion model learns to undo.
+
+        Args:
+            data: A picture; it is brought to the network's size and colours.
+            timestep: The pictures are spread evenly over the steps 0 to timestep - 1.
+            num: How many pictures.
+            show: Whether to show them: they are written into one file, which is told, and shown where there
+                is a screen.
+            path: That file; None takes noisy.png in `save_fold`, or here while there is no such folder.
+            force: Whether that file may replace `data` itself, or a file of another format.
+
+        Returns:
+            `num` pictures float32 (C, H, W) in 0..1.
+
+        Raises:
+            InputError: The network is no diffusion model, or has no such steps, or it is no picture.
+        """
+        spec = self._drawing("noisy()")
+        target = self._shown_path(path, "noisy.png", [data], force) if show else None
+        picture = self._preprocess(spec)(data)
+        found, steps = add_noise(spec.schedule, picture, timestep, num)
+        if target is not None:
+            names = ", ".join(map(str, steps))
+            captions = [f"step {step}" for step in steps]
+            self._show(np.stack(found), num, target, f"noise at the steps {names}", captions)
+        return found
+
+    def sample(
+        self,
+        num: int | None = None,
+        steps: int | None = None,
+        sampler: str | None = None,
+        seed: int | None = None,
+        eta: float = 0.0,
+        label: Any = None,
+        guidance: float | None = None,
+        noise: Any = None,
+        start: Any = None,
+        strength: float | None = None,
+        mask: Any = None,
+        return_all_timesteps: bool = False,
+        callback: Callable[[int, Array], object] | None = None,
+        progress: bool = False,
+        batch_size: int = 64,
+        device: str = "auto",
+    ) -> Array:
+        """Draw pictures; the same as `onnxnn_runtime.load(file).sample` of the exported file.
+
+        Args:
+            num, steps, sampler, seed, eta, label, guidance: See
+                `onnxnn_runtime.diffusion.sampling.sample_pictures`.
+            noise, start, strength, mask, return_all_timesteps: See
+                `onnxnn_runtime.diffusion.sampling.sample_pictures`.
+            callback, progress, batch_size: See `onnxnn_runtime.diffusion.sampling.sample_pictures`.
+            device: As for `train`.
+
+        Returns:
+            float32 (num, C, H, W) in 0..1; with `return_all_timesteps` (num, steps + 1, C, H, W).
+
+        Raises:
+            InputError: The network is no diffusion model, or an option does not fit.
+        """
+        spec = self._drawing("sample()")
+        return self._run(
+            device,
+            sample_pictures,
+            spec,
+            num=num,
+            steps=steps,
+            sampler=sampler,
+            seed=seed,
+            eta=eta,
+            label=label,
+            guidance=guidance,
+            noise=noise,
+            start=start,
+            strength=strength,
+            mask=mask,
+            return_all_timesteps=return_all_timesteps,
+            callback=callback,
+            progress=progress,
+            batch_size=batch_size,
+            preprocess=self._preprocess(spec),
+        )
+
+    def interpolate(
+        self,
+        first: Any,
+        second: Any,
+        num: int = 9,
+        strength: float = 0.6,
+        device: str = "auto",
+        **options: Any,
+    ) -> Array:
+        """Draw images that lead from one to another.
+
+        Args:
+            first, second, num, strength: See `onnxnn_runtime.diffusion.sampling.interpolate_pictures`.
+            device: As for `train`.
+            options: As for `sample`: steps, sampler, seed, eta, label, guidance, batch_size, progress.
+        """
+        spec = self._drawing("interpolate()")
+        given = {"num": num, "strength": strength, "preprocess": self._preprocess(spec), **options}
+        return self._run(device, interpolate_pictures, spec, first, second, **given)
+
+    def show(
+        self,
+        data: Any,
+        size: tuple[int, int] = (2, 2),
+        visual_timesteps: bool = False,
+        path: str | Path | None = None,
+        force: bool = False,
+    ) -> Path:
+        """Write pictures into one file and show it where there is a screen.
+
+        Args:
+            data: What `sample` or `inference(num=...)` returned.
+            size: (rows, columns).
+            visual_timesteps: Whether each row is one picture from noise to the end.
+            path: The file; None takes images.png in `save_fold`, or here while there is no such folder.
+            force: Whether to replace a file of another format.
+
+        Returns:
+            The file.
+
+        Raises:
+            InputError: There are fewer pictures than that, or they come without their steps.
+            OutputError: The file cannot be written.
+        """
+        images = arrange(data, size, visual_timesteps)
+        return self._show(images, size[1], self._shown_path(path, "images.png", [], force), "pictures")
+
+    def _drawing(self, call: str) -> DiffusionSpec:
+        spec = self.card().diffusion if self.model.diffusion else None
+        if spec is None:
+            raise InputError(
+                f"{call}: only a diffusion model draws pictures, add('diffusion_model', img_size=28); this "
+                "network takes data: inference(data)."
+            )
+        return spec
+
+    def _run(self, device: str, draw: Callable[..., Array], *given: Any, **options: Any) -> Array:
+        """Call one of the runtime's drawing functions with the network on a device."""
+        place = Machine(device).device
+        net = self.model.to(place)
+        was_training = net.training
+        net.eval()
+        try:
+            return draw(predictor(net, place), *given, **options)
+        finally:
+            net.train(was_training).to("cpu")
+
+    def _preprocess(self, spec: DiffusionSpec) -> Preprocess:
+        """How a picture file becomes one of the network's."""
+        known = self.card().input.preprocess
+        color = "grayscale" if spec.shape[0] == 1 else "RGB"
+        return known or Preprocess(color, (("resize", *spec.shape[1:]),))
+
+    def _shown_path(self, path: str | Path | None, name: str, sources: list[Any], force: bool) -> Path:
+        """Return the file to write, checked; None takes `name` in `save_fold`, or here without it."""
+        folder = Path(self.save_fold)
+        target = (folder if folder.is_dir() else Path()) / name if path is None else as_path(path)
+        check_path(target, sources, force)
+        return target
+
+    def _show(self, images: Array, columns: int, path: Path, what: str, captions: Sequence[str] = ()) -> Path:
+        written = write_grid(images, path, columns, captions, force=True)  # the path was checked
+        if self.verbose:
+            say(f"{what}: {written}")
+        show_file(written)
+        return written

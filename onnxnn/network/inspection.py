@@ -1,0 +1,127 @@
+"""Looking inside a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.streams import say
+
+from onnxnn.checkpoint import checkpoint as checkpoints
+from onnxnn.console.display import show_images
+from onnxnn.inference import predict as running
+from onnxnn.inference.features import feature_vectors
+from onnxnn.inference.pretrained import pretrained_features
+from onnxnn.inspection.activations import visual_feature, visual_filters
+
+from .core import Core
+
+Array = np.ndarray[Any, Any]
+
+
+class Inside(Core):
+    """Pictures and vectors of what the layers do."""
+
+    def visual_feature(
+        self,
+        img: Any = None,
+        in1img: bool = False,
+        save_fold: str | Path = "layers",
+        data: Any = None,
+        force: bool = False,
+    ) -> list[Path]:
+        """Write what each layer makes of one sample: pictures, or a text file for a vector.
+
+        Args:
+            img: A picture, a row or a sequence, as for `inference`; of several the first.
+            in1img: Whether to make one picture of all layers.
+            save_fold: The folder to write into.
+            data: BaseNN's name for `img`.
+            force: Whether a file may replace `img` itself, or a file of another format.
+
+        Returns:
+            The files written; see `onnxnn.inspection.activations`.
+
+        Raises:
+            InputError: No sample arrives, or it does not fit.
+            OutputError: The folder cannot be written.
+        """
+        self._no_diffusion("visual_feature()")
+        self._no_pairs("visual_feature()")
+        source = _either(img, data, "visual_feature()")
+        card = self.card()
+        batch = next(running.arrays(source, card.input, 1, self._reader()), None)
+        if batch is None:
+            raise InputError("visual_feature(): no sample arrives; give one.")
+        written = visual_feature(
+            self.model, self._definition, batch[0], card.output.classes, in1img, save_fold, [source], force
+        )
+        if self.verbose:
+            say(
+                f"what the layers give: {written[0]}"
+                + (f" .. {written[-1].name}" if len(written) > 1 else "")
+            )
+        show_images(*written)
+        return written
+
+    def visual_filters(
+        self, path: str | Path = "filters.png", before: str | Path | None = None, force: bool = False
+    ) -> Path:
+        """Draw the filters of the first layer.
+
+        Args:
+            path: The picture's file, .png or .jpg.
+            before: A checkpoint of the same network, whose filters are drawn above on the same scale.
+            force: Whether to replace a file of another format.
+        """
+        weights_before = None if before is None else checkpoints.load(before).state_dict
+        written = visual_filters(path, self.model, self._definition, weights_before, force)
+        show_images(written)
+        return written
+
+    def extract_feature(
+        self,
+        img: Any = None,
+        pretrain: str | Path | None = None,
+        batch_size: int = 32,
+        data: Any = None,
+        download: bool = False,
+    ) -> Array:
+        """Return feature vectors: the numbers that the network's head sees.
+
+        Args:
+            img: Whatever `inference` takes.
+            pretrain: The weights file of a published network to use instead of this one; see
+                `onnxnn.inference.pretrained`.
+            batch_size: How many samples to run at once.
+            data: BaseNN's name for `img`.
+            download: Whether torchvision's file for `pretrain`, such as "resnet18", is fetched where it is
+                not there yet, and used if it has its checksum. Nothing is downloaded otherwise.
+
+        Returns:
+            float32 (N, D), one row for each sample in order.
+        """
+        source = _either(img, data, "extract_feature()")
+        if pretrain is not None:
+            return pretrained_features(source, pretrain, batch_size, download)
+        self._no_diffusion("extract_feature()")
+        self._no_pairs("extract_feature()")
+        card = self.card()
+        output_is_vector = card.output.kind == "embedding"
+        device = self.model.device
+        found = [
+            feature_vectors(self.model, self._definition, torch.from_numpy(x).to(device), output_is_vector)
+            for x in running.arrays(source, card.input, batch_size, self._reader())
+        ]
+        return running.joined(found)
+
+
+def _either(img: Any, data: Any, call: str) -> Any:
+    """Return what was given under one of the two names."""
+    if img is not None and data is not None:
+        raise InputError(f"{call}: img and data are two names of the same; give one of them.")
+    running.check_given(data if img is None else img, call)
+    return data if img is None else img

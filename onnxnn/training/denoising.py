@@ -1,0 +1,148 @@
+"""How a diffusion model learns: images with noise, and the loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from onnxnn_runtime.card.schedule import Schedule
+from onnxnn_runtime.errors import TrainingError
+from torch import nn
+
+from onnxnn.definition.module import Net
+from onnxnn.kinds.diffusion import denoiser_of
+
+from .losses import Loss
+
+__all__ = ["EMA", "Denoising", "make_loss"]
+
+Tensor = torch.Tensor
+Array = np.ndarray[Any, Any]
+
+EMA = 0.999
+"""The decay of the moving average of weights by default."""
+
+_GAMMA = 5.0
+_NO_LABEL_SHARE = 0.1
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+def make_loss(name: str | None) -> Loss:
+    """Return the loss of that name: (prediction, what it should be) -> one number for each picture.
+
+    Args:
+        name: "MinSNR" (None), "MSELoss", "L1Loss" or "HuberLoss", as `losses.official_name` writes it.
+
+    Raises:
+        TrainingError: The loss is another.
+    """
+    functions: dict[str, Callable[..., Tensor]] = {
+        "MinSNR": F.mse_loss,
+        "MSELoss": F.mse_loss,
+        "L1Loss": F.l1_loss,
+        "HuberLoss": F.huber_loss,
+    }
+    wanted = name or "MinSNR"
+    if wanted not in functions:
+        raise TrainingError(f"loss={name!r}: a diffusion model learns by {', '.join(functions)}.")
+    function = functions[wanted]
+    return Loss(wanted, lambda y, goal: function(y, goal, reduction="none").flatten(1).mean(1), False)
+
+
+def weights_of_steps(schedule: Schedule, loss: str) -> Array:
+    """Return how much the loss of each step counts, float64 (timesteps,).
+
+    With SNR = abar / (1 - abar), "MinSNR" weighs the error of the clean picture by min(SNR, 5). In terms of
+    what the network predicts that is min(SNR, 5) / SNR for noise and min(SNR, 5) / (SNR + 1) for v (Hang et
+    al., "Efficient Diffusion Training via Min-SNR Weighting Strategy", 2023, section 3.4). Other losses
+    weigh all steps alike.
+    """
+    if loss != "MinSNR":
+        return np.ones(schedule.timesteps)
+    left = schedule.alphas_cumprod
+    ratio = left / (1 - left)
+    held = np.minimum(ratio, _GAMMA)
+    weights: Array = held / (ratio if schedule.prediction == "noise" else ratio + 1)
+    return weights
+
+
+class Denoising(nn.Module):
+    """A diffusion model and its loss as one module: (pictures in 0..1, labels) -> (loss, prediction).
+
+    Pictures are scaled to [-1, 1], noise of a step t is laid over each (Ho et al. 2020, eq. 4), and the
+    network tells the noise, or v = sqrt(abar) noise - sqrt(1 - abar) x0.
+
+    In training every t is equally likely; those of a batch are spread evenly (Kingma et al., "Variational
+    Diffusion Models", 2021, section 5.1), which makes the loss less noisy. One label in ten is dropped, so
+    that the network also learns to draw without (Ho & Salimans 2022, algorithm 1). In evaluation mode noise
+    and steps are the same each time, counted from the moment it was switched to.
+    """
+
+    def __init__(self, net: Net, loss: Loss) -> None:
+        super().__init__()
+        self.net = net
+        self.loss = loss
+        self._denoiser = denoiser_of(net)
+        self.signal: Tensor
+        self.strength: Tensor
+        self.weight: Tensor
+        self._predicts_noise = self._denoiser.schedule.prediction == "noise"
+        schedule = self._denoiser.schedule
+        left = schedule.alphas_cumprod
+        for name, values in (
+            ("signal", np.sqrt(left)),
+            ("strength", np.sqrt(1 - left)),
+            ("weight", weights_of_steps(schedule, loss.name)),
+        ):
+            self.register_buffer(name, torch.from_numpy(values).float(), persistent=False)
+        self._begin_evaluation()
+
+    def train(self, mode: bool = True) -> Denoising:
+        """Switch to training, or to evaluation with its noise from the beginning."""
+        super().train(mode)
+        self._begin_evaluation()
+        return self
+
+    def forward(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the mean loss of a batch, and what the network predicted.
+
+        Args:
+            x: float32 (N, C, H, W) in 0..1.
+            target: int64 (N,) class numbers; only a network with classes looks at them.
+        """
+        clean = x * 2 - 1
+        t = self._steps(len(x)).to(x.device)
+        noise = torch.randn_like(clean) if self.training else self._fixed_noise(clean)
+        signal, strength = (values[t][:, None, None, None] for values in (self.signal, self.strength))
+        goal = noise if self._predicts_noise else signal * noise - strength * clean
+        label = self._labels(target) if self._denoiser.num_classes else None
+        prediction = self.net[0](signal * clean + strength * noise, t, label).float()
+        return (self.weight[t] * self.loss(prediction, goal)).mean(), prediction
+
+    def _steps(self, count: int) -> Tensor:
+        """Return a step for each picture, int64 (count,)."""
+        timesteps = self._denoiser.schedule.timesteps
+        if self.training:
+            places = (torch.rand(()) + torch.arange(count) / count) % 1
+            places = places[torch.randperm(count)]
+        else:  # the fractions of multiples of the golden ratio lie evenly, however many there are
+            places = (torch.arange(self._seen, self._seen + count, dtype=torch.float64) + 0.5) * _GOLDEN % 1
+            self._seen += count
+        return (places * timesteps).long().clamp_(max=timesteps - 1)
+
+    def _fixed_noise(self, x: Tensor) -> Tensor:
+        return torch.randn(x.shape, generator=self._generator).to(x)
+
+    def _labels(self, target: Tensor) -> Tensor:
+        if not self.training:
+            return target
+        dropped = torch.rand(len(target), device=target.device) < _NO_LABEL_SHARE
+        return target.masked_fill(dropped, self._denoiser.num_classes)
+
+    def _begin_evaluation(self) -> None:
+        self._seen = 0
+        self._generator = torch.Generator().manual_seed(0)

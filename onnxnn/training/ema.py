@@ -1,0 +1,124 @@
+"""The exponential moving average of a network's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from onnxnn.definition.module import Net
+
+from .denoising import EMA
+
+__all__ = ["MovingAverage", "decay_of", "put"]
+
+Tensor = torch.Tensor
+
+
+SMALL_BATCH = 16
+"""Batches of at most this many samples make noisy steps in a network with batch normalisation."""
+
+SMALL_BATCH_EMA = 0.95
+"""The decay of the moving average that a training in small batches keeps by default."""
+
+
+def decay_of(ema: float | None, net: Net, batch_size: int) -> float:
+    """Return the decay that a training uses, 0 for no average.
+
+    Args:
+        ema: What the user chose; None takes the default.
+        net: The network: a diffusion model's weights are averaged by default.
+        batch_size: Samples in a batch: with batch normalisation that is trained, every step in small batches
+            follows the noise of their statistics, and the average of the weights is the better network.
+    """
+    if ema is not None:
+        return ema
+    if net.diffusion:
+        return EMA
+    return SMALL_BATCH_EMA if batch_size <= SMALL_BATCH and _trains_batch_norm(net) else 0.0
+
+
+def _trains_batch_norm(net: nn.Module) -> bool:
+    return any(
+        isinstance(module, _BatchNorm) and any(weight.requires_grad for weight in module.parameters())
+        for module in net.modules()
+    )
+
+
+class MovingAverage:
+    """Weights averaged over the steps of a training.
+
+        average <- average + (1 - d) (weights - average),  d = min(decay, (1 + step) / (10 + step))
+
+    so that the first steps, in which a network learns fast, are soon forgotten. Buffers (the running means
+    of batch normalisation) are taken as they are.
+
+    Args:
+        net: The network, on the device where it is trained.
+        decay: The share of the average that a step leaves as it was, 0 to below 1.
+
+    Attributes:
+        steps: How many steps it has seen.
+    """
+
+    def __init__(self, net: nn.Module, decay: float) -> None:
+        self.steps = 0
+        self._decay = decay
+        self._weights = dict(net.named_parameters())
+        self._other = {name: value.detach().clone() for name, value in self._weights.items()}
+        self._shown = False
+
+    def update(self) -> None:
+        """Take in the weights after a step."""
+        self.steps += 1
+        decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
+        weights = [weight.detach() for weight in self._weights.values()]
+        torch._foreach_lerp_(list(self._other.values()), weights, 1 - decay)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Let the network hold the average instead of the weights that are trained."""
+        if self._shown:
+            yield
+            return
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def keep(self) -> None:
+        """Let the network hold the average from now on; training is over."""
+        if not self._shown:
+            self._swap()
+
+    def state(self) -> dict[str, Any]:
+        """Return what is needed to go on: the weights that are trained, and the number of steps."""
+        trained = self._other if self._shown else self._weights
+        weights = {name: value.detach().cpu().contiguous().clone() for name, value in trained.items()}
+        return {"steps": self.steps, "weights": weights}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state; the network holds the average."""
+        self.steps = int(state["steps"])
+        put(self._weights, state["weights"])
+
+    def _swap(self) -> None:
+        for name, weight in self._weights.items():
+            weight.data, self._other[name] = self._other[name], weight.data
+        self._shown = not self._shown
+
+
+def put(weights: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    """Copy values into weights of the same names and sizes.
+
+    Raises:
+        KeyError, RuntimeError: They are others.
+    """
+    with torch.no_grad():
+        for name, weight in weights.items():
+            weight.copy_(values[name])

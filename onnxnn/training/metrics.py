@@ -1,0 +1,183 @@
+"""Metrics by name: acc, mae, mse, f1, and exact for networks from sequence to sequence.
+
+Each is a sum over samples of a few numbers, and a formula on that sum. So batches add up exactly, and
+nothing has to leave the device before an epoch ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from onnxnn_runtime.card.labels import THRESHOLD
+from onnxnn_runtime.errors import TrainingError, did_you_mean
+from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.suggestions import key_of
+from onnxnn_runtime.messages.warn import warn
+
+from onnxnn.definition.definition import Net
+from onnxnn.kinds.seq2seq import right_sequences, right_tokens
+
+from .losses import Loss, as_classes, as_values
+
+__all__ = ["METRICS", "Metric", "higher_is_better", "make", "official_names"]
+
+Tensor = torch.Tensor
+
+METRICS: dict[str, str] = {
+    "acc": "acc",
+    "accuracy": "acc",
+    "mae": "mae",
+    "mse": "mse",
+    "f1": "f1",
+    "f1_score": "f1",
+    "exact": "exact",
+}
+"""Every spelling in lower case, and the metric it means."""
+
+_KNOWN = ", ".join(dict.fromkeys(METRICS.values()))
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Args:
+        name: "acc", "mae", "mse", "f1" or "exact".
+        count: (what the loss saw, target) -> a vector of sums over the batch.
+        value: The sum of such vectors -> the metric.
+    """
+
+    name: str
+    count: Callable[[Tensor, Tensor], Tensor]
+    value: Callable[[Tensor], float]
+
+
+def official_names(names: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return metrics' names as used here, each once: `"Acc"`, `["acc", "f1"]` or None are understood.
+
+    Raises:
+        TrainingError: There is no such metric; the message names the nearest one.
+    """
+    if names is not None and (isinstance(names, bytes) or not isinstance(names, Iterable)):
+        raise TrainingError(
+            f"metrics={shortened(names)}: must be a name or a list of names. Known: {_KNOWN}."
+        )
+    given = [names] if isinstance(names, str) else list(() if names is None else names)
+    for name in given:
+        if key_of(name) not in METRICS:
+            hint = did_you_mean(name, METRICS) or "."
+            raise TrainingError(
+                f"metrics={shortened(names)}: unknown metric {shortened(name)}{hint} Known: {_KNOWN}."
+            )
+    return tuple(dict.fromkeys(METRICS[key_of(name)] for name in given))
+
+
+def higher_is_better(name: str) -> bool:
+    """Return whether a column of the history improves by growing."""
+    return name.removeprefix("val_") in ("acc", "f1", "exact")
+
+
+def make(names: Sequence[str], net: Net, loss: Loss, task: str, num_classes: int = 0) -> list[Metric]:
+    """Return the metrics of those names for a network trained with a loss.
+
+    In regression `acc` and `f1` mean nothing and are left out with a warning, so that scripts that ask
+    for them run. For nn("embed") `acc` is the share of samples whose nearest other sample in the batch,
+    by cosine, is of their class.
+
+    Raises:
+        TrainingError: A metric cannot be computed for nn("embed").
+    """
+    wanted = official_names(names)
+    if net.teacher_forcing:
+        return _of_pairs(wanted)
+    if "exact" in wanted:
+        raise TrainingError("metrics: 'exact' counts whole sequences, which only a transformer writes.")
+    if task == "embed":
+        if set(wanted) - {"acc"}:
+            raise TrainingError(
+                f"metrics={list(wanted)!r}: for nn('embed') there is only 'acc' (nearest neighbour)."
+            )
+        return [Metric("acc", _neighbour_hits, _share) for _ in wanted]
+    if task == "reg" and {"acc", "f1"} & set(wanted):
+        warn("acc and f1 count right classes, and nn('reg') has none: left out.")
+        wanted = tuple(name for name in wanted if name in ("mae", "mse"))
+    predict = _Predictor(net, loss)
+    return [_metric(name, predict, num_classes) for name in wanted]
+
+
+class _Predictor:
+    """What the loss saw, as predicted classes and as the network's own output."""
+
+    def __init__(self, net: Net, loss: Loss) -> None:
+        self._finish = net.finish if loss.from_logits else None
+        self._threshold = 0.0 if loss.from_logits else THRESHOLD  # sigmoid(0) is 0.5
+
+    def classes(self, output: Tensor) -> Tensor:
+        axis = 1 if output.ndim == 4 else -1
+        if output.shape[axis] > 1:
+            return output.argmax(axis)
+        return (output.squeeze(axis) >= self._threshold).long()
+
+    def values(self, output: Tensor) -> Tensor:
+        return output if self._finish is None else self._finish(output)
+
+
+def _of_pairs(wanted: tuple[str, ...]) -> list[Metric]:
+    counts = {"acc": right_tokens, "exact": right_sequences}
+    other = [name for name in wanted if name not in counts]
+    if other:
+        raise TrainingError(f"metrics={list(wanted)!r}: for a transformer there are 'acc' and 'exact'.")
+    return [Metric(name, counts[name], _share) for name in wanted]
+
+
+def _metric(name: str, predict: _Predictor, num_classes: int) -> Metric:
+    def hits(output: Tensor, target: Tensor) -> Tensor:
+        found = predict.classes(output)
+        right = found == as_classes(target).reshape(found.shape)
+        return torch.stack((right.sum(), right.new_full((), right.numel(), dtype=torch.long)))
+
+    def per_class(output: Tensor, target: Tensor) -> Tensor:
+        size = max(output.shape[-1], num_classes, 2)
+        found, true = predict.classes(output).flatten(), as_classes(target).flatten()
+        right = true[found == true]
+        return torch.cat([torch.bincount(labels, minlength=size) for labels in (right, found, true)])
+
+    def error(power: int) -> Callable[[Tensor, Tensor], Tensor]:
+        def count(output: Tensor, target: Tensor) -> Tensor:
+            values = predict.values(output).float()
+            difference = values - as_values(target, values)
+            total = difference.abs().sum() if power == 1 else difference.square().sum()
+            return torch.stack((total, total.new_full((), difference.numel())))
+
+        return count
+
+    if name == "acc":
+        return Metric(name, hits, _share)
+    if name == "f1":
+        return Metric(name, per_class, _macro_f1)
+    return Metric(name, error(1 if name == "mae" else 2), _share)
+
+
+def _share(sums: Tensor) -> float:
+    total, count = sums.tolist()
+    return float(total / count)
+
+
+def _macro_f1(sums: Tensor) -> float:
+    """F1 = 2·TP / (predicted + true) for each class that was predicted or is true; their mean."""
+    right, found, true = sums.double().chunk(3)
+    seen = (found + true) > 0
+    return float((2.0 * right[seen] / (found + true)[seen]).mean())
+
+
+def _neighbour_hits(vectors: Tensor, target: Tensor) -> Tensor:
+    z = F.normalize(vectors.float(), dim=1)
+    similarity = z @ z.T
+    similarity.fill_diagonal_(-2.0)
+    hits = target[similarity.argmax(1)] == target
+    if len(target) < 2:
+        hits = torch.zeros_like(hits)
+    return torch.stack((hits.sum(), hits.new_full((), hits.numel(), dtype=torch.long)))

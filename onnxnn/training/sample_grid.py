@@ -1,0 +1,73 @@
+"""Images that a diffusion model samples while it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onnxnn_runtime.diffusion.sampling import sample_pictures
+from onnxnn_runtime.messages.streams import say
+from onnxnn_runtime.outputs.grid import write_grid
+
+from onnxnn.inference.diffusion import predictor
+from onnxnn.kinds.diffusion import spec_of
+
+from .callbacks import Callback, SideFile
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+__all__ = ["SampleGrid"]
+
+_NUM = 16
+_STEPS = 10
+
+
+class SampleGrid(Callback):
+    """Draws the same 16 noises after some epochs and at the end, so that one sees the network learn.
+
+    They are drawn in few steps, which takes as long as one or two batches. With classes, picture i is of
+    class i, beginning again behind the last.
+
+    Args:
+        folder: Where the pictures go, as epoch_0004.png.
+        classes: The names of the classes; a network without looks at none.
+        every: After how many epochs; None takes those that are powers of two, and eight of all.
+        verbose: 0 says nothing.
+    """
+
+    def __init__(
+        self, folder: Path, classes: Sequence[str] = (), every: int | None = None, verbose: int = 1
+    ) -> None:
+        self.folder, self._classes, self._every, self._verbose = folder, tuple(classes), every, verbose
+        self._drawn_after = 0
+        self._file = SideFile()
+
+    def on_epoch(self, trainer: Trainer) -> None:
+        epoch, epochs = trainer.epoch, trainer.settings.epochs
+        every = self._every or max(1, epochs // 8)
+        is_power = self._every is None and epoch & (epoch - 1) == 0
+        if epoch % every == 0 or is_power or epoch == epochs:
+            self._draw(trainer)
+
+    def on_end(self, trainer: Trainer) -> None:
+        if trainer.epoch != self._drawn_after:  # it was stopped early
+            self._draw(trainer)
+        if self._file.written and self._verbose:
+            say(f"samples while it learned: {self.folder}", to="stderr")
+
+    def _draw(self, trainer: Trainer) -> None:
+        net = trainer.net
+        spec = spec_of(net, self._classes)
+        number = len(spec.classes)
+        label = [i % number for i in range(_NUM)] if number else None
+        steps = min(_STEPS, spec.schedule.timesteps)
+        was_training = net.training
+        net.eval()
+        predict = predictor(net, trainer.machine.device)
+        drawn = sample_pictures(predict, spec, _NUM, steps, seed=0, label=label)
+        net.train(was_training)
+        path = self.folder / f"epoch_{trainer.epoch:04d}.png"
+        self._file.write(lambda: write_grid(drawn, path))
+        self._drawn_after = trainer.epoch

@@ -1,0 +1,138 @@
+"""How to train: everything that `train` is told, as data that a checkpoint can carry."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from onnxnn_runtime.errors import TrainingError, did_you_mean
+from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.suggestions import is_one_of
+
+from onnxnn.layers.registry import frozen
+
+from . import losses, metrics, optimizers
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train a network.
+
+    Args:
+        lr: Learning rate; None takes the optimizer's usual one.
+        epochs: How often to go through the data.
+        batch_size: Samples in a batch; None leaves the data's own.
+        optimizer: SGD, Adam, AdamW, Adagrad, ASGD or RMSprop, in any case.
+        optimizer_options: Its other options by torch's names, e.g. {"weight_decay": 1e-4}.
+        loss: A loss by torch's or Keras's name; None takes the task's usual one.
+        metrics: Any of acc, mae, mse, f1.
+        schedule: constant, cosine, linear, step, exponential, plateau or onecycle, or a dict of
+            "name" and options; None keeps the learning rate.
+        clip: The largest norm of all gradients together; None lets them be.
+        patience: Stop after this many epochs without a better `monitor`; None never stops early.
+        monitor: The column of the history that says which epoch is best; None means val_loss where
+            there is validation data, else loss.
+        ema: The decay of the moving average of weights, which is what validation, checkpoints and the
+            trained network hold then: from 0 (none) to below 1. None takes 0.999 for a diffusion model, 0.95
+            for a network with batch normalisation in batches of up to 16 samples, and none for others.
+        samples_every: A diffusion model draws samples after every so many epochs, 0 never; None takes those
+            that are powers of two, and eight of the whole training.
+
+    Raises:
+        TrainingError: A name is unknown or a number is out of range.
+    """
+
+    lr: float | None = None
+    epochs: int = 30
+    batch_size: int | None = None
+    optimizer: str = "Adam"
+    optimizer_options: Mapping[str, Any] = field(default_factory=dict)
+    loss: str | None = None
+    metrics: tuple[str, ...] = ()
+    schedule: str | Mapping[str, Any] | None = None
+    clip: float | None = None
+    patience: int | None = None
+    monitor: str | None = None
+    ema: float | None = None
+    samples_every: int | None = None
+
+    def __post_init__(self) -> None:
+        set_field = object.__setattr__
+        for item in dataclasses.fields(self):
+            set_field(self, item.name, frozen(getattr(self, item.name)))
+        set_field(self, "optimizer", optimizers.optimizer_name(self.optimizer))
+        optimizers.check_optimizer_options(self.optimizer, self.optimizer_options)
+        set_field(self, "metrics", metrics.official_names(self.metrics))
+        if self.loss is not None:
+            losses.official_name(self.loss)
+        optimizers.check_schedule(self.schedule)
+        for name in ("epochs", "patience", "batch_size"):
+            _whole(name, getattr(self, name), optional=name != "epochs")
+        for name in ("lr", "clip"):
+            _positive(name, getattr(self, name))
+        _share("ema", self.ema)
+        if self.samples_every is False or not is_one_of(self.samples_every, (0,)):
+            _whole("samples_every", self.samples_every, optional=True)
+        self._check_monitor()
+
+    def column(self, validated: bool) -> str:
+        """Return the history's column that says which epoch is best.
+
+        Raises:
+            TrainingError: It names validation, and there is no validation data.
+        """
+        column = self.monitor or ("val_loss" if validated else "loss")
+        if column.startswith("val_") and not validated:
+            raise TrainingError(
+                f"monitor={column!r}: there is no validation data. Load data with train_val_ratio=0.8, "
+                f"or use monitor={column.removeprefix('val_')!r}."
+            )
+        return column
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the settings as plain data."""
+        data = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        data["metrics"] = list(self.metrics)
+        data["optimizer_options"] = dict(self.optimizer_options)
+        if isinstance(self.schedule, Mapping):
+            data["schedule"] = dict(self.schedule)
+        return data
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Settings:
+        """Read what `to_data` returned."""
+        known = {item.name for item in dataclasses.fields(cls)}
+        return cls(**{key: value for key, value in data.items() if key in known})
+
+    def _check_monitor(self) -> None:
+        columns = ["loss", *self.metrics]
+        known = [*columns, *(f"val_{name}" for name in columns)]
+        if self.monitor is not None and not is_one_of(self.monitor, known):
+            hint = did_you_mean(self.monitor, known) or "."
+            names = ", ".join(known)
+            raise TrainingError(f"monitor={shortened(self.monitor)}: unknown{hint} Known: {names}.")
+
+
+def _whole(name: str, value: Any, optional: bool) -> None:
+    if value is None and optional:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise TrainingError(f"{name}={shortened(value)}: must be a whole number of at least 1.")
+
+
+def _positive(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if not optimizers.is_number(value) or value <= 0:
+        raise TrainingError(f"{name}={shortened(value)}: must be a number above 0, up to 3.4e38.")
+
+
+def _share(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise TrainingError(f"{name}={shortened(value)}: must be a number from 0 to below 1.")

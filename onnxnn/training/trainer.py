@@ -1,0 +1,398 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from onnxnn_runtime.errors import CheckpointError, TrainingError
+from onnxnn_runtime.messages.shorten import printable
+
+from onnxnn.data.batches import Batches
+from onnxnn.definition.definition import Net
+from onnxnn.models.pointwise import can_be_channels_last
+
+from .batch_statistics import SAMPLES, SMALLEST_BATCH, BatchStatistics
+from .callbacks import Callback
+from .device import Machine
+from .ema import MovingAverage, decay_of, put
+from .finite import check_losses
+from .history import History, Row
+from .learner import evaluate, make_learner
+from .losses import Loss
+from .metrics import Metric, higher_is_better
+from .optimization import Optimization
+from .random_state import random_state, set_random_state
+from .resume import check_random_state
+from .settings import Settings
+
+__all__ = ["Trainer"]
+
+Tensor = torch.Tensor
+
+
+class Trainer:
+    """One training of one network.
+
+    Args:
+        net: The network, trained in place.
+        loss: What to make small.
+        train: The batches to learn from.
+        validation: The batches to check every epoch with, or None.
+        settings: How to train.
+        metrics: What else to report.
+        machine: Where to train; the CPU or GPU that is there by default.
+        callbacks: What to do beside.
+
+    Attributes:
+        epoch: How many epochs are done, those of an earlier run that was gone on with included.
+        history: Their rows.
+        stop: Set it to end training after the epoch.
+        is_best: Whether the last epoch was the best so far.
+        is_measured: Whether the running statistics of batch normalisation are those of the weights, measured
+            again (see `onnxnn.training.batch_statistics`); always where there are none.
+        interrupted: Whether Ctrl-C ended training.
+
+    With a moving average of weights, `net` holds the average in validation, in what callbacks see after an
+    epoch, and when training is over.
+    """
+
+    def __init__(
+        self,
+        net: Net,
+        loss: Loss,
+        train: Batches,
+        validation: Batches | None,
+        settings: Settings,
+        metrics: Sequence[Metric] = (),
+        machine: Machine | None = None,
+        callbacks: Iterable[Callback] = (),
+    ) -> None:
+        self.net, self.loss, self.train, self.validation = net, loss, train, validation
+        self.settings, self.metrics, self.callbacks = settings, list(metrics), list(callbacks)
+        self.machine = machine or Machine()
+        self.history = History()
+        self.epoch = 0
+        self.stop = self.is_best = self.interrupted = False
+        self._monitor = settings.column(validation is not None)
+        self._best = math.inf
+        self._epochs_since_best = 0
+        self._losses: list[Tensor] = []
+        self.is_measured = True
+        self._unmeasured: Row | None = None
+        self._look_at = time.monotonic() + _LOOK_EVERY
+        self.machine.start()
+        self._learner = make_learner(net, loss).to(self.machine.device)
+        # Convolutions run 1.2 (LeNet) to 1.7 times (MobileNetV2) as fast with channels last in memory.
+        self._channels_last = can_be_channels_last(net)
+        if self._channels_last:
+            self._learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._optimization = Optimization(
+            settings, self._learner.parameters(), settings.epochs, len(train), self.machine.fused
+        )
+        self._average = self._make_average()
+        self._statistics = BatchStatistics(self._learner)
+        self._state: Mapping[str, Any] | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many batches an epoch has."""
+        return len(self.train)
+
+    def run(self) -> History:
+        """Train to the last epoch and return the history; the network comes back on the CPU.
+
+        Ctrl-C ends training early and keeps what was learned.
+
+        Raises:
+            TrainingError: The loss or a weight became NaN or infinite; the network has the weights with which
+                it came.
+        """
+        self._module, self._stepper = self.machine.setup(self._learner, self._optimization.optimizer)
+        self._restore_random()
+        with self._averaged():
+            began_with = copy.deepcopy(self.net.state_dict())
+        try:
+            self._all_epochs()
+            if self._average is not None:
+                self._average.keep()
+            self._finish_measuring()
+            self._call("on_end")
+        except BaseException as error:
+            self._call("on_failure")
+            if isinstance(error, TrainingError):
+                self.net.load_state_dict(began_with)
+                self._leave_machine()
+            raise
+        self._leave_machine()
+        return self.history
+
+    def _all_epochs(self) -> None:
+        try:
+            self._call("on_start")
+            while self.epoch < self.settings.epochs and not self.stop:
+                self._one_epoch()
+        except KeyboardInterrupt:
+            self.interrupted = True
+        finally:
+            self._learner.eval()
+            self._statistics.end()
+
+    def _leave_machine(self) -> None:
+        self._learner.to("cpu")
+        if self._channels_last:
+            self._learner.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+
+    def _averaged(self) -> contextlib.AbstractContextManager[None]:
+        """Let the network hold the moving average of its weights, where there is one."""
+        return contextlib.nullcontext() if self._average is None else self._average.shown()
+
+    # ---- an epoch ------------------------------------------------------------------------------
+
+    def _one_epoch(self) -> None:
+        if not self.net.training:  # walking through all modules costs more than a small batch
+            self._learner.train()
+        self._losses, self._unmeasured = [], None
+        self._statistics.begin_epoch()
+        sizes: list[int | Tensor] = []
+        counts: list[list[Tensor]] = [[] for _ in self.metrics]
+        listeners = [c for c in self.callbacks if type(c).on_step is not Callback.on_step]
+        lr = self._optimization.lr
+        for x, target in self.machine.batches(self.train):
+            output = self._step(x, target)
+            self._optimization.after_step()
+            sizes.append(self.loss.size(target))
+            for metric, found in zip(self.metrics, counts, strict=True):
+                found.append(metric.count(output, target))
+            for listener in listeners:
+                listener.on_step(self)
+        row = self._summarise(sizes, counts)
+        row["lr"] = lr
+        with self._averaged():
+            self._finish_epoch(row)
+
+    def _step(self, x: Tensor, target: Tensor) -> Tensor:
+        """Learn from one batch and return what the loss saw, without waiting for any number."""
+        x = self._laid_out(x)
+        self._statistics.begin_step()
+        self.is_measured = not self._statistics
+        self._stepper.zero_grad()
+        loss, output = self._module(x, target)
+        self.machine.backward(loss)
+        if self.settings.clip is not None:
+            self.machine.clip(self._module, self._stepper, self.settings.clip)
+        self._stepper.step()
+        if self._average is not None:
+            self._average.update()
+        self._losses.append(loss.detach())
+        if time.monotonic() > self._look_at:  # a long epoch is not wasted on NaN
+            check_losses([float(self._losses[-1])], self.epoch, len(self._losses))
+            self._look_at = time.monotonic() + _LOOK_EVERY
+        seen: Tensor = output.detach()
+        return seen
+
+    def _summarise(self, batches: list[int | Tensor], counts: list[list[Tensor]]) -> Row:
+        """Turn an epoch's tensors into numbers, all at once."""
+        if not batches:
+            raise TrainingError(
+                "an epoch without a batch: every batch is smaller than the number of devices."
+            )
+        sizes = [int(size) for size in batches]
+        values, sizes = self.machine.means(torch.stack(self._losses), sizes)
+        check_losses(values, self.epoch)
+        mean = sum(value * size for value, size in zip(values, sizes, strict=True)) / sum(sizes)
+        row: Row = {"epoch": self.epoch + 1, "loss": mean}
+        steps: list[Row] = [
+            {"epoch": self.epoch + 1, "step": number, "loss": value} for number, value in enumerate(values, 1)
+        ]
+        for metric, found in zip(self.metrics, counts, strict=True):
+            each = self.machine.total(torch.stack(found)).cpu()
+            row[metric.name] = metric.value(each.sum(0))
+            for step, count in zip(steps, each, strict=True):
+                step[metric.name] = metric.value(count)
+        self.history.steps += steps
+        return row
+
+    def _laid_out(self, x: Tensor) -> Tensor:
+        return x.contiguous(memory_format=torch.channels_last) if self._channels_last and x.ndim == 4 else x
+
+    def _finish_epoch(self, row: Row) -> None:
+        self._losses = []
+        if self._average is not None:  # the statistics of training are those of other weights
+            self._measure()
+        row.update(self.machine.agree(self._validated()))
+        row["lr"] = row.pop("lr")  # last column
+        self.history.append(row)
+        self.epoch += 1
+        self._judge(row[self._monitor])
+        self._optimization.after_epoch(self._signed(row[self._monitor]))
+        if self.validation is not None and (self.stop or self.epoch >= self.settings.epochs):
+            self._finish_measuring()  # without validation there is time until the end
+        self._call("on_epoch")
+
+    def _validated(self) -> Row:
+        """Return loss and metrics of the validation data, where there is some."""
+        if self.validation is None:
+            return {}
+        found = evaluate(self._learner, self.validation, self.metrics, self.machine.device)
+        return {f"val_{name}": value for name, value in found.items()}
+
+    # ---- batch normalisation -------------------------------------------------------------------
+
+    def _measure(self) -> None:
+        """Measure the running statistics of the weights as they are."""
+        if self.is_measured:
+            return
+
+        def run(batch: tuple[Tensor, Tensor]) -> None:
+            x, target = (part.to(self.machine.device) for part in batch)
+            self._learner(self._laid_out(x), target)
+
+        self._statistics.measure(run, lambda: self.train.some(SAMPLES, SMALLEST_BATCH))
+        self.is_measured = True
+
+    def _finish_measuring(self) -> None:
+        """Measure the statistics of the last weights, and validate their epoch again."""
+        if self.is_measured:
+            return
+        self._measure()
+        if not self.history or self._losses:  # an epoch was broken off after it
+            return
+        row, found = self.history[-1], self.machine.agree(self._validated())
+        self._unmeasured = {name: row[name] for name in found}  # what a training that is resumed goes by
+        row.update(found)
+        if self._signed(row[self._monitor]) < self._best:
+            self.is_best, self.history.best_epoch = True, self.epoch
+
+    def measured(self, weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Row]:
+        """Return weights with their own running statistics, and what validation gives for them.
+
+        Args:
+            weights: The state dict after an earlier epoch; the network's own stays as it is.
+        """
+        now, is_measured = _copied(self.net.state_dict()), self.is_measured
+        self.net.load_state_dict(dict(weights))
+        self.is_measured = False
+        try:
+            self._measure()
+            return _copied(self.net.state_dict()), self._validated()
+        finally:
+            self.net.load_state_dict(now)
+            self.is_measured = is_measured
+
+    def _judge(self, value: float) -> None:
+        signed = self._signed(value)
+        self.is_best = signed < self._best
+        self._epochs_since_best = 0 if self.is_best else self._epochs_since_best + 1
+        self._best = min(self._best, signed)
+        if self.is_best:
+            self.history.best_epoch = self.epoch
+        if self.settings.patience is not None and self._epochs_since_best >= self.settings.patience:
+            self.stop = True
+
+    def _signed(self, value: float) -> float:
+        return -value if higher_is_better(self._monitor) else value
+
+    def _call(self, hook: str) -> None:
+        if self.machine.is_main:
+            for callback in self.callbacks:
+                getattr(callback, hook)(self)
+
+    # ---- going on with an earlier training -----------------------------------------------------
+
+    def state(self, light: bool = False) -> dict[str, Any]:
+        """Return what is needed to go on: tensors, numbers, texts, lists and dicts of them.
+
+        Args:
+            light: Leave out the optimizer's and the schedule's part.
+        """
+        state: dict[str, Any] = {
+            "epoch": self.epoch,
+            "settings": self.settings.to_data(),
+            "lr": self._optimization.base_lr,
+            "history": [dict(row) for row in self.history],
+            "unmeasured": None if self._unmeasured is None else dict(self._unmeasured),
+            "best": self._best,
+            "best_epoch": self.history.best_epoch,
+            "epochs_since_best": self._epochs_since_best,
+            "loss": dict(self.loss.state_dict()),
+        }
+        if not light:
+            state |= self._optimization.state()
+            state["random"] = random_state()
+            state["average"] = None if self._average is None else self._average.state()
+        return state
+
+    def resume(self, state: Mapping[str, Any], same_schedule: bool, keep_best: bool = False) -> None:
+        """Resume where an earlier training stood; call it before `run`.
+
+        Args:
+            state: What `state` returned then.
+            same_schedule: True finishes that training: its settings are this trainer's, the schedule
+                stands where it stood. False begins a new schedule, from the learning rate of these
+                settings.
+            keep_best: Whether an epoch has to be better than that training's best to be the best; always
+                where it is finished.
+
+        Raises:
+            CheckpointError: The state does not fit this network.
+        """
+        try:
+            self.epoch = int(state["epoch"])
+            self.history[:] = [dict(row) for row in state["history"]]
+            if state.get("unmeasured"):
+                self.history[-1].update(state["unmeasured"])
+            if state["loss"].keys() == self.loss.state_dict().keys():
+                self.loss.load_state_dict(state["loss"])
+            self._load_average(state.get("average"))
+            self._optimization.load(state)
+            if same_schedule:
+                self._best, self._epochs_since_best = float(state["best"]), int(state["epochs_since_best"])
+                self._remember_best(state)
+                self._optimization.load_schedule(state)
+            else:
+                if keep_best and state["settings"]["loss"] == self.settings.loss:
+                    self._best = min(self._monitored(), default=math.inf)
+                    self._remember_best(state)
+                self._optimization.begin_schedule(max(1, self.settings.epochs - self.epoch))
+            if "random" in state:
+                check_random_state(state["random"])
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError) as error:
+            reason = printable(str(error).rstrip("."))
+            raise CheckpointError(f"the checkpoint's training state does not fit: {reason}.") from error
+        self._state = state
+
+    def _remember_best(self, state: Mapping[str, Any]) -> None:
+        best = state.get("best_epoch")
+        self.history.best_epoch = best if any(row["epoch"] == best for row in self.history) else None
+
+    def _monitored(self) -> list[float]:
+        """Return what the history says about its epochs, lower is better."""
+        return [self._signed(row[self._monitor]) for row in self.history if self._monitor in row]
+
+    def _load_average(self, state: Mapping[str, Any] | None) -> None:
+        """Go on from the weights that were trained; the network came with their average."""
+        if state is not None and self._average is not None:
+            self._average.load(state)
+        elif state is not None:
+            put(dict(self.net.named_parameters()), state["weights"])
+
+    def _restore_random(self) -> None:
+        if self._state is not None and "random" in self._state:
+            set_random_state(self._state["random"])
+
+    def _make_average(self) -> MovingAverage | None:
+        decay = decay_of(self.settings.ema, self.net, self.train.batch_size)
+        return MovingAverage(self.net, decay) if decay else None
+
+
+_LOOK_EVERY = 5.0  # seconds; waiting for a loss to arrive costs time on a GPU
+
+
+def _copied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in weights.items()}

@@ -1,0 +1,1 @@
+"""Public calls and attributes, and versions that do not work together."""

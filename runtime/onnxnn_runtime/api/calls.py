@@ -1,0 +1,314 @@
+"""Public calls and attributes: a wrong option or name is refused with the name that was meant.
+
+`checked` wraps a public function, `checked_class` the public methods of a class. A call with right options
+costs one more Python call; the signature is looked at only where Python itself refuses the arguments.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any, Callable, Collection, Iterator, Mapping, NoReturn, Sequence, TypeVar
+
+from onnxnn_runtime.errors import CallError, UnknownAttributeError, did_you_mean
+from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.suggestions import nearest
+
+__all__ = ["Advice", "checked", "checked_class", "unknown_options"]
+
+T = TypeVar("T", bound=Callable[..., Any])
+C = TypeVar("C", bound=type)
+Advice = Mapping[str, str]
+"""An option or attribute of another library, in lower case -> what to do here, without the full stop."""
+
+_MOST_SETTINGS = 16
+"""Entries of the largest tuple or dict that is looked into: longer ones are data."""
+
+_SPECIAL = ("__init__", "__new__", "__call__")
+_COMPLETE = "_attributes_are_complete"
+
+
+def checked(function: T) -> T:
+    """Return a function that refuses arguments it does not take with an error of ours.
+
+    Signature, documentation and name stay. A TypeError raised inside the function passes unchanged.
+
+    Raises (when called):
+        CallError: An option is unknown, missing or given twice, there are too many arguments, or an integer
+            has more than 64 bits.
+    """
+    return _checked(function, function.__name__, {})
+
+
+def checked_class(
+    attributes: Advice | None = None,
+    options: Mapping[str, Advice] | None = None,
+    call: str = "",
+    values: Mapping[str, Callable[[Any], Any]] | None = None,
+) -> Callable[[C], C]:
+    """Return a class decorator: methods refuse wrong options, and instances unknown attributes.
+
+    Reading an unknown attribute raises for subclasses, too; setting one only for instances of the class
+    itself, and not while it is constructed. Names that begin with "_" are never looked at.
+
+    Args:
+        attributes: Advice for attributes of other libraries.
+        options: Method -> advice for options of other libraries.
+        call: How messages name the constructor; "" takes the class's name.
+        values: Attribute -> function that checks what it is set to, and returns what is kept.
+    """
+
+    def decorate(cls: C) -> C:
+        _check_methods(cls, options or {}, call or cls.__name__)
+        _check_reading(cls, attributes or {})
+        is_open = not issubclass(cls, tuple) and "__setattr__" not in vars(cls)  # frozen dataclasses have one
+        if is_open:
+            _check_setting(cls, attributes or {}, values or {})
+        return cls
+
+    return decorate
+
+
+def unknown_options(
+    call: str, given: Collection[str], known: Collection[str], advice: Advice | None = None
+) -> str:
+    """Return what is wrong with options that do not exist, all together; "" where all exist.
+
+    Args:
+        call: What they were given to, as messages name it: "train()".
+        given: Their names.
+        known: The names that exist.
+        advice: What to do for options of other libraries that do not exist here.
+    """
+    wrong = [name for name in given if name not in known]
+    if not wrong:
+        return ""
+    found = [f"unknown option {shortened(name)}{_hint(name, known, advice or {})}" for name in wrong]
+    return _with_known("; ".join(found), call, known)
+
+
+def _hint(name: str, known: Collection[str], advice: Advice) -> str:
+    said = advice.get(name.lower())
+    return did_you_mean(name, known) if said is None else f": {said}"
+
+
+def _with_known(problems: str, call: str, known: Collection[str]) -> str:
+    stop = "" if problems.endswith("?") else "."
+    return f"{problems}{stop} {call} takes: {', '.join(known) or 'no options'}."
+
+
+def _checked(
+    function: T,
+    call: str,
+    advice: Advice,
+    owner: type | None = None,
+    bound: bool = False,
+    any_size: bool = False,
+) -> T:
+    """Wrap a function.
+
+    Args:
+        function: A function, or the plain function of a method.
+        call: How messages name it.
+        advice: What to do for options of other libraries.
+        owner: The class whose instance comes first.
+        bound: Whether the first argument is an instance or a class, which users do not write.
+        any_size: Whether integers may have any size: those of a card are checked by what reads it.
+    """
+    flags = _flags(function)
+
+    @functools.wraps(function)
+    def checking(*args: Any, **options: Any) -> Any:
+        if flags:
+            _check_flags(call, flags, args, options)
+        for value in () if any_size else (*args, *options.values()):
+            _check_size(call, value)
+        if owner is not None and not (args and isinstance(args[0], owner)):
+            raise CallError(
+                f"{owner.__name__}.{call}() is called on the class: make an object of it first, with "
+                "parentheses, and call it on that."
+            )
+        try:
+            return function(*args, **options)
+        except TypeError as error:
+            inside = error.__traceback__ is None or error.__traceback__.tb_next is not None
+            problem = "" if inside else _problem(function, f"{call}()", advice, int(bound), args, options)
+            if not problem:
+                raise
+        raise CallError(problem)
+
+    return checking  # type: ignore[return-value]  # called in the same way, as wraps() says
+
+
+def _flags(function: Callable[..., Any]) -> Mapping[str, int]:
+    """Return the parameters that are True or False by their annotation, with their places."""
+    code = inspect.unwrap(function).__code__
+    places = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    kinds = getattr(function, "__annotations__", {})
+    return {name: place for place, name in enumerate(places) if kinds.get(name) in ("bool", bool)}
+
+
+def _check_flags(
+    call: str, flags: Mapping[str, int], args: Sequence[Any], options: Mapping[str, Any]
+) -> None:
+    """Refuse what is neither True nor False, nor 1 or 0: a text such as "no" would count as True."""
+    for name, place in flags.items():
+        value = options[name] if name in options else args[place] if place < len(args) else False
+        if value is not True and value is not False and not _is_zero_or_one(value):
+            raise CallError(f"{call}(): {name}={shortened(value)}: expected True or False.")
+
+
+def _check_size(call: str, value: Any, levels: int = 2) -> None:
+    """Refuse integers that no number of a computation holds, also in tuples and dicts of settings."""
+    if type(value) is int and value.bit_length() > 63:
+        raise CallError(f"{call}(): expected integers of at most 64 bits, got {shortened(value)}.")
+    if levels and type(value) in (tuple, dict) and len(value) <= _MOST_SETTINGS:  # lists are data
+        for each in value.values() if type(value) is dict else value:
+            _check_size(call, each, levels - 1)
+
+
+def _is_zero_or_one(value: Any) -> bool:
+    return type(value).__name__ in ("bool", "bool_", "int") and value in (0, 1)  # bool_ is NumPy's
+
+
+def _problem(
+    function: Callable[..., Any],
+    call: str,
+    advice: Advice,
+    first: int,
+    args: Sequence[Any],
+    options: Mapping[str, Any],
+) -> str:
+    """Say why Python does not call a function with these arguments; "" where it does.
+
+    Args:
+        function: What was called.
+        call: How messages name it.
+        advice: What to do for options of other libraries.
+        first: The number of the first argument that a user writes.
+        args: All arguments without a name.
+        options: The named ones.
+    """
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*args, **options)
+    except TypeError:
+        pass
+    else:
+        return ""
+    parameters = list(signature.parameters.values())[first:]
+    takes_any = any(each.kind == inspect.Parameter.VAR_KEYWORD for each in parameters)
+    parameters = [each for each in parameters if each.kind not in _COLLECTORS]
+    known = [each.name for each in parameters]
+    takes = [*known, "any other option by name"] if takes_any else known
+    wrong = [] if takes_any else [name for name in options if name not in known]
+    problems = [f"unknown option {shortened(name)}{_hint(name, known, advice)}" for name in wrong]
+    meant = {nearest(name, known) for name in wrong}
+    problems += _misplaced(parameters, args[first:], options, meant)
+    return f"{call}: {_with_known('; '.join(problems), call, takes)}"
+
+
+_COLLECTORS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def _misplaced(
+    parameters: Sequence[inspect.Parameter],
+    args: Sequence[Any],
+    options: Mapping[str, Any],
+    meant: Collection[str],
+) -> Iterator[str]:
+    """Yield what is wrong with arguments that have known names.
+
+    Args:
+        parameters: What the function takes.
+        args: The arguments without a name.
+        options: The named ones.
+        meant: Parameters that unknown options probably mean, which are not missing, then.
+    """
+    places = [each.name for each in parameters if each.kind == inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    if len(args) > len(places):
+        yield f"expected at most {len(places)} arguments without a name, got {len(args)}"
+    for name in places[: len(args)]:
+        if name in options:
+            yield f"{name!r} is given twice, by its place and by its name"
+    given = {*places[: len(args)], *options, *meant}
+    for each in parameters:
+        if each.default is inspect.Parameter.empty and each.name not in given:
+            yield f"{each.name!r} is missing"
+
+
+def _check_methods(cls: type, options: Mapping[str, Advice], constructor: str) -> None:
+    """Wrap the public methods of a class and of its bases in the same package."""
+    package = cls.__module__.partition(".")[0]
+    bases = [base for base in cls.__mro__ if base.__module__.partition(".")[0] == package]
+    found = {name: value for base in reversed(bases) for name, value in vars(base).items()}
+    for name, value in found.items():
+        if name.startswith("_") and name not in _SPECIAL:
+            continue
+        call = constructor if name in ("__init__", "__new__") else name.strip("_")
+        advice = options.get(call, {})
+        constructs = name in ("__init__", "__new__")
+        if name == "__new__":
+            function = value.__func__ if isinstance(value, staticmethod) else value
+            setattr(cls, name, staticmethod(_checked(function, call, advice, bound=True, any_size=True)))
+        elif isinstance(value, classmethod):
+            setattr(cls, name, classmethod(_checked(value.__func__, call, advice, bound=True)))
+        elif isinstance(value, staticmethod):
+            setattr(cls, name, staticmethod(_checked(value.__func__, call, advice)))
+        elif inspect.isfunction(value):
+            made = _checked(value, call, advice, owner=cls, bound=True, any_size=constructs)
+            setattr(cls, name, made)
+
+
+def _check_reading(cls: Any, advice: Advice) -> None:
+    """Let instances answer for attributes that do not exist."""
+
+    def __getattr__(self: Any, name: str) -> NoReturn:
+        if name.startswith("_"):  # what copy, pickle, NumPy and notebooks look for
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if hasattr(type(self), name):
+            object.__getattribute__(self, name)  # a property that raised AttributeError raises it again
+        raise UnknownAttributeError(_no_attribute(self, name, advice))
+
+    if not hasattr(cls, "__getattr__"):
+        cls.__getattr__ = __getattr__
+
+
+def _check_setting(cls: Any, advice: Advice, values: Mapping[str, Callable[[Any], Any]]) -> None:
+    """Let instances refuse new attributes as soon as they are constructed."""
+    construct = cls.__init__
+
+    @functools.wraps(construct)
+    def __init__(self: Any, *args: Any, **options: Any) -> None:
+        construct(self, *args, **options)
+        self.__dict__[_COMPLETE] = True
+
+    def __setattr__(self: Any, name: str, value: Any) -> None:
+        if type(self) is cls and not name.startswith("_") and _COMPLETE in self.__dict__:
+            _check_name(self, name, value, advice)
+            value = values[name](value) if name in values else value
+        object.__setattr__(self, name, value)
+
+    cls.__init__, cls.__setattr__ = __init__, __setattr__
+
+
+def _check_name(instance: Any, name: str, value: Any, advice: Advice) -> None:
+    """Refuse to set what is no attribute."""
+    cls = type(instance)
+    on_class = getattr(cls, name, None)
+    if name not in instance.__dict__ and on_class is None:
+        raise UnknownAttributeError(_no_attribute(instance, name, advice))
+    if isinstance(on_class, property) and on_class.fset is None:
+        raise UnknownAttributeError(f"{cls.__name__}.{name} can be read, not set.")
+    if inspect.isfunction(on_class) and not callable(value):
+        raise UnknownAttributeError(f"{cls.__name__}.{name} is a method: call it, {name}(...).")
+
+
+def _no_attribute(instance: Any, name: str, advice: Advice) -> str:
+    """Return the message about an attribute that does not exist."""
+    names = {*dir(type(instance)), *getattr(instance, "__dict__", ())}
+    known = sorted(each for each in names if not each.startswith("_"))
+    said = advice.get(name.lower())
+    hint = f": {said}." if said is not None else did_you_mean(name, known)
+    what = f"{type(instance).__name__} has no attribute {shortened(name)}"
+    return f"{what}{hint}" if hint else f"{what}. It has: {', '.join(known)}."

@@ -1,0 +1,1 @@
+"""Arrays and columns as a network takes them."""

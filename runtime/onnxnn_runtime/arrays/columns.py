@@ -1,0 +1,225 @@
+"""Columns by name: what a network calls its inputs, found in whatever names its columns.
+
+A table names its columns as a CSV file with a heading, a DataFrame (pandas, polars), a structured array, a
+dict of columns, or a list of dicts or named tuples, one for each row. Libraries of DataFrames are recognised
+by what their objects can do and are never imported.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any, Iterable, NamedTuple, Sequence
+
+import numpy as np
+
+from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.shorten import shortened
+
+from .conversion import check_not_masked, without_gradient
+
+__all__ = ["Named", "first_without_number", "match_columns", "named_columns", "named_row", "names_listed"]
+
+_LISTED = 8
+"""So many names stand in a message."""
+
+
+class Named(NamedTuple):
+    """Values with the names of their columns.
+
+    Args:
+        names: The names in order.
+        values: (rows, columns), or (columns,) for a single row; dtype object where columns differ in type.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+
+
+def match_columns(wanted: Sequence[str], given: Sequence[str], source: str) -> list[int]:
+    """Return the position in `given` of each name of `wanted`.
+
+    A name is looked for as it stands; then without regard to case, to the form of accents and to blanks
+    around it, among the columns that no other name has taken. Columns that nobody asked for do no harm.
+
+    Args:
+        wanted: The names that the network knows.
+        given: The names that the table has.
+        source: What messages call the table.
+
+    Raises:
+        InputError: A name is not there, or stands there more than once; the message lists what is missing
+            and what is additional.
+    """
+    exact: dict[str, list[int]] = {}
+    for position, name in enumerate(given):
+        exact.setdefault(name, []).append(position)
+    known = set(wanted)
+    folded: dict[str, list[int]] = {}
+    for position, name in enumerate(given):
+        if name not in known:
+            folded.setdefault(_folded(name), []).append(position)
+    found: dict[int, str] = {}
+    missing: list[str] = []
+    for name in wanted:
+        places = exact.get(name) or folded.get(_folded(name), [])
+        if len(places) > 1:
+            alike = names_listed(given[place] for place in places)
+            raise InputError(
+                f"{source}: {len(places)} columns could be {shortened(name, 40)}: {alike}. Give each a name "
+                "of its own."
+            )
+        if not places or places[0] in found:
+            missing.append(name)
+        else:
+            found[places[0]] = name
+    if missing:
+        additional = [name for position, name in enumerate(given) if position not in found]
+        more = f"; additional: {names_listed(additional)}" if additional else ""
+        raise InputError(
+            f"{source}: columns are missing: {names_listed(missing)}{more}; the model takes "
+            f"{names_listed(wanted, plain=True)}. Rename the columns, or add them."
+        )
+    return list(found)
+
+
+def first_without_number(values: np.ndarray, names: Sequence[str] = ()) -> str | None:
+    """Return "column 'a' holds 'x' in row 0" for the first cell that is no number; None where all are.
+
+    Args:
+        values: One row (columns,) or many (rows, columns), of any type.
+        names: The names of the columns, where they have some.
+    """
+    if values.ndim not in (1, 2) or values.dtype.kind not in "OUSMm":
+        return None
+    rows = values if values.ndim == 2 else values[np.newaxis]
+    for column in range(rows.shape[1]):
+        for row, cell in enumerate(
+            rows[:, column].tolist() if values.dtype.kind in "OUS" else rows[:, column]
+        ):
+            if not isinstance(cell, (bool, int, float, np.number)):
+                which = (
+                    f"column {shortened(names[column], 40)}" if len(names) > column else f"column {column}"
+                )
+                where = f" in row {row}" if values.ndim == 2 else ""
+                return f"{which} holds {shortened(cell, 40)}{where}"
+    return None
+
+
+def names_listed(names: Iterable[Any], plain: bool = False) -> str:
+    """Return names for a message: "'height', 'weight' and 3 more"; plain ones are not quoted."""
+    listed = list(names)
+    shown = ", ".join(shortened(name, 40) for name in listed[:_LISTED])
+    if plain and all(isinstance(name, str) and name.isidentifier() for name in listed[:_LISTED]):
+        shown = shown.replace("'", "")
+    return f"{shown} and {len(listed) - _LISTED} more" if len(listed) > _LISTED else shown
+
+
+def named_columns(value: Any) -> Named | None:
+    """Return a table's values with the names of its columns; None for what names none.
+
+    Args:
+        value: A DataFrame, a structured array, a dict of equally long columns, or a list of dicts or of
+            named tuples. DataFrames whose columns are not all called by text have no names.
+
+    Raises:
+        InputError: The rows of a list have different names, or a column hides values behind a mask.
+    """
+    if isinstance(value, np.ndarray):
+        return _of_structured(value) if value.dtype.names else None
+    if isinstance(value, dict):
+        return _of_columns(value)
+    if isinstance(value, (list, tuple)):
+        return _of_rows(value)
+    names = _frame_names(value)
+    return None if names is None else Named(names, np.asarray(value.to_numpy()))
+
+
+def named_row(value: Any) -> Named | None:
+    """Return one row's values with their names; None for what names none.
+
+    Args:
+        value: A dict of single values, a named tuple, a record of a structured array, or a Series whose index
+            is names.
+    """
+    if isinstance(value, dict):
+        return _row(value, list(value.values()))
+    if isinstance(value, tuple):
+        fields = getattr(value, "_fields", None)
+        return None if fields is None else _row(fields, list(value))
+    if isinstance(value, np.void) and value.dtype.names:
+        return _row(value.dtype.names, list(value.item()))
+    index = getattr(value, "index", None)
+    if index is None or callable(index) or hasattr(value, "columns") or not hasattr(value, "to_numpy"):
+        return None
+    return _row(index, list(value.to_numpy()))
+
+
+def _row(names: Iterable[Any], values: Sequence[Any]) -> Named | None:
+    listed = list(names)
+    if not listed or not all(isinstance(name, str) for name in listed):
+        return None
+    array = np.empty(len(listed), object)
+    for position, each in enumerate(values):
+        check_not_masked(each)
+        array[position] = each
+    return Named(tuple(listed), array)
+
+
+def _frame_names(value: Any) -> tuple[str, ...] | None:
+    """Return the names of a DataFrame's columns; None where it is none, or they are not text."""
+    columns = getattr(value, "columns", None)
+    if columns is None or callable(columns) or not hasattr(value, "to_numpy"):
+        return None
+    names = list(columns)
+    return tuple(map(str, names)) if names and all(isinstance(name, str) for name in names) else None
+
+
+def _of_structured(array: np.ndarray) -> Named:
+    names = array.dtype.names or ()
+    return Named(tuple(names), _beside([np.asarray(without_gradient(array[name])) for name in names]))
+
+
+def _of_columns(columns: dict[Any, Any]) -> Named | None:
+    if not columns or not all(isinstance(name, str) for name in columns):
+        return None
+    arrays = [
+        column if isinstance(column, str) else np.asarray(without_gradient(column))
+        for column in columns.values()
+    ]
+    if not all(isinstance(array, np.ndarray) and array.ndim == 1 for array in arrays):
+        return None
+    if len({len(array) for array in arrays}) != 1:
+        lengths = names_listed(f"{name}: {len(array)}" for name, array in zip(columns, arrays))
+        raise InputError(f"the columns differ in length ({lengths}); give each the same number of values.")
+    return Named(tuple(columns), _beside(arrays))
+
+
+def _of_rows(rows: Sequence[Any]) -> Named | None:
+    if not rows or named_row(rows[0]) is None or hasattr(rows, "_fields"):
+        return None
+    named = [named_row(row) for row in rows]
+    assert named[0] is not None
+    names = named[0].names
+    values = np.empty((len(named), len(names)), object)
+    for number, row in enumerate(named):
+        if row is None:
+            raise InputError(f"input[{number}] names no columns, and input[0] does: {names_listed(names)}.")
+        order = (
+            range(len(names)) if row.names == names else match_columns(names, row.names, f"input[{number}]")
+        )
+        values[number] = row.values[list(order)]
+    return Named(names, values)
+
+
+def _beside(columns: Sequence[Any]) -> np.ndarray:
+    """Return columns as (rows, columns), of one type where numbers are among them alone."""
+    if all(np.asarray(column).dtype.kind in "biuf" for column in columns):
+        return np.stack(columns, axis=1)
+    array = np.empty((len(columns[0]), len(columns)), object)
+    for position, column in enumerate(columns):
+        array[:, position] = column
+    return array
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).strip()

@@ -1,0 +1,242 @@
+"""Arrays as a network takes them: what was given as NumPy holds it, and whether it fits."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Iterator, Sequence
+
+import numpy as np
+
+from onnxnn_runtime.card.card import Axis, InputSpec
+from onnxnn_runtime.errors import InputError
+
+__all__ = [
+    "as_array",
+    "as_floats",
+    "check_not_masked",
+    "check_shape",
+    "check_steps",
+    "check_tokens",
+    "from_objects",
+    "too_small",
+    "without_gradient",
+]
+
+
+def as_array(value: Any) -> np.ndarray:
+    """Return what was given as an array.
+
+    Raises:
+        InputError: It is lists of different length.
+    """
+    if _shape(value) is None:  # of which old NumPy makes an array of lists
+        raise InputError("the rows differ in length; what fits is one array, such as [[1, 2], [3, 4]].")
+    return np.asarray(without_gradient(value))
+
+
+def without_gradient(value: Any) -> Any:
+    """Return a torch tensor as NumPy reads it: dense, on the CPU, of a type it knows; anything else as it is.
+
+    Raises:
+        InputError: It is a masked array with hidden values, or a list with one in it; or a tensor without
+            numbers.
+    """
+    if not (hasattr(value, "detach") and hasattr(value, "dtype")):  # open files have the first, too
+        check_not_masked(value)
+        return value
+    try:
+        value = value.detach()
+        if "sparse" in str(getattr(value, "layout", "")):
+            value = value.to_dense()
+        if getattr(value, "is_quantized", False):
+            value = value.dequantize()
+        value = value.cpu()
+        if hasattr(value, "resolve_neg"):
+            value = value.resolve_conj().resolve_neg()
+        small = str(value.dtype).startswith(("torch.bfloat16", "torch.float8"))
+        return value.float() if small else value
+    except RuntimeError as error:  # of the device "meta"
+        raise InputError(f"the tensor holds no numbers that can be read ({error}).") from error
+
+
+def check_not_masked(value: Any) -> None:
+    """Refuse a masked array that hides values, which NumPy would otherwise uncover.
+
+    Raises:
+        InputError: There is one; the message says where the first hidden value is.
+    """
+    if "numpy.ma" not in sys.modules:  # so that nothing here loads it: it takes long on a small board
+        return
+    found = next(_masked([value]), None)
+    if found is not None:
+        hidden = np.argwhere(np.ma.getmaskarray(found))
+        where = ", ".join(map(str, hidden[0].tolist()))
+        raise InputError(
+            f"a masked array hides {len(hidden)} of its {found.size} values, the first at [{where}]. Fill "
+            "them with x.filled(value), or leave those samples out."
+        )
+
+
+_LEVELS = 6  # of nested lists that are looked into: an array has at most 5 axes
+
+
+def _masked(things: Sequence[Any]) -> Iterator[Any]:
+    """Yield the masked arrays with hidden values among things and the lists in them."""
+    for _ in range(_LEVELS):
+        for thing in things:
+            if isinstance(thing, np.ma.MaskedArray) and np.ma.is_masked(thing):
+                yield thing
+        things = [
+            each
+            for thing in things
+            if isinstance(thing, (list, tuple))
+            for each in thing
+            if isinstance(each, (list, tuple, np.ma.MaskedArray))
+        ]
+
+
+def from_objects(array: np.ndarray) -> np.ndarray:
+    """Return an array of Python objects, as tables of mixed columns give, as one of numbers.
+
+    Any other array comes back as it is, and so do objects among which is text, None or what is no number.
+    """
+    if array.dtype.kind != "O" or any(
+        value is None or isinstance(value, (str, bytes)) for value in array.flat
+    ):
+        return array
+    try:
+        plain = np.asarray(array.tolist())
+        return plain if plain.dtype.kind in "biuf" else array.astype(np.float64)
+    except (OverflowError, TypeError, ValueError):
+        return array
+
+
+def as_floats(array: np.ndarray, name: str, dtype: str = "float32") -> np.ndarray:
+    """Return numbers as floats; `name` begins the message.
+
+    Raises:
+        InputError: One is NaN, infinite or too large.
+    """
+    with np.errstate(over="ignore"):
+        floats = np.asarray(array, dtype=dtype)
+    if np.isfinite(floats).all():
+        return floats
+    if np.isfinite(array).all():
+        raise InputError(
+            f"{name} holds a number too large for {dtype}, which ends at {np.finfo(dtype).max:.2g}; scale "
+            "the numbers down."
+        )
+    raise InputError(f"{name} holds NaN or infinite numbers; fill the gaps or leave the sample out.")
+
+
+def check_tokens(array: np.ndarray, spec: InputSpec) -> np.ndarray:
+    """Return tokens as int64; floats without fraction are some.
+
+    Raises:
+        InputError: One is not below the size of the vocabulary, or there are too many for a sequence.
+    """
+    if not _are_whole(array):
+        raise InputError(f"tokens are whole numbers, but {array.dtype} arrives.")
+    size = len(spec.vocabulary) if spec.vocabulary else spec.num_tokens
+    if array.size and (array.min() < 0 or array.max() >= (size or 2**63)):
+        limit = "" if size is None else f"; the vocabulary has the numbers 0..{size - 1}"
+        shown = ".10g" if array.dtype.kind == "f" else "d"
+        raise InputError(f"tokens {array.min():{shown}}..{array.max():{shown}} arrive{limit}.")
+    check_steps(array, spec)
+    return np.asarray(array, dtype=np.int64)
+
+
+def _are_whole(array: np.ndarray) -> bool:
+    if array.dtype.kind == "f":
+        return bool(np.isfinite(array).all()) and np.array_equal(array, np.round(array))
+    if array.dtype == object:  # what NumPy makes of whole numbers that int64 does not hold
+        return all(isinstance(number, int) for number in array.ravel())
+    return array.dtype.kind in "iu"
+
+
+def check_steps(array: np.ndarray, spec: InputSpec) -> None:
+    """Refuse sequences with more steps than the network was built for.
+
+    Args:
+        array: One sample or many: tokens (..., time), or steps of numbers (..., time, features).
+        spec: What the model takes.
+
+    Raises:
+        InputError: There are more.
+    """
+    behind = 0 if spec.kind == "tokens" else 1
+    if spec.max_length is None or array.ndim <= behind:
+        return
+    steps = array.shape[array.ndim - 1 - behind]
+    if steps > spec.max_length:
+        what = "tokens" if spec.kind == "tokens" else "steps"
+        raise InputError(
+            f"a sequence of {steps} {what} arrives; the network was built for at most {spec.max_length}."
+        )
+
+
+def check_shape(array: np.ndarray, spec: InputSpec) -> None:
+    """Refuse a sample of another shape than the network takes, or smaller than it needs.
+
+    Raises:
+        InputError: It is one; the message says what fits.
+    """
+    wanted: tuple[Axis, ...] = spec.shape[1:]
+    fits = array.ndim == len(wanted) and all(
+        size == want or (isinstance(want, str) and size > 0) for size, want in zip(array.shape, wanted)
+    )
+    if not fits:
+        is_free = any(isinstance(want, str) for want in wanted)
+        raise InputError(
+            "one sample of shape ({}) arrives; what fits is ({}){}.".format(
+                ", ".join(map(str, array.shape)),
+                ", ".join(map(str, wanted)),
+                ", at least one step" if is_free and 0 in array.shape else "",
+            )
+        )
+    problem = too_small(array.shape, spec)
+    if problem is not None:
+        raise InputError(problem)
+
+
+def too_small(sizes: Sequence[int | None], spec: InputSpec) -> str | None:
+    """Return what is wrong with a sample that is smaller than the network takes; None where it is not.
+
+    Args:
+        sizes: The sizes of one sample, without the batch; None where one is not known.
+        spec: What the network takes.
+    """
+    if not spec.min_sizes or len(sizes) != len(spec.shape) - 1:
+        return None
+    free = [(axis, size) for axis, size in zip(spec.shape[1:], sizes) if isinstance(axis, str)]
+    least = [spec.min_sizes.get(axis, 1) for axis, _ in free]
+    if all(size is None or size >= smallest for (_, size), smallest in zip(free, least)):
+        return None
+    needs = "the network needs at least {}.".format(" x ".join(map(str, least)))
+    if len(free) > 1:
+        what = "pictures" if len(free) == 2 else "volumes"
+        return "{} of {} arrive; {}".format(what, " x ".join(str(size) for _, size in free), needs)
+    axis, size = free[0]
+    word = "token" if spec.kind == "tokens" else _COUNTED.get(axis, axis)
+    return f"1 {word} arrives; {needs}" if size == 1 else f"{size} {word}s arrive; {needs}"
+
+
+_COUNTED = {"time": "step", "length": "position", "height": "row", "width": "column"}
+"""What is counted along an axis."""
+
+
+_MAX_AXES = 32
+"""Axes that every version of NumPy can hold."""
+
+
+def _shape(value: Any, axes: int = _MAX_AXES) -> tuple[int, ...] | None:
+    """Return the shape of nested lists; None where it differs among them, or lists lie too deep."""
+    if axes == 0:
+        return None
+    if not isinstance(value, (list, tuple)):
+        return tuple(getattr(value, "shape", ()))
+    inside = [_shape(each, axes - 1) for each in value]
+    first = inside[0] if inside else ()
+    if first is None or any(each != first for each in inside):
+        return None
+    return (len(value), *first)

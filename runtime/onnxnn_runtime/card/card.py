@@ -1,0 +1,348 @@
+"""What a model file says about itself: one JSON document, the card.
+
+`ModelCard` is the only reader and writer. The same text stands in an ONNX file's metadata under the
+key "onnxnn" and in a checkpoint. Keys are sorted, so that equal cards are equal bytes; reading is
+strict, so that a damaged or newer card is noticed instead of half understood.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Mapping, Sequence, Union
+
+from onnxnn_runtime.api.calls import checked_class
+from onnxnn_runtime.errors import CardError
+from onnxnn_runtime.messages.shorten import printable, shortened
+
+from .fields import Fields, check_count, check_depth, check_texts, names_of, no_constant, one_of, positive
+from .preprocess import Preprocess
+
+if TYPE_CHECKING:
+    from .diffusion import DiffusionSpec
+
+METADATA_KEY = "onnxnn"
+SCHEMA = 1
+
+TASKS = ("cls", "reg", "gen", "embed")
+INPUT_KINDS = ("image", "table", "sequence", "tokens", "array")
+INPUT_DTYPES = ("float32", "float64")
+OUTPUT_KINDS = ("classes", "binary", "values", "embedding", "tokens", "image")
+SCORES = ("probability", "raw score")
+
+Axis = Union[int, str]
+"""A fixed size, or the name of a free one such as "batch", "height" or "time"."""
+
+
+@checked_class()
+@dataclass(frozen=True)
+class StateSpec:
+    """What a network remembers between steps: a graph input, and the output it has become behind them.
+
+    Args:
+        name: The graph input; zeros begin a sequence.
+        next: The graph output.
+        shape: Sizes of all axes, "batch" among them.
+    """
+
+    name: str
+    next: str
+    shape: tuple[Axis, ...]
+
+
+@checked_class()
+@dataclass(frozen=True)
+class InputSpec:
+    """What the graph input `input` takes.
+
+    Args:
+        kind: "image", "table" (rows of numbers), "sequence" (steps of numbers), "tokens" or "array".
+        shape: Sizes of all axes, batch first; a name where the size is free.
+        preprocess: For images: how a picture becomes an array of that shape.
+        in_graph: Whether `preprocess` is baked into the graph, which then takes uint8
+            (batch, height, width, 3).
+        features: For tables: the names of the columns.
+        vocabulary: For tokens: each token's number.
+        states: For networks that generate step by step: what goes on from step to step.
+        num_tokens: For tokens: how many different ones there are, numbered from 0.
+        max_length: For sequences and tokens: the longest that fits; None where any length does.
+        min_sizes: The smallest size of each free axis by its name, where it is above 1; absent in the text
+            where none is.
+        dtype: For numbers: "float32", or "float64" where the network subtracts a mean from numbers that
+            float32 cannot hold, such as time stamps; absent in the text where it is "float32".
+        deviations: For float64: the standard deviation of each number of a row or step in training; ()
+            where it is not known, and absent in the text then.
+    """
+
+    kind: str
+    shape: tuple[Axis, ...]
+    preprocess: Preprocess | None = None
+    in_graph: bool = False
+    features: tuple[str, ...] = ()
+    vocabulary: dict[str, int] | None = None
+    states: tuple[StateSpec, ...] = ()
+    num_tokens: int | None = None
+    max_length: int | None = None
+    min_sizes: Mapping[str, int] = field(default_factory=dict)
+    dtype: str = "float32"
+    deviations: tuple[float, ...] = ()
+
+
+@checked_class()
+@dataclass(frozen=True)
+class OutputSpec:
+    """What the graph output `output` gives.
+
+    Args:
+        kind: "classes" (one score per class), "binary" (one score, of the second class, decided at
+            0.5), "values", "embedding", "tokens" or "image".
+        shape: Sizes of all axes, batch first; a name where the size is free.
+        classes: Names of the classes, in the order of the scores; () where there are none.
+        embedding: Length of the vector of the graph output `embedding`; None where there is no such
+            output. A network whose `output` is the vector has the kind "embedding" instead.
+        targets: For values: their names.
+        scores: What the scores of classes are: "probability", or "raw score", numbers of any size, where the
+            network ends in neither softmax nor sigmoid; absent in the text where it is "probability".
+    """
+
+    kind: str
+    shape: tuple[Axis, ...]
+    classes: tuple[str, ...] = ()
+    embedding: int | None = None
+    targets: tuple[str, ...] = ()
+    scores: str = "probability"
+
+
+@checked_class()
+@dataclass(frozen=True)
+class ModelCard:
+    """The card of a model file or checkpoint.
+
+    Args:
+        task: "cls", "reg", "gen" or "embed".
+        network: The layers in order, each {"name": ..., "layer": kind, "options": {...},
+            "activation": name or None}.
+        input: What goes in.
+        output: What comes out.
+        training: How it was trained: plain JSON data such as epochs, final metrics, library versions.
+        parity: The largest differences from torch measured at export: {"absolute": ..., "relative": ...}.
+        license: The author's licence for the weights.
+        note: Anything the author wants to say.
+        diffusion: For diffusion models: their schedule and pictures; else None, and absent in the text.
+
+    Raises:
+        CardError: A value is not one of those listed, or the input's tokens or states are not named once.
+    """
+
+    task: str
+    network: tuple[Mapping[str, Any], ...]
+    input: InputSpec
+    output: OutputSpec
+    training: Mapping[str, Any] = field(default_factory=dict)
+    parity: Mapping[str, float] | None = None
+    license: str = ""
+    note: str = ""
+    diffusion: DiffusionSpec | None = None
+
+    def __post_init__(self) -> None:
+        one_of("task", self.task, TASKS)
+        one_of("input.kind", self.input.kind, INPUT_KINDS)
+        one_of("output.kind", self.output.kind, OUTPUT_KINDS)
+        one_of("output.scores", self.output.scores, SCORES)
+        one_of("input.dtype", self.input.dtype, INPUT_DTYPES)
+        _check_vocabulary(self.input)
+        _check_states(self.input.states)
+
+    def to_json(self) -> str:
+        """Return the card as JSON text with sorted keys.
+
+        Raises:
+            CardError: A value is no JSON data, such as NaN among the metrics.
+        """
+        data = asdict(self)
+        preprocess = self.input.preprocess
+        data["input"]["preprocess"] = None if preprocess is None else preprocess.to_dict()
+        data["schema"] = SCHEMA
+        if not self.input.min_sizes:
+            del data["input"]["min_sizes"]
+        if self.input.dtype == "float32":
+            del data["input"]["dtype"]
+        if not self.input.deviations:
+            del data["input"]["deviations"]
+        if self.output.scores == "probability":
+            del data["output"]["scores"]
+        if self.diffusion is None:
+            del data["diffusion"]
+        elif not self.diffusion.class_counts:
+            del data["diffusion"]["class_counts"]
+        try:
+            return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise CardError(
+                f"the card cannot be written as JSON ({error}); it may hold texts, finite numbers, "
+                "booleans, lists and dicts."
+            ) from error
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelCard:
+        """Read what `to_json` wrote.
+
+        Args:
+            text: The JSON document.
+
+        Raises:
+            CardError: The text is no JSON object, has an unknown schema, lacks a key, has one too
+                many, or holds a value of the wrong type.
+        """
+        try:
+            data = json.loads(text, parse_constant=no_constant)
+        except (ValueError, RecursionError) as error:
+            raise CardError(f"the card is not valid JSON ({printable(str(error), 120)}).") from error
+        if not isinstance(data, dict) or not isinstance(data.get("schema"), int):
+            raise CardError("the card is no JSON object with an integer 'schema'.")
+        if data["schema"] != SCHEMA:
+            raise CardError(
+                "the card has schema {}, this version of onnxnn reads schema {}. "
+                "Install a newer onnxnn-runtime.".format(shortened(data["schema"]), SCHEMA)
+            )
+        check_texts(text, data)
+        for key in ("network", "training"):
+            check_depth(key, data.get(key))
+        del data["schema"]
+        fields = Fields("", data)
+        card = cls(
+            task=fields.take("task", str),
+            network=tuple(_layer(entry) for entry in fields.take("network", list)),
+            input=_input(fields.take("input", dict)),
+            output=_output(fields.take("output", dict)),
+            training=fields.take("training", dict),
+            parity=_parity(fields.take("parity", dict, optional=True)),
+            license=fields.take("license", str),
+            note=fields.take("note", str),
+            diffusion=_diffusion(fields) if "diffusion" in data else None,
+        )
+        fields.done()
+        return card
+
+
+def _diffusion(fields: Fields) -> DiffusionSpec:
+    from .diffusion import read_diffusion  # here, because few cards need it
+
+    return read_diffusion(fields.take("diffusion", dict))
+
+
+def _input(data: dict[str, Any]) -> InputSpec:
+    fields = Fields("input.", data)
+    preprocess = fields.take("preprocess", dict, optional=True)
+    vocabulary = fields.take("vocabulary", dict, optional=True)
+    if vocabulary is not None and not all(type(number) is int for number in vocabulary.values()):
+        raise CardError("card: 'input.vocabulary' must map each token to a whole number.")
+    spec = InputSpec(
+        kind=fields.take("kind", str),
+        shape=_shape("input.shape", fields.take("shape", list)),
+        preprocess=None if preprocess is None else Preprocess.from_dict(preprocess),
+        in_graph=fields.take("in_graph", bool),
+        features=names_of("input.features", fields.take("features", list)),
+        vocabulary=vocabulary,
+        states=tuple(_state(entry) for entry in fields.take("states", list)),
+        num_tokens=fields.take("num_tokens", int, optional=True),
+        max_length=fields.take("max_length", int, optional=True),
+        min_sizes=fields.take("min_sizes", dict) if "min_sizes" in data else {},
+        dtype=fields.take("dtype", str) if "dtype" in data else "float32",
+        deviations=positive("input.deviations", fields.take("deviations", list))
+        if "deviations" in data
+        else (),
+    )
+    fields.done()
+    for name, number in (("num_tokens", spec.num_tokens), ("max_length", spec.max_length)):
+        check_count(f"input.{name}", number)
+    if not all(
+        axis in spec.shape[1:] and type(size) is int and size > 1 for axis, size in spec.min_sizes.items()
+    ):
+        raise CardError(
+            "card: 'input.min_sizes' must map names of free axes to whole numbers above 1, got "
+            f"{shortened(spec.min_sizes)}."
+        )
+    return spec
+
+
+def _check_vocabulary(spec: InputSpec) -> None:
+    if spec.vocabulary is None:
+        return
+    size = len(spec.vocabulary)
+    left = set(range(size))
+    for token, number in spec.vocabulary.items():
+        if number not in left:
+            raise CardError(
+                f"card: 'input.vocabulary' gives {shortened(token)} the number {shortened(number)}; its "
+                f"{size} tokens must have the numbers 0..{size - 1}, each once."
+            )
+        left.remove(number)
+    if spec.num_tokens is not None and size > spec.num_tokens:
+        raise CardError(
+            f"card: 'input.vocabulary' holds {size} tokens, and 'input.num_tokens' is {spec.num_tokens}."
+        )
+
+
+def _check_states(states: Sequence[StateSpec]) -> None:
+    for names in ([state.name for state in states], [state.next for state in states]):
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise CardError(f"card: 'input.states' names {shortened(twice[0])} twice.")
+
+
+def _state(entry: Any) -> StateSpec:
+    if not isinstance(entry, dict):
+        raise CardError(f"card: each entry of 'input.states' must be an object, got {shortened(entry)}.")
+    fields = Fields("input.states.", entry)
+    state = StateSpec(
+        name=fields.take("name", str),
+        next=fields.take("next", str),
+        shape=_shape("input.states.shape", fields.take("shape", list)),
+    )
+    fields.done()
+    return state
+
+
+def _output(data: dict[str, Any]) -> OutputSpec:
+    fields = Fields("output.", data)
+    spec = OutputSpec(
+        kind=fields.take("kind", str),
+        shape=_shape("output.shape", fields.take("shape", list)),
+        classes=names_of("output.classes", fields.take("classes", list)),
+        embedding=fields.take("embedding", int, optional=True),
+        targets=names_of("output.targets", fields.take("targets", list)),
+        scores=fields.take("scores", str) if "scores" in data else "probability",
+    )
+    fields.done()
+    check_count("output.embedding", spec.embedding)
+    return spec
+
+
+def _layer(entry: Any) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        raise CardError(f"card: each entry of 'network' must be an object, got {shortened(entry)}.")
+    fields = Fields("network.", dict(entry))
+    layer = {
+        "name": fields.take("name", str),
+        "layer": fields.take("layer", str),
+        "options": fields.take("options", dict),
+        "activation": fields.take("activation", str, optional=True),
+    }
+    fields.done()
+    return layer
+
+
+def _shape(name: str, values: Sequence[Any]) -> tuple[Axis, ...]:
+    if not all(type(value) in (int, str) and value not in ("", 0) for value in values) or not values:
+        raise CardError(f"card: '{name}' must hold sizes and axis names, got {shortened(values)}.")
+    if any(isinstance(value, int) and value < 0 for value in values):
+        raise CardError(f"card: '{name}' holds a negative size: {shortened(values)}.")
+    return tuple(values)
+
+
+def _parity(data: dict[str, Any] | None) -> dict[str, float] | None:
+    if data is not None and not all(type(value) in (int, float) for value in data.values()):
+        raise CardError(f"card: 'parity' must hold numbers, got {shortened(data)}.")
+    return data

@@ -1,0 +1,99 @@
+"""What a card's JSON text holds, taken field by field with its types checked."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, Sequence
+
+from onnxnn_runtime.errors import CardError
+from onnxnn_runtime.messages.shorten import shortened
+
+__all__ = [
+    "Fields",
+    "check_count",
+    "check_depth",
+    "check_texts",
+    "names_of",
+    "no_constant",
+    "one_of",
+    "positive",
+]
+
+_DEEPEST = 100
+"""Lists and dicts inside each other in the free parts of a card."""
+
+
+class Fields:
+    """The keys of one JSON object, taken one by one with their types checked."""
+
+    def __init__(self, prefix: str, data: dict[str, Any]) -> None:
+        self._prefix = prefix
+        self._left = dict(data)
+
+    def take(self, key: str, kind: type[Any], optional: bool = False) -> Any:
+        if key not in self._left:
+            raise CardError(f"card: the key '{self._prefix}{key}' is missing.")
+        value = self._left.pop(key)
+        if value is None and optional:
+            return None
+        if type(value) is not kind:
+            raise CardError(f"card: '{self._prefix}{key}' must be {kind.__name__}, got {shortened(value)}.")
+        return value
+
+    def done(self) -> None:
+        if self._left:
+            unknown = ", ".join(shortened(self._prefix + key, 60) for key in sorted(self._left)[:5])
+            raise CardError(f"card: unknown {unknown}; was it written by a newer version?")
+
+
+def check_texts(text: str, data: Any) -> None:
+    """Refuse halves of characters, which JSON can write as escapes and no file or terminal can hold."""
+    if re.search(r"\\u[dD][89a-fA-F]", text) is None:
+        return
+    try:
+        json.dumps(data, ensure_ascii=False).encode("utf-8")
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise CardError("card: a text holds half a character (a lone surrogate).") from error
+
+
+def check_depth(key: str, value: Any) -> None:
+    """Refuse free parts that are nested so deep that nothing could read them."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            each
+            for inside in level
+            if isinstance(inside, (dict, list))
+            for each in (inside.values() if isinstance(inside, dict) else inside)
+        ]
+        if not level:
+            return
+    raise CardError(f"card: '{key}' is nested more than {_DEEPEST} deep.")
+
+
+def check_count(name: str, number: int | None) -> None:
+    if number is not None and not 1 <= number < 2**31:
+        raise CardError(f"card: '{name}' must be an integer from 1, got {shortened(number)}.")
+
+
+def names_of(name: str, values: list[Any]) -> tuple[str, ...]:
+    if not all(isinstance(value, str) for value in values):
+        raise CardError(f"card: '{name}' must be a list of texts, got {shortened(values)}.")
+    return tuple(values)
+
+
+def no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def one_of(name: str, value: Any, known: Sequence[str]) -> None:
+    if value not in known:
+        raise CardError("card: {}={}; known are {}.".format(name, shortened(value), ", ".join(known)))
+
+
+def positive(name: str, values: list[Any]) -> tuple[float, ...]:
+    if not all(type(value) in (int, float) and 0 < value < math.inf for value in values):
+        raise CardError(f"card: '{name}' must hold finite numbers above 0, got {shortened(values)}.")
+    return tuple(map(float, values))

@@ -1,0 +1,106 @@
+"""Between text and the numbers of its tokens."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any, Mapping, Sequence, Union
+
+from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.shorten import shortened
+
+__all__ = ["Text", "is_file", "is_words", "plain", "to_numbers"]
+
+Text = Union[str, Sequence[str]]
+"""Text, each character and each mark such as <START> a token; or a list of words, each a token."""
+
+
+def is_words(thing: Any, vocabulary: Mapping[str, int] | None) -> bool:
+    """Return whether a list is one text of words rather than several texts.
+
+    It is where all in it is text, and the vocabulary is made of words: a token has more than one character,
+    marks such as <pad> or [START] aside.
+    """
+    if vocabulary is None or not isinstance(thing, (list, tuple)) or not len(thing):
+        return False
+    if not all(isinstance(word, str) and not is_file(word) for word in thing):
+        return False
+    return any(map(_is_word, vocabulary))
+
+
+def is_file(text: str) -> bool:
+    """Return whether a text is the name of a file of arrays."""
+    return text.lower().endswith((".npy", ".npz"))
+
+
+def plain(text: Any) -> Any:
+    """Return text or words of NumPy as Python's."""
+    return text.tolist() if hasattr(text, "tolist") else text
+
+
+def to_numbers(text: Text, vocabulary: Mapping[str, int]) -> list[int]:
+    """Return the number of each token of a text.
+
+    A text that is a token is that one. In any other each character is a token, but for marks of the
+    vocabulary such as <START> or [SEP]; of two marks that fit at one place the longer one is meant.
+
+    Raises:
+        InputError: It is empty, or a token is not in the vocabulary; the message names it.
+    """
+    text = plain(text)
+    if not isinstance(text, Sequence) or not all(isinstance(token, str) for token in text):
+        raise InputError(f"text is expected, or a list of words, each a text; {shortened(text, 40)} arrives.")
+    tokens = _tokens(text, vocabulary) if isinstance(text, str) else text
+    unknown = [token for token in tokens if token not in vocabulary]
+    if unknown:
+        hint = _hint(text, vocabulary) or f" What it holds: {_some(vocabulary)}."
+        raise InputError(
+            f"{shortened(unknown[0])} is not in the vocabulary of {len(vocabulary)} tokens.{hint}"
+        )
+    if not len(tokens):
+        raise InputError("the text is empty; give at least one token.")
+    return [vocabulary[token] for token in tokens]
+
+
+def _tokens(text: str, vocabulary: Mapping[str, int]) -> Sequence[str]:
+    """Return the tokens of a text as `to_numbers` reads them."""
+    if text in vocabulary:
+        return [text]
+    if "<" not in text and "[" not in text:
+        return text
+    marks = sorted((token for token in vocabulary if _is_mark(token)), key=len, reverse=True)
+    known = [re.escape(token) for token in [*marks, "<", "["] if token in vocabulary]
+    return re.findall("|".join([*known, *_UNKNOWN_MARKS, "."]), text, re.DOTALL)
+
+
+_UNKNOWN_MARKS = ["<[^<>]*>", r"\[[^][]*\]"]  # which errors name as a whole
+
+
+def _is_mark(token: str) -> bool:
+    return len(token) > 1 and (token[0], token[-1]) in (("<", ">"), ("[", "]"))
+
+
+def _is_word(token: str) -> bool:
+    return len(token) > 1 and not _is_mark(token)
+
+
+def _some(vocabulary: Mapping[str, int], most: int = 10) -> str:
+    words = [shortened(word, 40) for word in sorted(vocabulary, key=lambda word: vocabulary[word])[:most]]
+    return ", ".join(words) + (", ..." if len(vocabulary) > most else "")
+
+
+def _hint(text: Text, vocabulary: Mapping[str, int]) -> str:
+    for form in ("NFC", "NFD"):
+        if all(token in vocabulary for token in _normalized(text, form)):
+            return f" Accents are written in another form there: unicodedata.normalize({form!r}, text) fits."
+    words = text.split() if isinstance(text, str) else []
+    known = len(words) > 0 and all(word in vocabulary for word in words)
+    return (
+        f" Its tokens are words: give a list, {shortened(words)}; to the command, --words." if known else ""
+    )
+
+
+def _normalized(text: Text, form: Any) -> Text:
+    if isinstance(text, str):
+        return unicodedata.normalize(form, text)
+    return [unicodedata.normalize(form, word) for word in text]

@@ -1,0 +1,287 @@
+"""What a user hands over for drawing pictures, checked and turned into arrays: see `sampling`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Collection, Sequence, Sized
+
+import numpy as np
+from PIL import Image
+
+from onnxnn_runtime.arrays.conversion import as_array
+from onnxnn_runtime.card.card import InputSpec, ModelCard
+from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
+from onnxnn_runtime.card.preprocess import COLORS, Preprocess, decode, pixels
+from onnxnn_runtime.errors import CardError, InputError, did_you_mean
+from onnxnn_runtime.images.decode import is_file_object
+from onnxnn_runtime.inputs.given import matching, plain
+from onnxnn_runtime.inputs.samples import Skipped, find_samples, read_sample
+from onnxnn_runtime.messages.shorten import printable, shortened
+
+from .sampler import checked_seed, plain_number
+
+__all__ = [
+    "check_baked",
+    "check_draws",
+    "how_many",
+    "how_strong",
+    "pick_guidance",
+    "pick_labels",
+    "plain_label",
+    "read_mask",
+    "read_noise",
+    "read_pictures",
+]
+
+NUM = 16
+"""How many pictures are drawn where nothing says so."""
+
+STRENGTH = 0.6
+"""The share of the steps that is walked from a start picture where nothing says so."""
+
+
+def check_draws(card: ModelCard, name: str, inputs: Collection[str]) -> DiffusionSpec:
+    """Return what a card says about drawing pictures.
+
+    Args:
+        card: The model's card.
+        name: What errors call the model.
+        inputs: The names of the graph's inputs.
+
+    Raises:
+        CardError: It says nothing, or the graph is another one.
+    """
+    spec = card.diffusion
+    if spec is None:
+        raise CardError(
+            f"{name}: is no diffusion model: its card has no noise schedule; it takes {card.input.kind!r} "
+            f"and gives {card.output.kind!r}. What draws pictures is add('diffusion_model', ...)."
+        )
+    wanted = (["x", "t"] if spec.sampler is None else ["noise"]) + (["label"] if spec.classes else [])
+    if sorted(inputs) != sorted(wanted):
+        raise CardError(
+            "{}: its card describes a diffusion model with the inputs {}; the graph has {}.".format(
+                name, ", ".join(wanted), ", ".join(inputs)
+            )
+        )
+    return spec
+
+
+def how_many(num: int | None, **given: Sized | None) -> int:
+    """Return how many pictures to draw.
+
+    Args:
+        num: What the user asked for; None takes as many as are given, else 16.
+        given: What comes once for each picture, by its name; None where it does not.
+
+    Raises:
+        InputError: The numbers differ, or `num` is no whole number from 1.
+    """
+    lengths = {name: len(values) for name, values in given.items() if values is not None}
+    if num is None:
+        num = max(lengths.values(), default=NUM)
+    if isinstance(num, bool) or not isinstance(num, (int, np.integer)) or num < 1:
+        raise InputError(f"num={shortened(num)}: what fits is an integer from 1.")
+    for name, length in lengths.items():
+        if length != num:
+            raise InputError(f"num={num}, but {name} holds {length}; what fits is one for each picture.")
+    return int(num)
+
+
+def how_strong(strength: float | None, start: Any, mask: Any) -> float:
+    """Return the share of the steps to walk.
+
+    Raises:
+        InputError: `strength` or `mask` comes without the picture that it is about.
+    """
+    if start is None:
+        for name, value in (("strength", strength), ("mask", mask)):
+            if value is not None:
+                raise InputError(f"{name}=...: is about a picture to begin with; give start=..., too.")
+        return 1.0
+    if strength is None:
+        return STRENGTH if mask is None else 1.0
+    return strength
+
+
+def plain_label(label: Any) -> Any:
+    """Return a label, or a list of labels, of Python's own types for NumPy's and torch's."""
+    return label.tolist() if hasattr(label, "tolist") else label
+
+
+def pick_labels(label: Any, spec: DiffusionSpec, num: int, seed: int | None = None) -> np.ndarray | None:
+    """Return each image's class index, int64 (num,); None for a model without classes.
+
+    Args:
+        label: A class's name or index, or a list or tuple of `num` of them; "none", unless a class has that
+            name, is the empty label, whose index is the one after the last class. None draws labels as
+            frequent as they were in training; where the card does not say how frequent, all alike.
+        spec: What the card says about the classes.
+        num: How many images.
+        seed: Image i of a seed has the same label whichever `num`.
+
+    Raises:
+        InputError: There is no such class, or the model has none at all.
+    """
+    classes = spec.classes
+    if not classes:
+        if label is not None:
+            raise InputError(
+                f"label={shortened(label)}: this model was trained without classes. Leave label out, or "
+                "train with add('diffusion_model', ..., classes=True)."
+            )
+        return None
+    if label is None:
+        return _frequent(spec, num, seed)
+    several = isinstance(label, (list, tuple))
+    numbers = [_class_number(each, classes) for each in (label if several else [label] * num)]
+    return np.array(numbers, np.int64)
+
+
+def _frequent(spec: DiffusionSpec, num: int, seed: int | None) -> np.ndarray:
+    """Return class indices drawn by their frequency in training, by inverse transform sampling."""
+    counts = np.array(spec.class_counts or [1] * len(spec.classes), np.float64)
+    sums = counts.cumsum()
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1)[0])
+    stream = checked_seed(seed)
+    chances = [np.random.RandomState([stream, number, _LABELS]).random_sample() for number in range(num)]
+    return np.asarray(sums.searchsorted(np.array(chances) * sums[-1], side="right"), np.int64)
+
+
+_LABELS = 1
+"""Sets the streams of labels apart from those of noise."""
+
+
+def is_empty(label: Any, classes: Sequence[str]) -> bool:
+    """Return whether a label is the empty one."""
+    return isinstance(label, str) and label == "none" and label not in classes
+
+
+def _class_number(label: Any, classes: Sequence[str]) -> int:
+    if isinstance(label, str) and label in classes:
+        return list(classes).index(label)
+    if is_empty(label, classes):
+        return len(classes)
+    if isinstance(label, (int, np.integer)) and not isinstance(label, bool) and 0 <= label < len(classes):
+        return int(label)
+    shown = ", ".join(printable(name, 40) for name in classes[:20]) + (", ..." if len(classes) > 20 else "")
+    hint = (did_you_mean(label, classes) if isinstance(label, str) else "") or "."
+    raise InputError(
+        f"label={shortened(label)}: unknown class{hint} Known: {shown}; their indices 0 to "
+        f'{len(classes) - 1}; or "none", the empty label.'
+    )
+
+
+def pick_guidance(guidance: float | None, label: Any, classes: Sequence[str]) -> float:
+    """Return how far images follow their label, the guidance scale; 1 is the default.
+
+    Raises:
+        InputError: It is no number from 0, or there is no label to follow.
+    """
+    guidance = plain_number(guidance)
+    if guidance is None:
+        return 1.0
+    number = isinstance(guidance, (int, float, np.number)) and not isinstance(guidance, bool)
+    if not number or not 0 <= guidance < math.inf:
+        raise InputError(
+            f"guidance={shortened(guidance)}: what fits is a number from 0; 1 is none, 2 is usual."
+        )
+    if guidance != 1 and (not classes or is_empty(label, classes)):
+        raise InputError(f"guidance={guidance}: says how far images follow a label, and there is none here.")
+    return float(guidance)
+
+
+def read_noise(noise: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return noise that was handed over, float32 (N, C, H, W).
+
+    Raises:
+        InputError: Its shape or type does not fit, or it is not finite.
+    """
+    array = np.asarray(noise)
+    if array.dtype.kind != "f" or array.ndim != 4 or array.shape[1:] != shape or not len(array):
+        raise InputError(
+            "noise: {} {} arrives; what fits is float32 (num, {}, {}, {}).".format(
+                array.dtype, array.shape, *shape
+            )
+        )
+    if not np.isfinite(array).all():
+        raise InputError("noise: holds NaN or infinite numbers; draw it from a standard normal distribution.")
+    return np.array(array, np.float32)
+
+
+def read_pictures(source: Any, spec: DiffusionSpec, preprocess: Preprocess | None = None) -> np.ndarray:
+    """Return pictures to begin with, float32 (N, C, H, W) in 0..1.
+
+    Args:
+        source: A path, a folder, bytes, a PIL image, an array, or a list of those.
+        spec: Says which shape fits.
+        preprocess: How a picture becomes an array; None resizes it to that shape.
+
+    Raises:
+        InputError: One is broken, or comes out in another size.
+    """
+    channels, height, width = spec.shape
+    if preprocess is None:
+        color = next(name for name, number in COLORS.items() if number == channels)
+        preprocess = Preprocess(color, (("resize", height, width),))
+    wanted = InputSpec("image", ("batch", channels, height, width), preprocess)
+    skipped: list[Skipped] = []
+    return np.stack([read_sample(sample, wanted) for sample in find_samples(source, wanted, skipped)])
+
+
+def read_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the inpainting mask: where an image is drawn, bool (H, W).
+
+    Args:
+        mask: An array (H, W) of 0 and 1, or of 0 and 255; or a black and white image: a path, bytes, an open
+            file or a PIL image, where white (from 128) is drawn.
+        shape: (C, H, W) of the model's images.
+
+    Raises:
+        InputError: It has another size, or other numbers.
+    """
+    given = plain(mask)
+    if isinstance(given, str):
+        found = matching(given)
+        if len(found) > 1:
+            raise InputError(f"mask={shortened(given)}: {len(found)} files match; give one mask.")
+        given = found[0]
+    if isinstance(given, (str, bytes, bytearray, memoryview, Image.Image)) or is_file_object(given):
+        array = pixels(decode(given, "grayscale"))[:, :, 0] >= 128
+    else:
+        array = as_array(given)
+    if array.shape != shape[1:]:
+        raise InputError(
+            f"mask: expected {shape[1:]}, the height and width of the model's images, got {array.shape}. "
+            "Resize it first."
+        )
+    if not any(np.isin(array, (0, white)).all() for white in (1, 255)):
+        raise InputError(
+            "mask: expected 1 or 255 where the image is drawn and 0 where it is kept, got other numbers; "
+            "write mask >= 128."
+        )
+    return np.asarray(array != 0)
+
+
+def check_baked(baked: SamplerSpec, name: str, **given: Any) -> None:
+    """Refuse options that a file which holds the whole loop cannot follow.
+
+    Args:
+        baked: The loop inside the file.
+        name: What errors call the file.
+        given: Options by their names; None and False where they were not given.
+
+    Raises:
+        InputError: One is given and differs from what the file does.
+    """
+    does = {"sampler": baked.name, "steps": baked.steps, "guidance": baked.guidance}
+    for option, value in given.items():
+        if value is None or value is False or (option in does and value == does[option]):
+            continue
+        shown = shortened(value) if isinstance(value, (int, float, str)) else "..."
+        raise InputError(
+            f"{name}: {option}={shown} does not fit: the loop is inside this file, with "
+            f"sampler={baked.name!r}, steps={baked.steps} and guidance={baked.guidance:g}. Leave {option} "
+            "out, or take the file of the denoiser alone, which export() writes without sampler=."
+        )

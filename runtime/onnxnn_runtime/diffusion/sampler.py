@@ -1,0 +1,277 @@
+"""Drawing pictures from noise: what each sampler computes, and the loop that computes it.
+
+Every sampler here is a table, one row a step. A step first reads the network's estimate of the clean
+picture, and then moves towards it:
+
+    x0  <-  p x + q prediction                 (held within [-1, 1])
+    x   <-  a x + b x0 + c x0_before + d z     (z: fresh standard normal noise)
+
+So one loop serves all samplers, in NumPy, in torch on any device, and inside an ONNX graph. Coefficients
+are float64; pictures are float32.
+
+With abar the share of the picture left (see `schedule`), t the step at hand and s the one it leads to
+(abar_s = 1 behind the last):
+
+    prediction = noise:  x0 = (x - sqrt(1 - abar_t) prediction) / sqrt(abar_t)  Ho et al. 2020, eq. 15
+    prediction = v:      x0 = sqrt(abar_t) x - sqrt(1 - abar_t) prediction      Salimans & Ho 2022, app. D
+    noise in x:          e  = (x - sqrt(abar_t) x0) / sqrt(1 - abar_t)
+    ddim:                x  = sqrt(abar_s) x0 + sqrt(1 - abar_s - sigma^2) e + sigma z
+                         sigma = eta sqrt((1 - abar_s) / (1 - abar_t)) sqrt(1 - abar_t / abar_s)
+                                                     Song et al. 2021, eq. 12 and 16
+    ddpm:                ddim with eta = 1, which is Ho et al. 2020, eq. 7 (Song et al. 2021, section 4.1)
+    dpm++:               lambda = log(sqrt(abar) / sqrt(1 - abar)), h = lambda_s - lambda_t, r = h_before / h
+                         D = (1 + 1 / 2r) x0 - 1 / 2r x0_before;  D = x0 in the first and the last step
+                         x = sqrt((1 - abar_s) / (1 - abar_t)) x - sqrt(abar_s) (exp(-h) - 1) D
+                                                     Lu et al. 2022, algorithm 2
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Callable, Iterator
+
+import numpy as np
+
+from onnxnn_runtime.card.schedule import Schedule
+from onnxnn_runtime.errors import InputError, did_you_mean
+from onnxnn_runtime.messages.shorten import shortened
+
+__all__ = ["SAMPLERS", "Noise", "Plan", "checked_seed", "denoise", "make_plan", "plain_number"]
+
+SAMPLERS = ("ddpm", "ddim", "dpm++")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sampler computes in each step, as a table.
+
+    Args:
+        timesteps: int64 (S,): the t that each step is conditioned on, falling.
+        to_clean: float64 (S, 2): p and q of each step.
+        update: float64 (S, 4): a, b, c and d of each step.
+        after: int64 (S,): the t that each step leads to; -1 behind the last.
+    """
+
+    timesteps: np.ndarray
+    to_clean: np.ndarray
+    update: np.ndarray
+    after: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.timesteps)
+
+    @property
+    def draws(self) -> bool:
+        """Whether steps draw fresh noise."""
+        return bool(self.update[:, 3].any())
+
+
+def make_plan(
+    schedule: Schedule,
+    sampler: str = "dpm++",
+    steps: int | None = None,
+    eta: float = 0.0,
+    strength: float = 1.0,
+) -> Plan:
+    """Return a sampler's table.
+
+    The steps are spread evenly and begin with the last one of the schedule ("trailing" in Lin et al.,
+    "Common Diffusion Noise Schedules and Sample Steps are Flawed", 2024, table 2).
+
+    Args:
+        schedule: The schedule that the network was trained with.
+        sampler: "ddpm", "ddim" or "dpm++".
+        steps: How many steps, 1 to the schedule's timesteps; None takes all for "ddpm", else 20.
+        eta: For "ddim": how much fresh noise, from 0 (none) to 1 (as "ddpm").
+        strength: For a start that is an image: the share of the schedule's timesteps to denoise, above 0, up
+            to 1. As many of the `steps`, at least one, are spread evenly over that share.
+
+    Raises:
+        InputError: An option is out of range, or `strength` is below the schedule's first timestep.
+    """
+    if not isinstance(sampler, str) or sampler not in SAMPLERS:
+        hint = did_you_mean(sampler, SAMPLERS) or "."
+        raise InputError(
+            "sampler={}: unknown sampler{} Known: {}.".format(shortened(sampler), hint, ", ".join(SAMPLERS))
+        )
+    steps, eta, strength = map(plain_number, (steps, eta, strength))
+    most = schedule.timesteps
+    if steps is None:
+        steps = most if sampler == "ddpm" else min(20, most)
+    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or not 1 <= steps <= most:
+        raise InputError(f"steps={shortened(steps)}: what fits is an integer from 1 to {most}.")
+    if not _is_number(eta) or not 0 <= eta <= 1:
+        raise InputError(f"eta={shortened(eta)}: what fits is a number from 0 to 1.")
+    if eta and sampler != "ddim":
+        raise InputError(f'eta={eta!r}: belongs to sampler="ddim", not to {sampler!r}.')
+    if not _is_number(strength) or not 0 < strength <= 1:
+        raise InputError(f"strength={shortened(strength)}: what fits is a number above 0, up to 1.")
+    if round(most * float(strength)) < 1:
+        raise InputError(
+            f"strength={strength:g}: adds no noise in a schedule of {most} timesteps; the smallest that "
+            f"works is {1 / most:g}."
+        )
+    return _plan(schedule, sampler, int(steps), 1.0 if sampler == "ddpm" else float(eta), float(strength))
+
+
+def plain_number(value: Any) -> Any:
+    """Return a number of Python's own types for one of NumPy's or torch's; anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+@lru_cache(maxsize=32)  # worth a tenth of the time that the loop itself takes for one image
+def _plan(schedule: Schedule, sampler: str, steps: int, eta: float, strength: float) -> Plan:
+    t = _timesteps(schedule.timesteps, steps, strength)
+    left = schedule.alphas_cumprod
+    now = left[t]
+    then = np.append(left[t[1:]], 1.0)
+    signal, noise = np.sqrt(now), np.sqrt(1 - now)
+    if schedule.prediction == "noise":
+        to_clean = np.stack([1 / signal, -noise / signal], axis=1)
+    else:
+        to_clean = np.stack([signal, -noise], axis=1)
+    update = _dpm(now) if sampler == "dpm++" else _ddim(now, then, eta)
+    return Plan(t, to_clean, update, np.append(t[1:], -1))
+
+
+def _timesteps(most: int, steps: int, strength: float) -> np.ndarray:
+    """Return the timesteps of a plan, falling; the first is the one that `strength` asks for."""
+    walked = max(1, round(steps * strength))
+    if abs(steps * strength - walked) < 1e-9:  # in integers, where rounding is sure
+        t = np.round(most * np.arange(walked, 0, -1) / steps)
+    else:
+        t = np.round(most * strength * np.arange(walked, 0, -1) / walked)
+    return np.unique(np.maximum(t, 1).astype(np.int64))[::-1] - 1
+
+
+def _ddim(now: np.ndarray, then: np.ndarray, eta: float) -> np.ndarray:
+    sigma = eta * np.sqrt((1 - then) / (1 - now) * (1 - now / then))
+    a = np.sqrt(np.maximum(1 - then - sigma**2, 0) / (1 - now))
+    b = np.sqrt(then) - a * np.sqrt(now)
+    return np.stack([a, b, np.zeros_like(a), sigma], axis=1)
+
+
+def _dpm(now: np.ndarray) -> np.ndarray:
+    update = np.zeros((len(now), 4))
+    update[-1, 1] = 1  # lambda_s and h are infinite: the estimate itself
+    h = np.diff(0.5 * np.log(now / (1 - now)))
+    back = np.zeros_like(h)  # 1 / 2r
+    back[1:] = h[1:] / (2 * h[:-1])
+    towards = -np.sqrt(now[1:]) * np.expm1(-h)
+    update[:-1, 0] = np.sqrt((1 - now[1:]) / (1 - now[:-1]))
+    update[:-1, 1] = towards * (1 + back)
+    update[:-1, 2] = -towards * back
+    return update
+
+
+_KEPT = threading.local()
+"""Each thread's stream for what is drawn once: making one takes ten times as long as seeding it again.
+
+One for all threads would need a lock, which a fork during a draw would leave held in the child for ever.
+"""
+
+
+def _stream() -> np.random.RandomState:
+    found: np.random.RandomState | None = getattr(_KEPT, "stream", None)
+    if found is None:
+        found = _KEPT.stream = np.random.RandomState(0)
+    return found
+
+
+def checked_seed(seed: Any) -> int:
+    """Return a seed as an int, or raise an InputError."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+        raise InputError(f"seed={shortened(seed)}: what fits is an integer from 0 to {2**32 - 1}.")
+    return int(seed)
+
+
+class Noise:
+    """Standard normal noise for pictures, each with a stream of its own.
+
+    Picture i of a seed is the same one whichever others are drawn beside it. The numbers come from
+    NumPy's legacy generator (Mersenne Twister), whose streams are frozen for all versions.
+
+    Args:
+        seed: 0 to 2**32 - 1; None takes another one each time.
+        shape: (C, H, W) of one picture.
+        first: Number of the first picture.
+        count: How many pictures.
+
+    Raises:
+        InputError: The seed is out of range.
+    """
+
+    def __init__(self, seed: int | None, shape: tuple[int, ...], count: int, first: int = 0) -> None:
+        if seed is None:
+            seed = int(np.random.SeedSequence().generate_state(1)[0])
+        self._seed, self._shape = checked_seed(seed), shape
+        self._numbers = range(first, first + count)
+        self._drawn = False
+        self._streams: list[np.random.RandomState] = []
+
+    def __call__(self) -> np.ndarray:
+        """Draw the next noise, float32 (count, C, H, W)."""
+        if not self._drawn:
+            self._drawn = True
+            return self._first()
+        if not self._streams:
+            self._streams = [np.random.RandomState([self._seed, i]) for i in self._numbers]
+            for stream in self._streams:
+                stream.standard_normal(self._shape)
+        drawn = np.empty((len(self._streams), *self._shape), np.float32)
+        for stream, picture in zip(self._streams, drawn):
+            picture[...] = stream.standard_normal(self._shape)
+        return drawn
+
+    def _first(self) -> np.ndarray:
+        """Draw without making the streams: most samplers draw only once."""
+        drawn = np.empty((len(self._numbers), *self._shape), np.float32)
+        stream = _stream()
+        for number, picture in zip(self._numbers, drawn):
+            stream.seed([self._seed, number])
+            picture[...] = stream.standard_normal(self._shape)
+        return drawn
+
+
+def denoise(
+    predict: Callable[[Any, int], Any],
+    plan: Plan,
+    x: Any,
+    noise: Callable[[], Any] | None = None,
+    keep: Callable[[Any, int], Any] | None = None,
+    clip: bool = True,
+) -> Iterator[Any]:
+    """Walk from noise to pictures and yield x after each step, float32 (N, C, H, W) about [-1, 1].
+
+    Args:
+        predict: (x (N, C, H, W), t) -> what the network predicts, the same shape and type.
+        plan: The sampler's table.
+        x: Where to begin: noise, or a noisy picture; float32, NumPy or torch. It is not changed.
+        noise: Draws fresh noise like x; needed where the plan draws.
+        keep: (x, t) -> x with what is known put in, after each step; for painting in a part.
+        clip: Whether the estimate of the clean picture is held within [-1, 1].
+    """
+    before = None
+    rows = zip(plan.timesteps.tolist(), plan.to_clean.tolist(), plan.update.tolist(), plan.after.tolist())
+    for t, (p, q), (a, b, c, d), after in rows:
+        clean = predict(x, t) * q
+        clean += x * p
+        if clip:
+            clean = clean.clip(-1, 1)
+        x = x * a
+        x += clean * b
+        if c:
+            x += before * c
+        if d:
+            assert noise is not None
+            x += noise() * d
+        if keep is not None:
+            x = keep(x, after)
+        before = clean
+        yield x

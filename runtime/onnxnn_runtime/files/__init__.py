@@ -1,0 +1,1 @@
+"""Opening regular files alone, and writing them whole or not at all."""

@@ -1,0 +1,231 @@
+"""Opening regular files alone, and writing files so that a crash leaves the old file or the new one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import Any, BinaryIO, Callable, Union
+
+from onnxnn_runtime.errors import (
+    CheckpointError,
+    DataError,
+    InputError,
+    MissingCheckpointError,
+    MissingDataError,
+    MissingInputError,
+    OnnxnnError,
+    OutputError,
+)
+from onnxnn_runtime.messages.shorten import printable, shortened
+
+from .paths import expanded, refuse_address
+
+PathLike = Union[str, "os.PathLike[str]"]
+
+
+def as_path(path: Any, name: str = "path", error: type[OnnxnnError] = OutputError) -> Path:
+    """Return a path, or raise `error` where it is none; messages call it `name`. "~" is the home folder."""
+    if not isinstance(path, (str, os.PathLike)) or not str(path) or "\0" in str(path):
+        raise error(
+            f"{name}={shortened(path, 40)}: must be the path of a file or folder, such as 'basenn.pth'."
+        )
+    text = os.fsdecode(path)
+    refuse_address(text, error)
+    return Path(expanded(text))
+
+
+def regular_file(
+    path: Any, what: str = "file", error: type[OnnxnnError] = InputError, advice: str = ""
+) -> Path:
+    """Return the path of a regular file that can be opened; nothing is read from it.
+
+    Named pipes, sockets and devices are refused unopened: reading one may never end.
+
+    Args:
+        path: What the user gave.
+        what: What is expected there, for messages, such as "checkpoint".
+        error: What to raise; a missing file raises its subclass that is a FileNotFoundError, if any.
+        advice: What to do where there is no such file.
+
+    Raises:
+        OnnxnnError: It is no path, missing, a folder, no regular file, or may not be read; of class `error`.
+    """
+    file = as_path(path, what, error)
+    try:
+        mode = os.stat(os.fsencode(file)).st_mode
+        if stat.S_ISDIR(mode):
+            raise error(f"{path}: expected a {what}, got a folder; give the path of a file.")
+        if not stat.S_ISREG(mode):
+            raise error(
+                f"{path}: expected a {what}, got {_kind(mode)}, which is not a regular file; save it to a "
+                "file first."
+            )
+        with open(str(file), "rb"):
+            return file
+    except (OSError, ValueError) as found:
+        if isinstance(found, OnnxnnError):
+            raise
+        raise cannot_read(path, found, what, error, advice) from found
+
+
+def cannot_read(
+    path: Any, found: Exception, what: str = "file", error: type[OnnxnnError] = InputError, advice: str = ""
+) -> OnnxnnError:
+    """Return the error that says why a file could not be opened or read.
+
+    Args:
+        path, what, error, advice: As for `regular_file`.
+        found: What the operating system, or Python on the way to it, raised.
+    """
+    number = getattr(found, "errno", None)
+    if isinstance(found, (FileNotFoundError, NotADirectoryError)):
+        kind = _MISSING.get(error, error)
+        return kind(" ".join([f"{path}: no such {what}.", *([advice] if advice else [])]))
+    if isinstance(found, PermissionError):
+        return error(f"{path}: no permission to read this {what}; change its permissions, or copy it.")
+    if isinstance(found, UnicodeEncodeError):
+        return error(f"{str(path)!a}: no file system can hold this name; rename the {what}.")
+    if number == errno.ENAMETOOLONG:
+        return error(
+            f"{str(path)[:40]}...: the name of this {what} is too long ({len(str(path))} characters); most "
+            "file systems take 255 bytes for a name."
+        )
+    reason = getattr(found, "strerror", None) or found
+    return error(f"{path}: this {what} cannot be read ({reason}).")
+
+
+_MISSING: dict[type[OnnxnnError], type[OnnxnnError]] = {
+    CheckpointError: MissingCheckpointError,
+    DataError: MissingDataError,
+    InputError: MissingInputError,
+}
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISFIFO(mode):
+        return "a named pipe"
+    return "a socket" if stat.S_ISSOCK(mode) else "a device"
+
+
+def check_target(path: PathLike) -> None:
+    """Refuse to write to what is there and is no regular file, and a name that no file can have.
+
+    Raises:
+        OutputError: It is a folder, a device, a pipe or the like, or its name is too long or no name.
+    """
+    try:
+        mode = os.stat(os.fsencode(path)).st_mode
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return  # writing says why it cannot be written, if it cannot
+    except (OSError, ValueError) as error:
+        raise cannot_write(path, error) from error
+    if stat.S_ISDIR(mode):
+        raise OutputError(
+            f"cannot write {printable(str(path))}: it is a folder; give the name of a file, such "
+            "as one in it."
+        )
+    if not stat.S_ISREG(mode):
+        raise OutputError(
+            f"cannot write {printable(str(path))}: it is no ordinary file, but {_kind(mode)}; choose another "
+            "name."
+        )
+
+
+def check_folder(path: PathLike) -> None:
+    """Refuse a file whose folder cannot be written, before hours of work are done for it.
+
+    Raises:
+        OutputError: The folder, or the one in which it has to be created, cannot be written.
+    """
+    target = os.path.realpath(os.fspath(path)) if os.path.islink(path) else os.path.abspath(path)
+    above = os.path.dirname(target)
+    while not os.path.lexists(above) and above != os.path.dirname(above):
+        above = os.path.dirname(above)
+    number = 0
+    if not os.path.isdir(above):
+        number = errno.ENOTDIR
+    elif not os.access(above, os.W_OK | os.X_OK):
+        number = errno.EROFS if _is_read_only(above) else errno.EACCES
+    if number:
+        raise cannot_write(path, OSError(number, os.strerror(number)))
+
+
+def _is_read_only(folder: str) -> bool:
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except (AttributeError, OSError):  # Windows has no such call
+        return False
+
+
+def write_atomically(path: PathLike, write: Callable[[BinaryIO], object], sync: bool = True) -> Path:
+    """Write a file whole or not at all.
+
+    The content goes into a temporary file in the same folder, which is flushed to disk and then renamed
+    over `path`, so at any moment `path` holds either its old content or all of the new one. The folder is
+    created. A file that is replaced keeps its mode, a symbolic link stays one and its target is
+    replaced. What a killed process left behind of the same file is removed.
+
+    Args:
+        path: The file to write.
+        write: Called once with the temporary file, open for binary writing.
+        sync: Whether to wait until the disk has it; False suits many small files that can be written again.
+
+    Returns:
+        The path written.
+
+    Raises:
+        OutputError: `path` is no regular file, its name is too long, the folder is not writable, the disk is
+            full, or another program keeps the file locked; `path` is as it was.
+    """
+    from .atomic import remove_abandoned, replace_whole  # here, because a process that reads needs neither
+
+    path = as_path(path)
+    check_target(path)
+    made: list[Path] = []
+    try:
+        target = Path(os.path.realpath(str(path))) if os.path.islink(str(path)) else path
+        made = _make_folder(target.parent)
+        remove_abandoned(target)
+        replace_whole(target, write, sync)
+    except BaseException as error:
+        for folder in made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        if isinstance(error, (OSError, UnicodeEncodeError)) and not isinstance(error, OnnxnnError):
+            raise cannot_write(path, error) from error
+        raise
+    return path
+
+
+def cannot_write(path: PathLike, error: Exception) -> OutputError:
+    """Return the OutputError that says why `path` could not be written; the temporary file is not named."""
+    shown = printable(str(path))
+    number = getattr(error, "errno", None)
+    if isinstance(error, UnicodeEncodeError):
+        return OutputError(f"cannot write {shown}: no file system can hold this name; choose another one.")
+    if number == errno.ENAMETOOLONG:
+        return OutputError(
+            f"cannot write {shown}: its name is too long ({len(os.fsencode(os.path.basename(path)))} bytes); "
+            "most file systems take 255 bytes for a name. Choose a shorter one."
+        )
+    reason: object = getattr(error, "strerror", None) or type(error).__name__
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        reason = "a file stands where a folder is needed"
+    advice = "choose a folder that exists, is writable and has space."
+    if isinstance(error, PermissionError):
+        advice += " If another program has the file open, close it there."
+    return OutputError(f"cannot write {shown}: {reason}. Nothing was changed; {advice}")
+
+
+def _make_folder(folder: Path) -> list[Path]:
+    """Create a folder with those above it; return the new ones, the deepest first."""
+    missing = []
+    above = folder
+    while not os.path.lexists(str(above)) and above != above.parent:
+        missing.append(above)
+        above = above.parent
+    os.makedirs(str(folder), exist_ok=True)
+    return missing

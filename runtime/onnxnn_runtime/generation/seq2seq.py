@@ -1,0 +1,184 @@
+"""From sequence to sequence: writing the target of a source, by beam search.
+
+One loop for torch and ONNX Runtime alike: it is handed a function that runs the network.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import numpy as np
+
+from onnxnn_runtime.arrays.conversion import check_tokens, without_gradient
+from onnxnn_runtime.card.card import InputSpec
+from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.shorten import shortened
+
+__all__ = ["END", "PADDING", "START", "Predict", "check_options", "search", "translate"]
+
+PADDING, START, END = 0, 1, 2
+"""What the first three tokens mean."""
+
+Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(sources int64 (N, S), targets so far int64 (N, T)) -> how likely each token comes next (N, T, V)."""
+
+
+def translate(
+    predict: Predict, spec: InputSpec, source: Any, max_length: int | None = None, beams: int | None = None
+) -> Any:
+    """Write the targets of sources.
+
+    Args:
+        predict: Runs the network.
+        spec: What the network takes.
+        source: The tokens of one source, or of several, which may differ in length; 0 is padding.
+        max_length: The longest target with its end; None takes the longest that the network can write.
+        beams: How many beginnings are followed at once; 1, as None, always takes the likeliest token
+            (greedy).
+
+    Returns:
+        A list of tokens for each source, without start and end; for a single source that list alone.
+
+    Raises:
+        InputError: A token is not in the vocabulary, a source is empty or too long, or an option is out of
+            range.
+    """
+    sources, single = _read(source, spec)
+    longest = spec.max_length
+    if max_length is None:
+        max_length = longest or 2 * sources.shape[1] + 10
+    beams = 1 if beams is None else beams
+    _check_count("max_length", max_length)
+    _check_count("beams", beams)
+    if longest is not None and max_length > longest:
+        raise InputError(f"max_length={max_length}: the network was built for at most {longest} tokens.")
+    written = [_cut(tokens) for tokens in search(predict, sources, max_length, beams)]
+    return written[0] if single else written
+
+
+def search(predict: Predict, source: np.ndarray, max_length: int, beams: int = 1) -> np.ndarray:
+    """Look for the likeliest target of each source.
+
+    At each step every beginning is continued by every token, and of all these the `beams` likeliest are
+    kept; how likely one is, is the product of its tokens' probabilities. Since that only ever falls, a
+    source is done when its likeliest beginning has reached its end.
+
+    Args:
+        predict: Runs the network.
+        source: int64 (N, S).
+        max_length: How many tokens to write at most.
+        beams: How many beginnings are followed.
+
+    Returns:
+        int64 (N, T), T <= max_length: the likeliest target of each; behind its end there is padding.
+    """
+    count = len(source)
+    tokens = np.full((count, 1, 1), START, np.int64)  # (N, beams, time)
+    scores = np.zeros((count, 1))  # log of how likely each beginning is, best first
+    ended = np.zeros((count, 1), bool)
+    for _ in range(max_length):
+        width, steps = tokens.shape[1:]
+        said = predict(np.repeat(source, width, axis=0), tokens.reshape(count * width, steps))
+        total = scores[:, :, np.newaxis] + _logarithms(said[:, -1].reshape(count, width, -1), ended)
+        size = total.shape[2]
+        best = np.argsort(-total.reshape(count, -1), axis=1, kind="stable")[:, :beams]
+        beam, token = best // size, best % size
+        row = np.arange(count)[:, np.newaxis]
+        scores = total[row, beam, token]
+        tokens = np.concatenate([tokens[row, beam], token[:, :, np.newaxis]], axis=2)
+        ended = ended[row, beam] | (token == END)
+        if ended[:, 0].all():
+            break
+    return np.asarray(tokens[:, 0, 1:])
+
+
+def _logarithms(probabilities: np.ndarray, ended: np.ndarray) -> np.ndarray:
+    """Return float64 logarithms (N, beams, V) of what may come next.
+
+    Padding and start never do; behind an end there is nothing but padding, which costs nothing.
+
+    Raises:
+        InputError: The probabilities are not finite.
+    """
+    if not np.isfinite(probabilities).all():
+        raise InputError("the network's probabilities are not finite; it cannot choose a token.")
+    found = np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float64).tiny))
+    found[:, :, (PADDING, START)] = -np.inf
+    found[ended] = -np.inf
+    found[ended, PADDING] = 0.0
+    return found
+
+
+def _read(source: Any, spec: InputSpec) -> tuple[np.ndarray, bool]:
+    """Return sources as int64 (N, S), short ones filled up, and whether it was a single one."""
+    if isinstance(source, np.ndarray) and source.dtype == object:
+        source = source.tolist()  # what NumPy makes of sources that differ in length
+    source = without_gradient(source)
+    if source is None or isinstance(source, (str, dict)):
+        raise InputError(f"source: {type(source).__name__} arrives; {_FITS}")
+    is_rows = isinstance(source, (list, tuple)) and any(map(_is_nested, source))
+    if is_rows and not all(_is_nested(row) and not any(map(_is_nested, row)) for row in source):
+        raise InputError(f"source: lists of different depth; {_FITS}")
+    array = None if is_rows else np.asarray(source)
+    rows = [np.asarray(row) for row in (source if array is None or array.ndim == 2 else [array])]
+    if not rows:
+        raise InputError("source: empty; give at least one sequence of tokens.")
+    for number, row in enumerate(rows):
+        _check_row(f"source[{number}]" if len(rows) > 1 else "source", row, spec)
+    sources = np.full((len(rows), max(map(len, rows))), PADDING, np.int64)
+    for filled, row in zip(sources, rows):
+        filled[: len(row)] = row
+    return sources, array is not None and array.ndim != 2
+
+
+_FITS = "what fits is the whole numbers of one source, [5, 7], or of several, [[5, 7], [8]]."
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) > 0
+
+
+def _check_row(name: str, row: np.ndarray, spec: InputSpec) -> None:
+    if row.ndim == 1 and not len(row):
+        raise InputError(f"{name}: a sequence of 0 tokens; give at least one.")
+    if row.ndim != 1 or row.dtype.kind not in "iufO":
+        raise InputError(f"{name}: {row.dtype} of shape {row.shape}; {_FITS}")
+    try:
+        check_tokens(row, spec)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def check_options(
+    translates: bool,
+    length: Any,
+    temperature: Any,
+    top_k: Any,
+    seed: Any,
+    stop: Any,
+    max_length: Any,
+    beams: Any,
+) -> None:
+    """Refuse an option of `generate` that the other kind of network has: writing text, or translating.
+
+    Raises:
+        InputError: There is one; the message names it.
+    """
+    of_text = {"length": length, "temperature": temperature, "top_k": top_k, "seed": seed, "stop": stop}
+    of_pairs = {"max_length": max_length, "beams": beams}
+    refused = [name for name, value in (of_text if translates else of_pairs).items() if value is not None]
+    if refused:
+        what = "a network from sequence to sequence" if translates else "a network that goes on with a text"
+        fits = of_pairs if translates else of_text
+        raise InputError(f"{refused[0]}=...: {what} takes {', '.join(fits)}.")
+
+
+def _check_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise InputError(f"{name}={shortened(value)}: must be a whole number of at least 1.")
+
+
+def _cut(tokens: np.ndarray) -> list[int]:
+    """Return the tokens before the end."""
+    ends = np.flatnonzero(tokens == END)
+    return [int(token) for token in (tokens[: ends[0]] if len(ends) else tokens)]

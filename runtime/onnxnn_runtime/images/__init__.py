@@ -1,0 +1,1 @@
+"""Decoding images, and text in them."""

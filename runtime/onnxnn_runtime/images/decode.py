@@ -1,0 +1,359 @@
+"""From an image in any form to an upright PIL image of mode "RGB" or "L"."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from pathlib import Path
+from typing import Any, Callable, Union
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.files.access import regular_file
+
+from .formats import unreadable
+from .memory import shared
+
+__all__ = [
+    "CHANNEL_ORDERS",
+    "MAX_MEMORY",
+    "ImageLike",
+    "check_memory",
+    "decode",
+    "is_file_object",
+    "pixels",
+    "read_content",
+    "upright_size",
+]
+
+ImageLike = Union[str, Path, bytes, Image.Image, np.ndarray]
+"""A file's path, a file's bytes, a file opened for reading, a PIL image, or an array (H, W), (H, W, 3),
+(H, W, 4) or (H, W, 1)."""
+
+CHANNEL_ORDERS = ("rgb", "bgr")
+"""The orders in which arrays hold their channels; OpenCV reads images as "bgr"."""
+
+MAX_MEMORY = 512 * 2**20
+"""Bytes that decoding, converting or resizing one image may take at a time, and all that are read at once."""
+
+# Pillow also warns of images half as large as those that it refuses. Filters of the user's own come first.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, append=True)
+
+_Transpose: Any = getattr(Image, "Transpose", Image)
+_ORIENTATION = 0x0112
+_TURNED = (5, 6, 7, 8)
+"""The orientations in which width and height change places."""
+
+_TURNS = {
+    2: _Transpose.FLIP_LEFT_RIGHT,
+    3: _Transpose.ROTATE_180,
+    4: _Transpose.FLIP_TOP_BOTTOM,
+    5: _Transpose.TRANSPOSE,
+    6: _Transpose.ROTATE_270,
+    7: _Transpose.TRANSVERSE,
+    8: _Transpose.ROTATE_90,
+}
+"""What undoes each EXIF orientation (CIPA DC-008, tag 0x0112; Pillow turns counterclockwise)."""
+
+_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
+"""Bytes that Pillow keeps for a pixel (src/libImaging/Storage.c); 4 in every other mode."""
+
+_WORK = {"WEBP": 12, "AVIF": 12, "HEIF": 12, "JPEG2000": 16}
+"""Bytes for a pixel that decoders need beside the image."""
+
+_PROGRESSIVE = 6
+"""The same of a progressive JPEG file: 2 bytes for each coefficient."""
+
+_BAND = 2**20
+"""Pixels that are converted at a time, where a conversion needs several copies."""
+
+_HEAD = 256
+"""How many bytes at the beginning of a file say what it is."""
+
+_MAX_FILE = 2**30
+
+
+def decode(
+    image: ImageLike, color: str = "RGB", draft: tuple[int, int] | None = None, channel_order: str = "rgb"
+) -> Image.Image:
+    """Return an image upright (EXIF orientation applied) as a PIL image of mode "RGB" or "L".
+
+    Palettes are looked up, 16-bit grey is scaled to 8 bits, CMYK is converted, transparency is laid
+    over white, and of an animation the first frame is taken.
+
+    Args:
+        image: A path, a file's bytes, a file opened for reading in binary, a PIL image (left untouched), or
+            an array as for `Preprocess`.
+        color: "RGB" or "grayscale".
+        draft: A JPEG file may be decoded at a fraction of its size that is not below this (height,
+            width), upright; None decodes it as it is.
+        channel_order: "bgr" where arrays hold blue first, as OpenCV reads images; everything else than
+            arrays is RGB.
+
+    Raises:
+        InputError: It is no image, broken, or needs more memory than `MAX_MEMORY`.
+        MissingInputError: The file does not exist.
+    """
+    with shared().one_image():
+        return _from_any(image, color, draft, channel_order)
+
+
+def _from_any(image: ImageLike, color: str, draft: tuple[int, int] | None, channel_order: str) -> Image.Image:
+    if isinstance(image, np.ndarray):
+        return _to_mode(_from_array(image, channel_order), color)
+    if isinstance(image, Image.Image):
+        given = image
+        return _reading("the PIL image", lambda: _loaded(given, color))
+    name, source, head = _opened(image)
+    problem = unreadable(name, head)
+    if problem is not None:
+        raise InputError(f"{name}: {problem}.")
+    return _reading(name, lambda: _decoded(source, color, draft), source)
+
+
+def upright_size(image: str | Path | bytes) -> tuple[int, int] | None:
+    """Return (width, height) of an image file once it is upright, by its header; None where it is broken.
+
+    What is no regular file, such as a named pipe, is never opened.
+    """
+    try:
+        source = io.BytesIO(image) if isinstance(image, bytes) else str(regular_file(image))
+        with Image.open(source) as opened:
+            width, height = opened.size
+            return (height, width) if opened.getexif().get(_ORIENTATION, 1) in _TURNED else (width, height)
+    except Exception:  # no file, or whatever Pillow raises for a broken one; decoding it says what is wrong
+        return None
+
+
+def is_file_object(value: Any) -> bool:
+    """Return whether a value is a file opened for reading, or acts like one."""
+    return callable(getattr(value, "read", None))
+
+
+def check_memory(what: str, needed: int) -> None:
+    """Refuse what would take more memory than `MAX_MEMORY`, and wait until other threads leave room for it.
+
+    Args:
+        what: What takes it, for the message, such as "resizing it to 1 x 9".
+        needed: Bytes.
+
+    Raises:
+        InputError: It would.
+    """
+    if needed > MAX_MEMORY:
+        raise InputError(
+            f"{what} needs {needed / 1e6:.0f} MB, and at most {MAX_MEMORY / 1e6:.0f} MB are used for one "
+            "image, since a forged one could fill the memory. Save it smaller; or, where you trust it, set "
+            "onnxnn_runtime.images.decode.MAX_MEMORY to more bytes in your program."
+        )
+    shared().reserve(needed, MAX_MEMORY)
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    """Return a PIL image of mode "RGB" or "L" as uint8 (height, width, channels)."""
+    array = np.asarray(image, dtype=np.uint8)
+    return array[:, :, np.newaxis] if array.ndim == 2 else array
+
+
+def _opened(image: Any) -> tuple[str, Any, bytes]:
+    """Return (name, a path or an open binary file, how it begins) of a path, bytes or a file object."""
+    if isinstance(image, (str, os.PathLike)):
+        path = regular_file(image)
+        with open(str(path), "rb") as file:
+            head = file.read(_HEAD)
+        return str(path), str(path), head  # by its name Pillow loads the reader of its format alone
+    if is_file_object(image):
+        image, name = read_content(image), _name(image)
+    elif isinstance(image, (bytes, bytearray, memoryview)):
+        name = f"the image of {len(image)} bytes"
+    else:
+        raise InputError(
+            "an image must be a path, bytes, an open file, a PIL image or a NumPy array, not "
+            f"{type(image).__name__}."
+        )
+    return name, io.BytesIO(image), bytes(image[:_HEAD])
+
+
+def read_content(file: Any, text: bool = False) -> bytes:
+    """Return what stands in an open file, an image's from its beginning where it can be rewound.
+
+    Args:
+        file: Anything with a method `read`.
+        text: Whether text (of `io.StringIO` and the like) may stand there, too.
+
+    Raises:
+        InputError: It is closed, breaks, gives something else, or has no end.
+    """
+    binary = getattr(file, "buffer", file)  # below a file opened as text
+    try:
+        if not text and callable(getattr(binary, "seekable", None)) and binary.seekable():
+            binary.seek(0)  # the image may just have been saved into it
+        content = binary.read(_MAX_FILE + 1)
+    except Exception as error:  # whatever a closed, detached or foreign object raises
+        raise InputError(f"{_name(file)}: cannot be read ({error}).") from error
+    if text and isinstance(content, str):
+        content = content.encode("utf-8", "surrogateescape")
+    if not isinstance(content, (bytes, bytearray, memoryview)):
+        raise InputError(f"{_name(file)}: gives {type(content).__name__}, not bytes; open it with mode 'rb'.")
+    if len(content) > _MAX_FILE:
+        raise InputError(f"{_name(file)}: holds more than {_MAX_FILE / 1e6:.0f} MB, which is no image file.")
+    return bytes(content)
+
+
+def _name(file: Any) -> str:
+    name = getattr(file, "name", None)
+    return name if isinstance(name, str) and name else "the open file"
+
+
+def _reading(name: str, read: Callable[[], Image.Image], source: Any = None) -> Image.Image:
+    """Return what `read` returns; whatever goes wrong becomes an InputError that begins with the name.
+
+    `source` is a path, or an open file of bytes, so that the message can say what it is instead of an image.
+    """
+    try:
+        return read()
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+    except Image.DecompressionBombError as error:
+        raise InputError(
+            f"{name}: an image of more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels is "
+            "not opened, since a forged one could fill the memory. Save it smaller; or, where you trust it, "
+            "raise PIL.Image.MAX_IMAGE_PIXELS in your program."
+        ) from error
+    except UnidentifiedImageError as error:
+        raise InputError(_no_image(name, source)) from error
+    except Exception as error:  # Pillow raises many kinds for broken files; all mean the same here.
+        reason = str(error).replace(f"'{name}'", "it").strip() or type(error).__name__
+        raise InputError(f"{name}: cannot be read as an image ({reason}).") from error
+
+
+def _no_image(name: str, source: Any) -> str:
+    from onnxnn_runtime.files.filekind import (  # here, because only a mistake needs it
+        UNKNOWN,
+        instead,
+        kind_of_content,
+        kind_of_file,
+    )
+
+    if isinstance(source, io.BytesIO):
+        kind = kind_of_content(source.getvalue())
+    else:
+        kind = UNKNOWN if source is None else kind_of_file(source)
+    if kind == UNKNOWN or kind.name.startswith("an image"):
+        why = "its format is not known" if kind == UNKNOWN else "it is damaged"
+        return f"{name}: cannot be read as an image ({why})."
+    return instead(name, "an image", kind)
+
+
+def _decoded(source: Any, color: str, draft: tuple[int, int] | None) -> Image.Image:
+    with Image.open(source) as opened:
+        if opened.format == "EPS":  # Pillow would run Ghostscript on it
+            raise InputError("a PostScript image holds a program instead of pixels; export it as PNG.")
+        if draft is not None:
+            turned = opened.getexif().get(_ORIENTATION, 1) in _TURNED
+            opened.draft(None, draft if turned else draft[::-1])
+        return _loaded(opened, color)
+
+
+def _loaded(image: Image.Image, color: str) -> Image.Image:
+    """Return an image of Pillow in the mode that is wanted, if its pixels can be had in bounded memory."""
+    width, height = image.size
+    if not width or not height:
+        raise InputError(f"an image of {width} x {height} has no pixels.")
+    stored, wanted = _BYTES.get(image.mode, 4), 1 if color == "grayscale" else 4
+    work = _WORK.get(image.format or "", 0)
+    if image.format == "JPEG" and image.info.get("progressive"):
+        work = _PROGRESSIVE
+    is_ready = image.mode == ("L" if color == "grayscale" else "RGB")
+    check_memory(
+        f"an image of {width} x {height} pixels (mode {image.mode})",
+        width * height * (stored + max(work, 0 if is_ready else wanted)),
+    )
+    image.load()
+    return _to_mode(_upright(image), color)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # A broken EXIF block says nothing about how the camera was held.
+        turn = None
+    if turn is None:
+        return image
+    width, height = image.size
+    check_memory(f"turning an image of {width} x {height}", 2 * width * height * _BYTES.get(image.mode, 4))
+    return image.transpose(turn)
+
+
+def _to_mode(image: Image.Image, color: str) -> Image.Image:
+    mode = "L" if color == "grayscale" else "RGB"
+    if image.mode in ("F", "LAB"):
+        why = (
+            "floating-point pixels (mode F) has no fixed range; convert it to 8 bits first"
+            if image.mode == "F"
+            else "mode LAB cannot be converted without a colour profile; save it as RGB"
+        )
+        raise InputError(f"an image of {why}.")
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return _in_bands(image, mode, _from_16_bits)
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        return _in_bands(image, mode, _over_white)
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _in_bands(image: Image.Image, mode: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """Convert an image some rows at a time, so that copies on the way stay small."""
+    rows = max(1, _BAND // image.width)
+    if rows >= image.height:
+        converted = convert(image)
+        return converted if converted.mode == mode else converted.convert(mode)
+    result = Image.new(mode, image.size)
+    for top in range(0, image.height, rows):
+        band = image.crop((0, top, image.width, min(top + rows, image.height)))
+        result.paste(convert(band).convert(mode), (0, top))
+    return result
+
+
+def _from_16_bits(image: Image.Image) -> Image.Image:
+    # PNG and TIFF scans of 16 bits open as "I;16" or "I"; Pillow's own conversion would clip at 255.
+    grey = np.asarray(image).astype(np.int64)
+    return Image.fromarray(np.clip((grey + 128) // 257, 0, 255).astype(np.uint8))
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    if image.mode == "La":
+        image = image.convert("LA")  # the only mode that Pillow converts it to
+    layer = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, (255, 255, 255, 255)), layer)
+
+
+def _from_array(array: np.ndarray, channel_order: str) -> Image.Image:
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:
+        raise InputError(
+            f"expected an image of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got an array of shape "
+            f"{array.shape}; for several images give (N, H, W, 3), or a list of images."
+        )
+    if array.ndim == 3 and channel_order == "bgr":
+        array = array[:, :, [2, 1, 0, 3][: array.shape[2]]]
+    return Image.fromarray(_as_uint8(array))
+
+
+def _as_uint8(array: np.ndarray) -> np.ndarray:
+    if array.dtype == np.uint8:
+        return array
+    if not (np.issubdtype(array.dtype, np.floating) or array.dtype == bool):
+        if np.issubdtype(array.dtype, np.integer) and array.min() >= 0 and array.max() <= 255:
+            return array.astype(np.uint8)
+        raise InputError(f"an image array of {array.dtype} must hold integers 0..255; convert it to uint8.")
+    low, high = float(array.min()), float(array.max())
+    if not (low >= 0.0 and high <= 1.0):  # also true for NaN
+        raise InputError(
+            f"an image array of {array.dtype} must lie in 0..1, this one lies in {low:g}..{high:g}. "
+            "For pixel values 0..255 convert it with .astype('uint8')."
+        )
+    return np.rint(array.astype(np.float64) * 255).astype(np.uint8)

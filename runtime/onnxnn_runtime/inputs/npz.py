@@ -1,0 +1,225 @@
+"""Reading .npz files: arrays by name, and the vocabulary beside them. Nothing is unpickled."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from typing import IO, Any, Container, Mapping
+
+import numpy as np
+
+from onnxnn_runtime.card.vocabulary import checked_vocabulary, texts_of
+from onnxnn_runtime.errors import OnnxnnError
+from onnxnn_runtime.files.access import regular_file
+from onnxnn_runtime.files.filekind import UNKNOWN, kind_of_file
+from onnxnn_runtime.files.saved_dict import LARGEST, read_saved_dict
+from onnxnn_runtime.messages.shorten import shortened
+
+__all__ = ["VOCABULARY", "check_numpy_file", "read_arrays", "read_vocabulary"]
+
+VOCABULARY = ("words", "word2idx")
+"""The arrays that hold a vocabulary."""
+
+
+def read_arrays(path: Any, names: Container[str] | None, error: type[OnnxnnError]) -> dict[str, Any]:
+    """Return the arrays of a .npz file by name, or raise `error` where one cannot be read.
+
+    Args:
+        path: The file.
+        names: Which to read; those of other names stay closed and are None. None reads all of them.
+        error: What to raise.
+
+    Returns:
+        Arrays; for `word2idx` also a dict, where NumPy pickled one.
+    """
+    regular_file(path, ".npz file", error, "Save one with np.savez(path, data=x, label=y).")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_sizes(path, archive, names, os.path.getsize(path), error)
+            members = {name[:-4] if name.endswith(".npy") else name: name for name in archive.namelist()}
+            if "word2ix" in members:  # as older files of the lessons call it
+                members.setdefault("word2idx", members["word2ix"])
+            return {
+                name: _read(path, archive, name, member, error) if names is None or name in names else None
+                for name, member in members.items()
+            }
+    except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile) as found:
+        if isinstance(found, OnnxnnError):
+            raise
+        raise error(
+            f"{path}: is no .npz file, or is cut off ({_reason(found)}){_instead(path)}. Save with "
+            "np.savez(path, data=x, label=y)."
+        ) from found
+
+
+MOST_NAMES = 1000
+"""Arrays in a file."""
+
+UNPACKED = 1 << 26
+"""Bytes that the arrays may unpack to beyond twenty times the size of the file."""
+
+
+def check_numpy_file(source: Any, name: str, error: type[OnnxnnError]) -> None:
+    """Refuse a .npy or .npz file that announces or unpacks to far more than it holds, before it is read.
+
+    Args:
+        source: A path, or an open file, which stands at its beginning again afterwards.
+        name: What messages call it.
+        error: What to raise.
+
+    Raises:
+        OnnxnnError: It does, or it is no regular file; of class `error`.
+        ValueError: It is cut off or no such file.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        with open(str(regular_file(source, "file", error)), "rb") as opened:
+            return check_numpy_file(opened, name, error)
+    size = source.seek(0, os.SEEK_END)
+    source.seek(0)
+    if source.read(2) == b"PK":
+        with zipfile.ZipFile(source) as archive:
+            _check_sizes(name, archive, None, size, error)
+            for entry in archive.infolist():
+                with archive.open(entry) as member:
+                    _checked_header(member, entry.file_size)
+    else:
+        source.seek(0)
+        _checked_header(source, size)
+    source.seek(0)
+    return None
+
+
+def _check_sizes(
+    path: Any,
+    archive: zipfile.ZipFile,
+    names: Container[str] | None,
+    size: int,
+    error: type[OnnxnnError],
+) -> None:
+    """Refuse a file of too many arrays, or of arrays that unpack to far more than the file holds."""
+    entries = archive.infolist()
+    if len(entries) > MOST_NAMES:
+        raise error(f"{path}: holds {len(entries):,} arrays; at most {MOST_NAMES:,} are read from a file.")
+    unpacked, most = 0, 20 * size + UNPACKED
+    for entry in entries:
+        name = entry.filename[:-4] if entry.filename.endswith(".npy") else entry.filename
+        unpacked += entry.file_size if names is None or name in names or name == "word2ix" else 0
+    if unpacked > most:
+        raise error(
+            f"{path}: {size:,} bytes that unpack to {unpacked:,}, more than the {most:,} that are read of a "
+            "file of that size. Save fewer samples, or all of them without compression, with np.savez."
+        )
+
+
+def _checked_header(file: IO[bytes], size: int) -> Any:
+    """Read an array's header and return its type of numbers.
+
+    Raises:
+        ValueError: It announces more numbers than its file holds.
+    """
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    count = 1
+    for axis in shape:
+        count *= axis
+    if not dtype.hasobject and (count * dtype.itemsize > size or (dtype.itemsize == 0 and count > size)):
+        raise ValueError(f"its header announces {count:,} numbers, and {size:,} bytes are there")
+    return dtype
+
+
+def read_vocabulary(path: Any, arrays: Mapping[str, Any], error: type[OnnxnnError]) -> dict[str, int] | None:
+    """Return the vocabulary among a .npz file's arrays; None where there is none.
+
+    Args:
+        path: The file, for messages.
+        arrays: `words`, texts (V,) in the order of their numbers, or `word2idx`, a JSON text or a dict.
+        error: What to raise where they are something else, or differ.
+    """
+    words = _words(path, arrays["words"], error) if "words" in arrays else None
+    numbers = _numbers(path, arrays["word2idx"], error) if "word2idx" in arrays else None
+    if words is None or numbers is None or words == numbers:
+        return words or numbers
+    word = next(word for word in (*words, *numbers) if words.get(word) != numbers.get(word))
+    raise error(
+        f"{path}: 'words' and 'word2idx' differ: {shortened(word)} has the number {words.get(word)} in the "
+        f"one and {numbers.get(word)} in the other. Save one of them."
+    )
+
+
+def _read(path: Any, archive: zipfile.ZipFile, name: str, member: str, error: type[OnnxnnError]) -> Any:
+    try:
+        with archive.open(member) as file:
+            size = archive.getinfo(member).file_size
+            pickled = file.read(LARGEST + 1) if _checked_header(file, size).hasobject else None
+        if pickled is None:
+            with archive.open(member) as file:
+                return np.lib.format.read_array(file, allow_pickle=False)
+    except Exception as found:  # NumPy and zipfile raise many kinds for broken files
+        raise error(f"{path}: {name!r} cannot be read ({_reason(found)}).") from found
+    words = read_saved_dict(pickled) if name == "word2idx" else None
+    if words is None:
+        instead = _INSTEAD.get(name, f"Save {name!r} as an array of numbers or texts")
+        raise error(f"{path}: {name!r} is a pickled object, and reading one can run any program. {instead}.")
+    return words
+
+
+_INSTEAD = {
+    "words": "Save it as texts: np.savez(path, data=x, words=np.array(words, dtype=str))",
+    "word2idx": "Save it as text: np.savez(path, data=x, word2idx=json.dumps(word2idx))",
+}
+
+
+def _instead(path: Any) -> str:
+    """Say what a file is instead, where that is known."""
+    kind = kind_of_file(path)
+    return "" if kind.name.startswith("a zip") or kind.name == UNKNOWN.name else f"; it is {kind.name}"
+
+
+def _reason(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def _words(path: Any, words: Any, error: type[OnnxnnError]) -> dict[str, int]:
+    if words.ndim != 1 or words.dtype.kind != "U":
+        raise error(f"{path}: 'words' must be texts (V,), got {words.dtype} {words.shape}.")
+    numbers: dict[str, int] = {}
+    for number, word in enumerate(_texts(path, words, error)):
+        if word in numbers:
+            raise error(
+                f"{path}: 'words' has {shortened(word)} twice, as number {numbers[word]} and {number}; "
+                "give every word once."
+            )
+        numbers[word] = number
+    return _checked(path, numbers, error)
+
+
+def _texts(path: Any, array: Any, error: type[OnnxnnError]) -> list[str]:
+    try:
+        return texts_of(array, error)
+    except error as found:
+        raise error(f"{path}: {found}") from found
+
+
+def _numbers(path: Any, text: Any, error: type[OnnxnnError]) -> dict[str, int]:
+    if isinstance(text, dict):
+        return _checked(path, text, error)
+    try:
+        is_text = text.ndim == 0 and text.dtype.kind == "U"
+        read = json.loads(_texts(path, text.reshape(1), error)[0]) if is_text else None
+    except (ValueError, RecursionError) as found:
+        if isinstance(found, OnnxnnError):
+            raise
+        raise error(f"{path}: 'word2idx' is no JSON text ({_reason(found)}).") from found
+    if not isinstance(read, dict):
+        raise error(f"{path}: 'word2idx' must be a JSON text {{\"word\": number}}.")
+    return _checked(path, read, error)
+
+
+def _checked(path: Any, numbers: dict[Any, Any], error: type[OnnxnnError]) -> dict[str, int]:
+    try:
+        return checked_vocabulary(numbers, error)
+    except error as found:
+        raise error(f"{path}: {found}") from found

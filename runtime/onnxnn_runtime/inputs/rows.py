@@ -1,0 +1,156 @@
+"""Rows for a network out of tables: by name where both sides have names, else by position."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import numpy as np
+
+from onnxnn_runtime.arrays.columns import Named, match_columns, named_columns, named_row, names_listed
+from onnxnn_runtime.arrays.conversion import from_objects
+from onnxnn_runtime.arrays.precision import check_columns
+from onnxnn_runtime.card.card import InputSpec
+from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.warn import warn
+
+__all__ = ["chosen_columns", "file_rows", "for_graph", "in_order", "is_row", "row_in_order", "width"]
+
+
+def file_rows(
+    path: str, spec: InputSpec, targets: Sequence[str] = (), shown: str = ""
+) -> tuple[list[str], np.ndarray]:
+    """Return the rows of a CSV file as a network takes them.
+
+    Args:
+        path: The file.
+        spec: What the network takes.
+        targets: The names of the label columns that it learned from, where they are known.
+        shown: What warnings call the file; "" calls it by its path.
+
+    Returns:
+        The name of each row, "a.csv:2", and float64 (rows, columns).
+
+    Raises:
+        InputError: The file is no table, or its columns are not the network's.
+    """
+    from onnxnn_runtime.tables.reader import (  # here and below, so that images start without it
+        index_columns,
+        read_table,
+    )
+
+    table = read_table(path)
+    for note in table.notes:
+        warn(note.replace(path, shown or path))
+    if spec.features and table.names:
+        positions = match_columns(spec.features, table.names, path)
+    else:
+        index = index_columns(table) if table.names else []
+        positions = chosen_columns(table.names, table.num_columns, spec, path, index, targets)
+    rows = table.numbers(positions)
+    return [f"{path}:{line}" for line in table.lines], rows
+
+
+def chosen_columns(
+    names: Sequence[str],
+    count: int,
+    spec: InputSpec,
+    source: str,
+    index: Sequence[int] = (),
+    targets: Sequence[str] = (),
+) -> list[int]:
+    """Return the positions of a network's columns in a table, in the network's order.
+
+    Where both have names, names decide. Elsewhere all columns are the network's, but for index columns and
+    for one label column: the one whose name says so, else the last.
+
+    Args:
+        names: The names of the table's columns; () where it has none.
+        count: How many columns it has.
+        spec: What the network takes.
+        source: What messages call the table.
+        index: Positions of columns that count rows.
+        targets: The names of the label columns that the network learned from.
+
+    Raises:
+        InputError: The columns are not the network's.
+    """
+    if spec.features and names:
+        return match_columns(spec.features, names, source)
+    wanted = width(spec)
+    if count == wanted:
+        return list(range(count))
+    left = [position for position in range(count) if position not in index]
+    if wanted and len(left) == wanted + 1:
+        from onnxnn_runtime.tables.reader import label_named
+
+        label = label_named([names[position] for position in left], targets) if names else None
+        left.pop(-1 if label is None else label)
+    if not wanted or len(left) != wanted:
+        known = f" ({names_listed(spec.features, plain=True)})" if spec.features else ""
+        raise InputError(
+            f"{source}: {count} columns arrive; what fits is {wanted} columns{known}, or one more "
+            "with the label last."
+        )
+    return left
+
+
+def in_order(value: Any, spec: InputSpec, source: str) -> Any:
+    """Return a table that names its columns as an array (rows, columns) in the network's order.
+
+    What names no columns comes back as it is, and so does a list, whose rows are looked at one by one.
+
+    Raises:
+        InputError: Its columns are not the network's.
+    """
+    named = None if isinstance(value, (list, tuple)) else named_columns(value)
+    if named is None:
+        return value
+    if not width(spec):
+        return from_objects(named.values)
+    return _chosen(value, named, spec, source)
+
+
+def for_graph(value: Any, spec: InputSpec, source: str) -> Any:
+    """Return rows that name their values, in whatever form, as an array (rows, columns); see `in_order`."""
+    named = named_columns(value)
+    if named is None:
+        row = row_in_order(value, spec, source)
+        return row if row is value else np.asarray(row)[np.newaxis]
+    return _chosen(value, named, spec, source)
+
+
+def _chosen(value: Any, named: Named, spec: InputSpec, source: str) -> np.ndarray:
+    positions = chosen_columns(named.names, len(named.names), spec, source)
+    if spec.deviations and not isinstance(value, (list, tuple)):
+        check_columns(
+            value, spec.deviations, spec.features, [named.names[position] for position in positions]
+        )
+    return from_objects(named.values[:, positions])
+
+
+def is_row(value: Any) -> bool:
+    """Return whether something is one row that names its values."""
+    return named_row(value) is not None
+
+
+def row_in_order(row: Any, spec: InputSpec, source: str) -> Any:
+    """Return one row that names its values as an array in the network's order; anything else as it is.
+
+    Raises:
+        InputError: Its names are not the network's.
+    """
+    named = named_row(row)
+    if named is None:
+        return row
+    if not spec.features and isinstance(row, dict):
+        raise InputError(
+            f"{source}: the row has the columns {names_listed(named.names)}, and the network was trained "
+            "without names. Give a list of numbers."
+        )
+    return from_objects(named.values[chosen_columns(named.names, len(named.names), spec, source)])
+
+
+def width(spec: InputSpec) -> int:
+    """Return how many columns of a CSV file are one sample; 0 where that is not known."""
+    size = spec.shape[-1]
+    return size if isinstance(size, int) else len(spec.features)

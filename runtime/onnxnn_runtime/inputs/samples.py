@@ -1,0 +1,391 @@
+"""From what a user hands over to single samples: files, folders, bytes, images, arrays, rows.
+
+`find_samples` lists the samples without reading them; `read_sample` turns one into the array that the
+graph takes. Both work on one sample at a time, so that many can be streamed.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass, replace
+from typing import Any, Iterable, Iterator, Sequence
+
+import numpy as np
+from PIL import Image
+
+from onnxnn_runtime.arrays.conversion import as_floats, check_shape, check_steps, check_tokens, from_objects
+from onnxnn_runtime.arrays.precision import check_precision
+from onnxnn_runtime.card.card import InputSpec
+from onnxnn_runtime.card.tokens import is_file, is_words, to_numbers
+from onnxnn_runtime.card.vocabulary import renumbering
+from onnxnn_runtime.errors import InputError, MissingInputError
+from onnxnn_runtime.files.access import regular_file
+from onnxnn_runtime.images.decode import decode, is_file_object, pixels, read_content
+from onnxnn_runtime.images.formats import IMAGE_SUFFIXES
+from onnxnn_runtime.messages.shorten import WHOLE, printable
+
+from .folders import Skipped, describe_skipped, find_images, is_stray, skipped_for
+from .given import MAX_DEPTH, file_name, is_numeric, is_things, matching, plain
+from .numpy_file import is_numpy, load_numpy
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "Sample",
+    "Skipped",
+    "find_images",
+    "find_samples",
+    "in_channel_order",
+    "is_stray",
+    "read_sample",
+]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample that has not been read yet.
+
+    Args:
+        name: The file's path, or "input[3]" for the fourth thing given.
+        value: What `read_sample` turns into an array.
+        ready: Whether the value is an array in the form that the graph takes.
+    """
+
+    name: str
+    value: Any
+    ready: bool = False
+
+
+def find_samples(
+    source: Any, spec: InputSpec, skipped: list[Skipped], errors: str = "raise"
+) -> Sequence[Sample] | Iterator[Sample]:
+    """List the samples of whatever was given, in order, without reading pictures.
+
+    Args:
+        source: For images: a path, a folder, bytes, a PIL image, an array as for `Preprocess`, an
+            array (N, H, W, C) or (N, H, W) of pictures, a float array (N, C, H, W) in 0..1 that is taken
+            as it is, nested lists of numbers, a `.npy` or `.npz` file of those, or a list or generator of all
+            these. For tables: a CSV file, a row, rows, or an array; for a single feature also its values
+            (N,).
+            For sequences, tokens and arrays: an array of one sample or of many, a `.npy` or `.npz`
+            file, or a list of those; for tokens with a vocabulary also text.
+        spec: What the model takes.
+        skipped: Files of folders that are no pictures are added to it, and what `errors` leaves out.
+        errors: "raise" stops at a file or folder that cannot be read; "skip" leaves it out.
+
+    Returns:
+        A sequence, or an iterator where `source` is one.
+
+    Raises:
+        InputError: Nothing of it fits; the message says what does.
+    """
+    finder = _Finder(spec, skipped, errors)
+    if isinstance(source, Iterator) and not is_file_object(source):
+        return finder.each(source)
+    return list(finder.find(source, "input[0]"))
+
+
+def in_channel_order(spec: InputSpec, channel_order: str | None) -> InputSpec:
+    """Return what a model takes where arrays of images hold their channels in another order than usual.
+
+    Args:
+        spec: What the model takes.
+        channel_order: "rgb" or "bgr"; None leaves it as the card says.
+
+    Raises:
+        InputError: It is another order, or the model takes no images.
+    """
+    if channel_order is None:
+        return spec
+    if spec.kind != "image" or spec.preprocess is None:
+        raise InputError(
+            f"channel_order={channel_order!r}: is about images, and this network takes input of the kind "
+            f"{spec.kind!r}. Leave it out."
+        )
+    return replace(spec, preprocess=replace(spec.preprocess, channel_order=channel_order))
+
+
+def read_sample(sample: Sample, spec: InputSpec) -> np.ndarray:
+    """Return one sample as the graph takes it, without the batch axis.
+
+    Args:
+        sample: One of `find_samples`.
+        spec: What the model takes.
+
+    Returns:
+        Images: float32 (channels, height, width) in 0..1, or uint8 (height, width, channels) when
+        preprocessing is part of the graph. Tokens: int64. All others: float32, or float64 where the card
+        says so.
+
+    Raises:
+        InputError: It is broken or does not fit; the message names it.
+    """
+    try:
+        if spec.kind == "image" and not sample.ready:
+            array = _read_image(sample.value, spec)
+        else:
+            from . import rows as tabular  # here and below, because images do without
+
+            array = _numbers(tabular.row_in_order(sample.value, spec, sample.name), spec)
+            if sample.ready and spec.preprocess is not None:
+                array = spec.preprocess.ready(array)
+        check_shape(array, spec)
+    except InputError as error:
+        if str(error).startswith((sample.name, printable(sample.name, WHOLE))):
+            raise
+        raise type(error)(f"{sample.name}: {error}") from error
+    return array
+
+
+class _Finder:
+    """Lists samples; `find` for one thing given, `each` for many."""
+
+    def __init__(self, spec: InputSpec, skipped: list[Skipped], errors: str) -> None:
+        self._spec = spec
+        self._skipped = skipped
+        self._errors = errors
+        self._single = len(spec.shape) - 1
+
+    def each(self, things: Iterable[Any], depth: int = 0, of: str = "input") -> Iterator[Sample]:
+        """List the samples of many things, each of which is one image or holds several of them."""
+        for number, thing in enumerate(things):
+            name = f"{of if depth else 'input'}[{number}]"
+            if _is_empty(thing):
+                yield Sample(name, np.asarray(thing))  # it counts, so that reading it refuses it
+            else:
+                yield from self.find(thing, name, depth + 1)
+
+    def find(self, thing: Any, name: str, depth: int = 0) -> Iterator[Sample]:
+        """List the samples of one thing; what cannot be one is left out where `errors` says so.
+
+        Args:
+            thing: What was given.
+            name: What messages call it.
+            depth: How many lists it lies in.
+        """
+        try:
+            if depth > MAX_DEPTH:
+                raise InputError(f"{name}: lists lie more than {MAX_DEPTH} deep in each other.")
+            thing = plain(thing, self._spec.kind == "image")
+            if isinstance(thing, str) and not self._is_text(thing):
+                return self._paths(thing, name)
+            if self._spec.kind == "image":
+                return self._images(thing, name, depth)
+            return self._file(thing, name) if is_file_object(thing) else self._values(thing, name, depth)
+        except InputError as error:
+            if self._errors == "raise":
+                raise
+            self._skipped.append(skipped_for(thing if isinstance(thing, str) else name, error))
+            return iter([])
+
+    def _paths(self, path: str, name: str) -> Iterator[Sample]:
+        found = matching(path)
+        if len(found) == 1:
+            return self._path(found[0], name)
+        return (sample for each in found for sample in self.find(each, name))
+
+    def _path(self, path: str, name: str) -> Iterator[Sample]:
+        is_image = self._spec.kind == "image"
+        if is_image and os.path.isdir(path):
+            return self._folder(path)
+        if is_image and not is_file(path):
+            return iter([Sample(path, path)])
+        if not os.path.lexists(path):
+            raise _missing(path, name)
+        regular_file(path)
+        if is_file(path):
+            return self._numpy(path, path)
+        return self._table(path)
+
+    def _numpy(self, source: Any, name: str) -> Iterator[Sample]:
+        """List the samples of a NumPy file: its path, or its content."""
+        array = _in_own_numbers(load_numpy(source, name), name, self._spec)
+        return self._image_array(array, name) if self._spec.kind == "image" else self._values(array, name)
+
+    def _file(self, file: Any, name: str) -> Iterator[Sample]:
+        """List the samples of an open file that holds no image: a NumPy file or a table."""
+        name, content = file_name(file, name), read_content(file, text=True)
+        if is_numpy(content):
+            return self._numpy(io.BytesIO(content), name)
+        return self._open_table(content, name)
+
+    def _open_table(self, content: bytes, name: str) -> Iterator[Sample]:
+        import tempfile  # here, because it brings OpenSSL
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "table.csv")
+            with open(path, "wb") as copy:
+                copy.write(content)
+            try:
+                for sample in self._table(path, name):
+                    yield replace(sample, name=sample.name.replace(path, name))
+            except InputError as error:
+                raise type(error)(str(error).replace(path, name)) from error
+
+    def _images(self, thing: Any, name: str, depth: int) -> Iterator[Sample]:
+        if isinstance(thing, (bytes, bytearray, memoryview)) and is_numpy(thing):
+            return self._numpy(io.BytesIO(thing), name)
+        if isinstance(thing, (bytes, bytearray, memoryview, Image.Image)):
+            return iter([Sample(name, thing)])
+        if is_file_object(thing):
+            name = file_name(thing, name)
+            return self._file(thing, name) if is_file(name) else iter([Sample(name, thing)])
+        if isinstance(thing, (list, tuple)) and is_numeric(thing) and not _holds_text(thing):
+            return self._image_array(np.asarray(thing), name)
+        if is_things(thing):
+            return self.each(thing, depth, name)
+        if not hasattr(thing, "__array__"):
+            raise InputError(f"{name}: {_IMAGE_FITS}, not {type(thing).__name__}.")
+        array = np.asarray(thing)
+        if depth:
+            self._check_item(array, name)
+        return self._image_array(array, name)
+
+    def _check_item(self, array: np.ndarray, name: str) -> None:
+        """Refuse an array of a list that is not one image, nor several whose axes leave no doubt.
+
+        Raises:
+            InputError: It is not: (5, 5, 7) could be five images, or one of seven channels.
+        """
+        channels = self._spec.shape[1] if not self._spec.in_graph else self._spec.shape[-1]
+        is_one = array.ndim == 2 or (
+            array.ndim == 3 and (array.shape[2] in (1, 3, 4) or array.shape[0] == channels)
+        )
+        if not is_one and array.ndim != 4:
+            raise InputError(
+                f"{name}: each array in a list is one image of shape (H, W), (H, W, 1), (H, W, 3) or "
+                f"(H, W, 4), got {array.shape}; several images in one array are (N, H, W, channels)."
+            )
+
+    def _folder(self, folder: str) -> Iterator[Sample]:
+        images, skipped = find_images(folder)
+        self._skipped.extend(skipped)
+        if not images:
+            raise InputError(f"{folder}: no image in this folder; {describe_skipped(skipped)}.")
+        return (Sample(path, path) for path in images)
+
+    def _image_array(self, array: np.ndarray, name: str) -> Iterator[Sample]:
+        channels = self._spec.shape[1] if not self._spec.in_graph else None
+        is_float = np.issubdtype(array.dtype, np.floating)
+        if is_float and array.ndim == 4 and array.shape[1] == channels:
+            return (Sample(each, array[i], True) for i, each in _names(name, len(array)))
+        if is_float and array.ndim == 3 and array.shape[0] == channels and array.shape[2] not in (1, 3, 4):
+            return iter([Sample(name, array, True)])
+        if array.ndim in (3, 4) and array.shape[-3] == channels and array.shape[-1] not in (1, 3, 4):
+            array = np.moveaxis(array, -3, -1)  # uint8 pictures with the channels first
+        if array.ndim == 4 or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+            return (Sample(each, array[i]) for i, each in _names(name, len(array)))
+        return iter([Sample(name, array)])
+
+    def _table(self, path: str, shown: str = "") -> Iterator[Sample]:
+        from . import rows as tabular
+
+        if self._spec.kind == "table" or (self._spec.kind == "tokens" and tabular.width(self._spec)):
+            names, rows = tabular.file_rows(path, self._spec, shown=shown)
+            return (Sample(each, row) for each, row in zip(names, rows))
+        why = ""
+        if self._spec.kind == "tokens" and path.lower().endswith(".csv"):
+            why = ": how many of its columns are tokens is not known, since the training data named none"
+        raise InputError(f"{path}: what fits is a .npy or .npz file, or an array{why}.")
+
+    def _values(self, thing: Any, name: str, depth: int = 0) -> Iterator[Sample]:
+        from . import rows as tabular
+
+        if self._is_text(thing):
+            return iter([Sample(name, thing)])
+        if self._spec.kind == "tokens" and is_words(thing, self._spec.vocabulary):
+            return iter([Sample(name, thing)])
+        thing = tabular.in_order(thing, self._spec, name)
+        if tabular.is_row(thing):
+            return iter([Sample(name, thing)])
+        if isinstance(thing, Iterator) or (isinstance(thing, (list, tuple)) and not is_numeric(thing)):
+            return self.each(thing, depth, name)
+        array = np.asarray(thing)
+        if array.ndim == 1 and self._spec.shape[1:] == (1,):
+            array = array[:, np.newaxis]  # one number is a sample, so these are many
+        if array.ndim == self._single + 1:
+            return (Sample(each, array[i]) for i, each in _names(name, len(array)))
+        return iter([Sample(name, array)])
+
+    def _is_text(self, thing: Any) -> bool:
+        if self._spec.kind != "tokens" or self._spec.vocabulary is None or not isinstance(thing, str):
+            return False
+        return not is_file(thing)
+
+
+_IMAGE_FITS = "an image must be a path, a folder, bytes, an open file, a PIL image or a NumPy array"
+
+
+def _read_image(value: Any, spec: InputSpec) -> np.ndarray:
+    if spec.preprocess is None:
+        raise InputError("the card says nothing about preprocessing, so only ready arrays fit.")
+    if spec.in_graph:  # the graph turns it grey itself
+        return pixels(decode(value, "RGB", channel_order=spec.preprocess.channel_order))
+    return spec.preprocess(value)
+
+
+def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
+    if isinstance(value, str) or (spec.kind == "tokens" and is_words(value, spec.vocabulary)):
+        return check_tokens(np.array(to_numbers(value, spec.vocabulary or {})), spec)
+    array = from_objects(np.asarray(value))
+    if spec.kind == "tokens" and array.dtype.kind not in "US":
+        return check_tokens(array, spec)
+    if array.dtype.kind not in "fiub":
+        from onnxnn_runtime.arrays.columns import first_without_number
+
+        found = first_without_number(array, spec.features) if array.ndim == 1 else None
+        what = "text arrives" if array.dtype.kind in "US" else found or f"{array.dtype} arrives"
+        raise InputError(f"numbers are expected, but {what}.")
+    check_precision(array, spec.deviations, spec.features)
+    floats = as_floats(array, "it", spec.dtype)
+    if spec.kind == "image" and floats.size and not (array.min() >= 0 and array.max() <= 1):
+        raise InputError(
+            f"a ready picture array must lie in 0..1, this one lies in {array.min():g}..{array.max():g}. "
+            "Divide pixel values 0..255 by 255."
+        )
+    check_steps(floats, spec)
+    return floats
+
+
+def _missing(path: str, name: str) -> InputError:
+    try:
+        float(path)
+    except ValueError:
+        return MissingInputError(f"{path}: no such file.")
+    return InputError(
+        f"{name}: the text {path!r} arrives where a number is expected; convert it, as float does."
+    )
+
+
+def _in_own_numbers(array: np.ndarray, path: str, spec: InputSpec) -> np.ndarray:
+    """Return a file's tokens with the network's numbers, where the file has a vocabulary of its own.
+
+    Raises:
+        InputError: That holds a word which the network does not know, or cannot be read.
+    """
+    if spec.kind != "tokens" or spec.vocabulary is None or not path.lower().endswith(".npz"):
+        return array
+    from .npz import VOCABULARY, read_arrays, read_vocabulary
+
+    words = read_vocabulary(path, read_arrays(path, VOCABULARY, InputError), InputError)
+    if words is None or words == spec.vocabulary:
+        return array
+    numbers = renumbering(words, spec.vocabulary, InputError)
+    found: np.ndarray = numbers[check_tokens(array, replace(spec, vocabulary=words))]
+    return found
+
+
+def _is_empty(thing: Any) -> bool:
+    if isinstance(thing, (list, tuple)):
+        return not thing
+    return 0 in getattr(thing, "shape", ())
+
+
+def _holds_text(values: Sequence[Any]) -> bool:
+    return any(isinstance(each, (str, bytes, os.PathLike)) for each in values)
+
+
+def _names(name: str, count: int) -> Iterator[tuple[int, str]]:
+    """Yield (i, name) for the samples of one array; the only array given has them numbered plainly."""
+    for i in range(count):
+        yield i, f"input[{i}]" if name == "input[0]" else f"{name}[{i}]"

@@ -1,0 +1,1 @@
+"""Opening and running a graph with ONNX Runtime."""

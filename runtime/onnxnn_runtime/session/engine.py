@@ -1,0 +1,399 @@
+"""Running a graph: sessions, checks, and many inputs at once.
+
+A single picture is fastest when all cores work on it together. Many pictures are fastest when each
+core takes its own few through decoding and network alike: nothing waits, and an operator need not be
+split. So there are two sessions: one with all threads, made at once, and one with a single thread that
+all cores share, made when there are many inputs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from onnxnn_runtime.arrays.conversion import too_small
+from onnxnn_runtime.card.card import InputSpec, ModelCard
+from onnxnn_runtime.errors import CardError, InputError, OnnxnnError
+from onnxnn_runtime.inputs.samples import Sample, Skipped, find_samples
+from onnxnn_runtime.messages.shorten import printable
+
+from .feeds import DTYPES, as_samples, check_divisor, check_feed
+from .forks import generation
+from .onnxfile import FileFacts
+from .pipeline import Batch, check_count, chunks, default_batch_size, ordered, read_chunk, total_of, weight_of
+from .promises import Promises
+from .providers import Placement, TimeLimitError, create_session, loads, num_threads, run, runtime_version
+
+if TYPE_CHECKING:
+    from onnxnn_runtime.generation.generate import Step
+
+_MANY = 64
+"""From this many inputs on, the second session pays for the time that creating it takes."""
+
+_MOST_THREADS = 1024
+
+ENDLESS_SECONDS = 8.0
+"""How long one run may take, where no timeout is given, of a graph with a loop that may run forever."""
+
+
+class Engine:
+    """The sessions of one model.
+
+    Args:
+        read: Returns the whole ONNX file, or None when it is no longer the one that was opened.
+        name: What errors call it.
+        facts: What `inspect` found in it.
+        placement: What `place` decided.
+        threads: Processor cores to use; None takes all that this process may use.
+        card: What the file says about itself; None without a card. States begin with zeros where nothing is
+            fed.
+        timeout: Seconds that one run may take; None sets no limit, but for loops that may run forever.
+
+    Raises:
+        CardError: The graph has other states or outputs.
+        InputError: ONNX Runtime cannot load the model, or `threads` is no integer from 1.
+        DeviceError: The device was asked for explicitly and does not start.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], bytes | None],
+        name: str,
+        facts: FileFacts,
+        placement: Placement,
+        threads: int | None = None,
+        card: ModelCard | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        self._read = read
+        self._name = name
+        self._facts = facts
+        self._placement = placement
+        self._single: Any = None
+        self._timeout = ENDLESS_SECONDS if timeout is None and facts.endless else timeout
+        if threads is not None:
+            check_count("threads", threads, _MOST_THREADS)
+        self._threads = num_threads() if threads is None else int(threads)
+        self._width = 0 if threads is None else self._threads
+        self._generation = generation()
+        self._session, self.device = self._begin()
+        try:
+            self.inputs = {each.name: _describe(each) for each in self._session.get_inputs()}
+            self.outputs = {each.name: _describe(each) for each in self._session.get_outputs()}
+        except UnicodeDecodeError as error:
+            raise InputError(f"{name}: a name in its graph is not UTF-8 text; export it again.") from error
+        self._spec = None if card is None else card.input
+        self._states = () if card is None else card.input.states
+        held = {state.name for state in self._states}
+        self.arrays = [each for each in self.inputs if each not in held]
+        if card is not None:
+            self._check_states()
+        self._fixed_batch = _fixed_batch(self.arrays, self.inputs)
+        self._promises = Promises(name, card, self.outputs, self._fixed_batch)
+
+    def _begin(self) -> tuple[Any, str]:
+        """Return the first session, and where it runs."""
+        created = self._create(self._width)
+        if created is None:
+            raise InputError(f"{self._name}: changed after it was opened; open it again.")
+        return created
+
+    def _renew(self) -> None:
+        """Make the sessions again in a process that was forked; see `forks`."""
+        if self._generation != generation():
+            self._session, self._single = self._begin()[0], None
+            self._generation = generation()
+
+    def run(self, feeds: Mapping[str, Any], outputs: Sequence[str]) -> list[np.ndarray]:
+        """Check arrays and run the graph on them.
+
+        Raises:
+            InputError: A name, shape or type does not fit, or a number is NaN or infinite.
+        """
+        unknown, missing = set(feeds) - set(self.inputs), set(self.arrays) - set(feeds)
+        if unknown or missing:
+            raise InputError(
+                "{}: expected arrays for {}, got {}.".format(
+                    self._name,
+                    ", ".join(printable(each, 40) for each in self.inputs) or "no input",
+                    ", ".join(printable(each, 40) for each in itertools.islice(feeds, 20)) or "none",
+                )
+            )
+        self._renew()
+        checked = {name: check_feed(name, value, *self.inputs[name]) for name, value in feeds.items()}
+        first = self.arrays[0] if self.arrays else None
+        problem = None
+        if self._spec is not None and first is not None:
+            problem = too_small(checked[first].shape[1:], self._spec)
+        if problem is not None:
+            raise InputError(f"{first}: {problem}")
+        batch = len(checked[first]) if first is not None and checked[first].ndim else None
+        return self._checked(self._session, self._with_states(checked), outputs, batch)
+
+    def _checked(
+        self, session: Any, feeds: dict[str, np.ndarray], outputs: Sequence[str], batch: int | None
+    ) -> list[np.ndarray]:
+        """Run the graph, and compare what it gives with what the card promises."""
+        values = self._run(session, feeds, outputs)
+        return [self._promises.check(name, value, batch) for name, value in zip(outputs, values)]
+
+    def _check_states(self) -> None:
+        """Refuse a card that describes other states than the graph has."""
+        for state in self._states:
+            _, shape = self.inputs.get(state.name, ("", None))
+            if shape is None or state.next not in self.outputs:
+                raise CardError(
+                    f"{self._name}: its card has the state {state.name!r}, which the graph does not "
+                    "have. Export it again."
+                )
+            if _sizes(shape) != _sizes(state.shape):
+                stated, real = (
+                    ", ".join(printable(str(size), 40) for size in each) for each in (state.shape, shape)
+                )
+                raise CardError(
+                    f"{self._name}: its card gives the state {state.name!r} the shape ({stated}), the graph "
+                    f"({real}). Export it again."
+                )
+        forgotten = [each for each in self.arrays if f"next_{each}" in self.outputs]
+        if forgotten or not self.arrays:
+            which = f"lacks its state {forgotten[0]!r}" if forgotten else "has states alone, and no input"
+            raise CardError(f"{self._name}: its card {which}. Export it again.")
+
+    def stepper(self) -> Step:
+        """Return a function that runs a network which generates, for `onnxnn_runtime.generation.generate`."""
+        feed, output = self.arrays[0], next(iter(self.outputs))
+        names = [state.name for state in self._states]
+        outputs = [output, *(state.next for state in self._states)]
+        self._renew()
+        zeros = self._with_states({feed: np.zeros((1, 1), np.int64)})
+
+        def step(tokens: np.ndarray, states: Any) -> tuple[np.ndarray, Any]:
+            feeds = dict(zeros) if states is None else dict(zip(names, states))
+            feeds[feed] = tokens
+            y, *after = self._checked(self._session, feeds, outputs, 1)
+            return y[0, -1], after
+
+        return step
+
+    def denoiser(self) -> Callable[[np.ndarray, int, np.ndarray | None], np.ndarray]:
+        """Return a function that runs the network of a diffusion model, for `sample_pictures`."""
+        outputs = [next(iter(self.outputs))]
+        self._renew()
+        t = np.zeros(0, np.int64)
+
+        def predict(x: np.ndarray, step: int, labels: np.ndarray | None) -> np.ndarray:
+            nonlocal t
+            if len(t) != len(x):
+                t = np.empty(len(x), np.int64)
+            t.fill(step)
+            feeds = {"x": x, "t": t} if labels is None else {"x": x, "t": t, "label": labels}
+            found = self._run(self._session, feeds, outputs)[0]
+            if found is None or found.shape != x.shape:
+                raise self._promises.other_shape(outputs[0], x.shape, found)
+            return found
+
+        return predict
+
+    def _with_states(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return what is fed, with zeros for the states that are not."""
+        batch = len(feeds[self.arrays[0]]) if self._states else 0
+        zeros = {
+            state.name: np.zeros([batch if isinstance(n, str) else n for n in state.shape], np.float32)
+            for state in self._states
+            if state.name not in feeds
+        }
+        return {**feeds, **zeros}
+
+    def stream(
+        self, source: Any, spec: InputSpec, output: str, errors: str, batch_size: int | None
+    ) -> Iterator[tuple[int | None, list[str], np.ndarray, list[Skipped]]]:
+        """Read inputs and run the graph on them, in order and in bounded memory.
+
+        Args:
+            source, spec, errors: As for `onnxnn_runtime.session.pipeline.batches`.
+            output: The output to return.
+            batch_size: Inputs that run together; None follows the device, see `default_batch_size`.
+
+        Yields:
+            (number of inputs or None, names, one output's values, what was left out).
+        """
+        if len(self.arrays) != 1:
+            inputs = printable(", ".join(self.arrays), 200)
+            raise InputError(
+                f"{self._name}: takes {len(self.arrays)} inputs ({inputs}), where predict() and embed() give "
+                "one. Use infer({name: array, ...})."
+            )
+        if batch_size is None:
+            batch_size = default_batch_size(spec, self.device)
+        skipped: list[Skipped] = []
+        samples = find_samples(source, spec, skipped, errors)
+        total = len(samples) if isinstance(samples, Sequence) else None
+        self._renew()
+        iterator = iter(samples)
+        first = list(itertools.islice(iterator, _MANY))
+        session = self._for_many() if len(first) == _MANY else self._session
+        shared = session is self._session
+        everything = itertools.chain(first, iterator)
+        for names, values, broken in self._work(
+            session, shared, everything, spec, output, errors, batch_size
+        ):
+            yield total, names, values, skipped + broken
+            skipped = []
+        if skipped:
+            yield total, [], np.zeros((0, 0), np.float32), skipped
+
+    def _work(
+        self,
+        session: Any,
+        shared: bool,
+        samples: Any,
+        spec: InputSpec,
+        output: str,
+        errors: str,
+        batch_size: int,
+    ) -> Iterator[tuple[list[str], np.ndarray, list[Skipped]]]:
+        feed = self.arrays[0]
+
+        def infer(batch: Batch) -> np.ndarray:
+            return self._in_batches(session, feed, batch.array, output)
+
+        def both(chunk: list[Sample]) -> tuple[list[tuple[list[str], np.ndarray]], list[Skipped]]:
+            read, broken = read_chunk(chunk, spec, errors)
+            return [(batch.names, infer(batch)) for batch in read], broken
+
+        def only_read(chunk: list[Sample]) -> tuple[list[Batch], list[Skipped]]:
+            return read_chunk(chunk, spec, errors)
+
+        weigh = weight_of(spec)
+        parts, total = chunks(samples, batch_size, weigh), total_of(weigh)
+        if not shared:
+            for results, broken in ordered(both, parts, self._threads, total):
+                for names, values in results:
+                    yield names, values, broken
+                    broken = []
+                if broken:
+                    yield [], np.zeros((0, 0), np.float32), broken
+            return
+        for read, broken in ordered(only_read, parts, self._threads, total):
+            for batch in read:
+                yield batch.names, infer(batch), broken
+                broken = []
+            if broken:
+                yield [], np.zeros((0, 0), np.float32), broken
+
+    def _in_batches(self, session: Any, feed: str, array: np.ndarray, output: str) -> np.ndarray:
+        """Run samples, in a graph of a fixed batch as many at once as it takes; the last one fills it up."""
+        size = self._fixed_batch or len(array)
+        results = []
+        for start in range(0, len(array), size):
+            part = array[start : start + size]
+            count = len(part)
+            if count < size:
+                part = np.concatenate([part, np.repeat(part[-1:], size - count, axis=0)])
+            feeds = self._with_states({feed: as_samples(self._name, feed, part, *self.inputs[feed])})
+            results.append(self._checked(session, feeds, [output], size)[0][:count])
+        return results[0] if len(results) == 1 else np.concatenate(results)
+
+    def _for_many(self) -> Any:
+        """Return the session that several threads run at once, or the first one where it is as good."""
+        if self._threads == 1 or self.device != "cpu":
+            return self._session
+        if self._single is None:  # without a lock, which a fork could leave held: at worst two are made
+            created = self._create(1)
+            self._single = self._session if created is None else created[0]
+        return self._single
+
+    def _create(self, threads: int) -> tuple[Any, str] | None:
+        data = self._read()
+        if data is None:
+            return None
+        try:
+            return create_session(data, self._placement, threads)
+        except (OnnxnnError, MemoryError) as error:
+            if isinstance(error, OnnxnnError):
+                raise
+            raise InputError(f"{self._name}: there is not enough memory to load it.") from error
+        except Exception as error:  # ONNX Runtime's own classes differ between versions.
+            raise InputError(self._why_not(error)) from error
+
+    def _why_not(self, error: Exception) -> str:
+        version = runtime_version()
+        opset, ir_version = loads(version)
+        wanted = self._facts.opset.get("", 0)
+        installed = "ONNX Runtime {}.{}".format(*version)
+        if wanted > opset or self._facts.ir_version > ir_version:
+            fitting = (
+                f"opset_version={min(wanted, opset)}, ir_version={min(self._facts.ir_version, ir_version)}"
+            )
+            return (
+                f"{self._name}: asks for opset {wanted} and IR {self._facts.ir_version}; {installed} loads "
+                f"up to opset {opset} and IR {ir_version}. Export it with {fitting}, or install a newer "
+                "onnxruntime."
+            )
+        return f"{self._name}: {installed} cannot load it ({_first_line(error)})."
+
+    def _run(self, session: Any, feeds: dict[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]:
+        for name in outputs:
+            if name in self.outputs and self.outputs[name][0] in _UNREADABLE:
+                raise InputError(
+                    f"{self._name}: its output {printable(name, 80)!r} is {self.outputs[name][0]}, which "
+                    "NumPy does not have; add a Cast to float32 after it."
+                )
+        for name in self._facts.divisors:
+            if name in feeds:
+                check_divisor(name, feeds[name])
+        try:
+            return run(session, list(outputs), feeds, self._timeout)
+        except TimeLimitError as error:
+            raise InputError(
+                f"{self._name}: one run took more than {self._timeout:g} seconds and was stopped. Where that "
+                "is not enough, open it with load(..., timeout=SECONDS)."
+            ) from error
+        except Exception as error:  # ONNX Runtime's own classes differ between versions.
+            self._explain(feeds, error)
+            shapes = ", ".join(f"{printable(name, 40)} {value.shape}" for name, value in feeds.items())
+            raise InputError(f"{self._name}: cannot run on {shapes[:300]} ({_first_line(error)}).") from error
+
+    def _explain(self, feeds: Mapping[str, np.ndarray], error: Exception) -> None:
+        """Raise an InputError where inputs disagree in an axis that they share, such as the batch."""
+        sizes: dict[str, tuple[str, int]] = {}
+        for name, value in feeds.items():
+            for axis, size in zip(self.inputs[name][1], value.shape):
+                if isinstance(axis, str) and axis and sizes.setdefault(axis, (name, size))[1] != size:
+                    first, other = sizes[axis]
+                    raise InputError(
+                        f"{self._name}: {name} has {size} along {axis!r}, and {first} has {other}; "
+                        "expected the same size in both."
+                    ) from error
+
+
+_UNREADABLE = (
+    "tensor(bfloat16)",
+    "tensor(float8e4m3fn)",
+    "tensor(float8e5m2)",
+    "tensor(int4)",
+    "tensor(uint4)",
+)
+"""Types of outputs that ONNX Runtime's Python package cannot return."""
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return printable(lines[0] if lines else type(error).__name__, 400)
+
+
+def _fixed_batch(arrays: Sequence[str], inputs: Mapping[str, tuple[str, tuple[Any, ...]]]) -> int | None:
+    """Return how many samples a graph takes at once; None where it takes any number."""
+    shape = inputs[arrays[0]][1] if arrays else ()
+    return shape[0] if shape and isinstance(shape[0], int) and shape[0] > 0 else None
+
+
+def _sizes(shape: Sequence[Any]) -> list[int | None]:
+    """Return the sizes of a shape, None where an axis is free."""
+    return [size if isinstance(size, int) else None for size in shape]
+
+
+def _describe(value: Any) -> tuple[str, tuple[Any, ...]]:
+    return DTYPES.get(value.type, value.type), tuple(value.shape)

@@ -1,0 +1,211 @@
+"""What an ONNX file says about itself, read without ONNX Runtime and without the package `onnx`.
+
+An ONNX file is one protobuf message, `ModelProto`. Only the few fields that must be known before a
+session is created are read here: the versions it asks for, its metadata, and whether it points to
+other files. Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3,
+the encoding is https://protobuf.dev/programming-guides/encoding/.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Iterator, Mapping
+
+from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.files.access import cannot_read, regular_file
+from onnxnn_runtime.messages.shorten import printable, shortened
+
+from .protobuf import fields_of, message_of, text_of
+
+# Where a tensor can hide, as message -> {field number: message}.
+_TENSORS_IN: Mapping[str, Mapping[int, str]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+}
+
+_DEEPEST = 100
+"""Messages inside messages, as protobuf itself reads them."""
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What stands at the top of an ONNX file.
+
+    Args:
+        ir_version: Version of the file format.
+        opset: Version of the operators, per domain ("" is the standard one).
+        producer: The program that wrote the file.
+        metadata: The author's own keys and texts.
+        external: Paths of other files that hold weights, as the file names them.
+        endless: Whether a loop in its graph may run forever.
+        divisors: The inputs by which its graph divides integers.
+    """
+
+    ir_version: int
+    opset: Mapping[str, int]
+    producer: str
+    metadata: Mapping[str, str]
+    external: tuple[str, ...]
+    endless: bool = False
+    divisors: tuple[str, ...] = ()
+
+
+class ModelFile:
+    """A model's file, in memory only until a session has been made from it.
+
+    Args:
+        path: The file, or its bytes.
+
+    Raises:
+        MissingInputError: There is no such file.
+        InputError: It cannot be read.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | bytes) -> None:
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            raise InputError(f"load({shortened(path)}): expected the path of an .onnx file, or its bytes.")
+        self._path = None if isinstance(path, bytes) else os.fspath(path)
+        if isinstance(path, bytes):
+            self.name = f"the model of {len(path)} bytes"
+            self.content = path
+            return
+        self.name = printable(os.fspath(path))
+        file = regular_file(path)
+        try:
+            self.content, self._state = self._read(str(file))
+        except OSError as error:
+            raise cannot_read(path, error) from error
+
+    def take(self) -> bytes | None:
+        """Return the content and let go of it; read it again when it is gone.
+
+        None when the file is no longer the one that was checked.
+        """
+        content = self.content
+        if self._path is None:
+            return content
+        self.content = b""
+        if content:
+            return content
+        try:
+            content, state = self._read(self._path)
+        except OSError:
+            return None
+        return content if state == self._state else None
+
+    @staticmethod
+    def _read(path: str) -> tuple[bytes, tuple[int, int, int]]:
+        with open(path, "rb") as file:
+            state = os.fstat(file.fileno())
+            return file.read(), (state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+def inspect(data: bytes, name: str = "the model") -> FileFacts:
+    """Read the facts of an ONNX file.
+
+    Args:
+        data: The whole file.
+        name: What the error calls it.
+
+    Raises:
+        InputError: It is no ONNX file, or it is cut short.
+    """
+    if data.startswith(b"PK"):
+        raise _zip_file(data, name)
+    from .graph_check import RefusedGraphError  # here, because importing the package does without
+
+    try:
+        facts = _inspect(data)
+    except RefusedGraphError as error:
+        raise InputError(f"{name}: is not run: {error}. SECURITY.md says what is checked.") from error
+    except (IndexError, ValueError, TypeError) as error:
+        other = _other_file(data, name)
+        if other is not None:
+            raise other from error
+        raise InputError(
+            f"{name}: {len(data)} bytes arrive that are no complete ONNX file ({error}). "
+            "Copy or download it again, or export it anew."
+        ) from error
+    if not facts.ir_version or not facts.opset:
+        raise _other_file(data, name) or InputError(
+            f"{name}: no ONNX file. What fits is a .onnx file, as `export` writes it."
+        )
+    return facts
+
+
+def _zip_file(data: bytes, name: str) -> InputError:
+    from onnxnn_runtime.files.filekind import (  # here, because only a mistake needs it
+        TORCH,
+        instead,
+        kind_of_content,
+    )
+
+    kind = kind_of_content(data)
+    if kind == TORCH:
+        advice = f"`onnxnn export {name} -o FILE.onnx`, which needs the training package"
+        kind = kind._replace(advice=f"A checkpoint becomes an ONNX file with {advice}.")
+    return InputError(instead(name, "an ONNX file", kind))
+
+
+def _other_file(data: bytes, name: str) -> InputError | None:
+    """Return the error that names what else a file is; None where that is not known."""
+    from onnxnn_runtime.files.filekind import (  # here, because only a mistake needs it
+        ONNX,
+        UNKNOWN,
+        instead,
+        kind_of_content,
+    )
+
+    kind = kind_of_content(data)
+    return None if kind in (UNKNOWN, ONNX) else InputError(instead(name, "an ONNX file", kind))
+
+
+def _inspect(data: bytes) -> FileFacts:
+    from .graph_check import Checked, check_graph
+
+    ir_version, producer, has_graph = 0, "", False
+    opset: dict[str, int] = {}
+    metadata: dict[str, str] = {}
+    view = memoryview(data)
+    for number, value in fields_of(view):
+        if number == 1 and isinstance(value, int):
+            ir_version = value
+        elif number == 2:
+            producer = text_of(value)
+        elif number == 7:
+            has_graph = True
+        elif number == 8:
+            entry = dict(fields_of(message_of(value)))
+            version = entry.get(2, 0)
+            opset[text_of(entry.get(1, memoryview(b"")))] = version if isinstance(version, int) else 0
+        elif number == 14:
+            entry = dict(fields_of(message_of(value)))
+            metadata[text_of(entry.get(1, memoryview(b"")))] = text_of(entry.get(2, memoryview(b"")))
+    if ir_version and not has_graph:
+        raise ValueError("it ends before the network")
+    found = check_graph(view) if has_graph else Checked(False, False, ())
+    external = tuple(sorted(set(_external(view, "model", 0)))) if found.outside else ()
+    return FileFacts(ir_version, opset, producer, metadata, external, found.endless, found.divisors)
+
+
+def _external(view: memoryview, message: str, depth: int) -> Iterator[str]:
+    """Yield the paths of all tensors inside a message that lie in other files."""
+    if depth > _DEEPEST:
+        raise ValueError(f"its messages are nested more than {_DEEPEST} deep")
+    if message == "tensor":
+        for number, value in fields_of(view):
+            if number == 13:  # external_data
+                entry = dict(fields_of(message_of(value)))
+                if text_of(entry.get(1, memoryview(b""))) == "location":
+                    yield text_of(entry.get(2, memoryview(b"")))
+        return
+    inside = _TENSORS_IN[message]
+    for number, value in fields_of(view):
+        if number in inside:
+            yield from _external(message_of(value), inside[number], depth + 1)

@@ -1,0 +1,233 @@
+"""Devices: which ONNX Runtime providers a device name means, and what each ONNX Runtime loads."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from onnxnn_runtime.errors import DeviceError
+from onnxnn_runtime.messages.shorten import shortened
+
+from .forks import outlive
+
+__all__ = [
+    "Placement",
+    "TimeLimitError",
+    "create_session",
+    "loads",
+    "num_threads",
+    "onnxruntime",
+    "place",
+    "run",
+    "runtime_version",
+]
+
+_CUDA = "CUDAExecutionProvider"
+_CPU = "CPUExecutionProvider"
+
+LOADS: dict[tuple[int, int], tuple[int, int]] = {
+    (1, 8): (14, 7),
+    (1, 9): (15, 8),
+    (1, 10): (15, 8),
+    (1, 11): (16, 8),
+    (1, 12): (17, 8),
+    (1, 13): (17, 8),
+    (1, 14): (18, 8),
+    (1, 15): (19, 9),
+    (1, 16): (19, 9),
+    (1, 17): (20, 9),
+    (1, 18): (21, 10),
+    (1, 21): (22, 10),
+    (1, 23): (23, 11),
+    (1, 24): (25, 13),
+    (1, 26): (26, 13),
+    (1, 32): (28, 14),
+}
+"""(highest opset, highest IR) that each ONNX Runtime loads, from the version given up to the next.
+
+Measured by loading a one-node model of every opset and IR in each of them; up to 1.22 it agrees with
+https://onnxruntime.ai/docs/reference/compatibility.html, except that 1.15 already loads IR 9.
+"""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a model runs.
+
+    Args:
+        device: What the user asked for: "auto", "cpu", "cuda" or "cuda:1".
+        providers: The ONNX Runtime providers to try, in order.
+        explicit: Whether the first of them must be the one that runs.
+    """
+
+    device: str
+    providers: tuple[Any, ...]
+    explicit: bool
+
+
+def onnxruntime() -> Any:
+    """Return the module `onnxruntime`, imported without its telemetry where nobody asked for it.
+
+    From 1.32 on the import alone starts a thread that sends how ONNX Runtime is used; a child process that
+    was forked waits for that thread without end when it exits.
+
+    Raises:
+        DeviceError: It is installed but cannot be imported, e.g. because a library is missing.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    try:
+        import onnxruntime as module
+    except ImportError as error:
+        raise DeviceError(
+            f"ONNX Runtime cannot be imported ({error}). Install it anew: pip install --force-reinstall "
+            "onnxruntime, or onnxruntime-gpu where that is the one you have."
+        ) from error
+    return module
+
+
+def runtime_version() -> tuple[int, int]:
+    """Return (major, minor) of the installed ONNX Runtime."""
+    numbers = re.findall(r"\d+", onnxruntime().__version__)
+    return int(numbers[0]), int(numbers[1])
+
+
+def loads(version: tuple[int, int]) -> tuple[int, int]:
+    """Return (highest opset, highest IR) that an ONNX Runtime loads for certain.
+
+    Args:
+        version: Its (major, minor). One newer than this table loads at least what the newest in it
+            loads; one older than 1.8 is below what onnxnn supports.
+    """
+    known = [entry for entry in LOADS if entry <= version]
+    return LOADS[max(known)] if known else LOADS[min(LOADS)]
+
+
+def num_threads() -> int:
+    """Return how many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def place(device: str = "auto") -> Placement:
+    """Decide which providers a device name means on this machine.
+
+    Args:
+        device: "cpu", "cuda", "cuda:1" (the second card), or "auto": CUDA where it works, else CPU.
+
+    Raises:
+        DeviceError: The name is unknown, or ONNX Runtime here does not offer the device.
+    """
+    match = re.match(r"^(auto|cpu|cuda)(?::(\d+))?$", device) if isinstance(device, str) else None
+    if match is None or (match.group(2) and match.group(1) != "cuda"):
+        raise DeviceError(f"device {shortened(device)}: choose one of 'auto', 'cpu', 'cuda', 'cuda:1'.")
+    offered = onnxruntime().get_available_providers()
+    cuda = (_CUDA, {"device_id": int(match.group(2) or 0)})
+    if match.group(1) == "cuda" and _CUDA not in offered:
+        raise DeviceError(
+            "device {} asked for, but ONNX Runtime offers: {}. Install onnxruntime-gpu instead of "
+            "onnxruntime, or use device='cpu'.".format(shortened(device), ", ".join(offered))
+        )
+    if match.group(1) == "cpu" or _CUDA not in offered:
+        return Placement(device, (_CPU,), device == "cpu")
+    return Placement(device, (cuda, _CPU), device != "auto")
+
+
+def create_session(data: bytes, placement: Placement, threads: int) -> tuple[Any, str]:
+    """Create an ONNX Runtime session from a model's bytes, and say where it runs.
+
+    Args:
+        data: The whole ONNX file, so that no path inside it is ever followed.
+        placement: What `place` decided.
+        threads: Threads that work on one operator; 0 lets ONNX Runtime choose.
+
+    Returns:
+        The session and the device that it really uses: "cpu", "cuda:0", ...
+
+    Raises:
+        DeviceError: The device was asked for explicitly and did not start.
+    """
+    module = onnxruntime()
+    options = module.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what fails becomes an error of ours, which says it
+    # Not the format that it would take for its own by four bytes, which no check has read.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    session = _session(module, data, options, placement)
+    outlive(session)
+    # ONNX Runtime's Python class would move to another device in silence when one fails in the middle of
+    # its work, and keeps a copy of the whole file for that.
+    session.disable_fallback()
+    if hasattr(session, "_model_bytes"):
+        session._model_bytes = None
+    chosen = session.get_providers()[0]
+    wanted = placement.providers[0]
+    if placement.explicit and chosen != (wanted if isinstance(wanted, str) else wanted[0]):
+        raise DeviceError(
+            f"device {placement.device!r} asked for, but it did not start and ONNX Runtime would use "
+            f"{chosen}. Check that CUDA and cuDNN fit this onnxruntime-gpu, or use device='cpu'."
+        )
+    if chosen == _CUDA:
+        return session, "cuda:{}".format(wanted[1]["device_id"])
+    return session, "cpu"
+
+
+class TimeLimitError(Exception):
+    """One run of a graph took too long."""
+
+
+def run(session: Any, outputs: list[str], feeds: dict[str, Any], seconds: float | None = None) -> list[Any]:
+    """Run a session.
+
+    Args:
+        session: Of ONNX Runtime.
+        outputs: Names of the outputs to compute.
+        feeds: An array for each input.
+        seconds: How long it may take; None sets no limit. The operator at work then is finished first.
+
+    Raises:
+        TimeLimitError: It took longer.
+    """
+    if seconds is None:
+        return list(session.run(outputs, feeds))
+    options = onnxruntime().RunOptions()
+    ended = threading.Event()
+
+    def stop() -> None:
+        if not ended.wait(seconds):
+            options.terminate = True
+
+    threading.Thread(target=stop, daemon=True).start()
+    try:
+        return list(session.run(outputs, feeds, options))
+    except Exception as error:
+        if options.terminate:
+            raise TimeLimitError from error
+        raise
+    finally:
+        ended.set()
+
+
+def _session(module: Any, data: bytes, options: Any, placement: Placement) -> Any:
+    providers = list(placement.providers)
+    if len(providers) == 1:
+        return module.InferenceSession(data, sess_options=options, providers=providers)
+    try:
+        return module.InferenceSession(data, sess_options=options, providers=providers)
+    except Exception as error:
+        if placement.explicit:
+            raise DeviceError(
+                f"device {placement.device!r} asked for, but it did not start ({_first_line(error)}). "
+                "Use device='cpu', or check the graphics card."
+            ) from error
+        # "auto": the processor runs everything that CUDA runs; a broken file fails there again.
+        return module.InferenceSession(data, sess_options=options, providers=[_CPU])
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,1 @@
+"""Tables of numbers: CSV files as spreadsheets and lessons write them."""

@@ -1,0 +1,163 @@
+"""What a table consists of: whether its first row is a heading, which column is the label, which an index."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Sequence
+
+import numpy as np
+
+from .marks import Marks, number
+
+__all__ = [
+    "CLASS_NAMES",
+    "LABEL_NAMES",
+    "counts_rows",
+    "counts_samples",
+    "heading_of",
+    "is_label_name",
+    "judge_heading",
+    "label_named",
+    "may_count_rows",
+]
+
+LABEL_NAMES = ("label", "labels", "标签", "class", "类别", "target", "目标", "y")
+"""What label columns are called, the surest first."""
+
+CLASS_NAMES = ("species", "物种", "种类", "品种", "分类", "variety", "diagnosis", "outcome")
+"""What columns of classes are called, too; elsewhere they may be inputs."""
+
+_INDEX_NAMES = ("index", "id", "序号", "编号")
+"""What columns are called that may count rows, beside those without a name."""
+
+
+def is_label_name(name: str) -> bool:
+    """Return whether a column is called as labels are."""
+    return _plain(name) in (*LABEL_NAMES, *CLASS_NAMES)
+
+
+def label_named(names: Sequence[str], targets: Sequence[str] = (), are_classes: bool = False) -> int | None:
+    """Return the position of the column whose name says that it is the label; None where none says so.
+
+    Args:
+        names: The names of the columns.
+        targets: The names of label columns that a network learned from; they come first.
+        are_classes: Whether the labels are classes; then the last column counts where it is called so.
+    """
+    plain = [_plain(name) for name in names]
+    for wanted in [*map(_plain, targets), *LABEL_NAMES]:
+        if plain.count(wanted) == 1:
+            return plain.index(wanted)
+    named = [name for name in CLASS_NAMES if are_classes and plain.count(name) == 1]
+    if not named or plain[-1] in named:
+        return len(plain) - 1 if named else None
+    return plain.index(named[0])
+
+
+def may_count_rows(name: str) -> bool:
+    """Return whether a column of this name may be an index, which pandas writes without a name."""
+    return not name or _unnamed(name) or _plain(name) in _INDEX_NAMES
+
+
+def counts_rows(name: str, values: np.ndarray) -> bool:
+    """Return whether a column is an index: it counts 0, 1, 2, ... or 1, 2, 3, ...
+
+    Without a name, an index may also be in any order, as it is after rows were shuffled: distinct integers
+    from 0.
+
+    Args:
+        name: The column's name.
+        values: Its values, float64 (rows,).
+    """
+    if len(values) < 2 or not may_count_rows(name):
+        return False
+    if values[0] in (0, 1) and np.array_equal(values, np.arange(len(values)) + values[0]):
+        return True
+    distinct = bool((values == np.floor(values)).all()) and values.min() >= 0
+    return (not name or _unnamed(name)) and distinct and len(np.unique(values)) == len(values) > 2
+
+
+def counts_samples(first: Sequence[str]) -> bool:
+    """Return whether a first row says how many samples and inputs follow, and names the classes.
+
+    So do the files of scikit-learn's data sets and of lessons made of them, such as
+    "120,4,setosa,versicolor,virginica" over rows of four numbers and a class. Such a row names no columns.
+    """
+    counts, rest = first[:2], first[2:]
+    return (
+        len(rest) > 0
+        and all(cell.isascii() and cell.isdigit() for cell in counts)
+        and int(counts[0]) > int(counts[1]) == len(first) - 1
+        and all(cell and number(cell, Marks()) is None for cell in rest)
+        and not any(map(is_label_name, rest))
+    )
+
+
+def judge_heading(
+    first: Sequence[str], below: Sequence[Sequence[str]], numbers: Sequence[Sequence[float | None]]
+) -> tuple[bool, bool]:
+    """Return whether the first row is a heading, and whether that is in doubt.
+
+    Args:
+        first: The cells of the first row.
+        below: Rows below it, some thousand at most.
+        numbers: The numbers in those rows, and in the first row at the beginning; None where a cell is none.
+
+    A text over a column of numbers is the name of that column. Numbers over numbers are names only where a
+    text beside them says so: that is called as labels are, or all of them are different integers outside of
+    what their columns hold, such as years.
+    """
+    heads, rest = numbers[0], numbers[1:]
+    columns = range(len(first))
+    if not rest:
+        return all(head is None for head in heads), False
+    numeric = [2 * sum(row[column] is not None for row in rest) > len(rest) for column in columns]
+    if not any(numeric):
+        fresh = not any(cell in (row[column] for row in below) for column, cell in enumerate(first))
+        return all(head is None for head in heads) and fresh, False
+    if counts_samples(first) and any(numeric[2:]):
+        return True, False
+    over = [column for column in columns if numeric[column] and first[column]]
+    texts = [column for column in over if heads[column] is None]
+    years = [column for column in over if heads[column] is not None]
+    if len(texts) > len(years):
+        return True, False
+    named = any(is_label_name(first[column]) for column in columns if heads[column] is None)
+    if named:
+        return all(heads[c] is not None or first[c] not in {row[c] for row in below} for c in columns), False
+    beside = texts or [c for c in columns if not numeric[c] and _is_fresh(c, first, below)]
+    outside = all(_is_outside(heads[column], [row[column] for row in rest]) for column in years)
+    distinct = len({heads[column] for column in years}) == len(years)
+    if beside and outside and distinct and len(years) > 0 and len(rest) > 1:
+        return True, True
+    return False, False
+
+
+def heading_of(rows: Sequence[Sequence[str]], decimal_comma: bool) -> tuple[bool, bool]:
+    """Return what `judge_heading` says about the first rows of a file."""
+    marks = Marks()
+    values = [
+        [number(cell.replace(",", ".") if decimal_comma else cell, marks) for cell in row] for row in rows
+    ]
+    return judge_heading(rows[0], rows[1:], values)
+
+
+def _is_fresh(column: int, first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Return whether a text stands over a column of classes, each more than once, and is none of them."""
+    cells = [row[column] for row in below]
+    return first[column] not in cells and min(map(cells.count, set(cells))) > 1
+
+
+def _is_outside(head: float | None, values: Sequence[float | None]) -> bool:
+    known = [value for value in values if value is not None]
+    integer = head is not None and head == int(head)
+    return head is not None and integer and not min(known) <= head <= max(known)
+
+
+def _unnamed(name: str) -> bool:
+    return re.fullmatch(r"Unnamed: [0-9]+(\.[0-9]+)*(_level_[0-9]+)?", name) is not None
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold().strip()

@@ -1,0 +1,138 @@
+"""How numbers are written in the cells of a table.
+
+A number is written as Python and spreadsheets write it, "-1.5e3". A decimal comma and marks between
+thousands are read where `Marks` says so, and never guessed from a single cell: "1,234" is 1.234 in one
+country and 1234 in another.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Callable, Iterable, Sequence
+
+import numpy as np
+
+from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.suggestions import is_one_of
+
+__all__ = ["Marks", "NoNumberError", "check_marks", "commas_as", "number", "parse_cells"]
+
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+class NoNumberError(InputError):
+    """A cell of a column of numbers holds a text."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """How numbers are written.
+
+    Args:
+        decimal: The mark before the fraction, "." or ",".
+        thousands: The mark between groups of three digits; "" where there is none.
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+
+
+def check_marks(decimal: str | None, thousands: str | None) -> None:
+    """Refuse marks that no number is written with.
+
+    Raises:
+        InputError: `decimal` is no "." or ",", `thousands` is no mark, or both are the same.
+    """
+    if not is_one_of(decimal, (None, ".", ",")):
+        raise InputError(f"decimal={shortened(decimal, 20)}: use '.' or ','.")
+    if not is_one_of(thousands, (None, "", ",", ".", " ", "'", "_", "\u00a0", "\u202f", "\u2019")):
+        raise InputError(f"thousands={shortened(thousands, 20)}: use ',', '.', ' ', \"'\" or '_'.")
+    if thousands and thousands == (decimal or "."):
+        raise InputError(
+            f"thousands={thousands!r} and decimal={decimal or '.'!r}: one mark cannot be both. Give "
+            "decimal=, too."
+        )
+
+
+def number(cell: str, marks: Marks) -> float | None:
+    """Return the number in a cell; None where it holds none, or one that float64 cannot hold."""
+    if marks.thousands and marks.thousands in cell:
+        mark, point = re.escape(marks.thousands), re.escape(marks.decimal)
+        if not re.fullmatch(rf"[+-]?[0-9]{{1,3}}({mark}[0-9]{{3}})+({point}[0-9]*)?", cell):
+            return None
+        cell = cell.replace(marks.thousands, "")
+    if marks.decimal != ".":
+        if "." in cell:
+            return None
+        cell = cell.replace(marks.decimal, ".")
+    if not _NUMBER.fullmatch(cell):
+        return None
+    value = float(cell)
+    return value if np.isfinite(value) else None
+
+
+def parse_cells(rows: Sequence[Sequence[str]], marks: Marks) -> tuple[np.ndarray, tuple[int, int] | None]:
+    """Return cells as float64 (rows, columns), and where the first one stands that is no number."""
+    array = np.empty((len(rows), len(rows[0]) if rows else 0), np.float64)
+    for place, row in enumerate(rows):
+        for column, cell in enumerate(row):
+            value = number(cell, marks)
+            if value is None:
+                return array, (place, column)
+            array[place, column] = value
+    return array, None
+
+
+def commas_as(
+    rows: Iterable[tuple[int, Sequence[str]]], positions: Sequence[int], title: Callable[[int, int], str]
+) -> Marks:
+    """Return how numbers are written in columns whose cells hold commas, where the cells leave no doubt.
+
+    Args:
+        rows: The line number and the cells of each row.
+        positions: The columns.
+        title: (line, column) -> how a message calls the cell.
+
+    Raises:
+        InputError: Commas and points are used, or all commas may also stand between thousands.
+    """
+    comma: tuple[int, int, str] | None = None
+    point: tuple[int, int, str] | None = None
+    decimal = False
+    for line, row in rows:
+        for position in positions:
+            cell = row[position]
+            if ("," in cell or "." in cell) and _SHAPED.fullmatch(cell):
+                if "," in cell:
+                    comma = comma or (line, position, cell)
+                    decimal = decimal or _begins_a_fraction(cell)
+                if "." in cell:
+                    point = point or (line, position, cell)
+        if comma and point:
+            break
+    if comma is None:
+        return Marks()
+    if point is None and decimal:
+        return Marks(",")
+    first = f"{title(*comma[:2])}, holds {shortened(comma[2], 40)}"
+    if point is None or point == comma:
+        doubt = "where the comma may begin a fraction or stand between thousands"
+    else:
+        doubt = (
+            f"and {title(*point[:2])}, holds {shortened(point[2], 40)}: commas and points are used, and "
+            "which of them begins a fraction is not known"
+        )
+    raise InputError(
+        f"{first}, {doubt}. Say decimal=',' or thousands=',', or write all numbers in one way, such "
+        "as 1234.5."
+    )
+
+
+_SHAPED = re.compile(r"[+-]?[0-9.,]*[0-9][0-9.,]*([eE][+-]?[0-9]+)?")
+
+
+def _begins_a_fraction(cell: str) -> bool:
+    """Return whether the comma in a number can be nothing but a decimal comma: "0,5", but not "1,234"."""
+    return cell.count(",") == 1 and re.fullmatch(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}", cell) is None
