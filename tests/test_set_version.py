@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(not (ROOT / SCRIPT).is_file(), reason="the sourc
 def copy(tmp_path):
     """Return a copy of every file that could hold the version."""
     files = [path for folder in FOLDERS for kind in KINDS for path in (ROOT / folder).rglob(kind)]
+    files = [path for path in files if "build" not in path.relative_to(ROOT).parts]  # left by making wheels
     for path in [*files, ROOT / "pyproject.toml", ROOT / "CHANGELOG.md"]:
         target = tmp_path / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
