@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import json
 import re
 import shlex
@@ -204,3 +206,34 @@ def test_the_page_on_files_lists_every_key_of_the_card():
 def test_links_lead_to_files(path):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8")):
         assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+NAMED = re.compile(r"`((?:onnxnn|onnxnn_runtime|onnxnn_cli|tests|scripts)(?:[./]\w+)+(?:\.py)?)[/`(]")
+"""A module, a name in it, or a file, that a page names."""
+
+
+def exists(name):
+    if "/" in name:
+        return any((ROOT / folder / name).exists() for folder in ("", "runtime", "cli"))
+    for count in range(name.count(".") + 1, 0, -1):
+        parts = name.split(".")
+        try:
+            found = importlib.import_module(".".join(parts[:count]))
+        except ModuleNotFoundError:
+            continue
+        try:
+            functools.reduce(getattr, parts[count:], found)
+        except AttributeError:
+            return False
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in pages() if path.name != "CHANGELOG.md"],  # it names what was there then
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_modules_and_files_that_a_page_names_exist(path):
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert [name for name in NAMED.findall(text) if not exists(name)] == []
