@@ -8,9 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from onnxnn.definition.module import Net
 
 from .denoising import EMA
 
@@ -19,34 +17,11 @@ __all__ = ["MovingAverage", "decay_of", "put"]
 Tensor = torch.Tensor
 
 
-SMALL_BATCH = 16
-"""Batches of at most this many samples make noisy steps in a network with batch normalisation."""
-
-SMALL_BATCH_EMA = 0.95
-"""The decay of the moving average that a training in small batches keeps by default."""
-
-
-def decay_of(ema: float | None, net: Net, batch_size: int) -> float:
-    """Return the decay that a training uses, 0 for no average.
-
-    Args:
-        ema: What the user chose; None takes the default.
-        net: The network: a diffusion model's weights are averaged by default.
-        batch_size: Samples in a batch: with batch normalisation that is trained, every step in small batches
-            follows the noise of their statistics, and the average of the weights is the better network.
-    """
+def decay_of(ema: float | None, is_diffusion: bool) -> float:
+    """Return the decay that a training uses, 0 for no average; `ema` is the user's choice, None the default."""
     if ema is not None:
         return ema
-    if net.diffusion:
-        return EMA
-    return SMALL_BATCH_EMA if batch_size <= SMALL_BATCH and _trains_batch_norm(net) else 0.0
-
-
-def _trains_batch_norm(net: nn.Module) -> bool:
-    return any(
-        isinstance(module, _BatchNorm) and any(weight.requires_grad for weight in module.parameters())
-        for module in net.modules()
-    )
+    return EMA if is_diffusion else 0.0
 
 
 class MovingAverage:

@@ -115,7 +115,7 @@ class Job:
         layers = ((each.layer, each.in_shape, each.out_shape) for each in self.definition.placed())
         batch = min(self.data.train.batch_size, self.data.train.num_samples)
         states = states_per_weight(self.settings.optimizer, self.settings.optimizer_options)
-        averaged = decay_of(self.settings.ema, self.net, self.data.train.batch_size) > 0
+        averaged = decay_of(self.settings.ema, self.net.diffusion) > 0
         copies = 1 + averaged + (self.data.validation is not None)  # 1: the weights with which it begins
         memory.check_training(self.net, layers, batch, states, copies)
 

@@ -37,8 +37,8 @@ class Settings:
         monitor: The column of the history that says which epoch is best; None means val_loss where
             there is validation data, else loss.
         ema: The decay of the moving average of weights, which is what validation, checkpoints and the
-            trained network hold then: from 0 (none) to below 1. None takes 0.999 for a diffusion model, 0.95
-            for a network with batch normalisation in batches of up to 16 samples, and none for others.
+            trained network hold then: from 0 (none) to below 1. None takes 0.999 for a diffusion model and
+            none for others.
         samples_every: A diffusion model draws samples after every so many epochs, 0 never; None takes those
             that are powers of two, and eight of the whole training.
 

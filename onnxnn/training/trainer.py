@@ -387,7 +387,7 @@ class Trainer:
             set_random_state(self._state["random"])
 
     def _make_average(self) -> MovingAverage | None:
-        decay = decay_of(self.settings.ema, self.net, self.train.batch_size)
+        decay = decay_of(self.settings.ema, self.net.diffusion)
         return MovingAverage(self.net, decay) if decay else None
 
 
