@@ -142,7 +142,7 @@ class Net(nn.Sequential):
     def ending(self) -> str:
         """ "softmax", "sigmoid" or "denormalize" where the network ends so, else ""."""
         last = self[-1] if len(self) else None
-        if self.scale is not None:
+        if isinstance(last, DenormalizeModule):
             return "denormalize"
         if isinstance(last, nn.Softmax | nn.Sigmoid):
             return "softmax" if isinstance(last, nn.Softmax) else "sigmoid"

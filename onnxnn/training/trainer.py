@@ -179,8 +179,9 @@ class Trainer:
     def _step(self, x: Tensor, target: Tensor) -> Tensor:
         """Learn from one batch and return what the loss saw, without waiting for any number."""
         x = self._laid_out(x)
-        self._statistics.begin_step()
-        self.is_measured = not self._statistics
+        if self._statistics:
+            self._statistics.begin_step()
+            self.is_measured = False
         self._stepper.zero_grad()
         loss, output = self._module(x, target)
         self.machine.backward(loss)
@@ -215,7 +216,7 @@ class Trainer:
             row[metric.name] = metric.value(each.sum(0))
             for step, count in zip(steps, each, strict=True):
                 step[metric.name] = metric.value(count)
-        self.history.steps += steps
+        self.history.steps.extend(steps)
         return row
 
     def _laid_out(self, x: Tensor) -> Tensor:

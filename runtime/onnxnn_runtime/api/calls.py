@@ -296,8 +296,10 @@ def _check_name(instance: Any, name: str, value: Any, advice: Advice) -> None:
     """Refuse to set what is no attribute."""
     cls = type(instance)
     on_class = getattr(cls, name, None)
-    if name not in instance.__dict__ and on_class is None:
-        raise UnknownAttributeError(_no_attribute(instance, name, advice))
+    if on_class is None:
+        if name not in instance.__dict__:
+            raise UnknownAttributeError(_no_attribute(instance, name, advice))
+        return
     if isinstance(on_class, property) and on_class.fset is None:
         raise UnknownAttributeError(f"{cls.__name__}.{name} can be read, not set.")
     if inspect.isfunction(on_class) and not callable(value):
