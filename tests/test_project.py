@@ -75,3 +75,17 @@ def test_the_digits_name_their_source_and_licence():
     assert "CC BY 4.0" in text
     assert "10.24432/C50P49" in text
     assert (ROOT / "onnxnn/datasets/digits.npz").stat().st_size < 100_000
+
+
+def test_doctor_asks_for_the_versions_that_are_required():
+    required: dict[str, set[str]] = {}
+    for name in PROJECTS:
+        extras = project(name).get("optional-dependencies", {})
+        for each in [*project(name)["dependencies"], *sum(extras.values(), [])]:
+            found = re.match(r"([\w-]+)>=([\d.]+)", each)
+            if found:
+                required.setdefault(found[1], set()).add(found[2])
+    doctor = importlib.import_module("onnxnn_cli.doctor")
+    asked = {name: lowest for name, _, lowest, _ in doctor.PACKAGES if lowest}
+    assert len(asked) > 5
+    assert {name: lowest for name, lowest in asked.items() if lowest not in required[name]} == {}

@@ -24,11 +24,11 @@ PACKAGES = (
     ("onnxruntime", "onnxruntime", "1.8", "running models"),
     ("onnxruntime-gpu", "onnxruntime", "1.8", "running models on an NVIDIA GPU"),
     ("onnxnn", "onnxnn", "", "training"),
-    ("torch", "torch", "2.6", "training"),
+    ("torch", "torch", "2.13", "training"),
     ("onnx", "onnx", "1.16", "exporting"),
     ("lightning-fabric", "lightning_fabric", "2.4", "training"),
     ("onnxscript", "onnxscript", "0.3", "exporting custom modules"),
-    ("matplotlib", "matplotlib", "3.7", "plot_history"),
+    ("matplotlib", "matplotlib", "3.9", "plot_history"),
 )
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 SECONDS = 120
