@@ -80,11 +80,10 @@ def test_the_digits_name_their_source_and_licence():
 def test_doctor_asks_for_the_versions_that_are_required():
     required: dict[str, set[str]] = {}
     for name in PROJECTS:
-        extras = project(name).get("optional-dependencies", {})
-        for each in [*project(name)["dependencies"], *sum(extras.values(), [])]:
-            found = re.match(r"([\w-]+)>=([\d.]+)", each)
-            if found:
-                required.setdefault(found[1], set()).add(found[2])
+        extras = project(name).get("optional-dependencies", {}).values()
+        for part in [project(name)["dependencies"], *extras]:
+            for package, lowest in re.findall(r"^([\w-]+)>=([\d.]+)", "\n".join(part), re.MULTILINE):
+                required.setdefault(package, set()).add(lowest)
     doctor = importlib.import_module("onnxnn_cli.doctor")
     asked = {name: lowest for name, _, lowest, _ in doctor.PACKAGES if lowest}
     assert len(asked) > 5
