@@ -25,13 +25,13 @@ from onnxnn.kinds.seq2seq import options_of
 from onnxnn.layers.norm import Normalize
 from onnxnn.layers.reference import reference
 
-__all__ = ["Parity", "measure", "probe_shapes"]
+__all__ = ["ROUNDINGS", "Parity", "measure", "probe_shapes"]
 
 Array = np.ndarray[Any, Any]
 
 _BATCHES = (1, 3)
 
-_ROUNDINGS = 4.0
+ROUNDINGS = 4.0
 """How many times torch's own rounding a file may differ: both sides round, in different orders."""
 
 _MOST_ROUNDING = 0.01
@@ -59,7 +59,7 @@ class Parity:
 
     def is_rounding(self) -> bool:
         """Return whether the file is as near to torch as float32 is to float64 in this network."""
-        return self.relative <= min(_ROUNDINGS * self.rounding, _MOST_ROUNDING)
+        return self.relative <= min(ROUNDINGS * self.rounding, _MOST_ROUNDING)
 
     def to_dict(self) -> dict[str, float]:
         """Return what the card records."""

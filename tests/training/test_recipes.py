@@ -14,6 +14,7 @@ import torch
 import onnxnn.recipe
 from onnxnn.datasets import Digits, digits
 from onnxnn.definition.definition import Definition
+from onnxnn.export.verification import ROUNDINGS
 from onnxnn.graph.shape import Shape
 from onnxnn.recipe import read_recipe
 
@@ -89,10 +90,10 @@ def test_a_recipe_builds_trains_a_step_and_exports(name, tmp_path, monkeypatch):
         ways = [net(x), torch.cat([net(row[None]) for row in x])]
         last = torch.channels_last
         ways.append(copy.deepcopy(net).to(memory_format=last)(x.to(memory_format=last)))
-    # Fifty layers lose digits in float32: the file loses no more of them than torch does, which rounds in
-    # another order for each layout and batch size.
+    # Fifty layers lose digits in float32: the file loses about as many as torch does, which rounds in another
+    # order for each layout and batch size. Which of them loses the most differs between processors.
     lost = max(np.abs(way.numpy() - exact).max() for way in ways)
-    assert np.abs(found - exact).max() <= max(1e-5, lost)
+    assert np.abs(found - exact).max() <= max(1e-5, ROUNDINGS * lost)
 
 
 @pytest.mark.parametrize(
