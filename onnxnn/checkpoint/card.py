@@ -12,6 +12,7 @@ from onnxnn_runtime.card.card import Axis, InputSpec, ModelCard, OutputSpec, Sta
 from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn._version import __version__
 from onnxnn.data import Preparation
@@ -161,7 +162,7 @@ def how_trained(settings: Mapping[str, Any], history: list[dict[str, float]], sa
 def describe_added(added: list[Placed], batch_size: int | None = None) -> str:
     """Return what `add` says: "linear1: size=(4, 10), relu -> [120, 10]"."""
     first = added[0]
-    options = [f"{name}={frozen(value)!r}" for name, value in first.layer.options().items()]
+    options = [f"{name}={shortened(frozen(value))}" for name, value in first.layer.options().items()]
     options += [placed.layer.kind for placed in added[1:]]
     described = f": {', '.join(options)}" if options else ""
     return f"{first.name}{described} -> {added[-1].out_shape.batched(batch_size)}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxnn_runtime.api.calls import checked
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import say
 
 from onnxnn.console.display import PrintedResult
@@ -76,7 +77,7 @@ def _part(how: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 def _layer(entry: Any) -> str:
     options = ", ".join(
-        f"{name}={tuple(value) if isinstance(value, list) else value!r}"
+        f"{name}={shortened(tuple(value) if isinstance(value, list) else value)}"
         for name, value in entry["options"].items()
     )
     activation = f" + {entry['activation']}" if entry["activation"] else ""

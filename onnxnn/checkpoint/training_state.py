@@ -28,7 +28,9 @@ def check_state(state: Mapping[str, Any]) -> None:
             raise CheckpointError(f"the training state has the unknown key {shortened(key)}.")
         fits, what = known
         if not fits(value):
-            raise CheckpointError(f"the training state: {key!r} must be {what}, got {shortened(value)}.")
+            raise CheckpointError(
+                f"the training state: {shortened(key)} must be {what}, got {shortened(value)}."
+            )
     if "epoch" in state:
         missing = [
             key for key in ("settings", "history", "loss", "best", "epochs_since_best") if key not in state

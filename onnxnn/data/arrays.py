@@ -17,6 +17,7 @@ from onnxnn_runtime.card.vocabulary import checked_vocabulary
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.files.access import as_path, regular_file
 from onnxnn_runtime.inputs.npz import VOCABULARY, read_arrays, read_vocabulary
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
 from onnxnn.graph.shape import Shape
@@ -302,8 +303,8 @@ def load_npz(
         missing = "data" if "data" not in arrays else "label"
         held = ", ".join(arrays) or "nothing"
         raise DataError(
-            f"{path}: the array {missing!r} is missing; the file holds {held}. "
-            "Save with np.savez(path, data=x, label=y)."
+            f"{path}: the array {shortened(missing)} is missing; the file holds {held}. Save with "
+            "np.savez(path, data=x, label=y)."
         )
     try:
         return from_arrays(

@@ -312,7 +312,7 @@ def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple
 def check_task(task: str) -> None:
     """Refuse a task that does not exist."""
     if task not in TASKS:
-        raise DataError(f"task {task!r}: known are {', '.join(TASKS)}.")
+        raise DataError(f"task {shortened(task)}: known are {', '.join(TASKS)}.")
 
 
 @contextmanager

@@ -143,12 +143,12 @@ def _checked_name(folder: Path) -> str:
     except UnicodeEncodeError as error:
         raw = os.fsencode(folder.name)
         try:
-            hint = f", perhaps {raw.decode('gb18030')!r} in GBK"
+            hint = f", perhaps {shortened(raw.decode('gb18030'))} in GBK"
         except UnicodeDecodeError:
             hint = ""
         raise DataError(
-            f"{folder.parent}: the name of a class folder, {raw!r}, is not valid UTF-8{hint}. Rename the "
-            "folder, e.g. with: convmv -f gbk -t utf-8 --notest"
+            f"{folder.parent}: the name of a class folder, {shortened(raw)}, is not valid UTF-8{hint}. "
+            "Rename the folder, e.g. with: convmv -f gbk -t utf-8 --notest"
         ) from error
     return folder.name
 
@@ -231,7 +231,8 @@ def _matched(root: Path, folders: Sequence[str], names: Sequence[str]) -> dict[s
         elif alike:
             others = [other for other in names if other != name and folded(other) == folded(name)]
             raise DataError(
-                f"classes: {name!r} is ambiguous: in {root} it could be {' or '.join(map(repr, alike))}"
+                f"classes: {shortened(name)} is ambiguous: in {root} it could be "
+                f"{' or '.join(map(repr, alike))}"
                 + (f", and {', '.join(map(repr, others))} is among the classes, too" if others else "")
                 + ". Write the names as the folders have them."
             )
@@ -246,7 +247,9 @@ def _by_order(root: Path, folders: dict[str, Path], names: Sequence[str]) -> lis
             f"classes: none is a folder of {root}, and the order of its folders "
             f"{', '.join(map(repr, folders))} is ambiguous. Name the classes as the folders, or rename them."
         )
-    pairs = ", ".join(f"{folder!r} is {name!r}" for folder, name in zip(folders, names, strict=True))
+    pairs = ", ".join(
+        f"{shortened(folder)} is {shortened(name)}" for folder, name in zip(folders, names, strict=True)
+    )
     warn(f"classes: none is a folder of {root}, so they are titles: {pairs}.")
     return list(folders.values())
 

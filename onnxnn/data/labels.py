@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sized
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,9 @@ from .missing_labels import check_entries
 __all__ = ["ValuesError", "as_array", "class_names", "class_numbers", "finite", "ragged", "targets"]
 
 _MOST_CLASSES = 10_000
+"""Integers that are classes without being told so."""
+
+_MOST_NAMES = 1_000_000
 
 Array = np.ndarray[Any, Any]
 
@@ -41,7 +46,7 @@ def class_names(classes: Any) -> tuple[str, ...] | None:
         names = _from_mapping(classes)
     elif isinstance(classes, str) or not isinstance(classes, Iterable):
         raise DataError(
-            f"classes={classes!r}: must be a list of names, {{name: number}} or {{number: name}}."
+            f"classes={shortened(classes)}: must be a list of names, {{name: number}} or {{number: name}}."
         )
     else:
         names = [_name(each) for each in _in_order(classes)]
@@ -58,13 +63,16 @@ def _in_order(classes: Iterable[Any]) -> list[Any]:
         raise DataError(
             f"classes={shortened(classes)}: a set has no order, and classes are numbered; give a list."
         )
-    return list(classes)
+    names = list(islice(classes, _MOST_NAMES + 1))  # an iterator may have no end
+    if len(names) > _MOST_NAMES:
+        raise DataError(f"classes: more than {_MOST_NAMES:,} names; expected one for each class of the data.")
+    return names
 
 
 def _name(given: Any) -> str:
     if isinstance(given, bytes):
         given = given.decode("utf-8", "replace")
-    if given is None or isinstance(given, list | tuple | dict | set):
+    if not isinstance(given, str | int | float | np.generic | os.PathLike):
         raise DataError(f"classes: {shortened(given)} is no name; name every class by a text.")
     return str(given)
 
@@ -72,10 +80,12 @@ def _name(given: Any) -> str:
 def _from_mapping(classes: Mapping[Any, Any]) -> list[str]:
     pairs = [(key, value) if _is_whole(key) else (value, key) for key, value in classes.items()]
     if not all(_is_whole(number) for number, _ in pairs):
-        raise DataError(f"classes={dict(classes)!r}: must map names to numbers or numbers to names.")
+        raise DataError(f"classes={shortened(dict(classes))}: must map names to numbers or numbers to names.")
     by_number = {int(number): str(name) for number, name in pairs}
     if len(by_number) != len(pairs) or sorted(by_number) != list(range(len(pairs))):
-        raise DataError(f"classes={dict(classes)!r}: the numbers must be 0 to {len(pairs) - 1}, each once.")
+        raise DataError(
+            f"classes={shortened(dict(classes))}: the numbers must be 0 to {len(pairs) - 1}, each once."
+        )
     return [by_number[number] for number in sorted(by_number)]
 
 

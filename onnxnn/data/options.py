@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["around", "call", "is_number", "pair", "probability", "refuse", "whole"]
 
@@ -13,7 +14,7 @@ __all__ = ["around", "call", "is_number", "pair", "probability", "refuse", "whol
 def call(transform: Any) -> str:
     """Return a transform as a user would have typed it: "RandomCrop(size=32, padding=4)"."""
     fields = dataclasses.fields(transform)
-    given = [f"{f.name}={getattr(transform, f.name)!r}" for f in fields]
+    given = [f"{f.name}={shortened(getattr(transform, f.name))}" for f in fields]
     return f"{type(transform).__name__}({', '.join(given)})"
 
 

@@ -18,6 +18,7 @@ from onnxnn_runtime.card.preprocess import ImageLike, Preprocess, apply_step, de
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.images.decode import upright_size
 from onnxnn_runtime.images.memory import shared
+from onnxnn_runtime.messages.shorten import shortened
 from PIL import Image
 
 from onnxnn.console.progress import counted
@@ -324,7 +325,7 @@ def _result(function: Callable[[Any], Any], picture: Image.Image, color: str) ->
         result = function(picture)
     except Exception as error:
         raise DataError(
-            f"the function {function!r} given as transform fails on a picture of {picture.size}: "
+            f"the function {shortened(function)} given as transform fails on a picture of {picture.size}: "
             f"{type(error).__name__}: {error}"
         ) from error
     if isinstance(result, torch.Tensor) and result.ndim == 3:
@@ -333,8 +334,8 @@ def _result(function: Callable[[Any], Any], picture: Image.Image, color: str) ->
         return decode(result, color)
     except InputError as error:
         raise DataError(
-            f"the function {function!r} given as transform must return a picture (PIL, uint8 (H, W, C), or a "
-            f"tensor (C, H, W) in 0..1; for mean and std write 'Normalize' instead): {error}"
+            f"the function {shortened(function)} given as transform must return a picture (PIL, uint8 (H, W, "
+            f"C), or a tensor (C, H, W) in 0..1; for mean and std write 'Normalize' instead): {error}"
         ) from error
 
 

@@ -77,7 +77,8 @@ def _by_name(
     table: Table, label: int | None, features: Sequence[str], targets: Sequence[str], are_classes: bool
 ) -> Chosen:
     columns = match_columns(features, table.names, table.source)
-    left = [column for column in range(table.num_columns) if column not in columns]
+    taken = set(columns)
+    left = [column for column in range(table.num_columns) if column not in taken]
     if label is not None:
         return Chosen(columns, label)
     if not left:

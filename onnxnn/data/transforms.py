@@ -250,17 +250,19 @@ def _make(name: str, value: Any) -> Any:
     if cls is None:
         instead = f"; {_INSTEAD[name]}" if name in _INSTEAD else did_you_mean(name, [*_KNOWN, *_NO_EFFECT])
         raise DataError(
-            f"transform {name!r} is unknown{instead}{'' if instead.endswith('?') else '.'} "
-            f"Known: {', '.join([*_KNOWN, *_NO_EFFECT])}."
+            f"transform {shortened(name)} is unknown{instead}{'' if instead.endswith('?') else '.'} Known: "
+            f"{', '.join([*_KNOWN, *_NO_EFFECT])}."
         )
     fields = [field.name for field in dataclasses.fields(cls)]
     options = _options(name, fields, frozen(value))
-    unknown = [f"{option!r}{did_you_mean(option, fields)}" for option in options if option not in fields]
+    unknown = [
+        f"{shortened(option)}{did_you_mean(option, fields)}" for option in options if option not in fields
+    ]
     required = [f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING]
     missing = [repr(option) for option in required if option not in options]
     if unknown or missing:
         problem = f"unknown option {', '.join(unknown)}" if unknown else f"{', '.join(missing)} is missing"
-        raise DataError(f"transform {name!r}: {problem}. It takes: {', '.join(fields)}.")
+        raise DataError(f"transform {shortened(name)}: {problem}. It takes: {', '.join(fields)}.")
     return cls(**options)
 
 
@@ -271,13 +273,15 @@ def _options(name: str, fields: list[str], value: Any) -> dict[str, Any]:
         return {str(option): given for option, given in value.items()}
     if isinstance(value, str):
         raise DataError(
-            f"transform {name!r}: {value!r} is text and is not evaluated; write values, a tuple of values "
-            f"or {{option: value}} with the options {', '.join(fields)}."
+            f"transform {shortened(name)}: {shortened(value)} is text and is not evaluated; write values, a "
+            f"tuple of values or {{option: value}} with the options {', '.join(fields)}."
         )
     one_value = not isinstance(value, tuple) or (name in _PAIR_FIRST and all(map(is_number, value)))
     values = (value,) if one_value else value
     if len(values) > len(fields):
-        raise DataError(f"transform {name!r}: {len(values)} values given; it takes: {', '.join(fields)}.")
+        raise DataError(
+            f"transform {shortened(name)}: {len(values)} values given; it takes: {', '.join(fields)}."
+        )
     return dict(zip(fields, values, strict=False))
 
 

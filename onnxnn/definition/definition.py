@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from onnxnn_runtime.errors import CardError, LayerError
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 from torch import nn
 
@@ -169,8 +170,8 @@ class Definition:
                 raise LayerError("add(): name a layer, an activation or an optimizer.")
             if options:
                 raise LayerError(
-                    f"add(activation={activation!r}): options {', '.join(options)} need a layer; "
-                    f"write add({activation!r}, ...) to give an activation options."
+                    f"add(activation={shortened(activation)}): options {', '.join(options)} need a layer; "
+                    f"write add({shortened(activation)}, ...) to give an activation options."
                 )
             entry = Entry(index, follows)
             self._drop_default_activation()
@@ -266,7 +267,8 @@ class Definition:
             raise LayerError(f"{layer.call()}: {first.kind!r} is a whole network, nothing goes behind it.")
         if layer.diffusion:
             raise LayerError(
-                f"{layer.call()}: it is a whole network, nothing goes before it; {list(before)[-1]!r} does."
+                f"{layer.call()}: it is a whole network, nothing goes before it; "
+                f"{shortened(list(before)[-1])} does."
             )
 
     @property
@@ -451,7 +453,9 @@ class Definition:
             except MissingModuleError:
                 raise
             except ValueError as error:
-                raise CardError(f"card: layer {entry.get('name')!r} cannot be read: {error}") from error
+                raise CardError(
+                    f"card: layer {shortened(entry.get('name'))} cannot be read: {error}"
+                ) from error
             made = Entry(index, layer, activation)
             if index == 0 and not definition._added:
                 definition._normalize = made

@@ -181,8 +181,8 @@ def check_versions(opset_version: int, ir_version: int) -> None:
     ):
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise ExportError(
-                f"{name}={value!r}: what works here is {low} to {high}. The defaults, opset 13 and IR 7, "
-                "load in every ONNX Runtime since 1.8."
+                f"{name}={shortened(value)}: what works here is {low} to {high}. The defaults, opset 13 and "
+                "IR 7, load in every ONNX Runtime since 1.8."
             )
 
 

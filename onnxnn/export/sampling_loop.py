@@ -15,6 +15,7 @@ from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
 from onnxnn_runtime.diffusion.sampler import make_plan
 from onnxnn_runtime.errors import ExportError, InputError
+from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.definition.definition import Definition, Net
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -41,7 +42,7 @@ def with_loop(card: ModelCard, sampler: Any, steps: Any = None, guidance: Any = 
     """
     spec = card.diffusion
     asked = {"sampler": sampler, "steps": steps, "guidance": guidance}
-    given = ", ".join(f"{name}={value!r}" for name, value in asked.items() if value is not None)
+    given = ", ".join(f"{name}={shortened(value)}" for name, value in asked.items() if value is not None)
     if not given:
         return card
     if spec is None:
@@ -56,8 +57,9 @@ def with_loop(card: ModelCard, sampler: Any, steps: Any = None, guidance: Any = 
         raise ExportError(f"export({given}): {error}") from error
     if plan.draws:
         raise ExportError(
-            f"export({given}): {sampler!r} draws fresh noise in each step, and a graph gets its noise at the "
-            "beginning. Choose 'dpm++' or 'ddim', or leave sampler out: then the runtime samples."
+            f"export({given}): {shortened(sampler)} draws fresh noise in each step, and a graph gets its "
+            "noise at the beginning. Choose 'dpm++' or 'ddim', or leave sampler out: then the runtime "
+            "samples."
         )
     if guidance is None:
         guidance = 1.0

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import LayerError, OutputError
 from onnxnn_runtime.files.access import PathLike, as_path, write_atomically
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.outputs.output_files import check_output
 from PIL import Image
 from torch import nn
@@ -102,8 +103,8 @@ def visual_filters(
     then = before.get(f"{name}.weight")
     if then is None or then.shape != weight.shape:
         raise LayerError(
-            f"visual_filters(before=...): it holds no weights of {name!r} of this size; give a checkpoint of "
-            "the same network."
+            f"visual_filters(before=...): it holds no weights of {shortened(name)} of this size; give a "
+            "checkpoint of the same network."
         )
     earlier = _as_filters(then, definition)
     limit = float(max(np.abs(now).max(), np.abs(earlier).max()))

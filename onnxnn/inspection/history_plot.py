@@ -8,6 +8,7 @@ from typing import Any
 from onnxnn_runtime.errors import OnnxnnError, TrainingError
 from onnxnn_runtime.files.access import PathLike, as_path, write_atomically
 from onnxnn_runtime.images.fonts import lettering
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.outputs.output_files import check_output
 
 from onnxnn.training.history import History
@@ -40,7 +41,7 @@ def plot_history(
     if not history:
         raise TrainingError("there is no finished epoch to draw: train first.")
     if not isinstance(title, str):
-        raise TrainingError(f"title={title!r}: must be a text.")
+        raise TrainingError(f"title={shortened(title)}: must be a text.")
     names = [name for name in history[0] if not name.startswith("val_") and name not in ("epoch", "lr")]
     figure = Figure(figsize=(4.5 * len(names), 3.6), layout="constrained")  # no window, no global state
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import is_terminal
 from PIL import Image
 
@@ -40,8 +41,8 @@ def arrange(images: Any, size: tuple[int, int], every: bool) -> Array:
     is_size = isinstance(size, tuple | list) and len(size) == 2
     if found.ndim not in (4, 5) or not is_size or not all(type(n) is int and n > 0 for n in size):
         raise InputError(
-            f"show({type(images).__name__}): images of shape {found.shape} and size={size!r}; what fits is "
-            "what inference(num=...) returned, and (rows, columns) such as (4, 4)."
+            f"show({type(images).__name__}): images of shape {found.shape} and size={shortened(size)}; what "
+            "fits is what inference(num=...) returned, and (rows, columns) such as (4, 4)."
         )
     rows, columns = size
     if not every:

@@ -10,6 +10,7 @@ import torch
 from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import DataError, InputError
+from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data import Data
 from onnxnn.definition.module import Net
@@ -77,7 +78,7 @@ def add_noise(schedule: Schedule, picture: Array, timestep: int, num: int) -> tu
     for name, value, most in (("timestep", timestep, schedule.timesteps), ("num", num, None)):
         if type(value) is not int or value < 1 or (most is not None and value > most):
             fits = "of at least 1" if most is None else f"from 1 to {most}, the steps of this network"
-            raise InputError(f"noisy({name}={value!r}): what fits is a whole number {fits}.")
+            raise InputError(f"noisy({name}={shortened(value)}): what fits is a whole number {fits}.")
     clean = torch.from_numpy(picture) * 2 - 1
     noise = torch.randn_like(clean)
     steps = np.linspace(0, timestep - 1, num).round().astype(int).tolist()

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.errors import DataError, TrainingError
 from onnxnn_runtime.generation.seq2seq import END, PADDING, START, Predict, translate
+from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data import Data
 from onnxnn.definition.module import Net, evaluating
@@ -76,7 +77,8 @@ def check_data(data: Data, layer: Any, task: str) -> None:
     """
     if task not in ("cls", "gen"):
         raise TrainingError(
-            f"nn({task!r}) with add('transformer'): pairs of sequences are learned by nn('gen'); write that."
+            f"nn({shortened(task)}) with add('transformer'): pairs of sequences are learned by nn('gen'); "
+            "write that."
         )
     found = [part.tensors() for part in (data.train, data.validation) if part is not None]
     for _ in checked((pair for pair in found if pair is not None), options_of(layer)):

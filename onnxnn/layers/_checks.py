@@ -32,8 +32,8 @@ def pair_of_sizes(
         return pair[0], pair[1]
     first, second = meaning.strip("()").split(", ")
     raise LayerError(
-        f"{layer.call()}: size={size!r} must be {meaning}, whole numbers of at least 1. "
-        f"To take the {first} from {giver}, write {second} alone, such as size=8."
+        f"{layer.call()}: size={shortened(size)} must be {meaning}, whole numbers of at least 1. To take the "
+        f"{first} from {giver}, write {second} alone, such as size=8."
     )
 
 
@@ -83,26 +83,26 @@ def per_axis(layer: Layer, name: str, value: Any, axes: int, lowest: int = 1) ->
         return values
     several = "" if axes == 1 else f" or a tuple of {axes}"
     raise LayerError(
-        f"{layer.call()}: {name}={value!r} must be a whole number{several}, each at least {lowest}."
+        f"{layer.call()}: {name}={shortened(value)} must be a whole number{several}, each at least {lowest}."
     )
 
 
 def probability(layer: Layer, name: str, value: Any) -> None:
     """Refuse what is no number in 0..1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise LayerError(f"{layer.call()}: {name}={value!r} must be a number from 0 to 1.")
+        raise LayerError(f"{layer.call()}: {name}={shortened(value)} must be a number from 0 to 1.")
 
 
 def number(layer: Layer, name: str, value: Any) -> None:
     """Refuse what is no finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise LayerError(f"{layer.call()}: {name}={value!r} must be a finite number.")
+        raise LayerError(f"{layer.call()}: {name}={shortened(value)} must be a finite number.")
 
 
 def flag(layer: Layer, name: str, value: Any) -> None:
     """Refuse what is neither True nor False."""
     if not isinstance(value, bool):
-        raise LayerError(f"{layer.call()}: {name}={value!r} must be True or False.")
+        raise LayerError(f"{layer.call()}: {name}={shortened(value)} must be True or False.")
 
 
 def windows(

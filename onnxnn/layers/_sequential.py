@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.graph.shape import Shape
 
@@ -40,7 +41,9 @@ class Path:
             LayerError: It is no such list, or a layer or option is unknown.
         """
         if not isinstance(given, tuple):
-            raise LayerError(f"{given!r}: a list of (layer, options) fits, or an empty list for the bypass.")
+            raise LayerError(
+                f"{shortened(given)}: a list of (layer, options) fits, or an empty list for the bypass."
+            )
         return cls(tuple(_read_step(step) for step in given))
 
     def to_data(self) -> list[list[Any]]:
@@ -101,12 +104,15 @@ def _read_step(given: Any) -> Step:
         given = next(iter(given.items()))
     if not isinstance(given, tuple) or len(given) != 2 or not isinstance(given[0], str):
         raise LayerError(
-            f'{given!r} is no layer: write (layer, options), such as ("conv2d", {{"size": 64, "kernel_size": '
+            f'{shortened(given)} is no layer: write (layer, options), such as ("conv2d", '
+            f'{{"size": 64, "kernel_size": '
             "3}). A module of your own goes into add itself."
         )
     name, options = given
     if not isinstance(options, Mapping):
-        raise LayerError(f"the options of {name!r} must be {{name: value}}, got {options!r}.")
+        raise LayerError(
+            f"the options of {shortened(name)} must be {{name: value}}, got {shortened(options)}."
+        )
     activation = options.get("activation")
     made = make(name, {key: value for key, value in options.items() if key != "activation"})
     if made.diffusion or made.teacher_forcing:

@@ -221,8 +221,8 @@ def activation_of(name: str) -> Layer:
     except LayerError as error:
         hint = did_you_mean(name, known) or "."
         raise LayerError(
-            f"activation={name!r}: unknown activation{hint} Known: {', '.join(known)}."
+            f"activation={shortened(name)}: unknown activation{hint} Known: {', '.join(known)}."
         ) from error
     if not issubclass(found, Activation):
-        raise LayerError(f"activation={name!r}: {found.kind!r} is a layer, not an activation.")
+        raise LayerError(f"activation={shortened(name)}: {found.kind!r} is a layer, not an activation.")
     return make(name, {})

@@ -53,7 +53,7 @@ def _options_go_by_name(
         return f"{call}: a module takes no options; its second argument is an activation's name."
     names = option_names(layer)
     if not names:
-        return f"{call}: {layer!r} takes no options."
+        return f"{call}: {shortened(layer)} takes no options."
     written = [f"{key}={value}" for key, value in _named(names, misplaced, options).items()]
     texts = [each for each in (activation, optimizer) if isinstance(each, str)]
     written += given + [f"activation={shortened(each)}" for each in texts[:1]]
@@ -73,7 +73,7 @@ def _without_layer(options: Mapping[str, Any]) -> str:
     if all(key in _OF_TRAIN for key in options):
         return f"add({given}): these are options of train(): train({given})."
     first = next(iter(options))
-    return f"add({given}): {first!r} of which layer? Write add('linear', {given}), for example."
+    return f"add({given}): {shortened(first)} of which layer? Write add('linear', {given}), for example."
 
 
 def _check_mistyped(options: Mapping[str, Any]) -> None:
@@ -83,4 +83,6 @@ def _check_mistyped(options: Mapping[str, Any]) -> None:
         meant = "" if key in (*known, *_OF_TRAIN) else nearest(key, OF_ADD)
         if meant:
             given = ", ".join(f"{each}={shortened(value)}" for each, value in options.items())
-            raise LayerError(f"add({given}): unknown option {key!r}, did you mean {meant!r}?")
+            raise LayerError(
+                f"add({given}): unknown option {shortened(key)}, did you mean {shortened(meant)}?"
+            )

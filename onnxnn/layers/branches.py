@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.errors import LayerError, did_you_mean
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -61,8 +62,8 @@ class Branches(Layer):
         object.__setattr__(self, "merge", self.merge.lower())
         if not isinstance(self.paths, tuple) or len(self.paths) < 2:
             raise LayerError(
-                f"{self.call()}: paths must be two or more branches, each a list of (layer, options); "
-                f"an empty list is the bypass. Got {self.paths!r}."
+                f"{self.call()}: paths must be two or more branches, each a list of (layer, options); an "
+                f"empty list is the bypass. Got {shortened(self.paths)}."
             )
         object.__setattr__(self, "paths", self._each(lambda p: p if isinstance(p, Path) else Path.read(p)))
 
@@ -127,7 +128,7 @@ class Branches(Layer):
         return bool(free) and not all(self._fits(in_shape, free, size) for size in _SIZES_TO_TRY)
 
     def call(self) -> str:
-        return f"add('branches', merge={self.merge!r})"
+        return f"add('branches', merge={shortened(self.merge)})"
 
     def options(self) -> dict[str, Any]:
         paths = {"paths": [path.to_data() for path in self.paths]}

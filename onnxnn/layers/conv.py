@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from typing_extensions import Self
 
@@ -73,7 +74,9 @@ class Convolution(Layer):
         if word == "same" and is_count(kernel) and is_count(dilation):
             both = dilation * (kernel - 1)
             advice = str(both // 2) if both % 2 == 0 else f"{both // 2} with an odd kernel_size"
-        raise LayerError(f"{self.call()}: padding={self.padding!r} is written as a number: padding={advice}.")
+        raise LayerError(
+            f"{self.call()}: padding={shortened(self.padding)} is written as a number: padding={advice}."
+        )
 
     def assumed_input(self) -> Shape:
         if self._sizes[0] is None:

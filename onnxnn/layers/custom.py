@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import torch
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
@@ -66,7 +67,7 @@ class Custom(Layer):
         """Return the layer for what a user passed to `add`."""
         if not isinstance(module, nn.Module):
             raise LayerError(
-                f"add({module!r}): a layer must be a name such as 'linear' or a torch.nn.Module, "
+                f"add({shortened(module)}): a layer must be a name such as 'linear' or a torch.nn.Module, "
                 f"not {type(module).__name__}."
             )
         if options:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from onnx import TensorProto
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import InputError, LayerError, did_you_mean
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -75,20 +76,24 @@ class DiffusionModel(Layer):
         if self.preset is not None and self.preset not in PRESETS:
             hint = did_you_mean(str(self.preset), PRESETS) or "."
             raise LayerError(
-                f"{self.call()}: preset={self.preset!r}: unknown{hint} Known: {', '.join(PRESETS)}."
+                f"{self.call()}: preset={shortened(self.preset)}: unknown{hint} Known: {', '.join(PRESETS)}."
             )
         if self.dim is not None and (not is_count(self.dim) or self.dim % GROUPS):
-            raise LayerError(f"{self.call()}: dim={self.dim!r} must be a multiple of {GROUPS}, such as 32.")
+            raise LayerError(
+                f"{self.call()}: dim={shortened(self.dim)} must be a multiple of {GROUPS}, such as 32."
+            )
         mults = self._value("dim_mults")
         if not isinstance(mults, tuple) or not mults or not all(map(is_count, mults)):
             raise LayerError(
-                f"{self.call()}: dim_mults={mults!r} must hold a whole number of at least 1 for each level, "
-                "such as (1, 2)."
+                f"{self.call()}: dim_mults={shortened(mults)} must hold a whole number of at least 1 for "
+                "each level, such as (1, 2)."
             )
         if self.patch is not None:
             count(self, "patch", self.patch)
         if not isinstance(self.classes, bool) and not is_count(self.classes):
-            raise LayerError(f"{self.call()}: classes={self.classes!r} must be True, False or how many.")
+            raise LayerError(
+                f"{self.call()}: classes={shortened(self.classes)} must be True, False or how many."
+            )
         self._check_attention(len(mults))
         try:
             self.noise_schedule()
@@ -109,7 +114,7 @@ class DiffusionModel(Layer):
             return
         if not isinstance(given, tuple) or not all(is_count(level, 0) and level < levels for level in given):
             raise LayerError(
-                f"{self.call()}: attention={given!r} must be True, False or levels from 0 to "
+                f"{self.call()}: attention={shortened(given)} must be True, False or levels from 0 to "
                 f"{levels - 1}, such as ({levels - 1},)."
             )
 

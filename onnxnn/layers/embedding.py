@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import InputError, LayerError
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from typing_extensions import Self
 
@@ -85,8 +86,8 @@ class Embedding(TokenReader):
         flag(self, "channels_first", self.channels_first)
         if self.padding is not None and not is_count(self.padding, 0):
             raise LayerError(
-                f"{self.call()}: padding={self.padding!r} must be a token's number, or None where none "
-                "is padding."
+                f"{self.call()}: padding={shortened(self.padding)} must be a token's number, or None where "
+                "none is padding."
             )
 
     def resolve(self, in_shape: Shape) -> Self:
@@ -161,7 +162,8 @@ class EmLSTM(TokenReader):
     def __post_init__(self) -> None:
         if not (isinstance(self.size, tuple) and len(self.size) == 2 and all(map(is_count, self.size))):
             raise LayerError(
-                f"{self.call()}: size={self.size!r} must be (dim, hidden), two whole numbers of at least 1."
+                f"{self.call()}: size={shortened(self.size)} must be (dim, hidden), two whole numbers of at "
+                "least 1."
             )
         count(self, "num_layers", self.num_layers)
         if self.vocab_size is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -44,8 +45,8 @@ class Inception(Layer):
         good = good and all(isinstance(p, tuple) and len(p) == 2 and all(map(is_count, p)) for p in size[2:4])
         if not good:
             raise LayerError(
-                f"{self.call()}: size={size!r} must be (input channels, c1, (r3, c3), (r5, c5), pool), whole "
-                "numbers of at least 1, such as (192, 64, (96, 128), (16, 32), 32)."
+                f"{self.call()}: size={shortened(size)} must be (input channels, c1, (r3, c3), (r5, c5), "
+                "pool), whole numbers of at least 1, such as (192, 64, (96, 128), (16, 32), 32)."
             )
 
     def assumed_input(self) -> Shape:
@@ -138,7 +139,7 @@ class AuxiliaryHead(Layer):
         object.__setattr__(self, "size", pair_of_sizes(self, self.size, "(input channels, classes)"))
         number(self, "weight", self.weight)
         if self.weight < 0:
-            raise LayerError(f"{self.call()}: weight={self.weight!r} must be at least 0.")
+            raise LayerError(f"{self.call()}: weight={shortened(self.weight)} must be at least 0.")
 
     def assumed_input(self) -> Shape:
         return super().assumed_input() if self._sizes[0] is None else Shape.image(self._sizes[0], None, None)

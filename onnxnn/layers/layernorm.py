@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -34,7 +35,9 @@ class LayerNorm(Layer):
 
     def __post_init__(self) -> None:
         if self.size is not None and not is_count(self.size):
-            raise LayerError(f"{self.call()}: size={self.size!r} must be a whole number of at least 1.")
+            raise LayerError(
+                f"{self.call()}: size={shortened(self.size)} must be a whole number of at least 1."
+            )
 
     def assumed_input(self) -> Shape:
         return super().assumed_input() if self.size is None else Shape.vector(self.size)
@@ -44,7 +47,7 @@ class LayerNorm(Layer):
             other = {2: "batchnorm1d", 3: "batchnorm2d", 4: "batchnorm3d"}.get(len(in_shape), "embedding")
             raise LayerError(
                 f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads (features,) or "
-                f"(steps, features). Use {other!r} here."
+                f"(steps, features). Use {shortened(other)} here."
             )
         return replace(self, size=size_along(self, in_shape, "feature", self.size))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from typing_extensions import Self
 
@@ -43,7 +44,7 @@ class _MobileNet(Layer):
     def __post_init__(self) -> None:
         if isinstance(self.width, bool) or not isinstance(self.width, int | float) or not 0 < self.width <= 8:
             raise LayerError(
-                f"{self.call()}: width={self.width!r} must be a number above 0, such as 1.0 or 0.5."
+                f"{self.call()}: width={shortened(self.width)} must be a number above 0, such as 1.0 or 0.5."
             )
         flag(self, "trainable", self.trainable)
         if self.weights is not None:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from onnx import TensorProto
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from typing_extensions import Self
 
@@ -41,7 +42,9 @@ class BatchNorm(Layer):
 
     def __post_init__(self) -> None:
         if self.size is not None and not is_count(self.size):
-            raise LayerError(f"{self.call()}: size={self.size!r} must be a whole number of at least 1.")
+            raise LayerError(
+                f"{self.call()}: size={shortened(self.size)} must be a whole number of at least 1."
+            )
 
     def assumed_input(self) -> Shape:
         if self.size is None:
@@ -53,7 +56,7 @@ class BatchNorm(Layer):
         if in_shape.axes not in self.layouts:
             wanted = " or ".join("(" + ", ".join(axes) + ")" for axes in self.layouts)
             other = {3: "batchnorm2d", 4: "batchnorm3d"}.get(len(in_shape), "batchnorm1d")
-            advice = back_in_order(in_shape, *self.layouts) or f"Use {other!r} here."
+            advice = back_in_order(in_shape, *self.layouts) or f"Use {shortened(other)} here."
             raise LayerError(
                 f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads {wanted}. {advice}"
             )
@@ -212,7 +215,9 @@ class Normalize(Layer):
             for v in values
         )
         if not values or not good:
-            raise LayerError(f"{self.call()}: {name}={value!r} must be a finite number, or one per channel.")
+            raise LayerError(
+                f"{self.call()}: {name}={shortened(value)} must be a finite number, or one per channel."
+            )
         return tuple(float(v) for v in values)
 
     @staticmethod

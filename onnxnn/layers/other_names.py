@@ -132,7 +132,7 @@ def instead_of_options(given: Mapping[str, Any], known: Collection[str]) -> dict
         if size and name.lower() in (*_INPUT_SIZES, *_OUTPUT_SIZES):
             found[name] = "size", f", write {size}"
         elif same in known:
-            found[name] = same, f", did you mean {same!r}?"
+            found[name] = same, f", did you mean {shortened(same)}?"
         elif name.lower() in _OPTIONS:
             found[name] = "", f": {_OPTIONS[name.lower()]}"
         else:

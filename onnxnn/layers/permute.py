@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -41,8 +42,8 @@ class Permute(Layer):
         axes = given[1:] if given[:1] == (0,) else given
         if not axes or not all(map(is_count, axes)) or sorted(axes) != list(range(1, len(axes) + 1)):
             raise LayerError(
-                f"{self.call()}: axes={self.axes!r} must hold each axis of a sample once, counted from 1 "
-                "(0 is the batch), such as (2, 1)."
+                f"{self.call()}: axes={shortened(self.axes)} must hold each axis of a sample once, counted "
+                "from 1 (0 is the batch), such as (2, 1)."
             )
         object.__setattr__(self, "axes", axes)
 

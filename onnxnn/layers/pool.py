@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -55,7 +56,7 @@ class Pooling(Layer):
         given = {name: getattr(self, name) for name in ("kernel_size", "stride", "padding")}
         lengths = {name: len(value) for name, value in given.items() if isinstance(value, tuple)}
         if len(set(lengths.values())) > 1:
-            found = " and ".join(f"{name}={given[name]!r}" for name in lengths)
+            found = " and ".join(f"{name}={shortened(given[name])}" for name in lengths)
             raise LayerError(
                 f"{self.call()}: {found} differ in length; each must be one number, or one per axis."
             )
@@ -107,8 +108,8 @@ class Pooling(Layer):
         padding = per_axis(self, "padding", self.padding, axes, lowest=0)
         if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
             raise LayerError(
-                f"{self.call()}: padding={self.padding!r} must be at most half of kernel_size="
-                f"{self.kernel_size!r}, or whole windows would lie outside."
+                f"{self.call()}: padding={shortened(self.padding)} must be at most half of "
+                f"kernel_size={shortened(self.kernel_size)}, or whole windows would lie outside."
             )
         return kernel, stride, padding
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.errors import InputError, LayerError, did_you_mean
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -48,8 +49,8 @@ class PositionalEmbedding(Layer):
         size: Any = self.size if isinstance(self.size, tuple) else (self.size, None)
         if len(size) != 2 or not is_count(size[0]) or not (size[1] is None or is_count(size[1])):
             raise LayerError(
-                f"{self.call()}: size={self.size!r} must be (max_length, dim), whole numbers of at least 1. "
-                "To take the features that arrive, write size=max_length."
+                f"{self.call()}: size={shortened(self.size)} must be (max_length, dim), whole numbers of at "
+                "least 1. To take the features that arrive, write size=max_length."
             )
         object.__setattr__(self, "size", size)
         if str(self.made).lower() not in KINDS:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from typing_extensions import Self
 
@@ -263,7 +264,9 @@ class RNN(Recurrent):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.nonlinearity not in ("tanh", "relu"):
-            raise LayerError(f"{self.call()}: nonlinearity={self.nonlinearity!r} must be 'tanh' or 'relu'.")
+            raise LayerError(
+                f"{self.call()}: nonlinearity={shortened(self.nonlinearity)} must be 'tanh' or 'relu'."
+            )
 
     @property
     def bounds(self) -> tuple[float, float]:  # type: ignore[override]  # f says

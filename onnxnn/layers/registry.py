@@ -203,10 +203,13 @@ def find(name: str, stored: bool = False) -> type[Layer]:
     known = [kind for kind, cls in registry.items() if cls.named]
     if key not in registry:
         hint = instead_of_layer(name, [*known, *_aliases])
-        raise LayerError(f"add({name!r}): unknown layer{hint} Known layers: {', '.join(sorted(known))}.")
+        raise LayerError(
+            f"add({shortened(name)}): unknown layer{hint} Known layers: {', '.join(sorted(known))}."
+        )
     if key not in known and not stored:
         raise LayerError(
-            f"add({name!r}): a layer of your own goes by no name; pass the module itself: add(MyModule())."
+            f"add({shortened(name)}): a layer of your own goes by no name; pass the module itself: "
+            "add(MyModule())."
         )
     return registry[key]
 
@@ -240,9 +243,9 @@ def make(name: str, options: Mapping[str, Any], stored: bool = False) -> Layer:
     fields = {option_name(field): field for field in dataclasses.fields(cls)}
     instead = instead_of_options(options, fields)
     meant = {option for option, _ in instead.values()}
-    problems = [f"unknown option {option!r}{hint}" for option, (_, hint) in instead.items()]
+    problems = [f"unknown option {shortened(option)}{hint}" for option, (_, hint) in instead.items()]
     problems += [
-        f"option {option!r} is missing"
+        f"option {shortened(option)} is missing"
         for option, field in fields.items()
         if field.default is dataclasses.MISSING
         and field.default_factory is dataclasses.MISSING

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -58,13 +59,14 @@ class Reshape(Layer):
             or size.count(-1) > 1
         ):
             raise LayerError(
-                f"{self.call()}: size={self.size!r} must be whole numbers from 1, one of them may be -1."
+                f"{self.call()}: size={shortened(self.size)} must be whole numbers from 1, one of them may "
+                "be -1."
             )
         axes = self._axes
         if len(axes) != len(size) or not set(axes) <= set(_NAMES) or len(set(axes)) != len(axes):
             raise LayerError(
-                f"{self.call()}: axes={self.axes!r} must name each of the {len(size)} axes once, with words "
-                f"from {', '.join(_NAMES)}."
+                f"{self.call()}: axes={shortened(self.axes)} must name each of the {len(size)} axes once, "
+                f"with words from {', '.join(_NAMES)}."
             )
 
     def resolve(self, in_shape: Shape) -> Reshape:

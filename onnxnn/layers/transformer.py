@@ -10,6 +10,7 @@ import torch
 from onnx import TensorProto
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.generation.seq2seq import END, PADDING
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -159,13 +160,13 @@ class Transformer(Layer):
         for name, fewest in (("source_vocab", END), ("target_vocab", END + 2)):
             if not is_count(getattr(self, name), fewest):
                 raise LayerError(
-                    f"{self.call()}: {name}={getattr(self, name)!r} must be a whole number of at least "
-                    f"{fewest}; 0 is padding, 1 the start and 2 the end of a target."
+                    f"{self.call()}: {name}={shortened(getattr(self, name))} must be a whole number of at "
+                    f"least {fewest}; 0 is padding, 1 the start and 2 the end of a target."
                 )
         if not (isinstance(self.size, tuple) and len(self.size) == 2 and all(map(is_count, self.size))):
             raise LayerError(
-                f"{self.call()}: size={self.size!r} must be (dim, feedforward), two whole numbers of at "
-                "least 1."
+                f"{self.call()}: size={shortened(self.size)} must be (dim, feedforward), two whole numbers "
+                "of at least 1."
             )
         probability(self, "dropout", self.dropout)
         check_heads(self, self.num_heads, self.size[0])

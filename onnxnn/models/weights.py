@@ -33,7 +33,7 @@ def check_source(call: str, source: str, sha256: str | None) -> None:
     """
     if sha256 is not None and (len(sha256) != 64 or not set(sha256.lower()) <= set("0123456789abcdef")):
         raise LayerError(
-            f"{call}: sha256={sha256!r} must be the 64 hexadecimal digits of a SHA-256 checksum."
+            f"{call}: sha256={shortened(sha256)} must be the 64 hexadecimal digits of a SHA-256 checksum."
         )
     scheme = urlparse(source).scheme
     if scheme == "https":
@@ -45,7 +45,7 @@ def check_source(call: str, source: str, sha256: str | None) -> None:
     elif "://" in source:
         raise LayerError(f"{call}: weights come from a file or an https:// address, not {scheme}://.")
     elif not os.path.exists(expanded(source)):
-        raise LayerError(f"{call}: no file {source!r}. Give the path of a weights file (.pth).")
+        raise LayerError(f"{call}: no file {shortened(source)}. Give the path of a weights file (.pth).")
 
 
 def fetch(source: str, sha256: str | None) -> dict[str, torch.Tensor]:
@@ -158,11 +158,11 @@ def load_into(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], sour
             continue
         elif given is None:
             raise CheckpointError(
-                f"weights {source}: {key!r} is missing; these are not MobileNetV2's weights."
+                f"weights {source}: {shortened(key)} is missing; these are not MobileNetV2's weights."
             )
         else:
             raise CheckpointError(
-                f"weights {source}: {key!r} has shape {tuple(given.shape)}, this network needs "
+                f"weights {source}: {shortened(key)} has shape {tuple(given.shape)}, this network needs "
                 f"{tuple(own.shape)}. The weights' width= and the pictures' channels must be the same."
             )
     module.load_state_dict({**state, **fitting})

@@ -7,7 +7,7 @@ from pathlib import Path
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, ExportError
 from onnxnn_runtime.files.access import as_path, regular_file
-from onnxnn_runtime.messages.shorten import printable
+from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.outputs.output_files import check_output
 
@@ -88,7 +88,7 @@ class Files(Core):
         if not (isinstance(path, str) and "://" in path):
             as_path(path, "load_weights: path", CheckpointError)
             regular_file(path, "file of weights", CheckpointError, _where_published(path))
-        weights.check_source(f"load_weights({str(path)!r})", str(path), sha256)
+        weights.check_source(f"load_weights({shortened(str(path))})", str(path), sha256)
         tensors, card = weights.read_with_card(str(path), sha256)
         take_over(self.model, tensors, str(path), head)
         if self.verbose and _is_normalized(card) and not _is_normalized(self.card()):
@@ -127,8 +127,8 @@ class Files(Core):
         """
         if not isinstance(backend, str) or backend.upper() != "ONNX":
             raise ExportError(
-                f"convert(): the third argument is the backend, and backend={backend!r}: only 'ONNX' is "
-                "written. Give versions by name: opset_version=11."
+                f"convert(): the third argument is the backend, and backend={shortened(backend)}: only "
+                "'ONNX' is written. Give versions by name: opset_version=11."
             )
         return self.export(
             out_file,

@@ -12,6 +12,7 @@ import torch
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.preprocess import COLORS
 from onnxnn_runtime.errors import CheckpointError, DataError, InputError, LayerError, TrainingError
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.checkpoint import checkpoint as checkpoints
@@ -369,7 +370,10 @@ class NetworkState:
         values = data.preparation.labels.as_values() if data.classes != ("0", "1") else None
         if values is None or not isinstance(data.train.samples, InMemory) or self.definition.net.ending:
             return self, ()
-        line = f"loss={loss!r} and one output: the labels are values to predict, as nn('reg') reads them"
+        line = (
+            f"loss={shortened(loss)} and one output: the labels are values to predict, as nn('reg') reads "
+            "them"
+        )
         return replace(self, task="reg", data=data.with_values(values)), (line,)
 
     def with_ending_for(self, loss: str | None) -> Changed:
@@ -441,8 +445,8 @@ class NetworkState:
             return state
         if self.data is not None or self.checkpoint is not None:
             raise InputError(
-                f"color={color!r}: this network draws pictures of {shape['channel']} channel(s), as its data "
-                "or its checkpoint has them."
+                f"color={shortened(color)}: this network draws pictures of {shape['channel']} channel(s), as "
+                "its data or its checkpoint has them."
             )
         definition = self.definition.copied()
         definition.set_input(Shape.image(channels, *shape.sizes[1:]))

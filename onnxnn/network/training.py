@@ -101,7 +101,9 @@ class Training(Files):
         folder = as_path(self.save_fold if save_fold is None else save_fold, "save_fold", TrainingError)
         file = as_path(filename, "filename", TrainingError)
         if not file.name:
-            raise TrainingError(f"filename={filename!r}: must be the name of a file, such as 'basenn.pth'.")
+            raise TrainingError(
+                f"filename={shortened(filename)}: must be the name of a file, such as 'basenn.pth'."
+            )
         wanted = Settings(
             lr,
             epochs,

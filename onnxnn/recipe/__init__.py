@@ -272,7 +272,7 @@ def read_recipe(path: str | Path) -> Recipe:
     whole.known(found, KEYS)
     for key in ("data", "layers"):
         if key not in found:
-            raise InputError(f"{file}: the key {key!r} is missing. A recipe has: {', '.join(KEYS)}.")
+            raise InputError(f"{file}: the key {shortened(key)} is missing. A recipe has: {', '.join(KEYS)}.")
     source, data, data_options = _data(found["data"])
     export, export_options = _file_with_options(found.get("export"), Network.export)
     weights, weights_options = _file_with_options(found.get("weights"), Network.load_weights)

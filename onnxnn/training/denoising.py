@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import TrainingError
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.definition.module import Net
@@ -48,7 +49,7 @@ def make_loss(name: str | None) -> Loss:
     }
     wanted = name or "MinSNR"
     if wanted not in functions:
-        raise TrainingError(f"loss={name!r}: a diffusion model learns by {', '.join(functions)}.")
+        raise TrainingError(f"loss={shortened(name)}: a diffusion model learns by {', '.join(functions)}.")
     function = functions[wanted]
     return Loss(wanted, lambda y, goal: function(y, goal, reduction="none").flatten(1).mean(1), False)
 

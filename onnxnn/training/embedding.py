@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from onnxnn_runtime.errors import DataError, TrainingError
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
 from onnxnn.data.batches import Batches
@@ -27,25 +28,29 @@ def for_pairs(
     """
     labels = train.samples.labels
     if labels is None:
-        raise TrainingError(f"loss={loss!r} compares classes, and the data has values: give class labels.")
+        raise TrainingError(
+            f"loss={shortened(loss)} compares classes, and the data has values: give class labels."
+        )
     if loss == "SupCon":
         if not has_pairs(labels):
             raise TrainingError(
-                f"loss={loss!r} learns from two samples of a class, and every class has one training sample: "
-                "give at least two of each class, hold fewer back (train_val_ratio), or use loss='ArcFace'."
+                f"loss={shortened(loss)} learns from two samples of a class, and every class has one "
+                "training sample: give at least two of each class, hold fewer back (train_val_ratio), or "
+                "use loss='ArcFace'."
             )
         smallest = SMALLEST_BATCH * processes
         if min(train.batch_size, len(labels)) < smallest and len(labels) >= smallest:
             raise TrainingError(
-                f"batch_size={train.batch_size}: loss={loss!r} compares samples of a class with those of "
-                f"others within a batch; use batch_size={smallest} or more."
+                f"batch_size={train.batch_size}: loss={shortened(loss)} compares samples of a class with "
+                f"those of others within a batch; use batch_size={smallest} or more."
             )
     together = 2 * processes
     if validation is not None and validation.samples.labels is not None:
         if not has_pairs(validation.samples.labels):
             warn(
-                f"the validation data has one sample of each class, and loss={loss!r} and acc compare two of "
-                "a class: training continues without validation. Hold more back, such as train_val_ratio=0.5."
+                f"the validation data has one sample of each class, and loss={shortened(loss)} and acc "
+                "compare two of a class: training continues without validation. Hold more back, such as "
+                "train_val_ratio=0.5."
             )
             return PairedBatches(train, together), None
         validation = PairedBatches(validation, together)
@@ -66,7 +71,7 @@ def for_evaluation(batches: Batches, loss: str) -> PairedBatches:
     if labels is None or not has_pairs(labels):
         found = "no labels" if labels is None else "one sample of each class"
         raise DataError(
-            f"evaluate: loss={loss!r} and acc compare samples of a class, and the data has {found}: give at "
-            "least two samples of each class."
+            f"evaluate: loss={shortened(loss)} and acc compare samples of a class, and the data has {found}: "
+            "give at least two samples of each class."
         )
     return PairedBatches(batches)

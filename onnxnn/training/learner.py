@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.errors import TrainingError
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.definition.definition import Net
@@ -37,8 +38,8 @@ class Learner(nn.Module):
         self._has_auxiliary = any(isinstance(module, AuxiliaryClassifier) for module in net.modules())
         if self._has_auxiliary and loss.name in EMBEDDING_LOSSES:
             raise TrainingError(
-                f"loss={loss.name!r} compares vectors, and 'auxiliary_head' scores classes: leave it out of "
-                "nn('embed'), or train with nn('cls')."
+                f"loss={shortened(loss.name)} compares vectors, and 'auxiliary_head' scores classes: leave "
+                "it out of nn('embed'), or train with nn('cls')."
             )
 
     def forward(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

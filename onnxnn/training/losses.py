@@ -240,16 +240,18 @@ def _check_class_axis(name: str, output: Shape) -> None:
     of_pictures = name != "KLDivLoss" and len(output) > 2 and output.axes[0] == "channel"
     if len(output) > 1 and output.axes[-1] != "feature" and not of_pictures:
         raise TrainingError(
-            f"the network gives {output.describe()}, and loss={name!r} looks for the classes elsewhere. For "
-            "one label for each sample, end the network with add('global_avgpool') or add('flatten') and a "
-            "linear layer; for one at each position of a signal, with add('permute', axes=(2, 1))."
+            f"the network gives {output.describe()}, and loss={shortened(name)} looks for the classes "
+            "elsewhere. For one label for each sample, end the network with add('global_avgpool') or "
+            "add('flatten') and a linear layer; for one at each position of a signal, with add('permute', "
+            "axes=(2, 1))."
         )
 
 
 def _cross_entropy(name: str, net: Net, end: str, task: str) -> Loss:
     if task == "reg":
         raise TrainingError(
-            f"loss={name!r} compares classes, and nn('reg') predicts values: use loss='MSELoss' or 'L1Loss'."
+            f"loss={shortened(name)} compares classes, and nn('reg') predicts values: use loss='MSELoss' or "
+            "'L1Loss'."
         )
     if name == "NLLLoss" and not end:
         if isinstance(net[-1], nn.Linear):
@@ -304,8 +306,8 @@ def _what_fits(logits: Tensor, target: Tensor) -> str:
 def _of_pairs(name: str, end: str, task: str) -> Loss:
     if name != "CrossEntropyLoss" or task not in ("cls", "gen"):
         raise TrainingError(
-            f"loss={name!r} with nn({task!r}): a transformer learns which token comes next; use nn('gen') "
-            "and loss='CrossEntropyLoss'."
+            f"loss={shortened(name)} with nn({shortened(task)}): a transformer learns which token comes "
+            "next; use nn('gen') and loss='CrossEntropyLoss'."
         )
     if end != "softmax":
         raise TrainingError("a transformer ends in softmax; leave activation= out, or write 'softmax'.")
@@ -360,8 +362,8 @@ def _margin(name: str, task: str) -> Loss:
 def _embedding(name: str, task: str, rank: int, units: int | None, num_classes: int) -> Loss:
     if task != "embed" or name not in EMBEDDING_LOSSES:
         raise TrainingError(
-            f"loss={name!r} with nn({task!r}): nn('embed') trains with loss='SupCon' or loss='ArcFace', "
-            "and only nn('embed') does."
+            f"loss={shortened(name)} with nn({shortened(task)}): nn('embed') trains with loss='SupCon' or "
+            "loss='ArcFace', and only nn('embed') does."
         )
     if rank != 1 or units is None:
         raise TrainingError(

@@ -98,7 +98,7 @@ def make(names: Sequence[str], net: Net, loss: Loss, task: str, num_classes: int
     if task == "embed":
         if set(wanted) - {"acc"}:
             raise TrainingError(
-                f"metrics={list(wanted)!r}: for nn('embed') there is only 'acc' (nearest neighbour)."
+                f"metrics={shortened(list(wanted))}: for nn('embed') there is only 'acc' (nearest neighbour)."
             )
         return [Metric("acc", _neighbour_hits, _share) for _ in wanted]
     if task == "reg" and {"acc", "f1"} & set(wanted):
@@ -129,7 +129,9 @@ def _of_pairs(wanted: tuple[str, ...]) -> list[Metric]:
     counts = {"acc": right_tokens, "exact": right_sequences}
     other = [name for name in wanted if name not in counts]
     if other:
-        raise TrainingError(f"metrics={list(wanted)!r}: for a transformer there are 'acc' and 'exact'.")
+        raise TrainingError(
+            f"metrics={shortened(list(wanted))}: for a transformer there are 'acc' and 'exact'."
+        )
     return [Metric(name, counts[name], _share) for name in wanted]
 
 

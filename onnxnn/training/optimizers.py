@@ -72,20 +72,20 @@ def check_optimizer_options(name: str, options: Options) -> None:
     of_train = ", which is an option of train(): train(lr=...)"
     of_add = [*known, "layer", "activation"]
     wrong = [
-        f"{key!r}{of_train if nearest(key, ['lr', *known]) == 'lr' else did_you_mean(key, of_add)}"
+        f"{shortened(key)}{of_train if nearest(key, ['lr', *known]) == 'lr' else did_you_mean(key, of_add)}"
         for key in options
         if key not in known
     ]
     if wrong:
         raise TrainingError(
-            f"optimizer {name!r} has no option {', '.join(wrong)}; it takes: {', '.join(known)}."
+            f"optimizer {shortened(name)} has no option {', '.join(wrong)}; it takes: {', '.join(known)}."
         )
     for key, value in options.items():
         fits, what = _fitting(key, parameters[key].default)
         if not fits(value):
             wrong.append(f"{key}={shortened(value)} must be {what}")
     if wrong:
-        raise TrainingError(f"optimizer {name!r}: {'; '.join(wrong)}.")
+        raise TrainingError(f"optimizer {shortened(name)}: {'; '.join(wrong)}.")
     _construct(name, [torch.nn.Parameter(torch.zeros(1))], default_lr(name), options)
 
 
@@ -154,7 +154,9 @@ def _construct(
         return OPTIMIZERS[name](parameters, lr=lr, **given)  # type: ignore[call-arg]
     except (ValueError, TypeError, RuntimeError) as error:
         reason = str(error).rstrip(".")
-        raise TrainingError(f"optimizer {name!r} with lr={lr} and {dict(options)}: {reason}.") from error
+        raise TrainingError(
+            f"optimizer {shortened(name)} with lr={lr} and {dict(options)}: {reason}."
+        ) from error
 
 
 def states_per_weight(name: str, options: Options | None = None) -> int:
@@ -188,17 +190,17 @@ def check_schedule(schedule: str | Options | None) -> str:
         )
     known = list(inspect.signature(SCHEDULES[key]).parameters)[3:]
     wrong = [
-        f"{option!r}{did_you_mean(option, known)}"
+        f"{shortened(option)}{did_you_mean(option, known)}"
         for option in _schedule_options(schedule)
         if option not in known
     ]
     if wrong:
         takes = ", ".join(known) or "none"
-        raise TrainingError(f"schedule {key!r} has no option {', '.join(wrong)}; it takes: {takes}.")
+        raise TrainingError(f"schedule {shortened(key)} has no option {', '.join(wrong)}; it takes: {takes}.")
     for option, value in _schedule_options(schedule).items():
         fits, what = _SCHEDULE_RANGES[key, option]
         if not fits(value):
-            raise TrainingError(f"schedule {key!r}: {option}={shortened(value)} must be {what}.")
+            raise TrainingError(f"schedule {shortened(key)}: {option}={shortened(value)} must be {what}.")
     return key
 
 

@@ -88,8 +88,8 @@ class Settings:
         column = self.monitor or ("val_loss" if validated else "loss")
         if column.startswith("val_") and not validated:
             raise TrainingError(
-                f"monitor={column!r}: there is no validation data. Load data with train_val_ratio=0.8, "
-                f"or use monitor={column.removeprefix('val_')!r}."
+                f"monitor={shortened(column)}: there is no validation data. Load data with "
+                f"train_val_ratio=0.8, or use monitor={column.removeprefix('val_')!r}."
             )
         return column
 

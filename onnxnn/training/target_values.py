@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from onnxnn_runtime.errors import TrainingError
+from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data.batches import Batches, InMemory
 from onnxnn.definition.definition import Definition
@@ -42,11 +43,11 @@ def check_values(task: str, definition: Definition, train: Batches, loss: str | 
     low, high = float(y.min()), float(y.max())
     found = f"the targets lie in {low:.5g}..{high:.5g}"
     if name in _PROBABILITIES and (low < -_ROUNDING or high > 1 + _ROUNDING):
-        raise TrainingError(f"loss={name!r} learns probabilities from 0 to 1, and {found}. {_OTHER}")
+        raise TrainingError(f"loss={shortened(name)} learns probabilities from 0 to 1, and {found}. {_OTHER}")
     if name == "PoissonNLLLoss" and low < 0:
-        raise TrainingError(f"loss={name!r} learns counts from 0, and {found}. {_OTHER}")
+        raise TrainingError(f"loss={shortened(name)} learns counts from 0, and {found}. {_OTHER}")
     if name in _SIGNS and task == "reg" and not bool((y.abs() == 1).all()):
-        raise TrainingError(f"loss={name!r} learns targets of 1 and -1, and {found}. {_OTHER}")
+        raise TrainingError(f"loss={shortened(name)} learns targets of 1 and -1, and {found}. {_OTHER}")
     if name == "HingeEmbeddingLoss":
         _check_distances(definition)
     if name == "KLDivLoss":
@@ -65,7 +66,7 @@ def _check_distances(definition: Definition) -> None:
 
 
 def _check_distributions(name: str, task: str, ending: str, y: torch.Tensor, found: str) -> None:
-    what = f"loss={name!r} learns probabilities that add up to 1 for each sample"
+    what = f"loss={shortened(name)} learns probabilities that add up to 1 for each sample"
     if float(y.min()) < -_ROUNDING:
         raise TrainingError(f"{what}, and {found}. {_OTHER}")
     if y.ndim < 2 or y.shape[-1] < 2:

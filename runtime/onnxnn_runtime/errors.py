@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import Iterable
 
-from .messages.shorten import bounded
+from .messages.shorten import bounded, shortened
 
 __all__ = [
     "CallError",
@@ -115,4 +115,4 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     from .messages.suggestions import nearest  # here, because only a mistake needs it
 
     name = nearest(word, known)
-    return f", did you mean {name!r}?" if name else ""
+    return f", did you mean {shortened(name)}?" if name else ""

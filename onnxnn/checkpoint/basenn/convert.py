@@ -18,6 +18,7 @@ from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, LayerError
 from onnxnn_runtime.files.access import PathLike
 from onnxnn_runtime.files.filekind import PICKLE, TORCH, UNKNOWN, instead, kind_of_file
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.outputs.output_files import check_output
 
 from onnxnn.checkpoint import card as about
@@ -118,7 +119,9 @@ def import_checkpoint(
             "a sample is, give --input-size."
         ) from error
     except (KeyError, TypeError, IndexError) as error:
-        raise CheckpointError(f"{path}: is not as BaseNN 2.0 writes it ({error!r}).") from error
+        raise CheckpointError(
+            f"{path}: is not as BaseNN 2.0 writes it ({type(error).__name__}: {error})."
+        ) from error
 
 
 def _is_ours(path: Path) -> bool:
@@ -268,8 +271,8 @@ def _swap_first_channels(path: PathLike, tensors: dict[str, torch.Tensor]) -> di
         swapped = weight.reshape(len(weight), 3, -1).flip(1).reshape(weight.shape)
     else:
         raise CheckpointError(
-            f"{path}: pictures in colour meet {name!r} first, {tuple(weight.shape)}; only a convolution over "
-            "3 channels or a linear layer can be turned from BGR to RGB."
+            f"{path}: pictures in colour meet {shortened(name)} first, {tuple(weight.shape)}; only a "
+            "convolution over 3 channels or a linear layer can be turned from BGR to RGB."
         )
     return {**tensors, name: swapped}
 

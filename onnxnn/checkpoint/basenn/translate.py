@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from onnxnn_runtime.errors import CheckpointError
+from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["Tree", "layer_calls"]
 
@@ -43,9 +44,9 @@ def _translate(name: str, tree: Tree) -> list[Call]:
     translate = _MODULES.get(tree["class"])
     if translate is None:
         raise CheckpointError(
-            f"the layer {name!r} is a {tree['class']}, which cannot be converted: only what BaseNN's add() "
-            "builds by a layer's name can be. A custom module's code is in no file; add the module with "
-            f"onnxnn and train again. Convertible are: {', '.join(sorted(_MODULES))}."
+            f"the layer {shortened(name)} is a {tree['class']}, which cannot be converted: only what "
+            "BaseNN's add() builds by a layer's name can be. A custom module's code is in no file; add the "
+            f"module with onnxnn and train again. Convertible are: {', '.join(sorted(_MODULES))}."
         )
     return translate(tree)
 

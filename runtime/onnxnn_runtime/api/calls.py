@@ -230,11 +230,11 @@ def _misplaced(
         yield f"expected at most {len(places)} arguments without a name, got {len(args)}"
     for name in places[: len(args)]:
         if name in options:
-            yield f"{name!r} is given twice, by its place and by its name"
+            yield f"{shortened(name)} is given twice, by its place and by its name"
     given = {*places[: len(args)], *options, *meant}
     for each in parameters:
         if each.default is inspect.Parameter.empty and each.name not in given:
-            yield f"{each.name!r} is missing"
+            yield f"{shortened(each.name)} is missing"
 
 
 def _check_methods(cls: type, options: Mapping[str, Advice], constructor: str) -> None:
@@ -265,7 +265,9 @@ def _check_reading(cls: Any, advice: Advice) -> None:
 
     def __getattr__(self: Any, name: str) -> NoReturn:
         if name.startswith("_"):  # what copy, pickle, NumPy and notebooks look for
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise AttributeError(
+                f"{shortened(type(self).__name__)} object has no attribute {shortened(name)}"
+            )
         if hasattr(type(self), name):
             object.__getattribute__(self, name)  # a property that raised AttributeError raises it again
         raise UnknownAttributeError(_no_attribute(self, name, advice))

@@ -11,7 +11,7 @@ import sys
 from typing import Any, Collection, Mapping
 
 from onnxnn_runtime.errors import UnknownAttributeError, did_you_mean
-from onnxnn_runtime.messages.shorten import printable
+from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = ["package_attribute"]
 
@@ -36,7 +36,7 @@ def package_attribute(
         setattr(sys.modules[package], name, value)
         return value
     if name.startswith("_"):  # what Python itself, notebooks and pickle look for
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        raise AttributeError(f"module {shortened(package)} has no attribute {shortened(name)}")
     try:
         if name.isidentifier():
             return importlib.import_module(f"{package}.{name}")

@@ -13,6 +13,7 @@ from onnxnn_runtime.errors import InputError
 __all__ = [
     "as_array",
     "as_floats",
+    "check_nesting",
     "check_not_masked",
     "check_shape",
     "check_steps",
@@ -29,19 +30,21 @@ def as_array(value: Any) -> np.ndarray:
     Raises:
         InputError: It is lists of different length.
     """
+    value = without_gradient(value)
     if _shape(value) is None:  # of which old NumPy makes an array of lists
         raise InputError("the rows differ in length; what fits is one array, such as [[1, 2], [3, 4]].")
-    return np.asarray(without_gradient(value))
+    return np.asarray(value)
 
 
 def without_gradient(value: Any) -> Any:
     """Return a torch tensor as NumPy reads it: dense, on the CPU, of a type it knows; anything else as it is.
 
     Raises:
-        InputError: It is a masked array with hidden values, or a list with one in it; or a tensor without
-            numbers.
+        InputError: It is a masked array with hidden values, or a list with one in it; lists that NumPy
+            would not end with, see `check_nesting`; or a tensor without numbers.
     """
     if not (hasattr(value, "detach") and hasattr(value, "dtype")):  # open files have the first, too
+        check_nesting(value)
         check_not_masked(value)
         return value
     try:
@@ -57,6 +60,55 @@ def without_gradient(value: Any) -> Any:
         return value.float() if small else value
     except RuntimeError as error:  # of the device "meta"
         raise InputError(f"the tensor holds no numbers that can be read ({error}).") from error
+
+
+_MAX_AXES = 32
+"""Axes that every version of NumPy can hold."""
+
+MOST_LISTED = 100_000_000
+"""Values in nested lists or a range; as Python objects they take gigabytes."""
+
+
+def check_nesting(value: Any) -> None:
+    """Refuse nested lists of which NumPy would make an array for hours, or out of more memory than there is.
+
+    Each list is counted once, however often it stands in others, so that this takes no longer than the
+    lists take to write down.
+
+    Raises:
+        InputError: Lists lie more than 32 deep in each other (one that contains itself does), or hold more
+            than 100 million values.
+    """
+    is_long = isinstance(value, range) and len(value) > MOST_LISTED
+    if is_long or (isinstance(value, (list, tuple)) and _count(value, {})[0] > MOST_LISTED):
+        raise InputError(
+            f"a {type(value).__name__} of more than {MOST_LISTED:,} values; expected fewer. Make a NumPy "
+            "array of them, or read them in parts."
+        )
+
+
+_PLAIN = frozenset([float, int, str, bool, np.ndarray, np.float32, np.float64, np.int64])
+"""The usual types of what lies in lists, none of which is a list."""
+
+
+def _count(things: Sequence[Any], known: dict[int, tuple[int, int]], depth: int = 1) -> tuple[int, int]:
+    """Return how many values lie in nested lists, and how deep; `known` holds it for the lists so far."""
+    if id(things) in known:
+        found = known[id(things)]
+    elif _PLAIN.issuperset(map(type, things)):
+        found = known[id(things)] = len(things), 1
+    elif depth > _MAX_AXES:
+        found = 0, 1
+    else:
+        inside = [_count(each, known, depth + 1) for each in things if isinstance(each, (list, tuple))]
+        count = sum(count for count, _ in inside) + len(things) - len(inside)
+        found = known[id(things)] = count, 1 + max([levels for _, levels in inside], default=0)
+    if depth + found[1] - 1 > _MAX_AXES:
+        raise InputError(
+            f"lists lie more than {_MAX_AXES} deep in each other, or one contains itself; expected one list "
+            "of samples."
+        )
+    return found
 
 
 def check_not_masked(value: Any) -> None:
@@ -223,10 +275,6 @@ def too_small(sizes: Sequence[int | None], spec: InputSpec) -> str | None:
 
 _COUNTED = {"time": "step", "length": "position", "height": "row", "width": "column"}
 """What is counted along an axis."""
-
-
-_MAX_AXES = 32
-"""Axes that every version of NumPy can hold."""
 
 
 def _shape(value: Any, axes: int = _MAX_AXES) -> tuple[int, ...] | None:

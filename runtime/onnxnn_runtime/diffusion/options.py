@@ -282,6 +282,6 @@ def check_baked(baked: SamplerSpec, name: str, **given: Any) -> None:
         shown = shortened(value) if isinstance(value, (int, float, str)) else "..."
         raise InputError(
             f"{name}: {option}={shown} does not fit: the loop is inside this file, with "
-            f"sampler={baked.name!r}, steps={baked.steps} and guidance={baked.guidance:g}. Leave {option} "
-            "out, or take the file of the denoiser alone, which export() writes without sampler=."
+            f"sampler={shortened(baked.name)}, steps={baked.steps} and guidance={baked.guidance:g}. Leave "
+            f"{option} out, or take the file of the denoiser alone, which export() writes without sampler=."
         )

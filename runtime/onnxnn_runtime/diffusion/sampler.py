@@ -105,7 +105,7 @@ def make_plan(
     if not _is_number(eta) or not 0 <= eta <= 1:
         raise InputError(f"eta={shortened(eta)}: what fits is a number from 0 to 1.")
     if eta and sampler != "ddim":
-        raise InputError(f'eta={eta!r}: belongs to sampler="ddim", not to {sampler!r}.')
+        raise InputError(f'eta={shortened(eta)}: belongs to sampler="ddim", not to {shortened(sampler)}.')
     if not _is_number(strength) or not 0 < strength <= 1:
         raise InputError(f"strength={shortened(strength)}: what fits is a number above 0, up to 1.")
     if round(most * float(strength)) < 1:

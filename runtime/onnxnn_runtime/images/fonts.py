@@ -10,6 +10,7 @@ from typing import Any, Iterator, NamedTuple
 
 from PIL import ImageFont
 
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
 __all__ = ["ENVIRONMENT", "Lettering", "cjk_font", "draw_text", "has_cjk", "lettering"]
@@ -116,8 +117,8 @@ def _tell_missing(given: str) -> None:
             "it is no font with Chinese characters" if os.path.isfile(given) else "there is no such file"
         )
         text = (
-            f"{ENVIRONMENT}={given!r}: {problem}, so they are drawn as '?'. Name another file, or unset the "
-            "variable: then the system's fonts are looked through."
+            f"{ENVIRONMENT}={shortened(given)}: {problem}, so they are drawn as '?'. Name another file, or "
+            "unset the variable: then the system's fonts are looked through."
         )
     else:
         text = (

@@ -157,11 +157,13 @@ def _read(path: Any, archive: zipfile.ZipFile, name: str, member: str, error: ty
             with archive.open(member) as file:
                 return np.lib.format.read_array(file, allow_pickle=False)
     except Exception as found:  # NumPy and zipfile raise many kinds for broken files
-        raise error(f"{path}: {name!r} cannot be read ({_reason(found)}).") from found
+        raise error(f"{path}: {shortened(name)} cannot be read ({_reason(found)}).") from found
     words = read_saved_dict(pickled) if name == "word2idx" else None
     if words is None:
-        instead = _INSTEAD.get(name, f"Save {name!r} as an array of numbers or texts")
-        raise error(f"{path}: {name!r} is a pickled object, and reading one can run any program. {instead}.")
+        instead = _INSTEAD.get(name, f"Save {shortened(name)} as an array of numbers or texts")
+        raise error(
+            f"{path}: {shortened(name)} is a pickled object, and reading one can run any program. {instead}."
+        )
     return words
 
 

@@ -23,7 +23,7 @@ from onnxnn_runtime.errors import InputError, MissingInputError
 from onnxnn_runtime.files.access import regular_file
 from onnxnn_runtime.images.decode import decode, is_file_object, pixels, read_content
 from onnxnn_runtime.images.formats import IMAGE_SUFFIXES
-from onnxnn_runtime.messages.shorten import WHOLE, printable
+from onnxnn_runtime.messages.shorten import WHOLE, printable, shortened
 
 from .folders import Skipped, describe_skipped, find_images, is_stray, skipped_for
 from .given import MAX_DEPTH, file_name, is_numeric, is_things, matching, plain
@@ -99,8 +99,8 @@ def in_channel_order(spec: InputSpec, channel_order: str | None) -> InputSpec:
         return spec
     if spec.kind != "image" or spec.preprocess is None:
         raise InputError(
-            f"channel_order={channel_order!r}: is about images, and this network takes input of the kind "
-            f"{spec.kind!r}. Leave it out."
+            f"channel_order={shortened(channel_order)}: is about images, and this network takes input of the "
+            f"kind {spec.kind!r}. Leave it out."
         )
     return replace(spec, preprocess=replace(spec.preprocess, channel_order=channel_order))
 
@@ -353,7 +353,7 @@ def _missing(path: str, name: str) -> InputError:
     except ValueError:
         return MissingInputError(f"{path}: no such file.")
     return InputError(
-        f"{name}: the text {path!r} arrives where a number is expected; convert it, as float does."
+        f"{name}: the text {shortened(path)} arrives where a number is expected; convert it, as float does."
     )
 
 

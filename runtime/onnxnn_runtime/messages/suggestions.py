@@ -228,6 +228,9 @@ RESULTS_ATTRIBUTES: Mapping[str, str] = {
 _LONGEST_NAME = 100
 """Longer texts are no mistyped names, and comparing them would take minutes."""
 
+_MOST_NAMES = 2000
+"""Among more names only one that differs in case or marks is looked for."""
+
 _SURE, _LIKELY, _SHORT = 0.8, 0.6, 0.5
 """Similarity of spelling by difflib, 0..1: more than any other name, as a last guess, for up to 3 letters."""
 
@@ -246,6 +249,8 @@ def nearest(word: object, known: Iterable[str]) -> str:
     by_key = {_plain(name): name for name in known}
     if key in by_key:
         return by_key[key]
+    if len(by_key) > _MOST_NAMES:
+        return ""
     sure = difflib.get_close_matches(key, by_key, n=1, cutoff=_SURE)
     if sure:
         return by_key[sure[0]]

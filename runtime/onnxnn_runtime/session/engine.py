@@ -17,7 +17,7 @@ from onnxnn_runtime.arrays.conversion import too_small
 from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.errors import CardError, InputError, OnnxnnError
 from onnxnn_runtime.inputs.samples import Sample, Skipped, find_samples
-from onnxnn_runtime.messages.shorten import printable
+from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .feeds import DTYPES, as_samples, check_divisor, check_feed
 from .forks import generation
@@ -145,7 +145,7 @@ class Engine:
             _, shape = self.inputs.get(state.name, ("", None))
             if shape is None or state.next not in self.outputs:
                 raise CardError(
-                    f"{self._name}: its card has the state {state.name!r}, which the graph does not "
+                    f"{self._name}: its card has the state {shortened(state.name)}, which the graph does not "
                     "have. Export it again."
                 )
             if _sizes(shape) != _sizes(state.shape):
@@ -153,12 +153,16 @@ class Engine:
                     ", ".join(printable(str(size), 40) for size in each) for each in (state.shape, shape)
                 )
                 raise CardError(
-                    f"{self._name}: its card gives the state {state.name!r} the shape ({stated}), the graph "
-                    f"({real}). Export it again."
+                    f"{self._name}: its card gives the state {shortened(state.name)} the shape ({stated}), "
+                    f"the graph ({real}). Export it again."
                 )
         forgotten = [each for each in self.arrays if f"next_{each}" in self.outputs]
         if forgotten or not self.arrays:
-            which = f"lacks its state {forgotten[0]!r}" if forgotten else "has states alone, and no input"
+            which = (
+                f"lacks its state {shortened(forgotten[0])}"
+                if forgotten
+                else "has states alone, and no input"
+            )
             raise CardError(f"{self._name}: its card {which}. Export it again.")
 
     def stepper(self) -> Step:
@@ -364,7 +368,7 @@ class Engine:
                 if isinstance(axis, str) and axis and sizes.setdefault(axis, (name, size))[1] != size:
                     first, other = sizes[axis]
                     raise InputError(
-                        f"{self._name}: {name} has {size} along {axis!r}, and {first} has {other}; "
+                        f"{self._name}: {name} has {size} along {shortened(axis)}, and {first} has {other}; "
                         "expected the same size in both."
                     ) from error
 

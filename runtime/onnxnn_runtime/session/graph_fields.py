@@ -8,6 +8,8 @@ from __future__ import annotations
 import struct
 from typing import Any, Mapping, Sequence
 
+from onnxnn_runtime.messages.shorten import shortened
+
 from .protobuf import Value, fields_of, floats_of, int32_of, message_of, numbers_of, signed, text_of
 
 __all__ = [
@@ -127,7 +129,7 @@ def attributes_of(node: Node, *names: str) -> dict[str, Attribute]:
         if name not in names:
             continue
         if name in found:
-            raise ValueError(f"an attribute {name!r} stands twice")
+            raise ValueError(f"an attribute {shortened(name)} stands twice")
         value = resolved(data, node.given)
         if value is not None:
             found[name] = _read_attribute(value)

@@ -13,7 +13,7 @@ import numpy as np
 
 from onnxnn_runtime.card.card import Axis, ModelCard
 from onnxnn_runtime.errors import CardError, InputError
-from onnxnn_runtime.messages.shorten import printable
+from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = ["Declared", "Promises", "check_finite", "check_rows"]
 
@@ -97,7 +97,8 @@ class Promises:
         if dtype not in _NUMBERS:
             raise CardError(
                 f"{self._name}: its card promises numbers in the output {printable(output, 80)!r}, the graph "
-                f"gives {dtype}. Use a model whose output {output!r} is float32, or infer() without a card."
+                f"gives {dtype}. Use a model whose output {shortened(output)} is float32, or infer() without "
+                "a card."
             )
         if not declared:  # of a scalar, and of an unknown number of axes: known after the first run
             return
@@ -110,8 +111,8 @@ class Promises:
         ]
         if len(shape) != len(declared) or batch or any(sizes):
             raise CardError(
-                f"{self._name}: its card gives the output {output!r} the shape {_text(shape)}, the graph "
-                f"{_text(declared)}. Export it again, or pass the card that belongs to it as card=."
+                f"{self._name}: its card gives the output {shortened(output)} the shape {_text(shape)}, the "
+                f"graph {_text(declared)}. Export it again, or pass the card that belongs to it as card=."
             )
 
     def _check_shape(
@@ -128,14 +129,14 @@ class Promises:
             if rows is not None:
                 check_rows(self._name, output, found, rows)
             raise InputError(
-                f"{self._name}: its output {output!r} came back as {_text(found)}; its card promises "
-                f"{_text(shape)}. Export it again, or pass the card that belongs to it as card=."
+                f"{self._name}: its output {shortened(output)} came back as {_text(found)}; its card "
+                f"promises {_text(shape)}. Export it again, or pass the card that belongs to it as card=."
             )
         if len(found) == 2 and found[1] < self._scores.get(output, 0):
             raise InputError(
-                f"{self._name}: its output {output!r} has {found[1]} scores for a sample, and its card names "
-                f"{self._scores[output]} classes. Export it again, or pass the card that belongs to it as "
-                "card=."
+                f"{self._name}: its output {shortened(output)} has {found[1]} scores for a sample, and its "
+                f"card names {self._scores[output]} classes. Export it again, or pass the card that belongs "
+                "to it as card=."
             )
 
 
@@ -154,8 +155,9 @@ def check_rows(name: str, output: str, found: tuple[int, ...], rows: int) -> Non
     if found[:1] != (rows,):
         count = "no rows" if not found else f"{found[0]} row" + ("s" if found[0] != 1 else "")
         raise InputError(
-            f"{name}: {rows} sample{'s' if rows != 1 else ''} went in, and its output {output!r} has "
-            f"{count}; expected one row for each sample. Export it with a batch axis that its outputs keep."
+            f"{name}: {rows} sample{'s' if rows != 1 else ''} went in, and its output {shortened(output)} "
+            f"has {count}; expected one row for each sample. Export it with a batch axis that its outputs "
+            "keep."
         )
 
 
@@ -168,8 +170,9 @@ def check_finite(name: str, output: str, values: Any) -> None:
     if not np.isfinite(values).all():
         bad = int(np.size(values) - np.isfinite(values).sum())
         raise InputError(
-            f"{name}: {bad} of {np.size(values)} numbers in its output {output!r} are NaN or infinite; "
-            "expected finite ones. Check the range of the inputs, or train it again with a smaller lr."
+            f"{name}: {bad} of {np.size(values)} numbers in its output {shortened(output)} are NaN or "
+            "infinite; expected finite ones. Check the range of the inputs, or train it again with a "
+            "smaller lr."
         )
 
 

@@ -168,8 +168,8 @@ def create_session(data: bytes, placement: Placement, threads: int) -> tuple[Any
     wanted = placement.providers[0]
     if placement.explicit and chosen != (wanted if isinstance(wanted, str) else wanted[0]):
         raise DeviceError(
-            f"device {placement.device!r} asked for, but it did not start and ONNX Runtime would use "
-            f"{chosen}. Check that CUDA and cuDNN fit this onnxruntime-gpu, or use device='cpu'."
+            f"device {shortened(placement.device)} asked for, but it did not start and ONNX Runtime would "
+            f"use {chosen}. Check that CUDA and cuDNN fit this onnxruntime-gpu, or use device='cpu'."
         )
     if chosen == _CUDA:
         return session, "cuda:{}".format(wanted[1]["device_id"])
@@ -221,8 +221,8 @@ def _session(module: Any, data: bytes, options: Any, placement: Placement) -> An
     except Exception as error:
         if placement.explicit:
             raise DeviceError(
-                f"device {placement.device!r} asked for, but it did not start ({_first_line(error)}). "
-                "Use device='cpu', or check the graphics card."
+                f"device {shortened(placement.device)} asked for, but it did not start "
+                f"({_first_line(error)}). Use device='cpu', or check the graphics card."
             ) from error
         # "auto": the processor runs everything that CUDA runs; a broken file fails there again.
         return module.InferenceSession(data, sess_options=options, providers=[_CPU])

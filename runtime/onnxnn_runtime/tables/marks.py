@@ -51,8 +51,8 @@ def check_marks(decimal: str | None, thousands: str | None) -> None:
         raise InputError(f"thousands={shortened(thousands, 20)}: use ',', '.', ' ', \"'\" or '_'.")
     if thousands and thousands == (decimal or "."):
         raise InputError(
-            f"thousands={thousands!r} and decimal={decimal or '.'!r}: one mark cannot be both. Give "
-            "decimal=, too."
+            f"thousands={shortened(thousands)} and decimal={shortened(decimal or '.')}: one mark cannot be "
+            "both. Give decimal=, too."
         )
 
 
