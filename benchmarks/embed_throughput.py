@@ -31,6 +31,7 @@ import numpy as np
 import onnxnn_runtime as rt
 import onnxruntime
 from embed_common import SIZE, make_files, make_model
+from onnxnn_runtime.session.providers import num_threads
 from PIL import Image
 
 BATCH = 32
@@ -161,7 +162,7 @@ def compare(
 
 def report(seconds: dict[str, list[float]], count: int, difference: float) -> None:
     """Print pictures per second and the ratios."""
-    cores = rt.providers.num_threads()
+    cores = num_threads()
     print(f"{count} JPEG files of 640x480, onnxruntime {onnxruntime.__version__}, {cores} cores")
     for name, values in seconds.items():
         print(f"{name:10} {count / min(values):6.1f} pictures/s")

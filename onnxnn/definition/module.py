@@ -170,6 +170,8 @@ class Net(nn.Sequential):
 
     def _check_states(self, states: Sequence[Any], x: torch.Tensor) -> State:
         try:
+            if not isinstance(states, list | tuple):
+                raise TypeError
             states = [torch.as_tensor(state, dtype=torch.float32, device=x.device) for state in states]
         except (TypeError, ValueError) as error:
             raise InputError(

@@ -189,7 +189,7 @@ def check_versions(opset_version: int, ir_version: int) -> None:
 def _writable_version(ir_version: int) -> int:
     """Return a version of the file format, the oldest that is written for those before it."""
     oldest = IR_VERSIONS[0]
-    if ir_version is True or ir_version not in range(1, oldest):
+    if type(ir_version) is not int or ir_version not in range(1, oldest):
         return ir_version
     warn(
         f"ir_version={ir_version}: {oldest} is written, the oldest format that holds weights as they are "

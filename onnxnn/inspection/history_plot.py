@@ -15,6 +15,8 @@ from onnxnn.training.history import History
 
 __all__ = ["plot_history"]
 
+_LONGEST_TITLE = 500
+
 
 def plot_history(
     history: History, path: PathLike = "history.png", title: str = "", force: bool = False
@@ -40,8 +42,10 @@ def plot_history(
         raise OnnxnnError("drawing needs matplotlib: pip install matplotlib.") from error
     if not history:
         raise TrainingError("there is no finished epoch to draw: train first.")
-    if not isinstance(title, str):
-        raise TrainingError(f"title={shortened(title)}: must be a text.")
+    if not isinstance(title, str) or len(title) > _LONGEST_TITLE or _has_surrogates(title):
+        raise TrainingError(
+            f"title={shortened(title)}: expected a text of at most {_LONGEST_TITLE} characters in UTF-8."
+        )
     names = [name for name in history[0] if not name.startswith("val_") and name not in ("epoch", "lr")]
     figure = Figure(figsize=(4.5 * len(names), 3.6), layout="constrained")  # no window, no global state
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
@@ -60,6 +64,11 @@ def plot_history(
 
 _FORMATS = {"jpg": "JPEG", "tif": "TIFF"}
 """Formats that are not called as their names end."""
+
+
+def _has_surrogates(text: str) -> bool:
+    """Return whether a text holds halves of characters, which no font draws."""
+    return any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def _draw(axes: Any, history: History, name: str) -> None:

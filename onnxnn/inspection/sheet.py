@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from onnxnn_runtime.arrays.conversion import without_gradient
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import is_terminal
@@ -35,7 +36,7 @@ def arrange(images: Any, size: tuple[int, int], every: bool) -> Array:
         InputError: There are fewer pictures than that, or no steps to show.
     """
     try:
-        found = np.asarray(images, np.float32)
+        found = np.asarray(without_gradient(images), np.float32)
     except (TypeError, ValueError):
         found = np.zeros(0, np.float32)
     is_size = isinstance(size, tuple | list) and len(size) == 2

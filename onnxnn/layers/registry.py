@@ -291,16 +291,17 @@ def frozen(value: Any) -> Any:
 
 
 def _frozen(value: Any, depth: int, count: list[int]) -> Any:
-    if isinstance(value, np.generic | np.ndarray | torch.Tensor):
-        value = value.tolist()
-    if not isinstance(value, Mapping | list | tuple):
-        return value
-    count[0] += len(value)
+    is_array = isinstance(value, np.ndarray | torch.Tensor)
+    if not (is_array or isinstance(value, Mapping | list | tuple)):
+        return value.tolist() if isinstance(value, np.generic) else value
+    count[0] += math.prod(value.shape) if is_array else len(value)
     if depth > _DEEPEST or count[0] > _MOST_VALUES:
         raise CallError(
             f"an option is {shortened(value)}; expected at most {_MOST_VALUES:,} values, in lists at most "
             f"{_DEEPEST} deep."
         )
+    if is_array:
+        return _frozen(value.tolist(), depth + 1, count)
     if isinstance(value, Mapping):
         return {key: _frozen(item, depth + 1, count) for key, item in value.items()}
     return tuple(_frozen(item, depth + 1, count) for item in value)

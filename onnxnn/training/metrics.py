@@ -6,7 +6,7 @@ nothing has to leave the device before an epoch ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 import torch
@@ -61,11 +61,11 @@ def official_names(names: str | Sequence[str] | None) -> tuple[str, ...]:
     Raises:
         TrainingError: There is no such metric; the message names the nearest one.
     """
-    if names is not None and (isinstance(names, bytes) or not isinstance(names, Iterable)):
+    if names is not None and not isinstance(names, str | Sequence | Set):
         raise TrainingError(
             f"metrics={shortened(names)}: must be a name or a list of names. Known: {_KNOWN}."
         )
-    given = [names] if isinstance(names, str) else list(() if names is None else names)
+    given = [names] if isinstance(names, str) else () if names is None else names
     for name in given:
         if key_of(name) not in METRICS:
             hint = did_you_mean(name, METRICS) or "."

@@ -38,6 +38,7 @@ __all__ = [
     "MissingDataError",
     "MissingInputError",
     "OnnxnnError",
+    "OutOfMemoryError",
     "OutputError",
     "TrainingError",
     "UnknownAttributeError",
@@ -100,6 +101,10 @@ class DeviceError(OnnxnnError, RuntimeError):
 
 class OutputError(OnnxnnError, OSError):
     """A file cannot be written: no space, no permission, or no such folder."""
+
+
+class OutOfMemoryError(OnnxnnError, MemoryError):
+    """There is not enough memory for what was asked, on this machine or on its GPU."""
 
 
 class CallError(OnnxnnError, TypeError):

@@ -12,6 +12,7 @@ WHOLE = {
     "recipes": 3_800,
     "data_files": 2_500,
     "arrays": 1_000,
+    "arguments": 24_000,
 }
 """Module of this folder -> how many cases the whole has."""
 

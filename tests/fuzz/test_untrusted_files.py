@@ -1,4 +1,4 @@
-"""A quick share of hostile checkpoints, recipes and .npz files; a larger one, or the whole, is a slow job."""
+"""A quick share of hostile checkpoints, recipes, .npz files and arguments; more or all are slow jobs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ pytestmark = [
 
 
 def test_a_share_ends_in_answers_or_in_errors_of_ours():
-    report = fuzz("fuzz.untrusted_files:check", range(80))
+    report = fuzz("fuzz.untrusted_files:check", range(100))
     assert not report.failures, report
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["checkpoints", "recipes", "arrays", "data_files"])
+@pytest.mark.parametrize("what", ["checkpoints", "recipes", "arrays", "data_files", "arguments"])
 def test_more_of_each_end_in_answers_or_in_errors_of_ours(what):
     numbers = share(what)
     report = fuzz(f"fuzz.{what}:check", numbers)

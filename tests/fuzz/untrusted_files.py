@@ -1,10 +1,10 @@
-"""A share of all hostile files but models, in one worker: torch is imported once."""
+"""A share of all hostile files but models, and of hostile arguments, in one worker: it imports torch once."""
 
 from __future__ import annotations
 
-from fuzz import arrays, checkpoints, data_files, recipes
+from fuzz import arguments, arrays, checkpoints, data_files, recipes
 
-PARTS = (checkpoints, recipes, arrays, data_files)
+PARTS = (checkpoints, recipes, arrays, data_files, arguments)
 
 
 def check(number: int) -> None:

@@ -219,3 +219,38 @@ def test_unknown_options_of_a_mapping():
         "unknown option 'learning_rate', did you mean 'lr'?; unknown option 'verbose': use nn(verbose=0). "
         "train takes: lr."
     )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        MemoryError("Unable to allocate 7.28 TiB for an array"),
+        RuntimeError(
+            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"
+        ),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("std::bad_alloc"),
+        ValueError("array is too big; `arr.size * arr.dtype.itemsize` is larger than possible"),
+    ],
+)
+def test_too_little_memory_is_one_error_of_ours(error):
+    def work(data):
+        raise error
+
+    with pytest.raises(rt.OutOfMemoryError, match=r"^work\(\): not enough memory.*batch_size") as caught:
+        checked(work)([1])
+    assert isinstance(caught.value, MemoryError)
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("stopped by the user"), ValueError("x"), rt.InputError("bad")]
+)
+def test_other_errors_pass(error):
+    def work(data):
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        checked(work)([1])
+    assert caught.value is error

@@ -25,6 +25,7 @@ NAMES = {
         "Model",
         "ModelCard",
         "OnnxnnError",
+        "OutOfMemoryError",
         "OutputError",
         "OutputSpec",
         "Prediction",

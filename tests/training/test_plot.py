@@ -32,8 +32,9 @@ def test_what_cannot_be_drawn(tmp_path, monkeypatch):
         plot_history(History(ROWS), tmp_path / "none.xyz")
     with pytest.raises(OutputError, match="path=None: must be the path"):
         plot_history(History(ROWS), None)
-    with pytest.raises(TrainingError, match="title=5: must be a text"):
-        plot_history(History(ROWS), title=5)
+    for title in (5, "\udcff", "a" * 501):
+        with pytest.raises(TrainingError, match=r"title=.*: expected a text of at most 500 characters"):
+            plot_history(History(ROWS), title=title)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(OnnxnnError, match="pip install matplotlib"):
         plot_history(History(ROWS), tmp_path / "none.png")

@@ -10,8 +10,14 @@ import functools
 import inspect
 from typing import Any, Callable, Collection, Iterator, Mapping, NoReturn, Sequence, TypeVar
 
-from onnxnn_runtime.errors import CallError, UnknownAttributeError, did_you_mean
-from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.errors import (
+    CallError,
+    OnnxnnError,
+    OutOfMemoryError,
+    UnknownAttributeError,
+    did_you_mean,
+)
+from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
 __all__ = ["Advice", "checked", "checked_class", "unknown_options"]
@@ -36,6 +42,7 @@ def checked(function: T) -> T:
     Raises (when called):
         CallError: An option is unknown, missing or given twice, there are too many arguments, or an integer
             has more than 64 bits.
+        OutOfMemoryError: A library ended for lack of memory.
     """
     return _checked(function, function.__name__, {})
 
@@ -135,9 +142,38 @@ def _checked(
             problem = "" if inside else _problem(function, f"{call}()", advice, int(bound), args, options)
             if not problem:
                 raise
+        except (MemoryError, RuntimeError, ValueError) as error:
+            if isinstance(error, OnnxnnError) or not _is_of_memory(error):
+                raise
+            raise OutOfMemoryError(
+                f"{call}(): not enough memory{_how_much(error)}. Give fewer samples at once, smaller "
+                "ones, or a smaller batch_size."
+            ) from error
         raise CallError(problem)
 
     return checking  # type: ignore[return-value]  # called in the same way, as wraps() says
+
+
+_OF_MEMORY = (
+    "not enough memory",
+    "allocate memory",
+    "out of memory",
+    "bad_alloc",
+    "bad allocation",
+    "array is too big",
+    "Maximum allowed dimension exceeded",
+)
+"""What stands in the messages of PyTorch, ONNX Runtime and NumPy, whose errors have no type of their own."""
+
+
+def _is_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or any(each in str(error)[:2000] for each in _OF_MEMORY)
+
+
+def _how_much(error: Exception) -> str:
+    """Return what a library says about it, for a message."""
+    first = str(error).strip().split("\n", 1)[0]
+    return f" ({printable(first, 200).rstrip('.')})" if first else ""
 
 
 def _flags(function: Callable[..., Any]) -> Mapping[str, int]:

@@ -148,7 +148,14 @@ class Preprocess:
 
         Args:
             image: uint8 (..., height, width, channels).
+
+        Raises:
+            InputError: It has fewer than three axes.
         """
+        if np.ndim(image) < 3:
+            raise InputError(
+                f"to_float: expected an array (..., height, width, channels), got {shortened(image)}."
+            )
         planes = np.moveaxis(image, -1, -3)
         scaled = np.empty(planes.shape, np.float32)
         scaled[...] = planes  # no copy in between

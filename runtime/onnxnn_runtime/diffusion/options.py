@@ -36,6 +36,9 @@ __all__ = [
 NUM = 16
 """How many pictures are drawn where nothing says so."""
 
+MOST = 100_000
+"""How many are drawn in one call; they are all held in memory."""
+
 STRENGTH = 0.6
 """The share of the steps that is walked from a start picture where nothing says so."""
 
@@ -80,8 +83,8 @@ def how_many(num: int | None, **given: Sized | None) -> int:
     lengths = {name: len(values) for name, values in given.items() if values is not None}
     if num is None:
         num = max(lengths.values(), default=NUM)
-    if isinstance(num, bool) or not isinstance(num, (int, np.integer)) or num < 1:
-        raise InputError(f"num={shortened(num)}: what fits is an integer from 1.")
+    if isinstance(num, bool) or not isinstance(num, (int, np.integer)) or not 1 <= num <= MOST:
+        raise InputError(f"num={shortened(num)}: expected an integer from 1 to {MOST:,}.")
     for name, length in lengths.items():
         if length != num:
             raise InputError(f"num={num}, but {name} holds {length}; what fits is one for each picture.")
@@ -198,7 +201,10 @@ def read_noise(noise: Any, shape: tuple[int, ...]) -> np.ndarray:
     Raises:
         InputError: Its shape or type does not fit, or it is not finite.
     """
-    array = np.asarray(noise)
+    try:
+        array = as_array(noise)
+    except InputError as error:
+        raise InputError(f"noise: {error}") from error
     if array.dtype.kind != "f" or array.ndim != 4 or array.shape[1:] != shape or not len(array):
         raise InputError(
             "noise: {} {} arrives; what fits is float32 (num, {}, {}, {}).".format(

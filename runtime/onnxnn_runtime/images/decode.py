@@ -338,6 +338,8 @@ def _from_array(array: np.ndarray, channel_order: str) -> Image.Image:
             f"expected an image of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got an array of shape "
             f"{array.shape}; for several images give (N, H, W, 3), or a list of images."
         )
+    height, width = array.shape[:2]
+    check_memory(f"an image of {width} x {height} ({array.dtype})", 4 * width * height)
     if array.ndim == 3 and channel_order == "bgr":
         array = array[:, :, [2, 1, 0, 3][: array.shape[2]]]
     return Image.fromarray(_as_uint8(array))

@@ -89,7 +89,8 @@ def marks_of_missing(missing: Any) -> tuple[str, ...]:
     """
     if missing is None:
         return MISSING
-    if isinstance(missing, str) or not all(isinstance(mark, str) for mark in missing):
+    is_list = isinstance(missing, (list, tuple, set, frozenset))
+    if not is_list or not all(isinstance(mark, str) for mark in missing):
         raise InputError(
             f"missing={shortened(missing)}: give a list of texts, such as ['?', 'NA']; [] for none."
         )

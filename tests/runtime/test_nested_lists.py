@@ -1,0 +1,67 @@
+"""Lists of which NumPy would make an array for hours, or without end, are refused at once."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import onnxnn_runtime as rt
+import pytest
+from onnxnn_runtime.arrays.conversion import MOST_LISTED, as_array, check_nesting
+
+
+def itself(copies):
+    value = []
+    value.extend([value] * copies)
+    return value
+
+
+def nested(depth, copies):
+    value = [1.0]
+    for _ in range(depth):
+        value = [value] * copies
+    return value
+
+
+def rows_of_one_list():
+    return [[0.0] * 20_000] * 20_000
+
+
+@pytest.mark.parametrize(
+    "value",
+    [itself(1), itself(3), [1, [2, itself(2)]], (itself(1),), nested(5000, 1), nested(40, 2)],
+    ids=["once", "three times", "beside numbers", "in a tuple", "5,000 deep", "2**40 values"],
+)
+def test_lists_in_themselves_and_deep_ones(value):
+    for call in (check_nesting, as_array, lambda given: rt.get_similarity(given, [1.0])):
+        with pytest.raises(rt.InputError, match="more than 32 deep in each other, or one contains itself"):
+            call(value)
+
+
+@pytest.mark.parametrize("value", [nested(30, 2), rows_of_one_list(), range(10**12)])
+def test_more_values_than_lists_are_for(value):
+    with pytest.raises(rt.InputError, match=f"of more than {MOST_LISTED:,} values"):
+        check_nesting(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[], [[]], [[1, 2], [3, 4]], nested(10, 2), [np.zeros(3), np.ones(3)], ["a", "b"], range(5), [None]],
+)
+def test_other_lists_pass(value):
+    check_nesting(value)
+
+
+def test_each_list_is_walked_once():
+    walked = []
+
+    class Counted(list):
+        def __iter__(self):
+            walked.append(id(self))
+            return super().__iter__()
+
+    value = Counted([1])
+    for _ in range(20):
+        value = Counted([value, value])
+    check_nesting(value)
+    assert max(sum(1 for _ in group) for _, group in itertools.groupby(sorted(walked))) <= 4
