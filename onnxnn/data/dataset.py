@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.arrays.columns import match_columns, names_listed
+from onnxnn_runtime.arrays.columns import match_columns, names_listed, names_wanted
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.errors import DataError, InputError, MissingDataError, MissingInputError
 from onnxnn_runtime.messages.shorten import shortened
@@ -250,7 +250,8 @@ class Data:
 
 def _order(wanted: tuple[str, ...], own: tuple[str, ...], source: str) -> torch.Tensor | None:
     """Return the position of each of a network's columns among the data's; None where nothing changes."""
-    if not wanted or not own or wanted == own:
+    wanted = names_wanted(wanted, own)
+    if not wanted or wanted == own:
         return None
     with as_data_errors():
         return torch.tensor(match_columns(wanted, own, source))

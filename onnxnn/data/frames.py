@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from onnxnn_runtime.arrays.columns import match_columns, named_columns
+from onnxnn_runtime.arrays.columns import column_texts, match_columns, named_columns
 from onnxnn_runtime.arrays.precision import check_columns
 from onnxnn_runtime.messages.warn import warn
 
@@ -25,15 +25,15 @@ def named_values(x: Any, known: Preparation | None) -> tuple[tuple[str, ...], An
         DataError: Names do not fit, or float32 has lost differences that the network was trained on.
     """
     with as_data_errors():
-        named = named_columns(x)
+        named = named_columns(x, () if known is None else known.features)
         if named is None:
             return (), x
         deviations = None if known is None else known.deviations
         if known is None or deviations is None or not known.features or isinstance(x, list | tuple):
-            return named
+            return named.names, named.values
         places = match_columns(known.features, named.names, "x")
-        check_columns(x, deviations.tolist(), known.features, [named.names[place] for place in places])
-    return named
+        check_columns(x, deviations.tolist(), known.features, [named.keys[place] for place in places])
+    return named.names, named.values
 
 
 def warn_of_order(x: Any, y: Any) -> None:
@@ -54,6 +54,4 @@ def names_of_targets(y: Any) -> tuple[str, ...]:
     name, columns = getattr(y, "name", None), getattr(y, "columns", None)
     if isinstance(name, str) and hasattr(y, "to_numpy"):
         return (name,)
-    if columns is None or callable(columns) or not all(isinstance(each, str) for each in columns):
-        return ()
-    return tuple(map(str, columns))
+    return () if columns is None or callable(columns) else column_texts(columns)

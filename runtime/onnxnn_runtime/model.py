@@ -188,7 +188,9 @@ class Model:
     def _by_name(self, x: Any) -> Any:
         """Return a table that names its columns as an array in the card's order; anything else as it is."""
         spec = None if self.card is None else self.card.input
-        if spec is None or not spec.features or not self._engine.arrays:
+        if spec is None or not (spec.features or spec.kind == "table") or not self._engine.arrays:
+            return x
+        if isinstance(x, dict) and not spec.features:
             return x
         from .inputs.rows import for_graph  # here, because images do without
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime.errors import DataError
 
@@ -67,6 +68,25 @@ def test_columns_go_by_name_in_every_call(trained, tmp_path, names):
     history = again.train(checkpoint=tmp_path / "ckpt/basenn.pth", epochs=1, lr=1e-6, metrics="acc")
     assert history[-1]["acc"] == 1
     assert again.card().input.features == tuple(NAMES)
+
+
+@pytest.mark.parametrize(
+    "keys", [(2019, 2020, 2021), (0, 1, 2), (2, 0, 1), (("a", "x"), ("a", 1), ("b", "x"))]
+)
+def test_columns_that_are_called_by_no_text_go_by_name_too(tmp_path, keys):
+    x, y = data()
+    frame = Frame(dict(zip(keys, x.T, strict=True)))
+    model = nn("cls", save_fold=str(tmp_path / "ckpt"), verbose=0)
+    model.load_dataset(frame, y, standardize=True)
+    model.add("linear", size=(3, 2), activation="softmax")
+    model.train(epochs=1)
+    model.export(tmp_path / "a.onnx")
+    expected, turned, served = model.inference(x), frame[list(keys)[::-1]], rt.load(tmp_path / "a.onnx")
+    for table in (frame, turned):
+        np.testing.assert_allclose(model.inference(table), expected, rtol=1e-5)
+        np.testing.assert_allclose(served.infer(table), expected, rtol=1e-4)
+        np.testing.assert_allclose([each.scores for each in served.predict(table)], expected, rtol=1e-4)
+        assert model.evaluate((table, y)) == model.evaluate((x, y))
 
 
 @pytest.mark.parametrize("loader", ["table", "frame"])

@@ -6,7 +6,7 @@ import collections
 
 import numpy as np
 import pytest
-from onnxnn_runtime.arrays.columns import match_columns, named_columns, named_row
+from onnxnn_runtime.arrays.columns import column_texts, match_columns, named_columns, named_row, names_wanted
 from onnxnn_runtime.errors import InputError
 from tests.support.frames import Frame
 
@@ -117,3 +117,49 @@ def test_pandas():
     assert named_row(frame[["b", "a"]].iloc[1]).names == ("b", "a")
     assert named_row(frame["a"]) is None
     assert named_columns(pandas.DataFrame([[1, 2], [3, 4]])) is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "wanted", "names"),
+    [
+        ([2020, 2019], (), ("2020", "2019")),
+        ([1, 0], (), ("1", "0")),
+        ([1, 2], (), ("1", "2")),
+        ([0, 1], (), ()),
+        ([np.int64(0), np.int64(1)], (), ()),
+        ([0, 1, 2], ("2", "1"), ("0", "1", "2")),
+        ([0, 1], ("height",), ()),
+        ([("a", "height"), ("a", 2)], (), ("a height", "a 2")),
+        (["height", 0], (), ("height", "0")),
+        ([0.5, None], (), ("0.5", "None")),
+        (["0", "1"], (), ("0", "1")),
+    ],
+)
+def test_what_is_no_text_names_columns_unless_it_only_counts_them(keys, wanted, names):
+    assert column_texts(keys, wanted) == names
+    for table in (Frame({key: [1, 2] for key in keys}), {key: [1, 2] for key in keys}):
+        named = named_columns(table, wanted)
+        assert (() if named is None else named.names) == names
+        assert named is None or named.keys == tuple(keys)
+
+
+def test_an_index_of_integers_names_a_row_that_a_network_knows_and_counts_rows_elsewhere():
+    pandas = pytest.importorskip("pandas")
+    row = pandas.Series([1.5, 2], index=[2020, 2019])
+    assert named_row(row) is None
+    assert named_row(row, ("height",)) is None
+    assert named_row(row, ("2019", "2020")).names == ("2020", "2019")
+
+
+@pytest.mark.parametrize(
+    ("known", "given", "wanted"),
+    [
+        (("a", "b"), ("b", "a"), ("a", "b")),
+        (("a", "b"), (), ()),
+        ((), ("1", "0"), ("0", "1")),
+        ((), ("1", "2"), ()),
+        ((), ("a", "b"), ()),
+    ],
+)
+def test_columns_that_are_counted_go_by_number_where_a_network_has_no_names(known, given, wanted):
+    assert names_wanted(known, given) == wanted

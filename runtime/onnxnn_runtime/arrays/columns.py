@@ -17,7 +17,16 @@ from onnxnn_runtime.messages.shorten import shortened
 
 from .conversion import check_not_masked, without_gradient
 
-__all__ = ["Named", "first_without_number", "match_columns", "named_columns", "named_row", "names_listed"]
+__all__ = [
+    "Named",
+    "column_texts",
+    "first_without_number",
+    "match_columns",
+    "named_columns",
+    "named_row",
+    "names_listed",
+    "names_wanted",
+]
 
 _LISTED = 8
 """So many names stand in a message."""
@@ -29,10 +38,45 @@ class Named(NamedTuple):
     Args:
         names: The names in order.
         values: (rows, columns), or (columns,) for a single row; dtype object where columns differ in type.
+        keys: What the table itself calls its columns, such as the integer of a year.
     """
 
     names: tuple[str, ...]
     values: np.ndarray
+    keys: tuple[Any, ...] = ()
+
+
+def column_texts(keys: Iterable[Any], wanted: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return what columns are called, as texts; () where a library has only counted them.
+
+    Integers are names, too, such as years, and the levels of pandas' MultiIndex are one name, with blanks
+    between them. The integers 0, 1, 2, ... in this order are no names, unless a network knows them.
+
+    Args:
+        keys: What the table calls its columns.
+        wanted: The names that the network knows.
+    """
+    listed = list(keys)
+    names = tuple(" ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in listed)
+    is_counted = all(isinstance(key, (int, np.integer)) for key in listed) and names == _counted(len(names))
+    return () if is_counted and not (wanted and set(wanted) <= set(names)) else names
+
+
+def names_wanted(known: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
+    """Return the names that a table's columns are looked for by; () where they count by position.
+
+    Args:
+        known: The names that the network knows; () where it has none, and takes column 0 first, then 1.
+        given: The names that the table has.
+    """
+    if known or not given:
+        return tuple(known) if given else ()
+    counted = _counted(len(given))
+    return counted if set(counted) == set(given) else ()
+
+
+def _counted(count: int) -> tuple[str, ...]:
+    return tuple(map(str, range(count)))
 
 
 def match_columns(wanted: Sequence[str], given: Sequence[str], source: str) -> list[int]:
@@ -114,12 +158,13 @@ def names_listed(names: Iterable[Any], plain: bool = False) -> str:
     return f"{shown} and {len(listed) - _LISTED} more" if len(listed) > _LISTED else shown
 
 
-def named_columns(value: Any) -> Named | None:
+def named_columns(value: Any, wanted: Sequence[str] = ()) -> Named | None:
     """Return a table's values with the names of its columns; None for what names none.
 
     Args:
         value: A DataFrame, a structured array, a dict of equally long columns, or a list of dicts or of
-            named tuples. DataFrames whose columns are not all called by text have no names.
+            named tuples. DataFrames whose columns are only counted have no names, see `column_texts`.
+        wanted: The names that the network knows.
 
     Raises:
         InputError: The rows of a list have different names, or a column hides values behind a mask.
@@ -127,22 +172,24 @@ def named_columns(value: Any) -> Named | None:
     if isinstance(value, np.ndarray):
         return _of_structured(value) if value.dtype.names else None
     if isinstance(value, dict):
-        return _of_columns(value)
+        return _of_columns(value, wanted)
     if isinstance(value, (list, tuple)):
-        return _of_rows(value)
-    names = _frame_names(value)
-    return None if names is None else Named(names, np.asarray(value.to_numpy()))
+        return _of_rows(value, wanted)
+    keys = _frame_keys(value)
+    names = column_texts(keys, wanted)
+    return Named(names, np.asarray(value.to_numpy()), keys) if names else None
 
 
-def named_row(value: Any) -> Named | None:
+def named_row(value: Any, wanted: Sequence[str] = ()) -> Named | None:
     """Return one row's values with their names; None for what names none.
 
     Args:
         value: A dict of single values, a named tuple, a record of a structured array, or a Series whose index
-            is names.
+            is names: texts, or whatever holds all that are wanted, since integers may count rows as well.
+        wanted: The names that the network knows.
     """
     if isinstance(value, dict):
-        return _row(value, list(value.values()))
+        return _row(column_texts(value, wanted), list(value.values()))
     if isinstance(value, tuple):
         fields = getattr(value, "_fields", None)
         return None if fields is None else _row(fields, list(value))
@@ -151,36 +198,38 @@ def named_row(value: Any) -> Named | None:
     index = getattr(value, "index", None)
     if index is None or callable(index) or hasattr(value, "columns") or not hasattr(value, "to_numpy"):
         return None
-    return _row(index, list(value.to_numpy()))
+    keys = list(index)
+    names = column_texts(keys, wanted)
+    is_named = all(isinstance(key, str) for key in keys) or (wanted and set(wanted) <= set(names))
+    return _row(names, list(value.to_numpy())) if is_named else None
 
 
-def _row(names: Iterable[Any], values: Sequence[Any]) -> Named | None:
-    listed = list(names)
-    if not listed or not all(isinstance(name, str) for name in listed):
+def _row(names: Sequence[str], values: Sequence[Any]) -> Named | None:
+    if not names:
         return None
-    array = np.empty(len(listed), object)
+    array = np.empty(len(names), object)
     for position, each in enumerate(values):
         check_not_masked(each)
         array[position] = each
-    return Named(tuple(listed), array)
+    return Named(tuple(names), array)
 
 
-def _frame_names(value: Any) -> tuple[str, ...] | None:
-    """Return the names of a DataFrame's columns; None where it is none, or they are not text."""
+def _frame_keys(value: Any) -> tuple[Any, ...]:
+    """Return what a DataFrame calls its columns; () where it is none."""
     columns = getattr(value, "columns", None)
     if columns is None or callable(columns) or not hasattr(value, "to_numpy"):
-        return None
-    names = list(columns)
-    return tuple(map(str, names)) if names and all(isinstance(name, str) for name in names) else None
+        return ()
+    return tuple(columns)
 
 
 def _of_structured(array: np.ndarray) -> Named:
     names = array.dtype.names or ()
-    return Named(tuple(names), _beside([np.asarray(without_gradient(array[name])) for name in names]))
+    return Named(tuple(names), _beside([np.asarray(without_gradient(array[name])) for name in names]), names)
 
 
-def _of_columns(columns: dict[Any, Any]) -> Named | None:
-    if not columns or not all(isinstance(name, str) for name in columns):
+def _of_columns(columns: dict[Any, Any], wanted: Sequence[str]) -> Named | None:
+    names = column_texts(columns, wanted)
+    if not names:
         return None
     arrays = [
         column if isinstance(column, str) else np.asarray(without_gradient(column))
@@ -191,13 +240,13 @@ def _of_columns(columns: dict[Any, Any]) -> Named | None:
     if len({len(array) for array in arrays}) != 1:
         lengths = names_listed(f"{name}: {len(array)}" for name, array in zip(columns, arrays))
         raise InputError(f"the columns differ in length ({lengths}); give each the same number of values.")
-    return Named(tuple(columns), _beside(arrays))
+    return Named(names, _beside(arrays), tuple(columns))
 
 
-def _of_rows(rows: Sequence[Any]) -> Named | None:
-    if not rows or named_row(rows[0]) is None or hasattr(rows, "_fields"):
+def _of_rows(rows: Sequence[Any], wanted: Sequence[str]) -> Named | None:
+    if not rows or named_row(rows[0], wanted) is None or hasattr(rows, "_fields"):
         return None
-    named = [named_row(row) for row in rows]
+    named = [named_row(row, wanted) for row in rows]
     assert named[0] is not None
     names = named[0].names
     values = np.empty((len(named), len(names)), object)

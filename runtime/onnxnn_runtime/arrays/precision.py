@@ -62,22 +62,22 @@ def check_precision(array: np.ndarray, deviations: Sequence[float], features: Se
 
 
 def check_columns(
-    value: Any, deviations: Sequence[float], features: Sequence[str], names: Sequence[str]
+    value: Any, deviations: Sequence[float], features: Sequence[str], keys: Sequence[Any]
 ) -> None:
     """Refuse columns of float32 in a DataFrame, records or a dict, which other columns hide in one array.
 
     Args:
-        value: What names its columns; `value[name]` is one.
+        value: What names its columns; `value[key]` is one.
         deviations, features: See `check_precision`.
-        names: What the table calls each of the features.
+        keys: What the table calls each of the features.
 
     Raises:
         InputError: Their values were rounded before.
     """
-    if len(names) != len(features) or len(deviations) not in (1, len(names)):
+    if len(keys) != len(features) or len(deviations) not in (1, len(keys)):
         return
-    for place, name in enumerate(names):
-        column = value[name]
+    for place, key in enumerate(keys):
+        column = value[key]
         kind = str(getattr(column, "dtype", "")).rpartition(".")[2].lower()
         if kind in ("float32", "float16"):
             array = np.asarray(column, kind)[..., np.newaxis]

@@ -6,7 +6,14 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from onnxnn_runtime.arrays.columns import Named, match_columns, named_columns, named_row, names_listed
+from onnxnn_runtime.arrays.columns import (
+    Named,
+    match_columns,
+    named_columns,
+    named_row,
+    names_listed,
+    names_wanted,
+)
 from onnxnn_runtime.arrays.conversion import from_objects
 from onnxnn_runtime.arrays.precision import check_columns
 from onnxnn_runtime.card.card import InputSpec
@@ -74,8 +81,9 @@ def chosen_columns(
     Raises:
         InputError: The columns are not the network's.
     """
-    if spec.features and names:
-        return match_columns(spec.features, names, source)
+    known = names_wanted(spec.features, names)
+    if known:
+        return match_columns(known, names, source)
     wanted = width(spec)
     if count == wanted:
         return list(range(count))
@@ -86,9 +94,9 @@ def chosen_columns(
         label = label_named([names[position] for position in left], targets) if names else None
         left.pop(-1 if label is None else label)
     if not wanted or len(left) != wanted:
-        known = f" ({names_listed(spec.features, plain=True)})" if spec.features else ""
+        listed = f" ({names_listed(spec.features, plain=True)})" if spec.features else ""
         raise InputError(
-            f"{source}: {count} columns arrive; what fits is {wanted} columns{known}, or one more "
+            f"{source}: {count} columns arrive; what fits is {wanted} columns{listed}, or one more "
             "with the label last."
         )
     return left
@@ -102,7 +110,7 @@ def in_order(value: Any, spec: InputSpec, source: str) -> Any:
     Raises:
         InputError: Its columns are not the network's.
     """
-    named = None if isinstance(value, (list, tuple)) else named_columns(value)
+    named = None if isinstance(value, (list, tuple)) else named_columns(value, spec.features)
     if named is None:
         return value
     if not width(spec):
@@ -112,7 +120,7 @@ def in_order(value: Any, spec: InputSpec, source: str) -> Any:
 
 def for_graph(value: Any, spec: InputSpec, source: str) -> Any:
     """Return rows that name their values, in whatever form, as an array (rows, columns); see `in_order`."""
-    named = named_columns(value)
+    named = named_columns(value, spec.features)
     if named is None:
         row = row_in_order(value, spec, source)
         return row if row is value else np.asarray(row)[np.newaxis]
@@ -122,15 +130,13 @@ def for_graph(value: Any, spec: InputSpec, source: str) -> Any:
 def _chosen(value: Any, named: Named, spec: InputSpec, source: str) -> np.ndarray:
     positions = chosen_columns(named.names, len(named.names), spec, source)
     if spec.deviations and not isinstance(value, (list, tuple)):
-        check_columns(
-            value, spec.deviations, spec.features, [named.names[position] for position in positions]
-        )
+        check_columns(value, spec.deviations, spec.features, [named.keys[position] for position in positions])
     return from_objects(named.values[:, positions])
 
 
-def is_row(value: Any) -> bool:
-    """Return whether something is one row that names its values."""
-    return named_row(value) is not None
+def is_row(value: Any, features: Sequence[str] = ()) -> bool:
+    """Return whether something is one row that names its values; see `named_row`."""
+    return named_row(value, features) is not None
 
 
 def row_in_order(row: Any, spec: InputSpec, source: str) -> Any:
@@ -139,7 +145,7 @@ def row_in_order(row: Any, spec: InputSpec, source: str) -> Any:
     Raises:
         InputError: Its names are not the network's.
     """
-    named = named_row(row)
+    named = named_row(row, spec.features)
     if named is None:
         return row
     if not spec.features and isinstance(row, dict):

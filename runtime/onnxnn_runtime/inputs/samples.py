@@ -296,7 +296,7 @@ class _Finder:
         if self._spec.kind == "tokens" and is_words(thing, self._spec.vocabulary):
             return iter([Sample(name, thing)])
         thing = tabular.in_order(thing, self._spec, name)
-        if tabular.is_row(thing):
+        if tabular.is_row(thing, self._spec.features):
             return iter([Sample(name, thing)])
         if isinstance(thing, Iterator) or (isinstance(thing, (list, tuple)) and not is_numeric(thing)):
             return self.each(thing, depth, name)
