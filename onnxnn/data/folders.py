@@ -247,11 +247,27 @@ def _by_order(root: Path, folders: dict[str, Path], names: Sequence[str]) -> lis
             f"classes: none is a folder of {root}, and the order of its folders "
             f"{', '.join(map(repr, folders))} is ambiguous. Name the classes as the folders, or rename them."
         )
+    for name, own in zip(names, folders, strict=True):
+        alike = [folder for folder in folders if _means(folder, name)]
+        if alike and own not in alike:
+            raise DataError(
+                f"classes: {shortened(name)} looks like the folder {shortened(alike[0])} of {root}, and in "
+                f"its place among the classes stands {shortened(own)}. Name the classes as the folders."
+            )
     pairs = ", ".join(
         f"{shortened(folder)} is {shortened(name)}" for folder, name in zip(folders, names, strict=True)
     )
     warn(f"classes: none is a folder of {root}, so they are titles: {pairs}.")
     return list(folders.values())
+
+
+def _means(folder: str, title: str) -> bool:
+    """Return whether a title is a folder's name but for numbers and marks, or its number alone."""
+    folder, title = folded(folder), folded(title)
+    for kind in (str.isalpha, str.isdecimal):
+        if wanted := "".join(filter(kind, title)):
+            return wanted == "".join(filter(kind, folder))
+    return False
 
 
 def _natural(folder: Path) -> tuple[tuple[tuple[int, int, str], ...], str]:

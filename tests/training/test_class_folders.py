@@ -68,6 +68,14 @@ def test_titles_follow_the_natural_order(tmp_path, titles, pattern):
     assert found == dict(zip(names, folders, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("folders", "titles"), [(["0_cat", "1_dog"], ["cat", "dog"]), (["a1", "a2"], ["A", "a-2"])]
+)
+def test_titles_may_look_like_their_folders(tmp_path, folders, titles):
+    with pytest.warns(UserWarning, match="they are titles"):
+        assert named(make(tmp_path, folders), titles) == dict(zip(titles, folders, strict=True))
+
+
 def test_without_names_the_order_is_natural_too(tmp_path):
     make(tmp_path, ["10", "9", "1", "100"])
     assert find_pictures(tmp_path).classes == ("1", "9", "10", "100")
@@ -103,6 +111,10 @@ def test_names_come_in_one_unicode_form(tmp_path):
         (["cat", "dog"], ["Cat", "wolf"], "'wolf' names no folder"),
         (["1", "01", "2"], ["a", "b", "c"], "order of its folders .* is ambiguous"),
         (["1", "2", "3"], ["a", "b"], "'a', 'b' names no folder"),
+        (["0_cat", "1_dog"], ["dog", "cat"], "'dog' looks like the folder '1_dog' of .* stands '0_cat'"),
+        (["my cat", "my dog"], ["My_Dog", "My_Cat"], "'My_Dog' looks like the folder 'my dog'"),
+        (["1猫", "2狗"], ["狗", "猫"], "'狗' looks like the folder '2狗'"),
+        (["class1", "class2"], ["2", "1"], "'2' looks like the folder 'class2'"),
         (["café", NFD], None, "two folders have the name 'café'"),
     ],
 )
