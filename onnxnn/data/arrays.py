@@ -147,6 +147,9 @@ def from_arrays(
         features=features if described.kind == "table" else (),
         targets=target_names if labels.is_floating_point() or len(target_names) == 1 else (),
         vocabulary=vocabulary,
+        order_assumed=channel_order is None
+        and described.preprocess is not None
+        and described.sample.sizes[0] == 3,
     )
 
     def batches(part: torch.Tensor, shuffled: bool) -> Batches:
@@ -240,13 +243,16 @@ def _reread(
 ) -> Callable[[Callable[[Plan], Plan]], Batches]:
     """Return what reads raw images in another way; see `Batches`."""
     assert preparation.preprocess is not None
-    planned, order = Plan(preparation.preprocess.color), preparation.preprocess.channel_order
+    planned, given = Plan(preparation.preprocess.color), preparation.preprocess.channel_order
 
     def reread(change: Callable[[Plan], Plan]) -> Batches:
         changed = change(planned)
-        preprocess = changed.preprocess  # of images.x, which is RGB
+        preprocess, order = changed.preprocess, given  # of images.x, which is RGB
+        if preparation.order_assumed and changed.channel_order not in (None, given):
+            order = changed.channel_order
+        source = images.x if order == given else images.x.flip(1)
         with as_data_errors():
-            read = [preprocess.to_uint8(np.moveaxis(image.numpy(), 0, 2)) for image in images.x]
+            read = [preprocess.to_uint8(np.moveaxis(image.numpy(), 0, 2)) for image in source]
         x = np.ascontiguousarray(np.moveaxis(np.stack(read), 3, 1))
         known = replace(
             preparation,

@@ -98,6 +98,10 @@ class InMemory(Samples):
         exact = None if self.exact is None else self.exact[..., columns]
         return InMemory(self.x[..., columns], self.y, exact)
 
+    def with_channels_turned(self) -> InMemory:
+        """Return the same images with their channels in reverse: blue first, or red first again."""
+        return InMemory(self.x.flip(1), self.y)
+
     def with_targets(self, columns: torch.Tensor) -> InMemory:
         """Return the same samples with the columns of y in another order."""
         return InMemory(self.x, self.y[:, columns], self.exact)
@@ -255,6 +259,11 @@ class Batches:
                     return found.mapped(replace(found.preparation, classes=classes), labels=ids)
 
         return replace(self, samples=samples, preparation=preparation, reread=reread)
+
+    def with_channels_turned(self) -> Batches:
+        """Return the same images in memory with their channels in reverse."""
+        assert isinstance(self.samples, InMemory)
+        return replace(self, samples=self.samples.with_channels_turned())
 
     def with_values(self, preparation: Preparation, values: torch.Tensor) -> Batches:
         """Return the same samples in memory with values[y] for the label y, as a column of targets."""

@@ -172,6 +172,8 @@ class Data:
         if not data.is_ready and network.preprocess is not None and network.reads_otherwise(data.preparation):
             data = data._with_parts(lambda part: part.read_again(lambda plan: plan.as_read_by(network)))
             data = replace(data, problem=None)
+        elif data.is_ready and network.turns_channels(data.preparation):
+            data = data._with_parts(lambda part: part.with_channels_turned())
         own = data.preparation
         tokens = token_ids(own.vocabulary, network.vocabulary) if own.kind == "tokens" else None
         columns = _order(network.features, own.features, source)

@@ -42,6 +42,8 @@ class Preparation:
         read: With such a function: returns an image as float32 (C, H, W), as this process has to read it.
         class_counts: How many samples of each class there were in training, where that is known.
         named: Whether classes are names even where they look like integers, as those of folders are.
+        order_assumed: Whether nobody said in which order arrays of images hold their channels. A network
+            that the images come to later says it.
     """
 
     kind: str
@@ -56,6 +58,7 @@ class Preparation:
     read: Callable[[ImageLike], np.ndarray[Any, Any]] | None = None
     named: bool = False
     class_counts: tuple[int, ...] = ()
+    order_assumed: bool = False
 
     @property
     def labels(self) -> LabelMapping:
@@ -106,10 +109,17 @@ class Preparation:
     def reads_otherwise(self, own: Preparation) -> bool:
         """Return whether images that were read for `own` have to be read again.
 
-        The order of channels says how arrays were given, and not how they were read.
+        The order of channels says how arrays were given, and not how they were read, unless it was assumed.
         """
+        if self.turns_channels(own):
+            return True
         read = [each and replace(each, channel_order="rgb") for each in (self.preprocess, own.preprocess)]
         return read[0] != read[1] or self.operations != own.operations
+
+    def turns_channels(self, own: Preparation) -> bool:
+        """Return whether arrays of images were loaded in another order of channels, which nobody chose."""
+        orders = {each.channel_order for each in (self.preprocess, own.preprocess) if each is not None}
+        return own.order_assumed and len(orders) > 1
 
     def check_kind(self, own: Preparation, is_ready: bool) -> None:
         """Refuse data of another kind than the network's.

@@ -37,11 +37,13 @@ class Plan:
         operations: What happens to a training picture, in order: steps of `Preprocess`, random
             changes, and the user's own functions.
         normalize: The layer in front of the network, or None.
+        channel_order: In which order the network's arrays hold their channels; None where it has none.
     """
 
     color: str
     operations: tuple[Operation, ...] = ()
     normalize: Layer | None = None
+    channel_order: str | None = None
 
     @property
     def outside_training(self) -> tuple[Operation, ...]:
@@ -76,11 +78,11 @@ class Plan:
             network: How the network has its images prepared.
         """
         assert network.preprocess is not None
-        fixed = network.operations or network.preprocess.steps
+        fixed, order = network.operations or network.preprocess.steps, network.preprocess.channel_order
         if self.outside_training == fixed and self.color == network.preprocess.color:
-            return replace(self, normalize=network.normalize)
+            return replace(self, normalize=network.normalize, channel_order=order)
         changes = [each for each in self.operations if isinstance(each, Augmentation) and not each.fixed()]
-        return Plan(network.preprocess.color, (*fixed, *changes), network.normalize)
+        return Plan(network.preprocess.color, (*fixed, *changes), network.normalize, order)
 
 
 def plan(transform: Any, color: str = "RGB") -> Plan:

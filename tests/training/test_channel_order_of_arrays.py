@@ -222,3 +222,26 @@ def test_other_orders_are_refused(order):
 def test_only_images_have_channels():
     with pytest.raises(DataError, match="channel_order='bgr': is about images"):
         nn("cls", verbose=0).load_dataset(np.zeros((8, 4)), Y, channel_order="bgr")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("order", ["data first", "checkpoint first", "another checkpoint between"])
+def test_the_order_of_a_checkpoint_counts_for_data_whose_order_nobody_said(trained, tmp_path, form, order):
+    given, checkpoint = FORMS[form](BGR), tmp_path / "ckpt/basenn.pth"
+    other = network(RGB, channel_order="rgb")
+    other.train(epochs=1, save_fold=str(tmp_path / "other"))
+    model = nn("cls", verbose=0)
+    if order == "checkpoint first":
+        model.load(checkpoint)
+    batches = model.load_dataset(given, Y, shuffle=False)
+    if order == "another checkpoint between":
+        model.load(tmp_path / "other/basenn.pth")
+        np.testing.assert_array_equal(inputs(model), first(BGR).astype(np.float32) / 255)
+    if order != "checkpoint first":
+        model.load(checkpoint)
+    np.testing.assert_array_equal(inputs(model), first(RGB).astype(np.float32) / 255)
+    assert model.evaluate(batches) == trained.evaluate((BGR, Y))
+    said = nn("cls", verbose=0)
+    said.load_dataset(FORMS[form](RGB), Y, shuffle=False, channel_order="rgb")
+    said.load(checkpoint)
+    np.testing.assert_array_equal(inputs(said), inputs(model))
