@@ -155,8 +155,7 @@ class Core:
             return self._use(data, replace(state, task="reg"))
 
     def _use(self, data: Data, state: NetworkState | None = None) -> Any:
-        new, lines = (self._state if state is None else state).with_data(data)
-        self._become((new, lines if state is None else (*data.remarks, *lines)))
+        self._become((self._state if state is None else state).with_data(data))
         parts = tuple(part.handed_out(self._as_now) for part in self._need_data().parts)
         return parts[0] if len(parts) == 1 else parts
 
