@@ -31,7 +31,7 @@ def demo(
     """
     from onnxnn_runtime.files.access import as_path, check_folder
 
-    folder = as_path(out, "--out").resolve()
+    folder = Path(os.path.realpath(str(as_path(out, "--out"))))
     check_folder(folder / "encoder.onnx")
     if what == "encoder":
         found, report = run_encoder(folder, quick), report_encoder

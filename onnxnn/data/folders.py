@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import unicodedata
@@ -85,7 +86,7 @@ def find_pictures(path: str | os.PathLike[str], classes: Any = None) -> ClassFol
         os.stat(root)
     except (OSError, ValueError) as found:
         raise cannot_read(root, found, "folder", DataError, _ADVICE) from found
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise DataError(f"{root}: expected a folder that holds one folder for each class, got a file.")
     around = _around(root)
     listed = [_outside(each, around) for each in entries(root, DataError)]
@@ -109,8 +110,13 @@ def find_pictures(path: str | os.PathLike[str], classes: Any = None) -> ClassFol
 
 def _around(root: Path) -> set[tuple[int, int]]:
     """Return what identifies a folder and those around it."""
-    real = root.resolve()
-    return {(found.st_dev, found.st_ino) for found in map(os.stat, (real, *real.parents))}
+    real = Path(os.path.realpath(root))
+    ids: set[tuple[int, int]] = set()
+    for folder in (real, *real.parents):
+        with contextlib.suppress(OSError):  # of others, and closed to this user
+            found = os.stat(folder)
+            ids.add((found.st_dev, found.st_ino))
+    return ids
 
 
 def _outside(entry: Entry, around: set[tuple[int, int]]) -> Entry:

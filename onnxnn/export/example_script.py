@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,7 +11,7 @@ import numpy as np
 from onnxnn_runtime import ModelCard
 from onnxnn_runtime.card.labels import THRESHOLD
 from onnxnn_runtime.card.tokens import is_words
-from onnxnn_runtime.files.access import write_atomically
+from onnxnn_runtime.files.access import first_bytes, write_atomically
 from onnxnn_runtime.messages.warn import warn
 from onnxnn_runtime.outputs.output_files import check_output
 from PIL import Image
@@ -38,7 +39,8 @@ def write_script(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | N
         OutputError: A file cannot be written.
     """
     path = model.with_suffix(".py")
-    if path.is_file() and not path.read_bytes().startswith(_FIRST.encode("utf-8")):
+    first = _FIRST.encode("utf-8")
+    if os.path.isfile(path) and first_bytes(path, len(first)) != first:
         warn(f"{path}: is there already and was not written by export, so it is left as it is.")
         return None
     sample, imports = _sample(model, card, example)
@@ -93,7 +95,7 @@ def _write_sample(path: Path, kind: str, write: Callable[[BinaryIO], object]) ->
         OutputError: It cannot be written, or the other file is of another format.
     """
     check_output(path, kind, option="another name for the model")
-    if kind == "PNG" and path.is_file() and _SOFTWARE not in _head(path):
+    if kind == "PNG" and os.path.isfile(path) and _SOFTWARE not in first_bytes(path, 200):
         warn(
             f"{path}: is there already and was not written by export, so it is left as it is, and the script "
             "reads it."
@@ -110,11 +112,6 @@ def _mark() -> PngInfo:
     info = PngInfo()
     info.add_text("Software", "onnxnn")
     return info
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(200)
 
 
 def _as_pixels(example: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.card.card import METADATA_KEY, Axis
 from onnxnn_runtime.errors import ExportError, LayerError, OnnxnnError, OutputError
-from onnxnn_runtime.files.access import PathLike, as_path, check_target, write_atomically
+from onnxnn_runtime.files.access import PathLike, as_path, check_target, first_bytes, write_atomically
 from onnxnn_runtime.messages.html import table
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
@@ -209,13 +210,11 @@ def check_path(path: PathLike, sources: Sequence[Any] = (), force: bool = False)
     """
     target = as_path(path)
     check_target(target)
-    if target.is_file() and not force:
-        with target.open("rb") as file:
-            if file.read(4) == b"PK\x03\x04":
-                raise ExportError(
-                    f"{target}: is a checkpoint or a file of arrays, which the ONNX file would replace; "
-                    f"choose another name, such as {target.with_suffix('.onnx').name!r}."
-                )
+    if os.path.isfile(target) and not force and first_bytes(target, 4) == b"PK\x03\x04":
+        raise ExportError(
+            f"{target}: is a checkpoint or a file of arrays, which the ONNX file would replace; choose "
+            f"another name, such as {target.with_suffix('.onnx').name!r}."
+        )
     check_output(target, "ONNX", sources, force)
 
 

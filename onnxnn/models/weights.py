@@ -71,7 +71,7 @@ def read_with_card(source: str, sha256: str | None) -> tuple[dict[str, torch.Ten
         CheckpointError: The file cannot be read, has another checksum, or holds more than tensors.
     """
     cached = _cache() / f"{sha256}.pth" if "://" in source else Path(expanded(source))
-    local = "://" not in source or cached.is_file()
+    local = "://" not in source or os.path.isfile(cached)
     if local:
         regular_file(cached, "file of weights", CheckpointError)
         if os.path.getsize(cached) > _LARGEST:
@@ -86,7 +86,7 @@ def read_with_card(source: str, sha256: str | None) -> tuple[dict[str, torch.Ten
             f"weights {source}: the checksum is {found}, expected {sha256.lower()}. The file is damaged or "
             "another one; nothing of it was used."
         )
-    if "://" in source and not cached.is_file():
+    if "://" in source and not os.path.isfile(cached):
         write_atomically(cached, lambda file: file.write(data))
     try:
         content = read_torch_file(data, legacy=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -198,7 +199,7 @@ class Drawing(Files):
     def _shown_path(self, path: str | Path | None, name: str, sources: list[Any], force: bool) -> Path:
         """Return the file to write, checked; None takes `name` in `save_fold`, or here without it."""
         folder = Path(self.save_fold)
-        target = (folder if folder.is_dir() else Path()) / name if path is None else as_path(path)
+        target = (folder if os.path.isdir(folder) else Path()) / name if path is None else as_path(path)
         check_path(target, sources, force)
         return target
 

@@ -214,5 +214,5 @@ class Using(Drawing):
 
 def _image_files(data: Any, names: list[str]) -> tuple[str, ...]:
     """Return the names of the samples where they are files of a folder or of a list, else nothing."""
-    one = isinstance(data, str | bytes | Path) and not Path(os.fsdecode(data)).is_dir()
+    one = isinstance(data, str | bytes | Path) and not os.path.isdir(os.fsdecode(data))
     return () if one or not all(os.path.isfile(name) for name in names) else tuple(names)

@@ -20,6 +20,7 @@ Relative paths begin at the recipe's own folder. Reading a recipe runs nothing t
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -205,14 +206,14 @@ class Recipe:
     def _check_weights(self, path: Path) -> None:
         """Refuse to write the checkpoints over the weights that they begin with."""
         for file in files_of(self._checkpoint())[:2]:
-            if file.is_file():
+            if os.path.isfile(file):
                 check_output(file, "checkpoint", [path], option="another save_fold")
 
     def _check_export(self, path: Path) -> None:
         """Find out before training what an export would refuse."""
         options = self.export_options
         check_versions(options.get("opset_version", 13), options.get("ir_version", 7))
-        if path.resolve() in [file.resolve() for file in files_of(self._checkpoint())]:
+        if os.path.realpath(path) in map(os.path.realpath, files_of(self._checkpoint())):
             raise InputError(f"{path} is written by training; choose another name.")
         sources = [source for source in (self.path, self.data, self.weights) if isinstance(source, Path)]
         check_path(path, sources, bool(options.get("force", False)))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from onnxnn_runtime.errors import OutputError, TrainingError
-from onnxnn_runtime.files.access import cannot_write, check_target
+from onnxnn_runtime.files.access import cannot_write, check_target, first_bytes
 from onnxnn_runtime.messages.streams import SafeStream, is_terminal, say
 from onnxnn_runtime.messages.warn import warn
 from onnxnn_runtime.outputs.output_files import check_output
@@ -249,7 +249,7 @@ def check_files(path: Path) -> None:
     check_target(table)
     for file in (last, best):
         check_output(file, "checkpoint", option="another filename or save_fold")
-    if table.is_file() and not _is_history(table):
+    if os.path.isfile(table) and first_bytes(table, 11) not in (b"epoch,loss,", b""):
         raise TrainingError(
             f"filename={last.name!r}: the history would replace {table}, which no training wrote; choose "
             "another filename or save_fold."
@@ -278,11 +278,6 @@ def check_writable(folder: Path) -> None:
 def files_of(path: Path) -> tuple[Path, Path, Path]:
     """Return where the last epoch, the best one and the history go."""
     return path, path.with_name("best.pth"), path.with_suffix(".csv")
-
-
-def _is_history(table: Path) -> bool:
-    with table.open("rb") as file:
-        return file.read(11) in (b"epoch,loss,", b"")
 
 
 def describe(row: Mapping[str, float], epochs: int) -> str:

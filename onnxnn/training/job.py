@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -107,7 +108,8 @@ class Job:
             [Progress(self.verbose), Writer(self.path, self._write), *self._samples(), *self.callbacks],
         )
         if before is not None and "epoch" in before.training:  # `save` keeps weights alone
-            trainer.resume(before.training, same_schedule=finish, keep_best=files_of(self.path)[1].is_file())
+            keep_best = os.path.isfile(files_of(self.path)[1])
+            trainer.resume(before.training, same_schedule=finish, keep_best=keep_best)
         check_files(self.path)  # last: it makes the folder, which nothing that is refused may leave
         return trainer
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
+import errno
+import io
+import os
 import shutil
 import zipfile
 
@@ -172,3 +176,60 @@ def test_training_never_replaces_what_is_no_checkpoint(trained, tmp_path, taken,
     with pytest.raises((OutputError, TrainingError), match=rf"{taken}: is an image \(JPEG\)"):
         trained["cnn"].train(epochs=1, save_fold=tmp_path)
     assert (tmp_path / taken).read_bytes() == photo.read_bytes()
+
+
+def without_permission(monkeypatch, function, names):
+    """Let a function of `os` or `open` refuse paths that end so, as it does for anybody but root."""
+
+    def refusing(path, *args, **options):
+        if str(os.fsdecode(path) if isinstance(path, (bytes, os.PathLike)) else path).endswith(names):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return really(path, *args, **options)
+
+    really = getattr(builtins if function == "open" else os, function)
+    for module in (builtins, io) if function == "open" else (os,):
+        monkeypatch.setattr(module, function, refusing)
+
+
+@pytest.mark.parametrize("name", list(WRITERS))
+def test_a_file_that_cannot_be_read_is_replaced_only_by_force(trained, tmp_path, monkeypatch, name):
+    suffix, write = WRITERS[name]
+    path = tmp_path / f"closed{suffix}"
+    path.write_bytes(b"")
+    with monkeypatch.context() as patch:
+        without_permission(patch, "open", (path.name,))
+        with pytest.raises(OutputError, match=rf"closed\{suffix}: is there already and cannot be read"):
+            write(trained, path)
+    assert path.read_bytes() == b""
+    with monkeypatch.context() as patch:
+        without_permission(patch, "open", (path.name,))
+        write(trained, path, force=True)
+    assert path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["basenn.pth", "best.pth", "basenn.csv"])
+def test_training_replaces_no_file_that_cannot_be_read(trained, tmp_path, monkeypatch, name):
+    (tmp_path / name).write_bytes(b"")
+    without_permission(monkeypatch, "open", (name,))
+    with pytest.raises(OutputError, match=rf"{name}: is there already and cannot be read"):
+        trained["cnn"].train(epochs=1, save_fold=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["closed.py", "closed_sample.png"])
+def test_an_export_leaves_files_beside_it_that_cannot_be_read(trained, tmp_path, monkeypatch, name):
+    (tmp_path / name).write_bytes(b"")
+    without_permission(monkeypatch, "open", (name,))
+    with pytest.warns(UserWarning, match=rf"{name}: is there already and cannot be read.*is written"):
+        trained["cnn"].convert(None, tmp_path / "closed.onnx")
+    assert (tmp_path / "closed.onnx").is_file()
+
+
+@pytest.mark.parametrize("name", list(WRITERS))
+def test_a_folder_that_cannot_be_searched_is_one_error_with_the_wanted_file(
+    trained, tmp_path, monkeypatch, name
+):
+    suffix, write = WRITERS[name]
+    without_permission(monkeypatch, "stat", (f"wanted{suffix}",))
+    without_permission(monkeypatch, "open", (".part",))
+    with pytest.raises(OutputError, match=r"cannot write .*wanted"):
+        write(trained, tmp_path / f"wanted{suffix}")

@@ -160,6 +160,28 @@ def _is_read_only(folder: str) -> bool:
         return False
 
 
+def first_bytes(path: PathLike, count: int) -> bytes:
+    """Return how a file begins that would be replaced.
+
+    Raises:
+        OutputError: It may not be read, so nobody knows what would be lost.
+    """
+    try:
+        with open(str(path), "rb") as file:
+            return file.read(count)
+    except OSError as error:
+        raise unknown_before(path, error) from error
+
+
+def unknown_before(path: PathLike, error: OSError, option: str = "") -> OutputError:
+    """Return the error that says why a file is not replaced which cannot be looked at."""
+    other = f", or use {option}" if option else ""
+    return OutputError(
+        f"{printable(str(path))}: is there already and cannot be read ({error.strerror}), so what would be "
+        f"lost is not known; change its permissions, choose another name{other}."
+    )
+
+
 def write_atomically(path: PathLike, write: Callable[[BinaryIO], object], sync: bool = True) -> Path:
     """Write a file whole or not at all.
 

@@ -8,7 +8,7 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from onnxnn_runtime.errors import InputError, OnnxnnError, OutputError
 from onnxnn_runtime.files import filekind
-from onnxnn_runtime.files.access import as_path, check_folder, check_target
+from onnxnn_runtime.files.access import as_path, check_folder, check_target, unknown_before
 from onnxnn_runtime.files.filekind import FileKind, kind_of_file
 from onnxnn_runtime.images.formats import IMAGE_SUFFIXES
 from onnxnn_runtime.inputs.folders import find_images
@@ -106,14 +106,17 @@ def check_output(
             f"{shown}: this name is for {others[0]} files, and this call writes {kind} files; choose a name "
             f"that ends in {fitting[0]}, or use {option}."
         )
-    if not target.is_file():
+    if not os.path.isfile(target):
         return
     for source in _paths(sources):
         if _is_source(target, source):
             raise OutputError(
                 f"{shown}: is the file that is read, and would be lost; choose another name, or use {option}."
             )
-    found = kind_of_file(target)
+    try:
+        found = kind_of_file(target)
+    except OSError as error:
+        raise unknown_before(path, error, option) from error
     fits = suffix in fitting if found in _NO_FORMAT else _KINDS.get(found) == kind
     if not fits and found != filekind.EMPTY:
         raise OutputError(
