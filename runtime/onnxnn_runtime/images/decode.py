@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import regular_file
 
+from . import patience
 from .formats import unreadable
 from .memory import shared
 
@@ -121,7 +122,7 @@ def upright_size(image: str | Path | bytes) -> tuple[int, int] | None:
     """
     try:
         source = io.BytesIO(image) if isinstance(image, bytes) else str(regular_file(image))
-        with Image.open(source) as opened:
+        with patience.opened(source) as opened:
             width, height = opened.size
             return (height, width) if opened.getexif().get(_ORIENTATION, 1) in _TURNED else (width, height)
     except Exception:  # no file, or whatever Pillow raises for a broken one; decoding it says what is wrong
@@ -249,7 +250,7 @@ def _no_image(name: str, source: Any) -> str:
 
 
 def _decoded(source: Any, color: str, draft: tuple[int, int] | None) -> Image.Image:
-    with Image.open(source) as opened:
+    with patience.opened(source) as opened:
         if opened.format == "EPS":  # Pillow would run Ghostscript on it
             raise InputError("a PostScript image holds a program instead of pixels; export it as PNG.")
         if draft is not None:
