@@ -12,7 +12,7 @@ from urllib.parse import urlparse
 
 import torch
 from onnxnn_runtime.card.card import ModelCard
-from onnxnn_runtime.errors import CardError, CheckpointError, LayerError
+from onnxnn_runtime.errors import CardError, CheckpointError, LayerError, OutputError
 from onnxnn_runtime.files.access import regular_file, write_atomically
 from onnxnn_runtime.files.paths import expanded
 from onnxnn_runtime.messages.shorten import printable, shortened
@@ -77,25 +77,32 @@ def read_with_card(source: str, sha256: str | None) -> tuple[dict[str, torch.Ten
         if os.path.getsize(cached) > _LARGEST:
             raise CheckpointError(f"weights {source}: the file is larger than {_LARGEST >> 30} GB.")
     try:
-        data = cached.read_bytes() if local else _download(source)
+        content = read_torch_file(cached if sha256 is None else _checked(source, cached, sha256), legacy=True)
+    except (CheckpointError, OutputError):
+        raise
     except OSError as error:
         raise CheckpointError(f"weights {source}: cannot be read ({printable(str(error))}).") from error
-    found = hashlib.sha256(data).hexdigest()
-    if sha256 is not None and found != sha256.lower():
-        raise CheckpointError(
-            f"weights {source}: the checksum is {found}, expected {sha256.lower()}. The file is damaged or "
-            "another one; nothing of it was used."
-        )
-    if "://" in source and not os.path.isfile(cached):
-        write_atomically(cached, lambda file: file.write(data))
-    try:
-        content = read_torch_file(data, legacy=True)
     except NotTensors as error:
         raise CheckpointError(
             f"weights {source}: not a file of tensors alone, and nothing else is opened: {error} Save "
             "weights with torch.save(network.state_dict(), path)."
         ) from error
     return _tensors(source, content), _card(content)
+
+
+def _checked(source: str, cached: Path, sha256: str) -> bytes:
+    """Return the content of a file that has a checksum; a download is kept."""
+    is_new = "://" in source and not os.path.isfile(cached)
+    data = _download(source) if is_new else cached.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256.lower():
+        raise CheckpointError(
+            f"weights {source}: the checksum is {found}, expected {sha256.lower()}. The file is damaged or "
+            "another one; nothing of it was used."
+        )
+    if is_new:
+        write_atomically(cached, lambda file: file.write(data))
+    return data
 
 
 def _card(content: Any) -> ModelCard | None:

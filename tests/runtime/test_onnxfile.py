@@ -90,3 +90,26 @@ def test_weights_in_other_files_are_found_in_every_place_of_a_file():
     }
     found = [name for name, model in places.items() if check_graph(memoryview(model))[1]]
     assert found == list(places)[:-1]
+
+
+@pytest.mark.parametrize(
+    ("start", "size", "expected"),
+    [
+        (
+            b"\x08\x07\x12\x06golden",
+            2**31,
+            "takes 8.0 GiB, and an ONNX file in one piece holds less than 2 GiB",
+        ),
+        (b"\0", 2**31, "takes 2.0 GiB"),
+        (b"\x89PNG\r\n\x1a\n", 2**31, r"expected an ONNX file, got an image \(PNG\)"),
+        (b"PK\x03\x04", 2**21, "a zip file that is cut short or damaged"),
+        (b"\x89PNG\r\n\x1a\n", 2**21, r"expected an ONNX file, got an image \(PNG\)"),
+    ],
+)
+def test_a_large_file_of_another_kind_is_not_read(tmp_path, start, size, expected):
+    path = tmp_path / "a.onnx"
+    with path.open("wb") as file:
+        file.write(start)
+        file.truncate(size)
+    with pytest.raises(InputError, match=expected):
+        load(path)

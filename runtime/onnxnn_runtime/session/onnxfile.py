@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Iterator, Mapping
+from typing import TYPE_CHECKING, Iterator, Mapping
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import cannot_read, regular_file
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .protobuf import fields_of, message_of, text_of
+
+if TYPE_CHECKING:
+    from onnxnn_runtime.files.filekind import FileKind
 
 # Where a tensor can hide, as message -> {field number: message}.
 _TENSORS_IN: Mapping[str, Mapping[int, str]] = {
@@ -54,6 +57,13 @@ class FileFacts:
     external: tuple[str, ...]
     endless: bool = False
     divisors: tuple[str, ...] = ()
+
+
+_SMALL = 2**20
+"""Bytes of a file that is read before anything is known about it."""
+
+_LARGEST = 2**31
+"""Bytes that an ONNX file has at most, as every message of protobuf."""
 
 
 class ModelFile:
@@ -99,10 +109,11 @@ class ModelFile:
             return None
         return content if state == self._state else None
 
-    @staticmethod
-    def _read(path: str) -> tuple[bytes, tuple[int, int, int]]:
+    def _read(self, path: str) -> tuple[bytes, tuple[int, int, int]]:
         with open(path, "rb") as file:
             state = os.fstat(file.fileno())
+            if state.st_size > _SMALL:
+                _check_large(path, self.name, state.st_size)
             return file.read(), (state.st_ino, state.st_size, state.st_mtime_ns)
 
 
@@ -117,7 +128,7 @@ def inspect(data: bytes, name: str = "the model") -> FileFacts:
         InputError: It is no ONNX file, or it is cut short.
     """
     if data.startswith(b"PK"):
-        raise _zip_file(data, name)
+        raise _zip_file(_kind_of(data), name)
     from .graph_check import RefusedGraphError  # here, because importing the package does without
 
     try:
@@ -125,7 +136,7 @@ def inspect(data: bytes, name: str = "the model") -> FileFacts:
     except RefusedGraphError as error:
         raise InputError(f"{name}: is not run: {error}. SECURITY.md says what is checked.") from error
     except (IndexError, ValueError, TypeError) as error:
-        other = _other_file(data, name)
+        other = _other(_kind_of(data), name)
         if other is not None:
             raise other from error
         raise InputError(
@@ -133,36 +144,55 @@ def inspect(data: bytes, name: str = "the model") -> FileFacts:
             "Copy or download it again, or export it anew."
         ) from error
     if not facts.ir_version or not facts.opset:
-        raise _other_file(data, name) or InputError(
+        raise _other(_kind_of(data), name) or InputError(
             f"{name}: no ONNX file. What fits is a .onnx file, as `export` writes it."
         )
     return facts
 
 
-def _zip_file(data: bytes, name: str) -> InputError:
-    from onnxnn_runtime.files.filekind import (  # here, because only a mistake needs it
-        TORCH,
-        instead,
-        kind_of_content,
-    )
+def _check_large(path: str, name: str, size: int) -> None:
+    """Refuse a large file that is no ONNX file, before it is read.
 
-    kind = kind_of_content(data)
+    Raises:
+        InputError: It is none.
+    """
+    from onnxnn_runtime.files.filekind import kind_of_file  # here, because few files are large
+
+    kind = kind_of_file(path)
+    with open(path, "rb") as file:
+        is_zip = file.read(2) == b"PK"
+    other = _zip_file(kind, name) if is_zip else _other(kind, name)
+    if other is None and size >= _LARGEST:
+        other = InputError(
+            f"{name}: takes {size / 2**30:.1f} GiB, and an ONNX file in one piece holds less than 2 GiB."
+        )
+    if other is not None:
+        raise other
+
+
+def _zip_file(kind: FileKind, name: str) -> InputError:
+    from onnxnn_runtime.files.filekind import TORCH, instead  # here, because only a mistake needs it
+
     if kind == TORCH:
         advice = f"`onnxnn export {name} -o FILE.onnx`, which needs the training package"
         kind = kind._replace(advice=f"A checkpoint becomes an ONNX file with {advice}.")
     return InputError(instead(name, "an ONNX file", kind))
 
 
-def _other_file(data: bytes, name: str) -> InputError | None:
+def _kind_of(data: bytes) -> FileKind:
+    from onnxnn_runtime.files.filekind import kind_of_content  # here, because only a mistake needs it
+
+    return kind_of_content(data)
+
+
+def _other(kind: FileKind, name: str) -> InputError | None:
     """Return the error that names what else a file is; None where that is not known."""
     from onnxnn_runtime.files.filekind import (  # here, because only a mistake needs it
         ONNX,
         UNKNOWN,
         instead,
-        kind_of_content,
     )
 
-    kind = kind_of_content(data)
     return None if kind in (UNKNOWN, ONNX) else InputError(instead(name, "an ONNX file", kind))
 
 
