@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
+import tempfile
 
 import numpy as np
 import onnxnn_runtime as rt
@@ -167,6 +169,17 @@ def test_an_open_table(open_model, tmp_path):
         found = model.predict(given)
         assert [each.label for each in found] == [each.label for each in expected]
         given.close()
+
+
+def test_an_open_table_where_nothing_temporary_can_be_written(open_model, monkeypatch):
+    model = open_model("table")
+
+    def refusing(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", refusing)
+    with pytest.raises(rt.InputError, match=r"cannot be written \(No space left on device\); give the path"):
+        model.predict(io.BytesIO(b"1,2\n3,4\n"))
 
 
 # ---- one item is one image -----------------------------------------------------------------------

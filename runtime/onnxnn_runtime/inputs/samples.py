@@ -6,6 +6,7 @@ graph takes. Both work on one sample at a time, so that many can be streamed.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from dataclasses import dataclass, replace
@@ -212,10 +213,16 @@ class _Finder:
     def _open_table(self, content: bytes, name: str) -> Iterator[Sample]:
         import tempfile  # here, because it brings OpenSSL
 
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "table.csv")
-            with open(path, "wb") as copy:
-                copy.write(content)
+        with contextlib.ExitStack() as stack:
+            try:
+                path = os.path.join(stack.enter_context(tempfile.TemporaryDirectory()), "table.csv")
+                with open(path, "wb") as copy:
+                    copy.write(content)
+            except OSError as error:
+                raise InputError(
+                    f"{name}: a table that is open is copied to the folder of temporary files, which cannot "
+                    f"be written ({error.strerror or error}); give the path of the file."
+                ) from error
             try:
                 for sample in self._table(path, name):
                     yield replace(sample, name=sample.name.replace(path, name))
