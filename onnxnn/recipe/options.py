@@ -25,6 +25,8 @@ _NOT_HERE = (*("self", "data_path", "x", "y", "path", "checkpoint", "save_fold",
 _NAMES = ("classes", "label", "labels", "target", "targets", "features", "columns", "missing")
 """Options of loaders that hold names: each stays the text that is written, null and 007 too."""
 
+_INTEGER = re.compile("-?[1-9][0-9]{0,17}|0")
+
 Kinds = Mapping[str, str]
 """What each option takes, as its annotation says: "int | None"."""
 
@@ -153,12 +155,23 @@ class Place:
     def _texts(self, names: bool, numbers: bool) -> Any:
         """Return texts as they are written; one that an integer is written as, as such where that fits."""
         text = self.node.value
+        if isinstance(text, dict) and self.key.endswith(".classes"):
+            return _ids_in(as_text(self.node))
         if not isinstance(text, str):
             return as_text(self.node)
         if self.node.is_nothing and (not names or not text):
             return None
-        is_integer = re.fullmatch("-?[1-9][0-9]{0,17}|0", text) and not self.node.quoted
+        is_integer = _INTEGER.fullmatch(text) and not self.node.quoted
         return int(text) if numbers and is_integer else text
+
+
+def _ids_in(classes: dict[str, Any]) -> dict[Any, Any]:
+    """Return {id: name} or {name: id} with its ids as integers, as they are in a script."""
+    if all(map(_INTEGER.fullmatch, classes)):
+        return {int(key): name for key, name in classes.items()}
+    if all(isinstance(value, str) and _INTEGER.fullmatch(value) for value in classes.values()):
+        return {name: int(value) for name, value in classes.items()}
+    return classes
 
 
 _EXPECTED: dict[frozenset[str], tuple[tuple[type, ...], str]] = {

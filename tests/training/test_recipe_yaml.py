@@ -62,6 +62,22 @@ def test_class_names_are_the_text_that_is_written(write, tmp_path, first):
     assert recipe.build().card().output.classes == tuple(names)
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("{yes: 1, no: 0}", ("no", "yes")),
+        ("{0: no, 1: yes}", ("no", "yes")),
+        ("{1: yes, 0: no}", ("no", "yes")),
+    ],
+)
+def test_classes_may_have_their_ids_beside_them(write, tmp_path, written, expected):
+    np.savez(tmp_path / "a.npz", data=np.zeros((4, 2)), label=["yes", "no"] * 2)
+    recipe = read_recipe(
+        write(f"data: {{npz: a.npz, classes: {written}}}\nlayers:\n  - linear: {{size: 2}}\n")
+    )
+    assert recipe.build().card().output.classes == expected
+
+
 @pytest.mark.parametrize("name", [*NAMES, "2.0", "on "])
 @pytest.mark.parametrize(
     ("text", "find"),
