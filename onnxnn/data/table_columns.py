@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from onnxnn_runtime.arrays.columns import match_columns, names_listed
+from onnxnn_runtime.arrays.columns import match_columns, names_listed, names_wanted
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.shorten import shortened
-from onnxnn_runtime.tables.reader import Column, Table, index_columns, label_named
+from onnxnn_runtime.tables.reader import Column, Table, index_columns, label_named, seems_index
 
 __all__ = ["Chosen", "choose_columns", "class_labels"]
 
@@ -61,7 +61,7 @@ def choose_columns(
             "Columns are separated by ',', ';' or tabs."
         )
     chosen = None if label is None else _position(table, label, "label")
-    if features and table.names:
+    if features and names_wanted(features, table.names):
         return _by_name(table, chosen, features, targets, are_classes)
     notes: tuple[str, ...] = ()
     if chosen is None:
@@ -127,7 +127,10 @@ def _index(table: Table, label: int | None, index: Index) -> tuple[list[int], tu
     if index is not None:
         given = [index] if isinstance(index, str | int | np.integer) else list(index)
         return [_position(table, column, "index") for column in given], ()
-    found = [column for column in index_columns(table) if column != label] if table.names else []
+    if not table.names:
+        kept = f"{table.source}: column 1 counts the rows and is kept as an input; index=0 leaves it out."
+        return [], (kept,) if label != 0 and seems_index(table) else ()
+    found = [column for column in index_columns(table) if column != label]
     if not found or len(found) >= table.num_columns - 1:
         return [], ()
     which = " and ".join(map(table.title, found))

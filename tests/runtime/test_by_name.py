@@ -109,6 +109,23 @@ def test_tables_without_names_are_read_by_position(model, expected, tmp_path):
         np.testing.assert_array_equal([each.scores for each in model.predict(table)], expected)
 
 
+@pytest.mark.parametrize("label", [False, True])
+def test_files_whose_heading_only_counts_are_read_by_position(model, expected, tmp_path, label):
+    path = tmp_path / "a.csv"
+    table = np.column_stack([ROWS, [0, 1, 0]]) if label else ROWS
+    rows = [",".join(map(str, range(table.shape[1]))), *(",".join(map(str, row)) for row in table)]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    with pytest.warns(UserWarning, match="taken as the heading"):
+        np.testing.assert_array_equal([each.scores for each in model.predict(path)], expected)
+
+
+def test_a_column_that_may_be_an_index_is_mentioned(model, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("0,1.5,2.5\n1,3.5,0.25\n2,4.5,1.75\n", encoding="utf-8")
+    with pytest.warns(UserWarning, match="column 1 counts the rows and is taken as an input"):
+        assert len(model.predict(path)) == 3
+
+
 def test_a_dict_of_graph_inputs_stays_one(model, expected):
     np.testing.assert_array_equal(model.infer({"input": ROWS})["output"], expected)
     np.testing.assert_array_equal(model.infer({"input": Frame(swapped())})["output"], expected)

@@ -36,6 +36,47 @@ def test_years_beside_a_heading_of_unknown_name_are_a_heading_that_is_mentioned(
     assert read_table(path, header=False).names == ()
 
 
+@pytest.mark.parametrize(
+    ("first", "rows"),
+    [
+        ("0,1,2,3", ["5,1,0.5,0", "6,2,0.25,1"]),
+        ("0,1,2,3", ["5,1,7,0"]),
+        ("1,2,3,4", ["5,1,0.5,0", "6,2,0.25,1"]),
+        ("0,1", ["0.5,0", "1.5,1"]),
+        ("0,1,2", ["0.5,1.25,0", "1.5,2.5,1"]),
+        (",0,1,2", ["0,5,2,0", "1,7,3,1"]),
+        ("Unnamed: 0,0", ["0,5", "1,7"]),
+        ("2019,2020,2021", ["0.5,1,0", "1.5,3,1"]),
+        (",2019,2020", ["0,5,2", "1,7,1"]),
+        ("0,1,2,3", ["a,1.5,2,x", "b,1,3.5,y"]),
+    ],
+)
+def test_a_first_row_that_counts_the_columns_is_a_heading_that_is_mentioned(write, first, rows):
+    path = write("\n".join([first, *rows]) + "\n")
+    table = read_table(path)
+    assert (table.names, len(table.lines)) == (tuple(first.split(",")), len(rows))
+    assert any("is taken as the heading; header=False" in note for note in table.notes)
+    assert read_table(path, header=False).names == ()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["0,1,2,3", "4,5,6,7", "8,9,10,11"],
+        ["0,1,2,3,4", "1,2,3,4,5"],
+        ["0,1,2", "5,6,1", "7,6,0"],
+        ["0,1", "2,0", "3,1"],
+        ["0", "1.5", "2.5"],
+        ["2019,2020,2021", "2018,2025,2020", "2030,1,2030"],
+        ["00,01,02,03", "5,1,0.5,0", "6,2,0.25,1"],
+        ["0,1,2,4", "5,1,0.5,0", "6,2,0.25,1"],
+    ],
+)
+def test_numbers_that_are_like_those_below_are_data(write, rows):
+    table = read_table(write("\n".join(rows) + "\n"))
+    assert (table.names, len(table.lines)) == ((), len(rows))
+
+
 def test_a_heading_over_classes_is_none_of_them(write):
     rows = "1.5,2.5,cat\n2,3.5,dog\n1,1.5,cat\n2,2.5,dog\n"
     assert read_table(write("2019,2020,label\n" + rows)).names == ("2019", "2020", "label")

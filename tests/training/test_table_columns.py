@@ -261,6 +261,26 @@ def test_thousands_in_a_file(load):
         assert numbers(load("1,234\t0.5\t0\n999\t0.25\t1\n", thousands=","))[0] == [[1234, 0.5], [999, 0.25]]
 
 
+@pytest.mark.parametrize("index", [None, "", "Unnamed: 0"])
+def test_columns_that_pandas_counts_are_no_sample(load, index):
+    rows = [["0", "1", "2"], *([f"{k / 4}", f"{k * k / 8}", f"{k % 2}"] for k in range(6))]
+    if index is not None:
+        rows = [[cell, *row] for cell, row in zip([index, *"012345"], rows, strict=True)]
+    with pytest.warns(UserWarning, match="a.csv") as said:
+        data = load("".join(",".join(row) + "\n" for row in rows))
+    assert (data.train.num_samples, data.classes, data.features) == (6, ("0", "1"), ("0", "1"))
+    assert any("is taken as the heading" in str(each.message) for each in said)
+
+
+def test_an_index_without_a_heading_is_mentioned(load):
+    rows = "0,1.5,2.5,a\n1,3.5,0.25,b\n2,4.5,1.75,a\n"
+    with pytest.warns(UserWarning, match="a.csv") as said:
+        assert load(rows).sample.sizes == (3,)
+    assert any("counts the rows and is kept as an input; index=0" in str(each.message) for each in said)
+    with pytest.warns(UserWarning, match="no header found"):
+        assert load(rows, index=0).sample.sizes == (2,)
+
+
 def test_a_name_that_stands_twice_is_none(load):
     with pytest.warns(UserWarning, match="'a' stands twice in the header"):
         assert load("a,a,kind\n1,2,0\n3,4,1\n").features == ()

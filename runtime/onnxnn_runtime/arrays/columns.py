@@ -65,14 +65,16 @@ def column_texts(keys: Iterable[Any], wanted: Sequence[str] = ()) -> tuple[str, 
 def names_wanted(known: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
     """Return the names that a table's columns are looked for by; () where they count by position.
 
+    Columns that a table only counts (0, 1, 2, ...) have no names, unless the network knows them by those.
+
     Args:
         known: The names that the network knows; () where it has none, and takes column 0 first, then 1.
         given: The names that the table has.
     """
-    if known or not given:
-        return tuple(known) if given else ()
     counted = _counted(len(given))
-    return counted if set(counted) == set(given) else ()
+    if known and given:
+        return () if tuple(given) == counted and not set(known) <= set(given) else tuple(known)
+    return counted if given and set(counted) == set(given) else ()
 
 
 def _counted(count: int) -> tuple[str, ...]:

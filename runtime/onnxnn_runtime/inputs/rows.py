@@ -43,16 +43,22 @@ def file_rows(
     from onnxnn_runtime.tables.reader import (  # here and below, so that images start without it
         index_columns,
         read_table,
+        seems_index,
     )
 
     table = read_table(path)
     for note in table.notes:
         warn(note.replace(path, shown or path))
-    if spec.features and table.names:
+    if spec.features and names_wanted(spec.features, table.names):
         positions = match_columns(spec.features, table.names, path)
     else:
         index = index_columns(table) if table.names else []
         positions = chosen_columns(table.names, table.num_columns, spec, path, index, targets)
+        if len(positions) < table.num_columns and 0 in positions and seems_index(table):
+            warn(
+                f"{shown or path}: column 1 counts the rows and is taken as an input, and the last column as "
+                "the label. Where column 1 is an index, leave it out, or name the columns in a first row."
+            )
     rows = table.numbers(positions)
     return [f"{path}:{line}" for line in table.lines], rows
 
@@ -81,10 +87,9 @@ def chosen_columns(
     Raises:
         InputError: The columns are not the network's.
     """
-    known = names_wanted(spec.features, names)
-    if known:
+    known, wanted = names_wanted(spec.features, names), width(spec)
+    if known and (spec.features or len(known) == wanted):
         return match_columns(known, names, source)
-    wanted = width(spec)
     if count == wanted:
         return list(range(count))
     left = [position for position in range(count) if position not in index]

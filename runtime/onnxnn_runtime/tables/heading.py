@@ -106,7 +106,8 @@ def judge_heading(
 
     A text over a column of numbers is the name of that column. Numbers over numbers are names only where a
     text beside them says so: that is called as labels are, or all of them are different integers outside of
-    what their columns hold, such as years.
+    what their columns hold, such as years; or where they count the columns, as pandas does for those without
+    names (see `_count_columns`).
     """
     heads, rest = numbers[0], numbers[1:]
     columns = range(len(first))
@@ -118,6 +119,8 @@ def judge_heading(
         return all(head is None for head in heads) and fresh, False
     if counts_samples(first) and any(numeric[2:]):
         return True, False
+    if _count_columns(first, below, rest):
+        return True, True
     over = [column for column in columns if numeric[column] and first[column]]
     texts = [column for column in over if heads[column] is None]
     years = [column for column in over if heads[column] is not None]
@@ -143,6 +146,39 @@ def heading_of(rows: Sequence[Sequence[str]], decimal_comma: bool) -> tuple[bool
     return judge_heading(rows[0], rows[1:], values)
 
 
+def _count_columns(
+    first: Sequence[str], below: Sequence[Sequence[str]], rest: Sequence[Sequence[float | None]]
+) -> bool:
+    """Return whether a first row counts the columns: 0, 1, 2, ... or years, such as 2019, 2020, 2021.
+
+    Numbers may happen to do so. So two or three of them have to stand over numbers that are not written as
+    integers, such as 2.0, and those that do not begin at 0 or 1 outside of what their columns hold; and no
+    other row may do the same. An empty first cell is an index's, and needs no more.
+    """
+    has_index = not first[0].strip() or _unnamed(first[0])
+    cells, begin = first[has_index:], int(has_index)
+    if not cells or not all(re.fullmatch("0|[1-9][0-9]{0,5}", cell) for cell in cells):
+        return False
+    heads = [float(cell) for cell in cells]
+    if not _is_run(heads) or any(_is_run(row[begin:]) for row in rest):
+        return False
+    if heads[0] > 1:
+        columns = [[row[column] for row in rest] for column in range(begin, len(first))]
+        return len(first) > 2 and all(map(_is_outside, heads, columns))
+    written = [[row[column] for row in below] for column in range(len(first) - 1)]
+    return has_index or len(heads) > 3 or (len(heads) > 1 and all(map(_are_floats, written)))
+
+
+def _is_run(values: Sequence[float | None]) -> bool:
+    """Return whether values are consecutive numbers; a single one is."""
+    first = values[0]
+    return first is not None and all(value == first + place for place, value in enumerate(values))
+
+
+def _are_floats(cells: Sequence[str]) -> bool:
+    return 2 * sum("." in cell or "e" in cell for cell in cells) > len(cells)
+
+
 def _is_fresh(column: int, first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     """Return whether a text stands over a column of classes, each more than once, and is none of them."""
     cells = [row[column] for row in below]
@@ -152,7 +188,7 @@ def _is_fresh(column: int, first: Sequence[str], below: Sequence[Sequence[str]])
 def _is_outside(head: float | None, values: Sequence[float | None]) -> bool:
     known = [value for value in values if value is not None]
     integer = head is not None and head == int(head)
-    return head is not None and integer and not min(known) <= head <= max(known)
+    return head is not None and integer and bool(known) and not min(known) <= head <= max(known)
 
 
 def _unnamed(name: str) -> bool:

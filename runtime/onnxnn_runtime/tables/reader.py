@@ -39,6 +39,7 @@ __all__ = [
     "index_columns",
     "label_named",
     "read_table",
+    "seems_index",
 ]
 
 Column = Union[int, str]
@@ -405,6 +406,16 @@ def index_columns(table: Table) -> list[int]:
             if counts_rows(name, values):
                 found.append(position)
     return found
+
+
+def seems_index(table: Table) -> bool:
+    """Return whether the first column of a file without a heading counts rows; it may be an input, too."""
+    if table.has_heading or table.num_columns < 3:
+        return False
+    try:
+        return counts_rows("index", table.numbers([0])[:, 0]) and len(table.lines) > 2
+    except InputError:
+        return False
 
 
 def _in_short(text: str) -> str:
