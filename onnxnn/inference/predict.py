@@ -265,6 +265,7 @@ def _without_network(result: Any) -> dict[int, dict[str, Any]]:
         raise InputError(
             f"print_result({shortened(result)}): expected what inference returned, an array (N, classes)."
         )
+    check_finite("print_result()", "scores", rows)
     best = rows.argmax(1).tolist()
     title = "置信度" if rows.min() >= 0 and rows.max() <= 1 else _RAW_SCORE
     return {i: {"预测值": index, title: float(rows[i, index])} for i, index in enumerate(best)}
@@ -299,6 +300,7 @@ def _rows(result: Any, output: OutputSpec) -> Array:
         raise InputError(
             f"print_result({type(result).__name__}): what fits is what inference returned, ({shape})."
         )
+    check_finite("print_result()", output.kind, array)
     return array
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import say
+from onnxnn_runtime.session.promises import check_finite
 
 from onnxnn.checkpoint import checkpoint as checkpoints
 from onnxnn.console.display import show_images
@@ -106,7 +108,9 @@ class Inside(Core):
         """
         source = _either(img, data, "extract_feature()")
         if pretrain is not None:
-            return pretrained_features(source, pretrain, batch_size, download)
+            vectors = pretrained_features(source, pretrain, batch_size, download)
+            check_finite(f"extract_feature(pretrain={shortened(pretrain)})", "vectors", vectors)
+            return vectors
         self._no_diffusion("extract_feature()")
         self._no_pairs("extract_feature()")
         card = self.card()
@@ -116,7 +120,9 @@ class Inside(Core):
             feature_vectors(self.model, self._definition, torch.from_numpy(x).to(device), output_is_vector)
             for x in running.arrays(source, card.input, batch_size, self._reader())
         ]
-        return running.joined(found)
+        vectors = running.joined(found)
+        check_finite("extract_feature()", "vectors", vectors)
+        return vectors
 
 
 def _either(img: Any, data: Any, call: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.card.card import ModelCard
-from onnxnn_runtime.errors import CheckpointError, OnnxnnError, OutputError, TrainingError
+from onnxnn_runtime.errors import CheckpointError, InputError, OnnxnnError, OutputError, TrainingError
 from onnxnn_runtime.messages.shorten import printable
 from onnxnn_runtime.messages.streams import say
 
@@ -242,7 +243,13 @@ def evaluate_network(
     if net.teacher_forcing:
         batches = pairs.checked(batches, pairs.options_of(definition.placed()[0].layer))
     learner = make_learner(net, made).to(device).train(net.training)  # a new module is in training mode
-    return evaluate(learner, batches, found, device)
+    figures = evaluate(learner, batches, found, device)
+    if math.isnan(figures["loss"]):
+        raise InputError(
+            "evaluate(): the loss is NaN, since the network returns NaN or infinite numbers for this data. "
+            "Check the range of the inputs, or train it again with a smaller lr."
+        )
+    return figures
 
 
 def _loss_and_metrics(

@@ -35,6 +35,30 @@ def test_weights_that_are_no_numbers_are_no_answer(value, count):
         model.inference(np.eye(4)[:count])
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_no_call_returns_figures_of_such_weights(value):
+    model = nn("cls", verbose=0)
+    model.load_dataset(np.eye(4), [0, 1, 0, 1])
+    model.add("linear", size=(4, 3), activation="relu")
+    model.add("linear", size=(3, 2), activation="softmax")
+    torch.nn.init.constant_(model.model[0].bias, value)
+    with pytest.raises(InputError, match=r"evaluate\(\): the loss is NaN"):
+        model.evaluate((np.eye(4), [0, 1, 0, 1]))
+    with pytest.raises(InputError, match=r"extract_feature\(\): 12 of 12 numbers"):
+        model.extract_feature(np.eye(4))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("layers", [False, True])
+def test_results_that_are_no_numbers_have_no_best_class(value, layers):
+    model = nn("cls", verbose=0)
+    if layers:
+        model.load_dataset(np.eye(4), [0, 1, 0, 1])
+        model.add("linear", size=(4, 2), activation="softmax")
+    with pytest.raises(InputError, match=r"print_result\(\): 1 of 4 numbers"):
+        model.print_result(np.array([[0.25, 0.75], [value, 0.5]]))
+
+
 def test_samples_without_a_row_of_their_own_are_counted():
     model = network(DropsRows())
     assert model.inference(np.eye(4)[:3]).shape == (3, 1)
