@@ -19,6 +19,7 @@ from onnxnn_runtime.messages.warn import warn
 
 from .label_mapping import folded
 from .missing_labels import check_entries
+from .standardize import COARSE, needs_float64
 
 __all__ = ["ValuesError", "as_array", "class_names", "class_numbers", "finite", "ragged", "targets"]
 
@@ -132,6 +133,8 @@ def class_numbers(
 def targets(values: Any, source: str = "y") -> torch.Tensor:
     """Return the values to predict as float32 (N, K); (N,) becomes (N, 1).
 
+    Values whose differences float32 loses, such as time stamps, are mentioned.
+
     Raises:
         DataError: They are no numbers, or not finite (the message says where).
     """
@@ -142,6 +145,12 @@ def targets(values: Any, source: str = "y") -> torch.Tensor:
         )
     finite(array, source)
     column = array[:, np.newaxis] if array.ndim == 1 else array
+    if column.ndim == 2 and (coarse := needs_float64(column, resolution=COARSE)):
+        warn(
+            f"{source}: column {coarse[0]} of the values to predict has differences that float32 cannot "
+            "hold, as predictions are float32. Subtract an offset before, such as its smallest value, and "
+            "add it to what is predicted."
+        )
     return torch.from_numpy(np.array(column, np.float32, order="C"))  # a copy: the caller may go on writing
 
 

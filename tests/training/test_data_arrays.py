@@ -209,6 +209,15 @@ def test_arrays_that_cannot_be_written_to():
         assert from_arrays(x, y, "reg").train.num_samples == 6
 
 
+@pytest.mark.parametrize("values", [1.7e9 + np.arange(10.0), 1_700_000_000 + np.arange(10)])
+def test_targets_whose_differences_are_lost_are_mentioned(values):
+    with pytest.warns(UserWarning, match="values to predict has differences that float32 cannot hold"):
+        targets(values)
+    targets(1e5 * np.arange(10.0))
+    targets(np.full(10, 1.7e9))
+    targets(values.astype(np.float32))
+
+
 def test_regression_targets_stay_numbers():
     data = from_arrays(X, Y, "reg")
     assert data.classes == ()
