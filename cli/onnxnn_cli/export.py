@@ -40,8 +40,11 @@ def export(
 
     Example: onnxnn export ckpt/basenn.pth -o pets.onnx
     """
+    from onnxnn_runtime.outputs.output_files import check_output
+
     network = need_onnxnn("export").nn(verbose=0)
     network.load(checkpoint)
+    check_output(out, "ONNX", (checkpoint,), force, "--force")
     report = network.export(
         out,
         opset_version=opset,

@@ -193,6 +193,8 @@ def as_array(values: Any, source: str) -> Array:
         )
     if array.dtype.kind == "U" and isinstance(values, list | tuple):
         check_entries(np.array(values, object), source)  # in the array NaN is a text among texts
+    if array.dtype.kind == "T":  # NumPy's StringDType, which may hold missing texts
+        array = array.astype(object)
     array = _decoded(from_objects(array), source)
     if array.dtype.kind == "O":
         check_entries(array, source)

@@ -90,8 +90,17 @@ def test_export_never_replaces_its_checkpoint(onnxnn, exported, tmp_path):
     before = (tmp_path / "basenn.pth").read_bytes()
     done = onnxnn("export", "basenn.pth", "-o", "basenn.pth")
     assert done.returncode == 1
-    assert "choose another name, such as 'basenn.onnx'" in done.stderr
+    assert "choose a name that ends in .onnx, or use --force" in done.stderr
     assert (tmp_path / "basenn.pth").read_bytes() == before
+
+
+def test_export_names_the_option_that_replaces_a_foreign_file(onnxnn, exported, tmp_path):
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    call = ["export", exported / "mlp_checkpoint" / "basenn.pth", "-o", "x.png"]
+    done = onnxnn(*call)
+    assert done.returncode == 1
+    assert "or use --force." in done.stderr
+    assert onnxnn(*call, "--force").returncode == 0
 
 
 def test_export_refuses_an_opset_that_does_not_work(onnxnn, exported, tmp_path):

@@ -76,6 +76,16 @@ def test_texts_are_numbered_in_sorted_order():
     assert class_numbers(np.array(["a", "b"], dtype=object))[1] == ("a", "b")
 
 
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1 has no StringDType")
+def test_texts_of_any_length_in_one_array_are_texts():
+    texts = np.array(["猫", "a dog"] * 3, np.dtypes.StringDType())
+    ids, names = class_numbers(texts, None, "y")
+    assert (ids.tolist(), names) == ([1, 0] * 3, ("a dog", "猫"))
+    missing = np.array(["a", None, "b"], np.dtypes.StringDType(na_object=None))
+    with pytest.raises(DataError, match="entry 1 is None, which is a missing label"):
+        class_numbers(missing, None, "y")
+
+
 def test_columns_of_a_mixed_table_are_numbers():
     """As df.values gives them where one column is text."""
     table = np.array([[1, 0.5, "cat", 1], [2, 1.5, "dog", 0], [3, 2.5, "cat", 1]], dtype=object)
