@@ -354,11 +354,13 @@ def read_table(
         InputError: It is a folder, empty, no text, has a heading only, its rows differ in length, or it has
             more columns or cells than are read.
     """
-    source = str(path)
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise InputError(f"path={shortened(path, 40)}: expected the path of a CSV file, such as 'data.csv'.")
+    source = os.fsdecode(path)
     check_marks(decimal, thousands)
     if not is_one_of(header, (None, True, False)):
         raise InputError(f"header={shortened(header, 20)}: use True, False or None.")
-    text = open_table(os.fspath(path) if isinstance(path, os.PathLike) else source, encoding)
+    text = open_table(source, encoding)
     separator = separator_of(text)
     numbered, width, head = scan(text, separator)
     lines = tuple(numbered)

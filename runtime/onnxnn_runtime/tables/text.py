@@ -223,7 +223,7 @@ def _check_kind(path: str, file: str, start: bytes) -> None:
 def _codec(encoding: str) -> str:
     """Return the name of an encoding of text; UTF-8 with or without its mark is one."""
     try:
-        if "\0" in encoding:
+        if not isinstance(encoding, str) or "\0" in encoding:
             raise LookupError
         info = codecs.lookup(encoding)
         if not getattr(info, "_is_text_encoding", True):
