@@ -29,6 +29,7 @@ from onnxnn_runtime import InputSpec, ModelCard, OutputSpec, Preprocess
 from onnxnn.definition.definition import Definition
 from onnxnn.export.exporter import export_onnx
 from onnxnn.graph.shape import Shape
+from onnxnn.kinds import kind_of
 
 
 @contextlib.contextmanager
@@ -86,7 +87,7 @@ def main() -> None:
     files = {"onnxnn": folder / "ours.onnx", "torch, older": folder / "older.onnx"}
 
     def ours() -> None:
-        export_onnx(definition, net, card, files["onnxnn"])
+        export_onnx(kind_of("cls", definition), net, card, files["onnxnn"])
 
     def older() -> None:
         axes = {"input": {0: "batch", 2: "height", 3: "width"}, "output": {0: "batch"}}

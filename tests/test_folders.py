@@ -20,8 +20,18 @@ PACKAGES = {
 }
 FOLDERS = {
     "onnxnn": (
-        *("_version", "graph", "models", "layers", "console", "data", "definition", "kinds", "checkpoint"),
-        *("inference", "training", "inspection", "export", "network", "", "datasets", "recipe", "demo"),
+        *(
+            "_version",
+            "graph",
+            "models",
+            "layers",
+            "console",
+            "data",
+            "definition",
+            "checkpoint",
+            "inference",
+        ),
+        *("training", "inspection", "export", "kinds", "basenn", "network", "", "datasets", "recipe", "demo"),
     ),
     "onnxnn_runtime": (
         *("messages", "errors", "api", "files", "images", "card", "arrays", "tables", "inputs", "outputs"),

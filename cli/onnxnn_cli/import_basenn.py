@@ -35,7 +35,7 @@ def import_basenn(
     Example: onnxnn import-basenn old.pth -o new.pth --trust-pickle
     """
     sizes = None if input_size is None else _sizes(input_size)
-    basenn = need_onnxnn("import-basenn", "onnxnn.checkpoint.basenn")
+    basenn = need_onnxnn("import-basenn", "onnxnn.basenn")
     done = basenn.import_checkpoint(checkpoint, out, trust_pickle, task, sizes, force)
     for text in done.notes:
         note(text)

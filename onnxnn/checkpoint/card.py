@@ -5,12 +5,10 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from onnxnn_runtime.card.card import Axis, InputSpec, ModelCard, OutputSpec, StateSpec
-from onnxnn_runtime.card.diffusion import DiffusionSpec
-from onnxnn_runtime.card.preprocess import Preprocess
+from onnxnn_runtime.card.card import Axis, InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.messages.shorten import shortened
 
@@ -20,11 +18,20 @@ from onnxnn.definition.definition import Definition, Placed
 from onnxnn.definition.dynamic_axes import free_input, free_output, max_length, min_sizes
 from onnxnn.definition.last_layer import last_bounded
 from onnxnn.graph.shape import Shape
-from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.layers.norm import Normalize
 from onnxnn.layers.registry import frozen
 
-__all__ = ["describe", "describe_added", "describe_input", "describe_output", "how_trained"]
+if TYPE_CHECKING:
+    from onnxnn.kinds.kind import NetworkKind
+
+__all__ = [
+    "describe",
+    "describe_added",
+    "describe_input",
+    "describe_output",
+    "how_trained",
+    "output_kind",
+]
 
 _KINDS = {
     ("feature",): "table",
@@ -35,8 +42,7 @@ _KINDS = {
 
 
 def describe(
-    task: str,
-    definition: Definition,
+    kind: NetworkKind,
     preparation: Preparation | None = None,
     before: ModelCard | None = None,
     training: Mapping[str, Any] | None = None,
@@ -44,8 +50,7 @@ def describe(
     """Return the card of a network.
 
     Args:
-        task: "cls", "reg", "gen" or "embed"; a diffusion model is always "gen".
-        definition: The network.
+        kind: The network, as its kind describes it.
         preparation: How its data is prepared; None where it never had any.
         before: The card of the checkpoint it came from, for what the author said about it.
         training: How it was trained; None keeps what `before` says.
@@ -53,16 +58,15 @@ def describe(
     Raises:
         LayerError: The network has no layers.
     """
-    output = describe_output(task, definition, preparation)
     return ModelCard(
-        task="gen" if definition.diffusion else task,
-        network=definition.to_data(),
-        input=describe_input(definition, preparation),
-        output=output,
+        task=kind.card_task,
+        network=kind.definition.to_data(),
+        input=kind.input_spec(preparation),
+        output=kind.output_spec(preparation),
         training=training if training is not None else (before.training if before else {}),
         license=before.license if before else "",
         note=before.note if before else "",
-        diffusion=describe_diffusion(definition, preparation),
+        diffusion=kind.diffusion_spec(preparation),
     )
 
 
@@ -74,15 +78,12 @@ def describe_input(definition: Definition, known: Preparation | None) -> InputSp
     spec = InputSpec(
         _KINDS.get(shape.axes, "array"),
         _batched(shape),
-        states=_states(definition),
         num_tokens=definition.vocabulary(),
         max_length=max_length(definition),
         min_sizes=min_sizes(definition),
         dtype="float64" if definition.is_wide else "float32",
         deviations=_deviations(definition, shape),
     )
-    if known is None and definition.diffusion:
-        return replace(spec, kind="image", preprocess=_plain(shape))
     if known is None:
         return spec
     return replace(
@@ -94,17 +95,18 @@ def describe_input(definition: Definition, known: Preparation | None) -> InputSp
     )
 
 
-def describe_output(task: str, definition: Definition, known: Preparation | None) -> OutputSpec:
+def describe_output(kind: str, definition: Definition, known: Preparation | None) -> OutputSpec:
     """Return what comes out; a size that follows one the network lets vary stands there as the axis's name.
 
-    A classifier with more outputs than classes and no softmax or sigmoid at its end is an encoder, as
-    the lessons build it: its output is an embedding.
+    Args:
+        kind: "classes", "binary", "values", "embedding", "tokens" or "image".
+        definition: The network.
+        known: How its data is prepared: the names of classes and targets.
     """
     shape = free_output(definition)
     assert shape is not None
     classes = () if known is None else known.classes
     targets = () if known is None else known.targets
-    kind = _output_kind(task, definition, shape, len(classes))
     return OutputSpec(
         kind=kind,
         shape=_batched(shape),
@@ -112,32 +114,6 @@ def describe_output(task: str, definition: Definition, known: Preparation | None
         embedding=None if kind == "embedding" else definition.feature_size(),
         targets=targets if kind == "values" else (),
         scores=_kind_of_scores(kind, definition),
-    )
-
-
-def describe_diffusion(definition: Definition, known: Preparation | None) -> DiffusionSpec | None:
-    """Return what drawing with the network needs to know; None where it is no diffusion model.
-
-    Args:
-        definition: The network.
-        known: How its data is prepared: the classes, for a network that draws what is asked for.
-    """
-    if not definition.diffusion:
-        return None
-    placed = definition.placed()[0]
-    assert isinstance(placed.layer, DiffusionModel)
-    number = placed.layer.num_classes
-    classes, counts = ((), ()) if known is None else (known.classes, known.class_counts)
-    names = classes if len(classes) == number else tuple(map(str, range(number)))
-    channels, height, width = placed.in_shape.sizes
-    assert channels is not None
-    assert height is not None
-    assert width is not None
-    return DiffusionSpec(
-        placed.layer.noise_schedule(),
-        (channels, height, width),
-        names,
-        class_counts=counts if number and len(counts) == number else (),
     )
 
 
@@ -168,15 +144,16 @@ def describe_added(added: list[Placed], batch_size: int | None = None) -> str:
     return f"{first.name}{described} -> {added[-1].out_shape.batched(batch_size)}"
 
 
-def _output_kind(task: str, definition: Definition, shape: Shape, num_classes: int) -> str:
-    if definition.diffusion:
-        return "image"
-    if task in ("embed", "reg"):
+def output_kind(task: str, definition: Definition, num_classes: int) -> str:
+    """Return what the output of a feed-forward network is.
+
+    A classifier with more outputs than classes and no softmax or sigmoid at its end is an encoder, as
+    the lessons build it: its output is an embedding.
+    """
+    if task in ("embed", "reg", "gen"):
         return "embedding" if task == "embed" else "values"
-    if definition.generates() or definition.teacher_forcing:
-        return "tokens"
-    if task == "gen":
-        return "values"
+    shape = free_output(definition)
+    assert shape is not None
     units = shape["channel"] if "channel" in shape.axes else shape.sizes[-1]
     ending = definition.custom_ending() or definition.placed()[-1].layer.kind
     if units == 1:
@@ -199,18 +176,6 @@ def _kind_of_scores(kind: str, definition: Definition) -> str:
     ending = definition.custom_ending() or (last[1].kind if last else "")
     is_raw = kind in ("classes", "binary") and ending not in ("softmax", "sigmoid")
     return "raw score" if is_raw else "probability"
-
-
-def _states(definition: Definition) -> tuple[StateSpec, ...]:
-    """Return what goes on from step to step in a network that generates; nothing for others."""
-    shapes = definition.build().state_shapes() if definition.generates() else []
-    return tuple(StateSpec(f"state{i}", f"next_state{i}", shape) for i, shape in enumerate(shapes))
-
-
-def _plain(shape: Shape) -> Preprocess:
-    """Return how a picture becomes one of a shape where no data says so."""
-    channels, height, width = shape.sizes
-    return Preprocess("grayscale" if channels == 1 else "RGB", (("resize", height or 0, width or 0),))
 
 
 def _batched(shape: Shape) -> tuple[Axis, ...]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -35,11 +35,13 @@ from onnxnn.graph.shape import Shape
 from onnxnn.layers.custom import Custom
 
 from . import preprocessing as preprocess_graph
-from . import sampling_loop as sampling_graph
 from .example_script import write_script
 from .verification import Parity, measure, probe_shapes
 
-__all__ = ["TOLERANCE", "ExportReport", "export_onnx"]
+if TYPE_CHECKING:
+    from onnxnn.kinds.kind import NetworkKind
+
+__all__ = ["TOLERANCE", "ExportReport", "export_onnx", "output_axis"]
 
 TOLERANCE = 1e-4
 """The largest relative difference from torch by default."""
@@ -80,7 +82,7 @@ class ExportReport:
 
 
 def export_onnx(
-    definition: Definition,
+    kind: NetworkKind,
     net: Net,
     card: ModelCard,
     path: PathLike,
@@ -99,7 +101,7 @@ def export_onnx(
     Only a file that passed is written; a failing export leaves everything as it was.
 
     Args:
-        definition: The network as data.
+        kind: The network's layers, and what kind of network they make.
         net: Its trained module; its mode is left as it was.
         card: What the file says about itself; axes, embedding and parity are filled in here.
         path: The file to write.
@@ -120,13 +122,11 @@ def export_onnx(
     """
     start = time.perf_counter()
     ir_version = _writable_version(ir_version)
-    in_graph = check_options(definition, card, opset_version, ir_version, preprocess, tolerance)
+    in_graph = check_options(kind, card, opset_version, ir_version, preprocess, tolerance)
     check_path(path, sources, force)
     _check_weights(net)
     with evaluating(net):
-        finished, data, parity = _export(
-            definition, net, card, opset_version, ir_version, in_graph, tolerance
-        )
+        finished, data, parity = _export(kind, net, card, opset_version, ir_version, in_graph, tolerance)
     target = write_atomically(path, lambda file: file.write(data))
     if script:
         _write_script(target, finished, example)
@@ -142,7 +142,7 @@ def _write_script(target: Path, card: ModelCard, example: np.ndarray[Any, Any] |
 
 
 def check_options(
-    definition: Definition,
+    kind: NetworkKind,
     card: ModelCard,
     opset_version: int = 13,
     ir_version: int = 7,
@@ -163,10 +163,7 @@ def check_options(
     if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 < tolerance < math.inf:
         raise ExportError(f"tolerance={shortened(tolerance)}: expected a number above 0, such as 1e-4.")
     in_graph = preprocess == "graph"
-    if definition.diffusion:
-        sampling_graph.check(opset_version, in_graph)
-    elif in_graph:
-        preprocess_graph.check(card.input, opset_version)
+    kind.check_export(card, opset_version, in_graph)
     return in_graph
 
 
@@ -232,7 +229,7 @@ def _check_weights(net: Net) -> None:
 
 
 def _export(
-    definition: Definition,
+    kind: NetworkKind,
     net: Net,
     card: ModelCard,
     opset: int,
@@ -240,6 +237,7 @@ def _export(
     in_graph: bool,
     tolerance: float,
 ) -> tuple[ModelCard, bytes, dict[str, float]]:
+    definition = kind.definition
     if not definition.has_layers or definition.input_shape is None:
         raise ExportError("there is nothing to export: add layers first.")
     candidates = [free_input(definition), definition.input_shape]
@@ -248,8 +246,8 @@ def _export(
     for free in candidates if custom and candidates[0] != candidates[1] else candidates[:1]:
         assert free is not None
         try:
-            finished, model = build_model(definition, net, card, free, opset, ir_version, in_graph)
-            parity = _verify(model, definition, net, finished, free, tolerance)
+            finished, model = build_model(kind, net, card, free, opset, ir_version, in_graph)
+            parity = _verify(model, kind, net, finished, free, tolerance)
             break
         except ExportError:
             if not custom or free is candidates[-1] or candidates[0] == candidates[1]:
@@ -259,7 +257,7 @@ def _export(
 
 
 def build_model(
-    definition: Definition,
+    kind: NetworkKind,
     net: Net,
     card: ModelCard,
     free: Shape,
@@ -269,11 +267,8 @@ def build_model(
 ) -> tuple[ModelCard, onnx.ModelProto]:
     """Return the finished card and the ONNX model, not verified yet.
 
-    A diffusion model's card says what the graph is: the denoiser, x and t to `output`, or, where a sampler
-    stands in it, the whole loop, noise to `images`.
-
     Args:
-        definition: The network as data.
+        kind: The network's layers, and what kind of network they make.
         net: Its module, in evaluation mode.
         card: The card so far.
         free: One sample, None for the sizes that stay free.
@@ -282,7 +277,7 @@ def build_model(
         in_graph: Whether the graph starts with the card's preprocessing.
     """
     graph = GraphBuilder(opset, stateful=bool(card.input.states))
-    given, result = _value_names(card)
+    given, result = kind.value_names(card)
     x = given
     sample_dims = axis_names(free)
     if in_graph:
@@ -291,13 +286,10 @@ def build_model(
         sample_dims = preprocess_graph.input_axes(free, card.input.preprocess)
         free = preprocess_graph.network_input(free, card.input.preprocess)
     try:
-        if card.diffusion is not None and card.diffusion.sampler is not None:
-            y, feature = sampling_graph.emit(graph, definition, net, card.diffusion, x), None
-        else:
-            y, feature = definition.emit(graph, x, net, free)
+        y, feature = kind.emit(graph, x, net, card, free)
     except LayerError as error:
         raise ExportError(str(error)) from error
-    finished = _finish(card, definition, free, sample_dims, in_graph, has_feature=feature is not None)
+    finished = _finish(card, kind, free, sample_dims, in_graph, has_feature=feature is not None)
     outputs = [_value_info(result, finished.output.shape)]
     if finished.output.embedding is not None:
         assert feature is not None
@@ -312,16 +304,9 @@ def build_model(
     for state, shape in graph.states.items():
         inputs.append(_value_info(state, shape))
         outputs.append(_value_info(after[state], shape))
-    metadata = {METADATA_KEY: finished.to_json(), **_xedu_metadata(finished, definition, in_graph)}
+    metadata = {METADATA_KEY: finished.to_json(), **_xedu_metadata(finished, kind, in_graph)}
     model = graph.model("onnxnn", inputs, outputs, ir_version, metadata)
     return finished, _checked(model)
-
-
-def _value_names(card: ModelCard) -> tuple[str, str]:
-    """Return the names of the graph's first input and first output."""
-    if card.diffusion is None:
-        return "input", "output"
-    return ("x", "output") if card.diffusion.sampler is None else ("noise", "images")
 
 
 def axis_names(shape: Shape) -> tuple[Axis, ...]:
@@ -346,19 +331,19 @@ def _min_sizes(card: ModelCard, definition: Definition, in_graph: bool) -> dict[
 
 def _finish(
     card: ModelCard,
-    definition: Definition,
+    kind: NetworkKind,
     free: Shape,
     sample_dims: tuple[Axis, ...],
     in_graph: bool,
     has_feature: bool,
 ) -> ModelCard:
+    definition = kind.definition
     out_shape = definition.shape_behind(free)
-    kind = card.output.kind
     dims: tuple[Axis, ...] = tuple(
-        _output_axis(definition, axis) if isinstance(axis, str) else axis for axis in axis_names(out_shape)
+        kind.output_axis(axis) if isinstance(axis, str) else axis for axis in axis_names(out_shape)
     )
-    embedding = definition.feature_size() if has_feature and kind != "embedding" else None
-    output: OutputSpec = replace(card.output, kind=kind, shape=("batch", *dims), embedding=embedding)
+    embedding = definition.feature_size() if has_feature and card.output.kind != "embedding" else None
+    output: OutputSpec = replace(card.output, shape=("batch", *dims), embedding=embedding)
     spec: InputSpec = replace(
         card.input,
         shape=("batch", *sample_dims),
@@ -368,11 +353,9 @@ def _finish(
     return replace(card, network=definition.to_data(), input=spec, output=output, parity=None)
 
 
-def _output_axis(definition: Definition, axis: str) -> str:
+def output_axis(definition: Definition, axis: str) -> str:
     """Name a free output axis as the input's where both always have the same size, else apart."""
     name = {"time": "token"} if "token" in (definition.input_shape or Shape((), ())).axes else {}
-    if definition.teacher_forcing:
-        return f"target_{axis}"
     pairs = []
     for probe in probe_shapes(definition, free_input(definition)):
         behind = definition.shape_behind(probe)
@@ -393,11 +376,11 @@ def _input_type(card: ModelCard) -> int:
     return int(TensorProto.DOUBLE if card.input.dtype == "float64" else TensorProto.FLOAT)
 
 
-def _xedu_metadata(card: ModelCard, definition: Definition, in_graph: bool) -> dict[str, str]:
+def _xedu_metadata(card: ModelCard, kind: NetworkKind, in_graph: bool) -> dict[str, str]:
     """Return XEduHub's two keys; it feeds floats alone, so graphs that take anything else have none."""
-    if in_graph or card.diffusion is not None or card.input.dtype == "float64":
+    if in_graph or not kind.runs_in_xedu or card.input.dtype == "float64":
         return {}
-    sizes = probe_shapes(definition, definition.input_shape)[0].sizes
+    sizes = probe_shapes(kind.definition, kind.definition.input_shape)[0].sizes
     return {
         "input_size": str([1, *sizes]),
         "dataset_type": _DATASET_TYPES.get(card.input.kind, "npz"),
@@ -417,7 +400,7 @@ def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _verify(
     model: onnx.ModelProto,
-    definition: Definition,
+    kind: NetworkKind,
     net: Net,
     card: ModelCard,
     free: Shape,
@@ -432,7 +415,7 @@ def _verify(
             "Leave opset_version and ir_version at 13 and 7."
         ) from error
     try:
-        parity = measure(loaded, definition, net, card, free, tolerance)
+        parity = measure(kind, loaded, net, card, free, tolerance)
     except ExportError:
         raise
     except OnnxnnError as error:

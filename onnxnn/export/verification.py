@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxnn_runtime
 import torch
-from onnxnn_runtime import ModelCard, StateSpec
-from onnxnn_runtime.card.diffusion import DiffusionSpec
-from onnxnn_runtime.diffusion.sampling import sample_pictures
+from onnxnn_runtime import ModelCard
 from onnxnn_runtime.errors import ExportError, LayerError
 
 from onnxnn.definition.definition import Definition, Net, Placed
 from onnxnn.definition.dynamic_axes import fixed_input
 from onnxnn.definition.last_layer import last_bounded
 from onnxnn.graph.shape import Shape
-from onnxnn.inference.diffusion import predictor
-from onnxnn.kinds.seq2seq import options_of
 from onnxnn.layers.norm import Normalize
 from onnxnn.layers.reference import reference
 
-__all__ = ["ROUNDINGS", "Parity", "measure", "probe_shapes"]
+if TYPE_CHECKING:
+    from onnxnn.kinds.kind import NetworkKind
+
+__all__ = ["ROUNDINGS", "Parity", "Trial", "compare_outputs", "measure", "probe_shapes", "random_samples"]
 
 Array = np.ndarray[Any, Any]
 
@@ -92,9 +90,32 @@ class Parity:
         )
 
 
+@dataclass(frozen=True)
+class Trial:
+    """One comparison of a file with torch.
+
+    Args:
+        model: The file as the runtime loads it.
+        net: The network's module, in evaluation mode.
+        card: The file's card.
+        shape: One sample as the file takes it.
+        batch: Samples at once.
+        seed: Of the random samples.
+        tolerance: Above this relative difference torch's own rounding is measured, too.
+    """
+
+    model: onnxnn_runtime.Model
+    net: Net
+    card: ModelCard
+    shape: Shape
+    batch: int
+    seed: int
+    tolerance: float
+
+
 def measure(
+    kind: NetworkKind,
     model: onnxnn_runtime.Model,
-    definition: Definition,
     net: Net,
     card: ModelCard,
     free: Shape,
@@ -103,8 +124,8 @@ def measure(
     """Run a file and torch on the same inputs: two batch sizes, and two sizes of every free axis.
 
     Args:
+        kind: What kind of network it is.
         model: The file as the runtime loads it.
-        definition: The network as data.
         net: Its module, in evaluation mode.
         card: The file's card.
         free: One sample as the network takes it, None for the sizes that are free.
@@ -113,30 +134,23 @@ def measure(
     Raises:
         ExportError: The shapes differ.
     """
-    head = definition.feature_layer()
-    device = net.device
-    largest = {"output": _largest(definition, net)}
     parity = Parity()
-    for number, (batch, shape) in enumerate(_cases(definition, card, free)):
-        if card.diffusion is not None:
-            found, wanted = _drawn(model, net, card.diffusion, batch, device)
-            parity = parity.joined(found, wanted, found.shape)
-            continue
-        inputs, x = _sample(definition, card, shape, batch, seed=number)
-        if card.input.states:
-            pairs = _in_two_parts(model, net, card.input.states, inputs, x.to(device))
-        elif definition.teacher_forcing:
-            pairs = [_next_tokens(model, net, definition, inputs, device)]
-        else:
-            found, expected = model.infer({"input": inputs}), _expected(net, head, x.to(device))
-            for name in found:
-                parity = parity.joined(found[name], expected[name], inputs.shape, largest.get(name, 0.0))
-            if parity.relative > tolerance:
-                rounding = _rounding(net, head, x.to(device), expected, largest)
-                parity = replace(parity, rounding=max(parity.rounding, rounding))
-            continue
-        for array, wanted in pairs:
-            parity = parity.joined(array, wanted, inputs.shape)
+    for number, (batch, shape) in enumerate(_cases(kind.definition, card, free)):
+        parity = kind.compared(parity, Trial(model, net, card, shape, batch, number, tolerance))
+    return parity
+
+
+def compare_outputs(definition: Definition, trial: Trial, parity: Parity) -> Parity:
+    """Return a parity joined with the difference between the outputs of file and torch for random samples."""
+    net, head, largest = trial.net, definition.feature_layer(), {"output": _largest(definition, trial.net)}
+    inputs, x = random_samples(definition, trial)
+    x = x.to(net.device)
+    found, expected = trial.model.infer({"input": inputs}), _expected(net, head, x)
+    for name in found:
+        parity = parity.joined(found[name], expected[name], inputs.shape, largest.get(name, 0.0))
+    if parity.relative > trial.tolerance:
+        rounding = _rounding(net, head, x, expected, largest)
+        parity = replace(parity, rounding=max(parity.rounding, rounding))
     return parity
 
 
@@ -185,61 +199,6 @@ def _another(definition: Definition, shape: Shape, free: Shape) -> Shape:
             continue
         return shape.with_sizes(**sizes)
     return shape
-
-
-def _in_two_parts(
-    model: onnxnn_runtime.Model, net: Net, states: Sequence[StateSpec], tokens: Array, x: torch.Tensor
-) -> list[tuple[Array, Array]]:
-    """Pair what the file gives in two calls, the second going on from the first, with torch's single call."""
-    with torch.inference_mode():
-        y, after = net.step(x)
-    middle = max(1, tokens.shape[1] // 2)
-    parts = [model.infer({"input": tokens[:, :middle]})]
-    if middle < tokens.shape[1]:
-        gone_on = {state.name: parts[0][state.next] for state in states}
-        parts.append(model.infer({"input": tokens[:, middle:], **gone_on}))
-    output = np.concatenate([part["output"] for part in parts], axis=1)
-    ends = [(parts[-1][s.next], state.cpu().numpy()) for s, state in zip(states, after, strict=True)]
-    return [(output, y.cpu().numpy()), *ends]
-
-
-def _next_tokens(
-    model: onnxnn_runtime.Model, net: Net, definition: Definition, source: Array, device: torch.device
-) -> tuple[Array, Array]:
-    """Pair what the file and torch say comes next, for a target of another length than the source's."""
-    layer = options_of(definition.placed()[0].layer)
-    steps = max(1, min(layer.max_length, source.shape[1] - 2 * len(source)))
-    target = np.random.default_rng(steps).integers(0, layer.target_vocab, (len(source), steps))
-    with torch.inference_mode():
-        y = net((torch.from_numpy(source).to(device), torch.from_numpy(target).to(device)))
-    return model.infer({"input": source, "target": target})["output"], y.cpu().numpy()
-
-
-def _drawn(
-    model: onnxnn_runtime.Model, net: Net, spec: DiffusionSpec, batch: int, device: torch.device
-) -> tuple[Array, Array]:
-    """Pair what file and torch give for the same noise: predictions, or what the whole loop draws."""
-    generator = np.random.default_rng(batch)
-    noise = generator.standard_normal((batch, *spec.shape), dtype=np.float32)
-    label = generator.integers(0, len(spec.classes), batch) if spec.classes else None
-    feeds = {} if label is None else {"label": label}
-    loop = spec.sampler
-    if loop is not None:
-        wanted = sample_pictures(
-            predictor(net, device),
-            spec,
-            steps=loop.steps,
-            sampler=loop.name,
-            noise=noise,
-            label=label,
-            guidance=None if label is None else loop.guidance,
-        )
-        return model.infer({"noise": noise, **feeds})["images"], wanted
-    t = generator.integers(0, spec.schedule.timesteps, batch)
-    given = [torch.from_numpy(array).to(device) for array in (noise, t, *feeds.values())]
-    with torch.inference_mode():
-        y = net[0](*given)
-    return model.infer({"x": noise, "t": t, **feeds})["output"], y.cpu().numpy()
 
 
 def _expected(net: Net, head: Placed | None, x: torch.Tensor) -> dict[str, Array]:
@@ -291,15 +250,14 @@ def _picture(card: ModelCard, height: int, width: int) -> Shape:
     )
 
 
-def _sample(
-    definition: Definition, card: ModelCard, shape: Shape, batch: int, seed: int
-) -> tuple[Array, torch.Tensor]:
-    """Return the same random input for the file and for torch."""
-    generator = np.random.default_rng(seed)
-    sizes = (batch, *(size or 1 for size in shape.sizes))
+def random_samples(definition: Definition, trial: Trial) -> tuple[Array, torch.Tensor]:
+    """Return the same random samples for the file and for torch."""
+    card = trial.card
+    generator = np.random.default_rng(trial.seed)
+    sizes = (trial.batch, *(size or 1 for size in trial.shape.sizes))
     if card.input.in_graph:
         assert card.input.preprocess is not None
-        pictures = generator.integers(0, 256, (batch, *sizes[2:], 3), dtype=np.uint8)
+        pictures = generator.integers(0, 256, (*sizes[:1], *sizes[2:], 3), dtype=np.uint8)
         preprocess = replace(card.input.preprocess, channel_order="rgb")  # the graph takes RGB always
         return pictures, torch.from_numpy(np.stack([preprocess(p) for p in pictures]))
     if card.input.kind == "tokens":

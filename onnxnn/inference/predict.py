@@ -25,7 +25,8 @@ from onnxnn.data.batches import to_float
 from onnxnn.data.foreign import is_foreign, unpacked
 from onnxnn.data.labels import ragged
 from onnxnn.definition.module import Net, evaluating
-from onnxnn.kinds.seq2seq import predictor
+
+from .seq2seq import predictor
 
 __all__ = ["arrays", "check_given", "in_order", "infer", "joined", "readable", "unlabelled"]
 

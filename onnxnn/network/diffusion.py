@@ -16,9 +16,8 @@ from onnxnn_runtime.files.access import as_path
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.outputs.grid import check_path, write_grid
 
-from onnxnn.inference.diffusion import predictor
+from onnxnn.inference.diffusion import add_noise, predictor
 from onnxnn.inspection.sheet import arrange, show_file
-from onnxnn.kinds.diffusion import add_noise
 from onnxnn.training.device import Machine
 
 from .files import Files

@@ -175,7 +175,7 @@ class Files(Core):
             self.load(checkpoint)
         example = self._example()
         return export_onnx(
-            self._definition,
+            self._state.kind,
             self.model,
             sampling_graph.with_loop(self.card(), sampler, steps, guidance),
             path,
@@ -205,7 +205,7 @@ class Files(Core):
             ExportError: It would.
         """
         card = sampling_graph.with_loop(self.card(), sampler, steps, guidance)
-        check_options(self._definition, card, opset_version, ir_version, preprocess, tolerance)
+        check_options(self._state.kind, card, opset_version, ir_version, preprocess, tolerance)
 
 
 def _where_published(path: str | Path) -> str:

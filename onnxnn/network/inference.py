@@ -16,9 +16,9 @@ from onnxnn.console.display import PrintedResult, PrintedText
 from onnxnn.data import Batches
 from onnxnn.definition.summary import table
 from onnxnn.inference import predict as running
+from onnxnn.inference import seq2seq as pairs
 from onnxnn.inference import text
 from onnxnn.inference.evaluation import data_of
-from onnxnn.kinds import seq2seq as pairs
 
 from .diffusion import Drawing
 

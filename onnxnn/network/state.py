@@ -23,12 +23,13 @@ from onnxnn.data.batches import InMemory
 from onnxnn.definition.definition import Definition, Net
 from onnxnn.graph.shape import Shape
 from onnxnn.inference.evaluation import check_fits
-from onnxnn.kinds import seq2seq as pairs
+from onnxnn.kinds import NetworkKind, kind_of
 from onnxnn.layers import find, make
 from onnxnn.layers.activation import Activation
 from onnxnn.layers.custom import Custom
 from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.layers.regularise import Dropout
+from onnxnn.training import seq2seq as pairs
 from onnxnn.training.ending import closing_of, score_ending
 from onnxnn.training.losses import REGRESSION_LOSSES, official_name
 from onnxnn.training.target_scale import target_scale
@@ -109,7 +110,12 @@ class NetworkState:
     @cached_property
     def _card(self) -> ModelCard:
         before = None if self.checkpoint is None else self.checkpoint.card
-        return describe(self.task, self.definition, self.preparation, before, self.training)
+        return describe(self.kind, self.preparation, before, self.training)
+
+    @cached_property
+    def kind(self) -> NetworkKind:
+        """The network as its kind."""
+        return kind_of(self.task, self.definition)
 
     def check_layers(self) -> None:
         """Refuse a network without layers.
@@ -202,8 +208,8 @@ class NetworkState:
         else:
             state, lines = self._with_own_preparation(data)
         assert state.data is not None
-        if state.definition.teacher_forcing and state.data.kind == "tokens":
-            pairs.check_data(state.data, state.definition.entries[0].layer, self.task)
+        if state.definition.has_layers and state.data.kind == "tokens":
+            state.kind.check_data(state.data)
         state, waiting = replace(state, waiting=()), state.waiting
         for layer, activation, options in waiting:
             state, more = state.with_layer(layer, activation, options)

@@ -21,7 +21,6 @@ from onnxnn.console.display import show_images
 from onnxnn.definition.definition import Definition
 from onnxnn.inference.evaluation import batches_of
 from onnxnn.inspection.history_plot import plot_history
-from onnxnn.kinds import seq2seq as pairs
 from onnxnn.layers.custom import Custom
 from onnxnn.training import job as jobs
 from onnxnn.training.callbacks import Callback
@@ -167,8 +166,7 @@ class Training(Files):
         if settings.batch_size is not None:
             data = data.with_batch_size(settings.batch_size)
         return jobs.Job(
-            state.task,
-            state.definition,
+            state.kind,
             state.net,
             data,
             settings,
@@ -203,10 +201,6 @@ class Training(Files):
         Raises:
             DataError: The data does not fit the network.
         """
-        if metrics is None:
-            metrics = "mae" if self.task in ("reg", "gen") else "acc"
-            metrics = pairs.METRICS if self.model.teacher_forcing else metrics
-            metrics = () if self.model.diffusion else metrics
         if data is None:
             data = self._need_data().validation
             if data is None:
@@ -217,9 +211,7 @@ class Training(Files):
         if loss is None and trained is not None and official_name(trained) != "ArcFace":
             loss = trained
         batches = batches_of(data, card, state.preparation, state.prepared, batch_size, channel_order)
-        return jobs.evaluate_network(
-            self.task, self._definition, self.model, batches, len(classes), loss, metrics
-        )
+        return jobs.evaluate_network(self._state.kind, self.model, batches, len(classes), loss, metrics)
 
     def set_seed(self, seed: int) -> None:
         """Make what follows repeatable: same seed, same processor, same bits.

@@ -10,16 +10,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from onnxnn_runtime.card.schedule import Schedule
-from onnxnn_runtime.errors import TrainingError
+from onnxnn_runtime.errors import DataError, TrainingError
 from onnxnn_runtime.messages.shorten import shortened
-from torch import nn
 
+from onnxnn.data import Data
 from onnxnn.definition.module import Net
-from onnxnn.kinds.diffusion import denoiser_of
+from onnxnn.inference.diffusion import denoiser_of
 
+from .learner import LossModule
 from .losses import Loss
 
-__all__ = ["EMA", "Denoising", "make_loss"]
+__all__ = ["EMA", "Denoising", "check_data", "make_loss"]
 
 Tensor = torch.Tensor
 Array = np.ndarray[Any, Any]
@@ -30,6 +31,26 @@ EMA = 0.999
 _GAMMA = 5.0
 _NO_LABEL_SHARE = 0.1
 _GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+def check_data(data: Data, net: Net) -> None:
+    """Refuse data that a diffusion model cannot learn from.
+
+    Raises:
+        DataError: It is no pictures, or their values lie outside 0..1, or there are other labels than the
+            network's.
+    """
+    if data.preprocess is None:
+        raise DataError(
+            f"the data is of the kind {data.kind!r}, and a diffusion model draws pictures: give class "
+            "folders (load_img_data), uint8 pictures, or float32 (N, C, H, W) in 0..1 with 1 or 3 channels."
+        )
+    number = denoiser_of(net).num_classes
+    if number and number != len(data.classes):
+        raise DataError(
+            f"the data has {len(data.classes)} classes and the network was made for {number}; load the data "
+            "first, then add('diffusion_model', classes=True)."
+        )
 
 
 def make_loss(name: str | None) -> Loss:
@@ -71,7 +92,7 @@ def weights_of_steps(schedule: Schedule, loss: str) -> Array:
     return weights
 
 
-class Denoising(nn.Module):
+class Denoising(LossModule):
     """A diffusion model and its loss as one module: (pictures in 0..1, labels) -> (loss, prediction).
 
     Pictures are scaled to [-1, 1], noise of a step t is laid over each (Ho et al. 2020, eq. 4), and the

@@ -9,18 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from .denoising import EMA
-
-__all__ = ["MovingAverage", "decay_of", "put"]
+__all__ = ["MovingAverage", "put"]
 
 Tensor = torch.Tensor
-
-
-def decay_of(ema: float | None, is_diffusion: bool) -> float:
-    """Return the decay that a training uses, 0 for no average; `ema` is the user's choice or None."""
-    if ema is not None:
-        return ema
-    return EMA if is_diffusion else 0.0
 
 
 class MovingAverage:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from onnxnn_runtime.card.card import ModelCard
@@ -20,22 +20,21 @@ from onnxnn.checkpoint.card import how_trained
 from onnxnn.checkpoint.checkpoint import Checkpoint
 from onnxnn.data import Batches, Data
 from onnxnn.definition import memory
-from onnxnn.definition.definition import Definition, Net
-from onnxnn.kinds import diffusion
-from onnxnn.kinds import seq2seq as pairs
+from onnxnn.definition.module import Net
 
-from . import denoising, losses, metrics
+from . import losses, metrics
 from .advice import advice, best_line
 from .callbacks import Callback, Progress, Writer, check_files, files_of
 from .dead_outputs import outputs_kept_alive
 from .device import Machine, threads_for
-from .ema import decay_of
 from .embedding import for_evaluation, for_pairs
-from .learner import evaluate, make_learner
+from .learner import evaluate
 from .optimizers import states_per_weight
-from .sample_grid import SampleGrid
 from .settings import Settings
 from .trainer import Trainer
+
+if TYPE_CHECKING:
+    from onnxnn.kinds.kind import NetworkKind
 
 __all__ = ["Job", "evaluate_network", "settings_of"]
 
@@ -59,8 +58,7 @@ class Job:
         callbacks: What to do beside.
     """
 
-    task: str
-    definition: Definition
+    kind: NetworkKind
     net: Net
     data: Data
     settings: Settings
@@ -82,31 +80,22 @@ class Job:
             TrainingError: Loss, metrics, network and data do not fit.
             CheckpointError: The state of the training to go on from does not fit.
         """
-        if self.net.teacher_forcing:
-            pairs.check_data(self.data, self.definition.entries[0].layer, self.task)
-        if self.net.diffusion:
-            diffusion.check_data(self.data, self.net)
+        self.kind.check_data(self.data)
         self._check_memory()
-        loss, found = _loss_and_metrics(
-            self.task,
-            self.definition,
-            self.net,
-            self.data.num_classes,
-            self.settings.loss,
-            self.settings.metrics,
-        )
+        wanted = self.settings
+        loss, found = self.kind.loss_and_metrics(self.net, self.data.num_classes, wanted.loss, wanted.metrics)
         train, validation = self.data.train, self.data.validation
         if loss.name in losses.EMBEDDING_LOSSES:
             train, validation = for_pairs(train, validation, loss.name, machine.processes)
         trainer = Trainer(
-            self.net,
-            loss,
+            self.kind.learner(self.net, loss),
             train,
             validation,
             self.settings,
             found,
             machine,
             [Progress(self.verbose), Writer(self.path, self._write), *self._samples(), *self.callbacks],
+            self._decay,
         )
         if before is not None and "epoch" in before.training:  # `save` keeps weights alone
             keep_best = os.path.isfile(files_of(self.path)[1])
@@ -114,12 +103,19 @@ class Job:
         check_files(self.path)  # last: it makes the folder, which nothing that is refused may leave
         return trainer
 
+    @property
+    def _decay(self) -> float:
+        """The decay of the moving average of weights, 0 for none."""
+        return self.kind.ema if self.settings.ema is None else self.settings.ema
+
     def _check_memory(self) -> None:
-        layers = ((each.layer, each.in_shape, each.out_shape) for each in self.definition.placed())
+        placed = self.kind.definition.placed()
+        layers = ((each.layer, each.in_shape, each.out_shape) for each in placed)
         batch = min(self.data.train.batch_size, self.data.train.num_samples)
         states = states_per_weight(self.settings.optimizer, self.settings.optimizer_options)
-        averaged = decay_of(self.settings.ema, self.net.diffusion) > 0
-        copies = 1 + averaged + (self.data.validation is not None)  # 1: the weights with which it begins
+        copies = (
+            1 + (self._decay > 0) + (self.data.validation is not None)
+        )  # 1: the weights with which it begins
         memory.check_training(self.net, layers, batch, states, copies)
 
     def run(self, trainer: Trainer) -> dict[str, Any]:
@@ -130,7 +126,7 @@ class Job:
             TrainingError: The loss became NaN, or a batch of one sample is too small.
         """
         try:
-            alive = outputs_kept_alive(self.task, self.definition, self.net)
+            alive = outputs_kept_alive(self.kind.task, self.kind.definition, self.net)
             with threads_for(self._multiply_adds()), alive:
                 trainer.run()
             self._say(trainer)
@@ -159,7 +155,7 @@ class Job:
         ):
             return
         lines = [best_line(history, self.settings.column(validated=True))]
-        if self.task == "cls" and self.data.classes and not self.net.diffusion:
+        if self.kind.classifies and self.data.classes:
             classes = len(self.data.classes)
             lines += advice(history, classes, self.data.train.num_samples, validation.num_samples)
         for line in lines:
@@ -167,17 +163,17 @@ class Job:
 
     def _multiply_adds(self) -> int | None:
         """Return those of a batch, None where a layer does not know its own."""
-        of_a_sample = self.definition.multiply_adds()
+        of_a_sample = self.kind.definition.multiply_adds()
         return None if of_a_sample is None else of_a_sample * self.data.train.batch_size
 
     def _samples(self) -> list[Callback]:
-        if not self.net.diffusion or self.settings.samples_every == 0:
+        if self.settings.samples_every == 0:
             return []
         folder = self.path.parent / "samples"
-        return [SampleGrid(folder, self.data.classes, self.settings.samples_every, self.verbose)]
+        return self.kind.callbacks(folder, self.data, self.settings.samples_every, self.verbose)
 
     def _write(self, path: Path, weights: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
-        shape = self.definition.input_shape
+        shape = self.kind.definition.input_shape
         assert shape is not None
         sample = {"sizes": list(shape.sizes), "axes": list(shape.axes)}
         example = torch.from_numpy(self.data.example.copy())
@@ -227,42 +223,35 @@ def settings_of(
 
 
 def evaluate_network(
-    task: str,
-    definition: Definition,
+    kind: NetworkKind,
     net: Net,
     batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
     num_classes: int,
     loss: str | None,
-    names: str | Sequence[str],
+    names: str | Sequence[str] | None,
 ) -> dict[str, float]:
-    """Return the loss and the metrics of a network over batches."""
-    made, found = _loss_and_metrics(task, definition, net, num_classes, loss, metrics.official_names(names))
-    device = net.device
+    """Return the loss and the metrics of a network over batches.
+
+    Args:
+        kind: What kind of network it is.
+        net: The network; it runs in evaluation mode and comes back in the mode it was in.
+        batches: Samples and targets.
+        num_classes: The number of classes in the data, 0 where there are none.
+        loss: The loss's name; None takes the task's usual one.
+        names: Metrics; None takes the kind's usual ones.
+
+    Raises:
+        TrainingError: Loss or metrics do not fit the network.
+    """
+    wanted = metrics.official_names(kind.default_metrics if names is None else names)
+    made, found = kind.loss_and_metrics(net, num_classes, loss, wanted)
     if made.name in losses.EMBEDDING_LOSSES and isinstance(batches, Batches):
         batches = for_evaluation(batches, made.name)
-    if net.teacher_forcing:
-        batches = pairs.checked(batches, pairs.options_of(definition.placed()[0].layer))
-    learner = make_learner(net, made).to(device).train(net.training)  # a new module is in training mode
-    figures = evaluate(learner, batches, found, device)
+    learner = kind.learner(net, made).to(net.device).train(net.training)  # a new module is in training mode
+    figures = evaluate(learner, kind.checked(batches), found, net.device)
     if math.isnan(figures["loss"]):
         raise InputError(
             "evaluate(): the loss is NaN, since the network returns NaN or infinite numbers for this data. "
             "Check the range of the inputs, or train it again with a smaller lr."
         )
     return figures
-
-
-def _loss_and_metrics(
-    task: str, definition: Definition, net: Net, num_classes: int, loss: str | None, names: Sequence[str]
-) -> tuple[losses.Loss, list[metrics.Metric]]:
-    if net.diffusion:
-        if names:
-            raise TrainingError(
-                f"metrics={list(names)}: a diffusion model is judged by its loss and its pictures; leave "
-                "metrics out, or write metrics=[]."
-            )
-        return denoising.make_loss(None if loss is None else losses.official_name(loss)), []
-    shape = definition.output_shape
-    assert shape is not None
-    made = losses.make(loss, net, shape, task, num_classes)
-    return made, metrics.make(names, net, made, task, num_classes)

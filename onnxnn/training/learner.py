@@ -14,20 +14,24 @@ from onnxnn.definition.definition import Net
 from onnxnn.definition.module import evaluating
 from onnxnn.layers.inception import AuxiliaryClassifier
 
-from .denoising import Denoising
 from .losses import EMBEDDING_LOSSES, Loss
 from .metrics import Metric
 
-__all__ = ["Learner", "evaluate", "make_learner"]
+__all__ = ["Learner", "LossModule", "evaluate"]
 
 Tensor = torch.Tensor
 
 
-class Learner(nn.Module):
+class LossModule(nn.Module):
+    """A network and its loss as one module: (x, target) -> (the loss of the batch, what the loss saw)."""
+
+    net: Net
+    loss: Loss
+
+
+class Learner(LossModule):
     """A network and its loss as one module: (x, target) -> (loss, what the loss saw).
 
-    A network from sequence to sequence is also given the target, but for its last token: what comes next
-    is learned at every step at once (teacher forcing, Williams & Zipser 1989).
     In training the losses of auxiliary classifiers are part of it.
     """
 
@@ -43,12 +47,16 @@ class Learner(nn.Module):
             )
 
     def forward(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        given: Any = (x, target[:, :-1]) if self.net.teacher_forcing else x
+        given = self.inputs(x, target)
         output = self._learning(given) if self.training else self.net.answer(given, self.loss.from_logits)
         loss: Tensor = self.loss(output, target)
         if self._has_auxiliary and self.training:
             loss = loss + self._auxiliary_loss(target)
         return loss, output
+
+    def inputs(self, x: Tensor, target: Tensor) -> Any:
+        """Return what the network is given for a batch."""
+        return x
 
     def _learning(self, x: Any) -> Tensor:
         """Return what the loss sees in training; a module of the user's own may fail on a single sample."""
@@ -71,15 +79,8 @@ class Learner(nn.Module):
         return torch.stack(losses).sum()
 
 
-def make_learner(net: Net, loss: Loss) -> Learner | Denoising:
-    """Return a network and its loss as one module, in the network's mode."""
-    learner = Denoising(net, loss) if net.diffusion else Learner(net, loss)
-    learner.training = net.training
-    return learner
-
-
 def evaluate(
-    learner: Learner | Denoising,
+    learner: LossModule,
     batches: Iterable[tuple[Tensor, Tensor]],
     metrics: Sequence[Metric],
     device: torch.device,

@@ -20,7 +20,6 @@ from torch import nn
 
 from onnxnn.definition.definition import Net
 from onnxnn.graph.shape import Shape
-from onnxnn.kinds.seq2seq import next_token_loss, num_tokens
 from onnxnn.layers.denormalize import ExponentialModule
 
 from .embedding_losses import ArcFace, SupCon
@@ -120,6 +119,11 @@ def official_name(name: str) -> str:
     return LOSSES[key]
 
 
+def usual_name(task: str) -> str:
+    """Return the loss of a task where none is chosen."""
+    return _DEFAULTS[task]
+
+
 def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_classes: int = 0) -> Loss:
     """Return the loss of that name, fitted to how a network ends.
 
@@ -133,12 +137,10 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
     Raises:
         TrainingError: The loss is unknown or does not fit the network's last layer or the classes.
     """
-    wanted = _DEFAULTS[task] if name is None else official_name(name)
+    wanted = usual_name(task) if name is None else official_name(name)
     units = output["channel"] if "channel" in output.axes else output.sizes[-1]
     scale = net.scale
     end = net.ending if scale is None else ""
-    if net.teacher_forcing:
-        return _of_pairs(wanted, end, task)
     if wanted == "MinSNR":
         raise TrainingError("loss='MinSNR' weighs the steps of a diffusion model; this network has none.")
     if wanted in EMBEDDING_LOSSES or task == "embed":
@@ -301,17 +303,6 @@ def _what_fits(logits: Tensor, target: Tensor) -> str:
         f"{fits} For one label for each sample, end the network with add('global_avgpool') or add('flatten') "
         "and a linear layer."
     )
-
-
-def _of_pairs(name: str, end: str, task: str) -> Loss:
-    if name != "CrossEntropyLoss" or task not in ("cls", "gen"):
-        raise TrainingError(
-            f"loss={shortened(name)} with nn({shortened(task)}): a transformer learns which token comes "
-            "next; use nn('gen') and loss='CrossEntropyLoss'."
-        )
-    if end != "softmax":
-        raise TrainingError("a transformer ends in softmax; leave activation= out, or write 'softmax'.")
-    return Loss(name, next_token_loss, from_logits=True, size=num_tokens)
 
 
 def _kl_divergence(logits: Tensor, target: Tensor) -> Tensor:

@@ -18,7 +18,6 @@ from onnxnn_runtime.messages.suggestions import key_of
 from onnxnn_runtime.messages.warn import warn
 
 from onnxnn.definition.definition import Net
-from onnxnn.kinds.seq2seq import right_sequences, right_tokens
 
 from .losses import Loss, as_classes, as_values
 
@@ -91,8 +90,6 @@ def make(names: Sequence[str], net: Net, loss: Loss, task: str, num_classes: int
         TrainingError: A metric cannot be computed for nn("embed").
     """
     wanted = official_names(names)
-    if net.teacher_forcing:
-        return _of_pairs(wanted)
     if "exact" in wanted:
         raise TrainingError("metrics: 'exact' counts whole sequences, which only a transformer writes.")
     if task == "embed":
@@ -100,7 +97,7 @@ def make(names: Sequence[str], net: Net, loss: Loss, task: str, num_classes: int
             raise TrainingError(
                 f"metrics={shortened(list(wanted))}: for nn('embed') there is only 'acc' (nearest neighbour)."
             )
-        return [Metric("acc", _neighbour_hits, _share) for _ in wanted]
+        return [Metric("acc", _neighbour_hits, share_of) for _ in wanted]
     if task == "reg" and {"acc", "f1"} & set(wanted):
         warn("acc and f1 count right classes, and nn('reg') has none: left out.")
         wanted = tuple(name for name in wanted if name in ("mae", "mse"))
@@ -125,16 +122,6 @@ class _Predictor:
         return output if self._finish is None else self._finish(output)
 
 
-def _of_pairs(wanted: tuple[str, ...]) -> list[Metric]:
-    counts = {"acc": right_tokens, "exact": right_sequences}
-    other = [name for name in wanted if name not in counts]
-    if other:
-        raise TrainingError(
-            f"metrics={shortened(list(wanted))}: for a transformer there are 'acc' and 'exact'."
-        )
-    return [Metric(name, counts[name], _share) for name in wanted]
-
-
 def _metric(name: str, predict: _Predictor, num_classes: int) -> Metric:
     def hits(output: Tensor, target: Tensor) -> Tensor:
         found = predict.classes(output)
@@ -157,13 +144,13 @@ def _metric(name: str, predict: _Predictor, num_classes: int) -> Metric:
         return count
 
     if name == "acc":
-        return Metric(name, hits, _share)
+        return Metric(name, hits, share_of)
     if name == "f1":
         return Metric(name, per_class, _macro_f1)
-    return Metric(name, error(1 if name == "mae" else 2), _share)
+    return Metric(name, error(1 if name == "mae" else 2), share_of)
 
 
-def _share(sums: Tensor) -> float:
+def share_of(sums: Tensor) -> float:
     total, count = sums.tolist()
     return float(total / count)
 

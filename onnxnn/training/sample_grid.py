@@ -10,8 +10,7 @@ from onnxnn_runtime.diffusion.sampling import sample_pictures
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.outputs.grid import write_grid
 
-from onnxnn.inference.diffusion import predictor
-from onnxnn.kinds.diffusion import spec_of
+from onnxnn.inference.diffusion import predictor, spec_of
 
 from .callbacks import Callback, SideFile
 

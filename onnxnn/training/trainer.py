@@ -14,17 +14,15 @@ from onnxnn_runtime.errors import CheckpointError, TrainingError
 from onnxnn_runtime.messages.shorten import printable
 
 from onnxnn.data.batches import Batches
-from onnxnn.definition.definition import Net
 from onnxnn.models.pointwise import can_be_channels_last
 
 from .batch_statistics import SAMPLES, SMALLEST_BATCH, BatchStatistics
 from .callbacks import Callback
 from .device import Machine
-from .ema import MovingAverage, decay_of, put
+from .ema import MovingAverage, put
 from .finite import check_losses
 from .history import History, Row
-from .learner import evaluate, make_learner
-from .losses import Loss
+from .learner import LossModule, evaluate
 from .metrics import Metric, higher_is_better
 from .optimization import Optimization
 from .random_state import random_state, set_random_state
@@ -40,14 +38,14 @@ class Trainer:
     """One training of one network.
 
     Args:
-        net: The network, trained in place.
-        loss: What to make small.
+        learner: The network, trained in place, and the loss to minimise.
         train: The batches to learn from.
         validation: The batches to check every epoch with, or None.
         settings: How to train.
         metrics: What else to report.
         machine: Where to train; the CPU or GPU that is there by default.
         callbacks: What to do beside.
+        decay: The decay of the moving average of weights; 0 keeps none.
 
     Attributes:
         epoch: How many epochs are done, those of an earlier run that was gone on with included.
@@ -64,16 +62,16 @@ class Trainer:
 
     def __init__(
         self,
-        net: Net,
-        loss: Loss,
+        learner: LossModule,
         train: Batches,
         validation: Batches | None,
         settings: Settings,
         metrics: Sequence[Metric] = (),
         machine: Machine | None = None,
         callbacks: Iterable[Callback] = (),
+        decay: float = 0.0,
     ) -> None:
-        self.net, self.loss, self.train, self.validation = net, loss, train, validation
+        self.net, self.loss, self.train, self.validation = learner.net, learner.loss, train, validation
         self.settings, self.metrics, self.callbacks = settings, list(metrics), list(callbacks)
         self.machine = machine or Machine()
         self.history = History()
@@ -87,15 +85,15 @@ class Trainer:
         self._unmeasured: Row | None = None
         self._look_at = time.monotonic() + _LOOK_EVERY
         self.machine.start()
-        self._learner = make_learner(net, loss).to(self.machine.device)
+        self._learner = learner.to(self.machine.device)
         # Convolutions run 1.2 (LeNet) to 1.7 times (MobileNetV2) as fast with channels last in memory.
-        self._channels_last = can_be_channels_last(net)
+        self._channels_last = can_be_channels_last(self.net)
         if self._channels_last:
             self._learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._optimization = Optimization(
             settings, self._learner.parameters(), settings.epochs, len(train), self.machine.fused
         )
-        self._average = self._make_average()
+        self._average = MovingAverage(self.net, decay) if decay else None
         self._statistics = BatchStatistics(self._learner)
         self._state: Mapping[str, Any] | None = None
 
@@ -386,10 +384,6 @@ class Trainer:
     def _restore_random(self) -> None:
         if self._state is not None and "random" in self._state:
             set_random_state(self._state["random"])
-
-    def _make_average(self) -> MovingAverage | None:
-        decay = decay_of(self.settings.ema, self.net.diffusion)
-        return MovingAverage(self.net, decay) if decay else None
 
 
 _LOOK_EVERY = 5.0  # seconds; waiting for a loss to arrive costs time on a GPU

@@ -17,9 +17,8 @@ from onnxnn_runtime.errors import CheckpointError, MissingCheckpointError, Outpu
 from PIL import Image
 from torch import nn as modules
 
-from onnxnn import nn
-from onnxnn.checkpoint import basenn
-from onnxnn.checkpoint.basenn import child, convert
+from onnxnn import basenn, nn
+from onnxnn.basenn import child, convert
 
 pytestmark = pytest.mark.needs_torch
 

@@ -12,6 +12,7 @@ from torch import nn
 from onnxnn.definition.definition import Definition
 from onnxnn.export.exporter import export_onnx
 from onnxnn.graph.shape import Shape
+from onnxnn.kinds import kind_of
 from onnxnn.layers.custom import MissingModuleError
 
 
@@ -81,7 +82,9 @@ def test_convolutional_block_between_layers(tmp_path, opset):
     definition.add(3, "batchnorm2d", options={"size": 4})
     net = definition.build()
     shake(net)
-    report = export_onnx(definition, net, card("array", ()), tmp_path / "block.onnx", opset_version=opset)
+    report = export_onnx(
+        kind_of("cls", definition), net, card("array", ()), tmp_path / "block.onnx", opset_version=opset
+    )
     assert report.parity["absolute"] <= 1e-5
     model = load(tmp_path / "block.onnx", device="cpu")
     assert model.card.input.shape == ("batch", 3, "height", "width")
@@ -97,7 +100,9 @@ def test_the_lessons_lstm_works_on_a_batch_of_one(tmp_path, capfd):
         for parameter in net.parameters():
             parameter.mul_(2)
     assert definition.output_shape == Shape.vector(3)
-    report = export_onnx(definition, net, card("sequence", tuple("abc")), tmp_path / "pose.onnx")
+    report = export_onnx(
+        kind_of("cls", definition), net, card("sequence", tuple("abc")), tmp_path / "pose.onnx"
+    )
     assert report.parity["absolute"] <= 1e-5
     model = load(tmp_path / "pose.onnx", device="cpu")
     x = np.random.default_rng(0).random((4, 30, 132), np.float32)

@@ -30,6 +30,7 @@ from onnxnn.export import verification as parity
 from onnxnn.export.exporter import IR_VERSIONS, OPSETS, export_onnx
 from onnxnn.graph.builder import GraphBuilder
 from onnxnn.graph.shape import Shape
+from onnxnn.kinds import kind_of
 from onnxnn.layers import make
 
 
@@ -81,7 +82,7 @@ def backbone(outputs: int = 2) -> Definition:
 
 def test_graph_names_and_card(tmp_path):
     definition = backbone()
-    report = export_onnx(definition, built(definition), image_card(), tmp_path / "pets.onnx")
+    report = export_onnx(kind_of("cls", definition), built(definition), image_card(), tmp_path / "pets.onnx")
     model = load(tmp_path / "pets.onnx", device="cpu")
     assert model.inputs == {"input": ("float32", ("batch", 3, "height", "width"))}
     assert model.outputs == {
@@ -99,7 +100,7 @@ def test_graph_names_and_card(tmp_path):
 
 def test_xeduhubs_metadata(tmp_path):
     definition = lenet()
-    export_onnx(definition, built(definition), image_card(), tmp_path / "a.onnx")
+    export_onnx(kind_of("cls", definition), built(definition), image_card(), tmp_path / "a.onnx")
     metadata = load(tmp_path / "a.onnx", device="cpu").facts.metadata
     assert metadata["input_size"] == "[1, 1, 20, 20]"
     assert metadata["dataset_type"] == "img"
@@ -118,7 +119,7 @@ def test_nodes_are_named_after_layers_and_weights_after_the_state_dict():
 
 def test_values_carry_their_sizes_for_viewers(tmp_path):
     definition = lenet()
-    export_onnx(definition, built(definition), image_card(), tmp_path / "a.onnx")
+    export_onnx(kind_of("cls", definition), built(definition), image_card(), tmp_path / "a.onnx")
     info = {v.name: v for v in onnx.load(tmp_path / "a.onnx").graph.value_info}
     dims = info["conv2d1"].type.tensor_type.shape.dim
     assert [d.dim_param or d.dim_value for d in dims] == ["batch", 3, 18, 18]
@@ -167,7 +168,7 @@ def test_nothing_is_folded_into_a_value_that_is_read_twice():
 def test_export_keeps_training_mode(tmp_path):
     definition = lenet()
     net = built(definition).train()
-    export_onnx(definition, net, image_card(), tmp_path / "a.onnx")
+    export_onnx(kind_of("cls", definition), net, image_card(), tmp_path / "a.onnx")
     assert net.training
 
 
@@ -177,7 +178,12 @@ def test_range_of_versions(tmp_path, opset, ir_version):
     definition = lenet()
     path = tmp_path / "a.onnx"
     report = export_onnx(
-        definition, built(definition), image_card(), path, opset_version=opset, ir_version=ir_version
+        kind_of("cls", definition),
+        built(definition),
+        image_card(),
+        path,
+        opset_version=opset,
+        ir_version=ir_version,
     )
     model = onnx.load(path)
     assert (model.opset_import[0].version, model.ir_version) == (opset, ir_version)
@@ -187,7 +193,12 @@ def test_range_of_versions(tmp_path, opset, ir_version):
 def test_basenns_versions_work(tmp_path):
     definition = lenet()
     export_onnx(
-        definition, built(definition), image_card(), tmp_path / "a.onnx", opset_version=10, ir_version=6
+        kind_of("cls", definition),
+        built(definition),
+        image_card(),
+        tmp_path / "a.onnx",
+        opset_version=10,
+        ir_version=6,
     )
 
 
@@ -197,7 +208,9 @@ def test_opsets_outside_the_range_are_refused(tmp_path, versions):
     with pytest.raises(
         ExportError, match=rf"opset_version=.*: what works here is {OPSETS[0]} to {OPSETS[1]}"
     ):
-        export_onnx(definition, built(definition), image_card(), tmp_path / "a.onnx", **versions)
+        export_onnx(
+            kind_of("cls", definition), built(definition), image_card(), tmp_path / "a.onnx", **versions
+        )
 
 
 @pytest.mark.parametrize("ir_version", [1, 3])
@@ -214,7 +227,13 @@ def test_before_ir_version_4_the_oldest_that_holds_the_weights_is_written(tmp_pa
 def test_ir_versions_outside_the_range_are_refused(tmp_path, ir_version):
     definition = lenet()
     with pytest.raises(ExportError, match=r"ir_version=.*: what works here is 4 to "):
-        export_onnx(definition, built(definition), image_card(), tmp_path / "a.onnx", ir_version=ir_version)
+        export_onnx(
+            kind_of("cls", definition),
+            built(definition),
+            image_card(),
+            tmp_path / "a.onnx",
+            ir_version=ir_version,
+        )
 
 
 def test_nan_weights_are_refused(tmp_path):
@@ -225,7 +244,7 @@ def test_nan_weights_are_refused(tmp_path):
     with pytest.raises(
         ExportError, match=r"conv2d1.weight holds NaN or infinite numbers: the training diverged"
     ):
-        export_onnx(definition, net, image_card(), tmp_path / "a.onnx")
+        export_onnx(kind_of("cls", definition), net, image_card(), tmp_path / "a.onnx")
     assert os.listdir(tmp_path) == []
 
 
@@ -242,7 +261,7 @@ def test_a_file_that_differs_from_torch_is_not_left(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Definition, "emit", emit_wrong)
     with pytest.raises(ExportError, match=r"differs from torch by .* at most 0.0001 is allowed. Nothing was"):
-        export_onnx(definition, net, image_card(), tmp_path / "a.onnx")
+        export_onnx(kind_of("cls", definition), net, image_card(), tmp_path / "a.onnx")
     assert (tmp_path / "a.onnx").read_bytes() == b"the old file"
     assert os.listdir(tmp_path) == ["a.onnx"]
 
@@ -257,7 +276,7 @@ def test_the_embedding_is_compared_too(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Definition, "emit", emit_wrong)
     with pytest.raises(ExportError, match="differs from torch"):
-        export_onnx(definition, built(definition), image_card(), tmp_path / "a.onnx")
+        export_onnx(kind_of("cls", definition), built(definition), image_card(), tmp_path / "a.onnx")
 
 
 def test_an_invalid_graph_is_refused(tmp_path, monkeypatch):
@@ -266,33 +285,33 @@ def test_an_invalid_graph_is_refused(tmp_path, monkeypatch):
         Definition, "emit", lambda self, graph, x, net, shape: (graph.node("Relu", "no"), None)
     )
     with pytest.raises(ExportError, match="the graph is not valid ONNX"):
-        export_onnx(definition, built(definition), image_card(), tmp_path / "a.onnx")
+        export_onnx(kind_of("cls", definition), built(definition), image_card(), tmp_path / "a.onnx")
 
 
 def test_more_than_two_gigabytes_are_refused(tmp_path, monkeypatch):
     definition = lenet()
     monkeypatch.setattr(export, "MAX_BYTES", 2**20 + 1000)
     with pytest.raises(ExportError, match=r"one ONNX file holds at most 2 GiB"):
-        export_onnx(definition, built(definition), image_card(), tmp_path / "a.onnx")
+        export_onnx(kind_of("cls", definition), built(definition), image_card(), tmp_path / "a.onnx")
 
 
 def test_an_unwritable_folder_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     definition = lenet()
     with pytest.raises(OutputError, match=r"cannot write .*a.onnx"):
-        export_onnx(definition, built(definition), image_card(), tmp_path / "file" / "a.onnx")
+        export_onnx(kind_of("cls", definition), built(definition), image_card(), tmp_path / "file" / "a.onnx")
 
 
 def test_an_empty_network_is_refused(tmp_path):
     definition = Definition(Shape.vector(3))
     with pytest.raises(ExportError, match="there is nothing to export: add layers first"):
-        export_onnx(definition, definition.build(), table_card(), tmp_path / "a.onnx")
+        export_onnx(kind_of("cls", definition), definition.build(), table_card(), tmp_path / "a.onnx")
 
 
 @pytest.mark.parametrize(("outputs", "task"), [(1000, "cls"), (16, "embed")])
 def test_an_encoders_output_is_the_embedding(tmp_path, outputs, task):
     definition = backbone(outputs)
-    export_onnx(definition, built(definition), encoder_card(task), tmp_path / "a.onnx")
+    export_onnx(kind_of("cls", definition), built(definition), encoder_card(task), tmp_path / "a.onnx")
     model = load(tmp_path / "a.onnx", device="cpu")
     assert list(model.outputs) == ["output"]
     assert model.card.output.kind == "embedding"
@@ -303,14 +322,14 @@ def test_an_encoders_output_is_the_embedding(tmp_path, outputs, task):
 def test_mobilenets_own_features_are_an_output(tmp_path):
     definition = Definition(Shape.image(3, 32, 32))
     definition.add(1, "mobilenet", "softmax", {"width": 0.35, "num_classes": 2})
-    export_onnx(definition, built(definition), image_card(), tmp_path / "a.onnx")
+    export_onnx(kind_of("cls", definition), built(definition), image_card(), tmp_path / "a.onnx")
     assert load(tmp_path / "a.onnx", device="cpu").card.output.embedding == 1280
 
 
 def test_a_head_on_the_input_has_no_feature_vector(tmp_path):
     definition = Definition(Shape.vector(4))
     definition.add(1, "linear", options={"size": (4, 1)})
-    export_onnx(definition, built(definition), table_card(), tmp_path / "a.onnx")
+    export_onnx(kind_of("cls", definition), built(definition), table_card(), tmp_path / "a.onnx")
     assert list(load(tmp_path / "a.onnx", device="cpu").outputs) == ["output"]
 
 
@@ -318,7 +337,7 @@ def test_standardisation_is_the_first_operation(tmp_path):
     definition = Definition()
     definition.set_input(Shape.vector(2), make("normalize", {"mean": (2000.0, 5.0), "std": (10.0, 0.1)}))
     definition.add(1, "linear", options={"size": (2, 1)})
-    report = export_onnx(definition, built(definition), table_card(), tmp_path / "a.onnx")
+    report = export_onnx(kind_of("cls", definition), built(definition), table_card(), tmp_path / "a.onnx")
     assert report.parity["absolute"] <= 1e-5
     nodes = onnx.load(tmp_path / "a.onnx").graph.node
     assert [node.op_type for node in nodes] == ["Sub", "Div", "Gemm"]
@@ -328,7 +347,7 @@ def test_sequences_stay_free_in_time(tmp_path):
     definition = Definition(Shape.sequence(7, 4))
     definition.add(1, "linear", "tanh", {"size": (4, 3)})
     card = ModelCard("reg", (), InputSpec("sequence", ()), OutputSpec("values", ()))
-    export_onnx(definition, built(definition), card, tmp_path / "a.onnx")
+    export_onnx(kind_of("cls", definition), built(definition), card, tmp_path / "a.onnx")
     model = load(tmp_path / "a.onnx", device="cpu")
     assert model.inputs["input"][1] == ("batch", "time", 4)
     assert model.outputs["output"][1] == ("batch", "time", 3)
@@ -337,7 +356,7 @@ def test_sequences_stay_free_in_time(tmp_path):
 def test_a_picture_that_shrinks_has_its_own_axis_names(tmp_path):
     definition = Definition(Shape.image(1, 9, 8))
     definition.add(1, "conv2d", options={"size": 2, "kernel_size": 3})
-    export_onnx(definition, built(definition), image_card(()), tmp_path / "a.onnx")
+    export_onnx(kind_of("cls", definition), built(definition), image_card(()), tmp_path / "a.onnx")
     model = load(tmp_path / "a.onnx", device="cpu")
     assert model.outputs["output"][1] == ("batch", 2, "output_height", "output_width")
 
@@ -356,7 +375,14 @@ def test_the_sample_script_runs_as_it_is(tmp_path, kind):
         definition.add(1, "linear", options={"size": (features, 2)})
         example = generator.random(features, np.float32)
     folder = tmp_path / "模型 1"
-    export_onnx(definition, built(definition), card, folder / "数字.onnx", script=True, example=example)
+    export_onnx(
+        kind_of("cls", definition),
+        built(definition),
+        card,
+        folder / "数字.onnx",
+        script=True,
+        example=example,
+    )
     script = folder / "数字.py"
     assert "import onnxnn_runtime as rt" in script.read_text(encoding="utf-8")
     done = subprocess.run(
@@ -404,7 +430,7 @@ def test_a_checkpoint_is_never_replaced(tmp_path):
     (tmp_path / "basenn.pth").write_bytes(b"PK\x03\x04 a checkpoint")
     definition = lenet()
     with pytest.raises(ExportError, match=r"is a checkpoint or a file of arrays.*such as 'basenn\.onnx'"):
-        export_onnx(definition, built(definition), image_card(), tmp_path / "basenn.pth")
+        export_onnx(kind_of("cls", definition), built(definition), image_card(), tmp_path / "basenn.pth")
     assert (tmp_path / "basenn.pth").read_bytes() == b"PK\x03\x04 a checkpoint"
 
 
@@ -412,10 +438,14 @@ def test_a_script_of_the_users_own_is_never_replaced(tmp_path):
     (tmp_path / "pets.py").write_text("print('mine')")
     definition = lenet()
     with pytest.warns(UserWarning, match=r"pets.py: is there already and was not written by export"):
-        export_onnx(definition, built(definition), image_card(), tmp_path / "pets.onnx", script=True)
+        export_onnx(
+            kind_of("cls", definition), built(definition), image_card(), tmp_path / "pets.onnx", script=True
+        )
     assert (tmp_path / "pets.py").read_text() == "print('mine')"
     for _ in range(2):  # one of ours is replaced
-        export_onnx(definition, built(definition), image_card(), tmp_path / "cats.onnx", script=True)
+        export_onnx(
+            kind_of("cls", definition), built(definition), image_card(), tmp_path / "cats.onnx", script=True
+        )
 
 
 def test_probing_says_when_no_size_fits():
@@ -434,7 +464,7 @@ def test_preprocessing_in_the_graph(tmp_path, color):
     net = built(definition)
     card = image_card(steps=(("resize_short", 20), ("center_crop", 16, 12)), color=color)
     path = tmp_path / "a.onnx"
-    report = export_onnx(definition, net, card, path, preprocess="graph")
+    report = export_onnx(kind_of("cls", definition), net, card, path, preprocess="graph")
     assert report.parity["absolute"] <= 1e-5
     model = load(path, device="cpu")
     assert model.inputs == {"input": ("uint8", ("batch", "height", "width", 3))}
@@ -448,7 +478,7 @@ def test_preprocessing_in_the_graph(tmp_path, color):
 def test_preprocessing_in_the_graph_without_a_resize_fixes_the_size(tmp_path):
     definition = lenet()
     card = image_card(steps=(("pad", 1, 2, 1, 0, 7),))
-    export_onnx(definition, built(definition), card, tmp_path / "a.onnx", preprocess="graph")
+    export_onnx(kind_of("cls", definition), built(definition), card, tmp_path / "a.onnx", preprocess="graph")
     model = load(tmp_path / "a.onnx", device="cpu")
     assert model.inputs["input"][1] == ("batch", 18, 18, 3)
 
@@ -459,13 +489,26 @@ def test_preprocessing_in_the_graph_is_for_pictures(tmp_path):
     with pytest.raises(
         ExportError, match=r'preprocess="graph" is for pictures; this network reads input of the'
     ):
-        export_onnx(definition, built(definition), table_card(), tmp_path / "a.onnx", preprocess="graph")
+        export_onnx(
+            kind_of("cls", definition),
+            built(definition),
+            table_card(),
+            tmp_path / "a.onnx",
+            preprocess="graph",
+        )
     with pytest.raises(ExportError, match=r'preprocess="graph" needs opset_version=13 or newer, not 12'):
         export_onnx(
-            lenet(), built(lenet()), image_card(), tmp_path / "a.onnx", preprocess="graph", opset_version=12
+            kind_of("cls", lenet()),
+            built(lenet()),
+            image_card(),
+            tmp_path / "a.onnx",
+            preprocess="graph",
+            opset_version=12,
         )
     with pytest.raises(ExportError, match=r"""preprocess='inside': choose "runtime" or "graph"."""):
-        export_onnx(lenet(), built(lenet()), image_card(), tmp_path / "a.onnx", preprocess="inside")
+        export_onnx(
+            kind_of("cls", lenet()), built(lenet()), image_card(), tmp_path / "a.onnx", preprocess="inside"
+        )
 
 
 def without_a_fixed_size(channels=3) -> Definition:
@@ -479,7 +522,9 @@ def without_a_fixed_size(channels=3) -> Definition:
 
 def test_the_card_says_how_small_an_input_may_be(tmp_path):
     definition = without_a_fixed_size()
-    export_onnx(definition, built(definition), image_card(steps=(), color="RGB"), tmp_path / "a.onnx")
+    export_onnx(
+        kind_of("cls", definition), built(definition), image_card(steps=(), color="RGB"), tmp_path / "a.onnx"
+    )
     model = load(tmp_path / "a.onnx", device="cpu")
     assert model.card.input.min_sizes == {"height": 4, "width": 3}
     assert len(model.predict(np.zeros((1, 3, 4, 3), np.float32))) == 1
@@ -499,7 +544,7 @@ def test_the_card_says_how_small_an_input_may_be(tmp_path):
 def test_preprocessing_in_the_graph_changes_how_small_a_picture_may_be(tmp_path, steps, sizes):
     definition = without_a_fixed_size()
     card = image_card(steps=steps, color="RGB")
-    export_onnx(definition, built(definition), card, tmp_path / "a.onnx", preprocess="graph")
+    export_onnx(kind_of("cls", definition), built(definition), card, tmp_path / "a.onnx", preprocess="graph")
     model = load(tmp_path / "a.onnx", device="cpu")
     assert model.card.input.min_sizes == sizes
     smallest = np.zeros((1, sizes.get("height", 1), sizes.get("width", 1), 3), np.uint8)

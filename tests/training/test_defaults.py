@@ -13,6 +13,7 @@ import torch
 from onnxnn import nn
 from onnxnn.export.exporter import export_onnx
 from onnxnn.graph.shape import Shape
+from onnxnn.kinds import kind_of
 from onnxnn.layers import make
 
 RECURRENT = {"num_layers": 1, "bidirectional": False, "return_sequences": True, "dropout": 0.0}
@@ -79,7 +80,7 @@ def test_exported_files_are_of_opset_13_and_ir_7(tmp_path, way):
     elif way == "export":
         model.export(path)
     else:
-        export_onnx(model._definition, model.model, model.card(), path)
+        export_onnx(kind_of("cls", model._definition), model.model, model.card(), path)
     written = onnx.load(path)
     assert written.ir_version == 7
     assert [(entry.domain, entry.version) for entry in written.opset_import] == [("", 13)]

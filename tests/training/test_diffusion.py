@@ -16,7 +16,7 @@ import onnxnn.recipe
 from onnxnn import nn
 from onnxnn.checkpoint import checkpoint
 from onnxnn.datasets import Digits, digits
-from onnxnn.kinds.diffusion import add_noise
+from onnxnn.inference.diffusion import add_noise
 from onnxnn.recipe import read_recipe
 from onnxnn.training.callbacks import Callback
 from onnxnn.training.denoising import Denoising, make_loss, weights_of_steps

@@ -108,7 +108,13 @@ def how_strong(strength: float | None, start: Any, mask: Any) -> float:
 
 
 def plain_label(label: Any) -> Any:
-    """Return a label, or a list of labels, of Python's own types for NumPy's and torch's."""
+    """Return a label, or a list of labels, of Python's own types for NumPy's and torch's.
+
+    Raises:
+        InputError: There are more than are drawn in one call.
+    """
+    if np.prod(getattr(label, "shape", ()), dtype=np.float64) > MOST:
+        raise InputError(f"label={shortened(label)}: expected at most {MOST:,} labels, one for each image.")
     return label.tolist() if hasattr(label, "tolist") else label
 
 

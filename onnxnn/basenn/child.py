@@ -1,6 +1,6 @@
 """The child process: opens a BaseNN checkpoint, and with it whatever it runs, and writes plain data.
 
-python -m onnxnn.checkpoint.basenn.child CHECKPOINT FOLDER
+python -m onnxnn.basenn.child CHECKPOINT FOLDER
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from onnxnn.data import Preparation
 from onnxnn.data.transforms import plan
 from onnxnn.definition.definition import Definition
 from onnxnn.graph.shape import Shape
+from onnxnn.kinds import kind_of
 from onnxnn.layers import find
 from onnxnn.layers.activation import Activation
 from onnxnn.models.take_over import take_over
@@ -207,7 +208,7 @@ def _convert(
         classes=_classes(meta),
         vocabulary=vocabulary,
     )
-    described = about.describe(task, definition, preparation, None, how)
+    described = about.describe(kind_of(task, definition), preparation, None, how)
     card = replace(described, note="Converted from a BaseNN checkpoint.")
     state = {"sample": {"sizes": list(shape.sizes), "axes": list(shape.axes)}}
     return Converted(checkpoint.save(out, card, net.state_dict(), None, state), card, tuple(notes))

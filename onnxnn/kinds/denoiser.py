@@ -1,0 +1,165 @@
+"""A diffusion model: a denoiser, which the sampling loop calls step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from onnxnn_runtime.card.card import InputSpec, ModelCard
+from onnxnn_runtime.card.diffusion import DiffusionSpec
+from onnxnn_runtime.card.preprocess import Preprocess
+from onnxnn_runtime.diffusion.sampling import sample_pictures
+from onnxnn_runtime.errors import TrainingError
+
+from onnxnn.data import Data, Preparation
+from onnxnn.definition.definition import Definition, Net
+from onnxnn.export import sampling_loop
+from onnxnn.export.verification import Parity, Trial
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
+from onnxnn.inference.diffusion import predictor
+from onnxnn.layers.diffusion import DiffusionModel
+from onnxnn.training import denoising
+from onnxnn.training.callbacks import Callback
+from onnxnn.training.learner import LossModule
+from onnxnn.training.losses import Loss, official_name
+from onnxnn.training.metrics import Metric
+from onnxnn.training.sample_grid import SampleGrid
+
+from .kind import NetworkKind, in_mode_of, register
+
+__all__ = ["DiffusionNetwork"]
+
+
+@register
+class DiffusionNetwork(NetworkKind):
+    """A network that predicts the noise in an image, or v, at a timestep; images are sampled with it."""
+
+    ema = denoising.EMA
+    runs_in_xedu = False
+
+    @classmethod
+    def matches(cls, task: str, definition: Definition) -> bool:
+        """Return whether the network is a diffusion model."""
+        return definition.diffusion
+
+    @property
+    def classifies(self) -> bool:
+        """False: classes are what it is conditioned on."""
+        return False
+
+    @property
+    def default_metrics(self) -> str | Sequence[str]:
+        """None: its loss and its images say how well it has learned."""
+        return ()
+
+    def check_data(self, data: Data) -> None:
+        """Refuse data that is no images, or of other classes; see `onnxnn.training.denoising.check_data`."""
+        denoising.check_data(data, self.definition.net)
+
+    def loss_and_metrics(
+        self, net: Net, num_classes: int, loss: str | None, names: Sequence[str]
+    ) -> tuple[Loss, list[Metric]]:
+        """Return the loss of a prediction; there are no metrics."""
+        if names:
+            raise TrainingError(
+                f"metrics={list(names)}: a diffusion model is judged by its loss and its pictures; leave "
+                "metrics out, or write metrics=[]."
+            )
+        return denoising.make_loss(None if loss is None else official_name(loss)), []
+
+    def learner(self, net: Net, loss: Loss) -> LossModule:
+        """Return a module that adds noise and learns what it was."""
+        return in_mode_of(net, denoising.Denoising(net, loss))
+
+    def callbacks(self, folder: Path, data: Data, every: int | None, verbose: int) -> list[Callback]:
+        """Return what samples images while it trains."""
+        return [SampleGrid(folder, data.classes, every, verbose)]
+
+    @property
+    def card_task(self) -> str:
+        """ "gen", whatever task was chosen."""
+        return "gen"
+
+    def input_spec(self, known: Preparation | None) -> InputSpec:
+        """Return what goes in: images, resized to its size where no data says how they are prepared."""
+        spec = super().input_spec(known)
+        if known is not None:
+            return spec
+        channels, height, width = self._image_shape
+        color = "grayscale" if channels == 1 else "RGB"
+        return replace(spec, kind="image", preprocess=Preprocess(color, (("resize", height, width),)))
+
+    def output_kind(self, num_classes: int) -> str:
+        """Return "image"."""
+        return "image"
+
+    def diffusion_spec(self, known: Preparation | None) -> DiffusionSpec | None:
+        """Return the noise schedule, the images' shape, and the classes that it is conditioned on."""
+        layer = self.definition.placed()[0].layer
+        assert isinstance(layer, DiffusionModel)
+        number = layer.num_classes
+        classes, counts = ((), ()) if known is None else (known.classes, known.class_counts)
+        names = classes if len(classes) == number else tuple(map(str, range(number)))
+        has_counts = bool(number) and len(counts) == number
+        return DiffusionSpec(
+            layer.noise_schedule(), self._image_shape, names, class_counts=counts if has_counts else ()
+        )
+
+    @property
+    def _image_shape(self) -> tuple[int, int, int]:
+        channels, height, width = self.definition.placed()[0].in_shape.sizes
+        assert channels is not None
+        assert height is not None
+        assert width is not None
+        return channels, height, width
+
+    def check_export(self, card: ModelCard, opset: int, in_graph: bool) -> None:
+        """Refuse old opsets, and preprocessing in a graph that takes noise."""
+        sampling_loop.check(opset, in_graph)
+
+    def value_names(self, card: ModelCard) -> tuple[str, str]:
+        """Return the names of the denoiser's values, or of the whole loop's."""
+        return ("x", "output") if _loop_of(card) is None else ("noise", "images")
+
+    def emit(
+        self, graph: GraphBuilder, x: Value, net: Net, card: ModelCard, free: Shape
+    ) -> tuple[Value, Value | None]:
+        """Write the denoiser, x and t to its prediction; or, where the card has a sampler, the whole loop."""
+        if card.diffusion is None or card.diffusion.sampler is None:
+            return super().emit(graph, x, net, card, free)
+        return sampling_loop.emit(graph, self.definition, net, card.diffusion, x), None
+
+    def compared(self, parity: Parity, trial: Trial) -> Parity:
+        """Join the difference for the same noise: in predictions, or in what the whole loop samples."""
+        spec, net, device = trial.card.diffusion, trial.net, trial.net.device
+        assert spec is not None
+        generator = np.random.default_rng(trial.batch)
+        noise = generator.standard_normal((trial.batch, *spec.shape), dtype=np.float32)
+        label = generator.integers(0, len(spec.classes), trial.batch) if spec.classes else None
+        feeds = {} if label is None else {"label": label}
+        loop = spec.sampler
+        if loop is not None:
+            wanted = sample_pictures(
+                predictor(net, device),
+                spec,
+                steps=loop.steps,
+                sampler=loop.name,
+                noise=noise,
+                label=label,
+                guidance=None if label is None else loop.guidance,
+            )
+            return parity.joined(trial.model.infer({"noise": noise, **feeds})["images"], wanted, noise.shape)
+        t = generator.integers(0, spec.schedule.timesteps, trial.batch)
+        given = [torch.from_numpy(array).to(device) for array in (noise, t, *feeds.values())]
+        with torch.inference_mode():
+            y = net[0](*given)
+        found = trial.model.infer({"x": noise, "t": t, **feeds})["output"]
+        return parity.joined(found, y.cpu().numpy(), noise.shape)
+
+
+def _loop_of(card: ModelCard) -> object:
+    return None if card.diffusion is None else card.diffusion.sampler

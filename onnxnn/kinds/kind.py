@@ -1,0 +1,221 @@
+"""What training, checkpoints and export ask a network that differs between kinds of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from onnxnn_runtime.card.card import InputSpec, ModelCard, OutputSpec
+from onnxnn_runtime.card.diffusion import DiffusionSpec
+
+from onnxnn.checkpoint.card import describe_input, describe_output, output_kind
+from onnxnn.data import Data, Preparation
+from onnxnn.definition.definition import Definition, Net
+from onnxnn.export import preprocessing
+from onnxnn.export.exporter import output_axis
+from onnxnn.export.verification import Parity, Trial, compare_outputs
+from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.shape import Shape
+from onnxnn.training import losses, metrics
+from onnxnn.training.callbacks import Callback
+from onnxnn.training.learner import Learner, LossModule
+from onnxnn.training.losses import Loss
+from onnxnn.training.metrics import Metric
+
+__all__ = ["NetworkKind", "in_mode_of", "kind_of", "register", "registered"]
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+"""Samples and their targets."""
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkKind:
+    """A feed-forward network, and the base class of every other kind.
+
+    Training, checkpoints and export ask this object whatever differs between kinds of networks, and never
+    which kind it is. Another kind is one class that overrides what differs and is decorated with `register`.
+
+    Args:
+        task: "cls", "reg", "gen" or "embed".
+        definition: The network's layers.
+    """
+
+    task: str
+    definition: Definition
+
+    ema: ClassVar[float] = 0.0
+    """The decay of the moving average of weights by default; 0 keeps none."""
+
+    runs_in_xedu: ClassVar[bool] = True
+    """Whether XEduHub, which feeds a graph one array of floats, can run the file."""
+
+    @classmethod
+    def matches(cls, task: str, definition: Definition) -> bool:
+        """Return whether a network is of this kind."""
+        return True
+
+    # ---- training ------------------------------------------------------------------------------
+
+    @property
+    def classifies(self) -> bool:
+        """Whether accuracy on classes says how well it has learned."""
+        return self.task == "cls"
+
+    @property
+    def default_metrics(self) -> str | Sequence[str]:
+        """The metrics of `evaluate` by default."""
+        return "mae" if self.task in ("reg", "gen") else "acc"
+
+    def check_data(self, data: Data) -> None:
+        """Refuse data that the network cannot learn from.
+
+        Raises:
+            DataError: It is such data.
+            TrainingError: The task is one that this kind does not learn.
+        """
+
+    def checked(self, batches: Iterable[Batch]) -> Iterable[Batch]:
+        """Return batches to evaluate on as they are, or refuse one when it comes.
+
+        Raises (as they are iterated):
+            DataError: A batch does not fit the network.
+        """
+        return batches
+
+    def loss_and_metrics(
+        self, net: Net, num_classes: int, loss: str | None, names: Sequence[str]
+    ) -> tuple[Loss, list[Metric]]:
+        """Return what to minimise, and what else to report.
+
+        Args:
+            net: The network.
+            num_classes: The number of classes in the data, 0 where there are none.
+            loss: The loss's name; None takes the usual one.
+            names: The metrics' names.
+
+        Raises:
+            TrainingError: They do not fit each other or the network.
+        """
+        shape = self.definition.output_shape
+        assert shape is not None
+        made = losses.make(loss, net, shape, self.task, num_classes)
+        return made, metrics.make(names, net, made, self.task, num_classes)
+
+    def learner(self, net: Net, loss: Loss) -> LossModule:
+        """Return a network and its loss as one module, in the network's mode."""
+        return in_mode_of(net, Learner(net, loss))
+
+    def callbacks(self, folder: Path, data: Data, every: int | None, verbose: int) -> list[Callback]:
+        """Return what this kind does beside training, such as images drawn in between.
+
+        Args:
+            folder: Where it writes.
+            data: What the network learns from.
+            every: After how many epochs; None chooses.
+            verbose: 0 says nothing.
+        """
+        return []
+
+    # ---- card ----------------------------------------------------------------------------------
+
+    @property
+    def card_task(self) -> str:
+        """The task that the card names."""
+        return self.task
+
+    def input_spec(self, known: Preparation | None) -> InputSpec:
+        """Return what goes in; `known` is how its data is prepared, None where it never had any."""
+        return describe_input(self.definition, known)
+
+    def output_spec(self, known: Preparation | None) -> OutputSpec:
+        """Return what comes out; `known` as for `input_spec`."""
+        classes = () if known is None else known.classes
+        return describe_output(self.output_kind(len(classes)), self.definition, known)
+
+    def output_kind(self, num_classes: int) -> str:
+        """Return "classes", "binary", "values", "embedding", "tokens" or "image"."""
+        return output_kind(self.task, self.definition, num_classes)
+
+    def diffusion_spec(self, known: Preparation | None) -> DiffusionSpec | None:
+        """Return what sampling images with the network needs; None where it samples none."""
+        return None
+
+    # ---- export --------------------------------------------------------------------------------
+
+    def check_export(self, card: ModelCard, opset: int, in_graph: bool) -> None:
+        """Refuse options that this kind is not exported with.
+
+        Args:
+            card: The network's card.
+            opset: Opset of the ONNX domain.
+            in_graph: Whether preprocessing goes into the graph.
+
+        Raises:
+            ExportError: The message names the option.
+        """
+        if in_graph:
+            preprocessing.check(card.input, opset)
+
+    def value_names(self, card: ModelCard) -> tuple[str, str]:
+        """Return the names of the graph's first input and first output."""
+        return "input", "output"
+
+    def emit(
+        self, graph: GraphBuilder, x: Value, net: Net, card: ModelCard, free: Shape
+    ) -> tuple[Value, Value | None]:
+        """Write the network's nodes; return the output, and the feature vector before the head, if any.
+
+        Args:
+            graph: Where to.
+            x: The graph's input, preprocessed.
+            net: The network's module, in evaluation mode.
+            card: Its card.
+            free: One sample, None for the sizes that stay free.
+        """
+        return self.definition.emit(graph, x, net, free)
+
+    def output_axis(self, axis: str) -> str:
+        """Return how the file names a free axis of the output."""
+        return output_axis(self.definition, axis)
+
+    def compared(self, parity: Parity, trial: Trial) -> Parity:
+        """Return a parity joined with the difference between file and torch in one trial.
+
+        Raises:
+            ExportError: Their shapes differ.
+        """
+        return compare_outputs(self.definition, trial, parity)
+
+
+def in_mode_of(net: Net, learner: LossModule) -> LossModule:
+    """Return a new learner in its network's mode; a new module is in training mode."""
+    learner.training = net.training
+    return learner
+
+
+_KINDS: list[type[NetworkKind]] = []
+
+
+def register(kind: type[NetworkKind]) -> type[NetworkKind]:
+    """Make a kind known; those that were registered later are asked first whether they match."""
+    _KINDS.insert(0, kind)
+    return kind
+
+
+def registered() -> tuple[type[NetworkKind], ...]:
+    """Return the kinds that are known, in the order in which they are asked."""
+    return tuple(_KINDS)
+
+
+def kind_of(task: str, definition: Definition) -> NetworkKind:
+    """Return a network as its kind.
+
+    Args:
+        task: "cls", "reg", "gen" or "embed".
+        definition: The network's layers.
+    """
+    found = next((kind for kind in _KINDS if kind.matches(task, definition)), NetworkKind)
+    return found(task, definition)

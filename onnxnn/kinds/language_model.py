@@ -1,0 +1,56 @@
+"""A language model: at each step, how likely each token comes next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from onnxnn_runtime.card.card import InputSpec, StateSpec
+
+from onnxnn.data import Preparation
+from onnxnn.definition.definition import Definition
+from onnxnn.export.verification import Parity, Trial, random_samples
+
+from .kind import NetworkKind, register
+
+__all__ = ["LanguageModel"]
+
+
+@register
+class LanguageModel(NetworkKind):
+    """A network that reads tokens and writes text, with states that its file hands on from call to call."""
+
+    @classmethod
+    def matches(cls, task: str, definition: Definition) -> bool:
+        """Return whether each output is a distribution of the next token."""
+        return definition.generates()
+
+    def output_kind(self, num_classes: int) -> str:
+        """Return "tokens"; values to predict and vectors to compare stay what they are."""
+        return super().output_kind(num_classes) if self.task in ("embed", "reg") else "tokens"
+
+    def input_spec(self, known: Preparation | None) -> InputSpec:
+        """Return what goes in, with the recurrent states."""
+        shapes = self.definition.build().state_shapes()
+        states = tuple(StateSpec(f"state{i}", f"next_state{i}", shape) for i, shape in enumerate(shapes))
+        return replace(super().input_spec(known), states=states)
+
+    def compared(self, parity: Parity, trial: Trial) -> Parity:
+        """Join the difference between one call of torch and two of the file, which hands its states on."""
+        states = trial.card.input.states
+        if not states:
+            return super().compared(parity, trial)
+        tokens, x = random_samples(self.definition, trial)
+        with torch.inference_mode():
+            y, after = trial.net.step(x.to(trial.net.device))
+        middle = max(1, tokens.shape[1] // 2)
+        parts = [trial.model.infer({"input": tokens[:, :middle]})]
+        if middle < tokens.shape[1]:
+            handed_on = {state.name: parts[0][state.next] for state in states}
+            parts.append(trial.model.infer({"input": tokens[:, middle:], **handed_on}))
+        output = np.concatenate([part["output"] for part in parts], axis=1)
+        parity = parity.joined(output, y.cpu().numpy(), tokens.shape)
+        for state, wanted in zip(states, after, strict=True):
+            parity = parity.joined(parts[-1][state.next], wanted.cpu().numpy(), tokens.shape)
+        return parity

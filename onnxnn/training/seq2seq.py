@@ -1,0 +1,191 @@
+"""Pairs of sequences: checks of what a Transformer learns from, its loss and its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from onnxnn_runtime.errors import DataError, TrainingError
+from onnxnn_runtime.generation.seq2seq import END, PADDING, START
+from onnxnn_runtime.messages.shorten import shortened
+
+from onnxnn.data import Data
+from onnxnn.definition.module import Net
+from onnxnn.layers.transformer import Transformer
+
+from .learner import Learner
+from .losses import Loss, official_name, usual_name
+from .metrics import Metric, official_names, share_of
+
+__all__ = [
+    "METRICS",
+    "check_data",
+    "checked",
+    "next_token_loss",
+    "num_tokens",
+    "options_of",
+    "right_sequences",
+    "right_tokens",
+]
+
+Tensor = torch.Tensor
+
+METRICS = ("acc", "exact")
+"""acc: the share of tokens that are right; exact: the share of sequences of which every token is."""
+
+
+def options_of(layer: Any) -> Transformer:
+    """Return the network's only layer.
+
+    Raises:
+        TrainingError: It is none that goes from sequence to sequence.
+    """
+    if not isinstance(layer, Transformer):
+        raise TrainingError("pairs of sequences are learned by add('transformer', ...) alone.")
+    return layer
+
+
+def make_loss(name: str | None, net: Net, task: str) -> Loss:
+    """Return the loss of pairs: the cross entropy of the next token.
+
+    Args:
+        name: The loss's name in any spelling; None for the task's usual one.
+        net: The network.
+        task: "cls" or "gen".
+
+    Raises:
+        TrainingError: It is another loss or task, or the network does not end in softmax.
+    """
+    name = usual_name(task) if name is None else official_name(name)
+    if name != "CrossEntropyLoss" or task not in ("cls", "gen"):
+        raise TrainingError(
+            f"loss={shortened(name)} with nn({shortened(task)}): a transformer learns which token comes "
+            "next; use nn('gen') and loss='CrossEntropyLoss'."
+        )
+    if net.ending != "softmax":
+        raise TrainingError("a transformer ends in softmax; leave activation= out, or write 'softmax'.")
+    return Loss(name, next_token_loss, from_logits=True, size=num_tokens)
+
+
+def make_metrics(names: str | Sequence[str] | None) -> list[Metric]:
+    """Return the metrics of those names over tokens and whole sequences.
+
+    Raises:
+        TrainingError: There is no such metric for pairs.
+    """
+    wanted, counts = official_names(names), {"acc": right_tokens, "exact": right_sequences}
+    if set(wanted) - set(counts):
+        raise TrainingError(
+            f"metrics={shortened(list(wanted))}: for a transformer there are 'acc' and 'exact'."
+        )
+    return [Metric(name, counts[name], share_of) for name in wanted]
+
+
+class PairLearner(Learner):
+    """A network from sequence to sequence and its loss, which learns every next token at once.
+
+    It is given the target, too, but for its last token (teacher forcing, Williams & Zipser 1989).
+    """
+
+    def inputs(self, x: Tensor, target: Tensor) -> Any:
+        """Return the pair (source, what comes before each token of the target)."""
+        return x, target[:, :-1]
+
+
+def checked(batches: Iterable[tuple[Tensor, Tensor]], layer: Transformer) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield batches of pairs as they are.
+
+    Raises:
+        DataError: A target is no row 1, ..., 2, 0, 0, ... of tokens below target_vocab, or is too long; or a
+            source is too long or holds a token that is not below source_vocab.
+    """
+    for source, target in batches:
+        _check_tokens("source", source, layer.source_vocab)
+        _check_tokens("target", target, layer.target_vocab)
+        for name, steps in (("source", source.shape[1]), ("target", target.shape[1] - 1)):
+            if steps > layer.max_length:
+                raise DataError(
+                    f"{name}: {steps} tokens, but the network was built for max_length={layer.max_length}; "
+                    f"max_length={steps} fits."
+                )
+        _check_marks(target)
+        yield source, target
+
+
+def check_data(data: Data, layer: Any, task: str) -> None:
+    """Refuse data that a transformer cannot learn from.
+
+    Raises:
+        DataError: As for `checked`.
+        TrainingError: The task is one without pairs.
+    """
+    if task not in ("cls", "gen"):
+        raise TrainingError(
+            f"nn({shortened(task)}) with add('transformer'): pairs of sequences are learned by nn('gen'); "
+            "write that."
+        )
+    found = [part.tensors() for part in (data.train, data.validation) if part is not None]
+    for _ in checked((pair for pair in found if pair is not None), options_of(layer)):
+        pass
+
+
+def _check_tokens(name: str, tokens: Tensor, vocabulary: int) -> None:
+    if tokens.ndim != 2 or tokens.is_floating_point():
+        raise DataError(
+            f"{name}: {str(tokens.dtype)[6:]} of shape {tuple(tokens.shape)}; a transformer learns from "
+            "pairs of token sequences: load_dataset(source, target) with whole numbers (N, S) and (N, T), "
+            f"such as {name}.astype(int)."
+        )
+    low, high = int(tokens.min()), int(tokens.max())
+    if low < 0 or high >= vocabulary:
+        raise DataError(
+            f"{name}: tokens {low}..{high} arrive, but {name}_vocab={vocabulary} has 0..{vocabulary - 1}"
+            + (f"; {name}_vocab={high + 1} fits." if low >= 0 else "; what fits counts from 0.")
+        )
+
+
+def _check_marks(target: Tensor) -> None:
+    behind = (target == END).cumsum(1) - (target == END).long()  # how many ends stand before a token
+    good = (target[:, 0] == START) & (target == END).any(1)
+    good &= ((behind == 0) == (target != PADDING)).all(1) & (target == START).sum(1).eq(1)
+    if not bool(good.all()):
+        row = target[int(good.logical_not().nonzero()[0])].tolist()
+        raise DataError(
+            f"a target is {row}; what fits begins with {START} (start), ends with {END} (end) and has "
+            f"{PADDING} (padding) behind that only, such as [1, 7, 5, 2, 0, 0]."
+        )
+
+
+def next_token_loss(scores: Tensor, target: Tensor) -> Tensor:
+    """Return the cross entropy of every token behind the start, padding left out.
+
+    Args:
+        scores: Before softmax (N, T - 1, V), for the targets' tokens but the last.
+        target: int64 (N, T).
+    """
+    return F.cross_entropy(scores.flatten(0, 1), target[:, 1:].flatten(), ignore_index=PADDING)
+
+
+def num_tokens(target: Tensor) -> Tensor:
+    """Return how many tokens of targets (N, T) `next_token_loss` is the mean over."""
+    return (target[:, 1:] != PADDING).sum()
+
+
+def right_tokens(scores: Tensor, target: Tensor) -> Tensor:
+    """Return how many tokens are right, and how many there are."""
+    wanted = target[:, 1:]
+    real = wanted != PADDING
+    return torch.stack((((scores.argmax(2) == wanted) & real).sum(), real.sum()))
+
+
+def right_sequences(scores: Tensor, target: Tensor) -> Tensor:
+    """Return of how many sequences every token is right, and how many sequences there are.
+
+    Given what is right so far, the likeliest next token is right at every step: just then greedy writing,
+    given nothing, writes the whole sequence.
+    """
+    wanted = target[:, 1:]
+    right = ((scores.argmax(2) == wanted) | (wanted == PADDING)).all(1)
+    return torch.stack((right.sum(), right.new_full((), len(right), dtype=torch.long)))
