@@ -95,7 +95,7 @@ class Preparation:
             normalize=make("normalize", first["options"], stored=True) if first and is_standardised else None,
             features=spec.features,
             targets=output.targets,
-            classes=output.classes if card.diffusion is None else card.diffusion.classes,
+            classes=card.classes,
             vocabulary=spec.vocabulary,
             class_counts=() if card.diffusion is None else card.diffusion.class_counts,
         )

@@ -23,10 +23,7 @@ from torch.utils.data import DataLoader
 from onnxnn.data import Batches
 from onnxnn.data.batches import to_float
 from onnxnn.data.foreign import is_foreign, unpacked
-from onnxnn.data.labels import ragged
 from onnxnn.definition.module import Net, evaluating
-
-from .seq2seq import predictor
 
 __all__ = ["arrays", "check_given", "in_order", "infer", "joined", "readable", "unlabelled"]
 
@@ -51,8 +48,7 @@ def infer(
 
     Args:
         net: The network.
-        source: A file, a folder, a CSV file, an array, or a list of those. For a transformer a tuple
-            (source, target) of tokens (N, S) and (N, T), or batches of those.
+        source: A file, a folder, a CSV file, an array, or a list of those.
         spec: What the network takes.
         batch_size: How many samples to run at once; None follows the device, see
             `onnxnn_runtime.session.pipeline.default_batch_size`.
@@ -66,9 +62,6 @@ def infer(
         InputError: Something of it does not fit; or the network returns NaN or infinite numbers, or another
             number of rows than samples.
     """
-    if net.teacher_forcing:
-        pairs = map(tuple, source) if isinstance(source, Batches | DataLoader) else [source]
-        return joined([_next_tokens(net, pair) for pair in pairs])
     device = net.device
     batch_size = default_batch_size(spec, device.type) if batch_size is None else batch_size
     with evaluating(net), torch.inference_mode():
@@ -129,34 +122,6 @@ def joined(batches: list[Array]) -> Array:
             "stand in one array: call inference for each, or fill the short ones up in front."
         )
     return np.concatenate(batches)
-
-
-def _next_tokens(net: Net, pair: Any) -> Array:
-    """Return how likely each token comes next behind every step of targets (N, T, vocabulary)."""
-    if not isinstance(pair, tuple) or len(pair) != 2:
-        raise InputError(
-            "a transformer takes two sequences: call generate(source), or inference((source, target)) for "
-            "how likely each token comes next."
-        )
-    source, target = (
-        _rows_of_tokens(name, rows) for name, rows in zip(("source", "target"), pair, strict=True)
-    )
-    for name, tokens in (("source", source), ("target", target)):
-        if tokens.ndim != 2 or tokens.dtype.kind not in "iu" or not tokens.size:
-            raise InputError(
-                f"{name}: {tokens.dtype} of shape {tokens.shape} arrives; what fits is whole numbers (N, T), "
-                "with at least one sequence of at least one token."
-            )
-    if len(source) != len(target):
-        raise InputError(f"{len(source)} sources arrive with {len(target)} targets; give one for each.")
-    return predictor(net)(source.astype(np.int64), target.astype(np.int64))
-
-
-def _rows_of_tokens(name: str, rows: Any) -> Array:
-    try:
-        return np.asarray(rows)
-    except ValueError as error:
-        raise InputError(ragged(rows, name)) from error
 
 
 def arrays(

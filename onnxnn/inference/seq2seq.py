@@ -7,13 +7,61 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.card.card import InputSpec
+from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.generation.seq2seq import Predict, translate
+from torch.utils.data import DataLoader
 
+from onnxnn.data import Batches
+from onnxnn.data.labels import ragged
 from onnxnn.definition.module import Net, evaluating
 
-__all__ = ["predictor", "write"]
+from .predict import joined
+
+__all__ = ["infer", "predictor", "write"]
 
 Array = np.ndarray[Any, Any]
+
+
+def infer(net: Net, source: Any) -> Array:
+    """Return how likely each token comes next after every step of targets, float32 (N, T, vocabulary).
+
+    Args:
+        net: The network; it runs in evaluation mode and comes back in the mode it was in.
+        source: A tuple (source, target) of tokens (N, S) and (N, T), or batches of those.
+
+    Raises:
+        InputError: It is no such pair, or tokens do not fit.
+    """
+    pairs = map(tuple, source) if isinstance(source, Batches | DataLoader) else [source]
+    return joined([_next_tokens(net, pair) for pair in pairs])
+
+
+def _next_tokens(net: Net, pair: Any) -> Array:
+    """Return how likely each token comes next behind every step of targets (N, T, vocabulary)."""
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        raise InputError(
+            "a transformer takes two sequences: call generate(source), or inference((source, target)) for "
+            "how likely each token comes next."
+        )
+    source, target = (
+        _rows_of_tokens(name, rows) for name, rows in zip(("source", "target"), pair, strict=True)
+    )
+    for name, tokens in (("source", source), ("target", target)):
+        if tokens.ndim != 2 or tokens.dtype.kind not in "iu" or not tokens.size:
+            raise InputError(
+                f"{name}: {tokens.dtype} of shape {tokens.shape} arrives; what fits is whole numbers (N, T), "
+                "with at least one sequence of at least one token."
+            )
+    if len(source) != len(target):
+        raise InputError(f"{len(source)} sources arrive with {len(target)} targets; give one for each.")
+    return predictor(net)(source.astype(np.int64), target.astype(np.int64))
+
+
+def _rows_of_tokens(name: str, rows: Any) -> Array:
+    try:
+        return np.asarray(rows)
+    except ValueError as error:
+        raise InputError(ragged(rows, name)) from error
 
 
 def write(net: Net, spec: InputSpec, source: Any, max_length: int | None, beams: int | None) -> Any:

@@ -12,7 +12,7 @@ from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.diffusion.sampling import sample_pictures
-from onnxnn_runtime.errors import TrainingError
+from onnxnn_runtime.errors import InputError, TrainingError
 
 from onnxnn.data import Data, Preparation
 from onnxnn.definition.definition import Definition, Net
@@ -40,6 +40,8 @@ class DiffusionNetwork(NetworkKind):
 
     ema = denoising.EMA
     runs_in_xedu = False
+    samples_images = True
+    takes_ending = False
 
     @classmethod
     def matches(cls, task: str, definition: Definition) -> bool:
@@ -78,6 +80,19 @@ class DiffusionNetwork(NetworkKind):
     def callbacks(self, folder: Path, data: Data, every: int | None, verbose: int) -> list[Callback]:
         """Return what samples images while it trains."""
         return [SampleGrid(folder, data.classes, every, verbose)]
+
+    @property
+    def image_size(self) -> int | None:
+        """The height and width of the images that it samples."""
+        shape = self.definition.input_shape
+        return None if shape is None else shape["height"]
+
+    def check_takes_data(self, call: str) -> None:
+        """Refuse a call with data."""
+        raise InputError(
+            f"{call}: this is a diffusion model, which draws pictures out of noise: use sample(num=16) "
+            "or inference(num=16)."
+        )
 
     @property
     def card_task(self) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from onnxnn_runtime.card.card import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.card.diffusion import DiffusionSpec
+from onnxnn_runtime.generation.seq2seq import check_options
 
 from onnxnn.checkpoint.card import describe_input, describe_output, output_kind
 from onnxnn.data import Data, Preparation
@@ -19,6 +21,7 @@ from onnxnn.export.exporter import output_axis
 from onnxnn.export.verification import Parity, Trial, compare_outputs
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
+from onnxnn.inference import predict, text
 from onnxnn.training import losses, metrics
 from onnxnn.training.callbacks import Callback
 from onnxnn.training.learner import Learner, LossModule
@@ -26,6 +29,10 @@ from onnxnn.training.losses import Loss
 from onnxnn.training.metrics import Metric
 
 __all__ = ["NetworkKind", "in_mode_of", "kind_of", "register", "registered"]
+
+Array = np.ndarray[Any, Any]
+
+_TEXT_OPTIONS = ("length", "temperature", "top_k", "seed", "stop")
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 """Samples and their targets."""
@@ -51,6 +58,15 @@ class NetworkKind:
 
     runs_in_xedu: ClassVar[bool] = True
     """Whether XEduHub, which feeds a graph one array of floats, can run the file."""
+
+    samples_images: ClassVar[bool] = False
+    """Whether the network makes images out of noise, instead of an output for an input."""
+
+    takes_ending: ClassVar[bool] = True
+    """Whether what a loss wants, such as softmax or the targets' scale, may follow the last layer."""
+
+    learns_each_step: ClassVar[bool] = False
+    """Whether every step of a sequence has a target of its own, whatever the data."""
 
     @classmethod
     def matches(cls, task: str, definition: Definition) -> bool:
@@ -118,6 +134,66 @@ class NetworkKind:
             verbose: 0 says nothing.
         """
         return []
+
+    @property
+    def image_size(self) -> int | None:
+        """The size that images have to be resized to; None where the data or the layers decide."""
+        return None
+
+    # ---- inference -----------------------------------------------------------------------------
+
+    def check_takes_data(self, call: str) -> None:
+        """Refuse a call that gives a network data, where it takes none.
+
+        Raises:
+            InputError: It takes none; the message begins with the call.
+        """
+
+    def check_one_input(self, call: str) -> None:
+        """Refuse a call that gives a network one input, where it takes two.
+
+        Raises:
+            InputError: It takes two; the message begins with the call.
+        """
+
+    def infer(
+        self,
+        net: Net,
+        data: Any,
+        spec: InputSpec,
+        batch_size: int | None,
+        read: predict.Reader | None,
+        names: list[str],
+        labels: list[Array],
+    ) -> Array:
+        """Return the network's output for each sample, float32 (N, ...).
+
+        Args:
+            net: The network.
+            data: See `onnxnn.inference.predict.infer`.
+            spec: What the network takes.
+            batch_size: Samples at once; None follows the device.
+            read: How to read an image where training read it by a function of the user's own.
+            names: The name of each sample is added to it.
+            labels: The labels of data that has some are added to it.
+        """
+        return predict.infer(net, predict.unlabelled(data, labels), spec, batch_size, read, names)
+
+    def generate(self, net: Net, card: ModelCard, prompt: Any, options: Mapping[str, Any]) -> Any:
+        """Continue a prompt; see `onnxnn.Network.generate`.
+
+        Args:
+            net: The network.
+            card: Its card.
+            prompt: How the text begins, or the sources.
+            options: The options by name; None are left out.
+
+        Raises:
+            CardError: The network does not generate.
+            InputError: An option is out of range, or of another kind of network.
+        """
+        check_options(False, **options)
+        return text.write(net, card, prompt, *(options[name] for name in _TEXT_OPTIONS))
 
     # ---- card ----------------------------------------------------------------------------------
 

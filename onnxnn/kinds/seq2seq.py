@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.card.card import InputSpec, ModelCard
+from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.generation.seq2seq import check_options
 
 from onnxnn.data import Data
 from onnxnn.definition.definition import Definition, Net
 from onnxnn.export.verification import Parity, Trial, random_samples
+from onnxnn.inference import seq2seq as pairs
+from onnxnn.inference.predict import Reader
 from onnxnn.layers.transformer import Transformer
 from onnxnn.training import seq2seq
 from onnxnn.training.learner import LossModule
 from onnxnn.training.losses import Loss
 from onnxnn.training.metrics import Metric
 
-from .kind import Batch, NetworkKind, in_mode_of, register
+from .kind import Array, Batch, NetworkKind, in_mode_of, register
 
 __all__ = ["SequenceToSequence"]
 
@@ -39,6 +45,9 @@ class SequenceToSequence(NetworkKind):
         """The share of right tokens, and of sequences that are right as a whole."""
         return seq2seq.METRICS
 
+    takes_ending = False
+    learns_each_step = True
+
     def check_data(self, data: Data) -> None:
         """Refuse data that is no pairs of token sequences; see `onnxnn.training.seq2seq.check_data`."""
         seq2seq.check_data(data, self.definition.entries[0].layer, self.task)
@@ -56,6 +65,31 @@ class SequenceToSequence(NetworkKind):
     def learner(self, net: Net, loss: Loss) -> LossModule:
         """Return a module that learns every next token at once."""
         return in_mode_of(net, seq2seq.PairLearner(net, loss))
+
+    def check_one_input(self, call: str) -> None:
+        """Refuse a call with one input."""
+        raise InputError(
+            f"{call}: this network goes from sequence to sequence and has two inputs: use "
+            "generate(source), or inference((source, target))."
+        )
+
+    def infer(
+        self,
+        net: Net,
+        data: Any,
+        spec: InputSpec,
+        batch_size: int | None,
+        read: Reader | None,
+        names: list[str],
+        labels: list[Array],
+    ) -> Array:
+        """Return how likely each token comes next after every step of the targets."""
+        return pairs.infer(net, data)
+
+    def generate(self, net: Net, card: ModelCard, prompt: Any, options: Mapping[str, Any]) -> Any:
+        """Return the target of each source."""
+        check_options(True, **options)
+        return pairs.write(net, card.input, prompt, options["max_length"], options["beams"])
 
     def output_kind(self, num_classes: int) -> str:
         """Return "tokens"; values to predict and vectors to compare stay what they are."""

@@ -180,22 +180,6 @@ class Core:
             raise InputError(f"color={shortened(value)}: unknown{hint} Known: {', '.join(COLORS)}.")
         self._state = self._state.with_color(value)
 
-    def _no_diffusion(self, call: str) -> None:
-        """Refuse what only networks with an output for an input can do."""
-        if self._definition.diffusion:
-            raise InputError(
-                f"{call}: this is a diffusion model, which draws pictures out of noise: use sample(num=16) "
-                "or inference(num=16)."
-            )
-
-    def _no_pairs(self, call: str) -> None:
-        """Refuse what only networks with a single input can do."""
-        if self._definition.teacher_forcing:
-            raise InputError(
-                f"{call}: this network goes from sequence to sequence and has two inputs: use "
-                "generate(source), or inference((source, target))."
-            )
-
     @property
     def model(self) -> Net:
         """The torch module."""

@@ -170,7 +170,7 @@ class Drawing(Files):
         return self._show(images, size[1], self._shown_path(path, "images.png", [], force), "pictures")
 
     def _drawing(self, call: str) -> DiffusionSpec:
-        spec = self.card().diffusion if self.model.diffusion else None
+        spec = self.card().diffusion
         if spec is None:
             raise InputError(
                 f"{call}: only a diffusion model draws pictures, add('diffusion_model', img_size=28); this "

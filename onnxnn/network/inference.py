@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 from onnxnn_runtime.card.tokens import Text
 from onnxnn_runtime.errors import DataError, InputError
-from onnxnn_runtime.generation.seq2seq import check_options
 from onnxnn_runtime.messages.streams import say
 
 from onnxnn.console.display import PrintedResult, PrintedText
 from onnxnn.data import Batches
 from onnxnn.definition.summary import table
 from onnxnn.inference import predict as running
-from onnxnn.inference import seq2seq as pairs
 from onnxnn.inference import text
 from onnxnn.inference.evaluation import data_of
 
@@ -82,7 +80,9 @@ class Using(Drawing):
         """
         if checkpoint is not None:
             self.load(checkpoint)
-        if self.model.diffusion:
+        self._state.check_layers()
+        kind = self._state.kind
+        if kind.samples_images:
             if data is not None:
                 raise InputError(
                     "a diffusion model draws pictures out of noise: inference(num=16). To begin with a "
@@ -110,7 +110,7 @@ class Using(Drawing):
             )
         running.check_given(data, "inference()")
         if hidden is not None:
-            self._no_pairs("inference(hidden=...)")
+            self._state.kind.check_one_input("inference(hidden=...)")
         if hidden is not None or text.is_text(data, self.card()):
             self.result, hidden = text.follow(self.model, self.card(), data, hidden)
             if show:
@@ -121,9 +121,8 @@ class Using(Drawing):
             data, are_known = self._inputs_of(data)
         labels: list[Array] = []
         names: list[str] = []
-        source = data if self.model.teacher_forcing else running.unlabelled(data, labels)
         spec = running.in_order(self.card().input, channel_order, data)
-        self.result = running.infer(self.model, source, spec, batch_size, self._reader(), names)
+        self.result = kind.infer(self.model, data, spec, batch_size, self._reader(), names, labels)
         self._files = _image_files(data, names)
         self.val_label = np.concatenate(labels) if labels and are_known else None
         if show:
@@ -168,13 +167,17 @@ class Using(Drawing):
             InputError: An option is out of range or of the other kind of network, or the vocabulary lacks a
                 token of the prompt.
         """
-        self._no_diffusion("generate()")
-        check_options(
-            self._definition.teacher_forcing, length, temperature, top_k, seed, stop, max_length, beams
-        )
-        if self._definition.teacher_forcing:
-            return pairs.write(self.model, self.card().input, prompt, max_length, beams)
-        return text.write(self.model, self.card(), prompt, length, temperature, top_k, seed, stop)
+        self._state.kind.check_takes_data("generate()")
+        options = {
+            "length": length,
+            "temperature": temperature,
+            "top_k": top_k,
+            "seed": seed,
+            "stop": stop,
+            "max_length": max_length,
+            "beams": beams,
+        }
+        return self._state.kind.generate(self.model, self.card(), prompt, options)
 
     def print_result(self, result: Array | None = None) -> dict[int, dict[str, Any]]:
         """Print and return results as {i: {"预测值": label, "置信度": score}}.
@@ -191,7 +194,7 @@ class Using(Drawing):
             DataError: There is no result yet.
             InputError: It is no result of this network.
         """
-        self._no_diffusion("print_result()")
+        self._state.kind.check_takes_data("print_result()")
         found = self.result if result is None else result
         if found is None:
             raise DataError("there is no result yet: call inference first.")

@@ -51,8 +51,8 @@ class Inside(Core):
             InputError: No sample arrives, or it does not fit.
             OutputError: The folder cannot be written.
         """
-        self._no_diffusion("visual_feature()")
-        self._no_pairs("visual_feature()")
+        self._state.kind.check_takes_data("visual_feature()")
+        self._state.kind.check_one_input("visual_feature()")
         source = _either(img, data, "visual_feature()")
         card = self.card()
         batch = next(running.arrays(source, card.input, 1, self._reader()), None)
@@ -111,8 +111,8 @@ class Inside(Core):
             vectors = pretrained_features(source, pretrain, batch_size, download)
             check_finite(f"extract_feature(pretrain={shortened(pretrain)})", "vectors", vectors)
             return vectors
-        self._no_diffusion("extract_feature()")
-        self._no_pairs("extract_feature()")
+        self._state.kind.check_takes_data("extract_feature()")
+        self._state.kind.check_one_input("extract_feature()")
         card = self.card()
         output_is_vector = card.output.kind == "embedding"
         device = self.model.device

@@ -217,9 +217,8 @@ class NetworkState:
         return state, lines
 
     def _with_own_preparation(self, data: Data) -> Changed:
-        shape = self.definition.input_shape if self.definition.diffusion else None
-        if shape is not None and shape["height"] is not None:
-            data = data.in_size(shape["height"])
+        if self.kind.image_size is not None:
+            data = data.in_size(self.kind.image_size)
         elif data.problem is not None and (self.definition.has_layers or self.waiting):
             raise data.problem
         if data.kind == "table" and self.definition.reads_tokens:
@@ -254,7 +253,7 @@ class NetworkState:
             has_none = spec is not None and _draws_without_classes(self.card())
             keep_classes = keep_classes or has_none or (self.task == "embed" and new_classes)
             data = data.prepared(known, keep_classes=keep_classes, source=source)
-        if data.problem is not None and not self.definition.diffusion:
+        if data.problem is not None and not self.kind.samples_images:
             raise data.problem
         if spec is not None:
             check_fits(data.sample.sizes, data.kind, spec, source)
@@ -265,10 +264,8 @@ class NetworkState:
 
         Data of another network stays as it is.
         """
-        size = self.definition.input_shape if self.definition.diffusion else None
         if self.owned is None:
-            height = None if size is None else size["height"]
-            return data if height is None else data.in_size(height)
+            return data if self.kind.image_size is None else data.in_size(self.kind.image_size)
         try:
             return self.prepared(data)
         except (DataError, LayerError):
@@ -320,7 +317,8 @@ class NetworkState:
         owned = Preparation.of_card(card, shape)
         if is_same and owned is not None:
             definition = definition.with_normalize(owned.normalize)
-        definition = definition.with_closing(closing_of(definition, card))
+        if kind_of(card.task, definition).takes_ending:
+            definition = definition.with_closing(closing_of(definition, card))
         state = replace(
             self,
             task=card.task,
@@ -394,6 +392,8 @@ class NetworkState:
         data = self.data
         assert data is not None
         definition = self.definition if self.owned is not None else self.definition.with_closing(None)
+        if not self.kind.takes_ending:
+            return replace(self, definition=definition), ()
         found = definition.closing or score_ending(self.task, definition, data.num_classes, loss)
         check_values(self.task, self.definition, data.train, loss)
         is_trained = self.owned is not None
@@ -410,7 +410,7 @@ class NetworkState:
         assert data is not None
         if shape is None or shape.axes != ("time", "feature") or shape["time"] == 1:
             return self, ()
-        if self.definition.teacher_forcing or data.train.num_targets in (shape["time"], shape.numel):
+        if self.kind.learns_each_step or data.train.num_targets in (shape["time"], shape.numel):
             return self, ()  # a target for each step
         if data.train.num_targets > 1 and data.train.num_classes:
             raise TrainingError(
@@ -444,7 +444,7 @@ class NetworkState:
             InputError: Its data or its checkpoint has another.
         """
         state = self if color == self.color else replace(self, color=color)
-        if color is None or not self.definition.diffusion:
+        if color is None or not self.kind.samples_images:
             return state
         channels, shape = COLORS[color], self.definition.input_shape
         if shape is None or shape["channel"] == channels:

@@ -206,7 +206,7 @@ class Training(Files):
             if data is None:
                 raise DataError("there is no validation data: load with train_val_ratio=0.8, or give data.")
         card, state = self.card(), self._state
-        classes = card.output.classes if card.diffusion is None else card.diffusion.classes
+        classes = card.classes
         trained = loss_of(card)
         if loss is None and trained is not None and official_name(trained) != "ArcFace":
             loss = trained

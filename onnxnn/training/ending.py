@@ -42,8 +42,7 @@ def score_ending(task: str, definition: Definition, num_classes: int, loss: str 
         loss: The loss's name in any spelling; None for the task's usual one.
     """
     shape = definition.output_shape
-    whole = definition.teacher_forcing or definition.diffusion
-    if task == "embed" or whole or shape is None or definition.net.ending:
+    if task == "embed" or shape is None or definition.net.ending:
         return None
     name = "CrossEntropyLoss" if loss is None else official_name(loss)
     units = shape["channel"] if "channel" in shape.axes else shape.sizes[-1]

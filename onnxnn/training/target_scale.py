@@ -65,8 +65,7 @@ def target_scale(
     """
     shape, samples = definition.output_shape, train.samples
     name = ("MSELoss" if task == "reg" else "") if loss is None else official_name(loss)
-    whole = definition.teacher_forcing or definition.diffusion
-    if task not in ("reg", "gen") or name not in _VALUE_LOSSES or shape is None or whole:
+    if task not in ("reg", "gen") or name not in _VALUE_LOSSES or shape is None:
         return None, ()
     if not isinstance(samples, InMemory) or not samples.y.is_floating_point():
         return None, ()

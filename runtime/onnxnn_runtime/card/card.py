@@ -154,6 +154,11 @@ class ModelCard:
         _check_vocabulary(self.input)
         _check_states(self.input.states)
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes that the network tells apart, or that its images are conditioned on."""
+        return self.output.classes if self.diffusion is None else self.diffusion.classes
+
     def to_json(self) -> str:
         """Return the card as JSON text with sorted keys.
 
