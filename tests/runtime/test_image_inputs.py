@@ -200,6 +200,9 @@ def test_an_array_in_a_list_that_is_one(model, shape):
     assert len(model.embed(np.zeros((2, *shape), np.uint8))) == 2
 
 
+GOOD = {"image_any_size": np.zeros((6, 6, 3), np.uint8), "table": [1.0, 2.0], "sequence": np.zeros((4, 2))}
+
+
 @pytest.mark.parametrize("depth", [20, 5000])
 def test_lists_in_lists_without_end(open_model, depth):
     deep: list = [1.0]
@@ -213,6 +216,9 @@ def test_lists_in_lists_without_end(open_model, depth):
                 open_model(name).predict(given)
             with pytest.warns(UserWarning, match="1 input was left out"):
                 assert open_model(name).predict([given], errors="skip") == []
+            whole = GOOD[name]
+            with pytest.warns(UserWarning, match=r"1 input was left out: input\[1\]"):
+                assert len(open_model(name).predict([whole, given, whole], errors="skip")) == 2
             with pytest.raises(rt.InputError):
                 open_model(name).infer(given)
 

@@ -137,6 +137,7 @@ def test_tensors_with_gradient(method):
     np.testing.assert_allclose(half, expected, atol=0.1)
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested")
 def test_tensors_that_numpy_does_not_read():
     torch = pytest.importorskip("torch")
     a, b = torch.tensor(vectors(3)), vectors(1, seed=1)[0]
@@ -150,6 +151,10 @@ def test_tensors_that_numpy_does_not_read():
         np.testing.assert_allclose(get_similarity(given, b), expected, rtol=1e-6)
     with pytest.raises(InputError, match="a must hold numbers: the tensor holds no numbers that can be read"):
         get_similarity(a.to("meta"), b)
+    for layout in (torch.strided, torch.jagged):
+        nested = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=layout)
+        with pytest.raises(InputError, match="rows of different length"):
+            get_similarity(nested, b)
 
 
 @pytest.mark.parametrize(

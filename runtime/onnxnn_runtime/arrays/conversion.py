@@ -47,6 +47,8 @@ def without_gradient(value: Any) -> Any:
         check_nesting(value)
         check_not_masked(value)
         return value
+    if getattr(value, "is_nested", False):
+        raise InputError("a nested tensor has rows of different length; give them as a list: x.unbind().")
     try:
         value = value.detach()
         if "sparse" in str(getattr(value, "layout", "")):

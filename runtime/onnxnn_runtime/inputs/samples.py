@@ -167,7 +167,12 @@ class _Finder:
         try:
             if depth > MAX_DEPTH:
                 raise InputError(f"{name}: lists lie more than {MAX_DEPTH} deep in each other.")
-            thing = plain(thing, self._spec.kind == "image")
+            try:
+                thing = plain(thing, self._spec.kind == "image")
+            except InputError:
+                if self._errors == "raise" or depth or not isinstance(thing, (list, tuple)):
+                    raise
+                return self.each(thing)  # so that only those of its items are left out that are wrong
             if isinstance(thing, str) and not self._is_text(thing):
                 return self._paths(thing, name)
             if self._spec.kind == "image":
