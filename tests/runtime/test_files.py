@@ -137,6 +137,15 @@ def test_only_regular_files_are_opened(not_regular, error):
             regular_file(path, "recipe", error)
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="Linux")
+@pytest.mark.parametrize("name", ["/proc/self/mem", "/proc/self/maps", "link"])
+def test_files_of_the_kernel_are_not_opened(tmp_path, name):
+    """They say that they are regular and empty, and reading some of them waits forever."""
+    os.symlink("/proc/self/mem", str(tmp_path / "link"))
+    with pytest.raises(InputError, match="got a file of the kernel, which is not a regular file"):
+        regular_file(name if name != "link" else tmp_path / name)
+
+
 @pytest.mark.parametrize(
     ("error", "missing"),
     [

@@ -55,20 +55,21 @@ def regular_file(
     """
     file = as_path(path, what, error)
     try:
-        mode = os.stat(os.fsencode(file)).st_mode
+        found = os.stat(os.fsencode(file))
+        mode = found.st_mode
         if stat.S_ISDIR(mode):
             raise error(f"{path}: expected a {what}, got a folder; give the path of a file.")
-        if not stat.S_ISREG(mode):
+        if not stat.S_ISREG(mode) or (not found.st_size and _is_of_the_kernel(file)):
             raise error(
                 f"{path}: expected a {what}, got {_kind(mode)}, which is not a regular file; save it to a "
                 "file first."
             )
         with open(str(file), "rb"):
             return file
-    except (OSError, ValueError) as found:
-        if isinstance(found, OnnxnnError):
+    except (OSError, ValueError) as why:
+        if isinstance(why, OnnxnnError):
             raise
-        raise cannot_read(path, found, what, error, advice) from found
+        raise cannot_read(path, why, what, error, advice) from why
 
 
 def cannot_read(
@@ -104,9 +105,16 @@ _MISSING: dict[type[OnnxnnError], type[OnnxnnError]] = {
 }
 
 
+def _is_of_the_kernel(file: Path) -> bool:
+    """Return whether a file says that it is empty and is none, such as /proc/kmsg, which never ends."""
+    return os.path.realpath(str(file)).startswith(("/proc/", "/sys/"))
+
+
 def _kind(mode: int) -> str:
     if stat.S_ISFIFO(mode):
         return "a named pipe"
+    if stat.S_ISREG(mode):
+        return "a file of the kernel"
     return "a socket" if stat.S_ISSOCK(mode) else "a device"
 
 

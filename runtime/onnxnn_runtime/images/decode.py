@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import warnings
@@ -12,7 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.files.access import regular_file
+from onnxnn_runtime.files.access import cannot_read, regular_file
 
 from . import patience
 from .formats import unreadable
@@ -163,8 +164,11 @@ def _opened(image: Any) -> tuple[str, Any, bytes]:
     """Return (name, a path or an open binary file, how it begins) of a path, bytes or a file object."""
     if isinstance(image, (str, os.PathLike)):
         path = regular_file(image)
-        with open(str(path), "rb") as file:
-            head = file.read(_HEAD)
+        try:
+            with open(str(path), "rb") as file:
+                head = file.read(_HEAD)
+        except OSError as error:  # a broken disk, or a network that is gone
+            raise cannot_read(image, error, "image") from error
         return str(path), str(path), head  # by its name Pillow loads the reader of its format alone
     if is_file_object(image):
         image, name = read_content(image), _name(image)
@@ -242,7 +246,9 @@ def _no_image(name: str, source: Any) -> str:
     if isinstance(source, io.BytesIO):
         kind = kind_of_content(source.getvalue())
     else:
-        kind = UNKNOWN if source is None else kind_of_file(source)
+        kind = UNKNOWN
+        with contextlib.suppress(OSError):
+            kind = UNKNOWN if source is None else kind_of_file(source)
     if kind == UNKNOWN or kind.name.startswith("an image"):
         why = "its format is not known" if kind == UNKNOWN else "it is damaged"
         return f"{name}: cannot be read as an image ({why})."

@@ -175,7 +175,10 @@ _INSTEAD = {
 
 def _instead(path: Any) -> str:
     """Say what a file is instead, where that is known."""
-    kind = kind_of_file(path)
+    try:
+        kind = kind_of_file(path)
+    except OSError:  # as the reason says already
+        return ""
     return "" if kind.name.startswith("a zip") or kind.name == UNKNOWN.name else f"; it is {kind.name}"
 
 
