@@ -268,10 +268,10 @@ def check_writable(folder: Path) -> None:
         probe.write_bytes(b"")
     except OutputError:
         raise
-    except OSError as error:
+    except (OSError, UnicodeEncodeError) as error:
         raise cannot_write(folder, error) from error
     finally:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, UnicodeEncodeError):
             os.unlink(probe)
 
 

@@ -22,6 +22,9 @@ TOLERANCE = 1e-4
 _MOST_NUMBERS = 2**25
 """Numbers in the inputs that are made up for one sample: an image of 3,000 x 3,000."""
 
+_MOST_AXES = 32
+"""Axes of an array that every version of NumPy can hold."""
+
 Check = Tuple[str, bool, str]
 """What was checked, whether it holds, and the figures."""
 
@@ -59,7 +62,7 @@ def made_up_inputs(model: Any, batch: int) -> dict[str, Any]:
         if name in states:
             continue  # they begin with zeros
         sizes = _sizes(shape, spec)
-        if np.prod([float(size) for size in sizes]) > _MOST_NUMBERS:
+        if np.prod([float(size) for size in sizes]) > _MOST_NUMBERS or len(sizes) >= _MOST_AXES:
             raise InputError(
                 f"{printable(name, 60)}: one sample has {shortened(tuple(sizes))} numbers, more than verify "
                 "makes up; run the model on one of yours with infer()."

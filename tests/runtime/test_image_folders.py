@@ -12,6 +12,7 @@ import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime.images.formats import IMAGE_SUFFIXES
 from onnxnn_runtime.inputs.folders import find_images
+from onnxnn_runtime.inputs.given import matching
 from PIL import Image
 
 needs_posix = pytest.mark.skipif(os.name == "nt", reason="links, pipes and permissions of POSIX")
@@ -74,6 +75,8 @@ def test_a_folder_deeper_than_the_stack(tmp_path):
         os.chdir(here)
     images, skipped = find_images(tmp_path)
     assert (len(images), skipped) == (1, [])
+    with pytest.raises(rt.InputError, match="too deep in each other for this pattern"):
+        matching(str(tmp_path / "**" / "*.png"))
     subprocess.run(["rm", "-r", str(tmp_path / "d")], check=True)
 
 

@@ -244,3 +244,8 @@ def test_nothing_is_warned_of_where_all_is_well(tmp_path):
         warnings.simplefilter("error")
         denoiser(tmp_path).train(epochs=2)
     assert (tmp_path / "samples" / "epoch_0002.png").is_file()
+
+
+def test_a_folder_that_no_file_system_can_name_is_one_error(tmp_path):
+    with pytest.raises(OutputError, match="no file system can hold this name"):
+        classifier(tmp_path / "\ud800").train(epochs=1)

@@ -8,7 +8,7 @@ from typing import Any, Iterable
 import numpy as np
 
 from onnxnn_runtime.arrays.conversion import from_objects, without_gradient
-from onnxnn_runtime.errors import MissingInputError
+from onnxnn_runtime.errors import InputError, MissingInputError
 from onnxnn_runtime.files.paths import expanded, refuse_address
 from onnxnn_runtime.images.decode import is_file_object
 
@@ -68,7 +68,12 @@ def matching(path: str) -> list[str]:
         return [found]
     import glob  # here, because only patterns need it
 
-    paths = sorted(glob.glob(found, recursive=True))
+    try:
+        paths = sorted(glob.glob(found, recursive=True))
+    except RecursionError as error:
+        raise InputError(
+            f"{path}: folders lie too deep in each other for this pattern; give a folder in its place."
+        ) from error
     if not paths:
         raise MissingInputError(f"{path}: no file matches this pattern.")
     return paths
