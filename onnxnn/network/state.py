@@ -307,6 +307,8 @@ class NetworkState:
             DataError: The data is of another kind, or has other columns, words or classes.
         """
         card = loaded.card
+        if not card.network:
+            raise CheckpointError(f"{path}: the checkpoint describes a network without layers.")
         is_same = own_layers or self.definition.to_data() == card.network
         if is_same:
             definition, shape = self.definition.with_own_weights(), self.definition.input_shape

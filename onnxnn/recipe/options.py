@@ -91,13 +91,13 @@ class Place:
 
     def known(self, given: Mapping[str, Place], known: tuple[str, ...]) -> None:
         """Report every unknown key at once, each with the nearest known one and its line."""
+        unknown = [key for key in given if key not in known]
         problems = []
-        for key, place in given.items():
-            if key not in known:
-                hint = did_you_mean(key[:100], known) or "."
-                problems.append(f"{printable(place.key, 100)}{hint} (line {place.line})")
+        for key in unknown[:8]:
+            hint = did_you_mean(key[:100], known) or "."
+            problems.append(f"{printable(given[key].key, 100)}{hint} (line {given[key].line})")
         if problems:
-            raise InputError(f"{self.file}: unknown key {'; '.join(problems[:8])} Known: {', '.join(known)}.")
+            raise InputError(f"{self.file}: unknown key {'; '.join(problems)} Known: {', '.join(known)}.")
 
     def plain(self) -> Any:
         """Return what stands there, for messages."""

@@ -28,6 +28,9 @@ __all__ = ["Node", "as_text", "as_value", "beside", "read_tree"]
 LARGEST = 1 << 18
 """Bytes of a recipe."""
 
+MOST_EVENTS = 50_000
+"""Keys, values and brackets of a recipe; PyYAML reads ten thousand of them in a second."""
+
 DEEPEST = 16
 """Levels of mappings and lists inside each other."""
 
@@ -121,9 +124,11 @@ class _Composer:
         self._root: Node | None = None
 
     def compose(self, events: Iterator[yaml.Event]) -> Node:
-        for event in events:
+        for number, event in enumerate(events):
             mark = event.start_mark
             line = 1 if mark is None else mark.line + 1
+            if number > MOST_EVENTS:
+                raise self._error(line, f"more than {MOST_EVENTS:,} keys, values and brackets; no recipe has")
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
                 raise self._error(line, "anchors and aliases (& and *) are not read; write the value out")
             tag = getattr(event, "tag", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import subprocess
 import sys
@@ -524,7 +525,7 @@ def test_a_softmax_with_a_spare_class_still_classifies(tmp_path):
     assert [each.label for each in found] == ["low", "high"]
 
 
-@pytest.mark.parametrize("damage", ["weights", "sample"])
+@pytest.mark.parametrize("damage", ["weights", "sample", "layers"])
 def test_a_checkpoint_that_contradicts_itself_changes_nothing(tmp_path, damage):
     other = nn("cls", verbose=0)
     other.add("linear", size=(2, 5), activation="softmax")
@@ -532,6 +533,8 @@ def test_a_checkpoint_that_contradicts_itself_changes_nothing(tmp_path, damage):
     content = torch.load(tmp_path / "other.pth", weights_only=True)
     if damage == "weights":
         content["state_dict"]["linear1.weight"] = torch.zeros(5, 7)
+    elif damage == "layers":
+        content["card"] = json.dumps({**json.loads(content["card"]), "network": []})
     else:
         content["training"].pop("sample")
     torch.save(content, tmp_path / "damaged.pth")
@@ -541,6 +544,8 @@ def test_a_checkpoint_that_contradicts_itself_changes_nothing(tmp_path, damage):
     with pytest.raises(CheckpointError, match=r"damaged\.pth"):
         model.load(tmp_path / "damaged.pth")
     np.testing.assert_array_equal(model.inference(np.ones((1, 3), np.float32)), before)
+    with pytest.raises(CheckpointError, match=r"damaged\.pth"):
+        nn(verbose=0).load(tmp_path / "damaged.pth")
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,8 @@ def test_other_values_follow_yaml_1_2(write, value, found):
         ("[" * 200_000, "too many brackets"),
         ("{" * 100_000, "recipe.yaml, line"),
         ("- " * 100_000, "recipe.yaml, line"),
+        ("[" + "[]," * 80_000, "line 1: more than 50,000 keys, values and brackets"),
+        (TABLE + "".join(f"k{each}: 1\n" for each in range(20_000)), "unknown key k0"),
         ("a" * 300_000, "larger than 256 KB"),
         (TABLE.replace("layers:", "layers:\n" + "  - relu\n" * 3000), "3,001 layers; 1,000 are read"),
         (TABLE.replace("batch_size", "x" * 900), "unknown key"),
