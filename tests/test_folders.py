@@ -86,6 +86,26 @@ def folder_of(module: str) -> str:
     return module.partition(".")[0]
 
 
+def asked_types(tree: ast.AST) -> Iterator[str]:
+    """Yield the names that a module gives to `isinstance` and `issubclass` as classes."""
+    for node in ast.walk(tree):
+        is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        if is_call and node.func.id in ("isinstance", "issubclass"):
+            yield from (each.id for each in ast.walk(node.args[1]) if isinstance(each, ast.Name))
+
+
+def test_layers_answer_for_themselves():
+    asking = [
+        f"{module} asks for {asked}"
+        for module, names in imported("onnxnn").items()
+        if folder_of(module) not in ("layers", "definition")
+        for asked in asked_types(ast.parse(modules("onnxnn")[module].read_text(encoding="utf-8")))
+        if any(folder_of(source) == "layers" and name == asked for source, name in names)
+        if not asked.endswith(("Module", "Classifier"))  # modules of torch
+    ]
+    assert asking == ["network.state asks for DiffusionModel"]  # its size is needed before it is added
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_folder_has_its_place(package):
     assert {folder_of(name) for name in modules(package)} == set(FOLDERS[package])

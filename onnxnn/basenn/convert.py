@@ -29,7 +29,6 @@ from onnxnn.definition.definition import Definition
 from onnxnn.graph.shape import Shape
 from onnxnn.kinds import kind_of
 from onnxnn.layers import find
-from onnxnn.layers.activation import Activation
 from onnxnn.models.take_over import take_over
 
 from . import child
@@ -222,7 +221,7 @@ def _add_layers(definition: Definition, calls: list[Call]) -> None:
         if (layer, options) == FLATTEN and not _flattens(definition, waiting):
             continue
         index += 1
-        joined = bool(waiting) and not waiting[0][1] and issubclass(find(waiting[0][0]), Activation)
+        joined = bool(waiting) and not waiting[0][1] and find(waiting[0][0]).is_activation
         definition.add(index, layer, waiting.pop(0)[0] if joined else None, options)
 
 

@@ -18,7 +18,6 @@ from onnxnn.definition.definition import Definition, Placed
 from onnxnn.definition.dynamic_axes import free_input, free_output, max_length, min_sizes
 from onnxnn.definition.last_layer import last_bounded
 from onnxnn.graph.shape import Shape
-from onnxnn.layers.norm import Normalize
 from onnxnn.layers.registry import frozen
 
 if TYPE_CHECKING:
@@ -165,9 +164,8 @@ def output_kind(task: str, definition: Definition, num_classes: int) -> str:
 
 def _deviations(definition: Definition, shape: Shape) -> tuple[float, ...]:
     """Return the deviation of each number of a row or step of a network that takes float64; () for others."""
-    first = definition.entries[0].layer
     is_last = shape.axes[-1] == "feature"
-    return first.deviations if isinstance(first, Normalize) and first.wide and is_last else ()
+    return definition.entries[0].layer.float64_deviations if is_last else ()
 
 
 def _kind_of_scores(kind: str, definition: Definition) -> str:

@@ -14,7 +14,6 @@ from onnxnn_runtime.errors import DataError
 
 from onnxnn.graph.shape import Shape
 from onnxnn.layers import Layer, make
-from onnxnn.layers.norm import Normalize
 
 from .label_mapping import LabelMapping
 
@@ -68,14 +67,13 @@ class Preparation:
     @property
     def is_wide(self) -> bool:
         """Whether the network takes float64, since its standardisation subtracts in it."""
-        return isinstance(self.normalize, Normalize) and self.normalize.wide
+        return self.normalize is not None and bool(self.normalize.float64_deviations)
 
     @property
     def deviations(self) -> torch.Tensor | None:
         """The deviations of the columns, float64, of a network that takes float64; None for others."""
-        if not isinstance(self.normalize, Normalize) or not self.normalize.wide:
-            return None
-        return torch.tensor(self.normalize.std, dtype=torch.float64)
+        found = () if self.normalize is None else self.normalize.float64_deviations
+        return torch.tensor(found, dtype=torch.float64) if found else None
 
     @classmethod
     def of_card(cls, card: ModelCard, sample: Shape) -> Preparation | None:

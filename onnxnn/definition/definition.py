@@ -350,6 +350,11 @@ class Definition:
         placed = self.placed()
         return bool(placed) and isinstance(placed[-1].layer, Softmax)
 
+    def custom_modules(self) -> list[nn.Module]:
+        """Return the modules of the user's own, of which a network has no copies."""
+        layers = (entry.layer for entry in self._added)
+        return [each.module for each in layers if isinstance(each, Custom) and each.module is not None]
+
     def custom_ending(self) -> str:
         """Return "softmax" or "sigmoid" where the last layer is a module of the user's own that ends so."""
         placed = self.placed()

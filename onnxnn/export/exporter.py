@@ -32,7 +32,6 @@ from onnxnn.definition.dynamic_axes import free_input, min_sizes
 from onnxnn.definition.module import Net, evaluating
 from onnxnn.graph.builder import GraphBuilder
 from onnxnn.graph.shape import Shape
-from onnxnn.layers.custom import Custom
 
 from . import preprocessing as preprocess_graph
 from .example_script import write_script
@@ -241,7 +240,7 @@ def _export(
     if not definition.has_layers or definition.input_shape is None:
         raise ExportError("there is nothing to export: add layers first.")
     candidates = [free_input(definition), definition.input_shape]
-    custom = any(isinstance(placed.layer, Custom) for placed in definition.placed())
+    custom = net.has_custom
     # Only a custom module can turn out to be less free than its shapes promise.
     for free in candidates if custom and candidates[0] != candidates[1] else candidates[:1]:
         assert free is not None

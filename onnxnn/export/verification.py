@@ -17,7 +17,6 @@ from onnxnn.definition.definition import Definition, Net, Placed
 from onnxnn.definition.dynamic_axes import fixed_input
 from onnxnn.definition.last_layer import last_bounded
 from onnxnn.graph.shape import Shape
-from onnxnn.layers.norm import Normalize
 from onnxnn.layers.reference import reference
 
 if TYPE_CHECKING:
@@ -269,8 +268,5 @@ def random_samples(definition: Definition, trial: Trial) -> tuple[Array, torch.T
     else:
         values = generator.standard_normal(sizes, dtype=np.float32)
         first = definition.placed()[0]
-        if isinstance(first.layer, Normalize):  # as the data lies, not far outside of it
-            module = first.layer.build(first.in_shape)
-            values = values * module.std.numpy() + module.mean.numpy()  # type: ignore[operator]  # buffers
-            values = values.astype(card.input.dtype)
+        values = first.layer.as_inputs(values, first.in_shape).astype(card.input.dtype)
     return values, torch.from_numpy(values)

@@ -9,7 +9,6 @@ import torch
 
 from onnxnn.definition.definition import Definition
 from onnxnn.definition.module import Net, evaluating
-from onnxnn.layers.linear import Linear
 
 __all__ = ["feature_vectors", "layer_outputs"]
 
@@ -63,7 +62,7 @@ def feature_vectors(net: Net, definition: Definition, x: torch.Tensor, output_is
         finally:
             hook.remove()
         before = seen[0][: len(x)]
-        if not isinstance(head.layer, Linear):  # the layer holds its own classifier
+        if head.layer.feature_size(head.in_shape) is not None:  # the layer holds its own classifier
             before = module.embed(before)  # type: ignore[operator]  # a method of it
         return _array(before).reshape(len(x), -1)
 

@@ -17,7 +17,6 @@ from torch import nn
 
 from onnxnn.definition.definition import Definition, Net
 from onnxnn.inference.features import layer_outputs
-from onnxnn.layers.activation import Activation
 
 from .render import draw_filters, draw_units, draw_values, stack
 
@@ -141,7 +140,7 @@ def _numbered(net: Net, definition: Definition) -> dict[str, str]:
     headings = {}
     layer, following = 0, 0
     for placed in definition.placed():
-        if isinstance(placed.layer, Activation):
+        if placed.layer.is_activation:
             following += 1
             number = f"{layer}.{following}"
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,6 @@ from onnxnn.export.verification import Parity, Trial
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 from onnxnn.inference.diffusion import predictor
-from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.training import denoising
 from onnxnn.training.callbacks import Callback
 from onnxnn.training.learner import LossModule
@@ -114,8 +114,7 @@ class DiffusionNetwork(NetworkKind):
 
     def diffusion_spec(self, known: Preparation | None) -> DiffusionSpec | None:
         """Return the noise schedule, the images' shape, and the classes that it is conditioned on."""
-        layer = self.definition.placed()[0].layer
-        assert isinstance(layer, DiffusionModel)
+        layer: Any = self.definition.placed()[0].layer  # a `DiffusionModel`
         number = layer.num_classes
         classes, counts = ((), ()) if known is None else (known.classes, known.class_counts)
         names = classes if len(classes) == number else tuple(map(str, range(number)))

@@ -20,6 +20,9 @@ from .registry import Layer, find, layer, make, registry
 class Activation(Layer):
     """A function of every value; softmax alone looks at a whole vector."""
 
+    is_activation: ClassVar[bool] = True
+    keeps_outputs: ClassVar[bool] = True
+
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape
 

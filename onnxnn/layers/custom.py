@@ -56,6 +56,7 @@ class Custom(Layer):
     """
 
     named: ClassVar[bool] = False
+    is_custom: ClassVar[bool] = True
     reads_tokens: ClassVar[bool] = True
 
     class_name: str

@@ -191,10 +191,15 @@ class Normalize(Layer):
     def multiply_adds(self, in_shape: Shape) -> int | None:
         return in_shape.numel
 
+    def as_inputs(self, values: np.ndarray[Any, Any], in_shape: Shape) -> np.ndarray[Any, Any]:
+        """Return standard normal values with the mean and the deviation that are taken off."""
+        module = self.build(in_shape)
+        found: np.ndarray[Any, Any] = values * module.std.numpy() + module.mean.numpy()  # type: ignore[operator]
+        return found
+
     @property
-    def deviations(self) -> tuple[float, ...]:
-        """The numbers of `std`: one for each channel or feature, or one for all."""
-        return self._std
+    def float64_deviations(self) -> tuple[float, ...]:
+        return self._std if self.wide else ()
 
     @property
     def _mean(self) -> tuple[float, ...]:

@@ -68,6 +68,15 @@ class Layer(abc.ABC):
     diffusion: ClassVar[bool] = False
     """Whether the layer is a whole network that tells what is noise in a picture."""
 
+    is_activation: ClassVar[bool] = False
+    """Whether the layer is an activation function, which `add` also takes beside a layer."""
+
+    keeps_outputs: ClassVar[bool] = False
+    """Whether what comes out means what went in, as with activation functions and dropout."""
+
+    is_custom: ClassVar[bool] = False
+    """Whether the layer is a module of the user's own, which files do not hold."""
+
     bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     """The smallest and the largest value that the layer returns; infinite where there is no such bound."""
 
@@ -75,6 +84,11 @@ class Layer(abc.ABC):
     def title(self) -> str:
         """The first part of the layer's name in the state dict and the graph: its kind."""
         return self.kind
+
+    @property
+    def float64_deviations(self) -> tuple[float, ...]:
+        """The deviations that the layer divides by in float64; () for a layer that computes in float32."""
+        return ()
 
     def assumed_input(self) -> Shape:
         """Return the shape that fits this layer when it comes first and no data is loaded yet."""
@@ -135,6 +149,10 @@ class Layer(abc.ABC):
         What it depends on from earlier steps, if anything, has to be in the module's states (see `Net.step`).
         """
         return False
+
+    def as_inputs(self, values: np.ndarray[Any, Any], in_shape: Shape) -> np.ndarray[Any, Any]:
+        """Return standard normal values as they lie where this layer is the first of a trained network."""
+        return values
 
     @property
     def max_steps(self) -> int | None:

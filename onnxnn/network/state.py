@@ -25,10 +25,7 @@ from onnxnn.graph.shape import Shape
 from onnxnn.inference.evaluation import check_fits
 from onnxnn.kinds import NetworkKind, kind_of
 from onnxnn.layers import find, make
-from onnxnn.layers.activation import Activation
-from onnxnn.layers.custom import Custom
 from onnxnn.layers.diffusion import DiffusionModel
-from onnxnn.layers.regularise import Dropout
 from onnxnn.training import seq2seq as pairs
 from onnxnn.training.ending import closing_of, score_ending
 from onnxnn.training.losses import REGRESSION_LOSSES, official_name
@@ -150,7 +147,7 @@ class NetworkState:
             definition.num_classes = len(state.data.classes) or None
         added = definition.add(state.calls + 1, layer, activation, options)
         owned = state.owned
-        if owned is not None and not all(isinstance(p.layer, Activation | Dropout) for p in added):
+        if owned is not None and not all(each.layer.keeps_outputs for each in added):
             owned = owned.without_labels()  # the outputs are others now
         state = replace(state, definition=definition, calls=state.calls + 1, owned=owned, training={})
         return state.with_color(state.color), (*lines, describe_added(added, state.batch_size))
@@ -433,9 +430,9 @@ class NetworkState:
         return replace(self, definition=definition), (line,)
 
     def _custom_modules(self) -> list[nn.Module]:
-        added = self.definition.entries
-        modules = [e.layer.module for e in added if isinstance(e.layer, Custom) and e.layer.module]
-        return modules + [layer for layer, *_ in self.waiting if isinstance(layer, nn.Module)]
+        return self.definition.custom_modules() + [
+            layer for layer, *_ in self.waiting if isinstance(layer, nn.Module)
+        ]
 
     # ---- colour --------------------------------------------------------------------------------
 

@@ -21,7 +21,6 @@ from onnxnn.console.display import show_images
 from onnxnn.definition.definition import Definition
 from onnxnn.inference.evaluation import batches_of
 from onnxnn.inspection.history_plot import plot_history
-from onnxnn.layers.custom import Custom
 from onnxnn.training import job as jobs
 from onnxnn.training.callbacks import Callback
 from onnxnn.training.device import Machine
@@ -245,7 +244,7 @@ class Training(Files):
 @contextmanager
 def custom_weights_kept(definition: Definition) -> Iterator[None]:
     """Give custom modules their weights back where what is inside raises; all others have copies."""
-    custom = [e.layer.module for e in definition.entries if isinstance(e.layer, Custom) and e.layer.module]
+    custom = definition.custom_modules()
     weights = [copy.deepcopy(module.state_dict()) for module in custom]
     try:
         yield

@@ -14,7 +14,6 @@ from onnxnn_runtime.card.card import ModelCard
 
 from onnxnn.definition.definition import Definition
 from onnxnn.layers import Layer, make
-from onnxnn.layers.custom import Custom
 
 from .losses import official_name
 
@@ -52,7 +51,7 @@ def score_ending(task: str, definition: Definition, num_classes: int, loss: str 
     if units is None or is_encoder or (units < num_classes and units != 1):
         return None
     last = definition.placed()[-1].layer
-    if name == "NLLLoss" and not isinstance(last, Custom):
+    if name == "NLLLoss" and not last.is_custom:
         return None  # refused by the loss; a custom module may end in log-softmax
     if name in _SOFTMAX_LOSSES and units > 1:
         return make("softmax", {})

@@ -42,9 +42,10 @@ def options_of(layer: Any) -> Transformer:
     Raises:
         TrainingError: It is none that goes from sequence to sequence.
     """
-    if not isinstance(layer, Transformer):
+    if not layer.teacher_forcing:
         raise TrainingError("pairs of sequences are learned by add('transformer', ...) alone.")
-    return layer
+    found: Transformer = layer
+    return found
 
 
 def make_loss(name: str | None, net: Net, task: str) -> Loss:

@@ -17,7 +17,6 @@ from onnxnn.definition.definition import Definition
 from onnxnn.definition.last_layer import last_bounded
 from onnxnn.graph.shape import Shape
 from onnxnn.layers import Layer, make
-from onnxnn.layers.custom import Custom
 from onnxnn.layers.denormalize import Denormalize
 
 from .losses import official_name
@@ -95,11 +94,11 @@ def _ending(definition: Definition, samples: InMemory) -> tuple[str, Bounds]:
     if found is not None:
         return found[1].kind, found[1].bounds
     last = definition.placed()[-1].layer
-    if not isinstance(last, Custom):
+    if not last.is_custom:
         return last.kind, last.bounds
     if definition.net.ending:
         return definition.net.ending, (0.0, 1.0)
-    return last.class_name, (0.0 if _is_above_0(definition, samples) else -math.inf, math.inf)
+    return last.title, (0.0 if _is_above_0(definition, samples) else -math.inf, math.inf)
 
 
 def _scale(bounds: Bounds, columns: torch.Tensor, any_units: bool) -> tuple[Scale | None, torch.Tensor]:

@@ -9,7 +9,6 @@ from onnxnn_runtime.messages.shorten import shortened
 from onnxnn.data.batches import Batches, InMemory
 from onnxnn.definition.definition import Definition
 from onnxnn.definition.last_layer import last_bounded
-from onnxnn.layers.custom import Custom
 
 from .losses import official_name
 
@@ -56,7 +55,7 @@ def check_values(task: str, definition: Definition, train: Batches, loss: str | 
 
 def _check_distances(definition: Definition) -> None:
     last = last_bounded(definition)
-    if last is None and isinstance(definition.placed()[-1].layer, Custom):
+    if last is None and definition.placed()[-1].layer.is_custom:
         return
     if last is None or last[1].bounds[0] < 0:
         raise TrainingError(
