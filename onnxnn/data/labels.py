@@ -98,7 +98,7 @@ def class_numbers(
     Whole numbers of any type, with 0 among them, are class numbers as they stand, and a number that
     never occurs is a class without samples. Other whole numbers (1, 2, 3 or -1, 1) and texts are
     numbered in sorted order. bools are the texts "False" and "True", as tables hold them. Rows of one-hot
-    values give the position of the 1.
+    values give the position of the 1. Numbers and bools that all stand among the names are those classes.
 
     Args:
         labels: (N,) or a column (N, 1) of whole numbers, floats without fraction, bools or texts; or
@@ -125,7 +125,8 @@ def class_numbers(
             f"{source} of shape {array.shape}; what fits is one label per sample (N,), a column (N, 1) "
             "or one-hot (N, classes)."
         )
-    if array.dtype.kind in "US" or (array.dtype.kind == "b" and names is None):
+    are_bools = names is None or {"true", "false"} <= set(map(folded, names))
+    if array.dtype.kind in "US" or (array.dtype.kind == "b" and are_bools):
         return _texts(array.astype(str), names, source)
     return _numbers(_whole(array, source), names, source, quiet)
 
@@ -281,14 +282,24 @@ def _numbers(
     numbers: Array, names: tuple[str, ...] | None, source: str, quiet: bool
 ) -> tuple[torch.Tensor, tuple[str, ...]]:
     low, high = int(numbers.min()), int(numbers.max())
+    found, positions = np.unique(numbers, return_inverse=True)
     if names is not None:
+        ids = {name: id_ for id_, name in enumerate(names)}
+        if all(str(number) in ids for number in found):
+            named = np.array([ids[str(number)] for number in found], np.int64)
+            if high < len(names) and low >= 0 and not np.array_equal(named, found):
+                first = int(np.argmax(named != found))
+                warn(
+                    f"{source}: the labels are names among the classes, so {found[first]} is the class "
+                    f"{str(found[first])!r}, and not {names[found[first]]!r}, which has that number."
+                )
+            return torch.from_numpy(named[positions.reshape(-1)]), names
         if low < 0 or high >= len(names):
             raise DataError(
                 f"{source} lie in {low}..{high}, but {len(names)} classes are named ({', '.join(names)}), "
                 f"so 0..{len(names) - 1} fits."
             )
         return torch.from_numpy(numbers), names
-    found, positions = np.unique(numbers, return_inverse=True)
     if low == 0 and high < _MOST_CLASSES:
         return torch.from_numpy(numbers), tuple(str(number) for number in range(high + 1))
     if len(found) > _MOST_CLASSES:

@@ -27,6 +27,13 @@ def labels(model):
         (["café", "thé", "thé", "café"], ["Thé", NFD], [1, 0, 0, 1]),
         (["猫", "狗", "狗", "猫"], {0: "狗", 1: "猫"}, [1, 0, 0, 1]),
         (["Cat", "cat", "cat", "Cat"], ["cat", "Cat"], [1, 0, 0, 1]),
+        ([3, 1, 2, 3], ["3", "2", "1"], [0, 2, 1, 0]),
+        ([5, 7, 7, 5], ["7", "5", "6"], [1, 0, 0, 1]),
+        ([-1.0, 1.0, 1.0, -1.0], [1, -1], [1, 0, 0, 1]),
+        ([0, 1, 1, 0], ["0", "1", "2"], [0, 1, 1, 0]),
+        ([0, 1, 1, 0], ["no", "yes"], [0, 1, 1, 0]),
+        ([True, False, False, True], ["True", "False"], [0, 1, 1, 0]),
+        ([True, False, False, True], ["no", "yes"], [1, 0, 0, 1]),
     ],
 )
 @pytest.mark.parametrize("how", ["load_dataset", "load_npz_data"])
@@ -51,6 +58,13 @@ def test_classes_are_matched_to_labels(tmp_path, y, classes, expected, how):
 def test_what_is_ambiguous_or_unknown_is_refused(y, classes):
     with pytest.raises(DataError, match="not among the classes"):
         nn("cls", verbose=0).load_dataset(X, y * 2, classes=classes)
+
+
+def test_numbers_that_are_names_and_positions_are_names_and_that_is_said():
+    model = nn("cls", verbose=0)
+    with pytest.warns(UserWarning, match="so 0 is the class '0', and not '2', which has that number"):
+        model.load_dataset(X, [0, 1, 2, 0], classes=[2, 1, 0], shuffle=False)
+    assert labels(model) == [2, 1, 0, 2]
 
 
 @pytest.mark.parametrize(
