@@ -34,7 +34,19 @@ FOLDERS = {
         *("training", "inspection", "export", "kinds", "basenn", "network", "", "datasets", "recipe", "demo"),
     ),
     "onnxnn_runtime": (
-        *("messages", "errors", "api", "files", "images", "card", "arrays", "tables", "inputs", "outputs"),
+        *(
+            "defaults",
+            "messages",
+            "errors",
+            "api",
+            "files",
+            "images",
+            "card",
+            "arrays",
+            "tables",
+            "inputs",
+            "outputs",
+        ),
         *("generation", "session", "diffusion", "results", "similarity", "opening", "model", "verify", ""),
     ),
 }

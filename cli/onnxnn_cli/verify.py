@@ -10,8 +10,6 @@ import typer
 from .options import DEVICE, JSON, MODEL
 from .output import need_onnxnn, print_json, print_text
 
-TOLERANCE = 1e-4
-
 Check = Tuple[str, bool, str]
 """What was checked, whether it holds, and the figures."""
 
@@ -78,6 +76,7 @@ def _layer(entry: Optional[Mapping[str, Any]]) -> str:
 def _check_drawing(checkpoint: str, model: Any, feeds: Any, outputs: Any) -> Check:
     """Compare images that the file draws with those that torch draws from the checkpoint."""
     import numpy as np
+    from onnxnn_runtime.defaults import TOLERANCE
 
     network = need_onnxnn("verify").nn(verbose=0)
     network.load(checkpoint)
@@ -96,6 +95,7 @@ def _check_drawing(checkpoint: str, model: Any, feeds: Any, outputs: Any) -> Che
 def _check_torch(checkpoint: str, model: Any, feeds: Any, outputs: Any) -> Check:
     """Compare the file's first output with what torch computes from the checkpoint."""
     import numpy as np
+    from onnxnn_runtime.defaults import TOLERANCE
 
     network = need_onnxnn("verify").nn(verbose=0)
     network.load(checkpoint)

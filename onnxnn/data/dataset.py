@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.arrays.columns import match_columns, names_listed, names_wanted
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
+from onnxnn_runtime.defaults import TASKS
 from onnxnn_runtime.errors import DataError, InputError, MissingDataError, MissingInputError
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
@@ -24,9 +25,7 @@ from .label_mapping import LabelMapping, token_ids
 from .labels import ValuesError
 from .preparation import Preparation
 
-__all__ = ["TASKS", "Data", "as_data_errors", "split"]
-
-TASKS = ("cls", "reg", "gen", "embed")
+__all__ = ["Data", "as_data_errors", "split"]
 
 
 @dataclass(frozen=True, eq=False)

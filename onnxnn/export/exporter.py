@@ -20,6 +20,7 @@ from onnx import TensorProto, helper
 from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.card.card import METADATA_KEY, Axis
+from onnxnn_runtime.defaults import IR_VERSION, OPSET, TOLERANCE
 from onnxnn_runtime.errors import ExportError, LayerError, OnnxnnError, OutputError
 from onnxnn_runtime.files.access import PathLike, as_path, check_target, first_bytes, write_atomically
 from onnxnn_runtime.messages.html import table
@@ -40,10 +41,7 @@ from .verification import Parity, measure, probe_shapes
 if TYPE_CHECKING:
     from onnxnn.kinds.kind import NetworkKind
 
-__all__ = ["TOLERANCE", "ExportReport", "export_onnx", "output_axis"]
-
-TOLERANCE = 1e-4
-"""The largest relative difference from torch by default."""
+__all__ = ["ExportReport", "export_onnx", "output_axis"]
 
 OPSETS = (9, onnx.defs.onnx_opset_version())
 """The oldest opset that the layers can be written in, and the newest that onnx knows."""
@@ -86,8 +84,8 @@ def export_onnx(
     card: ModelCard,
     path: PathLike,
     *,
-    opset_version: int = 13,
-    ir_version: int = 7,
+    opset_version: int = OPSET,
+    ir_version: int = IR_VERSION,
     preprocess: str = "runtime",
     example: np.ndarray[Any, Any] | None = None,
     script: bool = False,
@@ -143,8 +141,8 @@ def _write_script(target: Path, card: ModelCard, example: np.ndarray[Any, Any] |
 def check_options(
     kind: NetworkKind,
     card: ModelCard,
-    opset_version: int = 13,
-    ir_version: int = 7,
+    opset_version: int = OPSET,
+    ir_version: int = IR_VERSION,
     preprocess: str = "runtime",
     tolerance: float = TOLERANCE,
 ) -> bool:
@@ -178,8 +176,8 @@ def check_versions(opset_version: int, ir_version: int) -> None:
     ):
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise ExportError(
-                f"{name}={shortened(value)}: what works here is {low} to {high}. The defaults, opset 13 and "
-                "IR 7, load in every ONNX Runtime since 1.8."
+                f"{name}={shortened(value)}: what works here is {low} to {high}. The defaults, opset {OPSET} "
+                f"and IR {IR_VERSION}, load in every ONNX Runtime since 1.8."
             )
 
 
@@ -260,8 +258,8 @@ def build_model(
     net: Net,
     card: ModelCard,
     free: Shape,
-    opset: int = 13,
-    ir_version: int = 7,
+    opset: int = OPSET,
+    ir_version: int = IR_VERSION,
     in_graph: bool = False,
 ) -> tuple[ModelCard, onnx.ModelProto]:
     """Return the finished card and the ONNX model, not verified yet.
@@ -411,7 +409,7 @@ def _verify(
         opset = next(entry.version for entry in model.opset_import if not entry.domain)
         raise ExportError(
             f"ONNX Runtime here does not run opset {opset} with IR {model.ir_version} ({error}). "
-            "Leave opset_version and ir_version at 13 and 7."
+            f"Leave opset_version and ir_version at {OPSET} and {IR_VERSION}."
         ) from error
     try:
         parity = measure(kind, loaded, net, card, free, tolerance)

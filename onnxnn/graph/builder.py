@@ -16,6 +16,7 @@ import onnx
 import onnx.compose
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from onnxnn_runtime.defaults import OPSET
 from torch import nn
 
 __all__ = ["Array", "GraphBuilder", "Value", "to_numpy"]
@@ -41,7 +42,7 @@ class GraphBuilder:
         states: The sizes of each state by its name, "batch" where the batch is; see `state`.
     """
 
-    def __init__(self, opset: int = 13, stateful: bool = False) -> None:
+    def __init__(self, opset: int = OPSET, stateful: bool = False) -> None:
         self.opset = opset
         self.stateful = stateful
         self.states: dict[Value, tuple[int | str, ...]] = {}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from onnxnn_runtime.card.card import TASKS
 from onnxnn_runtime.card.vocabulary import checked_vocabulary
+from onnxnn_runtime.defaults import TASKS
 from onnxnn_runtime.errors import TrainingError, did_you_mean
 from onnxnn_runtime.files.access import as_path
 from onnxnn_runtime.messages.shorten import shortened

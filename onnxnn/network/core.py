@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.card.card import TASKS, ModelCard
+from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.preprocess import COLORS
+from onnxnn_runtime.defaults import TASKS
 from onnxnn_runtime.errors import DataError, InputError, LayerError, TrainingError, did_you_mean
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import say

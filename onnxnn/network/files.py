@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from onnxnn_runtime.card.card import ModelCard
+from onnxnn_runtime.defaults import IR_VERSION, OPSET, TOLERANCE
 from onnxnn_runtime.errors import CheckpointError, ExportError
 from onnxnn_runtime.files.access import as_path, regular_file
 from onnxnn_runtime.messages.shorten import printable, shortened
@@ -13,7 +14,7 @@ from onnxnn_runtime.outputs.output_files import check_output
 
 from onnxnn.checkpoint import checkpoint as checkpoints
 from onnxnn.export import sampling_loop as sampling_graph
-from onnxnn.export.exporter import TOLERANCE, ExportReport, check_options, export_onnx
+from onnxnn.export.exporter import ExportReport, check_options, export_onnx
 from onnxnn.models import weights
 from onnxnn.models.published import published
 from onnxnn.models.take_over import take_over
@@ -110,8 +111,8 @@ class Files(Core):
         checkpoint: str | Path | None = None,
         out_file: str | Path = "convert_model.onnx",
         backend: str = "ONNX",
-        opset_version: int = 13,
-        ir_version: int = 7,
+        opset_version: int = OPSET,
+        ir_version: int = IR_VERSION,
         force: bool = False,
     ) -> ExportReport:
         """Write an ONNX file and, beside it, a short script that runs it on a real sample.
@@ -143,8 +144,8 @@ class Files(Core):
         self,
         path: str | Path,
         checkpoint: str | Path | None = None,
-        opset_version: int = 13,
-        ir_version: int = 7,
+        opset_version: int = OPSET,
+        ir_version: int = IR_VERSION,
         preprocess: str = "runtime",
         script: bool = False,
         tolerance: float = TOLERANCE,
@@ -191,8 +192,8 @@ class Files(Core):
 
     def _check_export(
         self,
-        opset_version: int = 13,
-        ir_version: int = 7,
+        opset_version: int = OPSET,
+        ir_version: int = IR_VERSION,
         preprocess: str = "runtime",
         tolerance: float = TOLERANCE,
         sampler: str | None = None,

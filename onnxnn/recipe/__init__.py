@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from onnxnn_runtime.card.card import TASKS
+from onnxnn_runtime.defaults import TASKS
 from onnxnn_runtime.errors import DataError, InputError, LayerError, OnnxnnError, TrainingError, did_you_mean
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.outputs.output_files import check_output

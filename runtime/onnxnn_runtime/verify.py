@@ -9,6 +9,7 @@ from typing import Any, Sequence, Tuple
 
 import numpy as np
 
+from .defaults import TOLERANCE
 from .errors import InputError, OnnxnnError
 from .messages.shorten import printable, shortened
 
@@ -16,8 +17,6 @@ __all__ = ["Check", "check", "made_up_inputs"]
 
 FREE_SIZE = 64
 """The height, width or length that a check uses where the model leaves it free."""
-
-TOLERANCE = 1e-4
 
 _MOST_NUMBERS = 2**25
 """Numbers in the inputs that are made up for one sample: an image of 3,000 x 3,000."""

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Mapping, Sequence, Union
 
 from onnxnn_runtime.api.calls import checked_class
+from onnxnn_runtime.defaults import TASKS
 from onnxnn_runtime.errors import CardError
 from onnxnn_runtime.messages.shorten import printable, shortened
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 METADATA_KEY = "onnxnn"
 SCHEMA = 1
 
-TASKS = ("cls", "reg", "gen", "embed")
 INPUT_KINDS = ("image", "table", "sequence", "tokens", "array")
 INPUT_DTYPES = ("float32", "float64")
 OUTPUT_KINDS = ("classes", "binary", "values", "embedding", "tokens", "image")
