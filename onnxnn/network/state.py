@@ -20,6 +20,7 @@ from onnxnn.checkpoint.card import describe, describe_added
 from onnxnn.checkpoint.checkpoint import Checkpoint
 from onnxnn.data import Data, Preparation
 from onnxnn.data.batches import InMemory
+from onnxnn.definition import memory
 from onnxnn.definition.definition import Definition, Net
 from onnxnn.graph.shape import Shape
 from onnxnn.inference.evaluation import check_fits
@@ -313,6 +314,7 @@ class NetworkState:
         else:
             shape = _sample_shape(loaded, path)
             definition = Definition.from_data(card.network, shape, self._custom_modules())
+            _check_stored(definition, loaded, path)
         owned = Preparation.of_card(card, shape)
         if is_same and owned is not None:
             definition = definition.with_normalize(owned.normalize)
@@ -470,3 +472,20 @@ def _sample_shape(loaded: Checkpoint, path: str | Path) -> Shape:
         raise CheckpointError(
             f"{path}: does not say what one sample looks like ({error}). Train or save the network again."
         ) from error
+
+
+def _check_stored(definition: Definition, loaded: Checkpoint, path: str | Path) -> None:
+    """Refuse, before it is built, a network that is far larger than the weights that stand in its file.
+
+    Raises:
+        CheckpointError: It is.
+    """
+    needed = sum(
+        memory.cost_of(each.layer, each.in_shape, each.out_shape).weights for each in definition.placed()
+    )
+    stored = sum(value.numel() * value.element_size() for value in loaded.state_dict.values())
+    if needed > 4 * stored + (1 << 26):
+        raise CheckpointError(
+            f"{path}: the network that it describes has weights of {memory.gigabytes(needed)}, and those in the "
+            f"file take {memory.gigabytes(stored)}. Copy or save it again."
+        )
