@@ -486,6 +486,6 @@ def _check_stored(definition: Definition, loaded: Checkpoint, path: str | Path) 
     stored = sum(value.numel() * value.element_size() for value in loaded.state_dict.values())
     if needed > 4 * stored + (1 << 26):
         raise CheckpointError(
-            f"{path}: the network that it describes has weights of {memory.gigabytes(needed)}, and those in the "
-            f"file take {memory.gigabytes(stored)}. Copy or save it again."
+            f"{path}: the network that it describes has weights of {memory.gigabytes(needed)}, and those "
+            f"in the file take {memory.gigabytes(stored)}. Copy or save it again."
         )

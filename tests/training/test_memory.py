@@ -122,13 +122,12 @@ def test_a_checkpoint_of_a_network_that_does_not_fit(tmp_path):
     assert isinstance(error.value, CheckpointError | ValueError)
 
 
-@pytest.mark.parametrize("layers", ["[4, 30000000]", "[4, 300000000]"])
-def test_a_checkpoint_of_a_network_far_larger_than_its_weights(tmp_path, layers):
+def test_a_checkpoint_of_a_network_far_larger_than_its_weights(tmp_path):
     model = nn("cls", verbose=0)
     model.add("linear", size=(4, 3))
     model.save(tmp_path / "small.pth")
     content = torch.load(tmp_path / "small.pth", weights_only=True)
-    content["card"] = content["card"].replace('"size": [4, 3]', f'"size": {layers}')
+    content["card"] = content["card"].replace('"size": [4, 3]', '"size": [4, 30000000]')
     torch.save(content, tmp_path / "big.pth")
     with pytest.raises(CheckpointError, match=r"big.pth: the network that it describes has weights of .* GB"):
         nn(verbose=0).load(tmp_path / "big.pth")
