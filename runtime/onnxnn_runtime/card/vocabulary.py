@@ -54,16 +54,26 @@ def texts_of(array: np.ndarray, error: type[OnnxnnError]) -> list[str]:
     Raises:
         OnnxnnError: A text holds a code that is no character, as a damaged file does; of class `error`.
     """
-    codes = np.ascontiguousarray(array)
-    if codes.size and codes.itemsize:
-        numbers = codes.view(np.dtype("u4").newbyteorder(codes.dtype.byteorder))
-        if int(numbers.max()) > _LAST_CHARACTER:
-            raise error(
-                f"a text holds the code {int(numbers.max()):#x}, which is no character (Unicode ends at "
-                f"{_LAST_CHARACTER:#x}); the file is damaged. Save it again."
-            )
-    texts: list[str] = codes.tolist()
+    check_characters(array, error)
+    texts: list[str] = array.tolist()
     return texts
+
+
+def check_characters(array: np.ndarray, error: type[Exception] = ValueError) -> None:
+    """Refuse an array of texts with a code that is no character, of which NumPy makes no text.
+
+    Raises:
+        Exception: It holds one; of class `error`.
+    """
+    if array.dtype.kind != "U" or not array.size or not array.itemsize:
+        return
+    codes = np.ascontiguousarray(array).reshape(-1)
+    highest = int(codes.view(np.dtype("u4").newbyteorder(codes.dtype.byteorder)).max())
+    if highest > _LAST_CHARACTER:
+        raise error(
+            f"a text holds the code {highest:#x}, which is no character (Unicode ends at "
+            f"{_LAST_CHARACTER:#x}); the file is damaged. Save it again."
+        )
 
 
 _LAST_CHARACTER = 0x10FFFF

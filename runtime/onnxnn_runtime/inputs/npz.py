@@ -9,7 +9,7 @@ from typing import IO, Any, Container, Mapping
 
 import numpy as np
 
-from onnxnn_runtime.card.vocabulary import checked_vocabulary, texts_of
+from onnxnn_runtime.card.vocabulary import check_characters, checked_vocabulary, texts_of
 from onnxnn_runtime.errors import OnnxnnError
 from onnxnn_runtime.files.access import regular_file
 from onnxnn_runtime.files.filekind import UNKNOWN, kind_of_file
@@ -155,7 +155,9 @@ def _read(path: Any, archive: zipfile.ZipFile, name: str, member: str, error: ty
             pickled = file.read(LARGEST + 1) if _checked_header(file, size).hasobject else None
         if pickled is None:
             with archive.open(member) as file:
-                return np.lib.format.read_array(file, allow_pickle=False)
+                array = np.lib.format.read_array(file, allow_pickle=False)
+            check_characters(array)
+            return array
     except Exception as found:  # NumPy and zipfile raise many kinds for broken files
         raise error(f"{path}: {shortened(name)} cannot be read ({_reason(found)}).") from found
     words = read_saved_dict(pickled) if name == "word2idx" else None

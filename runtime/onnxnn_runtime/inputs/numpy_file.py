@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxnn_runtime.card.vocabulary import check_characters
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.shorten import printable
 
@@ -33,6 +34,7 @@ def load_numpy(source: Any, name: str) -> np.ndarray:
         check_numpy_file(source, name, InputError)
         loaded = np.load(source, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
+            check_characters(loaded)
             return loaded
         with loaded:
             if "data" not in loaded.files and len(loaded.files) != 1:
@@ -41,7 +43,9 @@ def load_numpy(source: Any, name: str) -> np.ndarray:
                         name, ", ".join(loaded.files) or "(none)"
                     )
                 )
-            return np.asarray(loaded["data" if "data" in loaded.files else loaded.files[0]])
+            array = np.asarray(loaded["data" if "data" in loaded.files else loaded.files[0]])
+            check_characters(array)
+            return array
     except InputError:
         raise
     except Exception as error:  # NumPy and zipfile raise many kinds for broken files.
