@@ -47,7 +47,17 @@ FOLDERS = {
             "inputs",
             "outputs",
         ),
-        *("generation", "session", "diffusion", "results", "similarity", "opening", "model", "verify", ""),
+        *(
+            "generation",
+            "session",
+            "diffusion",
+            "results",
+            "similarity",
+            "opening",
+            "model",
+            "verification",
+            "",
+        ),
     ),
 }
 """The folders and single modules of each package, each before those that import it; "" is its `__init__`."""

@@ -34,6 +34,7 @@ if _TYPE_CHECKING:
     from .card.diffusion import DiffusionSpec, SamplerSpec
     from .card.schedule import Schedule
     from .similarity import get_similarity
+    from .verification import VerificationReport, verify
 
 # A folder left behind by an uninstalled package is found, but without an origin.
 _found = _util.find_spec("onnxruntime")
@@ -77,15 +78,19 @@ __all__ = [
     "StateSpec",
     "TrainingError",
     "UnknownAttributeError",
+    "VerificationReport",
     "get_similarity",
     "load",
+    "verify",
 ]
 
 _LAZY = {
     "DiffusionSpec": "card.diffusion",
     "SamplerSpec": "card.diffusion",
     "Schedule": "card.schedule",
+    "VerificationReport": "verification",
     "get_similarity": "similarity",
+    "verify": "verification",
 }
 _TRAINING = "it is in the package onnxnn: from onnxnn import nn"
 _ADVICE = {

@@ -37,8 +37,10 @@ NAMES = {
         "StateSpec",
         "TrainingError",
         "UnknownAttributeError",
+        "VerificationReport",
         "get_similarity",
         "load",
+        "verify",
     ],
 }
 PACKAGES = [pytest.param("onnxnn", marks=pytest.mark.needs_torch), "onnxnn_runtime"]

@@ -10,7 +10,6 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
-from onnxnn_runtime.verify import check
 from support.models import BFLOAT16, FLOAT, FLOAT16, INT64, STRING, UINT16, graph, model, node, value
 
 X = ("batch", 2)
@@ -203,6 +202,6 @@ def test_a_card_on_a_graph_of_another_input(source, shape, expected, call):
 def test_verify_makes_no_inputs_of_more_axes_than_numpy_has():
     axes = ("N", *[1] * 69)
     opened = rt.load(model(one_node("Relu", shape=axes, out_shape=axes)), device="cpu")
-    done = check(opened)
+    done = rt.verify(opened).checks
     assert not done[-1][1]
     assert "more than verify makes up" in done[-1][2]

@@ -47,7 +47,7 @@ load("text").generate("\\u6625", length=4, seed=0)
 pictures = load("denoiser_classes").sample(num=2, steps=2, label="blue", progress=True)
 load("denoiser_classes").interpolate(*pictures, num=3, steps=2)
 rt.get_similarity([1, 0], [[1, 0], [0, 1]])
-rt.verify.check(load("image_classifier"))
+rt.verify(load("image_classifier"))
 for name in rt.__all__:
     getattr(rt, name)
 """
@@ -122,7 +122,7 @@ def test_what_is_imported_late_is_found_in_every_way():
         "spec = DiffusionSpec(Schedule(5), (1, 8, 8))\n"
         "assert pickle.loads(pickle.dumps(spec)) == spec == copy.deepcopy(spec)\n"
         "assert get_similarity([1, 0], [1, 0]) == 1\n"
-        "assert rt.verify.check\n"
+        "assert rt.verify and rt.VerificationReport\n"
     )
     done = run(script)
     assert done.returncode == 0, done.stderr
@@ -136,7 +136,7 @@ def test_what_is_imported_late_is_found_in_every_way():
         ("modelcard", ", did you mean 'ModelCard'\\?"),
         ("InferenceSession", r": open a file with load\(path\)\."),
         ("nn", r": it is in the package onnxnn: from onnxnn import nn\."),
-        ("zzz", r"\. It has: CallError, .*load\."),
+        ("zzz", r"\. It has: CallError, .*verify\."),
         ("a.b", r"\. It has: "),
         ("\x1b[31m", r"\. It has: "),
     ],

@@ -1,19 +1,21 @@
-"""Is a model file whole, and does it compute what it should? See `check`.
+"""Is a model file whole, and does it compute what it should? See `verify`.
 
 The command `onnxnn verify` prints what is found here.
 """
 
 from __future__ import annotations
 
-from typing import Any, Sequence, Tuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
+from .api.calls import checked
 from .defaults import TOLERANCE
 from .errors import InputError, OnnxnnError
 from .messages.shorten import printable, shortened
 
-__all__ = ["Check", "check", "made_up_inputs"]
+__all__ = ["Check", "VerificationReport", "made_up_inputs", "verify"]
 
 FREE_SIZE = 64
 """The height, width or length that a check uses where the model leaves it free."""
@@ -24,17 +26,61 @@ _MOST_NUMBERS = 2**25
 _MOST_AXES = 32
 """Axes of an array that every version of NumPy can hold."""
 
-Check = Tuple[str, bool, str]
-"""What was checked, whether it holds, and the figures."""
+
+class Check(NamedTuple):
+    """What was checked, whether it holds, and the figures or the reason."""
+
+    name: str
+    passed: bool
+    detail: str
 
 
-def check(model: Any) -> list[Check]:
-    """Run a model on made-up inputs, alone and in a batch, and compare what it gives with its card.
+@dataclass(frozen=True)
+class VerificationReport:
+    """What `verify` found; it prints as one line for each check.
+
+    Args:
+        checks: Everything that was checked, in order.
+    """
+
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check holds."""
+        return all(each.passed for each in self.checks)
+
+    @property
+    def runs(self) -> bool:
+        """Whether the model ran at all."""
+        return all(each.passed for each in self.checks if each.name == "runs")
+
+    def __str__(self) -> str:
+        lines = [
+            "{}  {}: {}".format("ok  " if p else "FAIL", name, detail) for name, p, detail in self.checks
+        ]
+        return "\n".join(lines)
+
+
+@checked
+def verify(model: Any) -> VerificationReport:
+    """Run a model on made-up inputs, alone and in a batch, and compare what it returns with its card.
 
     Args:
         model: What `load` returned.
+
+    Returns:
+        A report; a check that does not hold raises nothing.
     """
-    checks: list[Check] = [("opens", True, repr(model))]
+    return VerificationReport(tuple(Check(*each) for each in _checks(model)))
+
+
+_Found = Tuple[str, bool, str]
+"""A check before it is named."""
+
+
+def _checks(model: Any) -> list[_Found]:
+    checks: list[_Found] = [("opens", True, repr(model))]
     try:
         single, double = made_up_inputs(model, 1), made_up_inputs(model, 2)
         alone, outputs = model.infer(single), model.infer(double)
@@ -126,14 +172,14 @@ def _sizes(shape: Sequence[Any], spec: Any) -> list[int]:
     ]
 
 
-def _check_output(model: Any, name: str, alone: Any, both: Any) -> list[Check]:
+def _check_output(model: Any, name: str, alone: Any, both: Any) -> list[_Found]:
     """Check one output: its numbers are finite, and the first sample has the same alone and in a batch."""
     shown = printable(name, 60)
     if not isinstance(both, np.ndarray) or both.dtype.kind not in "biuf":
         what = f"an array of {both.dtype}" if isinstance(both, np.ndarray) else type(both).__name__
         return [(f"{shown} is computed", True, f"{what}, which predict and embed do not read")]
     finite = bool(np.isfinite(both).all())
-    checks: list[Check] = [(f"{shown} is finite", finite, f"shape {both.shape}")]
+    checks: list[_Found] = [(f"{shown} is finite", finite, f"shape {both.shape}")]
     shape = model.outputs[name][1]
     axis = shape.index("batch") if "batch" in shape else 0
     if not both.ndim or both.shape == alone.shape or not finite:
@@ -146,7 +192,7 @@ def _check_output(model: Any, name: str, alone: Any, both: Any) -> list[Check]:
     return [*checks, (same, off <= TOLERANCE, f"largest difference {off:.2g}")]
 
 
-def _check_card(card: Any, outputs: Any) -> list[Check]:
+def _check_card(card: Any, outputs: Any) -> list[_Found]:
     first = next(iter(outputs.values()))
     checks = []
     if card.output.kind == "classes" and card.output.classes:
@@ -159,7 +205,7 @@ def _check_card(card: Any, outputs: Any) -> list[Check]:
     return checks or [("card", True, f"{card.input.kind} to {card.output.kind}")]
 
 
-def _check_images(model: Any) -> Check:
+def _check_images(model: Any) -> _Found:
     """Sample two images, from the file of a denoiser in at most two steps."""
     diffusion = model.card.diffusion
     steps = min(2, diffusion.schedule.timesteps) if diffusion.sampler is None else None

@@ -1,0 +1,79 @@
+"""Comparing a model file with the checkpoint that it was exported from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxnn_runtime
+from onnxnn_runtime.defaults import TOLERANCE
+from onnxnn_runtime.verification import Check, made_up_inputs
+
+from onnxnn.checkpoint import checkpoint as checkpoints
+from onnxnn.network import Network
+
+__all__ = ["compare_with_checkpoint"]
+
+_NAME = "equals torch"
+
+
+def compare_with_checkpoint(model: onnxnn_runtime.Model, checkpoint: str | Path) -> Check:
+    """Return whether a model file computes what torch computes with a checkpoint, on made-up inputs.
+
+    Args:
+        model: The file as the runtime loads it.
+        checkpoint: The path of the checkpoint.
+
+    Raises:
+        CheckpointError: It cannot be read.
+        MissingCheckpointError: There is none.
+    """
+    other = _other_network(checkpoint, model)
+    if other is not None:
+        return other
+    network = Network(verbose=0)
+    network.load(checkpoint)
+    diffusion = None if model.card is None else model.card.diffusion
+    if diffusion is not None:
+        baked = diffusion.sampler
+        options: dict[str, Any] = {"steps": 3}
+        if baked is not None:
+            options = {"steps": baked.steps, "sampler": baked.name, "guidance": baked.guidance}
+        expected = network.sample(2, seed=0, device="cpu", **options)
+        return _difference(model.sample(2, seed=0, **options), expected, " of the images", 1.0)
+    feeds = made_up_inputs(model, 2)
+    found = next(iter(model.infer(feeds).values()))
+    expected = network.inference(tuple(feeds.values()) if len(feeds) > 1 else next(iter(feeds.values())))
+    return _difference(found, expected, "", max(1.0, float(np.max(np.abs(expected)))))
+
+
+def _difference(
+    found: np.ndarray[Any, Any], expected: np.ndarray[Any, Any], what: str, scale: float
+) -> Check:
+    if expected.shape != found.shape:
+        return Check(_NAME, False, f"torch returns {expected.shape}, the file {found.shape}")
+    off = float(np.max(np.abs(expected - found)))
+    return Check(_NAME, off <= TOLERANCE * scale, f"largest difference{what} {off:.2g}")
+
+
+def _other_network(checkpoint: str | Path, model: onnxnn_runtime.Model) -> Check | None:
+    """Return a failed check that names the first layer in which checkpoint and file differ, None if none."""
+    there = checkpoints.load(checkpoint).card.network
+    here = there if model.card is None else model.card.network
+    for ours, theirs in zip_longest(here, there):
+        if ours != theirs:
+            text = "the checkpoint is of another network: the file has {}, the checkpoint {}"
+            return Check(_NAME, False, text.format(_layer(ours), _layer(theirs)))
+    return None
+
+
+def _layer(entry: Mapping[str, Any] | None) -> str:
+    if entry is None:
+        return "no more layers"
+    options = [f"{name}={value}" for name, value in entry["options"].items()]
+    if entry["activation"]:
+        options.append(f"activation={entry['activation']}")
+    return f"{entry['name']}({', '.join(options)})"

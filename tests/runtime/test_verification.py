@@ -1,0 +1,50 @@
+"""`verify`: what it reports of whole files, and of files that compute something else than their card says."""
+
+from __future__ import annotations
+
+import onnxnn_runtime as rt
+import pytest
+from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
+from support.models import FLOAT, graph, model, node, value
+
+X = ("batch", 2)
+
+
+def opened(kind="Relu", card=None, **options):
+    made = node(kind, ["input"], ["output"], "", **options)
+    data = model(graph([made], [value("input", X, FLOAT)], [value("output", X, FLOAT)]))
+    return rt.load(data, device="cpu", card=card)
+
+
+def test_a_whole_file_passes():
+    card = ModelCard("cls", (), InputSpec("table", X), OutputSpec("classes", X, ("a", "b")))
+    report = rt.verify(opened(card=card))
+    assert report.passed
+    assert [each.name for each in report.checks] == [
+        "opens",
+        "output is finite",
+        "output is the same alone and in a batch",
+        "card names the classes",
+    ]
+    assert str(report).splitlines()[1] == "ok    output is finite: shape (2, 2)"
+
+
+def test_a_file_without_a_card_fails_and_says_why():
+    report = rt.verify(opened())
+    assert not report.passed
+    assert report.runs
+    assert report.checks[-1] == ("card", False, "the file has none; predict and embed will refuse it")
+    assert str(report).splitlines()[-1].startswith("FAIL  card: ")
+
+
+def test_a_sample_that_depends_on_its_batch_fails():
+    report = rt.verify(opened("Softmax", axis=0))
+    assert [each.name for each in report.checks if not each.passed] == [
+        "output is the same alone and in a batch",
+        "card",
+    ]
+
+
+def test_it_takes_a_model_alone():
+    with pytest.raises(rt.CallError, match="unknown option 'zzz'"):
+        rt.verify(opened(), zzz=1)
