@@ -8,7 +8,7 @@ from typing import Any, Mapping
 
 from .card.card import METADATA_KEY, ModelCard
 from .errors import CardError, InputError
-from .files.paths import expanded
+from .files.paths import expanded, path_text
 from .messages.shorten import shortened
 
 __all__ = ["Opening", "card_of", "check_timeout"]
@@ -30,7 +30,7 @@ class Opening:
         timeout: float | None,
     ) -> None:
         is_path = isinstance(path, (str, os.PathLike))
-        self.path = os.path.abspath(expanded(os.fsdecode(path))) if is_path else path
+        self.path = os.path.abspath(expanded(path_text(path))) if is_path else path
         self.device = device
         self.card = card
         self.threads = threads

@@ -43,6 +43,16 @@ class _Unwritable:
     __str__ = __repr__
 
 
+class _Pathless:
+    def __init__(self, found):
+        self._found = found
+
+    def __fspath__(self):
+        if isinstance(self._found, Exception):
+            raise self._found
+        return self._found
+
+
 class _Endless:
     """What looks like a sequence and has no end."""
 
@@ -112,6 +122,8 @@ VALUES = {
     "a module": lambda: torch.nn.Linear(3, 3),
     "a tensor with gradient": lambda: torch.ones(2, 2, requires_grad=True) * 1,
     "an ellipsis": lambda: ...,
+    "a path that raises": lambda: _Pathless(KeyError("lost")),
+    "a path that is a number": lambda: _Pathless(5),
 }
 
 

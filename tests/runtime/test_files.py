@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from onnxnn_runtime import load
 from onnxnn_runtime.errors import (
     CheckpointError,
     DataError,
@@ -15,9 +16,11 @@ from onnxnn_runtime.errors import (
     MissingCheckpointError,
     MissingDataError,
     MissingInputError,
+    OnnxnnError,
     OutputError,
 )
-from onnxnn_runtime.files.access import regular_file, write_atomically
+from onnxnn_runtime.files.access import as_path, regular_file, write_atomically
+from onnxnn_runtime.tables.reader import read_table
 
 
 def files_of(folder):
@@ -187,3 +190,21 @@ def test_a_file_without_permission_is_named_as_such(tmp_path, monkeypatch):
     monkeypatch.setattr("builtins.open", forbidden)
     with pytest.raises(InputError, match="file: no permission to read this table"):
         regular_file(tmp_path / "file", "table")
+
+
+class Pathless:
+    def __init__(self, found):
+        self.found = found
+
+    def __fspath__(self):
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
+@pytest.mark.parametrize("found", [KeyError("lost"), 5, None])
+def test_an_object_that_returns_no_path(found, open_model):
+    model = open_model("image_classifier")
+    for call in (load, read_table, as_path, model.predict, lambda given: model.embed([given])):
+        with pytest.raises(OnnxnnError, match=r"type Pathless: its __fspath__\(\) returns no path"):
+            call(Pathless(found))

@@ -21,18 +21,18 @@ from onnxnn_runtime.errors import (
 )
 from onnxnn_runtime.messages.shorten import printable, shortened
 
-from .paths import expanded, refuse_address
+from .paths import expanded, path_text, refuse_address
 
 PathLike = Union[str, "os.PathLike[str]"]
 
 
 def as_path(path: Any, name: str = "path", error: type[OnnxnnError] = OutputError) -> Path:
     """Return a path, or raise `error` where it is none; messages call it `name`. "~" is the home folder."""
-    if not isinstance(path, (str, os.PathLike)) or not str(path) or "\0" in str(path):
+    text = path_text(path, error) if isinstance(path, (str, os.PathLike)) else ""
+    if not text or "\0" in text:
         raise error(
             f"{name}={shortened(path, 40)}: must be the path of a file or folder, such as 'basenn.pth'."
         )
-    text = os.fsdecode(path)
     refuse_address(text, error)
     return Path(expanded(text))
 

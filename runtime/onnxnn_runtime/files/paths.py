@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from onnxnn_runtime.errors import InputError, OnnxnnError
-from onnxnn_runtime.messages.shorten import printable
+from onnxnn_runtime.messages.shorten import printable, shortened
 
-__all__ = ["expanded", "refuse_address"]
+__all__ = ["expanded", "path_text", "refuse_address"]
+
+
+def path_text(path: Any, error: type[OnnxnnError] = InputError) -> str:
+    """Return a path of any kind as text.
+
+    Args:
+        path: A text, bytes, or an object with `__fspath__`.
+        error: What to raise.
+
+    Raises:
+        OnnxnnError: Its `__fspath__` fails, or returns no text; of class `error`.
+    """
+    try:
+        return os.fsdecode(path)
+    except Exception as found:  # whatever an object of the user's own raises
+        raise error(
+            f"{shortened(path, 80)}: its __fspath__() returns no path ({type(found).__name__}: "
+            f"{printable(str(found), 100)}). Give the path as a text."
+        ) from found
 
 
 def expanded(path: str) -> str:

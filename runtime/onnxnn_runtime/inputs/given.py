@@ -9,7 +9,7 @@ import numpy as np
 
 from onnxnn_runtime.arrays.conversion import from_objects, without_gradient
 from onnxnn_runtime.errors import InputError, MissingInputError
-from onnxnn_runtime.files.paths import expanded, refuse_address
+from onnxnn_runtime.files.paths import expanded, path_text, refuse_address
 from onnxnn_runtime.images.decode import is_file_object
 
 __all__ = ["MAX_DEPTH", "file_name", "is_numeric", "is_things", "matching", "plain"]
@@ -34,7 +34,7 @@ def plain(value: Any, is_image: bool = True) -> Any:
     """
     value = without_gradient(value)
     if isinstance(value, os.PathLike):
-        return os.fsdecode(os.fspath(value))
+        return path_text(value)
     if isinstance(value, bytes) and _is_path(value):
         return os.fsdecode(value)
     is_series = hasattr(value, "__array__") and hasattr(value, "tolist") and hasattr(value, "ndim")

@@ -19,6 +19,7 @@ import numpy as np
 from onnxnn_runtime.arrays.columns import match_columns
 from onnxnn_runtime.arrays.conversion import from_objects
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.files.paths import path_text
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
@@ -356,7 +357,7 @@ def read_table(
     """
     if not isinstance(path, (str, bytes, os.PathLike)):
         raise InputError(f"path={shortened(path, 40)}: expected the path of a CSV file, such as 'data.csv'.")
-    source = os.fsdecode(path)
+    source = path_text(path)
     check_marks(decimal, thousands)
     if not is_one_of(header, (None, True, False)):
         raise InputError(f"header={shortened(header, 20)}: use True, False or None.")
