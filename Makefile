@@ -23,6 +23,9 @@ setup: $(STAMP)
 demo: $(STAMP)
 	$(BIN)/onnxnn demo
 
+# Two processes with one thread each: threads of both that wait for the same cores take several times as long.
+test slow: export OMP_NUM_THREADS = 1
+
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 

@@ -60,7 +60,7 @@ def official_names(names: str | Sequence[str] | None) -> tuple[str, ...]:
     Raises:
         TrainingError: There is no such metric; the message names the nearest one.
     """
-    if names is not None and not isinstance(names, str | Sequence | Set):
+    if isinstance(names, bytes) or not isinstance(names, str | Sequence | Set | None):
         raise TrainingError(
             f"metrics={shortened(names)}: must be a name or a list of names. Known: {_KNOWN}."
         )

@@ -94,8 +94,8 @@ def test_each_step_is_told_the_time_and_the_type():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num": 0}, "num=0: what fits is an integer from 1"),
-        ({"num": 2.0}, "num=2.0: what fits is an integer from 1"),
+        ({"num": 0}, "num=0: expected an integer from 1 to 100,000"),
+        ({"num": 2.0}, "num=2.0: expected an integer from 1 to 100,000"),
         ({"batch_size": 0}, "batch_size=0: what fits is a whole number from 1"),
         ({"steps": 51}, "steps=51: what fits is an integer from 1 to 50"),
         ({"steps": 0}, "steps=0: what fits"),
@@ -551,7 +551,7 @@ def test_a_file_that_holds_the_loop(open_model):
         ({"callback": print}, "callback=... does not fit"),
         ({"label": "0"}, "label='0': this model was trained without classes"),
         ({"noise": np.zeros((1, 1, 5, 4))}, "noise: float64"),
-        ({"num": 0}, "num=0: what fits"),
+        ({"num": 0}, "num=0: expected"),
     ],
 )
 def test_options_that_a_loop_cannot_follow(open_model, options, message):

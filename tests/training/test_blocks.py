@@ -158,7 +158,10 @@ def test_branches_that_round_alike_leave_the_picture_size_free():
         ({"paths": "relu"}, r"two or more branches.* Got 'relu'"),
         ({"paths": [[], "relu"]}, r"branch 2: 'relu': a list of \(layer, options\) fits"),
         ({"paths": [[], [3]]}, r"branch 2: 3 is no layer: write \(layer, options\)"),
-        ({"paths": [[], [torch.nn.ReLU()]]}, r"branch 2: ReLU\(\) is no layer.*goes into add itself"),
+        (
+            {"paths": [[], [torch.nn.ReLU()]]},
+            r"branch 2: an object of type ReLU is no layer.*goes into add itself",
+        ),
         ({"paths": [[], [("relu", 3)]]}, r"branch 2: the options of 'relu' must be \{name: value\}, got 3"),
         ({"paths": [[], ["rellu"]]}, r"branch 2: add\('rellu'\): unknown layer, did you mean 'relu'\?"),
         (
