@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from .api.calls import checked
+from .api.calls import checked, checked_class
 from .defaults import TOLERANCE
 from .errors import InputError, OnnxnnError
 from .messages.shorten import printable, shortened
@@ -35,6 +35,7 @@ class Check(NamedTuple):
     detail: str
 
 
+@checked_class()
 @dataclass(frozen=True)
 class VerificationReport:
     """What `verify` found; it prints as one line for each check.
