@@ -12,6 +12,7 @@ import torch
 from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.preprocess import Preprocess
+from onnxnn_runtime.diffusion.options import SamplingOptions
 from onnxnn_runtime.diffusion.sampling import sample_pictures
 from onnxnn_runtime.errors import InputError, TrainingError
 
@@ -157,15 +158,11 @@ class DiffusionNetwork(NetworkKind):
         feeds = {} if label is None else {"label": label}
         loop = spec.sampler
         if loop is not None:
-            wanted = sample_pictures(
-                predictor(net, device),
-                spec,
-                steps=loop.steps,
-                sampler=loop.name,
-                noise=noise,
-                label=label,
-                guidance=None if label is None else loop.guidance,
+            guidance = None if label is None else loop.guidance
+            options = SamplingOptions(
+                steps=loop.steps, sampler=loop.name, noise=noise, label=label, guidance=guidance
             )
+            wanted = sample_pictures(predictor(net, device), spec, options)
             return parity.joined(trial.model.infer({"noise": noise, **feeds})["images"], wanted, noise.shape)
         t = generator.integers(0, spec.schedule.timesteps, trial.batch)
         given = [torch.from_numpy(array).to(device) for array in (noise, t, *feeds.values())]

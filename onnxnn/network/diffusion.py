@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
+from onnxnn_runtime.diffusion.options import SamplingOptions
 from onnxnn_runtime.diffusion.sampling import interpolate_pictures, sample_pictures
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import as_path
@@ -73,6 +74,7 @@ class Drawing(Files):
         eta: float = 0.0,
         label: Any = None,
         guidance: float | None = None,
+        *,
         noise: Any = None,
         start: Any = None,
         strength: float | None = None,
@@ -86,11 +88,10 @@ class Drawing(Files):
         """Draw pictures; the same as `onnxnn_runtime.load(file).sample` of the exported file.
 
         Args:
-            num, steps, sampler, seed, eta, label, guidance: See
-                `onnxnn_runtime.diffusion.sampling.sample_pictures`.
-            noise, start, strength, mask, return_all_timesteps: See
-                `onnxnn_runtime.diffusion.sampling.sample_pictures`.
-            callback, progress, batch_size: See `onnxnn_runtime.diffusion.sampling.sample_pictures`.
+            num, steps, sampler, seed, eta, label, guidance, noise, start, strength, mask: See
+                `onnxnn_runtime.diffusion.options.SamplingOptions`.
+            return_all_timesteps, callback, progress, batch_size: See
+                `onnxnn_runtime.diffusion.options.SamplingOptions`.
             device: As for `train`.
 
         Returns:
@@ -100,10 +101,7 @@ class Drawing(Files):
             InputError: The network is no diffusion model, or an option does not fit.
         """
         spec = self._drawing("sample()")
-        return self._run(
-            device,
-            sample_pictures,
-            spec,
+        options = SamplingOptions(
             num=num,
             steps=steps,
             sampler=sampler,
@@ -119,8 +117,8 @@ class Drawing(Files):
             callback=callback,
             progress=progress,
             batch_size=batch_size,
-            preprocess=self._preprocess(spec),
         )
+        return self._run(device, sample_pictures, spec, options, self._preprocess(spec))
 
     def interpolate(
         self,
@@ -134,13 +132,13 @@ class Drawing(Files):
         """Draw images that lead from one to another.
 
         Args:
-            first, second, num, strength: See `onnxnn_runtime.diffusion.sampling.interpolate_pictures`.
+            first, second, num, strength: See `onnxnn_runtime.Model.interpolate`.
             device: As for `train`.
             options: As for `sample`: steps, sampler, seed, eta, label, guidance, batch_size, progress.
         """
         spec = self._drawing("interpolate()")
-        given = {"num": num, "strength": strength, "preprocess": self._preprocess(spec), **options}
-        return self._run(device, interpolate_pictures, spec, first, second, **given)
+        asked = SamplingOptions(num=num, strength=strength, **options)
+        return self._run(device, interpolate_pictures, spec, first, second, asked, self._preprocess(spec))
 
     def show(
         self,
@@ -178,14 +176,14 @@ class Drawing(Files):
             )
         return spec
 
-    def _run(self, device: str, draw: Callable[..., Array], *given: Any, **options: Any) -> Array:
+    def _run(self, device: str, draw: Callable[..., Array], *given: Any) -> Array:
         """Call one of the runtime's drawing functions with the network on a device."""
         place = Machine(device).device
         net = self.model.to(place)
         was_training = net.training
         net.eval()
         try:
-            return draw(predictor(net, place), *given, **options)
+            return draw(predictor(net, place), *given)
         finally:
             net.train(was_training).to("cpu")
 

@@ -92,8 +92,8 @@ class Using(Drawing):
             self.result = self.sample(
                 num,
                 steps,
-                "ddpm" if every else sampler,
-                seed,
+                sampler="ddpm" if every else sampler,
+                seed=seed,
                 label=None if label is False else label,
                 guidance=guidance,
                 return_all_timesteps=return_all_timesteps,

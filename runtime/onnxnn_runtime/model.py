@@ -277,6 +277,7 @@ class Model:
         eta: float = 0.0,
         label: Any = None,
         guidance: float | None = None,
+        *,
         noise: Any = None,
         start: Any = None,
         strength: float | None = None,
@@ -292,12 +293,14 @@ class Model:
             model.sample(label="7", guidance=2.0)
             model.sample(start="3.png", strength=0.5)
 
+        A file that holds the whole loop takes its own steps, sampler and guidance alone, and begins with
+        noise.
+
         Args:
-            num, seed, label, noise, progress, batch_size: See
-                `onnxnn_runtime.diffusion.sampling.sample_pictures`.
-            steps, sampler, guidance: See there; a file that holds the whole loop takes its own alone.
-            eta, start, strength, mask, return_all_timesteps, callback: See there; not for a file that
-                holds the whole loop.
+            num, steps, sampler, seed, eta, label, guidance, noise, start, strength, mask: See
+                `onnxnn_runtime.diffusion.options.SamplingOptions`.
+            return_all_timesteps, callback, progress, batch_size: See
+                `onnxnn_runtime.diffusion.options.SamplingOptions`.
 
         Returns:
             float32 (num, C, H, W) in 0..1; with `return_all_timesteps` (num, steps + 1, C, H, W).
@@ -308,42 +311,29 @@ class Model:
         """
         from .diffusion import sampling  # here and below, so that other models open without it
 
-        spec = sampling.check_draws(self._require_card("sample"), self.name, self.inputs)
-        if spec.sampler is None:
-            return sampling.sample_pictures(
-                self._engine.denoiser(),
-                spec,
-                num,
-                steps,
-                sampler,
-                seed,
-                eta,
-                label,
-                guidance,
-                noise,
-                start,
-                strength,
-                mask,
-                return_all_timesteps,
-                callback,
-                progress,
-                batch_size,
-                self.input_spec.preprocess,
-            )
-        sampling.check_baked(
-            spec.sampler,
-            self.name,
-            sampler=sampler,
+        options = sampling.SamplingOptions(
+            num=num,
             steps=steps,
+            sampler=sampler,
+            seed=seed,
+            eta=eta,
+            label=label,
             guidance=guidance,
-            eta=None if eta == 0 else eta,
+            noise=noise,
             start=start,
             strength=strength,
             mask=mask,
             return_all_timesteps=return_all_timesteps,
             callback=callback,
+            progress=progress,
+            batch_size=batch_size,
         )
-        return sampling.draw_with_graph(self._run_loop, spec, num, seed, label, noise, progress, batch_size)
+        spec = sampling.check_draws(self._require_card("sample"), self.name, self.inputs)
+        if spec.sampler is None:
+            preprocess = self.input_spec.preprocess
+            return sampling.sample_pictures(self._engine.denoiser(), spec, options, preprocess)
+        sampling.check_baked(spec.sampler, self.name, options)
+        return sampling.draw_with_graph(self._run_loop, spec, options)
 
     def interpolate(
         self,
@@ -359,8 +349,12 @@ class Model:
             model.interpolate("3.png", "8.png", num=9, seed=0)
 
         Args:
-            first, second, num, strength, seed, options: See
-                `onnxnn_runtime.diffusion.sampling.interpolate_pictures`.
+            first: An image: path, bytes, PIL image or array.
+            second: Another one.
+            num: How many images, both ends counted, at least 2.
+            strength: How freely they are drawn, above 0 up to 1, where the two images no longer count.
+            seed: 0 to 2**32 - 1; None: another one each time.
+            options: Others of `onnxnn_runtime.diffusion.options.SamplingOptions`.
 
         Returns:
             float32 (num, C, H, W) in 0..1.
@@ -373,18 +367,11 @@ class Model:
 
         spec = sampling.check_draws(self._require_card("sample"), self.name, self.inputs)
         if spec.sampler is not None:
-            sampling.check_baked(spec.sampler, self.name, start=(first, second))
-        return sampling.interpolate_pictures(
-            self._engine.denoiser(),
-            spec,
-            first,
-            second,
-            num,
-            strength,
-            seed,
-            self.input_spec.preprocess,
-            **options,
-        )
+            asked = sampling.SamplingOptions(start=(first, second))
+            sampling.check_baked(spec.sampler, self.name, asked)
+        asked = sampling.SamplingOptions(num=num, strength=strength, seed=seed, **options)
+        preprocess = self.input_spec.preprocess
+        return sampling.interpolate_pictures(self._engine.denoiser(), spec, first, second, asked, preprocess)
 
     def _run_loop(self, noise: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         feeds = {"noise": noise} if labels is None else {"noise": noise, "label": labels}

@@ -15,7 +15,12 @@ import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime import DiffusionSpec, Preprocess, SamplerSpec, Schedule
 from onnxnn_runtime.diffusion.sampler import Noise
-from onnxnn_runtime.diffusion.sampling import draw_with_graph, interpolate_pictures, sample_pictures
+from onnxnn_runtime.diffusion.sampling import (
+    SamplingOptions,
+    draw_with_graph,
+    interpolate_pictures,
+    sample_pictures,
+)
 from PIL import Image
 
 SHAPE = (1, 4, 5)
@@ -32,8 +37,8 @@ def soft(x, t, labels):
     return (signal * (x - signal * x0) / strength - strength * x0).astype(np.float32)
 
 
-def draw(num=None, **options):
-    return sample_pictures(soft, SPEC, num, **options)
+def draw(num=None, preprocess=None, **options):
+    return sample_pictures(soft, SPEC, SamplingOptions(num, **options), preprocess)
 
 
 def close(one, other):
@@ -64,8 +69,12 @@ def test_parts_keep_their_labels_noise_and_start():
     noise = Noise(0, SHAPE, 5)()
     start = np.linspace(0, 1, 100, dtype=np.float32).reshape(5, *SHAPE)
     options = {"label": [0, 1, 2, "seven", 1], "guidance": 2.0, "noise": noise, "start": start, "seed": 0}
-    whole = sample_pictures(soft, NAMED, sampler="ddpm", return_all_timesteps=True, **options)
-    parts = sample_pictures(soft, NAMED, sampler="ddpm", return_all_timesteps=True, batch_size=2, **options)
+    whole = sample_pictures(
+        soft, NAMED, SamplingOptions(sampler="ddpm", return_all_timesteps=True, **options)
+    )
+    parts = sample_pictures(
+        soft, NAMED, SamplingOptions(sampler="ddpm", return_all_timesteps=True, batch_size=2, **options)
+    )
     close(parts, whole)
 
 
@@ -87,7 +96,7 @@ def test_each_step_is_told_the_time_and_the_type():
         seen.append((x.dtype, type(t), t, labels))
         return soft(x, t, labels)
 
-    sample_pictures(predict, SPEC, 2, steps=3)
+    sample_pictures(predict, SPEC, SamplingOptions(2, steps=3))
     assert seen == [(np.dtype(np.float32), int, t, None) for t in (49, 32, 16)]
 
 
@@ -121,7 +130,7 @@ def test_options_that_do_not_fit(options, message):
 
 def test_a_network_that_gives_no_numbers():
     with pytest.raises(rt.InputError, match="predictions are not finite"):
-        sample_pictures(lambda x, t, labels: x * np.float32("nan"), SPEC, 1)
+        sample_pictures(lambda x, t, labels: x * np.float32("nan"), SPEC, SamplingOptions(1))
 
 
 # ---- labels --------------------------------------------------------------------------------------
@@ -134,7 +143,7 @@ def predicted_labels(**options):
         seen.append(labels.tolist())
         return soft(x, t, labels)
 
-    sample_pictures(predict, NAMED, steps=1, **options)
+    sample_pictures(predict, NAMED, SamplingOptions(steps=1, **options))
     return seen[0]
 
 
@@ -162,7 +171,7 @@ def labels_of(counts, num, seed, label=None, names=("0", "1", "seven")):
         seen.extend(labels.tolist())
         return soft(x, t, labels)
 
-    sample_pictures(predict, spec, num, steps=1, seed=seed, label=label)
+    sample_pictures(predict, spec, SamplingOptions(num, steps=1, seed=seed, label=label))
     return seen
 
 
@@ -181,9 +190,9 @@ def test_without_a_label_in_a_file_without_counts_all_classes_are_as_frequent(ca
 
     if call is interpolate_pictures:
         for seed in range(300):
-            call(predict, NAMED, PICTURE, PICTURE, 2, steps=1, strength=1.0, seed=seed)
+            call(predict, NAMED, PICTURE, PICTURE, SamplingOptions(2, 1, strength=1.0, seed=seed))
     else:
-        call(predict, NAMED, 600, seed=5, **({"steps": 1} if call is sample_pictures else {}))
+        call(predict, NAMED, SamplingOptions(600, 1 if call is sample_pictures else None, seed=5))
     shares = np.bincount(seen, minlength=4) / 600
     np.testing.assert_allclose(shares, [1 / 3, 1 / 3, 1 / 3, 0], atol=0.07)
 
@@ -202,7 +211,9 @@ def test_a_class_may_be_called_none():
 def test_guidance_follows_labels_that_are_drawn():
     seen = []
     sample_pictures(
-        lambda x, t, labels: seen.append(labels) or soft(x, t, labels), NAMED, 4, 1, seed=1, guidance=2.0
+        lambda x, t, labels: seen.append(labels) or soft(x, t, labels),
+        NAMED,
+        SamplingOptions(4, 1, seed=1, guidance=2.0),
     )
     assert seen[0][:4].max() < 3
     assert seen[0][4:].tolist() == [3] * 4
@@ -215,7 +226,7 @@ def test_a_start_stays_recognisable_whatever_the_steps(how, sampler, steps):
     def far(strength):
         options = {"seed": 0, "steps": steps, "sampler": sampler, "strength": strength}
         if how == "interpolate":
-            drawn = interpolate_pictures(soft, SPEC, PICTURE, PICTURE, 8, **options)
+            drawn = interpolate_pictures(soft, SPEC, PICTURE, PICTURE, SamplingOptions(8, **options))
         else:
             mask = {} if how == "sample" else {"mask": np.ones(SHAPE[1:])}
             drawn = draw(8, start=PICTURE, **mask, **options)
@@ -235,8 +246,8 @@ def test_guidance_goes_on_from_none_to_the_label():
         free = soft(x, t, np.full(len(x), 3))
         return free + 2.5 * (soft(x, t, np.full(len(x), 1)) - free)
 
-    found = sample_pictures(soft, NAMED, 3, label="1", guidance=2.5, seed=0)
-    close(found, sample_pictures(guided, SPEC, 3, seed=0))
+    found = sample_pictures(soft, NAMED, SamplingOptions(3, label="1", guidance=2.5, seed=0))
+    close(found, sample_pictures(guided, SPEC, SamplingOptions(3, seed=0)))
 
 
 @pytest.mark.parametrize(
@@ -263,7 +274,7 @@ def test_guidance_goes_on_from_none_to_the_label():
 )
 def test_labels_that_do_not_fit(options, message):
     with pytest.raises(rt.InputError, match=message):
-        sample_pictures(soft, NAMED, **options)
+        sample_pictures(soft, NAMED, SamplingOptions(**options))
 
 
 # ---- what is seen on the way ---------------------------------------------------------------------
@@ -368,8 +379,8 @@ def test_start_pictures_that_do_not_fit(options, message):
 # ---- from one picture to another -----------------------------------------------------------------
 
 
-def interpolate(*arguments, **options):
-    return interpolate_pictures(soft, SPEC, *arguments, **options)
+def interpolate(first, second, num=9, strength=0.6, **options):
+    return interpolate_pictures(soft, SPEC, first, second, SamplingOptions(num, strength=strength, **options))
 
 
 def test_interpolation_goes_from_one_picture_to_the_other():
@@ -389,7 +400,11 @@ def test_interpolated_noise_keeps_its_variance():
     grey = np.full((64, 64), 127, np.uint8)
     seen = []
     interpolate_pictures(
-        lambda x, t, labels: seen.append(x) or x, spec, grey, grey, 5, strength=1.0, steps=1, seed=0
+        lambda x, t, labels: seen.append(x) or x,
+        spec,
+        grey,
+        grey,
+        SamplingOptions(5, 1, strength=1.0, seed=0),
     )
     np.testing.assert_allclose(seen[0].std(axis=(1, 2, 3)), 1, atol=0.05)
 

@@ -7,7 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from onnxnn_runtime import DiffusionSpec, Schedule
-from onnxnn_runtime.diffusion.sampling import draw_with_graph, interpolate_pictures, sample_pictures
+from onnxnn_runtime.diffusion.sampling import (
+    SamplingOptions,
+    draw_with_graph,
+    interpolate_pictures,
+    sample_pictures,
+)
 from onnxnn_runtime.errors import InputError
 from PIL import Image
 
@@ -34,7 +39,7 @@ def draw(spec=NAMED, num=None, **options):
         seen.append(labels)
         return x * np.float32(0.5)
 
-    drawn = sample_pictures(predict, spec, num, steps=2, seed=0, **options)
+    drawn = sample_pictures(predict, spec, SamplingOptions(num, steps=2, seed=0, **options))
     return drawn, None if seen[0] is None else seen[0].tolist()
 
 
@@ -60,7 +65,7 @@ def test_labels_of_any_type(label, expected):
         seen.extend(labels.tolist())
         return noise
 
-    draw_with_graph(run, NAMED, 2, seed=0, label=label)
+    draw_with_graph(run, NAMED, SamplingOptions(2, seed=0, label=label))
     assert seen == expected
 
 
@@ -114,9 +119,9 @@ def test_a_way_between_two_images_has_one_label():
     drawn = set()
     for seed in range(12):
         seen.clear()
-        interpolate_pictures(predict, NAMED, black, white, 8, seed=seed, steps=2)
+        interpolate_pictures(predict, NAMED, black, white, SamplingOptions(8, 2, seed=seed))
         assert len(seen) == 1
         drawn |= seen
     assert drawn == {1, 2}  # those that training had
-    interpolate_pictures(predict, NAMED, black, white, 8, label="0", steps=2)
+    interpolate_pictures(predict, NAMED, black, white, SamplingOptions(8, 2, label="0"))
     assert 0 in seen

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Collection, Sequence, Sized
+from dataclasses import dataclass
+from typing import Any, Callable, Collection, Sequence, Sized
 
 import numpy as np
 from PIL import Image
 
+from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.arrays.conversion import as_array
 from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
@@ -21,6 +23,8 @@ from onnxnn_runtime.messages.shorten import printable, shortened
 from .sampler import checked_seed, plain_number
 
 __all__ = [
+    "Callback",
+    "SamplingOptions",
     "check_baked",
     "check_draws",
     "how_many",
@@ -68,6 +72,67 @@ def check_draws(card: ModelCard, name: str, inputs: Collection[str]) -> Diffusio
             )
         )
     return spec
+
+
+Callback = Callable[[int, np.ndarray], object]
+"""Called after each step with its number, from 1, and the images so far, (N, C, H, W) in 0..1."""
+
+
+@checked_class(call="sample")
+@dataclass(frozen=True, eq=False)
+class SamplingOptions:
+    """How images are sampled; every call that samples takes these options by name.
+
+    Args:
+        num: How many images; None takes as many as `noise`, `start` or `label` hold, else 16.
+        steps: How many steps, 1 to the schedule's timesteps; None takes 20, and all for "ddpm".
+        sampler: "dpm++" (None), "ddim" or "ddpm".
+        seed: 0 to 2**32 - 1; picture i of a seed is the same one whichever `num`. None: another one
+            each time.
+        eta: For "ddim": fresh noise in each step, from 0 (none) to 1 (as "ddpm").
+        label: For networks with classes: a name or an index, or one for each image; "none" is the empty
+            label. None draws labels with the frequency that they had in training.
+        guidance: How far pictures follow their label: none + guidance * (labelled - none), see Ho &
+            Salimans, "Classifier-Free Diffusion Guidance", 2022. 1 (None) is the labelled prediction.
+        noise: What to begin with in place of the seed's: float (num, C, H, W), standard normal.
+        start: A picture (path, bytes, PIL image or array) to begin with, or one for each: noise is laid
+            over it, and `strength` says how much.
+        strength: How much noise is added to `start`: the share of the schedule's timesteps that is denoised
+            again, above 0 up to 1, where 1 is all noise. It is kept whatever `steps`; what adds no noise
+            at all is refused. None takes 0.6, and 1 with a mask.
+        mask: Where `start` is drawn anew (1) or kept (0): an array (H, W) of 0 and 1, or a black and
+            white picture of that size.
+        return_all_timesteps: Return what there was before the first step and after each of them.
+        callback: Called as callback(step, pictures) after each step; where there are more pictures than
+            `batch_size`, for one part of them after the other.
+        progress: Show a bar on stderr, where that is a terminal.
+        batch_size: Pictures that run together.
+
+    Raises:
+        InputError: The callback is no function.
+    """
+
+    num: int | None = None
+    steps: int | None = None
+    sampler: str | None = None
+    seed: int | None = None
+    eta: float = 0.0
+    label: Any = None
+    guidance: float | None = None
+    noise: Any = None
+    start: Any = None
+    strength: float | None = None
+    mask: Any = None
+    return_all_timesteps: bool = False
+    callback: Callback | None = None
+    progress: bool = False
+    batch_size: int = 64
+
+    def __post_init__(self) -> None:
+        if self.callback is not None and not callable(self.callback):
+            raise InputError(
+                f"callback={shortened(self.callback)}: what fits is a function of (step, pictures)."
+            )
 
 
 def how_many(num: int | None, **given: Sized | None) -> int:
@@ -276,20 +341,23 @@ def read_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
     return np.asarray(array != 0)
 
 
-def check_baked(baked: SamplerSpec, name: str, **given: Any) -> None:
+def check_baked(baked: SamplerSpec, name: str, options: SamplingOptions) -> None:
     """Refuse options that a file which holds the whole loop cannot follow.
 
     Args:
         baked: The loop inside the file.
         name: What errors call the file.
-        given: Options by their names; None and False where they were not given.
+        options: What was asked for.
 
     Raises:
         InputError: One is given and differs from what the file does.
     """
     does = {"sampler": baked.name, "steps": baked.steps, "guidance": baked.guidance}
-    for option, value in given.items():
-        if value is None or value is False or (option in does and value == does[option]):
+    inside = (*does, "eta", "start", "strength", "mask", "return_all_timesteps", "callback")
+    for option in inside:
+        value = getattr(options, option)
+        is_left_out = value is None or value is False or (option == "eta" and value == 0)
+        if is_left_out or (option in does and value == does[option]):
             continue
         shown = shortened(value) if isinstance(value, (int, float, str)) else "..."
         raise InputError(
