@@ -14,6 +14,7 @@ from .api.calls import checked, checked_class
 from .defaults import TOLERANCE
 from .errors import InputError, OnnxnnError
 from .messages.shorten import printable, shortened
+from .model import Model
 
 __all__ = ["Check", "VerificationReport", "made_up_inputs", "verify"]
 
@@ -72,7 +73,12 @@ def verify(model: Any) -> VerificationReport:
 
     Returns:
         A report; a check that does not hold raises nothing.
+
+    Raises:
+        InputError: It is no model.
     """
+    if not isinstance(model, Model):
+        raise InputError(f"verify({shortened(model, 40)}): expected what load() returned; write load(path).")
     return VerificationReport(tuple(Check(*each) for each in _checks(model)))
 
 

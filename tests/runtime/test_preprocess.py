@@ -296,3 +296,11 @@ def test_the_promised_size_is_the_real_one_and_data_round_trips(preprocess, heig
 def test_malformed_data_is_refused(data, message):
     with pytest.raises(CardError, match=message):
         Preprocess.from_dict(data)
+
+
+def test_to_float_takes_arrays_of_images_alone():
+    itself = []
+    itself.append(itself)
+    for image in (itself, "", np.zeros((4, 4), np.uint8), None):
+        with pytest.raises(InputError, match=r"to_float: expected an array \(\.\.\., height, width, "):
+            Preprocess.to_float(image)

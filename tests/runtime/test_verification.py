@@ -46,5 +46,8 @@ def test_a_sample_that_depends_on_its_batch_fails():
 
 
 def test_it_takes_a_model_alone():
+    for given in ("pets.onnx", b"", ..., [1]):
+        with pytest.raises(rt.InputError, match=r"verify\(.*\): expected what load\(\) returned"):
+            rt.verify(given)
     with pytest.raises(rt.CallError, match="unknown option 'zzz'"):
         rt.verify(opened(), zzz=1)

@@ -152,7 +152,7 @@ class Preprocess:
         Raises:
             InputError: It has fewer than three axes.
         """
-        if np.ndim(image) < 3:
+        if not isinstance(image, np.ndarray) or image.ndim < 3:
             raise InputError(
                 f"to_float: expected an array (..., height, width, channels), got {shortened(image)}."
             )
