@@ -24,7 +24,7 @@ from .standardize import COARSE, needs_float64
 __all__ = ["ValuesError", "as_array", "class_names", "class_numbers", "finite", "ragged", "targets"]
 
 _MOST_CLASSES = 10_000
-"""Integers that are classes without being told so."""
+"""The integers below which labels are classes by default."""
 
 _MOST_NAMES = 1_000_000
 

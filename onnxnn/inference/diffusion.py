@@ -53,7 +53,7 @@ def add_noise(schedule: Schedule, picture: Array, timestep: int, num: int) -> tu
         `num` pictures float32 (C, H, W) in 0..1, where values beyond are cut off, and their steps.
 
     Raises:
-        InputError: The network has no such steps, or `num` is no whole number of at least 1.
+        InputError: The network has no such steps, or `num` is no integer of at least 1.
     """
     for name, value, most in (("timestep", timestep, schedule.timesteps), ("num", num, None)):
         if type(value) is not int or value < 1 or (most is not None and value > most):

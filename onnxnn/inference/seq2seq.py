@@ -37,7 +37,7 @@ def infer(net: Net, source: Any) -> Array:
 
 
 def _next_tokens(net: Net, pair: Any) -> Array:
-    """Return how likely each token comes next behind every step of targets (N, T, vocabulary)."""
+    """Return how likely each token comes next after every step of targets (N, T, vocabulary)."""
     if not isinstance(pair, tuple) or len(pair) != 2:
         raise InputError(
             "a transformer takes two sequences: call generate(source), or inference((source, target)) for "

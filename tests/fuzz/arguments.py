@@ -21,6 +21,7 @@ import numpy as np
 import onnxnn_runtime as rt
 import torch
 from PIL import Image
+from support.hostile_values import Pathless, itself, nested
 from support.public_calls import COLLECTORS, public_calls
 
 import onnxnn
@@ -43,16 +44,6 @@ class _Unwritable:
     __str__ = __repr__
 
 
-class _Pathless:
-    def __init__(self, found):
-        self._found = found
-
-    def __fspath__(self):
-        if isinstance(self._found, Exception):
-            raise self._found
-        return self._found
-
-
 class _Endless:
     """What looks like a sequence and has no end."""
 
@@ -60,22 +51,9 @@ class _Endless:
         return position
 
 
-def _itself(copies):
-    value = []
-    value.extend([value] * copies)
-    return value
-
-
 def _own_value():
     value = {}
     value["a"] = value
-    return value
-
-
-def _nested(depth, copies):
-    value = [1]
-    for _ in range(depth):
-        value = [value] * copies
     return value
 
 
@@ -90,11 +68,11 @@ def _raising(*args, **options):
 
 
 VALUES = {
-    "a list in itself": lambda: _itself(1),
-    "a list three times in itself": lambda: _itself(3),
+    "a list in itself": lambda: itself(1),
+    "a list three times in itself": lambda: itself(3),
     "a dict in itself": _own_value,
-    "lists 5,000 deep": lambda: _nested(5000, 1),
-    "a list of 2**40 values": lambda: _nested(40, 2),
+    "lists 5,000 deep": lambda: nested(5000, 1),
+    "a list of 2**40 values": lambda: nested(40, 2),
     "an array in itself": _holding_itself,
     "an integer of 5,000 digits": lambda: 10**5000,
     "a large integer": lambda: 10**18,
@@ -122,8 +100,8 @@ VALUES = {
     "a module": lambda: torch.nn.Linear(3, 3),
     "a tensor with gradient": lambda: torch.ones(2, 2, requires_grad=True) * 1,
     "an ellipsis": lambda: ...,
-    "a path that raises": lambda: _Pathless(KeyError("lost")),
-    "a path that is a number": lambda: _Pathless(5),
+    "a path that raises": lambda: Pathless(KeyError("lost")),
+    "a path that is a number": lambda: Pathless(5),
 }
 
 

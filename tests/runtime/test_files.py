@@ -21,6 +21,7 @@ from onnxnn_runtime.errors import (
 )
 from onnxnn_runtime.files.access import as_path, regular_file, write_atomically
 from onnxnn_runtime.tables.reader import read_table
+from support.hostile_values import Pathless
 
 
 def files_of(folder):
@@ -190,16 +191,6 @@ def test_a_file_without_permission_is_named_as_such(tmp_path, monkeypatch):
     monkeypatch.setattr("builtins.open", forbidden)
     with pytest.raises(InputError, match="file: no permission to read this table"):
         regular_file(tmp_path / "file", "table")
-
-
-class Pathless:
-    def __init__(self, found):
-        self.found = found
-
-    def __fspath__(self):
-        if isinstance(self.found, Exception):
-            raise self.found
-        return self.found
 
 
 @pytest.mark.parametrize("found", [KeyError("lost"), 5, None])

@@ -8,19 +8,7 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime.arrays.conversion import MOST_LISTED, as_array, check_nesting
-
-
-def itself(copies):
-    value = []
-    value.extend([value] * copies)
-    return value
-
-
-def nested(depth, copies):
-    value = [1.0]
-    for _ in range(depth):
-        value = [value] * copies
-    return value
+from support.hostile_values import itself, nested
 
 
 def rows_of_one_list():

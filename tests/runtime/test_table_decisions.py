@@ -286,3 +286,14 @@ def test_a_first_row_that_counts_samples_names_no_columns(write, first):
 def test_other_first_rows_name_columns(write, first):
     row = ",".join(["1.5"] * first.count(","))
     assert read_table(write(f"{first}\n{row},0\n{row},1\n")).names == tuple(first.split(","))
+
+
+@pytest.mark.parametrize("heading", ["0,1,2", "1,2,3"])
+def test_a_first_row_that_counts_the_columns_is_said_where_it_is_data(tmp_path, heading):
+    path = tmp_path / "a.csv"
+    path.write_text(heading + "\n5,6,0\n7,8,1\n")
+    table = read_table(path)
+    assert table.has_heading or any("though it counts the columns" in note for note in table.notes)
+    assert read_table(path, header=True).has_heading
+    path.write_text("5,6,0\n7,8,1\n")
+    assert not any("though it counts" in note for note in read_table(path).notes)

@@ -382,6 +382,12 @@ def read_table(
     rows = [cells_of(record, separator)[:width] for record in head]
     has_heading, doubtful = (header, False) if header is not None else heading_of(rows, table.decimal_comma)
     if not has_heading:
+        if header is None and _counts(rows[0]):
+            note = (
+                f"{source}: the first row ({_in_short(', '.join(rows[0]))}) counts as data, though it counts "
+                "the columns; where it is the heading, remove it, or use read_table(path, header=True)."
+            )
+            return replace(table, notes=(*table.notes, note))
         return table
     if len(lines) == 1:
         raise InputError(
@@ -395,6 +401,13 @@ def read_table(
         )
     names = () if counts_samples(rows[0]) else tuple(rows[0])
     return replace(table, names=names, lines=lines[1:], notes=notes, has_heading=True)
+
+
+def _counts(cells: Sequence[str]) -> bool:
+    """Return whether a row is 0, 1, 2, ... or 1, 2, 3, ..., as tools number columns without names."""
+    return len(cells) > 1 and any(
+        list(cells) == [str(first + place) for place in range(len(cells))] for first in (0, 1)
+    )
 
 
 def index_columns(table: Table) -> list[int]:
