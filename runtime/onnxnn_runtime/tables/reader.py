@@ -404,10 +404,8 @@ def read_table(
 
 
 def _counts(cells: Sequence[str]) -> bool:
-    """Return whether a row is 0, 1, 2, ... or 1, 2, 3, ..., as tools number columns without names."""
-    return len(cells) > 1 and any(
-        list(cells) == [str(first + place) for place in range(len(cells))] for first in (0, 1)
-    )
+    """Return whether a row is 0, 1, 2, ... (pandas names columns so; 0, 1 alone is also XOR)."""
+    return len(cells) > 2 and list(cells) == [str(place) for place in range(len(cells))]
 
 
 def index_columns(table: Table) -> list[int]:
