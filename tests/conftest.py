@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 
 import pytest
+
+os.environ["ONNXNN_LANG"] = (
+    "en"  # whatever the language of the machine; processes that tests start inherit it
+)
 
 
 def pytest_collection_modifyitems(items):

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from typing import Iterable
 
+from .messages.catalogue import Message
 from .messages.shorten import bounded, shortened
 
 __all__ = [
@@ -49,9 +50,21 @@ class OnnxnnError(Exception):
     """Base class of all errors that onnxnn raises on purpose.
 
     Its text is of bounded length, and holds no character that steers a terminal, whatever it quotes.
+    It ends in the code of its kind in brackets, [E-LAYER-03], which `onnxnn explain` explains.
     """
 
     def __str__(self) -> str:
+        return f"{self.text} [{self.code}]" if self.code else self.text
+
+    @property
+    def code(self) -> str:
+        """The stable code of its kind, e.g. "E-LAYER-03"."""
+        message = self.args[0] if self.args else ""
+        return message.code if isinstance(message, Message) else ""
+
+    @property
+    def text(self) -> str:
+        """What it says in the language of the user, without the code."""
         return bounded(super().__str__())
 
 

@@ -289,7 +289,8 @@ def test_other_first_rows_name_columns(write, first):
 
 
 @pytest.mark.parametrize(
-    ("heading", "noted"), [("0,1,2", True), ("0,1,2,3", True), ("1,2,3", False), ("0,1", False), ("1,2", False)]
+    ("heading", "noted"),
+    [("0,1,2", True), ("0,1,2,3", True), ("1,2,3", False), ("0,1", False), ("1,2", False)],
 )
 def test_a_first_row_that_counts_the_columns_from_0_is_said_where_it_is_data(tmp_path, heading, noted):
     path = tmp_path / "a.csv"

@@ -1,0 +1,138 @@
+"""The one way in which text for people is worded: English in the source, other languages from catalogues.
+
+    raise InputError(coded("E-INPUT-03", "{where}: expected {expected} columns, got {got}.", where=..., ...))
+
+The English text is the key (gettext's msgid); its translation stands in the package that says it, in
+`locale/zh_CN/LC_MESSAGES/<package>.po`, compiled to `.mo`. The language is that of the environment variable
+ONNXNN_LANG ("en", "zh"), else the system's, else English; what no catalogue knows shows in English.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Mapping
+
+__all__ = ["Message", "coded", "gettext", "language", "ngettext"]
+
+VARIABLE = "ONNXNN_LANG"
+"""The environment variable that chooses the language."""
+
+_PACKAGES = ("onnxnn_runtime", "onnxnn_cli", "onnxnn")
+_CHINESE = "zh_CN"
+_CHINESE_ON_WINDOWS = 0x04
+"""The primary language identifier of Chinese (Windows, "Language Identifiers")."""
+
+_catalogues: dict[tuple[str, str], Any] = {}
+
+
+class Message(str):
+    """The text of an error, in the language of the user.
+
+    Attributes:
+        code: The stable code of its kind, e.g. "E-LAYER-03", which `onnxnn explain` explains.
+    """
+
+    code: str
+
+    def __new__(cls, text: str, code: str) -> Message:
+        """Return the text with its code."""
+        message = super().__new__(cls, text)
+        message.code = code
+        return message
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+        """Return what pickle builds it of."""
+        return str(self), self.code
+
+
+def coded(code: str, message: str, **values: object) -> Message:
+    """Return the text of an error in the language of the user, with the code of its kind.
+
+    Args:
+        code: A key of `onnxnn_runtime.messages.codes.CODES`.
+        message: The English text, a literal, with a {name} for each of the values.
+        values: What to put in; of an error of ours its text without its code.
+    """
+    return Message(_filled(_translated(message), values), code)
+
+
+def gettext(message: str, **values: object) -> str:
+    """Return a text in the language of the user.
+
+    Args:
+        message: The English text, a literal, with a {name} for each of the values.
+        values: What to put in; of an error of ours its text without its code.
+    """
+    return _filled(_translated(message), values)
+
+
+def ngettext(one: str, many: str, count: int, **values: object) -> str:
+    """Return a text about a number of things in the language of the user.
+
+    Args:
+        one: The English text where `count` is 1, a literal; {count} stands for the number.
+        many: The English text for other numbers.
+        count: How many.
+        values: What else to put in.
+    """
+    text = one if count == 1 else many
+    for catalogue in _loaded(language()):
+        found = catalogue.ngettext(one, many, count)
+        if found not in (one, many):
+            text = found
+            break
+    return _filled(text, {"count": count, **values})
+
+
+def language() -> str:
+    """Return the language of messages: "zh_CN" or "en"."""
+    chosen = os.environ.get(VARIABLE) or _system_language()
+    return _CHINESE if chosen.lower().startswith("zh") else "en"
+
+
+def _filled(text: str, values: Mapping[str, object]) -> str:
+    return text.format(**{name: getattr(value, "text", value) for name, value in values.items()})
+
+
+def _translated(message: str) -> str:
+    for catalogue in _loaded(language()):
+        found: str = catalogue.gettext(message)
+        if found != message:
+            return found
+    return message
+
+
+def _loaded(chosen: str) -> list[Any]:
+    """Return the catalogues of the packages that are imported."""
+    if chosen == "en":
+        return []
+    found = []
+    for package in _PACKAGES:
+        if package in sys.modules:
+            key = (package, chosen)
+            if key not in _catalogues:
+                _catalogues[key] = _open(*key)
+            found.append(_catalogues[key])
+    return found
+
+
+def _open(package: str, chosen: str) -> Any:
+    from gettext import translation  # here, because only other languages need it
+
+    folder = os.path.join(os.path.dirname(str(sys.modules[package].__file__)), "locale")
+    return translation(package, folder, [chosen], fallback=True)
+
+
+def _system_language() -> str:
+    """Return the language of the system: "zh_CN.UTF-8", "zh", "en_GB", "C", ..."""
+    names = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    chosen = next(filter(None, names), "")
+    if not chosen and sys.platform == "win32":
+        import ctypes
+
+        identifier = ctypes.windll.kernel32.GetUserDefaultUILanguage()
+        return "zh" if identifier & 0x3FF == _CHINESE_ON_WINDOWS else "en"
+    if chosen.partition(".")[0] in ("", "C", "POSIX"):
+        return "en"
+    return os.environ.get("LANGUAGE") or chosen  # as GNU gettext: first of LANGUAGE, "zh_CN:en"

@@ -1,0 +1,157 @@
+"""Every text for people goes through the catalogue, and has a Chinese translation."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import string
+from pathlib import Path
+
+import pytest
+from onnxnn_runtime.messages.codes import CODES
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("runtime/onnxnn_runtime", "cli/onnxnn_cli", "onnxnn")
+
+# Folders and files whose texts do not go through the catalogue yet; the list may only get shorter.
+TO_DO: tuple[str, ...] = (
+    "cli/onnxnn_cli/",
+    "onnxnn/basenn/",
+    "onnxnn/checkpoint/",
+    "onnxnn/console/",
+    "onnxnn/data/",
+    "onnxnn/definition/",
+    "onnxnn/demo/",
+    "onnxnn/export/",
+    "onnxnn/graph/",
+    "onnxnn/inference/",
+    "onnxnn/inspection/",
+    "onnxnn/kinds/",
+    "onnxnn/layers/",
+    "onnxnn/models/",
+    "onnxnn/network/",
+    "onnxnn/recipe/",
+    "onnxnn/training/",
+    "runtime/onnxnn_runtime/api/",
+    "runtime/onnxnn_runtime/arrays/",
+    "runtime/onnxnn_runtime/card/",
+    "runtime/onnxnn_runtime/diffusion/",
+    "runtime/onnxnn_runtime/files/",
+    "runtime/onnxnn_runtime/generation/",
+    "runtime/onnxnn_runtime/images/",
+    "runtime/onnxnn_runtime/inputs/",
+    "runtime/onnxnn_runtime/messages/",
+    "runtime/onnxnn_runtime/outputs/",
+    "runtime/onnxnn_runtime/session/",
+    "runtime/onnxnn_runtime/tables/",
+    "runtime/onnxnn_runtime/__init__.py",
+    "runtime/onnxnn_runtime/errors.py",
+    "runtime/onnxnn_runtime/model.py",
+    "runtime/onnxnn_runtime/opening.py",
+    "runtime/onnxnn_runtime/results.py",
+    "runtime/onnxnn_runtime/similarity.py",
+    "runtime/onnxnn_runtime/verification.py",
+)
+
+# Exceptions that never reach people: what they say becomes part of an error of ours, or they are caught.
+INTERNAL: tuple[str, ...] = ()
+
+_SAYING = ("warn", "print", "say", "echo", "secho")
+_CATALOGUE = ("coded", "gettext", "ngettext")
+
+
+def modules():
+    for source in SOURCES:
+        yield from sorted((ROOT / source).rglob("*.py"))
+
+
+def name_of(function: ast.expr) -> str:
+    return getattr(function, "attr", getattr(function, "id", ""))
+
+
+def is_literal(node: ast.expr) -> bool:
+    """Return whether an expression is text that is written here and has words."""
+    if isinstance(node, ast.BinOp):
+        return is_literal(node.left) or is_literal(node.right)
+    if isinstance(node, ast.JoinedStr):
+        return any(is_literal(part) for part in node.values)
+    if isinstance(node, ast.IfExp):
+        return is_literal(node.body) or is_literal(node.orelse)
+    return (
+        isinstance(node, ast.Constant) and isinstance(node.value, str) and any(map(str.isalpha, node.value))
+    )
+
+
+def texts_past_the_catalogue(tree: ast.AST) -> list[int]:
+    """Return the lines that raise, warn or print a text that was never looked up."""
+    lines = []
+    for node in ast.walk(tree):
+        call = node.exc if isinstance(node, ast.Raise) else node
+        if not isinstance(call, ast.Call) or not call.args:
+            continue
+        name = name_of(call.func)
+        says = name in _SAYING or (isinstance(node, ast.Raise) and name not in INTERNAL)
+        if (says or name.endswith("Error")) and name not in INTERNAL and is_literal(call.args[0]):
+            lines.append(call.lineno)
+    return sorted(set(lines))
+
+
+def calls(tree: ast.AST):
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and name_of(node.func) in _CATALOGUE
+            and isinstance(node.func, ast.Name)
+        ):
+            yield node
+
+
+@pytest.mark.parametrize("path", list(modules()), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_text_is_looked_up(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    name = path.relative_to(ROOT).as_posix()
+    if not name.startswith(TO_DO):
+        assert texts_past_the_catalogue(tree) == []
+    for call in calls(tree):
+        count = 2 if call.func.id in ("coded", "ngettext") else 1
+        assert all(isinstance(each, ast.Constant) for each in call.args[:count]), f"{name}:{call.lineno}"
+        if call.func.id == "coded":
+            assert call.args[0].value in CODES, f"{name}:{call.lineno}"
+        given = {keyword.arg for keyword in call.keywords} | (
+            {"count"} if call.func.id == "ngettext" else set()
+        )
+        message = call.args[1 if call.func.id == "coded" else 0].value
+        assert fields(message) <= given, f"{name}:{call.lineno}"
+
+
+def fields(message: str) -> set[str]:
+    """Return the names of the values of a message, without their formats."""
+    return {name.partition(".")[0] for _, name, _, _ in string.Formatter().parse(message) if name is not None}
+
+
+@pytest.fixture(scope="module")
+def script():
+    pytest.importorskip("babel")
+    spec = importlib.util.spec_from_file_location("messages", ROOT / "scripts" / "messages.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("package", SOURCES)
+def test_the_catalogue_is_up_to_date(script, package):
+    assert script.is_up_to_date(package), "run scripts/messages.py"
+
+
+@pytest.mark.parametrize("package", SOURCES)
+def test_every_message_has_a_translation_with_the_same_values(script, package):
+    catalogue = script.updated(package)
+    assert script.untranslated(catalogue) == []
+    for message in catalogue:
+        if not message.id:
+            continue
+        english = message.id if isinstance(message.id, tuple) else (message.id,)
+        chinese = message.string if isinstance(message.string, tuple) else (message.string,)
+        for text in chinese:
+            assert fields(text) == set().union(*map(fields, english)), english
+            assert any("\u4e00" <= character <= "\u9fff" for character in text) or text in english, english
