@@ -30,7 +30,6 @@ TO_DO: tuple[str, ...] = (
     "onnxnn/layers/",
     "onnxnn/models/",
     "onnxnn/network/",
-    "onnxnn/recipe/",
     "onnxnn/training/",
     "runtime/onnxnn_runtime/api/",
     "runtime/onnxnn_runtime/arrays/",

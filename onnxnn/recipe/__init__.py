@@ -29,8 +29,10 @@ from pathlib import Path
 from typing import Any
 
 from onnxnn_runtime.defaults import TASKS
-from onnxnn_runtime.errors import DataError, InputError, LayerError, OnnxnnError, TrainingError, did_you_mean
+from onnxnn_runtime.errors import DataError, InputError, LayerError, OnnxnnError, TrainingError
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.suggestions import nearest
 from onnxnn_runtime.outputs.output_files import check_output
 
 from onnxnn.datasets import digits
@@ -40,12 +42,10 @@ from onnxnn.network import Network
 from onnxnn.training.callbacks import check_writable, files_of
 from onnxnn.training.optimizers import check_optimizer_options, optimizer_name
 
-from .options import Kinds, Place, kinds_of_layer, kinds_of_method
+from .options import Kinds, Place, kinds_of_layer, kinds_of_method, line_of
 from .tree import beside, read_tree
 
 __all__ = ["LayerEntry", "Recipe", "Trained", "read_recipe"]
-
-_ALL_TRAINED = "too few samples to hold any back: the figures are those of the training data"
 
 HELD_IN = 0.8
 """The share of the samples to train on where a recipe does not say it."""
@@ -135,7 +135,7 @@ class Recipe:
         """Return the network with its data loaded and its layers added.
 
         Raises:
-            OnnxnnError: The data cannot be used, or a layer does not fit; the message names the line.
+            OnnxnnError: The data cannot be used, or a layer does not match; the message names the line.
         """
         network = Network(self.task if "task" in self.lines else None)
         if self.seed is not None:
@@ -148,7 +148,15 @@ class Recipe:
                 network.add(entry.name, activation=entry.activation, **entry.options)
             except LayerError as error:
                 raise LayerError(
-                    f"{self.path}, layer {number}: {error} (Line {entry.line} of the recipe.)"
+                    Message(
+                        gettext(
+                            "{place}, layer {number}: {error}",
+                            place=line_of(self.path, entry.line),
+                            number=number,
+                            error=error,
+                        ),
+                        error.code,
+                    )
                 ) from error
         if self.weights is not None:
             with self._at("weights"):
@@ -184,7 +192,10 @@ class Recipe:
             try:
                 network.export(str(self.export), **self.export_options)
             except OnnxnnError as error:
-                raise type(error)(f"{error} The trained network is kept: {self._checkpoint()}.") from error
+                kept = gettext(
+                    "{error} The trained network is kept: {path}.", error=error, path=self._checkpoint()
+                )
+                raise type(error)(Message(kept, error.code)) from error
         return Trained(network, history, self.save_fold, self.export)
 
     @contextmanager
@@ -193,12 +204,13 @@ class Recipe:
         try:
             yield
         except OnnxnnError as error:
-            text = str(error)
-            if text.startswith(str(self.path)):
+            if error.text.startswith(str(self.path)):
                 raise
-            option = f"{key}.{re.split('[^a-z_]', text)[0]}"  # such as data.batch_size
+            option = f"{key}.{re.split('[^a-z_]', error.text)[0]}"  # such as data.batch_size
             line = self.lines.get(option, self.lines.get(key))
-            raise type(error)(f"{self.path}, {key}: {text} (Line {line} of the recipe.)") from error
+            place = str(self.path) if line is None else line_of(self.path, line)
+            text = gettext("{place}, {key}: {error}", place=place, key=key, error=error)
+            raise type(error)(Message(text, error.code)) from error
 
     def _checkpoint(self) -> Path:
         return self.save_fold / str(self.train.get("filename", "basenn.pth"))
@@ -207,14 +219,18 @@ class Recipe:
         """Refuse to write the checkpoints over the weights that they begin with."""
         for file in files_of(self._checkpoint())[:2]:
             if os.path.isfile(file):
-                check_output(file, "checkpoint", [path], option="another save_fold")
+                check_output(file, "checkpoint", [path], option=gettext("another save_fold"))
 
     def _check_export(self, path: Path) -> None:
         """Find out before training what an export would refuse."""
         options = self.export_options
         check_versions(options.get("opset_version", 13), options.get("ir_version", 7))
         if os.path.realpath(path) in map(os.path.realpath, files_of(self._checkpoint())):
-            raise InputError(f"{path} is written by training; choose another name.")
+            raise InputError(
+                coded(
+                    "E-OUTPUT-02", "{path}: training writes a file of this name. Choose another.", path=path
+                )
+            )
         sources = [source for source in (self.path, self.data, self.weights) if isinstance(source, Path)]
         check_path(path, sources, bool(options.get("force", False)))
         check_writable(path.parent)
@@ -227,7 +243,11 @@ class Recipe:
         options = dict(self.data_options)
         if "train_val_ratio" in options or self.task not in ("cls", "reg"):
             if "train_val_ratio" not in options:
-                print("no samples are held back (train_val_ratio): the figures are of the training data")
+                print(
+                    gettext(
+                        "no samples are held back (train_val_ratio): the figures are of the training data"
+                    )
+                )
             self._load_with(network, options)
             return network
         try:
@@ -236,15 +256,20 @@ class Recipe:
             if "train_val_ratio=" not in str(error):
                 raise
             self._load_with(network, options)
-            print(_ALL_TRAINED)
+            print(_all_trained())
             return network
         if network.task != self.task:  # classes of a single sample look like values when divided
             whole = Network(self.task if "task" in self.lines else None)
             self._load_with(whole, options)
             if whole.task == self.task:
-                print(_ALL_TRAINED)
+                print(_all_trained())
                 return whole
-        print(f"{1 - HELD_IN:.0%} of the samples are held back to validate with (train_val_ratio)")
+        print(
+            gettext(
+                "{share:.0%} of the samples are held back to validate with (train_val_ratio)",
+                share=1 - HELD_IN,
+            )
+        )
         return network
 
     def _load_with(self, network: Network, options: Mapping[str, Any]) -> None:
@@ -265,7 +290,7 @@ def read_recipe(path: str | Path) -> Recipe:
 
     Raises:
         MissingInputError: There is no such file.
-        InputError: It is no YAML, a key is unknown, missing or given twice, or a value does not fit.
+        InputError: It is no YAML, a key is unknown, missing or given twice, or a value is wrong.
     """
     file, root = read_tree(path)
     whole = Place(file, "", root)
@@ -273,7 +298,15 @@ def read_recipe(path: str | Path) -> Recipe:
     whole.known(found, KEYS)
     for key in ("data", "layers"):
         if key not in found:
-            raise InputError(f"{file}: the key {shortened(key)} is missing. A recipe has: {', '.join(KEYS)}.")
+            raise InputError(
+                coded(
+                    "E-RECIPE-02",
+                    "{file}: the key {key} is missing. Keys of a recipe: {keys}.",
+                    file=file,
+                    key=shortened(key),
+                    keys=", ".join(KEYS),
+                )
+            )
     source, data, data_options = _data(found["data"])
     export, export_options = _file_with_options(found.get("export"), Network.export)
     weights, weights_options = _file_with_options(found.get("weights"), Network.load_weights)
@@ -299,6 +332,10 @@ def read_recipe(path: str | Path) -> Recipe:
     )
 
 
+def _all_trained() -> str:
+    return gettext("too few samples to hold any back: the figures are of the training data")
+
+
 def _lines(found: Mapping[str, Place]) -> dict[str, int]:
     lines = {place.key: place.line for place in found.values()}
     for place in found.values():
@@ -311,8 +348,17 @@ def _task(place: Place | None) -> str:
     task = "cls" if place is None else str(place.text())
     if task not in TASKS:
         assert place is not None
-        hint = did_you_mean(task[:100], TASKS) or "."
-        raise place.error(f"{shortened(task)} is unknown{hint} Known: {', '.join(TASKS)}")
+        known, got, meant = ", ".join(TASKS), shortened(task), nearest(task[:100], TASKS)
+        if meant:
+            raise place.error(
+                gettext(
+                    "expected one of {known}, got {got}. Did you mean {meant}?",
+                    known=known,
+                    got=got,
+                    meant=shortened(meant),
+                )
+            )
+        raise place.error(gettext("expected one of {known}, got {got}.", known=known, got=got))
     return task
 
 
@@ -334,7 +380,12 @@ def _data(place: Place) -> tuple[str, Any, dict[str, Any]]:
     }
     if len(sources) != 1:
         place.known(given, (*SOURCES, *kinds_of_method(Network.load_img_data)))
-        raise place.error(f"give exactly one of {', '.join(SOURCES)}; got {sources or 'none'}")
+        known = ", ".join(SOURCES)
+        if sources:
+            raise place.error(
+                gettext("expected one of {known}, got {got}.", known=known, got=", ".join(sources))
+            )
+        raise place.error(gettext("expected one of {known}, got none of them.", known=known))
     source = sources[0]
     kinds = kinds_of_method(loaders[source])
     place.known(given, (source, *kinds))
@@ -342,7 +393,9 @@ def _data(place: Place) -> tuple[str, Any, dict[str, Any]]:
     if source == "digits":
         size = given[source].integer()
         if size is None or not 8 <= size <= 512:
-            raise given[source].error(f"the size in pixels, 8 to 512, fits; got {shortened(size)}")
+            raise given[source].error(
+                gettext("expected a size of 8 to 512 pixels, got {got}.", got=shortened(size))
+            )
         return source, size, options
     return source, beside(place.file, str(given[source].text())), options
 
@@ -351,12 +404,18 @@ def _layers(place: Place) -> tuple[LayerEntry, ...]:
     nodes = place.node.value
     if not isinstance(nodes, list) or not nodes:
         raise place.error(
-            f"a list fits, each line '- name' or '- name: {{option: value}}'; got {shortened(place.plain())}"
+            gettext(
+                "expected a list of lines '- name' or '- name: {{option: value}}', got {got}.",
+                got=shortened(place.plain()),
+            )
         )
     if len(nodes) > MOST_LAYERS:
-        raise place.error(f"{len(nodes):,} layers; {MOST_LAYERS:,} are read")
+        raise place.error(
+            gettext("expected at most {most:,} layers, got {count:,}.", most=MOST_LAYERS, count=len(nodes))
+        )
     return tuple(
-        _layer(Place(place.file, f"layer {number}", node)) for number, node in enumerate(nodes, start=1)
+        _layer(Place(place.file, gettext("layer {number}", number=number), node))
+        for number, node in enumerate(nodes, start=1)
     )
 
 
@@ -364,7 +423,11 @@ def _layer(place: Place) -> LayerEntry:
     if isinstance(place.node.value, str) and place.node.value:
         return LayerEntry(place.node.value, line=place.line)
     if not isinstance(place.node.value, dict) or len(place.node.value) != 1:
-        raise place.error(f"one 'name' or 'name: {{option: value}}' fits; got {shortened(place.plain())}")
+        raise place.error(
+            gettext(
+                "expected one 'name' or 'name: {{option: value}}', got {got}.", got=shortened(place.plain())
+            )
+        )
     ((name, node),) = place.node.value.items()
     given = Place(place.file, f"{place.key} ({name})", node)
     if given.node.is_nothing:
@@ -389,14 +452,15 @@ def _optimizer(place: Place | None) -> tuple[str | None, dict[str, Any]]:
             return None, {}
     else:
         given = place.inside()
-        if "name" not in given:
-            raise InputError(f"{place.file}: optimizer.name: a text fits; got None (line {place.line}).")
-        name = given.pop("name").text()
+        name = place.required(given, "name").text()
         options = {key: each.option("Any") for key, each in given.items()}
     try:
         check_optimizer_options(optimizer_name(str(name)), frozen(options))
     except TrainingError as error:
-        raise InputError(f"{place.file}: {error} (line {place.line})") from error
+        text = gettext(
+            "{place}, {key}: {error}", place=line_of(place.file, place.line), key=place.key, error=error
+        )
+        raise InputError(Message(text, error.code)) from error
     return name, options
 
 
@@ -408,8 +472,6 @@ def _file_with_options(place: Place | None, method: Callable[..., Any]) -> tuple
         return beside(place.file, str(place.text())), {}
     given, kinds = place.inside(), kinds_of_method(method)
     place.known(given, ("path", *kinds))
-    if "path" not in given:
-        raise InputError(f"{place.file}: {place.key}.path: a text fits; got None (line {place.line}).")
-    target = given.pop("path").text()
+    target = place.required(given, "path").text()
     options = {name: each.option(kinds[name]) for name, each in given.items()}
     return beside(place.file, str(target)), options

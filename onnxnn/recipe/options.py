@@ -9,15 +9,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from onnxnn_runtime.errors import InputError, LayerError, did_you_mean
+from onnxnn_runtime.errors import InputError, LayerError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
+from onnxnn_runtime.messages.suggestions import nearest
 
 from onnxnn.layers import find
 from onnxnn.layers.registry import option_name
 
-from .tree import Node, as_text, as_value
+from .tree import Node, as_text, as_value, line_of
 
-__all__ = ["Place", "kinds_of_layer", "kinds_of_method"]
+__all__ = ["Place", "kinds_of_layer", "kinds_of_method", "line_of"]
 
 _NOT_HERE = (*("self", "data_path", "x", "y", "path", "checkpoint", "save_fold", "callbacks", "batch_num"),)
 """Parameters that a recipe has a key of its own for, or that mean nothing in a recipe."""
@@ -70,9 +72,25 @@ class Place:
         return self.node.line
 
     def error(self, problem: str) -> InputError:
-        """Return the error for this place."""
-        where = f"{self.key}: " if self.key else ""
-        return InputError(f"{self.file}: {printable(where, 100)}{problem} (line {self.line}).")
+        """Return the error for the value at this place; the problem ends in a full stop."""
+        return InputError(
+            coded("E-RECIPE-03", "{where}: {problem}", where=self._where(self.key), problem=problem)
+        )
+
+    def required(self, given: dict[str, Place], key: str) -> Place:
+        """Take a place that must be there out of those of this mapping.
+
+        Raises:
+            InputError: It is missing.
+        """
+        if key not in given:
+            where = self._where(f"{self.key}.{key}")
+            raise InputError(coded("E-RECIPE-02", "{where}: expected a text, got nothing.", where=where))
+        return given.pop(key)
+
+    def _where(self, key: str) -> str:
+        place = line_of(self.file, self.line)
+        return f"{place}, {printable(key, 100)}" if key else place
 
     def inside(self) -> dict[str, Place]:
         """Return the places of a mapping by name.
@@ -81,23 +99,23 @@ class Place:
             InputError: It is no mapping.
         """
         if not isinstance(self.node.value, dict):
-            what = self.key or "the recipe"
-            raise InputError(
-                f"{self.file}: {what}: 'name: value' pairs fit; got {shortened(self.plain())} "
-                f"(line {self.line})."
-            )
+            raise self.error(gettext("expected 'name: value' pairs, got {got}.", got=shortened(self.plain())))
         prefix = f"{self.key}." if self.key else ""
         return {key: Place(self.file, prefix + key, node) for key, node in self.node.value.items()}
 
     def known(self, given: Mapping[str, Place], known: tuple[str, ...]) -> None:
         """Report every unknown key at once, each with the nearest known one and its line."""
         unknown = [key for key in given if key not in known]
-        problems = []
-        for key in unknown[:8]:
-            hint = did_you_mean(key[:100], known) or "."
-            problems.append(f"{printable(given[key].key, 100)}{hint} (line {given[key].line})")
-        if problems:
-            raise InputError(f"{self.file}: unknown key {'; '.join(problems)} Known: {', '.join(known)}.")
+        if unknown:
+            raise InputError(
+                coded(
+                    "E-RECIPE-02",
+                    "{file}: unknown key {keys}. Known keys: {known}.",
+                    file=self.file,
+                    keys="; ".join(_unknown(given[key], nearest(key[:100], known)) for key in unknown[:8]),
+                    known=", ".join(known),
+                )
+            )
 
     def plain(self) -> Any:
         """Return what stands there, for messages."""
@@ -112,7 +130,7 @@ class Place:
         if self.node.is_nothing and optional:
             return None
         if not isinstance(self.node.value, str) or not self.node.value or self.node.is_nothing:
-            raise self.error(f"a text fits; got {shortened(self.plain())}")
+            raise self.error(gettext("expected a text, got {got}.", got=shortened(self.plain())))
         return self.node.value
 
     def integer(self) -> int | None:
@@ -123,7 +141,7 @@ class Place:
         """
         value = as_value(self.node, self.key, self.file)
         if value is not None and type(value) is not int:
-            raise self.error(f"a whole number fits; got {shortened(value)}")
+            raise self.error(gettext("expected an integer, got {got}.", got=shortened(value)))
         return value
 
     def option(self, kind: str) -> Any:
@@ -144,16 +162,15 @@ class Place:
         if "Mapping" in types and "str" in types and isinstance(self.node.value, str):
             return self._texts(False, False)
         value = as_value(self.node, self.key, self.file)
-        expected = _EXPECTED.get(frozenset(types - {"None"}))
-        if expected is None or (value is None and "None" in types):
+        expected = frozenset(types - {"None"})
+        if expected not in _EXPECTED or (value is None and "None" in types):
             return value
-        fitting, what = expected
-        if type(value) not in fitting:
-            raise self.error(f"{what} is expected; got {shortened(value)}")
+        if type(value) not in _EXPECTED[expected]:
+            raise self.error(_wrong(expected, shortened(value)))
         return value
 
     def _texts(self, names: bool, numbers: bool) -> Any:
-        """Return texts as they are written; one that an integer is written as, as such where that fits."""
+        """Return texts as they are written; one that an integer is written as, as such where that counts."""
         text = self.node.value
         if isinstance(text, dict) and self.key.endswith(".classes"):
             return _ids_in(as_text(self.node))
@@ -174,10 +191,28 @@ def _ids_in(classes: dict[str, Any]) -> dict[Any, Any]:
     return classes
 
 
-_EXPECTED: dict[frozenset[str], tuple[tuple[type, ...], str]] = {
-    frozenset({"int"}): ((int,), "an integer"),
-    frozenset({"float"}): ((int, float), "a number"),
-    frozenset({"int", "float"}): ((int, float), "a number"),
-    frozenset({"bool"}): ((bool,), "true or false"),
+_EXPECTED: dict[frozenset[str], tuple[type, ...]] = {
+    frozenset({"int"}): (int,),
+    frozenset({"float"}): (int, float),
+    frozenset({"int", "float"}): (int, float),
+    frozenset({"bool"}): (bool,),
 }
-"""What options of a single type take, and in words."""
+"""What options of a single type take."""
+
+
+def _wrong(expected: frozenset[str], got: str) -> str:
+    """Return what is wrong with the value of an option of these types."""
+    if "bool" in expected:
+        return gettext("expected true or false, got {got}.", got=got)
+    if "float" in expected:
+        return gettext("expected a number, got {got}.", got=got)
+    return gettext("expected an integer, got {got}.", got=got)
+
+
+def _unknown(place: Place, meant: str) -> str:
+    key = printable(place.key, 100)
+    if not meant:
+        return gettext("{key} (line {line})", key=key, line=place.line)
+    return gettext(
+        "{key} (line {line}, did you mean {meant}?)", key=key, line=place.line, meant=shortened(meant)
+    )

@@ -21,9 +21,10 @@ from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import as_path, cannot_read, regular_file
 from onnxnn_runtime.files.filekind import TEXT, UNKNOWN, instead, kind_of_file
 from onnxnn_runtime.files.paths import expanded
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
-__all__ = ["Node", "as_text", "as_value", "beside", "read_tree"]
+__all__ = ["Node", "as_text", "as_value", "beside", "line_of", "read_tree"]
 
 LARGEST = 1 << 18
 """Bytes of a recipe."""
@@ -38,6 +39,11 @@ DEEPEST = 16
 def beside(file: Path, path: str) -> Path:
     """Return a path that stands in a recipe: relative ones begin at its folder, "~" is the home folder."""
     return file.parent / expanded(path)
+
+
+def line_of(file: Path, line: int) -> str:
+    """Return how messages call a line of a recipe."""
+    return gettext("{file}, line {line}", file=file, line=line)
 
 
 @dataclass
@@ -74,21 +80,39 @@ def read_tree(path: Any) -> tuple[Path, Node]:
     """
     file = as_path(path, "recipe", InputError)
     if os.path.isdir(file):
-        raise InputError(f"{file}: is a folder; what fits is a recipe, a .yaml file.")
-    regular_file(file, "recipe")
+        raise InputError(
+            coded("E-RECIPE-01", "{file}: expected a recipe (a .yaml file), got a folder.", file=file)
+        )
+    regular_file(file, gettext("recipe"))
     try:
         with file.open("rb") as opened:
             data = opened.read(LARGEST + 1)
         kind = kind_of_file(file)
         if kind not in (UNKNOWN, TEXT):
-            raise InputError(instead(str(file), "a recipe (a .yaml file)", kind))
+            raise InputError(
+                Message(instead(str(file), gettext("a recipe (a .yaml file)"), kind), "E-RECIPE-01")
+            )
         if len(data) > LARGEST:
-            raise InputError(f"{file}: is larger than {LARGEST >> 10} KB, and no recipe is.")
+            raise InputError(
+                coded(
+                    "E-RECIPE-01",
+                    "{file}: expected a recipe of at most {most} KB, got a larger file.",
+                    file=file,
+                    most=LARGEST >> 10,
+                )
+            )
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{file}: cannot be read as UTF-8 text ({error}); save it as UTF-8.") from error
+        raise InputError(
+            coded(
+                "E-RECIPE-01",
+                "{file}: expected UTF-8 text, got other bytes ({reason}). Save it as UTF-8.",
+                file=file,
+                reason=error,
+            )
+        ) from error
     except OSError as error:
-        raise cannot_read(file, error, "recipe") from error
+        raise cannot_read(file, error, gettext("recipe")) from error
     return file, _composed(file, text)
 
 
@@ -102,12 +126,23 @@ def _composed(file: Path, text: str) -> Node:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = text[: getattr(error, "position", 0)].count("\n") if mark is None else mark.line
-        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is no YAML"
-        raise InputError(f"{file}, line {place + 1}: {printable(str(problem), 120)}.") from error
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or type(error).__name__
+        raise _no_yaml(file, place + 1, problem) from error
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
         # such as a character beyond Unicode, "\U99999999"
         line = 1 if loader is None else loader.line + 1
-        raise InputError(f"{file}, line {line}: it is no YAML ({printable(str(error), 120)}).") from error
+        raise _no_yaml(file, line, error) from error
+
+
+def _no_yaml(file: Path, line: int, problem: object) -> InputError:
+    return InputError(
+        coded(
+            "E-RECIPE-01",
+            "{where}: expected YAML, got an error of its reader ({problem}).",
+            where=line_of(file, line),
+            problem=printable(str(problem), 120),
+        )
+    )
 
 
 def _events(loader: yaml.SafeLoader) -> Iterator[yaml.Event]:
@@ -128,13 +163,22 @@ class _Composer:
             mark = event.start_mark
             line = 1 if mark is None else mark.line + 1
             if number > MOST_EVENTS:
-                raise self._error(line, f"more than {MOST_EVENTS:,} keys, values and brackets; no recipe has")
+                raise self._error(
+                    line,
+                    gettext(
+                        "expected at most {most:,} keys, values and brackets, got more.", most=MOST_EVENTS
+                    ),
+                )
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-                raise self._error(line, "anchors and aliases (& and *) are not read; write the value out")
+                raise self._error(
+                    line, gettext("anchors and aliases (& and *) are not read. Write the value out.")
+                )
             tag = getattr(event, "tag", None)
             if tag is not None:
                 tag = shortened(str(tag).replace("tag:yaml.org,2002:", "!!"), 40)
-                raise self._error(line, f"the tag {tag} is not read; write the value without it")
+                raise self._error(
+                    line, gettext("the tag {tag} is not read. Write the value without it.", tag=tag)
+                )
             if isinstance(event, yaml.ScalarEvent):
                 self._scalar(line, event)
             elif isinstance(event, yaml.MappingStartEvent):
@@ -146,37 +190,56 @@ class _Composer:
         return self._root or Node(1, "")
 
     def _error(self, line: int, problem: str) -> InputError:
-        return InputError(f"{self._file}, line {line}: {problem}.")
+        return InputError(
+            coded("E-RECIPE-01", "{where}: {problem}", where=line_of(self._file, line), problem=problem)
+        )
 
     def _scalar(self, line: int, event: yaml.ScalarEvent) -> None:
         text = str(event.value)
         if any("\ud800" <= character <= "\udfff" or character == "\0" for character in text):
-            raise self._error(line, f"the text {shortened(text, 40)} holds a character that no text can")
+            raise self._error(
+                line,
+                gettext("expected characters of Unicode text, got {text}.", text=shortened(text, 40)),
+            )
         inside = self._open[-1] if self._open else None
         if inside is not None and isinstance(inside.value, dict) and inside._key is None:
             if text in inside.value:
-                raise self._error(line, f"the key {shortened(text)} stands there twice")
+                raise InputError(
+                    coded(
+                        "E-RECIPE-02",
+                        "{where}: the key {key} is given twice. Remove one.",
+                        where=line_of(self._file, line),
+                        key=shortened(text),
+                    )
+                )
             inside._key, inside._key_line = text, line
         else:
             self._place(Node(line, text, quoted=event.style is not None))
 
     def _begin(self, node: Node) -> None:
         if len(self._open) >= DEEPEST:
-            raise self._error(node.line, f"too many brackets inside each other; {DEEPEST} levels are read")
+            raise self._error(
+                node.line,
+                gettext(
+                    "expected at most {most} levels of brackets inside each other, got more.", most=DEEPEST
+                ),
+            )
         self._place(node)
         self._open.append(node)
 
     def _place(self, node: Node) -> None:
         if not self._open:
             if self._root is not None:
-                raise self._error(node.line, "a second document begins; a recipe is one")
+                raise self._error(
+                    node.line, gettext("expected one YAML document, got a second one. Remove it.")
+                )
             self._root = node
             return
         inside = self._open[-1]
         if isinstance(inside.value, list):
             inside.value.append(node)
         elif inside._key is None:
-            raise self._error(node.line, "a key must be a name")
+            raise self._error(node.line, gettext("expected a name as key, got a list or a mapping."))
         else:
             assert isinstance(inside.value, dict)
             node.line = inside._key_line
@@ -227,8 +290,13 @@ def as_value(node: Node, where: str, file: Path) -> Any:
         number = _integer(node.value)
         if number is None:
             raise InputError(
-                f"{file}: {where}: an integer of {len(node.value)} characters is too large, integers of 64 "
-                f"bits are read (line {node.line})."
+                coded(
+                    "E-RECIPE-03",
+                    "{place}, {key}: expected an integer of at most 64 bits, got one of {count} characters.",
+                    place=line_of(file, node.line),
+                    key=printable(where, 100),
+                    count=len(node.value),
+                )
             )
         return number
     if _NUMBER.fullmatch(node.value) and len(node.value) <= 400:
@@ -238,7 +306,13 @@ def as_value(node: Node, where: str, file: Path) -> Any:
     elif not _NOT_FINITE.fullmatch(node.value):
         return node.value
     raise InputError(
-        f"{file}: {where}: a finite number is expected, got {shortened(node.value)} (line {node.line})."
+        coded(
+            "E-RECIPE-03",
+            "{place}, {key}: expected a finite number, got {got}.",
+            place=line_of(file, node.line),
+            key=printable(where, 100),
+            got=shortened(node.value),
+        )
     )
 
 
