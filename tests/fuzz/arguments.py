@@ -11,6 +11,7 @@ import functools
 import inspect
 import io
 import itertools
+import math
 import os
 import tempfile
 import warnings
@@ -28,7 +29,9 @@ import onnxnn
 from onnxnn import nn
 
 KINDS = ("table", "images", "text", "diffusion")
+
 STRIDE = 10_007
+"""How far apart in the list of all cases those lie that follow each other."""
 
 CALLED = ("callback", "progress")
 """Options that are functions, whose own errors are passed on."""
@@ -181,20 +184,19 @@ def _of(kind, name):
 def cases():
     """Return (name, how to get the call, what else it needs, option) of everything that is tried."""
     found = []
-    for kind, number in itertools.product(KINDS, (0, 1)):
-        of = trained(kind)[number]
-        for name, method in inspect.getmembers(of, inspect.ismethod):
+    for kind, (number, of) in itertools.product(KINDS, enumerate((onnxnn.Network, rt.Model))):
+        for name, method in inspect.getmembers(of, inspect.isroutine):
             if name.startswith("_"):
                 continue
             options = [
                 each.name
                 for each in inspect.signature(method).parameters.values()
-                if each.kind not in COLLECTORS
+                if each.kind not in COLLECTORS and each.name != "self"
             ]
             if kind != "table" and (name.startswith("load") or name == "set_seed"):
                 continue
             for option in options:
-                found.append((f"{type(of).__name__} of {kind}: {name}", kind, number, name, option))
+                found.append((f"{of.__name__} of {kind}: {name}", kind, number, name, option))
     for package in (onnxnn, rt):
         for name, (call, options) in public_calls(package).items():
             if inspect.isfunction(call) or name == "onnxnn.nn":
@@ -202,12 +204,26 @@ def cases():
     return found
 
 
+def count():
+    """Return how many cases there are: each option of each call with each value."""
+    return len(cases()) * len(VALUES)
+
+
+def chosen(number):
+    """Return the places in `cases()` and `VALUES` of case `number`; each below `count()` is its own case.
+
+    Those that follow each other are of different calls, so that a share tries them all.
+    """
+    stride = next(each for each in itertools.count(STRIDE) if math.gcd(each, count()) == 1)
+    return divmod(number * stride % count(), len(VALUES))
+
+
 def check(number):
-    """Try case `number`; those that follow each other are of different calls."""
+    """Try case `number`."""
     folder()
-    chosen = number * STRIDE % (len(cases()) * len(VALUES))
-    name, kind, of, method, option = cases()[chosen // len(VALUES)]
-    value = list(VALUES.values())[chosen % len(VALUES)]()
+    place, of_value = chosen(number)
+    name, kind, of, method, option = cases()[place]
+    value = list(VALUES.values())[of_value]()
     if _is_meant(method, option, value):
         return
     given = {**_of(kind, method), option: value}

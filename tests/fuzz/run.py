@@ -13,6 +13,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS), *(str(TESTS.parent / part) for part in (".", "runtime", "cli"))]
 
+from fuzz.counts import whole  # noqa: E402
 from support.fuzzing import fuzz  # noqa: E402
 
 
@@ -24,7 +25,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--megabytes", type=float, default=1024)
     options = parser.parse_args()
-    numbers = range(options.start, options.start + options.count)
+    last = options.start + options.count
+    numbers = range(options.start, min(last, whole(options.what) or last))
     report = fuzz(f"fuzz.{options.what}:check", numbers, options.seconds, options.megabytes)
     print(report)
     return 1 if report.failures else 0

@@ -19,6 +19,14 @@ def test_a_share_ends_in_answers_or_in_errors_of_ours():
     assert not report.failures, report
 
 
+def test_every_argument_is_tried_once_with_every_value():
+    from fuzz import arguments
+
+    tried = {arguments.chosen(number) for number in range(arguments.count())}
+    assert len(tried) == arguments.count() == len(arguments.cases()) * len(arguments.VALUES)
+    assert len({arguments.chosen(number)[0] for number in range(300)}) > 250
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["checkpoints", "recipes", "arrays", "data_files", "arguments"])
 def test_more_of_each_end_in_answers_or_in_errors_of_ours(what):

@@ -104,6 +104,19 @@ def test_words_in_words_out(open_model):
     assert open_model("text").generate(["春", "江"], length=4, temperature=0) == ["春", "江", "花", "月"]
 
 
+@pytest.mark.parametrize("words", [np.array(["春", "江"]), np.array(["春", "江"], object)])
+def test_words_in_an_array(open_model, words):
+    assert open_model("text").generate(words, length=4, temperature=0) == ["春", "江", "花", "月"]
+
+
+@pytest.mark.parametrize(
+    "prompt", [np.zeros(10**6), np.array([["春"]]), np.broadcast_to(np.float32(0), 10**12)]
+)
+def test_an_array_that_is_no_text_is_none(open_model, prompt):
+    with pytest.raises(rt.InputError, match="text is expected, or a list of words"):
+        open_model("text").generate(prompt)
+
+
 def test_stop_is_left_out(open_model):
     model = open_model("text")
     assert model.generate("春", length=20, temperature=0, stop="月") == "春江花"

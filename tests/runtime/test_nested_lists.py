@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime.arrays.conversion import MOST_LISTED, as_array, check_nesting
+from onnxnn_runtime.arrays.conversion import MOST_HELD, MOST_LISTED, as_array, check_nesting
 from support.hostile_values import itself, nested
 
 
@@ -30,6 +30,14 @@ def test_lists_in_themselves_and_deep_ones(value):
 def test_more_values_than_lists_are_for(value):
     with pytest.raises(rt.InputError, match=f"of more than {MOST_LISTED:,} values"):
         check_nesting(value)
+
+
+def test_a_view_of_more_values_than_any_machine_reads():
+    view = np.broadcast_to(np.float32(0), (10**6, 10**6))
+    for call in (check_nesting, as_array, lambda given: rt.get_similarity(given, [1.0])):
+        with pytest.raises(rt.InputError, match=f"1,000,000,000,000 values; expected at most {MOST_HELD:,}"):
+            call(view)
+    check_nesting(view[:10_000])
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def without_gradient(value: Any) -> Any:
         check_nesting(value)
         check_not_masked(value)
         return value
+    _check_size(value.numel() if hasattr(value, "numel") else 0)
     if getattr(value, "is_nested", False):
         raise InputError("a nested tensor has rows of different length; give them as a list: x.unbind().")
     try:
@@ -70,23 +71,35 @@ _MAX_AXES = 32
 MOST_LISTED = 100_000_000
 """Values in nested lists or a range; as Python objects they take gigabytes."""
 
+MOST_HELD = 100_000_000_000
+"""Values of one array: a view may repeat a few numbers to more than any machine reads in days."""
+
 
 def check_nesting(value: Any) -> None:
     """Refuse nested lists of which NumPy would make an array for hours, or out of more memory than there is.
+
+    Arrays have a limit, too, which only views that repeat their numbers reach.
 
     Each list is counted once, however often it stands in others, so that this takes no longer than the
     lists take to write down.
 
     Raises:
         InputError: Lists lie more than 32 deep in each other (one that contains itself does), or hold more
-            than 100 million values.
+            than 100 million values; or an array has more than 100 billion.
     """
+    if isinstance(value, np.ndarray):
+        _check_size(value.size)
     is_long = isinstance(value, range) and len(value) > MOST_LISTED
     if is_long or (isinstance(value, (list, tuple)) and _count(value, {})[0] > MOST_LISTED):
         raise InputError(
             f"a {type(value).__name__} of more than {MOST_LISTED:,} values; expected fewer. Make a NumPy "
             "array of them, or read them in parts."
         )
+
+
+def _check_size(count: int) -> None:
+    if count > MOST_HELD:
+        raise InputError(f"an array of {count:,} values; expected at most {MOST_HELD:,}. Give it in parts.")
 
 
 _PLAIN = frozenset([float, int, str, bool, np.ndarray, np.float32, np.float64, np.int64])

@@ -34,8 +34,11 @@ def is_file(text: str) -> bool:
 
 
 def plain(text: Any) -> Any:
-    """Return text or words of NumPy as Python's."""
-    return text.tolist() if hasattr(text, "tolist") else text
+    """Return text or words of NumPy as Python's; arrays of numbers, and of several axes, as they are."""
+    if not hasattr(text, "tolist") or getattr(text, "ndim", 0) > 1:
+        return text
+    kind = getattr(getattr(text, "dtype", None), "kind", "")
+    return text.tolist() if kind in ("U", "O", "T") else text
 
 
 def to_numbers(text: Text, vocabulary: Mapping[str, int]) -> list[int]:
