@@ -3,7 +3,7 @@
     python scripts/messages.py          extract, keep translations, compile; prints what has none yet
     python scripts/messages.py --check  change nothing; exit with 1 where a catalogue is out of date
 
-What is said with gettext, ngettext or coded (onnxnn_runtime.messages.catalogue) is extracted from the
+What is said with gettext, gettext_noop, ngettext or coded (onnxnn_runtime.messages.catalogue) is extracted from the
 literals in their calls.
 """
 
@@ -22,7 +22,7 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("runtime/onnxnn_runtime", "cli/onnxnn_cli", "onnxnn")
 LOCALE = "zh_CN"
-KEYWORDS = {"gettext": (1,), "ngettext": (1, 2), "coded": (2,)}
+KEYWORDS = {"gettext": (1,), "gettext_noop": (1,), "ngettext": (1, 2), "coded": (2,)}
 
 
 def po_file(package: str) -> Path:

@@ -13,7 +13,7 @@ import os
 import sys
 from typing import Any, Mapping
 
-__all__ = ["Message", "coded", "gettext", "language", "ngettext"]
+__all__ = ["Message", "coded", "gettext", "gettext_noop", "language", "ngettext"]
 
 VARIABLE = "ONNXNN_LANG"
 """The environment variable that chooses the language."""
@@ -65,6 +65,11 @@ def gettext(message: str, **values: object) -> str:
         values: What to put in; of an error of ours its text without its code.
     """
     return _filled(_translated(message), values)
+
+
+def gettext_noop(message: str) -> str:
+    """Mark the English text of a table for extraction and return it as it is; `gettext` looks it up later."""
+    return message
 
 
 def ngettext(one: str, many: str, count: int, **values: object) -> str:
