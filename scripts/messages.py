@@ -3,8 +3,8 @@
     python scripts/messages.py          extract, keep translations, compile; prints what has none yet
     python scripts/messages.py --check  change nothing; exit with 1 where a catalogue is out of date
 
-What is said with gettext, gettext_noop, ngettext or coded (onnxnn_runtime.messages.catalogue) is extracted from the
-literals in their calls.
+The literals in calls of gettext, gettext_noop, ngettext and coded (onnxnn_runtime.messages.catalogue) are
+extracted.
 """
 
 from __future__ import annotations

@@ -30,7 +30,8 @@ def explain(
         raise InputError(
             coded(
                 "E-INPUT-06",
-                "explain: expected the code of an error, such as E-LAYER-03, got {code}{guess}. See onnxnn explain all.",
+                "explain: expected the code of an error, such as E-LAYER-03, got {code}{guess}. "
+                "See onnxnn explain all.",
                 code=shortened(code),
                 guess=did_you_mean(wanted, CODES),
             )
@@ -47,9 +48,9 @@ def explain(
 def _explained(code: str) -> dict[str, Any]:
     from onnxnn_runtime.messages.codes import CODES
 
-    from .explanations import EXPLANATIONS
+    from . import explanations_running, explanations_training
 
-    more = EXPLANATIONS[code]
+    more = {**explanations_training.EXPLANATIONS, **explanations_running.EXPLANATIONS}[code]
     return {
         "code": code,
         "title": gettext(CODES[code]),

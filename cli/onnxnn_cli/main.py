@@ -21,6 +21,7 @@ from . import __version__
 from .demo import demo
 from .doctor import doctor
 from .embed import embed
+from .explain import explain
 from .export import export
 from .generate import generate
 from .import_basenn import import_basenn
@@ -45,6 +46,7 @@ COMMANDS = (
     generate,
     sample,
     doctor,
+    explain,
     layers,
     import_basenn,
 )

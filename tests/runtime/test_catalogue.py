@@ -119,3 +119,10 @@ def test_codes_are_numbered_without_gaps():
         families.setdefault(family, []).append(int(number))
     for family, numbers in families.items():
         assert numbers == list(range(1, len(numbers) + 1)), family
+
+
+def test_values_may_have_any_name():
+    names = {name: 1 for name in ("code", "message", "one", "many", "values", "text")}
+    template = "".join(f"{{{name}}}" for name in names)
+    assert coded("E-LAYER-03", template, **names) == gettext(template, **names) == "111111"
+    assert ngettext(template, template, 2, **names) == "111111"

@@ -46,25 +46,25 @@ class Message(str):
         return str(self), self.code
 
 
-def coded(code: str, message: str, **values: object) -> Message:
+def coded(__code: str, __message: str, **values: object) -> Message:
     """Return the text of an error in the language of the user, with the code of its kind.
 
     Args:
-        code: A key of `onnxnn_runtime.messages.codes.CODES`.
-        message: The English text, a literal, with a {name} for each of the values.
+        __code: A key of `onnxnn_runtime.messages.codes.CODES`.
+        __message: The English text, a literal, with a {name} for each of the values.
         values: What to put in; of an error of ours its text without its code.
     """
-    return Message(_filled(_translated(message), values), code)
+    return Message(_filled(_translated(__message), values), __code)
 
 
-def gettext(message: str, **values: object) -> str:
+def gettext(__message: str, **values: object) -> str:
     """Return a text in the language of the user.
 
     Args:
-        message: The English text, a literal, with a {name} for each of the values.
+        __message: The English text, a literal, with a {name} for each of the values.
         values: What to put in; of an error of ours its text without its code.
     """
-    return _filled(_translated(message), values)
+    return _filled(_translated(__message), values)
 
 
 def gettext_noop(message: str) -> str:
@@ -72,19 +72,19 @@ def gettext_noop(message: str) -> str:
     return message
 
 
-def ngettext(one: str, many: str, count: int, **values: object) -> str:
+def ngettext(__one: str, __many: str, count: int, **values: object) -> str:
     """Return a text about a number of things in the language of the user.
 
     Args:
-        one: The English text where `count` is 1, a literal; {count} stands for the number.
-        many: The English text for other numbers.
+        __one: The English text where `count` is 1, a literal; {count} stands for the number.
+        __many: The English text for other numbers.
         count: How many.
         values: What else to put in.
     """
-    text = one if count == 1 else many
+    text = __one if count == 1 else __many
     for catalogue in _loaded(language()):
-        found = catalogue.ngettext(one, many, count)
-        if found not in (one, many):
+        found = catalogue.ngettext(__one, __many, count)
+        if found not in (__one, __many):
             text = found
             break
     return _filled(text, {"count": count, **values})
