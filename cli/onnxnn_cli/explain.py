@@ -30,10 +30,10 @@ def explain(
         raise InputError(
             coded(
                 "E-INPUT-06",
-                "explain: expected the code of an error, such as E-LAYER-03, got {code}{guess}. "
+                "explain: expected the code of an error, such as E-LAYER-03, got {code}{guess} "
                 "See onnxnn explain all.",
                 code=shortened(code),
-                guess=did_you_mean(wanted, CODES),
+                guess=did_you_mean(wanted, CODES) or ".",
             )
         )
     found = [_explained(each) for each in (CODES if wanted == "ALL" else [wanted])]

@@ -6,9 +6,8 @@ import json
 import re
 
 import pytest
-from onnxnn_runtime.messages.codes import CODES
-
 from onnxnn_cli import explanations_running, explanations_training
+from onnxnn_runtime.messages.codes import CODES
 
 
 def test_every_code_is_explained_once():

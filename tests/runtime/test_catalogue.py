@@ -122,7 +122,7 @@ def test_codes_are_numbered_without_gaps():
 
 
 def test_values_may_have_any_name():
-    names = {name: 1 for name in ("code", "message", "one", "many", "values", "text")}
+    names = dict.fromkeys(("code", "message", "one", "many", "values", "text"), 1)
     template = "".join(f"{{{name}}}" for name in names)
     assert coded("E-LAYER-03", template, **names) == gettext(template, **names) == "111111"
     assert ngettext(template, template, 2, **names) == "111111"
