@@ -28,6 +28,7 @@ from .errors import (
     UnknownAttributeError,
 )
 from .inputs.samples import Skipped
+from .messages.suggestions import PACKAGE_ATTRIBUTES as _PACKAGE_ATTRIBUTES
 from .model import Embeddings, Model, Prediction, Predictions, load
 
 if _TYPE_CHECKING:
@@ -38,14 +39,7 @@ if _TYPE_CHECKING:
 
 # A folder left behind by an uninstalled package is found, but without an origin.
 _found = _util.find_spec("onnxruntime")
-if _found is None or _found.origin is None:
-    raise ImportError(
-        "onnxnn_runtime needs ONNX Runtime, which is not installed. Type one of:\n"
-        "    pip install onnxruntime\n"
-        "    pip install onnxruntime-gpu    (for an NVIDIA graphics card)"
-    )
-
-check_versions(_found.origin)
+check_versions(None if _found is None else _found.origin)
 
 __version__ = "0.1.0"
 
@@ -92,21 +86,10 @@ _LAZY = {
     "get_similarity": "similarity",
     "verify": "verification",
 }
-_TRAINING = "it is in the package onnxnn: from onnxnn import nn"
-_ADVICE = {
-    "InferenceSession": "open a file with load(path)",
-    "Network": _TRAINING,
-    "cosine_similarity": "use get_similarity(a, b)",
-    "embed": "use load(path).embed(inputs)",
-    "nn": _TRAINING,
-    "predict": "use load(path).predict(inputs)",
-    "pth_info": "it is in the package onnxnn",
-    "sample": "use load(path).sample(num)",
-}
 
 
 def __getattr__(name: str) -> _Any:
-    return _package_attribute(__name__, name, __all__, _LAZY, _ADVICE)
+    return _package_attribute(__name__, name, __all__, _LAZY, _PACKAGE_ATTRIBUTES)
 
 
 def __dir__() -> list[str]:

@@ -5,25 +5,25 @@ OnnxnnError
  ├─ DataError        (ValueError)    training data cannot be used
  │   └─ MissingDataError (FileNotFoundError)
  ├─ TrainingError    (ValueError)    an optimizer, loss or metric is unknown; a loss became NaN
- ├─ CheckpointError  (ValueError)    a checkpoint is truncated, foreign or does not fit
+ ├─ CheckpointError  (ValueError)    a checkpoint is truncated, foreign or of another network
  │   └─ MissingCheckpointError (FileNotFoundError)
  ├─ ExportError      (RuntimeError)  a network cannot be written as asked, or failed verification
  ├─ CardError        (ValueError)    a model file's card is missing, malformed or newer
- ├─ InputError       (ValueError)    what was given to a model or a command does not fit
+ ├─ InputError       (ValueError)    an input or option of a model or a command is wrong
  │   └─ MissingInputError (FileNotFoundError)
  ├─ DeviceError      (RuntimeError)  a device was asked for that is not there
  ├─ OutputError      (OSError)       a file cannot be written
  ├─ CallError        (TypeError)     an option is unknown, missing or given twice
  └─ UnknownAttributeError (AttributeError)  an attribute is unknown
 
-A message says what arrived, what fits and what to do next.
+A message says where, what was expected and what was given, and what to do.
 """
 
 from __future__ import annotations
 
 from typing import Iterable
 
-from .messages.catalogue import Message
+from .messages.catalogue import Message, gettext
 from .messages.shorten import bounded, shortened
 
 __all__ = [
@@ -69,7 +69,7 @@ class OnnxnnError(Exception):
 
 
 class LayerError(OnnxnnError, ValueError):
-    """A layer is unknown, has wrong options, or does not fit the layer before it."""
+    """A layer is unknown, has wrong options, or does not match the layer before it."""
 
 
 class DataError(OnnxnnError, ValueError):
@@ -85,7 +85,7 @@ class TrainingError(OnnxnnError, ValueError):
 
 
 class CheckpointError(OnnxnnError, ValueError):
-    """A checkpoint is truncated, foreign, from a newer version, or does not fit the network."""
+    """A checkpoint is truncated, foreign, from a newer version, or does not match the network."""
 
 
 class MissingCheckpointError(CheckpointError, FileNotFoundError):
@@ -101,7 +101,7 @@ class CardError(OnnxnnError, ValueError):
 
 
 class InputError(OnnxnnError, ValueError):
-    """Something given to a model or a command does not fit."""
+    """An input or option of a model or a command is wrong."""
 
 
 class MissingInputError(InputError, FileNotFoundError):
@@ -133,4 +133,4 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     from .messages.suggestions import nearest  # here, because only a mistake needs it
 
     name = nearest(word, known)
-    return f", did you mean {shortened(name)}?" if name else ""
+    return gettext(", did you mean {name}?", name=shortened(name)) if name else ""

@@ -61,7 +61,7 @@ def test_the_walk_finds_the_calls_that_users_make():
         (lambda: rt.load("a.onnx", providers=["CPUExecutionProvider"]), "did you mean 'device'"),
         (lambda: rt.load("a.onnx", intra_op_num_threads=1), "did you mean 'threads'"),
         (lambda: rt.get_similarity([1], [1], metric="cosine"), "did you mean 'method'"),
-        (lambda: rt.Model.predict("cat.jpg"), "make an object of it first"),
+        (lambda: rt.Model.predict("cat.jpg"), "Make an object first"),
         (lambda: rt.Preprocess(colour="RGB"), "did you mean 'color'"),
     ],
 )
@@ -132,6 +132,24 @@ def test_unknown_attributes_of_a_model_name_ours(open_model, name, said):
     with pytest.raises(AttributeError, match=said) as caught:
         getattr(model, name)
     assert isinstance(caught.value, rt.OnnxnnError)
+
+
+def test_advice_is_in_the_language_of_the_moment(monkeypatch):
+    monkeypatch.setenv("ONNXNN_LANG", "zh")
+    with pytest.raises(AttributeError, match=r"没有属性 'nn'：它在 onnxnn 包中.*E-ATTRIBUTE-01"):
+        _ = rt.nn
+    with pytest.raises(
+        rt.CallError, match=r"rt_load\(\)：未知的参数 'devise'，是否想写 'device'？"
+    ) as caught:
+        checked(rt_load)(devise=1)
+    assert caught.value.code == "E-CALL-01"
+    monkeypatch.setenv("ONNXNN_LANG", "en")
+    with pytest.raises(AttributeError, match="it is in the package onnxnn"):
+        _ = rt.nn
+
+
+def rt_load(device="cpu"):
+    return device
 
 
 def test_attributes_of_a_model_cannot_be_invented(open_model):

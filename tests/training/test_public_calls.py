@@ -162,9 +162,9 @@ def test_documented_attributes_can_be_set(model, tmp_path):
 
 
 def test_a_method_of_the_class_asks_for_an_object():
-    with pytest.raises(CallError, match="make an object of it first"):
+    with pytest.raises(CallError, match="Make an object first"):
         nn.add("linear", size=(4, 3))
-    with pytest.raises(CallError, match="make an object of it first"):
+    with pytest.raises(CallError, match="Make an object first"):
         nn.train()
 
 

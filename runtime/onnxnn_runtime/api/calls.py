@@ -17,10 +17,11 @@ from onnxnn_runtime.errors import (
     UnknownAttributeError,
     did_you_mean,
 )
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
-__all__ = ["Advice", "checked", "checked_class", "unknown_options"]
+__all__ = ["Advice", "checked", "checked_class", "no_attribute", "unknown_options"]
 
 T = TypeVar("T", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
@@ -87,21 +88,22 @@ def unknown_options(
         known: The names that exist.
         advice: What to do for options of other libraries that do not exist here.
     """
-    wrong = [name for name in given if name not in known]
-    if not wrong:
-        return ""
-    found = [f"unknown option {shortened(name)}{_hint(name, known, advice or {})}" for name in wrong]
-    return _with_known("; ".join(found), call, known)
+    found = [_unknown_option(name, known, advice or {}) for name in given if name not in known]
+    return _with_known("; ".join(found), call, known) if found else ""
 
 
-def _hint(name: str, known: Collection[str], advice: Advice) -> str:
+def _unknown_option(name: str, known: Collection[str], advice: Advice) -> str:
     said = advice.get(name.lower())
-    return did_you_mean(name, known) if said is None else f": {said}"
+    if said is not None:
+        return gettext("unknown option {name}: {advice}", name=shortened(name), advice=said)
+    return gettext("unknown option {name}{hint}", name=shortened(name), hint=did_you_mean(name, known))
 
 
 def _with_known(problems: str, call: str, known: Collection[str]) -> str:
-    stop = "" if problems.endswith("?") else "."
-    return f"{problems}{stop} {call} takes: {', '.join(known) or 'no options'}."
+    options = ", ".join(known) or gettext("no options")
+    if problems.endswith(("?", "？")):  # the second is that of Chinese
+        return gettext("{problems} {call} takes: {options}.", problems=problems, call=call, options=options)
+    return gettext("{problems}. {call} takes: {options}.", problems=problems, call=call, options=options)
 
 
 def _checked(
@@ -132,23 +134,25 @@ def _checked(
             _check_size(call, value)
         if owner is not None and not (args and isinstance(args[0], owner)):
             raise CallError(
-                f"{owner.__name__}.{call}() is called on the class: make an object of it first, with "
-                "parentheses, and call it on that."
+                coded(
+                    "E-CALL-02",
+                    "{name}.{call}(): expected an object, got the class. Make an object first: "
+                    "{name}(...).{call}(...).",
+                    name=owner.__name__,
+                    call=call,
+                )
             )
         try:
             return function(*args, **options)
         except TypeError as error:
             inside = error.__traceback__ is None or error.__traceback__.tb_next is not None
-            problem = "" if inside else _problem(function, f"{call}()", advice, int(bound), args, options)
-            if not problem:
+            problem = None if inside else _problem(function, f"{call}()", advice, int(bound), args, options)
+            if problem is None:
                 raise
         except (MemoryError, RuntimeError, ValueError) as error:
             if isinstance(error, OnnxnnError) or not _is_of_memory(error):
                 raise
-            raise OutOfMemoryError(
-                f"{call}(): not enough memory{_how_much(error)}. Give fewer samples at once, smaller "
-                "ones, or a smaller batch_size."
-            ) from error
+            raise OutOfMemoryError(_of_memory(call, error)) from error
         raise CallError(problem)
 
     return checking  # type: ignore[return-value]  # called in the same way, as wraps() says
@@ -170,10 +174,22 @@ def _is_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or any(each in str(error)[:2000] for each in _OF_MEMORY)
 
 
-def _how_much(error: Exception) -> str:
-    """Return what a library says about it, for a message."""
-    first = str(error).strip().split("\n", 1)[0]
-    return f" ({printable(first, 200).rstrip('.')})" if first else ""
+def _of_memory(call: str, error: Exception) -> Message:
+    """Return the message, with what a library says about it."""
+    reason = printable(str(error).strip().split("\n", 1)[0], 200).rstrip(".")
+    if not reason:
+        return coded(
+            "E-MEMORY-01",
+            "{call}(): not enough memory. Give fewer samples at once, smaller ones, or a smaller batch_size.",
+            call=call,
+        )
+    return coded(
+        "E-MEMORY-01",
+        "{call}(): not enough memory ({reason}). Give fewer samples at once, smaller ones, or a smaller "
+        "batch_size.",
+        call=call,
+        reason=reason,
+    )
 
 
 def _flags(function: Callable[..., Any]) -> Mapping[str, int]:
@@ -191,13 +207,28 @@ def _check_flags(
     for name, place in flags.items():
         value = options[name] if name in options else args[place] if place < len(args) else False
         if value is not True and value is not False and not _is_zero_or_one(value):
-            raise CallError(f"{call}(): {name}={shortened(value)}: expected True or False.")
+            raise CallError(
+                coded(
+                    "E-CALL-03",
+                    "{call}(): {name}={value}: expected True or False.",
+                    call=call,
+                    name=name,
+                    value=shortened(value),
+                )
+            )
 
 
 def _check_size(call: str, value: Any, levels: int = 2) -> None:
     """Refuse integers that no number of a computation holds, also in tuples and dicts of settings."""
     if type(value) is int and value.bit_length() > 63:
-        raise CallError(f"{call}(): expected integers of at most 64 bits, got {shortened(value)}.")
+        raise CallError(
+            coded(
+                "E-CALL-03",
+                "{call}(): expected integers of at most 64 bits, got {value}.",
+                call=call,
+                value=shortened(value),
+            )
+        )
     if levels and type(value) in (tuple, dict) and len(value) <= _MOST_SETTINGS:  # lists are data
         for each in value.values() if type(value) is dict else value:
             _check_size(call, each, levels - 1)
@@ -214,8 +245,8 @@ def _problem(
     first: int,
     args: Sequence[Any],
     options: Mapping[str, Any],
-) -> str:
-    """Say why Python does not call a function with these arguments; "" where it does.
+) -> Message | None:
+    """Say why Python does not call a function with these arguments; None where it does.
 
     Args:
         function: What was called.
@@ -231,17 +262,20 @@ def _problem(
     except TypeError:
         pass
     else:
-        return ""
+        return None
     parameters = list(signature.parameters.values())[first:]
     takes_any = any(each.kind == inspect.Parameter.VAR_KEYWORD for each in parameters)
     parameters = [each for each in parameters if each.kind not in _COLLECTORS]
     known = [each.name for each in parameters]
-    takes = [*known, "any other option by name"] if takes_any else known
+    takes = [*known, gettext("any other option by name")] if takes_any else known
     wrong = [] if takes_any else [name for name in options if name not in known]
-    problems = [f"unknown option {shortened(name)}{_hint(name, known, advice)}" for name in wrong]
+    problems = [_unknown_option(name, known, advice) for name in wrong]
     meant = {nearest(name, known) for name in wrong}
     problems += _misplaced(parameters, args[first:], options, meant)
-    return f"{call}: {_with_known('; '.join(problems), call, takes)}"
+    text = _with_known("; ".join(problems), call, takes)
+    if wrong:
+        return coded("E-CALL-01", "{call}: {problems}", call=call, problems=text)
+    return coded("E-CALL-02", "{call}: {problems}", call=call, problems=text)
 
 
 _COLLECTORS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -263,14 +297,18 @@ def _misplaced(
     """
     places = [each.name for each in parameters if each.kind == inspect.Parameter.POSITIONAL_OR_KEYWORD]
     if len(args) > len(places):
-        yield f"expected at most {len(places)} arguments without a name, got {len(args)}"
+        yield gettext(
+            "expected at most {expected} arguments without a name, got {got}",
+            expected=len(places),
+            got=len(args),
+        )
     for name in places[: len(args)]:
         if name in options:
-            yield f"{shortened(name)} is given twice, by its place and by its name"
+            yield gettext("{name} is given twice, by its place and by its name", name=shortened(name))
     given = {*places[: len(args)], *options, *meant}
     for each in parameters:
         if each.default is inspect.Parameter.empty and each.name not in given:
-            yield f"{shortened(each.name)} is missing"
+            yield gettext("{name} is missing", name=shortened(each.name))
 
 
 def _check_methods(cls: type, options: Mapping[str, Advice], constructor: str) -> None:
@@ -301,8 +339,9 @@ def _check_reading(cls: Any, advice: Advice) -> None:
 
     def __getattr__(self: Any, name: str) -> NoReturn:
         if name.startswith("_"):  # what copy, pickle, NumPy and notebooks look for
+            kind = shortened(type(self).__name__)
             raise AttributeError(
-                f"{shortened(type(self).__name__)} object has no attribute {shortened(name)}"
+                gettext("{kind} object has no attribute {name}", kind=kind, name=shortened(name))
             )
         if hasattr(type(self), name):
             object.__getattribute__(self, name)  # a property that raised AttributeError raises it again
@@ -339,16 +378,54 @@ def _check_name(instance: Any, name: str, value: Any, advice: Advice) -> None:
             raise UnknownAttributeError(_no_attribute(instance, name, advice))
         return
     if isinstance(on_class, property) and on_class.fset is None:
-        raise UnknownAttributeError(f"{cls.__name__}.{name} can be read, not set.")
+        raise UnknownAttributeError(
+            coded("E-ATTRIBUTE-01", "{kind}.{name} can be read, not set.", kind=cls.__name__, name=name)
+        )
     if inspect.isfunction(on_class) and not callable(value):
-        raise UnknownAttributeError(f"{cls.__name__}.{name} is a method: call it, {name}(...).")
+        raise UnknownAttributeError(
+            coded(
+                "E-ATTRIBUTE-01",
+                "{kind}.{name} is a method. Call it: {name}(...).",
+                kind=cls.__name__,
+                name=name,
+            )
+        )
 
 
-def _no_attribute(instance: Any, name: str, advice: Advice) -> str:
+def _no_attribute(instance: Any, name: str, advice: Advice) -> Message:
     """Return the message about an attribute that does not exist."""
     names = {*dir(type(instance)), *getattr(instance, "__dict__", ())}
     known = sorted(each for each in names if not each.startswith("_"))
-    said = advice.get(name.lower())
-    hint = f": {said}." if said is not None else did_you_mean(name, known)
-    what = f"{type(instance).__name__} has no attribute {shortened(name)}"
-    return f"{what}{hint}" if hint else f"{what}. It has: {', '.join(known)}."
+    return no_attribute(type(instance).__name__, shortened(name), known, name, advice.get(name.lower()))
+
+
+def no_attribute(owner: str, quoted: str, known: Sequence[str], name: str, advice: str | None) -> Message:
+    """Return the message about an attribute that an object or a package does not have.
+
+    Args:
+        owner: Its name.
+        quoted: The attribute as the message shows it.
+        known: The attributes that exist.
+        name: The attribute.
+        advice: What to do instead, without the full stop; None where only a name can be near.
+    """
+    if advice is not None:
+        return coded(
+            "E-ATTRIBUTE-01",
+            "{owner} has no attribute {name}: {advice}.",
+            owner=owner,
+            name=quoted,
+            advice=advice,
+        )
+    hint = did_you_mean(name, known)
+    if hint:
+        return coded(
+            "E-ATTRIBUTE-01", "{owner} has no attribute {name}{hint}", owner=owner, name=quoted, hint=hint
+        )
+    return coded(
+        "E-ATTRIBUTE-01",
+        "{owner} has no attribute {name}. It has: {known}.",
+        owner=owner,
+        name=quoted,
+        known=", ".join(known),
+    )

@@ -10,7 +10,9 @@ import importlib
 import sys
 from typing import Any, Collection, Mapping
 
-from onnxnn_runtime.errors import UnknownAttributeError, did_you_mean
+from onnxnn_runtime.api.calls import no_attribute
+from onnxnn_runtime.errors import UnknownAttributeError
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = ["package_attribute"]
@@ -36,14 +38,16 @@ def package_attribute(
         setattr(sys.modules[package], name, value)
         return value
     if name.startswith("_"):  # what Python itself, notebooks and pickle look for
-        raise AttributeError(f"module {shortened(package)} has no attribute {shortened(name)}")
+        raise AttributeError(
+            gettext(
+                "module {package} has no attribute {name}", package=shortened(package), name=shortened(name)
+            )
+        )
     try:
         if name.isidentifier():
             return importlib.import_module(f"{package}.{name}")
     except ModuleNotFoundError as error:
         if error.name != f"{package}.{name}":
             raise
-    said = advice.get(name)
-    hint = (did_you_mean(name, known) or ".") if said is None else f": {said}."
-    listed = "" if said or hint != "." else f" It has: {', '.join(known)}."
-    raise UnknownAttributeError(f"{package} has no attribute {printable(name, 80)!r}{hint}{listed}")
+    quoted = repr(printable(name, 80))
+    raise UnknownAttributeError(no_attribute(package, quoted, list(known), name, advice.get(name)))

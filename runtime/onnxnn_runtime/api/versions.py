@@ -6,6 +6,8 @@ import re
 
 import numpy as np
 
+from onnxnn_runtime.messages.catalogue import gettext
+
 __all__ = ["FIRST_WITH_NUMPY_2", "check_versions", "do_not_fit"]
 
 FIRST_WITH_NUMPY_2 = (1, 19)
@@ -16,23 +18,33 @@ def do_not_fit(numpy: str, onnxruntime: str) -> str | None:
     """Return what is wrong with two versions and what to do; None where they work together."""
     if int(numpy.partition(".")[0]) < 2 or _numbers(onnxruntime) >= FIRST_WITH_NUMPY_2:
         return None
-    return (
-        f"ONNX Runtime {onnxruntime} was built for NumPy 1 and crashes with the installed NumPy {numpy}. "
+    return gettext(
+        "ONNX Runtime {onnxruntime} was built for NumPy 1 and crashes with the installed NumPy {numpy}. "
         "Type one of:\n"
         '    pip install "numpy<2"\n'
-        '    pip install "onnxruntime>=1.19"    (or onnxruntime-gpu)'
+        '    pip install "onnxruntime>=1.19"    (or onnxruntime-gpu)',
+        onnxruntime=onnxruntime,
+        numpy=numpy,
     )
 
 
-def check_versions(origin: str) -> None:
+def check_versions(origin: str | None) -> None:
     """Refuse a pair that crashes, before ONNX Runtime is imported.
 
     Args:
-        origin: The path of ONNX Runtime's `__init__.py`, in which its version stands.
+        origin: The path of ONNX Runtime's `__init__.py`, which has its version; None where it is missing.
 
     Raises:
-        ImportError: NumPy 2 with an ONNX Runtime that was built for NumPy 1.
+        ImportError: ONNX Runtime is not installed, or was built for NumPy 1 and meets NumPy 2.
     """
+    if origin is None:
+        raise ImportError(
+            gettext(
+                "onnxnn_runtime needs ONNX Runtime, which is not installed. Type one of:\n"
+                "    pip install onnxruntime\n"
+                "    pip install onnxruntime-gpu    (for an NVIDIA GPU)"
+            )
+        )
     if int(np.__version__.partition(".")[0]) < 2:
         return
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any, Iterable, Sequence
 
+from .catalogue import gettext
 from .shorten import printable
 
 __all__ = ["SHOWN_ROWS", "table"]
@@ -16,10 +17,10 @@ SHOWN_ROWS = 50
 def table(
     title: str, headings: Sequence[str], rows: Iterable[Sequence[Any]], total: int | None = None
 ) -> str:
-    """Return a table as HTML; whatever stands in it is text, never markup.
+    """Return a table as HTML; whatever they hold is text, never markup.
 
     Args:
-        title: What stands above.
+        title: The line above it.
         headings: The names of the columns.
         rows: The cells of each row.
         total: How many rows there are in all; None means those.
@@ -27,7 +28,10 @@ def table(
     shown = [list(row) for _, row in zip(range(SHOWN_ROWS), rows)]
     head = "".join(f"<th>{_cell(each)}</th>" for each in headings)
     body = "".join("<tr>" + "".join(f"<td>{_cell(each)}</td>" for each in row) + "</tr>" for row in shown)
-    more = "" if total is None or total <= len(shown) else f"<p>{len(shown)} of {total} rows are shown.</p>"
+    more = ""
+    if total is not None and total > len(shown):
+        line = gettext("{shown} of {total} rows are shown.", shown=len(shown), total=total)
+        more = f"<p>{_cell(line)}</p>"
     whole = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f"<p><b>{_cell(title)}</b></p>{whole}{more}"
 

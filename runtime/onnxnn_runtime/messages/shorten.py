@@ -1,4 +1,4 @@
-"""The one way in which messages quote what a user or a file handed over.
+"""The one way in which messages quote a value of a user or a file.
 
 A message must stay short and quick whatever it quotes: a list that holds itself, a text of megabytes,
 an integer of a million digits, an object whose `__repr__` takes minutes. So nothing here calls a
@@ -11,6 +11,8 @@ import enum
 import os
 import types
 from typing import Any, Iterable, Iterator
+
+from .catalogue import gettext
 
 __all__ = ["bounded", "printable", "shortened"]
 
@@ -123,28 +125,30 @@ def _joined(items: Iterable[str], opening: str, closing: str, limit: int, depth:
 def _integer(value: int) -> str:
     if value.bit_length() <= 3 * _DIGITS:
         return int.__repr__(value)
-    return f"an integer of about {int(value.bit_length() * 0.30103) + 1:,} digits"
+    return gettext("an integer of about {count:,} digits", count=int(value.bit_length() * 0.30103) + 1)
 
 
 def _other(value: Any, limit: int) -> str:
     kind = type(value)
     module = str(getattr(kind, "__module__", "")).partition(".")[0]
     if isinstance(value, type):
-        return _cut(f"the class {value.__name__}", limit)
+        return printable(gettext("the class {name}", name=value.__name__), limit)
     if module == "numpy" and hasattr(value, "dtype"):
         if not value.shape and value.dtype.kind in "biufcSU":
             return _shown(value.item(), limit, 1)
-        return _cut(f"{value.dtype} array {_shown(tuple(value.shape), limit, 1)}", limit)
+        shape = _shown(tuple(value.shape), limit, 1)
+        return _cut(gettext("{dtype} array {shape}", dtype=value.dtype, shape=shape), limit)
     if module == "torch" and hasattr(value, "dtype") and hasattr(value, "shape"):
-        return _cut(f"{value.dtype} tensor {_shown(tuple(value.shape), limit, 1)}", limit)
+        shape = _shown(tuple(value.shape), limit, 1)
+        return _cut(gettext("{dtype} tensor {shape}", dtype=value.dtype, shape=shape), limit)
     if isinstance(value, os.PathLike) and module == "pathlib":
         return _quoted(os.fspath(value), limit)
     if isinstance(value, (range, slice)):
         ends = [value.start, value.stop] + ([] if value.step in (None, 1) else [value.step])
         return "{}({})".format(kind.__name__, ", ".join(_shown(end, 20, 1) for end in ends))
     if isinstance(value, _FUNCTIONS):
-        return printable(f"the function {value.__name__}", limit)
-    return printable(f"an object of type {kind.__name__}", limit)
+        return printable(gettext("the function {name}", name=value.__name__), limit)
+    return printable(gettext("an object of type {name}", name=kind.__name__), limit)
 
 
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Collection, Iterable, Mapping, Sequence
+from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+from .catalogue import gettext
 
 __all__ = [
     "MODEL_ATTRIBUTES",
     "MODEL_OPTIONS",
     "OTHER_NAMES",
+    "PACKAGE_ATTRIBUTES",
     "RESULTS_ATTRIBUTES",
     "RESULT_ATTRIBUTES",
+    "AdviceTable",
     "is_one_of",
     "key_of",
     "nearest",
@@ -165,65 +169,122 @@ OTHER_NAMES: Mapping[str, Sequence[str]] = {
 }  # fmt: skip
 """What other libraries call an option, in lower case, and our names for it, the likeliest first."""
 
-_TRAINING = "a model file is trained with the package onnxnn: from onnxnn import nn"
-_LABELS = "predict(inputs) returns a list with .label and .score for each input"
 
-MODEL_ATTRIBUTES: Mapping[str, str] = {
-    "classes": "use .card.output.classes",
-    "classes_": "use .card.output.classes",
-    "classify": "use predict(inputs)",
-    "compile": _TRAINING,
-    "encode": "use embed(inputs)",
-    "eval": "a model file has no training mode; use infer(x) or predict(inputs)",
-    "evaluate": "compare the labels of predict(inputs) with yours, or use evaluate of the package onnxnn",
-    "fit": _TRAINING,
-    "forward": "use infer(x)",
-    "get_inputs": "use .inputs",
-    "get_modelmeta": "use .facts and .card",
-    "get_outputs": "use .outputs",
-    "get_providers": "use .device",
-    "get_similarity": "use onnxnn_runtime.get_similarity(a, b)",
-    "inference": "use infer(x) for arrays, predict(inputs) for anything else",
-    "labels": "use .card.output.classes",
-    "metadata": "use .card, or .facts.metadata",
-    "predict_classes": _LABELS,
-    "predict_proba": "use infer(x), or .scores of what predict(inputs) returns",
-    "preprocess": "use .input_spec.preprocess",
-    "run": "use infer(x), or infer({name: x}) for several inputs",
-    "score": "compare the labels of predict(inputs) with yours, or use evaluate of the package onnxnn",
-    "summary": "print(model), .inputs and .outputs say what it is",
-    "to": "choose the device with onnxnn_runtime.load(path, device=...)",
-    "train": _TRAINING,
-    "transform": "use embed(inputs)",
-}
+class AdviceTable(Mapping[str, str]):
+    """Advice by name, in the language of the user at the moment in which it is looked up.
+
+    Args:
+        texts: Returns all of it.
+    """
+
+    def __init__(self, texts: Callable[[], Mapping[str, str]]) -> None:
+        self._texts = texts
+
+    def __getitem__(self, name: str) -> str:
+        return self._texts()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts())
+
+    def __len__(self) -> int:
+        return len(self._texts())
+
+
+def _model_attributes() -> Mapping[str, str]:
+    training = gettext("a model file is trained with the package onnxnn: from onnxnn import nn")
+    scoring = gettext(
+        "compare the labels of predict(inputs) with yours, or use evaluate of the package onnxnn"
+    )
+    classes = gettext("use .card.output.classes")
+    return {
+        "classes": classes,
+        "classes_": classes,
+        "classify": gettext("use predict(inputs)"),
+        "compile": training,
+        "encode": gettext("use embed(inputs)"),
+        "eval": gettext("a model file has no training mode; use infer(x) or predict(inputs)"),
+        "evaluate": scoring,
+        "fit": training,
+        "forward": gettext("use infer(x)"),
+        "get_inputs": gettext("use .inputs"),
+        "get_modelmeta": gettext("use .facts and .card"),
+        "get_outputs": gettext("use .outputs"),
+        "get_providers": gettext("use .device"),
+        "get_similarity": gettext("use onnxnn_runtime.get_similarity(a, b)"),
+        "inference": gettext("use infer(x) for arrays, predict(inputs) for anything else"),
+        "labels": classes,
+        "metadata": gettext("use .card, or .facts.metadata"),
+        "predict_classes": gettext("predict(inputs) returns a list with .label and .score for each input"),
+        "predict_proba": gettext("use infer(x), or .scores of what predict(inputs) returns"),
+        "preprocess": gettext("use .input_spec.preprocess"),
+        "run": gettext("use infer(x), or infer({{name: x}}) for several inputs"),
+        "score": scoring,
+        "summary": gettext("print(model), .inputs and .outputs say what it is"),
+        "to": gettext("choose the device with onnxnn_runtime.load(path, device=...)"),
+        "train": training,
+        "transform": gettext("use embed(inputs)"),
+    }
+
+
+MODEL_ATTRIBUTES: Mapping[str, str] = AdviceTable(_model_attributes)
 """What users of ONNX Runtime, Keras, PyTorch and scikit-learn look for on a model, and what to use."""
 
+
+def _model_options() -> Mapping[str, str]:
+    return {"verbose": gettext("progress=print is called after each batch")}
+
+
 MODEL_OPTIONS: Mapping[str, Mapping[str, str]] = {
-    "predict": {"verbose": "progress=print is called after each batch"},
-    "embed": {"verbose": "progress=print is called after each batch"},
+    "predict": AdviceTable(_model_options),
+    "embed": AdviceTable(_model_options),
 }
 """Method of a model -> what to do for options of other libraries."""
 
-RESULT_ATTRIBUTES: Mapping[str, str] = {
-    "class_name": "use .label",
-    "confidence": "use .score",
-    "prob": "use .score",
-    "probabilities": "use .scores",
-    "probability": "use .score",
-    "probs": "use .scores",
-    "value": "use .values",
-}
 
-RESULTS_ATTRIBUTES: Mapping[str, str] = {
-    name: f"it is a list of results: results[0].{one}, or [each.{one} for each in results]"
-    for one, names in (
-        ("label", ("label", "labels")),
-        ("score", ("score", "scores", "confidence")),
-        ("name", ("name", "names")),
-        ("values", ("value", "values")),
-    )
-    for name in names
-}
+def _result_attributes() -> Mapping[str, str]:
+    names = {
+        "label": ("class_name",),
+        "score": ("confidence", "prob", "probability"),
+        "scores": ("probabilities", "probs"),
+        "values": ("value",),
+    }
+    return {other: gettext("use .{name}", name=name) for name in names for other in names[name]}
+
+
+def _results_attributes() -> Mapping[str, str]:
+    names = {
+        "label": ("label", "labels"),
+        "score": ("score", "scores", "confidence"),
+        "name": ("name", "names"),
+        "values": ("value", "values"),
+    }
+    return {
+        other: gettext(
+            "it is a list of results: results[0].{name}, or [each.{name} for each in results]", name=name
+        )
+        for name in names
+        for other in names[name]
+    }
+
+
+def _package_attributes() -> Mapping[str, str]:
+    training = gettext("it is in the package onnxnn: from onnxnn import nn")
+    return {
+        "InferenceSession": gettext("open a file with load(path)"),
+        "Network": training,
+        "cosine_similarity": gettext("use get_similarity(a, b)"),
+        "embed": gettext("use load(path).embed(inputs)"),
+        "nn": training,
+        "predict": gettext("use load(path).predict(inputs)"),
+        "pth_info": gettext("it is in the package onnxnn: from onnxnn import pth_info"),
+        "sample": gettext("use load(path).sample(num)"),
+    }
+
+
+RESULT_ATTRIBUTES: Mapping[str, str] = AdviceTable(_result_attributes)
+RESULTS_ATTRIBUTES: Mapping[str, str] = AdviceTable(_results_attributes)
+PACKAGE_ATTRIBUTES: Mapping[str, str] = AdviceTable(_package_attributes)
+"""What is looked for in the package itself."""
 
 _LONGEST_NAME = 100
 """Longer texts are no mistyped names, and comparing them would take minutes."""
