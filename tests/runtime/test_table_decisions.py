@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from onnxnn_runtime.errors import InputError
@@ -49,12 +51,14 @@ def test_years_beside_a_heading_of_unknown_name_are_a_heading_that_is_mentioned(
         ("2019,2020,2021", ["0.5,1,0", "1.5,3,1"]),
         (",2019,2020", ["0,5,2", "1,7,1"]),
         ("0,1,2,3", ["a,1.5,2,x", "b,1,3.5,y"]),
+        ("0;1;2", ["0,5;1,5;0", "1,5;2,5;1"]),
+        ("400,401,402,403", ["0.5,0.2,0.1,1", "0.4,0.1,0.3,0"]),
     ],
 )
 def test_a_first_row_that_counts_the_columns_is_a_heading_that_is_mentioned(write, first, rows):
     path = write("\n".join([first, *rows]) + "\n")
     table = read_table(path)
-    assert (table.names, len(table.lines)) == (tuple(first.split(",")), len(rows))
+    assert (table.names, len(table.lines)) == (tuple(re.split("[,;]", first)), len(rows))
     assert any("is taken as the heading; header=False" in note for note in table.notes)
     assert read_table(path, header=False).names == ()
 
@@ -70,6 +74,12 @@ def test_a_first_row_that_counts_the_columns_is_a_heading_that_is_mentioned(writ
         ["2019,2020,2021", "2018,2025,2020", "2030,1,2030"],
         ["00,01,02,03", "5,1,0.5,0", "6,2,0.25,1"],
         ["0,1,2,4", "5,1,0.5,0", "6,2,0.25,1"],
+        ["1,2,3,4,5", "2,4,6,8,10", "3,6,9,12,15"],
+        ["5,6,7", "1,2,3.5"],
+        ["90,91,92", "60,70,80", "75,88,69"],
+        ["5,6,7,8", "1,2,3,3", "2,3,3,4"],
+        [",1,2", "5,6,0", "7,8,1"],
+        [",0,1", "5,6,0", "5,8,1"],
     ],
 )
 def test_numbers_that_are_like_those_below_are_data(write, rows):

@@ -20,6 +20,7 @@ from .conversion import check_not_masked, without_gradient
 __all__ = [
     "Named",
     "column_texts",
+    "counted",
     "first_without_number",
     "match_columns",
     "named_columns",
@@ -58,7 +59,7 @@ def column_texts(keys: Iterable[Any], wanted: Sequence[str] = ()) -> tuple[str, 
     """
     listed = list(keys)
     names = tuple(" ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in listed)
-    is_counted = all(isinstance(key, (int, np.integer)) for key in listed) and names == _counted(len(names))
+    is_counted = all(isinstance(key, (int, np.integer)) for key in listed) and names == counted(len(names))
     return () if is_counted and not (wanted and set(wanted) <= set(names)) else names
 
 
@@ -71,13 +72,14 @@ def names_wanted(known: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
         known: The names that the network knows; () where it has none, and takes column 0 first, then 1.
         given: The names that the table has.
     """
-    counted = _counted(len(given))
+    numbers = counted(len(given))
     if known and given:
-        return () if tuple(given) == counted and not set(known) <= set(given) else tuple(known)
-    return counted if given and set(counted) == set(given) else ()
+        return () if tuple(given) == numbers and not set(known) <= set(given) else tuple(known)
+    return numbers if given and set(numbers) == set(given) else ()
 
 
-def _counted(count: int) -> tuple[str, ...]:
+def counted(count: int) -> tuple[str, ...]:
+    """Return what columns are called that are only counted: "0", "1", "2", ..."""
     return tuple(map(str, range(count)))
 
 

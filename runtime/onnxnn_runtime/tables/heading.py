@@ -149,24 +149,37 @@ def heading_of(rows: Sequence[Sequence[str]], decimal_comma: bool) -> tuple[bool
 def _count_columns(
     first: Sequence[str], below: Sequence[Sequence[str]], rest: Sequence[Sequence[float | None]]
 ) -> bool:
-    """Return whether a first row counts the columns: 0, 1, 2, ... or years, such as 2019, 2020, 2021.
+    """Return whether a first row counts the columns: 0, 1, 2, ..., years, or wavelengths (400, 401, ...)
 
-    Numbers may happen to do so. So two or three of them have to stand over numbers that are not written as
-    integers, such as 2.0, and those that do not begin at 0 or 1 outside of what their columns hold; and no
-    other row may do the same. An empty first cell is an index's, and needs no more.
+    Numbers may happen to do so: 1, 2, 3, 4 may be a sequence among others, and 5, 6, 7 the first of two
+    samples. So no other row may do the same, and
+
+    - above an index, which has no name, and in four columns or more, 0, 1, 2, ... is enough;
+    - otherwise something below is not written as an integer, as 2.0 is not: in four columns or more any cell
+      under 1, 2, 3, ..., else most cells of each column but the last one, which may be the label;
+    - numbers above 1 lie outside of what their columns hold, and are years where the cells are integers.
     """
     has_index = not first[0].strip() or _unnamed(first[0])
+    if has_index and len({row[0] for row in below}) < len(below):
+        return False  # what has no name is a cell that is missing
     cells, begin = first[has_index:], int(has_index)
     if not cells or not all(re.fullmatch("0|[1-9][0-9]{0,5}", cell) for cell in cells):
         return False
     heads = [float(cell) for cell in cells]
     if not _is_run(heads) or any(_is_run(row[begin:]) for row in rest):
         return False
+    columns = range(begin, len(first))
+    written = [[row[column] for row in below] for column in columns]
+    with_fractions = len(heads) > 1 and all(map(_are_no_integers, written[:-1]))
     if heads[0] > 1:
-        columns = [[row[column] for row in rest] for column in range(begin, len(first))]
-        return len(first) > 2 and all(map(_is_outside, heads, columns))
-    written = [[row[column] for row in below] for column in range(len(first) - 1)]
-    return has_index or len(heads) > 3 or (len(heads) > 1 and all(map(_are_floats, written)))
+        outside = all(map(_is_outside, heads, ([row[column] for row in rest] for column in columns)))
+        are_years = heads[0] >= _YEARS[0] and heads[-1] <= _YEARS[1]
+        return len(first) > 2 and outside and (are_years or (len(heads) > 3 and with_fractions))
+    some = len(heads) > 3 and (heads[0] == 0 or any(not _is_integer(cell) for row in written for cell in row))
+    return some or with_fractions or (has_index and heads[0] == 0)
+
+
+_YEARS = 1000, 2999
 
 
 def _is_run(values: Sequence[float | None]) -> bool:
@@ -175,8 +188,13 @@ def _is_run(values: Sequence[float | None]) -> bool:
     return first is not None and all(value == first + place for place, value in enumerate(values))
 
 
-def _are_floats(cells: Sequence[str]) -> bool:
-    return 2 * sum("." in cell or "e" in cell for cell in cells) > len(cells)
+def _are_no_integers(cells: Sequence[str]) -> bool:
+    return 2 * sum(not _is_integer(cell) for cell in cells) > len(cells)
+
+
+def _is_integer(cell: str) -> bool:
+    """Return whether a cell is written as an integer, or nothing is written there."""
+    return re.fullmatch("[-+]?[0-9]*", cell.strip()) is not None
 
 
 def _is_fresh(column: int, first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Iterator, NamedTuple, Sequence, Union
 
 import numpy as np
 
-from onnxnn_runtime.arrays.columns import match_columns
+from onnxnn_runtime.arrays.columns import counted, match_columns
 from onnxnn_runtime.arrays.conversion import from_objects
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.paths import path_text
@@ -384,8 +384,8 @@ def read_table(
     if not has_heading:
         if header is None and _counts(rows[0]):
             note = (
-                f"{source}: the first row ({_in_short(', '.join(rows[0]))}) counts as data, though it counts "
-                "the columns; where it is the heading, remove it, or use read_table(path, header=True)."
+                f"{source}: the first row ({_in_short(', '.join(rows[0]))}) is taken as data, though it "
+                "counts the columns; header=True takes it as the heading."
             )
             return replace(table, notes=(*table.notes, note))
         return table
@@ -405,7 +405,7 @@ def read_table(
 
 def _counts(cells: Sequence[str]) -> bool:
     """Return whether a row is 0, 1, 2, ... (pandas names columns so; 0, 1 alone is also XOR)."""
-    return len(cells) > 2 and list(cells) == [str(place) for place in range(len(cells))]
+    return len(cells) > 2 and tuple(cells) == counted(len(cells))
 
 
 def index_columns(table: Table) -> list[int]:
