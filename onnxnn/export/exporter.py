@@ -204,7 +204,7 @@ def check_path(path: PathLike, sources: Sequence[Any] = (), force: bool = False)
     """
     target = as_path(path)
     check_target(target)
-    if os.path.isfile(target) and not force and first_bytes(target, 4) == b"PK\x03\x04":
+    if os.path.isfile(target) and not force and first_bytes(target, 4, "force=True") == b"PK\x03\x04":
         raise ExportError(
             f"{target}: is a checkpoint or a file of arrays, which the ONNX file would replace; choose "
             f"another name, such as {target.with_suffix('.onnx').name!r}."

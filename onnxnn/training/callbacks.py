@@ -247,12 +247,13 @@ def check_files(path: Path) -> None:
         )
     check_writable(last.parent)
     check_target(table)
+    option = "another filename or save_fold"
     for file in (last, best):
-        check_output(file, "checkpoint", option="another filename or save_fold")
-    if os.path.isfile(table) and first_bytes(table, 11) not in (b"epoch,loss,", b""):
+        check_output(file, "checkpoint", option=option)
+    if os.path.isfile(table) and first_bytes(table, 11, option) not in (b"epoch,loss,", b""):
         raise TrainingError(
             f"filename={last.name!r}: the history would replace {table}, which no training wrote; choose "
-            "another filename or save_fold."
+            f"{option}."
         )
 
 

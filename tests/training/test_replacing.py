@@ -198,7 +198,8 @@ def test_a_file_that_cannot_be_read_is_replaced_only_by_force(trained, tmp_path,
     path.write_bytes(b"")
     with monkeypatch.context() as patch:
         without_permission(patch, "open", (path.name,))
-        with pytest.raises(OutputError, match=rf"closed\{suffix}: is there already and cannot be read"):
+        said = rf"closed\{suffix}: is there already and cannot be read.* another name, or use force=True\."
+        with pytest.raises(OutputError, match=said):
             write(trained, path)
     assert path.read_bytes() == b""
     with monkeypatch.context() as patch:
@@ -211,7 +212,8 @@ def test_a_file_that_cannot_be_read_is_replaced_only_by_force(trained, tmp_path,
 def test_training_replaces_no_file_that_cannot_be_read(trained, tmp_path, monkeypatch, name):
     (tmp_path / name).write_bytes(b"")
     without_permission(monkeypatch, "open", (name,))
-    with pytest.raises(OutputError, match=rf"{name}: is there already and cannot be read"):
+    said = rf"{name}: is there already and cannot be read.* or use another filename or save_fold\."
+    with pytest.raises(OutputError, match=said):
         trained["cnn"].train(epochs=1, save_fold=tmp_path)
 
 

@@ -168,8 +168,8 @@ def _is_read_only(folder: str) -> bool:
         return False
 
 
-def first_bytes(path: PathLike, count: int) -> bytes:
-    """Return how a file begins that would be replaced.
+def first_bytes(path: PathLike, count: int, option: str = "") -> bytes:
+    """Return how a file begins that would be replaced; `option` replaces it in any case.
 
     Raises:
         OutputError: It may not be read, so nobody knows what would be lost.
@@ -178,15 +178,15 @@ def first_bytes(path: PathLike, count: int) -> bytes:
         with open(str(path), "rb") as file:
             return file.read(count)
     except OSError as error:
-        raise unknown_before(path, error) from error
+        raise unknown_before(path, error, option) from error
 
 
 def unknown_before(path: PathLike, error: OSError, option: str = "") -> OutputError:
     """Return the error that says why a file is not replaced which cannot be looked at."""
-    other = f", or use {option}" if option else ""
+    other = f"choose another name, or use {option}" if option else "or choose another name"
     return OutputError(
         f"{printable(str(path))}: is there already and cannot be read ({error.strerror}), so what would be "
-        f"lost is not known; change its permissions, choose another name{other}."
+        f"lost is not known; change its permissions, {other}."
     )
 
 
