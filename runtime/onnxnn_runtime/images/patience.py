@@ -39,6 +39,7 @@ class _Counted:
     """A file that stops being read when it was read too often."""
 
     left = HEADER_READS
+    has_header = False
 
     def read(self, *size: Any) -> Any:
         self._count()
@@ -50,6 +51,10 @@ class _Counted:
 
     def _count(self) -> None:
         self.left -= 1
+        if self.left < 0 and self.has_header:
+            raise InputError(
+                "it has too many pixels for its format, which is read in small steps; save it as PNG."
+            )
         if self.left < 0:
             raise InputError(
                 "its parts are too many or too small, as in a damaged or forged file; save it anew as PNG."
@@ -88,6 +93,7 @@ def opened(source: str | io.BytesIO) -> Iterator[Image.Image]:
         stack.enter_context(file)
         image = stack.enter_context(Image.open(file))
         file.left += PIXEL_READS
+        file.has_header = True
         yield image
 
 
