@@ -137,7 +137,7 @@ class Drawing(Files):
             options: As for `sample`: steps, sampler, seed, eta, label, guidance, batch_size, progress.
         """
         spec = self._drawing("interpolate()")
-        asked = SamplingOptions(num=num, strength=strength, **options)
+        asked = SamplingOptions.between(num, strength, options)
         return self._run(device, interpolate_pictures, spec, first, second, asked, self._preprocess(spec))
 
     def show(

@@ -367,9 +367,11 @@ class Model:
 
         spec = sampling.check_draws(self._require_card("sample"), self.name, self.inputs)
         if spec.sampler is not None:
-            asked = sampling.SamplingOptions(start=(first, second))
-            sampling.check_baked(spec.sampler, self.name, asked)
-        asked = sampling.SamplingOptions(num=num, strength=strength, seed=seed, **options)
+            raise InputError(
+                f"{self.name}: interpolate() needs the denoiser alone, and the loop is inside this file; "
+                "take the one that export() writes without sampler=."
+            )
+        asked = sampling.SamplingOptions.between(num, strength, {"seed": seed, **options})
         preprocess = self.input_spec.preprocess
         return sampling.interpolate_pictures(self._engine.denoiser(), spec, first, second, asked, preprocess)
 

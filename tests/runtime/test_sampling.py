@@ -427,6 +427,25 @@ def test_interpolations_that_do_not_fit(ends, num, message):
         interpolate(*ends, num)
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("sede", "'sede', did you mean 'seed'?"),
+        ("foo", "unknown option 'foo'."),
+        ("start", "unknown option 'start': both images are given. Leave it out."),
+        ("noise", "unknown option 'noise': both images are given. Leave it out."),
+        ("mask", "unknown option 'mask': both images are given. Leave it out."),
+    ],
+)
+def test_unknown_options_of_interpolations(open_model, option, message):
+    with pytest.raises(rt.CallError) as raised:
+        open_model("denoiser").interpolate(PICTURE, PICTURE, **{option: None})
+    said = str(raised.value)
+    assert said.startswith("interpolate(): ")
+    assert message in said
+    assert "interpolate() takes: steps, sampler, seed, eta, label, guidance, return_all_timesteps" in said
+
+
 # ---- drawing a part anew -------------------------------------------------------------------------
 
 MASK = np.zeros((4, 5), int)
@@ -575,7 +594,7 @@ def test_options_that_a_loop_cannot_follow(open_model, options, message):
 
 
 def test_a_loop_does_not_interpolate(open_model):
-    with pytest.raises(rt.InputError, match=r"start=... does not fit: the loop is inside"):
+    with pytest.raises(rt.InputError, match=r"interpolate\(\) needs the denoiser alone.* inside this file"):
         open_model("loop").interpolate(PICTURE, PICTURE)
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Callable, Collection, Sequence, Sized
+from dataclasses import dataclass, fields
+from typing import Any, Callable, Collection, Mapping, Sequence, Sized
 
 import numpy as np
 from PIL import Image
 
-from onnxnn_runtime.api.calls import checked_class
+from onnxnn_runtime.api.calls import checked_class, unknown_options
 from onnxnn_runtime.arrays.conversion import as_array
 from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
 from onnxnn_runtime.card.preprocess import COLORS, Preprocess, decode, pixels
-from onnxnn_runtime.errors import CardError, InputError, did_you_mean
+from onnxnn_runtime.errors import CallError, CardError, InputError, did_you_mean
 from onnxnn_runtime.images.decode import is_file_object
 from onnxnn_runtime.inputs.given import matching, plain
 from onnxnn_runtime.inputs.samples import Skipped, find_samples, read_sample
@@ -133,6 +133,30 @@ class SamplingOptions:
             raise InputError(
                 f"callback={shortened(self.callback)}: what fits is a function of (step, pictures)."
             )
+
+    @classmethod
+    def between(cls, num: int, strength: float, options: Mapping[str, Any]) -> SamplingOptions:
+        """Return the options of `interpolate`, which begins with the two images that it is given.
+
+        Args:
+            num: How many images, both ends counted.
+            strength: How freely they are sampled.
+            options: Others by name.
+
+        Raises:
+            CallError: One is no option of `interpolate`; the message names all of those.
+            InputError: The callback is no function.
+        """
+        others = [each.name for each in fields(cls) if each.name not in (*_OF_ENDS, "num", "strength")]
+        advice = dict.fromkeys(_OF_ENDS, "both images are given. Leave it out")
+        problems = unknown_options("interpolate()", options, others, advice)
+        if problems:
+            raise CallError(f"interpolate(): {problems}")
+        return cls(num=num, strength=strength, **options)
+
+
+_OF_ENDS = ("noise", "start", "mask")
+"""Options that say what sampling begins with, which `interpolate` decides itself."""
 
 
 def how_many(num: int | None, **given: Sized | None) -> int:

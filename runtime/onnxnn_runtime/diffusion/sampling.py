@@ -17,7 +17,7 @@ from onnxnn_runtime.api.calls import checked
 from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.card.schedule import Schedule
-from onnxnn_runtime.errors import CallError, InputError
+from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import is_terminal, say
 
@@ -131,8 +131,8 @@ def interpolate_pictures(
         predict, spec, preprocess: As for `sample_pictures`.
         first: A picture: path, bytes, PIL image or array.
         second: Another one.
-        options: How many, both ends counted, at least 2, and in which way; `noise`, `start` and `mask` are
-            not for it. Without a label all images get the same one, drawn by its frequency in training.
+        options: How many, both ends counted, at least 2, and in which way; see `SamplingOptions.between`.
+            Without a label all images get the same one, drawn by its frequency in training.
 
     Returns:
         float32 (num, C, H, W) in 0..1; with `return_all_timesteps` (num, steps + 1, C, H, W).
@@ -143,9 +143,6 @@ def interpolate_pictures(
     num = how_many(options.num)
     if num < 2:
         raise InputError(f"num={num}: what fits is at least 2, for the two ends.")
-    for name in ("noise", "start", "mask"):
-        if getattr(options, name) is not None:
-            raise CallError(f"interpolate(): unknown option {name!r}: both ends are given. Leave it out.")
     ends = [read_pictures(each, spec, preprocess) for each in (first, second)]
     if any(len(pictures) != 1 for pictures in ends):
         raise InputError("interpolate: several pictures arrive for an end; what fits is one for each.")
