@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.arrays.columns import match_columns, names_listed, names_wanted
+from onnxnn_runtime.arrays.columns import match_columns, names_listed, names_wanted, warn_of_numbers
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.defaults import TASKS
 from onnxnn_runtime.errors import DataError, InputError, MissingDataError, MissingInputError
@@ -251,11 +251,14 @@ class Data:
 
 def _order(wanted: tuple[str, ...], own: tuple[str, ...], source: str) -> torch.Tensor | None:
     """Return the position of each of a network's columns among the data's; None where nothing changes."""
-    wanted = names_wanted(wanted, own)
-    if not wanted or wanted == own:
+    names = names_wanted(wanted, own)
+    if not names or names == own:
         return None
     with as_data_errors():
-        return torch.tensor(match_columns(wanted, own, source))
+        positions = match_columns(names, own, source)
+    if not wanted:
+        warn_of_numbers(own, positions, source)
+    return torch.tensor(positions)
 
 
 def unambiguous(names: tuple[str, ...], source: str, where: str) -> tuple[str, ...]:

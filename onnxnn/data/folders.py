@@ -254,7 +254,7 @@ def _by_order(root: Path, folders: dict[str, Path], names: Sequence[str]) -> lis
             f"{', '.join(map(repr, folders))} is ambiguous. Name the classes as the folders, or rename them."
         )
     for name, own in zip(names, folders, strict=True):
-        alike = [folder for folder in folders if _means(folder, name)]
+        alike = _meant(list(folders), name)
         if alike and own not in alike:
             raise DataError(
                 f"classes: {shortened(name)} looks like the folder {shortened(alike[0])} of {root}, and in "
@@ -267,13 +267,25 @@ def _by_order(root: Path, folders: dict[str, Path], names: Sequence[str]) -> lis
     return list(folders.values())
 
 
-def _means(folder: str, title: str) -> bool:
-    """Return whether a title is a folder's name but for numbers and marks, or its number alone."""
-    folder, title = folded(folder), folded(title)
-    for kind in (str.isalpha, str.isdecimal):
-        if wanted := "".join(filter(kind, title)):
-            return wanted == "".join(filter(kind, folder))
-    return False
+def _meant(folders: Sequence[str], title: str) -> list[str]:
+    """Return the folders that a title may mean: those of its letters, of these those of its number.
+
+    A title without letters means those of its number, whatever their letters.
+    """
+    letters, number = _letters(title), _number(title)
+    alike = [folder for folder in folders if _letters(folder) == letters] if letters else list(folders)
+    same = [folder for folder in alike if number is not None and _number(folder) == number]
+    return same or (alike if letters else [])
+
+
+def _letters(name: str) -> str:
+    """Return the letters of a name, in one case; the marks of scripts such as Hindi's belong to them."""
+    return "".join(each for each in folded(name) if unicodedata.category(each)[0] in "LM")
+
+
+def _number(name: str) -> int | None:
+    digits = "".join(filter(str.isdecimal, name))[:100]
+    return int(digits) if digits else None
 
 
 def _natural(folder: Path) -> tuple[tuple[tuple[int, int, str], ...], str]:

@@ -75,7 +75,7 @@ def _name(given: Any) -> str:
         given = given.decode("utf-8", "replace")
     if not isinstance(given, str | int | float | np.generic | os.PathLike):
         raise DataError(f"classes: {shortened(given)} is no name; name every class by a text.")
-    return str(given)
+    return str.__str__(given) if isinstance(given, str) else str(given)  # of an Enum the text alone
 
 
 def _from_mapping(classes: Mapping[Any, Any]) -> list[str]:
@@ -181,7 +181,8 @@ def as_array(values: Any, source: str) -> Array:
         DataError: They are neither, rows differ in length, or there is nothing.
     """
     try:
-        array = np.asarray(without_gradient(values))
+        values = without_gradient(values)
+        array = np.asarray(_plain_texts(values))
     except InputError as error:
         raise DataError(f"{source}: {error}") from error
     except ValueError as error:
@@ -203,10 +204,20 @@ def as_array(values: Any, source: str) -> Array:
             raise DataError(
                 f"{source}: a mixture of types; give plain numbers or plain texts, one for each sample."
             )
-        array = array.astype(str)
+        array = np.array(_plain_texts(array.ravel().tolist()), str).reshape(array.shape)
     if array.size == 0:
         raise DataError(f"{source}: empty (shape {array.shape}); give one entry per sample.")
     return array
+
+
+def _plain_texts(values: Any) -> Any:
+    """Return a list in which texts of another type, such as an Enum's, are plain, since str() may say more.
+
+    NumPy would cut "Animal.CAT" to as many letters as "cat" has.
+    """
+    if not isinstance(values, list | tuple) or {str, int, float, bool}.issuperset(map(type, values)):
+        return values
+    return [str.__str__(value) if isinstance(value, str) else value for value in values]
 
 
 def _decoded(array: Array, source: str) -> Array:
@@ -291,13 +302,22 @@ def _numbers(
                 first = int(np.argmax(named != found))
                 warn(
                     f"{source}: the labels are names among the classes, so {found[first]} is the class "
-                    f"{str(found[first])!r}, and not {names[found[first]]!r}, which has that number."
+                    f"{str(found[first])!r}, and not {names[found[first]]!r}, which has that number. Where "
+                    "they are numbers of classes, give the names: np.array(classes)[y]."
                 )
             return torch.from_numpy(named[positions.reshape(-1)]), names
         if low < 0 or high >= len(names):
             raise DataError(
                 f"{source} lie in {low}..{high}, but {len(names)} classes are named ({', '.join(names)}), "
                 f"so 0..{len(names) - 1} fits."
+            )
+        other = [number for number in found if ids.get(str(number), number) != number]
+        if other:
+            missing = next(number for number in found if str(number) not in ids)
+            warn(
+                f"{source}: {missing} is no name among the classes, so the labels are their numbers: "
+                f"{other[0]} is the class {names[other[0]]!r}, and not {str(other[0])!r}. Where they are "
+                "names, name every class."
             )
         return torch.from_numpy(numbers), names
     if low == 0 and high < _MOST_CLASSES:

@@ -73,6 +73,7 @@ def test_columns_go_by_name_in_every_call(trained, tmp_path, names):
 @pytest.mark.parametrize(
     "keys", [(2019, 2020, 2021), (0, 1, 2), (2, 0, 1), (("a", "x"), ("a", 1), ("b", "x"))]
 )
+@pytest.mark.filterwarnings("ignore:.*are taken by their numbers")
 def test_columns_that_are_called_by_no_text_go_by_name_too(tmp_path, keys):
     x, y = data()
     frame = Frame(dict(zip(keys, x.T, strict=True)))
@@ -87,6 +88,20 @@ def test_columns_that_are_called_by_no_text_go_by_name_too(tmp_path, keys):
         np.testing.assert_allclose(served.infer(table), expected, rtol=1e-4)
         np.testing.assert_allclose([each.scores for each in served.predict(table)], expected, rtol=1e-4)
         assert model.evaluate((table, y)) == model.evaluate((x, y))
+
+
+def test_columns_that_go_by_their_numbers_are_mentioned(tmp_path):
+    x, y = data()
+    model = nn("cls", save_fold=str(tmp_path / "ckpt"), verbose=0)
+    model.load_dataset(x, y)
+    model.add("linear", size=(3, 2), activation="softmax")
+    model.train(epochs=1)
+    model.export(tmp_path / "a.onnx")
+    served, frame = rt.load(tmp_path / "a.onnx"), Frame(dict(zip((2, 0, 1), x.T, strict=True)))
+    for call in (model.inference, served.infer, served.predict, lambda table: model.evaluate((table, y))):
+        call(Frame(dict(enumerate(x.T))))
+        with pytest.warns(UserWarning, match="the columns '2', '0', '1' are taken by their numbers, 0 first"):
+            call(frame)
 
 
 @pytest.mark.parametrize("loader", ["table", "frame"])

@@ -69,7 +69,15 @@ def test_titles_follow_the_natural_order(tmp_path, titles, pattern):
 
 
 @pytest.mark.parametrize(
-    ("folders", "titles"), [(["0_cat", "1_dog"], ["cat", "dog"]), (["a1", "a2"], ["A", "a-2"])]
+    ("folders", "titles"),
+    [
+        (["0_cat", "1_dog"], ["cat", "dog"]),
+        (["a1", "a2"], ["A", "a-2"]),
+        (["01", "02"], ["1", "2"]),
+        (["0", "1"], ["Type 1", "Type 2"]),
+        (["1", "2"], ["की", "का"]),
+        (["a1", "a2"], ["a", "A"]),
+    ],
 )
 def test_titles_may_look_like_their_folders(tmp_path, folders, titles):
     with pytest.warns(UserWarning, match="they are titles"):
@@ -114,6 +122,9 @@ def test_names_come_in_one_unicode_form(tmp_path):
         (["0_cat", "1_dog"], ["dog", "cat"], "'dog' looks like the folder '1_dog' of .* stands '0_cat'"),
         (["my cat", "my dog"], ["My_Dog", "My_Cat"], "'My_Dog' looks like the folder 'my dog'"),
         (["1猫", "2狗"], ["狗", "猫"], "'狗' looks like the folder '2狗'"),
+        (["a1", "a2"], ["A-2", "A-1"], "'A-2' looks like the folder 'a2' of .* stands 'a1'"),
+        (["01", "02"], ["2", "1"], "'2' looks like the folder '02'"),
+        (["1 का", "2 की"], ["की", "का"], "'की' looks like the folder '2 की'"),
         (["class1", "class2"], ["2", "1"], "'2' looks like the folder 'class2'"),
         (["café", NFD], None, "two folders have the name 'café'"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import unicodedata
 
 import numpy as np
@@ -65,6 +66,31 @@ def test_numbers_that_are_names_and_positions_are_names_and_that_is_said():
     with pytest.warns(UserWarning, match="so 0 is the class '0', and not '2', which has that number"):
         model.load_dataset(X, [0, 1, 2, 0], classes=[2, 1, 0], shuffle=False)
     assert labels(model) == [2, 1, 0, 2]
+
+
+def test_numbers_of_classes_that_other_classes_are_called_by_are_said():
+    model = nn("cls", verbose=0)
+    with pytest.warns(UserWarning, match="0 is no name among the classes.*: 1 is the class '2', and not '1'"):
+        model.load_dataset(X, [0, 1, 2, 0], classes=[1, 2, 3], shuffle=False)
+    assert labels(model) == [0, 1, 2, 0]
+
+
+class Animal(str, enum.Enum):
+    CAT = "cat"
+    DOG = "dog"
+
+
+ANIMALS = [Animal.DOG, Animal.CAT] * 2
+
+
+@pytest.mark.parametrize("classes", [None, list(Animal), ["cat", "dog"]])
+@pytest.mark.parametrize(
+    "y", [ANIMALS, tuple(ANIMALS), np.array(ANIMALS, object)], ids=["list", "tuple", "array"]
+)
+def test_texts_of_an_enum_are_texts(y, classes):
+    model = nn("cls", verbose=0)
+    model.load_dataset(X, y, classes=classes, shuffle=False)
+    assert (model._state.data.classes, labels(model)) == (("cat", "dog"), [1, 0, 1, 0])
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import numpy as np
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.warn import warn
 
 from .conversion import check_not_masked, without_gradient
 
@@ -27,6 +28,7 @@ __all__ = [
     "named_row",
     "names_listed",
     "names_wanted",
+    "warn_of_numbers",
 ]
 
 _LISTED = 8
@@ -76,6 +78,16 @@ def names_wanted(known: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
     if known and given:
         return () if tuple(given) == numbers and not set(known) <= set(given) else tuple(known)
     return numbers if given and set(numbers) == set(given) else ()
+
+
+def warn_of_numbers(given: Sequence[str], positions: Sequence[int], source: str) -> None:
+    """Say that columns that are only counted go by their numbers, where that is not how they stand."""
+    if list(positions) != list(range(len(positions))):
+        warn(
+            f"{source}: the columns {names_listed(given, plain=True)} are taken by their numbers, 0 first, "
+            "since the network was trained without names. To keep them as they stand, give an array: "
+            "x.to_numpy()."
+        )
 
 
 def counted(count: int) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from onnxnn_runtime.arrays.columns import (
     named_row,
     names_listed,
     names_wanted,
+    warn_of_numbers,
 )
 from onnxnn_runtime.arrays.conversion import from_objects
 from onnxnn_runtime.arrays.precision import check_columns
@@ -89,7 +90,10 @@ def chosen_columns(
     """
     known, wanted = names_wanted(spec.features, names), width(spec)
     if known and (spec.features or len(known) == wanted):
-        return match_columns(known, names, source)
+        positions = match_columns(known, names, source)
+        if not spec.features:
+            warn_of_numbers(names, positions, source)
+        return positions
     if count == wanted:
         return list(range(count))
     left = [position for position in range(count) if position not in index]

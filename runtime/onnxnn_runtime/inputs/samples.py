@@ -346,7 +346,8 @@ def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
         from onnxnn_runtime.arrays.columns import first_without_number
 
         found = first_without_number(array, spec.features) if array.ndim == 1 else None
-        what = "text arrives" if array.dtype.kind in "US" else found or f"{array.dtype} arrives"
+        other = shortened(value) if array.dtype.kind == "O" else array.dtype
+        what = "text arrives" if array.dtype.kind in "US" else found or f"{other} arrives"
         raise InputError(f"numbers are expected, but {what}.")
     check_precision(array, spec.deviations, spec.features)
     floats = as_floats(array, "it", spec.dtype)
