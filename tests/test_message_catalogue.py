@@ -32,7 +32,6 @@ TO_DO: tuple[str, ...] = (
     "onnxnn/network/",
     "onnxnn/training/",
     "runtime/onnxnn_runtime/arrays/",
-    "runtime/onnxnn_runtime/card/",
     "runtime/onnxnn_runtime/diffusion/",
     "runtime/onnxnn_runtime/files/",
     "runtime/onnxnn_runtime/generation/",

@@ -128,6 +128,11 @@ class UnknownAttributeError(OnnxnnError, AttributeError):
     """An attribute is unknown, or cannot be set."""
 
 
+def located(where: object, error: OnnxnnError) -> Message:
+    """Return the text of an error after where it was found, with the code of its kind."""
+    return Message(gettext("{where}: {error}", where=where, error=error), error.code)
+
+
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """Return ", did you mean 'x'?" for the known name that a word means, or "" when none is near."""
     from .messages.suggestions import nearest  # here, because only a mistake needs it

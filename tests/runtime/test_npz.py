@@ -101,9 +101,9 @@ def test_texts_of_codes_that_are_no_characters(tmp_path, open_model, name, order
     texts = np.full((4, 2), 0x7FFFFFFF, np.dtype("u4").newbyteorder(order)).view(order + "U2").reshape(4)
     np.savez(str(tmp_path / "a.npz"), **{name: texts})
     np.save(str(tmp_path / "a.npy"), texts)
-    with pytest.raises(InputError, match=f"a.npz: {name!r} cannot be read .*is no character"):
+    with pytest.raises(InputError, match=f"a.npz: {name!r} cannot be read .*got the code 0x"):
         read_arrays(str(tmp_path / "a.npz"), None, InputError)
     for model in ("table", "image_classifier"):
         for end in ("npz", "npy"):
-            with pytest.raises(InputError, match=r"cannot be read as a NumPy file .*is no character"):
+            with pytest.raises(InputError, match=r"cannot be read as a NumPy file .*got the code 0x"):
                 open_model(model).predict(tmp_path / f"a.{end}")

@@ -190,7 +190,7 @@ def test_pictures_as_nested_lists_are_what_their_arrays_are(dtype):
         ("none.csv", TABLE, r"none\.csv: no such file"),
         (np.zeros((0, 2)), SEQUENCE, r"shape \(0, 2\) arrives; what fits is \(time, 2\)"),
         ("好x", TOKENS, "'x' is not in the vocabulary of 2 tokens"),
-        ("", TOKENS, "the text is empty"),
+        ("", TOKENS, "got an empty text"),
         ([[0, 2]], TOKENS, r"tokens 0\.\.2 arrive; the vocabulary has the numbers 0\.\.1"),
         ([[0.5]], TOKENS, "whole numbers, but float64"),
         ([[0, 1], [], [1]], TOKENS, r"input\[1\]: one sample of shape \(0\) .* \(token\), at least one step"),
@@ -386,7 +386,7 @@ def test_a_file_with_a_vocabulary_of_its_own_is_read_by_its_words(tmp_path, voca
     with pytest.raises(InputError, match=r"tokens 0\.\.2 arrive; the vocabulary has the numbers 0\.\.1"):
         read(path, TOKENS)
     other = InputSpec("tokens", ("batch", "token"), vocabulary={"好": 0, "c": 1})
-    with pytest.raises(InputError, match="'b' is a word of the data, but not among the network's 2"):
+    with pytest.raises(InputError, match="tokens of the network's vocabulary of 2, got 'b' in the data"):
         read(path, other)
 
 

@@ -244,14 +244,14 @@ def test_floating_point_pictures_have_no_range(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("BGR",), "color='BGR': choose one of 'RGB', 'grayscale'"),
-        ((["RGB"],), r"color=\['RGB'\]: choose one of"),
-        (("RGB", (("rotate", 3),)), "unknown preprocessing step 'rotate'; known are resize"),
-        (("RGB", (("resize", 3),)), "'resize' takes 2 whole numbers"),
-        (("RGB", (("resize", 3, 2.5),)), "'resize' takes 2 whole numbers"),
-        (("RGB", (("resize", 3, 0),)), "out of range"),
-        (("RGB", (("pad", 1, 1, 1, 1, 256),)), "out of range"),
-        (("RGB", ((),)), "unknown preprocessing step None"),
+        (("BGR",), "color='BGR': expected one of 'RGB', 'grayscale'"),
+        ((["RGB"],), r"color=\['RGB'\]: expected one of"),
+        (("RGB", (("rotate", 3),)), "preprocessing step 'rotate': expected one of resize"),
+        (("RGB", (("resize", 3),)), "'resize': expected 2 integers"),
+        (("RGB", (("resize", 3, 2.5),)), "'resize': expected 2 integers"),
+        (("RGB", (("resize", 3, 0),)), "expected integers from 1"),
+        (("RGB", (("pad", 1, 1, 1, 1, 256),)), "up to 255, got"),
+        (("RGB", ((),)), "preprocessing step None: expected one of"),
         (("RGB", (), 1), "draft=1"),
     ],
 )
@@ -289,7 +289,7 @@ def test_the_promised_size_is_the_real_one_and_data_round_trips(preprocess, heig
         ({"color": "RGB", "steps": [], "draft": False, "more": 1}, "expected the keys"),
         ({"color": "RGB", "steps": "resize", "draft": False}, "list of lists"),
         ({"color": [], "steps": [], "draft": False}, "preprocess: "),
-        ({"color": "RGB", "steps": [["resize", "8", "8"]], "draft": False}, "whole numbers"),
+        ({"color": "RGB", "steps": [["resize", "8", "8"]], "draft": False}, "2 integers"),
         ([], "expected the keys"),
     ],
 )

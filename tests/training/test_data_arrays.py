@@ -404,7 +404,10 @@ def test_npz_with_a_vocabulary(save, vocabulary):
             {"data": [[0, 1]], "words": ["a", "b"], "word2idx": json.dumps({"b": 0, "a": 1})},
             "'words' and 'word2idx' differ: 'a' has the number 0 in the one and 1 in the other",
         ),
-        ({"data": [[0, 1]], "words": np.array([], dtype=str)}, "the vocabulary .word2idx. is empty"),
+        (
+            {"data": [[0, 1]], "words": np.array([], dtype=str)},
+            "word2idx: expected the id of every token.* got an empty",
+        ),
         ({"data": [[0, 1]], "word2idx": "[" * 100_000}, "'word2idx' is no JSON text"),
         ({"data": [[0, 1]], "word2idx": "{"}, "is no JSON text"),
         ({"data": [[0, 1]], "word2idx": "[1]"}, "must be a JSON text"),

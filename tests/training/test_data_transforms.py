@@ -167,5 +167,5 @@ def test_transforms_that_do_not_fit(transform, message):
 
 
 def test_unknown_colour():
-    with pytest.raises(DataError, match="color='BGR': choose one of 'RGB', 'grayscale'"):
+    with pytest.raises(DataError, match="color='BGR': expected one of 'RGB', 'grayscale'"):
         plan(None, "BGR")

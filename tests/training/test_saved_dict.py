@@ -72,13 +72,13 @@ def test_what_is_no_dict_of_words_is_refused_and_not_run(value, tmp_path, monkey
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"a": "b"}, "word2idx has 'b' for 'a'; the tokens must have the numbers 0, 1, 2"),
-        ({"a": 0.0}, "word2idx has 0.0 for 'a'"),
-        ({"a": np.float32(0)}, "word2idx has 0.0 for 'a'"),
-        ({"a": False}, "word2idx has False for 'a'"),
-        ({0: "a", 1: "b"}, r"word2idx has 'a' for 0; .* Turn it around: \{word: number for"),
-        ({"a": 0, "b": 2}, "of 2 tokens none has the number 1"),
-        ({}, "the vocabulary .word2idx. is empty"),
+        ({"a": "b"}, "word2idx: expected the ids 0, 1, 2, .*, got 'b' for 'a'"),
+        ({"a": 0.0}, "got 0.0 for 'a'"),
+        ({"a": np.float32(0)}, "got 0.0 for 'a'"),
+        ({"a": False}, "got False for 'a'"),
+        ({0: "a", 1: "b"}, r"got 'a' for 0\. Turn it around: \{token: id for"),
+        ({"a": 0, "b": 2}, "each once, got no 1 among 2 tokens"),
+        ({}, "word2idx: expected the id of every token, .*, got an empty one"),
         ({"\ud800": 0}, "half a character"),
     ],
 )

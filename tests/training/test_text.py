@@ -443,7 +443,7 @@ def test_sequences_of_different_length_into_an_output_for_each_step(tmp_path):
 
 @pytest.mark.parametrize("word2idx", [["a", "b"], "ab", 3])
 def test_a_vocabulary_that_is_no_dict(word2idx):
-    with pytest.raises(DataError, match=r"must be a dict \{token: number\}"):
+    with pytest.raises(DataError, match=r"expected a dict \{token: id\}"):
         from_arrays([[0, 1]], None, "cls", word2idx=word2idx)
 
 
@@ -573,16 +573,16 @@ def test_data_takes_the_numbers_of_a_trained_network(trained, turned, way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_word_that_the_trained_network_does_not_know(trained, strange, way):
-    with pytest.raises(DataError, match=r"'日' is a word of the data, but not among .* by model\.word2idx"):
+    with pytest.raises(DataError, match=r"got '日' in the data\. .* by model\.word2idx"):
         way(trained / "basenn.pth", strange)
 
 
 def test_a_word_that_the_network_does_not_know_in_evaluate_and_inference(trained, strange):
     model = nn(verbose=0)
     model.load(trained / "basenn.pth")
-    with pytest.raises(DataError, match="'日' is a word of the data"):
+    with pytest.raises(DataError, match="got '日' in the data"):
         model.evaluate(strange)
-    with pytest.raises(InputError, match="'日' is a word of the data"):
+    with pytest.raises(InputError, match="got '日' in the data"):
         model.inference(strange)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence, Union
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.defaults import TASKS
 from onnxnn_runtime.errors import CardError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .fields import Fields, check_count, check_depth, check_texts, names_of, no_constant, one_of, positive
@@ -38,7 +39,7 @@ Axis = Union[int, str]
 @checked_class()
 @dataclass(frozen=True)
 class StateSpec:
-    """What a network remembers between steps: a graph input, and the output it has become behind them.
+    """What a network remembers between steps: a graph input, and the output it has become after them.
 
     Args:
         name: The graph input; zeros begin a sequence.
@@ -59,14 +60,14 @@ class InputSpec:
     Args:
         kind: "image", "table" (rows of numbers), "sequence" (steps of numbers), "tokens" or "array".
         shape: Sizes of all axes, batch first; a name where the size is free.
-        preprocess: For images: how a picture becomes an array of that shape.
+        preprocess: For images: how an image becomes an array of that shape.
         in_graph: Whether `preprocess` is baked into the graph, which then takes uint8
             (batch, height, width, 3).
         features: For tables: the names of the columns.
-        vocabulary: For tokens: each token's number.
-        states: For networks that generate step by step: what goes on from step to step.
-        num_tokens: For tokens: how many different ones there are, numbered from 0.
-        max_length: For sequences and tokens: the longest that fits; None where any length does.
+        vocabulary: For tokens: each token's id.
+        states: For networks that generate step by step: what is carried from step to step.
+        num_tokens: For tokens: how many different ones there are, with ids from 0.
+        max_length: For sequences and tokens: the longest that is accepted; None where any length is.
         min_sizes: The smallest size of each free axis by its name, where it is above 1; absent in the text
             where none is.
         dtype: For numbers: "float32", or "float64" where the network subtracts a mean from numbers that
@@ -92,7 +93,7 @@ class InputSpec:
 @checked_class()
 @dataclass(frozen=True)
 class OutputSpec:
-    """What the graph output `output` gives.
+    """What the graph output `output` is.
 
     Args:
         kind: "classes" (one score per class), "binary" (one score, of the second class, decided at
@@ -129,7 +130,7 @@ class ModelCard:
         parity: The largest differences from torch measured at export: {"absolute": ..., "relative": ...}.
         license: The author's licence for the weights.
         note: Anything the author wants to say.
-        diffusion: For diffusion models: their schedule and pictures; else None, and absent in the text.
+        diffusion: For diffusion models: their schedule and images; else None, and absent in the text.
 
     Raises:
         CardError: A value is not one of those listed, or the input's tokens or states are not named once.
@@ -185,8 +186,12 @@ class ModelCard:
             return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise CardError(
-                f"the card cannot be written as JSON ({error}); it may hold texts, finite numbers, "
-                "booleans, lists and dicts."
+                coded(
+                    "E-CARD-02",
+                    "card: expected texts, finite numbers, booleans, lists and dicts, got what JSON cannot "
+                    "hold ({error}).",
+                    error=error,
+                )
             ) from error
 
     @classmethod
@@ -203,13 +208,20 @@ class ModelCard:
         try:
             data = json.loads(text, parse_constant=no_constant)
         except (ValueError, RecursionError) as error:
-            raise CardError(f"the card is not valid JSON ({printable(str(error), 120)}).") from error
+            raise CardError(
+                coded("E-CARD-02", "card: is not valid JSON ({error}).", error=printable(str(error), 120))
+            ) from error
         if not isinstance(data, dict) or not isinstance(data.get("schema"), int):
-            raise CardError("the card is no JSON object with an integer 'schema'.")
+            raise CardError(coded("E-CARD-02", "card: expected a JSON object with an integer 'schema'."))
         if data["schema"] != SCHEMA:
             raise CardError(
-                "the card has schema {}, this version of onnxnn reads schema {}. "
-                "Install a newer onnxnn-runtime.".format(shortened(data["schema"]), SCHEMA)
+                coded(
+                    "E-CARD-03",
+                    "card: expected schema {expected}, which this version of onnxnn reads, got schema "
+                    "{schema}. Install a newer onnxnn-runtime.",
+                    expected=SCHEMA,
+                    schema=shortened(data["schema"]),
+                )
             )
         check_texts(text, data)
         for key in ("network", "training"):
@@ -242,7 +254,7 @@ def _input(data: dict[str, Any]) -> InputSpec:
     preprocess = fields.take("preprocess", dict, optional=True)
     vocabulary = fields.take("vocabulary", dict, optional=True)
     if vocabulary is not None and not all(type(number) is int for number in vocabulary.values()):
-        raise CardError("card: 'input.vocabulary' must map each token to a whole number.")
+        raise CardError(coded("E-CARD-02", "card: 'input.vocabulary': expected an integer for each token."))
     spec = InputSpec(
         kind=fields.take("kind", str),
         shape=_shape("input.shape", fields.take("shape", list)),
@@ -266,8 +278,11 @@ def _input(data: dict[str, Any]) -> InputSpec:
         axis in spec.shape[1:] and type(size) is int and size > 1 for axis, size in spec.min_sizes.items()
     ):
         raise CardError(
-            "card: 'input.min_sizes' must map names of free axes to whole numbers above 1, got "
-            f"{shortened(spec.min_sizes)}."
+            coded(
+                "E-CARD-02",
+                "card: 'input.min_sizes': expected an integer above 1 for names of free axes, got {value}.",
+                value=shortened(spec.min_sizes),
+            )
         )
     return spec
 
@@ -280,13 +295,24 @@ def _check_vocabulary(spec: InputSpec) -> None:
     for token, number in spec.vocabulary.items():
         if number not in left:
             raise CardError(
-                f"card: 'input.vocabulary' gives {shortened(token)} the number {shortened(number)}; its "
-                f"{size} tokens must have the numbers 0..{size - 1}, each once."
+                coded(
+                    "E-CARD-02",
+                    "card: 'input.vocabulary': expected the ids 0..{last}, each once, got {id} for {token}.",
+                    last=size - 1,
+                    id=shortened(number),
+                    token=shortened(token),
+                )
             )
         left.remove(number)
     if spec.num_tokens is not None and size > spec.num_tokens:
         raise CardError(
-            f"card: 'input.vocabulary' holds {size} tokens, and 'input.num_tokens' is {spec.num_tokens}."
+            coded(
+                "E-CARD-02",
+                "card: 'input.vocabulary': expected at most as many tokens as 'input.num_tokens' ({most}), "
+                "got {size}.",
+                most=spec.num_tokens,
+                size=size,
+            )
         )
 
 
@@ -294,12 +320,20 @@ def _check_states(states: Sequence[StateSpec]) -> None:
     for names in ([state.name for state in states], [state.next for state in states]):
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
-            raise CardError(f"card: 'input.states' names {shortened(twice[0])} twice.")
+            raise CardError(
+                coded(
+                    "E-CARD-02",
+                    "card: 'input.states': expected each name once, got {name} twice.",
+                    name=shortened(twice[0]),
+                )
+            )
 
 
 def _state(entry: Any) -> StateSpec:
     if not isinstance(entry, dict):
-        raise CardError(f"card: each entry of 'input.states' must be an object, got {shortened(entry)}.")
+        raise CardError(
+            coded("E-CARD-02", "card: 'input.states': expected objects, got {value}.", value=shortened(entry))
+        )
     fields = Fields("input.states.", entry)
     state = StateSpec(
         name=fields.take("name", str),
@@ -327,7 +361,9 @@ def _output(data: dict[str, Any]) -> OutputSpec:
 
 def _layer(entry: Any) -> dict[str, Any]:
     if not isinstance(entry, dict):
-        raise CardError(f"card: each entry of 'network' must be an object, got {shortened(entry)}.")
+        raise CardError(
+            coded("E-CARD-02", "card: 'network': expected objects, got {value}.", value=shortened(entry))
+        )
     fields = Fields("network.", dict(entry))
     layer = {
         "name": fields.take("name", str),
@@ -341,13 +377,29 @@ def _layer(entry: Any) -> dict[str, Any]:
 
 def _shape(name: str, values: Sequence[Any]) -> tuple[Axis, ...]:
     if not all(type(value) in (int, str) and value not in ("", 0) for value in values) or not values:
-        raise CardError(f"card: '{name}' must hold sizes and axis names, got {shortened(values)}.")
+        raise CardError(
+            coded(
+                "E-CARD-02",
+                "card: '{key}': expected sizes and axis names, got {value}.",
+                key=name,
+                value=shortened(values),
+            )
+        )
     if any(isinstance(value, int) and value < 0 for value in values):
-        raise CardError(f"card: '{name}' holds a negative size: {shortened(values)}.")
+        raise CardError(
+            coded(
+                "E-CARD-02",
+                "card: '{key}': expected sizes from 1, got {value}.",
+                key=name,
+                value=shortened(values),
+            )
+        )
     return tuple(values)
 
 
 def _parity(data: dict[str, Any] | None) -> dict[str, float] | None:
     if data is not None and not all(type(value) in (int, float) for value in data.values()):
-        raise CardError(f"card: 'parity' must hold numbers, got {shortened(data)}.")
+        raise CardError(
+            coded("E-CARD-02", "card: 'parity': expected numbers, got {value}.", value=shortened(data))
+        )
     return data

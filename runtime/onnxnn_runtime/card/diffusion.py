@@ -7,6 +7,7 @@ from typing import Any
 
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.errors import CardError, InputError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from .fields import Fields, names_of
@@ -26,8 +27,8 @@ class SamplerSpec:
 
     Args:
         name: The sampler, such as "dpm++".
-        steps: How many steps it walks.
-        guidance: How far pictures follow their label.
+        steps: The number of denoising steps.
+        guidance: The guidance scale: how strongly images follow their label.
     """
 
     name: str
@@ -41,13 +42,13 @@ class SamplerSpec:
 @checked_class()
 @dataclass(frozen=True)
 class DiffusionSpec:
-    """What drawing pictures with a diffusion model needs to know.
+    """What sampling images with a diffusion model needs to know.
 
     Args:
         schedule: The noise schedule that the network was trained with.
-        shape: (C, H, W) of a picture.
-        classes: Names of the classes that a picture may be asked of, in the order of their numbers; ()
-            where the network knows none.
+        shape: (C, H, W) of an image.
+        classes: Names of the classes that images are conditioned on, in the order of their indices; ()
+            where there are none.
         sampler: The loop inside the graph; None where the graph is the denoiser alone.
         class_counts: How many training samples each class had; () where that is not known, and absent in the
             text then.
@@ -67,8 +68,13 @@ class DiffusionSpec:
         fits = len(self.shape) == 3 and sizes and self.shape[0] in (1, 3)
         if not fits or self.shape[0] * self.shape[1] * self.shape[2] > _LARGEST_IMAGE:
             raise CardError(
-                "card: 'diffusion.shape' must be (1 or 3 channels, height, width) of at most "
-                f"{_LARGEST_IMAGE:,} numbers, got {shortened(self.shape)}."
+                coded(
+                    "E-CARD-02",
+                    "card: 'diffusion.shape': expected (1 or 3 channels, height, width) of at most {most:,} "
+                    "numbers, got {shape}.",
+                    most=_LARGEST_IMAGE,
+                    shape=shortened(self.shape),
+                )
             )
         counts = self.class_counts
         if counts and (
@@ -77,12 +83,24 @@ class DiffusionSpec:
             or not any(counts)
         ):
             raise CardError(
-                "card: 'diffusion.class_counts' must hold one count from 0 for each of the "
-                f"{len(self.classes)} classes, not all 0, got {shortened(counts)}."
+                coded(
+                    "E-CARD-02",
+                    "card: 'diffusion.class_counts': expected a count from 0 for each of the {classes} "
+                    "classes, not all 0, got {counts}.",
+                    classes=len(self.classes),
+                    counts=shortened(counts),
+                )
             )
         most = self.schedule.timesteps
         if self.sampler is not None and not 1 <= self.sampler.steps <= most:
-            raise CardError(f"card: 'diffusion.sampler.steps' must be 1 to {most}, got {self.sampler.steps}.")
+            raise CardError(
+                coded(
+                    "E-CARD-02",
+                    "card: 'diffusion.sampler.steps': expected 1 to {most}, got {steps}.",
+                    most=most,
+                    steps=self.sampler.steps,
+                )
+            )
 
 
 def read_diffusion(data: dict[str, Any]) -> DiffusionSpec:
@@ -95,7 +113,7 @@ def read_diffusion(data: dict[str, Any]) -> DiffusionSpec:
     try:
         schedule = Schedule.from_dict(fields.take("schedule", dict))
     except InputError as error:
-        raise CardError(f"card: 'diffusion.schedule': {error}") from error
+        raise CardError(coded("E-CARD-02", "card: 'diffusion.schedule': {error}", error=error)) from error
     sampler = fields.take("sampler", dict, optional=True)
     spec = DiffusionSpec(
         schedule=schedule,

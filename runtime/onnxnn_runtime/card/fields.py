@@ -8,6 +8,7 @@ import re
 from typing import Any, Sequence
 
 from onnxnn_runtime.errors import CardError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = [
@@ -34,18 +35,34 @@ class Fields:
 
     def take(self, key: str, kind: type[Any], optional: bool = False) -> Any:
         if key not in self._left:
-            raise CardError(f"card: the key '{self._prefix}{key}' is missing.")
+            raise CardError(
+                coded("E-CARD-02", "card: expected the key '{key}', got none.", key=self._prefix + key)
+            )
         value = self._left.pop(key)
         if value is None and optional:
             return None
         if type(value) is not kind:
-            raise CardError(f"card: '{self._prefix}{key}' must be {kind.__name__}, got {shortened(value)}.")
+            raise CardError(
+                coded(
+                    "E-CARD-02",
+                    "card: '{key}': expected {type}, got {value}.",
+                    key=self._prefix + key,
+                    type=kind.__name__,
+                    value=shortened(value),
+                )
+            )
         return value
 
     def done(self) -> None:
         if self._left:
             unknown = ", ".join(shortened(self._prefix + key, 60) for key in sorted(self._left)[:5])
-            raise CardError(f"card: unknown {unknown}; was it written by a newer version?")
+            raise CardError(
+                coded(
+                    "E-CARD-02",
+                    "card: unknown {keys}. Install a newer onnxnn-runtime if a newer version wrote it.",
+                    keys=unknown,
+                )
+            )
 
 
 def check_texts(text: str, data: Any) -> None:
@@ -55,7 +72,9 @@ def check_texts(text: str, data: Any) -> None:
     try:
         json.dumps(data, ensure_ascii=False).encode("utf-8")
     except (UnicodeEncodeError, RecursionError) as error:
-        raise CardError("card: a text holds half a character (a lone surrogate).") from error
+        raise CardError(
+            coded("E-CARD-02", "card: a text holds half a character (a lone surrogate). Write it again.")
+        ) from error
 
 
 def check_depth(key: str, value: Any) -> None:
@@ -70,30 +89,61 @@ def check_depth(key: str, value: Any) -> None:
         ]
         if not level:
             return
-    raise CardError(f"card: '{key}' is nested more than {_DEEPEST} deep.")
+    raise CardError(
+        coded("E-CARD-02", "card: '{key}' is nested more than {deepest} deep.", key=key, deepest=_DEEPEST)
+    )
 
 
 def check_count(name: str, number: int | None) -> None:
     if number is not None and not 1 <= number < 2**31:
-        raise CardError(f"card: '{name}' must be an integer from 1, got {shortened(number)}.")
+        raise CardError(
+            coded(
+                "E-CARD-02",
+                "card: '{key}': expected an integer from 1, got {value}.",
+                key=name,
+                value=shortened(number),
+            )
+        )
 
 
 def names_of(name: str, values: list[Any]) -> tuple[str, ...]:
     if not all(isinstance(value, str) for value in values):
-        raise CardError(f"card: '{name}' must be a list of texts, got {shortened(values)}.")
+        raise CardError(
+            coded(
+                "E-CARD-02",
+                "card: '{key}': expected a list of texts, got {value}.",
+                key=name,
+                value=shortened(values),
+            )
+        )
     return tuple(values)
 
 
 def no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(gettext("{name} is no JSON number", name=name))
 
 
 def one_of(name: str, value: Any, known: Sequence[str]) -> None:
     if value not in known:
-        raise CardError("card: {}={}; known are {}.".format(name, shortened(value), ", ".join(known)))
+        raise CardError(
+            coded(
+                "E-CARD-02",
+                "card: '{key}': expected one of {known}, got {value}.",
+                key=name,
+                known=", ".join(known),
+                value=shortened(value),
+            )
+        )
 
 
 def positive(name: str, values: list[Any]) -> tuple[float, ...]:
     if not all(type(value) in (int, float) and 0 < value < math.inf for value in values):
-        raise CardError(f"card: '{name}' must hold finite numbers above 0, got {shortened(values)}.")
+        raise CardError(
+            coded(
+                "E-CARD-02",
+                "card: '{key}': expected finite numbers above 0, got {value}.",
+                key=name,
+                value=shortened(values),
+            )
+        )
     return tuple(map(float, values))

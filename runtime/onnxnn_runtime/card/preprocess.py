@@ -16,9 +16,10 @@ import numpy as np
 from PIL import Image
 
 from onnxnn_runtime.api.calls import checked_class
-from onnxnn_runtime.errors import CardError, InputError, did_you_mean
+from onnxnn_runtime.errors import CardError, InputError
 from onnxnn_runtime.images.decode import CHANNEL_ORDERS, ImageLike, check_memory, decode, pixels
 from onnxnn_runtime.images.memory import shared
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = [
@@ -40,11 +41,11 @@ Step = Tuple[Union[str, int], ...]
 STEPS: dict[str, int] = {
     "resize": 2,  # height, width
     "resize_short": 1,  # the shorter side; the longer keeps the proportions
-    "center_crop": 2,  # height, width; a smaller picture is padded with black first
+    "center_crop": 2,  # height, width; a smaller image is padded with black first
     "pad": 5,  # left, top, right, bottom, fill value 0..255
     "grayscale": 0,  # to grey values; with colour "RGB" they stand in all three channels
 }
-"""Every step and how many whole numbers follow its name."""
+"""Every step and how many integers follow its name."""
 
 COLORS: dict[str, int] = {"RGB": 3, "grayscale": 1}
 """Every colour a network can read, and its number of channels."""
@@ -53,14 +54,14 @@ COLORS: dict[str, int] = {"RGB": 3, "grayscale": 1}
 @checked_class()
 @dataclass(frozen=True)
 class Preprocess:
-    """How a picture becomes the float32 array (channels, height, width) in 0..1 of a network.
+    """How an image becomes the float32 array (channels, height, width) in 0..1 of a network.
 
     Args:
         color: "RGB" (3 channels) or "grayscale" (1 channel, ITU-R 601-2 luma as Pillow computes it).
-        steps: What happens to the decoded picture, in order; each a tuple of a name and whole
-            numbers: ("resize", height, width), ("resize_short", side), ("center_crop", height,
-            width), ("pad", left, top, right, bottom, fill), ("grayscale",). Resizing is bilinear
-            with antialiasing (Pillow's `BILINEAR`).
+        steps: What happens to the decoded image, in order; each a tuple of a name and integers:
+            ("resize", height, width), ("resize_short", side), ("center_crop", height, width),
+            ("pad", left, top, right, bottom, fill), ("grayscale",). Resizing is bilinear with
+            antialiasing (Pillow's `BILINEAR`).
         draft: Let JPEG files of at least twice the size that the first step resizes to be decoded
             at 1/2, 1/4 or 1/8 of their size. That is faster, but the numbers differ a little from
             those of the same pixels given as an array. Training never does it.
@@ -68,7 +69,7 @@ class Preprocess:
             images. Files, bytes and PIL images are RGB always, and so is what the network gets.
 
     Raises:
-        InputError: The colour, the channel order or a step is unknown, or its numbers do not fit.
+        InputError: The colour, the channel order or a step is unknown, or its numbers are out of range.
     """
 
     color: str = "RGB"
@@ -79,13 +80,20 @@ class Preprocess:
     def __post_init__(self) -> None:
         if not isinstance(self.color, str) or self.color not in COLORS:
             raise InputError(
-                "color={}: choose one of {}.".format(shortened(self.color), ", ".join(map(repr, COLORS)))
+                coded(
+                    "E-INPUT-06",
+                    "color={color}: expected one of {known}.",
+                    color=shortened(self.color),
+                    known=", ".join(map(repr, COLORS)),
+                )
             )
         object.__setattr__(self, "steps", tuple(tuple(step) for step in self.steps))
         for step in self.steps:
             _check_step(step)
         if not isinstance(self.draft, bool):
-            raise InputError(f"draft={shortened(self.draft)}: choose True or False.")
+            raise InputError(
+                coded("E-INPUT-06", "draft={draft}: expected True or False.", draft=shortened(self.draft))
+            )
         object.__setattr__(self, "channel_order", checked_order(self.channel_order))
 
     @property
@@ -108,7 +116,9 @@ class Preprocess:
             result = self.to_image(image)
             width, height = result.size
             check_memory(
-                f"an image of {width} x {height} as floating-point numbers",
+                lambda: gettext(
+                    "an image of {width} x {height} as floating-point numbers", width=width, height=height
+                ),
                 width * height * (4 + 5 * self.channels),
             )
             return self.to_float(pixels(result))
@@ -154,7 +164,11 @@ class Preprocess:
         """
         if not isinstance(image, np.ndarray) or image.ndim < 3:
             raise InputError(
-                f"to_float: expected an array (..., height, width, channels), got {shortened(image)}."
+                coded(
+                    "E-INPUT-03",
+                    "to_float: expected an array (..., height, width, channels), got {value}.",
+                    value=shortened(image),
+                )
             )
         planes = np.moveaxis(image, -1, -3)
         scaled = np.empty(planes.shape, np.float32)
@@ -163,7 +177,7 @@ class Preprocess:
         return scaled
 
     def output_size(self) -> tuple[int | None, int | None]:
-        """Return (height, width) of every preprocessed picture; None where the picture decides."""
+        """Return (height, width) of every preprocessed image; None where the image decides."""
         size: tuple[int | None, int | None] = (None, None)
         for name, *numbers in self.steps:
             values = [int(number) for number in numbers]
@@ -181,7 +195,7 @@ class Preprocess:
         return size
 
     def _smallest_size(self) -> tuple[int, int] | None:
-        """Return the (height, width) below which the first step must not find the picture."""
+        """Return the (height, width) below which the first step must not find the image."""
         name, numbers = (self.steps[0][0], self.steps[0][1:]) if self.steps else ("", ())
         if not self.draft or name not in ("resize", "resize_short"):
             return None
@@ -206,16 +220,26 @@ class Preprocess:
         """
         if not isinstance(data, Mapping) or set(data) - {"channel_order"} != {"color", "draft", "steps"}:
             raise CardError(
-                f"preprocess: expected the keys 'color', 'draft' and 'steps', got {shortened(data)}."
+                coded(
+                    "E-CARD-02",
+                    "preprocess: expected the keys 'color', 'draft' and 'steps', got {value}.",
+                    value=shortened(data),
+                )
             )
         steps = data["steps"]
         if not isinstance(steps, list) or not all(isinstance(step, list) for step in steps):
-            raise CardError(f"preprocess: 'steps' must be a list of lists, got {shortened(steps)}.")
+            raise CardError(
+                coded(
+                    "E-CARD-02",
+                    "preprocess: 'steps': expected a list of lists, got {value}.",
+                    value=shortened(steps),
+                )
+            )
         try:
             order = data.get("channel_order", "rgb")
             return cls(data["color"], tuple(tuple(step) for step in steps), data["draft"], order)
         except (InputError, TypeError) as error:
-            raise CardError(f"preprocess: {error}") from error
+            raise CardError(coded("E-CARD-02", "preprocess: {error}", error=error)) from error
 
 
 def checked_order(order: Any) -> str:
@@ -226,9 +250,12 @@ def checked_order(order: Any) -> str:
     """
     if isinstance(order, str) and order.lower() in CHANNEL_ORDERS:
         return order.lower()
-    hint = did_you_mean(order, CHANNEL_ORDERS) if isinstance(order, str) else ""
     raise InputError(
-        f"channel_order={shortened(order)}: expected 'rgb' or 'bgr'{hint or '.'} Arrays of OpenCV are 'bgr'."
+        coded(
+            "E-INPUT-06",
+            "channel_order={order}: expected 'rgb', or 'bgr' as OpenCV orders its arrays.",
+            order=shortened(order),
+        )
     )
 
 
@@ -265,15 +292,22 @@ def _resize(image: Image.Image, height: int, width: int) -> Image.Image:
     steps = [between, (width, height)]
     size = image.size
     for step in steps:
-        check_memory(
-            "resizing an image of {} x {} to {} x {}".format(*image.size, width, height),
-            _resize_memory(size, step),
-        )
+        check_memory(lambda: _resizing(image.size, (width, height)), _resize_memory(size, step))
         size = step
     for step in steps:
         if image.size != step:
             image = image.resize(step, _BILINEAR)
     return image
+
+
+def _resizing(size: tuple[int, int], wanted: tuple[int, int]) -> str:
+    return gettext(
+        "resizing an image of {width} x {height} to {new_width} x {new_height}",
+        width=size[0],
+        height=size[1],
+        new_width=wanted[0],
+        new_height=wanted[1],
+    )
 
 
 _BETWEEN = 64 * 2**20
@@ -303,7 +337,10 @@ def _center_crop(image: Image.Image, height: int, width: int) -> Image.Image:
 def _expand(image: Image.Image, border: tuple[int, int, int, int], fill: int) -> Image.Image:
     left, top, right, bottom = border
     size = (image.width + left + right, image.height + top + bottom)
-    check_memory("a border that makes it {} x {}".format(*size), 4 * size[0] * size[1])
+    check_memory(
+        lambda: gettext("a border that makes it {width} x {height}", width=size[0], height=size[1]),
+        4 * size[0] * size[1],
+    )
     expanded = Image.new(image.mode, size, fill if image.mode == "L" else (fill, fill, fill))
     expanded.paste(image, (left, top))
     return expanded
@@ -313,14 +350,34 @@ def _check_step(step: Step) -> None:
     name = step[0] if step else None
     if name not in STEPS:
         raise InputError(
-            "unknown preprocessing step {}; known are {}.".format(shortened(name), ", ".join(STEPS))
+            coded(
+                "E-INPUT-06",
+                "preprocessing step {step}: expected one of {known}.",
+                step=shortened(name),
+                known=", ".join(STEPS),
+            )
         )
     numbers: list[Any] = list(step[1:])
     whole = all(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
     if len(numbers) != STEPS[str(name)] or not whole:
         raise InputError(
-            f"step {shortened(name)} takes {STEPS[str(name)]} whole numbers, got {shortened(numbers)}."
+            coded(
+                "E-INPUT-06",
+                "preprocessing step {step}: expected {count} integers, got {numbers}.",
+                step=shortened(name),
+                count=STEPS[str(name)],
+                numbers=shortened(numbers),
+            )
         )
     lowest = 0 if name == "pad" else 1
     if any(number < lowest for number in numbers) or (name == "pad" and numbers[4] > 255):
-        raise InputError(f"step {shortened(name)}: {shortened(numbers)} is out of range.")
+        range_of_pad = gettext("integers from 0, the last one (fill) up to 255")
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "preprocessing step {step}: expected {expected}, got {numbers}.",
+                step=shortened(name),
+                expected=range_of_pad if name == "pad" else gettext("integers from 1"),
+                numbers=shortened(numbers),
+            )
+        )

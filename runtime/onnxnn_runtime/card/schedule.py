@@ -1,7 +1,7 @@
-"""The noise schedule of a diffusion model: how much of a picture is left at each step.
+"""The noise schedule of a diffusion model: how much of an image remains at each timestep.
 
-A picture x0 in [-1, 1] becomes x_t = sqrt(abar_t) x0 + sqrt(1 - abar_t) noise (Ho et al., "Denoising
-Diffusion Probabilistic Models", 2020, eq. 4). Steps are numbered 0 (hardly any noise) to timesteps - 1
+An image x0 in [-1, 1] becomes x_t = sqrt(abar_t) x0 + sqrt(1 - abar_t) noise (Ho et al., "Denoising
+Diffusion Probabilistic Models", 2020, eq. 4). Timesteps are numbered 0 (hardly any noise) to timesteps - 1
 (hardly anything else). All coefficients are float64.
 """
 
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.errors import InputError, did_you_mean
+from onnxnn_runtime.messages.catalogue import Message, coded
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = ["KINDS", "PREDICTIONS", "Schedule"]
@@ -23,19 +24,19 @@ KINDS = ("linear", "cosine", "sigmoid")
 PREDICTIONS = ("noise", "v")
 
 MOST_TIMESTEPS = 100_000
-"""Steps of the longest schedule; a thousand are usual."""
+"""Timesteps of the longest schedule; a thousand are usual."""
 
 _LARGEST_BETA = 0.999
-"""Keeps the last steps from erasing a picture altogether, which noise prediction could not undo."""
+"""Keeps the last timesteps from erasing an image altogether, which noise prediction could not undo."""
 
 
 @checked_class()
 @dataclass(frozen=True)
 class Schedule:
-    """How noise grows over the steps, and what the network predicts of a noisy image.
+    """How noise grows over the timesteps, and what the network predicts of a noisy image.
 
     Args:
-        timesteps: How many steps lead from a picture to noise, at least 1.
+        timesteps: How many timesteps lead from an image to noise, at least 1.
         kind: "linear" (Ho et al. 2020: beta from 0.0001 to 0.02 in 1,000 steps, scaled to `timesteps`),
             "cosine" (Nichol & Dhariwal 2021, eq. 17) or "sigmoid" (Jabri et al. 2022, from -3 to 3).
         prediction: "noise", or "v" = sqrt(abar) noise - sqrt(1 - abar) x0 (Salimans & Ho 2022).
@@ -51,24 +52,25 @@ class Schedule:
     def __post_init__(self) -> None:
         if type(self.timesteps) is not int or not 1 <= self.timesteps <= MOST_TIMESTEPS:
             raise InputError(
-                f"timestep={shortened(self.timesteps)}: what fits is an integer from 1 to {MOST_TIMESTEPS}, "
-                "such as 500."
+                coded(
+                    "E-INPUT-06",
+                    "timestep={timesteps}: expected an integer from 1 to {most}, such as 500.",
+                    timesteps=shortened(self.timesteps),
+                    most=MOST_TIMESTEPS,
+                )
             )
         for name, value, known in (
             ("schedule", self.kind, KINDS),
             ("prediction", self.prediction, PREDICTIONS),
         ):
             if value not in known:
-                hint = did_you_mean(value, known) or "."
-                raise InputError(
-                    "{}={}: unknown{} Known: {}.".format(name, shortened(value), hint, ", ".join(known))
-                )
+                raise InputError(_unknown(name, value, known))
 
     @property
     def alphas_cumprod(self) -> np.ndarray:
         """abar for each step, float64 (timesteps,), falling from almost 1 to almost 0."""
-        left: np.ndarray = np.cumprod(1 - self._betas())
-        return left
+        alphas_cumprod: np.ndarray = np.cumprod(1 - self._betas())
+        return alphas_cumprod
 
     def _betas(self) -> np.ndarray:
         count = self.timesteps
@@ -78,36 +80,40 @@ class Schedule:
             return linear
         u = np.linspace(0, 1, count + 1)
         if self.kind == "cosine":
-            left = np.cos((u + 0.008) / 1.008 * math.pi / 2) ** 2
+            abar = np.cos((u + 0.008) / 1.008 * math.pi / 2) ** 2
         else:
-            left = _sigmoid(3) - _sigmoid(6 * u - 3)
-        betas: np.ndarray = np.clip(1 - left[1:] / left[:-1], 0, _LARGEST_BETA)
+            abar = _sigmoid(3) - _sigmoid(6 * u - 3)
+        betas: np.ndarray = np.clip(1 - abar[1:] / abar[:-1], 0, _LARGEST_BETA)
         return betas
 
     def add_noise(self, x: Any, noise: Any, t: int) -> Any:
-        """Return x as it is after step t; t = -1 leaves it as it is.
+        """Return x as it is after timestep t; t = -1 leaves it as it is.
 
         Args:
             x: float (..., C, H, W) in [-1, 1]; NumPy or torch.
             noise: The same shape, drawn from the standard normal distribution.
-            t: The step, -1 to timesteps - 1.
+            t: The timestep, -1 to timesteps - 1.
         """
         signal, strength = self.strengths(t)
         return signal * x + strength * noise
 
     def strengths(self, t: int) -> tuple[float, float]:
-        """Return (sqrt(abar_t), sqrt(1 - abar_t)): the shares of picture and noise after step t.
+        """Return (sqrt(abar_t), sqrt(1 - abar_t)): the shares of image and noise after timestep t.
 
         Args:
-            t: The step, from 0 to timesteps - 1.
+            t: The timestep, from 0 to timesteps - 1.
 
         Raises:
-            InputError: There is no such step.
+            InputError: There is no such timestep.
         """
         if not -1 <= t < self.timesteps:
-            raise InputError(f"t={t}: what fits is 0 to {self.timesteps - 1}.")
-        left = 1.0 if t == -1 else float(self.alphas_cumprod[t])
-        return math.sqrt(left), math.sqrt(1 - left)
+            raise InputError(
+                coded(
+                    "E-INPUT-06", "t={t}: expected a timestep from 0 to {last}.", t=t, last=self.timesteps - 1
+                )
+            )
+        abar = 1.0 if t == -1 else float(self.alphas_cumprod[t])
+        return math.sqrt(abar), math.sqrt(1 - abar)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data."""
@@ -121,12 +127,34 @@ class Schedule:
             data: The mapping.
 
         Raises:
-            InputError: A key is missing or unknown, or a value is none that fits.
+            InputError: A key is missing or unknown, or a value is out of range.
         """
         if sorted(data) != ["kind", "prediction", "timesteps"]:
             keys = printable(", ".join(sorted(data)))
-            raise InputError(f"a schedule has the keys kind, prediction and timesteps; this one has {keys}.")
+            raise InputError(
+                coded(
+                    "E-INPUT-06",
+                    "schedule: expected the keys kind, prediction and timesteps, got {keys}.",
+                    keys=keys or "{}",
+                )
+            )
         return cls(**data)
+
+
+def _unknown(option: str, value: Any, known: Sequence[str]) -> Message:
+    shown, names, hint = shortened(value), ", ".join(known), did_you_mean(value, known)
+    if hint:
+        return coded(
+            "E-INPUT-06",
+            "{option}={value}: unknown{hint} Choose one of {known}.",
+            option=option,
+            value=shown,
+            hint=hint,
+            known=names,
+        )
+    return coded(
+        "E-INPUT-06", "{option}={value}: expected one of {known}.", option=option, value=shown, known=names
+    )
 
 
 def _sigmoid(x: Any) -> Any:

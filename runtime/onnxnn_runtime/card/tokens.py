@@ -1,4 +1,4 @@
-"""Between text and the numbers of its tokens."""
+"""Between text and the ids of its tokens."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import unicodedata
 from typing import Any, Mapping, Sequence, Union
 
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["Text", "is_file", "is_words", "plain", "to_numbers"]
@@ -42,26 +43,37 @@ def plain(text: Any) -> Any:
 
 
 def to_numbers(text: Text, vocabulary: Mapping[str, int]) -> list[int]:
-    """Return the number of each token of a text.
+    """Return the id of each token of a text.
 
     A text that is a token is that one. In any other each character is a token, but for marks of the
-    vocabulary such as <START> or [SEP]; of two marks that fit at one place the longer one is meant.
+    vocabulary such as <START> or [SEP]; of two marks that match at one place the longer one is meant.
 
     Raises:
         InputError: It is empty, or a token is not in the vocabulary; the message names it.
     """
     text = plain(text)
     if not isinstance(text, Sequence) or not all(isinstance(token, str) for token in text):
-        raise InputError(f"text is expected, or a list of words, each a text; {shortened(text, 40)} arrives.")
+        raise InputError(
+            coded(
+                "E-INPUT-07",
+                "expected text, or a list of words, each a text, got {value}.",
+                value=shortened(text, 40),
+            )
+        )
     tokens = _tokens(text, vocabulary) if isinstance(text, str) else text
     unknown = [token for token in tokens if token not in vocabulary]
     if unknown:
-        hint = _hint(text, vocabulary) or f" What it holds: {_some(vocabulary)}."
         raise InputError(
-            f"{shortened(unknown[0])} is not in the vocabulary of {len(vocabulary)} tokens.{hint}"
+            coded(
+                "E-INPUT-07",
+                "{token} is not in the vocabulary of {tokens}. {advice}",
+                token=shortened(unknown[0]),
+                tokens=ngettext("{count} token", "{count} tokens", len(vocabulary)),
+                advice=_hint(text, vocabulary) or gettext("It holds {tokens}.", tokens=_some(vocabulary)),
+            )
         )
     if not len(tokens):
-        raise InputError("the text is empty; give at least one token.")
+        raise InputError(coded("E-INPUT-07", "expected at least one token, got an empty text."))
     return [vocabulary[token] for token in tokens]
 
 
@@ -95,11 +107,14 @@ def _some(vocabulary: Mapping[str, int], most: int = 10) -> str:
 def _hint(text: Text, vocabulary: Mapping[str, int]) -> str:
     for form in ("NFC", "NFD"):
         if all(token in vocabulary for token in _normalized(text, form)):
-            return f" Accents are written in another form there: unicodedata.normalize({form!r}, text) fits."
+            return gettext(
+                "It writes accents in another form: use unicodedata.normalize({form}, text).", form=repr(form)
+            )
     words = text.split() if isinstance(text, str) else []
-    known = len(words) > 0 and all(word in vocabulary for word in words)
-    return (
-        f" Its tokens are words: give a list, {shortened(words)}; to the command, --words." if known else ""
+    if not words or not all(word in vocabulary for word in words):
+        return ""
+    return gettext(
+        "Its tokens are words: give a list, {words}, or --words to the command.", words=shortened(words)
     )
 
 

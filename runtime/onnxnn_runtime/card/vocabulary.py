@@ -1,4 +1,4 @@
-"""Vocabularies: each token's number, checked, and the numbers of one in another."""
+"""Vocabularies: each token's id, checked, and the ids of one in another."""
 
 from __future__ import annotations
 
@@ -7,45 +7,70 @@ from typing import Any, Mapping
 import numpy as np
 
 from onnxnn_runtime.errors import OnnxnnError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["checked_vocabulary", "renumbering", "texts_of"]
 
 
 def checked_vocabulary(word2idx: Any, error: type[OnnxnnError]) -> dict[str, int]:
-    """Return a vocabulary with plain numbers, or raise `error` where it is none.
+    """Return a vocabulary with Python's integers, or raise `error` where it is none.
 
     Args:
-        word2idx: {token: number} with the numbers 0, 1, 2, ..., each once.
+        word2idx: {token: id} with the ids 0, 1, 2, ..., each once.
         error: What to raise.
     """
     if not isinstance(word2idx, Mapping):
         raise error(
-            f"word2idx of type {type(word2idx).__name__}: must be a dict {{token: number}}; for a list of "
-            "tokens write {token: number for number, token in enumerate(tokens)}."
+            coded(
+                "E-DATA-11",
+                "word2idx: expected a dict {{token: id}}, got {type}. For a list of tokens write "
+                "{{token: id for id, token in enumerate(tokens)}}.",
+                type=type(word2idx).__name__,
+            )
         )
     if not word2idx:
         raise error(
-            "the vocabulary (word2idx) is empty; it must hold the number of every token, {token: number}."
+            coded("E-DATA-11", "word2idx: expected the id of every token, {{token: id}}, got an empty one.")
         )
     for word, number in word2idx.items():
-        if not _is_whole(number):
-            turned = _is_whole(word) and isinstance(number, str)
-            hint = " Turn it around: {word: number for number, word in word2idx.items()}." if turned else ""
-            raise error(f"word2idx has {shortened(number)} for {shortened(word)}; {_NUMBERS}.{hint}")
-        if not isinstance(word, str) and not _is_whole(word):
-            raise error(f"word2idx has {shortened(word)} as a token; tokens are texts.")
+        if not _is_integer(number):
+            if _is_integer(word) and isinstance(number, str):
+                raise error(
+                    coded(
+                        "E-DATA-11",
+                        "word2idx: expected the ids 0, 1, 2, ..., each once, got {id} for {token}. Turn it "
+                        "around: {{token: id for id, token in word2idx.items()}}.",
+                        id=shortened(number),
+                        token=shortened(word),
+                    )
+                )
+            raise error(
+                coded(
+                    "E-DATA-11",
+                    "word2idx: expected the ids 0, 1, 2, ..., each once, got {id} for {token}.",
+                    id=shortened(number),
+                    token=shortened(word),
+                )
+            )
+        if not isinstance(word, str) and not _is_integer(word):
+            raise error(
+                coded("E-DATA-11", "word2idx: expected texts as tokens, got {token}.", token=shortened(word))
+            )
         _check_text(str(word), error)
     vocabulary = {str(word): int(number) for word, number in word2idx.items()}
     if len(vocabulary) != len(word2idx):
-        raise error("word2idx: two of its tokens are the same text.")
+        raise error(coded("E-DATA-11", "word2idx: expected each token once, got two of the same text."))
     if set(vocabulary.values()) != set(range(len(word2idx))):
-        missing = min(set(range(len(word2idx))) - set(vocabulary.values()), default=0)
-        raise error(f"word2idx: {_NUMBERS}; of {len(word2idx)} tokens none has the number {missing}.")
+        raise error(
+            coded(
+                "E-DATA-11",
+                "word2idx: expected the ids 0, 1, 2, ..., each once, got no {missing} among {count} tokens.",
+                count=len(word2idx),
+                missing=min(set(range(len(word2idx))) - set(vocabulary.values()), default=0),
+            )
+        )
     return vocabulary
-
-
-_NUMBERS = "the tokens must have the numbers 0, 1, 2, ..., each once"
 
 
 def texts_of(array: np.ndarray, error: type[OnnxnnError]) -> list[str]:
@@ -71,8 +96,13 @@ def check_characters(array: np.ndarray, error: type[Exception] = ValueError) -> 
     highest = int(codes.view(np.dtype("u4").newbyteorder(codes.dtype.byteorder)).max())
     if highest > _LAST_CHARACTER:
         raise error(
-            f"a text holds the code {highest:#x}, which is no character (Unicode ends at "
-            f"{_LAST_CHARACTER:#x}); the file is damaged. Save it again."
+            coded(
+                "E-DATA-02",
+                "expected texts of Unicode, which ends at {last:#x}, got the code {found:#x}. The file is "
+                "damaged; save it again.",
+                last=_LAST_CHARACTER,
+                found=highest,
+            )
         )
 
 
@@ -80,7 +110,7 @@ _LAST_CHARACTER = 0x10FFFF
 
 
 def renumbering(own: Mapping[str, int], known: Mapping[str, int], error: type[OnnxnnError]) -> np.ndarray:
-    """Return the number in a network's vocabulary of each token of another, or raise `error`.
+    """Return the id in a network's vocabulary of each token of another, or raise `error`.
 
     Args:
         own: The vocabulary of data.
@@ -94,14 +124,19 @@ def renumbering(own: Mapping[str, int], known: Mapping[str, int], error: type[On
     for word, number in own.items():
         if word not in known:
             raise error(
-                f"{shortened(word)} is a word of the data, but not among the network's {len(known)}. Leave "
-                "out what holds it, and number the tokens as the network does, by model.word2idx."
+                coded(
+                    "E-DATA-11",
+                    "expected tokens of the network's vocabulary of {count}, got {token} in the data. Leave "
+                    "out what holds it, and number the tokens as the network does, by model.word2idx.",
+                    count=len(known),
+                    token=shortened(word),
+                )
             )
         found[number] = known[word]
     return found
 
 
-def _is_whole(value: Any) -> bool:
+def _is_integer(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
@@ -110,6 +145,10 @@ def _check_text(word: str, error: type[OnnxnnError]) -> None:
         word.encode("utf-8")
     except UnicodeEncodeError as found:
         raise error(
-            f"the vocabulary has {shortened(word)}, with half a character (a lone surrogate), which no file "
-            "can hold. Read the text again, with open(path, encoding='utf-8')."
+            coded(
+                "E-DATA-11",
+                "the vocabulary has {token}, with half a character (a lone surrogate), which no file can "
+                "hold. Read the text again, with open(path, encoding='utf-8').",
+                token=shortened(word),
+            )
         ) from found

@@ -135,17 +135,18 @@ def is_file_object(value: Any) -> bool:
     return callable(getattr(value, "read", None))
 
 
-def check_memory(what: str, needed: int) -> None:
+def check_memory(what: str | Callable[[], str], needed: int) -> None:
     """Refuse what would take more memory than `MAX_MEMORY`, and wait until other threads leave room for it.
 
     Args:
-        what: What takes it, for the message, such as "resizing it to 1 x 9".
+        what: What takes it, for the message, such as "resizing it to 1 x 9", or a function that returns it.
         needed: Bytes.
 
     Raises:
         InputError: It would.
     """
     if needed > MAX_MEMORY:
+        what = what if isinstance(what, str) else what()
         raise InputError(
             f"{what} needs {needed / 1e6:.0f} MB, and at most {MAX_MEMORY / 1e6:.0f} MB are used for one "
             "image, since a forged one could fill the memory. Save it smaller; or, where you trust it, set "
