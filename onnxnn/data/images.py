@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.arrays.conversion import plain_number
 from onnxnn_runtime.card.preprocess import Preprocess, decode, pixels
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.messages.shorten import shortened
@@ -87,6 +88,7 @@ def load_images(
     check_task(task)
     if task == "reg":
         raise DataError("nn('reg') learns numbers, and class folders hold none; use load_dataset(x, y).")
+    num_workers = plain_number(num_workers)
     if (
         isinstance(num_workers, bool)
         or not isinstance(num_workers, int)

@@ -122,10 +122,10 @@ def _label(
 
 
 def _index(table: Table, label: int | None, index: Index) -> tuple[list[int], tuple[str, ...]]:
-    if index is False:
+    if isinstance(index, bool | np.bool_) and not index:
         return [], ()
     if index is not None:
-        given = [index] if isinstance(index, str | int | np.integer) else list(index)
+        given = list(index) if isinstance(index, list | tuple | np.ndarray) and np.ndim(index) else [index]
         return [_position(table, column, "index") for column in given], ()
     if not table.names:
         kept = f"{table.source}: column 1 counts the rows and is kept as an input; index=0 leaves it out."

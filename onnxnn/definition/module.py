@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from onnxnn_runtime.errors import InputError
 from torch import nn
@@ -170,10 +171,11 @@ class Net(nn.Sequential):
 
     def _check_states(self, states: Sequence[Any], x: torch.Tensor) -> State:
         try:
-            if not isinstance(states, list | tuple):
+            if not isinstance(states, list | tuple | np.ndarray | torch.Tensor):
                 raise TypeError
+            states = states[: len(self.state_shapes()) + 1]  # of more, those are enough to refuse them
             states = [torch.as_tensor(state, dtype=torch.float32, device=x.device) for state in states]
-        except (TypeError, ValueError) as error:
+        except (IndexError, TypeError, ValueError) as error:
             raise InputError(
                 f"the hidden state is {type(states).__name__}; hand back what this network returned, or None."
             ) from error

@@ -19,6 +19,7 @@ import torch
 from onnx import TensorProto, helper
 from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.api.calls import checked_class
+from onnxnn_runtime.arrays.conversion import plain_number
 from onnxnn_runtime.card.card import METADATA_KEY, Axis
 from onnxnn_runtime.defaults import IR_VERSION, OPSET, TOLERANCE
 from onnxnn_runtime.errors import ExportError, LayerError, OnnxnnError, OutputError
@@ -118,6 +119,7 @@ def export_onnx(
         OutputError: The file cannot be written.
     """
     start = time.perf_counter()
+    opset_version, ir_version, tolerance = map(plain_number, (opset_version, ir_version, tolerance))
     ir_version = _writable_version(ir_version)
     in_graph = check_options(kind, card, opset_version, ir_version, preprocess, tolerance)
     check_path(path, sources, force)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from onnxnn_runtime.arrays.conversion import plain_number
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
 from onnxnn_runtime.diffusion.sampler import make_plan
@@ -61,6 +62,7 @@ def with_loop(card: ModelCard, sampler: Any, steps: Any = None, guidance: Any = 
             "noise at the beginning. Choose 'dpm++' or 'ddim', or leave sampler out: then the runtime "
             "samples."
         )
+    guidance = plain_number(guidance)
     if guidance is None:
         guidance = 1.0
     elif not spec.classes:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.arrays.conversion import plain_number
 from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.diffusion.sampling import Predict
@@ -55,6 +56,7 @@ def add_noise(schedule: Schedule, picture: Array, timestep: int, num: int) -> tu
     Raises:
         InputError: The network has no such steps, or `num` is no integer of at least 1.
     """
+    timestep, num = plain_number(timestep), plain_number(num)
     for name, value, most in (("timestep", timestep, schedule.timesteps), ("num", num, None)):
         if type(value) is not int or value < 1 or (most is not None and value > most):
             fits = "of at least 1" if most is None else f"from 1 to {most}, the steps of this network"

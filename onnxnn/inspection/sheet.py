@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnxnn_runtime.arrays.conversion import without_gradient
+from onnxnn_runtime.arrays.conversion import plain_number, without_gradient
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import is_terminal
@@ -40,6 +40,7 @@ def arrange(images: Any, size: tuple[int, int], every: bool) -> Array:
     except (TypeError, ValueError):
         found = np.zeros(0, np.float32)
     is_size = isinstance(size, tuple | list) and len(size) == 2
+    size = tuple(map(plain_number, size)) if is_size else size
     if found.ndim not in (4, 5) or not is_size or not all(type(n) is int and n > 0 for n in size):
         raise InputError(
             f"show({type(images).__name__}): images of shape {found.shape} and size={shortened(size)}; what "

@@ -6,7 +6,7 @@ nothing has to leave the device before an epoch ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -60,7 +60,7 @@ def official_names(names: str | Sequence[str] | None) -> tuple[str, ...]:
     Raises:
         TrainingError: There is no such metric; the message names the nearest one.
     """
-    if isinstance(names, bytes) or not isinstance(names, str | Sequence | Set | None):
+    if isinstance(names, bytes) or not isinstance(names, Collection | None):
         raise TrainingError(
             f"metrics={shortened(names)}: must be a name or a list of names. Known: {_KNOWN}."
         )

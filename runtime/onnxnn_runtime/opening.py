@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from typing import Any, Mapping
 
+from .arrays.conversion import plain_number
 from .card.card import METADATA_KEY, ModelCard
 from .errors import CardError, InputError
 from .files.paths import expanded, path_text
@@ -89,6 +90,7 @@ def check_timeout(timeout: Any) -> None:
     Raises:
         InputError: It is none.
     """
+    timeout = plain_number(timeout)
     is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
     if timeout is not None and not (is_number and 0 < timeout <= _LONGEST):
         raise InputError(

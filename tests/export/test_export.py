@@ -202,6 +202,15 @@ def test_basenns_versions_work(tmp_path):
     )
 
 
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    model = nn("cls", verbose=0)
+    model.add("linear", size=(4, 2), activation="softmax")
+    numbers = {"opset_version": np.int64(13), "ir_version": np.int32(7), "tolerance": np.float32(1e-3)}
+    model.export(tmp_path / "a.onnx", **numbers)
+    written = onnx.load(tmp_path / "a.onnx")
+    assert (written.ir_version, written.opset_import[0].version) == (7, 13)
+
+
 @pytest.mark.parametrize("versions", [{"opset_version": 8}, {"opset_version": 99}, {"opset_version": "13"}])
 def test_opsets_outside_the_range_are_refused(tmp_path, versions):
     definition = lenet()

@@ -493,7 +493,7 @@ def test_noisy_writes_a_strip_and_says_where(tmp_path, monkeypatch, capsys):
     model = nn()
     model.add("diffusion_model", **SMALL)
     model.color = "grayscale"
-    found = model.noisy("0.jpg", timestep=20, num=4)
+    found = model.noisy("0.jpg", timestep=np.int64(20), num=np.int64(4))
     assert [each.shape for each in found] == [(1, 8, 8)] * 4
     assert "noisy.png" in capsys.readouterr().out
     with Image.open("noisy.png") as picture:

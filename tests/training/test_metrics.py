@@ -89,6 +89,8 @@ def test_neighbours_judge_an_embedding():
         (None, ()),
         ([], ()),
         (("accuracy", "acc"), ("acc",)),
+        (np.array(["acc", "f1"]), ("acc", "f1")),
+        ({"acc": 1, "f1": 2}, ("acc", "f1")),
     ],
 )
 def test_names_are_understood_as_text_or_list(given, names):

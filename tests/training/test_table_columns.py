@@ -69,6 +69,8 @@ def test_the_user_decides_what_is_missing(load):
     assert load(text, missing=[]).classes == ("?", "mild", "none")
     with pytest.raises(DataError, match=r"row 4, column 2 .*missing \('\?'\)"):
         load(text, missing=["?"])
+    with pytest.raises(DataError, match=r"row 4, column 2 .*missing \('\?'\)"):
+        load(text, missing=np.array(["?"]))
     with pytest.raises(DataError, match="is missing"):
         load("a,kind\n1,x\n2,\n", missing=[])
 
@@ -214,7 +216,7 @@ def test_an_index_is_left_out_and_mentioned(load, name):
     assert numbers(data)[0] == [[1, 2], [3, 4], [5, 6]]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert load(text, index=False).features == (name, "a", "b")
+        assert load(text, index=False).features == load(text, index=np.False_).features == (name, "a", "b")
         assert load(text, index=0).features == ("a", "b")
 
 

@@ -274,6 +274,8 @@ def test_tokens_that_do_not_go_on_from_a_hidden_state(tokens, message):
     [
         (5, "the hidden state is int"),
         ("abc", "the hidden state is str"),
+        (torch.tensor(1.0), "the hidden state is Tensor"),
+        (np.zeros((5, 2)), "the hidden state has the shapes"),
         ([np.array(["a"])], "the hidden state is list"),
         ([np.full((2, 1, 24), np.nan)] * 2, "holds NaN or infinite numbers"),
     ],
@@ -281,6 +283,16 @@ def test_tokens_that_do_not_go_on_from_a_hidden_state(tokens, message):
 def test_a_hidden_state_that_is_none(hidden, message):
     with pytest.raises(InputError, match=message):
         poet().inference("春", hidden=hidden)
+
+
+@pytest.mark.parametrize(
+    "form", [list, np.stack, torch.stack, lambda states: [each.tolist() for each in states]]
+)
+def test_a_hidden_state_may_be_one_array(form):
+    model = poet()
+    _, hidden = model.inference("春")
+    expected, _ = model.inference("江", hidden=hidden)
+    np.testing.assert_allclose(model.inference("江", hidden=form(hidden))[0], expected, rtol=1e-6)
 
 
 def test_the_likeliest_next_token_is_printed_by_its_word(trained, capsys):

@@ -19,6 +19,7 @@ __all__ = [
     "check_steps",
     "check_tokens",
     "from_objects",
+    "plain_number",
     "too_small",
     "without_gradient",
 ]
@@ -176,6 +177,11 @@ def from_objects(array: np.ndarray) -> np.ndarray:
         return plain if plain.dtype.kind in "biuf" else array.astype(np.float64)
     except (OverflowError, TypeError, ValueError):
         return array
+
+
+def plain_number(value: Any) -> Any:
+    """Return a number of NumPy as Python's, as options are compared with; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def as_floats(array: np.ndarray, name: str, dtype: str = "float32") -> np.ndarray:
