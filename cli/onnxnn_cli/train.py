@@ -6,19 +6,26 @@ import typer
 
 from .options import JSON
 from .output import need_onnxnn, note, print_json, print_text, progress_on_stderr
+from .script import run_script
 
 
 def train(
-    recipe: str = typer.Argument(..., metavar="RECIPE", help="A recipe, e.g. recipes/lenet.yaml."),
+    recipe: str = typer.Argument(
+        ..., metavar="RECIPE", help="A recipe, e.g. recipes/lenet.yaml, or a Python script, e.g. lesson.py."
+    ),
     as_json: bool = JSON,
 ) -> None:
-    """Train the network that a recipe describes.
+    """Train the network that a recipe describes, or run a script that trains.
 
-    Needs the training package. docs/recipes.md says what a recipe holds.
+    Needs the training package. docs/recipes.md says what a recipe holds. A script runs as with python, and
+    an error of onnxnn shows its message and the lines of the script (ONNXNN_TRACEBACK=1: all lines).
 
     Example: onnxnn train recipes/lenet.yaml
     """
     recipes = need_onnxnn("train", "onnxnn.recipe")
+    if recipe.lower().endswith(".py"):
+        run_script(recipe)
+        return
     with progress_on_stderr():
         done = recipes.read_recipe(recipe).run()
     last = done.history[-1] if done.history else {}

@@ -29,6 +29,7 @@ from .errors import (
 )
 from .inputs.samples import Skipped
 from .messages.suggestions import PACKAGE_ATTRIBUTES as _PACKAGE_ATTRIBUTES
+from .messages.user_lines import show_in_consoles as _show_in_consoles
 from .model import Embeddings, Model, Prediction, Predictions, load
 
 if _TYPE_CHECKING:
@@ -40,6 +41,7 @@ if _TYPE_CHECKING:
 # A folder left behind by an uninstalled package is found, but without an origin.
 _found = _util.find_spec("onnxruntime")
 check_versions(None if _found is None else _found.origin)
+_show_in_consoles()
 
 __version__ = "0.1.0"
 

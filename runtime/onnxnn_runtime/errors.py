@@ -56,6 +56,12 @@ class OnnxnnError(Exception):
     def __str__(self) -> str:
         return f"{self.text} [{self.code}]" if self.code else self.text
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what notebooks show: IPython asks for this."""
+        from .messages.user_lines import rendered  # here, because only a notebook needs it
+
+        return rendered(self)
+
     @property
     def code(self) -> str:
         """The stable code of its kind, e.g. "E-LAYER-03"."""

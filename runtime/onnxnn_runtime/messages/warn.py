@@ -7,7 +7,7 @@ import warnings
 
 from .shorten import bounded
 
-__all__ = ["warn"]
+__all__ = ["is_ours", "warn"]
 
 _PACKAGES = ("onnxnn", "onnxnn_runtime", "onnxnn_cli")
 
@@ -19,10 +19,11 @@ def warn(text: str) -> None:
         text: What to say; a long one is shortened, and control characters show as escapes.
     """
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__")):
+    while frame.f_back is not None and is_ours(frame.f_globals.get("__name__")):
         frame, level = frame.f_back, level + 1
     warnings.warn(bounded(text), stacklevel=level)
 
 
-def _is_ours(module: object) -> bool:
+def is_ours(module: object) -> bool:
+    """Return whether a module, given by its name, belongs to our packages."""
     return str(module).partition(".")[0] in _PACKAGES
