@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -253,8 +253,9 @@ def _by_order(root: Path, folders: dict[str, Path], names: Sequence[str]) -> lis
             f"classes: none is a folder of {root}, and the order of its folders "
             f"{', '.join(map(repr, folders))} is ambiguous. Name the classes as the folders, or rename them."
         )
+    known = {folder: (_letters(folder), _number(folder)) for folder in folders}
     for name, own in zip(names, folders, strict=True):
-        alike = _meant(list(folders), name)
+        alike = _meant(known, name)
         if alike and own not in alike:
             raise DataError(
                 f"classes: {shortened(name)} looks like the folder {shortened(alike[0])} of {root}, and in "
@@ -267,15 +268,33 @@ def _by_order(root: Path, folders: dict[str, Path], names: Sequence[str]) -> lis
     return list(folders.values())
 
 
-def _meant(folders: Sequence[str], title: str) -> list[str]:
+def _meant(folders: Mapping[str, tuple[str, int | None]], title: str) -> list[str]:
     """Return the folders that a title may mean: those of its letters, of these those of its number.
 
-    A title without letters means those of its number, whatever their letters.
+    A title without letters means those of its number, whatever their letters. Where no folder has its
+    letters, it may mean those whose letters it holds ("小猫" and "cats" that of "猫" and "cat"), or that hold
+    its own.
+
+    Args:
+        folders: The letters and the number of each.
+        title: What a class is to be called.
     """
     letters, number = _letters(title), _number(title)
-    alike = [folder for folder in folders if _letters(folder) == letters] if letters else list(folders)
-    same = [folder for folder in alike if number is not None and _number(folder) == number]
+    alike = [folder for folder, (own, _) in folders.items() if own == letters or not letters]
+    if not alike and len(folders) <= _MOST_COMPARED:
+        alike = [
+            folder for folder, (own, _) in folders.items() if _holds(own, letters) or _holds(letters, own)
+        ]
+    same = [folder for folder in alike if number is not None and folders[folder][1] == number]
     return same or (alike if letters else [])
+
+
+_MOST_COMPARED = 1000
+
+
+def _holds(text: str, part: str) -> bool:
+    """Return whether a text holds another one that is a word: three letters, or one of Chinese."""
+    return part in text and (len(part) >= 3 or (len(part) > 0 and not part.isascii()))
 
 
 def _letters(name: str) -> str:

@@ -77,6 +77,9 @@ def test_titles_follow_the_natural_order(tmp_path, titles, pattern):
         (["0", "1"], ["Type 1", "Type 2"]),
         (["1", "2"], ["की", "का"]),
         (["a1", "a2"], ["a", "A"]),
+        (["a", "b"], ["banana", "apple"]),
+        (["狗", "猫"], ["小狗", "小猫"]),
+        (["cat", "dog"], ["cats", "my dogs"]),
     ],
 )
 def test_titles_may_look_like_their_folders(tmp_path, folders, titles):
@@ -123,6 +126,9 @@ def test_names_come_in_one_unicode_form(tmp_path):
         (["my cat", "my dog"], ["My_Dog", "My_Cat"], "'My_Dog' looks like the folder 'my dog'"),
         (["1猫", "2狗"], ["狗", "猫"], "'狗' looks like the folder '2狗'"),
         (["a1", "a2"], ["A-2", "A-1"], "'A-2' looks like the folder 'a2' of .* stands 'a1'"),
+        (["狗", "猫"], ["小猫", "小狗"], "'小猫' looks like the folder '猫' of .* stands '狗'"),
+        (["cat", "dog"], ["dogs", "cats"], "'dogs' looks like the folder 'dog'"),
+        (["tabby cat", "guard dog"], ["Cat", "Dog"], "'Cat' looks like the folder 'tabby cat'"),
         (["01", "02"], ["2", "1"], "'2' looks like the folder '02'"),
         (["1 का", "2 की"], ["की", "का"], "'की' looks like the folder '2 की'"),
         (["class1", "class2"], ["2", "1"], "'2' looks like the folder 'class2'"),
