@@ -71,7 +71,10 @@ def test_generate_takes_words(onnxnn, exported):
 
 @pytest.mark.parametrize(
     ("name", "prompt", "message"),
-    [("mlp", "春", "does not generate text"), ("poems", "x", "'x' is not in the vocabulary of 24 tokens")],
+    [
+        ("mlp", "春", "expected a model that generates text"),
+        ("poems", "x", "'x' is not in the vocabulary of 24 tokens"),
+    ],
 )
 def test_generate_refuses(onnxnn, exported, name, prompt, message):
     assert message in the_error(onnxnn("generate", exported / f"{name}.onnx", prompt))
@@ -239,8 +242,8 @@ def test_embed_leaves_no_file_when_it_fails(onnxnn, exported, tmp_path):
 @pytest.mark.parametrize(
     ("out", "message"),
     [
-        ("model.onnx", "model.onnx: the name ends in .onnx; expected .npz, .csv, .npy or .json"),
-        ("rows.csv", "rows.csv: is the file that is read, and would be lost"),
+        ("model.onnx", "model.onnx: expected a name that ends in .npz, .csv, .npy or .json, got .onnx"),
+        ("rows.csv", "rows.csv: expected another file than the one that is read"),
     ],
 )
 def test_embed_never_replaces_what_it_reads(onnxnn, exported, tmp_path, out, message):

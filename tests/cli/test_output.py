@@ -223,20 +223,20 @@ def test_embed_writes_the_format_that_the_name_says(onnxnn, exported, image, tmp
 @pytest.mark.parametrize("name", ["v.parquet", "v.txt", "v"])
 def test_embed_refuses_formats_that_it_does_not_write(onnxnn, exported, image, tmp_path, name):
     line = one_error(onnxnn("embed", exported / "cnn.onnx", image, "-o", name))
-    assert "expected .npz, .csv, .npy or .json" in line
+    assert "ends in .npz, .csv, .npy or .json" in line
     assert not (tmp_path / name).exists()
 
 
 def test_embed_replaces_no_foreign_file_but_by_force(onnxnn, exported, image, tmp_path):
     shutil.copy(str(image), str(tmp_path / "v.npz"))
     call = ["embed", exported / "cnn.onnx", image.parent, "-o", "v.npz"]
-    assert "v.npz: is an image (PNG), which the npz file would replace" in one_error(onnxnn(*call))
+    assert "v.npz: expected a file of format npz to replace, got an image (PNG)" in one_error(onnxnn(*call))
     assert (tmp_path / "v.npz").read_bytes() == image.read_bytes()
     assert onnxnn(*call, "--force").returncode == 0
     assert (tmp_path / "v.npz").read_bytes()[:2] == b"PK"
     assert onnxnn(*call).returncode == 0
     line = one_error(onnxnn("embed", exported / "cnn.onnx", image.parent, "-o", image))
-    assert "the name ends in .png" in line
+    assert ", got .png." in line
 
 
 @pytest.mark.parametrize("option", ["-o", "--gif"])
@@ -247,7 +247,8 @@ def test_sample_never_replaces_its_images(onnxnn, image, tmp_path, option):
     call = ["sample", os.path.join(GOLDEN, "denoiser.onnx"), "-n", 1, "--steps", 2, "--start", given]
     before = given.read_bytes()
     line = one_error(onnxnn(*call, option, given))
-    assert "is the file that is read, and would be lost; choose another name, or use --force" in line
+    assert "expected another file than the one that is read, which would be lost" in line
+    assert "or use --force" in line
     assert given.read_bytes() == before
     assert onnxnn(*call, option, given, "--force").returncode == 0
     assert given.read_bytes() != before
@@ -296,10 +297,10 @@ def test_embed_into_places_that_cannot_be_written(onnxnn, exported, image, tmp_p
     os.mkfifo(str(tmp_path / "pipe.npz"))
     (tmp_path / "folder.npz").mkdir()
     for out, message in (
-        ("pipe.npz", "it is no ordinary file"),
-        ("folder.npz", "it is a folder"),
-        ("d" * 300 + ".npz", "its name is too long"),
-        (str(image / "v.npz"), "a file stands where a folder is needed"),
+        ("pipe.npz", "expected a regular file, got a named pipe"),
+        ("folder.npz", "expected the name of a file, got a folder"),
+        ("d" * 300 + ".npz", "expected a name of at most 255 bytes, got"),
+        (str(image / "v.npz"), "expected a folder, got a file in its place"),
         ("/proc/v.npz", "cannot write /proc/v.npz"),
     ):
         line = one_error(onnxnn("embed", exported / "cnn.onnx", image, "-o", out))
@@ -363,7 +364,7 @@ def test_a_file_that_is_redirected_to_stdin_is_not_replaced(exported, tmp_path):
     with open(str(table), "rb") as file:
         done = subprocess.run(call, stdin=file, capture_output=True, check=False)
     assert done.returncode == 1
-    assert b"is the file that is read, and would be lost" in done.stderr
+    assert b"expected another file than the one that is read" in done.stderr
     assert table.read_bytes() == b"a,b,c,d\n1,2,3,4\n"
 
 

@@ -62,14 +62,17 @@ def test_generate_writes_numbers(onnxnn, exported):
         (["5 x"], "takes integers, such as '5 7 3'"),
         (["5 9"], "tokens 5..9 arrive; the vocabulary has the numbers 0..8"),
         ([f"5 {2**70}"], "5..1180591620717411303424 arrive; the vocabulary has the numbers 0..8"),
-        (["5 7", "--seed", "0"], "seed=...: a network from sequence to sequence takes max_length, beams"),
+        (
+            ["5 7", "--seed", "0"],
+            "seed=...: expected an option of a sequence-to-sequence network: max_length, beams",
+        ),
         (
             ["5 7", "--length", "24"],
-            "length=...: a network from sequence to sequence takes max_length, beams",
+            "length=...: expected an option of a sequence-to-sequence network: max_length, beams",
         ),
         (["5 7", "--words"], "--words: this model goes from sequence to sequence and takes numbers"),
-        (["5 7", "--max-length", "10"], "was built for at most 9 tokens"),
-        ([""], "a sequence of 0 tokens"),
+        (["5 7", "--max-length", "10"], "max_length=10: expected at most 9, the longest target"),
+        ([""], "expected at least one token id"),
     ],
 )
 def test_generate_refuses(onnxnn, exported, arguments, message):

@@ -25,7 +25,7 @@ KINDS = {
     "a.safetensors": "a safetensors file",
     "a.zip": "a zip file",
     "a.pdf": "a PDF",
-    "a.gz": "a gzip archive",
+    "a.gz": "an archive (gzip)",
     "empty": "empty",
     "folder": "a folder",
     "none": "no such",

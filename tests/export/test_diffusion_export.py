@@ -251,9 +251,9 @@ def test_weights_are_stored_once_and_steps_as_a_table(tmp_path):
     [
         ({"sampler": "ddpm"}, r"'ddpm' draws fresh noise in each step.* Choose 'dpm\+\+' or 'ddim'"),
         ({"sampler": "dpm+"}, r"sampler='dpm\+': unknown sampler, did you mean 'dpm\+\+'\?"),
-        ({"sampler": "ddim", "steps": 31}, r"steps=31: what fits is an integer from 1 to 30"),
-        ({"sampler": "ddim", "steps": 0}, r"steps=0: what fits"),
-        ({"sampler": "ddim", "steps": 2.0}, r"steps=2.0: what fits"),
+        ({"sampler": "ddim", "steps": 31}, r"steps=31: expected an integer from 1 to 30"),
+        ({"sampler": "ddim", "steps": 0}, r"steps=0: expected"),
+        ({"sampler": "ddim", "steps": 2.0}, r"steps=2.0: expected"),
         ({"steps": 5}, r"export\(steps=5\): belongs to the loop; name sampler='dpm\+\+'"),
         ({"sampler": "ddim", "guidance": 2.0}, r"this network knows no classes"),
         ({"preprocess": "graph"}, r"no picture goes into a diffusion model"),

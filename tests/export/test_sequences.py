@@ -124,7 +124,7 @@ def test_networks_that_do_not_write_text_have_no_states(tmp_path, layers):
     model.export(tmp_path / "w.onnx")
     served = rt.load(tmp_path / "w.onnx")
     assert list(served.inputs) == ["input"]
-    with pytest.raises(rt.CardError, match="does not generate text"):
+    with pytest.raises(rt.CardError, match="expected a model that generates text"):
         served.generate("春")
 
 

@@ -17,7 +17,7 @@ FILES = {
     "png": (b"\x89PNG\r\n\x1a\n", r"an image \(PNG\)"),
     "tflite": (b"\x1c\0\0\0TFL3\0\0", "TensorFlow Lite"),
     "pickle": (b"\x80\x02}q\x00.", "a pickle"),
-    "gzip": (b"\x1f\x8b\x08\0\0", "gzip archive"),
+    "gzip": (b"\x1f\x8b\x08\0\0", r"archive \(gzip\)"),
     "text": (b"hello there\n", "a text file"),
 }
 

@@ -100,7 +100,7 @@ def test_names_of_up_to_255_bytes_are_written(tmp_path, length, letter):
 @pytest.mark.parametrize("length", [256, 300, 5000])
 def test_longer_names_are_refused_and_named(tmp_path, length):
     with pytest.raises(
-        OutputError, match=r"cannot write .*aaa.*name is too long.*Choose a shorter one"
+        OutputError, match=r"cannot write .*aaa.*expected a name of at most 255 bytes.*Choose a shorter one"
     ) as found:
         write_atomically(tmp_path / "new" / ("a" * length), put(b"new"))
     assert len(str(found.value)) < 600

@@ -210,7 +210,7 @@ def test_a_low_temperature_does_not_underflow():
 @pytest.mark.parametrize("temperature", [0, 0.5, 1])
 @pytest.mark.parametrize("probabilities", [[np.nan, 0.5], [0.5, np.inf], [0.0, 0.0]])
 def test_probabilities_that_choose_nothing(probabilities, temperature):
-    with pytest.raises(rt.InputError, match="probabilities are not finite, or all 0"):
+    with pytest.raises(rt.InputError, match=r"expected finite probabilities of tokens.*or all 0"):
         draw(np.array(probabilities, np.float32), 0.5, temperature)
 
 
@@ -220,16 +220,16 @@ def test_probabilities_that_choose_nothing(probabilities, temperature):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"length": 0}, "length=0: must be a whole number of at least 1"),
-        ({"length": 2}, "length=2: the prompt has 2 tokens already"),
-        ({"length": 2.5}, "length=2.5: must be a whole number"),
-        ({"temperature": -1}, "temperature=-1: must be a number of at least 0"),
-        ({"temperature": float("nan")}, "temperature=nan: must be"),
-        ({"top_k": 0}, "top_k=0: must be a whole number of at least 1"),
-        ({"seed": -1}, "seed=-1: must be a whole number of at least 0"),
-        ({"stop": ""}, "stop='': must be a text, or several; none of them empty"),
+        ({"length": 0}, "length=0: expected an integer of at least 1"),
+        ({"length": 2}, "length=2: expected more than 2: the prompt has 2 tokens"),
+        ({"length": 2.5}, "length=2.5: expected an integer"),
+        ({"temperature": -1}, "temperature=-1: expected a number of at least 0"),
+        ({"temperature": float("nan")}, "temperature=nan: expected"),
+        ({"top_k": 0}, "top_k=0: expected an integer of at least 1"),
+        ({"seed": -1}, "seed=-1: expected an integer of at least 0"),
+        ({"stop": ""}, "stop='': expected a text or a list of texts, none of them empty"),
         ({"stop": ["", "x"]}, "stop="),
-        ({"stop": 5}, "stop=5: must be a text, or several"),
+        ({"stop": 5}, "stop=5: expected a text or a list of texts"),
     ],
 )
 def test_options_out_of_range(open_model, options, message):
@@ -316,7 +316,7 @@ def test_unknown_marks_are_named_as_a_whole(text, unknown):
 
 @pytest.mark.parametrize("name", ["table", "image_classifier", "tokens"])
 def test_models_that_do_not_generate(open_model, name):
-    with pytest.raises(rt.CardError, match="does not generate text"):
+    with pytest.raises(rt.CardError, match="expected a model that generates text"):
         open_model(name).generate("春")
 
 
@@ -331,7 +331,7 @@ def test_predict_names_the_way(open_model):
 
 
 def test_a_network_of_tokens_that_does_not_generate_says_why(open_model):
-    with pytest.raises(rt.CardError, match=r"gives 'classes'\. .*softmax over as many outputs.*look ahead"):
+    with pytest.raises(rt.CardError, match=r"to 'classes'. End the network in a softmax.*look ahead"):
         open_model("tokens").generate("好")
 
 

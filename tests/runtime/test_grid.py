@@ -95,13 +95,13 @@ def test_of_many_steps_some_are_shown(tmp_path):
         (
             np.zeros((2, 2, 4, 4)),
             None,
-            r"pictures: float64 \(2, 2, 4, 4\) arrives; what fits is float32 \(N, C",
+            r"images: expected float32 \(N, C, H, W\) .* got float64 \(2, 2, 4, 4\)",
         ),
-        (np.zeros((1, 4, 4)), None, r"pictures: float64 \(1, 4, 4\) arrives"),
-        (np.zeros((0, 1, 4, 4)), None, "pictures:"),
-        (np.zeros((1, 1, 4, 4), np.uint8), None, "pictures: uint8"),
-        (np.full((1, 1, 4, 4), np.nan), None, "pictures: some numbers are NaN"),
-        (np.zeros((1, 1, 4, 4)), 0, "columns=0: what fits is a whole number from 1"),
+        (np.zeros((1, 4, 4)), None, r"images: expected .*, got float64 \(1, 4, 4\)"),
+        (np.zeros((0, 1, 4, 4)), None, "images:"),
+        (np.zeros((1, 1, 4, 4), np.uint8), None, "images: expected .*, got uint8"),
+        (np.full((1, 1, 4, 4), np.nan), None, "images: expected finite numbers"),
+        (np.zeros((1, 1, 4, 4)), 0, "columns=0: expected an integer of at least 1"),
     ],
 )
 def test_pictures_that_do_not_fit(tmp_path, images, columns, message):
@@ -111,11 +111,11 @@ def test_pictures_that_do_not_fit(tmp_path, images, columns, message):
 
 
 def test_names_that_do_not_fit(tmp_path):
-    with pytest.raises(rt.InputError, match=r"grid.txt: the name ends in .txt; expected .png, .jpg"):
+    with pytest.raises(rt.InputError, match=r"grid.txt: expected a name that ends in .png, .jpg"):
         write_grid(levels(1), tmp_path / "grid.txt")
-    with pytest.raises(rt.InputError, match=r"steps.png: the name ends in .png; expected .gif"):
+    with pytest.raises(rt.InputError, match=r"steps.png: expected a name that ends in .gif, got .png"):
         write_gif(levels(2)[:, np.newaxis], tmp_path / "steps.png")
-    with pytest.raises(rt.InputError, match=r"what fits is float32 \(N, steps \+ 1, C, H, W\)"):
+    with pytest.raises(rt.InputError, match=r"expected float32 \(N, steps \+ 1, C, H, W\)"):
         write_gif(levels(2), tmp_path / "steps.gif")
 
 

@@ -105,22 +105,28 @@ def test_each_step_is_told_the_time_and_the_type():
     [
         ({"num": 0}, "num=0: expected an integer from 1 to 100,000"),
         ({"num": 2.0}, "num=2.0: expected an integer from 1 to 100,000"),
-        ({"batch_size": 0}, "batch_size=0: what fits is a whole number from 1"),
-        ({"steps": 51}, "steps=51: what fits is an integer from 1 to 50"),
-        ({"steps": 0}, "steps=0: what fits"),
-        ({"callback": 3}, r"callback=3: what fits is a function of \(step, pictures\)"),
+        ({"batch_size": 0}, "batch_size=0: expected an integer of at least 1"),
+        ({"steps": 51}, "steps=51: expected an integer from 1 to 50"),
+        ({"steps": 0}, "steps=0: expected"),
+        ({"callback": 3}, r"callback=3: expected a function of \(step, images\)"),
         ({"sampler": "euler"}, "sampler='euler': unknown sampler"),
-        ({"seed": -1}, "seed=-1: what fits"),
-        ({"eta": 1}, "eta=1: belongs to"),
-        ({"noise": np.zeros((2, 1, 5, 4), np.float32)}, r"noise: float32 \(2, 1, 5, 4\) arrives; what fits"),
-        ({"noise": np.zeros(SHAPE, np.float32)}, r"what fits is float32 \(num, 1, 4, 5\)"),
-        ({"noise": np.zeros((2, *SHAPE), int)}, r"noise: int64 \(2, 1, 4, 5\) arrives"),
-        ({"noise": np.full((2, *SHAPE), np.nan)}, "noise: holds NaN"),
-        ({"noise": np.zeros((2, *SHAPE)), "num": 3}, "num=3, but noise holds 2"),
-        ({"guidance": 2}, "guidance=2: says how far images follow a label, and there is none"),
-        ({"guidance": -1, "label": 0}, "label=0: this model was trained without classes"),
-        ({"strength": 0.5}, "strength=...: is about a picture to begin with; give start"),
-        ({"mask": np.ones((4, 5))}, "mask=...: is about a picture to begin with; give start"),
+        ({"seed": -1}, "seed=-1: expected"),
+        ({"eta": 1}, "eta=1: expected sampler="),
+        ({"noise": np.zeros((2, 1, 5, 4), np.float32)}, r"noise: expected .*, got float32 \(2, 1, 5, 4\)"),
+        ({"noise": np.zeros(SHAPE, np.float32)}, r"noise: expected float32 \(num, 1, 4, 5\)"),
+        ({"noise": np.zeros((2, *SHAPE), int)}, r"noise: expected .*, got int64 \(2, 1, 4, 5\)"),
+        ({"noise": np.full((2, *SHAPE), np.nan)}, "noise: expected finite numbers, got NaN"),
+        (
+            {"noise": np.zeros((2, *SHAPE)), "num": 3},
+            "num=3: expected 3 entries in noise, one for each image, got 2",
+        ),
+        ({"guidance": 2}, "guidance=2: expected a label for images to follow, got none"),
+        (
+            {"guidance": -1, "label": 0},
+            "label=0: expected no label, because this model was trained without classes",
+        ),
+        ({"strength": 0.5}, "strength=...: expected start=..., the image that it belongs to"),
+        ({"mask": np.ones((4, 5))}, "mask=...: expected start=..., the image that it belongs to"),
     ],
 )
 def test_options_that_do_not_fit(options, message):
@@ -129,7 +135,7 @@ def test_options_that_do_not_fit(options, message):
 
 
 def test_a_network_that_gives_no_numbers():
-    with pytest.raises(rt.InputError, match="predictions are not finite"):
+    with pytest.raises(rt.InputError, match="expected finite predictions"):
         sample_pictures(lambda x, t, labels: x * np.float32("nan"), SPEC, SamplingOptions(1))
 
 
@@ -255,19 +261,19 @@ def test_guidance_goes_on_from_none_to_the_label():
     [
         (
             {"label": "sevn"},
-            "label='sevn': unknown class, did you mean 'seven'.* Known: 0, 1, seven; their ind",
+            "label='sevn': unknown class, did you mean 'seven'.* Use a class name: 0, 1, seven; a class ind",
         ),
-        ({"label": 3}, "label=3: unknown class. Known: 0, 1, seven; their indices 0 to 2"),
+        ({"label": 3}, "label=3: unknown class. Use a class name: 0, 1, seven; a class index from 0 to 2"),
         ({"label": -1}, "label=-1: unknown class"),
         ({"label": True}, "label=True: unknown class"),
         ({"label": ["0", "x"]}, "label='x': unknown class"),
-        ({"label": ["0", "1"], "num": 3}, "num=3, but label holds 2"),
+        ({"label": ["0", "1"], "num": 3}, "num=3: expected 3 entries in label.* got 2"),
         ({"label": []}, "num=0"),
-        ({"label": "0", "guidance": -0.5}, "guidance=-0.5: what fits is a number from 0"),
-        ({"label": "0", "guidance": float("inf")}, "guidance=inf: what fits"),
+        ({"label": "0", "guidance": -0.5}, "guidance=-0.5: expected a number of at least 0"),
+        ({"label": "0", "guidance": float("inf")}, "guidance=inf: expected"),
         (
             {"guidance": 2.0, "label": "none"},
-            "guidance=2.0: says how far images follow a label, and there is",
+            "guidance=2.0: expected a label for images to follow, got none",
         ),
         ({"label": "None"}, "label='None': unknown class"),
     ],
@@ -362,8 +368,8 @@ def test_start_pictures_of_other_sizes_are_resized_as_the_card_says():
     [
         ({"start": "missing.png"}, "missing.png: no such file"),
         ({"start": 3}, "an image must be a path"),
-        ({"start": PICTURE, "strength": 0}, "strength=0: what fits is a number above 0, up to 1"),
-        ({"start": [PICTURE] * 2, "num": 3}, "num=3, but start holds 2"),
+        ({"start": PICTURE, "strength": 0}, "strength=0: expected a number above 0, at most 1"),
+        ({"start": [PICTURE] * 2, "num": 3}, "num=3: expected 3 entries in start.* got 2"),
         ({"start": np.zeros((1, 1, 8, 8), np.float32)}, r"sample of shape \(1, 8, 8\) arrives; what fits is"),
         (
             {"start": np.zeros((9, 9), np.uint8), "preprocess": Preprocess("grayscale")},
@@ -417,8 +423,8 @@ def test_interpolation_takes_the_other_options():
 @pytest.mark.parametrize(
     ("ends", "num", "message"),
     [
-        ([PICTURE, PICTURE], 1, "num=1: what fits is at least 2"),
-        ([[PICTURE, PICTURE], PICTURE], 3, "several pictures arrive for an end"),
+        ([PICTURE, PICTURE], 1, "num=1: expected at least 2"),
+        ([[PICTURE, PICTURE], PICTURE], 3, "expected one image for each of the two ends"),
         ([PICTURE, "missing.png"], 3, "missing.png: no such file"),
     ],
 )
@@ -573,18 +579,24 @@ def test_a_file_that_holds_the_loop(open_model):
     [
         (
             {"steps": 20},
-            "loop.onnx: steps=20 does not fit: the loop is inside this file, with sampler='ddim', st",
+            "loop.onnx: steps=20: expected the sampling loop inside this file, sampler='ddim', st",
         ),
-        ({"sampler": "ddpm"}, "sampler='ddpm' does not fit"),
-        ({"guidance": 2}, "guidance=2 does not fit"),
-        ({"eta": 0.5}, "eta=0.5 does not fit"),
-        ({"start": PICTURE}, r"start=... does not fit.* Leave start out, or take the file of the denoiser"),
-        ({"mask": MASK}, "mask=... does not fit"),
-        ({"strength": 0.5}, "strength=0.5 does not fit"),
-        ({"return_all_timesteps": True}, "return_all_timesteps=True does not fit"),
-        ({"callback": print}, "callback=... does not fit"),
-        ({"label": "0"}, "label='0': this model was trained without classes"),
-        ({"noise": np.zeros((1, 1, 5, 4))}, "noise: float64"),
+        ({"sampler": "ddpm"}, "sampler='ddpm': expected the sampling loop inside this file"),
+        ({"guidance": 2}, "guidance=2: expected the sampling loop inside this file"),
+        ({"eta": 0.5}, "eta=0.5: expected the sampling loop inside this file"),
+        (
+            {"start": PICTURE},
+            r"start=...: expected the sampling loop.* Leave start out, or use a file of the denoiser",
+        ),
+        ({"mask": MASK}, "mask=...: expected the sampling loop inside this file"),
+        ({"strength": 0.5}, "strength=0.5: expected the sampling loop inside this file"),
+        (
+            {"return_all_timesteps": True},
+            "return_all_timesteps=True: expected the sampling loop inside this file",
+        ),
+        ({"callback": print}, "callback=...: expected the sampling loop inside this file"),
+        ({"label": "0"}, "label='0': expected no label, because this model was trained without classes"),
+        ({"noise": np.zeros((1, 1, 5, 4))}, "noise: expected .*, got float64"),
         ({"num": 0}, "num=0: expected"),
     ],
 )
@@ -604,7 +616,7 @@ def test_a_loop_does_not_interpolate(open_model):
 @pytest.mark.parametrize("name", ["table", "image_classifier", "text"])
 def test_models_that_are_no_diffusion_models(open_model, name):
     model = open_model(name)
-    message = r"is no diffusion model: its card has no noise schedule.* add\('diffusion_model'"
+    message = r"expected a diffusion model, got .* without noise schedule.* add\('diffusion_model'"
     with pytest.raises(rt.CardError, match=message):
         model.sample()
     with pytest.raises(rt.CardError, match=message):
@@ -619,11 +631,14 @@ def test_a_file_without_a_card(open_model):
 def test_a_card_that_tells_of_another_graph(open_model):
     card = open_model("denoiser").card
     with pytest.raises(
-        rt.CardError, match="describes a diffusion model with the inputs x, t; the graph has noise"
+        rt.CardError,
+        match="expected the inputs x, t of the diffusion model in its card, got noise in the graph",
     ):
         open_model("loop", card=card).sample()
     named = replace(card, diffusion=replace(card.diffusion, classes=("a",)))
-    with pytest.raises(rt.CardError, match="with the inputs x, t, label; the graph has x, t"):
+    with pytest.raises(
+        rt.CardError, match="expected the inputs x, t, label of the diffusion model in its card, got x, t"
+    ):
         open_model("denoiser", card=named).sample()
 
 

@@ -93,7 +93,7 @@ def test_an_empty_text_is_no_default(option):
 
 @pytest.mark.parametrize("option", ["sampler", "eta", "steps", "strength", "start"])
 def test_an_empty_text_is_no_default_where_the_loop_is_in_the_file(open_model, option):
-    with pytest.raises(InputError, match=rf"{option}=.* does not fit"):
+    with pytest.raises(InputError, match=rf"{option}=.*: expected the sampling loop inside this file"):
         open_model("loop").sample(1, **{option: ""})
 
 
@@ -104,7 +104,7 @@ def test_a_pattern_names_one_mask(tmp_path):
     expected, _ = draw(SPEC, 1, start=options["start"], mask=white)
     np.testing.assert_array_equal(draw(SPEC, 1, **options)[0], expected)
     Image.fromarray(white).save(tmp_path / "b.png")
-    with pytest.raises(InputError, match=r"mask=.* 2 files match; give one mask"):
+    with pytest.raises(InputError, match=r"mask=.*: expected one file, got 2 that match"):
         draw(SPEC, 1, **options)
 
 

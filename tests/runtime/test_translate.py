@@ -119,19 +119,19 @@ def test_padding_and_start_are_never_written():
         ([3, 9], {}, r"tokens 3..9 arrive; the vocabulary has the numbers 0..8"),
         ([[3], [-1]], {}, r"source\[1\]: tokens -1..-1 arrive"),
         ([3.5], {}, "whole numbers"),
-        ("abc", {}, "source: str arrives; what fits is the whole numbers"),
-        (None, {}, "source: NoneType arrives; what fits is the whole numbers of one source"),
+        ("abc", {}, "source: expected the token ids .* got str"),
+        (None, {}, "source: expected the token ids of one source.* got NoneType"),
         ([3, 2**63], {}, r"tokens 3\.\..* arrive; the vocabulary has the numbers 0\.\.8"),
         ([2**70], {}, r"tokens 1180591620717411303424\.\..* arrive; the vocabulary has"),
-        (np.array([[[3]]]), {}, r"int64 of shape \(1, 1, 1\); what fits is the whole numbers"),
+        (np.array([[[3]]]), {}, r"expected the token ids .* got int64 \(1, 1, 1\)"),
         ([[3, [4]], [5]], {}, "lists of different depth"),
         ([3, [4]], {}, "lists of different depth"),
         ([[[3]], [[4]]], {}, "lists of different depth"),
         ([3] * 7, {}, "a sequence of 7 tokens arrives; the network was built for at most 6"),
-        ([3], {"max_length": 7}, "max_length=7: the network was built for at most 6"),
-        ([3], {"max_length": 0}, "max_length=0: must be a whole number of at least 1"),
-        ([3], {"beams": 0}, "beams=0: must be a whole number of at least 1"),
-        ([3], {"beams": 1.5}, "beams=1.5: must be a whole number"),
+        ([3], {"max_length": 7}, "max_length=7: expected at most 6"),
+        ([3], {"max_length": 0}, "max_length=0: expected an integer of at least 1"),
+        ([3], {"beams": 0}, "beams=0: expected an integer of at least 1"),
+        ([3], {"beams": 1.5}, "beams=1.5: expected an integer"),
     ],
 )
 def test_what_is_refused(source, options, message):
@@ -140,17 +140,19 @@ def test_what_is_refused(source, options, message):
 
 
 def test_probabilities_that_are_not_finite():
-    with pytest.raises(InputError, match="not finite"):
+    with pytest.raises(InputError, match="expected finite probabilities"):
         translate(lambda s, t: np.full((*t.shape, 9), np.nan), SPEC, [3])
 
 
 def test_generate_on_a_model_that_does_not(open_model):
-    with pytest.raises(rt.CardError, match="does not generate text: it takes 'table' and gives 'classes'"):
+    with pytest.raises(
+        rt.CardError, match="expected a model that generates text, got one from 'table' to 'classes'"
+    ):
         open_model("table").generate([5, 6])
 
 
 def test_options_of_the_other_kind_of_network(open_model):
     with pytest.raises(
-        InputError, match=r"beams=\.\.\.: a network that goes on with a text takes length, temp"
+        InputError, match=r"beams=\.\.\.: expected an option of a network that continues a text: length, temp"
     ):
         open_model("text").generate("春", beams=3)

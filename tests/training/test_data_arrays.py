@@ -499,5 +499,5 @@ def test_npz_with_a_broken_stream(tmp_path, at, value):
 
 @pytest.mark.parametrize("path", [None, 3, ""])
 def test_npz_of_no_path(path):
-    with pytest.raises(DataError, match=r"data_path=.*: must be the path of a file"):
+    with pytest.raises(DataError, match=r"data_path=.*: expected the path of a file"):
         load_npz(path, "cls")

@@ -159,7 +159,7 @@ def test_what_is_no_file_of_tensors(tmp_path):
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(CheckpointError, match="holds a list, not tensors by name"):
         model.load_weights(tmp_path / "list.pth")
-    with pytest.raises(CheckpointError, match="must be the path of a file") as error:
+    with pytest.raises(CheckpointError, match="expected the path of a file") as error:
         model.load_weights(model.model.state_dict())
     assert len(str(error.value)) < 200
     with pytest.raises(LayerError, match=r"weights from the web need sha256="):

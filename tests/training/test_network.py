@@ -467,10 +467,10 @@ def waiting():
         (lambda: waiting().card(), LayerError, r"the layers wait, .*: load data .* or a checkpoint"),
         (lambda: waiting().inference([1]), LayerError, "the layers wait"),
         (lambda: setattr(nn(), "color", ["RGB"]), InputError, r"color=\['RGB'\]: unknown"),
-        (lambda: nn().load_img_data(None), DataError, "data_path=None: must be the path"),
-        (lambda: nn().load_img_data(["a"]), DataError, r"data_path=\['a'\]: must be the path"),
-        (lambda: nn().load_img_data(""), DataError, "data_path='': must be the path"),
-        (lambda: nn().load_npz_data(5), DataError, "data_path=5: must be the path"),
+        (lambda: nn().load_img_data(None), DataError, "data_path=None: expected the path"),
+        (lambda: nn().load_img_data(["a"]), DataError, r"data_path=\['a'\]: expected the path"),
+        (lambda: nn().load_img_data(""), DataError, "data_path='': expected the path"),
+        (lambda: nn().load_npz_data(5), DataError, "data_path=5: expected the path"),
         (lambda: nn(verbose=0).print_result(), DataError, "call inference first"),
         (lambda: nn(verbose=0).convert(backend="TF"), ExportError, "only 'ONNX'"),
         (lambda: nn(verbose=0).convert("a.pth", "a.onnx", 11), ExportError, "third argument is the backend"),
@@ -589,11 +589,11 @@ def test_results_of_another_kind_are_not_printed(result):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"save_fold": 5}, "save_fold=5: must be the path"),
-        ({"filename": 5}, "filename=5: must be the path"),
-        ({"filename": ""}, "filename='': must be the path"),
-        ({"filename": "a\0b"}, r"filename='a\\x00b': must be the path"),
-        ({"save_fold": "a\0b"}, r"save_fold='a\\x00b': must be the path"),
+        ({"save_fold": 5}, "save_fold=5: expected the path"),
+        ({"filename": 5}, "filename=5: expected the path"),
+        ({"filename": ""}, "filename='': expected the path"),
+        ({"filename": "a\0b"}, r"filename='a\\x00b': expected the path"),
+        ({"save_fold": "a\0b"}, r"save_fold='a\\x00b': expected the path"),
         ({"schedule": 5}, "schedule=5: must be a name, or a dict"),
     ],
 )
@@ -610,15 +610,15 @@ def test_training_options_of_another_kind_spoil_nothing(tmp_path, options, messa
 def test_paths_that_are_none():
     model = nn("cls", verbose=0)
     model.add("linear", size=(4, 4), activation="softmax")
-    with pytest.raises(OutputError, match="path=5: must be the path of a file"):
+    with pytest.raises(OutputError, match="path=5: expected the path of a file"):
         model.save(5)
     for write in (model.save, model.export):
-        with pytest.raises(OutputError, match=r"path='a\\x00b': must be the path of a file"):
+        with pytest.raises(OutputError, match=r"path='a\\x00b': expected the path of a file"):
             write("a\0b")
     for call in (
         model.load,
         model.load_weights,
         lambda path: model.extract_feature([[1] * 4], pretrain=path),
     ):
-        with pytest.raises(CheckpointError, match="must be the path of a file"):
+        with pytest.raises(CheckpointError, match="expected the path of a file"):
             call(5)

@@ -30,7 +30,7 @@ def test_what_cannot_be_drawn(tmp_path, monkeypatch):
         plot_history(History(), tmp_path / "none.png")
     with pytest.raises(OnnxnnError, match=r"cannot draw a \.xyz file"):
         plot_history(History(ROWS), tmp_path / "none.xyz")
-    with pytest.raises(OutputError, match="path=None: must be the path"):
+    with pytest.raises(OutputError, match="path=None: expected the path"):
         plot_history(History(ROWS), None)
     for title in (5, "\udcff", "a" * 501):
         with pytest.raises(TrainingError, match=r"title=.*: expected a text of at most 500 characters"):

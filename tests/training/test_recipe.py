@@ -78,7 +78,7 @@ def test_an_optimizer_with_options(write):
         ("{path: a.onnx, opset_version: 3}", ExportError, "opset_version=3"),
         ("{path: a.onnx, ir_version: 99}", ExportError, "ir_version=99"),
         ("recipe.yaml/a.onnx", OutputError, "cannot write"),
-        ("out", OutputError, "cannot write .*out: it is a folder"),
+        ("out", OutputError, "cannot write .*out: expected the name of a file, got a folder"),
         ("out/../out/basenn.pth", InputError, "training writes a file of this name. Choose another"),
         ("out/best.pth", InputError, "training writes a file of this name"),
         ("old.npz", ExportError, "old.npz: is a checkpoint or a file of arrays"),
@@ -209,7 +209,7 @@ def test_what_yaml_itself_fails_on(write, text, message):
 def test_a_missing_recipe(tmp_path):
     with pytest.raises(MissingInputError, match=r"nothing\.yaml: no such recipe"):
         read_recipe(tmp_path / "nothing.yaml")
-    with pytest.raises(InputError, match="recipe=None: must be the path"):
+    with pytest.raises(InputError, match="recipe=None: expected the path"):
         read_recipe(None)
     with pytest.raises(InputError, match=r"expected a recipe \(a \.yaml file\), got a folder"):
         read_recipe(tmp_path)

@@ -114,7 +114,7 @@ def photo(trained, tmp_path):
 def test_layers_never_replace_the_image_that_they_are_of(trained, photo):
     before = photo.read_bytes()
     for given in (photo, [photo], photo.parent):
-        with pytest.raises(OutputError, match=r"1.jpg: is the file that is read, and would be lost"):
+        with pytest.raises(OutputError, match=r"1.jpg: expected another file than the one that is read"):
             trained["cnn"].visual_feature(given, save_fold=photo.parent)
         assert [each.name for each in photo.parent.iterdir()] == ["1.jpg"]
     assert photo.read_bytes() == before
@@ -125,7 +125,7 @@ def test_layers_never_replace_the_image_that_they_are_of(trained, photo):
 
 def test_noise_never_replaces_the_image_that_it_is_laid_over(trained, photo):
     before = photo.read_bytes()
-    with pytest.raises(OutputError, match=r"1.jpg: is the file that is read, and would be lost"):
+    with pytest.raises(OutputError, match=r"1.jpg: expected another file than the one that is read"):
         trained["denoiser"].noisy(photo, 10, path=photo)
     assert photo.read_bytes() == before
 
@@ -198,7 +198,7 @@ def test_a_file_that_cannot_be_read_is_replaced_only_by_force(trained, tmp_path,
     path.write_bytes(b"")
     with monkeypatch.context() as patch:
         without_permission(patch, "open", (path.name,))
-        said = rf"closed\{suffix}: is there already and cannot be read.* another name, or use force=True\."
+        said = rf"closed\{suffix}: expected a file that may be replaced.* another name, or use force=True\."
         with pytest.raises(OutputError, match=said):
             write(trained, path)
     assert path.read_bytes() == b""
@@ -212,7 +212,7 @@ def test_a_file_that_cannot_be_read_is_replaced_only_by_force(trained, tmp_path,
 def test_training_replaces_no_file_that_cannot_be_read(trained, tmp_path, monkeypatch, name):
     (tmp_path / name).write_bytes(b"")
     without_permission(monkeypatch, "open", (name,))
-    said = rf"{name}: is there already and cannot be read.* or use another filename or save_fold\."
+    said = rf"{name}: expected a file that may be replaced.* or use another filename or save_fold\."
     with pytest.raises(OutputError, match=said):
         trained["cnn"].train(epochs=1, save_fold=tmp_path)
 

@@ -652,7 +652,7 @@ def test_weights_that_are_no_numbers_write_nothing(temperature):
     model = poet()
     with torch.no_grad():
         model.model.em_lstm1.embedding.weight.fill_(np.nan)
-    with pytest.raises(InputError, match="probabilities are not finite"):
+    with pytest.raises(InputError, match="expected finite probabilities"):
         model.generate("春", temperature=temperature)
 
 
@@ -679,9 +679,9 @@ def test_words_as_tokens(tmp_path):
                 ("lstm", {"size": 8, "bidirectional": True}),
                 ("linear", {"size": 23, "activation": "softmax"}),
             ],
-            "it takes 'tokens' and gives 'classes'.*no layer may look ahead",
+            "got one from 'tokens' to 'classes'.*leave out layers that look ahead",
         ),
-        ([("em_lstm", {"size": (4, 8), "vocab_size": 9})], "its card has no vocabulary"),
+        ([("em_lstm", {"size": (4, 8), "vocab_size": 9})], "expected a vocabulary in its card, got none"),
     ],
 )
 def test_networks_that_do_not_generate(layers, message):

@@ -173,7 +173,7 @@ FOREIGN = {
     "onnx": (lambda: b"\x08\x07\x12\x06onnxnn:\x00", "an ONNX file.*onnxnn_runtime.load"),
     "keras": (lambda: b"\x89HDF\r\n\x1a\n" + b"\0" * 40, "an HDF5 file, such as Keras.*tf2onnx"),
     "npz": (npz, "NumPy file of arrays.*load_npz_data"),
-    "gzip": (lambda: b"\x1f\x8b\x08\0\0", "gzip archive. Unpack"),
+    "gzip": (lambda: b"\x1f\x8b\x08\0\0", r"archive \(gzip\). Unpack"),
     "image": (lambda: b"\xff\xd8\xff\xe0abc", r"an image \(JPEG\)"),
     "text": (lambda: b"not a model\n", "a text file"),
     "empty": (lambda: b"", "the file is empty"),

@@ -532,7 +532,9 @@ def test_without_a_terminal_epochs_are_told_as_they_go(tmp_path, monkeypatch, ca
 
 def test_a_folder_in_the_place_of_a_file_is_known_before_the_first_epoch(tmp_path):
     (tmp_path / "basenn.csv").mkdir()
-    with pytest.raises(OutputError, match=r"cannot write .*basenn.csv: it is a folder"):
+    with pytest.raises(
+        OutputError, match=r"cannot write .*basenn.csv: expected the name of a file, got a folder"
+    ):
         network(tmp_path).train(epochs=1)
 
 
@@ -553,7 +555,7 @@ def test_what_train_cannot_do_is_refused(tmp_path):
     with pytest.raises(DeviceError, match=r"devices=0: must be a whole number"):
         model.train(devices=0)
     for given in ({"checkpoint": ""}, {"resume": ""}):
-        with pytest.raises(CheckpointError, match="must be the path of a file"):
+        with pytest.raises(CheckpointError, match="expected the path of a file"):
             model.train(**given)
     model.save(tmp_path / "bare.pth")
     with pytest.raises(CheckpointError, match="holds no training to finish"):

@@ -373,20 +373,20 @@ def test_exact_is_for_pairs_only(tmp_path):
     ("source", "options", "message"),
     [
         ([[5, 13]], {}, r"tokens 5..13 arrive; the vocabulary has the numbers 0\.\.12"),
-        ([[]], {}, "a sequence of 0 tokens; give at least one"),
+        ([[]], {}, "expected at least one token id, got an empty sequence"),
         ([3] * 13, {}, "a sequence of 13 tokens arrives; the network was built for at most 12"),
-        ([3], {"max_length": 13}, "max_length=13: the network was built for at most 12"),
-        ([3], {"beams": 0}, "beams=0: must be a whole number of at least 1"),
+        ([3], {"max_length": 13}, "max_length=13: expected at most 12"),
+        ([3], {"beams": 0}, "beams=0: expected an integer of at least 1"),
         (
             [3],
             {"temperature": 0.5},
-            "temperature=...: a network from sequence to sequence takes max_length, beams",
+            "temperature=...: expected an option of a sequence-to-sequence network: max_length, beams",
         ),
-        ([3], {"seed": 0}, r"seed=\.\.\.: a network from sequence to sequence takes"),
-        ([3], {"length": 9}, "length=...: a network from sequence to sequence takes"),
-        ([3], {"length": 24}, "length=...: a network from sequence to sequence takes"),
+        ([3], {"seed": 0}, r"seed=\.\.\.: expected an option of a sequence-to-sequence network:"),
+        ([3], {"length": 9}, "length=...: expected an option of a sequence-to-sequence network:"),
+        ([3], {"length": 24}, "length=...: expected an option of a sequence-to-sequence network:"),
         ([2**70], {}, r"tokens 1180591620717411303424\.\..* arrive; the vocabulary has the numbers 0\.\.12"),
-        (None, {}, "source: NoneType arrives; what fits is the whole numbers of one source"),
+        (None, {}, "source: expected the token ids of one source.* got NoneType"),
     ],
 )
 def test_what_generate_refuses(trained, source, options, message):
@@ -420,7 +420,7 @@ def test_ways_of_running_that_need_one_input(trained):
 def test_generate_on_a_network_that_does_not():
     network = nn("cls", verbose=0)
     network.add("linear", size=(4, 2), activation="softmax")
-    with pytest.raises(CardError, match="does not generate text"):
+    with pytest.raises(CardError, match="expected a model that generates text"):
         network.generate([[3, 4]])
 
 

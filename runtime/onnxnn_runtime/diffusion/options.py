@@ -1,4 +1,4 @@
-"""What a user hands over for drawing pictures, checked and turned into arrays: see `sampling`."""
+"""The options of sampling images, checked and turned into arrays: see `sampling`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from onnxnn_runtime.arrays.conversion import as_array
 from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
 from onnxnn_runtime.card.preprocess import COLORS, Preprocess, decode, pixels
-from onnxnn_runtime.errors import CallError, CardError, InputError, did_you_mean
+from onnxnn_runtime.errors import CallError, CardError, InputError, did_you_mean, located
 from onnxnn_runtime.images.decode import is_file_object
 from onnxnn_runtime.inputs.given import matching, plain
 from onnxnn_runtime.inputs.samples import Skipped, find_samples, read_sample
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .sampler import checked_seed, plain_number
@@ -38,17 +39,17 @@ __all__ = [
 ]
 
 NUM = 16
-"""How many pictures are drawn where nothing says so."""
+"""How many images are sampled by default."""
 
 MOST = 100_000
-"""How many are drawn in one call; they are all held in memory."""
+"""How many are sampled in one call; they are all held in memory."""
 
 STRENGTH = 0.6
-"""The share of the steps that is walked from a start picture where nothing says so."""
+"""The share of the steps that is denoised from a start image by default."""
 
 
 def check_draws(card: ModelCard, name: str, inputs: Collection[str]) -> DiffusionSpec:
-    """Return what a card says about drawing pictures.
+    """Return what a card says about sampling images.
 
     Args:
         card: The model's card.
@@ -61,14 +62,25 @@ def check_draws(card: ModelCard, name: str, inputs: Collection[str]) -> Diffusio
     spec = card.diffusion
     if spec is None:
         raise CardError(
-            f"{name}: is no diffusion model: its card has no noise schedule; it takes {card.input.kind!r} "
-            f"and gives {card.output.kind!r}. What draws pictures is add('diffusion_model', ...)."
+            coded(
+                "E-INPUT-08",
+                "{name}: expected a diffusion model, got one from {input!r} to {output!r} without noise "
+                "schedule in its card. Images are sampled by a network of add('diffusion_model', ...).",
+                name=name,
+                input=card.input.kind,
+                output=card.output.kind,
+            )
         )
     wanted = (["x", "t"] if spec.sampler is None else ["noise"]) + (["label"] if spec.classes else [])
     if sorted(inputs) != sorted(wanted):
         raise CardError(
-            "{}: its card describes a diffusion model with the inputs {}; the graph has {}.".format(
-                name, ", ".join(wanted), ", ".join(inputs)
+            coded(
+                "E-MODEL-04",
+                "{name}: expected the inputs {expected} of the diffusion model in its card, got {got} in the "
+                "graph. Export the model again.",
+                name=name,
+                expected=", ".join(wanted),
+                got=", ".join(inputs),
             )
         )
     return spec
@@ -87,26 +99,26 @@ class SamplingOptions:
         num: How many images; None takes as many as `noise`, `start` or `label` hold, else 16.
         steps: How many steps, 1 to the schedule's timesteps; None takes 20, and all for "ddpm".
         sampler: "dpm++" (None), "ddim" or "ddpm".
-        seed: 0 to 2**32 - 1; picture i of a seed is the same one whichever `num`. None: another one
+        seed: 0 to 2**32 - 1; image i of a seed is the same one whichever `num`. None: another one
             each time.
         eta: For "ddim": fresh noise in each step, from 0 (none) to 1 (as "ddpm").
         label: For networks with classes: a name or an index, or one for each image; "none" is the empty
             label. None draws labels with the frequency that they had in training.
-        guidance: How far pictures follow their label: none + guidance * (labelled - none), see Ho &
+        guidance: How far images follow their label: none + guidance * (labelled - none), see Ho &
             Salimans, "Classifier-Free Diffusion Guidance", 2022. 1 (None) is the labelled prediction.
-        noise: What to begin with in place of the seed's: float (num, C, H, W), standard normal.
-        start: A picture (path, bytes, PIL image or array) to begin with, or one for each: noise is laid
-            over it, and `strength` says how much.
+        noise: The first noise, in place of the seed's: float (num, C, H, W), standard normal.
+        start: An image (path, bytes, PIL image or array) to begin with, or one for each: noise is added
+            to it, and `strength` says how much.
         strength: How much noise is added to `start`: the share of the schedule's timesteps that is denoised
             again, above 0 up to 1, where 1 is all noise. It is kept whatever `steps`; what adds no noise
             at all is refused. None takes 0.6, and 1 with a mask.
-        mask: Where `start` is drawn anew (1) or kept (0): an array (H, W) of 0 and 1, or a black and
-            white picture of that size.
+        mask: Inpainting mask: where `start` is replaced (1) or kept (0), an array (H, W) of 0 and 1, or a
+            black and white image of that size.
         return_all_timesteps: Return what there was before the first step and after each of them.
-        callback: Called as callback(step, pictures) after each step; where there are more pictures than
+        callback: Called as callback(step, images) after each step; where there are more images than
             `batch_size`, for one part of them after the other.
         progress: Show a bar on stderr, where that is a terminal.
-        batch_size: Pictures that run together.
+        batch_size: Images that run together.
 
     Raises:
         InputError: The callback is no function.
@@ -131,7 +143,11 @@ class SamplingOptions:
     def __post_init__(self) -> None:
         if self.callback is not None and not callable(self.callback):
             raise InputError(
-                f"callback={shortened(self.callback)}: what fits is a function of (step, pictures)."
+                coded(
+                    "E-CALL-03",
+                    "callback={callback}: expected a function of (step, images).",
+                    callback=shortened(self.callback),
+                )
             )
 
     @classmethod
@@ -148,10 +164,10 @@ class SamplingOptions:
             InputError: The callback is no function.
         """
         others = [each.name for each in fields(cls) if each.name not in (*_OF_ENDS, "num", "strength")]
-        advice = dict.fromkeys(_OF_ENDS, "both images are given. Leave it out")
+        advice = dict.fromkeys(_OF_ENDS, gettext("both images are given. Leave it out"))
         problems = unknown_options("interpolate()", options, others, advice)
         if problems:
-            raise CallError(f"interpolate(): {problems}")
+            raise CallError(coded("E-CALL-01", "{call}: {problems}", call="interpolate()", problems=problems))
         return cls(num=num, strength=strength, **options)
 
 
@@ -160,36 +176,59 @@ _OF_ENDS = ("noise", "start", "mask")
 
 
 def how_many(num: int | None, **given: Sized | None) -> int:
-    """Return how many pictures to draw.
+    """Return how many images to sample.
 
     Args:
         num: What the user asked for; None takes as many as are given, else 16.
-        given: What comes once for each picture, by its name; None where it does not.
+        given: What is given once for each image, by its name; None where it is not.
 
     Raises:
-        InputError: The numbers differ, or `num` is no whole number from 1.
+        InputError: The numbers differ, or `num` is no integer from 1.
     """
     lengths = {name: len(values) for name, values in given.items() if values is not None}
     if num is None:
         num = max(lengths.values(), default=NUM)
     if isinstance(num, bool) or not isinstance(num, (int, np.integer)) or not 1 <= num <= MOST:
-        raise InputError(f"num={shortened(num)}: expected an integer from 1 to {MOST:,}.")
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "num={num}: expected an integer from 1 to {most:,}.",
+                num=shortened(num),
+                most=MOST,
+            )
+        )
     for name, length in lengths.items():
         if length != num:
-            raise InputError(f"num={num}, but {name} holds {length}; what fits is one for each picture.")
+            raise InputError(
+                coded(
+                    "E-INPUT-06",
+                    "num={num}: expected {num} entries in {name}, one for each image, got {length}. Use "
+                    "num={length}, or leave num out.",
+                    num=num,
+                    name=name,
+                    length=length,
+                )
+            )
     return int(num)
 
 
 def how_strong(strength: float | None, start: Any, mask: Any) -> float:
-    """Return the share of the steps to walk.
+    """Return the share of the steps to denoise.
 
     Raises:
-        InputError: `strength` or `mask` comes without the picture that it is about.
+        InputError: `strength` or `mask` is given without `start`.
     """
     if start is None:
         for name, value in (("strength", strength), ("mask", mask)):
             if value is not None:
-                raise InputError(f"{name}=...: is about a picture to begin with; give start=..., too.")
+                raise InputError(
+                    coded(
+                        "E-CALL-02",
+                        "{name}=...: expected start=..., the image that it belongs to, got none. Give "
+                        "start=... too.",
+                        name=name,
+                    )
+                )
         return 1.0
     if strength is None:
         return STRENGTH if mask is None else 1.0
@@ -203,7 +242,14 @@ def plain_label(label: Any) -> Any:
         InputError: There are more than are drawn in one call.
     """
     if np.prod(getattr(label, "shape", ()), dtype=np.float64) > MOST:
-        raise InputError(f"label={shortened(label)}: expected at most {MOST:,} labels, one for each image.")
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "label={label}: expected at most {most:,} labels, one for each image.",
+                label=shortened(label),
+                most=MOST,
+            )
+        )
     return label.tolist() if hasattr(label, "tolist") else label
 
 
@@ -225,8 +271,12 @@ def pick_labels(label: Any, spec: DiffusionSpec, num: int, seed: int | None = No
     if not classes:
         if label is not None:
             raise InputError(
-                f"label={shortened(label)}: this model was trained without classes. Leave label out, or "
-                "train with add('diffusion_model', ..., classes=True)."
+                coded(
+                    "E-INPUT-08",
+                    "label={label}: expected no label, because this model was trained without classes. Leave "
+                    "label out, or train with add('diffusion_model', ..., classes=True).",
+                    label=shortened(label),
+                )
             )
         return None
     if label is None:
@@ -264,10 +314,28 @@ def _class_number(label: Any, classes: Sequence[str]) -> int:
     if isinstance(label, (int, np.integer)) and not isinstance(label, bool) and 0 <= label < len(classes):
         return int(label)
     shown = ", ".join(printable(name, 40) for name in classes[:20]) + (", ..." if len(classes) > 20 else "")
-    hint = (did_you_mean(label, classes) if isinstance(label, str) else "") or "."
+    hint = did_you_mean(label, classes) if isinstance(label, str) else ""
+    if hint:
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "label={label}: unknown class{hint} Use a class name: {classes}; a class index from 0 to "
+                '{last}; or "none", the empty label.',
+                label=shortened(label),
+                hint=hint,
+                classes=shown,
+                last=len(classes) - 1,
+            )
+        )
     raise InputError(
-        f"label={shortened(label)}: unknown class{hint} Known: {shown}; their indices 0 to "
-        f'{len(classes) - 1}; or "none", the empty label.'
+        coded(
+            "E-INPUT-06",
+            "label={label}: unknown class. Use a class name: {classes}; a class index from 0 to {last}; or "
+            '"none", the empty label.',
+            label=shortened(label),
+            classes=shown,
+            last=len(classes) - 1,
+        )
     )
 
 
@@ -283,44 +351,67 @@ def pick_guidance(guidance: float | None, label: Any, classes: Sequence[str]) ->
     number = isinstance(guidance, (int, float, np.number)) and not isinstance(guidance, bool)
     if not number or not 0 <= guidance < math.inf:
         raise InputError(
-            f"guidance={shortened(guidance)}: what fits is a number from 0; 1 is none, 2 is usual."
+            coded(
+                "E-INPUT-06",
+                "guidance={guidance}: expected a number of at least 0. 1 is no guidance, 2 is usual.",
+                guidance=shortened(guidance),
+            )
         )
     if guidance != 1 and (not classes or is_empty(label, classes)):
-        raise InputError(f"guidance={guidance}: says how far images follow a label, and there is none here.")
+        raise InputError(
+            coded(
+                "E-CALL-02",
+                "guidance={guidance}: expected a label for images to follow, got none. Give label=..., or "
+                "leave guidance out.",
+                guidance=guidance,
+            )
+        )
     return float(guidance)
 
 
 def read_noise(noise: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Return noise that was handed over, float32 (N, C, H, W).
+    """Return noise that was given, float32 (N, C, H, W).
 
     Raises:
-        InputError: Its shape or type does not fit, or it is not finite.
+        InputError: Its shape or type does not match, or it is not finite.
     """
     try:
         array = as_array(noise)
     except InputError as error:
-        raise InputError(f"noise: {error}") from error
+        raise InputError(located("noise", error)) from error
     if array.dtype.kind != "f" or array.ndim != 4 or array.shape[1:] != shape or not len(array):
         raise InputError(
-            "noise: {} {} arrives; what fits is float32 (num, {}, {}, {}).".format(
-                array.dtype, array.shape, *shape
+            coded(
+                "E-INPUT-03",
+                "noise: expected float32 (num, {channels}, {height}, {width}), got {dtype} {shape}.",
+                channels=shape[0],
+                height=shape[1],
+                width=shape[2],
+                dtype=array.dtype,
+                shape=array.shape,
             )
         )
     if not np.isfinite(array).all():
-        raise InputError("noise: holds NaN or infinite numbers; draw it from a standard normal distribution.")
+        raise InputError(
+            coded(
+                "E-INPUT-04",
+                "noise: expected finite numbers, got NaN or infinite ones. Draw them from a standard normal "
+                "distribution.",
+            )
+        )
     return np.array(array, np.float32)
 
 
 def read_pictures(source: Any, spec: DiffusionSpec, preprocess: Preprocess | None = None) -> np.ndarray:
-    """Return pictures to begin with, float32 (N, C, H, W) in 0..1.
+    """Return images to begin with, float32 (N, C, H, W) in 0..1.
 
     Args:
         source: A path, a folder, bytes, a PIL image, an array, or a list of those.
-        spec: Says which shape fits.
-        preprocess: How a picture becomes an array; None resizes it to that shape.
+        spec: Says the shape of the model's images.
+        preprocess: How an image becomes an array; None resizes it to that shape.
 
     Raises:
-        InputError: One is broken, or comes out in another size.
+        InputError: One is broken, or has another size after preprocessing.
     """
     channels, height, width = spec.shape
     if preprocess is None:
@@ -346,7 +437,14 @@ def read_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
     if isinstance(given, str):
         found = matching(given)
         if len(found) > 1:
-            raise InputError(f"mask={shortened(given)}: {len(found)} files match; give one mask.")
+            raise InputError(
+                coded(
+                    "E-INPUT-06",
+                    "mask={mask}: expected one file, got {count} that match. Give one mask.",
+                    mask=shortened(given),
+                    count=len(found),
+                )
+            )
         given = found[0]
     if isinstance(given, (str, bytes, bytearray, memoryview, Image.Image)) or is_file_object(given):
         array = pixels(decode(given, "grayscale"))[:, :, 0] >= 128
@@ -354,13 +452,21 @@ def read_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
         array = as_array(given)
     if array.shape != shape[1:]:
         raise InputError(
-            f"mask: expected {shape[1:]}, the height and width of the model's images, got {array.shape}. "
-            "Resize it first."
+            coded(
+                "E-INPUT-03",
+                "mask: expected {expected}, the height and width of the model's images, got {got}. Resize it "
+                "first.",
+                expected=shape[1:],
+                got=array.shape,
+            )
         )
     if not any(np.isin(array, (0, white)).all() for white in (1, 255)):
         raise InputError(
-            "mask: expected 1 or 255 where the image is drawn and 0 where it is kept, got other numbers; "
-            "write mask >= 128."
+            coded(
+                "E-INPUT-04",
+                "mask: expected 1 or 255 where the image is replaced and 0 where it is kept, got other "
+                "numbers. Write mask >= 128.",
+            )
         )
     return np.asarray(array != 0)
 
@@ -385,7 +491,16 @@ def check_baked(baked: SamplerSpec, name: str, options: SamplingOptions) -> None
             continue
         shown = shortened(value) if isinstance(value, (int, float, str)) else "..."
         raise InputError(
-            f"{name}: {option}={shown} does not fit: the loop is inside this file, with "
-            f"sampler={shortened(baked.name)}, steps={baked.steps} and guidance={baked.guidance:g}. Leave "
-            f"{option} out, or take the file of the denoiser alone, which export() writes without sampler=."
+            coded(
+                "E-INPUT-08",
+                "{name}: {option}={value}: expected the sampling loop inside this file, sampler={sampler}, "
+                "steps={steps} and guidance={guidance:g}. Leave {option} out, or use a file of the denoiser "
+                "alone, which export() writes without sampler=.",
+                name=name,
+                option=option,
+                value=shown,
+                sampler=shortened(baked.name),
+                steps=baked.steps,
+                guidance=baked.guidance,
+            )
         )

@@ -1,16 +1,16 @@
-"""Drawing pictures from noise: what each sampler computes, and the loop that computes it.
+"""Sampling images from noise: what each sampler computes, and the loop that computes it.
 
 Every sampler here is a table, one row a step. A step first reads the network's estimate of the clean
-picture, and then moves towards it:
+image, and then moves towards it:
 
-    x0  <-  p x + q prediction                 (held within [-1, 1])
+    x0  <-  p x + q prediction                 (clipped to [-1, 1])
     x   <-  a x + b x0 + c x0_before + d z     (z: fresh standard normal noise)
 
 So one loop serves all samplers, in NumPy, in torch on any device, and inside an ONNX graph. Coefficients
-are float64; pictures are float32.
+are float64; images are float32.
 
-With abar the share of the picture left (see `schedule`), t the step at hand and s the one it leads to
-(abar_s = 1 behind the last):
+With abar alphas_cumprod (see `schedule`), t the timestep of a step and s the one it leads to (abar_s = 1
+after the last):
 
     prediction = noise:  x0 = (x - sqrt(1 - abar_t) prediction) / sqrt(abar_t)  Ho et al. 2020, eq. 15
     prediction = v:      x0 = sqrt(abar_t) x - sqrt(1 - abar_t) prediction      Salimans & Ho 2022, app. D
@@ -36,6 +36,7 @@ import numpy as np
 
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import InputError, did_you_mean
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["SAMPLERS", "Noise", "Plan", "checked_seed", "denoise", "make_plan", "plain_number"]
@@ -51,7 +52,7 @@ class Plan:
         timesteps: int64 (S,): the t that each step is conditioned on, falling.
         to_clean: float64 (S, 2): p and q of each step.
         update: float64 (S, 4): a, b, c and d of each step.
-        after: int64 (S,): the t that each step leads to; -1 behind the last.
+        after: int64 (S,): the t that each step leads to; -1 after the last.
     """
 
     timesteps: np.ndarray
@@ -92,28 +93,71 @@ def make_plan(
         InputError: An option is out of range, or `strength` is below the schedule's first timestep.
     """
     if not isinstance(sampler, str) or sampler not in SAMPLERS:
-        hint = did_you_mean(sampler, SAMPLERS) or "."
-        raise InputError(
-            "sampler={}: unknown sampler{} Known: {}.".format(shortened(sampler), hint, ", ".join(SAMPLERS))
-        )
+        raise _unknown_sampler(sampler)
     steps, eta, strength = map(plain_number, (steps, eta, strength))
     most = schedule.timesteps
     if steps is None:
         steps = most if sampler == "ddpm" else min(20, most)
     if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or not 1 <= steps <= most:
-        raise InputError(f"steps={shortened(steps)}: what fits is an integer from 1 to {most}.")
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "steps={steps}: expected an integer from 1 to {most}.",
+                steps=shortened(steps),
+                most=most,
+            )
+        )
     if not _is_number(eta) or not 0 <= eta <= 1:
-        raise InputError(f"eta={shortened(eta)}: what fits is a number from 0 to 1.")
+        raise InputError(coded("E-INPUT-06", "eta={eta}: expected a number from 0 to 1.", eta=shortened(eta)))
     if eta and sampler != "ddim":
-        raise InputError(f'eta={shortened(eta)}: belongs to sampler="ddim", not to {shortened(sampler)}.')
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                'eta={eta}: expected sampler="ddim", got {sampler}. Leave eta out, or use sampler="ddim".',
+                eta=shortened(eta),
+                sampler=shortened(sampler),
+            )
+        )
     if not _is_number(strength) or not 0 < strength <= 1:
-        raise InputError(f"strength={shortened(strength)}: what fits is a number above 0, up to 1.")
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "strength={strength}: expected a number above 0, at most 1.",
+                strength=shortened(strength),
+            )
+        )
     if round(most * float(strength)) < 1:
         raise InputError(
-            f"strength={strength:g}: adds no noise in a schedule of {most} timesteps; the smallest that "
-            f"works is {1 / most:g}."
+            coded(
+                "E-INPUT-06",
+                "strength={strength:g}: expected at least {least:g}; less adds no noise in a schedule of "
+                "{most} timesteps.",
+                strength=strength,
+                least=1 / most,
+                most=most,
+            )
         )
     return _plan(schedule, sampler, int(steps), 1.0 if sampler == "ddpm" else float(eta), float(strength))
+
+
+def _unknown_sampler(sampler: Any) -> InputError:
+    shown, known, hint = shortened(sampler), ", ".join(SAMPLERS), did_you_mean(sampler, SAMPLERS)
+    if hint:
+        text = coded(
+            "E-INPUT-06",
+            "sampler={sampler}: unknown sampler{hint} Choose one of {known}.",
+            sampler=shown,
+            hint=hint,
+            known=known,
+        )
+    else:
+        text = coded(
+            "E-INPUT-06",
+            "sampler={sampler}: unknown sampler. Choose one of {known}.",
+            sampler=shown,
+            known=known,
+        )
+    return InputError(text)
 
 
 def plain_number(value: Any) -> Any:
@@ -128,9 +172,9 @@ def _is_number(value: Any) -> bool:
 @lru_cache(maxsize=32)  # worth a tenth of the time that the loop itself takes for one image
 def _plan(schedule: Schedule, sampler: str, steps: int, eta: float, strength: float) -> Plan:
     t = _timesteps(schedule.timesteps, steps, strength)
-    left = schedule.alphas_cumprod
-    now = left[t]
-    then = np.append(left[t[1:]], 1.0)
+    alphas_cumprod = schedule.alphas_cumprod
+    now = alphas_cumprod[t]
+    then = np.append(alphas_cumprod[t[1:]], 1.0)
     signal, noise = np.sqrt(now), np.sqrt(1 - now)
     if schedule.prediction == "noise":
         to_clean = np.stack([1 / signal, -noise / signal], axis=1)
@@ -142,11 +186,11 @@ def _plan(schedule: Schedule, sampler: str, steps: int, eta: float, strength: fl
 
 def _timesteps(most: int, steps: int, strength: float) -> np.ndarray:
     """Return the timesteps of a plan, falling; the first is the one that `strength` asks for."""
-    walked = max(1, round(steps * strength))
-    if abs(steps * strength - walked) < 1e-9:  # in integers, where rounding is sure
-        t = np.round(most * np.arange(walked, 0, -1) / steps)
+    count = max(1, round(steps * strength))
+    if abs(steps * strength - count) < 1e-9:  # in integers, where rounding is sure
+        t = np.round(most * np.arange(count, 0, -1) / steps)
     else:
-        t = np.round(most * strength * np.arange(walked, 0, -1) / walked)
+        t = np.round(most * strength * np.arange(count, 0, -1) / count)
     return np.unique(np.maximum(t, 1).astype(np.int64))[::-1] - 1
 
 
@@ -187,21 +231,28 @@ def _stream() -> np.random.RandomState:
 def checked_seed(seed: Any) -> int:
     """Return a seed as an int, or raise an InputError."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
-        raise InputError(f"seed={shortened(seed)}: what fits is an integer from 0 to {2**32 - 1}.")
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "seed={seed}: expected an integer from 0 to {most}.",
+                seed=shortened(seed),
+                most=2**32 - 1,
+            )
+        )
     return int(seed)
 
 
 class Noise:
-    """Standard normal noise for pictures, each with a stream of its own.
+    """Standard normal noise for images, each with a stream of its own.
 
-    Picture i of a seed is the same one whichever others are drawn beside it. The numbers come from
+    Image i of a seed is the same one whichever others are drawn beside it. The numbers come from
     NumPy's legacy generator (Mersenne Twister), whose streams are frozen for all versions.
 
     Args:
         seed: 0 to 2**32 - 1; None takes another one each time.
-        shape: (C, H, W) of one picture.
-        first: Number of the first picture.
-        count: How many pictures.
+        shape: (C, H, W) of one image.
+        first: Number of the first image.
+        count: How many images.
 
     Raises:
         InputError: The seed is out of range.
@@ -247,15 +298,15 @@ def denoise(
     keep: Callable[[Any, int], Any] | None = None,
     clip: bool = True,
 ) -> Iterator[Any]:
-    """Walk from noise to pictures and yield x after each step, float32 (N, C, H, W) about [-1, 1].
+    """Denoise step by step, and yield x after each step, float32 (N, C, H, W) about [-1, 1].
 
     Args:
         predict: (x (N, C, H, W), t) -> what the network predicts, the same shape and type.
         plan: The sampler's table.
-        x: Where to begin: noise, or a noisy picture; float32, NumPy or torch. It is not changed.
+        x: Where to begin: noise, or a noisy image; float32, NumPy or torch. It is not changed.
         noise: Draws fresh noise like x; needed where the plan draws.
-        keep: (x, t) -> x with what is known put in, after each step; for painting in a part.
-        clip: Whether the estimate of the clean picture is held within [-1, 1].
+        keep: (x, t) -> x with what is known put in, after each step; for inpainting.
+        clip: Whether the estimate of the clean image is clipped to [-1, 1].
     """
     before = None
     rows = zip(plan.timesteps.tolist(), plan.to_clean.tolist(), plan.update.tolist(), plan.after.tolist())

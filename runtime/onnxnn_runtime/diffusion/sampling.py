@@ -1,8 +1,8 @@
-"""Pictures from a diffusion model: from noise, from a picture, between two, or a part of one anew.
+"""Images from a diffusion model: from noise, from an image, between two, or a part of one inpainted.
 
-One implementation for torch and ONNX Runtime: it is handed a function that runs the network. What a
-step computes stands in `sampler`, what users may hand over in `sampling_options`. Pictures that go in and
-come out lie in 0..1, the network's in [-1, 1].
+One implementation for torch and ONNX Runtime: it takes a function that runs the network. What a step
+computes stands in `sampler`, the options in `options`. Images that go in and come out lie in 0..1, the
+network's in [-1, 1].
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import is_terminal, say
 
@@ -49,7 +50,7 @@ __all__ = [
 Predict = Callable[[np.ndarray, int, "np.ndarray | None"], np.ndarray]
 """(x float32 (N, C, H, W), t, labels int64 (N,) or None) -> the prediction, float32 (N, C, H, W).
 
-The label behind the last class means "no label"; None is for networks that know no classes.
+The class index after the last one means "no label"; None is for networks without classes.
 """
 
 
@@ -64,7 +65,7 @@ def sample_pictures(
 
     Args:
         predict: Runs the network.
-        spec: The card's schedule, picture shape and classes.
+        spec: The card's schedule, image shape and classes.
         options: How many, in which way; see `SamplingOptions`.
         preprocess: How `start` becomes an array; None resizes it to the model's size.
 
@@ -72,7 +73,7 @@ def sample_pictures(
         float32 (num, C, H, W) in 0..1; with `return_all_timesteps` (num, steps + 1, C, H, W).
 
     Raises:
-        InputError: An option is out of range, or does not fit the model or the other options.
+        InputError: An option is out of range, or does not match the model or the other options.
     """
     label = plain_label(options.label)
     given = None if options.noise is None else read_noise(options.noise, spec.shape)
@@ -84,7 +85,7 @@ def sample_pictures(
     plan = make_plan(spec.schedule, sampler, options.steps, options.eta, strength)
     labels = pick_labels(label, spec, count, options.seed)
     guidance = pick_guidance(options.guidance, label, spec.classes)
-    anew = None if options.mask is None else read_mask(options.mask, spec.shape)
+    mask = None if options.mask is None else read_mask(options.mask, spec.shape)
     if pictures is not None:
         pictures = np.broadcast_to(pictures, (count, *spec.shape))
     every = options.return_all_timesteps
@@ -96,7 +97,7 @@ def sample_pictures(
             stream = Noise(options.seed, spec.shape, part.stop - part.start, part.start)
             noise = _first(stream, given, part)
             clean = None if pictures is None else pictures[part] * np.float32(2) - np.float32(1)
-            begin, keep = _beginning(spec.schedule, plan, noise, clean, anew)
+            begin, keep = _beginning(spec.schedule, plan, noise, clean, mask)
             run = _guided(predict, None if labels is None else labels[part], guidance, len(spec.classes))
             if every:
                 drawn[part, 0] = _seen(begin)
@@ -107,9 +108,15 @@ def sample_pictures(
                     options.callback(step, _seen(x))
                 bar.advance()
     if not np.isfinite(drawn[:, -1]).all():
-        raise InputError("the network's predictions are not finite; train it again with a smaller lr.")
-    if pictures is not None and anew is not None:
-        drawn[:, -1] = np.where(anew, drawn[:, -1], pictures)
+        raise InputError(
+            coded(
+                "E-INPUT-08",
+                "expected finite predictions from the network, got NaN or infinite ones. Train it again with "
+                "a smaller lr.",
+            )
+        )
+    if pictures is not None and mask is not None:
+        drawn[:, -1] = np.where(mask, drawn[:, -1], pictures)
     return drawn if every else drawn[:, 0]
 
 
@@ -122,14 +129,14 @@ def interpolate_pictures(
     options: SamplingOptions,
     preprocess: Preprocess | None = None,
 ) -> np.ndarray:
-    """Draw pictures that lead from one to another.
+    """Sample images that lead from one to another.
 
-    Both are blended, noise is laid over the blends, and the network draws each anew. The noise goes from
+    Both are blended, noise is added to the blends, and the network denoises each. The noise goes from
     one draw to another, too: cos(w) z1 + sin(w) z2 with w from 0 to pi / 2, which keeps its variance.
 
     Args:
         predict, spec, preprocess: As for `sample_pictures`.
-        first: A picture: path, bytes, PIL image or array.
+        first: An image: path, bytes, PIL image or array.
         second: Another one.
         options: How many, both ends counted, at least 2, and in which way; see `SamplingOptions.between`.
             Without a label all images get the same one, drawn by its frequency in training.
@@ -142,10 +149,12 @@ def interpolate_pictures(
     """
     num = how_many(options.num)
     if num < 2:
-        raise InputError(f"num={num}: what fits is at least 2, for the two ends.")
+        raise InputError(coded("E-INPUT-06", "num={num}: expected at least 2, for the two ends.", num=num))
     ends = [read_pictures(each, spec, preprocess) for each in (first, second)]
     if any(len(pictures) != 1 for pictures in ends):
-        raise InputError("interpolate: several pictures arrive for an end; what fits is one for each.")
+        raise InputError(
+            coded("E-INPUT-06", "interpolate(): expected one image for each of the two ends, got several.")
+        )
     way = np.linspace(0, 1, num, dtype=np.float32).reshape(-1, 1, 1, 1)
     blends = (ends[0] * (1 - way) + ends[1] * way).clip(0, 1)
     one, other = Noise(options.seed, spec.shape, 2)()
@@ -163,10 +172,10 @@ def draw_with_graph(
     spec: DiffusionSpec,
     options: SamplingOptions,
 ) -> np.ndarray:
-    """Draw pictures with a graph that holds the whole loop.
+    """Sample images with a graph that holds the whole loop.
 
     Args:
-        run: (noise float32 (N, C, H, W), labels int64 (N,) or None) -> pictures, the same shape, in 0..1.
+        run: (noise float32 (N, C, H, W), labels int64 (N,) or None) -> images, the same shape, in 0..1.
         spec: The card's schedule, image shape and classes.
         options: `num`, `seed`, `label`, `noise`, `progress` and `batch_size` count; see `check_baked`.
 
@@ -174,7 +183,7 @@ def draw_with_graph(
         float32 (num, C, H, W) in 0..1.
 
     Raises:
-        InputError: An option is out of range or does not fit the model.
+        InputError: An option is out of range or does not match the model.
     """
     label = plain_label(options.label)
     given = None if options.noise is None else read_noise(options.noise, spec.shape)
@@ -196,7 +205,13 @@ def _list(label: Any) -> list[Any] | None:
 
 def _parts(count: int, size: int) -> Iterator[slice]:
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-        raise InputError(f"batch_size={shortened(size)}: what fits is a whole number from 1.")
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "batch_size={size}: expected an integer of at least 1.",
+                size=shortened(size),
+            )
+        )
     for start in range(0, count, size):
         yield slice(start, min(start + size, count))
 
@@ -224,7 +239,7 @@ def _guided(
 
 
 def _beginning(
-    schedule: Schedule, plan: Plan, noise: np.ndarray, clean: np.ndarray | None, anew: np.ndarray | None
+    schedule: Schedule, plan: Plan, noise: np.ndarray, clean: np.ndarray | None, mask: np.ndarray | None
 ) -> tuple[np.ndarray, Callable[[np.ndarray, int], np.ndarray] | None]:
     """Return x before the first step, and what puts kept pixels back after each.
 
@@ -232,25 +247,25 @@ def _beginning(
         schedule: The schedule.
         plan: The sampler's table.
         noise: float32 (N, C, H, W).
-        clean: Pictures to begin with, (N, C, H, W) in [-1, 1]; None begins with the noise.
-        anew: Where they are drawn anew, bool (H, W); None everywhere.
+        clean: Images to begin with, (N, C, H, W) in [-1, 1]; None begins with the noise.
+        mask: Where they are replaced, bool (H, W); None everywhere.
     """
     if clean is None:
         return noise, None
     begin = schedule.add_noise(clean, noise, int(plan.timesteps[0]))
-    if anew is None:
+    if mask is None:
         return begin, None
     shares = {int(t): schedule.strengths(int(t)) for t in plan.after}
 
     def keep(x: np.ndarray, t: int) -> np.ndarray:
         signal, strength = shares[t]
-        return np.where(anew, x, signal * clean + strength * noise)
+        return np.where(mask, x, signal * clean + strength * noise)
 
     return begin, keep
 
 
 def _seen(x: np.ndarray) -> np.ndarray:
-    """Return pictures of [-1, 1] in 0..1."""
+    """Return images of [-1, 1] in 0..1."""
     seen = x + np.float32(1)
     seen *= np.float32(0.5)
     np.clip(seen, 0, 1, out=seen)
@@ -258,7 +273,7 @@ def _seen(x: np.ndarray) -> np.ndarray:
 
 
 class _Bar:
-    """A bar on stderr; silent where nobody watches."""
+    """A progress bar on stderr, where that is a terminal."""
 
     def __init__(self, wanted: bool, total: int) -> None:
         self._watched = wanted and is_terminal()
@@ -269,8 +284,13 @@ class _Bar:
         self._done += 1
         if self._watched:
             filled = "#" * (30 * self._done // self._total)
-            text = f"\rdrawing [{filled:<30}] {self._done} of {self._total} steps"
-            say(end=text, to="stderr")
+            text = gettext(
+                "sampling [{bar}] {done} of {total} steps",
+                bar=filled.ljust(30),
+                done=self._done,
+                total=self._total,
+            )
+            say(end=f"\r{text}", to="stderr")
 
     def __enter__(self) -> _Bar:
         return self

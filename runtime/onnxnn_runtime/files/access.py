@@ -19,6 +19,7 @@ from onnxnn_runtime.errors import (
     OnnxnnError,
     OutputError,
 )
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .paths import expanded, path_text, refuse_address
@@ -30,9 +31,12 @@ def as_path(path: Any, name: str = "path", error: type[OnnxnnError] = OutputErro
     """Return a path, or raise `error` where it is none; messages call it `name`. "~" is the home folder."""
     text = path_text(path, error) if isinstance(path, (str, os.PathLike)) else ""
     if not text or "\0" in text:
-        raise error(
-            f"{name}={shortened(path, 40)}: must be the path of a file or folder, such as 'basenn.pth'."
+        text = gettext(
+            "{name}={path}: expected the path of a file or folder, such as 'basenn.pth'.",
+            name=name,
+            path=shortened(path, 40),
         )
+        raise error(Message(text, code_of(error, missing=True)))
     refuse_address(text, error)
     return Path(expanded(text))
 
@@ -58,12 +62,20 @@ def regular_file(
         found = os.stat(os.fsencode(file))
         mode = found.st_mode
         if stat.S_ISDIR(mode):
-            raise error(f"{path}: expected a {what}, got a folder; give the path of a file.")
-        if not stat.S_ISREG(mode) or (not found.st_size and _is_of_the_kernel(file)):
-            raise error(
-                f"{path}: expected a {what}, got {_kind(mode)}, which is not a regular file; save it to a "
-                "file first."
+            text = gettext(
+                "{path}: expected a {what}, got a folder. Give the path of a file.",
+                path=path,
+                what=_noun(what),
             )
+            raise error(Message(text, code_of(error)))
+        if not stat.S_ISREG(mode) or (not found.st_size and _is_of_the_kernel(file)):
+            text = gettext(
+                "{path}: expected a {what}, got {got}, which is not a regular file. Save it to a file first.",
+                path=path,
+                what=_noun(what),
+                got=_kind(mode),
+            )
+            raise error(Message(text, code_of(error)))
         with open(str(file), "rb"):
             return file
     except (OSError, ValueError) as why:
@@ -81,22 +93,64 @@ def cannot_read(
         path, what, error, advice: As for `regular_file`.
         found: What the operating system, or Python on the way to it, raised.
     """
-    number = getattr(found, "errno", None)
+    what = _noun(what)
     if isinstance(found, (FileNotFoundError, NotADirectoryError)):
         kind = _MISSING.get(error, error)
-        return kind(" ".join([f"{path}: no such {what}.", *([advice] if advice else [])]))
+        text = gettext("{path}: no such {what}.", path=path, what=what)
+        return kind(Message(f"{text} {advice}".strip(), code_of(error, missing=True)))
+    return error(Message(_unreadable(path, found, what), code_of(error)))
+
+
+def _noun(what: str) -> str:
+    """Return what callers name in English in the language of the user."""
+    known = {
+        "file": gettext("file"),
+        "folder": gettext("folder"),
+        "image": gettext("image"),
+        "checkpoint": gettext("checkpoint"),
+        "file of weights": gettext("file of weights"),
+        "CSV file": gettext("CSV file"),
+        ".npz file": gettext(".npz file"),
+    }
+    return known.get(what, what)
+
+
+def _unreadable(path: Any, found: Exception, what: str) -> str:
     if isinstance(found, PermissionError):
-        return error(f"{path}: no permission to read this {what}; change its permissions, or copy it.")
+        return gettext(
+            "{path}: no permission to read this {what}. Change its permissions, or copy it.",
+            path=path,
+            what=what,
+        )
     if isinstance(found, UnicodeEncodeError):
-        return error(f"{str(path)!a}: no file system can hold this name; rename the {what}.")
-    if number == errno.ENAMETOOLONG:
-        return error(
-            f"{str(path)[:40]}...: the name of this {what} is too long ({len(str(path))} characters); most "
-            "file systems take 255 bytes for a name."
+        return gettext(
+            "{path}: no file system can hold this name. Rename the {what}.", path=ascii(str(path)), what=what
+        )
+    if getattr(found, "errno", None) == errno.ENAMETOOLONG:
+        return gettext(
+            "{path}...: expected at most 255 bytes in the name of this {what}, got {count} characters.",
+            path=str(path)[:40],
+            what=what,
+            count=len(str(path)),
         )
     reason = getattr(found, "strerror", None) or found
-    return error(f"{path}: this {what} cannot be read ({reason}).")
+    return gettext("{path}: this {what} cannot be read ({reason}).", path=path, what=what, reason=reason)
 
+
+def code_of(error: type[OnnxnnError], missing: bool = False) -> str:
+    """Return the code of a file that is missing or unreadable, in the family of a class of errors."""
+    for kind, codes in _CODES.items():
+        if issubclass(error, kind):
+            return codes[0 if missing else 1]
+    return "E-INPUT-01" if missing else "E-INPUT-02"
+
+
+_CODES: dict[type[OnnxnnError], tuple[str, str]] = {
+    CheckpointError: ("E-CKPT-01", "E-CKPT-02"),
+    DataError: ("E-DATA-01", "E-DATA-02"),
+    OutputError: ("E-OUTPUT-01", "E-OUTPUT-01"),
+}
+"""Class of errors -> the codes of a missing file, and of one that cannot be read."""
 
 _MISSING: dict[type[OnnxnnError], type[OnnxnnError]] = {
     CheckpointError: MissingCheckpointError,
@@ -112,10 +166,10 @@ def _is_of_the_kernel(file: Path) -> bool:
 
 def _kind(mode: int) -> str:
     if stat.S_ISFIFO(mode):
-        return "a named pipe"
+        return gettext("a named pipe")
     if stat.S_ISREG(mode):
-        return "a file of the kernel"
-    return "a socket" if stat.S_ISSOCK(mode) else "a device"
+        return gettext("a file of the kernel")
+    return gettext("a socket") if stat.S_ISSOCK(mode) else gettext("a device")
 
 
 def check_target(path: PathLike) -> None:
@@ -132,13 +186,21 @@ def check_target(path: PathLike) -> None:
         raise cannot_write(path, error) from error
     if stat.S_ISDIR(mode):
         raise OutputError(
-            f"cannot write {printable(str(path))}: it is a folder; give the name of a file, such "
-            "as one in it."
+            coded(
+                "E-OUTPUT-01",
+                "cannot write {path}: expected the name of a file, got a folder. Give a file, such as one in "
+                "it.",
+                path=printable(str(path)),
+            )
         )
     if not stat.S_ISREG(mode):
         raise OutputError(
-            f"cannot write {printable(str(path))}: it is no ordinary file, but {_kind(mode)}; choose another "
-            "name."
+            coded(
+                "E-OUTPUT-01",
+                "cannot write {path}: expected a regular file, got {got}. Choose another name.",
+                path=printable(str(path)),
+                got=_kind(mode),
+            )
         )
 
 
@@ -183,10 +245,25 @@ def first_bytes(path: PathLike, count: int, option: str = "") -> bytes:
 
 def unknown_before(path: PathLike, error: OSError, option: str = "") -> OutputError:
     """Return the error that says why a file is not replaced which cannot be looked at."""
-    other = f"choose another name, or use {option}" if option else "or choose another name"
+    if option:
+        return OutputError(
+            coded(
+                "E-OUTPUT-02",
+                "{path}: expected a file that may be replaced, got one that cannot be read ({reason}). "
+                "Change its permissions, choose another name, or use {option}.",
+                path=printable(str(path)),
+                reason=error.strerror,
+                option=option,
+            )
+        )
     return OutputError(
-        f"{printable(str(path))}: is there already and cannot be read ({error.strerror}), so what would be "
-        f"lost is not known; change its permissions, {other}."
+        coded(
+            "E-OUTPUT-02",
+            "{path}: expected a file that may be replaced, got one that cannot be read ({reason}). Change "
+            "its permissions, or choose another name.",
+            path=printable(str(path)),
+            reason=error.strerror,
+        )
     )
 
 
@@ -196,7 +273,7 @@ def write_atomically(path: PathLike, write: Callable[[BinaryIO], object], sync: 
     The content goes into a temporary file in the same folder, which is flushed to disk and then renamed
     over `path`, so at any moment `path` holds either its old content or all of the new one. The folder is
     created. A file that is replaced keeps its mode, a symbolic link stays one and its target is
-    replaced. What a killed process left behind of the same file is removed.
+    replaced. Temporary files of the same file that a killed process left are removed.
 
     Args:
         path: The file to write.
@@ -235,19 +312,45 @@ def cannot_write(path: PathLike, error: Exception) -> OutputError:
     shown = printable(str(path))
     number = getattr(error, "errno", None)
     if isinstance(error, UnicodeEncodeError):
-        return OutputError(f"cannot write {shown}: no file system can hold this name; choose another one.")
+        return OutputError(
+            coded(
+                "E-OUTPUT-01",
+                "cannot write {path}: no file system can hold this name. Choose another one.",
+                path=shown,
+            )
+        )
     if number == errno.ENAMETOOLONG:
         return OutputError(
-            f"cannot write {shown}: its name is too long ({len(os.fsencode(os.path.basename(path)))} bytes); "
-            "most file systems take 255 bytes for a name. Choose a shorter one."
+            coded(
+                "E-OUTPUT-01",
+                "cannot write {path}: expected a name of at most 255 bytes, got {count} bytes. Choose a "
+                "shorter one.",
+                path=shown,
+                count=len(os.fsencode(os.path.basename(path))),
+            )
         )
     reason: object = getattr(error, "strerror", None) or type(error).__name__
     if isinstance(error, (FileExistsError, NotADirectoryError)):
-        reason = "a file stands where a folder is needed"
-    advice = "choose a folder that exists, is writable and has space."
+        reason = gettext("expected a folder, got a file in its place")
     if isinstance(error, PermissionError):
-        advice += " If another program has the file open, close it there."
-    return OutputError(f"cannot write {shown}: {reason}. Nothing was changed; {advice}")
+        return OutputError(
+            coded(
+                "E-OUTPUT-01",
+                "cannot write {path}: {reason}. Nothing was changed. Choose a folder that exists, is "
+                "writable and has space. If another program has the file open, close it there.",
+                path=shown,
+                reason=reason,
+            )
+        )
+    return OutputError(
+        coded(
+            "E-OUTPUT-01",
+            "cannot write {path}: {reason}. Nothing was changed. Choose a folder that exists, is writable "
+            "and has space.",
+            path=shown,
+            reason=reason,
+        )
+    )
 
 
 def _make_folder(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: so that a message names the file that somebody gave by mistake."""
+"""What a file is, by its first bytes: so that a message names the file that was given by mistake."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ import os
 import re
 from typing import Any, NamedTuple
 
-__all__ = ["TEXT", "TORCH", "FileKind", "instead", "kind_of_bytes", "kind_of_content", "kind_of_file"]
+from onnxnn_runtime.messages.catalogue import Message, gettext
+
+__all__ = [
+    "TEXT",
+    "TORCH",
+    "FileKind",
+    "image",
+    "instead",
+    "kind_of_bytes",
+    "kind_of_content",
+    "kind_of_file",
+]
 
 HEAD = 512
 """Bytes that are looked at."""
@@ -17,60 +28,134 @@ class FileKind(NamedTuple):
     """What a file is.
 
     Args:
-        name: With its article, such as "a safetensors file".
-        advice: What to do with it, a sentence; "" where nothing general can be said.
+        key: Which kind; it is never shown.
+        format: The format of an image or an archive, such as "PNG".
     """
 
-    name: str
-    advice: str = ""
+    key: str
+    format: str = ""
+
+    @property
+    def name(self) -> str:
+        """What messages call it, in English with its article, such as "a safetensors file"."""
+        return _words(self)[0]
+
+    @property
+    def advice(self) -> str:
+        """What to do with it, a sentence; "" where nothing general can be said."""
+        return _words(self)[1]
 
 
-EMPTY = FileKind("an empty file", "Copy or download it again.")
-UNKNOWN = FileKind("a file of another format")
-TEXT = FileKind("a text file")
-ONNX = FileKind("an ONNX file", "Run it with onnxnn_runtime.load, or `onnxnn predict`.")
-TORCH = FileKind("a torch file", "An onnxnn checkpoint becomes an ONNX file with `onnxnn export`.")
-TORCHSCRIPT = FileKind(
-    "a TorchScript file, which holds a program",
-    "Save its weights in Python: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth').",
-)
-PICKLE = FileKind("a pickle of an old program, which could run code when opened, so it is not opened")
-SAFETENSORS = FileKind(
-    "a safetensors file",
-    "Convert it with the package safetensors: torch.save(safetensors.torch.load_file(FILE), 'weights.pth').",
-)
-HDF5 = FileKind("an HDF5 file, such as Keras writes with .h5", "Export it to ONNX with tf2onnx.")
-KERAS = FileKind("a Keras file (.keras)", "Export it to ONNX with model.export(FILE, format='onnx').")
-HTML = FileKind(
-    "an HTML page and not what it promised to be",
-    "The server answered with a page: open the address in a browser, and download the file itself.",
-)
-LFS = FileKind(
-    "a pointer of Git LFS and not the file itself", "Fetch the file with `git lfs pull` in its repository."
-)
-ANNEX = FileKind(
-    "a pointer of git-annex and not the file itself",
-    "Fetch the file with `git annex get` in its repository.",
-)
-PDF = FileKind("a PDF document")
-NPZ = FileKind("a NumPy file of arrays (.npz)", "Load it as data: load_npz_data.")
+EMPTY = FileKind("empty")
+UNKNOWN = FileKind("unknown")
+TEXT = FileKind("text")
+ONNX = FileKind("onnx")
+TORCH = FileKind("torch")
+TORCHSCRIPT = FileKind("torchscript")
+PICKLE = FileKind("pickle")
+SAFETENSORS = FileKind("safetensors")
+HDF5 = FileKind("hdf5")
+KERAS = FileKind("keras")
+HTML = FileKind("html")
+LFS = FileKind("lfs")
+ANNEX = FileKind("annex")
+PDF = FileKind("pdf")
+NPY = FileKind("npy")
+NPZ = FileKind("npz")
+GGUF = FileKind("gguf")
+TFLITE = FileKind("tflite")
+ZIP = FileKind("zip")
+BROKEN_ZIP = FileKind("broken zip")
+OTHER_ZIP = FileKind("other zip")
+
+
+def image(name: str) -> FileKind:
+    """Return the kind of an image of a format, such as "PNG"."""
+    return FileKind("image", name)
+
+
+def _words(kind: FileKind) -> tuple[str, str]:
+    """Return the name and the advice of a kind."""
+    unpack, again = gettext("Unpack it first."), gettext("Copy or download it again.")
+    words = {
+        "empty": (gettext("an empty file"), again),
+        "unknown": (gettext("a file of another format"), ""),
+        "text": (gettext("a text file"), ""),
+        "onnx": (
+            gettext("an ONNX file"),
+            gettext("Run it with onnxnn_runtime.load, or `onnxnn predict`."),
+        ),
+        "torch": (
+            gettext("a torch file"),
+            gettext("An onnxnn checkpoint becomes an ONNX file with `onnxnn export`."),
+        ),
+        "torchscript": (
+            gettext("a TorchScript file, which holds a program"),
+            gettext(
+                "Save its weights in Python: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth')."
+            ),
+        ),
+        "pickle": (
+            gettext("a pickle of an old program, which could run code when opened, so it is not opened"),
+            "",
+        ),
+        "safetensors": (
+            gettext("a safetensors file"),
+            gettext(
+                "Convert it with the package safetensors: torch.save(safetensors.torch.load_file(FILE), "
+                "'weights.pth')."
+            ),
+        ),
+        "hdf5": (
+            gettext("an HDF5 file, such as Keras writes with .h5"),
+            gettext("Export it to ONNX with tf2onnx."),
+        ),
+        "keras": (
+            gettext("a Keras file (.keras)"),
+            gettext("Export it to ONNX with model.export(FILE, format='onnx')."),
+        ),
+        "html": (
+            gettext("an HTML page instead of the file"),
+            gettext("Open the address in a browser, and download the file itself."),
+        ),
+        "lfs": (
+            gettext("a pointer of Git LFS instead of the file itself"),
+            gettext("Fetch the file with `git lfs pull` in its repository."),
+        ),
+        "annex": (
+            gettext("a pointer of git-annex instead of the file itself"),
+            gettext("Fetch the file with `git annex get` in its repository."),
+        ),
+        "pdf": (gettext("a PDF document"), ""),
+        "npy": (gettext("a NumPy array (.npy)"), ""),
+        "npz": (gettext("a NumPy file of arrays (.npz)"), gettext("Load it as data: load_npz_data.")),
+        "gguf": (gettext("a GGUF file of llama.cpp"), ""),
+        "tflite": (gettext("a TensorFlow Lite file"), ""),
+        "zip": (gettext("a zip file"), ""),
+        "broken zip": (gettext("a zip file that is cut short or damaged"), again),
+        "other zip": (gettext("a zip file of other things"), unpack),
+        "image": (gettext("an image ({format})", format=kind.format), ""),
+        "archive": (gettext("an archive ({format})", format=kind.format), unpack),
+    }
+    return words[kind.key]
+
 
 _MAGIC = (
     (b"\x89HDF\r\n\x1a\n", HDF5),
     (b"version https://git-lfs", LFS),
-    (b"\x93NUMPY", FileKind("a NumPy array (.npy)")),
-    (b"\x89PNG", FileKind("an image (PNG)")),
-    (b"\xff\xd8\xff", FileKind("an image (JPEG)")),
-    (b"GIF8", FileKind("an image (GIF)")),
-    (b"II*\0", FileKind("an image (TIFF)")),
-    (b"MM\0*", FileKind("an image (TIFF)")),
+    (b"\x93NUMPY", NPY),
+    (b"\x89PNG", image("PNG")),
+    (b"\xff\xd8\xff", image("JPEG")),
+    (b"GIF8", image("GIF")),
+    (b"II*\0", image("TIFF")),
+    (b"MM\0*", image("TIFF")),
     (b"%PDF", PDF),
-    (b"GGUF", FileKind("a GGUF file of llama.cpp")),
-    (b"\x1f\x8b", FileKind("a gzip archive", "Unpack it first.")),
-    (b"BZh", FileKind("a bzip2 archive", "Unpack it first.")),
-    (b"\xfd7zXZ", FileKind("an xz archive", "Unpack it first.")),
-    (b"7z\xbc\xaf", FileKind("a 7z archive", "Unpack it first.")),
-    (b"Rar!", FileKind("a RAR archive", "Unpack it first.")),
+    (b"GGUF", GGUF),
+    (b"\x1f\x8b", FileKind("archive", "gzip")),
+    (b"BZh", FileKind("archive", "bzip2")),
+    (b"\xfd7zXZ", FileKind("archive", "xz")),
+    (b"7z\xbc\xaf", FileKind("archive", "7z")),
+    (b"Rar!", FileKind("archive", "RAR")),
 )
 _PAGE = re.compile(
     rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)*(<!doctype\s+html|<html|<head|<body|<\?xml)",
@@ -87,19 +172,19 @@ def kind_of_bytes(head: bytes) -> FileKind:
         if head.startswith(magic):
             return kind
     if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":  # a table may begin with "BMI"
-        return FileKind("an image (BMP)")
+        return image("BMP")
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return FileKind("an image (WEBP)")
+        return image("WEBP")
     if b"/annex/objects/" in head[:HEAD]:
         return ANNEX
     if _PAGE.match(head[:HEAD]):
         return HTML
     if head[:2] == b"PK":
-        return FileKind("a zip file")
+        return ZIP
     if head[4:8] == b"TFL3":
-        return FileKind("a TensorFlow Lite file")
+        return TFLITE
     if head[257:262] == b"ustar":
-        return FileKind("a tar archive", "Unpack it first.")
+        return FileKind("archive", "tar")
     if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") < 1 << 30:
         return SAFETENSORS
     if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5:
@@ -126,7 +211,9 @@ def kind_of_content(content: bytes) -> FileKind:
     return _zipped(io.BytesIO(content)) if content[:2] == b"PK" else kind_of_bytes(bytes(content[:HEAD]))
 
 
-def instead(name: str, expected: str, kind: FileKind) -> str:
+def instead(
+    name: str, expected: str, kind: FileKind, code: str = "E-INPUT-02", advice: str | None = None
+) -> Message:
     """Return the message for a file of another kind.
 
         instead("a.png", "a recipe", kind)    "a.png: expected a recipe, got an image (PNG)."
@@ -135,8 +222,17 @@ def instead(name: str, expected: str, kind: FileKind) -> str:
         name: What the message calls the file.
         expected: What was expected, with its article.
         kind: What it is.
+        code: The code of the error.
+        advice: What to do with it; None takes that of its kind.
     """
-    return f"{name}: expected {expected}, got {kind.name}. {kind.advice}".strip()
+    text = gettext(
+        "{name}: expected {expected}, got {kind}. {advice}",
+        name=name,
+        expected=expected,
+        kind=kind.name,
+        advice=kind.advice if advice is None else advice,
+    )
+    return Message(text.strip(), code)
 
 
 def _zipped(file: Any) -> FileKind:
@@ -147,7 +243,7 @@ def _zipped(file: Any) -> FileKind:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return FileKind("a zip file that is cut short or damaged", "Copy or download it again.")
+        return BROKEN_ZIP
     inside = {name.partition("/")[2] for name in names}
     if "constants.pkl" in inside and any(name.startswith("code/") for name in inside):
         return TORCHSCRIPT
@@ -157,7 +253,7 @@ def _zipped(file: Any) -> FileKind:
         return NPZ
     if "model.weights.h5" in names:
         return KERAS
-    return FileKind("a zip file of other things", "Unpack it first.")
+    return OTHER_ZIP
 
 
 def _text(head: bytes) -> FileKind:

@@ -1,4 +1,4 @@
-"""What a user types as a path: the home folder, and addresses that are none."""
+"""Paths as users type them: the home folder, and addresses that are no paths."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from onnxnn_runtime.errors import InputError, OnnxnnError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = ["expanded", "path_text", "refuse_address"]
@@ -23,10 +24,16 @@ def path_text(path: Any, error: type[OnnxnnError] = InputError) -> str:
     """
     try:
         return os.fsdecode(path)
-    except Exception as found:  # whatever an object of the user's own raises
+    except Exception as found:  # whatever a custom object raises
         raise error(
-            f"{shortened(path, 80)}: its __fspath__() returns no path ({type(found).__name__}: "
-            f"{printable(str(found), 100)}). Give the path as a text."
+            coded(
+                "E-CALL-03",
+                "{path}: expected a path from its __fspath__(), got {kind}: {reason}. Give the path as a "
+                "text.",
+                path=shortened(path, 80),
+                kind=type(found).__name__,
+                reason=printable(str(found), 100),
+            )
         ) from found
 
 
@@ -47,6 +54,10 @@ def refuse_address(path: str, error: type[OnnxnnError] = InputError) -> None:
 
     if re.match(r"^(?:[A-Za-z][A-Za-z0-9+.-]+:/?/|data:\w+/)", path) and not os.path.lexists(path):
         raise error(
-            f"{printable(path, 100)}: expected the path of a file or folder, got an address (URL); nothing "
-            "is downloaded. Save it to a file first, and give the path of that."
+            coded(
+                "E-INPUT-05",
+                "{path}: expected the path of a file or folder, got an address (URL). Nothing is downloaded; "
+                "save it to a file first, and give the path of that.",
+                path=printable(path, 100),
+            )
         )

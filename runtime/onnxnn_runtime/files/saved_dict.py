@@ -60,7 +60,7 @@ def read_saved_dict(data: bytes) -> dict[Any, Any] | None:
     try:
         found = _unwrapped(_Machine().follow(data))
     except (ValueError, IndexError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
-        return None  # cut short, not a pickle, or not plain: the caller says what fits
+        return None  # cut short, not a pickle, or not plain: the caller says what is expected
     return found if isinstance(found, dict) else None
 
 

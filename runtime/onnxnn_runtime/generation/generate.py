@@ -1,8 +1,8 @@
 """Writing text: one token after the other, each drawn from what the network says about the next one.
 
-One loop for torch and ONNX Runtime alike: it is handed a function that runs the network. Draws come from
+One loop for torch and ONNX Runtime alike: it takes a function that runs the network. Draws come from
 NumPy's PCG64 generator and all sums are float64, so the same seed writes the same text on every machine,
-wherever the networks' probabilities agree.
+where the networks' probabilities agree.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import numpy as np
 
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.tokens import Text, plain, to_numbers
-from onnxnn_runtime.errors import CardError, InputError
+from onnxnn_runtime.errors import CardError, InputError, located
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["Step", "check_generates", "draw", "generate"]
 
 Step = Callable[[np.ndarray, Any], Tuple[np.ndarray, Any]]
-"""(tokens int64 (1, T), state or None to begin) -> (how likely each token comes next (V,), state behind)."""
+"""(tokens int64 (1, T), state or None to begin) -> (how likely each token comes next (V,), state after)."""
 
 
 def check_generates(card: ModelCard, name: str) -> Mapping[str, int]:
@@ -30,20 +31,38 @@ def check_generates(card: ModelCard, name: str) -> Mapping[str, int]:
         CardError: It does not; the message says what it does.
     """
     if card.input.kind != "tokens" or card.output.kind != "tokens":
-        does = (
-            f"{name}: does not generate text: it takes {card.input.kind!r} and gives {card.output.kind!r}. "
-        )
         if card.input.kind == "tokens":
             raise CardError(
-                f"{does}At each step it must end in a softmax over as many outputs as there are tokens, and "
-                "no layer may look ahead (bidirectional=True, positional_embedding, attention)."
+                coded(
+                    "E-INPUT-08",
+                    "{name}: expected a model that generates text, got one from {input!r} to {output!r}. End "
+                    "the network in a softmax over all tokens at each step, and leave out layers that look "
+                    "ahead (bidirectional=True, positional_embedding, attention).",
+                    name=name,
+                    input=card.input.kind,
+                    output=card.output.kind,
+                )
             )
         raise CardError(
-            f"{does}What does is a network that reads tokens and predicts at each step how likely each one "
-            "comes next, such as add('em_lstm', size=(128, 256), num_layers=2)."
+            coded(
+                "E-INPUT-08",
+                "{name}: expected a model that generates text, got one from {input!r} to {output!r}. Train a "
+                "network that reads tokens and predicts the next one at each step, such as "
+                "add('em_lstm', size=(128, 256), num_layers=2).",
+                name=name,
+                input=card.input.kind,
+                output=card.output.kind,
+            )
         )
     if card.input.vocabulary is None:
-        raise CardError(f"{name}: its card has no vocabulary. Train it on data loaded with word2idx=...")
+        raise CardError(
+            coded(
+                "E-INPUT-08",
+                "{name}: expected a vocabulary in its card, got none. Train it on data loaded with "
+                "word2idx=...",
+                name=name,
+            )
+        )
     return card.input.vocabulary
 
 
@@ -57,12 +76,12 @@ def generate(
     seed: int | None = None,
     stop: Text | None = None,
 ) -> Any:
-    """Go on with a text until it has `length` tokens.
+    """Continue a text until it has `length` tokens.
 
     Args:
         step: Runs the network.
-        vocabulary: Each token's number, from 0. Numbers behind them, for which the network may have an
-            output too, are never written.
+        vocabulary: Each token's id, from 0. Larger ids, for which the network may have an output too, are
+            never written.
         prompt: How the text begins: text, each character a token, or a list of words.
         length: Tokens of the whole text, the prompt's counted; None is 24.
         temperature: Below 1 likely tokens become likelier: p^(1/temperature), scaled to sum to 1. At 0
@@ -116,7 +135,7 @@ def draw(probabilities: np.ndarray, chance: float, temperature: float = 1.0, top
     """
     largest = probabilities.max()  # NaN where one of them is
     if not 0 < largest < math.inf:
-        raise InputError(_NO_PROBABILITIES)
+        raise _no_probabilities()
     if temperature == 0:
         return int(probabilities.argmax())
     chosen = None
@@ -129,12 +148,19 @@ def draw(probabilities: np.ndarray, chance: float, temperature: float = 1.0, top
         np.power(weights, 1 / temperature, out=weights)
     sums = weights.cumsum()
     if not 0 < sums[-1] < math.inf:
-        raise InputError(_NO_PROBABILITIES)
+        raise _no_probabilities()
     index = min(int(sums.searchsorted(chance * sums[-1], side="right")), len(sums) - 1)
     return index if chosen is None else int(chosen[index])
 
 
-_NO_PROBABILITIES = "the network's probabilities are not finite, or all 0; it cannot choose a token."
+def _no_probabilities() -> InputError:
+    return InputError(
+        coded(
+            "E-INPUT-08",
+            "expected finite probabilities of tokens from the network, got NaN, infinite ones, or all 0. "
+            "Train it again with a smaller lr.",
+        )
+    )
 
 
 class _Written:
@@ -173,7 +199,7 @@ def _words_of(stop: str, vocabulary: Mapping[str, int]) -> list[str]:
     try:
         to_numbers(words, vocabulary)
     except InputError as error:
-        raise InputError(f"stop={shortened(stop)}: {error}") from error
+        raise InputError(located("stop=" + shortened(stop), error)) from error
     return words
 
 
@@ -186,28 +212,50 @@ def _check(
     stop: Any,
 ) -> list[str]:
     """Check the options; return the stops as a list."""
-    _whole("length", length, 1)
+    _check_integer("length", length, 1)
     if length <= len(numbers):
         raise InputError(
-            f"length={length}: the prompt has {len(numbers)} tokens already, and length counts them. "
-            f"Give more than {len(numbers)}."
+            coded(
+                "E-INPUT-06",
+                "length={length}: expected more than {count}: the prompt has {count} tokens, and length "
+                "counts them.",
+                length=length,
+                count=len(numbers),
+            )
         )
     is_number = isinstance(temperature, (int, float, np.number)) and not isinstance(temperature, bool)
     if not is_number or not 0 <= temperature < math.inf:
         raise InputError(
-            f"temperature={shortened(temperature)}: must be a number of at least 0; 0 takes the likeliest "
-            "token."
+            coded(
+                "E-INPUT-06",
+                "temperature={temperature}: expected a number of at least 0. 0 takes the likeliest token.",
+                temperature=shortened(temperature),
+            )
         )
     if top_k is not None:
-        _whole("top_k", top_k, 1)
+        _check_integer("top_k", top_k, 1)
     if seed is not None:
-        _whole("seed", seed, 0)
+        _check_integer("seed", seed, 0)
     stops = [stop] if isinstance(stop, str) else () if stop is None else stop
     if not isinstance(stops, (list, tuple)) or not all(isinstance(each, str) and each for each in stops):
-        raise InputError(f"stop={shortened(stop)}: must be a text, or several; none of them empty.")
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "stop={stop}: expected a text or a list of texts, none of them empty.",
+                stop=shortened(stop),
+            )
+        )
     return list(stops)
 
 
-def _whole(name: str, value: Any, lowest: int) -> None:
+def _check_integer(name: str, value: Any, lowest: int) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < lowest:
-        raise InputError(f"{name}={shortened(value)}: must be a whole number of at least {lowest}.")
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "{name}={value}: expected an integer of at least {lowest}.",
+                name=name,
+                value=shortened(value),
+                lowest=lowest,
+            )
+        )

@@ -1,6 +1,6 @@
 """From sequence to sequence: writing the target of a source, by beam search.
 
-One loop for torch and ONNX Runtime alike: it is handed a function that runs the network.
+One loop for torch and ONNX Runtime alike: it takes a function that runs the network.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import numpy as np
 
 from onnxnn_runtime.arrays.conversion import check_tokens, without_gradient
 from onnxnn_runtime.card.card import InputSpec
-from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.errors import InputError, located
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["END", "PADDING", "START", "Predict", "check_options", "search", "translate"]
@@ -51,7 +52,15 @@ def translate(
     _check_count("max_length", max_length)
     _check_count("beams", beams)
     if longest is not None and max_length > longest:
-        raise InputError(f"max_length={max_length}: the network was built for at most {longest} tokens.")
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "max_length={max_length}: expected at most {longest}, the longest target that the network "
+                "can write.",
+                max_length=max_length,
+                longest=longest,
+            )
+        )
     written = [_cut(tokens) for tokens in search(predict, sources, max_length, beams)]
     return written[0] if single else written
 
@@ -70,7 +79,7 @@ def search(predict: Predict, source: np.ndarray, max_length: int, beams: int = 1
         beams: How many beginnings are followed.
 
     Returns:
-        int64 (N, T), T <= max_length: the likeliest target of each; behind its end there is padding.
+        int64 (N, T), T <= max_length: the likeliest target of each; after its end there is padding.
     """
     count = len(source)
     tokens = np.full((count, 1, 1), START, np.int64)  # (N, beams, time)
@@ -95,13 +104,19 @@ def search(predict: Predict, source: np.ndarray, max_length: int, beams: int = 1
 def _logarithms(probabilities: np.ndarray, ended: np.ndarray) -> np.ndarray:
     """Return float64 logarithms (N, beams, V) of what may come next.
 
-    Padding and start never do; behind an end there is nothing but padding, which costs nothing.
+    Padding and start never do; after an end there is nothing but padding, which costs nothing.
 
     Raises:
         InputError: The probabilities are not finite.
     """
     if not np.isfinite(probabilities).all():
-        raise InputError("the network's probabilities are not finite; it cannot choose a token.")
+        raise InputError(
+            coded(
+                "E-INPUT-08",
+                "expected finite probabilities of tokens from the network, got NaN or infinite ones. Train "
+                "it again with a smaller lr.",
+            )
+        )
     found = np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float64).tiny))
     found[:, :, (PADDING, START)] = -np.inf
     found[ended] = -np.inf
@@ -115,14 +130,16 @@ def _read(source: Any, spec: InputSpec) -> tuple[np.ndarray, bool]:
         source = source.tolist()  # what NumPy makes of sources that differ in length
     source = without_gradient(source)
     if source is None or isinstance(source, (str, dict)):
-        raise InputError(f"source: {type(source).__name__} arrives; {_FITS}")
+        raise _wrong_source(type(source).__name__)
     is_rows = isinstance(source, (list, tuple)) and any(map(_is_nested, source))
     if is_rows and not all(_is_nested(row) and not any(map(_is_nested, row)) for row in source):
-        raise InputError(f"source: lists of different depth; {_FITS}")
+        raise _wrong_source(gettext("lists of different depth"))
     array = None if is_rows else np.asarray(source)
     rows = [np.asarray(row) for row in (source if array is None or array.ndim == 2 else [array])]
     if not rows:
-        raise InputError("source: empty; give at least one sequence of tokens.")
+        raise InputError(
+            coded("E-INPUT-04", "source: expected at least one sequence of token ids, got an empty list.")
+        )
     for number, row in enumerate(rows):
         _check_row(f"source[{number}]" if len(rows) > 1 else "source", row, spec)
     sources = np.full((len(rows), max(map(len, rows))), PADDING, np.int64)
@@ -131,7 +148,15 @@ def _read(source: Any, spec: InputSpec) -> tuple[np.ndarray, bool]:
     return sources, array is not None and array.ndim != 2
 
 
-_FITS = "what fits is the whole numbers of one source, [5, 7], or of several, [[5, 7], [8]]."
+def _wrong_source(got: str, name: str = "source") -> InputError:
+    return InputError(
+        coded(
+            "E-INPUT-05",
+            "{name}: expected the token ids of one source, [5, 7], or of several, [[5, 7], [8]], got {got}.",
+            name=name,
+            got=got,
+        )
+    )
 
 
 def _is_nested(value: Any) -> bool:
@@ -140,13 +165,15 @@ def _is_nested(value: Any) -> bool:
 
 def _check_row(name: str, row: np.ndarray, spec: InputSpec) -> None:
     if row.ndim == 1 and not len(row):
-        raise InputError(f"{name}: a sequence of 0 tokens; give at least one.")
+        raise InputError(
+            coded("E-INPUT-04", "{name}: expected at least one token id, got an empty sequence.", name=name)
+        )
     if row.ndim != 1 or row.dtype.kind not in "iufO":
-        raise InputError(f"{name}: {row.dtype} of shape {row.shape}; {_FITS}")
+        raise _wrong_source(f"{row.dtype} {row.shape}", name)
     try:
         check_tokens(row, spec)
     except InputError as error:
-        raise InputError(f"{name}: {error}") from error
+        raise InputError(located(name, error)) from error
 
 
 def check_options(
@@ -168,14 +195,37 @@ def check_options(
     of_pairs = {"max_length": max_length, "beams": beams}
     refused = [name for name, value in (of_text if translates else of_pairs).items() if value is not None]
     if refused:
-        what = "a network from sequence to sequence" if translates else "a network that goes on with a text"
-        fits = of_pairs if translates else of_text
-        raise InputError(f"{refused[0]}=...: {what} takes {', '.join(fits)}.")
+        options = ", ".join(of_pairs if translates else of_text)
+        if translates:
+            raise InputError(
+                coded(
+                    "E-CALL-01",
+                    "{option}=...: expected an option of a sequence-to-sequence network: {options}.",
+                    option=refused[0],
+                    options=options,
+                )
+            )
+        raise InputError(
+            coded(
+                "E-CALL-01",
+                "{option}=...: expected an option of a network that continues a text: {options}.",
+                option=refused[0],
+                options=options,
+            )
+        )
 
 
 def _check_count(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InputError(f"{name}={shortened(value)}: must be a whole number of at least 1.")
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "{name}={value}: expected an integer of at least {lowest}.",
+                name=name,
+                value=shortened(value),
+                lowest=1,
+            )
+        )
 
 
 def _cut(tokens: np.ndarray) -> list[int]:

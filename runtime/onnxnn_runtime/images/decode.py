@@ -250,7 +250,7 @@ def _no_image(name: str, source: Any) -> str:
         kind = UNKNOWN
         with contextlib.suppress(OSError):
             kind = UNKNOWN if source is None else kind_of_file(source)
-    if kind == UNKNOWN or kind.name.startswith("an image"):
+    if kind == UNKNOWN or kind.key == "image":
         why = "its format is not known" if kind == UNKNOWN else "it is damaged"
         return f"{name}: cannot be read as an image ({why})."
     return instead(name, "an image", kind)

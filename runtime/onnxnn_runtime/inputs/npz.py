@@ -12,7 +12,7 @@ import numpy as np
 from onnxnn_runtime.card.vocabulary import check_characters, checked_vocabulary, texts_of
 from onnxnn_runtime.errors import OnnxnnError
 from onnxnn_runtime.files.access import regular_file
-from onnxnn_runtime.files.filekind import UNKNOWN, kind_of_file
+from onnxnn_runtime.files.filekind import BROKEN_ZIP, OTHER_ZIP, UNKNOWN, ZIP, kind_of_file
 from onnxnn_runtime.files.saved_dict import LARGEST, read_saved_dict
 from onnxnn_runtime.messages.shorten import shortened
 
@@ -181,7 +181,7 @@ def _instead(path: Any) -> str:
         kind = kind_of_file(path)
     except OSError:  # as the reason says already
         return ""
-    return "" if kind.name.startswith("a zip") or kind.name == UNKNOWN.name else f"; it is {kind.name}"
+    return "" if kind in (UNKNOWN, ZIP, BROKEN_ZIP, OTHER_ZIP) else f"; it is {kind.name}"
 
 
 def _reason(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Many small pictures as one that people can see: a grid, and an animation of grids."""
+"""Many small images as one that people can see: a grid, and an animation of grids."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import PathLike, write_atomically
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from .output_files import check_output, check_suffix
@@ -18,13 +19,13 @@ from .output_files import check_output, check_suffix
 __all__ = ["check_path", "picture_grid", "write_gif", "write_grid"]
 
 _GAP = 2
-"""Pixels between pictures."""
+"""Pixels between images."""
 _BETWEEN = 128
-"""The grey between pictures: neither the black nor the white that they often end in."""
+"""The grey between images: neither the black nor the white that they often end in."""
 _CAPTION = 18
-"""Pixels below each picture for its caption."""
+"""Pixels below each image for its caption."""
 _SIDE = 112
-"""Smaller pictures are enlarged up to this many pixels at most."""
+"""Smaller images are enlarged up to this many pixels at most."""
 _WIDEST = 1200
 """The most pixels of a grid's longer side that enlarging may lead to."""
 
@@ -37,25 +38,31 @@ _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".gif
 
 
 def picture_grid(images: Any, columns: int | None = None, captions: Sequence[str] = ()) -> Image.Image:
-    """Lay pictures out in rows, small ones enlarged by a whole factor.
+    """Lay images out in rows, small ones enlarged by an integer factor.
 
     Args:
         images: float (N, C, H, W) in 0..1 with 1 or 3 channels; what lies beyond is cut off.
-        columns: Pictures in a row; None makes about as many rows as columns.
-        captions: A line to write below each picture, as far as there are any.
+        columns: Images in a row; None makes about as many rows as columns.
+        captions: A line to write below each image, as far as there are any.
 
     Returns:
         A PIL image of mode "L" or "RGB".
 
     Raises:
-        InputError: The array holds no such pictures, or `columns` is no whole number from 1.
+        InputError: The array holds no such images, or `columns` is no integer from 1.
     """
     array = _check(images, 4)
     num, channels, height, width = array.shape
     if columns is None:
         columns = math.ceil(math.sqrt(num))
     if isinstance(columns, bool) or not isinstance(columns, (int, np.integer)) or columns < 1:
-        raise InputError(f"columns={shortened(columns)}: what fits is a whole number from 1.")
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "columns={columns}: expected an integer of at least 1.",
+                columns=shortened(columns),
+            )
+        )
     columns = min(int(columns), num)
     rows = math.ceil(num / columns)
     longer = max(rows * height, columns * width)
@@ -93,20 +100,20 @@ def write_grid(
     captions: Sequence[str] = (),
     force: bool = False,
 ) -> Path:
-    """Write pictures as one picture, see `picture_grid`.
+    """Write images as one image, see `picture_grid`.
 
     Args:
         images: float (N, C, H, W) in 0..1.
         path: The file: .png, .jpg, .bmp or .gif.
-        columns: Pictures in a row; None makes about as many rows as columns.
-        captions: A line to write below each picture.
+        columns: Images in a row; None makes about as many rows as columns.
+        captions: A line to write below each image.
         force: Whether to replace a file of another format.
 
     Returns:
         The path written.
 
     Raises:
-        InputError: The pictures or the name of the file do not fit.
+        InputError: The images or the name of the file are not as described.
         OutputError: The file cannot be written, or would replace one of another format.
     """
     kind = check_path(path, force=force)
@@ -115,20 +122,20 @@ def write_grid(
 
 
 def write_gif(timesteps: Any, path: PathLike, columns: int | None = None, force: bool = False) -> Path:
-    """Write how pictures come out of noise as an animation that begins again after its last frame.
+    """Write how images emerge from noise as an animation that begins again after its last frame.
 
     Args:
-        timesteps: float (N, S + 1, C, H, W) in 0..1, as `sample(return_all_timesteps=True)` gives it. Of
+        timesteps: float (N, S + 1, C, H, W) in 0..1, as `sample(return_all_timesteps=True)` returns it. Of
             many steps some are shown, the first and the last among them.
         path: The file: .gif.
-        columns: Pictures in a row; None makes about as many rows as columns.
+        columns: Images in a row; None makes about as many rows as columns.
         force: Whether to replace a file of another format.
 
     Returns:
         The path written.
 
     Raises:
-        InputError: The pictures or the name of the file do not fit.
+        InputError: The images or the name of the file are not as described.
         OutputError: The file cannot be written.
     """
     check_path(path, force=force, animated=True)
@@ -170,19 +177,25 @@ def check_path(
 
 def _check(images: Any, axes: int) -> np.ndarray:
     array = np.asarray(images)
-    fits = array.ndim == axes and array.shape[-3] in (1, 3) and array.size and array.dtype.kind == "f"
-    if not fits:
-        wanted = "(N, C, H, W)" if axes == 4 else "(N, steps + 1, C, H, W)"
+    matches = array.ndim == axes and array.shape[-3] in (1, 3) and array.size and array.dtype.kind == "f"
+    if not matches:
         raise InputError(
-            f"pictures: {array.dtype} {array.shape} arrives; what fits is float32 {wanted} in 0..1, where C "
-            "is 1 or 3."
+            coded(
+                "E-INPUT-03",
+                "images: expected float32 {expected} in 0..1, where C is 1 or 3, got {dtype} {shape}.",
+                expected="(N, C, H, W)" if axes == 4 else "(N, steps + 1, C, H, W)",
+                dtype=array.dtype,
+                shape=array.shape,
+            )
         )
     if not np.isfinite(array).all():
-        raise InputError("pictures: some numbers are NaN or infinite.")
+        raise InputError(
+            coded("E-INPUT-04", "images: expected finite numbers in 0..1, got NaN or infinite ones.")
+        )
     return array
 
 
 def _bytes(picture: np.ndarray) -> np.ndarray:
     """Return float (C, H, W) in 0..1 as uint8 (H, W, C)."""
-    whole = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
-    return np.moveaxis(whole, 0, -1)
+    rounded = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    return np.moveaxis(rounded, 0, -1)

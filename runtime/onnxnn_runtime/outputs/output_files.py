@@ -9,10 +9,11 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence
 from onnxnn_runtime.errors import InputError, OnnxnnError, OutputError
 from onnxnn_runtime.files import filekind
 from onnxnn_runtime.files.access import as_path, check_folder, check_target, unknown_before
-from onnxnn_runtime.files.filekind import FileKind, kind_of_file
+from onnxnn_runtime.files.filekind import kind_of_file
 from onnxnn_runtime.images.formats import IMAGE_SUFFIXES
 from onnxnn_runtime.inputs.folders import find_images
 from onnxnn_runtime.inputs.given import matching
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import printable
 
 __all__ = ["FORMATS", "check_output", "check_suffix"]
@@ -41,9 +42,9 @@ _KINDS = {
     filekind.ONNX: "ONNX",
     filekind.TORCH: "checkpoint",
     filekind.NPZ: "npz",
-    FileKind("a NumPy array (.npy)"): "npy",
+    filekind.NPY: "npy",
     filekind.PDF: "PDF",
-    **{FileKind(f"an image ({name})"): name for name in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")},
+    **{filekind.image(name): name for name in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")},
 }
 
 _NO_FORMAT = (
@@ -66,15 +67,22 @@ def check_suffix(
     """
     suffix = as_path(path, name, error).suffix.lower()
     if suffix not in suffixes:
-        got = f"the name ends in {printable(suffix, 40)}" if suffix else "the name has no ending"
         raise error(
-            f"{printable(str(path))}: {got}; expected {_either(suffixes)}. Choose a name that ends so."
+            coded(
+                "E-OUTPUT-01",
+                "{path}: expected a name that ends in {expected}, got {got}. Choose such a name.",
+                path=printable(str(path)),
+                expected=_either(suffixes),
+                got=printable(suffix, 40) if suffix else gettext("no ending"),
+            )
         )
     return suffix
 
 
 def _either(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else "{} or {}".format(", ".join(words[:-1]), words[-1])
+    if len(words) == 1:
+        return words[0]
+    return gettext("{others} or {last}", others=", ".join(words[:-1]), last=words[-1])
 
 
 def check_output(
@@ -99,29 +107,50 @@ def check_output(
     if force:
         return
     shown, suffix = printable(str(path)), target.suffix.lower()
-    fitting = FORMATS.get(kind, (suffix,))
-    others = [name for name, ends in FORMATS.items() if suffix in ends and suffix not in fitting]
+    endings = FORMATS.get(kind, (suffix,))
+    others = [name for name, ends in FORMATS.items() if suffix in ends and suffix not in endings]
     if others:
         raise OutputError(
-            f"{shown}: this name is for {others[0]} files, and this call writes {kind} files; choose a name "
-            f"that ends in {fitting[0]}, or use {option}."
+            coded(
+                "E-OUTPUT-02",
+                "{path}: expected a name for {kind} files, which are written here, got one for {other} "
+                "files. Use a name that ends in {ending}, or use {option}.",
+                path=shown,
+                kind=kind,
+                other=others[0],
+                ending=endings[0],
+                option=option,
+            )
         )
     if not os.path.isfile(target):
         return
     for source in _paths(sources):
         if _is_source(target, source):
             raise OutputError(
-                f"{shown}: is the file that is read, and would be lost; choose another name, or use {option}."
+                coded(
+                    "E-OUTPUT-02",
+                    "{path}: expected another file than the one that is read, which would be lost. Choose "
+                    "another name, or use {option}.",
+                    path=shown,
+                    option=option,
+                )
             )
     try:
         found = kind_of_file(target)
     except OSError as error:
         raise unknown_before(path, error, option) from error
-    fits = suffix in fitting if found in _NO_FORMAT else _KINDS.get(found) == kind
-    if not fits and found != filekind.EMPTY:
+    matches = suffix in endings if found in _NO_FORMAT else _KINDS.get(found) == kind
+    if not matches and found != filekind.EMPTY:
         raise OutputError(
-            f"{shown}: is {found.name}, which the {kind} file would replace; choose another name, or use "
-            f"{option}."
+            coded(
+                "E-OUTPUT-02",
+                "{path}: expected a file of format {kind} to replace, got {found}. Choose another name, or "
+                "use {option}.",
+                path=shown,
+                kind=kind,
+                found=found.name,
+                option=option,
+            )
         )
 
 

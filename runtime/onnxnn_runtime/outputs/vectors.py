@@ -11,6 +11,7 @@ import numpy as np
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import PathLike, write_atomically
+from onnxnn_runtime.messages.catalogue import coded
 
 from .output_files import check_output, check_suffix
 
@@ -96,6 +97,13 @@ def write_vectors(path: PathLike, vectors: Any, names: Sequence[str], force: boo
     check_vectors_path(path, force=force)
     array = np.asarray(vectors)
     if array.ndim != 2 or len(array) != len(names):
-        raise InputError(f"vectors: expected (N, D) and N names, got {array.shape} and {len(names)} names.")
+        raise InputError(
+            coded(
+                "E-INPUT-03",
+                "vectors: expected (N, D) and N names, got {shape} and {count} names.",
+                shape=array.shape,
+                count=len(names),
+            )
+        )
     _, write = _FORMATS[Path(path).suffix.lower()]
     return write_atomically(path, lambda file: write(file, array, names))

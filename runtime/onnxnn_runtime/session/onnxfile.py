@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Iterator, Mapping
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import cannot_read, regular_file
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .protobuf import fields_of, message_of, text_of
@@ -173,10 +174,14 @@ def _check_large(path: str, name: str, size: int) -> None:
 def _zip_file(kind: FileKind, name: str) -> InputError:
     from onnxnn_runtime.files.filekind import TORCH, instead  # here, because only a mistake needs it
 
+    advice = None
     if kind == TORCH:
-        advice = f"`onnxnn export {name} -o FILE.onnx`, which needs the training package"
-        kind = kind._replace(advice=f"A checkpoint becomes an ONNX file with {advice}.")
-    return InputError(instead(name, "an ONNX file", kind))
+        advice = gettext(
+            "A checkpoint becomes an ONNX file with `onnxnn export {name} -o FILE.onnx`, which needs the "
+            "training package.",
+            name=name,
+        )
+    return InputError(instead(name, gettext("an ONNX file"), kind, "E-MODEL-01", advice))
 
 
 def _kind_of(data: bytes) -> FileKind:
@@ -193,7 +198,11 @@ def _other(kind: FileKind, name: str) -> InputError | None:
         instead,
     )
 
-    return None if kind in (UNKNOWN, ONNX) else InputError(instead(name, "an ONNX file", kind))
+    return (
+        None
+        if kind in (UNKNOWN, ONNX)
+        else InputError(instead(name, gettext("an ONNX file"), kind, "E-MODEL-01"))
+    )
 
 
 def _inspect(data: bytes) -> FileFacts:

@@ -213,7 +213,7 @@ def _check_kind(path: str, file: str, start: bytes) -> None:
     kind = filekind.kind_of_bytes(start)
     if start.startswith(b"PK\x03\x04"):
         kind = filekind.kind_of_file(file)
-        if kind.name.startswith("a zip file"):
+        if kind in (filekind.ZIP, filekind.BROKEN_ZIP, filekind.OTHER_ZIP):
             raise InputError(f"{path}: is a spreadsheet or zip file, not text; save it as CSV.")
     elif kind not in _NO_TABLES and (b"\0" not in start or kind == filekind.UNKNOWN):
         return
