@@ -82,7 +82,7 @@ def _from_mapping(classes: Mapping[Any, Any]) -> list[str]:
     pairs = [(key, value) if _is_whole(key) else (value, key) for key, value in classes.items()]
     if not all(_is_whole(number) for number, _ in pairs):
         raise DataError(f"classes={shortened(dict(classes))}: must map names to numbers or numbers to names.")
-    by_number = {int(number): str(name) for number, name in pairs}
+    by_number = {int(number): _name(name) for number, name in pairs}
     if len(by_number) != len(pairs) or sorted(by_number) != list(range(len(pairs))):
         raise DataError(
             f"classes={shortened(dict(classes))}: the numbers must be 0 to {len(pairs) - 1}, each once."

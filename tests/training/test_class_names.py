@@ -23,6 +23,8 @@ from onnxnn.data.labels import class_names
         ({"a", "b"}, "a set has no order"),
         (frozenset("ab"), "a set has no order"),
         ([["a"], "b"], r"\['a'\] is no name"),
+        ({0: ["a"], 1: "b"}, r"\['a'\] is no name"),
+        ({0: None, 1: "b"}, "None is no name"),
     ],
 )
 def test_classes_that_do_not_fit(classes, message):
