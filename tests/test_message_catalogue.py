@@ -33,7 +33,6 @@ TO_DO: tuple[str, ...] = (
     "onnxnn/training/",
     "runtime/onnxnn_runtime/arrays/",
     "runtime/onnxnn_runtime/images/",
-    "runtime/onnxnn_runtime/inputs/",
     "runtime/onnxnn_runtime/session/",
     "runtime/onnxnn_runtime/tables/",
     "runtime/onnxnn_runtime/model.py",

@@ -13,7 +13,7 @@ from typing import Any
 
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.files.access import as_path, cannot_read
-from onnxnn_runtime.inputs.folders import Entry, Skipped, describe_skipped, entries
+from onnxnn_runtime.inputs.folders import Entry, Skipped, describe_skipped, entries, no_image
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -194,7 +194,7 @@ def _images(folder: Path) -> tuple[list[Path], list[Skipped]]:
 
 def _is_odd(entry: Entry) -> bool:
     """Return whether something beside the class folders could have been one, or an image."""
-    return entry.reason != "is no image"
+    return entry.reason != no_image()
 
 
 def _ordered(

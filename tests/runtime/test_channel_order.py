@@ -111,5 +111,5 @@ def test_a_numpy_file_holds_arrays(open_model, tmp_path):
 
 @pytest.mark.parametrize("name", ["table", "sequence"])
 def test_only_images_have_channels(open_model, name):
-    with pytest.raises(rt.InputError, match=r"channel_order='bgr': is about images, .* of the kind"):
+    with pytest.raises(rt.InputError, match=r"channel_order='bgr': expected a network that takes images"):
         open_model(name).predict([[1, 2]], channel_order="bgr")

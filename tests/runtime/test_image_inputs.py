@@ -103,7 +103,7 @@ def test_pandas(model, files):
     paths = [str(path) for path in files]
     for given in (pandas.Series(paths), pandas.Index(paths), pandas.Series(files)):
         np.testing.assert_array_equal(model.embed(given), model.embed(files))
-    with pytest.raises(rt.InputError, match=r"input\[1\]: an image must be a path.*not float"):
+    with pytest.raises(rt.InputError, match=r"input\[1\]: expected an image as a path.*got float"):
         model.embed(pandas.Series([paths[0], float("nan")]))
 
 
@@ -178,7 +178,7 @@ def test_an_open_table_where_nothing_temporary_can_be_written(open_model, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(tempfile, "TemporaryDirectory", refusing)
-    with pytest.raises(rt.InputError, match=r"cannot be written \(No space left on device\); give the path"):
+    with pytest.raises(rt.InputError, match=r"cannot be written \(No space left on device\)\. Give the path"):
         model.predict(io.BytesIO(b"1,2\n3,4\n"))
 
 

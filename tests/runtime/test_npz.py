@@ -58,8 +58,8 @@ def announced_nothing(path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (bomb, r"bytes that unpack to 320,\d+,\d+, more than the .* that are read"),
-        (many, "holds 1,001 arrays; at most 1,000"),
+        (bomb, r"bytes that unpack to at most .*, got 320,\d+,\d+"),
+        (many, "expected at most 1,000 arrays in a file, got 1,001"),
         (announced, "announces 1,000,000,000,000,000,000 numbers, and"),
         (announced_nothing, "announces 1,000,000,000,000 numbers, and"),
     ],

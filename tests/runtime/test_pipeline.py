@@ -160,14 +160,14 @@ def test_pictures_as_nested_lists_are_what_their_arrays_are(dtype):
 @pytest.mark.parametrize(
     ("source", "spec", "message"),
     [
-        (3, IMAGES, r"input\[0\]: an image must be a path, a folder.*not int"),
-        ([None], IMAGES, r"input\[0\]: an image must be"),
+        (3, IMAGES, r"input\[0\]: expected an image as a path, a folder.*got int"),
+        ([None], IMAGES, r"input\[0\]: expected an image as"),
         (
             np.zeros((2, 5, 8, 8), np.uint8),
             IMAGES,
             r"input\[0\]: .*got an array of shape \(5, 8, 8\)",
         ),
-        (np.full((1, 3, 8, 8), 255.0), IMAGES, r"must lie in 0\.\.1.*Divide"),
+        (np.full((1, 3, 8, 8), 255.0), IMAGES, r"in 0\.\.1 in an array of an image.*Divide"),
         (np.full((1, 3, 8, 8), np.nan), IMAGES, "NaN"),
         (
             np.zeros((1, 3, 9, 8)),
@@ -176,8 +176,8 @@ def test_pictures_as_nested_lists_are_what_their_arrays_are(dtype):
         ),
         ([[1.0, 2.0, 3.0]], TABLE, r"shape \(3\) arrives; what fits is \(2\)"),
         ([[1.0, 2.0], [1.0, float("nan")]], TABLE, r"input\[1\]: it holds NaN"),
-        ([["1", "2"]], TABLE, r"input\[0\]\[0\]: the text '1' arrives where a number is expected"),
-        ([["a", 2.0]], TABLE, r"input\[0\]: numbers are expected, but text arrives"),
+        ([["1", "2"]], TABLE, r"input\[0\]\[0\]: expected a number, got the text '1'"),
+        ([["a", 2.0]], TABLE, r"input\[0\]: expected numbers, got text"),
         ([1.0, [2.0]], TABLE, r"one sample of shape \(\) arrives"),
         ([{"length": 1}], TABLE, "the model takes length, width"),
         ([[1.0, 2.0], [], [3.0, 4.0]], TABLE, r"input\[1\]: one sample of shape \(0\) arrives; .* \(2\)\.$"),
@@ -224,7 +224,7 @@ def test_missing_and_empty_folders(tmp_path):
         read(tmp_path / "none", IMAGES)
     with pytest.raises(MissingInputError, match="none: no such folder"):
         find_images(tmp_path / "none")
-    with pytest.raises(InputError, match="no image in this folder; it is empty"):
+    with pytest.raises(InputError, match="expected images in this folder, got none; it is empty"):
         read(tmp_path, IMAGES)
     (tmp_path / "a.txt").write_text("x")
     with pytest.raises(InputError, match="it holds 1 other file"):
@@ -267,7 +267,7 @@ def test_tables_from_csv(tmp_path, text):
 
 def test_a_table_of_another_width_is_refused(tmp_path):
     (tmp_path / "a.csv").write_text("1,2,3,4\n5,6,7,8\n")
-    with pytest.raises(InputError, match=r"4 columns arrive; what fits is 2 columns \(length, width\)"):
+    with pytest.raises(InputError, match=r"expected 2 columns \(length, width\), .* got 4"):
         read(tmp_path / "a.csv", TABLE)
 
 
@@ -341,9 +341,9 @@ def test_tokens_from_a_table(tmp_path):
         InputSpec("tokens", ("batch", "time"), features=("a", "b"), num_tokens=3),
     ):
         assert [array.tolist() for array in read(path, spec)[1]] == [[1, 2], [2, 2]]
-        with pytest.raises(InputError, match=r"3 columns arrive; what fits is 1 columns"):
+        with pytest.raises(InputError, match=r"expected 1 column, .* got 3"):
             read(path, replace(spec, shape=("batch", 1), features=()))
-    with pytest.raises(InputError, match=r"an array: how many of its columns are tokens is not known"):
+    with pytest.raises(InputError, match=r"an array: how many columns of a table are tokens is not known"):
         read(path, InputSpec("tokens", ("batch", "time"), num_tokens=3))
 
 

@@ -336,9 +336,9 @@ def test_arrays_that_do_not_fit(x, y, task, message):
     [
         ([[0, 3]], {"a": 0, "b": 1}, r"x\[0, 1\] is token 3; the vocabulary has 0\.\.1"),
         ([[0.0, 1.0]], {"a": 0, "b": 1}, "tokens are whole numbers"),
-        ([[0, 1]], {"a": 0, "b": 2}, "must have the numbers 0, 1, 2"),
-        ([[0, 1]], {"a": "0", "b": "1"}, "must have the numbers 0, 1, 2"),
-        ([[0, 1]], {}, r"the vocabulary \(word2idx\) is empty"),
+        ([[0, 1]], {"a": 0, "b": 2}, "expected the ids 0, 1, 2"),
+        ([[0, 1]], {"a": "0", "b": "1"}, "expected the ids 0, 1, 2"),
+        ([[0, 1]], {}, r"word2idx: expected the id of every token"),
         ([[0, 1]], {"a": 0, "\udc80": 1}, "half a character"),
         ([[0, 0]], {"a": 0}, r"one token only \('a'\), so there is nothing to learn"),
     ],
@@ -394,23 +394,26 @@ def test_npz_with_a_vocabulary(save, vocabulary):
             r"'word2idx' is a pickled object.*word2idx=json\.dumps\(word2idx\)",
         ),
         ({"data": np.array([None]), "label": Y}, "'data' is a pickled object.*array of numbers or texts"),
-        ({"data": [[0, 1]], "words": [1, 2]}, "'words' must be texts"),
+        ({"data": [[0, 1]], "words": [1, 2]}, "'words': expected texts"),
         (
             {"data": [[0, 1]], "words": np.array(["a", "b"], dtype=object)},
             r"'words' is a pickled object.*words=np\.array\(words, dtype=str\)",
         ),
-        ({"data": [[0, 1]], "words": ["a", "b", "a"]}, "'words' has 'a' twice, as number 0 and 2"),
+        (
+            {"data": [[0, 1]], "words": ["a", "b", "a"]},
+            "'words': expected every word once",
+        ),
         (
             {"data": [[0, 1]], "words": ["a", "b"], "word2idx": json.dumps({"b": 0, "a": 1})},
-            "'words' and 'word2idx' differ: 'a' has the number 0 in the one and 1 in the other",
+            "the same ids in 'words' and 'word2idx', got 0 and 1 for 'a'",
         ),
         (
             {"data": [[0, 1]], "words": np.array([], dtype=str)},
             "word2idx: expected the id of every token.* got an empty",
         ),
-        ({"data": [[0, 1]], "word2idx": "[" * 100_000}, "'word2idx' is no JSON text"),
-        ({"data": [[0, 1]], "word2idx": "{"}, "is no JSON text"),
-        ({"data": [[0, 1]], "word2idx": "[1]"}, "must be a JSON text"),
+        ({"data": [[0, 1]], "word2idx": "[" * 100_000}, "'word2idx': expected a JSON text"),
+        ({"data": [[0, 1]], "word2idx": "{"}, "expected a JSON text"),
+        ({"data": [[0, 1]], "word2idx": "[1]"}, "'word2idx': expected a JSON text"),
     ],
 )
 def test_npz_that_does_not_fit(save, arrays, message):

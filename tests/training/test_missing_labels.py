@@ -113,7 +113,7 @@ def test_what_is_no_number_is_named_with_its_column(tmp_path, column, shown):
     model.load_dataset(Frame({"a": columns["a"], "when": columns["a"]}), [0, 1, 0])
     model.add("linear", size=(2, 2), activation="softmax")
     model.train(epochs=1, save_fold=str(tmp_path))
-    with pytest.raises(InputError, match=r"numbers are expected, but column 'when' holds"):
+    with pytest.raises(InputError, match=r"expected numbers, but column 'when' holds"):
         model.inference(Frame(columns))
 
 

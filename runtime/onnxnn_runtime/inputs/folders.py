@@ -17,6 +17,7 @@ from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.errors import InputError, MissingInputError, OnnxnnError
 from onnxnn_runtime.files.access import cannot_read
 from onnxnn_runtime.images.formats import IMAGE_SUFFIXES, unreadable
+from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import WHOLE, printable
 from onnxnn_runtime.messages.warn import warn
 
@@ -27,6 +28,7 @@ __all__ = [
     "entries",
     "find_images",
     "is_stray",
+    "no_image",
     "skipped_for",
     "warn_of",
 ]
@@ -71,19 +73,27 @@ def warn_of(skipped: Sequence[Skipped]) -> None:
     """Warn of what was left out, if anything."""
     if skipped:
         named = "; ".join(f"{name} ({reason.rstrip('.')})" for name, reason in skipped[:5])
-        more = "" if len(skipped) <= 5 else f"; and {len(skipped) - 5} more"
-        count = "1 input was" if len(skipped) == 1 else f"{len(skipped)} inputs were"
-        warn(f"{count} left out: {named}{more}.")
+        if len(skipped) > 5:
+            named = gettext("{names}; and {more} more", names=named, more=len(skipped) - 5)
+        warn(
+            ngettext(
+                "{count} input was left out: {names}.",
+                "{count} inputs were left out: {names}.",
+                len(skipped),
+                names=named,
+            )
+        )
 
 
 def skipped_for(name: str, error: Exception) -> Skipped:
-    """Return what was left out because of an error; the reason does not name it once more."""
-    text = str(error)
+    """Return what was left out because of an error; the reason has neither its name again nor its code."""
+    text = error.text if isinstance(error, OnnxnnError) else str(error)
     for shown in (
         name,
         printable(name, WHOLE),
     ):  # in messages the bytes of a name that is not UTF-8 are escapes
-        text = text.replace(f"{shown}: ", "", 1)
+        for mark in (": ", "："):
+            text = text.replace(shown + mark, "", 1)
     return Skipped(name, text)
 
 
@@ -124,7 +134,7 @@ def find_images(folder: str | os.PathLike[str]) -> tuple[list[str], list[Skipped
     """
     top = os.fspath(folder)
     if not os.path.isdir(top):
-        raise MissingInputError(f"{top}: no such folder.")
+        raise MissingInputError(coded("E-INPUT-01", "{path}: no such folder.", path=top))
     images: list[str] = []
     skipped: list[Skipped] = []
     visits: Counter[tuple[int, int]] = Counter()
@@ -136,8 +146,12 @@ def find_images(folder: str | os.PathLike[str]) -> tuple[list[str], list[Skipped
             inside.discard(entry.id)
             continue
         if entry.id in inside or visits[entry.id] == _MOST_VISITS:
-            why = "leads back to a folder around it" if entry.id in inside else "is listed often enough"
-            skipped.append(Skipped(entry.path, f"this link {why}"))
+            why = (
+                gettext("this link leads back to a folder around it")
+                if entry.id in inside
+                else gettext("this link is listed often enough")
+            )
+            skipped.append(Skipped(entry.path, why))
             continue
         try:
             found = entries(entry.path)
@@ -158,29 +172,43 @@ def find_images(folder: str | os.PathLike[str]) -> tuple[list[str], list[Skipped
 def describe_skipped(skipped: Sequence[Skipped]) -> str:
     """Return what a folder without images holds, for a message."""
     if not skipped:
-        return "it is empty"
-    reasons = Counter(reason for _, reason in skipped if reason != "is no image")
-    why = "".join(f"; {count} that {reason}" for reason, count in reasons.most_common(3))
-    return f"it holds {len(skipped)} other file{'s' * (len(skipped) > 1)}{why}"
+        return gettext("it is empty")
+    reasons = Counter(reason for _, reason in skipped if reason != no_image())
+    why = (
+        gettext("; {number} that {reason}", number=count, reason=reason)
+        for reason, count in reasons.most_common(3)
+    )
+    return ngettext(
+        "it holds {count} other file{reasons}",
+        "it holds {count} other files{reasons}",
+        len(skipped),
+        reasons="".join(why),
+    )
+
+
+def no_image() -> str:
+    """Return the reason of an entry that is a file, and by its name no image."""
+    return gettext("is no image")
 
 
 def _entry(path: str) -> Entry:
     try:
         found = os.stat(path)
     except FileNotFoundError:
-        return Entry(path, "other", "is a link to something that is not there")
+        return Entry(path, "other", gettext("is a link to something that is not there"))
     except (OSError, ValueError) as error:
-        return Entry(path, "other", f"cannot be read ({getattr(error, 'strerror', None) or error})")
+        reason = getattr(error, "strerror", None) or error
+        return Entry(path, "other", gettext("cannot be read ({reason})", reason=reason))
     if stat.S_ISDIR(found.st_mode):
         return Entry(path, "folder", id=(found.st_dev, found.st_ino))
     if not stat.S_ISREG(found.st_mode):
-        return Entry(path, "other", "is not a regular file")
+        return Entry(path, "other", gettext("is not a regular file"))
     kind = unreadable(path)
     if kind is not None:
-        return Entry(path, "other", f"is {kind}")
+        return Entry(path, "other", gettext("is {kind}", kind=kind))
     if os.path.splitext(path)[1].lower() in IMAGE_SUFFIXES or _is_heif(path):
         return Entry(path, "image")
-    return Entry(path, "other", "is no image")
+    return Entry(path, "other", no_image())
 
 
 def _is_heif(path: str) -> bool:

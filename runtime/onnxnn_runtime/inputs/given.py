@@ -1,4 +1,4 @@
-"""The forms in which users hand over files: paths of every kind, patterns, open files, arrays of texts."""
+"""The forms in which users give files: paths of every kind, patterns, open files, arrays of texts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from onnxnn_runtime.arrays.conversion import from_objects, without_gradient
 from onnxnn_runtime.errors import InputError, MissingInputError
 from onnxnn_runtime.files.paths import expanded, path_text, refuse_address
 from onnxnn_runtime.images.decode import is_file_object
+from onnxnn_runtime.messages.catalogue import coded
 
 __all__ = ["MAX_DEPTH", "file_name", "is_numeric", "is_things", "matching", "plain"]
 
@@ -72,10 +73,14 @@ def matching(path: str) -> list[str]:
         paths = sorted(glob.glob(found, recursive=True))
     except RecursionError as error:
         raise InputError(
-            f"{path}: folders lie too deep in each other for this pattern; give a folder in its place."
+            coded(
+                "E-INPUT-02",
+                "{path}: folders lie too deep in each other for this pattern. Give a folder instead.",
+                path=path,
+            )
         ) from error
     if not paths:
-        raise MissingInputError(f"{path}: no file matches this pattern.")
+        raise MissingInputError(coded("E-INPUT-01", "{path}: no file matches this pattern.", path=path))
     return paths
 
 

@@ -10,10 +10,11 @@ from typing import IO, Any, Container, Mapping
 import numpy as np
 
 from onnxnn_runtime.card.vocabulary import check_characters, checked_vocabulary, texts_of
-from onnxnn_runtime.errors import OnnxnnError
+from onnxnn_runtime.errors import DataError, OnnxnnError, located
 from onnxnn_runtime.files.access import regular_file
 from onnxnn_runtime.files.filekind import BROKEN_ZIP, OTHER_ZIP, UNKNOWN, ZIP, kind_of_file
 from onnxnn_runtime.files.saved_dict import LARGEST, read_saved_dict
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["VOCABULARY", "check_numpy_file", "read_arrays", "read_vocabulary"]
@@ -33,7 +34,7 @@ def read_arrays(path: Any, names: Container[str] | None, error: type[OnnxnnError
     Returns:
         Arrays; for `word2idx` also a dict, where NumPy pickled one.
     """
-    regular_file(path, ".npz file", error, "Save one with np.savez(path, data=x, label=y).")
+    regular_file(path, ".npz file", error, gettext("Save one with np.savez(path, data=x, label=y)."))
     try:
         with zipfile.ZipFile(path) as archive:
             _check_sizes(path, archive, names, os.path.getsize(path), error)
@@ -47,10 +48,21 @@ def read_arrays(path: Any, names: Container[str] | None, error: type[OnnxnnError
     except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile) as found:
         if isinstance(found, OnnxnnError):
             raise
-        raise error(
-            f"{path}: is no .npz file, or is cut off ({_reason(found)}){_instead(path)}. Save with "
-            "np.savez(path, data=x, label=y)."
+        raise _unreadable(
+            error,
+            gettext(
+                "{path}: is no .npz file, or is cut off ({reason}){kind}. Save it with np.savez(path, "
+                "data=x, label=y).",
+                path=path,
+                reason=_reason(found),
+                kind=_instead(path),
+            ),
         ) from found
+
+
+def _unreadable(error: type[OnnxnnError], text: str) -> OnnxnnError:
+    """Return the error that a file cannot be read, with the code of its class."""
+    return error(Message(text, "E-DATA-02" if issubclass(error, DataError) else "E-INPUT-02"))
 
 
 MOST_NAMES = 1000
@@ -100,15 +112,30 @@ def _check_sizes(
     """Refuse a file of too many arrays, or of arrays that unpack to far more than the file holds."""
     entries = archive.infolist()
     if len(entries) > MOST_NAMES:
-        raise error(f"{path}: holds {len(entries):,} arrays; at most {MOST_NAMES:,} are read from a file.")
+        raise error(
+            coded(
+                "E-INPUT-10",
+                "{path}: expected at most {most:,} arrays in a file, got {count:,}.",
+                path=path,
+                most=MOST_NAMES,
+                count=len(entries),
+            )
+        )
     unpacked, most = 0, 20 * size + UNPACKED
     for entry in entries:
         name = entry.filename[:-4] if entry.filename.endswith(".npy") else entry.filename
         unpacked += entry.file_size if names is None or name in names or name == "word2ix" else 0
     if unpacked > most:
         raise error(
-            f"{path}: {size:,} bytes that unpack to {unpacked:,}, more than the {most:,} that are read of a "
-            "file of that size. Save fewer samples, or all of them without compression, with np.savez."
+            coded(
+                "E-INPUT-10",
+                "{path}: expected {size:,} bytes that unpack to at most {most:,}, got {unpacked:,}. Save "
+                "fewer samples, or all of them without compression, with np.savez.",
+                path=path,
+                size=size,
+                most=most,
+                unpacked=unpacked,
+            )
         )
 
 
@@ -125,7 +152,11 @@ def _checked_header(file: IO[bytes], size: int) -> Any:
     for axis in shape:
         count *= axis
     if not dtype.hasobject and (count * dtype.itemsize > size or (dtype.itemsize == 0 and count > size)):
-        raise ValueError(f"its header announces {count:,} numbers, and {size:,} bytes are there")
+        raise ValueError(
+            gettext(
+                "its header announces {count:,} numbers, and {size:,} bytes are there", count=count, size=size
+            )
+        )
     return dtype
 
 
@@ -134,7 +165,7 @@ def read_vocabulary(path: Any, arrays: Mapping[str, Any], error: type[OnnxnnErro
 
     Args:
         path: The file, for messages.
-        arrays: `words`, texts (V,) in the order of their numbers, or `word2idx`, a JSON text or a dict.
+        arrays: `words`, texts (V,) in the order of their ids, or `word2idx`, a JSON text or a dict.
         error: What to raise where they are something else, or differ.
     """
     words = _words(path, arrays["words"], error) if "words" in arrays else None
@@ -143,8 +174,15 @@ def read_vocabulary(path: Any, arrays: Mapping[str, Any], error: type[OnnxnnErro
         return words or numbers
     word = next(word for word in (*words, *numbers) if words.get(word) != numbers.get(word))
     raise error(
-        f"{path}: 'words' and 'word2idx' differ: {shortened(word)} has the number {words.get(word)} in the "
-        f"one and {numbers.get(word)} in the other. Save one of them."
+        coded(
+            "E-DATA-11",
+            "{path}: expected the same ids in 'words' and 'word2idx', got {first} and {second} for {word}. "
+            "Save one of them.",
+            path=path,
+            first=words.get(word),
+            second=numbers.get(word),
+            word=shortened(word),
+        )
     )
 
 
@@ -159,20 +197,35 @@ def _read(path: Any, archive: zipfile.ZipFile, name: str, member: str, error: ty
             check_characters(array)
             return array
     except Exception as found:  # NumPy and zipfile raise many kinds for broken files
-        raise error(f"{path}: {shortened(name)} cannot be read ({_reason(found)}).") from found
+        raise _unreadable(
+            error,
+            gettext(
+                "{path}: {name} cannot be read ({reason}).",
+                path=path,
+                name=shortened(name),
+                reason=_reason(found),
+            ),
+        ) from found
     words = read_saved_dict(pickled) if name == "word2idx" else None
     if words is None:
-        instead = _INSTEAD.get(name, f"Save {shortened(name)} as an array of numbers or texts")
-        raise error(
-            f"{path}: {shortened(name)} is a pickled object, and reading one can run any program. {instead}."
+        raise _unreadable(
+            error,
+            gettext(
+                "{path}: {name} is a pickled object, and reading one can run any program. {advice}",
+                path=path,
+                name=shortened(name),
+                advice=_how_to_save(name),
+            ),
         )
     return words
 
 
-_INSTEAD = {
-    "words": "Save it as texts: np.savez(path, data=x, words=np.array(words, dtype=str))",
-    "word2idx": "Save it as text: np.savez(path, data=x, word2idx=json.dumps(word2idx))",
-}
+def _how_to_save(name: str) -> str:
+    if name == "words":
+        return gettext("Save it as texts: np.savez(path, data=x, words=np.array(words, dtype=str)).")
+    if name == "word2idx":
+        return gettext("Save it as text: np.savez(path, data=x, word2idx=json.dumps(word2idx)).")
+    return gettext("Save {name} as an array of numbers or texts.", name=shortened(name))
 
 
 def _instead(path: Any) -> str:
@@ -181,7 +234,8 @@ def _instead(path: Any) -> str:
         kind = kind_of_file(path)
     except OSError:  # as the reason says already
         return ""
-    return "" if kind in (UNKNOWN, ZIP, BROKEN_ZIP, OTHER_ZIP) else f"; it is {kind.name}"
+    is_known = kind not in (UNKNOWN, ZIP, BROKEN_ZIP, OTHER_ZIP)
+    return gettext("; it is {kind}", kind=kind.name) if is_known else ""
 
 
 def _reason(error: BaseException) -> str:
@@ -191,13 +245,27 @@ def _reason(error: BaseException) -> str:
 
 def _words(path: Any, words: Any, error: type[OnnxnnError]) -> dict[str, int]:
     if words.ndim != 1 or words.dtype.kind != "U":
-        raise error(f"{path}: 'words' must be texts (V,), got {words.dtype} {words.shape}.")
+        raise error(
+            coded(
+                "E-DATA-11",
+                "{path}: 'words': expected texts (V,), got {type} {shape}.",
+                path=path,
+                type=words.dtype,
+                shape=words.shape,
+            )
+        )
     numbers: dict[str, int] = {}
     for number, word in enumerate(_texts(path, words, error)):
         if word in numbers:
             raise error(
-                f"{path}: 'words' has {shortened(word)} twice, as number {numbers[word]} and {number}; "
-                "give every word once."
+                coded(
+                    "E-DATA-11",
+                    "{path}: 'words': expected every word once, got {word} at {first} and {second}.",
+                    path=path,
+                    word=shortened(word),
+                    first=numbers[word],
+                    second=number,
+                )
             )
         numbers[word] = number
     return _checked(path, numbers, error)
@@ -207,7 +275,7 @@ def _texts(path: Any, array: Any, error: type[OnnxnnError]) -> list[str]:
     try:
         return texts_of(array, error)
     except error as found:
-        raise error(f"{path}: {found}") from found
+        raise error(located(path, found)) from found
 
 
 def _numbers(path: Any, text: Any, error: type[OnnxnnError]) -> dict[str, int]:
@@ -219,9 +287,18 @@ def _numbers(path: Any, text: Any, error: type[OnnxnnError]) -> dict[str, int]:
     except (ValueError, RecursionError) as found:
         if isinstance(found, OnnxnnError):
             raise
-        raise error(f"{path}: 'word2idx' is no JSON text ({_reason(found)}).") from found
+        raise error(
+            coded(
+                "E-DATA-11",
+                "{path}: 'word2idx': expected a JSON text {{\"word\": id}}, got what is none ({reason}).",
+                path=path,
+                reason=_reason(found),
+            )
+        ) from found
     if not isinstance(read, dict):
-        raise error(f"{path}: 'word2idx' must be a JSON text {{\"word\": number}}.")
+        raise error(
+            coded("E-DATA-11", "{path}: 'word2idx': expected a JSON text {{\"word\": id}}.", path=path)
+        )
     return _checked(path, read, error)
 
 
@@ -229,4 +306,4 @@ def _checked(path: Any, numbers: dict[Any, Any], error: type[OnnxnnError]) -> di
     try:
         return checked_vocabulary(numbers, error)
     except error as found:
-        raise error(f"{path}: {found}") from found
+        raise error(located(path, found)) from found

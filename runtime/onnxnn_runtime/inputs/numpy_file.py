@@ -8,6 +8,7 @@ import numpy as np
 
 from onnxnn_runtime.card.vocabulary import check_characters
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import printable
 
 __all__ = ["is_numpy", "load_numpy"]
@@ -39,8 +40,11 @@ def load_numpy(source: Any, name: str) -> np.ndarray:
         with loaded:
             if "data" not in loaded.files and len(loaded.files) != 1:
                 raise InputError(
-                    "{}: holds the arrays {}; expected one array, or one named 'data'.".format(
-                        name, ", ".join(loaded.files) or "(none)"
+                    coded(
+                        "E-INPUT-03",
+                        "{name}: expected one array, or one named 'data', got {arrays}.",
+                        name=name,
+                        arrays=", ".join(loaded.files) or gettext("none"),
                     )
                 )
             array = np.asarray(loaded["data" if "data" in loaded.files else loaded.files[0]])
@@ -50,4 +54,11 @@ def load_numpy(source: Any, name: str) -> np.ndarray:
         raise
     except Exception as error:  # NumPy and zipfile raise many kinds for broken files.
         reason = printable(str(error), 160)
-        raise InputError(f"{name}: cannot be read as a NumPy file ({reason}).") from error
+        raise InputError(
+            coded(
+                "E-INPUT-02",
+                "{name}: cannot be read as a NumPy file ({reason}). Save it again with np.save.",
+                name=name,
+                reason=reason,
+            )
+        ) from error

@@ -19,6 +19,7 @@ from onnxnn_runtime.arrays.conversion import from_objects
 from onnxnn_runtime.arrays.precision import check_columns
 from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
 from onnxnn_runtime.messages.warn import warn
 
 __all__ = ["chosen_columns", "file_rows", "for_graph", "in_order", "is_row", "row_in_order", "width"]
@@ -57,8 +58,11 @@ def file_rows(
         positions = chosen_columns(table.names, table.num_columns, spec, path, index, targets)
         if len(positions) < table.num_columns and 0 in positions and seems_index(table):
             warn(
-                f"{shown or path}: column 1 counts the rows and is taken as an input, and the last column as "
-                "the label. Where column 1 is an index, leave it out, or name the columns in a first row."
+                gettext(
+                    "{path}: column 1 counts the rows and is taken as an input, and the last column as the "
+                    "label. Where column 1 is an index, leave it out, or name the columns in a first row.",
+                    path=shown or path,
+                )
             )
     rows = table.numbers(positions)
     return [f"{path}:{line}" for line in table.lines], rows
@@ -103,12 +107,28 @@ def chosen_columns(
         label = label_named([names[position] for position in left], targets) if names else None
         left.pop(-1 if label is None else label)
     if not wanted or len(left) != wanted:
-        listed = f" ({names_listed(spec.features, plain=True)})" if spec.features else ""
-        raise InputError(
-            f"{source}: {count} columns arrive; what fits is {wanted} columns{listed}, or one more "
-            "with the label last."
-        )
+        raise InputError(_other_columns(source, count, wanted, spec.features))
     return left
+
+
+def _other_columns(source: str, count: int, wanted: int, features: Sequence[str]) -> Message:
+    columns = ngettext("{count} column", "{count} columns", wanted)
+    if features:
+        return coded(
+            "E-INPUT-03",
+            "{source}: expected {columns} ({names}), or one more with the label last, got {got}.",
+            source=source,
+            columns=columns,
+            names=names_listed(features, plain=True),
+            got=count,
+        )
+    return coded(
+        "E-INPUT-03",
+        "{source}: expected {columns}, or one more with the label last, got {got}.",
+        source=source,
+        columns=columns,
+        got=count,
+    )
 
 
 def in_order(value: Any, spec: InputSpec, source: str) -> Any:
@@ -159,8 +179,13 @@ def row_in_order(row: Any, spec: InputSpec, source: str) -> Any:
         return row
     if not spec.features and isinstance(row, dict):
         raise InputError(
-            f"{source}: the row has the columns {names_listed(named.names)}, and the network was trained "
-            "without names. Give a list of numbers."
+            coded(
+                "E-INPUT-03",
+                "{source}: expected a list of numbers, since the network was trained without names, got a "
+                "row of the columns {names}.",
+                source=source,
+                names=names_listed(named.names),
+            )
         )
     return from_objects(named.values[chosen_columns(named.names, len(named.names), spec, source)])
 

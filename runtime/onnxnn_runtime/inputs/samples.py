@@ -1,4 +1,4 @@
-"""From what a user hands over to single samples: files, folders, bytes, images, arrays, rows.
+"""From what a user gives to single samples: files, folders, bytes, images, arrays, rows.
 
 `find_samples` lists the samples without reading them; `read_sample` turns one into the array that the
 graph takes. Both work on one sample at a time, so that many can be streamed.
@@ -20,10 +20,11 @@ from onnxnn_runtime.arrays.precision import check_precision
 from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.card.tokens import is_file, is_words, to_numbers
 from onnxnn_runtime.card.vocabulary import renumbering
-from onnxnn_runtime.errors import InputError, MissingInputError
+from onnxnn_runtime.errors import InputError, MissingInputError, located
 from onnxnn_runtime.files.access import regular_file
 from onnxnn_runtime.images.decode import decode, is_file_object, pixels, read_content
 from onnxnn_runtime.images.formats import IMAGE_SUFFIXES
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import WHOLE, printable, shortened
 
 from .folders import Skipped, describe_skipped, find_images, is_stray, skipped_for
@@ -60,18 +61,18 @@ class Sample:
 def find_samples(
     source: Any, spec: InputSpec, skipped: list[Skipped], errors: str = "raise"
 ) -> Sequence[Sample] | Iterator[Sample]:
-    """List the samples of whatever was given, in order, without reading pictures.
+    """List the samples of whatever was given, in order, without reading images.
 
     Args:
         source: For images: a path, a folder, bytes, a PIL image, an array as for `Preprocess`, an
-            array (N, H, W, C) or (N, H, W) of pictures, a float array (N, C, H, W) in 0..1 that is taken
+            array (N, H, W, C) or (N, H, W) of images, a float array (N, C, H, W) in 0..1 that is taken
             as it is, nested lists of numbers, a `.npy` or `.npz` file of those, or a list or generator of all
             these. For tables: a CSV file, a row, rows, or an array; for a single feature also its values
             (N,).
             For sequences, tokens and arrays: an array of one sample or of many, a `.npy` or `.npz`
             file, or a list of those; for tokens with a vocabulary also text.
         spec: What the model takes.
-        skipped: Files of folders that are no pictures are added to it, and what `errors` leaves out.
+        skipped: Files of folders that are no images are added to it, and what `errors` leaves out.
         errors: "raise" stops at a file or folder that cannot be read; "skip" leaves it out.
 
     Returns:
@@ -100,8 +101,13 @@ def in_channel_order(spec: InputSpec, channel_order: str | None) -> InputSpec:
         return spec
     if spec.kind != "image" or spec.preprocess is None:
         raise InputError(
-            f"channel_order={shortened(channel_order)}: is about images, and this network takes input of the "
-            f"kind {spec.kind!r}. Leave it out."
+            coded(
+                "E-INPUT-06",
+                "channel_order={order}: expected a network that takes images, got one for input of the kind "
+                "{kind}. Leave it out.",
+                order=shortened(channel_order),
+                kind=repr(spec.kind),
+            )
         )
     return replace(spec, preprocess=replace(spec.preprocess, channel_order=channel_order))
 
@@ -119,7 +125,7 @@ def read_sample(sample: Sample, spec: InputSpec) -> np.ndarray:
         says so.
 
     Raises:
-        InputError: It is broken or does not fit; the message names it.
+        InputError: It is broken or does not match the network; the message names it.
     """
     try:
         if spec.kind == "image" and not sample.ready:
@@ -134,7 +140,7 @@ def read_sample(sample: Sample, spec: InputSpec) -> np.ndarray:
     except InputError as error:
         if str(error).startswith((sample.name, printable(sample.name, WHOLE))):
             raise
-        raise type(error)(f"{sample.name}: {error}") from error
+        raise type(error)(located(sample.name, error)) from error
     return array
 
 
@@ -166,7 +172,14 @@ class _Finder:
         """
         try:
             if depth > MAX_DEPTH:
-                raise InputError(f"{name}: lists lie more than {MAX_DEPTH} deep in each other.")
+                raise InputError(
+                    coded(
+                        "E-INPUT-03",
+                        "{name}: expected lists at most {most} deep in each other, got deeper ones.",
+                        name=name,
+                        most=MAX_DEPTH,
+                    )
+                )
             try:
                 thing = plain(thing, self._spec.kind == "image")
             except InputError:
@@ -225,14 +238,19 @@ class _Finder:
                     copy.write(content)
             except OSError as error:
                 raise InputError(
-                    f"{name}: a table that is open is copied to the folder of temporary files, which cannot "
-                    f"be written ({error.strerror or error}); give the path of the file."
+                    coded(
+                        "E-INPUT-02",
+                        "{name}: an open table is copied to the folder of temporary files, which cannot be "
+                        "written ({reason}). Give the path of the file.",
+                        name=name,
+                        reason=error.strerror or error,
+                    )
                 ) from error
             try:
                 for sample in self._table(path, name):
                     yield replace(sample, name=sample.name.replace(path, name))
             except InputError as error:
-                raise type(error)(str(error).replace(path, name)) from error
+                raise type(error)(Message(error.text.replace(path, name), error.code)) from error
 
     def _images(self, thing: Any, name: str, depth: int) -> Iterator[Sample]:
         if isinstance(thing, (bytes, bytearray, memoryview)) and is_numpy(thing):
@@ -247,7 +265,15 @@ class _Finder:
         if is_things(thing):
             return self.each(thing, depth, name)
         if not hasattr(thing, "__array__"):
-            raise InputError(f"{name}: {_IMAGE_FITS}, not {type(thing).__name__}.")
+            raise InputError(
+                coded(
+                    "E-INPUT-05",
+                    "{name}: expected an image as a path, a folder, bytes, an open file, a PIL image or a "
+                    "NumPy array, got {type}.",
+                    name=name,
+                    type=type(thing).__name__,
+                )
+            )
         array = np.asarray(thing)
         if depth:
             self._check_item(array, name)
@@ -265,15 +291,27 @@ class _Finder:
         )
         if not is_one and array.ndim != 4:
             raise InputError(
-                f"{name}: each array in a list is one image of shape (H, W), (H, W, 1), (H, W, 3) or "
-                f"(H, W, 4), got {array.shape}; several images in one array are (N, H, W, channels)."
+                coded(
+                    "E-INPUT-03",
+                    "{name}: expected an image of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) in each "
+                    "array of a list, got {shape}. Give several images as one array (N, H, W, channels).",
+                    name=name,
+                    shape=array.shape,
+                )
             )
 
     def _folder(self, folder: str) -> Iterator[Sample]:
         images, skipped = find_images(folder)
         self._skipped.extend(skipped)
         if not images:
-            raise InputError(f"{folder}: no image in this folder; {describe_skipped(skipped)}.")
+            raise InputError(
+                coded(
+                    "E-INPUT-01",
+                    "{folder}: expected images in this folder, got none; {found}.",
+                    folder=folder,
+                    found=describe_skipped(skipped),
+                )
+            )
         return (Sample(path, path) for path in images)
 
     def _image_array(self, array: np.ndarray, name: str) -> Iterator[Sample]:
@@ -284,7 +322,7 @@ class _Finder:
         if is_float and array.ndim == 3 and array.shape[0] == channels and array.shape[2] not in (1, 3, 4):
             return iter([Sample(name, array, True)])
         if array.ndim in (3, 4) and array.shape[-3] == channels and array.shape[-1] not in (1, 3, 4):
-            array = np.moveaxis(array, -3, -1)  # uint8 pictures with the channels first
+            array = np.moveaxis(array, -3, -1)  # uint8 images with the channels first
         if array.ndim == 4 or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
             return (Sample(each, array[i]) for i, each in _names(name, len(array)))
         return iter([Sample(name, array)])
@@ -295,10 +333,16 @@ class _Finder:
         if self._spec.kind == "table" or (self._spec.kind == "tokens" and tabular.width(self._spec)):
             names, rows = tabular.file_rows(path, self._spec, shown=shown)
             return (Sample(each, row) for each, row in zip(names, rows))
-        why = ""
         if self._spec.kind == "tokens" and path.lower().endswith(".csv"):
-            why = ": how many of its columns are tokens is not known, since the training data named none"
-        raise InputError(f"{path}: what fits is a .npy or .npz file, or an array{why}.")
+            raise InputError(
+                coded(
+                    "E-INPUT-05",
+                    "{path}: expected a .npy or .npz file, or an array: how many columns of a table are "
+                    "tokens is not known, since the training data named none.",
+                    path=path,
+                )
+            )
+        raise InputError(coded("E-INPUT-05", "{path}: expected a .npy or .npz file, or an array.", path=path))
 
     def _values(self, thing: Any, name: str, depth: int = 0) -> Iterator[Sample]:
         from . import rows as tabular
@@ -325,12 +369,11 @@ class _Finder:
         return not is_file(thing)
 
 
-_IMAGE_FITS = "an image must be a path, a folder, bytes, an open file, a PIL image or a NumPy array"
-
-
 def _read_image(value: Any, spec: InputSpec) -> np.ndarray:
     if spec.preprocess is None:
-        raise InputError("the card says nothing about preprocessing, so only ready arrays fit.")
+        raise InputError(
+            coded("E-INPUT-05", "expected an array, since the card describes no preprocessing of images.")
+        )
     if spec.in_graph:  # the graph turns it grey itself
         return pixels(decode(value, "RGB", channel_order=spec.preprocess.channel_order))
     return spec.preprocess(value)
@@ -346,15 +389,27 @@ def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
         from onnxnn_runtime.arrays.columns import first_without_number
 
         found = first_without_number(array, spec.features) if array.ndim == 1 else None
+        if found and array.dtype.kind not in "US":
+            raise InputError(coded("E-INPUT-04", "expected numbers, but {found}.", found=found))
         other = shortened(value) if array.dtype.kind == "O" else array.dtype
-        what = "text arrives" if array.dtype.kind in "US" else found or f"{other} arrives"
-        raise InputError(f"numbers are expected, but {what}.")
+        raise InputError(
+            coded(
+                "E-INPUT-04",
+                "expected numbers, got {found}.",
+                found=gettext("text") if array.dtype.kind in "US" else other,
+            )
+        )
     check_precision(array, spec.deviations, spec.features)
     floats = as_floats(array, "it", spec.dtype)
     if spec.kind == "image" and floats.size and not (array.min() >= 0 and array.max() <= 1):
         raise InputError(
-            f"a ready picture array must lie in 0..1, this one lies in {array.min():g}..{array.max():g}. "
-            "Divide pixel values 0..255 by 255."
+            coded(
+                "E-INPUT-04",
+                "expected numbers in 0..1 in an array of an image, got {low:g}..{high:g}. Divide pixel "
+                "values 0..255 by 255.",
+                low=array.min(),
+                high=array.max(),
+            )
         )
     check_steps(floats, spec)
     return floats
@@ -364,14 +419,19 @@ def _missing(path: str, name: str) -> InputError:
     try:
         float(path)
     except ValueError:
-        return MissingInputError(f"{path}: no such file.")
+        return MissingInputError(coded("E-INPUT-01", "{path}: no such file.", path=path))
     return InputError(
-        f"{name}: the text {shortened(path)} arrives where a number is expected; convert it, as float does."
+        coded(
+            "E-INPUT-04",
+            "{name}: expected a number, got the text {text}. Convert it, as float does.",
+            name=name,
+            text=shortened(path),
+        )
     )
 
 
 def _in_own_numbers(array: np.ndarray, path: str, spec: InputSpec) -> np.ndarray:
-    """Return a file's tokens with the network's numbers, where the file has a vocabulary of its own.
+    """Return a file's tokens with the network's ids, where the file has a vocabulary of its own.
 
     Raises:
         InputError: That holds a word which the network does not know, or cannot be read.
