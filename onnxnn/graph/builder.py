@@ -158,7 +158,7 @@ class GraphBuilder:
         return name
 
     def next_state(self, state: Value, x: Value) -> None:
-        """Say that x is what `state`, as `state` returned it, has become behind the last step."""
+        """Say that x is what `state`, as `state` returned it, has become after the last step."""
         if state:
             self._after[state] = x
 
@@ -358,7 +358,7 @@ class GraphBuilder:
         return self.node("Slice", x, *bounds)
 
     def inline(self, model: onnx.ModelProto, x: Value) -> Value:
-        """Copy another model's nodes and weights behind x, their names prefixed by the scope's.
+        """Copy another model's nodes and weights after x, their names prefixed by the scope's.
 
         Args:
             model: A model of this graph's opset, with one input and one output.
@@ -393,7 +393,7 @@ class GraphBuilder:
                 that builder; `turn` is int64 (1,), from 0. Values of this graph may be read by their names.
 
         Returns:
-            The values behind the last turn.
+            The values after the last turn.
         """
         inner = GraphBuilder(self.opset)
         inner._node_names = self._node_names

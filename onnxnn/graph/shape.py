@@ -11,12 +11,17 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-__all__ = ["AXES", "Shape"]
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
+
+__all__ = ["AXES", "DATA", "Shape", "axis_name"]
 
 AXES = ("channel", "depth", "height", "width", "time", "feature", "token", "length")
 """Every axis name. "length" is the one spatial axis of a one-dimensional convolution."""
 
 _PLACES = ("depth", "height", "width")
+
+DATA = "the data"
+"""The source of a shape that the data has."""
 
 Size = int | None
 
@@ -28,7 +33,7 @@ class Shape:
     Args:
         sizes: The size of each axis, None where free.
         axes: The name of each axis, one of `AXES`.
-        source: Where it comes from, for messages: a layer's name, or "" where nobody said.
+        source: Where it comes from, for messages: a layer's name in quotes, `DATA`, or "" where nobody said.
         masked: Whether it is known which steps of a sequence are padding; see `Net`.
         vocabulary: How many different tokens there are, where the data says.
 
@@ -46,7 +51,9 @@ class Shape:
 
     def __post_init__(self) -> None:
         if len(self.sizes) != len(self.axes) or not set(self.axes) <= set(AXES):
-            raise ValueError(f"sizes {self.sizes} and axes {self.axes} do not belong together")
+            raise ValueError(
+                gettext("sizes {sizes} and axes {axes} do not match.", sizes=self.sizes, axes=self.axes)
+            )
 
     @classmethod
     def vector(cls, size: Size) -> Shape:
@@ -70,7 +77,7 @@ class Shape:
 
     @classmethod
     def tokens(cls, time: Size, vocabulary: Size = None) -> Shape:
-        """Return the shape (token,): whole numbers below the size of the vocabulary, one per step."""
+        """Return the shape (token,): integers below the size of the vocabulary, one per step."""
         return cls((time,), ("token",), vocabulary=vocabulary)
 
     @property
@@ -104,23 +111,46 @@ class Shape:
     def describe(self) -> str:
         """Return the sizes with their meaning and origin, e.g. "10 channels x 3 x 3 from 'avgpool'".
 
-        Depth, height and width are named where they do not stand in this order behind the channels.
+        Depth, height and width are named where they do not stand in this order after the channels.
         """
         usual = [axis for axis in ("channel", *_PLACES) if axis in self.axes] == list(self.axes)
         words = []
         for axis, size in zip(self.axes, self.sizes, strict=True):
             number = "?" if size is None else str(size)
             if axis not in _PLACES:
-                words.append(f"{number} {_plural(axis, size)}")
+                words.append(_counted(axis, number))
             else:
-                words.append(number if usual else f"{axis} {number}")
-        return " x ".join(words) + (f" from {self.source}" if self.source else "")
+                words.append(number if usual else f"{axis_name(axis)} {number}")
+        shape = " x ".join(words)
+        if not self.source:
+            return shape
+        if self.source == DATA:
+            return gettext("{shape} from the data", shape=shape)
+        return gettext("{shape} from {source}", shape=shape, source=self.source)
 
     def __repr__(self) -> str:
         pairs = zip(self.axes, self.sizes, strict=True)
         return "Shape(" + ", ".join(f"{axis} {'?' if size is None else size}" for axis, size in pairs) + ")"
 
 
-def _plural(axis: str, size: Size) -> str:
-    word = {"time": "step", "length": "position"}.get(axis, axis)
-    return word if size == 1 else word + "s"
+def axis_name(axis: str) -> str:
+    """Return the word for a spatial axis in the language of the user."""
+    if axis == "depth":
+        return gettext("depth")
+    if axis == "height":
+        return gettext("height")
+    return gettext("width") if axis == "width" else gettext("length")
+
+
+def _counted(axis: str, number: str) -> str:
+    """Return a size with its unit, e.g. "3 channels"; the number is "?" where it is not known."""
+    count = int(number) if number.isdecimal() else 0
+    if axis == "channel":
+        return ngettext("{number} channel", "{number} channels", count, number=number)
+    if axis == "time":
+        return ngettext("{number} step", "{number} steps", count, number=number)
+    if axis == "feature":
+        return ngettext("{number} feature", "{number} features", count, number=number)
+    if axis == "token":
+        return ngettext("{number} token", "{number} tokens", count, number=number)
+    return ngettext("{number} position", "{number} positions", count, number=number)

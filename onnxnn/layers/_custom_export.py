@@ -1,4 +1,4 @@
-"""ONNX nodes of a user's own module: by torch's exporter, checked, and copied into our graph."""
+"""ONNX nodes of a custom module: by torch's exporter, checked, and copied into our graph."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import onnx.inliner
 import onnx.version_converter
 import torch
 from onnxnn_runtime.errors import ExportError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.session import providers
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -34,7 +35,7 @@ _CURRENT_OPSET = 18
 def emit(
     graph: GraphBuilder, x: Value, module: nn.Module, probes: Sequence[Shape], in_shape: Shape, call: str
 ) -> Value:
-    """Write the module's nodes: by whichever of torch's two exporters gives what the module gives.
+    """Write the module's nodes: by whichever of torch's two exporters returns what the module returns.
 
     Args:
         graph: Where to.
@@ -48,20 +49,34 @@ def emit(
         ExportError: Neither exporter's graph works at this opset.
     """
     reasons = []
-    for name, export in (("the older exporter", _legacy), ("the current exporter", _current)):
+    for export in (_legacy, _current):
         try:
             with _silent():
                 model = _at_opset(export(module, probes[0], in_shape, graph.opset), graph.opset)
                 _compare(model, module, probes)
         except Exception as error:  # torch's exporters raise anything; the next one is tried
-            reasons.append(f"{name}: {type(error).__name__}: {str(error).strip().splitlines()[0][:200]}")
+            reasons.append(_reason(error))
             continue
         return graph.inline(model, x)
+    older, current = reasons
     raise ExportError(
-        f"{call}: torch cannot export this module at opset {graph.opset} "
-        f"({'; '.join(reasons)}). Try opset_version={_CURRENT_OPSET}, which torch's current exporter "
-        "writes directly, or build the network from named layers."
+        coded(
+            "E-EXPORT-02",
+            "{where}: torch cannot export this module at opset {opset} (the older exporter: {older}; the "
+            "current exporter: {current}). Try opset_version={newer}, which torch's current exporter writes "
+            "directly, or build the network from named layers.",
+            where=call,
+            opset=graph.opset,
+            older=older,
+            current=current,
+            newer=_CURRENT_OPSET,
+        )
     )
+
+
+def _reason(error: Exception) -> str:
+    lines = str(getattr(error, "text", error)).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200] if lines else ''}"
 
 
 class _KeepBatch(TorchFunctionMode):
@@ -135,10 +150,12 @@ def _compare(model: onnx.ModelProto, module: nn.Module, probes: Sequence[Shape])
             expected = reference(module, x).numpy()
             found = session.run(None, {session.get_inputs()[0].name: x.numpy()})[0]
             if found.shape != expected.shape:
-                raise ExportError(f"it gives shape {found.shape} where torch gives {expected.shape}")
+                raise ExportError(
+                    gettext("expected shape {expected}, got {got}", expected=expected.shape, got=found.shape)
+                )
             difference = float(np.abs(found - expected).max())
             if not difference <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):
-                raise ExportError(f"it differs from torch by {difference:.3g}")
+                raise ExportError(gettext("it differs from torch by {difference:.3g}", difference=difference))
 
 
 def sample(probe: Shape, batch: int) -> torch.Tensor:
@@ -151,7 +168,7 @@ def sample(probe: Shape, batch: int) -> torch.Tensor:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Keep the exporters' prints, log lines and warnings from the user's screen."""
+    """Keep the exporters' prints, log lines and warnings from the user's display."""
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.graph.shape import Shape
@@ -17,7 +18,7 @@ from .registry import Layer, make, read_signals, unused_name
 
 @dataclass(frozen=True)
 class Step:
-    """One layer and the activation behind it, None without one."""
+    """One layer and the activation after it, None without one."""
 
     layer: Layer
     activation: Layer | None = None
@@ -29,7 +30,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Path:
-    """Layers in order; without any, what arrives is what comes out."""
+    """Layers in order; without any, the output is the input."""
 
     steps: tuple[Step, ...] = ()
 
@@ -42,7 +43,11 @@ class Path:
         """
         if not isinstance(given, tuple):
             raise LayerError(
-                f"{shortened(given)}: a list of (layer, options) fits, or an empty list for the bypass."
+                coded(
+                    "E-LAYER-04",
+                    "expected a list of (layer, options), or an empty list for the bypass, got {got}.",
+                    got=shortened(given),
+                )
             )
         return cls(tuple(_read_step(step) for step in given))
 
@@ -68,7 +73,7 @@ class Path:
         """Return the path with sizes left to the layer before filled in.
 
         Raises:
-            LayerError: A layer does not fit what arrives at it.
+            LayerError: A layer does not match its input.
         """
         steps, shape = [], in_shape
         for step in self.steps:
@@ -80,7 +85,7 @@ class Path:
         return Path(tuple(steps))
 
     def placed(self, in_shape: Shape) -> Iterator[tuple[str, Layer, Shape]]:
-        """Yield each layer and activation with its name ("conv2d1") and the shape that arrives at it."""
+        """Yield each layer and activation with its name ("conv2d1") and its input shape."""
         shape = in_shape
         names: list[str] = []
         for number, step in enumerate(self.steps, 1):
@@ -90,7 +95,7 @@ class Path:
                 shape = part.out_shape(shape).came_from(f"'{part.title}'")
 
     def out_shape(self, in_shape: Shape) -> Shape:
-        """Return the shape behind the last layer."""
+        """Return the shape after the last layer."""
         shape = in_shape
         for _, part, shape in self.placed(in_shape):
             shape = part.out_shape(shape)
@@ -104,17 +109,27 @@ def _read_step(given: Any) -> Step:
         given = next(iter(given.items()))
     if not isinstance(given, tuple) or len(given) != 2 or not isinstance(given[0], str):
         raise LayerError(
-            f'{shortened(given)} is no layer: write (layer, options), such as ("conv2d", '
-            f'{{"size": 64, "kernel_size": '
-            "3}). A module of your own goes into add itself."
+            coded(
+                "E-LAYER-04",
+                'expected (layer, options), such as ("conv2d", {{"size": 64, "kernel_size": 3}}), got {got}. '
+                "A custom module goes into add itself.",
+                got=shortened(given),
+            )
         )
     name, options = given
     if not isinstance(options, Mapping):
         raise LayerError(
-            f"the options of {shortened(name)} must be {{name: value}}, got {shortened(options)}."
+            coded(
+                "E-LAYER-04",
+                "expected the options of {layer} to be {{name: value}}, got {got}.",
+                layer=shortened(name),
+                got=shortened(options),
+            )
         )
     activation = options.get("activation")
     made = make(name, {key: value for key, value in options.items() if key != "activation"})
     if made.diffusion or made.teacher_forcing:
-        raise LayerError(f"{made.call()}: it is a whole network, which stands alone and not in a branch.")
+        raise LayerError(
+            coded("E-LAYER-06", "{where}: a whole network stands alone, not in a branch.", where=made.call())
+        )
     return Step(made, None if activation is None else activation_of(activation))

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from onnxnn_runtime.errors import LayerError, did_you_mean
+from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -14,6 +15,7 @@ from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
 from ._checks import number
+from .other_names import suggestion
 from .registry import Layer, find, layer, make, registry
 
 
@@ -52,7 +54,7 @@ class ReLU(Activation):
 class Softmax(Activation):
     """yᵢ = exp(xᵢ) / Σⱼ exp(xⱼ) over the classes: the features of a vector or step, or the channels.
 
-    As the last layer it gives probabilities; the loss sees the values before it.
+    As the last layer it returns probabilities; the loss sees the values before it.
     """
 
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
@@ -215,17 +217,33 @@ def activation_of(name: str) -> Layer:
     """
     if not isinstance(name, str):
         raise LayerError(
-            f"activation={shortened(name)}: an activation's name fits. A layer's options are given by name, "
-            "such as size=(4, 3) or paths=[[...], [...]]."
+            coded(
+                "E-LAYER-05",
+                "activation={got}: expected an activation's name. Write the options of a layer with their "
+                "names, such as size=(4, 3) or paths=[[...], [...]].",
+                got=shortened(name),
+            )
         )
     known = sorted(kind for kind, each in registry.items() if issubclass(each, Activation))
     try:
         found = find(name)
     except LayerError as error:
-        hint = did_you_mean(name, known) or "."
         raise LayerError(
-            f"activation={shortened(name)}: unknown activation{hint} Known: {', '.join(known)}."
+            coded(
+                "E-LAYER-05",
+                "activation={got}: unknown activation.{hint} Known: {known}.",
+                got=shortened(name),
+                hint=suggestion(name, known),
+                known=", ".join(known),
+            )
         ) from error
     if not issubclass(found, Activation):
-        raise LayerError(f"activation={shortened(name)}: {found.kind!r} is a layer, not an activation.")
+        raise LayerError(
+            coded(
+                "E-LAYER-05",
+                "activation={got}: expected an activation, got the layer {layer}.",
+                got=shortened(name),
+                layer=shortened(found.kind),
+            )
+        )
     return make(name, {})

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import nearest
 from torch import nn
@@ -29,35 +30,56 @@ def check_arguments(layer: Any, activation: Any, optimizer: Any, options: Mappin
     """
     if isinstance(layer, type) and issubclass(layer, nn.Module):
         name = layer.__name__
-        raise LayerError(f"add({name}): expected a module, got its class. Write add({name}(...)).")
+        raise LayerError(
+            coded(
+                "E-LAYER-07",
+                "add({name}): expected a module, got its class. Write add({name}(...)).",
+                name=name,
+            )
+        )
     misplaced = [each for each in (activation, optimizer) if each is not None and not isinstance(each, str)]
     has_place = isinstance(layer, nn.Module) or (
         isinstance(layer, str) and not set(option_names(layer)[:1]) & set(options)
     )
     if misplaced and has_place:
-        raise LayerError(_options_go_by_name(layer, activation, optimizer, options, misplaced))
+        raise _options_go_by_name(layer, activation, optimizer, options, misplaced)
     if layer is None and options and (activation is not None or optimizer is None):
         _check_mistyped(options)
         if activation is None:
-            raise LayerError(_without_layer(options))
+            raise _without_layer(options)
 
 
 def _options_go_by_name(
     layer: str | nn.Module, activation: Any, optimizer: Any, options: Mapping[str, Any], misplaced: list[Any]
-) -> str:
+) -> LayerError:
     name = repr(layer) if isinstance(layer, str) else f"{type(layer).__name__}(...)"
     places = [shortened(each) for each in (activation, optimizer) if each is not None]
     given = [f"{key}={shortened(value)}" for key, value in options.items()]
     call = f"add({', '.join([name, *places, *given])})"
     if not isinstance(layer, str):
-        return f"{call}: a module takes no options; its second argument is an activation's name."
+        return LayerError(
+            coded(
+                "E-LAYER-07",
+                "{where}: a module has no options; its second argument is an activation's name.",
+                where=call,
+            )
+        )
     names = option_names(layer)
     if not names:
-        return f"{call}: {shortened(layer)} takes no options."
+        return LayerError(
+            coded("E-LAYER-02", "{where}: {kind} has no options.", where=call, kind=shortened(layer))
+        )
     written = [f"{key}={value}" for key, value in _named(names, misplaced, options).items()]
     texts = [each for each in (activation, optimizer) if isinstance(each, str)]
     written += given + [f"activation={shortened(each)}" for each in texts[:1]]
-    return f"{call}: options go by name. Write add({', '.join([name, *written])})."
+    return LayerError(
+        coded(
+            "E-LAYER-02",
+            "{where}: options need their names. Write add({arguments}).",
+            where=call,
+            arguments=", ".join([name, *written]),
+        )
+    )
 
 
 def _named(names: list[str], values: list[Any], options: Mapping[str, Any]) -> dict[str, str]:
@@ -68,12 +90,20 @@ def _named(names: list[str], values: list[Any], options: Mapping[str, Any]) -> d
     return {key: shortened(value) for key, value in zip(free, values, strict=False)}
 
 
-def _without_layer(options: Mapping[str, Any]) -> str:
+def _without_layer(options: Mapping[str, Any]) -> LayerError:
     given = ", ".join(f"{key}={shortened(value)}" for key, value in options.items())
     if all(key in _OF_TRAIN for key in options):
-        return f"add({given}): these are options of train(): train({given})."
-    first = next(iter(options))
-    return f"add({given}): {shortened(first)} of which layer? Write add('linear', {given}), for example."
+        return LayerError(
+            coded("E-LAYER-02", "add({given}): these are options of train(): train({given}).", given=given)
+        )
+    return LayerError(
+        coded(
+            "E-LAYER-02",
+            "add({given}): {option} is an option of which layer? Write add('linear', {given}), for example.",
+            given=given,
+            option=shortened(next(iter(options))),
+        )
+    )
 
 
 def _check_mistyped(options: Mapping[str, Any]) -> None:
@@ -84,5 +114,11 @@ def _check_mistyped(options: Mapping[str, Any]) -> None:
         if meant:
             given = ", ".join(f"{each}={shortened(value)}" for each, value in options.items())
             raise LayerError(
-                f"add({given}): unknown option {shortened(key)}, did you mean {shortened(meant)}?"
+                coded(
+                    "E-LAYER-02",
+                    "add({given}): unknown option {option}. Did you mean {name}?",
+                    given=given,
+                    option=shortened(key),
+                    name=shortened(meant),
+                )
             )

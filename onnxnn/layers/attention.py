@@ -1,7 +1,7 @@
 """Attention and the blocks that Transformers are stacked from: torch modules, each with its ONNX nodes.
 
-Every block adds to what arrives at it and normalises what it reads, not what it gives ("pre-norm"):
-x + f(LayerNorm(x)), with one more normalisation behind the last block. Vaswani et al. 2017 normalise the
+Every block adds to its input and normalises what it reads, not its output ("pre-norm"):
+x + f(LayerNorm(x)), with one more normalisation after the last block. Vaswani et al. 2017 normalise the
 sum instead, which only trains with a learning rate that is warmed up; with pre-norm any schedule does
 (Xiong et al., "On Layer Normalization in the Transformer Architecture", 2020).
 """
@@ -39,8 +39,8 @@ Tensor = torch.Tensor
 class Attention(nn.Module):
     """Multi-head attention: softmax(Q Kᵀ / √d) V for each head, with d = dim / heads.
 
-    Q = x Wq + bq, K = memory Wk + bk, V = memory Wv + bv; heads are slices of their features, and what
-    they give is put side by side again and mapped by Wo.
+    Q = x Wq + bq, K = memory Wk + bk, V = memory Wv + bv; heads are slices of their features, and their
+    outputs are put side by side again and mapped by Wo.
 
     Source: Vaswani et al., "Attention Is All You Need", 2017, section 3.2.
     """
@@ -138,7 +138,7 @@ class Block(nn.Module):
 
 
 class Stack(nn.Module):
-    """Blocks one behind the other, and the normalisation behind the last."""
+    """Blocks one after the other, and the normalisation after the last."""
 
     def __init__(self, num_layers: int, dim: int, make: Callable[[], Block]) -> None:
         super().__init__()

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from onnxnn_runtime.errors import LayerError, did_you_mean
+from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import spatial_axes
+from ._checks import spatial_axes, unknown_value, wrong_value
 from ._sequential import Path
 from .masks import call
 from .registry import Layer, layer
@@ -29,7 +30,7 @@ _SIZES_TO_TRY = range(48, 112)
 @layer("branches", "parallel")
 @dataclass(frozen=True)
 class Branches(Layer):
-    """Hands what arrives to every branch and joins what they give.
+    """Passes its input to every branch and joins their outputs.
 
     A residual connection around two convolutions:
 
@@ -43,9 +44,9 @@ class Branches(Layer):
 
     Args:
         paths: Two or more branches, each a list of (layer, options) as `add` takes them, "activation" among
-            the options; a layer's name alone will do where no option is needed. An empty list is the
+            the options; a layer's name alone is enough where no option is needed. An empty list is the
             bypass. Branches may hold branches.
-        merge: "concat" puts the branches' channels (or features) one behind the other; "add" sums values of
+        merge: "concat" puts the branches' channels (or features) one after the other; "add" sums values of
             one shape.
 
     Input shape: any per sample, float32
@@ -57,14 +58,13 @@ class Branches(Layer):
 
     def __post_init__(self) -> None:
         if str(self.merge).lower() not in MERGES:
-            hint = did_you_mean(str(self.merge), MERGES) or "."
-            raise LayerError(f"{self.call()}: unknown merge{hint} Known: {', '.join(MERGES)}.")
+            raise unknown_value(self, "merge", self.merge, MERGES)
         object.__setattr__(self, "merge", self.merge.lower())
         if not isinstance(self.paths, tuple) or len(self.paths) < 2:
-            raise LayerError(
-                f"{self.call()}: paths must be two or more branches, each a list of (layer, options); an "
-                f"empty list is the bypass. Got {shortened(self.paths)}."
+            expected = gettext(
+                "two or more branches, each a list of (layer, options), an empty list for the bypass"
             )
+            raise wrong_value(self, "paths", self.paths, expected)
         object.__setattr__(self, "paths", self._each(lambda p: p if isinstance(p, Path) else Path.read(p)))
 
     def reads_signals(self, in_shape: Shape) -> bool | None:
@@ -83,8 +83,8 @@ class Branches(Layer):
     def out_shape(self, in_shape: Shape) -> Shape:
         shapes = [path.out_shape(in_shape) for path in self.paths]
         joined = _joined_axis(shapes[0]) if self.merge == "concat" else None
-        if any(not _fit(shape, shapes[0], joined) for shape in shapes[1:]):
-            raise LayerError(f"{self.call()}: {self._cannot_merge(shapes)}")
+        if any(not _match(shape, shapes[0], joined) for shape in shapes[1:]):
+            raise self._cannot_merge(shapes)
         merged = replace(shapes[0], masked=any(shape.masked for shape in shapes))
         if joined is None:
             return merged
@@ -125,7 +125,7 @@ class Branches(Layer):
             return True
         free = [axis for axis, size in zip(in_shape.axes, in_shape.sizes, strict=True) if size is None]
         # Branches that agree at one size may round differently at another.
-        return bool(free) and not all(self._fits(in_shape, free, size) for size in _SIZES_TO_TRY)
+        return bool(free) and not all(self._takes(in_shape, free, size) for size in _SIZES_TO_TRY)
 
     def call(self) -> str:
         return f"add('branches', merge={shortened(self.merge)})"
@@ -141,13 +141,14 @@ class Branches(Layer):
             try:
                 found.append(do(path))
             except LayerError as error:
-                raise LayerError(f"{self.call()}, branch {number}: {error}") from error
+                where = gettext("{where}, branch {number}", where=self.call(), number=number)
+                raise LayerError(Message(f"{where}: {error.text}", error.code)) from error
         return tuple(found)
 
     def _placed(self, in_shape: Shape) -> list[tuple[str, Layer, Shape]]:
         return [placed for path in self.paths for placed in path.placed(in_shape)]
 
-    def _fits(self, in_shape: Shape, axes: Sequence[str], size: int) -> bool:
+    def _takes(self, in_shape: Shape, axes: Sequence[str], size: int) -> bool:
         try:
             self.out_shape(in_shape.with_sizes(**dict.fromkeys(axes, size)))
         except LayerError:
@@ -159,30 +160,49 @@ class Branches(Layer):
         shape = self.paths[0].out_shape(in_shape)
         return shape.axes.index(_joined_axis(shape)) + 1
 
-    def _cannot_merge(self, shapes: Sequence[Shape]) -> str:
+    def _cannot_merge(self, shapes: Sequence[Shape]) -> LayerError:
         given = ", ".join(
-            f"branch {number} gives {shape.came_from('').describe()}"
+            gettext("branch {number}: {shape}", number=number, shape=shape.came_from("").describe())
             for number, shape in enumerate(shapes, 1)
         )
-        same_place = "For kernels of odd size padding=kernel_size // 2 with stride=1 keeps height and width."
-        if self.merge == "add":
-            places = {tuple(shape[axis] for axis in spatial_axes(shape)) for shape in shapes}
-            if len(places) > 1 and len({shape.axes for shape in shapes}) == 1:
-                return f"{given}; only equal shapes can be added. {same_place}"
-            way = (
-                "A conv2d with kernel_size=1 and the other branch's channels and stride"
-                if "channel" in shapes[0].axes
-                else "A linear layer that gives as many features as the other branch"
+        places = {tuple(shape[axis] for axis in spatial_axes(shape)) for shape in shapes}
+        if self.merge != "add" or (len(places) > 1 and len({shape.axes for shape in shapes}) == 1):
+            advice = gettext(
+                "For kernels of odd size padding=kernel_size // 2 with stride=1 keeps height and width."
             )
-            return f"{given}; only equal shapes can be added. {way} makes a branch fit."
-        return f"{given}; only the channels (or features) may differ. {same_place}"
+        elif "channel" in shapes[0].axes:
+            advice = gettext(
+                "Put a conv2d with kernel_size=1 and the other branch's channels and stride into a branch."
+            )
+        else:
+            advice = gettext("Put a linear layer with the other branch's number of features into a branch.")
+        if self.merge == "add":
+            return LayerError(
+                coded(
+                    "E-LAYER-03",
+                    "{where}: expected outputs of equal shapes to add, got {shapes}. {advice}",
+                    where=self.call(),
+                    shapes=given,
+                    advice=advice,
+                )
+            )
+        return LayerError(
+            coded(
+                "E-LAYER-03",
+                "{where}: expected outputs that differ only in channels (or features), got {shapes}. "
+                "{advice}",
+                where=self.call(),
+                shapes=given,
+                advice=advice,
+            )
+        )
 
 
 def _joined_axis(shape: Shape) -> str:
     return "channel" if "channel" in shape.axes else shape.axes[-1]
 
 
-def _fit(shape: Shape, first: Shape, joined: str | None) -> bool:
+def _match(shape: Shape, first: Shape, joined: str | None) -> bool:
     if shape.axes != first.axes:
         return False
     return all(axis == joined or shape[axis] == first[axis] for axis in shape.axes)

@@ -7,15 +7,29 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from typing_extensions import Self
 
 from onnxnn.graph.builder import GraphBuilder, Value
-from onnxnn.graph.shape import Shape
+from onnxnn.graph.shape import DATA, Shape
 from onnxnn.models.pointwise import PointwiseConv2d
 
-from ._checks import along_steps, back_in_order, count, flag, is_count, pair_of_sizes, per_axis, windows
+from ._checks import (
+    along_steps,
+    back_in_order,
+    count,
+    flag,
+    free_size,
+    is_count,
+    pair_of_sizes,
+    per_axis,
+    places_expected,
+    windows,
+    wrong_input,
+    wrong_size,
+)
 from .registry import Layer, layer
 
 
@@ -24,11 +38,11 @@ class Convolution(Layer):
     """What convolutions of any number of axes share.
 
     y[o, n] = b[o] + Σᵢ Σₖ w[o, i, k] · x[i, S·n + D·k - P] for output channel o and position n, with stride
-    S, dilation D and padding P (zeros). Along each axis N = (W - F + 2P)/S + 1 positions come out for a
+    S, dilation D and padding P (zeros). Along each axis there are N = (W - F + 2P)/S + 1 positions for a
     kernel of F (spread by the dilation), rounded down.
 
     Args:
-        size: (input channels, output channels). `outputs` alone takes the channels that arrive.
+        size: (input channels, output channels). `outputs` alone takes the channels of its input.
         kernel_size: F, one number for all axes or one per axis.
         stride: S, likewise.
         padding: P, likewise; zeros on each side.
@@ -50,7 +64,9 @@ class Convolution(Layer):
 
     def __post_init__(self) -> None:
         self._check_padding()
-        object.__setattr__(self, "size", pair_of_sizes(self, self.size, "(input channels, output channels)"))
+        object.__setattr__(
+            self, "size", pair_of_sizes(self, self.size, lambda: gettext("(input channels, output channels)"))
+        )
         for name, lowest in (("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1)):
             self._spatial(name, lowest)
         count(self, "groups", self.groups)
@@ -58,7 +74,13 @@ class Convolution(Layer):
         inputs, outputs = self._sizes
         if outputs % self.groups or (inputs is not None and inputs % self.groups):
             raise LayerError(
-                f"{self.call()}: groups={self.groups} must divide both the input and the output channels."
+                coded(
+                    "E-LAYER-04",
+                    "{where}: expected groups to divide both the input and the output channels, got "
+                    "{groups}.",
+                    where=self.call(),
+                    groups=self.groups,
+                )
             )
 
     def _check_padding(self) -> None:
@@ -69,13 +91,21 @@ class Convolution(Layer):
         if not isinstance(self.padding, str):
             return
         word = self.padding.strip().lower()
-        advice = "0" if word == "valid" else "a number of zeros for each side"
+        advice = "0" if word == "valid" else gettext("a number of zeros for each side")
         kernel, dilation = self.kernel_size, self.dilation
         if word == "same" and is_count(kernel) and is_count(dilation):
             both = dilation * (kernel - 1)
-            advice = str(both // 2) if both % 2 == 0 else f"{both // 2} with an odd kernel_size"
+            advice = str(both // 2)
+            if both % 2:
+                advice = gettext("{padding} with an odd kernel_size", padding=both // 2)
         raise LayerError(
-            f"{self.call()}: padding={shortened(self.padding)} is written as a number: padding={advice}."
+            coded(
+                "E-LAYER-04",
+                "{where}: expected padding to be an integer, got {got}. Write padding={advice}.",
+                where=self.call(),
+                got=shortened(self.padding),
+                advice=advice,
+            )
         )
 
     def assumed_input(self) -> Shape:
@@ -86,16 +116,13 @@ class Convolution(Layer):
 
     def resolve(self, in_shape: Shape) -> Self:
         inputs, outputs = self._sizes
-        arrive = self._seen(in_shape)["channel"]
+        channels = self._seen(in_shape)["channel"]
         if inputs is None:
-            if arrive is None:
-                raise LayerError(f"{self.call()}: the number of channels that arrive is not fixed.")
-            return replace(self, size=(arrive, outputs))
-        if arrive not in (None, inputs):
-            raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, "
-                f"so the size that fits is ({arrive}, {outputs})."
-            )
+            if channels is None:
+                raise free_size(self, in_shape)
+            return replace(self, size=(channels, outputs))
+        if channels not in (None, inputs):
+            raise wrong_size(self, in_shape, channels, inputs, (channels, outputs))
         return self
 
     def out_shape(self, in_shape: Shape) -> Shape:
@@ -153,23 +180,18 @@ class Convolution(Layer):
         """Return the shape with the axes that this convolution needs, or refuse it."""
         if in_shape.axes == ("channel", *self.axes):
             return in_shape
-        wanted = f"(channels, {', '.join(self.axes)})"
-        raise LayerError(
-            f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads {wanted}. "
-            f"{self._advice(in_shape)}"
-        )
+        raise wrong_input(self, in_shape, places_expected(len(self.axes)), self._advice(in_shape))
 
     def _advice(self, in_shape: Shape) -> str:
-        return (
-            back_in_order(in_shape, ("channel", *self.axes))
-            or "Put it before the layers that flatten, or give the data these axes."
+        return back_in_order(in_shape, ("channel", *self.axes)) or gettext(
+            "Put it before the layers that flatten, or give the data these axes."
         )
 
 
 @layer("conv2d")
 @dataclass(frozen=True)
 class Conv2d(Convolution):
-    """Convolution of pictures; formula and options as in `Convolution`.
+    """Convolution of images; formula and options as in `Convolution`.
 
     Input shape: (channels, height, width) per sample, float32
     Output shape: (outputs, N(height), N(width)) per sample, float32
@@ -200,10 +222,12 @@ class Conv1d(Convolution):
     def _advice(self, in_shape: Shape) -> str:
         if in_shape.axes != ("time", "feature"):
             return super()._advice(in_shape)
-        if in_shape.source not in ("", "the data"):
+        if in_shape.source not in ("", DATA):
             return along_steps(in_shape)
         steps, features = in_shape.sizes
-        return (
-            f"Its channels would be the {features} features: hand the data in as (N, {features}, {steps}) "
-            "instead, so that it slides along time."
+        return gettext(
+            "Its channels would be the {features} features: pass the data as (N, {features}, {steps}) "
+            "instead, so that it slides along time.",
+            features="?" if features is None else features,
+            steps="?" if steps is None else steps,
         )

@@ -1,4 +1,4 @@
-"""A user's own torch module as a layer."""
+"""A custom torch module as a layer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import torch
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -27,10 +28,10 @@ _AXES_BY_RANK = {
 }
 
 Given = tuple[tuple[int, ...], torch.dtype]
-"""Sizes of one sample that came out, and what kind of numbers."""
+"""Sizes of one sample of an output, and what kind of numbers."""
 
 _tried: weakref.WeakKeyDictionary[nn.Module, dict[Shape, Given]] = weakref.WeakKeyDictionary()
-"""What came out of a module for shapes that were tried before."""
+"""The output of a module for shapes that were tried before."""
 
 _endings: weakref.WeakKeyDictionary[nn.Module, str] = weakref.WeakKeyDictionary()
 """How modules end that were tried before."""
@@ -68,20 +69,44 @@ class Custom(Layer):
         """Return the layer for what a user passed to `add`."""
         if not isinstance(module, nn.Module):
             raise LayerError(
-                f"add({shortened(module)}): a layer must be a name such as 'linear' or a torch.nn.Module, "
-                f"not {type(module).__name__}."
+                coded(
+                    "E-CALL-03",
+                    "add({got}): expected a layer's name such as 'linear' or a torch.nn.Module, got {kind}.",
+                    got=shortened(module),
+                    kind=type(module).__name__,
+                )
             )
         if options:
-            raise LayerError(f"add({type(module).__name__}(...)): a module takes no options, got {options}.")
+            raise LayerError(
+                coded(
+                    "E-LAYER-07",
+                    "add({name}(...)): a module has no options, got {options}.",
+                    name=type(module).__name__,
+                    options=shortened(dict(options)),
+                )
+            )
         return cls(type(module).__name__, module)
 
     def with_module(self, module: nn.Module | None) -> Custom:
         """Return the layer with the module that a loaded file asks for."""
         if module is None or type(module).__name__ != self.class_name:
-            given = "nothing" if module is None else f"a {type(module).__name__}"
+            if module is None:
+                raise MissingModuleError(
+                    coded(
+                        "E-LAYER-07",
+                        "this network holds a custom module of class {name}, and none was added. A file "
+                        "never carries code: call model.add({name}(...)) before loading.",
+                        name=self.class_name,
+                    )
+                )
             raise MissingModuleError(
-                f"this network holds a custom module of class {self.class_name}, and {given} was added. "
-                f"A file never carries code: call model.add({self.class_name}(...)) before loading."
+                coded(
+                    "E-LAYER-07",
+                    "this network holds a custom module of class {name}, and a {got} was added. A file never "
+                    "carries code: call model.add({name}(...)) before loading.",
+                    name=self.class_name,
+                    got=type(module).__name__,
+                )
             )
         return replace(self, module=module)
 
@@ -103,7 +128,12 @@ class Custom(Layer):
             axes = ("time", "feature")
         if not axes or len(larger) != len(smaller):
             raise LayerError(
-                f"{self.call()}: it gives {len(smaller)} axes behind the batch; a layer must give 1 to 4."
+                coded(
+                    "E-LAYER-07",
+                    "{where}: expected an output with 1 to 4 axes after the batch, got {count}.",
+                    where=self.call(),
+                    count=len(smaller),
+                )
             )
         sizes = tuple(a if a == b else None for a, b in zip(smaller, larger, strict=True))
         return Shape(sizes, axes)
@@ -119,10 +149,10 @@ class Custom(Layer):
         return None
 
     def ending(self, in_shape: Shape) -> str:
-        """Return "softmax" or "sigmoid" where the module gives probabilities, else "".
+        """Return "softmax" or "sigmoid" where the module returns probabilities, else "".
 
         It is a softmax where all numbers are at least 0 and sum to 1 along the last axis, a sigmoid where
-        what comes out is what a sigmoid inside the module gave.
+        the output is that of a sigmoid inside the module.
         """
         assert self.module is not None
         if self.module not in _endings:
@@ -139,8 +169,13 @@ class Custom(Layer):
         free = [axis for axis, size in zip(in_shape.axes, in_shape.sizes, strict=True) if size is None]
         if free and self.example is None:
             raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, sizes that are not fixed yet. Load the data "
-                "before adding a module, so that it can be tried."
+                coded(
+                    "E-LAYER-10",
+                    "{where}: expected a fixed input size, got {shape}. Load the data before adding a "
+                    "module, so that it can be tried.",
+                    where=self.call(),
+                    shape=in_shape.describe(),
+                )
             )
         known = {axis: self.example[axis] or 1 for axis in free} if self.example else {}
         more = {axis: size + max(1, size // 2) for axis, size in known.items()}
@@ -158,22 +193,37 @@ class Custom(Layer):
         zeros = torch.zeros(2, *(size or 1 for size in in_shape.sizes), dtype=dtype)
         try:
             y = self._forward(module, zeros)
-        except Exception as error:  # whatever the user's code raises
+        except Exception as error:  # whatever custom code raises
             raise LayerError(
-                f"{self.call()}: it fails on what arrives, {in_shape.describe()} (tried on zeros of shape "
-                f"{tuple(zeros.shape)}): {type(error).__name__}: {error}"
+                coded(
+                    "E-LAYER-07",
+                    "{where}: it fails for {shape} (tried on zeros of shape {sizes}): {kind}: {error}",
+                    where=self.call(),
+                    shape=in_shape.describe(),
+                    sizes=tuple(zeros.shape),
+                    kind=type(error).__name__,
+                    error=error,
+                )
             ) from error
         if not isinstance(y, torch.Tensor) or y.ndim < 2 or y.shape[0] != 2:
-            given = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
             raise LayerError(
-                f"{self.call()}: forward gives {given} for a batch of 2; a layer must give one tensor, "
-                "batch first: (2, ...)."
+                coded(
+                    "E-LAYER-07",
+                    "{where}: expected forward to return one tensor, batch first: (2, ...) for a batch of 2, "
+                    "got {got}.",
+                    where=self.call(),
+                    got=tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__,
+                )
             )
         tokens = in_shape.axes == ("token",) and y.ndim == 2 and y.dtype == torch.int64
         if not (tokens or y.is_floating_point()):
             raise LayerError(
-                f"{self.call()}: forward gives {str(y.dtype).removeprefix('torch.')}; a layer must give "
-                "float32, such as y.float()."
+                coded(
+                    "E-LAYER-07",
+                    "{where}: expected forward to return float32, got {got}. Return y.float(), for example.",
+                    where=self.call(),
+                    got=str(y.dtype).removeprefix("torch."),
+                )
             )
         return tuple(y.shape[1:]), y.dtype
 
@@ -188,14 +238,14 @@ class Custom(Layer):
 
 
 class _Sigmoids(TorchFunctionMode):
-    """Remembers what sigmoids give while modules run."""
+    """Remembers the outputs of sigmoids while modules run."""
 
     def __init__(self) -> None:
         super().__init__()
         self._found: list[torch.Tensor] = []
 
     def gave(self, y: torch.Tensor) -> bool:
-        """Return whether these are the numbers that a sigmoid gave."""
+        """Return whether these are the numbers that a sigmoid returned."""
         return any(torch.equal(y.flatten(), found.flatten()) for found in self._found)
 
     def __torch_function__(

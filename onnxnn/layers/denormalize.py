@@ -64,7 +64,7 @@ class DenormalizeModule(nn.Module):
         return x * self.std + self.mean
 
     def undo(self, y: torch.Tensor) -> torch.Tensor:
-        """Return what `forward` gives y for."""
+        """Return the x for which `forward` returns y."""
         return (y - self.mean) / self.std
 
 

@@ -1,4 +1,4 @@
-"""The network of a diffusion model, which draws pictures out of noise."""
+"""The network of a diffusion model, which draws images out of noise."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from onnx import TensorProto
 from onnxnn_runtime.card.schedule import Schedule
-from onnxnn_runtime.errors import InputError, LayerError, did_you_mean
-from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.errors import InputError, LayerError
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -16,7 +16,7 @@ from onnxnn.graph.shape import Shape
 from onnxnn.models.unet import PRESETS, Architecture, Denoiser
 from onnxnn.models.unet_blocks import GROUPS
 
-from ._checks import count, is_count, pictures
+from ._checks import count, images, is_count, unknown_value, wrong_value
 from .registry import Layer, layer
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
@@ -28,7 +28,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 @layer("diffusion_model")
 @dataclass(frozen=True)
 class DiffusionModel(Layer):
-    """A whole network that tells what is noise in a picture; sampling draws pictures with it.
+    """A whole network that says what is noise in an image; sampling draws images with it.
 
         model = nn()
         model.load_img_data("digits/train", color="grayscale")
@@ -39,15 +39,15 @@ class DiffusionModel(Layer):
     Options that are None are the preset's.
 
     Args:
-        img_size: Height and width of the pictures; a multiple of patch x 2 ^ (levels - 1).
-        timestep: How many steps lead from a picture to noise.
+        img_size: Height and width of the images; a multiple of patch x 2 ^ (levels - 1).
+        timestep: How many steps lead from an image to noise.
         dim: Channels at the first level, a multiple of 8.
-        dim_mults: Channels behind each level, in multiples of `dim`; each level but the last halves the size.
+        dim_mults: Channels after each level, in multiples of `dim`; each level but the last halves the size.
         attention: Whether places look at each other: True at the last, smallest level, False nowhere, or the
             numbers of the levels, the first of which is 0.
         schedule: How noise grows: "cosine", "linear" or "sigmoid".
-        prediction: What the network tells: "v" or "noise"; see `Schedule`.
-        classes: Whether it draws what is asked for: True takes the names of the class folders.
+        prediction: What the network returns: "v" or "noise"; see `Schedule`.
+        classes: Whether it is conditioned on a class: True takes the names of the class folders.
         preset: None, a network for classroom CPUs; or "basenn", BaseNN's, for comparison.
         patch: Side of the squares of pixels that are read and drawn as one.
 
@@ -74,38 +74,39 @@ class DiffusionModel(Layer):
         for name in ("img_size", "timestep"):
             count(self, name, getattr(self, name))
         if self.preset is not None and self.preset not in PRESETS:
-            hint = did_you_mean(str(self.preset), PRESETS) or "."
-            raise LayerError(
-                f"{self.call()}: preset={shortened(self.preset)}: unknown{hint} Known: {', '.join(PRESETS)}."
-            )
+            raise unknown_value(self, "preset", self.preset, PRESETS)
         if self.dim is not None and (not is_count(self.dim) or self.dim % GROUPS):
-            raise LayerError(
-                f"{self.call()}: dim={shortened(self.dim)} must be a multiple of {GROUPS}, such as 32."
-            )
+            expected = gettext("a multiple of {step}, such as 32", step=GROUPS)
+            raise wrong_value(self, "dim", self.dim, expected)
         mults = self._value("dim_mults")
         if not isinstance(mults, tuple) or not mults or not all(map(is_count, mults)):
-            raise LayerError(
-                f"{self.call()}: dim_mults={shortened(mults)} must hold a whole number of at least 1 for "
-                "each level, such as (1, 2)."
-            )
+            expected = gettext("an integer of at least 1 for each level, such as (1, 2)")
+            raise wrong_value(self, "dim_mults", mults, expected)
         if self.patch is not None:
             count(self, "patch", self.patch)
         if not isinstance(self.classes, bool) and not is_count(self.classes):
-            raise LayerError(
-                f"{self.call()}: classes={shortened(self.classes)} must be True, False or how many."
-            )
+            expected = gettext("True, False or the number of classes")
+            raise wrong_value(self, "classes", self.classes, expected)
         self._check_attention(len(mults))
         try:
             self.noise_schedule()
         except InputError as error:
-            raise LayerError(f"{self.call()}: {error}") from error
+            raise LayerError(Message(f"{self.call()}: {error.text}", "E-LAYER-04")) from error
         factor = self.architecture().factor
         if self.img_size % factor:
             near = self.img_size // factor * factor
-            fits = f"{near} or {near + factor}" if near else f"{factor}"
             raise LayerError(
-                f"{self.call()}: img_size={self.img_size} is no multiple of {factor}, by which "
-                f"{len(mults)} levels and patches of {self._value('patch')} divide it; {fits} fits."
+                coded(
+                    "E-LAYER-04",
+                    "{where}: expected img_size to be a multiple of {factor}, by which {levels} levels and "
+                    "patches of {patch} divide it, got {got}. Use {sizes}.",
+                    where=self.call(),
+                    factor=factor,
+                    levels=len(mults),
+                    patch=self._value("patch"),
+                    got=self.img_size,
+                    sizes=gettext("{one} or {other}", one=near, other=near + factor) if near else factor,
+                )
             )
 
     def _check_attention(self, levels: int) -> None:
@@ -113,31 +114,41 @@ class DiffusionModel(Layer):
         if isinstance(given, bool):
             return
         if not isinstance(given, tuple) or not all(is_count(level, 0) and level < levels for level in given):
-            raise LayerError(
-                f"{self.call()}: attention={shortened(given)} must be True, False or levels from 0 to "
-                f"{levels - 1}, such as ({levels - 1},)."
-            )
+            expected = gettext("True, False or levels from 0 to {last}, such as ({last},)", last=levels - 1)
+            raise wrong_value(self, "attention", given, expected)
 
     def assumed_input(self) -> Shape:
         return Shape.image(3, self.img_size, self.img_size)
 
     def resolve(self, in_shape: Shape) -> DiffusionModel:
-        pictures(self, in_shape)
+        images(self, in_shape)
         channels, *sizes = in_shape.sizes
         if channels is None:
-            raise LayerError(f"{self.call()}: the number of channels that arrive is not fixed.")
+            raise LayerError(
+                coded(
+                    "E-LAYER-03",
+                    "{where}: expected a fixed number of channels, got {shape}. Load the data first.",
+                    where=self.call(),
+                    shape=in_shape.describe(),
+                )
+            )
         if sizes != [self.img_size] * 2:
             raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, but it draws pictures of {self.img_size} x "
-                f"{self.img_size}. Load them with transform={{'Resize': {(self.img_size,) * 2}}}, or choose "
-                "another img_size."
+                coded(
+                    "E-LAYER-03",
+                    "{where}: expected images of {size} x {size}, which it draws, got {shape}. Load them "
+                    "with transform={{'Resize': ({size}, {size})}}, or choose another img_size.",
+                    where=self.call(),
+                    size=self.img_size,
+                    shape=in_shape.describe(),
+                )
             )
         named = {name: self._value(name) for name in _DEFAULTS["basenn"]}
         return replace(self, attention=self.architecture().attention, **named)
 
     @property
     def num_classes(self) -> int:
-        """How many classes it draws; 0 where it draws without being asked, or the data is not known yet."""
+        """How many classes it draws; 0 where it is not conditioned, or the data is not known yet."""
         return 0 if isinstance(self.classes, bool) else self.classes
 
     def with_classes(self, number: int) -> DiffusionModel:
@@ -149,7 +160,13 @@ class DiffusionModel(Layer):
 
     def build(self, in_shape: Shape) -> nn.Module:
         if self.classes is True:
-            raise LayerError(f"{self.call()}: classes=True takes them from the data; load it first.")
+            raise LayerError(
+                coded(
+                    "E-LAYER-10",
+                    "{where}: classes=True takes them from the data. Load it first.",
+                    where=self.call(),
+                )
+            )
         channels = in_shape["channel"]
         assert channels is not None  # resolved
         shape = channels, self.img_size, self.img_size

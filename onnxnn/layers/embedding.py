@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import InputError, LayerError
-from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from torch import nn
 from typing_extensions import Self
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import count, flag, is_count, pair_of_sizes
+from ._checks import count, flag, is_count, pair_of_sizes, wrong_input, wrong_value
 from .linear import Linear
 from .recurrent import LSTM, LSTMModule, State
 from .registry import Layer, layer
@@ -37,20 +37,32 @@ class TokenReader(Layer):
 
     def _with_vocabulary(self, in_shape: Shape, given: int | None) -> int:
         if in_shape.axes != ("token",):
-            raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads tokens, whole numbers "
-                "(N, steps). Put it first, behind data loaded with word2idx=..."
+            raise wrong_input(
+                self,
+                in_shape,
+                gettext("tokens, integers (N, steps)"),
+                gettext("Put it first, after loading data with word2idx=..."),
             )
         known = in_shape.vocabulary
         if given is None and known is None:
             raise LayerError(
-                f"{self.call()}: how many different tokens there are is not known yet. Load the data "
-                "before this line, or write the size of the vocabulary."
+                coded(
+                    "E-LAYER-10",
+                    "{where}: the size of the vocabulary is not known. Load the data before this line, or "
+                    "write it.",
+                    where=self.call(),
+                )
             )
         if given is not None and known is not None and known > given:
             raise LayerError(
-                f"{self.call()}: the data has {known} different tokens, so the vocabulary that fits "
-                f"is {known}."
+                coded(
+                    "E-LAYER-03",
+                    "{where}: expected a vocabulary of at least {known} for the tokens of the data, got "
+                    "{given}. Use {known}.",
+                    where=self.call(),
+                    known=known,
+                    given=given,
+                )
             )
         return given or known or 0
 
@@ -63,7 +75,7 @@ class Embedding(TokenReader):
     Args:
         size: (vocabulary, dim), also spelled vocab_size=..., embedding_dim=...; `dim` alone takes the data's
             vocabulary.
-        channels_first: Whether a signal (dim channels, steps) comes out, as convolutions read it.
+        channels_first: Whether the output is a signal (dim channels, steps), as convolutions read it.
         padding: The token that fills short sequences up; layers that can leave these steps out do. Its
             vector is learned like any other's. None where every token counts.
         vocab_size, embedding_dim: The other spelling of `size`.
@@ -79,23 +91,20 @@ class Embedding(TokenReader):
     embedding_dim: int | None = None
 
     def __post_init__(self) -> None:
-        size = pair_of_sizes(self, self._one_spelling(), "(vocabulary, dim)", giver="the data")
+        size = pair_of_sizes(self, self._one_spelling(), lambda: gettext("(vocabulary, dim)"), from_data=True)
         object.__setattr__(self, "size", size)
         object.__setattr__(self, "vocab_size", None)
         object.__setattr__(self, "embedding_dim", None)
         flag(self, "channels_first", self.channels_first)
         if self.padding is not None and not is_count(self.padding, 0):
-            raise LayerError(
-                f"{self.call()}: padding={shortened(self.padding)} must be a token's number, or None where "
-                "none is padding."
-            )
+            expected = gettext("a token id, or None where none is padding")
+            raise wrong_value(self, "padding", self.padding, expected)
 
     def resolve(self, in_shape: Shape) -> Self:
         vocabulary = self._with_vocabulary(in_shape, self._sizes[0])
         if self.padding is not None and vocabulary is not None and self.padding >= vocabulary:
-            raise LayerError(
-                f"{self.call()}: padding={self.padding} is no token; the vocabulary has 0..{vocabulary - 1}."
-            )
+            expected = gettext("a token id of the vocabulary, 0..{largest}", largest=vocabulary - 1)
+            raise wrong_value(self, "padding", self.padding, expected)
         return replace(self, size=(vocabulary, self._sizes[1]))
 
     def out_shape(self, in_shape: Shape) -> Shape:
@@ -127,7 +136,11 @@ class Embedding(TokenReader):
             return self.size
         if self.size is not None or self.embedding_dim is None:
             raise LayerError(
-                f"{self.call()}: give size=(vocabulary, dim), or vocab_size=... and embedding_dim=..."
+                coded(
+                    "E-LAYER-02",
+                    "{where}: expected size=(vocabulary, dim), or vocab_size=... and embedding_dim=...",
+                    where=self.call(),
+                )
             )
         return (self.vocab_size, self.embedding_dim)
 
@@ -161,10 +174,8 @@ class EmLSTM(TokenReader):
 
     def __post_init__(self) -> None:
         if not (isinstance(self.size, tuple) and len(self.size) == 2 and all(map(is_count, self.size))):
-            raise LayerError(
-                f"{self.call()}: size={shortened(self.size)} must be (dim, hidden), two whole numbers of at "
-                "least 1."
-            )
+            expected = gettext("{meaning}, integers of at least 1", meaning=gettext("(dim, hidden)"))
+            raise wrong_value(self, "size", self.size, expected)
         count(self, "num_layers", self.num_layers)
         if self.vocab_size is not None:
             count(self, "vocab_size", self.vocab_size)
@@ -197,7 +208,7 @@ class EmLSTM(TokenReader):
         return self.vocab_size
 
     def _parts(self, in_shape: Shape) -> list[tuple[Layer, Shape]]:
-        """Return the three layers, each with the shape that arrives at it."""
+        """Return the three layers, each with its input shape."""
         (dim, hidden), steps = self.size, in_shape["token"]
         assert self.vocab_size is not None  # resolved
         return [
@@ -225,8 +236,13 @@ class EmbeddingModule(nn.Embedding):
             y = F.embedding(tokens, self.weight)
         except IndexError as error:
             raise InputError(
-                f"tokens {int(tokens.min())}..{int(tokens.max())} arrive; the vocabulary has the numbers "
-                f"0..{self.num_embeddings - 1}."
+                coded(
+                    "E-INPUT-07",
+                    "expected tokens 0..{largest}, the ids of the vocabulary, got {lowest}..{highest}.",
+                    largest=self.num_embeddings - 1,
+                    lowest=int(tokens.min()),
+                    highest=int(tokens.max()),
+                )
             ) from error
         return y.transpose(1, 2) if self.channels_first else y
 

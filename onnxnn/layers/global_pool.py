@@ -9,13 +9,13 @@ from typing import ClassVar
 import numpy as np
 import torch
 from onnx import TensorProto
-from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import back_in_order, spatial_axes
+from ._checks import back_in_order, before_flattening, spatial_axes, wrong_input
 from .masks import Masked, lowest
 from .registry import Layer, layer
 
@@ -24,7 +24,7 @@ from .registry import Layer, layer
 class GlobalPooling(Layer):
     """What both share: everything but the channels (or features) is looked at as one window.
 
-    Steps that are padding are left out where the layers before know them (`embedding` tells).
+    Steps that are padding are left out where the layers before know them (`embedding` does).
 
     Input shape: (channels, height, width), (channels, length), (channels, depth, height, width) or
         (time, features) per sample, float32
@@ -38,11 +38,9 @@ class GlobalPooling(Layer):
             in_shape.axes[0] != "channel" or not spatial_axes(in_shape)
         ):
             places = ("channel", *sorted(spatial_axes(in_shape)))
-            advice = back_in_order(in_shape, places) or "Put it before the layers that flatten."
-            raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads (channels, height, "
-                f"width), (channels, length) or (time, features). {advice}"
-            )
+            advice = back_in_order(in_shape, places) or before_flattening()
+            expected = gettext("(channels, height, width), (channels, length) or (steps, features)")
+            raise wrong_input(self, in_shape, expected, advice)
         return self
 
     def out_shape(self, in_shape: Shape) -> Shape:
@@ -77,7 +75,7 @@ class GlobalPooling(Layer):
 @layer("global_avgpool", "mean", "global_mean")
 @dataclass(frozen=True)
 class GlobalAvgPool(GlobalPooling):
-    """The mean of each channel over the whole picture or signal, or of each feature over time.
+    """The mean of each channel over the whole image or signal, or of each feature over time.
 
     Shapes as in `GlobalPooling`.
 
@@ -103,7 +101,7 @@ class GlobalAvgPool(GlobalPooling):
 @layer("global_maxpool", "global_max")
 @dataclass(frozen=True)
 class GlobalMaxPool(GlobalPooling):
-    """The largest value of each channel in the whole picture or signal, or of each feature over time.
+    """The largest value of each channel in the whole image or signal, or of each feature over time.
 
     Shapes as in `GlobalPooling`.
     """

@@ -6,29 +6,28 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import is_count, number, pair_of_sizes, with_channels
+from ._checks import is_count, number, pair_of_sizes, with_channels, wrong_value
 from .registry import Layer, layer
 
 
 @layer("inception")
 @dataclass(frozen=True)
 class Inception(Layer):
-    """Four branches side by side, their channels one behind the other; ReLU behind every convolution.
+    """Four branches side by side, their channels one after the other; ReLU after every convolution.
 
     1x1 | 1x1 then 3x3 | 1x1 then 5x5 | 3x3 maximum then 1x1. The 1x1 convolutions before the large ones
     reduce the channels, which makes them cheap. Height and width stay.
 
     Args:
         size: (input channels, c1, (r3, c3), (r5, c5), pool): the channels of the 1x1 branch, those that 1x1
-            reduces to before 3x3 and those of 3x3, the same for 5x5, and those behind the maximum. None for
-            the input channels takes those that arrive.
+            reduces to before 3x3 and those of 3x3, the same for 5x5, and those after the maximum. None for
+            the input channels takes those of its input.
 
     Input shape: (input channels, height, width) per sample, float32
     Output shape: (c1 + c3 + c5 + pool, height, width)
@@ -44,10 +43,11 @@ class Inception(Layer):
         good = good and all(is_count(size[i]) or (i == 0 and size[i] is None) for i in plain)
         good = good and all(isinstance(p, tuple) and len(p) == 2 and all(map(is_count, p)) for p in size[2:4])
         if not good:
-            raise LayerError(
-                f"{self.call()}: size={shortened(size)} must be (input channels, c1, (r3, c3), (r5, c5), "
-                "pool), whole numbers of at least 1, such as (192, 64, (96, 128), (16, 32), 32)."
+            expected = gettext(
+                "(input channels, c1, (r3, c3), (r5, c5), pool), integers of at least 1, such as "
+                "(192, 64, (96, 128), (16, 32), 32)"
             )
+            raise wrong_value(self, "size", size, expected)
 
     def assumed_input(self) -> Shape:
         return super().assumed_input() if self.size[0] is None else Shape.image(self.size[0], None, None)
@@ -116,30 +116,32 @@ def _conv(inputs: int, outputs: int, kernel: int) -> tuple[nn.Module, nn.Module]
 @layer("auxiliary_head")
 @dataclass(frozen=True)
 class AuxiliaryHead(Layer):
-    """A second classifier in the middle of a deep network, which hands on what arrives unchanged.
+    """A second classifier in the middle of a deep network, which returns its input unchanged.
 
     In training its loss, times `weight`, is added to the network's own, so that the layers before it get a
     gradient by a short way. In inference and in exported files it is gone. The classifier: mean of 4 x 4
-    parts of the picture, 1x1 convolution to 128 channels, linear to 1024, dropout 0.7, linear to the classes.
+    parts of the image, 1x1 convolution to 128 channels, linear to 1024, dropout 0.7, linear to the classes.
 
     Args:
-        size: (input channels, classes). `classes` alone takes the channels that arrive.
+        size: (input channels, classes). `classes` alone takes the channels of its input.
         weight: The share of its loss.
 
     Input shape: (input channels, height, width) per sample, float32
     Output shape: the same
     Source: Szegedy et al., "Going Deeper with Convolutions", 2015, section 5 (there the parts are windows of
-        5 x 5 with stride 3 on 14 x 14, which fits one size of pictures only).
+        5 x 5 with stride 3 on 14 x 14, for one size of images only).
     """
 
     size: tuple[int | None, int] | int
     weight: float = 0.3
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "size", pair_of_sizes(self, self.size, "(input channels, classes)"))
+        object.__setattr__(
+            self, "size", pair_of_sizes(self, self.size, lambda: gettext("(input channels, classes)"))
+        )
         number(self, "weight", self.weight)
         if self.weight < 0:
-            raise LayerError(f"{self.call()}: weight={shortened(self.weight)} must be at least 0.")
+            raise wrong_value(self, "weight", self.weight, gettext("a number of at least 0"))
 
     def assumed_input(self) -> Shape:
         return super().assumed_input() if self._sizes[0] is None else Shape.image(self._sizes[0], None, None)
@@ -165,7 +167,7 @@ class AuxiliaryHead(Layer):
 
 
 class AuxiliaryClassifier(nn.Module):
-    """x -> x. While training, `take` gives the classifier's scores (N, classes) of the last batch once."""
+    """x -> x. While training, `take` returns the classifier's scores (N, classes) of the last batch once."""
 
     def __init__(self, inputs: int, classes: int, weight: float) -> None:
         super().__init__()

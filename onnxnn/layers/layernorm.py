@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import is_count, size_along
+from ._checks import is_count, size_along, wrong_input, wrong_value
 from .registry import Layer, layer
 
 
@@ -23,7 +23,7 @@ class LayerNorm(Layer):
     Unlike batch normalisation it does the same in training and inference, and no sample depends on others.
 
     Args:
-        size: How many features arrive; None takes what arrives.
+        size: The features of the input; None takes those.
 
     Input shape: (feature,) or (time, feature) per sample, float32
     Output shape: the same
@@ -35,9 +35,7 @@ class LayerNorm(Layer):
 
     def __post_init__(self) -> None:
         if self.size is not None and not is_count(self.size):
-            raise LayerError(
-                f"{self.call()}: size={shortened(self.size)} must be a whole number of at least 1."
-            )
+            raise wrong_value(self, "size", self.size, gettext("an integer of at least {lowest}", lowest=1))
 
     def assumed_input(self) -> Shape:
         return super().assumed_input() if self.size is None else Shape.vector(self.size)
@@ -45,9 +43,11 @@ class LayerNorm(Layer):
     def resolve(self, in_shape: Shape) -> LayerNorm:
         if in_shape.axes[-1] != "feature":
             other = {2: "batchnorm1d", 3: "batchnorm2d", 4: "batchnorm3d"}.get(len(in_shape), "embedding")
-            raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads (features,) or "
-                f"(steps, features). Use {shortened(other)} here."
+            raise wrong_input(
+                self,
+                in_shape,
+                gettext("(features,) or (steps, features)"),
+                gettext("Use {layer} here.", layer=shortened(other)),
             )
         return replace(self, size=size_along(self, in_shape, "feature", self.size))
 

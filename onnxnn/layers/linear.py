@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 import torch
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.catalogue import coded
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import flag, pair_of_sizes
+from ._checks import flag, free_size, pair_of_sizes
 from .registry import Layer, layer
 
 
@@ -24,7 +25,7 @@ class Linear(Layer):
     else is flattened to one vector first, channels before rows before columns.
 
     Args:
-        size: (inputs, outputs). `outputs` alone, or None for the inputs, takes what arrives.
+        size: (inputs, outputs). `outputs` alone, or None for the inputs, takes the size of its input.
         bias: Whether to learn b.
 
     Input shape: any per sample, float32
@@ -45,24 +46,38 @@ class Linear(Layer):
 
     def resolve(self, in_shape: Shape) -> Linear:
         inputs, outputs = self._sizes
-        arrive = in_shape["feature"] if self._stepwise(in_shape) else in_shape.numel
+        found = in_shape["feature"] if self._stepwise(in_shape) else in_shape.numel
         if inputs is None:
-            if arrive is None:
-                raise LayerError(
-                    f"{self.call()}: {in_shape.describe()} arrive, a number that is not fixed. "
-                    "Write size=(inputs, outputs), or load data first."
-                )
-            return replace(self, size=(arrive, outputs))
-        if arrive is not None and arrive != inputs:
+            if found is None:
+                raise free_size(self, in_shape)
+            return replace(self, size=(found, outputs))
+        if found is not None and found != inputs:
             if in_shape.axes == ("time", "feature"):
                 raise LayerError(
-                    f"{self.call()}: {in_shape.describe()} arrive, so the size that fits is "
-                    f"({in_shape['feature']}, {outputs}) for each step, or ({arrive}, {outputs}) for all "
-                    "steps as one vector, which ties the network to sequences of this length."
+                    coded(
+                        "E-LAYER-03",
+                        "{where}: expected {features} inputs for each step of {shape}, or {expected} for all "
+                        "steps as one vector, got {got}. Use size=({features}, {outputs}), or "
+                        "size=({expected}, {outputs}), which ties the network to sequences of this length.",
+                        where=self.call(),
+                        features=in_shape["feature"],
+                        shape=in_shape.describe(),
+                        expected=found,
+                        got=inputs,
+                        outputs=outputs,
+                    )
                 )
             raise LayerError(
-                f"{self.call()}: {arrive} numbers arrive ({in_shape.describe()}), "
-                f"so the size that fits is ({arrive}, {outputs})."
+                coded(
+                    "E-LAYER-03",
+                    "{where}: expected {expected} inputs for {shape}, got {got}. Use size=({expected}, "
+                    "{outputs}).",
+                    where=self.call(),
+                    expected=found,
+                    shape=in_shape.describe(),
+                    got=inputs,
+                    outputs=outputs,
+                )
             )
         return self
 
@@ -90,8 +105,7 @@ class Linear(Layer):
         return None if inputs is None or steps is None else inputs * outputs * steps
 
     def pins(self, in_shape: Shape) -> bool:
-        arrive = in_shape["feature"] if self._stepwise(in_shape) else in_shape.numel
-        return arrive is None
+        return (in_shape["feature"] if self._stepwise(in_shape) else in_shape.numel) is None
 
     def causal(self, in_shape: Shape) -> bool:
         return self._stepwise(in_shape)

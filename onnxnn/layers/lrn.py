@@ -5,25 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import count, number, pictures
+from ._checks import count, images, number, wrong_value
 from .registry import Layer, layer
 
 
 @layer("lrn", "local_response_norm")
 @dataclass(frozen=True)
 class LocalResponseNorm(Layer):
-    """y[c] = x[c] / (k + α/n · Σⱼ x[j]²)^β over the n channels j around c, at each place of the picture.
+    """y[c] = x[c] / (k + α/n · Σⱼ x[j]²)^β over the n channels j around c, at each place of the image.
 
     The sum is divided by n as in torch and ONNX; Krizhevsky's paper does not divide, so that its
     n = 5, α = 1e-4, β = 0.75, k = 2 are written size=5, alpha=5e-4, beta=0.75, k=2.0.
 
     Args:
-        size: n, an odd number: the channel itself and as many before as behind it.
+        size: n, an odd number: the channel itself and as many before as after it.
         alpha: α.
         beta: β.
         k: k, above 0.
@@ -43,17 +44,26 @@ class LocalResponseNorm(Layer):
         for name in ("alpha", "beta", "k"):
             number(self, name, getattr(self, name))
         if self.size % 2 == 0:
-            raise LayerError(
-                f"{self.call()}: size={self.size} must be odd, as many channels before as behind: "
-                f"{self.size - 1} or {self.size + 1}."
+            expected = gettext(
+                "odd, as many channels before as after: {lower} or {upper}",
+                lower=self.size - 1,
+                upper=self.size + 1,
             )
+            raise wrong_value(self, "size", self.size, expected)
         if self.alpha < 0 or self.k <= 0:
             raise LayerError(
-                f"{self.call()}: alpha must be at least 0 and k above 0, or roots of negatives arise."
+                coded(
+                    "E-LAYER-04",
+                    "{where}: expected alpha of at least 0 and k above 0, got alpha={alpha} and k={k}: roots "
+                    "of negative numbers do not exist.",
+                    where=self.call(),
+                    alpha=self.alpha,
+                    k=self.k,
+                )
             )
 
     def resolve(self, in_shape: Shape) -> LocalResponseNorm:
-        pictures(self, in_shape)
+        images(self, in_shape)
         return self
 
     def out_shape(self, in_shape: Shape) -> Shape:

@@ -1,4 +1,4 @@
-"""Which steps of a sequence are padding, handed on from module to module."""
+"""Which steps of a sequence are padding, passed from module to module."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Masked", "call", "lowest"]
 
 
 class Masked(nn.Module):
-    """A module that is told which steps are no padding, where the layers before it know.
+    """A module that gets which steps are no padding, where the layers before it know.
 
     Args:
         takes_mask: Whether they know; then the module is called `module(x, mask)`, mask bool (N, time).

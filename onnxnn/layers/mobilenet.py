@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from torch import nn
 from typing_extensions import Self
 
@@ -16,7 +16,7 @@ from onnxnn.models import mobilenet
 from onnxnn.models.mobilenet import MobileNetV2
 from onnxnn.models.weights import check_source, fetch, load_into
 
-from ._checks import back_in_order, count, flag, probability
+from ._checks import back_in_order, count, flag, places_expected, probability, wrong_input, wrong_value
 from .registry import TRANSIENT, Layer, layer
 
 
@@ -43,15 +43,20 @@ class _MobileNet(Layer):
 
     def __post_init__(self) -> None:
         if isinstance(self.width, bool) or not isinstance(self.width, int | float) or not 0 < self.width <= 8:
-            raise LayerError(
-                f"{self.call()}: width={shortened(self.width)} must be a number above 0, such as 1.0 or 0.5."
-            )
+            expected = gettext("a number above 0 and up to {most}, such as 1.0 or 0.5", most=8)
+            raise wrong_value(self, "width", self.width, expected)
         flag(self, "trainable", self.trainable)
         if self.weights is not None:
             object.__setattr__(self, "weights", str(self.weights))
             check_source(self.call(), str(self.weights), self.sha256)
         elif self.sha256 is not None:
-            raise LayerError(f"{self.call()}: sha256 belongs to weights=..., which is missing.")
+            raise LayerError(
+                coded(
+                    "E-LAYER-02",
+                    "{where}: sha256 is the checksum of weights=..., which is missing.",
+                    where=self.call(),
+                )
+            )
 
     def assumed_input(self) -> Shape:
         return Shape.image(3, None, None)
@@ -59,15 +64,17 @@ class _MobileNet(Layer):
     def resolve(self, in_shape: Shape) -> Self:
         wanted = ("channel", "height", "width")
         if in_shape.axes != wanted:
-            advice = back_in_order(in_shape, wanted) or "Put it first, behind image data."
-            raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads pictures (channels, "
-                f"height, width). {advice}"
-            )
+            advice = back_in_order(in_shape, wanted) or gettext("Put it first, after loading images.")
+            raise wrong_input(self, in_shape, places_expected(2), advice)
         if self.weights is not None and in_shape["channel"] not in (3, None):
             raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, but weights are for pictures of 3 channels. "
-                'Load the data with color="RGB".'
+                coded(
+                    "E-LAYER-08",
+                    "{where}: expected images of 3 channels for these weights, got {shape}. Load the data "
+                    'with color="RGB".',
+                    where=self.call(),
+                    shape=in_shape.describe(),
+                )
             )
         return self
 
@@ -104,7 +111,7 @@ class _MobileNet(Layer):
 @layer("mobilenet_backbone", "mobilenetv2_backbone")
 @dataclass(frozen=True)
 class MobileNetBackbone(_MobileNet):
-    """MobileNetV2 without its classifier: a picture of any size becomes a vector of 1280 numbers.
+    """MobileNetV2 without its classifier: an image of any size becomes a vector of 1280 numbers.
 
     Options as in `_MobileNet`: width, weights, sha256, trainable.
 
@@ -120,7 +127,7 @@ class MobileNetBackbone(_MobileNet):
 @layer("mobilenet", "mobilenetv2")
 @dataclass(frozen=True)
 class MobileNet(_MobileNet):
-    """MobileNetV2 with its classifier: a picture of any size becomes one score (logit) per class.
+    """MobileNetV2 with its classifier: an image of any size becomes one score (logit) per class.
 
     Args:
         num_classes: Taken from the data when left out.
@@ -149,8 +156,12 @@ class MobileNet(_MobileNet):
     def resolve(self, in_shape: Shape) -> Self:
         if self.num_classes is None:
             raise LayerError(
-                f"{self.call()}: the number of classes is not known yet. Load the data before this line, or "
-                "write num_classes=..."
+                coded(
+                    "E-LAYER-10",
+                    "{where}: the number of classes is not known. Load the data before this line, or write "
+                    "num_classes=...",
+                    where=self.call(),
+                )
             )
         return super().resolve(in_shape)
 

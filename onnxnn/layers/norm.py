@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from onnx import TensorProto
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from typing_extensions import Self
@@ -18,7 +19,7 @@ from typing_extensions import Self
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import back_in_order, is_count, size_along
+from ._checks import back_in_order, is_count, places_expected, size_along, wrong_input, wrong_value
 from .registry import Layer, layer
 
 
@@ -31,7 +32,7 @@ class BatchNorm(Layer):
     convolution or linear layer before it, where nothing else reads that one's output.
 
     Args:
-        size: How many channels or features arrive; None takes what arrives.
+        size: The channels or features of the input; None takes those.
 
     Source: Ioffe & Szegedy, "Batch Normalization", 2015.
     """
@@ -42,9 +43,7 @@ class BatchNorm(Layer):
 
     def __post_init__(self) -> None:
         if self.size is not None and not is_count(self.size):
-            raise LayerError(
-                f"{self.call()}: size={shortened(self.size)} must be a whole number of at least 1."
-            )
+            raise wrong_value(self, "size", self.size, gettext("an integer of at least {lowest}", lowest=1))
 
     def assumed_input(self) -> Shape:
         if self.size is None:
@@ -54,12 +53,16 @@ class BatchNorm(Layer):
 
     def resolve(self, in_shape: Shape) -> Self:
         if in_shape.axes not in self.layouts:
-            wanted = " or ".join("(" + ", ".join(axes) + ")" for axes in self.layouts)
             other = {3: "batchnorm2d", 4: "batchnorm3d"}.get(len(in_shape), "batchnorm1d")
-            advice = back_in_order(in_shape, *self.layouts) or f"Use {shortened(other)} here."
-            raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads {wanted}. {advice}"
+            advice = back_in_order(in_shape, *self.layouts) or gettext(
+                "Use {layer} here.", layer=shortened(other)
             )
+            expected = (
+                places_expected(len(self.layouts[0]) - 1)
+                if len(self.layouts) == 1
+                else gettext("(features,), (channels, length) or (steps, features)")
+            )
+            raise wrong_input(self, in_shape, expected, advice)
         return replace(self, size=size_along(self, in_shape, self._axis(in_shape), self.size))
 
     def out_shape(self, in_shape: Shape) -> Shape:
@@ -112,7 +115,7 @@ class BatchNorm1d(BatchNorm):
 @layer("batchnorm2d")
 @dataclass(frozen=True)
 class BatchNorm2d(BatchNorm):
-    """Batch normalisation of pictures; formula and options as in `BatchNorm`.
+    """Batch normalisation of images; formula and options as in `BatchNorm`.
 
     Input shape: (channel, height, width) per sample, float32
     Output shape: the same
@@ -158,15 +161,22 @@ class Normalize(Layer):
         for name in ("mean", "std"):
             object.__setattr__(self, name, self._numbers(name, getattr(self, name)))
         if any(value <= 0 for value in self._std):
-            raise LayerError(f"{self.call()}: every number of std must be above 0.")
+            raise wrong_value(self, "std", self.std, gettext("numbers above 0"))
 
     def resolve(self, in_shape: Shape) -> Normalize:
-        arrive = in_shape[self._axis(in_shape)]
+        count = in_shape[self._axis(in_shape)]
         for name, values in (("mean", self._mean), ("std", self._std)):
-            if len(values) not in (1, arrive) and arrive is not None:
+            if len(values) not in (1, count) and count is not None:
                 raise LayerError(
-                    f"{self.call()}: {in_shape.describe()} arrive, so {name} needs {arrive} numbers "
-                    f"or one for all; it has {len(values)}."
+                    coded(
+                        "E-LAYER-03",
+                        "{where}: expected {count} numbers in {name} for {shape}, or one for all, got {got}.",
+                        where=self.call(),
+                        count=count,
+                        name=name,
+                        shape=in_shape.describe(),
+                        got=len(values),
+                    )
                 )
         return self
 
@@ -177,8 +187,8 @@ class Normalize(Layer):
         return True
 
     def build(self, in_shape: Shape) -> nn.Module:
-        behind = len(in_shape) - 1 - in_shape.axes.index(self._axis(in_shape))
-        return NormalizeModule(self._mean, self._std, behind, torch.float64 if self.wide else torch.float32)
+        trailing = len(in_shape) - 1 - in_shape.axes.index(self._axis(in_shape))
+        return NormalizeModule(self._mean, self._std, trailing, torch.float64 if self.wide else torch.float32)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         assert isinstance(module, NormalizeModule)
@@ -220,9 +230,7 @@ class Normalize(Layer):
             for v in values
         )
         if not values or not good:
-            raise LayerError(
-                f"{self.call()}: {name}={shortened(value)} must be a finite number, or one per channel."
-            )
+            raise wrong_value(self, name, value, gettext("a finite number, or one per channel"))
         return tuple(float(v) for v in values)
 
     @staticmethod
@@ -231,16 +239,16 @@ class Normalize(Layer):
 
 
 class NormalizeModule(nn.Module):
-    """(x - mean) / std as float32, both kept as buffers of a type with `behind` axes of size 1 after them."""
+    """(x - mean) / std as float32, kept as buffers of a type with `trailing` axes of size 1 after them."""
 
     mean: torch.Tensor
     std: torch.Tensor
 
     def __init__(
-        self, mean: Sequence[float], std: Sequence[float], behind: int, dtype: torch.dtype = torch.float32
+        self, mean: Sequence[float], std: Sequence[float], trailing: int, dtype: torch.dtype = torch.float32
     ) -> None:
         super().__init__()
-        shape = (-1,) + (1,) * behind
+        shape = (-1,) + (1,) * trailing
         # The layer's options carry the numbers; the state dict need not repeat them.
         self.register_buffer("mean", torch.tensor(mean, dtype=dtype).reshape(shape), persistent=False)
         self.register_buffer("std", torch.tensor(std, dtype=dtype).reshape(shape), persistent=False)

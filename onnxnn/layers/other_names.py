@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from onnxnn_runtime.errors import did_you_mean
+from onnxnn_runtime.messages.catalogue import gettext, language
 from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.suggestions import nearest
 
-__all__ = ["OF_ADD", "instead_of_layer", "instead_of_options"]
+__all__ = ["OF_ADD", "instead_of_layer", "instead_of_options", "suggestion"]
 
-_BATCHNORM = "'batchnorm1d', 'batchnorm2d' or 'batchnorm3d'"
 _LAYERS: Mapping[str, str] = {
     "activation": "add(activation='relu')",
     "adaptiveavgpool2d": "'global_avgpool'",
     "adaptivemaxpool2d": "'global_maxpool'",
-    "add": "'branches' with merge='add'",
     "attention": "'transformer_encoder'",
     "averagepooling1d": "'avgpool1d'",
     "averagepooling2d": "'avgpool'",
-    "batchnorm": _BATCHNORM,
-    "batchnormalization": _BATCHNORM,
-    "bidirectional": "'lstm' with bidirectional=True",
-    "concatenate": "'branches' with merge='concat'",
     "conv": "'conv2d'",
     "dense": "'linear'",
-    "depthwiseconv2d": "'conv2d' with groups=, or 'separable_conv2d'",
     "fullyconnected": "'linear'",
     "globalaveragepooling1d": "'global_avgpool'",
     "globalaveragepooling2d": "'global_avgpool'",
@@ -39,53 +33,73 @@ _LAYERS: Mapping[str, str] = {
     "separableconv2d": "'separable_conv2d'",
     "simplernn": "'rnn'",
     "swish": "'silu'",
-    "timedistributed": "'linear', which maps each step",
 }
-"""Names of layers whose nearest spelling here is another layer."""
+"""Names of layers whose nearest spelling here is another layer, and that layer's."""
 
-_OWN_MODULE = "there is none here; add your own: add(torch.nn.{}(...))"
-_NO_LAYERS: Mapping[str, str] = {
-    "conv2dtranspose": _OWN_MODULE.format("ConvTranspose2d"),
-    "convtranspose2d": _OWN_MODULE.format("ConvTranspose2d"),
-    "groupnorm": _OWN_MODULE.format("GroupNorm"),
-    "groupnormalization": _OWN_MODULE.format("GroupNorm"),
-    "input": "none is needed: the data or the first layer's size says what the input is",
-    "inputlayer": "none is needed: the data or the first layer's size says what the input is",
-    "lambda": "there is none here; add your own torch.nn.Module",
-    "normalization": "there is none here: load data with standardize=True or transform={'Normalize': ...}",
-    "padding": "there is none here: convolutions and pooling layers take padding=",
-    "rescaling": "none is needed: images come in as values in 0..1",
-    "sequential": "none is needed: layers are in the order in which they are added",
-    "upsample": _OWN_MODULE.format("Upsample"),
-    "upsampling2d": _OWN_MODULE.format("Upsample"),
-    "zeropadding2d": "there is none here: convolutions and pooling layers take padding=",
+_OWN_MODULES: Mapping[str, str] = {
+    "conv2dtranspose": "ConvTranspose2d",
+    "convtranspose2d": "ConvTranspose2d",
+    "groupnorm": "GroupNorm",
+    "groupnormalization": "GroupNorm",
+    "upsample": "Upsample",
+    "upsampling2d": "Upsample",
 }
-"""Layers that do not exist here, and what to do."""
+"""Layers that do not exist here, and torch's modules of that kind."""
+
+
+_ADVICE: Mapping[str, Callable[[], str]] = {
+    "add": lambda: gettext("Did you mean {name} with {option}?", name="'branches'", option="merge='add'"),
+    "batchnorm": lambda: gettext("Did you mean 'batchnorm1d', 'batchnorm2d' or 'batchnorm3d'?"),
+    "batchnormalization": lambda: gettext("Did you mean 'batchnorm1d', 'batchnorm2d' or 'batchnorm3d'?"),
+    "bidirectional": lambda: gettext(
+        "Did you mean {name} with {option}?", name="'lstm'", option="bidirectional=True"
+    ),
+    "concatenate": lambda: gettext(
+        "Did you mean {name} with {option}?", name="'branches'", option="merge='concat'"
+    ),
+    "depthwiseconv2d": lambda: gettext("Did you mean 'conv2d' with groups=, or 'separable_conv2d'?"),
+    "input": lambda: gettext("None is needed: the data or the first layer's size says what the input is."),
+    "inputlayer": lambda: gettext(
+        "None is needed: the data or the first layer's size says what the input is."
+    ),
+    "lambda": lambda: gettext("There is none here. Add a torch.nn.Module of your own."),
+    "normalization": lambda: gettext(
+        "There is none here. Load data with standardize=True or transform={{'Normalize': ...}}."
+    ),
+    "padding": lambda: gettext("There is none here. Convolutions and pooling layers take padding=."),
+    "rescaling": lambda: gettext("None is needed: images are loaded as values in 0..1."),
+    "sequential": lambda: gettext("None is needed: layers are in the order in which they are added."),
+    "timedistributed": lambda: gettext("Did you mean 'linear', which maps each step?"),
+    "zeropadding2d": lambda: gettext("There is none here. Convolutions and pooling layers take padding=."),
+}
+"""Names of layers in other libraries, and what to write here, as a sentence."""
 
 _INPUT_SIZES = ("in_channels", "in_dim", "in_features", "input_dim", "input_size", "num_embeddings")
 _OUTPUT_SIZES = (
     "embedding_dim", "filters", "hidden_dim", "hidden_size", "num_features", "out_channels", "out_dim",
     "out_features", "output_dim", "units",
 )  # fmt: skip
-_OPTIONS: Mapping[str, str] = {
-    "axis": "leave it out",
-    "batch_first": "leave it out: sequences are (batch, steps, features)",
-    "batch_input_shape": "leave it out: the data or size= says it",
-    "data_format": "leave it out: images are (channels, height, width)",
-    "device": "choose it with train(device=...)",
-    "dim": "leave it out",
-    "dtype": "leave it out: networks are float32",
-    "epochs": "it is an option of train()",
-    "inplace": "leave it out",
-    "input_shape": "leave it out: the data or size= says it",
-    "kernel_initializer": "leave it out; weights begin as torch initialises them",
-    "kernel_regularizer": "use add(optimizer='AdamW', weight_decay=0.01) for weight decay",
-    "loss": "it is an option of train()",
-    "lr": "it is an option of train()",
-    "metrics": "it is an option of train()",
-    "name": "leave it out: layers are named by their kind and place, such as linear1",
-    "trainable": "leave it out; set requires_grad of the parameters of model.model",
+_OPTIONS: Mapping[str, Callable[[], str]] = {
+    "axis": lambda: gettext("Leave it out."),
+    "batch_first": lambda: gettext("Leave it out: sequences are (batch, steps, features)."),
+    "batch_input_shape": lambda: gettext("Leave it out: the data or size= says it."),
+    "data_format": lambda: gettext("Leave it out: images are (channels, height, width)."),
+    "device": lambda: gettext("Choose it with train(device=...)."),
+    "dim": lambda: gettext("Leave it out."),
+    "dtype": lambda: gettext("Leave it out: networks are float32."),
+    "epochs": lambda: gettext("It is an option of train()."),
+    "inplace": lambda: gettext("Leave it out."),
+    "input_shape": lambda: gettext("Leave it out: the data or size= says it."),
+    "kernel_initializer": lambda: gettext("Leave it out; weights begin as torch initialises them."),
+    "kernel_regularizer": lambda: gettext("Use add(optimizer='AdamW', weight_decay=0.01) for weight decay."),
+    "loss": lambda: gettext("It is an option of train()."),
+    "lr": lambda: gettext("It is an option of train()."),
+    "metrics": lambda: gettext("It is an option of train()."),
+    "name": lambda: gettext("Leave it out: layers are named by their kind and place, such as linear1."),
+    "trainable": lambda: gettext("Leave it out; set requires_grad of the parameters of model.model."),
 }
+"""Options of layers in other libraries, and what to do here, as a sentence."""
+
 _SAME: Mapping[str, str] = {
     "alpha": "slope",
     "concat_axis": "merge",
@@ -101,12 +115,28 @@ _SAME: Mapping[str, str] = {
 """Options of layers that only layers have under another name."""
 
 
+def _after(sentence: str) -> str:
+    """Return a sentence as it stands after another one: Chinese has no space between them."""
+    return f" {sentence}" if language() == "en" else sentence
+
+
+def suggestion(word: object, known: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for the known name that a word means, or "" when none is near."""
+    name = nearest(word, known)
+    return _after(gettext("Did you mean {name}?", name=shortened(name))) if name else ""
+
+
 def instead_of_layer(name: str, known: Collection[str]) -> str:
-    """Return what to write for a layer that does not exist, as the end of "unknown layer"."""
+    """Return what to write for a layer that does not exist: " Did you mean 'x'?", or ""."""
     key = name.lower().replace("_", "").strip()
-    if key in _NO_LAYERS:
-        return f": {_NO_LAYERS[key]}."
-    return f", did you mean {_LAYERS[key]}?" if key in _LAYERS else did_you_mean(name, known) or "."
+    if key in _OWN_MODULES:
+        module = _OWN_MODULES[key]
+        return _after(
+            gettext("There is none here. Add a custom module: add(torch.nn.{name}(...)).", name=module)
+        )
+    if key in _LAYERS:
+        return _after(gettext("Did you mean {name}?", name=_LAYERS[key]))
+    return _after(_ADVICE[key]()) if key in _ADVICE else suggestion(name, known)
 
 
 OF_ADD = ("layer", "activation", "optimizer")
@@ -121,7 +151,7 @@ def instead_of_options(given: Mapping[str, Any], known: Collection[str]) -> dict
         known: The layer's options.
 
     Returns:
-        Unknown option -> (the layer's option that it means or "", the end of "unknown option 'x'").
+        Unknown option -> (the layer's option that it means or "", the advice after "unknown option 'x'.").
     """
     found = {}
     size = _size_of(given) if "size" in known and "size" not in given else ""
@@ -130,14 +160,14 @@ def instead_of_options(given: Mapping[str, Any], known: Collection[str]) -> dict
             continue
         same = _SAME.get(name.lower(), "")
         if size and name.lower() in (*_INPUT_SIZES, *_OUTPUT_SIZES):
-            found[name] = "size", f", write {size}"
+            found[name] = "size", _after(gettext("Write {size}.", size=size))
         elif same in known:
-            found[name] = same, f", did you mean {shortened(same)}?"
+            found[name] = same, _after(gettext("Did you mean {name}?", name=shortened(same)))
         elif name.lower() in _OPTIONS:
-            found[name] = "", f": {_OPTIONS[name.lower()]}"
+            found[name] = "", _after(_OPTIONS[name.lower()]())
         else:
-            hint = did_you_mean(name, known) or did_you_mean(name, OF_ADD)
-            found[name] = hint[len(", did you mean '") : -len("'?")], hint
+            near = nearest(name, known) or nearest(name, OF_ADD)
+            found[name] = near, _after(gettext("Did you mean {name}?", name=shortened(near))) if near else ""
     return found
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import torch
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import is_count
+from ._checks import is_count, wrong_value
 from .registry import Layer, layer
 
 _RENAMED: dict[tuple[str, ...], tuple[str, ...]] = {
@@ -41,17 +41,21 @@ class Permute(Layer):
         given = self.axes if isinstance(self.axes, tuple) else (self.axes,)
         axes = given[1:] if given[:1] == (0,) else given
         if not axes or not all(map(is_count, axes)) or sorted(axes) != list(range(1, len(axes) + 1)):
-            raise LayerError(
-                f"{self.call()}: axes={shortened(self.axes)} must hold each axis of a sample once, counted "
-                "from 1 (0 is the batch), such as (2, 1)."
-            )
+            expected = gettext("each axis of a sample once, counted from 1 (0 is the batch), such as (2, 1)")
+            raise wrong_value(self, "axes", self.axes, expected)
         object.__setattr__(self, "axes", axes)
 
     def resolve(self, in_shape: Shape) -> Permute:
         if len(in_shape) != len(self.axes):
             raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, so axes must hold each of 1 to "
-                f"{len(in_shape)} once."
+                coded(
+                    "E-LAYER-03",
+                    "{where}: expected axes to hold each of 1 to {count} once for {shape}, got {got}.",
+                    where=self.call(),
+                    count=len(in_shape),
+                    shape=in_shape.describe(),
+                    got=self.axes,
+                )
             )
         return self
 

@@ -9,30 +9,33 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import along_steps, back_in_order, per_axis, spatial_axes, windows
+from ._checks import (
+    along_steps,
+    back_in_order,
+    before_flattening,
+    per_axis,
+    places_expected,
+    spatial_axes,
+    windows,
+    wrong_input,
+)
 from .registry import Layer, layer
-
-_INPUTS = {
-    1: "signals (channels, length)",
-    2: "pictures (channels, height, width)",
-    3: "volumes (channels, depth, height, width)",
-}
-"""What is pooled along so many axes."""
 
 _AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
 @dataclass(frozen=True)
 class Pooling(Layer):
-    """What all poolings share; they work on pictures, signals and volumes.
+    """What all poolings share; they work on images, signals and volumes.
 
-    Along each axis N = (W - F + 2P)/S + 1 windows come out, rounded down.
+    Along each axis there are N = (W - F + 2P)/S + 1 windows, rounded down.
 
     Args:
         kernel_size: F, one number for all axes or one per axis.
@@ -56,9 +59,13 @@ class Pooling(Layer):
         given = {name: getattr(self, name) for name in ("kernel_size", "stride", "padding")}
         lengths = {name: len(value) for name, value in given.items() if isinstance(value, tuple)}
         if len(set(lengths.values())) > 1:
-            found = " and ".join(f"{name}={shortened(given[name])}" for name in lengths)
             raise LayerError(
-                f"{self.call()}: {found} differ in length; each must be one number, or one per axis."
+                coded(
+                    "E-LAYER-04",
+                    "{where}: expected one number, or one per axis, got different lengths: {found}.",
+                    where=self.call(),
+                    found=", ".join(f"{name}={shortened(given[name])}" for name in lengths),
+                )
             )
         self._settings(next(iter(lengths.values()), 1))
 
@@ -68,11 +75,15 @@ class Pooling(Layer):
     def out_shape(self, in_shape: Shape) -> Shape:
         axes = spatial_axes(in_shape)
         if in_shape.axes != ("channel", *axes) or len(axes) not in self.ranks:
-            wanted = " or ".join(_INPUTS[rank] for rank in self.ranks)
-            raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} needs {wanted}. "
-                f"{self._advice(in_shape)}"
+            expected = (
+                places_expected(self.ranks[0])
+                if len(self.ranks) == 1
+                else gettext(
+                    "an image (channels, height, width), a signal (channels, length) or a volume (channels, "
+                    "depth, height, width)"
+                )
             )
+            raise wrong_input(self, in_shape, expected, self._advice(in_shape))
         return in_shape.with_sizes(**windows(self, in_shape, *self._settings(len(axes))))
 
     def build(self, in_shape: Shape) -> nn.Module:
@@ -100,7 +111,7 @@ class Pooling(Layer):
         if in_shape.axes == ("time", "feature") and 1 in self.ranks:
             return along_steps(in_shape)
         wanted = [("channel", *_AXES[rank]) for rank in self.ranks]
-        return back_in_order(in_shape, *wanted) or "Put it before the layers that flatten."
+        return back_in_order(in_shape, *wanted) or before_flattening()
 
     def _settings(self, axes: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         kernel = per_axis(self, "kernel_size", self.kernel_size, axes)
@@ -108,8 +119,14 @@ class Pooling(Layer):
         padding = per_axis(self, "padding", self.padding, axes, lowest=0)
         if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
             raise LayerError(
-                f"{self.call()}: padding={shortened(self.padding)} must be at most half of "
-                f"kernel_size={shortened(self.kernel_size)}, or whole windows would lie outside."
+                coded(
+                    "E-LAYER-04",
+                    "{where}: expected padding to be at most half of kernel_size={kernel}, got {got}: whole "
+                    "windows would lie outside.",
+                    where=self.call(),
+                    kernel=shortened(self.kernel_size),
+                    got=shortened(self.padding),
+                )
             )
         return kernel, stride, padding
 

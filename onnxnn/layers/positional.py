@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from onnxnn_runtime.errors import InputError, LayerError, did_you_mean
-from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.errors import InputError, LayerError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import is_count, sequences
+from ._checks import free_size, is_count, sequences, unknown_value, wrong_size, wrong_value
 from .registry import Layer, layer
 
 __all__ = ["PositionalEmbedding", "Positions", "sinusoids"]
@@ -32,7 +32,7 @@ class PositionalEmbedding(Layer):
 
     Args:
         size: (max_length, dim): the longest sequence there may be, and the features of a step. `max_length`
-            alone takes the features that arrive.
+            alone takes the features of its input.
         kind: "learned" or "sinusoidal".
 
     Input shape: (time, dim) per sample, float32; any number of steps up to max_length
@@ -48,14 +48,16 @@ class PositionalEmbedding(Layer):
     def __post_init__(self) -> None:
         size: Any = self.size if isinstance(self.size, tuple) else (self.size, None)
         if len(size) != 2 or not is_count(size[0]) or not (size[1] is None or is_count(size[1])):
-            raise LayerError(
-                f"{self.call()}: size={shortened(self.size)} must be (max_length, dim), whole numbers of at "
-                "least 1. To take the features that arrive, write size=max_length."
+            raise wrong_value(
+                self,
+                "size",
+                self.size,
+                gettext("{meaning}, integers of at least 1", meaning=gettext("(max_length, dim)")),
+                gettext("To take the second from the layer before, write size=max_length."),
             )
         object.__setattr__(self, "size", size)
         if str(self.made).lower() not in KINDS:
-            hint = did_you_mean(str(self.made), KINDS) or "."
-            raise LayerError(f"{self.call()}: unknown kind{hint} Known: {', '.join(KINDS)}.")
+            raise unknown_value(self, "kind", self.made, KINDS)
         object.__setattr__(self, "made", self.made.lower())
 
     def assumed_input(self) -> Shape:
@@ -67,16 +69,20 @@ class PositionalEmbedding(Layer):
         steps, features = in_shape.sizes
         if steps is not None and steps > longest:
             raise LayerError(
-                f"{self.call()}: sequences of {steps} steps arrive, so max_length must be at least {steps}: "
-                f"size=({steps}, {dim or features})."
+                coded(
+                    "E-LAYER-03",
+                    "{where}: expected sequences of at most {longest} steps, got {steps}. Use size=({steps}, "
+                    "{features}).",
+                    where=self.call(),
+                    longest=longest,
+                    steps=steps,
+                    features=dim or features,
+                )
             )
         if dim is None and features is None:
-            raise LayerError(f"{self.call()}: the number of features that arrive is not fixed.")
-        if None not in (dim, features) and dim != features:
-            raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, so the size that fits is "
-                f"({longest}, {features})."
-            )
+            raise free_size(self, in_shape)
+        if dim is not None and features is not None and dim != features:
+            raise wrong_size(self, in_shape, features, dim, (longest, features))
         return replace(self, size=(longest, dim or features))
 
     def out_shape(self, in_shape: Shape) -> Shape:
@@ -119,8 +125,13 @@ class Positions(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.shape[1] > len(self.weight):
             raise InputError(
-                f"a sequence of {x.shape[1]} steps arrives; the network was built for at most "
-                f"{len(self.weight)} (max_length of its positional embedding)."
+                coded(
+                    "E-INPUT-03",
+                    "expected a sequence of at most {most} steps (max_length of the network's positional "
+                    "embedding), got {steps}.",
+                    most=len(self.weight),
+                    steps=x.shape[1],
+                )
             )
         return x + self.weight[: x.shape[1]]
 

@@ -9,15 +9,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 from typing_extensions import Self
 
 from onnxnn.graph.builder import Array, GraphBuilder, Value, to_numpy
 from onnxnn.graph.shape import Shape
 
-from ._checks import count, flag, pair_of_sizes, probability, sequences
+from ._checks import (
+    count,
+    flag,
+    free_size,
+    no_steps,
+    pair_of_sizes,
+    probability,
+    sequences,
+    wrong_size,
+    wrong_value,
+)
 from .registry import Layer, layer
 
 State = tuple[torch.Tensor, ...]
@@ -29,11 +38,11 @@ class Recurrent(Layer):
     """What recurrent layers share: a state h that is updated at every step of a sequence.
 
     Args:
-        size: (features, hidden). `hidden` alone takes the features that arrive.
-        num_layers: How many are stacked; each reads what the one below gives.
-        bidirectional: Whether a second one reads the sequence backwards; its outputs stand behind the
-            first one's, so 2 x hidden features come out.
-        return_sequences: Whether every step's output is given, or the last one's only (of the backward
+        size: (features, hidden). `hidden` alone takes the features of its input.
+        num_layers: How many are stacked; each reads the output of the one below.
+        bidirectional: Whether a second one reads the sequence backwards; its outputs stand after the
+            first one's, which makes 2 x hidden features.
+        return_sequences: Whether every step's output is returned, or the last one's only (of the backward
             one: its last, the sequence's first).
         dropout: Share of features switched off between stacked layers in training.
 
@@ -53,7 +62,9 @@ class Recurrent(Layer):
     """The order in which ONNX wants torch's gates."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "size", pair_of_sizes(self, self.size, "(features, hidden)"))
+        object.__setattr__(
+            self, "size", pair_of_sizes(self, self.size, lambda: gettext("(features, hidden)"))
+        )
         count(self, "num_layers", self.num_layers)
         flag(self, "bidirectional", self.bidirectional)
         flag(self, "return_sequences", self.return_sequences)
@@ -63,8 +74,11 @@ class Recurrent(Layer):
         if self.num_layers > 1 or not self.dropout:
             return []
         return [
-            f"{self.call()}: dropout acts between stacked layers, and this is one: write num_layers=2, or "
-            "add('dropout') behind it."
+            gettext(
+                "{where}: dropout acts between stacked layers, and this is one. Write num_layers=2, or "
+                "add('dropout') after it.",
+                where=self.call(),
+            )
         ]
 
     def assumed_input(self) -> Shape:
@@ -75,18 +89,15 @@ class Recurrent(Layer):
     def resolve(self, in_shape: Shape) -> Self:
         features, hidden = self._sizes
         sequences(self, in_shape)
-        arrive = in_shape["feature"]
+        found = in_shape["feature"]
         if in_shape["time"] == 0:
-            raise LayerError(f"{self.call()}: a sequence of 0 steps arrives; at least 1 is needed.")
+            raise no_steps(self)
         if features is None:
-            if arrive is None:
-                raise LayerError(f"{self.call()}: the number of features that arrive is not fixed.")
-            return replace(self, size=(arrive, hidden))
-        if arrive not in (None, features):
-            raise LayerError(
-                f"{self.call()}: {arrive} features arrive at each step ({in_shape.describe()}), so the size "
-                f"that fits is ({arrive}, {hidden})."
-            )
+            if found is None:
+                raise free_size(self, in_shape)
+            return replace(self, size=(found, hidden))
+        if found not in (None, features):
+            raise wrong_size(self, in_shape, found, features, (found, hidden))
         return self
 
     def out_shape(self, in_shape: Shape) -> Shape:
@@ -176,10 +187,10 @@ class Recurrent(Layer):
         steps = in_shape["time"]
         if steps is None or features is None:
             return None
-        total, arrive = 0, features
+        total, inputs = 0, features
         for _ in range(self.num_layers):
-            total += self._directions * len(self.gates) * hidden * (arrive + hidden)
-            arrive = hidden * self._directions
+            total += self._directions * len(self.gates) * hidden * (inputs + hidden)
+            inputs = hidden * self._directions
         return total * steps
 
     def _more_options(self) -> dict[str, Any]:
@@ -201,7 +212,7 @@ class Recurrent(Layer):
 
 
 class RecurrentModule(nn.RNNBase):
-    """A torch recurrent module, batch first, that gives its outputs alone, or goes on from a state."""
+    """A torch recurrent module, batch first, that returns its outputs alone, or resumes from a state."""
 
     num_states = 1
     return_sequences = True
@@ -264,9 +275,7 @@ class RNN(Recurrent):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.nonlinearity not in ("tanh", "relu"):
-            raise LayerError(
-                f"{self.call()}: nonlinearity={shortened(self.nonlinearity)} must be 'tanh' or 'relu'."
-            )
+            raise wrong_value(self, "nonlinearity", self.nonlinearity, gettext("'tanh' or 'relu'"))
 
     @property
     def bounds(self) -> tuple[float, float]:  # type: ignore[override]  # f says

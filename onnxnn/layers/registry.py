@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import torch
 from onnxnn_runtime.errors import CallError, LayerError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from typing_extensions import Self
@@ -54,28 +55,28 @@ class Layer(abc.ABC):
     """The layer's name in `add`, set by `@layer`."""
 
     named: ClassVar[bool] = True
-    """Whether users add the layer by its name; a module of their own they pass itself."""
+    """Whether users add the layer by its name; a custom module they pass itself."""
 
     default_activation: ClassVar[str | None] = None
-    """The activation behind the layer where the user names none."""
+    """The activation after the layer where the user names none."""
 
     reads_tokens: ClassVar[bool] = False
-    """Whether the layer reads whole numbers, one per step, instead of values."""
+    """Whether the layer reads integers, one per step, instead of values."""
 
     teacher_forcing: ClassVar[bool] = False
     """Whether the layer is a whole network from sequence to sequence, which learns from pairs."""
 
     diffusion: ClassVar[bool] = False
-    """Whether the layer is a whole network that tells what is noise in a picture."""
+    """Whether the layer is a whole network that says what is noise in an image."""
 
     is_activation: ClassVar[bool] = False
     """Whether the layer is an activation function, which `add` also takes beside a layer."""
 
     keeps_outputs: ClassVar[bool] = False
-    """Whether what comes out means what went in, as with activation functions and dropout."""
+    """Whether the output means what the input does, as with activation functions and dropout."""
 
     is_custom: ClassVar[bool] = False
-    """Whether the layer is a module of the user's own, which files do not hold."""
+    """Whether the layer is a custom module, which files do not hold."""
 
     bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     """The smallest and the largest value that the layer returns; infinite where there is no such bound."""
@@ -91,16 +92,20 @@ class Layer(abc.ABC):
         return ()
 
     def assumed_input(self) -> Shape:
-        """Return the shape that fits this layer when it comes first and no data is loaded yet."""
+        """Return the input shape of this layer when it comes first and no data is loaded yet."""
         raise LayerError(
-            f"{self.call()}: the shape that arrives here is not known. Load data first, or begin with a "
-            "layer that names its input size."
+            coded(
+                "E-LAYER-10",
+                "{where}: the shape of its input is not known. Load data first, or begin with a layer that "
+                "names its input size.",
+                where=self.call(),
+            )
         )
 
     def reads_signals(self, in_shape: Shape) -> bool | None:
         """Return whether the layer, in front, takes arrays (N, A, B) for signals (channels, length).
 
-        They are sequences (time, features) otherwise; None where the layer behind this one says.
+        They are sequences (time, features) otherwise; None where the layer after this one says.
 
         Args:
             in_shape: The sample (A, B) as a sequence.
@@ -108,10 +113,10 @@ class Layer(abc.ABC):
         return False
 
     def resolve(self, in_shape: Shape) -> Self:
-        """Return this layer with sizes left to the layer before (None) filled in, checked to fit.
+        """Return this layer with sizes left to the layer before (None) filled in and checked.
 
         Raises:
-            LayerError: What arrives does not fit; the message names the number that does.
+            LayerError: The input does not match; the message names the size that does.
         """
         return self
 
@@ -120,7 +125,7 @@ class Layer(abc.ABC):
         return self
 
     def remarks(self) -> list[str]:
-        """Return what a user should know about the options, to be said once, when the layer is added."""
+        """Return notes about the options, for a warning when the layer is added."""
         return []
 
     @abc.abstractmethod
@@ -144,7 +149,7 @@ class Layer(abc.ABC):
         return False
 
     def causal(self, in_shape: Shape) -> bool:
-        """Return whether no step that comes out depends on a later one, so that steps can be run one by one.
+        """Return whether no step of the output depends on a later one, so that steps can be run one by one.
 
         What it depends on from earlier steps, if anything, has to be in the module's states (see `Net.step`).
         """
@@ -156,7 +161,7 @@ class Layer(abc.ABC):
 
     @property
     def max_steps(self) -> int | None:
-        """The longest sequence that the layer takes; None where any length fits."""
+        """The longest sequence that the layer takes; None where any length will do."""
         return None
 
     def feature_size(self, in_shape: Shape) -> int | None:
@@ -211,7 +216,7 @@ def find(name: str, stored: bool = False) -> type[Layer]:
 
     Args:
         name: The name.
-        stored: Whether a file says it, which also names layers that stand for modules of the user's own.
+        stored: Whether a file says it, which also names layers that stand for custom modules.
 
     Raises:
         LayerError: There is no such layer; the message names the nearest one.
@@ -220,14 +225,22 @@ def find(name: str, stored: bool = False) -> type[Layer]:
     key = _aliases.get(key, key)
     known = [kind for kind, cls in registry.items() if cls.named]
     if key not in registry:
-        hint = instead_of_layer(name, [*known, *_aliases])
         raise LayerError(
-            f"add({shortened(name)}): unknown layer{hint} Known layers: {', '.join(sorted(known))}."
+            coded(
+                "E-LAYER-01",
+                "add({name}): unknown layer.{hint} Known layers: {known}.",
+                name=shortened(name),
+                hint=instead_of_layer(name, [*known, *_aliases]),
+                known=", ".join(sorted(known)),
+            )
         )
     if key not in known and not stored:
         raise LayerError(
-            f"add({shortened(name)}): a layer of your own goes by no name; pass the module itself: "
-            "add(MyModule())."
+            coded(
+                "E-LAYER-01",
+                "add({name}): a custom module has no name. Pass the module itself: add(MyModule()).",
+                name=shortened(name),
+            )
         )
     return registry[key]
 
@@ -255,15 +268,18 @@ def make(name: str, options: Mapping[str, Any], stored: bool = False) -> Layer:
         stored: As for `find`.
 
     Raises:
-        LayerError: The layer or an option is unknown, an option is missing or its value does not fit.
+        LayerError: The layer or an option is unknown, an option is missing or has a wrong value.
     """
     cls = find(name, stored)
     fields = {option_name(field): field for field in dataclasses.fields(cls)}
     instead = instead_of_options(options, fields)
     meant = {option for option, _ in instead.values()}
-    problems = [f"unknown option {shortened(option)}{hint}" for option, (_, hint) in instead.items()]
+    problems = [
+        gettext("unknown option {option}.{hint}", option=shortened(option), hint=hint)
+        for option, (_, hint) in instead.items()
+    ]
     problems += [
-        f"option {shortened(option)} is missing"
+        gettext("option {option} is missing.", option=shortened(option))
         for option, field in fields.items()
         if field.default is dataclasses.MISSING
         and field.default_factory is dataclasses.MISSING
@@ -271,10 +287,27 @@ def make(name: str, options: Mapping[str, Any], stored: bool = False) -> Layer:
         and option not in meant
     ]
     if problems:
-        text = "; ".join(problems)
-        stop = "" if text.endswith("?") else "."
-        takes = ", ".join(fields) or "no options"
-        raise LayerError(f"{describe_call(cls.kind, options)}: {text}{stop} {cls.kind!r} takes: {takes}.")
+        where, kind = describe_call(cls.kind, options), shortened(cls.kind)
+        if not fields:
+            raise LayerError(
+                coded(
+                    "E-LAYER-02",
+                    "{where}: {problems} {kind} has no options.",
+                    where=where,
+                    problems=" ".join(problems),
+                    kind=kind,
+                )
+            )
+        raise LayerError(
+            coded(
+                "E-LAYER-02",
+                "{where}: {problems} Options of {kind}: {known}.",
+                where=where,
+                problems=" ".join(problems),
+                kind=kind,
+                known=", ".join(fields),
+            )
+        )
     return cls(**{fields[key].name: frozen(value) for key, value in options.items()})
 
 
@@ -285,7 +318,7 @@ def read_signals(layers: Iterable[Layer], in_shape: Shape) -> bool | None:
 
 
 def unused_name(name: str, taken: Collection[str]) -> str:
-    """Return a name for a module: the one wanted, with _2, _3, ... behind it where others have it already."""
+    """Return a name for a module: the one wanted, with _2, _3, ... after it where others have it already."""
     found, number = name, 1
     while found in taken:
         number += 1
@@ -315,8 +348,13 @@ def _frozen(value: Any, depth: int, count: list[int]) -> Any:
     count[0] += math.prod(value.shape) if is_array else len(value)
     if depth > _DEEPEST or count[0] > _MOST_VALUES:
         raise CallError(
-            f"an option is {shortened(value)}; expected at most {_MOST_VALUES:,} values, in lists at most "
-            f"{_DEEPEST} deep."
+            coded(
+                "E-CALL-03",
+                "expected an option of at most {most:,} values, in lists at most {deepest} deep, got {got}.",
+                most=_MOST_VALUES,
+                deepest=_DEEPEST,
+                got=shortened(value),
+            )
         )
     if is_array:
         return _frozen(value.tolist(), depth + 1, count)

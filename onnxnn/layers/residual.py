@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 from typing_extensions import Self
 
@@ -27,7 +28,7 @@ class Residual(Layer):
     Weights have torchvision's names and order: conv1, bn1, conv2, bn2, ..., downsample.0, downsample.1.
 
     Args:
-        size: (input channels, channels of the block). `channels` alone takes the inputs that arrive.
+        size: (input channels, channels of the block). `channels` alone takes those of its input.
         num_blocks: How many blocks follow each other. The same as so many calls, of which the first has
             this stride and the others stride 1.
         stride: 2 halves height and width.
@@ -43,7 +44,9 @@ class Residual(Layer):
     block: ClassVar[type[BasicBlock | Bottleneck]]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "size", pair_of_sizes(self, self.size, "(input channels, channels)"))
+        object.__setattr__(
+            self, "size", pair_of_sizes(self, self.size, lambda: gettext("(input channels, channels)"))
+        )
         count(self, "num_blocks", self.num_blocks)
         count(self, "stride", self.stride)
 
@@ -85,8 +88,8 @@ class Residual(Layer):
         return total
 
     @abc.abstractmethod
-    def _of_block(self, inputs: int, channels: int, before: int, behind: int) -> int:
-        """Return the multiply-adds of F for pictures of so many pixels before and behind the stride."""
+    def _of_block(self, inputs: int, channels: int, before: int, after: int) -> int:
+        """Return the multiply-adds of F for images of so many pixels before and after the stride."""
 
     def _blocks(self) -> Iterator[tuple[int, int, int]]:
         """Yield (input channels, channels, stride) of every block."""
@@ -113,8 +116,8 @@ class ResBlock(Residual):
 
     block: ClassVar[type[BasicBlock | Bottleneck]] = BasicBlock
 
-    def _of_block(self, inputs: int, channels: int, before: int, behind: int) -> int:
-        return 9 * behind * channels * (inputs + channels)
+    def _of_block(self, inputs: int, channels: int, before: int, after: int) -> int:
+        return 9 * after * channels * (inputs + channels)
 
 
 @layer("res_bottleneck")
@@ -131,9 +134,9 @@ class ResBottleneck(Residual):
 
     block: ClassVar[type[BasicBlock | Bottleneck]] = Bottleneck
 
-    def _of_block(self, inputs: int, channels: int, before: int, behind: int) -> int:
+    def _of_block(self, inputs: int, channels: int, before: int, after: int) -> int:
         narrow, filtered, widen = inputs * channels, 9 * channels**2, 4 * channels**2
-        return before * narrow + behind * (filtered + widen)
+        return before * narrow + after * (filtered + widen)
 
 
 def _strided(size: int | None, stride: int) -> int | None:

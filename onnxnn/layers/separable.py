@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
+from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -18,14 +19,14 @@ from .registry import Layer, layer
 @layer("separable_conv2d", "separableconv2d")
 @dataclass(frozen=True)
 class SeparableConv2d(Layer):
-    """A convolution in two steps: each channel by itself along the picture, then 1x1 across the channels.
+    """A convolution in two steps: each channel by itself along the image, then 1x1 across the channels.
 
     z[i, n] = Σₖ d[i, k] · x[i, S·n + k - P], y[o, n] = b[o] + Σᵢ p[o, i] · z[i, n]: inputs · F² +
     inputs · outputs weights, where a full convolution has inputs · outputs · F². Along each axis
-    N = (W - F + 2P)/S + 1 positions come out, rounded down.
+    there are N = (W - F + 2P)/S + 1 positions, rounded down.
 
     Args:
-        size: (input channels, output channels). `outputs` alone takes the channels that arrive.
+        size: (input channels, output channels). `outputs` alone takes the channels of its input.
         kernel_size: F, one number for both axes or one per axis.
         stride: S, likewise.
         padding: P, likewise; zeros on each side.
@@ -43,7 +44,9 @@ class SeparableConv2d(Layer):
     bias: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "size", pair_of_sizes(self, self.size, "(input channels, output channels)"))
+        object.__setattr__(
+            self, "size", pair_of_sizes(self, self.size, lambda: gettext("(input channels, output channels)"))
+        )
         self._settings()
         flag(self, "bias", self.bias)
 

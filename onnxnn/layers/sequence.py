@@ -1,26 +1,26 @@
-"""Layers between and behind recurrent ones."""
+"""Layers between and after recurrent ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 import torch
-from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import pair_of_sizes, sequences
+from ._checks import pair_of_sizes, sequences, wrong_input, wrong_size
 from .recurrent import LSTM, LSTMModule
 from .registry import Layer, layer
 
-_BEHIND_SQUEEZE: dict[tuple[str, ...], tuple[str, ...]] = {
+_AFTER_SQUEEZE: dict[tuple[str, ...], tuple[str, ...]] = {
     ("time", "feature"): ("feature",),
     ("channel", "length"): ("feature",),
     ("channel", "height", "width"): ("time", "feature"),
 }
-"""What the axes mean once the first one is gone; the rows of a picture are the steps of a sequence."""
+"""What the axes mean once the first one is gone; the rows of an image are the steps of a sequence."""
 
 
 @layer("unsqueeze")
@@ -52,23 +52,27 @@ class Unsqueeze(Layer):
 @layer("squeeze")
 @dataclass(frozen=True)
 class Squeeze(Layer):
-    """Axis 1, the first one behind the batch, removed where its size is 1; a batch of one stays a batch.
+    """Axis 1, the first one after the batch, removed where its size is 1; a batch of one stays a batch.
 
     Input shape: (1, features), (1, length) or (1, height, width) per sample
-    Output shape: (features,); of a picture (height steps, width features), to be read row by row
+    Output shape: (features,); of an image (height steps, width features), to be read row by row
     """
 
     def resolve(self, in_shape: Shape) -> Squeeze:
-        if in_shape.axes not in _BEHIND_SQUEEZE or in_shape.sizes[0] != 1:
-            raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, but only a first axis of size 1 can be "
-                "removed. To go on with the last step of a sequence, put add('unsqueeze') before, or write "
-                "return_sequences=False in the recurrent layer instead of both."
+        if in_shape.axes not in _AFTER_SQUEEZE or in_shape.sizes[0] != 1:
+            raise wrong_input(
+                self,
+                in_shape,
+                gettext("a first axis of size 1, which alone can be removed"),
+                gettext(
+                    "To use the last step of a sequence, put add('unsqueeze') before, or write "
+                    "return_sequences=False in the recurrent layer instead of both."
+                ),
             )
         return self
 
     def out_shape(self, in_shape: Shape) -> Shape:
-        return Shape(in_shape.sizes[1:], _BEHIND_SQUEEZE[in_shape.axes])
+        return Shape(in_shape.sizes[1:], _AFTER_SQUEEZE[in_shape.axes])
 
     def build(self, in_shape: Shape) -> nn.Module:
         return SqueezeModule()
@@ -80,7 +84,7 @@ class Squeeze(Layer):
 @layer("part0")
 @dataclass(frozen=True)
 class Part0(Layer):
-    """Nothing: in BaseNN it takes the outputs from what a recurrent layer returns; ours gives only these."""
+    """Nothing: BaseNN takes the outputs of a recurrent layer with it; ours returns only these."""
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape
@@ -101,7 +105,7 @@ class ActionModel(Layer):
     """An LSTM, its last step, and batch normalisation: the short form of the lesson on actions.
 
     Args:
-        size: (features, hidden). `hidden` alone takes the features that arrive.
+        size: (features, hidden). `hidden` alone takes the features of its input.
 
     Input shape: (time, features) per sample, float32; any number of steps
     Output shape: (hidden,)
@@ -110,7 +114,9 @@ class ActionModel(Layer):
     size: tuple[int | None, int] | int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "size", pair_of_sizes(self, self.size, "(features, hidden)"))
+        object.__setattr__(
+            self, "size", pair_of_sizes(self, self.size, lambda: gettext("(features, hidden)"))
+        )
 
     def assumed_input(self) -> Shape:
         return self._lstm.assumed_input() if self._sizes[0] is not None else super().assumed_input()
@@ -118,12 +124,9 @@ class ActionModel(Layer):
     def resolve(self, in_shape: Shape) -> ActionModel:
         sequences(self, in_shape)
         features, hidden = self._sizes
-        arrive = in_shape["feature"]
-        if features is not None and arrive not in (None, features):
-            raise LayerError(
-                f"{self.call()}: {arrive} features arrive at each step ({in_shape.describe()}), so the size "
-                f"that fits is ({arrive}, {hidden})."
-            )
+        found = in_shape["feature"]
+        if features is not None and found is not None and found != features:
+            raise wrong_size(self, in_shape, found, features, (found, hidden))
         return replace(self, size=self._lstm.resolve(in_shape).size)
 
     def out_shape(self, in_shape: Shape) -> Shape:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import torch
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import AXES, Shape
 
-from ._checks import is_count
+from ._checks import is_count, wrong_value
 from .registry import Layer, layer
 
 _NAMES = tuple(axis for axis in AXES if axis != "token")
@@ -58,16 +58,16 @@ class Reshape(Layer):
             or not all(is_count(s) or (is_count(s, -1) and s == -1) for s in size)
             or size.count(-1) > 1
         ):
-            raise LayerError(
-                f"{self.call()}: size={shortened(self.size)} must be whole numbers from 1, one of them may "
-                "be -1."
-            )
+            expected = gettext("integers of at least 1, of which one may be -1")
+            raise wrong_value(self, "size", self.size, expected)
         axes = self._axes
         if len(axes) != len(size) or not set(axes) <= set(_NAMES) or len(set(axes)) != len(axes):
-            raise LayerError(
-                f"{self.call()}: axes={shortened(self.axes)} must name each of the {len(size)} axes once, "
-                f"with words from {', '.join(_NAMES)}."
+            expected = gettext(
+                "a different one of {known} for each of the {count} sizes",
+                known=", ".join(_NAMES),
+                count=len(size),
             )
+            raise wrong_value(self, "axes", self.axes, expected)
 
     def resolve(self, in_shape: Shape) -> Reshape:
         self.out_shape(in_shape)
@@ -77,15 +77,21 @@ class Reshape(Layer):
         known = 1
         for size in self._sizes:
             known *= size if size > 0 else 1
-        arrive = in_shape.numel
-        fits = arrive is None or (arrive % known == 0 if -1 in self._sizes else arrive == known)
-        if not fits:
+        total = in_shape.numel
+        matches = total is None or (total % known == 0 if -1 in self._sizes else total == known)
+        if not matches:
             raise LayerError(
-                f"{self.call()}: {arrive} numbers arrive ({in_shape.describe()}), which do not fill "
-                f"{' x '.join('?' if s < 0 else str(s) for s in self._sizes)}. "
-                "The product of the sizes must be that number; -1 stands for what is left."
+                coded(
+                    "E-LAYER-03",
+                    "{where}: expected sizes whose product is {total} for {shape}, got {sizes}. -1 stands "
+                    "for what is left.",
+                    where=self.call(),
+                    total=total,
+                    shape=in_shape.describe(),
+                    sizes=" x ".join("?" if size < 0 else str(size) for size in self._sizes),
+                )
             )
-        left = None if arrive is None else arrive // known
+        left = None if total is None else total // known
         return Shape(tuple(left if size < 0 else size for size in self._sizes), self._axes)
 
     def build(self, in_shape: Shape) -> nn.Module:

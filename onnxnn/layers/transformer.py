@@ -10,13 +10,24 @@ import torch
 from onnx import TensorProto
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.generation.seq2seq import END, PADDING
-from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import count, is_count, pair_of_sizes, probability, sequences
+from ._checks import (
+    count,
+    free_size,
+    is_count,
+    no_steps,
+    pair_of_sizes,
+    probability,
+    sequences,
+    wrong_input,
+    wrong_size,
+    wrong_value,
+)
 from .attention import Block, Stack, bias_of, causal_bias, emit_bias, emit_causal_bias, emit_linear
 from .embedding import EmbeddingModule
 from .masks import Masked
@@ -29,14 +40,14 @@ from .registry import Layer, layer
 class TransformerEncoder(Layer):
     """Every step looks at all steps of its sequence and takes in what matters to it.
 
-    In each layer x + Attention(LayerNorm(x)), then x + W₂ relu(W₁ LayerNorm(x)); a last LayerNorm behind
+    In each layer x + Attention(LayerNorm(x)), then x + W₂ relu(W₁ LayerNorm(x)); a last LayerNorm after
     them (see `onnxnn.layers.attention` for why the normalisation comes first). Attention alone does not know
     the order of the steps: put `positional_embedding` before. Steps that are padding, as `embedding` knows
     them, are not looked at.
 
     Args:
         size: (dim, feedforward): the features of a step, and those between the two linear maps. `feedforward`
-            alone takes the features that arrive.
+            alone takes the features of its input.
         num_heads: How many times every step looks, each time with dim / num_heads features.
         num_layers: How many are stacked.
         dropout: Share of what each part adds that is switched off in training.
@@ -54,7 +65,9 @@ class TransformerEncoder(Layer):
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "size", pair_of_sizes(self, self.size, "(dim, feedforward)"))
+        object.__setattr__(
+            self, "size", pair_of_sizes(self, self.size, lambda: gettext("(dim, feedforward)"))
+        )
         count(self, "num_layers", self.num_layers)
         count(self, "num_heads", self.num_heads)
         probability(self, "dropout", self.dropout)
@@ -65,18 +78,15 @@ class TransformerEncoder(Layer):
     def resolve(self, in_shape: Shape) -> TransformerEncoder:
         sequences(self, in_shape)
         dim, feedforward = self._sizes
-        steps, arrive = in_shape.sizes
+        steps, features = in_shape.sizes
         if steps == 0:
-            raise LayerError(f"{self.call()}: a sequence of 0 steps arrives; at least 1 is needed.")
-        if dim is None and arrive is None:
-            raise LayerError(f"{self.call()}: the number of features that arrive is not fixed.")
-        if None not in (dim, arrive) and dim != arrive:
-            raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, so the size that fits is "
-                f"({arrive}, {feedforward})."
-            )
-        check_heads(self, self.num_heads, dim or arrive)
-        return replace(self, size=(dim or arrive, feedforward))
+            raise no_steps(self)
+        if dim is None and features is None:
+            raise free_size(self, in_shape)
+        if dim is not None and features is not None and dim != features:
+            raise wrong_size(self, in_shape, features, dim, (features, feedforward))
+        check_heads(self, self.num_heads, dim or features)
+        return replace(self, size=(dim or features, feedforward))
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape
@@ -159,15 +169,16 @@ class Transformer(Layer):
             count(self, name, getattr(self, name))
         for name, fewest in (("source_vocab", END), ("target_vocab", END + 2)):
             if not is_count(getattr(self, name), fewest):
-                raise LayerError(
-                    f"{self.call()}: {name}={shortened(getattr(self, name))} must be a whole number of at "
-                    f"least {fewest}; 0 is padding, 1 the start and 2 the end of a target."
+                raise wrong_value(
+                    self,
+                    name,
+                    getattr(self, name),
+                    gettext("an integer of at least {lowest}", lowest=fewest),
+                    gettext("0 is padding, 1 the start and 2 the end of a target."),
                 )
         if not (isinstance(self.size, tuple) and len(self.size) == 2 and all(map(is_count, self.size))):
-            raise LayerError(
-                f"{self.call()}: size={shortened(self.size)} must be (dim, feedforward), two whole numbers "
-                "of at least 1."
-            )
+            expected = gettext("{meaning}, integers of at least 1", meaning=gettext("(dim, feedforward)"))
+            raise wrong_value(self, "size", self.size, expected)
         probability(self, "dropout", self.dropout)
         check_heads(self, self.num_heads, self.size[0])
 
@@ -176,20 +187,37 @@ class Transformer(Layer):
 
     def resolve(self, in_shape: Shape) -> Transformer:
         if in_shape.axes != ("token",):
-            raise LayerError(
-                f"{self.call()}: {in_shape.describe()} arrive, but {self.kind!r} reads tokens, whole numbers "
-                "(N, steps), and stands alone. Load pairs with load_dataset(source, target)."
+            raise wrong_input(
+                self,
+                in_shape,
+                gettext("tokens, integers (N, steps), for a whole network that stands alone"),
+                gettext("Load pairs with load_dataset(source, target)."),
             )
         (steps,) = in_shape.sizes
         if steps is not None and not 1 <= steps <= self.max_length:
+            if steps == 0:
+                raise no_steps(self)
             raise LayerError(
-                f"{self.call()}: sources of {steps} tokens arrive; "
-                + (f"max_length={steps} fits." if steps else "at least 1 is needed.")
+                coded(
+                    "E-LAYER-03",
+                    "{where}: expected sources of at most {most} tokens, got {steps}. Use "
+                    "max_length={steps}.",
+                    where=self.call(),
+                    most=self.max_length,
+                    steps=steps,
+                )
             )
         if in_shape.vocabulary is not None and in_shape.vocabulary > self.source_vocab:
             raise LayerError(
-                f"{self.call()}: the source holds token {in_shape.vocabulary - 1}, so the source_vocab that "
-                f"fits is {in_shape.vocabulary}."
+                coded(
+                    "E-LAYER-03",
+                    "{where}: expected tokens 0..{largest} in the source, got {token}. Use "
+                    "source_vocab={vocabulary}.",
+                    where=self.call(),
+                    largest=self.source_vocab - 1,
+                    token=in_shape.vocabulary - 1,
+                    vocabulary=in_shape.vocabulary,
+                )
             )
         return self
 
@@ -212,7 +240,7 @@ class Transformer(Layer):
 
 
 class EncoderModule(Masked):
-    """(N, time, dim) -> (N, time, dim); mask bool (N, time) tells which steps are no padding."""
+    """(N, time, dim) -> (N, time, dim); mask bool (N, time) says which steps are no padding."""
 
     def __init__(
         self, dim: int, feedforward: int, heads: int, num_layers: int, dropout: float, takes_mask: bool
@@ -287,9 +315,16 @@ def check_heads(layer: Layer, heads: int, dim: int | None) -> None:
     """
     count(layer, "num_heads", heads)
     if dim is not None and dim % heads:
-        fits = [number for number in range(1, math.isqrt(dim) + 1) if dim % number == 0]
-        fits += [dim // number for number in reversed(fits) if dim // number not in fits]
+        known = [number for number in range(1, math.isqrt(dim) + 1) if dim % number == 0]
+        known += [dim // number for number in reversed(known) if dim // number not in known]
         raise LayerError(
-            f"{layer.call()}: num_heads={heads} does not divide the {dim} features of a step; "
-            f"what fits: {', '.join(map(str, fits))}."
+            coded(
+                "E-LAYER-04",
+                "{where}: expected num_heads to divide the {dim} features of a step, got {heads}. Use one of "
+                "{known}.",
+                where=layer.call(),
+                dim=dim,
+                heads=heads,
+                known=", ".join(map(str, known)),
+            )
         )
