@@ -198,8 +198,7 @@ def _read(path: Path) -> Any:
     try:
         return read_torch_file(path)
     except NotTensors as error:
-        what = f"no onnxnn checkpoint: {error}" if str(error).startswith("holds") else str(error)
-        raise CheckpointError(f"{path}: {what} {_WHAT_FITS}") from error
+        raise CheckpointError(f"{path}: {error} {_WHAT_FITS}") from error
     except OSError as error:
         raise cannot_read(path, error, "checkpoint", CheckpointError) from error
 

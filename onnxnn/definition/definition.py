@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from onnxnn_runtime.errors import CardError, LayerError
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
-from onnxnn.graph.shape import Shape
+from onnxnn.graph.shape import DATA, Shape
 from onnxnn.layers import Layer, make, option_names, read_signals, unused_name
 from onnxnn.layers.activation import Activation, Softmax, activation_of
 from onnxnn.layers.custom import Custom, MissingModuleError
@@ -33,7 +34,7 @@ __all__ = ["Definition", "Net", "Placed"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One call of `add`: a layer as given, and the activation behind it.
+    """One call of `add`: a layer as given, and the activation after it.
 
     Args:
         index: The number of the `add` call, from 1; 0 is the normalisation that belongs to the data.
@@ -59,7 +60,7 @@ class Placed:
         name: Its name in the state dict and in the graph.
         layer: The layer with every size filled in.
         in_shape: One sample before it.
-        out_shape: One sample behind it.
+        out_shape: One sample after it.
         entry: The call of `add` it comes from.
     """
 
@@ -94,7 +95,7 @@ class Definition:
 
     @property
     def entries(self) -> list[Entry]:
-        """All layers in order: the data's normalisation first, and what training put behind them last."""
+        """All layers in order: the data's normalisation first, and what training put after them last."""
         first, last = ([entry] if entry else [] for entry in (self._normalize, self._closing))
         return [*first, *self._added, *last]
 
@@ -111,7 +112,7 @@ class Definition:
 
     @property
     def input_shape(self) -> Shape | None:
-        """One sample as it arrives; None while neither data nor a layer says."""
+        """One sample of its input; None while neither data nor a layer says."""
         if self._input_shape is not None:
             return self.as_read(self._input_shape)
         return self._added[0].layer.assumed_input() if self._added else None
@@ -127,7 +128,7 @@ class Definition:
         """Say what the data looks like, and which normalisation belongs to it.
 
         Raises:
-            LayerError: The layers added so far do not fit it; nothing is changed then.
+            LayerError: The layers added so far do not match it; nothing is changed then.
         """
         before = self._input_shape, self._normalize
         self._net = None
@@ -158,20 +159,29 @@ class Definition:
             What was added, in its place: the layer and, where given, its activation.
 
         Raises:
-            LayerError: Something is unknown or does not fit; the network is as it was.
+            LayerError: Something is unknown or does not match; the network is as it was.
         """
         options = dict(options or {})
         follows = None if activation is None else activation_of(activation)
         before, closing = list(self._added), self._closing
-        self._closing = None  # other layers give other numbers
+        self._closing = None  # other layers have other outputs
         self._net = None
         if layer is None:
             if follows is None:
-                raise LayerError("add(): name a layer, an activation or an optimizer.")
+                raise LayerError(
+                    coded(
+                        "E-LAYER-02", "add(): expected a layer, an activation or an optimizer, got nothing."
+                    )
+                )
             if options:
                 raise LayerError(
-                    f"add(activation={shortened(activation)}): options {', '.join(options)} need a layer; "
-                    f"write add({shortened(activation)}, ...) to give an activation options."
+                    coded(
+                        "E-LAYER-02",
+                        "add(activation={name}): expected a layer for the options {options}. Write "
+                        "add({name}, ...) for the options of an activation.",
+                        name=shortened(activation),
+                        options=", ".join(options),
+                    )
                 )
             entry = Entry(index, follows)
             self._drop_default_activation()
@@ -192,23 +202,25 @@ class Definition:
         except LayerError as error:
             self._added, self._closing = before, closing
             if _stands_already(before, entry):
-                raise LayerError(f"{error} {_RUN_TWICE}") from error
+                raise LayerError(Message(f"{error.text} {_run_twice()}", error.code)) from error
             raise
         if _is_stacked_twice(self._added):
-            warn(f"the same {len(before) // 2 + 1} layers stand twice now. {_RUN_TWICE}")
+            count = len(before) // 2 + 1
+            stand = gettext("the same {count} layers stand twice now.", count=count)
+            warn(f"{stand} {_run_twice()}")
         for remark in entry.layer.remarks():
             warn(remark)
         return added
 
     def _drop_default_activation(self) -> None:
-        """Make room for an activation of the user's own behind a layer that brought one."""
+        """Make room for an activation of the user's after a layer that brought one."""
         if self._added:
             last = self._added[-1]
             if last.activation is not None and last.activation.kind == last.layer.default_activation:
                 self._added[-1] = replace(last, activation=None)
 
     def last_step_only(self) -> tuple[Definition, str] | None:
-        """Return this network with the last recurrent layer giving its last step only, and that layer's name.
+        """Return this network whose last recurrent layer returns its last step only, and that layer's name.
 
         So one output per sequence is left, and all weights have the shapes they have here. None where there
         is no such layer, or where what follows it needs every step.
@@ -232,12 +244,12 @@ class Definition:
             input_shape: Another shape of one sample to go through the network with.
 
         Raises:
-            LayerError: A layer does not fit what arrives.
+            LayerError: A layer does not match its input.
         """
         found: dict[str, Placed] = {}
         shape = input_shape or self.input_shape
         if shape is not None and not shape.source and self._input_shape is not None:
-            shape = shape.came_from("the data")
+            shape = shape.came_from(DATA)
         for entry in self.entries:
             assert shape is not None  # there is a first layer
             for layer in (entry.layer, entry.activation):
@@ -246,8 +258,13 @@ class Definition:
                 name = unused_name(f"{layer.title}{entry.index}", found)
                 if shape.axes == ("token",) and not layer.reads_tokens:
                     raise LayerError(
-                        f"{layer.call()}: {shape.describe()} arrive, whole numbers; put "
-                        "add('embedding', size=...) first: it makes a vector of each token."
+                        coded(
+                            "E-LAYER-06",
+                            "{where}: expected vectors, got {shape}, which are integers. Put "
+                            "add('embedding', size=...) first: it makes a vector of each token.",
+                            where=layer.call(),
+                            shape=shape.describe(),
+                        )
                     )
                 self._check_alone(layer, found)
                 if self.num_classes is not None:
@@ -264,11 +281,22 @@ class Definition:
             return
         first = next(iter(before.values())).layer
         if first.diffusion or (first.teacher_forcing and not isinstance(layer, Activation)):
-            raise LayerError(f"{layer.call()}: {first.kind!r} is a whole network, nothing goes behind it.")
+            raise LayerError(
+                coded(
+                    "E-LAYER-06",
+                    "{where}: expected no layer after {first}, which is a whole network.",
+                    where=layer.call(),
+                    first=shortened(first.kind),
+                )
+            )
         if layer.diffusion:
             raise LayerError(
-                f"{layer.call()}: it is a whole network, nothing goes before it; "
-                f"{shortened(list(before)[-1])} does."
+                coded(
+                    "E-LAYER-06",
+                    "{where}: expected no layer before it, since it is a whole network, got {before}.",
+                    where=layer.call(),
+                    before=shortened(list(before)[-1]),
+                )
             )
 
     @property
@@ -281,7 +309,7 @@ class Definition:
         """Return one sample as it leaves the network, for another input than the data's.
 
         Raises:
-            LayerError: A layer does not fit what arrives.
+            LayerError: A layer does not match its input.
         """
         return self.frozen().placed(input_shape)[-1].out_shape
 
@@ -312,7 +340,7 @@ class Definition:
         return head.in_shape.numel if own is None else own
 
     def generates(self) -> bool:
-        """Whether the network can write text: at each step it tells how likely each token comes next."""
+        """Whether the network can write text: at each step it says how likely each token comes next."""
         placed = self.placed()
         reader = placed[0].layer if placed else None
         if not isinstance(reader, TokenReader) or not self.ends_in_softmax():
@@ -328,13 +356,13 @@ class Definition:
 
     @property
     def reads_tokens(self) -> bool:
-        """Whether what goes in is whole numbers, one for each step."""
+        """Whether its input is integers, one for each step."""
         shape = self.input_shape if self.has_layers else None
         return shape is not None and shape.axes == ("token",)
 
     @property
     def diffusion(self) -> bool:
-        """Whether the network tells what is noise in a picture, and draws with that."""
+        """Whether the network says what is noise in an image, and draws with that."""
         return any(entry.layer.diffusion for entry in self._added)
 
     def vocabulary(self) -> int | None:
@@ -351,12 +379,12 @@ class Definition:
         return bool(placed) and isinstance(placed[-1].layer, Softmax)
 
     def custom_modules(self) -> list[nn.Module]:
-        """Return the modules of the user's own, of which a network has no copies."""
+        """Return the custom modules, of which a network has no copies."""
         layers = (entry.layer for entry in self._added)
         return [each.module for each in layers if isinstance(each, Custom) and each.module is not None]
 
     def custom_ending(self) -> str:
-        """Return "softmax" or "sigmoid" where the last layer is a module of the user's own that ends so."""
+        """Return "softmax" or "sigmoid" where the last layer is a custom module that ends so."""
         placed = self.placed()
         last = placed[-1] if placed else None
         return last.layer.ending(last.in_shape) if last and isinstance(last.layer, Custom) else ""
@@ -401,11 +429,11 @@ class Definition:
 
     @property
     def closing(self) -> Layer | None:
-        """The layer that training put behind the others (see `onnxnn.training.ending`), or None."""
+        """The layer that training put after the others (see `onnxnn.training.ending`), or None."""
         return None if self._closing is None else self._closing.layer
 
     def with_closing(self, layer: Layer | None) -> Definition:
-        """Return the same network with another layer behind those that were added, or none."""
+        """Return the same network with another layer after those that were added, or none."""
         if layer == self.closing:
             return self
         other = self.copied()
@@ -439,7 +467,7 @@ class Definition:
 
         Args:
             data: The entries.
-            input_shape: One sample as it arrives.
+            input_shape: One sample of its input.
             modules: The custom modules of the network in order; no file holds their code.
 
         Raises:
@@ -459,7 +487,12 @@ class Definition:
                 raise
             except ValueError as error:
                 raise CardError(
-                    f"card: layer {shortened(entry.get('name'))} cannot be read: {error}"
+                    coded(
+                        "E-CARD-02",
+                        "card: layer {layer} cannot be read: {error}",
+                        layer=shortened(entry.get("name")),
+                        error=error,
+                    )
                 ) from error
             made = Entry(index, layer, activation)
             if index == 0 and not definition._added:
@@ -471,7 +504,9 @@ class Definition:
         try:
             _check_memory(definition.placed())
         except LayerError as error:
-            raise CardError(f"card: the network does not hold together: {error}") from error
+            raise CardError(
+                coded("E-CARD-02", "card: the layers do not match each other: {error}", error=error)
+            ) from error
         return definition
 
     # ---- torch ---------------------------------------------------------------------------------
@@ -549,10 +584,11 @@ class Definition:
         return frozen
 
 
-_RUN_TWICE = (
-    "The same layers stand in the network already: if this cell or these lines ran before, run model = nn() "
-    "again before adding layers."
-)
+def _run_twice() -> str:
+    return gettext(
+        "The same layers stand in the network already: if this cell or these lines ran before, run "
+        "model = nn() again before adding layers."
+    )
 
 
 def _stands_already(added: Sequence[Entry], entry: Entry) -> bool:
@@ -571,7 +607,7 @@ def _is_stacked_twice(added: Sequence[Entry]) -> bool:
 
 
 def _check_memory(placed: Sequence[Placed]) -> None:
-    """Refuse a network that does not fit into the memory of this machine, before it is built.
+    """Refuse a network that is too large for the memory of this machine, before it is built.
 
     Raises:
         LayerError: The message names the layer, or the network's size.

@@ -45,7 +45,7 @@ def free_input(definition: Definition) -> Shape | None:
 
 
 def fixed_input(definition: Definition) -> Shape | None:
-    """Return the input shape with a size that fits where nobody says one; None where none is found."""
+    """Return the input shape with a size that works where none is said; None where none is found."""
     shape = definition.input_shape
     if shape is None or None not in shape.sizes:
         return shape
@@ -64,7 +64,7 @@ def free_output(definition: Definition) -> Shape | None:
 
 
 def max_length(definition: Definition) -> int | None:
-    """Return the longest sequence that the network takes; None where any length fits."""
+    """Return the longest sequence that the network takes; None where any length will do."""
     shape = definition.input_shape
     if shape is None or shape.axes not in (("token",), ("time", "feature")):
         return None
@@ -77,8 +77,8 @@ def max_length(definition: Definition) -> int | None:
 def min_sizes(definition: Definition) -> dict[str, int]:
     """Return the smallest size of each free axis by its name, where it is above 1.
 
-    The windows of convolutions and poolings decide it: at least one has to fit. What a custom module
-    needs is not known, so for a network that holds one nothing is said.
+    The windows of convolutions and poolings decide it: there has to be room for at least one. What a
+    custom module needs is not known, so for a network that holds one nothing is said.
     """
     free = free_input(definition)
     if free is None or any(isinstance(entry.layer, Custom) for entry in definition.entries):

@@ -20,7 +20,7 @@ _SAME_VALUES = (
 def last_bounded(definition: Definition) -> tuple[str, Layer] | None:
     """Return name and layer of the last activation of a network, where it has bounds; else None.
 
-    Layers behind it that only rearrange, leave out or average values are passed over, and so is the scale of
+    Layers after it that only rearrange, leave out or average values are passed over, and so is the scale of
     the targets.
     """
     for placed in reversed(definition.placed()):

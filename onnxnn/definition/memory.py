@@ -1,7 +1,7 @@
 """How much memory a network takes, found out before any of it is taken.
 
 Weights are counted on torch's "meta" device, where tensors have sizes and no numbers. What is compared with
-the memory of the machine is a lower bound: a network is refused only where it cannot fit.
+the memory of the machine is a lower bound: a network is refused only where it must be too large.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import torch
 from onnxnn_runtime.errors import LayerError, TrainingError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from torch import nn
 
 from onnxnn.graph.shape import Shape
@@ -56,31 +57,49 @@ def check_layer(layer: Layer, in_shape: Shape, out_shape: Shape) -> Cost:
     """Return what a layer takes.
 
     Raises:
-        LayerError: It does not fit into the memory of this machine.
+        LayerError: It is too large for the memory of this machine.
     """
     cost = cost_of(layer, in_shape, out_shape)
     if max(cost) < 1 << 26:  # asking the system takes longer
         return cost
     free = available()
-    for what, size in zip(("its weights take", "one sample takes"), cost, strict=True):
-        if size > free:
-            raise LayerError(
-                f"{layer.call()}: {what} {gigabytes(size)}, and {gigabytes(free)} are free "
-                "here; use smaller sizes."
+    if cost.weights > free:
+        raise LayerError(
+            coded(
+                "E-LAYER-09",
+                "{where}: its weights take {size}, and {free} are free here. Use smaller sizes.",
+                where=layer.call(),
+                size=gigabytes(cost.weights),
+                free=gigabytes(free),
             )
+        )
+    if cost.output > free:
+        raise LayerError(
+            coded(
+                "E-LAYER-09",
+                "{where}: one sample takes {size}, and {free} are free here. Use smaller sizes.",
+                where=layer.call(),
+                size=gigabytes(cost.output),
+                free=gigabytes(free),
+            )
+        )
     return cost
 
 
 def check_weights(size: int) -> None:
-    """Refuse a network whose weights together do not fit into the memory of this machine.
+    """Refuse a network whose weights together are too large for the memory of this machine.
 
     Raises:
-        LayerError: They do not.
+        LayerError: They are.
     """
     if size > 1 << 26 and size > (free := available()):
         raise LayerError(
-            f"the network's weights take {gigabytes(size)}, and {gigabytes(free)} are free here; use smaller "
-            "sizes."
+            coded(
+                "E-LAYER-09",
+                "the network's weights take {size}, and {free} are free here. Use smaller sizes.",
+                size=gigabytes(size),
+                free=gigabytes(free),
+            )
         )
 
 
@@ -91,20 +110,20 @@ def check_training(
     states: int,
     copies: int,
 ) -> None:
-    """Refuse a training that does not fit into the memory of this machine.
+    """Refuse a training that is too large for the memory of this machine.
 
     Each weight that is trained has a gradient and the optimizer's numbers, whole copies of the weights are
     kept, and what layers with weights compute is kept until the gradients are known.
 
     Args:
         net: The network; its own weights are in memory already.
-        placed: The layers with the shapes of one sample before and behind them.
+        placed: The layers with the shapes of one sample before and after them.
         batch_size: Samples in a batch.
         states: Numbers that the optimizer keeps for each weight.
         copies: Copies of all weights, such as those of the best epoch.
 
     Raises:
-        TrainingError: It does not fit.
+        TrainingError: It is too large.
     """
     weights = _size(value for value in net.state_dict().values())
     trained = _size(value for value in net.parameters() if value.requires_grad)
@@ -113,9 +132,15 @@ def check_training(
     needed = trained * (1 + states) + weights * copies + outputs
     if needed > (free := available()):
         raise TrainingError(
-            f"batch_size={batch_size}: training takes at least {gigabytes(needed)} beside the weights, "
-            f"{gigabytes(outputs)} of it for the batch, and {gigabytes(free)} are free here; use a smaller "
-            "batch_size or smaller layers."
+            coded(
+                "E-MEMORY-01",
+                "batch_size={batch_size}: training takes at least {needed} beside the weights, {outputs} of "
+                "it for the batch, and {free} are free here. Use a smaller batch_size or smaller layers.",
+                batch_size=batch_size,
+                needed=gigabytes(needed),
+                outputs=gigabytes(outputs),
+                free=gigabytes(free),
+            )
         )
 
 
@@ -131,7 +156,7 @@ def cost_of(layer: Layer, in_shape: Shape, out_shape: Shape) -> Cost:
 
 def gigabytes(size: float) -> str:
     """Return a size in bytes as people read it."""
-    return f"{size / 2**30:,.1f} GB" if size < 2**60 else "more than a billion GB"
+    return f"{size / 2**30:,.1f} GB" if size < 2**60 else gettext("more than a billion GB")
 
 
 def _weights(layer: Layer, in_shape: Shape) -> int:
@@ -201,7 +226,7 @@ def _physical() -> int | None:
 
 
 def _container() -> int | None:
-    """Return what is left of the limit of a container, in which /proc/meminfo tells of the whole machine."""
+    """Return what is left of the limit of a container, where /proc/meminfo is about the whole machine."""
     for limit, used in (
         ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
         ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from torch import nn
 
 from onnxnn.layers.denormalize import DenormalizeModule
@@ -23,7 +24,7 @@ State = tuple[torch.Tensor, ...]
 
 @runtime_checkable
 class Stepping(Protocol):
-    """A module that can go on from a state."""
+    """A module that can resume from a state."""
 
     num_states: int
 
@@ -32,29 +33,29 @@ class Stepping(Protocol):
         """Sizes of each of its states, "batch" where the batch is."""
 
     def step(self, x: torch.Tensor, state: State | None) -> tuple[torch.Tensor, State]:
-        """Return what comes out for the next steps and the state after them; state None begins."""
+        """Return the output for the next steps and the state after them; state None begins."""
 
 
 class Net(nn.Sequential):
     """The torch module of a network: its layers under their names.
 
-    `forward` gives what inference and export give; `logits` leaves a final softmax or sigmoid off,
+    `forward` returns what inference and export return; `logits` leaves a final softmax or sigmoid off,
     for losses that want the values before it.
 
-    Most modules take what the one before gives. Two kinds have more to say to each other: a module whose
-    `makes_mask` is true tells by `mask(tokens)` which steps are no padding, bool (N, time), and modules
-    behind it whose `takes_mask` is true are called with it, `module(x, mask)`. And a `Stepping` module
-    can go on from a state, a tuple of `num_states` tensors.
+    Most modules take the output of the one before. Two kinds have more to say to each other: a module whose
+    `makes_mask` is true says by `mask(tokens)` which steps are no padding, bool (N, time), and modules
+    after it whose `takes_mask` is true are called with it, `module(x, mask)`. And a `Stepping` module
+    can resume from a state, a tuple of `num_states` tensors.
 
-    A network with `teacher_forcing` takes a pair, (source, what of the target is known), and tells for each
+    A network with `teacher_forcing` takes a pair, (source, what of the target is known), and says for each
     step of the target what comes next.
 
     Attributes:
         has_mask: Whether any module makes a mask.
-        has_custom: Whether any module is of the user's own class.
+        has_custom: Whether any module is a custom one.
         teacher_forcing: Whether it goes from sequence to sequence.
         diffusion: Whether it is a `Denoiser` alone, which takes (x, t, label).
-        custom_ending: "softmax" or "sigmoid" where the last module is of the user's own class and ends so.
+        custom_ending: "softmax" or "sigmoid" where the last module is a custom one and ends so.
     """
 
     has_mask = False
@@ -64,7 +65,7 @@ class Net(nn.Sequential):
     diffusion = False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return what the network gives for a batch."""
+        """Return the output for a batch."""
         return self._run(list(self), x)
 
     def answer(self, x: torch.Tensor, logits: bool = False) -> torch.Tensor:
@@ -83,7 +84,7 @@ class Net(nn.Sequential):
     def logits(self, x: torch.Tensor) -> torch.Tensor:
         """Return the output before a final softmax, sigmoid or scale of the targets.
 
-        A module of the user's own cannot be taken apart: log p has p as its softmax, log(p / (1 - p)) as
+        A custom module cannot be taken apart: log p has p as its softmax, log(p / (1 - p)) as
         its sigmoid.
         """
         modules = list(self)
@@ -95,7 +96,7 @@ class Net(nn.Sequential):
         return self._run(modules[:-1] if self.ending else modules, x)
 
     def finish(self, logits: torch.Tensor) -> torch.Tensor:
-        """Return the output for what `logits` gives."""
+        """Return the output for what `logits` returns."""
         if self.custom_ending:
             return logits.softmax(-1) if self.custom_ending == "softmax" else logits.sigmoid()
         return self[-1](logits) if self.ending else logits
@@ -157,7 +158,7 @@ class Net(nn.Sequential):
 
     def _run(self, modules: list[nn.Module], x: torch.Tensor) -> torch.Tensor:
         if self.has_custom:
-            x = x.clone()  # a module of the user's own may write into what it is given
+            x = x.clone()  # a custom module may write into its input
         if not self.has_mask:
             for module in modules:
                 x = module(x)
@@ -177,20 +178,31 @@ class Net(nn.Sequential):
             states = [torch.as_tensor(state, dtype=torch.float32, device=x.device) for state in states]
         except (IndexError, TypeError, ValueError) as error:
             raise InputError(
-                f"the hidden state is {type(states).__name__}; hand back what this network returned, or None."
+                coded(
+                    "E-INPUT-05",
+                    "hidden state: expected what this network returned, or None, got {got}.",
+                    got=type(states).__name__,
+                )
             ) from error
         wanted = [tuple(len(x) if s == "batch" else s for s in shape) for shape in self.state_shapes()]
-        arrive = [tuple(state.shape) for state in states]
-        if arrive != wanted:
+        found = [tuple(state.shape) for state in states]
+        if found != wanted:
             raise InputError(
-                f"the hidden state has the shapes {', '.join(map(str, arrive)) or 'of nothing'}; this "
-                f"network's has {', '.join(map(str, wanted)) or 'none'}. Hand back what this network "
-                "returned, or None."
+                coded(
+                    "E-INPUT-03",
+                    "hidden state: expected the shapes {expected}, got {got}. Pass what this network "
+                    "returned, or None.",
+                    expected=", ".join(map(str, wanted)) or gettext("of nothing"),
+                    got=", ".join(map(str, found)) or gettext("of nothing"),
+                )
             )
         if not all(bool(state.isfinite().all()) for state in states):
             raise InputError(
-                "the hidden state holds NaN or infinite numbers; begin again with None. If this network "
-                "returned it, its training diverged: train it again with a smaller lr."
+                coded(
+                    "E-INPUT-04",
+                    "hidden state: expected finite numbers, got NaN or infinite ones. Begin again with None. "
+                    "If this network returned it, its training diverged: train it again with a smaller lr.",
+                )
             )
         return tuple(states)
 

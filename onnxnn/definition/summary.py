@@ -6,6 +6,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from onnxnn_runtime.messages.catalogue import gettext
+
 from onnxnn.graph.shape import Shape
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ class Row:
 
     Args:
         name: Its name in the state dict and the graph, e.g. "conv2d1".
-        out_shape: One sample behind it.
+        out_shape: One sample after it.
         parameters: Numbers that it learns, or keeps frozen.
         trainable: Those that it learns.
         multiply_adds: Multiplications with addition for one sample; None where a size is free.
@@ -60,15 +62,17 @@ def table(definition: Definition, batch: int | None = None) -> str:
     """
     found = rows(definition)
     shape = definition.input_shape
-    cells = [("layer", "output shape", "parameters", "multiply-adds")]
-    cells.append(("input", "?" if shape is None else shape.batched(batch), "", ""))
+    cells = [(gettext("layer"), gettext("output shape"), gettext("parameters"), gettext("multiply-adds"))]
+    cells.append((gettext("input"), "?" if shape is None else shape.batched(batch), "", ""))
     for row in found:
         cells.append(
             (row.name, row.out_shape.batched(batch), _number(row.parameters), _number(row.multiply_adds))
         )
     parameters = sum(row.parameters for row in found)
     trainable = sum(row.trainable for row in found)
-    total = "total" if trainable == parameters else f"total ({trainable:,} trainable)"
+    total = gettext("total")
+    if trainable != parameters:
+        total = gettext("total ({trainable:,} trainable)", trainable=trainable)
     cells.append((total, "", _number(parameters), _number(definition.multiply_adds())))
     widths = [max(_width(line[i]) for line in cells) for i in range(4)]
     lines = [
@@ -77,7 +81,7 @@ def table(definition: Definition, batch: int | None = None) -> str:
         ).rstrip()
         for line in cells
     ]
-    rule = "-" * max(len(line) for line in lines)
+    rule = "-" * max(map(_width, lines))
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
 
@@ -86,7 +90,7 @@ def _number(value: int | None) -> str:
 
 
 def _width(text: str) -> int:
-    """Columns on a screen; a Chinese character (a module's class may have one) takes two."""
+    """Columns on a display; a Chinese character (a module's class may have one) takes two."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 

@@ -64,7 +64,7 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """MobileNetV2: pictures (N, C, H, W) of any size to (N, num_features), or to class scores.
+    """MobileNetV2: images (N, C, H, W) of any size to (N, num_features), or to class scores.
 
     Args:
         num_classes: Outputs of the classifier; None leaves it out.
@@ -176,13 +176,13 @@ def _emit_sequence(graph: GraphBuilder, x: Value, blocks: nn.Sequential, path: s
 
 
 def multiply_adds(module_channels: int, width: float, height: int, columns: int) -> int:
-    """Return the multiply-adds of the features for one picture (classifier not counted).
+    """Return the multiply-adds of the features for one image (classifier not counted).
 
     Args:
-        module_channels: Channels of the picture.
+        module_channels: Channels of the image.
         width: The network's width multiplier.
-        height: Rows of the picture.
-        columns: Columns of the picture.
+        height: Rows of the image.
+        columns: Columns of the image.
     """
 
     def halve(size: int) -> int:

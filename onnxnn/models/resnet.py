@@ -19,7 +19,7 @@ __all__ = ["BasicBlock", "Bottleneck"]
 
 
 class _Block(nn.Module, abc.ABC):
-    """y = relu(F(x) + shortcut(x)) for pictures (N, inputs, H, W).
+    """y = relu(F(x) + shortcut(x)) for images (N, inputs, H, W).
 
     Args:
         inputs: Channels of x.
@@ -30,10 +30,10 @@ class _Block(nn.Module, abc.ABC):
     expansion: ClassVar[int]
 
     downsample: nn.Sequential | None
-    """The shortcut where F changes the shape of x; None where x itself fits."""
+    """The shortcut where F changes the shape of x; None where x itself will do."""
 
     def _finish(self, inputs: int, channels: int, stride: int) -> None:
-        """Add what comes behind F in torchvision's order, and draw the weights as the paper's authors do."""
+        """Add what comes after F in torchvision's order, and draw the weights as the paper's authors do."""
         outputs = channels * self.expansion
         self.relu = nn.ReLU(inplace=True)
         self.downsample = None
@@ -82,7 +82,7 @@ class BasicBlock(_Block):
 
 
 class Bottleneck(_Block):
-    """F: 1x1 narrows, 3x3 filters, 1x1 widens to four times `channels`; batch normalisation behind each
+    """F: 1x1 narrows, 3x3 filters, 1x1 widens to four times `channels`; batch normalisation after each
     and ReLU between (ResNet-50 and deeper). The stride is the 3x3's, as in torchvision."""
 
     expansion = 4

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import torch
 from onnxnn_runtime.errors import CheckpointError
+from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 __all__ = ["take_over"]
@@ -27,12 +29,18 @@ def take_over(net: nn.Module, tensors: Tensors, source: str, head: bool = True) 
             file without such a layer.
 
     Raises:
-        CheckpointError: They do not fit; the message names the first layer, and nothing is changed.
+        CheckpointError: They do not match; the message names the first layer, and nothing is changed.
     """
     state = net.state_dict()
     own, given = _layers(state), _layers(tensors)
     if not own:
-        raise CheckpointError(f"weights {source}: the network has no weights yet; add its layers first.")
+        raise CheckpointError(
+            coded(
+                "E-CKPT-03",
+                "weights {source}: the network has no weights yet. Add its layers first.",
+                source=source,
+            )
+        )
     if own.keys() == given.keys():
         given = {name: given[name] for name in own}
     numbers = len(given), len(own)
@@ -44,23 +52,43 @@ def take_over(net: nn.Module, tensors: Tensors, source: str, head: bool = True) 
         if _shapes(mine) != _shapes(theirs):
             last = head and number == numbers[0] == numbers[1]
             raise CheckpointError(
-                f"weights {source} do not fit this network: layer {number} with weights is {here!r} here, "
-                f"{_text(mine)}, and {there!r} in the file, {_text(theirs)}. "
-                + (_OTHER_CLASSES if last else _SAME_LAYERS)
+                coded(
+                    "E-CKPT-03",
+                    "weights {source}: layer {number} with weights does not match: expected {here} as in the "
+                    "network, {mine}, got {there} in the file, {theirs}. {advice}",
+                    source=source,
+                    number=number,
+                    here=shortened(here),
+                    mine=_text(mine),
+                    there=shortened(there),
+                    theirs=_text(theirs),
+                    advice=_other_classes() if last else _same_layers(),
+                )
             )
     if len(given) != len(own):
         raise CheckpointError(
-            f"weights {source} do not fit this network: the file has {numbers[0]} layers with weights, the "
-            f"network has {numbers[1]}. {_SAME_LAYERS}"
+            coded(
+                "E-CKPT-03",
+                "weights {source}: expected {expected} layers with weights, as the network has, got {got} in "
+                "the file. {advice}",
+                source=source,
+                expected=numbers[1],
+                got=numbers[0],
+                advice=_same_layers(),
+            )
         )
     taken = {f"{here}.{leaf}": theirs[leaf] for (here, mine), (_, theirs) in pairs for leaf in mine}
     net.load_state_dict({**state, **taken})
 
 
-_SAME_LAYERS = "The layers must be the same, in the same order."
-_OTHER_CLASSES = (
-    "For other classes than the file's, keep this last layer untrained: load_weights(..., head=False)."
-)
+def _same_layers() -> str:
+    return gettext("Use the same layers, in the same order.")
+
+
+def _other_classes() -> str:
+    return gettext(
+        "For other classes than the file's, keep this last layer untrained: load_weights(..., head=False)."
+    )
 
 
 def _layers(tensors: Tensors) -> dict[str, dict[str, torch.Tensor]]:
@@ -82,4 +110,4 @@ def _shapes(layer: Tensors) -> dict[str, torch.Size]:
 
 
 def _text(layer: Tensors) -> str:
-    return " and ".join(f"{leaf} {tuple(value.shape)}" for leaf, value in layer.items())
+    return ", ".join(f"{leaf} {tuple(value.shape)}" for leaf, value in layer.items())

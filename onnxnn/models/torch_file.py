@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from onnxnn_runtime.files.filekind import NPZ, TORCHSCRIPT, kind_of_bytes, kind_of_file
+from onnxnn_runtime.files.filekind import NPZ, TORCHSCRIPT, FileKind, kind_of_bytes, kind_of_file
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = ["NotTensors", "read_torch_file"]
@@ -85,20 +86,26 @@ def read_torch_file(source: Path | bytes, legacy: bool = False) -> Any:
                 _check_pickle(file, size)
         elif head[:1] == b"\x80" and _is_legacy(head):
             raise NotTensors(
-                "a torch file of the form before torch 1.6, so no onnxnn checkpoint; where it holds weights, "
-                "add the layers, and call load_weights instead of load.",
+                gettext(
+                    "a torch file of the form before torch 1.6, so no onnxnn checkpoint. Where it holds "
+                    "weights, add the layers, and call load_weights instead of load."
+                ),
                 foreign=True,
             )
         else:
             kind = kind_of_bytes(head) if isinstance(source, bytes) else kind_of_file(source)
-            what = f"neither a checkpoint nor any torch file, but {kind.name}."
-            what = "the file is empty." if size == 0 else what
+            if size == 0:
+                what = gettext("the file is empty.")
+            else:
+                what = gettext("expected a checkpoint or a torch file, got {kind}.", kind=kind.name)
             raise NotTensors(f"{what} {kind.advice}".strip(), foreign=True)
         file.seek(0)
         try:
             content = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises many kinds for files that are not its own
-            raise NotTensors(f"cannot be read as tensors ({_first_line(error)}).") from error
+            raise NotTensors(
+                gettext("it cannot be read as tensors ({reason}).", reason=_first_line(error))
+            ) from error
     return _Plain(size).copied(content, 0)
 
 
@@ -118,7 +125,7 @@ def _check_zip(file: BinaryIO, size: int) -> None:
             _check_entries(entries, size, archive.comment)
             damaged = archive.testzip()  # torch itself takes flipped bits for weights
             if damaged is not None:
-                raise NotTensors(f"the file is damaged, at {printable(damaged, 80)}.")
+                raise NotTensors(gettext("the file is damaged, at {entry}.", entry=printable(damaged, 80)))
             with archive.open(_pickle_of(entries)) as member:
                 pickle = member.read(LARGEST_PICKLE + 1)
     except NotTensors:
@@ -126,39 +133,55 @@ def _check_zip(file: BinaryIO, size: int) -> None:
     except (zipfile.BadZipFile, EOFError, struct.error) as error:
         file.seek(max(0, size - 22))
         cut = b"PK\x05\x06" not in file.read()
-        raise NotTensors("the file is truncated." if cut else "the file is damaged.") from error
+        raise NotTensors(gettext("the file is truncated.") if cut else _damaged()) from error
     except (RuntimeError, NotImplementedError, ValueError, zlib.error, OSError) as error:
-        raise NotTensors("the file is damaged.") from error
+        raise NotTensors(_damaged()) from error
     if len(pickle) > LARGEST_PICKLE:
         raise NotTensors(
-            f"holds more than {LARGEST_PICKLE >> 20} MB of names, texts and history beside its tensors."
+            gettext(
+                "it holds more than {most} MB of names, texts and history beside its tensors.",
+                most=LARGEST_PICKLE >> 20,
+            )
         )
     _check_pickle(io.BytesIO(pickle), size)
+
+
+def _damaged() -> str:
+    return gettext("the file is damaged.")
 
 
 def _check_entries(entries: list[zipfile.ZipInfo], size: int, comment: bytes) -> None:
     """Refuse what two readers of zip files could read in two ways, and what unpacks to too much."""
     names = [entry.filename.lower() for entry in entries]
     if len(set(names)) < len(names) or comment:
-        raise NotTensors("the file is damaged: its list of entries is not as torch writes it.")
+        raise NotTensors(gettext("the file is damaged: its list of entries is not as torch writes it."))
     unpacked, most = sum(entry.file_size for entry in entries), 4 * size + UNPACKED
     if unpacked > most:
         raise NotTensors(
-            f"{size:,} bytes that unpack to {unpacked:,}, more than the {most:,} that are read; torch writes "
-            "its files without compression."
+            gettext(
+                "expected at most {most:,} bytes unpacked, got {unpacked:,} from {size:,} bytes. Torch "
+                "writes its files without compression.",
+                most=most,
+                unpacked=unpacked,
+                size=size,
+            )
         )
 
 
 def _pickle_of(entries: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
     inside = {entry.filename.partition("/")[2] for entry in entries}
     if "constants.pkl" in inside:
-        raise NotTensors(f"{TORCHSCRIPT.name}. {TORCHSCRIPT.advice}", foreign=True)
+        raise NotTensors(_kind_and_advice(TORCHSCRIPT), foreign=True)
     found = [entry for entry in entries if entry.filename.partition("/")[2] == "data.pkl"]
     if len(found) == 1:
         return found[0]
     npz = bool(entries) and all(entry.filename.endswith(".npy") for entry in entries)
-    what = f"{NPZ.name}. {NPZ.advice}" if npz else "a zip file, and not one that torch wrote."
+    what = _kind_and_advice(NPZ) if npz else gettext("a zip file, and not one that torch wrote.")
     raise NotTensors(what, foreign=True)
+
+
+def _kind_and_advice(kind: FileKind) -> str:
+    return gettext("{kind}. {advice}", kind=kind.name, advice=kind.advice)
 
 
 # ---- the pickle ----------------------------------------------------------------------------------
@@ -210,7 +233,10 @@ def _check_pickle(file: BinaryIO, size: int) -> None:
         for steps, (opcode, argument, position) in enumerate(pickletools.genops(file)):
             if steps > MOST_STEPS or (position or 0) - begin > LARGEST_PICKLE:
                 raise NotTensors(
-                    f"holds more than {MOST_STEPS:,} names, texts and numbers beside its tensors."
+                    gettext(
+                        "it holds more than {most:,} names, texts and numbers beside its tensors.",
+                        most=MOST_STEPS,
+                    )
                 )
             walk.step(opcode.name, argument)
     except _ForeignName as error:
@@ -219,7 +245,8 @@ def _check_pickle(file: BinaryIO, size: int) -> None:
     except NotTensors:
         raise
     except (ValueError, LookupError, TypeError, MemoryError, OverflowError) as error:
-        raise NotTensors(f"the file is damaged ({_first_line(error)}).") from error
+        reason = _first_line(error)
+        raise NotTensors(gettext("the file is damaged ({reason}).", reason=reason)) from error
 
 
 class _ForeignName(Exception):
@@ -256,7 +283,7 @@ class _Walk:
 
     def _put(self, key: int) -> None:
         if key > MOST_STEPS or self._before in _NUMBERS:
-            raise NotTensors("the file is damaged: it is not as torch writes it.")
+            raise NotTensors(gettext("the file is damaged: it is not as torch writes it."))
         self._memo[key] = self._stack[-1]
 
     def _memoize(self, _: Any) -> None:
@@ -300,12 +327,14 @@ class _Walk:
 
     def _number(self, value: int) -> None:
         if not -(2**63) <= value < 2**64:
-            raise NotTensors(f"holds {shortened(int(value))}; numbers have at most 64 bits.")
+            raise NotTensors(
+                gettext("expected numbers of at most 64 bits, got {got}.", got=shortened(int(value)))
+            )
         self._numbers.append(value)
         self._stack.append(0)
 
     def _refuse(self, _: Any) -> None:
-        raise NotTensors(_CODE)
+        raise NotTensors(_code())
 
     def _nothing(self, _: Any) -> None:
         """What says nothing about the data."""
@@ -313,7 +342,7 @@ class _Walk:
     def _push_tuple(self, inside: list[int]) -> None:
         depth = 1 + max(inside, default=0)
         if depth > DEEPEST:
-            raise NotTensors(_TOO_DEEP)
+            raise NotTensors(_too_deep())
         self._stack.append(depth)
 
     def _declare(self, _: Any) -> None:
@@ -321,7 +350,7 @@ class _Walk:
         self._stack[-1] = 0
         self._declared += max(self._numbers, default=0)
         if self._declared > 64 * self._size:
-            raise NotTensors("the file is damaged: it announces more numbers than it holds.")
+            raise NotTensors(gettext("the file is damaged: it announces more numbers than it holds."))
 
 
 _ACTIONS: dict[str, Callable[[_Walk, Any], object]] = {
@@ -348,9 +377,15 @@ _ACTIONS: dict[str, Callable[[_Walk, Any], object]] = {
 """What each step does to the stack; those that are not named here put a constant on it."""
 
 
-_CODE = (
-    "holds a pickled object and not only weights, and opening one could run any program, so it is not opened."
-)
+def _too_deep() -> str:
+    return gettext("lists, tuples and dicts lie more than {deepest} deep inside each other.", deepest=DEEPEST)
+
+
+def _code() -> str:
+    return gettext(
+        "it holds a pickled object and not only weights, and opening one could run any program, so it is not "
+        "opened."
+    )
 
 
 def _check_name(name: str) -> None:
@@ -362,24 +397,27 @@ def _check_name(name: str) -> None:
 def _not_weights(name: str, pickle: bytes) -> NotTensors:
     """Return the error for a pickle that would import more than tensors are made of."""
     if b"BaseNN" in pickle:
-        text = (
+        text = gettext(
             "a checkpoint of BaseNN, which holds pickled code and not only weights, so it is not opened. "
             "Where BaseNN is installed and you trust the file, convert it: "
             "onnxnn import-basenn FILE -o NEW --trust-pickle."
         )
     elif b"torch.nn.modules" in pickle:
-        text = (
+        text = gettext(
             "a torch file that holds a pickled module and not only weights, so it is not opened. Save its "
             "state_dict() instead."
         )
     else:
-        text = f"{_CODE} It names {printable(name.replace(' ', '.'), 60)}."
+        text = gettext(
+            "it holds a pickled object and not only weights, and opening one could run any program, so it is "
+            "not opened. It names {name}.",
+            name=printable(name.replace(" ", "."), 60),
+        )
     return NotTensors(text, foreign=True)
 
 
 # ---- what came of it -----------------------------------------------------------------------------
 
-_TOO_DEEP = f"lists, tuples and dicts lie more than {DEEPEST} deep inside each other."
 _DENSE = frozenset(
     [
         torch.bool,
@@ -407,11 +445,13 @@ class _Plain:
     def copied(self, value: Any, depth: int) -> Any:
         self._values += 1
         if self._values > MOST_VALUES:
-            raise NotTensors(f"holds more than {MOST_VALUES:,} values inside each other.")
+            raise NotTensors(
+                gettext("it holds more than {most:,} values inside each other.", most=MOST_VALUES)
+            )
         if value is None or type(value) in (bool, int, float, str, bytes):
             return value
         if depth >= DEEPEST:
-            raise NotTensors(_TOO_DEEP)
+            raise NotTensors(_too_deep())
         if isinstance(value, torch.Tensor):
             return self._tensor(value)
         if isinstance(value, dict):
@@ -422,19 +462,30 @@ class _Plain:
             return tuple(self.copied(each, depth + 1) for each in tuple.__iter__(value))
         if isinstance(value, torch.device | torch.dtype):
             return str(value)
-        raise NotTensors(f"holds {printable(type(value).__name__, 40)}; tensors, numbers and texts are read.")
+        kind = printable(type(value).__name__, 40)
+        raise NotTensors(gettext("expected tensors, numbers and texts, got {kind}.", kind=kind))
 
     def _key(self, key: Any) -> Any:
         if type(key) not in (str, int):
-            raise NotTensors(f"has {shortened(key)} for a name; names are texts or integers.")
+            raise NotTensors(
+                gettext("expected names that are texts or integers, got {got}.", got=shortened(key))
+            )
         return key
 
     def _tensor(self, value: torch.Tensor) -> torch.Tensor:
         dense = value.layout == torch.strided and value.device.type == "cpu" and not value.is_quantized
         if not dense or value.dtype not in _DENSE:
-            raise NotTensors(f"holds a tensor of {value.dtype}, {value.layout}; dense numbers are read.")
+            raise NotTensors(
+                gettext(
+                    "expected tensors of dense numbers, got {dtype}, {layout}.",
+                    dtype=value.dtype,
+                    layout=value.layout,
+                )
+            )
         own = value.numel() * value.element_size()
         self._bytes += own
         if own > value.untyped_storage().nbytes() or self._bytes > self._most_bytes:
-            raise NotTensors("holds tensors that repeat their numbers far beyond the size of the file.")
+            raise NotTensors(
+                gettext("it holds tensors that repeat their numbers far beyond the size of the file.")
+            )
         return value.detach()

@@ -1,11 +1,11 @@
-"""The U-Net that tells what noise a picture holds: torch modules for training.
+"""The U-Net that predicts the noise in an image: torch modules for training.
 
     x (N, C, H, W), t (N,) -> the prediction (N, C, H, W)
 
 Down a few levels, each at half the size of the one before, and up again; what a level on the way down gave
-is read again on the way up (Ronneberger et al. 2015). Every block is told the step: its sinusoidal
-embedding, mapped by two linear layers, scales and shifts what each block has normalised (Ho et al. 2020,
-appendix B; Nichol & Dhariwal 2021, section 2.1).
+is read again on the way up (Ronneberger et al. 2015). Every block is conditioned on the timestep: its
+sinusoidal embedding, mapped by two linear layers, scales and shifts what each block has normalised
+(Ho et al. 2020, appendix B; Nichol & Dhariwal 2021, section 2.1).
 
 Two presets share this file. "basenn" is the very network of BaseNN 2.0, for comparison (5.24 million
 parameters at dim 64 and dim_mults 1-2-2). The default is made for classroom CPUs: it reads squares of 2 x 2
@@ -54,7 +54,7 @@ class Architecture:
 
     Args:
         dim: Channels at the first level, a multiple of 8.
-        dim_mults: Channels behind each level, in multiples of `dim`; as many as there are levels.
+        dim_mults: Channels after each level, in multiples of `dim`; as many as there are levels.
         attention: The levels, from 0, at which every place looks at every other; the last level's is also
             in the middle. With the preset "basenn" the other levels have linear attention.
         patch: Side of the squares of pixels that the first convolution reads.
@@ -74,10 +74,10 @@ class Architecture:
 
 
 class Denoiser(nn.Module):
-    """What is noise in a picture at step t.
+    """What is noise in an image at timestep t.
 
     Args:
-        image_shape: (C, H, W) of a picture.
+        image_shape: (C, H, W) of an image.
         schedule: How noise grows over the steps, and what is predicted.
         architecture: How large the network is.
         num_classes: How many labels there are; 0 for none.
@@ -145,7 +145,7 @@ class Denoiser(nn.Module):
         """Return the prediction, noise or v as the schedule says, of x's shape.
 
         Args:
-            x: float32 (N, C, H, W), noisy pictures about [-1, 1].
+            x: float32 (N, C, H, W), noisy images about [-1, 1].
             t: int64 (N,), the steps, 0 to timesteps - 1.
             label: int64 (N,), 0 to num_classes; num_classes, or None for all, is no label.
         """
@@ -168,14 +168,14 @@ class Denoiser(nn.Module):
         return F.pixel_shuffle(y, self.architecture.patch)
 
     def embed(self, t: Tensor, label: Tensor | None = None) -> Tensor:
-        """Return what blocks are told of step and label, float32 (N, 4 dim)."""
+        """Return what blocks are conditioned on, of timestep and label, float32 (N, 4 dim)."""
         told = self.embed_time(t)
         if self.label is not None:
             told = told + self.label(torch.full_like(t, self.num_classes) if label is None else label)
         return F.silu(told)
 
     def embed_time(self, t: Tensor) -> Tensor:
-        """Return what is told of the step, float32 (N, 4 dim), before a label is added and SiLU follows.
+        """Return what stands for the timestep, float32 (N, 4 dim), before a label is added and SiLU follows.
 
         Sine and cosine of t / 10000^(i / (dim / 2 - 1)) (Vaswani et al. 2017, section 3.5), and two linear
         layers with GELU between them.
@@ -269,7 +269,7 @@ class Down(nn.Module):
         self.blocks, self.attention, self.behind = nn.ModuleList(blocks), attention, behind
 
     def forward(self, x: Tensor, told: Tensor, skips: list[Tensor]) -> Tensor:
-        """Append to `skips` what comes behind each block."""
+        """Append to `skips` the output of each block."""
         for block in self.blocks[:-1]:
             x = block(x, told)
             skips.append(x)

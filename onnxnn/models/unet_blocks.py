@@ -1,4 +1,4 @@
-"""What the U-Net is made of: residual blocks that are told the step, and attention between places.
+"""What the U-Net is made of: residual blocks conditioned on the timestep, and attention between places.
 
 Two families stand side by side, the ones of the default network and those of BaseNN's, which normalise in
 another order and learn a few keys and values of their own.
@@ -44,9 +44,9 @@ HEAD_DIM = 32
 
 
 class ResidualBlock(nn.Module, abc.ABC):
-    """f(x, told) + shortcut(x) for pictures (N, inputs, H, W), with two 3x3 convolutions in f.
+    """f(x, told) + shortcut(x) for images (N, inputs, H, W), with two 3x3 convolutions in f.
 
-    `told` (N, features) scales and shifts, by a linear map, what one of the normalisations gives:
+    `told` (N, features) scales and shifts, by a linear map, the output of one of the normalisations:
     (1 + scale) norm(x) + shift (Perez et al., "FiLM", 2018).
     """
 
@@ -71,7 +71,7 @@ class ResidualBlock(nn.Module, abc.ABC):
         """The normalisation that is scaled and shifted."""
 
     def folded(self) -> tuple[Array, Array]:
-        """Return weight and bias of `tell` with "1 +" and the told normalisation's own map folded in.
+        """Return weight and bias of `tell` with "1 +" and the conditioned normalisation's own map folded in.
 
         With norm(x) = g n(x) + h: (1 + scale) norm(x) + shift = g (1 + scale) n(x) + h (1 + scale) + shift.
         """
@@ -101,7 +101,7 @@ class ResidualBlock(nn.Module, abc.ABC):
 
 
 class NormFirst(ResidualBlock):
-    """f: norm, SiLU, 3x3, norm that is told, SiLU, 3x3 beginning at zero (Dhariwal & Nichol 2021)."""
+    """f: norm, SiLU, 3x3, conditioned norm, SiLU, 3x3 beginning at zero (Dhariwal & Nichol 2021)."""
 
     def __init__(self, inputs: int, outputs: int, told: int) -> None:
         super().__init__(inputs, outputs, told)
@@ -125,7 +125,7 @@ class NormFirst(ResidualBlock):
 
 
 class ConvFirst(ResidualBlock):
-    """f: 3x3, norm that is told, SiLU, 3x3, norm, SiLU, as BaseNN has it."""
+    """f: 3x3, conditioned norm, SiLU, 3x3, norm, SiLU, as BaseNN has it."""
 
     def __init__(self, inputs: int, outputs: int, told: int) -> None:
         super().__init__(inputs, outputs, told)
@@ -147,12 +147,12 @@ class ConvFirst(ResidualBlock):
 
 
 class Attention(nn.Module):
-    """Every place of a picture looks at every other: softmax(K Qᵀ / √d) V for each head.
+    """Every place of an image looks at every other: softmax(K Qᵀ / √d) V for each head.
 
     Args:
-        dim: Channels that arrive and come out.
+        dim: Channels of input and output.
         heads: How many times every place looks.
-        memory: How many keys and values are learned beside those of the picture, as BaseNN has it; its
+        memory: How many keys and values are learned beside those of the image, as BaseNN has it; its
             network also divides each place by its length, where the other normalises groups.
 
     Source: Vaswani et al., "Attention Is All You Need", 2017, section 3.2.
@@ -223,9 +223,9 @@ class LinearAttention(nn.Module):
     with softmax(q) / √d over features.
 
     Args:
-        dim: Channels that arrive and come out.
+        dim: Channels of input and output.
         heads: How many times every place looks.
-        memory: How many keys and values are learned beside those of the picture.
+        memory: How many keys and values are learned beside those of the image.
 
     Source: Shen et al., "Efficient Attention: Attention with Linear Complexities", 2021, section 3.
     """
@@ -257,7 +257,7 @@ class LinearAttention(nn.Module):
 
         With X (C, places) what is read, P = softmax(K) and W_v, W_o the maps to values and out of them, each
         head adds W_o context^T softmax(q) = (P X^T W_v^T W_o^T)^T softmax(q). So W_v^T W_o^T is one matrix,
-        made here, that stands behind P X^T (features, C), and no values are computed for the places.
+        made here, that stands after P X^T (features, C), and no values are computed for the places.
         """
         dim, places = self.qkv.in_channels, size[0] * size[1]
         gain = to_numpy(self.norm.gain).astype(np.float64)
@@ -345,7 +345,7 @@ def emit_rms_norm(graph: GraphBuilder, x: Value) -> Value:
 def emit_beside(graph: GraphBuilder, x: Value, dim: int, places: int, memory: int) -> Value:
     """Write [[x, 0], [0, 1]]: x (N, dim, places) with `memory` places more, each with a channel of its own.
 
-    A map of it whose last columns are the learned keys gives those of the picture, then the learned ones.
+    A map of it whose last columns are the learned keys returns those of the image, then the learned ones.
     """
     corner = np.zeros((dim + memory, places + memory), np.float32)
     corner[dim:, places:] = np.eye(memory)

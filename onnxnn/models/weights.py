@@ -15,6 +15,7 @@ from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CardError, CheckpointError, LayerError, OutputError
 from onnxnn_runtime.files.access import regular_file, write_atomically
 from onnxnn_runtime.files.paths import expanded
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .torch_file import NotTensors, read_torch_file
@@ -33,19 +34,42 @@ def check_source(call: str, source: str, sha256: str | None) -> None:
     """
     if sha256 is not None and (len(sha256) != 64 or not set(sha256.lower()) <= set("0123456789abcdef")):
         raise LayerError(
-            f"{call}: sha256={shortened(sha256)} must be the 64 hexadecimal digits of a SHA-256 checksum."
+            coded(
+                "E-LAYER-04",
+                "{where}: expected sha256 to be the 64 hexadecimal digits of a SHA-256 checksum, got {got}.",
+                where=call,
+                got=shortened(sha256),
+            )
         )
     scheme = urlparse(source).scheme
     if scheme == "https":
         if sha256 is None:
             raise LayerError(
-                f"{call}: weights from the web need sha256=..., the file's checksum, so that nobody can "
-                "swap them. Compute it once with `sha256sum FILE` from a copy that you trust."
+                coded(
+                    "E-LAYER-02",
+                    "{where}: expected sha256=..., the file's checksum, for weights from the web, so that "
+                    "nobody can swap them. Compute it once with `sha256sum FILE` from a copy that you trust.",
+                    where=call,
+                )
             )
     elif "://" in source:
-        raise LayerError(f"{call}: weights come from a file or an https:// address, not {scheme}://.")
+        raise LayerError(
+            coded(
+                "E-LAYER-04",
+                "{where}: expected weights from a file or an https:// address, got {scheme}://.",
+                where=call,
+                scheme=scheme,
+            )
+        )
     elif not os.path.exists(expanded(source)):
-        raise LayerError(f"{call}: no file {shortened(source)}. Give the path of a weights file (.pth).")
+        raise LayerError(
+            coded(
+                "E-LAYER-08",
+                "{where}: no file {file}. Give the path of a weights file (.pth).",
+                where=call,
+                file=shortened(source),
+            )
+        )
 
 
 def fetch(source: str, sha256: str | None) -> dict[str, torch.Tensor]:
@@ -75,17 +99,36 @@ def read_with_card(source: str, sha256: str | None) -> tuple[dict[str, torch.Ten
     if local:
         regular_file(cached, "file of weights", CheckpointError)
         if os.path.getsize(cached) > _LARGEST:
-            raise CheckpointError(f"weights {source}: the file is larger than {_LARGEST >> 30} GB.")
+            raise CheckpointError(
+                coded(
+                    "E-CKPT-02",
+                    "weights {source}: the file is larger than {most} GB.",
+                    source=source,
+                    most=_LARGEST >> 30,
+                )
+            )
     try:
         content = read_torch_file(cached if sha256 is None else _checked(source, cached, sha256), legacy=True)
     except (CheckpointError, OutputError):
         raise
     except OSError as error:
-        raise CheckpointError(f"weights {source}: cannot be read ({printable(str(error))}).") from error
+        raise CheckpointError(
+            coded(
+                "E-CKPT-02",
+                "weights {source}: the file cannot be read ({reason}).",
+                source=source,
+                reason=printable(str(error)),
+            )
+        ) from error
     except NotTensors as error:
         raise CheckpointError(
-            f"weights {source}: not a file of tensors alone, and nothing else is opened: {error} Save "
-            "weights with torch.save(network.state_dict(), path)."
+            coded(
+                "E-CKPT-02",
+                "weights {source}: expected a file of tensors alone, and nothing else is opened: {error} "
+                "Save weights with torch.save(network.state_dict(), path).",
+                source=source,
+                error=error,
+            )
         ) from error
     return _tensors(source, content), _card(content)
 
@@ -97,8 +140,14 @@ def _checked(source: str, cached: Path, sha256: str) -> bytes:
     found = hashlib.sha256(data).hexdigest()
     if found != sha256.lower():
         raise CheckpointError(
-            f"weights {source}: the checksum is {found}, expected {sha256.lower()}. The file is damaged or "
-            "another one; nothing of it was used."
+            coded(
+                "E-CKPT-02",
+                "weights {source}: expected the checksum {expected}, got {got}. The file is damaged or "
+                "another one; nothing of it was used.",
+                source=source,
+                expected=sha256.lower(),
+                got=found,
+            )
         )
     if is_new:
         write_atomically(cached, lambda file: file.write(data))
@@ -124,8 +173,14 @@ def _tensors(source: str, content: Any) -> dict[str, torch.Tensor]:
         CheckpointError: There are none.
     """
     if not isinstance(content, Mapping):
-        kind = "a tensor" if isinstance(content, torch.Tensor) else f"a {type(content).__name__}"
-        raise CheckpointError(f"weights {source}: holds {kind}, not tensors by name.")
+        raise CheckpointError(
+            coded(
+                "E-CKPT-02",
+                "weights {source}: expected tensors by name, got {kind}.",
+                source=source,
+                kind=type(content).__name__,
+            )
+        )
     for _ in range(3):  # such as {"model": {"state_dict": ...}}
         inside = [content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)]
         if not inside:
@@ -133,10 +188,14 @@ def _tensors(source: str, content: Any) -> dict[str, torch.Tensor]:
         content = inside[0]
     found = {str(key): value for key, value in content.items() if isinstance(value, torch.Tensor)}
     if not found:
-        names = shortened(list(content), 120)
         raise CheckpointError(
-            f"weights {source}: holds no tensors by name, but {names}. Save the weights alone: "
-            "torch.save(network.state_dict(), path)."
+            coded(
+                "E-CKPT-02",
+                "weights {source}: expected tensors by name, got {names}. Save the weights alone: "
+                "torch.save(network.state_dict(), path).",
+                source=source,
+                names=shortened(list(content), 120),
+            )
         )
     return _without_module(found)
 
@@ -156,32 +215,44 @@ def load_into(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], sour
         CheckpointError: A tensor is missing or has another shape; the module is as it was.
     """
     state = module.state_dict()
-    fitting = {}
+    matching = {}
     for key, own in state.items():
         given = tensors.get(key)
         if given is not None and given.shape == own.shape:
-            fitting[key] = given
+            matching[key] = given
         elif key.startswith("classifier.") or (given is None and key.endswith("num_batches_tracked")):
             continue
         elif given is None:
             raise CheckpointError(
-                f"weights {source}: {shortened(key)} is missing; these are not MobileNetV2's weights."
+                coded(
+                    "E-LAYER-08",
+                    "weights {source}: {name} is missing; these are not MobileNetV2's weights.",
+                    source=source,
+                    name=shortened(key),
+                )
             )
         else:
             raise CheckpointError(
-                f"weights {source}: {shortened(key)} has shape {tuple(given.shape)}, this network needs "
-                f"{tuple(own.shape)}. The weights' width= and the pictures' channels must be the same."
+                coded(
+                    "E-LAYER-08",
+                    "weights {source}: expected shape {expected} for {name}, got {got}. Use the width= and "
+                    "the channels of the images that the weights were trained with.",
+                    source=source,
+                    name=shortened(key),
+                    expected=tuple(own.shape),
+                    got=tuple(given.shape),
+                )
             )
-    module.load_state_dict({**state, **fitting})
+    module.load_state_dict({**state, **matching})
 
 
 def _download(source: str) -> bytes:
     with urllib.request.urlopen(source, timeout=_TIMEOUT) as answer:
         if urlparse(answer.geturl()).scheme != "https":
-            raise OSError(f"it redirects to {answer.geturl()}, which is not https")
+            raise OSError(gettext("it redirects to {address}, which is not https", address=answer.geturl()))
         data: bytes = answer.read(_LARGEST + 1)
         if len(data) > _LARGEST:
-            raise OSError(f"it is larger than {_LARGEST} bytes")
+            raise OSError(gettext("it is larger than {most} bytes", most=_LARGEST))
         return data
 
 
