@@ -192,8 +192,8 @@ class Net(nn.Sequential):
                     "E-INPUT-03",
                     "hidden state: expected the shapes {expected}, got {got}. Pass what this network "
                     "returned, or None.",
-                    expected=", ".join(map(str, wanted)) or gettext("of nothing"),
-                    got=", ".join(map(str, found)) or gettext("of nothing"),
+                    expected=", ".join(map(str, wanted)) or gettext("none"),
+                    got=", ".join(map(str, found)) or gettext("none"),
                 )
             )
         if not all(bool(state.isfinite().all()) for state in states):

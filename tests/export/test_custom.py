@@ -119,25 +119,25 @@ def test_its_weights_carry_the_layers_name(tmp_path):
 
 def test_a_module_that_fails_is_refused_and_the_network_is_as_before():
     definition = Definition(Shape.vector(4))
-    with pytest.raises(LayerError, match=r"add\(Broken\(\.\.\.\)\): it fails on what arrives, 4 features"):
+    with pytest.raises(LayerError, match=r"add\(Broken\(\.\.\.\)\): it fails for 4 features"):
         definition.add(1, Broken())
     assert definition.entries == []
 
 
 def test_a_module_must_keep_the_batch_axis():
-    with pytest.raises(LayerError, match=r"gives \(\) for a batch of 2; a layer must give one tensor"):
+    with pytest.raises(LayerError, match=r"expected forward to return one tensor, .* got \(\)"):
         network(WithoutBatch(), Shape.vector(4))
 
 
 def test_something_else_is_no_layer():
     with pytest.raises(
-        LayerError, match=r"a layer must be a name such as 'linear' or a torch.nn.Module, not int"
+        LayerError, match=r"expected a layer's name such as 'linear' or a torch.nn.Module, got int"
     ):
         Definition(Shape.vector(4)).add(1, 5)
 
 
 def test_a_module_takes_no_options():
-    with pytest.raises(LayerError, match="a module takes no options"):
+    with pytest.raises(LayerError, match="a module has no options"):
         Definition(Shape.vector(4)).add(1, nn.Linear(4, 2), options={"size": 3})
 
 
@@ -179,7 +179,7 @@ class Values(nn.Module):
 
 
 def test_a_module_gives_floats_or_tokens_of_tokens():
-    with pytest.raises(LayerError, match=r"forward gives int64; a layer must give float32"):
+    with pytest.raises(LayerError, match=r"expected forward to return float32, got int64"):
         Definition(Shape.vector(4)).add(1, Whole())
     for module, axes in ((Clamped(), ("token",)), (Values(), ("feature",))):
         definition = Definition(Shape.tokens(5, vocabulary=9))

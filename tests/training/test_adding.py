@@ -52,7 +52,7 @@ def test_options_without_their_names_are_answered_with_the_line_to_write(model, 
 def test_every_layer_explains_a_value_without_a_name(model, kind):
     said = refused(model, kind, (4, 3))
     names = option_names(kind)
-    assert f"Write add('{kind}', {names[0]}=(4, 3))" in said if names else "takes no options" in said
+    assert f"Write add('{kind}', {names[0]}=(4, 3))" in said if names else "has no options" in said
 
 
 def test_a_value_that_is_no_activation_is_named(model):
@@ -63,7 +63,7 @@ def test_a_value_that_is_no_activation_is_named(model):
 
 def test_modules_are_explained(model):
     assert "Write add(Linear(...))" in refused(model, torch.nn.Linear)
-    assert "a module takes no options" in refused(model, torch.nn.Linear(4, 3), (4, 3))
+    assert "a module has no options" in refused(model, torch.nn.Linear(4, 3), (4, 3))
     with pytest.raises(LayerError, match="no layers yet"):
         _ = model.model
 
@@ -74,7 +74,7 @@ def test_modules_are_explained(model):
         ({"size": (4, 3)}, "Write add('linear', size=(4, 3))"),
         ({"loss": "mse"}, "train(loss='mse')"),
         ({"lr": 0.1, "epochs": 2}, "train(lr=0.1, epochs=2)"),
-        ({}, "name a layer, an activation or an optimizer"),
+        ({}, "expected a layer, an activation or an optimizer"),
     ],
 )
 def test_options_without_a_layer_are_explained(model, options, said):
@@ -84,54 +84,54 @@ def test_options_without_a_layer_are_explained(model, options, said):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("MaxPooling2D", "did you mean 'maxpool'?"),
-        ("MaxPooling1D", "did you mean 'maxpool1d'?"),
-        ("AveragePooling2D", "did you mean 'avgpool'?"),
-        ("GlobalAveragePooling2D", "did you mean 'global_avgpool'?"),
+        ("MaxPooling2D", "Did you mean 'maxpool'?"),
+        ("MaxPooling1D", "Did you mean 'maxpool1d'?"),
+        ("AveragePooling2D", "Did you mean 'avgpool'?"),
+        ("GlobalAveragePooling2D", "Did you mean 'global_avgpool'?"),
         ("BatchNormalization", "'batchnorm2d'"),
-        ("LayerNormalization", "did you mean 'layernorm'?"),
-        ("MultiHeadAttention", "did you mean 'transformer_encoder'?"),
-        ("SimpleRNN", "did you mean 'rnn'?"),
+        ("LayerNormalization", "Did you mean 'layernorm'?"),
+        ("MultiHeadAttention", "Did you mean 'transformer_encoder'?"),
+        ("SimpleRNN", "Did you mean 'rnn'?"),
         ("Concatenate", "'branches' with merge='concat'"),
         ("Conv2DTranspose", "torch.nn.ConvTranspose2d"),
         ("UpSampling2D", "torch.nn.Upsample"),
         ("ZeroPadding2D", "padding="),
-        ("InputLayer", "none is needed"),
-        ("Input", "none is needed"),
-        ("Rescaling", "none is needed"),
-        ("Sequential", "none is needed"),
-        ("Linaer", "did you mean 'linear'?"),
+        ("InputLayer", "None is needed"),
+        ("Input", "None is needed"),
+        ("Rescaling", "None is needed"),
+        ("Sequential", "None is needed"),
+        ("Linaer", "Did you mean 'linear'?"),
     ],
 )
 def test_layers_of_keras_and_torch_are_answered_with_ours(model, name, said):
     message = refused(model, name)
     assert said in message
-    for meant in re.findall(r"did you mean '(\w+)'\?", message):
+    for meant in re.findall(r"Did you mean '(\w+)'\?", message):
         assert meant in registry
 
 
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [
-        ("Dense", {"units": 10}, "write size=10"),
-        ("Dense", {"units": 10, "input_dim": 4}, "write size=(4, 10)"),
-        ("linear", {"in_features": 4, "out_features": 3}, "write size=(4, 3)"),
-        ("Conv2D", {"filters": 6, "kernel_size": 3}, "write size=6"),
-        ("conv2d", {"in_channels": 1, "out_channels": 6, "kernel_size": 3}, "write size=(1, 6)"),
-        ("LSTM", {"hidden_size": 10, "input_size": 4}, "write size=(4, 10)"),
-        ("embedding", {"num_embeddings": 10, "embedding_dim": 4}, "write size=(10, 4)"),
-        ("Dropout", {"rate": 0.2}, "did you mean 'p'?"),
-        ("maxpool", {"pool_size": 2}, "did you mean 'kernel_size'?"),
-        ("maxpool", {"kernel_size": 2, "strides": 2}, "did you mean 'stride'?"),
-        ("LeakyReLU", {"alpha": 0.1}, "did you mean 'slope'?"),
-        ("LeakyReLU", {"negative_slope": 0.1}, "did you mean 'slope'?"),
-        ("Reshape", {"target_shape": (2, 2)}, "did you mean 'size'?"),
-        ("transformer_encoder", {"size": 8, "nhead": 2}, "did you mean 'num_heads'?"),
-        ("linear", {"size": 3, "use_bias": False}, "did you mean 'bias'?"),
-        ("linear", {"size": 3, "input_shape": (4,)}, "leave it out"),
+        ("Dense", {"units": 10}, "Write size=10"),
+        ("Dense", {"units": 10, "input_dim": 4}, "Write size=(4, 10)"),
+        ("linear", {"in_features": 4, "out_features": 3}, "Write size=(4, 3)"),
+        ("Conv2D", {"filters": 6, "kernel_size": 3}, "Write size=6"),
+        ("conv2d", {"in_channels": 1, "out_channels": 6, "kernel_size": 3}, "Write size=(1, 6)"),
+        ("LSTM", {"hidden_size": 10, "input_size": 4}, "Write size=(4, 10)"),
+        ("embedding", {"num_embeddings": 10, "embedding_dim": 4}, "Write size=(10, 4)"),
+        ("Dropout", {"rate": 0.2}, "Did you mean 'p'?"),
+        ("maxpool", {"pool_size": 2}, "Did you mean 'kernel_size'?"),
+        ("maxpool", {"kernel_size": 2, "strides": 2}, "Did you mean 'stride'?"),
+        ("LeakyReLU", {"alpha": 0.1}, "Did you mean 'slope'?"),
+        ("LeakyReLU", {"negative_slope": 0.1}, "Did you mean 'slope'?"),
+        ("Reshape", {"target_shape": (2, 2)}, "Did you mean 'size'?"),
+        ("transformer_encoder", {"size": 8, "nhead": 2}, "Did you mean 'num_heads'?"),
+        ("linear", {"size": 3, "use_bias": False}, "Did you mean 'bias'?"),
+        ("linear", {"size": 3, "input_shape": (4,)}, "Leave it out"),
         ("linear", {"size": 3, "kernel_regularizer": "l2"}, "weight_decay"),
-        ("lstm", {"size": 3, "batch_first": True}, "leave it out"),
-        ("linear", {"size": 3, "name": "fc"}, "leave it out"),
+        ("lstm", {"size": 3, "batch_first": True}, "Leave it out"),
+        ("linear", {"size": 3, "name": "fc"}, "Leave it out"),
     ],
 )
 def test_options_of_keras_and_torch_are_answered_with_ours(model, name, options, said):
@@ -175,12 +175,12 @@ def test_a_learning_rate_belongs_to_train(model, option):
 )
 def test_mistyped_arguments_of_add_itself(model, options, meant):
     layer = options.pop("layer", None)
-    assert f"did you mean {meant!r}?" in refused(model, layer, **options)
+    assert f"Did you mean {meant!r}?" in refused(model, layer, **options)
 
 
 def test_a_mistyped_activation_beside_an_optimizer(model):
     message = refused(model, optimizer="Adam", actvation="softmax", error=TrainingError)
-    assert "did you mean 'activation'?" in message
+    assert "Did you mean 'activation'?" in message
 
 
 def test_options_of_layers_are_not_taken_for_arguments_of_add(model):

@@ -249,22 +249,32 @@ def test_parity_in_every_opset(tmp_path, opset):
             "transformer_encoder",
             {"size": (6, 8)},
             None,
-            r"num_heads=4 does not divide the 6 features of a step; what fits: 1, 2, 3, 6\.",
+            r"num_heads to divide the 6 features of a step, got 4\. Use one of 1, 2, 3, 6\.",
         ),
-        ("transformer_encoder", {"size": 8, "num_heads": 3}, (5, 8), "what fits: 1, 2, 4, 8"),
-        ("transformer_encoder", {"size": 8, "num_heads": 0}, (5, 8), "num_heads=0 must be a whole number"),
-        ("transformer_encoder", {"size": (8, 9)}, (5, 4), r"the size that fits is \(4, 9\)"),
-        ("transformer_encoder", {"size": (7, 9)}, (5, 8), r"the size that fits is \(8, 9\)"),
-        ("transformer_encoder", {"size": 9}, (0, 4), "a sequence of 0 steps arrives; at least 1"),
-        ("transformer_encoder", {"size": 9, "num_layers": 0}, (5, 4), "num_layers=0 must be a whole number"),
-        ("transformer_encoder", {"size": 9, "dropout": 2}, (5, 4), "dropout=2 must be a number from 0 to 1"),
-        ("positional_embedding", {"size": (4, 8)}, (5, 8), r"max_length must be at least 5: size=\(5, 8\)"),
-        ("positional_embedding", {"size": (9, 7)}, (5, 8), r"the size that fits is \(9, 8\)"),
-        ("positional_embedding", {"size": 0}, (5, 8), r"must be \(max_length, dim\)"),
-        ("positional_embedding", {"size": 9, "kind": "learnt"}, (5, 8), "kind, did you mean 'learned'"),
+        ("transformer_encoder", {"size": 8, "num_heads": 3}, (5, 8), "Use one of 1, 2, 4, 8"),
+        ("transformer_encoder", {"size": 8, "num_heads": 0}, (5, 8), "expected num_heads to be an integer"),
+        ("transformer_encoder", {"size": (8, 9)}, (5, 4), r"Use size=\(4, 9\)"),
+        ("transformer_encoder", {"size": (7, 9)}, (5, 8), r"Use size=\(8, 9\)"),
+        ("transformer_encoder", {"size": 9}, (0, 4), "expected a sequence of at least 1 step, got 0"),
+        ("transformer_encoder", {"size": 9, "num_layers": 0}, (5, 4), "expected num_layers to be an integer"),
+        (
+            "transformer_encoder",
+            {"size": 9, "dropout": 2},
+            (5, 4),
+            "expected dropout to be a number from 0 to 1, got 2",
+        ),
+        ("positional_embedding", {"size": (4, 8)}, (5, 8), r"at most 4 steps, got 5\. Use size=\(5, 8\)"),
+        ("positional_embedding", {"size": (9, 7)}, (5, 8), r"Use size=\(9, 8\)"),
+        ("positional_embedding", {"size": 0}, (5, 8), r"expected size to be \(max_length, dim\)"),
+        (
+            "positional_embedding",
+            {"size": 9, "kind": "learnt"},
+            (5, 8),
+            "unknown kind 'learnt'. Did you mean 'learned'",
+        ),
         ("positional_embedding", {"size": 9, "made": "learned"}, (5, 8), "unknown option 'made'"),
-        ("layernorm", {"size": 3}, (5, 8), "the size that fits is 8"),
-        ("layernorm", {"size": 0}, (5, 8), "size=0 must be a whole number"),
+        ("layernorm", {"size": 3}, (5, 8), "Use size=8"),
+        ("layernorm", {"size": 0}, (5, 8), "expected size to be an integer"),
     ],
 )
 def test_sizes_and_options_that_do_not_fit(name, options, shape, message):
@@ -278,7 +288,7 @@ def test_tokens_need_an_embedding_first(name):
         definition((name, {"size": 8}), shape=Shape.tokens(5, 9))
 
 
-def test_layernorm_of_pictures_names_the_layer_that_fits():
+def test_layernorm_of_images_names_the_layer_to_use():
     with pytest.raises(LayerError, match="Use 'batchnorm2d' here"):
         definition(("layernorm", {}), shape=Shape.image(3, 8, 8))
 

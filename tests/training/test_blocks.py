@@ -72,13 +72,13 @@ def test_a_bottlenecks_stride_is_the_3x3s():
         (
             {"size": (3, 6)},
             IMAGE,
-            r"4 channels x 9 x 8 from the data arrive, so the size that fits is \(4, 6\)",
+            r"expected an input size of 4 for 4 channels x 9 x 8 from the data, got 3. Use size=\(4, 6\)",
         ),
-        ({"size": 6}, SIGNAL, r"'res_block' reads pictures \(channels, height, width\)"),
-        ({"size": 6, "num_blocks": 0}, IMAGE, r"num_blocks=0 must be a whole number of at least 1"),
-        ({"size": 6, "stride": 0}, IMAGE, r"stride=0 must be a whole number of at least 1"),
-        ({"size": (4, 6, 8)}, IMAGE, r"size=\(4, 6, 8\) must be \(input channels, channels\)"),
-        ({"size": 6, "num_block": 2}, IMAGE, r"unknown option 'num_block', did you mean 'num_blocks'\?"),
+        ({"size": 6}, SIGNAL, r"expected an image \(channels, height, width\), got "),
+        ({"size": 6, "num_blocks": 0}, IMAGE, r"expected num_blocks to be an integer of at least 1, got 0"),
+        ({"size": 6, "stride": 0}, IMAGE, r"expected stride to be an integer of at least 1, got 0"),
+        ({"size": (4, 6, 8)}, IMAGE, r"expected size to be \(input channels, channels\), .*got \(4, 6, 8\)"),
+        ({"size": 6, "num_block": 2}, IMAGE, r"unknown option 'num_block'. Did you mean 'num_blocks'\?"),
     ],
 )
 def test_residual_blocks_refuse(options, shape, message):
@@ -87,7 +87,7 @@ def test_residual_blocks_refuse(options, shape, message):
 
 
 def test_channels_of_unknown_number_are_refused():
-    with pytest.raises(LayerError, match="the number of channels that arrive is not fixed"):
+    with pytest.raises(LayerError, match=r"expected a fixed input size, got [?] channels x 9 x 8"):
         network(("res_block", {"size": 6}), shape=Shape.image(None, 9, 8))
 
 
@@ -162,29 +162,32 @@ def test_branches_that_round_alike_leave_the_picture_size_free():
             {"paths": [[], [torch.nn.ReLU()]]},
             r"branch 2: an object of type ReLU is no layer.*goes into add itself",
         ),
-        ({"paths": [[], [("relu", 3)]]}, r"branch 2: the options of 'relu' must be \{name: value\}, got 3"),
-        ({"paths": [[], ["rellu"]]}, r"branch 2: add\('rellu'\): unknown layer, did you mean 'relu'\?"),
+        (
+            {"paths": [[], [("relu", 3)]]},
+            r"branch 2: expected the options of 'relu' to be \{name: value\}, got 3",
+        ),
+        ({"paths": [[], ["rellu"]]}, r"branch 2: add\('rellu'\): unknown layer. Did you mean 'relu'\?"),
         (
             {"paths": [[], [("conv2d", {"size": (3, 4), "kernel_size": 1})]]},
-            r"branch 2: add\('conv2d'.*so the size that fits is \(4, 4\)",
+            r"branch 2: add\('conv2d'.*Use size=\(4, 4\)",
         ),
         (
             {"paths": [[], [("relu", {"activation": "flatten"})]]},
-            r"branch 2: activation='flatten': 'flatten' is a layer, not an activation",
+            r"branch 2: activation='flatten': expected an activation, got the layer 'flatten'",
         ),
         (
             {"paths": [[], [("relu", {"activation": "conv2d"})]]},
-            r"branch 2: activation='conv2d': 'conv2d' is a layer, not an activation",
+            r"branch 2: activation='conv2d': expected an activation, got the layer 'conv2d'",
         ),
         (
             {"paths": [[], [("relu", {"activation": "rel"})]]},
-            r"activation='rel': unknown activation, did you mean 'relu'\? Known: elu, gelu, identity,",
+            r"activation='rel': unknown activation. Did you mean 'relu'\? Known: elu, gelu, identity,",
         ),
         (
             {"paths": [[], [("custom", {"class_name": "X"})]]},
-            r"branch 2: add\('custom'\): .* the module itself",
+            r"branch 2: add\('custom'\): .* Pass the module itself",
         ),
-        ({"paths": [[], ["diffusion_model"]]}, r"branch 2: add\('diffusion_model'\): it is a whole network"),
+        ({"paths": [[], ["diffusion_model"]]}, r"branch 2: add\('diffusion_model'\): a whole network"),
         (
             {
                 "paths": [
@@ -192,7 +195,7 @@ def test_branches_that_round_alike_leave_the_picture_size_free():
                     [("transformer", {**dict.fromkeys(VOCABULARIES, 5), "size": (4, 4), "max_length": 5})],
                 ]
             },
-            r"branch 2: add\('transformer', .*it is a whole network",
+            r"branch 2: add\('transformer', .*: a whole network",
         ),
     ],
 )
@@ -203,14 +206,16 @@ def test_branches_refuse(options, message):
 
 def test_branches_of_another_height_and_width_are_told_to_keep_it():
     paths = [[("conv2d", {"size": 2, "kernel_size": 3})], []]
-    with pytest.raises(LayerError, match=r"can be added\. For kernels of odd size padding=kernel_size // 2"):
+    with pytest.raises(
+        LayerError, match=r"equal shapes to add, .*\. For kernels of odd size padding=kernel_size"
+    ):
         network(("branches", {"paths": paths, "merge": "add"}))
 
 
 def test_branches_of_vectors_that_cannot_be_added():
     paths = [[("linear", {"size": 4})], [("linear", {"size": 6})]]
     with pytest.raises(
-        LayerError, match=r"only equal shapes can be added\. A linear layer that gives as many"
+        LayerError, match=r"equal shapes to add, .*\. Put a linear layer with the other branch's number"
     ):
         network(("branches", {"paths": paths, "merge": "add"}), shape=Shape.vector(8))
 
@@ -224,7 +229,9 @@ def test_a_mobilenet_in_a_branch_takes_its_classes_from_the_data():
 
 
 def test_paths_are_given_by_name():
-    with pytest.raises(LayerError, match=r"an activation's name fits\. A layer's options are given by name"):
+    with pytest.raises(
+        LayerError, match=r"expected an activation's name\. Write the options of a layer with"
+    ):
         Definition(IMAGE).add(1, "branches", [[], []], {"merge": "add"})
 
 
@@ -243,11 +250,11 @@ def test_inceptions_parameters_and_channels_are_the_papers():
 @pytest.mark.parametrize(
     ("size", "message"),
     [
-        ((4, 1, (2, 3), (2, 3)), r"must be \(input channels, c1, \(r3, c3\), \(r5, c5\), pool\)"),
+        ((4, 1, (2, 3), (2, 3)), r"to be \(input channels, c1, \(r3, c3\), \(r5, c5\), pool\)"),
         ((4, 1, 2, (2, 3), 1), "such as"),
-        ((4, 1, (2, 0), (2, 3), 1), "whole numbers of at least 1"),
-        (7, "must be"),
-        ((3, 1, (2, 3), (2, 3), 1), r"so the size that fits is \(4, 1, \(2, 3\), \(2, 3\), 1\)"),
+        ((4, 1, (2, 0), (2, 3), 1), "integers of at least 1"),
+        (7, "got 7"),
+        ((3, 1, (2, 3), (2, 3), 1), r"Use size=\(4, 1, \(2, 3\), \(2, 3\), 1\)"),
     ],
 )
 def test_inception_refuses(size, message):
@@ -269,7 +276,7 @@ def test_what_goes_through_inceptions_keeps_its_size():
         assert not conv.bias.any()
 
 
-def test_an_auxiliary_head_hands_on_what_arrives_and_scores_in_training():
+def test_an_auxiliary_head_returns_its_input_and_scores_in_training():
     net = network(("auxiliary_head", {"size": 3, "weight": 0.2})).build().train()
     x = torch.randn(2, 4, 9, 8)
     assert torch.equal(net(x), x)
@@ -284,9 +291,9 @@ def test_an_auxiliary_head_hands_on_what_arrives_and_scores_in_training():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": (3, 2)}, r"so the size that fits is \(4, 2\)"),
-        ({"size": 2, "weight": -1}, r"weight=-1 must be at least 0"),
-        ({"size": 2, "weight": "big"}, r"weight='big' must be a finite number"),
+        ({"size": (3, 2)}, r"Use size=\(4, 2\)"),
+        ({"size": 2, "weight": -1}, r"expected weight to be a number of at least 0, got -1"),
+        ({"size": 2, "weight": "big"}, r"expected weight to be a finite number, got 'big'"),
     ],
 )
 def test_auxiliary_heads_refuse(options, message):
@@ -319,10 +326,10 @@ def test_local_response_normalisation_is_its_formula():
 @pytest.mark.parametrize(
     ("options", "shape", "message"),
     [
-        ({"size": 4}, IMAGE, "size=4 must be odd, as many channels before as behind: 3 or 5"),
-        ({"k": 0.0}, IMAGE, "alpha must be at least 0 and k above 0"),
-        ({"beta": None}, IMAGE, "beta=None must be a finite number"),
-        ({}, SEQUENCE, "'lrn' reads pictures"),
+        ({"size": 4}, IMAGE, "expected size to be odd, as many channels before as after: 3 or 5, got 4"),
+        ({"k": 0.0}, IMAGE, "expected alpha of at least 0 and k above 0"),
+        ({"beta": None}, IMAGE, "expected beta to be a finite number, got None"),
+        ({}, SEQUENCE, "expected an image"),
     ],
 )
 def test_lrn_refuses(options, shape, message):
@@ -342,15 +349,22 @@ def test_global_pooling_leaves_one_value_for_each_channel(shape, over):
 
 
 def test_global_pooling_needs_something_to_pool():
-    with pytest.raises(LayerError, match=r"4 features from the data arrive, but 'global_avgpool' reads"):
+    with pytest.raises(
+        LayerError, match=r"expected \(channels, height, width\), .*got 4 features from the data"
+    ):
         network(("mean", {}), shape=VECTOR)
 
 
 @pytest.mark.parametrize(
     ("name", "options", "shape", "message"),
     [
-        ("maxpool1d", {"kernel_size": 2}, IMAGE, r"'maxpool1d' needs signals \(channels, length\)"),
-        ("avgpool1d", {"kernel_size": 2}, VECTOR, r"'avgpool1d' needs signals"),
+        (
+            "maxpool1d",
+            {"kernel_size": 2},
+            IMAGE,
+            r"add\('maxpool1d'.* expected a signal \(channels, length\)",
+        ),
+        ("avgpool1d", {"kernel_size": 2}, VECTOR, r"add\('avgpool1d'.* expected a signal"),
         (
             "avgpool",
             {"kernel_size": 2},
@@ -361,13 +375,13 @@ def test_global_pooling_needs_something_to_pool():
             "maxpool",
             {"kernel_size": 2},
             Shape((4, 3, 8), ("channel", "time", "height")),
-            r"4 channels x 3 steps x height 8 from the data arrive, but 'maxpool' needs pictures",
+            r"expected an image .*, got 4 channels x 3 steps x height 8 from the data",
         ),
         (
             "maxpool",
             {"kernel_size": (2, 3), "padding": (1,)},
             IMAGE,
-            r"kernel_size=\(2, 3\) and padding=\(1,\) differ in length",
+            r"different lengths: kernel_size=\(2, 3\), padding=\(1,\)",
         ),
         (
             "conv2d",
@@ -379,25 +393,35 @@ def test_global_pooling_needs_something_to_pool():
             "maxpool3d",
             {"kernel_size": 2},
             IMAGE,
-            r"'maxpool3d' needs volumes \(channels, depth, height, width\)",
+            r"expected a volume \(channels, depth, height, width\)",
         ),
         ("maxpool3d", {"kernel_size": 4}, VOLUME, r"along the depth N = \(W - F \+ 2P\)/S \+ 1"),
         (
             "conv3d",
             {"size": 2, "kernel_size": 1},
             IMAGE,
-            r"'conv3d' reads \(channels, depth, height, width\)",
+            r"expected a volume \(channels, depth, height, width\)",
         ),
-        ("conv3d", {"size": (3, 2), "kernel_size": 1}, VOLUME, r"so the size that fits is \(4, 2\)"),
-        ("batchnorm3d", {}, IMAGE, r"'batchnorm3d' reads .* Use 'batchnorm2d' here"),
+        ("conv3d", {"size": (3, 2), "kernel_size": 1}, VOLUME, r"Use size=\(4, 2\)"),
+        ("batchnorm3d", {}, IMAGE, r"expected a volume .* Use 'batchnorm2d' here"),
         ("batchnorm2d", {}, VOLUME, r"Use 'batchnorm3d' here"),
-        ("separable_conv2d", {"size": 2, "kernel_size": 10}, IMAGE, "too small: along the height"),
-        ("separable_conv2d", {"size": 2, "kernel_size": 1}, VECTOR, "'separable_conv2d' reads pictures"),
-        ("permute", {"axes": (2, 2)}, SEQUENCE, r"axes=\(2, 2\) must hold each axis of a sample once"),
-        ("permute", {"axes": ()}, SEQUENCE, "must hold each axis"),
+        (
+            "separable_conv2d",
+            {"size": 2, "kernel_size": 10},
+            IMAGE,
+            "expected a larger input, .* along the height",
+        ),
+        ("separable_conv2d", {"size": 2, "kernel_size": 1}, VECTOR, "expected an image"),
+        (
+            "permute",
+            {"axes": (2, 2)},
+            SEQUENCE,
+            r"expected axes to be each axis of a sample once.*got \(2, 2\)",
+        ),
+        ("permute", {"axes": ()}, SEQUENCE, "each axis of a sample"),
         ("permute", {"axes": ("time", 1)}, SEQUENCE, "counted from 1"),
         ("permute", {"axes": (2.0, 1.0)}, SEQUENCE, "counted from 1"),
-        ("permute", {"axes": (2, 1)}, IMAGE, "so axes must hold each of 1 to 3 once"),
+        ("permute", {"axes": (2, 1)}, IMAGE, "expected axes to hold each of 1 to 3 once"),
     ],
 )
 def test_siblings_refuse(name, options, shape, message):
@@ -425,7 +449,7 @@ def test_the_largest_kernel_named_fits():
         ("mobilenet_backbone", {"width": 0.35}),
     ],
 )
-def test_pictures_out_of_order_are_put_back(name, options, axes, back):
+def test_images_out_of_order_are_put_back(name, options, axes, back):
     turned = ("permute", {"axes": axes})
     with pytest.raises(LayerError, match=re.escape(f"Put add('permute', axes={back}) before it")):
         network(turned, (name, options))
@@ -440,7 +464,7 @@ def test_height_and_width_are_named_where_they_stand_elsewhere():
 
 
 @pytest.mark.parametrize("kind", ["maxpool1d", "avgpool1d", "conv1d"])
-def test_signals_behind_an_embedding_can_be_had_in_two_ways(kind):
+def test_signals_after_an_embedding_can_be_had_in_two_ways(kind):
     options = {"kernel_size": 2, **({"size": 3} if kind == "conv1d" else {})}
     tokens = Shape.tokens(5, vocabulary=9)
     with pytest.raises(
@@ -479,5 +503,5 @@ def test_without_data_the_first_layers_own_size_counts():
         ("separable_conv2d", {"size": (3, 8), "kernel_size": 3}),
     ):
         assert network((name, options), shape=None).input_shape == Shape.image(3, None, None)
-    with pytest.raises(LayerError, match="the shape that arrives here is not known"):
+    with pytest.raises(LayerError, match="the shape of its input is not known"):
         network(("res_block", {"size": 8}), shape=None)

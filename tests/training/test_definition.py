@@ -85,23 +85,23 @@ def test_without_data_the_first_layers_size_counts():
                 ("avgpool", {"kernel_size": 2}),
                 ("linear", {"size": (80, 10)}),
             ],
-            r"^add\('linear', size=\(80, 10\)\): 90 numbers arrive \(10 channels x 3 x 3 from 'avgpool'\), "
-            r"so the size that fits is \(90, 10\)\.$",
+            r"^add\('linear', size=\(80, 10\)\): expected 90 inputs for 10 channels x 3 x 3 from 'avgpool', got 80\. "
+            r"Use size=\(90, 10\)\. \[E-LAYER-03\]$",
         ),
         (
             Shape.vector(4),
             [("linear", {"size": (3, 10)})],
-            r"4 features from the data\), so the size that fits is \(4, 10\)",
+            r"expected 4 inputs for 4 features from the data, got 3\. Use size=\(4, 10\)",
         ),
         (
             Shape.image(3, 20, 20),
             [("conv2d", {"size": (1, 3), "kernel_size": 3})],
-            r"3 channels x 20 x 20 from the data arrive, so the size that fits is \(3, 3\)",
+            r"3 for 3 channels x 20 x 20 from the data, got 1\. Use size=\(3, 3\)",
         ),
         (
             Shape.image(1, 4, 9),
             [("conv2d", {"size": 3, "kernel_size": 5})],
-            r"too small: along the height N = \(W - F \+ 2P\)/S \+ 1 = \(4 - 5 \+ 0\)/1 \+ 1 is below 1. "
+            r"expected a larger input, .* along the height N = \(W - F \+ 2P\)/S \+ 1 = \(4 - 5 \+ 0\)/1 \+ 1 is below 1. "
             r"Use a kernel_size of at most 4, a padding of at least 1",
         ),
         (
@@ -112,36 +112,36 @@ def test_without_data_the_first_layers_size_counts():
         (
             Shape.vector(4),
             [("conv2d", {"size": 3, "kernel_size": 1})],
-            r"4 features from the data arrive, but 'conv2d' reads",
+            r"expected an image .*, got 4 features from the data",
         ),
         (
             Shape.sequence(9, 4),
             [("conv1d", {"size": 3, "kernel_size": 1})],
-            r"hand the data in as \(N, 4, 9\)",
+            r"pass the data as \(N, 4, 9\)",
         ),
         (
             Shape.vector(4),
             [("maxpool", {"kernel_size": 2})],
-            r"needs pictures \(channels, height, width\) or signals",
+            r"expected an image \(channels, height, width\), a signal",
         ),
         (
             Shape.vector(4),
             [("batchnorm1d", {"size": 5})],
-            r"4 features from the data arrive, so the size that fits is 4",
+            r"for 4 features from the data, got 5. Use size=4",
         ),
         (Shape.image(3, 4, 4), [("batchnorm1d", {"size": 3})], r"Use 'batchnorm2d' here"),
         (Shape.vector(4), [("batchnorm2d", {"size": 4})], r"Use 'batchnorm1d' here"),
-        (Shape.vector(6), [("reshape", {"size": (4, 2)})], r"6 numbers arrive .* do not fill 4 x 2"),
+        (Shape.vector(6), [("reshape", {"size": (4, 2)})], r"product is 6 for 6 features .*got 4 x 2"),
         (
             Shape.image(3, 4, 4),
             [("normalize", {"mean": (0, 0), "std": 1})],
-            r"mean needs 3 numbers or one for all; it has 2",
+            r"expected 3 numbers in mean for .*, or one for all, got 2",
         ),
-        (None, [("relu", {})], r"add\('relu'\): the shape that arrives here is not known. Load data first"),
+        (None, [("relu", {})], r"add\('relu'\): the shape of its input is not known. Load data first"),
         (
             None,
             [("conv2d", {"size": (1, 2), "kernel_size": 3}), ("linear", {"size": 3})],
-            r"a number that is not fixed",
+            r"expected a fixed input size, got 2 channels x",
         ),
     ],
 )
@@ -157,76 +157,116 @@ def test_what_does_not_fit_is_said_at_the_add(shape, layers, message):
 @pytest.mark.parametrize(
     ("layer", "options", "message"),
     [
-        ("conv2", {}, r"add\('conv2'\): unknown layer, did you mean 'conv2d'\?"),
-        ("SimpleRNN", {}, r"add\('SimpleRNN'\): unknown layer, did you mean 'rnn'\?"),
-        ("batchnorm", {"size": 3}, "did you mean 'batchnorm1d', 'batchnorm2d' or 'batchnorm3d'"),
-        ("AdaptiveAvgPool2d", {}, "did you mean 'global_avgpool'"),
+        ("conv2", {}, r"add\('conv2'\): unknown layer. Did you mean 'conv2d'\?"),
+        ("SimpleRNN", {}, r"add\('SimpleRNN'\): unknown layer. Did you mean 'rnn'\?"),
+        ("batchnorm", {"size": 3}, "Did you mean 'batchnorm1d', 'batchnorm2d' or 'batchnorm3d'"),
+        ("AdaptiveAvgPool2d", {}, "Did you mean 'global_avgpool'"),
         (
             "linear",
             {"sise": (4, 3)},
-            r"unknown option 'sise', did you mean 'size'\? 'linear' takes: size, bias\.",
+            r"unknown option 'sise'. Did you mean 'size'\? Options of 'linear': size, bias\.",
         ),
         ("conv2d", {"size": (1, 2)}, r"option 'kernel_size' is missing"),
         (
             "conv2d",
             {"strid": 1, "padd": 2},
-            r"unknown option 'strid', .*'stride'\?; unknown option 'padd'.*'size' is missing",
+            r"unknown option 'strid', .*'stride'\? unknown option 'padd'.*'size' is missing",
         ),
         (
             "linear",
             {"size": (4, 0)},
-            r"size=\(4, 0\) must be \(inputs, outputs\), whole numbers of at least 1",
+            r"expected size to be \(inputs, outputs\), integers of at least 1, got \(4, 0\)",
         ),
         (
             "linear",
             {"size": "4"},
-            r"size='4' must be \(inputs, outputs\).* the inputs from the layer before, write outputs alone",
+            r"\(inputs, outputs\), .*, got '4'. .* the first from the layer before, write the second alone",
         ),
-        ("linear", {"size": 4, "bias": "no"}, r"bias='no' must be True or False"),
-        ("linear", {"size": 4, "bias": None}, r"bias=None must be True or False"),
-        ("linear", {"size": 4, "bias": 0}, r"bias=0 must be True or False"),
-        ("linear", {"size": np.array([4, 0])}, r"size=\(4, 0\) must be \(inputs, outputs\)"),
-        ("embedding", {}, r"To take the vocabulary from the data, write dim alone, such as size=8\."),
-        ("lstm", {"size": 0}, r"To take the features from the layer before, write hidden alone, such as"),
+        ("linear", {"size": 4, "bias": "no"}, r"expected bias to be True or False, got 'no'"),
+        ("linear", {"size": 4, "bias": None}, r"expected bias to be True or False, got None"),
+        ("linear", {"size": 4, "bias": 0}, r"expected bias to be True or False, got 0"),
+        ("linear", {"size": np.array([4, 0])}, r"expected size to be \(inputs, outputs\).* got \(4, 0\)"),
+        (
+            "embedding",
+            {},
+            r"\(vocabulary, dim\), .*the first from the data, write the second alone, such as size=8\.",
+        ),
+        (
+            "lstm",
+            {"size": 0},
+            r"\(features, hidden\), .*the first from the layer before, write the second alone",
+        ),
         (
             "conv2d",
             {"size": (3, 2), "kernel_size": 0},
-            r"kernel_size=0 must be a whole number or a tuple of 2, each at least 1",
+            r"expected kernel_size to be an integer of at least 1, or a tuple of 2, got 0",
         ),
-        ("conv2d", {"size": (3, 2), "kernel_size": (3, 3, 3)}, r"kernel_size=\(3, 3, 3\) must be"),
-        ("conv2d", {"size": (3, 2), "kernel_size": 3, "padding": -1}, r"padding=-1 must be .* at least 0"),
-        ("conv2d", {"size": (3, 2), "kernel_size": 3, "padding": "same"}, r"padding='same' is written"),
-        ("conv2d", {"size": (4, 6), "kernel_size": 3, "groups": 4}, r"groups=4 must divide both"),
+        (
+            "conv2d",
+            {"size": (3, 2), "kernel_size": (3, 3, 3)},
+            r"expected kernel_size to be .* got \(3, 3, 3\)",
+        ),
+        (
+            "conv2d",
+            {"size": (3, 2), "kernel_size": 3, "padding": -1},
+            r"expected padding to be .* at least 0.* got -1",
+        ),
+        (
+            "conv2d",
+            {"size": (3, 2), "kernel_size": 3, "padding": "same"},
+            r"expected padding to be an integer, got 'same'",
+        ),
+        (
+            "conv2d",
+            {"size": (4, 6), "kernel_size": 3, "groups": 4},
+            r"expected groups to divide both .* got 4",
+        ),
         (
             "conv2d",
             {"size": (4, 6), "kernel_size": 3, "groups": 0},
-            r"groups=0 must be a whole number of at least 1",
+            r"expected groups to be an integer of at least 1, got 0",
         ),
-        ("conv2d", {"size": (4, 6), "kernel_size": 3, "bias": 1}, r"bias=1 must be True or False"),
+        (
+            "conv2d",
+            {"size": (4, 6), "kernel_size": 3, "bias": 1},
+            r"expected bias to be True or False, got 1",
+        ),
         (
             "conv1d",
             {"size": (4, 6), "kernel_size": (3, 3)},
-            r"kernel_size=\(3, 3\) must be a whole number, each",
+            r"expected kernel_size to be an integer of at least 1, got \(3, 3\)",
         ),
-        ("maxpool", {"kernel_size": 2, "padding": 2}, r"padding=2 must be at most half of kernel_size=2"),
-        ("batchnorm1d", {"size": 0}, r"size=0 must be a whole number of at least 1"),
-        ("dropout", {"p": 1.5}, r"p=1.5 must be a number from 0 to 1"),
-        ("leakyrelu", {"slope": "a"}, r"slope='a' must be a finite number"),
-        ("elu", {"alpha": float("nan")}, r"alpha=nan must be a finite number"),
-        ("reshape", {"size": (-1, -1)}, r"one of them may be -1"),
-        ("reshape", {"size": (2, 3), "axes": ("rows", "columns")}, r"axes=.* must name each of the 2 axes"),
+        (
+            "maxpool",
+            {"kernel_size": 2, "padding": 2},
+            r"expected padding to be at most half of kernel_size=2, got 2",
+        ),
+        ("batchnorm1d", {"size": 0}, r"expected size to be an integer of at least 1, got 0"),
+        ("dropout", {"p": 1.5}, r"expected p to be a number from 0 to 1, got 1.5"),
+        ("leakyrelu", {"slope": "a"}, r"expected slope to be a finite number, got 'a'"),
+        ("elu", {"alpha": float("nan")}, r"expected alpha to be a finite number, got nan"),
+        ("reshape", {"size": (-1, -1)}, r"of which one may be -1"),
+        (
+            "reshape",
+            {"size": (2, 3), "axes": ("rows", "columns")},
+            r"expected axes to be a different one of .* for each of the 2 sizes",
+        ),
         (
             "reshape",
             {"size": 4, "axes": ("token",)},
-            r"with words from channel, depth, .*, feature, length\.",
+            r"one of channel, depth, .*, feature, length for",
         ),
-        ("custom", {"class_name": "X"}, r"add\('custom'\): .* pass the module itself: add\(MyModule\(\)\)"),
-        ("reshape", {"size": (1, 1, 1, 1)}, r"must name each of the 4 axes"),
-        ("normalize", {"mean": 0.5, "std": 0}, r"every number of std must be above 0"),
-        ("normalize", {"mean": "a", "std": 1}, r"mean='a' must be a finite number, or one per channel"),
-        ("mobilenet_backbone", {"width": 0}, r"width=0 must be a number above 0"),
-        ("mobilenet_backbone", {"trainable": 1}, r"trainable=1 must be True or False"),
-        ("mobilenet", {"num_classes": 0}, r"num_classes=0 must be a whole number of at least 1"),
+        ("custom", {"class_name": "X"}, r"add\('custom'\): .* Pass the module itself: add\(MyModule\(\)\)"),
+        ("reshape", {"size": (1, 1, 1, 1)}, r"for each of the 4 sizes"),
+        ("normalize", {"mean": 0.5, "std": 0}, r"expected std to be numbers above 0"),
+        (
+            "normalize",
+            {"mean": "a", "std": 1},
+            r"expected mean to be a finite number, or one per channel, got 'a'",
+        ),
+        ("mobilenet_backbone", {"width": 0}, r"expected width to be a number above 0"),
+        ("mobilenet_backbone", {"trainable": 1}, r"expected trainable to be True or False, got 1"),
+        ("mobilenet", {"num_classes": 0}, r"expected num_classes to be an integer of at least 1, got 0"),
     ],
 )
 def test_wrong_options(layer, options, message):
@@ -260,7 +300,7 @@ def test_custom_is_no_name_to_choose():
 def test_a_sequence_fits_a_linear_layer_in_two_ways():
     shape = Shape.sequence(5, 6)
     with pytest.raises(
-        LayerError, match=r"5 steps x 6 features .*fits is \(6, 3\) for each step, or \(30, 3\) for all steps"
+        LayerError, match=r"6 inputs for each step of 5 steps x 6 features .*size=\(6, 3\), or size=\(30, 3\)"
     ):
         network(shape, ("linear", {"size": (5, 3)}))
     for inputs in (6, 30):
@@ -269,13 +309,17 @@ def test_a_sequence_fits_a_linear_layer_in_two_ways():
 
 def test_wrong_calls():
     definition = Definition(Shape.vector(4))
-    with pytest.raises(LayerError, match=r"name a layer, an activation or an optimizer"):
+    with pytest.raises(LayerError, match=r"expected a layer, an activation or an optimizer"):
         definition.add(1, None)
-    with pytest.raises(LayerError, match=r"options slope need a layer; write add\('leakyrelu', ...\)"):
+    with pytest.raises(
+        LayerError, match=r"expected a layer for the options slope. Write add\('leakyrelu', ...\)"
+    ):
         definition.add(1, None, "leakyrelu", {"slope": 0.1})
-    with pytest.raises(LayerError, match=r"activation='linear': 'linear' is a layer, not an activation"):
+    with pytest.raises(
+        LayerError, match=r"activation='linear': expected an activation, got the layer 'linear'"
+    ):
         definition.add(1, "linear", "linear", {"size": 3})
-    with pytest.raises(LayerError, match=r"unknown activation, did you mean 'softmax'"):
+    with pytest.raises(LayerError, match=r"unknown activation. Did you mean 'softmax'"):
         definition.add(1, "linear", "softmaxx", {"size": 3})
 
 
@@ -286,7 +330,7 @@ def test_every_layer_is_documented():
 
 def test_data_that_does_not_fit_the_layers_is_refused_and_forgotten():
     definition = network(Shape.vector(4), ("linear", {"size": (4, 3)}))
-    with pytest.raises(LayerError, match=r"the size that fits is \(5, 3\)"):
+    with pytest.raises(LayerError, match=r"Use size=\(5, 3\)"):
         definition.set_input(Shape.vector(5))
     assert definition.input_shape == Shape.vector(4)
 
@@ -308,7 +352,7 @@ def test_a_final_softmax_or_sigmoid_is_left_off_the_logits():
     ("change", "message"),
     [
         ({"layer": "conv9d"}, "layer 'linear1' cannot be read: add\\('conv9d'\\): unknown layer"),
-        ({"options": {"size": [5, 3]}}, "the network does not hold together: .*size that fits is \\(4, 3\\)"),
+        ({"options": {"size": [5, 3]}}, "the layers do not match each other: .*Use size=\\(4, 3\\)"),
         ({"activation": "conv2d"}, "cannot be read"),
         ({"name": "elsewhere"}, "cannot be read"),
     ],
@@ -355,7 +399,7 @@ def test_feature_layer():
 
 def test_an_unknown_activation_is_called_so():
     with pytest.raises(
-        LayerError, match=r"activation='sofmax': unknown activation, did you mean 'softmax'\?"
+        LayerError, match=r"activation='sofmax': unknown activation. Did you mean 'softmax'\?"
     ):
         Definition().add(1, "linear", "sofmax", {"size": (4, 3)})
 

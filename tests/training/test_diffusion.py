@@ -422,7 +422,7 @@ def test_ready_arrays_of_another_size(tmp_path):
     pictures, labels = bars(side=12)
     model = nn(verbose=0)
     model.load_dataset(pictures[:, None] / 255, labels)
-    with pytest.raises(ValueError, match=r"1 channel x 12 x 12 .*draws pictures of 8 x 8.*another img_size"):
+    with pytest.raises(ValueError, match=r"images of 8 x 8, .*got 1 channel x 12 x 12 .*another img_size"):
         model.add("diffusion_model", **SMALL)
 
 

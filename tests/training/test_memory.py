@@ -56,7 +56,7 @@ def test_a_layer_that_does_not_fit_is_refused_by_add(shape, layer, options):
     ],
 )
 def test_stacks_have_a_stated_height(shape, layer, options):
-    with pytest.raises(LayerError, match="at most 1,000 are stacked") as error:
+    with pytest.raises(LayerError, match="to be at most 1,000, got") as error:
         Definition(shape).add(1, layer, None, options)
     assert len(str(error.value)) < 400
 

@@ -179,39 +179,49 @@ def test_the_number_of_steps_is_free():
             SEQUENCE,
             "lstm",
             {"size": (6, 4), "num_layers": 0},
-            "num_layers=0 must be a whole number of at least 1",
+            "expected num_layers to be an integer of at least 1, got 0",
         ),
-        (SEQUENCE, "em_lstm", {"size": (6, 4), "num_layers": 0}, "num_layers=0 must be a whole number"),
+        (SEQUENCE, "em_lstm", {"size": (6, 4), "num_layers": 0}, "expected num_layers to be an integer"),
         (
             SEQUENCE,
             "rnn",
             {"size": (7, 4)},
-            r"6 features arrive at each step .* the size that fits is \(6, 4\)",
+            r"6 features arrive at each step .* Use size=\(6, 4\)",
         ),
-        (SEQUENCE, "action_model", {"size": (7, 4)}, r"the size that fits is \(6, 4\)"),
-        (SEQUENCE, "rnn", {"size": (6, 0)}, r"must be \(features, hidden\)"),
-        (SEQUENCE, "rnn", {"size": (6, 4), "nonlinearity": "gelu"}, "'gelu' must be 'tanh' or 'relu'"),
+        (SEQUENCE, "action_model", {"size": (7, 4)}, r"Use size=\(6, 4\)"),
+        (SEQUENCE, "rnn", {"size": (6, 0)}, r"expected size to be \(features, hidden\)"),
+        (SEQUENCE, "rnn", {"size": (6, 4), "nonlinearity": "gelu"}, "to be 'tanh' or 'relu', got 'gelu'"),
         (SEQUENCE, "gru", {"size": (6, 4), "nonlinearity": "relu"}, "unknown option 'nonlinearity'"),
-        (SEQUENCE, "gru", {"size": (6, 4), "dropout": 2}, "dropout=2 must be a number from 0 to 1"),
-        (SEQUENCE, "gru", {"size": (6, 4), "bidirectional": 1}, "bidirectional=1 must be True or False"),
+        (
+            SEQUENCE,
+            "gru",
+            {"size": (6, 4), "dropout": 2},
+            "expected dropout to be a number from 0 to 1, got 2",
+        ),
+        (
+            SEQUENCE,
+            "gru",
+            {"size": (6, 4), "bidirectional": 1},
+            "expected bidirectional to be True or False, got 1",
+        ),
         (
             SEQUENCE,
             "lstm",
             {"size": (6, 4), "num_layer": 2},
-            "unknown option 'num_layer', did you mean 'num_layers'",
+            "unknown option 'num_layer'. Did you mean 'num_layers'",
         ),
-        (Shape.sequence(0, 6), "lstm", {"size": 4}, "a sequence of 0 steps arrives; at least 1 is needed"),
+        (Shape.sequence(0, 6), "lstm", {"size": 4}, "expected a sequence of at least 1 step, got 0"),
         (
             Shape.vector(6),
             "lstm",
             {"size": 4},
-            r"6 features from the data arrive, .*x\.reshape\(len\(x\), -1, 1\)",
+            r"expected a sequence .* got 6 features from the data.*x\.reshape\(len\(x\), -1, 1\)",
         ),
         (Shape.signal(3, 9), "rnn", {"size": 4}, r"Put add\('permute', axes=\(2, 1\)\) before it"),
-        (Shape.tokens(5, 9), "gru", {"size": 4}, r"put add\('embedding', size=...\) first"),
-        (Shape.image(3, 8, 8), "gru", {"size": 4}, "reads sequences"),
-        (SEQUENCE, "squeeze", {}, "only a first axis of size 1 can be removed"),
-        (Shape.vector(6), "unsqueeze", {}, "reads sequences"),
+        (Shape.tokens(5, 9), "gru", {"size": 4}, r"Put add\('embedding', size=...\) first"),
+        (Shape.image(3, 8, 8), "gru", {"size": 4}, "expected a sequence"),
+        (SEQUENCE, "squeeze", {}, "expected a first axis of size 1, which alone can be removed"),
+        (Shape.vector(6), "unsqueeze", {}, "expected a sequence"),
     ],
 )
 def test_what_does_not_fit_is_said_at_the_add(shape, layer, options, message):
@@ -230,7 +240,7 @@ def test_dropout_without_a_second_layer_is_told(layer, options):
     network = nn("cls", verbose=0)
     network.load_dataset(np.ones((2, 5, 6), "float32"), [0, 1])
     with pytest.warns(
-        UserWarning, match=r"dropout acts between stacked layers.*write num_layers=2, or"
+        UserWarning, match=r"dropout acts between stacked layers.*Write num_layers=2, or"
     ) as told:
         network.add(layer, **options)
     assert told[0].filename == __file__

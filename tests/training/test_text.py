@@ -159,12 +159,15 @@ def test_the_vector_of_padding_is_learned_like_any_other():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": (20, 8)}, "the data has 23 different tokens, so the vocabulary that fits is 23"),
-        ({"size": (24, 8), "padding": -1}, "padding=-1 must be a token's number, or None"),
-        ({"size": (24, 8), "channels_first": "yes"}, "channels_first='yes' must be True or False"),
-        ({"size": (24, 8), "vocab_size": 24}, r"give size=\(vocabulary, dim\), or vocab_size="),
-        ({"vocab_size": 24}, r"give size=\(vocabulary, dim\), or vocab_size="),
-        ({}, r"must be \(vocabulary, dim\)"),
+        ({"size": (20, 8)}, "expected a vocabulary of at least 23 .* got 20. Use 23"),
+        ({"size": (24, 8), "padding": -1}, "expected padding to be a token id, or None"),
+        (
+            {"size": (24, 8), "channels_first": "yes"},
+            "expected channels_first to be True or False, got 'yes'",
+        ),
+        ({"size": (24, 8), "vocab_size": 24}, r"expected size=\(vocabulary, dim\), or vocab_size="),
+        ({"vocab_size": 24}, r"expected size=\(vocabulary, dim\), or vocab_size="),
+        ({}, r"expected size to be \(vocabulary, dim\)"),
     ],
 )
 def test_embeddings_that_do_not_fit(options, message):
@@ -177,11 +180,11 @@ def test_embeddings_that_do_not_fit(options, message):
 def test_layers_for_tokens_need_tokens():
     model = nn(verbose=0)
     model.load_dataset(np.zeros((2, 4, 3), np.float32), [0, 1])
-    with pytest.raises(LayerError, match=r"reads tokens, whole numbers .*word2idx="):
+    with pytest.raises(LayerError, match=r"expected tokens, integers .*word2idx="):
         model.add("em_lstm", size=(4, 8))
-    with pytest.raises(LayerError, match="how many different tokens there are is not known yet"):
+    with pytest.raises(LayerError, match="the size of the vocabulary is not known"):
         nn(verbose=0).add("em_lstm", size=(4, 8))
-    with pytest.raises(LayerError, match=r"size=12 must be \(dim, hidden\)"):
+    with pytest.raises(LayerError, match=r"expected size to be \(dim, hidden\)"):
         poet(size=12)
 
 
@@ -246,9 +249,9 @@ def test_evaluating_on_pairs(trained):
 
 def test_hidden_state_of_another_model():
     _, hidden = poet(size=(12, 16)).inference("春")
-    with pytest.raises(InputError, match=r"has the shapes \(2, 1, 16\).*this network's has \(2, 1, 24\)"):
+    with pytest.raises(InputError, match=r"expected the shapes \(2, 1, 24\).* got \(2, 1, 16\)"):
         poet().inference("春", hidden=hidden)
-    with pytest.raises(InputError, match="has the shapes of nothing"):
+    with pytest.raises(InputError, match="got none"):
         poet().inference("春", hidden=())
 
 
@@ -272,12 +275,12 @@ def test_tokens_that_do_not_go_on_from_a_hidden_state(tokens, message):
 @pytest.mark.parametrize(
     ("hidden", "message"),
     [
-        (5, "the hidden state is int"),
-        ("abc", "the hidden state is str"),
-        (torch.tensor(1.0), "the hidden state is Tensor"),
-        (np.zeros((5, 2)), "the hidden state has the shapes"),
-        ([np.array(["a"])], "the hidden state is list"),
-        ([np.full((2, 1, 24), np.nan)] * 2, "holds NaN or infinite numbers"),
+        (5, "hidden state: .* got int"),
+        ("abc", "hidden state: .* got str"),
+        (torch.tensor(1.0), "hidden state: .* got Tensor"),
+        (np.zeros((5, 2)), "hidden state: expected the shapes"),
+        ([np.array(["a"])], "hidden state: .* got list"),
+        ([np.full((2, 1, 24), np.nan)] * 2, "got NaN or infinite ones"),
     ],
 )
 def test_a_hidden_state_that_is_none(hidden, message):
@@ -461,7 +464,9 @@ def test_a_vocabulary_that_is_no_dict(word2idx):
 
 def test_padding_outside_the_vocabulary():
     model = nn(verbose=0)
-    with pytest.raises(LayerError, match=r"padding=30 is no token; the vocabulary has 0\.\.19"):
+    with pytest.raises(
+        LayerError, match=r"expected padding to be a token id of the vocabulary, 0\.\.19, got 30"
+    ):
         model.add("embedding", size=(20, 8), padding=30)
 
 

@@ -241,19 +241,19 @@ def test_export_without_data_and_a_short_max_length(tmp_path):
     [
         (
             {"num_heads": 5},
-            "num_heads=5 does not divide the 16 features of a step; what fits: 1, 2, 4, 8, 16",
+            "divide the 16 features of a step, got 5. Use one of 1, 2, 4, 8, 16",
         ),
-        ({"max_length": 9}, "sources of 10 tokens arrive; max_length=10 fits"),
-        ({"max_length": 0}, "max_length=0 must be a whole number of at least 1"),
-        ({"num_layers": 0}, "num_layers=0 must be a whole number of at least 1"),
-        ({"source_vocab": 12}, "the source holds token 12, so the source_vocab that fits is 13"),
+        ({"max_length": 9}, "expected sources of at most 9 tokens, got 10. Use max_length=10"),
+        ({"max_length": 0}, "expected max_length to be an integer of at least 1, got 0"),
+        ({"num_layers": 0}, "expected num_layers to be an integer of at least 1, got 0"),
+        ({"source_vocab": 12}, r"expected tokens 0\.\.11 in the source, got 12. Use source_vocab=13"),
         (
             {"target_vocab": 3},
-            "target_vocab=3 must be a whole number of at least 4; 0 is padding, 1 the start",
+            "expected target_vocab to be an integer of at least 4, got 3. 0 is padding, 1 the start",
         ),
-        ({"size": 16}, r"size=16 must be \(dim, feedforward\)"),
-        ({"dropout": -1}, "dropout=-1 must be a number from 0 to 1"),
-        ({"layers": 2}, "unknown option 'layers', did you mean 'num_layers'"),
+        ({"size": 16}, r"expected size to be \(dim, feedforward\)"),
+        ({"dropout": -1}, "expected dropout to be a number from 0 to 1, got -1"),
+        ({"layers": 2}, "unknown option 'layers'. Did you mean 'num_layers'"),
     ],
 )
 def test_options_that_do_not_fit(options, message):
@@ -263,11 +263,11 @@ def test_options_that_do_not_fit(options, message):
 
 def test_a_transformer_stands_alone():
     network = made()
-    with pytest.raises(LayerError, match="'transformer' is a whole network, nothing goes behind it"):
+    with pytest.raises(LayerError, match="expected no layer after 'transformer', which is a whole network"):
         network.add("linear", size=4)
     network = nn("gen", verbose=0)
     network.load_dataset(np.random.rand(4, 5, 3), np.arange(4) % 2)
-    with pytest.raises(LayerError, match=r"reads tokens, whole numbers .* stands alone"):
+    with pytest.raises(LayerError, match=r"expected tokens, integers .* stands alone"):
         network.add("transformer", **SIZES)
 
 
