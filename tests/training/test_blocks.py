@@ -145,22 +145,22 @@ def test_branches_that_round_alike_leave_the_picture_size_free():
     [
         (
             {"paths": [[("conv2d", {"size": 5, "kernel_size": 3, "padding": 1})], []], "merge": "add"},
-            r"branch 1 gives 5 channels x 9 x 8, branch 2 gives 4 channels x 9 x 8; only equal shapes can be "
-            r"added\. A conv2d with kernel_size=1",
+            r"equal shapes to add, got branch 1: 5 channels x 9 x 8, branch 2: 4 channels x 9 x 8\. "
+            r"Put a conv2d with kernel_size=1",
         ),
         (
             {"paths": [[("conv2d", {"size": 5, "kernel_size": 3})], []]},
-            r"branch 1 gives 5 channels x 7 x 6, branch 2 gives 4 channels x 9 x 8; only the channels",
+            r"only in channels .*, got branch 1: 5 channels x 7 x 6, branch 2: 4 channels x 9 x 8\.",
         ),
-        ({"paths": [["flatten"], []]}, r"branch 1 gives 288 features, branch 2 gives 4 channels x 9 x 8"),
-        ({"paths": [[], []], "merge": "ad"}, r"unknown merge, did you mean 'add'\? Known: concat, add"),
+        ({"paths": [["flatten"], []]}, r"branch 1: 288 features, branch 2: 4 channels x 9 x 8"),
+        ({"paths": [[], []], "merge": "ad"}, r"unknown merge 'ad'. Did you mean 'add'\? Known: concat, add"),
         ({"paths": [[]]}, r"two or more branches, each a list of \(layer, options\)"),
-        ({"paths": "relu"}, r"two or more branches.* Got 'relu'"),
-        ({"paths": [[], "relu"]}, r"branch 2: 'relu': a list of \(layer, options\) fits"),
-        ({"paths": [[], [3]]}, r"branch 2: 3 is no layer: write \(layer, options\)"),
+        ({"paths": "relu"}, r"two or more branches.* got 'relu'"),
+        ({"paths": [[], "relu"]}, r"branch 2: expected a list of \(layer, options\).* got 'relu'"),
+        ({"paths": [[], [3]]}, r"branch 2: expected \(layer, options\), .* got 3\."),
         (
             {"paths": [[], [torch.nn.ReLU()]]},
-            r"branch 2: an object of type ReLU is no layer.*goes into add itself",
+            r"branch 2: expected .* got an object of type ReLU\. .*goes into add itself",
         ),
         (
             {"paths": [[], [("relu", 3)]]},

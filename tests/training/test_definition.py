@@ -85,8 +85,8 @@ def test_without_data_the_first_layers_size_counts():
                 ("avgpool", {"kernel_size": 2}),
                 ("linear", {"size": (80, 10)}),
             ],
-            r"^add\('linear', size=\(80, 10\)\): expected 90 inputs for 10 channels x 3 x 3 from 'avgpool', got 80\. "
-            r"Use size=\(90, 10\)\. \[E-LAYER-03\]$",
+            r"^add\('linear', size=\(80, 10\)\): expected 90 inputs for 10 channels x 3 x 3 from 'avgpool', "
+            r"got 80\. Use size=\(90, 10\)\. \[E-LAYER-03\]$",
         ),
         (
             Shape.vector(4),
@@ -101,8 +101,8 @@ def test_without_data_the_first_layers_size_counts():
         (
             Shape.image(1, 4, 9),
             [("conv2d", {"size": 3, "kernel_size": 5})],
-            r"expected a larger input, .* along the height N = \(W - F \+ 2P\)/S \+ 1 = \(4 - 5 \+ 0\)/1 \+ 1 is below 1. "
-            r"Use a kernel_size of at most 4, a padding of at least 1",
+            r"expected a larger input, .* along the height N = \(W - F \+ 2P\)/S \+ 1 = \(4 - 5 \+ 0\)/1 "
+            r"\+ 1 is below 1\. Use a kernel_size of at most 4, a padding of at least 1",
         ),
         (
             Shape.image(1, 4, 4),
@@ -170,7 +170,7 @@ def test_what_does_not_fit_is_said_at_the_add(shape, layers, message):
         (
             "conv2d",
             {"strid": 1, "padd": 2},
-            r"unknown option 'strid', .*'stride'\? unknown option 'padd'.*'size' is missing",
+            r"unknown option 'strid', .*'stride'\? Unknown option 'padd'.*'size' is missing",
         ),
         (
             "linear",

@@ -136,7 +136,7 @@ def test_a_missing_file_is_said_at_the_add():
 def test_addresses_need_a_checksum_and_https(published):
     with pytest.raises(LayerError, match=r"expected sha256=.* for weights from the web"):
         network(weights="https://example.org/mobilenet_v2.pth")
-    with pytest.raises(LayerError, match=r"a file or an https:// address, not http://"):
+    with pytest.raises(LayerError, match=r"a file or an https:// address, got http://"):
         network(weights="http://example.org/mobilenet_v2.pth", sha256="0" * 64)
     with pytest.raises(LayerError, match=r"expected sha256 to be the 64 hexadecimal digits"):
         network(weights=str(published), sha256="abc")
