@@ -74,7 +74,7 @@ def test_a_wrong_recipe_is_one_line(onnxnn, tmp_path):
     (tmp_path / "recipe.yaml").write_text(RECIPE.replace("linear", "liner"), encoding="utf-8")
     done = onnxnn("train", "recipe.yaml")
     assert done.returncode == 1
-    assert "did you mean 'linear'?" in done.stderr
+    assert "Did you mean 'linear'?" in done.stderr
     assert "Traceback" not in done.stderr
 
 
