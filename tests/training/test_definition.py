@@ -170,7 +170,7 @@ def test_what_does_not_fit_is_said_at_the_add(shape, layers, message):
         (
             "conv2d",
             {"strid": 1, "padd": 2},
-            r"unknown option 'strid', .*'stride'\? Unknown option 'padd'.*'size' is missing",
+            r"unknown option 'strid'\. .*'stride'\? Unknown option 'padd'.*'size' is missing",
         ),
         (
             "linear",

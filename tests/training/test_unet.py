@@ -222,7 +222,7 @@ def test_the_seeds_script_builds_a_network_without_data():
         ({"timestep": 0}, r"expected timestep to be an integer"),
         ({"preset": "basen"}, r"unknown preset 'basen'. Did you mean 'basenn'\? Known: classroom, basenn"),
         ({"schedule": "cosin"}, r"schedule='cosin': unknown, did you mean 'cosine'\?"),
-        ({"prediction": "x0"}, r"prediction='x0': unknown.* Known: noise, v"),
+        ({"prediction": "x0"}, r"prediction='x0': expected one of noise, v"),
         ({"dim": 20}, r"expected dim to be a multiple of 8"),
         ({"dim": "32"}, r"expected dim to be a multiple of 8"),
         ({"dim_mults": ()}, r"expected dim_mults to be an integer of at least 1 for each level"),
