@@ -178,6 +178,7 @@ def test_pictures_as_nested_lists_are_what_their_arrays_are(dtype):
         ([[1.0, 2.0], [1.0, float("nan")]], TABLE, r"input\[1\]: it holds NaN"),
         ([["1", "2"]], TABLE, r"input\[0\]\[0\]: expected a number, got the text '1'"),
         ([["a", 2.0]], TABLE, r"input\[0\]: expected numbers, got text"),
+        ({0: [1.0], 1: [2.0]}, TABLE, r"expected numbers, got \{0: \[1\.0\], 1: \[2\.0\]\}"),
         ([1.0, [2.0]], TABLE, r"one sample of shape \(\) arrives"),
         ([{"length": 1}], TABLE, "the model takes length, width"),
         ([[1.0, 2.0], [], [3.0, 4.0]], TABLE, r"input\[1\]: one sample of shape \(0\) arrives; .* \(2\)\.$"),

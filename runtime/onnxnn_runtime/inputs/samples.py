@@ -391,7 +391,7 @@ def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
         found = first_without_number(array, spec.features) if array.ndim == 1 else None
         if found and array.dtype.kind not in "US":
             raise InputError(coded("E-INPUT-04", "expected numbers, but {found}.", found=found))
-        other = shortened(value) if array.dtype.kind == "O" else array.dtype
+        other = shortened(array if array.ndim else array.item()) if array.dtype.kind == "O" else array.dtype
         raise InputError(
             coded(
                 "E-INPUT-04",
