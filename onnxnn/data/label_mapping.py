@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from onnxnn_runtime.card.labels import readable
 from onnxnn_runtime.card.vocabulary import renumbering
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
-__all__ = ["LabelMapping", "folded", "token_ids"]
+__all__ = ["LabelMapping", "folded", "token_ids", "warn_of_bools"]
 
 _SHOWN = 5
 
@@ -60,6 +61,7 @@ class LabelMapping:
             return None
         if _are_bools(own.names) and not _are_bools(self.names):
             own = LabelMapping(tuple(_BOOLS[folded(name)] for name in own.names))
+            warn_of_bools(self.names, source)
         wanted = range(len(own.names)) if occurring is None else sorted(occurring)
         found = self._by_name(own, wanted)
         unknown = [own.names[id_] for id_ in wanted if id_ not in found]
@@ -145,6 +147,19 @@ def token_ids(own: Mapping[str, int] | None, known: Mapping[str, int] | None) ->
 
 def _are_bools(names: tuple[str, ...]) -> bool:
     return all(folded(name) in _BOOLS for name in names)
+
+
+_YES = ("yes", "y", "positive", "on", "true", "是", "有", "对", "真", "阳性", "开")
+
+
+def warn_of_bools(names: Sequence[str], source: str) -> None:
+    """Say which class False is, where the first of two says yes: bools go by number, and False is 0."""
+    if len(names) == 2 and folded(names[0]) in _YES:
+        warn(
+            f"{source}: bools are the numbers of classes, so False is {shortened(names[0])} and True is "
+            f"{shortened(names[1])}. Where that is the wrong way round, give the names: np.where(y, "
+            f"{shortened(names[0])}, {shortened(names[1])})."
+        )
 
 
 def folded(name: str) -> str:

@@ -17,7 +17,7 @@ from onnxnn_runtime.inputs.given import MAX_DEPTH
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
-from .label_mapping import folded
+from .label_mapping import folded, warn_of_bools
 from .missing_labels import check_entries
 from .standardize import COARSE, needs_float64
 
@@ -128,6 +128,8 @@ def class_numbers(
     are_bools = names is None or {"true", "false"} <= set(map(folded, names))
     if array.dtype.kind in "US" or (array.dtype.kind == "b" and are_bools):
         return _texts(array.astype(str), names, source)
+    if array.dtype.kind == "b" and names is not None:
+        warn_of_bools(names, source)
     return _numbers(_whole(array, source), names, source, quiet)
 
 

@@ -75,6 +75,19 @@ def test_numbers_of_classes_that_other_classes_are_called_by_are_said():
     assert labels(model) == [0, 1, 2, 0]
 
 
+@pytest.mark.parametrize("classes", [["yes", "no"], ["是", "否"]])
+def test_bools_that_are_the_other_way_round_than_the_names_are_said(classes):
+    y = [True, False, True, False]
+    model = nn("cls", verbose=0)
+    with pytest.warns(UserWarning, match=f"y: .* so False is '{classes[0]}' and True is '{classes[1]}'"):
+        model.load_dataset(X, y, classes=classes, shuffle=False)
+    assert labels(model) == [1, 0, 1, 0]
+    with pytest.warns(UserWarning, match=f"so False is '{classes[0]}' and True is '{classes[1]}'"):
+        assert LabelMapping(tuple(classes)).ids_of(LabelMapping(("False", "True"))).tolist() == [0, 1]
+    model.load_dataset(X, y, classes=classes[::-1], shuffle=False)
+    assert labels(model) == [1, 0, 1, 0]
+
+
 class Animal(str, enum.Enum):
     CAT = "cat"
     DOG = "dog"
