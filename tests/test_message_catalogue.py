@@ -26,7 +26,6 @@ TO_DO: tuple[str, ...] = (
     "onnxnn/inspection/",
     "onnxnn/kinds/",
     "onnxnn/network/",
-    "onnxnn/training/",
     "runtime/onnxnn_runtime/arrays/",
     "runtime/onnxnn_runtime/images/",
     "runtime/onnxnn_runtime/session/",

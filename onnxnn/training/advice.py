@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from onnxnn_runtime.messages.catalogue import gettext
+
 from .history import History
 
 __all__ = ["advice", "best_line"]
@@ -22,7 +24,12 @@ def best_line(history: History, monitor: str) -> str:
     row = next(row for row in history if row["epoch"] == history.best_epoch)
     names = dict.fromkeys((monitor, *(name for name in row if name.startswith("val_"))))
     figures = "  ".join(f"{name} {row[name]:.4g}" for name in names)
-    return f"best epoch {history.best_epoch} of {len(history)}: {figures}  (best.pth)"
+    return gettext(
+        "best epoch {best} of {epochs}: {figures}  (best.pth)",
+        best=history.best_epoch,
+        epochs=len(history),
+        figures=figures,
+    )
 
 
 def advice(history: History, num_classes: int, samples: int, held_back: int) -> list[str]:
@@ -37,18 +44,28 @@ def advice(history: History, num_classes: int, samples: int, held_back: int) -> 
     found = []
     if held_back <= 2 * num_classes:
         found.append(
-            f"the validation data has {held_back} samples for {num_classes} classes, so its figures are "
-            "coarse: hold more back with a smaller train_val_ratio, or collect more."
+            gettext(
+                "the validation set has {samples} samples for {classes} classes, so its figures are coarse. "
+                "Hold more samples back with a smaller train_val_ratio, or collect more.",
+                samples=held_back,
+                classes=num_classes,
+            )
         )
     last = history[-1]
     if num_classes > 1 and _is_at_chance(history, num_classes):
         learned = f"acc {last['acc']:.4g}" if "acc" in last else f"loss {last['loss']:.4g}"
         held = f"val_acc {last['val_acc']:.4g}" if "val_acc" in last else f"val_loss {last['val_loss']:.4g}"
         found.append(
-            f"the network knows its {samples} training samples ({learned}), and is no better than a guess on "
-            f"others ({held} with {num_classes} classes). Try more samples, random changes of them "
-            "(for images transform={'RandomHorizontalFlip': {'p': 0.5}}), a smaller network, or trained "
-            "weights to begin with (load_weights)."
+            gettext(
+                "the network knows its {samples} training samples ({learned}), and is no better than a guess "
+                "on others ({held} with {classes} classes). Try more samples, random changes of them (for "
+                "images transform={{'RandomHorizontalFlip': {{'p': 0.5}}}}), a smaller network, or trained "
+                "weights to begin with (load_weights).",
+                samples=samples,
+                learned=learned,
+                held=held,
+                classes=num_classes,
+            )
         )
     return found
 

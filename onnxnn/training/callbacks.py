@@ -1,4 +1,4 @@
-"""What happens beside training: showing progress, writing checkpoints, and what users hook in."""
+"""What happens during training: showing progress, writing checkpoints, and what users hook in."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from onnxnn_runtime.errors import OutputError, TrainingError
 from onnxnn_runtime.files.access import cannot_write, check_target, first_bytes
+from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import SafeStream, is_terminal, say
 from onnxnn_runtime.messages.warn import warn
 from onnxnn_runtime.outputs.output_files import check_output
@@ -31,7 +33,7 @@ __all__ = ["Callback", "Progress", "SideFile", "Writer", "check_files", "check_w
 Write = Callable[[Path, Mapping[str, torch.Tensor], Mapping[str, Any]], object]
 """(path, weights, training state) -> writes one checkpoint."""
 
-TELL_EVERY = 2.0  # seconds
+LINE_EVERY = 2.0  # seconds
 WRITE_EVERY = 2.0
 WRITE_SHARE = 20.0
 MEASURE_AFTER = 10.0
@@ -84,24 +86,24 @@ class Callback:
 class Progress(Callback):
     """One bar, and one line per epoch, on a terminal or in a notebook.
 
-    Elsewhere, in an editor's window or a file, a line per epoch `TELL_EVERY` seconds apart, and the last one.
+    Elsewhere, in an editor's window or a file, a line per epoch `LINE_EVERY` seconds apart, and the last one.
 
     Args:
         verbose: 0 says nothing at all.
     """
 
     def __init__(self, verbose: int = 1) -> None:
-        self._show = bool(verbose) and _someone_watches()
+        self._show = bool(verbose) and _is_watched()
         self._say = bool(verbose)
         self._bar: Any = None
         self._stream: Any = SafeStream("stderr")
         self._next = 0.0
-        self._told = 0
+        self._shown_epoch = 0
 
     def on_start(self, trainer: Trainer) -> None:
         if self._show:
             todo = (trainer.settings.epochs - trainer.epoch) * trainer.steps_per_epoch
-            self._bar = progress_bar(todo, "batch", self._stream)
+            self._bar = progress_bar(todo, gettext("batch"), self._stream)
 
     def on_step(self, trainer: Trainer) -> None:
         if self._bar is not None:
@@ -111,7 +113,7 @@ class Progress(Callback):
         if self._bar is not None:
             self._bar.write(describe(trainer.history[-1], trainer.settings.epochs), file=self._stream)
         elif self._say and time.monotonic() >= self._next:
-            self._tell(trainer)
+            self._show_line(trainer)
 
     def on_failure(self, trainer: Trainer) -> None:
         if self._bar is not None:
@@ -119,15 +121,19 @@ class Progress(Callback):
 
     def on_end(self, trainer: Trainer) -> None:
         self.on_failure(trainer)
-        if self._say and not self._show and trainer.history and trainer.epoch != self._told:
-            self._tell(trainer)
+        if self._say and not self._show and trainer.history and trainer.epoch != self._shown_epoch:
+            self._show_line(trainer)
         if self._say and trainer.interrupted:
-            done = f"{trainer.epoch} of {trainer.settings.epochs} epochs are done"
-            say(f"stopped by Ctrl-C: {done}, what was learned is kept.", to="stderr")
+            text = gettext(
+                "stopped by Ctrl-C: {epoch} of {epochs} epochs are done, what was learned is kept.",
+                epoch=trainer.epoch,
+                epochs=trainer.settings.epochs,
+            )
+            say(text, to="stderr")
 
-    def _tell(self, trainer: Trainer) -> None:
+    def _show_line(self, trainer: Trainer) -> None:
         say(describe(trainer.history[-1], trainer.settings.epochs), to="stderr")
-        self._told, self._next = trainer.epoch, time.monotonic() + TELL_EVERY
+        self._shown_epoch, self._next = trainer.epoch, time.monotonic() + LINE_EVERY
 
 
 class SideFile:
@@ -148,7 +154,12 @@ class SideFile:
             self.written = True
         except OutputError as error:
             if not self._warned:
-                warn(f"{error} Training continues without it, and tries again after later epochs.")
+                warn(
+                    gettext(
+                        "{error} Training continues without it, and tries again after later epochs.",
+                        error=error,
+                    )
+                )
             self._warned = True
 
 
@@ -239,21 +250,38 @@ def check_files(path: Path) -> None:
         OutputError: The folder cannot be written, or a file's place is taken.
     """
     last, best, table = files_of(path)
-    if last.name.lower() == best.name or last.suffix.lower() == table.suffix:
-        taken = "the best epoch" if last.name.lower() == best.name else "the history"
+    if last.name.lower() == best.name:
         raise TrainingError(
-            f"{last}: the last epoch cannot be written there, since that name is for {taken}; choose another "
-            "one, such as 'basenn.pth'."
+            coded(
+                "E-OUTPUT-02",
+                "{path}: the last epoch cannot be written there, since that name is for the best epoch. "
+                "Choose another name, such as 'basenn.pth'.",
+                path=last,
+            )
+        )
+    if last.suffix.lower() == table.suffix:
+        raise TrainingError(
+            coded(
+                "E-OUTPUT-02",
+                "{path}: the last epoch cannot be written there, since that name is for the history. Choose "
+                "another name, such as 'basenn.pth'.",
+                path=last,
+            )
         )
     check_writable(last.parent)
     check_target(table)
-    option = "another filename or save_fold"
+    option = gettext("another filename or save_fold")
     for file in (last, best):
         check_output(file, "checkpoint", option=option)
     if os.path.isfile(table) and first_bytes(table, 11, option) not in (b"epoch,loss,", b""):
         raise TrainingError(
-            f"filename={last.name!r}: the history would replace {table}, which no training wrote; choose "
-            f"{option}."
+            coded(
+                "E-OUTPUT-02",
+                "filename={filename}: the history would replace {table}, which no training wrote. Choose "
+                "another filename or save_fold.",
+                filename=shortened(last.name),
+                table=table,
+            )
         )
 
 
@@ -283,9 +311,11 @@ def files_of(path: Path) -> tuple[Path, Path, Path]:
 
 def describe(row: Mapping[str, float], epochs: int) -> str:
     """Return an epoch as a line: "epoch 3/20  loss 0.1234  acc 0.9500"."""
-    numbers = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name not in ("epoch", "lr"))
-    return f"epoch {int(row['epoch'])}/{epochs}  {numbers}"
+    figures = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name not in ("epoch", "lr"))
+    return gettext(
+        "epoch {epoch}/{epochs}  {figures}", epoch=int(row["epoch"]), epochs=epochs, figures=figures
+    )
 
 
-def _someone_watches() -> bool:
+def _is_watched() -> bool:
     return is_terminal() or in_notebook()

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import DataError, TrainingError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data import Data
@@ -37,24 +38,32 @@ def check_data(data: Data, net: Net) -> None:
     """Refuse data that a diffusion model cannot learn from.
 
     Raises:
-        DataError: It is no pictures, or their values lie outside 0..1, or there are other labels than the
-            network's.
+        DataError: It is no images, or there are other classes than the network's.
     """
     if data.preprocess is None:
         raise DataError(
-            f"the data is of the kind {data.kind!r}, and a diffusion model draws pictures: give class "
-            "folders (load_img_data), uint8 pictures, or float32 (N, C, H, W) in 0..1 with 1 or 3 channels."
+            coded(
+                "E-DATA-07",
+                "expected images for a diffusion model, got data of the kind {kind}. Give class folders "
+                "(load_img_data), uint8 images, or float32 (N, C, H, W) in 0..1 with 1 or 3 channels.",
+                kind=shortened(data.kind),
+            )
         )
     number = denoiser_of(net).num_classes
     if number and number != len(data.classes):
         raise DataError(
-            f"the data has {len(data.classes)} classes and the network was made for {number}; load the data "
-            "first, then add('diffusion_model', classes=True)."
+            coded(
+                "E-DATA-05",
+                "expected data with {expected} classes, for which the network was made, got {got}. Load the "
+                "data first, then add('diffusion_model', classes=True).",
+                expected=number,
+                got=len(data.classes),
+            )
         )
 
 
 def make_loss(name: str | None) -> Loss:
-    """Return the loss of that name: (prediction, what it should be) -> one number for each picture.
+    """Return the loss of that name: (prediction, what it should be) -> one number for each image.
 
     Args:
         name: "MinSNR" (None), "MSELoss", "L1Loss" or "HuberLoss", as `losses.official_name` writes it.
@@ -70,7 +79,15 @@ def make_loss(name: str | None) -> Loss:
     }
     wanted = name or "MinSNR"
     if wanted not in functions:
-        raise TrainingError(f"loss={shortened(name)}: a diffusion model learns by {', '.join(functions)}.")
+        raise TrainingError(
+            coded(
+                "E-TRAIN-04",
+                "loss={loss}: a diffusion model expects one of {known}. Leave loss out, or choose one of "
+                "them.",
+                loss=shortened(name),
+                known=", ".join(functions),
+            )
+        )
     function = functions[wanted]
     return Loss(wanted, lambda y, goal: function(y, goal, reduction="none").flatten(1).mean(1), False)
 
@@ -78,29 +95,29 @@ def make_loss(name: str | None) -> Loss:
 def weights_of_steps(schedule: Schedule, loss: str) -> Array:
     """Return how much the loss of each step counts, float64 (timesteps,).
 
-    With SNR = abar / (1 - abar), "MinSNR" weighs the error of the clean picture by min(SNR, 5). In terms of
+    With SNR = abar / (1 - abar), "MinSNR" weighs the error of the clean image by min(SNR, 5). In terms of
     what the network predicts that is min(SNR, 5) / SNR for noise and min(SNR, 5) / (SNR + 1) for v (Hang et
     al., "Efficient Diffusion Training via Min-SNR Weighting Strategy", 2023, section 3.4). Other losses
     weigh all steps alike.
     """
     if loss != "MinSNR":
         return np.ones(schedule.timesteps)
-    left = schedule.alphas_cumprod
-    ratio = left / (1 - left)
+    alphas_cumprod = schedule.alphas_cumprod
+    ratio = alphas_cumprod / (1 - alphas_cumprod)
     held = np.minimum(ratio, _GAMMA)
     weights: Array = held / (ratio if schedule.prediction == "noise" else ratio + 1)
     return weights
 
 
 class Denoising(LossModule):
-    """A diffusion model and its loss as one module: (pictures in 0..1, labels) -> (loss, prediction).
+    """A diffusion model and its loss as one module: (images in 0..1, labels) -> (loss, prediction).
 
-    Pictures are scaled to [-1, 1], noise of a step t is laid over each (Ho et al. 2020, eq. 4), and the
-    network tells the noise, or v = sqrt(abar) noise - sqrt(1 - abar) x0.
+    Images are scaled to [-1, 1], noise of a timestep t is added to each (Ho et al. 2020, eq. 4), and the
+    network predicts the noise, or v = sqrt(abar) noise - sqrt(1 - abar) x0.
 
     In training every t is equally likely; those of a batch are spread evenly (Kingma et al., "Variational
     Diffusion Models", 2021, section 5.1), which makes the loss less noisy. One label in ten is dropped, so
-    that the network also learns to draw without (Ho & Salimans 2022, algorithm 1). In evaluation mode noise
+    that the network also learns to sample without (Ho & Salimans 2022, algorithm 1). In evaluation mode noise
     and steps are the same each time, counted from the moment it was switched to.
     """
 
@@ -114,10 +131,10 @@ class Denoising(LossModule):
         self.weight: Tensor
         self._predicts_noise = self._denoiser.schedule.prediction == "noise"
         schedule = self._denoiser.schedule
-        left = schedule.alphas_cumprod
+        alphas_cumprod = schedule.alphas_cumprod
         for name, values in (
-            ("signal", np.sqrt(left)),
-            ("strength", np.sqrt(1 - left)),
+            ("signal", np.sqrt(alphas_cumprod)),
+            ("strength", np.sqrt(1 - alphas_cumprod)),
             ("weight", weights_of_steps(schedule, loss.name)),
         ):
             self.register_buffer(name, torch.from_numpy(values).float(), persistent=False)
@@ -134,7 +151,7 @@ class Denoising(LossModule):
 
         Args:
             x: float32 (N, C, H, W) in 0..1.
-            target: int64 (N,) class numbers; only a network with classes looks at them.
+            target: int64 (N,) class indices; only a network with classes looks at them.
         """
         clean = x * 2 - 1
         t = self._steps(len(x)).to(x.device)
@@ -146,7 +163,7 @@ class Denoising(LossModule):
         return (self.weight[t] * self.loss(prediction, goal)).mean(), prediction
 
     def _steps(self, count: int) -> Tensor:
-        """Return a step for each picture, int64 (count,)."""
+        """Return a timestep for each image, int64 (count,)."""
         timesteps = self._denoiser.schedule.timesteps
         if self.training:
             places = (torch.rand(()) + torch.arange(count) / count) % 1

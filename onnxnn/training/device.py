@@ -1,4 +1,4 @@
-"""Where training runs: Lightning Fabric behind one small face.
+"""Where training runs: Lightning Fabric under one small interface.
 
 On a single device in full precision nothing of Fabric stands between the loop and torch, so that a
 network of a hundred weights does not pay for what it does not use.
@@ -17,6 +17,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision.amp import MixedPrecision
 from lightning_fabric.strategies import STRATEGY_REGISTRY
 from onnxnn_runtime.errors import DeviceError, TrainingError, did_you_mean
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import key_of
 from torch import nn
@@ -89,7 +90,14 @@ class Machine:
         precision = _precision(precision)
         _check_strategy(strategy)
         if isinstance(devices, bool) or not isinstance(devices, int | np.integer) or devices < 1:
-            raise DeviceError(f"devices={shortened(devices)}: must be a whole number of at least 1.")
+            raise DeviceError(
+                coded(
+                    "E-TRAIN-03",
+                    "{name}={value}: expected an integer of at least 1.",
+                    name="devices",
+                    value=shortened(devices),
+                )
+            )
         kind, _, number = key_of(device).partition(":")
         options: Any = {
             "accelerator": kind,
@@ -103,7 +111,15 @@ class Machine:
             several = f", devices={devices}" if devices != 1 else ""
             by = f", strategy={shortened(strategy)}" if strategy != "auto" else ""
             asked = f"device={shortened(device)}{several}{by}"
-            raise DeviceError(f"{asked}: not possible here. {_offer()}") from error
+            raise DeviceError(
+                coded(
+                    "E-DEVICE-01",
+                    "{asked}: not available here. This machine offers: {offered}. Use device='auto' to "
+                    "choose one of them.",
+                    asked=asked,
+                    offered=", ".join(_offered()),
+                )
+            ) from error
         used = self._fabric.strategy.precision
         if type(used) is MixedPrecision:
             self._fabric.strategy.precision = _InputsKept(cast(Any, used.precision), used.device, used.scaler)
@@ -173,7 +189,7 @@ class Machine:
         return torch.as_tensor(self._fabric.all_reduce(values, reduce_op="sum"))
 
     def means(self, values: torch.Tensor, sizes: list[int]) -> tuple[list[float], list[int]]:
-        """Return the mean of each step over all processes, and the number of samples behind it.
+        """Return the mean of each step over all processes, and its number of samples.
 
         Args:
             values: (steps,), this process's means.
@@ -194,7 +210,15 @@ def _precision(given: str | int) -> str:
     name = _SHORT.get(str(given), str(given)) if isinstance(given, str | int) else ""
     if name not in PRECISIONS:
         hint = did_you_mean(name, PRECISIONS) or "."
-        raise TrainingError(f"precision={shortened(given)}: unknown{hint} Known: {', '.join(PRECISIONS)}.")
+        raise TrainingError(
+            coded(
+                "E-TRAIN-03",
+                "precision={precision}: unknown precision{hint} Known: {known}.",
+                precision=shortened(given),
+                hint=hint,
+                known=", ".join(PRECISIONS),
+            )
+        )
     return name
 
 
@@ -202,13 +226,21 @@ def _check_strategy(given: str) -> None:
     known = ("auto", *STRATEGY_REGISTRY.available_strategies())
     if not isinstance(given, str) or given not in known:
         hint = did_you_mean(given, known) or "."
-        raise TrainingError(f"strategy={shortened(given)}: unknown{hint} Known: {', '.join(known)}.")
+        raise TrainingError(
+            coded(
+                "E-TRAIN-03",
+                "strategy={strategy}: unknown strategy{hint} Known: {known}.",
+                strategy=shortened(given),
+                hint=hint,
+                known=", ".join(known),
+            )
+        )
 
 
-def _offer() -> str:
+def _offered() -> list[str]:
     there = ["cpu"]
     if torch.cuda.is_available():
         there += [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     if sys.platform == "darwin" and torch.backends.mps.is_available():
         there.append("mps")
-    return f"This machine offers: {', '.join(there)}. Use device='auto' to take what is there."
+    return there

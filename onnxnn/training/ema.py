@@ -62,13 +62,13 @@ class MovingAverage:
             self._swap()
 
     def state(self) -> dict[str, Any]:
-        """Return what is needed to go on: the weights that are trained, and the number of steps."""
+        """Return what is needed to resume: the weights that are trained, and the number of steps."""
         trained = self._other if self._shown else self._weights
         weights = {name: value.detach().cpu().contiguous().clone() for name, value in trained.items()}
         return {"steps": self.steps, "weights": weights}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state; the network holds the average."""
+        """Resume from a state; the network holds the average."""
         self.steps = int(state["steps"])
         put(self._weights, state["weights"])
 

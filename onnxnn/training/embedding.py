@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from onnxnn_runtime.errors import DataError, TrainingError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -19,7 +20,7 @@ def for_pairs(
 
     Args:
         train: The batches to learn from.
-        validation: Those held back, or None; without a pair they say nothing and are left out.
+        validation: Those held back, or None; without a pair they measure nothing and are left out.
         loss: The loss's name.
         processes: How many processes share a batch.
 
@@ -29,28 +30,44 @@ def for_pairs(
     labels = train.samples.labels
     if labels is None:
         raise TrainingError(
-            f"loss={shortened(loss)} compares classes, and the data has values: give class labels."
+            coded(
+                "E-TRAIN-04",
+                "loss={loss}: expected class labels to compare, got values. Load data with class labels.",
+                loss=shortened(loss),
+            )
         )
     if loss == "SupCon":
         if not has_pairs(labels):
             raise TrainingError(
-                f"loss={shortened(loss)} learns from two samples of a class, and every class has one "
-                "training sample: give at least two of each class, hold fewer back (train_val_ratio), or "
-                "use loss='ArcFace'."
+                coded(
+                    "E-DATA-12",
+                    "loss={loss}: expected two training samples of a class, got one of every class. Give at "
+                    "least two of each class, hold fewer back (train_val_ratio), or use loss='ArcFace'.",
+                    loss=shortened(loss),
+                )
             )
         smallest = SMALLEST_BATCH * processes
         if min(train.batch_size, len(labels)) < smallest and len(labels) >= smallest:
             raise TrainingError(
-                f"batch_size={train.batch_size}: loss={shortened(loss)} compares samples of a class with "
-                f"those of others within a batch; use batch_size={smallest} or more."
+                coded(
+                    "E-TRAIN-03",
+                    "batch_size={batch_size}: loss={loss} compares samples of a class with those of others "
+                    "within a batch. Use batch_size={smallest} or more.",
+                    batch_size=train.batch_size,
+                    loss=shortened(loss),
+                    smallest=smallest,
+                )
             )
     together = 2 * processes
     if validation is not None and validation.samples.labels is not None:
         if not has_pairs(validation.samples.labels):
             warn(
-                f"the validation data has one sample of each class, and loss={shortened(loss)} and acc "
-                "compare two of a class: training continues without validation. Hold more back, such as "
-                "train_val_ratio=0.5."
+                gettext(
+                    "the validation set has one sample of each class, and loss={loss} and acc compare two of "
+                    "a class: training continues without validation. Hold more back, such as "
+                    "train_val_ratio=0.5.",
+                    loss=shortened(loss),
+                )
             )
             return PairedBatches(train, together), None
         validation = PairedBatches(validation, together)
@@ -68,10 +85,22 @@ def for_evaluation(batches: Batches, loss: str) -> PairedBatches:
         DataError: There are no labels, or no class has two samples.
     """
     labels = batches.samples.labels
-    if labels is None or not has_pairs(labels):
-        found = "no labels" if labels is None else "one sample of each class"
+    if labels is None:
         raise DataError(
-            f"evaluate: loss={shortened(loss)} and acc compare samples of a class, and the data has {found}: "
-            "give at least two samples of each class."
+            coded(
+                "E-DATA-12",
+                "evaluate: expected samples of a class, which loss={loss} and acc compare, got no labels. "
+                "Give at least two samples of each class.",
+                loss=shortened(loss),
+            )
+        )
+    if not has_pairs(labels):
+        raise DataError(
+            coded(
+                "E-DATA-12",
+                "evaluate: expected samples of a class, which loss={loss} and acc compare, got one sample of "
+                "each class. Give at least two samples of each class.",
+                loss=shortened(loss),
+            )
         )
     return PairedBatches(batches)

@@ -26,7 +26,7 @@ class SupCon(nn.Module):
     Args:
         temperature: τ; 0.1 as in the paper.
 
-    Input: vectors float32 (N, D) of any length, class numbers int64 (N,)
+    Input: vectors float32 (N, D) of any length, class indices int64 (N,)
     """
 
     def __init__(self, temperature: float = 0.1) -> None:
@@ -53,7 +53,7 @@ class ArcFace(nn.Module):
         L = cross entropy of s·cos(θ_j + m·[j = y]),  cos θ_j = (x/|x|)·(w_j/|w_j|)
 
     (Deng et al., "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", CVPR 2019,
-    arXiv:1801.07698, eq. 3). Where θ + m would pass π the margin goes on as the straight line
+    arXiv:1801.07698, eq. 3). Where θ + m would pass π the margin continues as the straight line
     cos θ − m·sin m, so that the loss keeps falling. The directions are a training head: they are
     learned beside the network and are no part of its export.
 
@@ -63,7 +63,7 @@ class ArcFace(nn.Module):
         scale: s; 30 suits tens of classes, the paper's 64 tens of thousands.
         margin: m in radians; 0.5 as in the paper.
 
-    Input: vectors float32 (N, D) of any length, class numbers int64 (N,)
+    Input: vectors float32 (N, D) of any length, class indices int64 (N,)
     """
 
     def __init__(self, dimension: int, num_classes: int, scale: float = 30.0, margin: float = 0.5) -> None:

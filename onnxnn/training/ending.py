@@ -1,8 +1,8 @@
-"""What training puts at the end of a network, so that it gives what its loss learned.
+"""What training puts at the end of a network, so that it returns what its loss learned.
 
-Cross entropy reads scores of any size and learns probabilities: softmax belongs behind it, sigmoid behind
+Cross entropy reads scores of any size and learns probabilities: softmax belongs after it, sigmoid after
 its binary form. Values in the units of a user, house prices of millions, are out of reach for a fresh
-network, which gives numbers around 0 of size 1: their scale belongs behind it (see `target_scale`). Both are
+network, which returns numbers around 0 of size 1: their scale belongs after it (see `target_scale`). Both are
 the network's last operation in torch, checkpoint and ONNX; the loss sees what comes before it.
 """
 
@@ -59,7 +59,7 @@ def score_ending(task: str, definition: Definition, num_classes: int, loss: str 
 
 
 def closing_of(definition: Definition, card: ModelCard) -> Layer | None:
-    """Return what a checkpoint's training put behind the layers; older files do not hold it."""
+    """Return what a checkpoint's training put after the layers; older files do not hold it."""
     if definition.closing is not None:
         return definition.closing
     *_, last = card.network or ({},)

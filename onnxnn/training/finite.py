@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 import torch
 from onnxnn_runtime.errors import TrainingError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from torch import nn
 
 __all__ = ["check_losses", "check_weights"]
-
-_ADVICE = "Try a smaller lr, clip=1.0, or look for extreme numbers in the data."
 
 
 def check_losses(values: Sequence[float], epoch: int, first_step: int = 1) -> None:
@@ -28,7 +27,14 @@ def check_losses(values: Sequence[float], epoch: int, first_step: int = 1) -> No
     for step, value in enumerate(values, first_step):
         if not math.isfinite(value):
             raise TrainingError(
-                f"the loss became {value} in epoch {epoch + 1}, step {step}. {_ADVICE} {_what_is_kept(epoch)}"
+                coded(
+                    "E-TRAIN-05",
+                    "the loss became {value} in epoch {epoch}, step {step}. {advice}",
+                    value=value,
+                    epoch=epoch + 1,
+                    step=step,
+                    advice=_advice(epoch),
+                )
             )
 
 
@@ -41,11 +47,24 @@ def check_weights(net: nn.Module, epoch: int) -> None:
     for name, weight in net.named_parameters():
         if not bool(torch.isfinite(weight).all()):
             raise TrainingError(
-                f"the weights of {name} became NaN or infinite in epoch {epoch}. {_ADVICE} "
-                f"{_what_is_kept(epoch)}"
+                coded(
+                    "E-TRAIN-05",
+                    "the weights of {name} became NaN or infinite in epoch {epoch}. {advice}",
+                    name=name,
+                    epoch=epoch,
+                    advice=_advice(epoch),
+                )
             )
 
 
-def _what_is_kept(epoch: int) -> str:
-    files = "the last checkpoint written before it is as it was" if epoch else "nothing was written"
-    return f"The network has again the weights with which this training began; {files}."
+def _advice(epoch: int) -> str:
+    """Return what to do, and what is kept."""
+    if epoch:
+        return gettext(
+            "Try a smaller lr, clip=1.0, or look for extreme numbers in the data. The network has again the "
+            "weights with which this training began; the last checkpoint written before it is as it was."
+        )
+    return gettext(
+        "Try a smaller lr, clip=1.0, or look for extreme numbers in the data. The network has again the "
+        "weights with which this training began; nothing was written."
+    )

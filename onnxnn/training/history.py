@@ -9,6 +9,7 @@ from pathlib import Path
 
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.files.access import PathLike, write_atomically
+from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.html import SHOWN_ROWS, table
 from onnxnn_runtime.outputs.output_files import check_output
 
@@ -42,7 +43,7 @@ class History(list[Row]):
     def _repr_html_(self) -> str:
         names = list(dict.fromkeys(name for row in self for name in row))
         rows = ([row.get(name, "") for name in names] for row in self[-SHOWN_ROWS:])
-        return table(f"{len(self)} epochs", names, rows, len(self))
+        return table(ngettext("{count} epoch", "{count} epochs", len(self)), names, rows, len(self))
 
     def write_csv(self, path: PathLike) -> Path:
         """Write one line per epoch under a header, in one go.

@@ -1,4 +1,4 @@
-"""One call of `train`: what it goes on from, where it writes, and the trainer between."""
+"""One call of `train`: what it resumes from, where it writes, and the trainer between."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, InputError, OnnxnnError, OutputError, TrainingError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import printable
 from onnxnn_runtime.messages.streams import say
 
@@ -72,13 +73,13 @@ class Job:
 
         Args:
             machine: Where.
-            before: The checkpoint to go on from; its weights are in the network already.
+            before: The checkpoint to resume from; its weights are in the network already.
             finish: Whether to finish that training instead of adding epochs to it.
 
         Raises:
             OutputError: The checkpoint cannot be written.
-            TrainingError: Loss, metrics, network and data do not fit.
-            CheckpointError: The state of the training to go on from does not fit.
+            TrainingError: Loss, metrics, network and data do not match.
+            CheckpointError: The state of the training to resume from does not match.
         """
         self.kind.check_data(self.data)
         self._check_memory()
@@ -133,15 +134,24 @@ class Job:
             return self._how(trainer.state(light=True))
         except OutputError as error:
             raise OutputError(
-                f"{error} Training stopped after epoch {trainer.epoch}; its weights are in memory, and "
-                "model.save('elsewhere/basenn.pth') keeps them."
+                coded(
+                    "E-OUTPUT-01",
+                    "{error} Training stopped after epoch {epoch}; its weights are in memory, and "
+                    "model.save('elsewhere/basenn.pth') keeps them.",
+                    error=error,
+                    epoch=trainer.epoch,
+                )
             ) from error
         except ValueError as error:
             if isinstance(error, OnnxnnError) or "more than 1 value per channel" not in str(error):
                 raise
             raise TrainingError(
-                f"batch_size={self.data.train.batch_size}: batch normalisation (batchnorm, action_model) "
-                "learns nothing from a single sample; load at least two and use batch_size=2 or more."
+                coded(
+                    "E-DATA-12",
+                    "batch_size={batch_size}: batch normalisation (batchnorm, action_model) expected at "
+                    "least two samples in a batch, got one. Load at least two and use batch_size=2 or more.",
+                    batch_size=self.data.train.batch_size,
+                )
             ) from error
 
     def _say(self, trainer: Trainer) -> None:
@@ -187,7 +197,7 @@ class Job:
 def settings_of(
     settings: Settings, before: Checkpoint | None, finish: bool, path: Any, keep_optimizer: bool = False
 ) -> Settings:
-    """Return the settings of a training that goes on from a checkpoint.
+    """Return the settings of a training that resumes from a checkpoint.
 
     Args:
         settings: What this call asks for.
@@ -204,13 +214,26 @@ def settings_of(
     if not {"settings", "epoch"} <= before.training.keys():
         if not finish:
             return settings
-        raise CheckpointError(f"{path} holds no training to finish; use train(checkpoint=...) to train it.")
+        raise CheckpointError(
+            coded(
+                "E-CKPT-03",
+                "{path}: holds no training to finish. Use train(checkpoint=...) to train it.",
+                path=path,
+            )
+        )
     if finish or keep_optimizer or settings.loss is None:
         try:
             earlier = Settings.from_data(before.training["settings"])
         except (TrainingError, TypeError, ValueError, AttributeError) as error:
-            reason = printable(str(error))
-            raise CheckpointError(f"{path}: the training state's settings do not fit: {reason}") from error
+            reason = printable(getattr(error, "text", str(error)))
+            raise CheckpointError(
+                coded(
+                    "E-CKPT-02",
+                    "{path}: the settings of its training state are not valid: {reason}",
+                    path=path,
+                    reason=reason,
+                )
+            ) from error
         if finish:
             return earlier
         if keep_optimizer:
@@ -241,7 +264,7 @@ def evaluate_network(
         names: Metrics; None takes the kind's usual ones.
 
     Raises:
-        TrainingError: Loss or metrics do not fit the network.
+        TrainingError: Loss or metrics do not match the network.
     """
     wanted = metrics.official_names(kind.default_metrics if names is None else names)
     made, found = kind.loss_and_metrics(net, num_classes, loss, wanted)
@@ -251,7 +274,10 @@ def evaluate_network(
     figures = evaluate(learner, kind.checked(batches), found, net.device)
     if math.isnan(figures["loss"]):
         raise InputError(
-            "evaluate(): the loss is NaN, since the network returns NaN or infinite numbers for this data. "
-            "Check the range of the inputs, or train it again with a smaller lr."
+            coded(
+                "E-TRAIN-05",
+                "evaluate(): the loss is NaN, since the network returns NaN or infinite numbers for this "
+                "data. Check the range of the inputs, or train it again with a smaller lr.",
+            )
         )
     return figures

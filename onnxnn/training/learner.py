@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.errors import TrainingError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -42,8 +43,12 @@ class Learner(LossModule):
         self._has_auxiliary = any(isinstance(module, AuxiliaryClassifier) for module in net.modules())
         if self._has_auxiliary and loss.name in EMBEDDING_LOSSES:
             raise TrainingError(
-                f"loss={shortened(loss.name)} compares vectors, and 'auxiliary_head' scores classes: leave "
-                "it out of nn('embed'), or train with nn('cls')."
+                coded(
+                    "E-TRAIN-04",
+                    "loss={loss}: expected vectors to compare, got scores of classes from 'auxiliary_head'. "
+                    "Leave that layer out of nn('embed'), or train with nn('cls').",
+                    loss=shortened(loss.name),
+                )
             )
 
     def forward(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,15 +64,19 @@ class Learner(LossModule):
         return x
 
     def _learning(self, x: Any) -> Tensor:
-        """Return what the loss sees in training; a module of the user's own may fail on a single sample."""
+        """Return what the loss sees in training; a custom module may fail on a single sample."""
         try:
             return self.net.logits(x) if self.loss.from_logits else self.net(x)
         except Exception as error:  # whatever the user's own code raises
             if not self.net.has_custom or len(x) > 1:
                 raise
             raise TrainingError(
-                f"a batch of a single sample arrives, and a module of your own fails on it ({error}): use "
-                "batch_size=2 or more and at least two samples, or let the module keep the batch axis."
+                coded(
+                    "E-LAYER-07",
+                    "a custom module failed on a batch of a single sample ({error}). Use batch_size=2 or "
+                    "more and at least two samples, or let the module keep the batch axis.",
+                    error=error,
+                )
             ) from error
 
     def _auxiliary_loss(self, target: Tensor) -> Tensor:

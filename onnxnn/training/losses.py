@@ -3,7 +3,7 @@
 The loss sees the values before a final softmax or sigmoid wherever that is the better-conditioned way
 to compute the same thing: cross entropy on logits, binary cross entropy on logits. A mean squared error
 on a softmax stays on probabilities, because there the two differ. Where a regression ends in the scale of its
-targets, its losses see scaled values and scaled targets: always giving the mean has a squared error of 1.
+targets, its losses see scaled values and scaled targets: always returning the mean has a squared error of 1.
 PoissonNLLLoss sees the logarithm of a rate, and the network ends in the rate.
 """
 
@@ -14,6 +14,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import TrainingError, did_you_mean
+from onnxnn_runtime.messages.catalogue import Message, coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import key_of
 from torch import nn
@@ -78,7 +79,7 @@ _DEFAULTS = {"cls": "CrossEntropyLoss", "reg": "MSELoss", "gen": "CrossEntropyLo
 
 
 class Loss(nn.Module):
-    """A loss and what it wants to see.
+    """A loss and what it takes.
 
     Args:
         name: Its name, torch's spelling.
@@ -115,7 +116,15 @@ def official_name(name: str) -> str:
     if key not in LOSSES:
         known = sorted(set(LOSSES.values()))
         hint = did_you_mean(name, [*LOSSES, *known]) or "."
-        raise TrainingError(f"loss={shortened(name)}: unknown loss{hint} Known: {', '.join(known)}.")
+        raise TrainingError(
+            coded(
+                "E-TRAIN-02",
+                "loss={loss}: unknown loss{hint} Known: {known}.",
+                loss=shortened(name),
+                hint=hint,
+                known=", ".join(known),
+            )
+        )
     return LOSSES[key]
 
 
@@ -135,14 +144,20 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
         num_classes: The number of classes in the data, 0 where there are none.
 
     Raises:
-        TrainingError: The loss is unknown or does not fit the network's last layer or the classes.
+        TrainingError: The loss is unknown or does not match the network's last layer or the classes.
     """
     wanted = usual_name(task) if name is None else official_name(name)
     units = output["channel"] if "channel" in output.axes else output.sizes[-1]
     scale = net.scale
     end = net.ending if scale is None else ""
     if wanted == "MinSNR":
-        raise TrainingError("loss='MinSNR' weighs the steps of a diffusion model; this network has none.")
+        raise TrainingError(
+            coded(
+                "E-TRAIN-04",
+                "loss='MinSNR' weighs the timesteps of a diffusion model, and this network is none. Leave "
+                "loss out, or choose another one.",
+            )
+        )
     if wanted in EMBEDDING_LOSSES or task == "embed":
         return _embedding(wanted, task, len(output), units, num_classes)
     if task in ("cls", "gen") and num_classes:
@@ -161,7 +176,10 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
         return _margin(wanted, task)
     if wanted == "PoissonNLLLoss" and num_classes and task in ("cls", "gen") and end != "softmax":
         raise TrainingError(
-            "loss='PoissonNLLLoss' learns counts, and the data has classes: use loss='CrossEntropyLoss'."
+            coded(
+                "E-TRAIN-04",
+                "loss='PoissonNLLLoss': expected counts, got classes. Use loss='CrossEntropyLoss'.",
+            )
         )
     functions: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
         "MSELoss": F.mse_loss,
@@ -174,8 +192,11 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
     is_poisson, returns_rates = wanted == "PoissonNLLLoss", isinstance(scale, ExponentialModule)
     if is_poisson and scale is not None and not returns_rates:
         raise TrainingError(
-            "loss='PoissonNLLLoss' learns the logarithm of a rate, and this network was trained to return "
-            "values: train a new one with it, or use loss='MSELoss'."
+            coded(
+                "E-TRAIN-04",
+                "loss='PoissonNLLLoss' learns the logarithm of a rate, and this network was trained to "
+                "return values. Train a new one with it, or use loss='MSELoss'.",
+            )
         )
     if scale is not None and is_poisson == returns_rates:
         return Loss(wanted, lambda y, target: function(y, scale.undo(as_values(target, y))), from_logits=True)
@@ -186,11 +207,11 @@ def as_values(target: Tensor, output: Tensor) -> Tensor:
     """Return targets in the form of a network's output, so that nothing is ever broadcast.
 
     Args:
-        target: Class numbers int64 (N,) or (N, T), or float32 values with as many numbers as `output`.
+        target: Class indices int64 (N,) or (N, T), or float32 values with as many numbers as `output`.
         output: float32 (N, K) or (N, T, K).
 
     Returns:
-        float32 of `output`'s shape: one-hot rows for class numbers (a column of 0 and 1 where K = 1).
+        float32 of `output`'s shape: one-hot rows for class indices (a column of 0 and 1 where K = 1).
 
     Raises:
         TrainingError: The two do not have equally many values.
@@ -203,13 +224,19 @@ def as_values(target: Tensor, output: Tensor) -> Tensor:
     elif _has_label_for_each(output, target):
         return F.one_hot(target.reshape(output.shape[:-1]), output.shape[-1]).to(output.dtype)
     raise TrainingError(
-        f"the network gives {list(output.shape)} and the targets are {list(target.shape)}: each sample "
-        f"needs {output[0].numel()} target values; the last layer's size must be the number of targets."
+        coded(
+            "E-DATA-07",
+            "the network returns {output}: expected {expected} target values for each sample, got targets "
+            "{targets}. The last layer's size must be the number of targets.",
+            output=list(output.shape),
+            expected=output[0].numel(),
+            targets=list(target.shape),
+        )
     )
 
 
 def as_classes(target: Tensor, axis: int = -1) -> Tensor:
-    """Return targets as class numbers int64: one-hot rows by their largest value, columns as they are."""
+    """Return targets as class indices int64: one-hot rows by their largest value, columns as they are."""
     if not target.is_floating_point():
         return target
     if target.ndim > 1 and target.shape[axis] > 1:
@@ -227,39 +254,65 @@ def _check_units(name: str, units: int | None, num_classes: int, end: str) -> No
         if name == "BCEWithLogitsLoss" and not end:
             return
         raise TrainingError(
-            f"one output unit {f'with {end} ' if end else ''}cannot tell two classes apart: end the network "
-            "with add('linear', size=1, activation='sigmoid'), or with 2 units and softmax."
+            coded(
+                "E-TRAIN-04",
+                "one output unit with {ending} cannot tell two classes apart. End the network with "
+                "add('linear', size=1, activation='sigmoid'), or with 2 units and softmax.",
+                ending=end,
+            )
+            if end
+            else coded(
+                "E-TRAIN-04",
+                "one output unit cannot tell two classes apart. End the network with add('linear', size=1, "
+                "activation='sigmoid'), or with 2 units and softmax.",
+            )
         )
     if units < num_classes:
         raise TrainingError(
-            f"the network gives {units} outputs and the data has {num_classes} classes: "
-            f"the last layer needs {num_classes} outputs (more are accepted)."
+            coded(
+                "E-DATA-07",
+                "expected at least {classes} outputs of the network for {classes} classes, got {outputs}. "
+                "Set the last layer's size to {classes}.",
+                classes=num_classes,
+                outputs=units,
+            )
         )
 
 
 def _check_class_axis(name: str, output: Shape) -> None:
-    """Refuse outputs in which the classes stand where the loss does not look for them."""
-    of_pictures = name != "KLDivLoss" and len(output) > 2 and output.axes[0] == "channel"
-    if len(output) > 1 and output.axes[-1] != "feature" and not of_pictures:
+    """Refuse outputs with the classes on an axis where the loss does not expect them."""
+    of_images = name != "KLDivLoss" and len(output) > 2 and output.axes[0] == "channel"
+    if len(output) > 1 and output.axes[-1] != "feature" and not of_images:
         raise TrainingError(
-            f"the network gives {output.describe()}, and loss={shortened(name)} looks for the classes "
-            "elsewhere. For one label for each sample, end the network with add('global_avgpool') or "
-            "add('flatten') and a linear layer; for one at each position of a signal, with add('permute', "
-            "axes=(2, 1))."
+            coded(
+                "E-TRAIN-04",
+                "the network returns {output}, and loss={loss} expects the classes on another axis. For one "
+                "label for each sample, end the network with add('global_avgpool') or add('flatten') and a "
+                "linear layer; for one at each position of a signal, with add('permute', axes=(2, 1)).",
+                output=output.describe(),
+                loss=shortened(name),
+            )
         )
 
 
 def _cross_entropy(name: str, net: Net, end: str, task: str) -> Loss:
     if task == "reg":
         raise TrainingError(
-            f"loss={shortened(name)} compares classes, and nn('reg') predicts values: use loss='MSELoss' or "
-            "'L1Loss'."
+            coded(
+                "E-TRAIN-04",
+                "loss={loss}: expected classes, got nn('reg'), which predicts values. Use loss='MSELoss' or "
+                "'L1Loss'.",
+                loss=shortened(name),
+            )
         )
     if name == "NLLLoss" and not end:
         if isinstance(net[-1], nn.Linear):
             raise TrainingError(
-                "loss='NLLLoss' reads log-probabilities: end the network with add(activation='softmax'), "
-                "or use loss='CrossEntropyLoss'."
+                coded(
+                    "E-TRAIN-04",
+                    "loss='NLLLoss': expected probabilities, got the outputs of a linear layer. End the "
+                    "network with add(activation='softmax'), or use loss='CrossEntropyLoss'.",
+                )
             )
         return Loss(name, lambda y, target: F.nll_loss(_classes_second(y), as_classes(target)), False)
     return Loss(name, _softmax_cross_entropy, from_logits=True)
@@ -271,37 +324,56 @@ def _softmax_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
             target = _columns_to_one_hot(target, logits)
         return F.cross_entropy(_classes_second(logits), _classes_second(target))
     if not _has_label_for_each(logits, target):
-        raise TrainingError(
-            f"the network gives {tuple(logits.shape)} and the labels are {tuple(target.shape)}"
-            f"{_what_fits(logits, target)}"
-        )
+        raise TrainingError(_labels_expected(logits, target))
     # Where every step is a sample, its classes lie side by side in memory.
     try:
         return F.cross_entropy(logits.flatten(0, -2), target.flatten())
     except IndexError as error:
         raise TrainingError(
-            f"the network gives {logits.shape[-1]} outputs and the labels lie in {int(target.min())}.."
-            f"{int(target.max())}: the last layer needs {int(target.max()) + 1} outputs."
+            coded(
+                "E-DATA-07",
+                "expected class indices below {outputs}, the network's number of outputs, got {low}..{high}. "
+                "The last layer needs {needed} outputs.",
+                outputs=logits.shape[-1],
+                low=int(target.min()),
+                high=int(target.max()),
+                needed=int(target.max()) + 1,
+            )
         ) from error
 
 
 def _has_label_for_each(logits: Tensor, target: Tensor) -> bool:
-    """Whether there is a class number for each output; (N,) fits (N, 1, K), one step for each sample."""
+    """Whether there is a class index for each output; (N,) matches (N, 1, K), one step for each sample."""
     return len(target) == len(logits) and target.numel() == logits.shape[:-1].numel()
 
 
-def _what_fits(logits: Tensor, target: Tensor) -> str:
+def _labels_expected(logits: Tensor, target: Tensor) -> Message:
     if target.ndim > 1 and logits.ndim == 2:
-        return (
-            f", one for each of {target.shape[1]} steps: leave out what ends the sequence in the network, "
-            "return_sequences=False, add('global_avgpool') or add('flatten')."
+        return coded(
+            "E-DATA-07",
+            "the network returns {output}: expected one label for each sample, got labels {labels}, one for "
+            "each of {steps} steps. Leave out what ends the sequence in the network, return_sequences=False, "
+            "add('global_avgpool') or add('flatten').",
+            output=tuple(logits.shape),
+            labels=tuple(target.shape),
+            steps=target.shape[1],
         )
-    fits = f", so what fits is labels of {tuple(logits.shape[:-1])}."
     if target.ndim > 1:
-        return fits
-    return (
-        f"{fits} For one label for each sample, end the network with add('global_avgpool') or add('flatten') "
-        "and a linear layer."
+        return coded(
+            "E-DATA-07",
+            "the network returns {output}: expected labels {expected}, got {labels}. Load labels of that "
+            "shape.",
+            output=tuple(logits.shape),
+            expected=tuple(logits.shape[:-1]),
+            labels=tuple(target.shape),
+        )
+    return coded(
+        "E-DATA-07",
+        "the network returns {output}: expected labels {expected}, got {labels}. For one label for each "
+        "sample, end the network with add('global_avgpool') or add('flatten') and a linear layer.",
+        output=tuple(logits.shape),
+        expected=tuple(logits.shape[:-1]),
+        labels=tuple(target.shape),
     )
 
 
@@ -325,8 +397,11 @@ def _binary(name: str, end: str) -> Loss:
         return Loss(name, lambda y, target: F.binary_cross_entropy(y, as_values(target, y)), False)
     if end == "" and name == "BCELoss":
         raise TrainingError(
-            "loss='BCELoss' reads probabilities: end the network with add(activation='sigmoid'), "
-            "or use loss='BCEWithLogitsLoss' for outputs of any size."
+            coded(
+                "E-TRAIN-04",
+                "loss='BCELoss': expected probabilities, got outputs of any size. End the network with "
+                "add(activation='sigmoid'), or use loss='BCEWithLogitsLoss'.",
+            )
         )
     return Loss(
         name, lambda y, target: F.binary_cross_entropy_with_logits(y, as_values(target, y)), from_logits=True
@@ -344,8 +419,11 @@ def _margin(name: str, task: str) -> Loss:
         return Loss(name, lambda y, target: function(y, as_values(target, y)), from_logits=False)
     if name == "HingeEmbeddingLoss":
         raise TrainingError(
-            "loss='HingeEmbeddingLoss' compares distances with targets 1 (alike) and -1 (not), for which the "
-            "network is nn('reg'). For classes use loss='CrossEntropyLoss' or 'SoftMarginLoss'."
+            coded(
+                "E-TRAIN-04",
+                "loss='HingeEmbeddingLoss': expected nn('reg'), distances and targets 1 (alike) or -1 (not), "
+                "got classes. For classes use loss='CrossEntropyLoss' or 'SoftMarginLoss'.",
+            )
         )
     return Loss(name, lambda y, target: F.soft_margin_loss(y, 2 * as_values(target, y) - 1), from_logits=True)
 
@@ -353,15 +431,29 @@ def _margin(name: str, task: str) -> Loss:
 def _embedding(name: str, task: str, rank: int, units: int | None, num_classes: int) -> Loss:
     if task != "embed" or name not in EMBEDDING_LOSSES:
         raise TrainingError(
-            f"loss={shortened(name)} with nn({shortened(task)}): nn('embed') trains with loss='SupCon' or "
-            "loss='ArcFace', and only nn('embed') does."
+            coded(
+                "E-TRAIN-04",
+                "loss={loss} with nn({task}): nn('embed') trains with loss='SupCon' or loss='ArcFace', and "
+                "only nn('embed') does. Change the loss or the task.",
+                loss=shortened(name),
+                task=shortened(task),
+            )
         )
     if rank != 1 or units is None:
         raise TrainingError(
-            "nn('embed') needs a vector for each sample: end the network with add('linear', ...)."
+            coded(
+                "E-TRAIN-04",
+                "nn('embed'): expected a vector for each sample as output. End the network with "
+                "add('linear', ...).",
+            )
         )
     if num_classes < 2:
         raise TrainingError(
-            f"nn('embed') learns from classes, and the data has {num_classes}; give 2 or more."
+            coded(
+                "E-DATA-07",
+                "nn('embed'): expected data with at least 2 classes, got {classes}. Load data with 2 or "
+                "more.",
+                classes=num_classes,
+            )
         )
     return Loss(name, SupCon() if name == "SupCon" else ArcFace(units, num_classes), from_logits=False)

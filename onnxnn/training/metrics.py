@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from onnxnn_runtime.card.labels import THRESHOLD
 from onnxnn_runtime.errors import TrainingError, did_you_mean
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import key_of
 from onnxnn_runtime.messages.warn import warn
@@ -62,14 +63,26 @@ def official_names(names: str | Sequence[str] | None) -> tuple[str, ...]:
     """
     if isinstance(names, bytes) or not isinstance(names, Collection | None):
         raise TrainingError(
-            f"metrics={shortened(names)}: must be a name or a list of names. Known: {_KNOWN}."
+            coded(
+                "E-TRAIN-03",
+                "metrics={metrics}: expected a name or a list of names. Known: {known}.",
+                metrics=shortened(names),
+                known=_KNOWN,
+            )
         )
     given = [names] if isinstance(names, str) else () if names is None else names
     for name in given:
         if key_of(name) not in METRICS:
             hint = did_you_mean(name, METRICS) or "."
             raise TrainingError(
-                f"metrics={shortened(names)}: unknown metric {shortened(name)}{hint} Known: {_KNOWN}."
+                coded(
+                    "E-TRAIN-02",
+                    "metrics={metrics}: unknown metric {metric}{hint} Known: {known}.",
+                    metrics=shortened(names),
+                    metric=shortened(name),
+                    hint=hint,
+                    known=_KNOWN,
+                )
             )
     return tuple(dict.fromkeys(METRICS[key_of(name)] for name in given))
 
@@ -91,15 +104,25 @@ def make(names: Sequence[str], net: Net, loss: Loss, task: str, num_classes: int
     """
     wanted = official_names(names)
     if "exact" in wanted:
-        raise TrainingError("metrics: 'exact' counts whole sequences, which only a transformer writes.")
+        raise TrainingError(
+            coded(
+                "E-TRAIN-04",
+                "metrics: 'exact' counts whole sequences, which only a transformer writes. Leave it out.",
+            )
+        )
     if task == "embed":
         if set(wanted) - {"acc"}:
             raise TrainingError(
-                f"metrics={shortened(list(wanted))}: for nn('embed') there is only 'acc' (nearest neighbour)."
+                coded(
+                    "E-TRAIN-04",
+                    "metrics={metrics}: nn('embed') has only 'acc' (nearest neighbour). Leave the others "
+                    "out.",
+                    metrics=shortened(list(wanted)),
+                )
             )
         return [Metric("acc", _neighbour_hits, share_of) for _ in wanted]
     if task == "reg" and {"acc", "f1"} & set(wanted):
-        warn("acc and f1 count right classes, and nn('reg') has none: left out.")
+        warn(gettext("acc and f1 count right classes, and nn('reg') has none: they are left out."))
         wanted = tuple(name for name in wanted if name in ("mae", "mse"))
     predict = _Predictor(net, loss)
     return [_metric(name, predict, num_classes) for name in wanted]

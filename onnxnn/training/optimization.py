@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.errors import TrainingError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.warn import warn
 from torch import nn
 
@@ -37,7 +38,9 @@ class Optimization:
         self._settings, self._steps = settings, steps
         trained = [weight for weight in weights if weight.requires_grad]
         if not trained:
-            raise TrainingError("the network has no weights to train: add a layer such as 'linear'.")
+            raise TrainingError(
+                coded("E-TRAIN-01", "the network has no weights to train. Add a layer such as 'linear'.")
+            )
         self._start_lr = default_lr(settings.optimizer) if settings.lr is None else settings.lr
         options = settings.optimizer_options
         self.optimizer = make_optimizer(settings.optimizer, trained, self._start_lr, options, fused=fused)
@@ -49,12 +52,12 @@ class Optimization:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def after_step(self) -> None:
-        """Go on with a schedule that changes with every step."""
+        """Take the next step of a schedule that changes with every step."""
         if self._is_per_step and self._schedule.last_epoch < self._schedule.total_steps:
             self._schedule.step()
 
     def after_epoch(self, value: float) -> None:
-        """Go on with a schedule that changes with every epoch.
+        """Take the next step of a schedule that changes with every epoch.
 
         Args:
             value: What is monitored, lower is better.
@@ -81,8 +84,13 @@ class Optimization:
         """
         before, now = state["settings"]["optimizer"], self._settings.optimizer
         if before != now:
-            text = f"the checkpoint was trained with {before}; {now} begins without what it had gathered."
-            warn(text)
+            warn(
+                gettext(
+                    "the checkpoint was trained with {before}; {now} begins without what it had gathered.",
+                    before=before,
+                    now=now,
+                )
+            )
         elif "optimizer" in state:
             load_optimizer(self.optimizer, state["optimizer"])
 

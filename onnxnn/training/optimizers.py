@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.errors import TrainingError, did_you_mean
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import key_of, nearest
 from torch.optim import lr_scheduler
@@ -28,6 +29,8 @@ __all__ = [
 
 Schedule = lr_scheduler.LRScheduler
 Options = Mapping[str, Any]
+Range = tuple[Callable[[Any], bool], Callable[[], str]]
+"""What says whether a value matches, and in words, in the language of the user, what is expected."""
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "SGD": torch.optim.SGD,
@@ -56,50 +59,79 @@ def optimizer_name(name: str) -> str:
     if key not in by_lower:
         hint = did_you_mean(name, OPTIMIZERS) or "."
         known = ", ".join(OPTIMIZERS)
-        raise TrainingError(f"optimizer={shortened(name)}: unknown optimizer{hint} Known: {known}.")
+        raise TrainingError(
+            coded(
+                "E-TRAIN-02",
+                "optimizer={optimizer}: unknown optimizer{hint} Known: {known}.",
+                optimizer=shortened(name),
+                hint=hint,
+                known=known,
+            )
+        )
     return by_lower[key]
 
 
 def check_optimizer_options(name: str, options: Options) -> None:
-    """Refuse options that an optimizer does not know, and values that do not fit.
+    """Refuse options that an optimizer does not know, and values of a wrong type or out of range.
 
     Raises:
-        TrainingError: All unknown options together, each with the nearest known one; or all values that do
-            not fit.
+        TrainingError: All unknown options together, each with the nearest known one; or all wrong
+            values.
     """
     parameters = inspect.signature(OPTIMIZERS[name]).parameters
     known = [key for key in parameters if key not in ("params", "lr")]
-    of_train = ", which is an option of train(): train(lr=...)"
-    of_add = [*known, "layer", "activation"]
-    wrong = [
-        f"{shortened(key)}{of_train if nearest(key, ['lr', *known]) == 'lr' else did_you_mean(key, of_add)}"
-        for key in options
-        if key not in known
-    ]
+    wrong = [_unknown_option(key, known) for key in options if key not in known]
     if wrong:
         raise TrainingError(
-            f"optimizer {shortened(name)} has no option {', '.join(wrong)}; it takes: {', '.join(known)}."
+            coded(
+                "E-CALL-01",
+                "optimizer {optimizer} has no option {wrong}; it takes: {known}.",
+                optimizer=shortened(name),
+                wrong=", ".join(wrong),
+                known=", ".join(known),
+            )
         )
     for key, value in options.items():
-        fits, what = _fitting(key, parameters[key].default)
-        if not fits(value):
-            wrong.append(f"{key}={shortened(value)} must be {what}")
+        matches, expected = _expected(key, parameters[key].default)
+        if not matches(value):
+            wrong.append(
+                gettext(
+                    "expected {option} to be {expected}, got {value}",
+                    option=key,
+                    expected=expected(),
+                    value=shortened(value),
+                )
+            )
     if wrong:
-        raise TrainingError(f"optimizer {shortened(name)}: {'; '.join(wrong)}.")
+        raise TrainingError(
+            coded(
+                "E-TRAIN-03",
+                "optimizer {optimizer}: {wrong}.",
+                optimizer=shortened(name),
+                wrong="; ".join(wrong),
+            )
+        )
     _construct(name, [torch.nn.Parameter(torch.zeros(1))], default_lr(name), options)
 
 
-def _fitting(key: str, default: Any) -> tuple[Callable[[Any], bool], str]:
-    """Return what tells whether a value fits an option with that default, and in words what fits."""
+def _unknown_option(key: Any, known: list[str]) -> str:
+    """Return an option that an optimizer does not have, with what to do about it."""
+    if nearest(key, ["lr", *known]) == "lr":
+        return gettext("{option}, which is an option of train(): train(lr=...)", option=shortened(key))
+    return shortened(key) + did_you_mean(key, [*known, "layer", "activation"])
+
+
+def _expected(key: str, default: Any) -> Range:
+    """Return whether a value matches an option with that default, and in words what is expected."""
     if key in _FOR_OTHER_LOOPS:
-        return lambda value: value is False, "False: it serves other training loops than this one"
+        return lambda value: value is False, lambda: gettext("False, since it serves other training loops")
     if default is None:
-        return lambda value: value is None or isinstance(value, bool), "True, False or None"
+        return lambda value: value is None or isinstance(value, bool), lambda: gettext("True, False or None")
     if isinstance(default, bool):
-        return lambda value: isinstance(value, bool), "True or False"
+        return lambda value: isinstance(value, bool), lambda: gettext("True or False")
     if isinstance(default, tuple):
-        return _is_pair_of_decays, "two numbers from 0 to below 1"
-    return lambda value: is_number(value) and value >= 0, "a number of at least 0"
+        return _is_pair_of_decays, lambda: gettext("two numbers from 0 to below 1")
+    return lambda value: is_number(value) and value >= 0, _at_least_0
 
 
 def _is_pair_of_decays(value: Any) -> bool:
@@ -127,7 +159,7 @@ def make_optimizer(
     options: Options | None = None,
     fused: bool = True,
 ) -> torch.optim.Optimizer:
-    """Return an optimizer; SGD has momentum 0.9 unless told otherwise.
+    """Return an optimizer; SGD has momentum 0.9 by default.
 
     Args:
         name: torch's name.
@@ -137,7 +169,7 @@ def make_optimizer(
         fused: Whether to use its one-kernel form where torch has one.
 
     Raises:
-        TrainingError: An option is unknown or its value does not fit.
+        TrainingError: An option is unknown or its value is wrong.
     """
     given = dict(options or {})
     check_optimizer_options(name, given)
@@ -155,7 +187,14 @@ def _construct(
     except (ValueError, TypeError, RuntimeError) as error:
         reason = str(error).rstrip(".")
         raise TrainingError(
-            f"optimizer {shortened(name)} with lr={lr} and {dict(options)}: {reason}."
+            coded(
+                "E-TRAIN-03",
+                "optimizer {optimizer} with lr={lr} and {options}: {reason}.",
+                optimizer=shortened(name),
+                lr=lr,
+                options=dict(options),
+                reason=reason,
+            )
         ) from error
 
 
@@ -179,14 +218,24 @@ def check_schedule(schedule: str | Options | None) -> str:
         return "constant"
     if not isinstance(schedule, str | Mapping):
         raise TrainingError(
-            f"schedule={shortened(schedule)}: must be a name, or a dict of 'name' and options."
+            coded(
+                "E-TRAIN-03",
+                "schedule={schedule}: expected a name, or a dict of 'name' and options.",
+                schedule=shortened(schedule),
+            )
         )
     name = schedule if isinstance(schedule, str) else schedule.get("name", "")
     key = key_of(name)
     if key not in SCHEDULES:
         hint = did_you_mean(name, SCHEDULES) or "."
         raise TrainingError(
-            f"schedule={shortened(schedule)}: unknown schedule{hint} Known: {', '.join(SCHEDULES)}."
+            coded(
+                "E-TRAIN-02",
+                "schedule={schedule}: unknown schedule{hint} Known: {known}.",
+                schedule=shortened(schedule),
+                hint=hint,
+                known=", ".join(SCHEDULES),
+            )
         )
     known = list(inspect.signature(SCHEDULES[key]).parameters)[3:]
     wrong = [
@@ -195,12 +244,28 @@ def check_schedule(schedule: str | Options | None) -> str:
         if option not in known
     ]
     if wrong:
-        takes = ", ".join(known) or "none"
-        raise TrainingError(f"schedule {shortened(key)} has no option {', '.join(wrong)}; it takes: {takes}.")
+        raise TrainingError(
+            coded(
+                "E-CALL-01",
+                "schedule {schedule} has no option {wrong}; it takes: {known}.",
+                schedule=shortened(key),
+                wrong=", ".join(wrong),
+                known=", ".join(known) or gettext("none"),
+            )
+        )
     for option, value in _schedule_options(schedule).items():
-        fits, what = _SCHEDULE_RANGES[key, option]
-        if not fits(value):
-            raise TrainingError(f"schedule {shortened(key)}: {option}={shortened(value)} must be {what}.")
+        matches, expected = _SCHEDULE_RANGES[key, option]
+        if not matches(value):
+            raise TrainingError(
+                coded(
+                    "E-TRAIN-03",
+                    "schedule {schedule}: expected {option} to be {expected}, got {value}.",
+                    schedule=shortened(key),
+                    option=option,
+                    expected=expected(),
+                    value=shortened(value),
+                )
+            )
     return key
 
 
@@ -216,13 +281,15 @@ def make_schedule(
         steps: The number of steps in an epoch.
 
     Raises:
-        TrainingError: The schedule or an option is unknown, or a value does not fit.
+        TrainingError: The schedule or an option is unknown, or a value is wrong.
     """
     name, options = check_schedule(schedule), _schedule_options(schedule)
     try:
         return SCHEDULES[name](optimizer, epochs, steps, **options)
     except (ValueError, TypeError, ZeroDivisionError) as error:
-        raise TrainingError(f"schedule={shortened(schedule)}: {error}.") from error
+        raise TrainingError(
+            coded("E-TRAIN-03", "schedule={schedule}: {error}.", schedule=shortened(schedule), error=error)
+        ) from error
 
 
 def is_per_step(schedule: Schedule | None) -> bool:
@@ -244,7 +311,7 @@ def _cosine(optimizer: torch.optim.Optimizer, epochs: int, steps: int, end: floa
     """Half a cosine from lr to `end` over all epochs (Loshchilov and Hutter 2017, arXiv:1608.03983)."""
     lr = optimizer.param_groups[0]["lr"]
     if end > lr:
-        raise ValueError(f"end={end} is above the learning rate that it begins with, {lr}")
+        raise ValueError(gettext("expected end to be at most lr, {lr}, got {end}", lr=lr, end=end))
     return lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs, eta_min=end)
 
 
@@ -304,14 +371,33 @@ def _above_0(value: Any) -> bool:
     return is_number(value) and value > 0
 
 
-_SCHEDULE_RANGES: dict[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
-    ("cosine", "end"): (lambda value: is_number(value) and value >= 0, "a number of at least 0"),
-    ("linear", "end"): (lambda value: is_number(value) and 0 <= value <= 1, "a number from 0 to 1"),
-    ("step", "step_size"): (lambda value: value is None or _is_count(value), "a whole number of at least 1"),
-    ("step", "gamma"): (_above_0, "a number above 0"),
-    ("exponential", "gamma"): (_above_0, "a number above 0"),
-    ("plateau", "patience"): (lambda value: _is_count(value, 0), "a whole number of at least 0"),
-    ("plateau", "factor"): (lambda value: _above_0(value) and value < 1, "a number between 0 and 1"),
-    ("onecycle", "warmup"): (lambda value: is_number(value) and 0 <= value <= 1, "a number from 0 to 1"),
+def _at_least_0() -> str:
+    return gettext("a number of at least 0")
+
+
+_SHARE: Range = (
+    lambda value: is_number(value) and 0 <= value <= 1,
+    lambda: gettext("a number from 0 to 1"),
+)
+_POSITIVE: Range = (_above_0, lambda: gettext("a number above 0"))
+
+_SCHEDULE_RANGES: dict[tuple[str, str], Range] = {
+    ("cosine", "end"): (lambda value: is_number(value) and value >= 0, _at_least_0),
+    ("linear", "end"): _SHARE,
+    ("step", "step_size"): (
+        lambda value: value is None or _is_count(value),
+        lambda: gettext("an integer of at least 1"),
+    ),
+    ("step", "gamma"): _POSITIVE,
+    ("exponential", "gamma"): _POSITIVE,
+    ("plateau", "patience"): (
+        lambda value: _is_count(value, 0),
+        lambda: gettext("an integer of at least 0"),
+    ),
+    ("plateau", "factor"): (
+        lambda value: _above_0(value) and value < 1,
+        lambda: gettext("a number between 0 and 1"),
+    ),
+    ("onecycle", "warmup"): _SHARE,
 }
-"""For each option of a schedule what tells whether a value fits, and in words what fits."""
+"""For each option of a schedule whether a value matches, and in words what is expected."""

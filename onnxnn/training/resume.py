@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from .random_state import random_state, set_random_state
@@ -17,7 +18,7 @@ __all__ = ["check_random_state", "load_optimizer", "load_schedule"]
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
-    """Let an optimizer go on from what one of the same kind had gathered.
+    """Let an optimizer resume with what one of the same kind had gathered.
 
     Raises:
         ValueError: It is another optimizer's, of other weights, or no state at all.
@@ -26,14 +27,25 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -
     for group in optimizer.param_groups:
         for key, usual in optimizer.defaults.items():
             if not _is_like(usual, group.get(key)):
-                raise ValueError(f"the optimizer's {key} is {shortened(group.get(key))}")
+                raise ValueError(
+                    gettext("the optimizer's {key} is {value}", key=key, value=shortened(group.get(key)))
+                )
     expected = _gathered(optimizer)
     for weight, gathered in optimizer.state.items():
         if gathered and gathered.keys() != expected:
-            raise ValueError(f"the optimizer's state holds {shortened(list(gathered))} for a weight")
+            raise ValueError(
+                gettext("the optimizer's state holds {names} for a weight", names=shortened(list(gathered)))
+            )
         for key, value in gathered.items():
             if not isinstance(value, torch.Tensor) or value.shape not in (weight.shape, torch.Size()):
-                raise ValueError(f"the optimizer's {key} is {shortened(value)} for {tuple(weight.shape)}")
+                raise ValueError(
+                    gettext(
+                        "the optimizer's {key} is {value} for a weight {shape}",
+                        key=key,
+                        value=shortened(value),
+                        shape=tuple(weight.shape),
+                    )
+                )
 
 
 def _gathered(optimizer: torch.optim.Optimizer) -> set[str]:
@@ -61,7 +73,7 @@ def _is_amount(value: Any) -> bool:
 
 
 def load_schedule(schedule: torch.optim.lr_scheduler.LRScheduler, state: Mapping[str, Any]) -> None:
-    """Let a schedule stand where one of the same kind stood.
+    """Let a schedule resume after the epochs of one of the same kind.
 
     Raises:
         ValueError: It is another schedule's state, or none.
@@ -69,12 +81,14 @@ def load_schedule(schedule: torch.optim.lr_scheduler.LRScheduler, state: Mapping
     own = schedule.state_dict()
     for key, value in state.items():
         if key not in own or not _is_same_kind(own[key], value):
-            raise ValueError(f"the schedule's {shortened(key)} is {shortened(value)}")
+            raise ValueError(
+                gettext("the schedule's {key} is {value}", key=shortened(key), value=shortened(value))
+            )
     if "last_epoch" in own and "last_epoch" not in state:
-        raise ValueError("the schedule does not say where it stands")
+        raise ValueError(gettext("the schedule does not say after which epoch it is"))
     ends = [phase["end_step"] for phase in state.get("_schedule_phases", ())]  # of onecycle
     if any(later <= earlier for earlier, later in itertools.pairwise(ends)):
-        raise ValueError(f"the schedule's phases end at {shortened(ends)}")
+        raise ValueError(gettext("the schedule's phases end at {ends}", ends=shortened(ends)))
     schedule.load_state_dict(dict(state))
 
 
@@ -103,9 +117,11 @@ def check_random_state(state: Mapping[str, Any]) -> None:
     _, position, has_gauss, cached = state["numpy"]
     # NumPy takes any position, and reads beyond its numbers from there.
     if type(position) is not int or not 0 <= position <= 624 or has_gauss not in (0, 1):
-        raise ValueError(f"NumPy's random generator cannot stand at {shortened(position)}")
+        raise ValueError(
+            gettext("the position of NumPy's random generator is {value}", value=shortened(position))
+        )
     if type(cached) is not float or not isinstance(state["cuda"], list):
-        raise ValueError("the state of the random generators")
+        raise ValueError(gettext("the state of the random generators is not valid"))
     before = random_state()
     try:
         set_random_state(state)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from onnxnn_runtime.diffusion.options import SamplingOptions
 from onnxnn_runtime.diffusion.sampling import sample_pictures
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.outputs.grid import write_grid
 
@@ -25,14 +26,15 @@ _STEPS = 10
 
 
 class SampleGrid(Callback):
-    """Draws the same 16 noises after some epochs and at the end, so that one sees the network learn.
+    """Samples images from the same 16 noises after some epochs and at the end, so that one sees the network
+    learn.
 
-    They are drawn in few steps, which takes as long as one or two batches. With classes, picture i is of
-    class i, beginning again behind the last.
+    They are sampled in few steps, which takes as long as one or two batches. With classes, image i is of
+    class i, beginning again after the last.
 
     Args:
-        folder: Where the pictures go, as epoch_0004.png.
-        classes: The names of the classes; a network without looks at none.
+        folder: The folder of the images, epoch_0004.png and so on.
+        classes: The names of the classes; a network without classes uses none.
         every: After how many epochs; None takes those that are powers of two, and eight of all.
         verbose: 0 says nothing.
     """
@@ -41,7 +43,7 @@ class SampleGrid(Callback):
         self, folder: Path, classes: Sequence[str] = (), every: int | None = None, verbose: int = 1
     ) -> None:
         self.folder, self._classes, self._every, self._verbose = folder, tuple(classes), every, verbose
-        self._drawn_after = 0
+        self._sampled_after = 0
         self._file = SideFile()
 
     def on_epoch(self, trainer: Trainer) -> None:
@@ -49,15 +51,15 @@ class SampleGrid(Callback):
         every = self._every or max(1, epochs // 8)
         is_power = self._every is None and epoch & (epoch - 1) == 0
         if epoch % every == 0 or is_power or epoch == epochs:
-            self._draw(trainer)
+            self._sample(trainer)
 
     def on_end(self, trainer: Trainer) -> None:
-        if trainer.epoch != self._drawn_after:  # it was stopped early
-            self._draw(trainer)
+        if trainer.epoch != self._sampled_after:  # it was stopped early
+            self._sample(trainer)
         if self._file.written and self._verbose:
-            say(f"samples while it learned: {self.folder}", to="stderr")
+            say(gettext("images sampled during training: {folder}", folder=self.folder), to="stderr")
 
-    def _draw(self, trainer: Trainer) -> None:
+    def _sample(self, trainer: Trainer) -> None:
         net = trainer.net
         spec = spec_of(net, self._classes)
         number = len(spec.classes)
@@ -70,4 +72,4 @@ class SampleGrid(Callback):
         net.train(was_training)
         path = self.folder / f"epoch_{trainer.epoch:04d}.png"
         self._file.write(lambda: write_grid(drawn, path))
-        self._drawn_after = trainer.epoch
+        self._sampled_after = trainer.epoch

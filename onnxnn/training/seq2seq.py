@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import DataError, TrainingError
 from onnxnn_runtime.generation.seq2seq import END, PADDING, START
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data import Data
@@ -43,7 +44,12 @@ def options_of(layer: Any) -> Transformer:
         TrainingError: It is none that goes from sequence to sequence.
     """
     if not layer.teacher_forcing:
-        raise TrainingError("pairs of sequences are learned by add('transformer', ...) alone.")
+        raise TrainingError(
+            coded(
+                "E-TRAIN-04",
+                "pairs of sequences are learned by add('transformer', ...) alone. Use that layer.",
+            )
+        )
     found: Transformer = layer
     return found
 
@@ -62,11 +68,18 @@ def make_loss(name: str | None, net: Net, task: str) -> Loss:
     name = usual_name(task) if name is None else official_name(name)
     if name != "CrossEntropyLoss" or task not in ("cls", "gen"):
         raise TrainingError(
-            f"loss={shortened(name)} with nn({shortened(task)}): a transformer learns which token comes "
-            "next; use nn('gen') and loss='CrossEntropyLoss'."
+            coded(
+                "E-TRAIN-04",
+                "loss={loss} with nn({task}): a transformer learns which token comes next. Use nn('gen') and "
+                "loss='CrossEntropyLoss'.",
+                loss=shortened(name),
+                task=shortened(task),
+            )
         )
     if net.ending != "softmax":
-        raise TrainingError("a transformer ends in softmax; leave activation= out, or write 'softmax'.")
+        raise TrainingError(
+            coded("E-LAYER-05", "a transformer ends in softmax. Leave activation= out, or write 'softmax'.")
+        )
     return Loss(name, next_token_loss, from_logits=True, size=num_tokens)
 
 
@@ -79,7 +92,11 @@ def make_metrics(names: str | Sequence[str] | None) -> list[Metric]:
     wanted, counts = official_names(names), {"acc": right_tokens, "exact": right_sequences}
     if set(wanted) - set(counts):
         raise TrainingError(
-            f"metrics={shortened(list(wanted))}: for a transformer there are 'acc' and 'exact'."
+            coded(
+                "E-TRAIN-04",
+                "metrics={metrics}: a transformer has 'acc' and 'exact'. Leave the others out.",
+                metrics=shortened(list(wanted)),
+            )
         )
     return [Metric(name, counts[name], share_of) for name in wanted]
 
@@ -108,8 +125,14 @@ def checked(batches: Iterable[tuple[Tensor, Tensor]], layer: Transformer) -> Ite
         for name, steps in (("source", source.shape[1]), ("target", target.shape[1] - 1)):
             if steps > layer.max_length:
                 raise DataError(
-                    f"{name}: {steps} tokens, but the network was built for max_length={layer.max_length}; "
-                    f"max_length={steps} fits."
+                    coded(
+                        "E-DATA-07",
+                        "{name}: expected at most {max_length} tokens, the max_length of the network, got "
+                        "{steps}. Use max_length={steps}.",
+                        name=name,
+                        max_length=layer.max_length,
+                        steps=steps,
+                    )
                 )
         _check_marks(target)
         yield source, target
@@ -124,8 +147,12 @@ def check_data(data: Data, layer: Any, task: str) -> None:
     """
     if task not in ("cls", "gen"):
         raise TrainingError(
-            f"nn({shortened(task)}) with add('transformer'): pairs of sequences are learned by nn('gen'); "
-            "write that."
+            coded(
+                "E-TRAIN-04",
+                "nn({task}) with add('transformer'): expected nn('gen'), which learns pairs of sequences. "
+                "Use nn('gen').",
+                task=shortened(task),
+            )
         )
     found = [part.tensors() for part in (data.train, data.validation) if part is not None]
     for _ in checked((pair for pair in found if pair is not None), options_of(layer)):
@@ -135,32 +162,67 @@ def check_data(data: Data, layer: Any, task: str) -> None:
 def _check_tokens(name: str, tokens: Tensor, vocabulary: int) -> None:
     if tokens.ndim != 2 or tokens.is_floating_point():
         raise DataError(
-            f"{name}: {str(tokens.dtype)[6:]} of shape {tuple(tokens.shape)}; a transformer learns from "
-            "pairs of token sequences: load_dataset(source, target) with whole numbers (N, S) and (N, T), "
-            f"such as {name}.astype(int)."
+            coded(
+                "E-DATA-11",
+                "{name}: expected token sequences, integers (N, steps), for a transformer, got {dtype} of "
+                "shape {shape}. Use load_dataset(source, target) with integers (N, S) and (N, T), such as "
+                "{name}.astype(int).",
+                name=name,
+                dtype=str(tokens.dtype)[6:],
+                shape=tuple(tokens.shape),
+            )
         )
     low, high = int(tokens.min()), int(tokens.max())
-    if low < 0 or high >= vocabulary:
+    if low < 0:
         raise DataError(
-            f"{name}: tokens {low}..{high} arrive, but {name}_vocab={vocabulary} has 0..{vocabulary - 1}"
-            + (f"; {name}_vocab={high + 1} fits." if low >= 0 else "; what fits counts from 0.")
+            coded(
+                "E-DATA-11",
+                "{name}: expected tokens 0..{last} for {name}_vocab={vocabulary}, got {low}..{high}. Count "
+                "tokens from 0.",
+                name=name,
+                last=vocabulary - 1,
+                vocabulary=vocabulary,
+                low=low,
+                high=high,
+            )
+        )
+    if high >= vocabulary:
+        raise DataError(
+            coded(
+                "E-DATA-11",
+                "{name}: expected tokens 0..{last} for {name}_vocab={vocabulary}, got {low}..{high}. Use "
+                "{name}_vocab={needed}.",
+                name=name,
+                last=vocabulary - 1,
+                vocabulary=vocabulary,
+                low=low,
+                high=high,
+                needed=high + 1,
+            )
         )
 
 
 def _check_marks(target: Tensor) -> None:
-    behind = (target == END).cumsum(1) - (target == END).long()  # how many ends stand before a token
+    ends = (target == END).cumsum(1) - (target == END).long()  # how many ends stand before a token
     good = (target[:, 0] == START) & (target == END).any(1)
-    good &= ((behind == 0) == (target != PADDING)).all(1) & (target == START).sum(1).eq(1)
+    good &= ((ends == 0) == (target != PADDING)).all(1) & (target == START).sum(1).eq(1)
     if not bool(good.all()):
         row = target[int(good.logical_not().nonzero()[0])].tolist()
         raise DataError(
-            f"a target is {row}; what fits begins with {START} (start), ends with {END} (end) and has "
-            f"{PADDING} (padding) behind that only, such as [1, 7, 5, 2, 0, 0]."
+            coded(
+                "E-DATA-11",
+                "expected targets that begin with {start} (start), end with {end} (end) and have {padding} "
+                "(padding) after that only, got {target}. Write them like [1, 7, 5, 2, 0, 0].",
+                start=START,
+                end=END,
+                padding=PADDING,
+                target=row,
+            )
         )
 
 
 def next_token_loss(scores: Tensor, target: Tensor) -> Tensor:
-    """Return the cross entropy of every token behind the start, padding left out.
+    """Return the cross entropy of every token after the start, padding left out.
 
     Args:
         scores: Before softmax (N, T - 1, V), for the targets' tokens but the last.

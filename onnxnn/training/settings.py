@@ -1,4 +1,4 @@
-"""How to train: everything that `train` is told, as data that a checkpoint can carry."""
+"""How to train: all options of `train`, as data that a checkpoint can carry."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from onnxnn_runtime.errors import TrainingError, did_you_mean
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
@@ -71,12 +72,12 @@ class Settings:
             losses.official_name(self.loss)
         optimizers.check_schedule(self.schedule)
         for name in ("epochs", "patience", "batch_size"):
-            _whole(name, getattr(self, name), optional=name != "epochs")
+            _check_count(name, getattr(self, name), optional=name != "epochs")
         for name in ("lr", "clip"):
-            _positive(name, getattr(self, name))
-        _share("ema", self.ema)
+            _check_positive(name, getattr(self, name))
+        _check_share("ema", self.ema)
         if self.samples_every is False or not is_one_of(self.samples_every, (0,)):
-            _whole("samples_every", self.samples_every, optional=True)
+            _check_count("samples_every", self.samples_every, optional=True)
         self._check_monitor()
 
     def column(self, validated: bool) -> str:
@@ -88,8 +89,13 @@ class Settings:
         column = self.monitor or ("val_loss" if validated else "loss")
         if column.startswith("val_") and not validated:
             raise TrainingError(
-                f"monitor={shortened(column)}: there is no validation data. Load data with "
-                f"train_val_ratio=0.8, or use monitor={column.removeprefix('val_')!r}."
+                coded(
+                    "E-TRAIN-03",
+                    "monitor={monitor}: there is no validation data. Load data with train_val_ratio=0.8, or "
+                    "use monitor={instead}.",
+                    monitor=shortened(column),
+                    instead=shortened(column.removeprefix("val_")),
+                )
             )
         return column
 
@@ -113,26 +119,54 @@ class Settings:
         known = [*columns, *(f"val_{name}" for name in columns)]
         if self.monitor is not None and not is_one_of(self.monitor, known):
             hint = did_you_mean(self.monitor, known) or "."
-            names = ", ".join(known)
-            raise TrainingError(f"monitor={shortened(self.monitor)}: unknown{hint} Known: {names}.")
+            raise TrainingError(
+                coded(
+                    "E-TRAIN-03",
+                    "monitor={monitor}: unknown column{hint} Known: {known}.",
+                    monitor=shortened(self.monitor),
+                    hint=hint,
+                    known=", ".join(known),
+                )
+            )
 
 
-def _whole(name: str, value: Any, optional: bool) -> None:
+def _check_count(name: str, value: Any, optional: bool) -> None:
     if value is None and optional:
         return
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise TrainingError(f"{name}={shortened(value)}: must be a whole number of at least 1.")
+        raise TrainingError(
+            coded(
+                "E-TRAIN-03",
+                "{name}={value}: expected an integer of at least 1.",
+                name=name,
+                value=shortened(value),
+            )
+        )
 
 
-def _positive(name: str, value: Any) -> None:
+def _check_positive(name: str, value: Any) -> None:
     if value is None:
         return
     if not optimizers.is_number(value) or value <= 0:
-        raise TrainingError(f"{name}={shortened(value)}: must be a number above 0, up to 3.4e38.")
+        raise TrainingError(
+            coded(
+                "E-TRAIN-03",
+                "{name}={value}: expected a number above 0, up to 3.4e38.",
+                name=name,
+                value=shortened(value),
+            )
+        )
 
 
-def _share(name: str, value: Any) -> None:
+def _check_share(name: str, value: Any) -> None:
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise TrainingError(f"{name}={shortened(value)}: must be a number from 0 to below 1.")
+        raise TrainingError(
+            coded(
+                "E-TRAIN-03",
+                "{name}={value}: expected a number from 0 to below 1.",
+                name=name,
+                value=shortened(value),
+            )
+        )

@@ -1,4 +1,4 @@
-"""The scale of the targets behind a network that predicts values, and what its last layer can return at all.
+"""The scale of the targets after a network that predicts values, and what its last layer can return at all.
 
 A fresh network returns numbers around 0 of size 1; with sigmoid, tanh or relu at its end it returns no
 others, whatever it learns. Targets in the units of a user are brought into that range by the network's last
@@ -11,6 +11,7 @@ import math
 
 import torch
 from onnxnn_runtime.errors import TrainingError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 
 from onnxnn.data.batches import Batches, InMemory
 from onnxnn.definition.definition import Definition
@@ -140,8 +141,13 @@ def _scale(bounds: Bounds, columns: torch.Tensor, any_units: bool) -> tuple[Scal
 def _check_logarithm(last: str, bounds: Bounds) -> None:
     if last != "exponential" and any(map(math.isfinite, bounds)):
         raise TrainingError(
-            "loss='PoissonNLLLoss' learns the logarithm of a rate, which may be any number, and "
-            f"{last} at the end returns values {_described(bounds)}. Leave the last activation out."
+            coded(
+                "E-TRAIN-04",
+                "loss='PoissonNLLLoss' learns the logarithm of a rate, which may be any number, and {last} "
+                "at the end returns values {possible}. Leave the last activation out.",
+                last=last,
+                possible=_described(bounds),
+            )
         )
 
 
@@ -163,11 +169,22 @@ def _check_probabilities(columns: torch.Tensor) -> None:
     is_probability = bool(((columns >= -_ROUNDING) & (columns <= 1 + _ROUNDING)).all())
     if is_probability and bool(((columns.sum(0) - 1).abs() <= 1e-3).all()):
         return
-    of = "which add up to 1" if len(columns) > 1 else "and of a single output always 1"
-    found = "do not add up to 1 for each sample" if is_probability else f"lie in {_range_of(columns)}"
+    if len(columns) == 1:
+        raise TrainingError(
+            coded(
+                "E-TRAIN-04",
+                "the network ends in softmax, whose single output is always 1: expected targets of 1, got "
+                "{found}. Leave the last activation out: add('linear', ...) without activation=.",
+                found=_range_of(columns),
+            )
+        )
     raise TrainingError(
-        f"the network ends in softmax, whose outputs lie in 0..1, {of}, and the targets {found}. Leave the "
-        "last activation out: add('linear', ...) without activation=."
+        coded(
+            "E-TRAIN-04",
+            "the network ends in softmax, whose outputs lie in 0..1 and add up to 1: expected such targets, "
+            "got {found}. Leave the last activation out: add('linear', ...) without activation=.",
+            found=gettext("other sums") if is_probability else _range_of(columns),
+        )
     )
 
 
@@ -183,19 +200,27 @@ def _later(definition: Definition, last: str, bounds: Bounds, columns: torch.Ten
         return ()
     now = (float(low[is_outside].min()), float(high[is_outside].max()))
     return (
-        f"{last} at the end returns values {_described(now)} in this trained network, and the targets lie in "
-        f"{_range_of(columns[is_outside])}: those outside cannot be learned. Train a new network, nn('reg'), "
-        "without the last activation.",
+        gettext(
+            "{last} at the end returns values {possible} in this trained network, and the targets lie in "
+            "{found}: those outside cannot be learned. Train a new network, nn('reg'), without the last "
+            "activation.",
+            last=last,
+            possible=_described(now),
+            found=_range_of(columns[is_outside]),
+        ),
     )
 
 
 def _line(last: str, bounds: Bounds, columns: torch.Tensor) -> str:
     low, high = float(columns.min()), float(columns.max())
     becomes = _described((low, high if math.isfinite(bounds[1]) else math.inf))
-    return (
-        f"{last} at the end returns values {_described(bounds)}, and the targets lie in "
-        f"{_range_of(columns)}: they are scaled, and the network will return values {becomes}. For values "
-        "beyond, leave the last activation out."
+    return gettext(
+        "{last} at the end returns values {possible}, and the targets lie in {found}: they are scaled, and "
+        "the network will return values {scaled}. For values outside, leave the last activation out.",
+        last=last,
+        possible=_described(bounds),
+        found=_range_of(columns),
+        scaled=becomes,
     )
 
 
@@ -205,7 +230,9 @@ def _range_of(columns: torch.Tensor) -> str:
 
 def _described(bounds: Bounds) -> str:
     low, high = bounds
-    return f"from {low:.5g} up" if math.isinf(high) else f"in {low:.5g}..{high:.5g}"
+    if math.isinf(high):
+        return gettext("from {low:.5g} up", low=low)
+    return gettext("in {low:.5g}..{high:.5g}", low=low, high=high)
 
 
 def _is_above_0(definition: Definition, samples: InMemory) -> bool:

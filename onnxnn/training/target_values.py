@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from onnxnn_runtime.errors import TrainingError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data.batches import Batches, InMemory
@@ -18,7 +19,6 @@ _PROBABILITIES = ("BCELoss", "BCEWithLogitsLoss", "MultiLabelSoftMarginLoss")
 _SIGNS = ("SoftMarginLoss", "HingeEmbeddingLoss")
 _ROUNDING = 1e-6
 _ADD_UP = 1e-3
-_OTHER = "For other values use loss='MSELoss' or 'L1Loss'."
 
 
 def check_values(task: str, definition: Definition, train: Batches, loss: str | None) -> None:
@@ -40,17 +40,41 @@ def check_values(task: str, definition: Definition, train: Batches, loss: str | 
     if not samples.y.is_floating_point():
         return
     low, high = float(y.min()), float(y.max())
-    found = f"the targets lie in {low:.5g}..{high:.5g}"
+    found = f"{low:.5g}..{high:.5g}"
     if name in _PROBABILITIES and (low < -_ROUNDING or high > 1 + _ROUNDING):
-        raise TrainingError(f"loss={shortened(name)} learns probabilities from 0 to 1, and {found}. {_OTHER}")
+        raise TrainingError(
+            coded(
+                "E-TRAIN-04",
+                "loss={loss}: expected probabilities from 0 to 1, got targets in {found}. For other values "
+                "use loss='MSELoss' or 'L1Loss'.",
+                loss=shortened(name),
+                found=found,
+            )
+        )
     if name == "PoissonNLLLoss" and low < 0:
-        raise TrainingError(f"loss={shortened(name)} learns counts from 0, and {found}. {_OTHER}")
+        raise TrainingError(
+            coded(
+                "E-TRAIN-04",
+                "loss={loss}: expected counts from 0, got targets in {found}. For other values use "
+                "loss='MSELoss' or 'L1Loss'.",
+                loss=shortened(name),
+                found=found,
+            )
+        )
     if name in _SIGNS and task == "reg" and not bool((y.abs() == 1).all()):
-        raise TrainingError(f"loss={shortened(name)} learns targets of 1 and -1, and {found}. {_OTHER}")
+        raise TrainingError(
+            coded(
+                "E-TRAIN-04",
+                "loss={loss}: expected targets of 1 and -1, got targets in {found}. For other values use "
+                "loss='MSELoss' or 'L1Loss'.",
+                loss=shortened(name),
+                found=found,
+            )
+        )
     if name == "HingeEmbeddingLoss":
         _check_distances(definition)
     if name == "KLDivLoss":
-        _check_distributions(name, task, definition.net.ending, y, found)
+        _check_distributions(shortened(name), task, definition.net.ending, y, found)
 
 
 def _check_distances(definition: Definition) -> None:
@@ -59,26 +83,55 @@ def _check_distances(definition: Definition) -> None:
         return
     if last is None or last[1].bounds[0] < 0:
         raise TrainingError(
-            "loss='HingeEmbeddingLoss' compares distances, which are never below 0, and has no smallest "
-            "value without that bound: end the network with activation='relu'."
+            coded(
+                "E-TRAIN-04",
+                "loss='HingeEmbeddingLoss': expected distances, which are never below 0; without that bound "
+                "it has no smallest value. End the network with activation='relu'.",
+            )
         )
 
 
-def _check_distributions(name: str, task: str, ending: str, y: torch.Tensor, found: str) -> None:
-    what = f"loss={shortened(name)} learns probabilities that add up to 1 for each sample"
+def _check_distributions(loss: str, task: str, ending: str, y: torch.Tensor, found: str) -> None:
     if float(y.min()) < -_ROUNDING:
-        raise TrainingError(f"{what}, and {found}. {_OTHER}")
+        raise TrainingError(
+            coded(
+                "E-TRAIN-04",
+                "loss={loss}: expected probabilities that add up to 1 for each sample, got targets in "
+                "{found}. For other values use loss='MSELoss' or 'L1Loss'.",
+                loss=loss,
+                found=found,
+            )
+        )
     if y.ndim < 2 or y.shape[-1] < 2:
         if task != "cls":
-            raise TrainingError(f"{what}, and there is a single target. {_OTHER}")
+            raise TrainingError(
+                coded(
+                    "E-TRAIN-04",
+                    "loss={loss}: expected probabilities that add up to 1 for each sample, got a single "
+                    "target. For other values use loss='MSELoss' or 'L1Loss'.",
+                    loss=loss,
+                )
+            )
         return
     sums = y.sum(-1)
     if bool(((sums - 1).abs() > _ADD_UP).any()):
-        between = f"{float(sums.min()):.5g}..{float(sums.max()):.5g}"
         raise TrainingError(
-            f"{what}, and the targets add up to {between}: divide each row by its sum. {_OTHER}"
+            coded(
+                "E-TRAIN-04",
+                "loss={loss}: expected probabilities that add up to 1 for each sample, got sums of "
+                "{low:.5g}..{high:.5g}. Divide each row by its sum. For other values use loss='MSELoss' or "
+                "'L1Loss'.",
+                loss=loss,
+                low=float(sums.min()),
+                high=float(sums.max()),
+            )
         )
     if ending == "sigmoid" and task != "cls":
         raise TrainingError(
-            f"{what}, and the network ends in sigmoid: end it with activation='softmax', or leave it out."
+            coded(
+                "E-TRAIN-04",
+                "loss={loss}: expected probabilities that add up to 1 for each sample, got a network that "
+                "ends in sigmoid. End it with activation='softmax', or leave it out.",
+                loss=loss,
+            )
         )

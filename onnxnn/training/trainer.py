@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.errors import CheckpointError, TrainingError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import printable
 
 from onnxnn.data.batches import Batches
@@ -48,7 +49,7 @@ class Trainer:
         decay: The decay of the moving average of weights; 0 keeps none.
 
     Attributes:
-        epoch: How many epochs are done, those of an earlier run that was gone on with included.
+        epoch: How many epochs are done, those of an earlier run that it resumes included.
         history: Their rows.
         stop: Set it to end training after the epoch.
         is_best: Whether the last epoch was the best so far.
@@ -199,7 +200,11 @@ class Trainer:
         """Turn an epoch's tensors into numbers, all at once."""
         if not batches:
             raise TrainingError(
-                "an epoch without a batch: every batch is smaller than the number of devices."
+                coded(
+                    "E-DATA-12",
+                    "expected batches of at least one sample for each device, got none in this epoch. Use a "
+                    "larger batch_size or fewer devices.",
+                )
             )
         sizes = [int(size) for size in batches]
         values, sizes = self.machine.means(torch.stack(self._losses), sizes)
@@ -269,7 +274,7 @@ class Trainer:
             self.is_best, self.history.best_epoch = True, self.epoch
 
     def measured(self, weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Row]:
-        """Return weights with their own running statistics, and what validation gives for them.
+        """Return weights with their own running statistics, and the figures of validation for them.
 
         Args:
             weights: The state dict after an earlier epoch; the network's own stays as it is.
@@ -302,10 +307,10 @@ class Trainer:
             for callback in self.callbacks:
                 getattr(callback, hook)(self)
 
-    # ---- going on with an earlier training -----------------------------------------------------
+    # ---- resuming an earlier training ----------------------------------------------------------
 
     def state(self, light: bool = False) -> dict[str, Any]:
-        """Return what is needed to go on: tensors, numbers, texts, lists and dicts of them.
+        """Return what is needed to resume: tensors, numbers, texts, lists and dicts of them.
 
         Args:
             light: Leave out the optimizer's and the schedule's part.
@@ -328,7 +333,7 @@ class Trainer:
         return state
 
     def resume(self, state: Mapping[str, Any], same_schedule: bool, keep_best: bool = False) -> None:
-        """Resume where an earlier training stood; call it before `run`.
+        """Resume an earlier training; call it before `run`.
 
         Args:
             state: What `state` returned then.
@@ -339,7 +344,7 @@ class Trainer:
                 where it is finished.
 
         Raises:
-            CheckpointError: The state does not fit this network.
+            CheckpointError: The state does not match this network.
         """
         try:
             self.epoch = int(state["epoch"])
@@ -362,8 +367,10 @@ class Trainer:
             if "random" in state:
                 check_random_state(state["random"])
         except (LookupError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError) as error:
-            reason = printable(str(error).rstrip("."))
-            raise CheckpointError(f"the checkpoint's training state does not fit: {reason}.") from error
+            reason = printable(getattr(error, "text", str(error)).rstrip("."))
+            raise CheckpointError(
+                coded("E-CKPT-03", "the checkpoint's training state does not match: {reason}.", reason=reason)
+            ) from error
         self._state = state
 
     def _remember_best(self, state: Mapping[str, Any]) -> None:
@@ -375,7 +382,7 @@ class Trainer:
         return [self._signed(row[self._monitor]) for row in self.history if self._monitor in row]
 
     def _load_average(self, state: Mapping[str, Any] | None) -> None:
-        """Go on from the weights that were trained; the network came with their average."""
+        """Resume from the weights that were trained; the network came with their average."""
         if state is not None and self._average is not None:
             self._average.load(state)
         elif state is not None:
@@ -386,7 +393,7 @@ class Trainer:
             set_random_state(self._state["random"])
 
 
-_LOOK_EVERY = 5.0  # seconds; waiting for a loss to arrive costs time on a GPU
+_LOOK_EVERY = 5.0  # seconds; waiting for a loss costs time on a GPU
 
 
 def _copied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -642,8 +642,8 @@ def test_networks_that_do_not_draw(call):
     ("options", "message"),
     [
         ({"metrics": ["acc"]}, "judged by its loss and its pictures"),
-        ({"loss": "CrossEntropyLoss"}, "a diffusion model learns by MinSNR, MSELoss"),
-        ({"ema": 1.0}, "ema=1.0: must be a number from 0 to below 1"),
+        ({"loss": "CrossEntropyLoss"}, "a diffusion model expects one of MinSNR, MSELoss"),
+        ({"ema": 1.0}, "ema=1.0: expected a number from 0 to below 1"),
         ({"samples_every": -1}, "samples_every=-1"),
     ],
 )
@@ -656,7 +656,7 @@ def test_min_snr_is_for_diffusion(tmp_path):
     model = nn(save_fold=str(tmp_path), verbose=0)
     model.load_dataset(np.random.default_rng(0).random((6, 3)), [0, 1] * 3)
     model.add("linear", size=(3, 2), activation="softmax")
-    with pytest.raises(TrainingError, match=r"MinSNR.*this network has none"):
+    with pytest.raises(TrainingError, match=r"MinSNR.*this network is none"):
         model.train(epochs=1, loss="MinSNR")
 
 
@@ -665,7 +665,9 @@ def test_other_classes_than_the_network_was_made_for(tmp_path):
     model = nn(save_fold=str(tmp_path), verbose=0)
     model.load_dataset(bars()[0], np.arange(24) % 3, batch_size=8)
     model.add("diffusion_model", classes=2, **SMALL)
-    with pytest.raises(DataError, match="3 classes and the network was made for 2"):
+    with pytest.raises(
+        DataError, match="expected data with 2 classes, for which the network was made, got 3"
+    ):
         model.train(epochs=1)
 
 

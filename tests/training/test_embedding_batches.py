@@ -70,16 +70,16 @@ def test_two_samples_of_each_of_many_classes_are_learned_from(tmp_path, loss, sh
 
 @pytest.mark.parametrize("loss", [None, "SupCon", "supervised_contrastive"])
 def test_one_sample_of_each_class_is_refused(tmp_path, loss):
-    with pytest.raises(TrainingError, match=r"two samples of a class.*loss='ArcFace'"):
+    with pytest.raises(TrainingError, match=r"two training samples of a class.*loss='ArcFace'"):
         network(range(12)).train(epochs=1, loss=loss, save_fold=str(tmp_path))
     network(range(12)).train(epochs=1, loss="ArcFace", save_fold=str(tmp_path))
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3])
 def test_batches_without_room_for_two_pairs_are_refused(tmp_path, batch_size):
-    with pytest.raises(TrainingError, match="use batch_size=4 or more"):
+    with pytest.raises(TrainingError, match="Use batch_size=4 or more"):
         network([0, 1] * 6, batch_size).train(epochs=1, save_fold=str(tmp_path))
-    with pytest.raises(TrainingError, match="use batch_size=4 or more"):
+    with pytest.raises(TrainingError, match="Use batch_size=4 or more"):
         network([0, 1] * 6).train(epochs=1, batch_size=batch_size, save_fold=str(tmp_path))
 
 

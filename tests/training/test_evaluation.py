@@ -183,9 +183,9 @@ def test_an_encoder_needs_two_images_of_a_class(noise, tmp_path):
         (tmp_path / name).mkdir()
         shutil.copy(noise / name / "00.png", tmp_path / name)
     model = encoder(tmp_path, noise)
-    with pytest.raises(DataError, match="the data has one sample of each class"):
+    with pytest.raises(DataError, match="got one sample of each class"):
         model.evaluate(str(tmp_path))
-    with pytest.raises(DataError, match="the data has one sample of each class"):
+    with pytest.raises(DataError, match="got one sample of each class"):
         model.evaluate((np.zeros((2, 3, 6, 6), np.float32), [0, 1]))
 
 

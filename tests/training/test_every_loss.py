@@ -119,20 +119,20 @@ def test_values_are_returned_as_they_were_given(tmp_path, loss, name):
 @pytest.mark.parametrize(
     ("loss", "activation", "y", "said"),
     [
-        ("KLDivLoss", None, -VALUES["distributions"], "add up to 1 .* the targets lie in -"),
-        ("KLDivLoss", None, 2 * VALUES["distributions"], "the targets add up to 2..2: divide each row"),
+        ("KLDivLoss", None, -VALUES["distributions"], "add up to 1 .* got targets in -"),
+        ("KLDivLoss", None, 2 * VALUES["distributions"], "got sums of 2..2. Divide each row"),
         (
             "KLDivLoss",
             "sigmoid",
             VALUES["distributions"],
-            "ends in sigmoid: end it with activation='softmax'",
+            "ends in sigmoid. End it with activation='softmax'",
         ),
-        ("KLDivLoss", None, SHARE, "there is a single target"),
-        ("PoissonNLLLoss", None, V, "learns counts from 0, and the targets lie in -"),
+        ("KLDivLoss", None, SHARE, "got a single target"),
+        ("PoissonNLLLoss", None, V, "expected counts from 0, got targets in -"),
         ("poisson", "relu", VALUES["counts"], "relu at the end returns values from 0 up. Leave the last"),
-        ("BCELoss", "sigmoid", V, "learns probabilities from 0 to 1, and the targets lie in -"),
-        ("SoftMarginLoss", None, SHARE, "learns targets of 1 and -1, and the targets lie in 0"),
-        ("HingeEmbeddingLoss", None, np.sign(V), "compares distances.*activation='relu'"),
+        ("BCELoss", "sigmoid", V, "expected probabilities from 0 to 1, got targets in -"),
+        ("SoftMarginLoss", None, SHARE, "expected targets of 1 and -1, got targets in 0"),
+        ("HingeEmbeddingLoss", None, np.sign(V), "expected distances.*activation='relu'"),
     ],
 )
 def test_values_that_a_loss_does_not_know(tmp_path, loss, activation, y, said):

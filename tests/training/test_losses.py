@@ -211,17 +211,17 @@ def test_sequences_are_compared_step_by_step():
     [
         ("CrossEntropyLos", ending(3), "cls", 3, "did you mean 'CrossEntropyLoss'"),
         ("zzz", ending(3), "cls", 3, "unknown loss. Known: ArcFace, BCELoss"),
-        (None, ending(2, SOFTMAX), "cls", 3, "gives 2 outputs and the data has 3 classes"),
+        (None, ending(2, SOFTMAX), "cls", 3, "at least 3 outputs of the network for 3 classes, got 2"),
         (None, ending(1, SOFTMAX), "cls", 2, "one output unit with softmax cannot tell two classes apart"),
         (None, ending(1), "cls", 2, "activation='sigmoid'"),
-        ("BCELoss", ending(3), "cls", 3, "reads probabilities"),
-        ("NLLLoss", ending(3), "cls", 3, "log-probabilities"),
-        ("CrossEntropyLoss", ending(1), "reg", 0, "use loss='MSELoss'"),
-        ("HingeEmbeddingLoss", ending(3), "cls", 3, r"the network is nn\('reg'\)"),
+        ("BCELoss", ending(3), "cls", 3, "expected probabilities"),
+        ("NLLLoss", ending(3), "cls", 3, "expected probabilities, got the outputs of a linear layer"),
+        ("CrossEntropyLoss", ending(1), "reg", 0, "Use loss='MSELoss'"),
+        ("HingeEmbeddingLoss", ending(3), "cls", 3, r"expected nn\('reg'\)"),
         ("TripletMarginLoss", ending(3), "cls", 3, "unknown loss"),
         ("ArcFace", ending(3), "cls", 3, r"only nn\('embed'\) does"),
         ("mse", ending(3), "embed", 3, "trains with loss='SupCon' or loss='ArcFace'"),
-        ("SupCon", ending(3), "embed", 1, "learns from classes"),
+        ("SupCon", ending(3), "embed", 1, "expected data with at least 2 classes, got 1"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(name, net, task, classes, message):
@@ -230,7 +230,7 @@ def test_what_does_not_fit_is_refused(name, net, task, classes, message):
 
 
 def test_wrong_number_of_targets_is_said():
-    with pytest.raises(TrainingError, match="each sample needs 2 target values"):
+    with pytest.raises(TrainingError, match="expected 2 target values for each sample"):
         computed(ending(2), "mse", torch.zeros(4, 3), task="reg")
 
 
@@ -304,5 +304,5 @@ def test_arcface_stays_finite_where_the_margin_passes_pi():
     ],
 )
 def test_classes_on_an_axis_that_a_loss_does_not_compare_are_refused(name, output):
-    with pytest.raises(TrainingError, match="looks for the classes elsewhere"):
+    with pytest.raises(TrainingError, match="expects the classes on another axis"):
         losses.make(name, ending(3, SOFTMAX), output)

@@ -594,7 +594,7 @@ def test_results_of_another_kind_are_not_printed(result):
         ({"filename": ""}, "filename='': expected the path"),
         ({"filename": "a\0b"}, r"filename='a\\x00b': expected the path"),
         ({"save_fold": "a\0b"}, r"save_fold='a\\x00b': expected the path"),
-        ({"schedule": 5}, "schedule=5: must be a name, or a dict"),
+        ({"schedule": 5}, "schedule=5: expected a name, or a dict"),
     ],
 )
 def test_training_options_of_another_kind_spoil_nothing(tmp_path, options, message):

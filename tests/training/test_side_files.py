@@ -202,7 +202,7 @@ def test_idle_gets_lines_and_no_bar(tmp_path, monkeypatch):
             return len(text)
 
     monkeypatch.setattr(sys, "stderr", run.StdOutputFile(Shell(), "stderr"))
-    monkeypatch.setattr(callbacks, "TELL_EVERY", 0)
+    monkeypatch.setattr(callbacks, "LINE_EVERY", 0)
     classifier(tmp_path, verbose=1).train(epochs=3)
     lines = "".join(shown).splitlines()
     assert [line.split("  ")[0] for line in lines] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]

@@ -138,9 +138,9 @@ def test_targets_inside_stay_as_they_are(tmp_path, activation, task):
 @pytest.mark.parametrize(
     ("y", "said"),
     [
-        (TARGETS["millions"], r"softmax, whose outputs lie in 0..1, and of a single output always 1.*lie in"),
-        (np.stack((SHARE, SHARE), 1), r"which add up to 1, and the targets do not add up to 1"),
-        (np.stack((-SHARE, 1 + SHARE), 1), r"the targets lie in -0.9.*Leave the last activation out"),
+        (TARGETS["millions"], r"softmax, whose single output is always 1: expected targets of 1, got "),
+        (np.stack((SHARE, SHARE), 1), r"and add up to 1: expected such targets, got other sums"),
+        (np.stack((-SHARE, 1 + SHARE), 1), r"expected such targets, got -0.9.*Leave the last activation out"),
     ],
 )
 def test_softmax_is_refused_for_other_values(tmp_path, y, said):

@@ -193,7 +193,7 @@ def test_a_vocabulary_larger_than_the_output(tmp_path):
     model.load_dataset(ROWS, word2idx=WORDS)
     for name, options in (("embedding", {"size": 4}), ("rnn", {"size": 6}), ("linear", {"size": 20})):
         model.add(name, **options)
-    with pytest.raises(TrainingError, match="the network gives 20 outputs and the data has 23 classes"):
+    with pytest.raises(TrainingError, match="at least 23 outputs of the network for 23 classes, got 20"):
         model.train(epochs=1, save_fold=str(tmp_path))
 
 
@@ -403,7 +403,7 @@ def test_classes_name_the_labels_of_each_step(tmp_path):
 
 
 def test_a_label_beyond_the_outputs(tmp_path):
-    with pytest.raises(TrainingError, match="gives 3 outputs and the data has 4 classes"):
+    with pytest.raises(TrainingError, match="at least 4 outputs of the network for 4 classes, got 3"):
         per_step(tmp_path, OHLOL, outputs=3).train(epochs=1)
     model = per_step(tmp_path, OHLOL)
     with pytest.raises(TrainingError, match="the last layer needs 9 outputs"):
@@ -487,9 +487,9 @@ def test_sequences_without_a_step(tmp_path):
         (
             [("gru", {"return_sequences": False})],
             9,
-            r"the labels are \(12, 9\), one for each of 9 steps: leave out .* return_sequences=False",
+            r"got labels \(12, 9\), one for each of 9 steps. Leave out .* return_sequences=False",
         ),
-        ([("gru", {}), ("global_avgpool", {})], 9, r"one for each of 9 steps: leave out .*'global_avgpool'"),
+        ([("gru", {}), ("global_avgpool", {})], 9, r"one for each of 9 steps. Leave out .*'global_avgpool'"),
         ([("gru", {})], 4, "the data has 4 labels for each sequence: what fits is 9, one for each step"),
     ],
 )

@@ -276,14 +276,14 @@ def test_a_transformer_stands_alone():
     [
         (
             [[7, 5, 2, 0]],
-            r"a target is \[7, 5, 2, 0\]; what fits begins with 1 \(start\), ends with 2 \(end\)",
+            r"targets that begin with 1 \(start\), end with 2 \(end\).*, got \[7, 5, 2, 0\]",
         ),
-        ([[1, 5, 7, 3]], r"a target is \[1, 5, 7, 3\]"),
-        ([[1, 5, 2, 3]], r"a target is \[1, 5, 2, 3\]"),
-        ([[1, 0, 5, 2]], r"a target is \[1, 0, 5, 2\]"),
-        ([[1, 5, 1, 2]], r"a target is \[1, 5, 1, 2\]"),
-        ([[1, 5, 13, 2]], r"target: tokens 1\.\.13 arrive, but target_vocab=13 has 0\.\.12"),
-        ([[1, *[5] * 12, 2]], "target: 13 tokens, but the network was built for max_length=12"),
+        ([[1, 5, 7, 3]], r"got \[1, 5, 7, 3\]"),
+        ([[1, 5, 2, 3]], r"got \[1, 5, 2, 3\]"),
+        ([[1, 0, 5, 2]], r"got \[1, 0, 5, 2\]"),
+        ([[1, 5, 1, 2]], r"got \[1, 5, 1, 2\]"),
+        ([[1, 5, 13, 2]], r"target: expected tokens 0\.\.12 for target_vocab=13, got 1\.\.13"),
+        ([[1, *[5] * 12, 2]], "target: expected at most 12 tokens, .* got 13. Use max_length=13"),
     ],
 )
 def test_targets_that_do_not_fit(tmp_path, target, message):
@@ -328,7 +328,7 @@ def test_whole_floats_as_pairs(tmp_path, task):
 def test_pairs_are_for_nn_gen():
     network = nn("reg", verbose=0)
     network.load_dataset(*reversals(8))
-    with pytest.raises(TrainingError, match=r"nn\('reg'\) .* are learned by nn\('gen'\)"):
+    with pytest.raises(TrainingError, match=r"nn\('reg'\) .* expected nn\('gen'\)"):
         network.add("transformer", **SIZES)
     with pytest.raises(DataError, match=r"nn\('embed'\) learns from classes: use nn\('gen'\)"):
         nn("embed", verbose=0).load_dataset(*reversals(8))
@@ -337,7 +337,7 @@ def test_pairs_are_for_nn_gen():
 def test_labels_instead_of_targets(tmp_path):
     network = nn("cls", verbose=0, save_fold=str(tmp_path))
     network.load_dataset(reversals(4)[0], [0, 1, 0, 1])
-    with pytest.raises(DataError, match=r"learns from pairs .*load_dataset\(source, target\)"):
+    with pytest.raises(DataError, match=r"expected token sequences, .*load_dataset\(source, target\)"):
         network.add("transformer", **SIZES)
 
 
@@ -345,7 +345,7 @@ def test_labels_instead_of_targets(tmp_path):
     ("options", "message"),
     [
         ({"loss": "mse"}, "loss='MSELoss' .* a transformer learns which token comes next"),
-        ({"metrics": "f1"}, "for a transformer there are 'acc' and 'exact'"),
+        ({"metrics": "f1"}, "a transformer has 'acc' and 'exact'"),
     ],
 )
 def test_losses_and_metrics_that_do_not_fit(tmp_path, options, message):
@@ -505,5 +505,5 @@ def test_pairs_of_floats():
     network = nn("gen", verbose=0)
     source, target = reversals(8)
     network.load_dataset(source, target.astype(np.float32))
-    with pytest.raises(DataError, match=r"target: float32 of shape \(8, 12\); a transformer learns"):
+    with pytest.raises(DataError, match=r"target: expected token sequences, .* got float32 of shape \(8, 12\)"):
         network.add("transformer", **SIZES)
