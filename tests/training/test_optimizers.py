@@ -111,7 +111,10 @@ def test_onecycle_moves_every_step():
         ({"lr": 1e39}, r"lr=1e\+39: expected a number above 0, up to 3.4e38"),
         ({"clip": 10**400}, "clip=an integer of about 401 digits: expected a number above 0"),
         ({"epochs": -(10**5000)}, "epochs=an integer of about 5,001 digits: expected an integer"),
-        ({"optimizer_options": {"weight_decay": 1e39}}, "expected weight_decay to be a number of at least 0, got 1e"),
+        (
+            {"optimizer_options": {"weight_decay": 1e39}},
+            "expected weight_decay to be a number of at least 0, got 1e",
+        ),
         (
             {"optimizer_options": {"eps": 10**400}},
             "expected eps to be a number of at least 0, got an integer",

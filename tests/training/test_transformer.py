@@ -505,5 +505,7 @@ def test_pairs_of_floats():
     network = nn("gen", verbose=0)
     source, target = reversals(8)
     network.load_dataset(source, target.astype(np.float32))
-    with pytest.raises(DataError, match=r"target: expected token sequences, .* got float32 of shape \(8, 12\)"):
+    with pytest.raises(
+        DataError, match=r"target: expected token sequences, .* got float32 of shape \(8, 12\)"
+    ):
         network.add("transformer", **SIZES)
