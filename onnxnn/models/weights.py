@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +33,7 @@ def check_source(call: str, source: str, sha256: str | None) -> None:
     Raises:
         LayerError: The file is missing, the URL is not https, or a URL comes without its checksum.
     """
-    if sha256 is not None and (len(sha256) != 64 or not set(sha256.lower()) <= set("0123456789abcdef")):
+    if sha256 is not None and not (isinstance(sha256, str) and re.fullmatch("[0-9a-fA-F]{64}", sha256)):
         raise LayerError(
             coded(
                 "E-LAYER-04",

@@ -11,6 +11,7 @@ import pytest
 import torch
 from onnxnn_runtime import CheckpointError, LayerError
 
+from onnxnn import nn
 from onnxnn.definition.definition import Definition
 from onnxnn.graph.shape import Shape
 from onnxnn.models import weights
@@ -140,6 +141,8 @@ def test_addresses_need_a_checksum_and_https(published):
         network(weights="http://example.org/mobilenet_v2.pth", sha256="0" * 64)
     with pytest.raises(LayerError, match=r"expected sha256 to be the 64 hexadecimal digits"):
         network(weights=str(published), sha256="abc")
+    with pytest.raises(LayerError, match=r"expected sha256 to be the 64 hexadecimal digits.*, got 5"):
+        nn(verbose=0).load_weights(published, sha256=5)
     with pytest.raises(LayerError, match=r"sha256 is the checksum of weights="):
         network(sha256="0" * 64)
 
