@@ -20,6 +20,7 @@ from onnxnn_runtime.inputs.given import matching, plain
 from onnxnn_runtime.inputs.samples import Skipped, find_samples, read_sample
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
+from onnxnn_runtime.messages.suggestions import is_one_of
 
 from .sampler import checked_seed, plain_number
 
@@ -486,8 +487,8 @@ def check_baked(baked: SamplerSpec, name: str, options: SamplingOptions) -> None
     inside = (*does, "eta", "start", "strength", "mask", "return_all_timesteps", "callback")
     for option in inside:
         value = getattr(options, option)
-        is_left_out = value is None or value is False or (option == "eta" and value == 0)
-        if is_left_out or (option in does and value == does[option]):
+        is_left_out = value is None or (option == "return_all_timesteps" and value is False)
+        if is_left_out or is_one_of(value, (does.get(option, 0 if option == "eta" else None),)):
             continue
         shown = shortened(value) if isinstance(value, (int, float, str)) else "..."
         raise InputError(
