@@ -155,3 +155,13 @@ def test_pandas(model, expected):
     np.testing.assert_array_equal(model.infer(frame), expected)
     np.testing.assert_array_equal([each.scores for each in model.predict(frame)], expected)
     np.testing.assert_array_equal(model.predict(frame[["宽", "length"]].iloc[1])[0].scores, expected[1])
+
+
+@pytest.mark.parametrize("kinds", ["f4", "U2"])
+@pytest.mark.parametrize("shape", [(3, 1), (1, 3), (), (2, 2, 2)])
+def test_records_that_are_no_list(open_model, tmp_path, shape, kinds):
+    records = np.zeros(shape, [("a", "f4"), ("b", kinds)])
+    np.save(str(tmp_path / "a.npy"), records)
+    for given in (records, tmp_path / "a.npy"):
+        with pytest.raises(InputError, match=r"columns 'a', 'b' has the shape .*Write array.reshape\(-1\)"):
+            open_model("table").predict(given)

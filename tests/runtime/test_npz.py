@@ -107,3 +107,14 @@ def test_texts_of_codes_that_are_no_characters(tmp_path, open_model, name, order
         for end in ("npz", "npy"):
             with pytest.raises(InputError, match=r"cannot be read as a NumPy file .*got the code 0x"):
                 open_model(model).predict(tmp_path / f"a.{end}")
+
+
+def test_records_of_codes_that_are_no_characters(tmp_path, open_model):
+    records = np.full((4, 3), 0x7FFFFFFF, np.uint32).view([("a", "U2"), ("b", np.float32)]).reshape(4)
+    np.savez(str(tmp_path / "a.npz"), data=records)
+    np.save(str(tmp_path / "a.npy"), records)
+    with pytest.raises(InputError, match=r"a.npz: 'data' cannot be read .*got the code 0x"):
+        read_arrays(str(tmp_path / "a.npz"), None, InputError)
+    for end in ("npz", "npy"):
+        with pytest.raises(InputError, match=r"cannot be read as a NumPy file .*got the code 0x"):
+            open_model("table").predict(tmp_path / f"a.{end}")

@@ -183,7 +183,8 @@ def named_columns(value: Any, wanted: Sequence[str] = ()) -> Named | None:
         wanted: The names that the network knows.
 
     Raises:
-        InputError: The rows of a list have different names, or a column hides values behind a mask.
+        InputError: The rows of a list have different names, a column hides values behind a mask, or a
+            structured array is no list of records.
     """
     if isinstance(value, np.ndarray):
         return _of_structured(value) if value.dtype.names else None
@@ -240,6 +241,11 @@ def _frame_keys(value: Any) -> tuple[Any, ...]:
 
 def _of_structured(array: np.ndarray) -> Named:
     names = array.dtype.names or ()
+    if array.ndim != 1:
+        raise InputError(
+            f"an array of the columns {names_listed(names)} has the shape {array.shape}; expected (N,), one "
+            "record for each sample. Write array.reshape(-1)."
+        )
     return Named(tuple(names), _beside([np.asarray(without_gradient(array[name])) for name in names]), names)
 
 

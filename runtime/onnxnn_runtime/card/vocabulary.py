@@ -90,6 +90,8 @@ def check_characters(array: np.ndarray, error: type[Exception] = ValueError) -> 
     Raises:
         Exception: It holds one; of class `error`.
     """
+    for column in array.dtype.names or ():
+        check_characters(array[column], error)
     if array.dtype.kind != "U" or not array.size or not array.itemsize:
         return
     codes = np.ascontiguousarray(array).reshape(-1)
