@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection as CollectionType
 from typing import Any, Collection, Sequence
 
 from onnxnn_runtime.errors import InputError
@@ -90,7 +89,7 @@ def marks_of_missing(missing: Any) -> tuple[str, ...]:
     """
     if missing is None:
         return MISSING
-    is_list = isinstance(missing, CollectionType) and not isinstance(missing, (str, bytes))
+    is_list = isinstance(missing, Collection) and not isinstance(missing, (str, bytes))
     if not is_list or not all(isinstance(mark, str) for mark in missing):
         raise InputError(
             f"missing={shortened(missing)}: give a list of texts, such as ['?', 'NA']; [] for none."
