@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,7 +125,9 @@ def _index(table: Table, label: int | None, index: Index) -> tuple[list[int], tu
     if isinstance(index, bool | np.bool_) and not index:
         return [], ()
     if index is not None:
-        given = list(index) if isinstance(index, list | tuple | np.ndarray) and np.ndim(index) else [index]
+        are_several = isinstance(index, Collection) and not isinstance(index, str | bytes)
+        is_single = isinstance(index, np.ndarray) and not index.ndim
+        given: Any = index if are_several and not is_single else [index]
         return [_position(table, column, "index") for column in given], ()
     if not table.names:
         kept = f"{table.source}: column 1 counts the rows and is kept as an input; index=0 leaves it out."

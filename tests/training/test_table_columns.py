@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 
 import numpy as np
@@ -261,6 +262,21 @@ def test_thousands_in_a_file(load):
         load("1,234\t0.5\t0\n999\t0.25\t1\n")
     with pytest.warns(UserWarning, match="no header"):
         assert numbers(load("1,234\t0.5\t0\n999\t0.25\t1\n", thousands=","))[0] == [[1234, 0.5], [999, 0.25]]
+
+
+@pytest.mark.parametrize(
+    "index", [["id"], ("id",), {"id"}, {"id": 0}, np.array(["id"]), [0], np.array([0]), np.int64(0)]
+)
+def test_several_columns_may_be_an_index(load, index):
+    assert load("id,a,kind\n3,1.5,0\n1,2.5,1\n", index=index).features == ("a",)
+
+
+@pytest.mark.parametrize(
+    "index", [1.5, True, np.True_, np.array(0), b"id", itertools.count(-1000), range(10**12)]
+)
+def test_what_is_no_column_is_no_index(load, index):
+    with pytest.raises(DataError, match=r"index=.*: give the name of a column|column 3 asked for"):
+        load("id,a,kind\n3,1.5,0\n1,2.5,1\n", index=index)
 
 
 @pytest.mark.parametrize("index", [None, "", "Unnamed: 0"])
