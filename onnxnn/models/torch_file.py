@@ -41,6 +41,9 @@ MOST_VALUES = 1_000_000
 DEEPEST = 32
 """Levels of lists and dicts inside each other."""
 
+MOST_TUPLE_KEYS = 1000
+"""Keys of dicts that are tuples; a hostile file can give them one hash, and each addition compares all."""
+
 UNPACKED = 1 << 26
 """Bytes that entries may unpack to beyond four times the size of the file."""
 
@@ -266,7 +269,7 @@ class _Walk:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._declared = 0
+        self._declared = self._tuple_keys = 0
         self._stack: list[int] = []
         self._marks: list[int] = []
         self._memo: dict[int, int] = {}
@@ -305,6 +308,22 @@ class _Walk:
     def _list(self, _: Any) -> None:
         self._to_mark(_)
         self._stack.append(0)
+
+    def _dict(self, _: Any) -> None:
+        self._fill(self._to_mark(_))
+        self._stack.append(0)
+
+    def _set_items(self, _: Any) -> None:
+        self._fill(self._to_mark(_))
+
+    def _set_item(self, _: Any) -> None:
+        self._fill(self._stack[-2:])
+        self._pop(2)
+
+    def _fill(self, keys_and_values: list[int]) -> None:
+        self._tuple_keys += sum(1 for depth in keys_and_values[::2] if depth)
+        if self._tuple_keys > MOST_TUPLE_KEYS:
+            raise NotTensors(gettext("the file is damaged: it is not as torch writes it."))
 
     def _tuple(self, _: Any) -> None:
         self._push_tuple(self._to_mark(_))
@@ -356,12 +375,13 @@ class _Walk:
 _ACTIONS: dict[str, Callable[[_Walk, Any], object]] = {
     **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), _Walk._put),
     **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _Walk._get),
-    **dict.fromkeys(("APPENDS", "SETITEMS", "POP_MARK"), _Walk._to_mark),
-    **dict.fromkeys(("LIST", "DICT"), _Walk._list),
+    **dict.fromkeys(("APPENDS", "POP_MARK"), _Walk._to_mark),
     **dict.fromkeys(("REDUCE", "NEWOBJ"), _Walk._call),
     **dict.fromkeys(("PROTO", "FRAME", "STOP"), _Walk._nothing),
     **dict.fromkeys(_NUMBERS, _Walk._number),
     **dict.fromkeys(_REFUSED, _Walk._refuse),
+    "DICT": _Walk._dict,
+    "LIST": _Walk._list,
     "MEMOIZE": _Walk._memoize,
     "MARK": _Walk._mark,
     "TUPLE": _Walk._tuple,
@@ -370,7 +390,8 @@ _ACTIONS: dict[str, Callable[[_Walk, Any], object]] = {
     "TUPLE3": lambda walk, _: walk._short_tuple(3),
     "APPEND": lambda walk, _: walk._pop(1),
     "BUILD": lambda walk, _: walk._pop(1),
-    "SETITEM": lambda walk, _: walk._pop(2),
+    "SETITEM": _Walk._set_item,
+    "SETITEMS": _Walk._set_items,
     "GLOBAL": _Walk._global,
     "BINPERSID": _Walk._declare,
 }

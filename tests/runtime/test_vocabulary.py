@@ -67,6 +67,7 @@ PICKLES = {
     "states": b"(l" + b"Nb" * 900_000 + b".",
     "doubled tuples": b")q\x00" + b"h\x00h\x00\x86q\x00" * 200_000 + b".",
     "a long number": b"I" + b"9" * 1_000_000 + b"\n.",
+    "keys of one hash": pickle.dumps(np.array({(2**61 - 1) * each: 0 for each in range(9, 99)}, object), 2),
     "a longer number": b"\x8b" + (1_000_000).to_bytes(4, "little") + b"\x7f" * 1_000_000 + b".",
 }
 

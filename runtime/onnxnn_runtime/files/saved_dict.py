@@ -158,6 +158,8 @@ class _Machine:
         for key, value in zip(values[::2], values[1::2]):
             if type(key) not in _PLAIN or type(value) not in _PLAIN:
                 raise _NotPlain("a dict of other things")
+            if type(key) is int and key.bit_length() > 64:  # larger ones can be made to have one hash
+                raise _NotPlain("a key of more than 64 bits")
             filled[key] = value
 
 
