@@ -75,7 +75,14 @@ def is_up_to_date(package: str) -> bool:
 
 
 def _strings(catalogue: Catalog) -> dict[object, object]:
-    return {str(each.id): str(each.string) for each in catalogue if each.id and any(each.string or ())}
+    """Return English -> Chinese, of plurals tuples: one reader gives lists of them, the other tuples."""
+    return {
+        _hashable(each.id): _hashable(each.string) for each in catalogue if each.id and any(each.string or ())
+    }
+
+
+def _hashable(text: str | list[str] | tuple[str, ...]) -> str | tuple[str, ...]:
+    return text if isinstance(text, str) else tuple(text)
 
 
 def untranslated(catalogue: Catalog) -> list[str]:
