@@ -75,14 +75,7 @@ def is_up_to_date(package: str) -> bool:
 
 
 def _strings(catalogue: Catalog) -> dict[object, object]:
-    """Return English -> Chinese, of plurals tuples: one reader gives lists of them, the other tuples."""
-    return {
-        _hashable(each.id): _hashable(each.string) for each in catalogue if each.id and any(each.string or ())
-    }
-
-
-def _hashable(text: str | list[str] | tuple[str, ...]) -> str | tuple[str, ...]:
-    return text if isinstance(text, str) else tuple(text)
+    return {str(each.id): str(each.string) for each in catalogue if each.id and any(each.string or ())}
 
 
 def untranslated(catalogue: Catalog) -> list[str]:

@@ -19,7 +19,6 @@ TO_DO: tuple[str, ...] = (
     "onnxnn/basenn/",
     "onnxnn/checkpoint/",
     "onnxnn/console/",
-    "onnxnn/data/",
     "onnxnn/demo/",
     "onnxnn/export/",
     "onnxnn/inference/",

@@ -17,6 +17,7 @@ from onnxnn_runtime.card.vocabulary import checked_vocabulary
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.files.access import as_path, regular_file
 from onnxnn_runtime.inputs.npz import VOCABULARY, read_arrays, read_vocabulary
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -64,11 +65,11 @@ def from_arrays(
     | - | - |
     | (N, F) | a table |
     | (N, T, F), not uint8 | sequences of T steps |
-    | (N, T) whole numbers, with `word2idx`, or with a y of such rows | tokens |
-    | uint8 (N, H, W), (N, H, W, 1), (N, H, W, 3) | pictures, read like files |
+    | (N, T) integers, with `word2idx`, or with a y of such rows | tokens |
+    | uint8 (N, H, W), (N, H, W, 1), (N, H, W, 3) | images, read like files |
     | uint8 (N, 1, H, W), (N, 3, H, W) | the same, with the channels first |
-    | float 0..1, integers 0..255 or bool (N, H, W, 1), (N, H, W, 3) | pictures, read like files |
-    | float (N, C, H, W) | pictures ready for the network, left as they are |
+    | float 0..1, integers 0..255 or bool (N, H, W, 1), (N, H, W, 3) | images, read like files |
+    | float (N, C, H, W) | images ready for the network, left as they are |
 
     Args:
         x: An array, a tensor or lists; or a DataFrame or another table that names its columns (see
@@ -83,7 +84,7 @@ def from_arrays(
         batch_size: Samples in a batch; None takes all in one.
         train_val_ratio: The share of the samples to train on; the rest validates.
         shuffle: Whether every epoch has another order.
-        word2idx: Each token's number.
+        word2idx: The id of each token.
         known: How the network that they are for has its data prepared: its vocabulary and its order of
             channels count where none is given, and there may be one class only.
         channel_order: "rgb", or "bgr" where images hold blue first, as OpenCV reads them. The network gets
@@ -98,13 +99,20 @@ def from_arrays(
     warn_of_order(x, y)
     features, x = named_values(x, known)
     values = _numeric(x, features)
-    features = unambiguous(features, "x", "among the columns")
+    features = unambiguous(features, "x")
     target_names = names_of_targets(y)
     y, are_typed = (None if y is None else as_array(y, "y")), isinstance(y, list | tuple)
     if y is not None:
         check_texts(y, "y", class_names(classes) or (() if known is None else known.classes), are_typed)
     if y is not None and len(y) != len(values):
-        raise DataError(f"x has {len(values)} samples, y has {len(y)}; give one label for each sample.")
+        raise DataError(
+            coded(
+                "E-DATA-06",
+                "y: expected {expected} labels, one for each sample of x, got {got}.",
+                expected=len(values),
+                got=len(y),
+            )
+        )
     if y is not None and y.ndim == 3 and y.shape[2] == 1 and task != "reg":
         y = y[:, :, 0]  # a column for each sequence
     if word2idx is None and known is not None and known.kind == "tokens":
@@ -132,8 +140,11 @@ def from_arrays(
         labels, names = _labels(y, task, classes, values, described, vocabulary, known is not None)
     if vocabulary is not None and len(vocabulary) < 2 and not names and not labels.is_floating_point():
         raise DataError(
-            f"the vocabulary has one token only ({next(iter(vocabulary))!r}), so there is nothing to learn; "
-            "text needs at least two different tokens."
+            coded(
+                "E-DATA-11",
+                "word2idx: expected at least two different tokens, got one token only ({token}).",
+                token=shortened(next(iter(vocabulary))),
+            )
         )
     train, held_back = split(len(values), train_val_ratio, labels if names and labels.ndim == 1 else None)
     described, normalize = _standardized(described, values, train, known, standardize)
@@ -168,7 +179,7 @@ def from_arrays(
 
 
 def _channel_order(asked: str | None, known: Preparation | None) -> str | None:
-    """Return the order in which images hold their channels; None where nobody says."""
+    """Return the order in which images hold their channels; None where it is not given."""
     if asked is not None:
         with as_data_errors():
             return checked_order(asked)
@@ -188,8 +199,12 @@ def _remarks(
     if not is_colour or x.dtype.kind not in "iu" or channel_order is not None:
         return ()
     return (
-        f"x: {x.dtype} images {x.shape} are read as RGB; where OpenCV (cv2.imread) read them, give "
-        "channel_order='bgr'",
+        gettext(
+            "x: {dtype} images {shape} are read as RGB; where OpenCV (cv2.imread) read them, give "
+            "channel_order='bgr'",
+            dtype=x.dtype,
+            shape=x.shape,
+        ),
     )
 
 
@@ -203,23 +218,40 @@ def _standardized(
     """
     if described.kind not in ("table", "sequence"):
         if standardize:
-            other = (
-                "transform={'Normalize': ...} of load_img_data" if described.kind == "image" else "no option"
-            )
+            if described.kind == "image":
+                raise DataError(
+                    coded(
+                        "E-DATA-09",
+                        "standardize=True: expected a table or sequences, got images. Use transform="
+                        "{{'Normalize': ...}} of load_img_data.",
+                    )
+                )
             raise DataError(
-                f"standardize=True is for tables and sequences; for {described.kind}s use {other}."
+                coded(
+                    "E-DATA-09",
+                    "standardize=True: expected a table or sequences, got data of the kind {kind!r}. Leave "
+                    "it out.",
+                    kind=described.kind,
+                )
             )
         return described, None
     rows = values.reshape(-1, values.shape[-1])
     if known is None and (lost := rounded_columns(rows)):
         warn(
-            f"x: column {lost[0]} is {rows.dtype}, which cannot hold the differences between its numbers; "
-            "give it as float64, with standardize=True."
+            gettext(
+                "x: column {column} is {dtype}, which cannot hold the differences between its numbers; give "
+                "it as float64, with standardize=True.",
+                column=lost[0],
+                dtype=rows.dtype,
+            )
         )
     elif known is None and not standardize and (coarse := needs_float64(rows, resolution=COARSE)):
         warn(
-            f"x: column {coarse[0]} holds numbers whose differences float32 cannot hold; load it with "
-            "standardize=True, which keeps them."
+            gettext(
+                "x: column {column} holds numbers whose differences float32 cannot hold; load it with "
+                "standardize=True, which keeps them.",
+                column=coarse[0],
+            )
         )
     if not standardize:
         return described, None
@@ -284,9 +316,9 @@ def load_npz(
 ) -> Data:
     """Return the data set of a .npz file with the arrays `data` and `label`.
 
-    Text is learned from whole numbers in `data` (N, T) and a vocabulary: either `words`, an array of
-    texts in the order of their numbers, or `word2idx` (in older files `word2ix`), a JSON text
-    {"word": number} or a dict of those, which is read without unpickling it. `label` may then be left out:
+    Text is learned from integers in `data` (N, T) and a vocabulary: either `words`, an array of
+    texts in the order of their ids, or `word2idx` (in older files `word2ix`), a JSON text
+    {"word": id} or a dict of those, which is read without unpickling it. `label` may then be left out:
     each token's label is the token after it. Other pickled objects are refused, because reading one can run
     any program.
 
@@ -297,20 +329,24 @@ def load_npz(
 
     Raises:
         MissingDataError: There is no such file.
-        DataError: It is no .npz file, lacks an array, holds pickled objects, or its arrays do not fit.
+        DataError: It is no .npz file, lacks an array, holds pickled objects, or its arrays do not match.
     """
     file = as_path(path, "data_path", DataError)
     if os.path.isdir(file):
-        raise DataError(f"{path}: is a folder; what fits is a .npz file.")
-    regular_file(file, "file", DataError)
+        raise DataError(coded("E-DATA-02", "{path}: expected a .npz file, got a folder.", path=path))
+    regular_file(file, gettext("file"), DataError)
     arrays = read_arrays(file, ("data", "label", *VOCABULARY), DataError)
     word2idx = read_vocabulary(path, arrays, DataError)
     if "data" not in arrays or ("label" not in arrays and word2idx is None):
-        missing = "data" if "data" not in arrays else "label"
-        held = ", ".join(arrays) or "nothing"
         raise DataError(
-            f"{path}: the array {shortened(missing)} is missing; the file holds {held}. Save with "
-            "np.savez(path, data=x, label=y)."
+            coded(
+                "E-DATA-02",
+                "{path}: expected an array {missing}, got a file of {held}. Save with "
+                "np.savez(path, data=x, label=y).",
+                path=path,
+                missing=shortened("data" if "data" not in arrays else "label"),
+                held=", ".join(arrays) or gettext("no arrays"),
+            )
         )
     try:
         return from_arrays(
@@ -327,38 +363,68 @@ def load_npz(
             standardize,
         )
     except DataError as error:
-        raise type(error)(f"{path}: {error}") from error
+        raise type(error)(Message(gettext("{path}: {error}", path=path, error=error), error.code)) from error
 
 
 def _numeric(x: Any, names: tuple[str, ...] = ()) -> Array:
     try:
         array = from_objects(np.asarray(without_gradient(x)))
     except InputError as error:
-        raise DataError(f"x: {error}") from error
+        raise DataError(Message(gettext("x: {error}", error=error), error.code)) from error
     except ValueError as error:
         raise DataError(ragged(x, "x")) from error
     if array.dtype.kind not in "biuf":
         found = first_without_number(array, names)
-        where = "" if found is None else f": {found}"
+        if found is None:
+            raise DataError(
+                coded(
+                    "E-DATA-04",
+                    "x: expected an array of numbers, got type {dtype}. Fill in or leave out what is no "
+                    "number, or make numbers of the columns, such as with x.astype(float).",
+                    dtype=array.dtype,
+                )
+            )
         raise DataError(
-            f"x of type {array.dtype} is no array of numbers{where}. Fill in or leave out what is none, or "
-            "make numbers of the columns, such as with x.astype(float)."
+            coded(
+                "E-DATA-04",
+                "x: expected an array of numbers, got type {dtype}: {found}. Fill in or leave out what is no "
+                "number, or make numbers of the columns, such as with x.astype(float).",
+                dtype=array.dtype,
+                found=found,
+            )
         )
-    if array.ndim == 0 or array.size == 0:
-        is_without = array.ndim < 2 or not len(array)
-        what = "sample" if is_without else "step of each sequence, or value of each sample"
-        raise DataError(f"x: empty (shape {array.shape}); give at least one {what}.")
+    if array.ndim == 0 or not len(array):
+        raise DataError(
+            coded(
+                "E-DATA-12",
+                "x: expected at least one sample, got an array of shape {shape}.",
+                shape=array.shape,
+            )
+        )
+    if array.size == 0:
+        raise DataError(
+            coded(
+                "E-DATA-12",
+                "x: expected at least one step of each sequence, or value of each sample, got an array of "
+                "shape {shape}.",
+                shape=array.shape,
+            )
+        )
     if array.ndim == 1:
         raise DataError(
-            f"x of shape {array.shape} has no axis for the numbers of one sample; for one number per "
-            "sample write x.reshape(-1, 1), for one sample x.reshape(1, -1)."
+            coded(
+                "E-DATA-06",
+                "x: expected an axis for the numbers of one sample, got shape {shape}. For one number per "
+                "sample write x.reshape(-1, 1), for one sample x.reshape(1, -1).",
+                shape=array.shape,
+            )
         )
     return array
 
 
 @dataclass(frozen=True)
 class _Described:
-    """What an array means: its kind, what the network gets (N, ...), one sample; whether it is read."""
+    """What an array means: its kind, the network's input (N, ...), one sample; whether it is read."""
 
     kind: str
     network: Array
@@ -394,15 +460,22 @@ def _describe(x: Array, vocabulary: Mapping[str, int] | None, wide: bool, order:
     if x.ndim == 5:
         sample = Shape(x.shape[1:], ("channel", "depth", "height", "width"))
         return _Described("array", ready, sample, ready[0])
-    raise DataError(f"x of shape {x.shape}: what fits has 2 to 5 axes, the samples first.")
+    raise DataError(
+        coded("E-DATA-06", "x: expected 2 to 5 axes, the samples first, got shape {shape}.", shape=x.shape)
+    )
 
 
 def _no_images(order: str | None, x: Array) -> None:
     """Refuse an order of channels for what is no image."""
     if order == "bgr":
         raise DataError(
-            f"channel_order='bgr': is about images, and x of shape {x.shape} and type {x.dtype} is read as "
-            "none. Leave it out, or give uint8 (N, H, W, 3)."
+            coded(
+                "E-DATA-09",
+                "channel_order='bgr': expected images, got x of shape {shape} and type {dtype}, which is "
+                "read as other data. Leave it out, or give uint8 (N, H, W, 3).",
+                shape=x.shape,
+                dtype=x.dtype,
+            )
         )
 
 
@@ -410,13 +483,18 @@ def _raw_pictures(x: Array, order: str | None) -> _Described:
     if x.ndim == 4 and x.shape[1] in _COLOR and x.shape[3] not in (*_COLOR, 4):
         x = np.moveaxis(x, 1, 3)  # as lessons prepare arrays for a network by hand
     if x.ndim == 4 and x.shape[3] not in _COLOR:
-        hint = (
-            " For pictures with the channels first write x.transpose(0, 2, 3, 1)."
-            if x.shape[1] in _COLOR
-            else " For numbers that are no pictures write x.astype('float32')."
-        )
+        if x.shape[1] in _COLOR:
+            advice = gettext("For images with the channels first write x.transpose(0, 2, 3, 1).")
+        else:
+            advice = gettext("For numbers that are no images write x.astype('float32').")
         raise DataError(
-            f"x: uint8 of shape {x.shape}; pictures are (N, H, W), (N, H, W, 1) or (N, H, W, 3).{hint}"
+            coded(
+                "E-DATA-06",
+                "x: expected images, uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3), got shape {shape}. "
+                "{advice}",
+                shape=x.shape,
+                advice=advice,
+            )
         )
     color = "RGB" if x.ndim == 4 and x.shape[3] == 3 else "grayscale"
     preprocess = Preprocess(color, channel_order=order or "rgb")
@@ -450,7 +528,7 @@ def _labels(
     is_known: bool,
 ) -> tuple[torch.Tensor, tuple[str, ...]]:
     if y is None:
-        raise DataError("y is missing; give one label for each sample.")
+        raise DataError(coded("E-DATA-05", "y: expected one label for each sample, got None."))
     is_values = task == "reg" or (task == "gen" and y.dtype.kind == "f")
     if not is_values and described.kind in ("tokens", "sequence"):
         is_tokens = described.kind == "tokens"
@@ -461,5 +539,9 @@ def _labels(
         return targets(y), ()
     numbers, names = class_numbers(y, classes, "y", quiet=is_known)
     if task in ("cls", "embed") and len(names) < 2 and not is_known:
-        raise DataError(f"y holds one class only ({names[0]}); telling classes apart needs at least two.")
+        raise DataError(
+            coded(
+                "E-DATA-05", "y: expected at least two classes, got one class only ({name}).", name=names[0]
+            )
+        )
     return numbers, names

@@ -1,8 +1,8 @@
-"""Random transforms: training pictures only, never validation, inference or export.
+"""Random transforms: training images only, never validation, inference or export.
 
-Names and options are torchvision's (https://docs.pytorch.org/vision/stable/transforms.html), written
-anew on Pillow. Each takes an upright picture of mode "RGB" or "L" and a random source and returns a
-picture of the same mode. Where torchvision would change the picture's size at random, `fixed` says
+Names and options are torchvision's (https://docs.pytorch.org/vision/stable/transforms.html), implemented
+with Pillow. Each takes an upright image of mode "RGB" or "L" and a random source and returns a
+image of the same mode. Where torchvision would change the image's size at random, `fixed` says
 which steps of `Preprocess` stand in its place outside training.
 """
 
@@ -15,6 +15,8 @@ from random import Random
 
 import numpy as np
 from onnxnn_runtime.card.preprocess import Step, apply_step
+from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shorten import shortened
 from PIL import Image, ImageEnhance, ImageOps
 
 from .options import around, border, is_number, pair, probability, refuse, size, whole
@@ -35,11 +37,11 @@ Picture = Image.Image
 
 
 class Augmentation(ABC):
-    """A random change of a training picture."""
+    """A random change of a training image."""
 
     @abstractmethod
     def __call__(self, picture: Picture, random: Random) -> Picture:
-        """Return the changed picture; the one given stays as it is."""
+        """Return the changed image; the one given stays as it is."""
 
     def fixed(self) -> tuple[Step, ...]:
         """Return what is done instead outside training: nothing, unless the size changes."""
@@ -94,7 +96,7 @@ class RandomCrop(Augmentation):
     Args:
         size: (height, width), or one number for both.
         padding: Border added first: all sides, (x, y) or (left, top, right, bottom).
-        pad_if_needed: Whether a smaller picture gets a border; otherwise it is refused.
+        pad_if_needed: Whether a smaller image gets a border; otherwise it is refused.
         fill: The border's value, 0..255.
     """
 
@@ -119,8 +121,14 @@ class RandomCrop(Augmentation):
         if picture.width < width or picture.height < height:
             raise refuse(
                 self,
-                f"a picture of {picture.height}x{picture.width} is smaller. Write 'Resize' before it, or "
-                "pad_if_needed=True.",
+                gettext(
+                    "expected images of at least {height}x{width}, got one of {got_height}x{got_width}. "
+                    "Write 'Resize' before it, or pad_if_needed=True.",
+                    height=height,
+                    width=width,
+                    got_height=picture.height,
+                    got_width=picture.width,
+                ),
             )
         top, left = random.randint(0, picture.height - height), random.randint(0, picture.width - width)
         return picture.crop((left, top, left + width, top + height))
@@ -167,7 +175,7 @@ class RandomResizedCrop(Augmentation):
                 left = random.randint(0, picture.width - width)
                 top = random.randint(0, picture.height - height)
                 return left, top, left + width, top + height
-        width, height = picture.size  # no part fits: the largest one in the middle with allowed proportions
+        width, height = picture.size  # no such part: the largest one in the middle with allowed proportions
         if width < height * self.ratio[0]:
             height = max(1, round(width / self.ratio[0]))
         elif width > height * self.ratio[1]:
@@ -226,7 +234,13 @@ class RandomAffine(Augmentation):
             and len(self.translate) == 2
             and all(is_number(share) and 0 <= share <= 1 for share in self.translate)
         ):
-            raise refuse(self, "translate must be two numbers (x, y) from 0 to 1.")
+            raise refuse(
+                self,
+                gettext(
+                    "translate: expected two numbers (x, y) from 0 to 1, got {got}.",
+                    got=shortened(self.translate),
+                ),
+            )
         if self.scale is not None:
             pair(self, "scale", 1e-3, 1e3)
         self._shears()
@@ -257,7 +271,14 @@ class RandomAffine(Augmentation):
             or not all(is_number(angle) and -89 <= angle <= 89 for angle in shear)
             or any(low > high for low, high in zip(shear[::2], shear[1::2], strict=True))
         ):
-            raise refuse(self, "shear must be a number, two or four, each range in order, within -89..89.")
+            raise refuse(
+                self,
+                gettext(
+                    "shear: expected a number, or two or four, from -89 to 89, the smaller of each two "
+                    "first, got {got}.",
+                    got=shortened(self.shear),
+                ),
+            )
         return (shear[0], shear[1]), ((shear[2], shear[3]) if len(shear) == 4 else (0.0, 0.0))
 
 
@@ -265,7 +286,7 @@ class RandomAffine(Augmentation):
 class ColorJitter(Augmentation):
     """Change brightness, contrast, saturation and hue, in random order.
 
-    On a grey picture saturation and hue do nothing.
+    On a grey image saturation and hue do nothing.
 
     Args:
         brightness, contrast, saturation: v for a factor in 1 - v .. 1 + v (at least 0), or a range.
@@ -282,7 +303,7 @@ class ColorJitter(Augmentation):
             around(self, name, 1.0, 0.0)
         around(self, "hue", 0.0, -0.5, 0.5)
         if is_number(self.hue) and self.hue > 0.5:  # type: ignore[operator]
-            raise refuse(self, "hue must be at most 0.5.")
+            raise refuse(self, gettext("hue: expected at most 0.5, got {got}.", got=shortened(self.hue)))
 
     def __call__(self, picture: Picture, random: Random) -> Picture:
         changes = [

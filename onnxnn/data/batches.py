@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.arrays.precision import check_precision
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from .preparation import Preparation
@@ -56,7 +57,7 @@ class InMemory(Samples):
     """Samples held as two tensors.
 
     Args:
-        x: (N, ...) float32, int64, or uint8 pictures (N, C, H, W), which become float32 0..1 batch
+        x: (N, ...) float32, int64, or uint8 images (N, C, H, W), which become float32 0..1 batch
             by batch, with the same bits as `Preprocess.to_float` gives.
         y: (N,) int64 or (N, K) float32.
         exact: The numbers of x as float64, where float32 does not hold them.
@@ -193,7 +194,11 @@ class Batches:
     ) -> None:
         value = len(samples) if batch_size is None else batch_size
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise DataError(f"batch_size={shortened(value)}: must be a whole number of at least 1.")
+            raise DataError(
+                coded(
+                    "E-DATA-09", "batch_size={got}: expected an integer of at least 1.", got=shortened(value)
+                )
+            )
         for name, field in (
             ("samples", samples),
             ("batch_size", int(value)),
@@ -330,7 +335,7 @@ class Batches:
 
     @property
     def num_targets(self) -> int:
-        """How many target values a sample has: one class number, or values, or one of those for each step."""
+        """How many target values a sample has: one class index, or values, or one of those for each step."""
         return self.samples.y[0].numel() if isinstance(self.samples, InMemory) else 1
 
     def class_counts(self, num_classes: int) -> tuple[int, ...]:
@@ -342,7 +347,7 @@ class Batches:
 
     @property
     def num_classes(self) -> int:
-        """The largest class number and one, of samples in memory; 0 for values, and for files."""
+        """The largest class index plus one, of samples in memory; 0 for values, and for files."""
         y = self.samples.y if isinstance(self.samples, InMemory) else torch.empty(0)
         return 0 if y.is_floating_point() else int(y.max()) + 1
 
@@ -352,7 +357,7 @@ class Batches:
 
 
 def default_batch_size(count: int) -> int:
-    """Return how many of so many images to learn from at once, where nothing says so: 8, 16 or 32.
+    """Return the default batch size for so many images: 8, 16 or 32.
 
     An epoch then has at least eight steps, down to 64 images. Fewer steps teach a network with batch
     normalisation too little in the epochs that people train for: 20 epochs of 48 images are 40 steps of 32,

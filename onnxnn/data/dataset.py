@@ -14,6 +14,7 @@ from onnxnn_runtime.arrays.columns import match_columns, names_listed, names_wan
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.defaults import TASKS
 from onnxnn_runtime.errors import DataError, InputError, MissingDataError, MissingInputError
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -147,7 +148,7 @@ class Data:
         known = replace(self.preparation, classes=(), class_counts=())
         return self._with_parts(lambda part: part.with_values(known, values))
 
-    def prepared(self, network: Preparation, keep_classes: bool = False, source: str = "the data") -> Data:
+    def prepared(self, network: Preparation, keep_classes: bool = False, source: str | None = None) -> Data:
         """Return the same data set prepared as a network has it: by name, in batches of its own.
 
         Columns and targets are put into the network's order by their names, classes and tokens get its ids,
@@ -156,12 +157,13 @@ class Data:
         Args:
             network: How the network has its data prepared.
             keep_classes: Whether classes keep their own ids, for vectors that tell new classes apart.
-            source: What messages call the data.
+            source: What messages call the data; None means "the data".
 
         Raises:
             DataError: It is of another kind, lacks a column, or has a class or a token that the network does
                 not know.
         """
+        source = source or gettext("the data")
         data = self
         if network.kind == "tokens" and data.kind == "table":
             data = data.as_tokens()
@@ -226,8 +228,11 @@ class Data:
         values = [samples.x for samples in found if isinstance(samples, InMemory)]
         if self.normalize is not None or not all(bool(((x >= 0) & (x == x.round())).all()) for x in values):
             raise DataError(
-                "tokens are whole numbers from 0, one for each step (N, steps); this table holds others. "
-                "Give word2idx=... with numbers for the tokens."
+                coded(
+                    "E-DATA-11",
+                    "expected tokens, integers from 0 for each step (N, steps), got a table of other "
+                    "numbers. Give word2idx=... with an id for each token.",
+                )
             )
         largest = max(int(x.max()) for x in values)
         (steps,) = self.sample.sizes
@@ -261,12 +266,18 @@ def _order(wanted: tuple[str, ...], own: tuple[str, ...], source: str) -> torch.
     return torch.tensor(positions)
 
 
-def unambiguous(names: tuple[str, ...], source: str, where: str) -> tuple[str, ...]:
-    """Return names of columns; () where one stands twice, with a warning."""
+def unambiguous(names: tuple[str, ...], source: str) -> tuple[str, ...]:
+    """Return names of columns; () where one occurs twice, with a warning."""
     if len(set(names)) == len(names):
         return names
     twice = names_listed(sorted(name for name, number in Counter(names).items() if number > 1))
-    warn(f"{source}: {twice} stands twice {where}, so the columns have no names.")
+    warn(
+        gettext(
+            "{source}: several columns are named {names}, so the columns have no names.",
+            source=source,
+            names=twice,
+        )
+    )
     return ()
 
 
@@ -275,7 +286,7 @@ def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple
 
     With labels the split is stratified: of every class the same share is held back, at least one
     sample and never all; a class with a single sample is trained on. Both parts keep the order of
-    the data. The same samples are held back each time, so that a training that goes on in another program
+    the data. The same samples are held back each time, so that a training that is resumed in another program
     does not learn from what it is judged by.
 
     Args:
@@ -292,8 +303,11 @@ def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple
     number = isinstance(ratio, int | float | np.integer | np.floating) and not isinstance(ratio, bool)
     if not number or not 0 < ratio <= 1:
         raise DataError(
-            f"train_val_ratio={shortened(ratio)}: must be a number above 0 and at most 1, the share to train "
-            "on."
+            coded(
+                "E-DATA-09",
+                "train_val_ratio={got}: expected a number above 0 and at most 1, the share to train on.",
+                got=shortened(ratio),
+            )
         )
     if ratio == 1:
         return torch.arange(count), torch.empty(0, dtype=torch.int64)
@@ -306,10 +320,22 @@ def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple
         keep = min(max(round(ratio * size), 1), max(size - 1, 1))
         held_back[members[torch.randperm(size, generator=generator)[keep:]]] = True
     if not held_back.any():
-        raise (DataError if labels is None else ValuesError)(
-            f"train_val_ratio={ratio}: nothing would be left to validate with, since "
-            f"{'every class has' if labels is not None else 'there is'} one sample only. "
-            "Give more samples, or train_val_ratio=1."
+        if labels is None:
+            raise DataError(
+                coded(
+                    "E-DATA-12",
+                    "train_val_ratio={ratio}: expected at least two samples, to hold one back to validate "
+                    "with, got one. Give more samples, or train_val_ratio=1.",
+                    ratio=ratio,
+                )
+            )
+        raise ValuesError(
+            coded(
+                "E-DATA-12",
+                "train_val_ratio={ratio}: expected a class with at least two samples, to hold one back to "
+                "validate with, got one sample of each class. Give more samples, or train_val_ratio=1.",
+                ratio=ratio,
+            )
         )
     return torch.nonzero(~held_back).flatten(), torch.nonzero(held_back).flatten()
 
@@ -317,7 +343,14 @@ def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple
 def check_task(task: str) -> None:
     """Refuse a task that does not exist."""
     if task not in TASKS:
-        raise DataError(f"task {shortened(task)}: known are {', '.join(TASKS)}.")
+        raise DataError(
+            coded(
+                "E-INPUT-06",
+                "nn({task}): expected one of {known}.",
+                task=shortened(task),
+                known=", ".join(map(repr, TASKS)),
+            )
+        )
 
 
 @contextmanager
@@ -326,6 +359,6 @@ def as_data_errors() -> Iterator[None]:
     try:
         yield
     except MissingInputError as error:
-        raise MissingDataError(str(error)) from error
+        raise MissingDataError(Message(error.text, error.code)) from error
     except InputError as error:
-        raise DataError(str(error)) from error
+        raise DataError(Message(error.text, error.code)) from error

@@ -14,6 +14,7 @@ from typing import Any
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.files.access import as_path, cannot_read
 from onnxnn_runtime.inputs.folders import Entry, Skipped, describe_skipped, entries, no_image
+from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -24,8 +25,6 @@ __all__ = ["ClassFolders", "find_pictures"]
 
 _LISTED = 5
 
-_ADVICE = "Give the folder that holds one folder of images for each class."
-
 
 @dataclass(frozen=True)
 class ClassFolders:
@@ -35,7 +34,7 @@ class ClassFolders:
         root: The folder that holds the class folders.
         classes: The names of the classes, by number.
         files: Every image, class by class, each class sorted by name.
-        labels: The class number of each.
+        labels: The class index of each.
     """
 
     root: Path
@@ -55,8 +54,13 @@ class ClassFolders:
         empty = [name for label, name in enumerate(self.classes) if label not in labels]
         if empty:
             raise DataError(
-                f"{self.root}: none of the images of {', '.join(map(shortened, empty))} can be read. Replace "
-                "them, or remove the folder."
+                coded(
+                    "E-DATA-02",
+                    "{folder}: none of the images of {names} can be read. Replace them, or remove the "
+                    "folder.",
+                    folder=self.root,
+                    names=", ".join(map(shortened, empty)),
+                )
             )
         return replace(self, files=tuple(self.files[number] for number in kept), labels=labels)
 
@@ -85,9 +89,15 @@ def find_pictures(path: str | os.PathLike[str], classes: Any = None) -> ClassFol
     try:
         os.stat(root)
     except (OSError, ValueError) as found:
-        raise cannot_read(root, found, "folder", DataError, _ADVICE) from found
+        raise cannot_read(root, found, gettext("folder"), DataError, _advice()) from found
     if not os.path.isdir(root):
-        raise DataError(f"{root}: expected a folder that holds one folder for each class, got a file.")
+        raise DataError(
+            coded(
+                "E-DATA-08",
+                "{path}: expected a folder that holds one folder for each class, got a file.",
+                path=root,
+            )
+        )
     around = _around(root)
     listed = [_outside(each, around) for each in entries(root, DataError)]
     folders = _class_folders(root, listed)
@@ -95,16 +105,17 @@ def find_pictures(path: str | os.PathLike[str], classes: Any = None) -> ClassFol
     files: list[Path] = []
     labels: list[int] = []
     skipped = [Skipped(each.path, each.reason) for each in listed if each.kind == "other" and _is_odd(each)]
-    skipped += [
-        Skipped(each.path, "lies beside the class folders") for each in listed if each.kind == "image"
-    ]
+    beside = [each.path for each in listed if each.kind == "image"]
+    if beside:
+        reason = gettext("lies beside the class folders")
+        skipped += [Skipped(path, reason) for path in beside]
     for number, folder in enumerate(ordered):
         images, others = _images(folder)
         files += images
         labels += [number] * len(images)
         skipped += others
     if skipped:
-        warn(f"skipped: {_by_reason(skipped, root)}.")
+        warn(gettext("skipped: {files}.", files=_by_reason(skipped, root)))
     return ClassFolders(root, names, tuple(files), tuple(labels))
 
 
@@ -122,7 +133,7 @@ def _around(root: Path) -> set[tuple[int, int]]:
 def _outside(entry: Entry, around: set[tuple[int, int]]) -> Entry:
     """Return an entry of a folder; a link back to that folder or to one around it is no class."""
     if entry.kind == "folder" and entry.id in around:
-        return Entry(entry.path, "other", "this link leads back to a folder around it")
+        return Entry(entry.path, "other", gettext("this link leads back to a folder around it"))
     return entry
 
 
@@ -133,12 +144,17 @@ def _class_folders(root: Path, listed: Sequence[Entry]) -> dict[str, Path]:
         name = unicodedata.normalize("NFC", _checked_name(path))
         if name in found:
             raise DataError(
-                f"{root}: two folders have the name {shortened(name)} in different Unicode forms; "
-                "merge them, or rename one."
+                coded(
+                    "E-DATA-08",
+                    "{folder}: two folders have the name {name} in different Unicode forms. Merge them, or "
+                    "rename one.",
+                    folder=root,
+                    name=shortened(name),
+                )
             )
         found[name] = path
     if not found:
-        raise DataError(_no_folders(root, listed))
+        raise _no_folders(root, listed)
     return found
 
 
@@ -147,35 +163,55 @@ def _checked_name(folder: Path) -> str:
     try:
         folder.name.encode()
     except UnicodeEncodeError as error:
-        raw = os.fsencode(folder.name)
-        try:
-            hint = f", perhaps {shortened(raw.decode('gb18030'))} in GBK"
-        except UnicodeDecodeError:
-            hint = ""
+        name = os.fsencode(folder.name)
+        shown = shortened(name)
+        with contextlib.suppress(UnicodeDecodeError):
+            text = shortened(name.decode("gb18030"))
+            shown = gettext("{name} (perhaps {text} in GBK)", name=shown, text=text)
         raise DataError(
-            f"{folder.parent}: the name of a class folder, {shortened(raw)}, is not valid UTF-8{hint}. "
-            "Rename the folder, e.g. with: convmv -f gbk -t utf-8 --notest"
+            coded(
+                "E-DATA-08",
+                "{folder}: expected names of class folders in UTF-8, got {name}. Rename the folder, e.g. "
+                "with: convmv -f gbk -t utf-8 --notest",
+                folder=folder.parent,
+                name=shown,
+            )
         ) from error
     return folder.name
 
 
-def _no_folders(root: Path, listed: Sequence[Entry]) -> str:
+def _no_folders(root: Path, listed: Sequence[Entry]) -> DataError:
     images = [each for each in listed if each.kind == "image"]
     if images:
-        example = root / "cat" / Path(images[0].path).name
-        return (
-            f"{root}: the images lie in it directly. Put those of each class into a folder of their own "
-            f"(one folder is enough for nn('gen')), e.g. {example}."
+        return DataError(
+            coded(
+                "E-DATA-08",
+                "{folder}: expected one folder of images for each class, got images without one. Put those "
+                "of each class into a folder (one folder is enough for nn('gen')), e.g. {example}.",
+                folder=root,
+                example=root / "cat" / Path(images[0].path).name,
+            )
         )
-    found = describe_skipped([Skipped(each.path, each.reason) for each in listed])
-    return f"{root}: no class folder in it; {found}. {_ADVICE}"
+    return DataError(
+        coded(
+            "E-DATA-08",
+            "{folder}: expected class folders, got none; {found}. {advice}",
+            folder=root,
+            found=describe_skipped([Skipped(each.path, each.reason) for each in listed]),
+            advice=_advice(),
+        )
+    )
+
+
+def _advice() -> str:
+    return gettext("Give the folder that holds one folder of images for each class.")
 
 
 def _images(folder: Path) -> tuple[list[Path], list[Skipped]]:
     listed = entries(folder, DataError)
     images = [Path(each.path) for each in listed if each.kind == "image"]
     others = [
-        Skipped(each.path, each.reason or "is a folder")
+        Skipped(each.path, each.reason or gettext("is a folder"))
         for each in listed
         if each.kind in ("other", "folder")
     ]
@@ -183,12 +219,22 @@ def _images(folder: Path) -> tuple[list[Path], list[Skipped]]:
         return images, others
     if any(each.kind == "folder" for each in listed):
         raise DataError(
-            f"{folder}: holds folders instead of images. Is {folder} the folder to load, rather than "
-            f"{folder.parent}?"
+            coded(
+                "E-DATA-08",
+                "{folder}: expected images, got folders. Is {folder} the folder to load, rather than "
+                "{around}?",
+                folder=folder,
+                around=folder.parent,
+            )
         )
     raise DataError(
-        f"{folder}: the class folder holds no images (.jpg, .png, ...); {describe_skipped(others)}. Add "
-        "some, or remove the folder."
+        coded(
+            "E-DATA-08",
+            "{folder}: expected images (.jpg, .png, ...) in the class folder, got none; {found}. Add some, "
+            "or remove the folder.",
+            folder=folder,
+            found=describe_skipped(others),
+        )
     )
 
 
@@ -211,12 +257,24 @@ def _ordered(
         return names, _by_order(root, folders, names)
     if missing:
         raise DataError(
-            f"classes: {', '.join(map(repr, missing))} names no folder of {root}; its folders are {known}."
+            coded(
+                "E-DATA-05",
+                "classes: expected names of folders of {folder}, got {names}. Its folders: {known}.",
+                folder=root,
+                names=", ".join(map(repr, missing)),
+                known=known,
+            )
         )
-    left = ", ".join(repr(folder) for folder in folders if folder not in matched.values())
     raise DataError(
-        f"classes: {len(names)} named, but {root} has {len(folders)} folders; {left} is missing among them. "
-        "Name every folder, or leave classes out."
+        coded(
+            "E-DATA-05",
+            "classes: expected {expected} names for the folders of {folder}, got {count}; {missing} is "
+            "missing among them. Name every folder, or leave classes out.",
+            expected=len(folders),
+            folder=root,
+            count=len(names),
+            missing=", ".join(repr(folder) for folder in folders if folder not in matched.values()),
+        )
     )
 
 
@@ -236,11 +294,27 @@ def _matched(root: Path, folders: Sequence[str], names: Sequence[str]) -> dict[s
             found[name] = left[0]
         elif alike:
             others = [other for other in names if other != name and folded(other) == folded(name)]
+            if others:
+                raise DataError(
+                    coded(
+                        "E-DATA-05",
+                        "classes: {name} is ambiguous: in {folder} it could be {alike}, and {others} is "
+                        "among the classes, too. Write the names as the folders have them.",
+                        name=shortened(name),
+                        folder=root,
+                        alike=", ".join(map(repr, alike)),
+                        others=", ".join(map(repr, others)),
+                    )
+                )
             raise DataError(
-                f"classes: {shortened(name)} is ambiguous: in {root} it could be "
-                f"{' or '.join(map(repr, alike))}"
-                + (f", and {', '.join(map(repr, others))} is among the classes, too" if others else "")
-                + ". Write the names as the folders have them."
+                coded(
+                    "E-DATA-05",
+                    "classes: {name} is ambiguous: in {folder} it could be {alike}. Write the names as the "
+                    "folders have them.",
+                    name=shortened(name),
+                    folder=root,
+                    alike=", ".join(map(repr, alike)),
+                )
             )
     return found
 
@@ -250,21 +324,38 @@ def _by_order(root: Path, folders: dict[str, Path], names: Sequence[str]) -> lis
     keys = [_natural(folder)[0] for folder in folders.values()]
     if len(set(keys)) < len(keys):
         raise DataError(
-            f"classes: none is a folder of {root}, and the order of its folders "
-            f"{', '.join(map(repr, folders))} is ambiguous. Name the classes as the folders, or rename them."
+            coded(
+                "E-DATA-05",
+                "classes: none is a folder of {folder}, and the order of its folders {names} is ambiguous. "
+                "Name the classes as the folders, or rename them.",
+                folder=root,
+                names=", ".join(map(repr, folders)),
+            )
         )
     known = {folder: (_letters(folder), _number(folder)) for folder in folders}
     for name, own in zip(names, folders, strict=True):
         alike = _meant(known, name)
         if alike and own not in alike:
             raise DataError(
-                f"classes: {shortened(name)} looks like the folder {shortened(alike[0])} of {root}, and in "
-                f"its place among the classes stands {shortened(own)}. Name the classes as the folders."
+                coded(
+                    "E-DATA-05",
+                    "classes: {name} looks like the folder {alike} of {folder}, and the folder at its place "
+                    "is {own}. Name the classes as the folders.",
+                    name=shortened(name),
+                    alike=shortened(alike[0]),
+                    folder=root,
+                    own=shortened(own),
+                )
             )
     pairs = ", ".join(
-        f"{shortened(folder)} is {shortened(name)}" for folder, name in zip(folders, names, strict=True)
+        gettext("{folder} is {name}", folder=shortened(folder), name=shortened(name))
+        for folder, name in zip(folders, names, strict=True)
     )
-    warn(f"classes: none is a folder of {root}, so they are titles: {pairs}.")
+    warn(
+        gettext(
+            "classes: none is a folder of {folder}, so they are titles: {pairs}.", folder=root, pairs=pairs
+        )
+    )
     return list(folders.values())
 
 
@@ -322,5 +413,7 @@ def _by_reason(skipped: Sequence[Skipped], root: Path) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _LISTED
-    return ", ".join(map(printable, names[:_LISTED])) + (f" and {more} more" if more > 0 else "")
+    listed, more = ", ".join(map(printable, names[:_LISTED])), len(names) - _LISTED
+    if more <= 0:
+        return listed
+    return ngettext("{names} and {count} more", "{names} and {count} more", more, names=listed)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.shorten import printable
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 __all__ = ["check_no_pair", "is_foreign", "unpacked"]
@@ -35,7 +37,14 @@ def check_no_pair(x: Any, call: str) -> None:
     except (TypeError, ValueError):
         return  # rows of another kind, of which more is said later
     if sizes[0] == sizes[1] and (axes[0] > axes[1] or (isinstance(x, tuple) and axes[0] > 1)):
-        raise DataError(f"{call}((x, y)): samples and labels are two arguments; write {call}(x, y).")
+        raise DataError(
+            coded(
+                "E-DATA-06",
+                "{call}((x, y)): expected samples and labels as two arguments, got one pair. Write {call}(x, "
+                "y).",
+                call=call,
+            )
+        )
 
 
 def unpacked(source: Any, call: str, labelled: bool = True) -> tuple[Any, Any, tuple[str, ...] | None]:
@@ -64,7 +73,11 @@ def unpacked(source: Any, call: str, labelled: bool = True) -> tuple[Any, Any, t
     else:
         batches, join = _samples(source, call), torch.stack
     if not batches:
-        raise DataError(f"{call}({kind}): it has no sample; give at least one (x, y).")
+        raise DataError(
+            coded(
+                "E-DATA-12", "{call}({kind}): expected at least one (x, y), got none.", call=call, kind=kind
+            )
+        )
     pairs = [_pair(batch, call, kind, labelled) for batch in batches]
     x = _joined([x for x, _ in pairs], join, call, kind)
     labels = [y for _, y in pairs if y is not None]
@@ -83,7 +96,14 @@ def _samples(source: Dataset[Any], call: str) -> list[Any]:
     if isinstance(source, IterableDataset):
         return list(source)
     if not hasattr(source, "__len__"):
-        raise DataError(f"{call}({type(source).__name__}): a Dataset needs a length; give x and y.")
+        raise DataError(
+            coded(
+                "E-DATA-06",
+                "{call}({kind}): expected a Dataset with a length, got one without. Give x and y.",
+                call=call,
+                kind=type(source).__name__,
+            )
+        )
     return [source[number] for number in range(len(source))]
 
 
@@ -91,8 +111,19 @@ def _pair(batch: Any, call: str, kind: str, labelled: bool) -> tuple[Any, Any]:
     if isinstance(batch, tuple | list) and len(batch) == 2:
         return batch[0], batch[1]
     if labelled:
-        what = f"{len(batch)} values" if isinstance(batch, tuple | list) else f"a {type(batch).__name__}"
-        raise DataError(f"{call}({kind}): expected pairs (x, y), got {what}.")
+        if isinstance(batch, tuple | list):
+            got = gettext("{count} values", count=len(batch))
+        else:
+            got = type(batch).__name__
+        raise DataError(
+            coded(
+                "E-DATA-06",
+                "{call}({kind}): expected pairs (x, y), got {got}.",
+                call=call,
+                kind=kind,
+                got=got,
+            )
+        )
     return (batch[0] if isinstance(batch, tuple | list) else batch), None
 
 
@@ -105,7 +136,15 @@ def _joined(
         tensors = [torch.as_tensor(np.asarray(part) if hasattr(part, "getbands") else part) for part in parts]
         return join(tensors)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise DataError(f"{call}({kind}): its samples are no tensors of one shape ({error}).") from error
+        raise DataError(
+            coded(
+                "E-DATA-06",
+                "{call}({kind}): expected samples that are tensors of one shape, got others ({error}).",
+                call=call,
+                kind=kind,
+                error=printable(str(error)),
+            )
+        ) from error
 
 
 def _classes(source: Any) -> tuple[str, ...] | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from onnxnn_runtime.arrays.columns import column_texts, match_columns, named_columns
 from onnxnn_runtime.arrays.precision import check_columns
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.warn import warn
 
 from .dataset import as_data_errors
@@ -22,7 +23,7 @@ def named_values(x: Any, known: Preparation | None) -> tuple[tuple[str, ...], An
         known: How the network that they are for has its data prepared.
 
     Raises:
-        DataError: Names do not fit, or float32 has lost differences that the network was trained on.
+        DataError: Names do not match, or float32 has lost differences that the network was trained on.
     """
     with as_data_errors():
         named = named_columns(x, () if known is None else known.features)
@@ -44,8 +45,10 @@ def warn_of_order(x: Any, y: Any) -> None:
         return
     if len(own) == len(other) and set(own) == set(other):
         warn(
-            "x and y have the same index in another order, and their rows are paired by position. Give "
-            "y.loc[x.index] to pair them by index, or y.to_numpy() where they are in order."
+            gettext(
+                "x and y have the same index in another order, and their rows are paired by position. Give "
+                "y.loc[x.index] to pair them by index, or y.to_numpy() where they are in order."
+            )
         )
 
 

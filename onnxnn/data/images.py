@@ -1,4 +1,4 @@
-"""Data sets from class folders of pictures."""
+"""Data sets from class folders of images."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch
 from onnxnn_runtime.arrays.conversion import plain_number
 from onnxnn_runtime.card.preprocess import Preprocess, decode, pixels
 from onnxnn_runtime.errors import DataError, InputError
+from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 from onnxnn_runtime.messages.warn import warn
@@ -29,7 +30,7 @@ from .transforms import Plan, plan
 __all__ = ["CACHE_MB", "load_images"]
 
 CACHE_MB = 2048.0
-"""How many megabytes of decoded pictures are kept in memory unless `cache_mb` says otherwise."""
+"""How many megabytes of decoded images are kept in memory unless `cache_mb` says otherwise."""
 
 _EXAMPLE_SIDE = 256
 _MOST_WORKERS = 256
@@ -52,12 +53,12 @@ def load_images(
     errors: str = "raise",
     progress: bool = False,
 ) -> Data:
-    """Return the data set of a folder that holds one folder of pictures for each class.
+    """Return the data set of a folder that holds one folder of images for each class.
 
-    Decoded pictures are kept in memory as uint8, up to the first random transform, while all of
-    them fit `cache_mb`; otherwise they are read batch by batch, ahead of training, in threads. What
-    comes out is the same, and without random transforms equal bit for bit to what `Preprocess`
-    gives for serving.
+    Decoded images are kept in memory as uint8, up to the first random transform, while all of
+    them need at most `cache_mb`; otherwise they are read batch by batch, ahead of training, in threads. The
+    samples are the same, and without random transforms equal bit for bit to what `Preprocess`
+    returns for serving.
 
     Args:
         path: The folder.
@@ -69,25 +70,30 @@ def load_images(
         shuffle: Whether every epoch has another order.
         transform: See `onnxnn.data.transforms.plan`.
         color: "RGB" or "grayscale".
-        num_workers: Threads that read; 0 takes one for each core, up to 8, and one for tiny pictures.
+        num_workers: Threads that read; 0 takes one for each core, up to 8, and one for tiny images.
         batch_mode: Whether to keep nothing in memory, as with `cache_mb=0`.
-        cache_mb: Megabytes (of 1,000,000 bytes) of decoded pictures to keep.
-        defer: Whether one class only, or pictures that differ in size, is told in `Data.problem` instead
+        cache_mb: Megabytes (of 1,000,000 bytes) of decoded images to keep.
+        defer: Whether one class only, or images that differ in size, is reported in `Data.problem` instead
             of raised: a diffusion model does not mind.
         known: How the network that they are for has its images prepared; they are read in that way, and may
             be of one class only.
         errors: "raise" refuses data with broken images and names them all; "skip" leaves them out, with a
             warning, for which each image is read once before training.
-        progress: Whether to show a bar on stderr while images are read, where someone watches.
+        progress: Whether to show a progress bar on stderr while images are read, on a terminal.
 
     Raises:
         MissingDataError: There is no such folder.
-        DataError: Folders, classes or transforms do not fit, pictures are broken (each is named), or
+        DataError: Folders, classes or transforms are wrong, images are broken (each is named), or
             sizes differ after preprocessing.
     """
     check_task(task)
     if task == "reg":
-        raise DataError("nn('reg') learns numbers, and class folders hold none; use load_dataset(x, y).")
+        raise DataError(
+            coded(
+                "E-DATA-07",
+                "nn('reg'): expected numbers to predict, got class folders. Use load_dataset(x, y).",
+            )
+        )
     num_workers = plain_number(num_workers)
     if (
         isinstance(num_workers, bool)
@@ -95,11 +101,17 @@ def load_images(
         or not 0 <= num_workers <= _MOST_WORKERS
     ):
         raise DataError(
-            f"num_workers={shortened(num_workers)}: must be an integer from 0 to {_MOST_WORKERS}; 0 takes "
-            "one thread for each core."
+            coded(
+                "E-DATA-09",
+                "num_workers={got}: expected an integer from 0 to {most}; 0 takes one thread for each core.",
+                got=shortened(num_workers),
+                most=_MOST_WORKERS,
+            )
         )
     if not is_one_of(errors, ("raise", "skip")):
-        raise DataError(f"errors={shortened(errors)}: choose 'raise' or 'skip'.")
+        raise DataError(
+            coded("E-DATA-09", "errors={got}: expected 'raise' or 'skip'.", got=shortened(errors))
+        )
     asked = planned = plan(transform, color)
     if known is not None and known.preprocess is not None:
         planned = asked.as_read_by(known)
@@ -121,8 +133,10 @@ def load_images(
         warn(_left_out(left_out))
     if planned.functions:
         warn(
-            "a function given as transform runs in training and in inference of this process, but no "
-            "checkpoint or ONNX file can carry it. Where there are names for it, write {name: options}."
+            gettext(
+                "a function given as transform runs in training and in inference of this process, but no "
+                "checkpoint or ONNX file can hold it. Where there are names for it, write {{name: options}}."
+            )
         )
     remarks = () if known is None else known.differences(asked.preprocess, asked.normalize, asked.functions)
     return replace(data, remarks=remarks)
@@ -143,8 +157,13 @@ def _read(
     problem: DataError | None = None
     if task != "gen" and len(found.classes) < 2 and not is_known:
         problem = DataError(
-            f"{found.root}: one class only ({found.classes[0]}); telling classes apart needs at least two "
-            "folders."
+            coded(
+                "E-DATA-05",
+                "{folder}: expected at least two class folders, got one class only ({name}). Add a folder "
+                "for each other class.",
+                folder=found.root,
+                name=found.classes[0],
+            )
         )
         if not defer:
             raise problem
@@ -163,9 +182,15 @@ def _read(
 
 
 def _left_out(broken: Sequence[tuple[Path, InputError]]) -> str:
-    reasons = "; ".join(str(error).rstrip(".") for _, error in broken[:5])
-    more = f"; and {len(broken) - 5} more" if len(broken) > 5 else ""
-    return f"{len(broken)} broken image{'s are' if len(broken) > 1 else ' is'} left out: {reasons}{more}."
+    reasons = [error.text.rstrip(".。") for _, error in broken[:5]]
+    if len(broken) > 5:
+        reasons.append(ngettext("and {count} more", "and {count} more", len(broken) - 5))
+    return ngettext(
+        "{count} broken image is left out: {reasons}.",
+        "{count} broken images are left out: {reasons}.",
+        len(broken),
+        reasons="; ".join(reasons),
+    )
 
 
 @dataclass(frozen=True)
@@ -187,11 +212,11 @@ class _HowToRead:
 
 @dataclass(frozen=True)
 class _Source:
-    """Which pictures a data set is read from.
+    """Which images a data set is read from.
 
     Args:
-        found: The pictures.
-        labels: Their class numbers, int64.
+        found: The images.
+        labels: Their class indices, int64.
         parts: The numbers of those to train on, and of those held back.
         how: How they are read.
     """
@@ -202,7 +227,7 @@ class _Source:
     how: _HowToRead
 
     def read(self, planned: Plan, batch_size: int | None, shuffle: bool, keep: bool = True) -> Data:
-        """Return the data set, with images in memory where they fit and `keep` says so.
+        """Return the data set, with images in memory where there is room and `keep` says so.
 
         Raises:
             SizesDifferError: Images differ in size after preprocessing.
@@ -233,7 +258,7 @@ class _Source:
             planned: What happens to them.
             batch_size, shuffle: See `load_images`.
             is_training: Whether they are trained on, and so changed at random.
-            keep: Whether to keep them in memory where they fit.
+            keep: Whether to keep them in memory where there is room.
         """
         files = self.found.files
         reader = Reader.of(planned, files[0], self.how.num_workers, self.how.progress, self.how.read_once)
@@ -260,7 +285,7 @@ class _Source:
 
 
 def _example(file: Path, preprocess: Preprocess) -> np.ndarray[Any, Any]:
-    """Return a picture before preprocessing; smaller where preprocessing gives a fixed size anyway."""
+    """Return an image before preprocessing; smaller where preprocessing gives a fixed size anyway."""
     picture = decode(file, preprocess.color)
     height, width = preprocess.output_size()
     if height is not None and width is not None:

@@ -10,6 +10,7 @@ import torch
 from onnxnn_runtime.card.labels import readable
 from onnxnn_runtime.card.vocabulary import renumbering
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -35,7 +36,7 @@ class LabelMapping:
         self,
         own: LabelMapping,
         occurring: Collection[int] | None = None,
-        source: str = "the data",
+        source: str | None = None,
         named: bool = False,
     ) -> torch.Tensor | None:
         """Return the id in this mapping of each class of data.
@@ -48,7 +49,7 @@ class LabelMapping:
         Args:
             own: The data's classes.
             occurring: The ids of the data that occur; None means all.
-            source: What messages call the data.
+            source: What messages call the data; None means "the data".
             named: Whether the data's classes are names even where they look like integers, as folders' are.
 
         Returns:
@@ -59,6 +60,7 @@ class LabelMapping:
         """
         if not self.names or not own.names or own.names == self.names:
             return None
+        source = source or gettext("the data")
         if _are_bools(own.names) and not _are_bools(self.names):
             own = LabelMapping(tuple(_BOOLS[folded(name)] for name in own.names))
             warn_of_bools(self.names, source)
@@ -119,18 +121,35 @@ class LabelMapping:
                 return torch.tensor([id_ if 0 <= id_ < len(self.names) else 0 for id_ in ids])
         if are_numbers or len(own.names) != len(self.names):
             raise DataError(self._unknown([own.names[id_] for id_ in wanted], source))
-        what = "folders" if named else "classes"
-        both = " are taken for ".join(map(", ".join, (own.names, self.names)))
-        warn(f"{source}: the {what} {both}, in this order.")
+        given, known = map(", ".join, (own.names, self.names))
+        if named:
+            warn(
+                gettext(
+                    "{source}: the folders {given} are taken for the classes {known}, in this order.",
+                    source=source,
+                    given=given,
+                    known=known,
+                )
+            )
+        else:
+            warn(
+                gettext(
+                    "{source}: the classes {given} are taken for the classes {known}, in this order.",
+                    source=source,
+                    given=given,
+                    known=known,
+                )
+            )
         return None
 
-    def _unknown(self, unknown: list[str], source: str) -> str:
-        listed = ", ".join(map(repr, unknown[:_SHOWN])) + (", ..." if len(unknown) > _SHOWN else "")
-        subject = "the data's classes" if source == "the data" else f"{source}: the classes"
-        return (
-            f"{subject} {listed} are not among the network's: {', '.join(self.names)}. Leave "
-            "them out; or learn all in a new network, with the weights of this one by load_weights(path, "
-            "head=False)."
+    def _unknown(self, unknown: list[str], source: str) -> Message:
+        return coded(
+            "E-DATA-05",
+            "{source}: expected classes of the network ({known}), got {unknown}. Leave them out; or learn "
+            "all in a new network, with the weights of this one by load_weights(path, head=False).",
+            source=source,
+            known=", ".join(self.names),
+            unknown=", ".join(map(repr, unknown[:_SHOWN])) + (", ..." if len(unknown) > _SHOWN else ""),
         )
 
 
@@ -156,9 +175,13 @@ def warn_of_bools(names: Sequence[str], source: str) -> None:
     """Say which class False is, where the first of two says yes: bools go by number, and False is 0."""
     if len(names) == 2 and folded(names[0]) in _YES:
         warn(
-            f"{source}: bools are the numbers of classes, so False is {shortened(names[0])} and True is "
-            f"{shortened(names[1])}. Where that is the wrong way round, give the names: np.where(y, "
-            f"{shortened(names[0])}, {shortened(names[1])})."
+            gettext(
+                "{source}: bools are class indices, so False is {first} and True is {second}. Where that is "
+                "the wrong way round, give the names: np.where(y, {first}, {second}).",
+                source=source,
+                first=shortened(names[0]),
+                second=shortened(names[1]),
+            )
         )
 
 

@@ -14,6 +14,7 @@ from onnxnn_runtime.arrays.columns import names_listed
 from onnxnn_runtime.arrays.conversion import from_objects, without_gradient
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.inputs.given import MAX_DEPTH
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -39,7 +40,7 @@ def class_names(classes: Any) -> tuple[str, ...] | None:
     """Return the names of classes by number from a list, {"cat": 0} or {0: "cat"}; None stays None.
 
     Raises:
-        DataError: It is none of those, a name stands twice, or the numbers are not 0, 1, 2, ...
+        DataError: It is none of those, a name occurs twice, or the class indices are not 0, 1, 2, ...
     """
     if classes is None:
         return None
@@ -47,26 +48,50 @@ def class_names(classes: Any) -> tuple[str, ...] | None:
         names = _from_mapping(classes)
     elif isinstance(classes, str) or not isinstance(classes, Iterable):
         raise DataError(
-            f"classes={shortened(classes)}: must be a list of names, {{name: number}} or {{number: name}}."
+            coded(
+                "E-DATA-09",
+                "classes={got}: expected a list of names, {{name: index}} or {{index: name}}.",
+                got=shortened(classes),
+            )
         )
     else:
         names = [_name(each) for each in _in_order(classes)]
     if not names:
-        raise DataError("classes is empty; name every class, or leave it out.")
+        raise DataError(
+            coded(
+                "E-DATA-09", "classes: expected a name for each class, got none. Name all, or leave it out."
+            )
+        )
     twice = sorted(name for name, number in Counter(names).items() if number > 1)
     if twice:
-        raise DataError(f"classes: {names_listed(twice)} stands more than once.")
+        raise DataError(
+            coded(
+                "E-DATA-09",
+                "classes: expected each name once, got {names} more than once.",
+                names=names_listed(twice),
+            )
+        )
     return tuple(names)
 
 
 def _in_order(classes: Iterable[Any]) -> list[Any]:
     if isinstance(classes, set | frozenset):
         raise DataError(
-            f"classes={shortened(classes)}: a set has no order, and classes are numbered; give a list."
+            coded(
+                "E-DATA-09",
+                "classes={got}: expected names in order, got a set. Give a list.",
+                got=shortened(classes),
+            )
         )
     names = list(islice(classes, _MOST_NAMES + 1))  # an iterator may have no end
     if len(names) > _MOST_NAMES:
-        raise DataError(f"classes: more than {_MOST_NAMES:,} names; expected one for each class of the data.")
+        raise DataError(
+            coded(
+                "E-DATA-09",
+                "classes: expected one name for each class of the data, got more than {most:,}.",
+                most=_MOST_NAMES,
+            )
+        )
     return names
 
 
@@ -74,18 +99,31 @@ def _name(given: Any) -> str:
     if isinstance(given, bytes):
         given = given.decode("utf-8", "replace")
     if not isinstance(given, str | int | float | np.generic | os.PathLike):
-        raise DataError(f"classes: {shortened(given)} is no name; name every class by a text.")
+        raise DataError(
+            coded("E-DATA-09", "classes: expected a text for each class, got {got}.", got=shortened(given))
+        )
     return str.__str__(given) if isinstance(given, str) else str(given)  # of an Enum the text alone
 
 
 def _from_mapping(classes: Mapping[Any, Any]) -> list[str]:
     pairs = [(key, value) if _is_whole(key) else (value, key) for key, value in classes.items()]
     if not all(_is_whole(number) for number, _ in pairs):
-        raise DataError(f"classes={shortened(dict(classes))}: must map names to numbers or numbers to names.")
+        raise DataError(
+            coded(
+                "E-DATA-09",
+                "classes={got}: expected {{name: index}} or {{index: name}} with integers.",
+                got=shortened(dict(classes)),
+            )
+        )
     by_number = {int(number): _name(name) for number, name in pairs}
     if len(by_number) != len(pairs) or sorted(by_number) != list(range(len(pairs))):
         raise DataError(
-            f"classes={shortened(dict(classes))}: the numbers must be 0 to {len(pairs) - 1}, each once."
+            coded(
+                "E-DATA-09",
+                "classes={got}: expected the class indices 0 to {last}, each once.",
+                got=shortened(dict(classes)),
+                last=len(pairs) - 1,
+            )
         )
     return [by_number[number] for number in sorted(by_number)]
 
@@ -93,15 +131,15 @@ def _from_mapping(classes: Mapping[Any, Any]) -> list[str]:
 def class_numbers(
     labels: Any, classes: Any = None, source: str = "labels", quiet: bool = False
 ) -> tuple[torch.Tensor, tuple[str, ...]]:
-    """Return class numbers and the names of the classes.
+    """Return class indices and the names of the classes.
 
-    Whole numbers of any type, with 0 among them, are class numbers as they stand, and a number that
-    never occurs is a class without samples. Other whole numbers (1, 2, 3 or -1, 1) and texts are
+    Integers of any type, with 0 among them, are class indices as they stand, and an index that
+    never occurs is a class without samples. Other integers (1, 2, 3 or -1, 1) and texts are
     numbered in sorted order. bools are the texts "False" and "True", as tables hold them. Rows of one-hot
     values give the position of the 1. Numbers and bools that all stand among the names are those classes.
 
     Args:
-        labels: (N,) or a column (N, 1) of whole numbers, floats without fraction, bools or texts; or
+        labels: (N,) or a column (N, 1) of integers, floats without fraction, bools or texts; or
             one-hot (N, classes); an array, a tensor or lists.
         classes: The names, as `class_names` takes them; None lets the labels decide.
         source: How messages call the labels.
@@ -112,7 +150,7 @@ def class_numbers(
         int64 (N,) and the names.
 
     Raises:
-        DataError: They are none of those, or do not fit the names.
+        DataError: They are none of those, or do not match the names.
     """
     names = class_names(classes)
     array = as_array(labels, source)
@@ -122,8 +160,13 @@ def class_numbers(
         return _one_hot(array, names, source)
     if array.ndim != 1:
         raise DataError(
-            f"{source} of shape {array.shape}; what fits is one label per sample (N,), a column (N, 1) "
-            "or one-hot (N, classes)."
+            coded(
+                "E-DATA-06",
+                "{source}: expected one label per sample (N,), a column (N, 1) or one-hot (N, classes), got "
+                "shape {shape}.",
+                source=source,
+                shape=array.shape,
+            )
         )
     are_bools = names is None or {"true", "false"} <= set(map(folded, names))
     if array.dtype.kind in "US" or (array.dtype.kind == "b" and are_bools):
@@ -144,15 +187,24 @@ def targets(values: Any, source: str = "y") -> torch.Tensor:
     array = as_array(values, source)
     if array.dtype.kind not in "biuf":
         raise DataError(
-            f"{source}: regression needs numbers, got {array.ravel().tolist()[0]!r}. For names use nn('cls')."
+            coded(
+                "E-DATA-04",
+                "{source}: expected numbers for regression, got {got}. For names use nn('cls').",
+                source=source,
+                got=shortened(array.ravel().tolist()[0]),
+            )
         )
     finite(array, source)
     column = array[:, np.newaxis] if array.ndim == 1 else array
     if column.ndim == 2 and (coarse := needs_float64(column, resolution=COARSE)):
         warn(
-            f"{source}: column {coarse[0]} of the values to predict has differences that float32 cannot "
-            "hold, as predictions are float32. Subtract an offset before, such as its smallest value, and "
-            "add it to what is predicted."
+            gettext(
+                "{source}: column {column} of the values to predict has differences that float32 cannot "
+                "hold, as predictions are float32. Subtract an offset before, such as its smallest value, "
+                "and add it to the predictions.",
+                source=source,
+                column=coarse[0],
+            )
         )
     return torch.from_numpy(np.array(column, np.float32, order="C"))  # a copy: the caller may go on writing
 
@@ -165,10 +217,17 @@ def finite(array: Array, source: str) -> None:
         bad = ~np.isfinite(array.astype(np.float32, copy=False))
     if bad.any():
         where = tuple(int(number) for number in np.argwhere(bad)[0])
-        position = ", ".join(map(str, where))
         raise DataError(
-            f"{source}[{position}] is {array[where]}; {int(bad.sum())} of {bad.size} values are not finite. "
-            "Remove or replace them."
+            coded(
+                "E-DATA-04",
+                "{source}[{position}]: expected a finite number, got {value}; {count} of {size} values are "
+                "not finite. Remove or replace them.",
+                source=source,
+                position=", ".join(map(str, where)),
+                value=array[where],
+                count=int(bad.sum()),
+                size=bad.size,
+            )
         )
 
 
@@ -186,14 +245,28 @@ def as_array(values: Any, source: str) -> Array:
         values = without_gradient(values)
         array = np.asarray(_plain_texts(values))
     except InputError as error:
-        raise DataError(f"{source}: {error}") from error
+        text = gettext("{source}: {error}", source=source, error=error)
+        raise DataError(Message(text, error.code)) from error
     except ValueError as error:
         raise DataError(ragged(values, source)) from error
     if array.ndim == 0:
-        which = ", such as frame['label']" if isinstance(values, str) else ""
+        if isinstance(values, str):
+            raise DataError(
+                coded(
+                    "E-DATA-06",
+                    "{source}={got}: expected a list or an array with one entry for each sample, such as "
+                    "frame['label'].",
+                    source=source,
+                    got=shortened(values, 40),
+                )
+            )
         raise DataError(
-            f"{source}={shortened(values, 40)}: expected a list or an array with one entry for each "
-            f"sample{which}."
+            coded(
+                "E-DATA-06",
+                "{source}={got}: expected a list or an array with one entry for each sample.",
+                source=source,
+                got=shortened(values, 40),
+            )
         )
     if array.dtype.kind == "U" and isinstance(values, list | tuple):
         check_entries(np.array(values, object), source)  # in the array NaN is a text among texts
@@ -204,11 +277,23 @@ def as_array(values: Any, source: str) -> Array:
         check_entries(array, source)
         if not all(isinstance(value, str) for value in array.flat):
             raise DataError(
-                f"{source}: a mixture of types; give plain numbers or plain texts, one for each sample."
+                coded(
+                    "E-DATA-05",
+                    "{source}: expected numbers alone or texts alone, one for each sample, got a mixture of "
+                    "types.",
+                    source=source,
+                )
             )
         array = np.array(_plain_texts(array.ravel().tolist()), str).reshape(array.shape)
     if array.size == 0:
-        raise DataError(f"{source}: empty (shape {array.shape}); give one entry per sample.")
+        raise DataError(
+            coded(
+                "E-DATA-12",
+                "{source}: expected one entry for each sample, got none (shape {shape}).",
+                source=source,
+                shape=array.shape,
+            )
+        )
     return array
 
 
@@ -235,36 +320,61 @@ def _decoded(array: Array, source: str) -> Array:
         texts = [value.decode("utf-8") if isinstance(value, bytes) else value for value in flat]
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{source}: {shortened(error.object)} is no text in UTF-8; decode it first, such as "
-            "label.decode('gbk')."
+            coded(
+                "E-DATA-05",
+                "{source}: expected text in UTF-8, got {got}. Decode it first, such as label.decode('gbk').",
+                source=source,
+                got=shortened(error.object),
+            )
         ) from error
     all_texts = all(isinstance(value, str) for value in texts)
     return np.array(texts, dtype=str if all_texts else object).reshape(array.shape)
 
 
-def ragged(rows: Any, source: str) -> str:
-    """Say that rows differ in length, or images in size, and what to do."""
+def ragged(rows: Any, source: str) -> Message:
+    """Return the message that rows differ in length, or images in size, and what to do."""
     sizes = [np.shape(row)[:2] for row in rows if _is_image(row)]
     if len(sizes) == len(rows) and len(set(sizes)) > 1:
         other = next(number for number, size in enumerate(sizes) if size != sizes[0])
         (height, width), (other_height, other_width) = sizes[0], sizes[other]
-        return (
-            f"{source}: images differ in size: the first has height {height} and width {width}, "
-            f"number {other} has height {other_height} and width {other_width}. Resize them to one size, "
-            "such as (224, 224) for "
-            "(height, width); (64, 64) is enough for a small network."
+        return coded(
+            "E-DATA-06",
+            "{source}: expected images of one size, got image 0 of height {height} and width {width}, image "
+            "{number} of height {got_height} and width {got_width}. Resize them to one size, such as (224, "
+            "224) for (height, width); (64, 64) is enough for a small network.",
+            source=source,
+            height=height,
+            width=width,
+            number=other,
+            got_height=other_height,
+            got_width=other_width,
         )
     depth, inside = 0, rows
     while isinstance(inside, list | tuple) and inside:
         depth, inside = depth + 1, inside[0]
     if depth > MAX_DEPTH:
-        return f"{source}: lists lie {depth} deep in each other; give one list of samples."
+        return coded(
+            "E-DATA-06",
+            "{source}: expected one list of samples, got lists {depth} deep in each other.",
+            source=source,
+            depth=depth,
+        )
     lengths = [len(row) if isinstance(row, Sized) else 0 for row in rows]
     other = next((row for row, length in enumerate(lengths) if length != lengths[0]), 0)
-    where = f" (row 0 has {lengths[0]}, row {other} has {lengths[other]})" if other else ""
-    return (
-        f"{source}: the rows differ in length{where}. What fits is rows of one length: fill short sequences "
-        "up with 0."
+    if not other:
+        return coded(
+            "E-DATA-06",
+            "{source}: expected rows of one length, got different ones. Fill short sequences up with 0.",
+            source=source,
+        )
+    return coded(
+        "E-DATA-06",
+        "{source}: expected rows of one length, got {first} values in row 0 and {got} in row {number}. Fill "
+        "short sequences up with 0.",
+        source=source,
+        first=lengths[0],
+        got=lengths[other],
+        number=other,
     )
 
 
@@ -276,8 +386,13 @@ def _is_image(row: Any) -> bool:
 def _whole(array: Array, source: str) -> Array:
     if array.dtype.kind not in "biuf":
         raise DataError(
-            f"{source} of type {array.dtype} are neither numbers nor texts. Make one of them, such as "
-            "y.astype(str)."
+            coded(
+                "E-DATA-05",
+                "{source}: expected numbers or texts, got type {dtype}. Convert them, such as with "
+                "y.astype(str).",
+                source=source,
+                dtype=array.dtype,
+            )
         )
     finite(array, source)
     with np.errstate(invalid="ignore"):  # beyond int64, which is refused below
@@ -285,8 +400,13 @@ def _whole(array: Array, source: str) -> Array:
     if not np.array_equal(whole, array):
         fraction = array[whole != array][0]
         raise ValuesError(
-            f"{source}: {fraction} is no class, since classes are integers or names. "
-            "To predict values use nn('reg')."
+            coded(
+                "E-DATA-05",
+                "{source}: expected classes, integers or names, got {value}. To predict values use "
+                "nn('reg').",
+                source=source,
+                value=fraction,
+            )
         )
     return whole
 
@@ -303,32 +423,70 @@ def _numbers(
             if high < len(names) and low >= 0 and not np.array_equal(named, found):
                 first = int(np.argmax(named != found))
                 warn(
-                    f"{source}: the labels are names among the classes, so {found[first]} is the class "
-                    f"{str(found[first])!r}, and not {names[found[first]]!r}, which has that number. Where "
-                    "they are numbers of classes, give the names: np.array(classes)[y]."
+                    gettext(
+                        "{source}: the labels are names among the classes, so {label} is the class {name!r}, "
+                        "and not {other!r}, whose class index it is. Where they are class indices, give the "
+                        "names: np.array(classes)[y].",
+                        source=source,
+                        label=found[first],
+                        name=str(found[first]),
+                        other=names[found[first]],
+                    )
                 )
             return torch.from_numpy(named[positions.reshape(-1)]), names
         if low < 0 or high >= len(names):
             raise DataError(
-                f"{source} lie in {low}..{high}, but {len(names)} classes are named ({', '.join(names)}), "
-                f"so 0..{len(names) - 1} fits."
+                coded(
+                    "E-DATA-05",
+                    "{source}: expected class indices 0..{last} for the {count} named classes ({names}), got "
+                    "{low}..{high}.",
+                    source=source,
+                    last=len(names) - 1,
+                    count=len(names),
+                    names=", ".join(names),
+                    low=low,
+                    high=high,
+                )
             )
         other = [number for number in found if ids.get(str(number), number) != number]
         if other:
             missing = next(number for number in found if str(number) not in ids)
             warn(
-                f"{source}: {missing} is no name among the classes, so the labels are their numbers: "
-                f"{other[0]} is the class {names[other[0]]!r}, and not {str(other[0])!r}. Where they are "
-                "names, name every class."
+                gettext(
+                    "{source}: {missing} is no name among the classes, so the labels are class indices: "
+                    "{label} is the class {name!r}, and not {other!r}. Where they are names, name every "
+                    "class.",
+                    source=source,
+                    missing=missing,
+                    label=other[0],
+                    name=names[other[0]],
+                    other=str(other[0]),
+                )
             )
         return torch.from_numpy(numbers), names
     if low == 0 and high < _MOST_CLASSES:
         return torch.from_numpy(numbers), tuple(str(number) for number in range(high + 1))
     if len(found) > _MOST_CLASSES:
-        raise ValuesError(f"{source}: {len(found)} different numbers; to predict values use nn('reg').")
+        raise ValuesError(
+            coded(
+                "E-DATA-05",
+                "{source}: expected at most {most} classes, got {count} different numbers. To predict values "
+                "use nn('reg').",
+                source=source,
+                most=_MOST_CLASSES,
+                count=len(found),
+            )
+        )
     listed = ", ".join(str(number) for number in found[:5]) + (", ..." if len(found) > 5 else "")
     if not quiet:
-        warn(f"{source} do not count from 0: {listed} became classes 0 to {len(found) - 1} in this order.")
+        warn(
+            gettext(
+                "{source} do not count from 0: {labels} became classes 0 to {last} in this order.",
+                source=source,
+                labels=listed,
+                last=len(found) - 1,
+            )
+        )
     return torch.from_numpy(positions.reshape(-1).astype(np.int64)), tuple(str(number) for number in found)
 
 
@@ -344,8 +502,15 @@ def _texts(texts: Array, names: tuple[str, ...] | None, source: str) -> tuple[to
             position[text] = alike[0]
     unknown = sorted(different - set(position))
     if unknown:
-        listed = ", ".join(map(repr, unknown[:5]))
-        raise DataError(f"{source}: {listed} not among the classes {', '.join(map(repr, names))}.")
+        raise DataError(
+            coded(
+                "E-DATA-05",
+                "{source}: expected one of the classes {names}, got {unknown}.",
+                source=source,
+                names=", ".join(map(repr, names)),
+                unknown=", ".join(map(repr, unknown[:5])),
+            )
+        )
     return torch.tensor([position[text] for text in texts.tolist()], dtype=torch.int64), names
 
 
@@ -356,10 +521,15 @@ def _warn_of_alike(names: tuple[str, ...], source: str) -> None:
         alike.setdefault(folded(name), []).append(name)
     several = [given for given in alike.values() if len(given) > 1]
     if several:
-        shown = "; ".join(" and ".join(shortened(name, 20) for name in given[:3]) for given in several[:3])
         warn(
-            f"{source}: {shown} are different classes, though they differ only in case, blanks or the form "
-            "of accents. Write them alike where they are one."
+            gettext(
+                "{source}: {names} are different classes, though they differ only in case, blanks or the "
+                "form of accents. Write them alike where they are one.",
+                source=source,
+                names="; ".join(
+                    ", ".join(shortened(name, 20) for name in given[:3]) for given in several[:3]
+                ),
+            )
         )
 
 
@@ -371,10 +541,25 @@ def _one_hot(
         row = int(np.argmin(is_hot))
         is_values = names is None and array.dtype.kind == "f" and bool((array != np.round(array)).any())
         raise (ValuesError if is_values else DataError)(
-            f"{source} of shape {array.shape}: row {row} is {array[row].tolist()}, not one-hot. What fits "
-            "is one label per sample (N,), or rows with a single 1."
+            coded(
+                "E-DATA-05",
+                "{source} of shape {shape}: expected one label per sample (N,), or rows with a single 1, got "
+                "{values} in row {row}.",
+                source=source,
+                shape=array.shape,
+                values=shortened(array[row].tolist()),
+                row=row,
+            )
         )
     count = array.shape[1]
     if names is not None and len(names) != count:
-        raise DataError(f"{source} have {count} one-hot columns, but {len(names)} classes are named.")
+        raise DataError(
+            coded(
+                "E-DATA-05",
+                "{source}: expected {classes} one-hot columns, one for each named class, got {count}.",
+                source=source,
+                classes=len(names),
+                count=count,
+            )
+        )
     return torch.from_numpy(array.argmax(axis=1)), names or tuple(str(number) for number in range(count))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.messages.catalogue import coded, ngettext
 from onnxnn_runtime.tables.missing import MISSING, missing_places
 
 __all__ = ["check_entries", "check_texts"]
@@ -27,7 +28,11 @@ def check_entries(labels: Array, source: str) -> None:
     gone = [number for number, value in enumerate(flat) if _is_missing(value)]
     if gone:
         raise DataError(
-            f"{_where(gone, str(flat[gone[0]]), source)}. Fill them in, or leave those samples out."
+            coded(
+                "E-DATA-05",
+                "{missing}. Fill in missing labels, or leave those samples out.",
+                missing=_where(gone, str(flat[gone[0]]), source),
+            )
         )
 
 
@@ -53,8 +58,12 @@ def check_texts(labels: Array, source: str, classes: Collection[str] = (), are_t
     gone = [place for place in places if flat[place].strip() != "none"]
     if gone:
         raise DataError(
-            f"{_where(gone, repr(flat[gone[0]]), source)}. Fill them in, or leave those samples out; where "
-            "that is a class of its own, name all in classes=[...]."
+            coded(
+                "E-DATA-05",
+                "{missing}. Fill in missing labels, or leave those samples out; where that is a class of its "
+                "own, name all classes in classes=[...].",
+                missing=_where(gone, repr(flat[gone[0]]), source),
+            )
         )
 
 
@@ -64,7 +73,11 @@ def _is_missing(value: Any) -> bool:
 
 
 def _where(gone: list[int], value: str, source: str) -> str:
-    listed = ", ".join(map(str, gone[:10])) + (f" and {len(gone) - 10} more" if len(gone) > 10 else "")
-    if len(gone) == 1:
-        return f"{source}: entry {listed} is {value}, which is a missing label"
-    return f"{source}: entries {listed} are missing ({value})"
+    return ngettext(
+        "{source}: expected a label for each sample, got {value} for entry {entries}",
+        "{source}: expected a label for each sample, got {value} and the like for {count} entries: {entries}",
+        len(gone),
+        source=source,
+        value=value,
+        entries=", ".join(map(str, gone[:10])) + (", ..." if len(gone) > 10 else ""),
+    )

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["around", "call", "is_number", "pair", "probability", "refuse", "whole"]
@@ -19,8 +20,8 @@ def call(transform: Any) -> str:
 
 
 def refuse(transform: Any, problem: str) -> DataError:
-    """Return the error that tells what is wrong with a transform's options."""
-    return DataError(f"transform {call(transform)}: {problem}")
+    """Return the error that says what is wrong with a transform's options."""
+    return DataError(coded("E-DATA-10", "transform {call}: {problem}", call=call(transform), problem=problem))
 
 
 def is_number(value: Any) -> bool:
@@ -29,20 +30,35 @@ def is_number(value: Any) -> bool:
 
 
 def whole(transform: Any, name: str, lowest: int = 0, highest: int | None = None) -> int:
-    """Return an option that must be a whole number in a range."""
+    """Return an option that must be an integer in a range."""
     value = getattr(transform, name)
-    fits = isinstance(value, int) and not isinstance(value, bool) and value >= lowest
-    if not fits or (highest is not None and value > highest):
-        limits = f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
-        raise refuse(transform, f"{name} must be a whole number {limits}.")
-    return int(value)
+    is_above = isinstance(value, int) and not isinstance(value, bool) and value >= lowest
+    if is_above and (highest is None or value <= highest):
+        return int(value)
+    got = shortened(value)
+    if highest is None:
+        problem = gettext(
+            "{name}: expected an integer of at least {lowest}, got {got}.", name=name, lowest=lowest, got=got
+        )
+    else:
+        problem = gettext(
+            "{name}: expected an integer from {lowest} to {highest}, got {got}.",
+            name=name,
+            lowest=lowest,
+            highest=highest,
+            got=got,
+        )
+    raise refuse(transform, problem)
 
 
 def probability(transform: Any, name: str = "p") -> float:
     """Return an option that must be a number in 0..1."""
     value = getattr(transform, name)
     if not is_number(value) or not 0 <= value <= 1:
-        raise refuse(transform, f"{name} must be a number from 0 to 1.")
+        raise refuse(
+            transform,
+            gettext("{name}: expected a number from 0 to 1, got {got}.", name=name, got=shortened(value)),
+        )
     return float(value)
 
 
@@ -53,7 +69,16 @@ def pair(transform: Any, name: str, low: float, high: float) -> tuple[float, flo
         first, last = float(value[0]), float(value[1])
         if low <= first <= last <= high:
             return first, last
-    raise refuse(transform, f"{name} must be two numbers, the smaller first, within {low:g}..{high:g}.")
+    raise refuse(
+        transform,
+        gettext(
+            "{name}: expected two numbers from {low:g} to {high:g}, the smaller first, got {got}.",
+            name=name,
+            low=low,
+            high=high,
+            got=shortened(value),
+        ),
+    )
 
 
 def around(
@@ -65,7 +90,14 @@ def around(
         return max(low, center - value), min(high, center + value)
     if isinstance(value, tuple):
         return pair(transform, name, low, high)
-    raise refuse(transform, f"{name} must be a number of at least 0, or two numbers, the smaller first.")
+    raise refuse(
+        transform,
+        gettext(
+            "{name}: expected a number of at least 0, or two numbers, the smaller first, got {got}.",
+            name=name,
+            got=shortened(value),
+        ),
+    )
 
 
 def size(transform: Any, name: str = "size") -> tuple[int, int]:
@@ -74,7 +106,14 @@ def size(transform: Any, name: str = "size") -> tuple[int, int]:
     values = value if isinstance(value, tuple) else (value,)
     numbers = [number for number in values if isinstance(number, int) and not isinstance(number, bool)]
     if len(numbers) != len(values) or len(values) not in (1, 2) or min(numbers) < 1:
-        raise refuse(transform, f"{name} must be (height, width) or one whole number of at least 1.")
+        raise refuse(
+            transform,
+            gettext(
+                "{name}: expected (height, width) or one integer, each at least 1, got {got}.",
+                name=name,
+                got=shortened(value),
+            ),
+        )
     return numbers[0], numbers[-1]
 
 
@@ -85,7 +124,13 @@ def border(transform: Any, name: str = "padding") -> tuple[int, int, int, int]:
     numbers = [number for number in values if isinstance(number, int) and not isinstance(number, bool)]
     if len(numbers) != len(values) or len(values) not in (1, 2, 4) or min(numbers) < 0:
         raise refuse(
-            transform, f"{name} must be 1, 2 or 4 whole numbers: all, (x, y), (left, top, right, bottom)."
+            transform,
+            gettext(
+                "{name}: expected 1, 2 or 4 integers of at least 0 (all sides, (x, y) or (left, top, right, "
+                "bottom)), got {got}.",
+                name=name,
+                got=shortened(value),
+            ),
         )
     left, top, right, bottom = (numbers * 4)[:4]
     return left, top, right, bottom

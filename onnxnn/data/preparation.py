@@ -11,6 +11,7 @@ import torch
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 
 from onnxnn.graph.shape import Shape
 from onnxnn.layers import Layer, make
@@ -22,7 +23,7 @@ __all__ = ["Preparation"]
 
 @dataclass(frozen=True)
 class Preparation:
-    """How data becomes what a network gets, and what the network's targets stand for.
+    """How data becomes the input of a network, and what the network's targets stand for.
 
     A network that was trained or loaded owns one. Data that is loaded later is brought into this form, by
     name, or refused; see `Data.prepared`.
@@ -135,12 +136,21 @@ class Preparation:
             return  # an array whose values happen to lie in 0..1
         if self.kind == "image" and own.kind == "array":
             raise DataError(
-                "the network takes images in 0..1, and this array holds other values. Divide pixel "
-                "values 0..255 by 255, or give uint8 images."
+                coded(
+                    "E-DATA-07",
+                    "expected images in 0..1, got an array of other values. Divide pixel values 0..255 by "
+                    "255, or give uint8 images.",
+                )
             )
         raise DataError(
-            f"the network takes data of the kind {self.kind!r}, and this is of the kind "
-            f"{own.kind!r} ({own.sample.describe()}). Load it into a new network, nn()."
+            coded(
+                "E-DATA-07",
+                "expected data of the kind {kind!r} for this network, got {own!r} ({sample}). Load it into a "
+                "new network, nn().",
+                kind=self.kind,
+                own=own.kind,
+                sample=own.sample.describe(),
+            )
         )
 
     def differences(
@@ -157,14 +167,27 @@ class Preparation:
             functions: The functions in its transform.
         """
         lines = []
-        if normalize is not None and self.normalize != normalize:
-            own = "without standardisation" if self.normalize is None else "with its own mean and deviation"
-            lines.append(f"the network was trained {own}, so this data is prepared in the same way")
+        if normalize is not None and self.normalize is None:
+            lines.append(
+                gettext(
+                    "the network was trained without standardisation, so this data is prepared in the same "
+                    "way"
+                )
+            )
+        elif normalize is not None and self.normalize != normalize:
+            lines.append(
+                gettext(
+                    "the network was trained with its own mean and deviation, so this data is prepared in "
+                    "the same way"
+                )
+            )
         asks = preprocess is not None and bool(preprocess.steps or functions)
         if self.preprocess is not None and asks and preprocess != self.preprocess:
             steps = [" ".join(map(str, step)) for step in self.preprocess.steps]
             lines.append(
-                "images are prepared as those that the network was trained on: "
-                + ", ".join([self.preprocess.color, *steps])
+                gettext(
+                    "images are prepared as those that the network was trained on: {steps}",
+                    steps=", ".join([self.preprocess.color, *steps]),
+                )
             )
         return tuple(lines)

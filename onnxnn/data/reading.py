@@ -1,4 +1,4 @@
-"""Reading images for training: kept in memory where they fit, else read ahead of training."""
+"""Reading images for training: kept in memory where there is room, else read ahead of training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from onnxnn_runtime.card.preprocess import ImageLike, Preprocess, apply_step, de
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.images.decode import upright_size
 from onnxnn_runtime.images.memory import shared
-from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
+from onnxnn_runtime.messages.shorten import printable, shortened
 from PIL import Image
 
 from onnxnn.console.progress import counted
@@ -40,11 +41,11 @@ R = TypeVar("R")
 
 Array = np.ndarray[Any, Any]
 Task = list[tuple[int, int]]
-"""The pictures of a batch: each one's number and the seed of its random changes."""
+"""The images of a batch: each one's number and the seed of its random changes."""
 
 
 class SizesDifferError(DataError):
-    """Pictures differ in size after preprocessing."""
+    """Images differ in size after preprocessing."""
 
 
 class BrokenImagesError(DataError):
@@ -59,11 +60,16 @@ class BrokenImagesError(DataError):
     @classmethod
     def of(cls, broken: Sequence[tuple[Path, InputError]]) -> BrokenImagesError:
         """Return the error of some files."""
-        lines = [str(error) for _, error in broken[:5]]
+        lines = [error.text for _, error in broken[:5]]
         if len(broken) > len(lines):
-            lines.append(f"... and {len(broken) - len(lines)} more broken images.")
-        advice = "Repair or remove what is broken, or leave it out with load_img_data(..., errors='skip')."
-        found = cls("\n".join([*lines, advice]))
+            more = len(broken) - len(lines)
+            lines.append(
+                ngettext("... and {count} more broken image.", "... and {count} more broken images.", more)
+            )
+        advice = gettext(
+            "Repair or remove broken images, or leave them out with load_img_data(..., errors='skip')."
+        )
+        found = cls(Message("\n".join([*lines, advice]), "E-INPUT-09"))
         found.broken = tuple(broken)
         return found
 
@@ -73,8 +79,8 @@ class Reader:
     """Reads images as a plan says; all must have the size of the first.
 
     Args:
-        plan: What happens to pictures.
-        first: The picture whose size all others must have.
+        plan: What happens to images.
+        first: The image whose size all others must have.
         shape: Its (H, W, C) outside training.
         workers: Threads that read.
         group: Files that a thread reads at a time when everything is read into memory.
@@ -109,7 +115,7 @@ class Reader:
         return cls(plan, first, shape, threads, group, progress, read_once)
 
     def outside_training(self, image: ImageLike) -> Array:
-        """Return a picture as float32 (C, H, W) in 0..1, with nothing random."""
+        """Return an image as float32 (C, H, W) in 0..1, with nothing random."""
         return Preprocess.to_float(_read(image, self.plan, self.plan.outside_training))
 
     def samples(
@@ -120,14 +126,14 @@ class Reader:
         budget: int,
         may_differ: bool = False,
     ) -> Samples:
-        """Return pictures as samples, in memory where `budget` bytes allow.
+        """Return images as samples, in memory where `budget` bytes allow.
 
         Args:
-            files: The pictures.
-            labels: Their class numbers, int64.
+            files: The images.
+            labels: Their class indices, int64.
             operations: What happens to them.
             budget: How many bytes may be kept.
-            may_differ: Whether images of other sizes than the first are found out when they are read.
+            may_differ: Whether images of other sizes than the first are found only when they are read.
 
         Raises:
             SizesDifferError: Images are of another size than the first.
@@ -146,19 +152,30 @@ class Reader:
         return _Pictures(self, files, labels, operations if kept is None else changing, kept)
 
     def check(self, picture: Array, file: Path) -> Array:
-        """Return a picture, or refuse one of another size than the first."""
+        """Return an image, or refuse one of another size than the first."""
         if picture.shape == self.shape:
             return picture
         (height, width), (other_height, other_width) = self.shape[:2], picture.shape[:2]
-        advice = "write transform={'Resize': (64, 64)}, which is (height, width)."
         if max(height, width, other_height, other_width) > 2 * _SMALL_SIDE:
-            advice = (
-                "write transform={'Resize': (224, 224)}, which is (height, width); (64, 64) is enough for a "
-                "small network."
+            advice = gettext(
+                "Write transform={{'Resize': (224, 224)}}, which is (height, width); (64, 64) is enough for "
+                "a small network."
             )
+        else:
+            advice = gettext("Write transform={{'Resize': (64, 64)}}, which is (height, width).")
         raise SizesDifferError(
-            f"images differ in size: {self.first} has height {height} and width {width}, {file} has height "
-            f"{other_height} and width {other_width}. A batch needs one size: {advice}"
+            coded(
+                "E-DATA-06",
+                "{file}: expected an image of height {height} and width {width}, as of {first}, got height "
+                "{got_height} and width {got_width}. A batch needs one size. {advice}",
+                file=file,
+                first=self.first,
+                height=height,
+                width=width,
+                got_height=other_height,
+                got_width=other_width,
+                advice=advice,
+            )
         )
 
     def _check_sizes(self, files: Sequence[Path]) -> None:
@@ -218,7 +235,7 @@ class Reader:
 
 
 class _Pictures(Samples):
-    """Pictures that are read or changed batch by batch, ahead of training."""
+    """Images that are read or changed batch by batch, ahead of training."""
 
     def __init__(
         self,
@@ -294,7 +311,7 @@ def _ahead(submit: Callable[[T], R], tasks: Iterable[T], count: int) -> Iterator
 def _read(
     image: ImageLike, plan: Plan, operations: tuple[Operation, ...], random: Random | None = None
 ) -> Array:
-    """Return a picture after some operations, uint8 (H, W, C)."""
+    """Return an image after some operations, uint8 (H, W, C)."""
     with shared().one_image():
         return _read_one(image, plan, operations, random)
 
@@ -325,8 +342,16 @@ def _result(function: Callable[[Any], Any], picture: Image.Image, color: str) ->
         result = function(picture)
     except Exception as error:
         raise DataError(
-            f"the function {shortened(function)} given as transform fails on a picture of {picture.size}: "
-            f"{type(error).__name__}: {error}"
+            coded(
+                "E-DATA-10",
+                "transform={function}: the function failed on an image of {width} x {height} pixels "
+                "({kind}: {error}).",
+                function=shortened(function),
+                width=picture.width,
+                height=picture.height,
+                kind=type(error).__name__,
+                error=printable(str(error)),
+            )
         ) from error
     if isinstance(result, torch.Tensor) and result.ndim == 3:
         result = result.detach().cpu().permute(1, 2, 0).numpy()
@@ -334,8 +359,13 @@ def _result(function: Callable[[Any], Any], picture: Image.Image, color: str) ->
         return decode(result, color)
     except InputError as error:
         raise DataError(
-            f"the function {shortened(function)} given as transform must return a picture (PIL, uint8 (H, W, "
-            f"C), or a tensor (C, H, W) in 0..1; for mean and std write 'Normalize' instead): {error}"
+            coded(
+                "E-DATA-10",
+                "transform={function}: expected the function to return an image (PIL, uint8 (H, W, C), or a "
+                "tensor (C, H, W) in 0..1), got something else: {error} For mean and std write 'Normalize'.",
+                function=shortened(function),
+                error=error,
+            )
         ) from error
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from onnxnn_runtime.arrays.columns import match_columns, names_listed, names_wanted
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.tables.reader import Column, Table, index_columns, label_named, seems_index
 
@@ -57,8 +58,12 @@ def choose_columns(
     """
     if table.num_columns < 2:
         raise DataError(
-            f"{table.source}: one column only; what fits is numbers in all columns but the label. "
-            "Columns are separated by ',', ';' or tabs."
+            coded(
+                "E-DATA-03",
+                "{source}: expected columns of numbers and one of labels, got one column only. Separate "
+                "columns by ',', ';' or tabs.",
+                source=table.source,
+            )
         )
     chosen = None if label is None else _position(table, label, "label")
     if features and names_wanted(features, table.names):
@@ -69,7 +74,13 @@ def choose_columns(
     counting, said = _index(table, chosen, index)
     kept = [column for column in range(table.num_columns) if column != chosen and column not in counting]
     if not kept:
-        raise DataError(f"{table.source}: no column is left for the inputs; leave fewer out with index=.")
+        raise DataError(
+            coded(
+                "E-DATA-03",
+                "{source}: no column is left for the inputs. Leave fewer out with index=.",
+                source=table.source,
+            )
+        )
     return Chosen(kept, chosen, notes + said)
 
 
@@ -83,8 +94,12 @@ def _by_name(
         return Chosen(columns, label)
     if not left:
         raise DataError(
-            f"{table.source}: no column is left for the label; expected {names_listed(features, plain=True)} "
-            "and one more."
+            coded(
+                "E-DATA-03",
+                "{source}: expected the columns {names} and one more for the label, got no other.",
+                source=table.source,
+                names=names_listed(features, plain=True),
+            )
         )
     if len(left) > 1:
         named = label_named([table.names[column] for column in left], targets, are_classes)
@@ -94,7 +109,7 @@ def _by_name(
         left = [column for column in left if column not in counting] or left
     notes: tuple[str, ...] = ()
     if len(left) > 1:
-        notes = (f"{table.source}: {table.title(left[-1])} is taken as the label; label= chooses another.",)
+        notes = (_taken(table, left[-1]),)
     return Chosen(columns, left[-1], notes)
 
 
@@ -108,17 +123,25 @@ def _label(
         others = [column for column in range(table.num_columns) if column not in counting]
         if len(others) < 2 or others[-1] == last:
             return last, ()
-        title = table.title(others[-1])
-        return others[-1], (f"{table.source}: {title} is taken as the label; label= chooses another.",)
+        return others[-1], (_taken(table, others[-1]),)
     if named == last:
         return last, ()
     if table.names[named].lower() == "y" and table.is_numeric(named) and not table.is_numeric(last):
         return last, ()  # x and y of a place, and a class after them
-    note = (
-        f"{table.source}: {table.title(named)} is taken as the label, not the last column; label= chooses "
-        "another."
+    note = gettext(
+        "{source}: {column} is taken as the label, not the last column; label= chooses another.",
+        source=table.source,
+        column=table.title(named),
     )
     return named, (note,)
+
+
+def _taken(table: Table, column: int) -> str:
+    return gettext(
+        "{source}: {column} is taken as the label; label= chooses another.",
+        source=table.source,
+        column=table.title(column),
+    )
 
 
 def _index(table: Table, label: int | None, index: Index) -> tuple[list[int], tuple[str, ...]]:
@@ -130,21 +153,35 @@ def _index(table: Table, label: int | None, index: Index) -> tuple[list[int], tu
         given: Any = index if are_several and not is_single else [index]
         return [_position(table, column, "index") for column in given], ()
     if not table.names:
-        kept = f"{table.source}: column 1 counts the rows and is kept as an input; index=0 leaves it out."
-        return [], (kept,) if label != 0 and seems_index(table) else ()
+        if label == 0 or not seems_index(table):
+            return [], ()
+        kept = gettext(
+            "{source}: column 1 counts the rows and is kept as an input; index=0 leaves it out.",
+            source=table.source,
+        )
+        return [], (kept,)
     found = [column for column in index_columns(table) if column != label]
     if not found or len(found) >= table.num_columns - 1:
         return [], ()
-    which = " and ".join(map(table.title, found))
-    verb = "counts the rows and is" if len(found) == 1 else "count the rows and are"
-    return found, (f"{table.source}: {which} {verb} left out; index=False keeps it.",)
+    note = ngettext(
+        "{source}: {columns} counts the rows and is left out; index=False keeps it.",
+        "{source}: {columns} count the rows and are left out; index=False keeps them.",
+        len(found),
+        source=table.source,
+        columns=", ".join(map(table.title, found)),
+    )
+    return found, (note,)
 
 
 def _position(table: Table, column: Any, option: str) -> int:
     if isinstance(column, bool) or not isinstance(column, str | int | np.integer):
         raise DataError(
-            f"{option}={shortened(column, 40)}: give the name of a column, or its position from 0 (-1 is "
-            "the last)."
+            coded(
+                "E-DATA-09",
+                "{option}={got}: expected the name of a column, or its position from 0 (-1 is the last).",
+                option=option,
+                got=shortened(column, 40),
+            )
         )
     return table.index(column if isinstance(column, str) else int(column))
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError, InputError
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.warn import warn
 from onnxnn_runtime.tables.marks import NoNumberError
 from onnxnn_runtime.tables.missing import check_labels
@@ -93,7 +94,7 @@ def load_table(
     for note in (*table.notes, *chosen.notes):
         warn(note)
     if not table.has_heading and header is None:
-        warn(f"{path}: no header found, so the first row counts as data.")
+        warn(gettext("{path}: no header found, so the first row counts as data.", path=path))
     train, held_back = split(len(x), train_val_ratio, labels if classes else None)
     if not wide:
         is_rounded = bool(needs_float64(x, read.rounding))
@@ -105,7 +106,7 @@ def load_table(
     normalize = standardization(parts[0][0].numpy(), wide) if standardize else None
     samples = [InMemory(*part) if wide else InMemory(*part).in_precision(None) for part in parts]
     names = tuple(table.names[column] for column in chosen.features) if table.names else ()
-    names = unambiguous(names, str(path), "in the header")
+    names = unambiguous(names, str(path))
     preparation = Preparation(
         kind="table",
         sample=Shape.vector(x.shape[1]),
@@ -133,8 +134,12 @@ def _read(table: Table, chosen: Chosen, dtype: Any, may_be_another: bool) -> Rea
     except NoNumberError as error:
         if not may_be_another:
             raise
-        title = table.title(chosen.label)
-        raise InputError(f"{error} The label is {title}; label= names another one.") from error
+        text = gettext(
+            "{error} The label is {column}; label= names another one.",
+            error=error,
+            column=table.title(chosen.label),
+        )
+        raise InputError(Message(text, error.code)) from error
 
 
 def _whole(table: Table, columns: list[int], x: Array) -> Array:
@@ -159,10 +164,22 @@ def _classes(
     labels, classes = class_numbers(given, None, source, quiet=is_known)
     if len(classes) < 2 and not is_known:
         raise DataError(
-            f"{source} holds one class only ({classes[0]}); telling classes apart needs at least two."
+            coded(
+                "E-DATA-05",
+                "{source}: expected at least two classes, got one class only ({name}).",
+                source=source,
+                name=classes[0],
+            )
         )
-    read = f"{source}: labels such as {texts[0]} are read as integers: {', '.join(classes[:5])}"
-    return labels, classes, (f"{read}{', ...' if len(classes) > 5 else ''}",) if were_floats else ()
+    if not were_floats:
+        return labels, classes, ()
+    read = gettext(
+        "{source}: labels such as {text} are read as integers: {integers}",
+        source=source,
+        text=texts[0],
+        integers=", ".join(classes[:5]) + (", ..." if len(classes) > 5 else ""),
+    )
+    return labels, classes, (read,)
 
 
 def _with_points(table: Table, texts: list[str], column: int) -> list[str]:
@@ -176,10 +193,13 @@ def _warn_of_losses(table: Table, columns: list[int], x: Array, rounding: Array)
     """Warn of columns of which float32 keeps little; standardisation would keep all of them."""
     coarse = needs_float64(x, rounding, COARSE)
     if coarse:
-        which = " and ".join(table.title(columns[place]) for place in coarse[:3])
         warn(
-            f"{table.source}: {which} holds numbers whose differences float32 cannot hold; load it with "
-            "standardize=True, which keeps them."
+            gettext(
+                "{source}: {columns} holds numbers whose differences float32 cannot hold; load it with "
+                "standardize=True, which keeps them.",
+                source=table.source,
+                columns=", ".join(table.title(columns[place]) for place in coarse[:3]),
+            )
         )
 
 

@@ -1,4 +1,4 @@
-"""Tokens: sequences of whole numbers, and labels for each step."""
+"""Tokens: sequences of integers, and labels for each step."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.generation.seq2seq import END, START
+from onnxnn_runtime.messages.catalogue import coded
 
 from .labels import class_names, class_numbers
 
@@ -25,7 +26,12 @@ def next_tokens(tokens: Array) -> tuple[Array, Array]:
     """
     if tokens.ndim == 2 and tokens.shape[1] < 2:
         raise DataError(
-            f"x of shape {tokens.shape}: to learn which token comes next, a sequence needs at least two."
+            coded(
+                "E-DATA-11",
+                "x of shape {shape}: expected sequences of at least two tokens, to learn which comes next, "
+                "got one token.",
+                shape=tokens.shape,
+            )
         )
     return tokens[:, :-1], tokens[:, 1:]
 
@@ -57,15 +63,30 @@ def _are_targets(y: Array, task: str) -> bool:
 
 
 def _source(x: Array, task: str) -> Array:
-    targets = f"y holds targets for a transformer (each begins with {START} and holds {END})"
     if task == "embed":
-        raise DataError(f"{targets}, and nn('embed') learns from classes: use nn('gen').")
+        raise DataError(
+            coded(
+                "E-DATA-07",
+                "nn('embed'): expected classes, got y with targets for a transformer (each begins with "
+                "{start} and holds {end}). Use nn('gen').",
+                start=START,
+                end=END,
+            )
+        )
     wrong = np.argwhere((x < 0) | (x != np.round(x)) | np.isinf(x))
     if len(wrong):
         row, column = wrong[0].tolist()
         raise DataError(
-            f"{targets}, so x is the source, whole numbers from 0, such as x.astype(int); "
-            f"x[{row}, {column}] is {x[row, column]}."
+            coded(
+                "E-DATA-11",
+                "x[{row}, {column}]: expected source tokens, integers from 0, got {value}, since y holds "
+                "targets for a transformer (each begins with {start} and holds {end}).",
+                row=row,
+                column=column,
+                value=x[row, column],
+                start=START,
+                end=END,
+            )
         )
     return x.astype(np.int64)
 
@@ -73,12 +94,28 @@ def _source(x: Array, task: str) -> Array:
 def check_tokens(x: Array, size: int, source: str = "x") -> None:
     """Refuse what are no tokens (N, T) below the size of the vocabulary, saying where it stands."""
     if x.ndim != 2 or x.dtype.kind not in "iu":
-        raise DataError(f"{source}: {x.dtype} of shape {x.shape}; tokens are whole numbers (N, T).")
+        raise DataError(
+            coded(
+                "E-DATA-11",
+                "{source}: expected tokens, integers (N, T), got {dtype} of shape {shape}.",
+                source=source,
+                dtype=x.dtype,
+                shape=x.shape,
+            )
+        )
     wrong = np.argwhere((x < 0) | (x >= size))
     if len(wrong):
         row, column = (int(number) for number in wrong[0])
         raise DataError(
-            f"{source}[{row}, {column}] is token {x[row, column]}; the vocabulary has 0..{size - 1}."
+            coded(
+                "E-DATA-11",
+                "{source}[{row}, {column}]: expected a token id of the vocabulary, 0..{last}, got {value}.",
+                source=source,
+                row=row,
+                column=column,
+                last=size - 1,
+                value=x[row, column],
+            )
         )
 
 
@@ -88,11 +125,11 @@ def step_labels(
     """Return the labels of every step of sequences, or None where y holds one for each sample.
 
     Args:
-        y: Whole numbers or texts (N, S), or one-hot (N, T, classes). Rows with a single 1 are one label
+        y: Integers or texts (N, S), or one-hot (N, T, classes). Rows with a single 1 are one label
             for each sample, unless `classes` names another number of classes than a row has numbers.
         steps: (N, T), what x has.
         classes: The names of the classes.
-        tokens: Whether x is made of tokens; then whole numbers are too, any number of them, where no
+        tokens: Whether x is made of tokens; then integers are too, any number of them, where no
             classes are named.
         vocabulary: How many different tokens there are, where it is known.
 
@@ -113,9 +150,15 @@ def step_labels(
         return None
     if y.ndim > 2 or (y.shape[1] != steps[1] and not tokens):
         raise DataError(
-            f"y of shape {y.shape}: what fits is a label for each step, {steps} or one-hot "
-            f"({steps[0]}, {steps[1]}, classes), or one for each sample, ({steps[0]},) or one-hot "
-            f"({steps[0]}, classes)."
+            coded(
+                "E-DATA-06",
+                "y: expected a label for each step, {steps} or one-hot ({samples}, {length}, classes), or "
+                "one for each sample, ({samples},) or one-hot ({samples}, classes), got shape {shape}.",
+                steps=steps,
+                samples=steps[0],
+                length=steps[1],
+                shape=y.shape,
+            )
         )
     if tokens and named is None and not is_text:
         numbers = y.astype(np.int64)

@@ -1,7 +1,7 @@
 """The `transform` of `load_img_data`: names validated, never evaluated, and sorted into their jobs.
 
 {"Resize": (64, 64), "RandomHorizontalFlip": 0.5, "Normalize": ([0.5], [0.5])}
-    -> preprocessing for every picture, augmentation for training pictures, the network's first layer
+    -> preprocessing for every image, augmentation for training images, the network's first layer
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from onnxnn_runtime.card.preprocess import COLORS, Preprocess, Step
-from onnxnn_runtime.errors import DataError, LayerError, did_you_mean
-from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.errors import DataError, LayerError
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
+from onnxnn_runtime.messages.shorten import printable, shortened
+from onnxnn_runtime.messages.suggestions import nearest
 
 from onnxnn.layers import Layer, make
 from onnxnn.layers.registry import frozen
@@ -30,11 +32,11 @@ Operation = Step | Augmentation | Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Plan:
-    """What happens to pictures.
+    """What happens to images.
 
     Args:
         color: "RGB" or "grayscale".
-        operations: What happens to a training picture, in order: steps of `Preprocess`, random
+        operations: What happens to a training image, in order: steps of `Preprocess`, random
             changes, and the user's own functions.
         normalize: The layer in front of the network, or None.
         channel_order: In which order the network's arrays hold their channels; None where it has none.
@@ -47,7 +49,7 @@ class Plan:
 
     @property
     def outside_training(self) -> tuple[Operation, ...]:
-        """What happens to a picture that is not trained on: nothing random."""
+        """What happens to an image that is not trained on: nothing random."""
         found: list[Operation] = []
         for operation in self.operations:
             found += operation.fixed() if isinstance(operation, Augmentation) else [operation]
@@ -96,10 +98,17 @@ def plan(transform: Any, color: str = "RGB") -> Plan:
         color: "RGB" or "grayscale".
 
     Raises:
-        DataError: A name or an option is unknown or does not fit; all problems are told together.
+        DataError: A name or an option is unknown or wrong; all problems are reported together.
     """
     if not isinstance(color, str) or color not in COLORS:
-        raise DataError(f"color={shortened(color)}: choose one of {', '.join(map(repr, COLORS))}.")
+        raise DataError(
+            coded(
+                "E-DATA-09",
+                "color={got}: expected one of {known}.",
+                got=shortened(color),
+                known=", ".join(map(repr, COLORS)),
+            )
+        )
     if transform is None:
         return Plan(color)
     if isinstance(transform, Mapping):
@@ -124,7 +133,7 @@ class Resize:
 
 @dataclass(frozen=True)
 class CenterCrop:
-    """Cut out the middle: (height, width), or one number for both. A smaller picture is padded."""
+    """Cut out the middle: (height, width), or one number for both. A smaller image is padded."""
 
     size: tuple[int, ...] | int
 
@@ -158,7 +167,13 @@ class Grayscale:
 
     def __post_init__(self) -> None:
         if self.num_output_channels not in (1, 3):
-            raise refuse(self, "num_output_channels must be 1 or 3.")
+            raise refuse(
+                self,
+                gettext(
+                    "num_output_channels: expected 1 or 3, got {got}.",
+                    got=shortened(self.num_output_channels),
+                ),
+            )
 
     def steps(self) -> tuple[Step, ...]:
         return () if self.num_output_channels == 1 else (("grayscale",),)
@@ -176,11 +191,19 @@ class Normalize:
             value = getattr(self, name)
             count = len(value) if isinstance(value, tuple) else 1
             if count not in (1, channels):
-                raise refuse(self, f"{name} has {count} numbers, the pictures have {channels} channel(s).")
+                raise refuse(
+                    self,
+                    gettext(
+                        "{name}: expected one number or one for each channel ({channels}), got {count}.",
+                        name=name,
+                        channels=channels,
+                        count=count,
+                    ),
+                )
         try:
             return make("normalize", {"mean": self.mean, "std": self.std})
         except LayerError as error:
-            raise refuse(self, str(error)) from error
+            raise refuse(self, error.text) from error
 
 
 @dataclass(frozen=True)
@@ -200,22 +223,32 @@ _PAIR_FIRST = (
 )  # fmt: skip
 """Transforms whose first option may itself be several numbers."""
 
-_INSTEAD = {
-    "PILToTensor": "leave it out: pictures become float32 0..1 anyway",
-    "ToImage": "leave it out: pictures become float32 0..1 anyway",
-    "ConvertImageDtype": "leave it out: pictures become float32 0..1 anyway",
-    "ToDtype": "leave it out: pictures become float32 0..1 anyway",
-    "Scale": "write 'Resize'",
-    "RandomSizedCrop": "write 'RandomResizedCrop'",
-    "RandomPerspective": "write 'RandomAffine' with shear",
-    "Lambda": "give the function itself as transform",
-    "RandAugment": "combine 'RandomAffine' and 'ColorJitter'",
-    "AutoAugment": "combine 'RandomAffine' and 'ColorJitter'",
-    "TrivialAugmentWide": "combine 'RandomAffine' and 'ColorJitter'",
-    "RandomAutocontrast": "write 'ColorJitter' with contrast",
-    "RandomErasing": "give a function that does it as transform",
-    "GaussianBlur": "give a function that does it as transform",
-}
+
+def _advice(name: str) -> str:
+    """Return what to do instead of using an unknown transform, a sentence; "" where nothing is known."""
+    anyway = gettext("Leave it out: images become float32 in 0..1 anyway.")
+    both = gettext("Combine 'RandomAffine' and 'ColorJitter'.")
+    function = gettext("Give a function that does it as transform.")
+    advice = {
+        "PILToTensor": anyway,
+        "ToImage": anyway,
+        "ConvertImageDtype": anyway,
+        "ToDtype": anyway,
+        "Scale": gettext("Write {name}.", name="'Resize'"),
+        "RandomSizedCrop": gettext("Write {name}.", name="'RandomResizedCrop'"),
+        "RandomPerspective": gettext("Write 'RandomAffine' with shear."),
+        "Lambda": gettext("Give the function itself as transform."),
+        "RandAugment": both,
+        "AutoAugment": both,
+        "TrivialAugmentWide": both,
+        "RandomAutocontrast": gettext("Write 'ColorJitter' with contrast."),
+        "RandomErasing": function,
+        "GaussianBlur": function,
+    }
+    if name in advice:
+        return advice[name]
+    meant = nearest(name, [*_KNOWN, *_NO_EFFECT])
+    return gettext("Did you mean {meant}?", meant=shortened(meant)) if meant else ""
 
 
 def _plan(transforms: list[Any], color: str) -> Plan:
@@ -239,9 +272,9 @@ def _from_names(transform: Mapping[str, Any]) -> list[Any]:
         try:
             made.append(_make(str(name), value))
         except DataError as error:
-            problems.append(str(error))
+            problems.append(error.text)
     if problems:
-        raise DataError("\n".join(problems))
+        raise DataError(Message("\n".join(problems), "E-DATA-10"))
     return made
 
 
@@ -250,22 +283,58 @@ def _make(name: str, value: Any) -> Any:
         return _Nothing()
     cls = _KNOWN.get(name)
     if cls is None:
-        instead = f"; {_INSTEAD[name]}" if name in _INSTEAD else did_you_mean(name, [*_KNOWN, *_NO_EFFECT])
+        shown, known, advice = shortened(name), ", ".join([*_KNOWN, *_NO_EFFECT]), _advice(name)
+        if advice:
+            raise DataError(
+                coded(
+                    "E-DATA-10",
+                    "transform {name} is unknown. {advice} Known transforms: {known}.",
+                    name=shown,
+                    advice=advice,
+                    known=known,
+                )
+            )
         raise DataError(
-            f"transform {shortened(name)} is unknown{instead}{'' if instead.endswith('?') else '.'} Known: "
-            f"{', '.join([*_KNOWN, *_NO_EFFECT])}."
+            coded(
+                "E-DATA-10",
+                "transform {name} is unknown. Known transforms: {known}.",
+                name=shown,
+                known=known,
+            )
         )
     fields = [field.name for field in dataclasses.fields(cls)]
     options = _options(name, fields, frozen(value))
-    unknown = [
-        f"{shortened(option)}{did_you_mean(option, fields)}" for option in options if option not in fields
-    ]
+    unknown = [_unknown(option, fields) for option in options if option not in fields]
+    if unknown:
+        raise DataError(
+            coded(
+                "E-DATA-10",
+                "transform {name}: unknown option {options}. Its options: {known}.",
+                name=shortened(name),
+                options=", ".join(unknown),
+                known=", ".join(fields),
+            )
+        )
     required = [f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING]
     missing = [repr(option) for option in required if option not in options]
-    if unknown or missing:
-        problem = f"unknown option {', '.join(unknown)}" if unknown else f"{', '.join(missing)} is missing"
-        raise DataError(f"transform {shortened(name)}: {problem}. It takes: {', '.join(fields)}.")
+    if missing:
+        raise DataError(
+            coded(
+                "E-DATA-10",
+                "transform {name}: {options} is missing. Its options: {known}.",
+                name=shortened(name),
+                options=", ".join(missing),
+                known=", ".join(fields),
+            )
+        )
     return cls(**options)
+
+
+def _unknown(option: str, fields: list[str]) -> str:
+    meant = nearest(option, fields)
+    if not meant:
+        return shortened(option)
+    return gettext("{option} (did you mean {meant}?)", option=shortened(option), meant=shortened(meant))
 
 
 def _options(name: str, fields: list[str], value: Any) -> dict[str, Any]:
@@ -275,14 +344,27 @@ def _options(name: str, fields: list[str], value: Any) -> dict[str, Any]:
         return {str(option): given for option, given in value.items()}
     if isinstance(value, str):
         raise DataError(
-            f"transform {shortened(name)}: {shortened(value)} is text and is not evaluated; write values, a "
-            f"tuple of values or {{option: value}} with the options {', '.join(fields)}."
+            coded(
+                "E-DATA-10",
+                "transform {name}: expected values, a tuple of values or {{option: value}}, got the text "
+                "{value}, which is not evaluated. Its options: {known}.",
+                name=shortened(name),
+                value=shortened(value),
+                known=", ".join(fields),
+            )
         )
     one_value = not isinstance(value, tuple) or (name in _PAIR_FIRST and all(map(is_number, value)))
     values = (value,) if one_value else value
     if len(values) > len(fields):
         raise DataError(
-            f"transform {shortened(name)}: {len(values)} values given; it takes: {', '.join(fields)}."
+            coded(
+                "E-DATA-10",
+                "transform {name}: expected at most {most} values, got {count}. Its options: {known}.",
+                name=shortened(name),
+                most=len(fields),
+                count=len(values),
+                known=", ".join(fields),
+            )
         )
     return dict(zip(fields, values, strict=False))
 
@@ -298,8 +380,11 @@ def _from_objects(transform: Any) -> list[Any]:
             return [_from_torchvision(transform, name)]
     if not callable(transform):
         raise DataError(
-            f"transform={shortened(transform)}: must be {{name: options}}, a function or a torchvision "
-            "transform."
+            coded(
+                "E-DATA-10",
+                "transform={got}: expected {{name: options}}, a function or a torchvision transform.",
+                got=shortened(transform),
+            )
         )
     return [transform]
 
@@ -307,7 +392,12 @@ def _from_objects(transform: Any) -> list[Any]:
 def _from_torchvision(transform: Any, name: str) -> Any:
     if name == "Resize" and "bilinear" not in str(getattr(transform, "interpolation", "bilinear")).lower():
         raise DataError(
-            f"transform {transform!r}: pictures are resized bilinearly; write 'Resize' without it."
+            coded(
+                "E-DATA-10",
+                "transform {name}: expected bilinear interpolation, got {got}. Leave the interpolation out.",
+                name=name,
+                got=printable(str(transform.interpolation), 80),
+            )
         )
     fields = [field.name for field in dataclasses.fields(_KNOWN[name])]
     options = {field: frozen(getattr(transform, field)) for field in fields if hasattr(transform, field)}

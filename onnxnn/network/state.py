@@ -12,6 +12,7 @@ import torch
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.preprocess import COLORS
 from onnxnn_runtime.errors import CheckpointError, DataError, InputError, LayerError, TrainingError
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -227,18 +228,19 @@ class NetworkState:
         color = None if data.preprocess is None else data.preprocess.color
         return replace(self, definition=definition, data=data, color=color), data.remarks
 
-    def prepared(self, data: Data, source: str = "the data", keep_classes: bool = False) -> Data:
+    def prepared(self, data: Data, source: str | None = None, keep_classes: bool = False) -> Data:
         """Return data as this network has its data prepared.
 
         Args:
             data: A data set as it was loaded.
-            source: What messages call it.
+            source: What messages call it; None means "the data".
             keep_classes: Whether classes keep their own ids.
 
         Raises:
             DataError: It is of another kind or shape, lacks a column, or has a class or token that the
                 network does not know.
         """
+        source = source or gettext("the data")
         known = self.preparation
         spec = self.card().input if self.definition.has_layers else None
         if data.kind == "table" and (spec.kind if spec else known.kind if known else "") == "tokens":

@@ -165,7 +165,7 @@ def test_classes_take_the_networks_ids(known, own, ids):
     ("known", "own"), [(("cat", "dog"), ("cat", "owl")), (("0", "1"), ("5", "6")), (("a", "b"), ("2", "3"))]
 )
 def test_other_classes_are_refused(known, own):
-    with pytest.raises(DataError, match="are not among the network's"):
+    with pytest.raises(DataError, match="expected classes of the network"):
         LabelMapping(known).ids_of(LabelMapping(own))
 
 

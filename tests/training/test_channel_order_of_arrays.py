@@ -220,7 +220,7 @@ def test_other_orders_are_refused(order):
 
 
 def test_only_images_have_channels():
-    with pytest.raises(DataError, match="channel_order='bgr': is about images"):
+    with pytest.raises(DataError, match="channel_order='bgr': expected images"):
         nn("cls", verbose=0).load_dataset(np.zeros((8, 4)), Y, channel_order="bgr")
 
 

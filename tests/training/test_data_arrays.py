@@ -82,7 +82,7 @@ def test_texts_of_any_length_in_one_array_are_texts():
     ids, names = class_numbers(texts, None, "y")
     assert (ids.tolist(), names) == ([1, 0] * 3, ("a dog", "猫"))
     missing = np.array(["a", None, "b"], np.dtypes.StringDType(na_object=None))
-    with pytest.raises(DataError, match="entry 1 is None, which is a missing label"):
+    with pytest.raises(DataError, match="expected a label for each sample, got None for entry 1"):
         class_numbers(missing, None, "y")
 
 
@@ -121,21 +121,21 @@ def test_numbers_that_do_not_count_from_zero(labels):
 @pytest.mark.parametrize(
     ("labels", "classes", "message"),
     [
-        ([0.5, 1], None, r"0\.5 is no class.*nn\('reg'\)"),
-        ([0, float("nan")], None, r"labels\[1\] is nan"),
-        ([[0, 1], [1, 1]], None, r"row 1 is \[1, 1\], not one-hot"),
-        ([[[0]]], None, r"shape \(1, 1, 1\); what fits"),
-        ([], None, "empty"),
-        ([[0, 1], [1]], None, "differ in length"),
-        ([0, None], None, "entry 1 is None"),
-        ([0, 1], [None, "a"], "None is no name"),
+        ([0.5, 1], None, r"expected classes, integers or names, got 0\.5\. .*nn\('reg'\)"),
+        ([0, float("nan")], None, r"labels\[1\]: expected a finite number, got nan"),
+        ([[0, 1], [1, 1]], None, r"rows with a single 1, got \[1, 1\] in row 1"),
+        ([[[0]]], None, r"expected one label per sample .*, got shape \(1, 1, 1\)"),
+        ([], None, "expected one entry for each sample, got none"),
+        ([[0, 1], [1]], None, "expected rows of one length"),
+        ([0, None], None, "got None for entry 1"),
+        ([0, 1], [None, "a"], "expected a text for each class, got None"),
         (np.array([0, "a"], dtype=object), None, "a mixture of types"),
-        ([0, 3], ["a", "b"], r"lie in 0\.\.3, but 2 classes are named \(a, b\), so 0\.\.1 fits"),
-        ([-1, 0], ["a", "b"], r"lie in -1\.\.0"),
-        (["a", "x"], ["a", "b"], "'x' not among the classes 'a', 'b'"),
-        (np.eye(3), ["a", "b"], "3 one-hot columns, but 2 classes"),
+        ([0, 3], ["a", "b"], r"expected class indices 0\.\.1 for the 2 named classes \(a, b\), got 0\.\.3"),
+        ([-1, 0], ["a", "b"], r"got -1\.\.0"),
+        (["a", "x"], ["a", "b"], "expected one of the classes 'a', 'b', got 'x'"),
+        (np.eye(3), ["a", "b"], "expected 2 one-hot columns, one for each named class, got 3"),
         (np.arange(1, 30000), None, "29999 different numbers"),
-        (np.array([1j]), None, "neither numbers nor texts"),
+        (np.array([1j]), None, "expected numbers or texts"),
     ],
 )
 def test_labels_that_do_not_fit(labels, classes, message):
@@ -152,9 +152,9 @@ def test_targets_are_columns():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (["a"], "regression needs numbers"),
-        ([1.0, float("inf")], r"y\[1\] is inf; 1 of 2 values"),
-        ([[1e39]], r"y\[0, 0\] is 1e\+39"),
+        (["a"], "expected numbers for regression"),
+        ([1.0, float("inf")], r"y\[1\]: expected a finite number, got inf; 1 of 2 values"),
+        ([[1e39]], r"y\[0, 0\]: expected a finite number, got 1e\+39"),
     ],
 )
 def test_targets_that_do_not_fit(values, message):
@@ -284,42 +284,67 @@ def test_pictures_with_the_channels_first_are_the_same_pictures(channels):
 @pytest.mark.parametrize(
     ("x", "y", "task", "message"),
     [
-        (X, Y[:5], "cls", "x has 6 samples, y has 5"),
-        (X, None, "cls", "y is missing"),
-        (X, ["no"] * 6, "reg", "regression needs numbers, got 'no'"),
-        (np.array([["1", 2]] * 6, dtype=object), Y, "cls", r"type object is no array of numbers.*x\.astype"),
-        (X[:0], [], "cls", r"x: empty \(shape \(0, 2\)\)"),
+        (X, Y[:5], "cls", "y: expected 6 labels, one for each sample of x, got 5"),
+        (X, None, "cls", "y: expected one label for each sample, got None"),
+        (X, ["no"] * 6, "reg", "expected numbers for regression, got 'no'"),
+        (
+            np.array([["1", 2]] * 6, dtype=object),
+            Y,
+            "cls",
+            r"expected an array of numbers, got type object.*x\.astype",
+        ),
+        (X[:0], [], "cls", r"x: expected at least one sample, got an array of shape \(0, 2\)"),
         (X[:, 0], Y, "cls", r"x\.reshape\(-1, 1\)"),
         (
             [[1, 2], [3]],
             [0, 1],
             "cls",
-            r"x: the rows differ in length \(row 0 has 2, row 1 has 1\).*up with 0",
+            r"x: expected rows of one length, got 2 values in row 0 and 1 in row 1.*up with 0",
         ),
-        ([[[1], [2, 3]], [[1], [2]]], [0, 1], "cls", r"x: the rows differ in length\. What fits"),
-        (X[:2], [[1, 2], [1]], "cls", r"y: the rows differ in length \(row 0 has 2, row 1 has 1\)"),
-        (np.ones((2, 3, 4)), [[1, 2, 0], [1]], "cls", "y: the rows differ in length .* fill short sequences"),
+        ([[[1], [2, 3]], [[1], [2]]], [0, 1], "cls", r"x: expected rows of one length, got different ones"),
+        (
+            X[:2],
+            [[1, 2], [1]],
+            "cls",
+            r"y: expected rows of one length, got 2 values in row 0 and 1 in row 1",
+        ),
+        (
+            np.ones((2, 3, 4)),
+            [[1, 2, 0], [1]],
+            "cls",
+            "y: expected rows of one length, .* Fill short sequences",
+        ),
         (
             np.ones((6, 5, 4)),
             np.ones((6, 4), int) + Y[0],
             "cls",
-            r"y of shape \(6, 4\): .* \(6, 5\) or one-hot",
+            r"y: .* \(6, 5\) or one-hot .* got shape \(6, 4\)",
         ),
-        (np.ones((6, 5, 4)), [[["a", "b"]] * 5] * 6, "cls", r"y of shape \(6, 5, 2\)"),
-        (np.ones((6, 5, 4)), [list("abcd")] * 6, "cls", r"y of shape \(6, 4\): .* each step, \(6, 5\)"),
-        (np.ones((6, 5, 4)), np.eye(4)[np.ones((6, 4), int)], "cls", r"\(6, 4, 4\): .* each step, \(6, 5\)"),
+        (np.ones((6, 5, 4)), [[["a", "b"]] * 5] * 6, "cls", r"y: .* got shape \(6, 5, 2\)"),
+        (np.ones((6, 5, 4)), [list("abcd")] * 6, "cls", r"y: .* each step, \(6, 5\) .* got shape \(6, 4\)"),
+        (
+            np.ones((6, 5, 4)),
+            np.eye(4)[np.ones((6, 4), int)],
+            "cls",
+            r"each step, \(6, 5\) .* got shape \(6, 4, 4\)",
+        ),
         (
             X.astype(int),
             np.concatenate([np.eye(3, dtype=int)[Y[:5]], [[1, 1, 0]]]),
             "cls",
-            r"row 5 is \[1, 1, 0\], not one-hot",
+            r"rows with a single 1, got \[1, 1, 0\] in row 5",
         ),
-        ([["a"]], [0], "cls", "is no array of numbers"),
-        (np.where(X == 5, np.nan, X), Y, "cls", r"x\[2, 1\] is nan; 1 of 12 values are not finite"),
-        (np.where(X == 5, -np.inf, X), Y, "cls", r"x\[2, 1\] is -inf"),
+        ([["a"]], [0], "cls", "expected an array of numbers"),
+        (
+            np.where(X == 5, np.nan, X),
+            Y,
+            "cls",
+            r"x\[2, 1\]: expected a finite number, got nan; 1 of 12 values are not finite",
+        ),
+        (np.where(X == 5, -np.inf, X), Y, "cls", r"x\[2, 1\]: expected a finite number, got -inf"),
         (X, [0] * 6, "cls", "one class only"),
         (X, [0] * 6, "embed", "one class only"),
-        (X, Y, "class", "task 'class': known are cls, reg, gen, embed"),
+        (X, Y, "class", r"nn\('class'\): expected one of 'cls', 'reg', 'gen', 'embed'"),
         (np.ones((6, 3, 5, 4), np.uint8), Y, "cls", r"x\.transpose\(0, 2, 3, 1\)"),
         (np.ones((6, 9, 5, 4), np.uint8), Y, "cls", r"x\.astype\('float32'\)"),
         (np.full((6, 9, 5, 3), 2.0), Y, "cls", r"must lie in 0\.\.1, this one lies in 2\.\.2"),
@@ -334,13 +359,13 @@ def test_arrays_that_do_not_fit(x, y, task, message):
 @pytest.mark.parametrize(
     ("x", "word2idx", "message"),
     [
-        ([[0, 3]], {"a": 0, "b": 1}, r"x\[0, 1\] is token 3; the vocabulary has 0\.\.1"),
-        ([[0.0, 1.0]], {"a": 0, "b": 1}, "tokens are whole numbers"),
+        ([[0, 3]], {"a": 0, "b": 1}, r"x\[0, 1\]: expected a token id of the vocabulary, 0\.\.1, got 3"),
+        ([[0.0, 1.0]], {"a": 0, "b": 1}, "expected tokens, integers"),
         ([[0, 1]], {"a": 0, "b": 2}, "expected the ids 0, 1, 2"),
         ([[0, 1]], {"a": "0", "b": "1"}, "expected the ids 0, 1, 2"),
         ([[0, 1]], {}, r"word2idx: expected the id of every token"),
         ([[0, 1]], {"a": 0, "\udc80": 1}, "half a character"),
-        ([[0, 0]], {"a": 0}, r"one token only \('a'\), so there is nothing to learn"),
+        ([[0, 0]], {"a": 0}, r"expected at least two different tokens, got one token only \('a'\)"),
     ],
 )
 def test_tokens_that_do_not_fit(x, word2idx, message):
@@ -386,9 +411,9 @@ def test_npz_with_a_vocabulary(save, vocabulary):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"data": X}, "the array 'label' is missing; the file holds data"),
-        ({"x": X, "label": Y}, "the array 'data' is missing; the file holds x, label"),
-        ({"data": X, "label": Y[:3]}, "x has 6 samples, y has 3"),
+        ({"data": X}, "expected an array 'label', got a file of data"),
+        ({"x": X, "label": Y}, "expected an array 'data', got a file of x, label"),
+        ({"data": X, "label": Y[:3]}, "y: expected 6 labels, one for each sample of x, got 3"),
         (
             {"data": [[0, 1]], "word2idx": np.array({"a": [0]}, dtype=object)},
             r"'word2idx' is a pickled object.*word2idx=json\.dumps\(word2idx\)",
@@ -424,7 +449,7 @@ def test_npz_that_does_not_fit(save, arrays, message):
 
 
 def test_npz_that_is_missing_foreign_or_cut_off(tmp_path, save):
-    with pytest.raises(DataError, match=r"is a folder; what fits is a \.npz file"):
+    with pytest.raises(DataError, match=r"expected a \.npz file, got a folder"):
         load_npz(tmp_path, "cls")
     with pytest.raises(MissingDataError, match="no such file"):
         load_npz(tmp_path / "nowhere.npz", "cls")

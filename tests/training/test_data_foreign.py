@@ -105,7 +105,7 @@ def test_bytes_are_texts(make):
 def test_samples_and_labels_in_one_argument():
     x, y = np.zeros((4, 3)), [0, 1, 0, 1]
     for pair in ((x, y), [x, y], (x.tolist(), y), (torch.zeros(4, 3), torch.zeros(4, 1))):
-        with pytest.raises(DataError, match=r"load_dataset\(\(x, y\)\): .* write load_dataset\(x, y\)"):
+        with pytest.raises(DataError, match=r"load_dataset\(\(x, y\)\): .* Write load_dataset\(x, y\)"):
             nn("cls", verbose=0).load_dataset(pair)
-    with pytest.raises(DataError, match="y is missing"):
+    with pytest.raises(DataError, match="y: expected one label for each sample, got None"):
         nn("cls", verbose=0).load_dataset(x)

@@ -93,7 +93,7 @@ def test_some_classes_of_a_checkpoint_and_others(folders, tmp_path):
     other = nn("cls", verbose=0)
     other.load(tmp_path / "basenn.pth")
     with pytest.raises(
-        DataError, match="the data's classes 'fox' are not among the network's: bird, dog, 猫"
+        DataError, match=r"the data: expected classes of the network \(bird, dog, 猫\), got 'fox'"
     ):
         other.load_img_data(folders)
 
@@ -241,7 +241,7 @@ def test_a_half_read_epoch_leaves_no_threads_behind(folders):
     ids=["PIL", "array", "tensor"],
 )
 def test_a_function_works_in_training_and_in_this_process(folders, function):
-    with pytest.warns(UserWarning, match="no checkpoint or ONNX file can carry it"):
+    with pytest.warns(UserWarning, match="no checkpoint or ONNX file can hold it"):
         data = load_images(folders, "cls", transform=function, train_val_ratio=0.5, shuffle=False)
     expected = {np.rot90(Preprocess()(file), 2, (1, 2)).tobytes() for file in files(folders)}
     for batches in (data.train, data.validation):
@@ -251,14 +251,16 @@ def test_a_function_works_in_training_and_in_this_process(folders, function):
 
 
 def test_a_function_that_returns_no_picture(folders):
-    with pytest.raises(DataError, match=r"given as transform must return a picture.*'Normalize'.*lies in"):
+    with pytest.raises(DataError, match=r"expected the function to return an image.*lies in.*'Normalize'"):
         load_images(folders, "cls", transform=lambda image: np.asarray(image) / 50.0)
     with pytest.raises(DataError, match="not NoneType"):
         load_images(folders, "cls", transform=lambda image: None)
 
 
 def test_a_function_that_fails(folders):
-    with pytest.raises(DataError, match=r"transform fails on a picture of \(\d+, \d+\): ZeroDivisionError"):
+    with pytest.raises(
+        DataError, match=r"the function failed on an image of \d+ x \d+ pixels \(ZeroDivisionError: "
+    ):
         load_images(folders, "cls", transform=lambda image: image.size[0] / 0)
 
 
@@ -332,32 +334,34 @@ def test_missing_and_empty_folders(tmp_path, folders):
     with pytest.raises(MissingDataError, match="no such folder"):
         load_images(tmp_path / "nowhere", "cls")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="empty: no class folder in it; it is empty"):
+    with pytest.raises(DataError, match="empty: expected class folders, got none; it is empty"):
         load_images(tmp_path / "empty", "cls")
     (folders / "wolf").mkdir()
-    with pytest.raises(DataError, match="wolf: the class folder holds no images"):
+    with pytest.raises(DataError, match=r"wolf: expected images .* in the class folder, got none"):
         load_images(folders, "cls")
     (folders / "wolf" / "a.txt").write_text("x")
-    with pytest.raises(DataError, match="wolf: the class folder holds no images"):
+    with pytest.raises(DataError, match=r"wolf: expected images .* in the class folder, got none"):
         load_images(folders, "cls")
     with pytest.raises(DataError, match=r"expected a folder .*, got a file"):
         load_images(files(folders)[0], "cls")
 
 
 def test_wrong_level(folders):
-    with pytest.raises(DataError, match="the images lie in it directly"):
+    with pytest.raises(
+        DataError, match="expected one folder of images for each class, got images without one"
+    ):
         load_images(folders / "dog", "cls")
-    with pytest.raises(DataError, match=r"holds folders instead of images\. Is .*数据 集 the folder to load"):
+    with pytest.raises(DataError, match=r"expected images, got folders\. Is .*数据 集 the folder to load"):
         load_images(folders.parent, "cls")
 
 
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
-        (["bird", "dog"], "2 named, but .* has 3 folders; '猫' is missing among them"),
-        (["bird", "dog", "cow"], "'cow' names no folder .*; its folders are 'bird', 'dog', '猫'"),
-        (["bird", "dog", "猫", "cow"], "'cow' names no folder"),
-        (["a", "b"], "'a', 'b' names no folder"),
+        (["bird", "dog"], "expected 3 names for the folders of .*, got 2; '猫' is missing among them"),
+        (["bird", "dog", "cow"], r"got 'cow'\. Its folders: 'bird', 'dog', '猫'"),
+        (["bird", "dog", "猫", "cow"], "expected names of folders of .*, got 'cow'"),
+        (["a", "b"], "expected names of folders of .*, got 'a', 'b'"),
     ],
 )
 def test_classes_that_do_not_fit(folders, classes, message):
@@ -400,7 +404,7 @@ def test_sizes_that_differ(folders, batch_mode, transform):
     picture(size=(12, 13)).save(folders / "dog" / "图 1.png")
     with pytest.raises(
         DataError,
-        match=r"bird.图 0\.png has height 12 and width 12, .*dog.图 1\.png has .* 13.*'Resize': \(64, 64\)",
+        match=r"dog.图 1\.png: .* height 12 and width 12.*bird.图 0\.png, got .* 13.*'Resize': \(64, 64\)",
     ):
         everything(load_images(folders, "cls", transform=transform, batch_mode=batch_mode).train)
 
@@ -408,15 +412,15 @@ def test_sizes_that_differ(folders, batch_mode, transform):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"task": "reg"}, "class folders hold none"),
-        ({"task": "classify"}, "task 'classify'"),
+        ({"task": "reg"}, "expected numbers to predict, got class folders"),
+        ({"task": "classify"}, r"nn\('classify'\): expected one of"),
         ({"color": "BGR"}, "color='BGR'"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"train_val_ratio": 0}, "train_val_ratio=0"),
         ({"num_workers": -1}, "num_workers=-1"),
-        ({"num_workers": 10**9}, "num_workers=1000000000: must be an integer from 0 to 256"),
-        ({"num_workers": 10**29}, "must be an integer from 0 to 256"),
-        ({"transform": {"Resise": 8}}, "did you mean 'Resize'"),
+        ({"num_workers": 10**9}, "num_workers=1000000000: expected an integer from 0 to 256"),
+        ({"num_workers": 10**29}, "expected an integer from 0 to 256"),
+        ({"transform": {"Resise": 8}}, "Did you mean 'Resize'"),
         ({"transform": {"RandomCrop": 20}}, "Write 'Resize' before it"),
     ],
 )

@@ -89,7 +89,7 @@ def test_without_broken_images_nothing_changes(folders):
 
 @pytest.mark.parametrize("errors", ["ignore", None, True])
 def test_other_ways_are_refused(folders, errors):
-    with pytest.raises(DataError, match=r"errors=.*choose 'raise' or 'skip'"):
+    with pytest.raises(DataError, match=r"errors=.*expected 'raise' or 'skip'"):
         nn("cls", verbose=0).load_img_data(folders, errors=errors)
 
 

@@ -92,5 +92,5 @@ def test_hidden_values_are_refused_by_inference():
 @pytest.mark.parametrize("kind", KINDS)
 def test_lengths_are_compared_before_anything_else(labels, task, kind):
     x = np.concatenate([KINDS[kind], KINDS[kind][:1]])
-    with pytest.raises(DataError, match=f"x has 7 samples, y has {len(labels)}"):
+    with pytest.raises(DataError, match=f"y: expected 7 labels, one for each sample of x, got {len(labels)}"):
         from_arrays(x, labels, task)

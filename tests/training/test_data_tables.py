@@ -99,14 +99,18 @@ def test_standardisation_is_a_layer_made_from_training_rows(write):
         (HEADER + "1,2,a\n1,,b\n", "cls", r"row 3, column 2 \('petal'\), is missing"),
         (HEADER + "1,2,a\n1,2,\n", "cls", r"row 3, column 3 \('kind'\), is missing"),
         (HEADER + "1,2,a\n1,2\n", "cls", "row 3 has 2 cells"),
-        (HEADER + "1,2,a\n3,4,a\n", "cls", r"column 3 \('kind'\) holds one class only \(a\)"),
-        (HEADER + "1,2,0.5\n3,4,1\n", "cls", "0.5 is no class"),
+        (
+            HEADER + "1,2,a\n3,4,a\n",
+            "cls",
+            r"column 3 \('kind'\): expected at least two classes, got one class only \(a\)",
+        ),
+        (HEADER + "1,2,0.5\n3,4,1\n", "cls", "expected classes, integers or names, got 0.5"),
         (HEADER + "1,2,a\n3,4,b\n", "reg", r"row 2, column 3 \('kind'\), holds 'a'"),
-        (HEADER + "1e39,2,0\n3,4,1\n", "cls", r"x\[0, 0\] is 1e\+39"),
+        (HEADER + "1e39,2,0\n3,4,1\n", "cls", r"x\[0, 0\]: expected a finite number, got 1e\+39"),
         ("a\n1\n2\n", "cls", "one column only"),
         (HEADER, "cls", "only a header"),
         ("", "cls", "the file is empty"),
-        (HEADER + "1,2,a\n3,4,b\n", "classify", "task 'classify'"),
+        (HEADER + "1,2,a\n3,4,b\n", "classify", r"nn\('classify'\): expected one of"),
     ],
 )
 def test_tables_that_do_not_fit(write, text, task, message):

@@ -120,7 +120,9 @@ def test_arrays_without_standardisation_are_mentioned(labels):
 
 def test_images_are_not_standardised_by_column():
     images = np.zeros((4, 8, 8), np.uint8)
-    with pytest.raises(DataError, match=r"for tables and sequences; .* transform=\{'Normalize'"):
+    with pytest.raises(
+        DataError, match=r"expected a table or sequences, got images.* transform=\{'Normalize'"
+    ):
         nn("cls", verbose=0).load_dataset(images, [0, 1, 0, 1], standardize=True)
 
 

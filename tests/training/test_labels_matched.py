@@ -57,13 +57,13 @@ def test_classes_are_matched_to_labels(tmp_path, y, classes, expected, how):
     ],
 )
 def test_what_is_ambiguous_or_unknown_is_refused(y, classes):
-    with pytest.raises(DataError, match="not among the classes"):
+    with pytest.raises(DataError, match="expected one of the classes"):
         nn("cls", verbose=0).load_dataset(X, y * 2, classes=classes)
 
 
 def test_numbers_that_are_names_and_positions_are_names_and_that_is_said():
     model = nn("cls", verbose=0)
-    with pytest.warns(UserWarning, match="so 0 is the class '0', and not '2', which has that number"):
+    with pytest.warns(UserWarning, match="so 0 is the class '0', and not '2', whose class index it is"):
         model.load_dataset(X, [0, 1, 2, 0], classes=[2, 1, 0], shuffle=False)
     assert labels(model) == [2, 1, 0, 2]
 
@@ -122,7 +122,7 @@ def test_data_of_a_network_is_matched_by_name(own, known, expected):
     ("own", "known"), [(("CAT", "dog"), ("cat", "Cat", "dog")), (("cat", "Cat"), ("cat", "dog"))]
 )
 def test_data_of_a_network_that_is_ambiguous_is_refused(own, known):
-    with pytest.raises(DataError, match="not among the network's"):
+    with pytest.raises(DataError, match="expected classes of the network"):
         LabelMapping(known).ids_of(LabelMapping(own))
 
 
@@ -130,6 +130,6 @@ def test_data_of_a_network_that_is_ambiguous_is_refused(own, known):
 def test_arrays_of_different_size_are_named(shapes):
     images = [np.zeros(shape, np.uint8) for shape in shapes]
     with pytest.raises(
-        DataError, match=r"first has height \d and width \d, number 1 has height .*\(224, 224\)"
+        DataError, match=r"got image 0 of height \d and width \d, image 1 of height .*\(224, 224\)"
     ):
         nn("cls", verbose=0).load_dataset(images, [0, 1])

@@ -152,7 +152,9 @@ def test_fractions_are_no_classes():
 def test_labels_with_decimal_commas_are_numbers(load):
     text = "a;b;kind\n1,5;2;1,5\n3;4;2,5\n1;2,5;1,5\n"
     assert numbers(load(text, "reg"))[1] == [[1.5], [2.5], [1.5]]
-    with pytest.raises(DataError, match=r"1\.5 is no class, .* use nn\('reg'\)"):
+    with pytest.raises(
+        DataError, match=r"expected classes, integers or names, got 1\.5\. .* use nn\('reg'\)"
+    ):
         load(text)
     whole = load("a;b;kind\n1,5;2;1,0\n3;4;0,0\n")
     assert (whole.classes, len(whole.remarks)) == (("0", "1"), 1)
@@ -197,8 +199,8 @@ def test_the_user_chooses_the_label(load, label):
     [
         ({"label": "cost"}, "column 'cost' is not there; the columns are: a, b"),
         ({"label": 7}, "column 7 asked for, it has 3 columns"),
-        ({"label": True}, "label=True: give the name of a column"),
-        ({"label": 1.5}, "label=1.5: give the name"),
+        ({"label": True}, "label=True: expected the name of a column"),
+        ({"label": 1.5}, "label=1.5: expected the name"),
         ({"index": "cost"}, "column 'cost' is not there"),
         ({"index": ["a", "b"]}, "no column is left for the inputs"),
     ],
@@ -300,7 +302,7 @@ def test_an_index_without_a_heading_is_mentioned(load):
 
 
 def test_a_name_that_stands_twice_is_none(load):
-    with pytest.warns(UserWarning, match="'a' stands twice in the header"):
+    with pytest.warns(UserWarning, match="several columns are named 'a'"):
         assert load("a,a,kind\n1,2,0\n3,4,1\n").features == ()
 
 

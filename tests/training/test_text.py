@@ -93,12 +93,12 @@ def test_whole_numbers_become_tokens_where_the_network_wants_them():
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (np.array([[0, 25]]), None, r"x\[0, 1\] is token 25; the vocabulary has 0\.\.22"),
-        (np.array([[0, -1, 1]]), None, r"x\[0, 1\] is token -1"),
-        (np.array([[0, 1]]), np.array([[1, 99]]), r"y\[0, 1\] is token 99"),
-        (np.array([[1]]), None, r"x of shape \(1, 1\): .* a sequence needs at least two"),
-        (np.zeros((3, 0), int), None, r"x: empty \(shape \(3, 0\)\)"),
-        (np.zeros((3, 4)), None, r"x: float64 of shape \(3, 4\); tokens are whole numbers"),
+        (np.array([[0, 25]]), None, r"x\[0, 1\]: expected a token id of the vocabulary, 0\.\.22, got 25"),
+        (np.array([[0, -1, 1]]), None, r"x\[0, 1\]: .* got -1"),
+        (np.array([[0, 1]]), np.array([[1, 99]]), r"y\[0, 1\]: .* got 99"),
+        (np.array([[1]]), None, r"x of shape \(1, 1\): expected sequences of at least two tokens"),
+        (np.zeros((3, 0), int), None, r"x: expected at least one step .* shape \(3, 0\)"),
+        (np.zeros((3, 4)), None, r"x: expected tokens, integers \(N, T\), got float64 of shape \(3, 4\)"),
     ],
 )
 def test_tokens_that_do_not_fit(x, y, message):
@@ -109,7 +109,7 @@ def test_tokens_that_do_not_fit(x, y, message):
 def test_numbers_that_are_no_tokens():
     model = nn(verbose=0)
     model.load_dataset([[0.5, 1.0], [2.0, 3.0]], [0, 1])
-    with pytest.raises(DataError, match="tokens are whole numbers from 0"):
+    with pytest.raises(DataError, match="expected tokens, integers from 0"):
         model.add("embedding", size=(10, 4))
 
 
@@ -398,7 +398,9 @@ def test_classes_name_the_labels_of_each_step(tmp_path):
     model.train(lr=0.05, epochs=60)
     model.inference(HELLO)
     assert "".join(model.print_result()[0]["预测值"]) == "ohlol"
-    with pytest.raises(DataError, match=r"y lie in 0\.\.3, but 2 classes are named"):
+    with pytest.raises(
+        DataError, match=r"y: expected class indices 0\.\.1 for the 2 named classes .*, got 0\.\.3"
+    ):
         per_step(tmp_path, OHLOL, classes=["a", "b"])
 
 

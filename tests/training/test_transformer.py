@@ -303,8 +303,8 @@ def test_targets_that_do_not_fit(tmp_path, target, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda x: -x, r"y holds targets for a transformer .*x\[0, 0\] is -5"),
-        (lambda x: x + 0.5, r"x is the source, whole numbers from 0, .*x\[0, 0\] is 5\.5"),
+        (lambda x: -x, r"x\[0, 0\]: expected source tokens, integers from 0, got -5"),
+        (lambda x: x + 0.5, r"x\[0, 0\]: expected source tokens, integers from 0, got 5\.5, since y holds"),
     ],
 )
 def test_a_source_that_is_none_is_blamed_itself(change, message):
@@ -330,7 +330,7 @@ def test_pairs_are_for_nn_gen():
     network.load_dataset(*reversals(8))
     with pytest.raises(TrainingError, match=r"nn\('reg'\) .* expected nn\('gen'\)"):
         network.add("transformer", **SIZES)
-    with pytest.raises(DataError, match=r"nn\('embed'\) learns from classes: use nn\('gen'\)"):
+    with pytest.raises(DataError, match=r"nn\('embed'\): expected classes, .* Use nn\('gen'\)"):
         nn("embed", verbose=0).load_dataset(*reversals(8))
 
 
@@ -459,8 +459,8 @@ def test_it_learns_to_write_backwards(tmp_path):
         (lambda s, t: (s[:2], t[:2, :0]), r"target: int64 of shape \(2, 0\)"),
         (lambda s, t: (s[0], t[0]), r"source: int64 of shape \(10,\)"),
         (lambda s, t: ("a", "b"), "source: <U1"),
-        (lambda s, t: ([[3, 4], [5]], [[1], [1]]), r"source: the rows differ in length .* up with 0"),
-        (lambda s, t: ([[3, 4]], [[1], [1, 2]]), "target: the rows differ in length"),
+        (lambda s, t: ([[3, 4], [5]], [[1], [1]]), r"source: expected rows of one length, .* up with 0"),
+        (lambda s, t: ([[3, 4]], [[1], [1, 2]]), "target: expected rows of one length"),
     ],
 )
 def test_pairs_that_inference_refuses(change, message):
