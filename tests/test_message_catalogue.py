@@ -24,7 +24,6 @@ TO_DO: tuple[str, ...] = (
     "onnxnn/inference/",
     "onnxnn/inspection/",
     "onnxnn/kinds/",
-    "onnxnn/network/",
     "runtime/onnxnn_runtime/arrays/",
     "runtime/onnxnn_runtime/images/",
     "runtime/onnxnn_runtime/session/",

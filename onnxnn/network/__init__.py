@@ -1,4 +1,4 @@
-"""Network, the face that scripts see: each method a few lines that call the room which does the work."""
+"""Network, the public class: each method a few lines that call the module which does the work."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class Network(Loading, Training, Using, Inside):
     Args:
         task: "cls" (classes), "reg" (values), "gen" (generating) or "embed" (vectors to compare).
         save_fold: The folder for checkpoints.
-        verbose: 0 says nothing, neither in `add` nor in `train`.
+        verbose: 0 prints nothing, neither in `add` nor in `train`.
 
     Attributes:
         save_fold: The folder for checkpoints.
         optimizer: The optimizer's name, as `add(optimizer=...)` sets it.
-        color: "RGB" or "grayscale" where the data is made of pictures.
+        color: "RGB" or "grayscale" where the data is made of images.
         word2idx, idx2word, ix2word: The vocabulary both ways, where the data is made of tokens.
         history: What the last `train` returned.
         result: What the last `inference` returned.
-        val_label: The labels of the batches that the last `inference` looked at, in its order.
+        val_label: The labels of the batches that the last `inference` read, in its order.
     """
 
     def __repr__(self) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 from onnxnn_runtime.card.vocabulary import checked_vocabulary
 from onnxnn_runtime.defaults import TASKS
-from onnxnn_runtime.errors import TrainingError, did_you_mean
+from onnxnn_runtime.errors import TrainingError, hint
 from onnxnn_runtime.files.access import as_path
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import key_of
 
@@ -23,15 +24,28 @@ def _save_fold(value: Any) -> str:
 
 def _task(value: Any) -> str:
     if key_of(value) not in TASKS:
-        hint = did_you_mean(value, TASKS) or "."
-        raise TrainingError(f"task={shortened(value)}: unknown task{hint} Known: {', '.join(TASKS)}.")
+        raise TrainingError(
+            coded(
+                "E-TRAIN-03",
+                "task={value}: unknown task{hint} Known: {known}.",
+                value=shortened(value),
+                hint=hint(value, TASKS),
+                known=", ".join(TASKS),
+            )
+        )
     return key_of(value)
 
 
 def _verbose(value: Any) -> int:
     if isinstance(value, bool) or (isinstance(value, int) and value >= 0):
         return int(value)
-    raise TrainingError(f"verbose={shortened(value)}: expected 0 (says nothing) or 1.")
+    raise TrainingError(
+        coded(
+            "E-TRAIN-03",
+            "verbose={value}: expected 0 (prints nothing) or 1.",
+            value=shortened(value),
+        )
+    )
 
 
 def _vocabulary(value: Any) -> Any:
@@ -42,10 +56,16 @@ def _words(value: Any) -> Any:
     if value is None:
         return None
     if not isinstance(value, Mapping):
-        raise TrainingError(f"expected a dict of token ids and words, or None, got {shortened(value)}.")
+        raise TrainingError(
+            coded(
+                "E-DATA-11",
+                "idx2word: expected a dict of token ids and words, or None, got {value}.",
+                value=shortened(value),
+            )
+        )
     words = {str(word): number for number, word in value.items()}
     if len(words) != len(value):
-        raise TrainingError("two of its token ids have the same word.")
+        raise TrainingError(coded("E-DATA-11", "idx2word: expected a word of its own for each token id."))
     return {number: word for word, number in checked_vocabulary(words, TrainingError).items()}
 
 

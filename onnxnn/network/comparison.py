@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnxnn_runtime
 from onnxnn_runtime.defaults import TOLERANCE
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.verification import Check, made_up_inputs
 
 from onnxnn.checkpoint import checkpoint as checkpoints
@@ -18,6 +19,7 @@ from onnxnn.network import Network
 __all__ = ["compare_with_checkpoint"]
 
 _NAME = "equals torch"
+"""How reports name the check, in any language."""
 
 
 def compare_with_checkpoint(model: onnxnn_runtime.Model, checkpoint: str | Path) -> Check:
@@ -43,20 +45,28 @@ def compare_with_checkpoint(model: onnxnn_runtime.Model, checkpoint: str | Path)
         if baked is not None:
             options = {"steps": baked.steps, "sampler": baked.name, "guidance": baked.guidance}
         expected = network.sample(2, seed=0, device="cpu", **options)
-        return _difference(model.sample(2, seed=0, **options), expected, " of the images", 1.0)
+        return _difference(model.sample(2, seed=0, **options), expected, 1.0, are_images=True)
     feeds = made_up_inputs(model, 2)
     found = next(iter(model.infer(feeds).values()))
     expected = network.inference(tuple(feeds.values()) if len(feeds) > 1 else next(iter(feeds.values())))
-    return _difference(found, expected, "", max(1.0, float(np.max(np.abs(expected)))))
+    return _difference(found, expected, max(1.0, float(np.max(np.abs(expected)))))
 
 
 def _difference(
-    found: np.ndarray[Any, Any], expected: np.ndarray[Any, Any], what: str, scale: float
+    found: np.ndarray[Any, Any], expected: np.ndarray[Any, Any], scale: float, are_images: bool = False
 ) -> Check:
     if expected.shape != found.shape:
-        return Check(_NAME, False, f"torch returns {expected.shape}, the file {found.shape}")
+        text = gettext(
+            "expected an output of shape {expected}, as torch returns it, got {got}",
+            expected=expected.shape,
+            got=found.shape,
+        )
+        return Check(_NAME, False, text)
     off = float(np.max(np.abs(expected - found)))
-    return Check(_NAME, off <= TOLERANCE * scale, f"largest difference{what} {off:.2g}")
+    text = gettext("largest difference {difference:.2g}", difference=off)
+    if are_images:
+        text = gettext("largest difference of the images {difference:.2g}", difference=off)
+    return Check(_NAME, off <= TOLERANCE * scale, text)
 
 
 def _other_network(checkpoint: str | Path, model: onnxnn_runtime.Model) -> Check | None:
@@ -65,14 +75,18 @@ def _other_network(checkpoint: str | Path, model: onnxnn_runtime.Model) -> Check
     here = there if model.card is None else model.card.network
     for ours, theirs in zip_longest(here, there):
         if ours != theirs:
-            text = "the checkpoint is of another network: the file has {}, the checkpoint {}"
-            return Check(_NAME, False, text.format(_layer(ours), _layer(theirs)))
+            text = gettext(
+                "the checkpoint is of another network: the file has {layer}, the checkpoint {other}",
+                layer=_layer(ours),
+                other=_layer(theirs),
+            )
+            return Check(_NAME, False, text)
     return None
 
 
 def _layer(entry: Mapping[str, Any] | None) -> str:
     if entry is None:
-        return "no more layers"
+        return gettext("no more layers")
     options = [f"{name}={value}" for name, value in entry["options"].items()]
     if entry["activation"]:
         options.append(f"activation={entry['activation']}")

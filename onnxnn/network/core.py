@@ -11,7 +11,8 @@ import torch
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.preprocess import COLORS
 from onnxnn_runtime.defaults import TASKS
-from onnxnn_runtime.errors import DataError, InputError, LayerError, TrainingError, did_you_mean
+from onnxnn_runtime.errors import DataError, InputError, LayerError, TrainingError, hint
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.messages.suggestions import key_of
@@ -44,8 +45,15 @@ class Core:
     def __init__(self, task: str | None = None, save_fold: str | None = None, verbose: int = 1) -> None:
         name = "cls" if task is None else key_of(task)
         if name not in TASKS:
-            hint = did_you_mean(name, TASKS) or "."
-            raise TrainingError(f"nn({shortened(task)}): unknown task{hint} Known: {', '.join(TASKS)}.")
+            raise TrainingError(
+                coded(
+                    "E-TRAIN-03",
+                    "nn({task}): unknown task{hint} Known: {known}.",
+                    task=shortened(task),
+                    hint=hint(name, TASKS),
+                    known=", ".join(TASKS),
+                )
+            )
         self.save_fold = "checkpoints" if save_fold is None else VALUES["save_fold"](save_fold)
         self.verbose = VALUES["verbose"](verbose)
         self.word2idx: dict[str, int] | None = None
@@ -113,17 +121,23 @@ class Core:
             options: The layer's options, such as size=(4, 10).
 
         Raises:
-            LayerError: Something is unknown or does not fit; the network is as it was.
+            LayerError: Something is unknown or does not match; the network is as it was.
             TrainingError: The optimizer or an option of it is unknown.
         """
         if "optimmizer" in options:
-            warn("add(optimmizer=...) is read as optimizer=.")
+            warn(gettext("add(optimmizer=...) is read as optimizer=."))
             optimizer = optimizer or options.pop("optimmizer")
             options.pop("optimmizer", None)
         check_arguments(layer, activation, optimizer, options)
         if layer is None and activation is None:
             if optimizer is None:
-                raise LayerError("add(): name a layer, an activation or an optimizer.")
+                raise LayerError(
+                    coded(
+                        "E-CALL-02",
+                        "add(): expected a layer, an activation or an optimizer, got none. Name one, such as "
+                        "add('linear', size=(4, 3)).",
+                    )
+                )
             name, options = optimizers.optimizer_name(optimizer), frozen(options)
             optimizers.check_optimizer_options(name, options)
             self.optimizer, self._optimizer_options = name, options
@@ -151,7 +165,7 @@ class Core:
                 data = read("reg")
             except DataError:
                 raise error from None
-            line = f"{error} Read as values to predict, as nn('reg') does."
+            line = gettext("{error} They are read as values to predict, as by nn('reg').", error=error)
             data = replace(data, remarks=(line, *data.remarks))
             return self._use(data, replace(state, task="reg"))
 
@@ -171,14 +185,21 @@ class Core:
 
     @property
     def color(self) -> str | None:
-        """ "RGB" or "grayscale" where pictures go in or come out, else None."""
+        """ "RGB" or "grayscale" where images are the input or output, else None."""
         return self._state.color
 
     @color.setter
     def color(self, value: str | None) -> None:
         if value is not None and (not isinstance(value, str) or value not in COLORS):
-            hint = did_you_mean(value, COLORS) or "."
-            raise InputError(f"color={shortened(value)}: unknown{hint} Known: {', '.join(COLORS)}.")
+            raise InputError(
+                coded(
+                    "E-INPUT-06",
+                    "color={value}: unknown color{hint} Known: {known}.",
+                    value=shortened(value),
+                    hint=hint(value, COLORS),
+                    known=", ".join(COLORS),
+                )
+            )
         self._state = self._state.with_color(value)
 
     @property
@@ -187,14 +208,17 @@ class Core:
         return self._state.net
 
     def card(self) -> ModelCard:
-        """Return what the model says about itself."""
+        """Return the model card: inputs, outputs, preprocessing, training."""
         return self._state.card()
 
     def _need_data(self) -> Data:
         if self._data is None:
             raise DataError(
-                "there is no data to learn from: call load_img_data, load_tab_data, load_npz_data "
-                "or load_dataset first."
+                coded(
+                    "E-TRAIN-01",
+                    "there is no data to train on. Call load_img_data, load_tab_data, load_npz_data or "
+                    "load_dataset first.",
+                )
             )
         return self._data
 

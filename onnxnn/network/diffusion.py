@@ -1,4 +1,4 @@
-"""Drawing pictures with a diffusion model."""
+"""Drawing images with a diffusion model."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from onnxnn_runtime.diffusion.options import SamplingOptions
 from onnxnn_runtime.diffusion.sampling import interpolate_pictures, sample_pictures
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import as_path
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.outputs.grid import check_path, write_grid
 
@@ -27,7 +28,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Drawing(Files):
-    """Drawing pictures."""
+    """Drawing images."""
 
     def noisy(
         self,
@@ -38,22 +39,22 @@ class Drawing(Files):
         path: str | Path | None = None,
         force: bool = False,
     ) -> list[Array]:
-        """Show how a picture drowns in noise: the forward process that a diffusion model learns to undo.
+        """Show an image in more and more noise: the forward process that a diffusion model learns to undo.
 
         Args:
-            data: A picture; it is brought to the network's size and colours.
-            timestep: The pictures are spread evenly over the steps 0 to timestep - 1.
-            num: How many pictures.
-            show: Whether to show them: they are written into one file, which is told, and shown where there
-                is a screen.
+            data: An image; it is resized, and converted to the network's colours.
+            timestep: The images are spread evenly over the steps 0 to timestep - 1.
+            num: How many images.
+            show: Whether to show them: they are written into one file, whose name is printed, and shown where
+                there is a display.
             path: That file; None takes noisy.png in `save_fold`, or here while there is no such folder.
             force: Whether that file may replace `data` itself, or a file of another format.
 
         Returns:
-            `num` pictures float32 (C, H, W) in 0..1.
+            `num` images float32 (C, H, W) in 0..1.
 
         Raises:
-            InputError: The network is no diffusion model, or has no such steps, or it is no picture.
+            InputError: The network is no diffusion model, or has no such steps, or `data` is no image.
         """
         spec = self._drawing("noisy()")
         target = self._shown_path(path, "noisy.png", [data], force) if show else None
@@ -61,8 +62,9 @@ class Drawing(Files):
         found, steps = add_noise(spec.schedule, picture, timestep, num)
         if target is not None:
             names = ", ".join(map(str, steps))
-            captions = [f"step {step}" for step in steps]
-            self._show(np.stack(found), num, target, f"noise at the steps {names}", captions)
+            captions = [gettext("step {step}", step=step) for step in steps]
+            line = gettext("noise at the steps {steps}: {path}", steps=names, path=target)
+            self._show(np.stack(found), num, target, line, captions)
         return found
 
     def sample(
@@ -85,7 +87,7 @@ class Drawing(Files):
         batch_size: int = 64,
         device: str = "auto",
     ) -> Array:
-        """Draw pictures; the same as `onnxnn_runtime.load(file).sample` of the exported file.
+        """Draw images; the same as `onnxnn_runtime.load(file).sample` of the exported file.
 
         Args:
             num, steps, sampler, seed, eta, label, guidance, noise, start, strength, mask: See
@@ -98,7 +100,7 @@ class Drawing(Files):
             float32 (num, C, H, W) in 0..1; with `return_all_timesteps` (num, steps + 1, C, H, W).
 
         Raises:
-            InputError: The network is no diffusion model, or an option does not fit.
+            InputError: The network is no diffusion model, or an option is wrong.
         """
         spec = self._drawing("sample()")
         options = SamplingOptions(
@@ -148,12 +150,12 @@ class Drawing(Files):
         path: str | Path | None = None,
         force: bool = False,
     ) -> Path:
-        """Write pictures into one file and show it where there is a screen.
+        """Write images into one file and show it where there is a display.
 
         Args:
             data: What `sample` or `inference(num=...)` returned.
             size: (rows, columns).
-            visual_timesteps: Whether each row is one picture from noise to the end.
+            visual_timesteps: Whether each row is one image from noise to the end.
             path: The file; None takes images.png in `save_fold`, or here while there is no such folder.
             force: Whether to replace a file of another format.
 
@@ -161,18 +163,23 @@ class Drawing(Files):
             The file.
 
         Raises:
-            InputError: There are fewer pictures than that, or they come without their steps.
+            InputError: There are fewer images than that, or they come without their steps.
             OutputError: The file cannot be written.
         """
         images = arrange(data, size, visual_timesteps)
-        return self._show(images, size[1], self._shown_path(path, "images.png", [], force), "pictures")
+        target = self._shown_path(path, "images.png", [], force)
+        return self._show(images, size[1], target, gettext("images: {path}", path=target))
 
     def _drawing(self, call: str) -> DiffusionSpec:
         spec = self.card().diffusion
         if spec is None:
             raise InputError(
-                f"{call}: only a diffusion model draws pictures, add('diffusion_model', img_size=28); this "
-                "network takes data: inference(data)."
+                coded(
+                    "E-INPUT-08",
+                    "{call}: expected a diffusion model, add('diffusion_model', img_size=28), got a network "
+                    "that takes data. Use inference(data).",
+                    call=call,
+                )
             )
         return spec
 
@@ -188,7 +195,7 @@ class Drawing(Files):
             net.train(was_training).to("cpu")
 
     def _preprocess(self, spec: DiffusionSpec) -> Preprocess:
-        """How a picture file becomes one of the network's."""
+        """How an image file becomes one of the network's."""
         known = self.card().input.preprocess
         color = "grayscale" if spec.shape[0] == 1 else "RGB"
         return known or Preprocess(color, (("resize", *spec.shape[1:]),))
@@ -200,9 +207,9 @@ class Drawing(Files):
         check_path(target, sources, force)
         return target
 
-    def _show(self, images: Array, columns: int, path: Path, what: str, captions: Sequence[str] = ()) -> Path:
+    def _show(self, images: Array, columns: int, path: Path, line: str, captions: Sequence[str] = ()) -> Path:
         written = write_grid(images, path, columns, captions, force=True)  # the path was checked
         if self.verbose:
-            say(f"{what}: {written}")
+            say(line)
         show_file(written)
         return written

@@ -8,6 +8,7 @@ from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.defaults import IR_VERSION, OPSET, TOLERANCE
 from onnxnn_runtime.errors import CheckpointError, ExportError
 from onnxnn_runtime.files.access import as_path, regular_file
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.outputs.output_files import check_output
@@ -22,13 +23,8 @@ from onnxnn.training.history import History
 
 from .core import Core
 
-_CLOSINGS = {
-    "denormalize": "scales its outputs to the targets",
-    "exponential": "returns rates",
-    "softmax": "ends in softmax",
-    "sigmoid": "ends in sigmoid",
-}
-"""What training may put after the last layer, and what that does."""
+_CLOSINGS = ("denormalize", "exponential", "softmax", "sigmoid")
+"""What training may put after the last layer."""
 
 
 class Files(Core):
@@ -83,7 +79,7 @@ class Files(Core):
             head: False keeps the last layer with weights as it is, for other classes than the file's.
 
         Raises:
-            CheckpointError: The file is missing, cannot be read or does not fit; the network is as it was.
+            CheckpointError: The file is missing, cannot be read or does not match; the network is as it was.
             LayerError: An address is not https or comes without its checksum.
         """
         if not (isinstance(path, str) and "://" in path):
@@ -94,16 +90,22 @@ class Files(Core):
         take_over(self.model, tensors, str(path), head)
         if self.verbose and _is_normalized(card) and not _is_normalized(self.card()):
             say(
-                f"load_weights: takes weights alone, but the network of {printable(str(path))} normalises "
-                "its inputs: load data with standardize=True, or with its transform 'Normalize' for images; "
-                "load(path) takes all of it"
+                gettext(
+                    "load_weights: reads weights alone, but the network of {path} normalises its inputs: "
+                    "load data with standardize=True, or with its transform 'Normalize' for images; "
+                    "load(path) reads all of it",
+                    path=printable(str(path)),
+                )
             )
         closing = _closing(card) if head else ""
         if self.verbose and closing and closing != _closing(self.card()):
             say(
-                f"load_weights: takes weights alone, but the network of {printable(str(path))} "
-                f"{_CLOSINGS[closing]} after its last layer, as its training decided: "
-                "train this network, or take all of it with load(path)"
+                gettext(
+                    "load_weights: reads weights alone, but the network of {path} {closing}, as its training "
+                    "decided: train this network, or read all of it with load(path)",
+                    path=printable(str(path)),
+                    closing=_described(closing),
+                )
             )
 
     def convert(
@@ -128,8 +130,12 @@ class Files(Core):
         """
         if not isinstance(backend, str) or backend.upper() != "ONNX":
             raise ExportError(
-                f"convert(): the third argument is the backend, and backend={shortened(backend)}: only "
-                "'ONNX' is written. Give versions by name: opset_version=11."
+                coded(
+                    "E-EXPORT-01",
+                    "convert(): backend={backend}: expected 'ONNX' as the third argument. Give versions by "
+                    "name: opset_version=11.",
+                    backend=shortened(backend),
+                )
             )
         return self.export(
             out_file,
@@ -154,10 +160,10 @@ class Files(Core):
         guidance: float | None = None,
         force: bool = False,
     ) -> ExportReport:
-        """Write one ONNX file that carries everything, compared with torch before it is kept.
+        """Write one ONNX file that holds everything, compared with torch before it is kept.
 
         A diffusion model becomes the denoiser, with which the runtime draws; with `sampler` the file holds
-        the whole loop, and any ONNX Runtime draws with one call: noise (N, C, H, W) in, pictures out.
+        the whole loop, and any ONNX Runtime draws with one call: noise (N, C, H, W) in, images out.
 
         Args:
             path: Where to.
@@ -165,8 +171,8 @@ class Files(Core):
             opset_version, ir_version, preprocess, script, tolerance: See
                 `onnxnn.export.exporter.export_onnx`.
             sampler: For a diffusion model: "dpm++" or "ddim" puts the loop into the file.
-            steps: How many steps that loop walks; None takes 20.
-            guidance: How far its pictures follow their label, for a network with classes; None takes 1.
+            steps: The number of denoising steps of that loop; None takes 20.
+            guidance: The guidance scale, for a network with classes; None takes 1.
             force: Whether to replace a file of another format, or the checkpoint itself.
 
         Raises:
@@ -212,8 +218,20 @@ class Files(Core):
 def _where_published(path: str | Path) -> str:
     """Return the line to write for a network whose weights torchvision publishes, else nothing."""
     file = published(str(path))
-    line = file and f'load_weights("{file.address}", sha256="{file.sha256}")'
-    return f"To fetch torchvision's file ({file.megabytes} MB): {line}." if file else ""
+    if not file:
+        return ""
+    line = f'load_weights("{file.address}", sha256="{file.sha256}")'
+    return gettext("To fetch torchvision's file ({size} MB): {line}.", size=file.megabytes, line=line)
+
+
+def _described(closing: str) -> str:
+    """Return what one of `_CLOSINGS` does, for a message."""
+    return {
+        "denormalize": gettext("scales its outputs to the targets after its last layer"),
+        "exponential": gettext("returns rates after its last layer"),
+        "softmax": gettext("ends in softmax after its last layer"),
+        "sigmoid": gettext("ends in sigmoid after its last layer"),
+    }[closing]
 
 
 def _is_normalized(card: ModelCard | None) -> bool:

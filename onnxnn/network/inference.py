@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from onnxnn_runtime.card.tokens import Text
 from onnxnn_runtime.errors import DataError, InputError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.streams import say
 
 from onnxnn.console.display import PrintedResult, PrintedText
@@ -24,7 +25,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Using(Drawing):
-    """Asking the network."""
+    """Running the network."""
 
     _files: tuple[str, ...] = ()
     """The image files that the last `inference` looked at, where it was given several."""
@@ -47,35 +48,35 @@ class Using(Drawing):
     ) -> Any:
         """Return the network's output for a file, a folder, a CSV file, an array, or a list of those.
 
-        Given text, a network that generates tells what comes next and what it remembers:
+        Given text, a language model returns the probabilities of the next token and its state:
 
             probabilities, hidden = model.inference("长")
             probabilities, hidden = model.inference("江", hidden=hidden)
 
-        A diffusion model draws pictures:
+        A diffusion model draws images:
 
             images = model.inference(num=64, return_all_timesteps=True)
 
         Args:
-            data: What to look at. A CSV file may have the label column or not.
+            data: The input. A CSV file may have the label column or not.
             show: Whether to print the result.
             checkpoint: A checkpoint to load first; it brings network, weights and preprocessing.
-            hidden: What the call before returned, to go on from there.
+            hidden: The state that the call before returned, to continue from.
             label: Accepted as BaseNN has it: a label column is recognised by the number of columns. For a
-                diffusion model with classes what to draw.
+                diffusion model with classes the class to draw.
             num, return_all_timesteps, steps, sampler, seed, guidance: For a diffusion model; see `sample`.
-                With `return_all_timesteps` and neither steps nor sampler, all steps of "ddpm" are walked.
+                With `return_all_timesteps` and neither steps nor sampler, all steps of "ddpm" are taken.
             batch_size: How many samples to run at once; None takes 2 images on a processor, else 32 samples.
             channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; None as the network was
                 trained. Files are RGB always.
 
         Returns:
             float32 (N, classes), probabilities where the network ends in softmax or sigmoid; for text
-            (how likely each token comes next (vocabulary,), hidden state). From a diffusion model
+            (probabilities of the next token (vocabulary,), hidden state). From a diffusion model
             (num, C, H, W) in 0..1, with `return_all_timesteps` (num, steps + 1, C, H, W).
 
         Raises:
-            InputError: Something of it does not fit; the message names it.
+            InputError: The data or an option is wrong; the message names it.
             CheckpointError: The checkpoint cannot be used.
         """
         if checkpoint is not None:
@@ -85,8 +86,11 @@ class Using(Drawing):
         if kind.samples_images:
             if data is not None:
                 raise InputError(
-                    "a diffusion model draws pictures out of noise: inference(num=16). To begin with a "
-                    "picture: sample(start=picture, strength=0.6)."
+                    coded(
+                        "E-INPUT-05",
+                        "inference(): expected no data, since a diffusion model draws images from noise. Use "
+                        "inference(num=16), or sample(start=image, strength=0.6) to start from an image.",
+                    )
                 )
             every = return_all_timesteps and steps is None and sampler is None
             self.result = self.sample(
@@ -105,8 +109,12 @@ class Using(Drawing):
         given = [f"{name}=" for name, value in drawing.items() if value is not None]
         if given:
             raise InputError(
-                f"inference({', '.join(given)}): only a diffusion model draws images, "
-                "add('diffusion_model', img_size=28); give this network data."
+                coded(
+                    "E-INPUT-08",
+                    "inference({options}): expected a diffusion model, add('diffusion_model', img_size=28), "
+                    "got a network that takes data. Use inference(data).",
+                    options=", ".join(given),
+                )
             )
         running.check_given(data, "inference()")
         if hidden is not None:
@@ -148,7 +156,7 @@ class Using(Drawing):
         max_length: int | None = None,
         beams: int | None = None,
     ) -> Any:
-        """Go on with a text, character by character; or write the target of a source.
+        """Continue a text, token by token; or write the target of a source.
 
             model.generate("长", length=24, temperature=0.8, top_k=20, seed=0)
             model.generate([[5, 7, 3], [8, 4]], max_length=10, beams=4)
@@ -197,7 +205,9 @@ class Using(Drawing):
         self._state.kind.check_takes_data("print_result()")
         found = self.result if result is None else result
         if found is None:
-            raise DataError("there is no result yet: call inference first.")
+            raise DataError(
+                coded("E-CALL-02", "print_result(): there is no result yet. Call inference first.")
+            )
         without_layers = not self._definition.has_layers and result is not None
         files = self._files if found is self.result else ()
         named = running.readable(found, None if without_layers else self.card(), files)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.session.promises import check_finite
@@ -25,7 +26,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Inside(Core):
-    """Pictures and vectors of what the layers do."""
+    """Images and vectors of what the layers do."""
 
     def visual_feature(
         self,
@@ -35,11 +36,11 @@ class Inside(Core):
         data: Any = None,
         force: bool = False,
     ) -> list[Path]:
-        """Write what each layer makes of one sample: pictures, or a text file for a vector.
+        """Write the output of each layer for one sample: images, or a text file for a vector.
 
         Args:
-            img: A picture, a row or a sequence, as for `inference`; of several the first.
-            in1img: Whether to make one picture of all layers.
+            img: An image, a row or a sequence, as for `inference`; of several the first.
+            in1img: Whether to make one image of all layers.
             save_fold: The folder to write into.
             data: BaseNN's name for `img`.
             force: Whether a file may replace `img` itself, or a file of another format.
@@ -48,7 +49,7 @@ class Inside(Core):
             The files written; see `onnxnn.inspection.activations`.
 
         Raises:
-            InputError: No sample arrives, or it does not fit.
+            InputError: There is no sample, or it does not match the network.
             OutputError: The folder cannot be written.
         """
         self._state.kind.check_takes_data("visual_feature()")
@@ -57,14 +58,21 @@ class Inside(Core):
         card = self.card()
         batch = next(running.arrays(source, card.input, 1, self._reader()), None)
         if batch is None:
-            raise InputError("visual_feature(): no sample arrives; give one.")
+            raise InputError(
+                coded(
+                    "E-INPUT-03",
+                    "visual_feature(): expected a sample, got none. Give one image, row or text.",
+                )
+            )
         written = visual_feature(
             self.model, self._definition, batch[0], card.output.classes, in1img, save_fold, [source], force
         )
         if self.verbose:
+            first, last = written[0], written[-1].name
             say(
-                f"what the layers give: {written[0]}"
-                + (f" .. {written[-1].name}" if len(written) > 1 else "")
+                gettext("outputs of the layers: {first} .. {last}", first=first, last=last)
+                if len(written) > 1
+                else gettext("outputs of the layers: {path}", path=first)
             )
         show_images(*written)
         return written
@@ -75,7 +83,7 @@ class Inside(Core):
         """Draw the filters of the first layer.
 
         Args:
-            path: The picture's file, .png or .jpg.
+            path: The image file, .png or .jpg.
             before: A checkpoint of the same network, whose filters are drawn above on the same scale.
             force: Whether to replace a file of another format.
         """
@@ -92,7 +100,7 @@ class Inside(Core):
         data: Any = None,
         download: bool = False,
     ) -> Array:
-        """Return feature vectors: the numbers that the network's head sees.
+        """Return feature vectors: the input of the network's head.
 
         Args:
             img: Whatever `inference` takes.
@@ -128,6 +136,12 @@ class Inside(Core):
 def _either(img: Any, data: Any, call: str) -> Any:
     """Return what was given under one of the two names."""
     if img is not None and data is not None:
-        raise InputError(f"{call}: img and data are two names of the same; give one of them.")
+        raise InputError(
+            coded(
+                "E-CALL-02",
+                "{call}: img and data are two names of the same option. Give one of them.",
+                call=call,
+            )
+        )
     running.check_given(data if img is None else img, call)
     return data if img is None else img

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -238,4 +239,9 @@ class Loading(Core):
 def _ignore(data_type: Any) -> None:
     """Warn of an option of BaseNN's older scripts."""
     if data_type is not None:
-        warn(f"data_type={shortened(data_type)} has no effect: the method says what is loaded. Leave it out.")
+        warn(
+            gettext(
+                "data_type={value} has no effect, since the method decides what is loaded. Leave it out.",
+                value=shortened(data_type),
+            )
+        )

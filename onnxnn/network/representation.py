@@ -1,9 +1,10 @@
-"""What a network shows of itself, in a line and in a notebook; nothing is built or drawn for it."""
+"""How a network is shown, in a line and in a notebook; nothing is built or drawn for it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.html import table
 
 if TYPE_CHECKING:
@@ -17,13 +18,13 @@ def as_line(network: Core) -> str:
     definition = network._definition
     placed = definition.placed()
     layers = sum(1 for entry in definition.entries if entry.index)
-    parts = [f"{layers} layer" + "s" * (layers != 1)]
+    parts = [ngettext("{count} layer", "{count} layers", layers)]
     if placed:
         parts.append(f"{_sizes(placed[0].in_shape.sizes)} -> {_sizes(placed[-1].out_shape.sizes)}")
     if network._data is not None:
-        parts.append(f"{network._data.train.num_samples} samples")
+        parts.append(ngettext("{count} sample", "{count} samples", network._data.train.num_samples))
     if network.history:
-        parts.append(f"{len(network.history)} epochs")
+        parts.append(ngettext("{count} epoch", "{count} epochs", len(network.history)))
     return f"{type(network).__name__} {network.task}: {', '.join(parts)}"
 
 
@@ -31,7 +32,8 @@ def as_html(network: Core) -> str:
     """Return the layers as a table."""
     placed = network._definition.placed()
     rows = [(each.name, _sizes(each.in_shape.sizes), _sizes(each.out_shape.sizes)) for each in placed]
-    return table(as_line(network), ("layer", "input", "output"), rows, len(rows))
+    headings = (gettext("layer"), gettext("input"), gettext("output"))
+    return table(as_line(network), headings, rows, len(rows))
 
 
 def _sizes(sizes: tuple[int | None, ...]) -> str:

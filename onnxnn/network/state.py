@@ -1,4 +1,4 @@
-"""What a network is at a moment: immutable, and replaced as a whole by a call that succeeded."""
+"""The state of a network at a moment: immutable, and replaced as a whole by a call that succeeded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.preprocess import COLORS
 from onnxnn_runtime.errors import CheckpointError, DataError, InputError, LayerError, TrainingError
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -95,7 +95,7 @@ class NetworkState:
         return None if self.data is None else self.data.train.batch_size
 
     def card(self, training: Mapping[str, Any] | None = None) -> ModelCard:
-        """Return what the model says about itself.
+        """Return the model card.
 
         Args:
             training: How it was trained; None as this state says.
@@ -124,21 +124,26 @@ class NetworkState:
         """
         if self.waiting:
             raise LayerError(
-                "the layers wait, since a custom module in front does not say what it takes: load data "
-                "(load_dataset, load_img_data, ...) or a checkpoint (load) first."
+                coded(
+                    "E-LAYER-10",
+                    "the layers wait for data: the first one is a custom module, whose input size is not "
+                    "known. Load data (load_dataset, load_img_data, ...) or a checkpoint (load) first.",
+                )
             )
         if not self.definition.has_layers:
-            raise LayerError("the network has no layers yet: add some, or load a checkpoint.")
+            raise LayerError(
+                coded("E-LAYER-10", "the network has no layers yet. Add some, or load a checkpoint.")
+            )
 
     # ---- layers --------------------------------------------------------------------------------
 
     def with_layer(
         self, layer: str | nn.Module | None, activation: str | None, options: Mapping[str, Any]
     ) -> Changed:
-        """Return the network with a layer, an activation, or both behind it.
+        """Return the network with a layer, an activation, or both after it.
 
         Raises:
-            LayerError: Something is unknown or does not fit.
+            LayerError: Something is unknown or does not match.
             DataError: The data is such as this layer cannot learn from.
         """
         if self._has_to_wait(layer):
@@ -157,7 +162,7 @@ class NetworkState:
     def _has_to_wait(self, layer: str | nn.Module | None) -> bool:
         """Return whether a call of `add` waits for data or a checkpoint.
 
-        A custom module in front says nothing about what it takes; so it waits, and what is added after it.
+        The input size of a custom module in front is not known; so it waits, and what is added after it.
         """
         first = isinstance(layer, nn.Module) and not self.definition.entries
         return self.definition.input_shape is None and (bool(self.waiting) or first)
@@ -165,7 +170,7 @@ class NetworkState:
     def _with_data_for(self, layer: str | nn.Module | None, options: Mapping[str, Any]) -> Changed:
         """Return the network with its data as its first layer takes it.
 
-        Images are brought to the size that a diffusion model draws, a table of integers is read as tokens.
+        Images are resized to those that a diffusion model draws, a table of integers is read as tokens.
         """
         data, state = self.data, self
         if data is None:
@@ -181,7 +186,7 @@ class NetworkState:
             if not self.definition.entries:  # else the error that follows says more
                 fitted = data.in_size(made.img_size)
                 if fitted.sample != data.sample:
-                    lines = (f"images are brought to {made.img_size} x {made.img_size}",)
+                    lines = (gettext("images are resized to {size} x {size}", size=made.img_size),)
                 if fitted is not data:
                     state, _ = state.with_data(fitted)
         elif data.problem is not None:
@@ -199,7 +204,7 @@ class NetworkState:
         Raises:
             DataError: It is of another kind, lacks a column, or has a class or token that the network does
                 not know.
-            LayerError: The layers do not fit it.
+            LayerError: The layers do not match it.
         """
         if self.owned is not None:
             state = replace(self, data=self.prepared(data))
@@ -286,7 +291,11 @@ class NetworkState:
         definition = self.definition.copied()
         definition.num_classes = len(wider.names)
         data = data.relabelled(wider, wider.ids_of(labels))
-        line = f"the labels {', '.join(labels.names)} are the outputs of these numbers, of 0 to {units - 1}"
+        line = gettext(
+            "the labels {labels} are taken as class indices, of 0 to {last}",
+            labels=", ".join(labels.names),
+            last=units - 1,
+        )
         return replace(self, data=data, definition=definition), (line,)
 
     # ---- weights -------------------------------------------------------------------------------
@@ -299,16 +308,22 @@ class NetworkState:
         Args:
             loaded: The checkpoint.
             path: Its path, for messages.
-            own_layers: Whether its weights have to fit the layers that were added.
+            own_layers: Whether its weights have to match the layers that were added.
 
         Raises:
-            CheckpointError: The weights do not fit the layers, or it does not say what a sample looks like.
+            CheckpointError: The weights do not match the layers, or the shape of a sample is missing.
             LayerError: A custom module is missing.
             DataError: The data is of another kind, or has other columns, words or classes.
         """
         card = loaded.card
         if not card.network:
-            raise CheckpointError(f"{path}: the checkpoint describes a network without layers.")
+            raise CheckpointError(
+                coded(
+                    "E-CKPT-02",
+                    "{path}: expected a network with layers, got one without. Train or save it again.",
+                    path=path,
+                )
+            )
         is_same = own_layers or self.definition.to_data() == card.network
         if is_same:
             definition, shape = self.definition.with_own_weights(), self.definition.input_shape
@@ -377,14 +392,14 @@ class NetworkState:
         values = data.preparation.labels.as_values() if data.classes != ("0", "1") else None
         if values is None or not isinstance(data.train.samples, InMemory) or self.definition.net.ending:
             return self, ()
-        line = (
-            f"loss={shortened(loss)} and one output: the labels are values to predict, as nn('reg') reads "
-            "them"
+        line = gettext(
+            "loss={loss} and one output: the labels are values to predict, as for nn('reg')",
+            loss=shortened(loss),
         )
         return replace(self, task="reg", data=data.with_values(values)), (line,)
 
     def with_ending_for(self, loss: str | None) -> Changed:
-        """Return the network with what a loss wants behind its last layer; see `onnxnn.training.ending`.
+        """Return the network with what a loss wants after its last layer; see `onnxnn.training.ending`.
 
         Args:
             loss: The loss's name in any spelling; None for the task's usual one.
@@ -407,7 +422,7 @@ class NetworkState:
         """Return the network with one output per sequence, where its data has one label for each.
 
         Raises:
-            TrainingError: It gives an output for each step, and cannot do otherwise.
+            TrainingError: It returns an output for each step, and cannot do otherwise.
         """
         data, shape = self.data, self.definition.output_shape
         assert data is not None
@@ -417,20 +432,33 @@ class NetworkState:
             return self, ()  # a target for each step
         if data.train.num_targets > 1 and data.train.num_classes:
             raise TrainingError(
-                f"the network gives {shape.describe()}, and the data has {data.train.num_targets} labels for "
-                f"each sequence: what fits is {shape['time']}, one for each step, or one for each sequence."
+                coded(
+                    "E-DATA-07",
+                    "the output of the network is {shape}: expected one label for each sequence or for each "
+                    "of its {steps} steps, got {got} labels for each. Change the labels.",
+                    shape=shape.describe(),
+                    steps=shape["time"],
+                    got=data.train.num_targets,
+                )
             )
         found = self.definition.last_step_only()
         if found is None:
             raise TrainingError(
-                f"the network gives {shape.describe()}, and the data has one label for each sequence: put "
-                "add('global_avgpool') or add('flatten') before the last linear layers."
+                coded(
+                    "E-DATA-07",
+                    "the output of the network is {shape}: expected one for each sequence, as the data has "
+                    "one label for each. Put add('global_avgpool') or add('flatten') before the last linear "
+                    "layers.",
+                    shape=shape.describe(),
+                )
             )
         definition, name = found
         with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
             net = definition.net
         net.load_state_dict(self.net.state_dict())
-        line = f"{name}: return_sequences=False, since the data has one label for each sequence"
+        line = gettext(
+            "{layer}: return_sequences=False, since the data has one label for each sequence", layer=name
+        )
         return replace(self, definition=definition), (line,)
 
     def _custom_modules(self) -> list[nn.Module]:
@@ -441,7 +469,7 @@ class NetworkState:
     # ---- colour --------------------------------------------------------------------------------
 
     def with_color(self, color: str | None) -> NetworkState:
-        """Return the network in a colour, which a diffusion model that knows no images yet draws in.
+        """Return the network in a colour, in which a diffusion model without data draws.
 
         Raises:
             InputError: Its data or its checkpoint has another.
@@ -454,8 +482,14 @@ class NetworkState:
             return state
         if self.data is not None or self.checkpoint is not None:
             raise InputError(
-                f"color={shortened(color)}: this network draws pictures of {shape['channel']} channel(s), as "
-                "its data or its checkpoint has them."
+                coded(
+                    "E-INPUT-06",
+                    "color={color}: expected images of {expected} channel(s), as the data or checkpoint of "
+                    "this network has them, got {got}. Leave color as it is.",
+                    color=shortened(color),
+                    expected=shape["channel"],
+                    got=channels,
+                )
             )
         definition = self.definition.copied()
         definition.set_input(Shape.image(channels, *shape.sizes[1:]))
@@ -472,7 +506,13 @@ def _sample_shape(loaded: Checkpoint, path: str | Path) -> Shape:
         return Shape(tuple(sample["sizes"]), tuple(sample["axes"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"{path}: does not say what one sample looks like ({error}). Train or save the network again."
+            coded(
+                "E-CKPT-02",
+                "{path}: expected the sizes and axes of one sample, got none ({reason}). Train or save the "
+                "network again.",
+                path=path,
+                reason=error,
+            )
         ) from error
 
 
@@ -488,6 +528,12 @@ def _check_stored(definition: Definition, loaded: Checkpoint, path: str | Path) 
     stored = sum(value.numel() * value.element_size() for value in loaded.state_dict.values())
     if needed > 4 * stored + (1 << 26):
         raise CheckpointError(
-            f"{path}: the network that it describes has weights of {memory.gigabytes(needed)}, and those "
-            f"in the file take {memory.gigabytes(stored)}. Copy or save it again."
+            coded(
+                "E-CKPT-02",
+                "{path}: expected weights of {expected}, as its network has, got {got}. Copy or save the "
+                "file again.",
+                path=path,
+                expected=memory.gigabytes(needed),
+                got=memory.gigabytes(stored),
+            )
         )

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError, OutputError, TrainingError
 from onnxnn_runtime.files.access import as_path
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.checkpoint import checkpoint as checkpoints
@@ -63,7 +64,7 @@ class Training(Files):
         """Train, write checkpoints into `save_fold`, and return the history.
 
         `basenn.pth` holds the last epoch, `best.pth` the best one where there is validation data, those of a
-        training that is gone on with among them, and `basenn.csv` the history. Ctrl-C ends training and keeps
+        training that is resumed among them, and `basenn.csv` the history. Ctrl-C ends training and keeps
         what was learned. What is refused leaves the network and its data as they were. A last batch of a
         single sample joins the batch before it.
 
@@ -73,16 +74,16 @@ class Training(Files):
             batch_num: Accepted as BaseNN has it, without effect there and here.
             save_fold: Where checkpoints go, from now on.
             filename: The checkpoint's name.
-            checkpoint: Go on from this checkpoint for `epochs` more, with its optimizer's and random
-                state, and its learning rate and loss unless `lr` and `loss` are given. The schedule begins
-                anew.
+            checkpoint: Resume from this checkpoint for `epochs` more, with its optimizer's and random
+                state, and its learning rate and loss unless `lr` and `loss` are given. The schedule starts
+                again.
             resume: Finish the interrupted training of this checkpoint, with its own settings, and write
                 to it. The other settings of this call do not count.
             device, devices, strategy, precision: See `onnxnn.training.device.Machine`.
-            callbacks: Instances of `onnxnn.Callback`, what to do beside.
+            callbacks: Instances of `onnxnn.Callback`, called during training.
 
         Raises:
-            TrainingError: A name is unknown, a number is out of range, or sizes do not fit; or the loss
+            TrainingError: A name is unknown, a number is out of range, or sizes do not match; or the loss
                 became NaN, and the network has the weights with which training began.
             CheckpointError: The checkpoint cannot be used, or is of another network.
             DataError: There is no data, or it has other words or classes than the checkpoint's.
@@ -91,16 +92,30 @@ class Training(Files):
         """
         self._need_data()
         if checkpoint is not None and resume is not None:
-            raise TrainingError("train(): give checkpoint= to add epochs, or resume= to finish, not both.")
+            raise TrainingError(
+                coded(
+                    "E-CALL-02",
+                    "train(): expected checkpoint= or resume=, got both. Give checkpoint= to train more "
+                    "epochs, or resume= to finish a training.",
+                )
+            )
         if not isinstance(callbacks, list | tuple) or not all(isinstance(c, Callback) for c in callbacks):
             raise TrainingError(
-                f"callbacks={shortened(callbacks)}: must be a list of instances of onnxnn.Callback."
+                coded(
+                    "E-TRAIN-06",
+                    "callbacks={value}: expected a list of instances of onnxnn.Callback.",
+                    value=shortened(callbacks),
+                )
             )
         folder = as_path(self.save_fold if save_fold is None else save_fold, "save_fold", TrainingError)
         file = as_path(filename, "filename", TrainingError)
         if not file.name:
             raise TrainingError(
-                f"filename={shortened(filename)}: must be the name of a file, such as 'basenn.pth'."
+                coded(
+                    "E-TRAIN-03",
+                    "filename={value}: expected the name of a file, such as 'basenn.pth'.",
+                    value=shortened(filename),
+                )
             )
         wanted = Settings(
             lr,
@@ -198,12 +213,18 @@ class Training(Files):
                 trained. Files are RGB always.
 
         Raises:
-            DataError: The data does not fit the network.
+            DataError: The data does not match the network.
         """
         if data is None:
             data = self._need_data().validation
             if data is None:
-                raise DataError("there is no validation data: load with train_val_ratio=0.8, or give data.")
+                raise DataError(
+                    coded(
+                        "E-TRAIN-01",
+                        "evaluate(): there is no validation data. Load data with train_val_ratio=0.8, or "
+                        "give data.",
+                    )
+                )
         card, state = self.card(), self._state
         classes = card.classes
         trained = loss_of(card)
@@ -216,13 +237,20 @@ class Training(Files):
         """Make what follows repeatable: same seed, same processor, same bits.
 
         Args:
-            seed: A whole number from 0 to 2³² - 1.
+            seed: An integer from 0 to 2³² - 1.
 
         Raises:
             TrainingError: It is none.
         """
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-            raise TrainingError(f"set_seed({shortened(seed)}): expected an integer from 0 to {2**32 - 1}.")
+            raise TrainingError(
+                coded(
+                    "E-TRAIN-03",
+                    "set_seed({seed}): expected an integer from 0 to {highest}.",
+                    seed=shortened(seed),
+                    highest=2**32 - 1,
+                )
+            )
         seed = int(seed)
         random.seed(seed)
         np.random.seed(seed)
