@@ -432,7 +432,7 @@ def test_arrays_of_bytes_are_brought_to_size_like_files(tmp_path, capsys):
     (samples, _), *_ = model.load_dataset(pictures, labels)
     assert samples.shape[1:] == (1, 12, 12)
     model.add("diffusion_model", **SMALL)
-    assert "images are brought to 8 x 8" in capsys.readouterr().out
+    assert "images are resized to 8 x 8" in capsys.readouterr().out
     model.train(epochs=1)
     files = [np.asarray(Image.fromarray(each).resize((8, 8), Image.Resampling.BILINEAR)) for each in pictures]
     assert model.evaluate((pictures, labels)) == pytest.approx(model.evaluate((np.stack(files), labels)))
@@ -533,9 +533,9 @@ def test_color_is_rgb_unless_told(tmp_path):
 
 def test_a_color_that_does_not_fit(tmp_path):
     model = network(tmp_path)
-    with pytest.raises(InputError, match="pictures of 1 channel"):
+    with pytest.raises(InputError, match="expected images of 1 channel"):
         model.color = "RGB"
-    with pytest.raises(InputError, match="color='gray': unknown, did you mean 'grayscale'"):
+    with pytest.raises(InputError, match="color='gray': unknown color, did you mean 'grayscale'"):
         nn().color = "gray"
 
 
@@ -595,7 +595,7 @@ def test_interpolation_and_start(trained):
         ({"num": 1, "steps": 0}, "steps=0"),
         ({"num": 1, "sampler": "dpn++"}, r"sampler='dpn\+\+'.*did you mean 'dpm\+\+'"),
         ({"num": 1, "label": "left"}, "left.*top, bottom"),
-        ({"data": "cat.png"}, r"out of noise.*sample\(start=picture"),
+        ({"data": "cat.png"}, r"from noise.*sample\(start=image"),
     ],
 )
 def test_inference_refuses(trained, options, message):

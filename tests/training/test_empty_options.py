@@ -114,7 +114,7 @@ def test_two_names_of_one_option_are_not_given_together(model, method):
 
 @pytest.mark.parametrize("option", ["num", "steps", "sampler", "seed", "guidance", "return_all_timesteps"])
 def test_options_of_diffusion_models_are_refused_by_others(model, option):
-    with pytest.raises(OnnxnnError, match=f"{option}=.*only a diffusion model"):
+    with pytest.raises(OnnxnnError, match=f"{option}=.*expected a diffusion model"):
         model.inference(X, **{option: 1})
 
 

@@ -129,7 +129,7 @@ def test_a_checkpoint_of_a_network_far_larger_than_its_weights(tmp_path):
     content = torch.load(tmp_path / "small.pth", weights_only=True)
     content["card"] = content["card"].replace('"size": [4, 3]', '"size": [4, 30000000]')
     torch.save(content, tmp_path / "big.pth")
-    with pytest.raises(CheckpointError, match=r"big.pth: the network that it describes has weights of .* GB"):
+    with pytest.raises(CheckpointError, match=r"big.pth: expected weights of .* GB, as its network has, got"):
         nn(verbose=0).load(tmp_path / "big.pth")
 
 

@@ -146,7 +146,7 @@ def test_a_seed_that_is_none(seed):
 
 @pytest.mark.parametrize("callbacks", [3, [3], [print]])
 def test_callbacks_that_are_none(iris, tmp_path, callbacks):
-    with pytest.raises(TrainingError, match="must be a list of instances"):
+    with pytest.raises(TrainingError, match="expected a list of instances"):
         iris_model(iris, tmp_path).train(epochs=1, callbacks=callbacks)
 
 
@@ -457,23 +457,23 @@ def waiting():
     ("call", "error", "message"),
     [
         (lambda: nn("clss"), TrainingError, "unknown task, did you mean 'cls'"),
-        (lambda: nn(verbose=0).add(), LayerError, "name a layer, an activation or an optimizer"),
+        (lambda: nn(verbose=0).add(), LayerError, "expected a layer, an activation or an optimizer"),
         (lambda: nn(verbose=0).add(optimizer="Adm"), TrainingError, "did you mean 'Adam'"),
         (lambda: nn(verbose=0).add(optimizer="SGD", momentun=1), TrainingError, "did you mean 'momentum'"),
         (lambda: nn(verbose=0).inference([1]), LayerError, "the network has no layers yet"),
         (lambda: nn(verbose=0).card(), LayerError, "the network has no layers yet"),
         (lambda: nn(verbose=0).extract_feature([1]), LayerError, "the network has no layers yet"),
         (lambda: nn(verbose=0).visual_feature([1]), LayerError, "the network has no layers yet"),
-        (lambda: waiting().card(), LayerError, r"the layers wait, .*: load data .* or a checkpoint"),
+        (lambda: waiting().card(), LayerError, r"the layers wait for data: .* Load data .* or a checkpoint"),
         (lambda: waiting().inference([1]), LayerError, "the layers wait"),
         (lambda: setattr(nn(), "color", ["RGB"]), InputError, r"color=\['RGB'\]: unknown"),
         (lambda: nn().load_img_data(None), DataError, "data_path=None: expected the path"),
         (lambda: nn().load_img_data(["a"]), DataError, r"data_path=\['a'\]: expected the path"),
         (lambda: nn().load_img_data(""), DataError, "data_path='': expected the path"),
         (lambda: nn().load_npz_data(5), DataError, "data_path=5: expected the path"),
-        (lambda: nn(verbose=0).print_result(), DataError, "call inference first"),
-        (lambda: nn(verbose=0).convert(backend="TF"), ExportError, "only 'ONNX'"),
-        (lambda: nn(verbose=0).convert("a.pth", "a.onnx", 11), ExportError, "third argument is the backend"),
+        (lambda: nn(verbose=0).print_result(), DataError, "Call inference first"),
+        (lambda: nn(verbose=0).convert(backend="TF"), ExportError, "expected 'ONNX'"),
+        (lambda: nn(verbose=0).convert("a.pth", "a.onnx", 11), ExportError, "'ONNX' as the third argument"),
         (lambda: nn(verbose=0).convert(backend=None), ExportError, "by name: opset_version=11"),
         (lambda: small().inference(), InputError, r"inference\(\): no data was given"),
         (lambda: small().visual_feature(), InputError, r"visual_feature\(\): no data was given"),

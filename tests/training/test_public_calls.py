@@ -65,7 +65,7 @@ def test_the_walk_finds_the_calls_that_users_make():
         ("train", {"max_iter": 2}, "did you mean 'epochs'"),
         ("train", {"learning_rate": 0.1}, "did you mean 'lr'"),
         ("train", {"batchsize": 4}, "did you mean 'batch_size'"),
-        ("train", {"class_weight": {0: 2}}, "weigh alike"),
+        ("train", {"class_weight": {0: 2}}, "equal weight"),
         ("train", {"batch": 4}, "did you mean 'batch_size'"),
         ("train", {"validation_split": 0.2}, "train_val_ratio=0.8"),
         ("train", {"validation_data": None}, "evaluate"),

@@ -371,7 +371,7 @@ def test_one_label_for_each_sequence_needs_something_that_ends_it():
     model = nn(verbose=0)
     model.load_dataset(np.zeros((4, 5, 6), np.float32), [0, 1, 0, 1])
     model.add("linear", size=(6, 2), activation="softmax")
-    with pytest.raises(TrainingError, match=r"one label for each sequence: put add.'global_avgpool'"):
+    with pytest.raises(TrainingError, match=r"one label for each. Put add.'global_avgpool'"):
         model.train(epochs=1)
 
 

@@ -41,7 +41,7 @@ def npz(model, x, y, folder):
 def test_targets_with_fractions_make_it_a_regression(tmp_path, capsys, load, loss):
     model = nn(save_fold=str(tmp_path))
     load(model, *rows(), tmp_path)
-    assert capsys.readouterr().out.count("Read as values to predict") == 1
+    assert capsys.readouterr().out.count("They are read as values to predict") == 1
     add(model)
     model.train(lr=0.01, epochs=2, loss=loss, metrics=["mae"])
     assert model.task == "reg"

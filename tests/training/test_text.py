@@ -492,7 +492,7 @@ def test_sequences_without_a_step(tmp_path):
             r"got labels \(12, 9\), one for each of 9 steps. Leave out .* return_sequences=False",
         ),
         ([("gru", {}), ("global_avgpool", {})], 9, r"one for each of 9 steps. Leave out .*'global_avgpool'"),
-        ([("gru", {})], 4, "the data has 4 labels for each sequence: what fits is 9, one for each step"),
+        ([("gru", {})], 4, "for each of its 9 steps, got 4 labels for each"),
     ],
 )
 def test_labels_that_are_not_as_many_as_the_networks_steps(tmp_path, layers, steps, message):

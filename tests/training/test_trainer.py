@@ -544,7 +544,7 @@ def test_what_train_cannot_do_is_refused(tmp_path):
     model = network(tmp_path)
     model.train(lr=0.01, epochs=1)
     path = tmp_path / "basenn.pth"
-    with pytest.raises(TrainingError, match="not both"):
+    with pytest.raises(TrainingError, match="expected checkpoint= or resume=, got both"):
         model.train(checkpoint=path, resume=path)
     with pytest.raises(TrainingError, match=r"there is no validation data. Load data with train_val_ratio"):
         model.train(monitor="val_loss")
@@ -562,7 +562,7 @@ def test_what_train_cannot_do_is_refused(tmp_path):
     model.save(tmp_path / "bare.pth")
     with pytest.raises(CheckpointError, match="holds no training to finish"):
         model.train(resume=tmp_path / "bare.pth")
-    with pytest.raises(DataError, match="no data to learn from"):
+    with pytest.raises(DataError, match="no data to train on"):
         nn(verbose=0).train()
     empty = nn(verbose=0, save_fold=str(tmp_path))
     empty.load_dataset(*flowers())

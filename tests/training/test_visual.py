@@ -122,7 +122,7 @@ class TestLayers:
 
     @pytest.mark.parametrize("nothing", [[], ()])
     def test_no_sample(self, mlp, nothing):
-        with pytest.raises(InputError, match="no sample arrives"):
+        with pytest.raises(InputError, match="expected a sample, got none"):
             mlp.visual_feature(nothing)
 
     def test_a_folder_that_cannot_be_written(self, cnn, pictures, folder):
