@@ -174,7 +174,7 @@ def test_classes_that_do_not_occur_need_no_id():
 
 
 def test_other_names_in_order_are_said():
-    with pytest.warns(UserWarning, match="x, y are taken for cat, dog, in this order"):
+    with pytest.warns(UserWarning, match="x, y are taken for the classes cat, dog, in this order"):
         assert LabelMapping(("cat", "dog")).ids_of(LabelMapping(("x", "y"))) is None
 
 

@@ -130,7 +130,7 @@ def test_names_come_in_one_unicode_form(tmp_path):
         (["my cat", "my dog"], ["My_Dog", "My_Cat"], "'My_Dog' looks like the folder 'my dog'"),
         (["1猫", "2狗"], ["狗", "猫"], "'狗' looks like the folder '2狗'"),
         (["a1", "a2"], ["A-2", "A-1"], "'A-2' looks like the folder 'a2' of .* at its place is 'a1'"),
-        (["狗", "猫"], ["小猫", "小狗"], "'小猫' looks like the folder '猫' of .* stands '狗'"),
+        (["狗", "猫"], ["小猫", "小狗"], "'小猫' looks like the folder '猫' of .* at its place is '狗'"),
         (["cat", "dog"], ["dogs", "cats"], "'dogs' looks like the folder 'dog'"),
         (["tabby cat", "guard dog"], ["Cat", "Dog"], "'Cat' looks like the folder 'tabby cat'"),
         (["01", "02"], ["2", "1"], "'2' looks like the folder '02'"),
@@ -219,7 +219,7 @@ def test_names_that_are_no_text_are_refused_at_once(tmp_path, name):
 
 
 def test_a_name_of_300_characters(tmp_path):
-    with pytest.raises(DataError, match="too long"):
+    with pytest.raises(DataError, match="at most 255 bytes in the name of this folder"):
         find_pictures(tmp_path / ("a" * 300))
     with pytest.raises(MissingDataError, match="no such folder"):
         find_pictures(tmp_path / "none")
