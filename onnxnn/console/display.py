@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.streams import SafeStream
 
 __all__ = ["PrintedResult", "PrintedText", "in_notebook", "progress_bar", "show_images"]
@@ -59,7 +60,9 @@ class PrintedText(str):
         pass
 
     def __repr__(self) -> str:
-        return f"<{len(self.splitlines())} lines, printed above>"
+        return ngettext(
+            "<{count} line, printed above>", "<{count} lines, printed above>", len(self.splitlines())
+        )
 
 
 class PrintedResult(dict[Any, Any]):

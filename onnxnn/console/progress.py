@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.streams import SafeStream, is_terminal
 
 from .display import in_notebook, progress_bar
@@ -19,7 +20,7 @@ DELAY = 1.0
 
 
 def counted(items: Iterable[T], total: int, wanted: bool) -> Iterator[T]:
-    """Yield items, with a bar where it takes longer than a moment and someone watches.
+    """Yield items, with a bar where it takes longer than a moment, on a terminal or in a notebook.
 
     Args:
         items: What is loaded, one by one.
@@ -43,7 +44,7 @@ def _advance(bar: Any, number: int, total: int, start: float) -> Any:
     if bar is not None:
         bar.update()
     elif time.monotonic() - start > DELAY:
-        bar = progress_bar(total, "image", SafeStream("stderr"))
-        bar.set_description("loading")
+        bar = progress_bar(total, gettext("image"), SafeStream("stderr"))
+        bar.set_description(gettext("loading"))
         bar.update(number + 1)
     return bar

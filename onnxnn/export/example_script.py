@@ -12,6 +12,7 @@ from onnxnn_runtime import ModelCard
 from onnxnn_runtime.card.labels import THRESHOLD
 from onnxnn_runtime.card.tokens import is_words
 from onnxnn_runtime.files.access import first_bytes, write_atomically
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.warn import warn
 from onnxnn_runtime.outputs.output_files import check_output
 from PIL import Image
@@ -24,12 +25,12 @@ _FIRST = "# 用 onnxnn_runtime 运行"
 
 
 def write_script(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | None) -> Path | None:
-    """Write `<model>.py`, and for pictures `<model>_sample.png`, next to a model file.
+    """Write `<model>.py`, and for images `<model>_sample.png`, next to a model file.
 
     Args:
         model: The exported file.
         card: Its card.
-        example: One training sample: for pictures uint8 (H, W, C), or float (C, H, W) in 0..1 where
+        example: One training sample: for images uint8 (H, W, C), or float (C, H, W) in 0..1 where
             training was given such; numbers otherwise. None takes random numbers of the right shape.
 
     Returns:
@@ -41,7 +42,11 @@ def write_script(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | N
     path = model.with_suffix(".py")
     first = _FIRST.encode("utf-8")
     if os.path.isfile(path) and first_bytes(path, len(first)) != first:
-        warn(f"{path}: is there already and was not written by export, so it is left as it is.")
+        warn(
+            gettext(
+                "{path}: exists already and was not written by export, so it is left as it is.", path=path
+            )
+        )
         return None
     sample, imports = _sample(model, card, example)
     lines = [
@@ -70,35 +75,38 @@ def _sample(
         pixels = _random(card, np.uint8) if example is None else _as_pixels(example)
         image = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
         _write_sample(picture, "PNG", lambda file: image.save(file, format="PNG", pnginfo=_mark()))
-        return [f"image = folder / {picture.name!r}  # 换成您的图片: any picture of yours"], [runtime]
+        return [f"image = folder / {picture.name!r}  # 换成自己的图片: any image of your own"], [runtime]
     dtype = np.int64 if card.input.kind == "tokens" else np.dtype(card.input.dtype).type
     values = _random(card, dtype) if example is None else np.asarray(example, dtype=dtype)
     if card.output.kind == "tokens" and card.input.vocabulary:
-        return [f"prompt = {_prompt(card.input.vocabulary, values)!r}  # 换成您的开头: your own beginning"], [
-            runtime
-        ]
+        return [
+            f"prompt = {_prompt(card.input.vocabulary, values)!r}  # 换成自己的开头: your own beginning"
+        ], [runtime]
     if values.size <= _MAX_LITERALS:
         literal = f"np.array([{values.tolist()!r}], dtype=np.{np.dtype(dtype).name})"
-        return [f"x = {literal}  # 换成您的数据: your own numbers"], ["import numpy as np", runtime]
+        return [f"x = {literal}  # 换成自己的数据: your own numbers"], ["import numpy as np", runtime]
     file_name = model.with_name(f"{model.stem}_sample.npy")
     _write_sample(file_name, "npy", lambda file: np.save(file, values[np.newaxis], allow_pickle=False))
     return (
-        [f"x = np.load(folder / {file_name.name!r})  # 换成您的数据: your own numbers"],
+        [f"x = np.load(folder / {file_name.name!r})  # 换成自己的数据: your own numbers"],
         ["import numpy as np", runtime],
     )
 
 
 def _write_sample(path: Path, kind: str, write: Callable[[BinaryIO], object]) -> None:
-    """Write the file that the script reads; a file of somebody else's by that name stays as it is.
+    """Write the file that the script reads; another file of that name stays as it is.
 
     Raises:
         OutputError: It cannot be written, or the other file is of another format.
     """
-    check_output(path, kind, option="another name for the model")
+    check_output(path, kind, option=gettext("another name for the model"))
     if kind == "PNG" and os.path.isfile(path) and _SOFTWARE not in first_bytes(path, 200):
         warn(
-            f"{path}: is there already and was not written by export, so it is left as it is, and the script "
-            "reads it."
+            gettext(
+                "{path}: exists already and was not written by export, so it is left as it is, and the "
+                "script reads it.",
+                path=path,
+            )
         )
         return
     write_atomically(path, write)
@@ -115,7 +123,7 @@ def _mark() -> PngInfo:
 
 
 def _as_pixels(example: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return a picture as uint8 (H, W, C); floats are (C, H, W) in 0..1."""
+    """Return an image as uint8 (H, W, C); floats are (C, H, W) in 0..1."""
     if example.dtype == np.uint8:
         return example
     return np.ascontiguousarray(np.moveaxis((example * 255).round().astype(np.uint8), 0, -1))

@@ -24,6 +24,7 @@ from onnxnn_runtime.card.card import METADATA_KEY, Axis
 from onnxnn_runtime.defaults import IR_VERSION, OPSET, TOLERANCE
 from onnxnn_runtime.errors import ExportError, LayerError, OnnxnnError, OutputError
 from onnxnn_runtime.files.access import PathLike, as_path, check_target, first_bytes, write_atomically
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.html import table
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
@@ -75,8 +76,12 @@ class ExportReport:
 
     def _repr_html_(self) -> str:
         parity = ", ".join(f"{name} {value:.3g}" for name, value in self.parity.items())
-        rows = [("size in bytes", self.size), ("difference from torch", parity), ("seconds", self.seconds)]
-        return table(str(self.path), ("exported", ""), rows)
+        rows = [
+            (gettext("size in bytes"), self.size),
+            (gettext("difference from torch"), parity),
+            (gettext("seconds"), self.seconds),
+        ]
+        return table(str(self.path), (gettext("exported"), ""), rows)
 
 
 def export_onnx(
@@ -107,7 +112,7 @@ def export_onnx(
         ir_version: Version of the file format; 4 is written for 1 to 3, with a warning.
         preprocess: "runtime" leaves preprocessing to the card's reader; "graph" bakes it into the graph,
             which then takes uint8 (N, H, W, 3).
-        example: One raw training sample for the script: uint8 (H, W, C) for pictures, numbers otherwise.
+        example: One raw training sample for the script: uint8 (H, W, C) for images, numbers otherwise.
         script: Whether to write a few-line sample script beside the file.
         tolerance: Largest difference from torch allowed, relative to the largest output.
         sources: Files that the file must not replace, such as the checkpoint.
@@ -137,7 +142,7 @@ def _write_script(target: Path, card: ModelCard, example: np.ndarray[Any, Any] |
     try:
         write_script(target, card, example)
     except OutputError as error:
-        warn(f"{error} The ONNX file itself is written.")
+        warn(gettext("{error} The ONNX file itself is written.", error=error))
 
 
 def check_options(
@@ -158,9 +163,21 @@ def check_options(
     """
     check_versions(opset_version, ir_version)
     if preprocess not in ("runtime", "graph"):
-        raise ExportError(f'preprocess={shortened(preprocess)}: choose "runtime" or "graph".')
+        raise ExportError(
+            coded(
+                "E-EXPORT-01",
+                'preprocess={preprocess}: expected "runtime" or "graph".',
+                preprocess=shortened(preprocess),
+            )
+        )
     if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 < tolerance < math.inf:
-        raise ExportError(f"tolerance={shortened(tolerance)}: expected a number above 0, such as 1e-4.")
+        raise ExportError(
+            coded(
+                "E-EXPORT-01",
+                "tolerance={tolerance}: expected a number above 0, such as 1e-4.",
+                tolerance=shortened(tolerance),
+            )
+        )
     in_graph = preprocess == "graph"
     kind.check_export(card, opset_version, in_graph)
     return in_graph
@@ -178,8 +195,17 @@ def check_versions(opset_version: int, ir_version: int) -> None:
     ):
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise ExportError(
-                f"{name}={shortened(value)}: what works here is {low} to {high}. The defaults, opset {OPSET} "
-                f"and IR {IR_VERSION}, load in every ONNX Runtime since 1.8."
+                coded(
+                    "E-EXPORT-01",
+                    "{name}={value}: expected {low} to {high}. The defaults, opset {opset} and IR "
+                    "{ir_version}, load in every ONNX Runtime since 1.8.",
+                    name=name,
+                    value=shortened(value),
+                    low=low,
+                    high=high,
+                    opset=OPSET,
+                    ir_version=IR_VERSION,
+                )
             )
 
 
@@ -189,8 +215,12 @@ def _writable_version(ir_version: int) -> int:
     if type(ir_version) is not int or ir_version not in range(1, oldest):
         return ir_version
     warn(
-        f"ir_version={ir_version}: {oldest} is written, the oldest format that holds weights as they are "
-        "written here; every ONNX Runtime reads it."
+        gettext(
+            "ir_version={ir_version}: {oldest} is written, the oldest format that holds weights as they are "
+            "written here; every ONNX Runtime reads it.",
+            ir_version=ir_version,
+            oldest=oldest,
+        )
     )
     return oldest
 
@@ -208,8 +238,13 @@ def check_path(path: PathLike, sources: Sequence[Any] = (), force: bool = False)
     check_target(target)
     if os.path.isfile(target) and not force and first_bytes(target, 4, "force=True") == b"PK\x03\x04":
         raise ExportError(
-            f"{target}: is a checkpoint or a file of arrays, which the ONNX file would replace; choose "
-            f"another name, such as {target.with_suffix('.onnx').name!r}."
+            coded(
+                "E-OUTPUT-02",
+                "{path}: is a checkpoint or a file of arrays, which the ONNX file would replace. Choose "
+                "another name, such as {example}.",
+                path=target,
+                example=shortened(target.with_suffix(".onnx").name),
+            )
         )
     check_output(target, "ONNX", sources, force)
 
@@ -220,11 +255,22 @@ def _check_weights(net: Net) -> None:
         size += value.numel() * value.element_size()
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise ExportError(
-                f"{name} holds NaN or infinite numbers: the training diverged. Train again with a smaller "
-                "lr, or export an earlier checkpoint."
+                coded(
+                    "E-EXPORT-02",
+                    "{name} holds NaN or infinite numbers: the training diverged. Train again with a smaller "
+                    "lr, or export an earlier checkpoint.",
+                    name=name,
+                )
             )
     if size > MAX_BYTES - 2**20:
-        raise ExportError(f"the weights take {size / 2**30:.2f} GiB; one ONNX file holds at most 2 GiB.")
+        raise ExportError(
+            coded(
+                "E-EXPORT-02",
+                "expected weights of at most 2 GiB, which one ONNX file holds, got {size:.2f} GiB. Use "
+                "fewer or smaller layers.",
+                size=size / 2**30,
+            )
+        )
 
 
 def _export(
@@ -238,7 +284,7 @@ def _export(
 ) -> tuple[ModelCard, bytes, dict[str, float]]:
     definition = kind.definition
     if not definition.has_layers or definition.input_shape is None:
-        raise ExportError("there is nothing to export: add layers first.")
+        raise ExportError(coded("E-LAYER-10", "there is nothing to export. Add layers first."))
     candidates = [free_input(definition), definition.input_shape]
     custom = net.has_custom
     # Only a custom module can turn out to be less free than its shapes promise.
@@ -287,7 +333,7 @@ def build_model(
     try:
         y, feature = kind.emit(graph, x, net, card, free)
     except LayerError as error:
-        raise ExportError(str(error)) from error
+        raise ExportError(coded("E-EXPORT-02", "{error}", error=error)) from error
     finished = _finish(card, kind, free, sample_dims, in_graph, has_feature=feature is not None)
     outputs = [_value_info(result, finished.output.shape)]
     if finished.output.embedding is not None:
@@ -357,11 +403,11 @@ def output_axis(definition: Definition, axis: str) -> str:
     name = {"time": "token"} if "token" in (definition.input_shape or Shape((), ())).axes else {}
     pairs = []
     for probe in probe_shapes(definition, free_input(definition)):
-        behind = definition.shape_behind(probe)
+        after = definition.shape_behind(probe)
         source = name.get(axis, axis)
-        if source not in probe.axes or axis not in behind.axes:
+        if source not in probe.axes or axis not in after.axes:
             return f"output_{axis}"
-        pairs.append(probe[source] == behind[axis])
+        pairs.append(probe[source] == after[axis])
     return axis if all(pairs) else f"output_{axis}"
 
 
@@ -393,7 +439,9 @@ def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
         inferred = onnx.shape_inference.infer_shapes(data, check_type=True, strict_mode=True)
         onnx.checker.check_model(data)
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
-        raise ExportError(f"the graph is not valid ONNX: {error}") from error
+        raise ExportError(
+            coded("E-EXPORT-03", "the graph is not valid ONNX: {error}", error=error)
+        ) from error
     return inferred
 
 
@@ -410,27 +458,47 @@ def _verify(
     except OnnxnnError as error:
         opset = next(entry.version for entry in model.opset_import if not entry.domain)
         raise ExportError(
-            f"ONNX Runtime here does not run opset {opset} with IR {model.ir_version} ({error}). "
-            f"Leave opset_version and ir_version at {OPSET} and {IR_VERSION}."
+            coded(
+                "E-EXPORT-03",
+                "ONNX Runtime here does not run opset {opset} with IR {ir_version} ({error}). Leave "
+                "opset_version and ir_version at {default_opset} and {default_ir_version}.",
+                opset=opset,
+                ir_version=model.ir_version,
+                error=error,
+                default_opset=OPSET,
+                default_ir_version=IR_VERSION,
+            )
         ) from error
     try:
         parity = measure(kind, loaded, net, card, free, tolerance)
     except ExportError:
         raise
     except OnnxnnError as error:
-        raise ExportError(f"the exported file does not run: {error} Nothing was written.") from error
+        raise ExportError(
+            coded("E-EXPORT-03", "the exported file does not run: {error} Nothing was written.", error=error)
+        ) from error
     is_rounding = tolerance >= TOLERANCE and parity.is_rounding()  # a stricter one is meant as it stands
     if not parity.relative <= tolerance and not is_rounding:
         raise ExportError(
-            f"the exported file differs from torch by {parity.relative:.3g} relative "
-            f"({parity.absolute:.3g} absolute) at input {parity.where}; at most {tolerance:g} is allowed. "
-            "Nothing was written."
+            coded(
+                "E-EXPORT-03",
+                "the exported file differs from torch by {relative:.3g} relative ({absolute:.3g} absolute) "
+                "at input {shape}: expected at most {tolerance:g}. Nothing was written.",
+                relative=parity.relative,
+                absolute=parity.absolute,
+                shape=parity.where,
+                tolerance=tolerance,
+            )
         )
     if parity.relative > tolerance:
         warn(
-            f"this network amplifies rounding: its float32 outputs differ from its float64 ones by "
-            f"{parity.rounding:.2g} relative in torch, and by {parity.relative:.2g} in the exported file. "
-            "Train it on more samples or in more epochs where that matters."
+            gettext(
+                "this network amplifies rounding: its float32 outputs differ from its float64 ones by "
+                "{rounding:.2g} relative in torch, and by {relative:.2g} in the exported file. Train it on "
+                "more samples or in more epochs where that matters.",
+                rounding=parity.rounding,
+                relative=parity.relative,
+            )
         )
     return parity
 
@@ -442,6 +510,11 @@ def _serialise(model: onnx.ModelProto, card: ModelCard) -> bytes:
     data: bytes = model.SerializeToString()
     if len(data) > MAX_BYTES:
         raise ExportError(
-            f"the file would take {len(data) / 2**30:.2f} GiB; one ONNX file holds at most 2 GiB."
+            coded(
+                "E-EXPORT-02",
+                "expected a file of at most 2 GiB, which one ONNX file holds, got {size:.2f} GiB. Use fewer "
+                "or smaller layers.",
+                size=len(data) / 2**30,
+            )
         )
     return data

@@ -1,9 +1,9 @@
-"""`Preprocess` as ONNX nodes: the same numbers as Pillow gives, to the last bit.
+"""`Preprocess` as ONNX nodes: the same numbers as Pillow returns, to the last bit.
 
-Pillow resizes 8-bit pictures in whole numbers (src/libImaging/Resample.c): the weights of the triangle
-filter are computed in float64 and rounded to 22 binary digits behind the point; rows are filtered first
-and rounded to 0..255, then columns. Products and sums of such whole numbers stay below 2⁵³, so float64
-holds them exactly, and two matrix products give Pillow's result.
+Pillow resizes 8-bit images in integers (src/libImaging/Resample.c): the weights of the triangle
+filter are computed in float64 and rounded to 22 binary digits after the point; rows are filtered first
+and rounded to 0..255, then columns. Products and sums of such integers stay below 2⁵³, so float64
+holds them exactly, and two matrix products return Pillow's result.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from onnxnn_runtime import InputSpec, Preprocess
 from onnxnn_runtime.card.card import Axis
 from onnxnn_runtime.card.preprocess import Step
 from onnxnn_runtime.errors import ExportError
+from onnxnn_runtime.messages.catalogue import coded
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
@@ -36,25 +37,37 @@ def check(spec: InputSpec, opset: int) -> None:
     """Refuse what has no preprocessing, and opsets that lack the operators.
 
     Raises:
-        ExportError: The message says what fits.
+        ExportError: The message says what is expected.
     """
     if spec.preprocess is None:
         raise ExportError(
-            f'preprocess="graph" is for pictures; this network reads input of the kind {spec.kind!r}. '
-            'Leave preprocess at "runtime".'
+            coded(
+                "E-EXPORT-01",
+                'preprocess="graph": expected a network that takes images, got one that takes {kind!r}. '
+                'Leave preprocess at "runtime".',
+                kind=spec.kind,
+            )
         )
     if opset < MIN_OPSET:
-        raise ExportError(f'preprocess="graph" needs opset_version={MIN_OPSET} or newer, not {opset}.')
+        raise ExportError(
+            coded(
+                "E-EXPORT-01",
+                'preprocess="graph": expected opset_version={oldest} or newer, got {opset}. Use a newer one, '
+                'or leave preprocess at "runtime".',
+                oldest=MIN_OPSET,
+                opset=opset,
+            )
+        )
 
 
 def network_input(free: Shape, preprocess: Preprocess) -> Shape:
-    """Return the network's input behind preprocessing, None for the sizes that the picture decides."""
+    """Return the network's input after preprocessing, None for the sizes that the image decides."""
     sizes = dict(zip(("height", "width"), preprocess.output_size(), strict=True))
     return free.with_sizes(**{axis: size for axis, size in sizes.items() if size is not None})
 
 
 def input_axes(free: Shape, preprocess: Preprocess) -> tuple[Axis, ...]:
-    """Return the axes of one picture before preprocessing: height and width are free where they may be."""
+    """Return the axes of one image before preprocessing: height and width are free where they may be."""
     axes: list[Axis] = ["height", "width", 3]
     for i, (axis, border) in enumerate(_borders(preprocess).items()):
         size = free[axis]
@@ -64,7 +77,7 @@ def input_axes(free: Shape, preprocess: Preprocess) -> tuple[Axis, ...]:
 
 
 def input_min_sizes(min_sizes: Mapping[str, int], preprocess: Preprocess) -> dict[str, int]:
-    """Return the smallest picture before preprocessing; nothing of what preprocessing resizes or crops."""
+    """Return the smallest image before preprocessing; nothing of what preprocessing resizes or crops."""
     borders = _borders(preprocess)
     found = {axis: size - borders[axis] for axis, size in min_sizes.items() if axis in borders}
     return {axis: size for axis, size in found.items() if size > 1}
@@ -86,7 +99,7 @@ def emit(graph: GraphBuilder, x: Value, preprocess: Preprocess) -> Value:
 
     Args:
         graph: Where to.
-        x: Pictures, uint8 (N, H, W, 3) in RGB order.
+        x: Images, uint8 (N, H, W, 3) in RGB order.
         preprocess: What to do with them.
 
     Returns:
@@ -130,18 +143,18 @@ def _resample(graph: GraphBuilder, x: Value, height: Value, width: Value) -> Val
     return _shift(graph, graph.node("MatMul", columns, x), _PRECISION)
 
 
-def _filter(graph: GraphBuilder, arrive: Value, leave: Value, along: int) -> Value:
-    """Return the weights of one pass, whole numbers that sum to about 2²² for each pixel that leaves.
+def _filter(graph: GraphBuilder, size: Value, new_size: Value, along: int) -> Value:
+    """Return the weights of one pass, integers that sum to about 2²² for each output pixel.
 
-    Pixels that arrive lie along the axis `along` of the matrix, those that leave along the other. (Written
+    Input pixels lie along the axis `along` of the matrix, output pixels along the other. (Written
     twice instead of transposed: ONNX Runtime 1.13 fuses Transpose and MatMul into a node that it lacks for
     float64.) The names are those of `precompute_coeffs` in Resample.c; the triangle filter has support 1.
     """
     half, one = _number(graph, 0.5), _number(graph, 1.0)
-    scale = graph.node("Div", _double(graph, arrive), _double(graph, leave))
+    scale = graph.node("Div", _double(graph, size), _double(graph, new_size))
     support = graph.node("Max", scale, one)
-    i = graph.unsqueeze(_range(graph, leave), along)
-    j = graph.unsqueeze(_range(graph, arrive), 1 - along)
+    i = graph.unsqueeze(_range(graph, new_size), along)
+    j = graph.unsqueeze(_range(graph, size), 1 - along)
     center = graph.node("Mul", graph.node("Add", i, half), scale)
     low = _whole(graph, graph.node("Add", graph.node("Sub", center, support), half))
     high = _whole(graph, graph.node("Add", graph.node("Add", center, support), half))
@@ -158,13 +171,13 @@ def _filter(graph: GraphBuilder, arrive: Value, leave: Value, along: int) -> Val
 
 
 def _shift(graph: GraphBuilder, x: Value, unit: float) -> Value:
-    """Return whole numbers in units of 1/unit rounded to 0..255."""
+    """Return integers in units of 1/unit rounded to 0..255."""
     x = graph.node("Add", graph.node("Mul", x, _number(graph, 1 / unit)), _number(graph, 0.5))
     return graph.clip(_whole(graph, x), 0.0, 255.0, np.float64)
 
 
 def _whole(graph: GraphBuilder, x: Value) -> Value:
-    """Drop what stands behind the point, as C does (Floor of float64 came late to ONNX Runtime)."""
+    """Drop what stands after the point, as C does (Floor of float64 came late to ONNX Runtime)."""
     return _cast(graph, _cast(graph, x, TensorProto.INT32), TensorProto.DOUBLE)
 
 

@@ -1,7 +1,7 @@
-"""The whole sampling loop of a diffusion model as ONNX nodes: noise goes in, pictures come out.
+"""The whole sampling loop of a diffusion model as ONNX nodes, from noise to images.
 
-The table of `onnxnn_runtime.diffusion.sampler` stands in the graph as constants, and an ONNX `Loop` walks
-it. Only samplers that add no fresh noise at a step can be written so.
+The table of `onnxnn_runtime.diffusion.sampler` stands in the graph as constants, one row for each
+step of an ONNX `Loop`. Only samplers that add no new noise at a step can be written so.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
 from onnxnn_runtime.diffusion.sampler import make_plan
 from onnxnn_runtime.errors import ExportError, InputError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.definition.definition import Definition, Net
@@ -36,10 +37,10 @@ def with_loop(card: ModelCard, sampler: Any, steps: Any = None, guidance: Any = 
         card: The network's.
         sampler: "dpm++" or "ddim"; None leaves the loop to the runtime.
         steps: How many steps; None takes 20.
-        guidance: How far pictures follow their label; None takes 1.
+        guidance: How strongly images follow their label; None takes 1.
 
     Raises:
-        ExportError: An option does not fit, or the network is no diffusion model.
+        ExportError: An option has a wrong value, or the network is no diffusion model.
     """
     spec = card.diffusion
     asked = {"sampler": sampler, "steps": steps, "guidance": guidance}
@@ -47,28 +48,59 @@ def with_loop(card: ModelCard, sampler: Any, steps: Any = None, guidance: Any = 
     if not given:
         return card
     if spec is None:
-        raise ExportError(f"export({given}): only a diffusion model is sampled, and this network is none.")
+        raise ExportError(
+            coded(
+                "E-EXPORT-01",
+                "export({options}): only a diffusion model is sampled, and this network is none. Leave these "
+                "options out.",
+                options=given,
+            )
+        )
     if sampler is None:
         raise ExportError(
-            f"export({given}): belongs to the loop; name sampler='dpm++' to put it into the file."
+            coded(
+                "E-EXPORT-01",
+                "export({options}): expected a sampler for these options. Use sampler='dpm++' to put the "
+                "sampling loop into the file.",
+                options=given,
+            )
         )
     try:
         plan = make_plan(spec.schedule, sampler, steps)
     except InputError as error:
-        raise ExportError(f"export({given}): {error}") from error
+        raise ExportError(
+            coded("E-EXPORT-01", "export({options}): {error}", options=given, error=error)
+        ) from error
     if plan.draws:
         raise ExportError(
-            f"export({given}): {shortened(sampler)} draws fresh noise in each step, and a graph gets its "
-            "noise at the beginning. Choose 'dpm++' or 'ddim', or leave sampler out: then the runtime "
-            "samples."
+            coded(
+                "E-EXPORT-01",
+                "export({options}): {sampler} adds new noise at each step, and a graph takes noise only at "
+                "the beginning. Choose 'dpm++' or 'ddim', or leave sampler out: then the runtime samples.",
+                options=given,
+                sampler=shortened(sampler),
+            )
         )
     guidance = plain_number(guidance)
     if guidance is None:
         guidance = 1.0
     elif not spec.classes:
-        raise ExportError(f"export({given}): this network knows no classes, so there is nothing to guide to.")
+        raise ExportError(
+            coded(
+                "E-EXPORT-01",
+                "export({options}): expected a network with classes for guidance, got one without. Leave "
+                "guidance out.",
+                options=given,
+            )
+        )
     if isinstance(guidance, bool) or not isinstance(guidance, int | float) or not 0 <= guidance < math.inf:
-        raise ExportError(f"export({given}): guidance must be a number from 0; 1 is none, 2 is usual.")
+        raise ExportError(
+            coded(
+                "E-EXPORT-01",
+                "export({options}): expected guidance to be a number of at least 0; 1 is none, 2 is usual.",
+                options=given,
+            )
+        )
     return replace(card, diffusion=replace(spec, sampler=SamplerSpec(sampler, len(plan), guidance)))
 
 
@@ -79,15 +111,26 @@ def check(opset: int, in_graph: bool) -> None:
         ExportError: The opset is too old, or preprocessing is to stand in the graph.
     """
     if opset < OPSET:
-        raise ExportError(f"opset_version={opset}: a diffusion model needs at least {OPSET}, the default.")
+        raise ExportError(
+            coded(
+                "E-EXPORT-01",
+                "opset_version={opset}: expected at least {oldest}, the default, for a diffusion model.",
+                opset=opset,
+                oldest=OPSET,
+            )
+        )
     if in_graph:
         raise ExportError(
-            'preprocess="graph": no picture goes into a diffusion model, it draws out of noise. Leave it out.'
+            coded(
+                "E-EXPORT-01",
+                'preprocess="graph": expected a network that takes images, got a diffusion model, which '
+                "takes noise. Leave preprocess out.",
+            )
         )
 
 
 def emit(graph: GraphBuilder, definition: Definition, net: Net, spec: DiffusionSpec, noise: Value) -> Value:
-    """Write the loop around a network's only layer; return the pictures."""
+    """Write the loop around a network's only layer; return the images."""
     (placed,) = definition.placed()
     denoiser = net.get_submodule(placed.name)
     assert isinstance(denoiser, Denoiser)
@@ -97,7 +140,7 @@ def emit(graph: GraphBuilder, definition: Definition, net: Net, spec: DiffusionS
 def emit_loop(
     graph: GraphBuilder, denoiser: Denoiser, spec: DiffusionSpec, name: str, noise: Value, label: Value | None
 ) -> Value:
-    """Write nodes that turn noise into pictures.
+    """Write nodes that turn noise into images.
 
     Args:
         graph: Where to.
@@ -108,7 +151,7 @@ def emit_loop(
         label: int64 (N,), 0 to num_classes; None for networks without classes.
 
     Returns:
-        The pictures, float32 (N, C, H, W) in 0..1.
+        The images, float32 (N, C, H, W) in 0..1.
     """
     assert spec.sampler is not None
     plan = make_plan(spec.schedule, spec.sampler.name, spec.sampler.steps)

@@ -12,6 +12,7 @@ import onnxnn_runtime
 import torch
 from onnxnn_runtime import ModelCard
 from onnxnn_runtime.errors import ExportError, LayerError
+from onnxnn_runtime.messages.catalogue import coded
 
 from onnxnn.definition.definition import Definition, Net, Placed
 from onnxnn.definition.dynamic_axes import fixed_input
@@ -66,8 +67,8 @@ class Parity:
         """Return the larger of this and the difference between two arrays.
 
         Args:
-            found: What the file gives.
-            expected: What torch gives.
+            found: What the file returns.
+            expected: What torch returns.
             where: Shape of the input.
             largest: The largest value that there can be, where that is known; else 0.
 
@@ -76,8 +77,14 @@ class Parity:
         """
         if found.shape != expected.shape:
             raise ExportError(
-                f"the exported file gives shape {found.shape} for an input of {where}, torch gives "
-                f"{expected.shape}. Nothing was written."
+                coded(
+                    "E-EXPORT-03",
+                    "expected the exported file to return shape {expected} for an input {where}, as torch "
+                    "does, got {found}. Nothing was written.",
+                    expected=expected.shape,
+                    where=where,
+                    found=found.shape,
+                )
             )
         absolute = float(np.abs(found.astype(np.float64) - expected).max(initial=0.0))
         relative = absolute / max(float(np.abs(expected).max(initial=0.0)), largest, 1e-12)
@@ -173,11 +180,16 @@ def _largest(definition: Definition, net: Net) -> float:
 def probe_shapes(definition: Definition, free: Shape | None) -> list[Shape]:
     """Return shapes of one sample to try: as in training, and another where sizes are free."""
     assert free is not None
-    fits = fixed_input(definition)
-    if fits is None:
-        raise ExportError("no size from 1 to 256 goes through this network; load data before exporting.")
-    other = _another(definition, fits, free)
-    return [fits] if other == fits else [fits, other]
+    shape = fixed_input(definition)
+    if shape is None:
+        raise ExportError(
+            coded(
+                "E-EXPORT-02",
+                "no size from 1 to 256 goes through this network. Load data before exporting.",
+            )
+        )
+    other = _another(definition, shape, free)
+    return [shape] if other == shape else [shape, other]
 
 
 def _another(definition: Definition, shape: Shape, free: Shape) -> Shape:
@@ -185,7 +197,7 @@ def _another(definition: Definition, shape: Shape, free: Shape) -> Shape:
     axes = [axis for axis, size in zip(free.axes, free.sizes, strict=True) if size is None]
     steps = {axis: 13 if axis == "height" else 6 for axis in axes}
     known = {axis: shape[axis] or 0 for axis in axes}
-    # A large picture is followed by a smaller one: torch takes most of the time of an export.
+    # A large image is followed by a smaller one: torch takes most of the time of an export.
     smaller = {
         axis: size // 2 + steps[axis] if size >= 64 else size + steps[axis] for axis, size in known.items()
     }
@@ -201,18 +213,18 @@ def _another(definition: Definition, shape: Shape, free: Shape) -> Shape:
 
 
 def _expected(net: Net, head: Placed | None, x: torch.Tensor) -> dict[str, Array]:
-    """Return what torch gives for each graph output: the output, and what arrives at the head."""
-    arrived: list[torch.Tensor] = []
+    """Return what torch returns for each graph output: the output, and the input of the head."""
+    seen: list[torch.Tensor] = []
     if head is None:
         return {"output": reference(net, x).cpu().numpy()}
     module = net.get_submodule(head.name)
     classifier = getattr(module, "classifier", module)  # `mobilenet` holds its own
-    hook = classifier.register_forward_pre_hook(lambda _, inputs: arrived.append(inputs[0]))
+    hook = classifier.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     try:
         y = reference(net, x)
     finally:
         hook.remove()
-    return {"output": y.cpu().numpy(), "embedding": arrived[-1][: len(x)].flatten(1).cpu().numpy()}
+    return {"output": y.cpu().numpy(), "embedding": seen[-1][: len(x)].flatten(1).cpu().numpy()}
 
 
 def _rounding(
@@ -237,12 +249,12 @@ def _rounding(
 def _cases(definition: Definition, card: ModelCard, free: Shape) -> list[tuple[int, Shape]]:
     shapes = probe_shapes(definition, free)
     if card.input.in_graph:
-        return [(1, _picture(card, 61, 47)), (2, _picture(card, 30, 75))]
+        return [(1, _image(card, 61, 47)), (2, _image(card, 30, 75))]
     return [(_BATCHES[0], shapes[0]), (_BATCHES[1], shapes[-1])]
 
 
-def _picture(card: ModelCard, height: int, width: int) -> Shape:
-    """Return the shape of a picture before preprocessing, of a given size where the file leaves it free."""
+def _image(card: ModelCard, height: int, width: int) -> Shape:
+    """Return the shape of an image before preprocessing, of a given size where the file leaves it free."""
     rows, columns = card.input.shape[1:3]
     return Shape.image(
         3, rows if isinstance(rows, int) else height, columns if isinstance(columns, int) else width
@@ -256,9 +268,9 @@ def random_samples(definition: Definition, trial: Trial) -> tuple[Array, torch.T
     sizes = (trial.batch, *(size or 1 for size in trial.shape.sizes))
     if card.input.in_graph:
         assert card.input.preprocess is not None
-        pictures = generator.integers(0, 256, (*sizes[:1], *sizes[2:], 3), dtype=np.uint8)
+        images = generator.integers(0, 256, (*sizes[:1], *sizes[2:], 3), dtype=np.uint8)
         preprocess = replace(card.input.preprocess, channel_order="rgb")  # the graph takes RGB always
-        return pictures, torch.from_numpy(np.stack([preprocess(p) for p in pictures]))
+        return images, torch.from_numpy(np.stack([preprocess(image) for image in images]))
     if card.input.kind == "tokens":
         known = len(card.input.vocabulary or ()) or card.input.num_tokens or 2
         tokens = generator.integers(0, known, sizes)

@@ -1,4 +1,4 @@
-"""Data to evaluate a network on, from whatever a user hands over."""
+"""Data to evaluate a network on, from whatever a user gives."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from onnxnn_runtime.arrays.conversion import too_small
 from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.files.access import as_path
+from onnxnn_runtime.messages.catalogue import coded
 
 from onnxnn.data import Batches, Data, LabelMapping, Preparation, from_arrays, load_npz, load_table
 from onnxnn.data.batches import Samples
@@ -79,8 +80,11 @@ def batches_of(
             loaded = load_table(path, task, batch_size, shuffle=False, known=known)
         return prepared(loaded, str(path)).train
     raise DataError(
-        f"evaluate({type(source).__name__}): what fits is (x, y), a path, a DataLoader, or what a load "
-        "method returned."
+        coded(
+            "E-CALL-03",
+            "evaluate({got}): expected (x, y), a path, a DataLoader, or what a load method returned.",
+            got=type(source).__name__,
+        )
     )
 
 
@@ -137,8 +141,12 @@ class _Images(Samples):
             read = list(arrays(files, self._spec, len(files), self._read))
             if len({array.shape[1:] for array in read}) > 1:
                 raise DataError(
-                    "evaluate: the images differ in size, and nn('embed') compares those of a batch: train "
-                    "the network with transform={'Resize': (64, 64)}, or bring the files to one size."
+                    coded(
+                        "E-DATA-06",
+                        "evaluate: expected images of one size, since nn('embed') compares those of a "
+                        "batch, got several sizes. Train the network with transform={{'Resize': (64, 64)}}, "
+                        "or bring the files to one size.",
+                    )
                 )
             yield torch.from_numpy(np.concatenate(read)), self._labels[group]
 
@@ -164,15 +172,23 @@ def check_fits(sizes: Sequence[int | None], kind: str, spec: InputSpec, source: 
         DataError: They have another shape, or are too small.
     """
     wanted = spec.shape[1:]
-    fits = len(sizes) == len(wanted) and all(
+    is_same = len(sizes) == len(wanted) and all(
         isinstance(want, str) or size is None or size == want
         for size, want in zip(sizes, wanted, strict=True)
     )
-    if not fits or (spec.kind == "tokens") != (kind == "tokens"):
+    if not is_same or (spec.kind == "tokens") != (kind == "tokens"):
         raise DataError(
-            f"{source}: samples of shape ({', '.join(map(str, sizes))}) arrive, read as {kind}; the "
-            f"network takes {spec.kind} of shape ({', '.join(map(str, wanted))})."
+            coded(
+                "E-DATA-07",
+                "{source}: expected {expected_kind} of shape ({expected}), which the network takes, got "
+                "samples of shape ({got}), read as {kind}.",
+                source=source,
+                expected_kind=spec.kind,
+                expected=", ".join(map(str, wanted)),
+                got=", ".join(map(str, sizes)),
+                kind=kind,
+            )
         )
     problem = too_small(sizes, spec)
     if problem is not None:
-        raise DataError(f"{source}: {problem}")
+        raise DataError(coded("E-DATA-07", "{source}: {problem}", source=source, problem=problem))

@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 
 
 def layer_outputs(net: Net, x: torch.Tensor) -> dict[str, Array]:
-    """Return what each layer gives for a batch, by the layer's name and in order.
+    """Return the output of each layer for a batch, by the layer's name and in order.
 
     The network runs in evaluation mode and comes back in the mode it was in.
 

@@ -15,6 +15,7 @@ from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.images.decode import decode
 from onnxnn_runtime.inputs.folders import Skipped, warn_of
 from onnxnn_runtime.inputs.samples import Sample, find_samples, in_channel_order
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.session.pipeline import batches, default_batch_size
 from onnxnn_runtime.session.promises import check_finite, check_rows
@@ -52,14 +53,14 @@ def infer(
         spec: What the network takes.
         batch_size: How many samples to run at once; None follows the device, see
             `onnxnn_runtime.session.pipeline.default_batch_size`.
-        read: How to read a picture where training read it by a function of the user's own.
+        read: How to read an image where training read it by a custom function.
         names: The name of each sample is added to it: a path, or "input[3]".
 
     Returns:
         float32 (N, ...), one row for each sample in order.
 
     Raises:
-        InputError: Something of it does not fit; or the network returns NaN or infinite numbers, or another
+        InputError: Something of it does not match; or the network returns NaN or infinite numbers, or another
             number of rows than samples.
     """
     device = net.device
@@ -104,7 +105,13 @@ def check_given(data: Any, call: str) -> None:
         InputError: There is none.
     """
     if data is None:
-        raise InputError(f"{call}: no data was given; give a file, a folder, an array, or a list of those.")
+        raise InputError(
+            coded(
+                "E-CALL-02",
+                "{call}: expected data, got none. Give a file, a folder, an array, or a list of those.",
+                call=call,
+            )
+        )
 
 
 def joined(batches: list[Array]) -> Array:
@@ -114,12 +121,17 @@ def joined(batches: list[Array]) -> Array:
         InputError: There is none, or they differ in shape.
     """
     if not batches:
-        raise InputError("no sample arrives; give at least one.")
+        raise InputError(coded("E-INPUT-03", "expected at least one sample, got none. Give one or more."))
     shapes = sorted({batch.shape[1:] for batch in batches})
     if len(shapes) > 1:
         raise InputError(
-            f"sequences of different length give outputs of shape {shapes[0]} and {shapes[1]}, which do not "
-            "stand in one array: call inference for each, or fill the short ones up in front."
+            coded(
+                "E-INPUT-03",
+                "expected sequences of one length, got several, with outputs of shape {one} and {other}, "
+                "which make no one array. Call inference for each, or fill the short ones up in front.",
+                one=shapes[0],
+                other=shapes[1],
+            )
         )
     return np.concatenate(batches)
 
@@ -144,7 +156,7 @@ def arrays(
         array = np.asarray(_read(sample, spec, read), np.float32)
         problem = too_small(array.shape, spec)
         if problem is not None:
-            raise InputError(f"{sample.name}: {problem}")
+            raise InputError(coded("E-INPUT-03", "{source}: {problem}", source=sample.name, problem=problem))
         names.append(sample.name)
         yield array[np.newaxis]
     warn_of(skipped)
@@ -186,8 +198,12 @@ def _inputs(batches: Batches | DataLoader[Any], labels: list[Array]) -> Iterator
             x = to_float(torch.as_tensor(x))
         except (TypeError, ValueError, RuntimeError) as error:
             raise InputError(
-                f"inference(DataLoader): it gives a {type(x).__name__} without numbers; what fits is x or "
-                "(x, y), tensors or arrays."
+                coded(
+                    "E-INPUT-05",
+                    "inference(DataLoader): expected batches x or (x, y), tensors or arrays, got a {got} "
+                    "without numbers. Let the DataLoader return such batches.",
+                    got=type(x).__name__,
+                )
             ) from error
         yield without_gradient(x).numpy()
 
@@ -201,9 +217,9 @@ def readable(result: Any, card: ModelCard | None, files: Sequence[str] = ()) -> 
 
     Scores that are no probabilities stand under "原始分数 (raw score)" instead.
     Labels are class names where the data has them; those that are exactly an integer are integers, as in
-    BaseNN ("7", not "07"), and the names of image folders are texts whatever they are. Regression gives its
-    values. A network that classifies every step gives a list of labels and a list of scores for each sample.
-    One that writes text gives the likeliest next token, by its word where the data has a vocabulary.
+    BaseNN ("7", not "07"), and the names of image folders are texts whatever they are. Regression returns its
+    values. A network that classifies every step has a list of labels and a list of scores for each sample.
+    One that writes text has the likeliest next token, by its word where the data has a vocabulary.
 
     Args:
         result: What `inference` returned, or one row of it.
@@ -229,7 +245,12 @@ def _without_network(result: Any) -> dict[int, dict[str, Any]]:
         rows = np.zeros((0, 0))
     if rows.ndim != 2 or not rows.size:
         raise InputError(
-            f"print_result({shortened(result)}): expected what inference returned, an array (N, classes)."
+            coded(
+                "E-INPUT-03",
+                "print_result({got}): expected what inference returned, an array ({shape}).",
+                got=shortened(result),
+                shape="N, classes",
+            )
         )
     check_finite("print_result()", "scores", rows)
     best = rows.argmax(1).tolist()
@@ -260,11 +281,16 @@ def _rows(result: Any, output: OutputSpec) -> Array:
         array = np.zeros(0)
     if array.ndim == len(output.shape) - 1 or (array.ndim == 1 and output.kind == "tokens"):
         array = array[np.newaxis]
-    fits = array.ndim == len(output.shape) or (array.ndim == 2 and output.kind == "tokens")
-    if not fits or (isinstance(output.shape[-1], int) and array.shape[-1] != output.shape[-1]):
+    is_result = array.ndim == len(output.shape) or (array.ndim == 2 and output.kind == "tokens")
+    if not is_result or (isinstance(output.shape[-1], int) and array.shape[-1] != output.shape[-1]):
         shape = ", ".join(map(str, output.shape))
         raise InputError(
-            f"print_result({type(result).__name__}): what fits is what inference returned, ({shape})."
+            coded(
+                "E-INPUT-03",
+                "print_result({got}): expected what inference returned, an array ({shape}).",
+                got=type(result).__name__,
+                shape=shape,
+            )
         )
     check_finite("print_result()", output.kind, array)
     return array

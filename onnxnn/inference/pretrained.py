@@ -13,6 +13,7 @@ from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.errors import CheckpointError, MissingCheckpointError
 from onnxnn_runtime.files.access import as_path, regular_file
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -31,17 +32,16 @@ Array = np.ndarray[Any, Any]
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as torchvision's networks want
 _PREPROCESS = Preprocess("RGB", (("resize_short", 256), ("center_crop", 224, 224)))
 _SPEC = InputSpec("image", ("batch", 3, 224, 224), _PREPROCESS)
-_KNOWN = "Known are torchvision's mobilenet_v2 and resnet18, 34, 50, 101 and 152."
 
 
 def pretrained_features(
     source: Any, pretrain: str | Path, batch_size: int = 32, download: bool = False
 ) -> Array:
-    """Return what a published network makes of pictures: of MobileNetV2 the 1280 features before its
+    """Return what a published network makes of images: of MobileNetV2 the 1280 features before its
     classifier, of a ResNet the 1000 class scores, as BaseNN has it.
 
     Args:
-        source: A picture, a folder, or several, as for inference; arrays in RGB order.
+        source: An image, a folder, or several, as for inference; arrays in RGB order.
         pretrain: A weights file, or the name that BaseNN's scripts give, such as "resnet18": then a file
             of that name is looked for here and where torchvision keeps its downloads. Which network it is
             shows in the file's tensors.
@@ -55,7 +55,7 @@ def pretrained_features(
     Raises:
         MissingCheckpointError: There is no such file.
         CheckpointError: The file is none of a known network.
-        InputError: A picture cannot be read.
+        InputError: An image cannot be read.
     """
     path = _find(pretrain)
     file = published(str(pretrain))
@@ -111,12 +111,25 @@ def _find(pretrain: str | Path) -> Path | None:
 
 def _missing(pretrain: str | Path, file: PublishedFile | None) -> MissingCheckpointError:
     folder = Path(torch.hub.get_dir()) / "checkpoints"
-    what = f"pretrain={shortened(str(pretrain))}: no such file of weights here or in {folder}."
     if file is None:
-        return MissingCheckpointError(f"{what} Give the path of a file. {_KNOWN}")
+        return MissingCheckpointError(
+            coded(
+                "E-CKPT-01",
+                "pretrain={pretrain}: no such file of weights here or in {folder}. Give the path of a file. "
+                "Known are torchvision's mobilenet_v2 and resnet18, 34, 50, 101 and 152.",
+                pretrain=shortened(str(pretrain)),
+                folder=folder,
+            )
+        )
     return MissingCheckpointError(
-        f"{what} Nothing is downloaded without download=True, which fetches {file.describe()}. "
-        "Or put that file into this folder."
+        coded(
+            "E-CKPT-01",
+            "pretrain={pretrain}: no such file of weights here or in {folder}. Nothing is downloaded without "
+            "download=True, which fetches {file}. Or put that file into this folder.",
+            pretrain=shortened(str(pretrain)),
+            folder=folder,
+            file=file.describe(),
+        )
     )
 
 
@@ -131,13 +144,26 @@ def _network(tensors: Mapping[str, torch.Tensor], path: Path) -> nn.Module:
         depths = [_depth(tensors, f"layer{number}.") for number in range(1, 5)]
         net = _ResNet(block, depths, len(tensors["fc.weight"]))
     if net is None:
-        raise CheckpointError(f"weights {path}: the tensors are none of a known network's. {_KNOWN}")
+        raise CheckpointError(
+            coded(
+                "E-LAYER-08",
+                "weights {path}: expected the tensors of a known network, got others. Known are "
+                "torchvision's mobilenet_v2 and resnet18, 34, 50, 101 and 152.",
+                path=path,
+            )
+        )
     try:
         net.load_state_dict({**net.state_dict(), **tensors})
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise CheckpointError(
-            f"weights {path}: do not fit the network they name ({reason}). {_KNOWN}"
+            coded(
+                "E-LAYER-08",
+                "weights {path}: do not match the network that they name ({reason}). Known are torchvision's "
+                "mobilenet_v2 and resnet18, 34, 50, 101 and 152.",
+                path=path,
+                reason=reason,
+            )
         ) from error
     return net
 

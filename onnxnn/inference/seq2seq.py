@@ -9,6 +9,7 @@ import torch
 from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.generation.seq2seq import Predict, translate
+from onnxnn_runtime.messages.catalogue import coded
 from torch.utils.data import DataLoader
 
 from onnxnn.data import Batches
@@ -30,7 +31,7 @@ def infer(net: Net, source: Any) -> Array:
         source: A tuple (source, target) of tokens (N, S) and (N, T), or batches of those.
 
     Raises:
-        InputError: It is no such pair, or tokens do not fit.
+        InputError: It is no such pair, or tokens are wrong.
     """
     pairs = map(tuple, source) if isinstance(source, Batches | DataLoader) else [source]
     return joined([_next_tokens(net, pair) for pair in pairs])
@@ -40,8 +41,11 @@ def _next_tokens(net: Net, pair: Any) -> Array:
     """Return how likely each token comes next after every step of targets (N, T, vocabulary)."""
     if not isinstance(pair, tuple) or len(pair) != 2:
         raise InputError(
-            "a transformer takes two sequences: call generate(source), or inference((source, target)) for "
-            "how likely each token comes next."
+            coded(
+                "E-INPUT-05",
+                "inference(): expected two sequences for a transformer. Call generate(source), or "
+                "inference((source, target)) for how likely each token comes next.",
+            )
         )
     source, target = (
         _rows_of_tokens(name, rows) for name, rows in zip(("source", "target"), pair, strict=True)
@@ -49,11 +53,25 @@ def _next_tokens(net: Net, pair: Any) -> Array:
     for name, tokens in (("source", source), ("target", target)):
         if tokens.ndim != 2 or tokens.dtype.kind not in "iu" or not tokens.size:
             raise InputError(
-                f"{name}: {tokens.dtype} of shape {tokens.shape} arrives; what fits is whole numbers (N, T), "
-                "with at least one sequence of at least one token."
+                coded(
+                    "E-INPUT-07",
+                    "{name}: expected integers (N, T), at least one sequence of at least one token, got "
+                    "{dtype} of shape {shape}.",
+                    name=name,
+                    dtype=tokens.dtype,
+                    shape=tokens.shape,
+                )
             )
     if len(source) != len(target):
-        raise InputError(f"{len(source)} sources arrive with {len(target)} targets; give one for each.")
+        raise InputError(
+            coded(
+                "E-INPUT-03",
+                "inference(): expected one target for each source, got {sources} sources and {targets} "
+                "targets.",
+                sources=len(source),
+                targets=len(target),
+            )
+        )
     return predictor(net)(source.astype(np.int64), target.astype(np.int64))
 
 

@@ -1,4 +1,4 @@
-"""Text in torch: what comes next, and writing on; the loop is the runtime's."""
+"""Text in torch: the next token, and continuing a text; the loop is the runtime's."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.card.tokens import Text, is_file, is_words, to_numbers
 from onnxnn_runtime.errors import CardError, InputError
 from onnxnn_runtime.generation.generate import check_generates, generate
+from onnxnn_runtime.messages.catalogue import coded, gettext
 
 from onnxnn.definition.module import Net, evaluating
 
@@ -36,7 +37,7 @@ def follow(net: Net, card: ModelCard, data: Any, hidden: Sequence[Any] | None) -
     Args:
         net: The network; it runs in evaluation mode and comes back in the mode it was in.
         card: Its card.
-        data: The text, or the numbers of its tokens.
+        data: The text, or its token ids.
         hidden: What an earlier call returned; None begins.
 
     Returns:
@@ -48,29 +49,42 @@ def follow(net: Net, card: ModelCard, data: Any, hidden: Sequence[Any] | None) -
     """
     if card.output.kind != "tokens":
         raise CardError(
-            "inference(hidden=...): this network does not go on from a hidden state; leave it out."
+            coded(
+                "E-INPUT-08",
+                "inference(hidden=...): this network does not resume from a hidden state. Leave hidden out.",
+            )
         )
     given = _numbers(data, card.input)
     try:
         numbers = np.asarray(given)
     except ValueError as error:
-        raise InputError("inference(hidden=...): the rows differ in length; give one sequence.") from error
+        raise InputError(
+            coded(
+                "E-INPUT-03",
+                "inference(hidden=...): expected one sequence of at least one token, got rows that differ in "
+                "length.",
+            )
+        ) from error
     if not numbers.size or (numbers.ndim > 1 and numbers.size != numbers.shape[-1]):
         raise InputError(
-            f"inference(hidden=...): tokens of shape {numbers.shape} arrive; what fits is one sequence of at "
-            "least one token."
+            coded(
+                "E-INPUT-03",
+                "inference(hidden=...): expected one sequence of at least one token, got tokens of shape "
+                "{shape}.",
+                shape=numbers.shape,
+            )
         )
     tokens = check_tokens(numbers, card.input)
     return _Stepper(net)(tokens.reshape(1, -1), hidden)
 
 
 def write(net: Net, card: ModelCard, prompt: Text, *options: Any) -> Any:
-    """Go on with a text; options in order, results and errors as in the runtime's `generate`.
+    """Continue a text; options in order, results and errors as in the runtime's `generate`.
 
     Raises:
         CardError: The network does not generate.
     """
-    return generate(_Stepper(net), check_generates(card, "this network"), prompt, *options)
+    return generate(_Stepper(net), check_generates(card, gettext("this network")), prompt, *options)
 
 
 def _numbers(data: Any, spec: InputSpec) -> Any:

@@ -1,4 +1,4 @@
-"""Looking inside a network: pictures of what each layer gives, and of the first layer's filters."""
+"""Looking inside a network: images of each layer's output, and of the first layer's filters."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import LayerError, OutputError
 from onnxnn_runtime.files.access import PathLike, as_path, write_atomically
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.outputs.output_files import check_output
 from PIL import Image
@@ -19,6 +20,7 @@ from onnxnn.definition.definition import Definition, Net
 from onnxnn.inference.features import layer_outputs
 
 from .render import draw_filters, draw_units, draw_values, stack
+from .wording import gettext
 
 __all__ = ["visual_feature", "visual_filters"]
 
@@ -37,16 +39,16 @@ def visual_feature(
 ) -> list[Path]:
     """Write what each layer makes of one sample.
 
-    Pictures and sequences give a picture for each layer, `1.jpg`, `2.jpg`, ... with the input as `0.jpg`,
-    or all below each other as `total.jpg`. A vector gives the text file `layer_data.txt`, in which layers
-    count 1, 2, ... and the activation behind layer 1 is 1.1.
+    For images and sequences it is an image for each layer, `1.jpg`, `2.jpg`, ... with the input as `0.jpg`,
+    or all below each other as `total.jpg`. For a vector it is the text file `layer_data.txt`, in which layers
+    count 1, 2, ... and the activation after layer 1 is 1.1.
 
     Args:
         net: The network.
         definition: The network as data.
         sample: One sample as the network takes it, without the batch axis.
         classes: Names for the last layer's bars.
-        in1img: Whether to make one picture of all layers.
+        in1img: Whether to make one image of all layers.
         save_fold: The folder to write into.
         sources: Where the sample comes from; no file of it is replaced.
         force: Whether to replace those, or files of another format.
@@ -63,15 +65,15 @@ def visual_feature(
         check_output(folder / "layer_data.txt", "text", sources, force)
         return [_write_text(folder / "layer_data.txt", _numbered(net, definition), sample, outputs)]
     last = list(outputs)[-1]
-    pictures = [draw_values("0 input", sample, colored=True)]
+    images = [draw_values(gettext("0 input"), sample, colored=True)]
     for number, (name, values) in enumerate(outputs.items(), 1):
-        pictures.append(draw_values(f"{number} {name}", values[0], classes if name == last else ()))
+        images.append(draw_values(f"{number} {name}", values[0], classes if name == last else ()))
     if in1img:
-        return [_write_picture(folder / "total.jpg", stack(pictures), sources, force)]
-    paths = [folder / f"{number}.jpg" for number in range(len(pictures))]
+        return [_write_image(folder / "total.jpg", stack(images), sources, force)]
+    paths = [folder / f"{number}.jpg" for number in range(len(images))]
     for path in paths:
         check_output(path, "JPEG", sources, force)
-    return [_write_picture(path, each, (), force) for path, each in zip(paths, pictures, strict=True)]
+    return [_write_image(path, each, (), force) for path, each in zip(paths, images, strict=True)]
 
 
 def visual_filters(
@@ -84,7 +86,7 @@ def visual_filters(
     """Draw the weights of the first convolution, or of the first `linear`, on a scale around zero.
 
     Args:
-        path: The picture's file.
+        path: The image's file.
         net: The network.
         definition: The network as data.
         before: Weights by name from another time of the same network, drawn above on the same scale.
@@ -98,17 +100,24 @@ def visual_filters(
     now = _as_filters(weight, definition)
     draw = draw_units if now.ndim == 2 else draw_filters
     if before is None:
-        return _write_picture(as_path(path), draw(name, now, float(np.abs(now).max())), force=force)
+        return _write_image(as_path(path), draw(name, now, float(np.abs(now).max())), force=force)
     then = before.get(f"{name}.weight")
     if then is None or then.shape != weight.shape:
         raise LayerError(
-            f"visual_filters(before=...): it holds no weights of {shortened(name)} of this size; give a "
-            "checkpoint of the same network."
+            coded(
+                "E-CKPT-03",
+                "visual_filters(before=...): expected weights of {layer} of the same size, got none. Give a "
+                "checkpoint of the same network.",
+                layer=shortened(name),
+            )
         )
     earlier = _as_filters(then, definition)
     limit = float(max(np.abs(now).max(), np.abs(earlier).max()))
-    pictures = [draw(f"{name} before", earlier, limit), draw(f"{name} now", now, limit)]
-    return _write_picture(as_path(path), stack(pictures), force=force)
+    images = [
+        draw(gettext("{name} before", name=name), earlier, limit),
+        draw(gettext("{name} now", name=name), now, limit),
+    ]
+    return _write_image(as_path(path), stack(images), force=force)
 
 
 def _first_weights(net: Net) -> tuple[str, torch.Tensor]:
@@ -116,11 +125,17 @@ def _first_weights(net: Net) -> tuple[str, torch.Tensor]:
     for name, module in net.named_modules():
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear):
             return name, module.weight
-    raise LayerError("visual_filters(): the network has neither a convolution nor a 'linear' layer.")
+    raise LayerError(
+        coded(
+            "E-LAYER-10",
+            "visual_filters(): expected a convolution or a 'linear' layer, got a network with neither. Add "
+            "one.",
+        )
+    )
 
 
 def _as_filters(weight: torch.Tensor, definition: Definition) -> Array:
-    """Return weights as (filters, channels, rows, columns), those of a `linear` on pictures as pictures; of
+    """Return weights as (filters, channels, rows, columns), those of a `linear` on images as images; of
     any other `linear` (units, weights of each).
     """
     values = weight.detach().float().cpu().numpy()
@@ -157,12 +172,16 @@ def _write_text(path: Path, headings: Mapping[str, str], sample: Array, outputs:
     return write_atomically(path, lambda file: file.write(("\n".join(lines) + "\n").encode("utf-8")))
 
 
-def _write_picture(
-    path: Path, picture: Image.Image, sources: Sequence[Any] = (), force: bool = False
-) -> Path:
+def _write_image(path: Path, image: Image.Image, sources: Sequence[Any] = (), force: bool = False) -> Path:
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind is None or kind not in Image.SAVE:
-        raise OutputError(f"{path}: pictures are written as .png or .jpg; choose a name that ends so.")
+        raise OutputError(
+            coded(
+                "E-OUTPUT-01",
+                "{path}: expected the name of an image, .png or .jpg. Choose a name that ends so.",
+                path=path,
+            )
+        )
     check_output(path, kind, sources, force)
     options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
-    return write_atomically(path, lambda file: picture.save(file, kind, **options))
+    return write_atomically(path, lambda file: image.save(file, kind, **options))

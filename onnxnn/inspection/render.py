@@ -1,4 +1,4 @@
-"""Arrays as pictures, with Pillow alone: maps of channels, bars, matrices, filters."""
+"""Arrays as images, with Pillow alone: maps of channels, bars, matrices, filters."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from onnxnn_runtime.images.fonts import cjk_font, draw_text, has_cjk
 from PIL import Image, ImageDraw
+
+from .wording import gettext
 
 __all__ = ["draw_filters", "draw_units", "draw_values", "stack"]
 
@@ -39,17 +41,23 @@ _BLUE_RED = np.array([(33, 102, 172), (247, 247, 247), (178, 24, 43)], float)
 
 
 def draw_values(title: str, values: Array, labels: Sequence[str] = (), colored: bool = False) -> Image.Image:
-    """Draw what one layer gives for one sample; all its values share one scale, told in the title.
+    """Draw one layer's output for one sample; all its values share one scale, which the title says.
 
     Args:
         title: What stands above.
         values: (C, H, W) as maps, (C, D, H, W) as maps of the middle of the depth, (rows, columns) as one
             map, (F,) as bars or, where there are many, as one map.
         labels: What stands beside each bar.
-        colored: Whether (3, H, W) is a picture in RGB, 0..1.
+        colored: Whether (3, H, W) is an image in RGB, 0..1.
     """
     values = np.nan_to_num(np.asarray(values, np.float32))
-    title = f"{title}: {' x '.join(map(str, values.shape))}, from {values.min():.3g} to {values.max():.3g}"
+    title = gettext(
+        "{title}: {size}, from {low:.3g} to {high:.3g}",
+        title=title,
+        size=" x ".join(map(str, values.shape)),
+        low=values.min(),
+        high=values.max(),
+    )
     if colored and values.shape[0] == 3:
         maps = [np.clip(np.moveaxis(values, 0, -1) * 255, 0, 255).astype(np.uint8)]
         return _sheet(title, _tiles(maps))
@@ -61,7 +69,7 @@ def draw_values(title: str, values: Array, labels: Sequence[str] = (), colored: 
         values = _square(values)
     shown = values[np.newaxis] if values.ndim == 2 else values
     if len(shown) > MAX_TILES:
-        title += f"; the first {MAX_TILES} of {len(shown)} are shown"
+        title += gettext("; the first {shown} of {count} are shown", shown=MAX_TILES, count=len(shown))
     low, high = float(values.min()), float(values.max())
     scaled = (shown[:MAX_TILES] - low) / (high - low or 1.0)
     return _sheet(title, _tiles([_colors(each, _VIRIDIS) for each in scaled]))
@@ -72,7 +80,7 @@ def draw_filters(title: str, weights: Array, limit: float) -> Image.Image:
 
     Args:
         title: What stands above.
-        weights: (filters, channels, rows, columns); three channels are drawn as one picture in colour,
+        weights: (filters, channels, rows, columns); three channels are drawn as one image in colour,
             grey being zero, others one by one, blue below zero and red above.
         limit: The weight that gets the strongest colour.
     """
@@ -83,9 +91,16 @@ def draw_filters(title: str, weights: Array, limit: float) -> Image.Image:
     else:
         maps = [_colors(each, _BLUE_RED) for filter_ in scaled for each in filter_]
     size = " x ".join(map(str, weights.shape[1:]))
-    title = f"{title}: {count} filters of {size}, from {-limit:.3g} to {limit:.3g}"
+    title = gettext(
+        "{title}: {count} filters of {size}, from {low:.3g} to {high:.3g}",
+        title=title,
+        count=count,
+        size=size,
+        low=-limit,
+        high=limit,
+    )
     if len(maps) > MAX_TILES:
-        title += f"; the first {MAX_TILES} of {len(maps)} maps are shown"
+        title += gettext("; the first {shown} of {count} maps are shown", shown=MAX_TILES, count=len(maps))
     return _sheet(title, _tiles(maps[:MAX_TILES]))
 
 
@@ -99,17 +114,24 @@ def draw_units(title: str, weights: Array, limit: float) -> Image.Image:
         limit: The weight that gets the strongest colour.
     """
     count, each = weights.shape
-    title = f"{title}: {count} units of {each} weights, from {-limit:.3g} to {limit:.3g}"
+    title = gettext(
+        "{title}: {count} units of {each} weights, from {low:.3g} to {high:.3g}",
+        title=title,
+        count=count,
+        each=each,
+        low=-limit,
+        high=limit,
+    )
     return _sheet(title, _rows(_colors(np.clip(weights / (2 * (limit or 1.0)) + 0.5, 0, 1), _BLUE_RED)))
 
 
-def stack(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Put pictures below each other into one."""
-    sheet = Image.new("RGB", (max(p.width for p in pictures), sum(p.height for p in pictures)), PAPER)
+def stack(images: Sequence[Image.Image]) -> Image.Image:
+    """Put images below each other into one."""
+    sheet = Image.new("RGB", (max(each.width for each in images), sum(each.height for each in images)), PAPER)
     top = 0
-    for picture in pictures:
-        sheet.paste(picture, (0, top))
-        top += picture.height
+    for each in images:
+        sheet.paste(each, (0, top))
+        top += each.height
     return sheet
 
 
@@ -121,7 +143,7 @@ def _sheet(title: str, body: Image.Image) -> Image.Image:
 
 
 def _tiles(maps: Sequence[Array]) -> Image.Image:
-    """Lay uint8 pictures (H, W, 3) of one size in rows; small ones are enlarged, their pixels kept sharp."""
+    """Lay uint8 images (H, W, 3) of one size in rows; small ones are enlarged, their pixels kept sharp."""
     height, width = maps[0].shape[:2]
     wanted = 192 if len(maps) == 1 else 96 if len(maps) <= 24 else 62
     scale = min(wanted / max(height, width), 32.0)

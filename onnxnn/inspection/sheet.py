@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from onnxnn_runtime.arrays.conversion import plain_number, without_gradient
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import is_terminal
 from PIL import Image
@@ -22,18 +23,18 @@ Array = np.ndarray[Any, Any]
 
 
 def arrange(images: Any, size: tuple[int, int], every: bool) -> Array:
-    """Return the pictures of a sheet of `size` (rows, columns), row by row.
+    """Return the images of a sheet of `size` (rows, columns), row by row.
 
     Args:
         images: float (N, C, H, W), or with all steps (N, S + 1, C, H, W), in 0..1.
         size: How many rows and columns.
-        every: Whether a row is one picture from noise to the end, in as many steps as there are columns.
+        every: Whether a row is one image from noise to the end, in as many steps as there are columns.
 
     Returns:
         float32 (rows * columns, C, H, W).
 
     Raises:
-        InputError: There are fewer pictures than that, or no steps to show.
+        InputError: There are fewer images than that, or no steps to show.
     """
     try:
         found = np.asarray(without_gradient(images), np.float32)
@@ -43,27 +44,48 @@ def arrange(images: Any, size: tuple[int, int], every: bool) -> Array:
     size = tuple(map(plain_number, size)) if is_size else size
     if found.ndim not in (4, 5) or not is_size or not all(type(n) is int and n > 0 for n in size):
         raise InputError(
-            f"show({type(images).__name__}): images of shape {found.shape} and size={shortened(size)}; what "
-            "fits is what inference(num=...) returned, and (rows, columns) such as (4, 4)."
+            coded(
+                "E-INPUT-03",
+                "show({got}): expected what inference(num=...) returned, and size=(rows, columns) such as "
+                "(4, 4), got images of shape {shape} and size={size}.",
+                got=type(images).__name__,
+                shape=found.shape,
+                size=shortened(size),
+            )
         )
     rows, columns = size
     if not every:
         last = found[:, -1] if found.ndim == 5 else found
         if rows * columns > len(last):
             raise InputError(
-                f"show(size={tuple(size)}): {rows * columns} pictures, but there are {len(last)}. Draw more "
-                "with num=, or choose a smaller size."
+                coded(
+                    "E-INPUT-06",
+                    "show(size={size}): expected {wanted} images, got {found}. Sample more with num=, or "
+                    "choose a smaller size.",
+                    size=tuple(size),
+                    wanted=rows * columns,
+                    found=len(last),
+                )
             )
         return last[: rows * columns]
     if found.ndim == 4:
         raise InputError(
-            "show(visual_timesteps=True): these pictures come without their steps; draw with "
-            "inference(num=..., return_all_timesteps=True)."
+            coded(
+                "E-INPUT-03",
+                "show(visual_timesteps=True): expected images with their steps, got images alone. Sample "
+                "with inference(num=..., return_all_timesteps=True).",
+            )
         )
     if rows > len(found) or columns > found.shape[1]:
         raise InputError(
-            f"show(size={tuple(size)}): {len(found)} pictures with {found.shape[1]} steps; at most so many "
-            "rows and columns fit."
+            coded(
+                "E-INPUT-06",
+                "show(size={size}): expected at most {rows} rows of images and {columns} columns of steps. "
+                "Choose a smaller size.",
+                size=tuple(size),
+                rows=len(found),
+                columns=found.shape[1],
+            )
         )
     moments = np.linspace(0, found.shape[1] - 1, columns).round().astype(int) if columns > 1 else [-1]
     sheet: Array = found[:rows, moments]
@@ -71,14 +93,14 @@ def arrange(images: Any, size: tuple[int, int], every: bool) -> Array:
 
 
 def show_file(path: Path) -> None:
-    """Show a picture where there is a screen: in a notebook, else in the system's viewer."""
+    """Show an image where there is a display: in a notebook, else in the system's viewer."""
     if in_notebook():
         show_images(path)
-    elif is_terminal("stdout") and _has_screen():
-        with Image.open(path) as picture:
-            picture.show()
+    elif is_terminal("stdout") and _has_display():
+        with Image.open(path) as image:
+            image.show()
 
 
-def _has_screen() -> bool:
+def _has_display() -> bool:
     windowed = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     return sys.platform in ("win32", "darwin") or bool(windowed)

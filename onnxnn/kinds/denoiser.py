@@ -15,6 +15,7 @@ from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.diffusion.options import SamplingOptions
 from onnxnn_runtime.diffusion.sampling import sample_pictures
 from onnxnn_runtime.errors import InputError, TrainingError
+from onnxnn_runtime.messages.catalogue import coded
 
 from onnxnn.data import Data, Preparation
 from onnxnn.definition.definition import Definition, Net
@@ -69,8 +70,12 @@ class DiffusionNetwork(NetworkKind):
         """Return the loss of a prediction; there are no metrics."""
         if names:
             raise TrainingError(
-                f"metrics={list(names)}: a diffusion model is judged by its loss and its pictures; leave "
-                "metrics out, or write metrics=[]."
+                coded(
+                    "E-TRAIN-04",
+                    "metrics={metrics}: a diffusion model is judged by its loss and its images. Leave "
+                    "metrics out, or write metrics=[].",
+                    metrics=list(names),
+                )
             )
         return denoising.make_loss(None if loss is None else official_name(loss)), []
 
@@ -91,8 +96,12 @@ class DiffusionNetwork(NetworkKind):
     def check_takes_data(self, call: str) -> None:
         """Refuse a call with data."""
         raise InputError(
-            f"{call}: this is a diffusion model, which draws pictures out of noise: use sample(num=16) "
-            "or inference(num=16)."
+            coded(
+                "E-INPUT-08",
+                "{call}: expected a network that takes data, got a diffusion model, which samples images "
+                "from noise. Use sample(num=16) or inference(num=16).",
+                call=call,
+            )
         )
 
     @property

@@ -60,7 +60,7 @@ class NetworkKind:
     """Whether XEduHub, which feeds a graph one array of floats, can run the file."""
 
     samples_images: ClassVar[bool] = False
-    """Whether the network makes images out of noise, instead of an output for an input."""
+    """Whether the network samples images from noise, instead of an output for an input."""
 
     takes_ending: ClassVar[bool] = True
     """Whether what a loss wants, such as softmax or the targets' scale, may follow the last layer."""
@@ -97,7 +97,7 @@ class NetworkKind:
         """Return batches to evaluate on as they are, or refuse one when it comes.
 
         Raises (as they are iterated):
-            DataError: A batch does not fit the network.
+            DataError: A batch does not match the network.
         """
         return batches
 
@@ -113,7 +113,7 @@ class NetworkKind:
             names: The metrics' names.
 
         Raises:
-            TrainingError: They do not fit each other or the network.
+            TrainingError: They do not match each other or the network.
         """
         shape = self.definition.output_shape
         assert shape is not None
@@ -125,7 +125,7 @@ class NetworkKind:
         return in_mode_of(net, Learner(net, loss))
 
     def callbacks(self, folder: Path, data: Data, every: int | None, verbose: int) -> list[Callback]:
-        """Return what this kind does beside training, such as images drawn in between.
+        """Return what this kind does besides training, such as images sampled in between.
 
         Args:
             folder: Where it writes.
@@ -173,7 +173,7 @@ class NetworkKind:
             data: See `onnxnn.inference.predict.infer`.
             spec: What the network takes.
             batch_size: Samples at once; None follows the device.
-            read: How to read an image where training read it by a function of the user's own.
+            read: How to read an image where training read it by a custom function.
             names: The name of each sample is added to it.
             labels: The labels of data that has some are added to it.
         """

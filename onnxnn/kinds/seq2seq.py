@@ -10,6 +10,7 @@ import torch
 from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.generation.seq2seq import check_options
+from onnxnn_runtime.messages.catalogue import coded
 
 from onnxnn.data import Data
 from onnxnn.definition.definition import Definition, Net
@@ -69,8 +70,12 @@ class SequenceToSequence(NetworkKind):
     def check_one_input(self, call: str) -> None:
         """Refuse a call with one input."""
         raise InputError(
-            f"{call}: this network goes from sequence to sequence and has two inputs: use "
-            "generate(source), or inference((source, target))."
+            coded(
+                "E-INPUT-05",
+                "{call}: expected two inputs for this network from sequence to sequence, got one. Use "
+                "generate(source), or inference((source, target)).",
+                call=call,
+            )
         )
 
     def infer(

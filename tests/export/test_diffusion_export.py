@@ -249,15 +249,15 @@ def test_weights_are_stored_once_and_steps_as_a_table(tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"sampler": "ddpm"}, r"'ddpm' draws fresh noise in each step.* Choose 'dpm\+\+' or 'ddim'"),
+        ({"sampler": "ddpm"}, r"'ddpm' adds new noise at each step.* Choose 'dpm\+\+' or 'ddim'"),
         ({"sampler": "dpm+"}, r"sampler='dpm\+': unknown sampler, did you mean 'dpm\+\+'\?"),
         ({"sampler": "ddim", "steps": 31}, r"steps=31: expected an integer from 1 to 30"),
         ({"sampler": "ddim", "steps": 0}, r"steps=0: expected"),
         ({"sampler": "ddim", "steps": 2.0}, r"steps=2.0: expected"),
-        ({"steps": 5}, r"export\(steps=5\): belongs to the loop; name sampler='dpm\+\+'"),
-        ({"sampler": "ddim", "guidance": 2.0}, r"this network knows no classes"),
-        ({"preprocess": "graph"}, r"no picture goes into a diffusion model"),
-        ({"opset_version": 12}, r"opset_version=12: a diffusion model needs at least 13"),
+        ({"steps": 5}, r"export\(steps=5\): expected a sampler for these options. Use sampler='dpm\+\+'"),
+        ({"sampler": "ddim", "guidance": 2.0}, r"expected a network with classes for guidance"),
+        ({"preprocess": "graph"}, r"preprocess="graph": expected .* got a diffusion model"),
+        ({"opset_version": 12}, r"opset_version=12: expected at least 13, the default"),
     ],
 )
 def test_exports_that_do_not_fit(tmp_path, options, says):
@@ -268,7 +268,7 @@ def test_exports_that_do_not_fit(tmp_path, options, says):
 
 @pytest.mark.parametrize("guidance", [float("nan"), float("inf"), -1, True, "2"])
 def test_guidance_is_a_number(tmp_path, guidance):
-    with pytest.raises(ExportError, match=r"guidance must be a number from 0; 1 is none"):
+    with pytest.raises(ExportError, match=r"expected guidance to be a number of at least 0; 1 is none"):
         network(**NETWORKS["classes"]).export(tmp_path / "a.onnx", sampler="ddim", guidance=guidance)
 
 

@@ -618,7 +618,7 @@ def test_a_label_for_a_network_without_classes(tmp_path):
     ],
 )
 def test_calls_that_ask_for_an_output(trained, call):
-    with pytest.raises(InputError, match=r"draws pictures out of noise: use sample\(num=16\)"):
+    with pytest.raises(InputError, match=r"samples images from noise. Use sample\(num=16\)"):
         call(trained)
 
 
@@ -641,7 +641,7 @@ def test_networks_that_do_not_draw(call):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"metrics": ["acc"]}, "judged by its loss and its pictures"),
+        ({"metrics": ["acc"]}, "judged by its loss and its images"),
         ({"loss": "CrossEntropyLoss"}, "a diffusion model expects one of MinSNR, MSELoss"),
         ({"ema": 1.0}, "ema=1.0: expected a number from 0 to below 1"),
         ({"samples_every": -1}, "samples_every=-1"),
@@ -713,7 +713,7 @@ def test_show_steps_from_noise_to_the_end(trained, tmp_path):
 @pytest.mark.parametrize(
     ("images", "options", "message"),
     [
-        (shades(3), {"size": (2, 2)}, "4 pictures, but there are 3"),
+        (shades(3), {"size": (2, 2)}, "expected 4 images, got 3"),
         (shades(4), {"visual_timesteps": True}, "come without their steps"),
         (shades(2, 3), {"size": (3, 2), "visual_timesteps": True}, "2 pictures with 3 steps"),
         (np.zeros((4, 4)), {}, r"shape \(4, 4\)"),

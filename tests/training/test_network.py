@@ -475,9 +475,9 @@ def waiting():
         (lambda: nn(verbose=0).convert(backend="TF"), ExportError, "expected 'ONNX'"),
         (lambda: nn(verbose=0).convert("a.pth", "a.onnx", 11), ExportError, "'ONNX' as the third argument"),
         (lambda: nn(verbose=0).convert(backend=None), ExportError, "by name: opset_version=11"),
-        (lambda: small().inference(), InputError, r"inference\(\): no data was given"),
-        (lambda: small().visual_feature(), InputError, r"visual_feature\(\): no data was given"),
-        (lambda: small().extract_feature(), InputError, r"extract_feature\(\): no data was given"),
+        (lambda: small().inference(), InputError, r"inference\(\): expected data, got none"),
+        (lambda: small().visual_feature(), InputError, r"visual_feature\(\): expected data, got none"),
+        (lambda: small().extract_feature(), InputError, r"extract_feature\(\): expected data, got none"),
     ],
 )
 def test_what_means_nothing_is_refused(call, error, message):
@@ -551,7 +551,7 @@ def test_a_checkpoint_that_contradicts_itself_changes_nothing(tmp_path, damage):
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (np.zeros((4, 5)), r"samples of shape \(5\) arrive, read as table"),
+        (np.zeros((4, 5)), r"got samples of shape \(5\), read as table"),
         (np.zeros((4, 1, 8, 8)), r"samples of shape \(1, 8, 8\) arrive"),
         (np.zeros((4, 3, 9, 8)), r"the network takes image of shape \(3, 8, 8\)"),
         (np.zeros((4, 3, 8, 8), np.float32), None),
@@ -581,7 +581,7 @@ def test_evaluation_on_a_loader_without_batches():
 def test_results_of_another_kind_are_not_printed(result):
     model = nn("cls", verbose=0)
     model.add("linear", size=(4, 2), activation="softmax")
-    with pytest.raises(InputError, match=r"what fits is what inference returned, \(batch, 2\)"):
+    with pytest.raises(InputError, match=r"expected what inference returned, an array \(batch, 2\)"):
         model.print_result(result)
     assert model.print_result([0.2, 0.8]) == {0: {"预测值": 1, "置信度": 0.8}}
 

@@ -154,7 +154,7 @@ def test_the_script_leaves_images_of_others_alone(trained, photo, tmp_path):
     sample = tmp_path / "pets_sample.png"
     Image.fromarray(trained["image"]).save(sample)
     before = sample.read_bytes()
-    with pytest.warns(UserWarning, match=r"pets_sample.png: is there already and was not written by export"):
+    with pytest.warns(UserWarning, match=r"pets_sample.png: exists already and was not written by export"):
         trained["cnn"].convert(None, tmp_path / "pets.onnx")
     assert sample.read_bytes() == before
     sample.unlink()

@@ -71,8 +71,12 @@ def test_pictures_that_a_function_of_the_users_own_makes_too_small(pictures):
 @pytest.mark.parametrize(
     ("make", "other", "message"),
     [
-        (free_size_cnn, text_cnn, r"shape \(9\) arrive, read as tokens; the network takes image of shape"),
-        (text_cnn, free_size_cnn, r"shape \(3, 12, 12\) arrive, read as numbers; the network takes tokens"),
+        (free_size_cnn, text_cnn, r"expected image of shape .*, got samples of shape \(9\), read as tokens"),
+        (
+            text_cnn,
+            free_size_cnn,
+            r"expected tokens of shape .*, got samples of shape \(3, 12, 12\), read as numbers",
+        ),
     ],
 )
 def test_evaluation_on_batches_of_another_network(make, other, message):
@@ -80,7 +84,7 @@ def test_evaluation_on_batches_of_another_network(make, other, message):
     with pytest.raises(DataError, match=message):
         make().evaluate(other()._data.train)
     with pytest.raises(
-        DataError, match=r"samples of shape \(4\) arrive, read as table|expected tokens, integers"
+        DataError, match=r"samples of shape \(4\), read as table|expected tokens, integers"
     ):
         make().evaluate(nn("cls", verbose=0).load_dataset(x / 2, y))
 

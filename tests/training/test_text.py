@@ -258,7 +258,7 @@ def test_hidden_state_of_another_model():
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [
-        (np.array([[1, 2], [3, 4]]), r"shape \(2, 2\) arrive; what fits is one sequence"),
+        (np.array([[1, 2], [3, 4]]), r"expected one sequence .*, got tokens of shape \(2, 2\)"),
         (np.zeros((1, 0), int), "at least one token"),
         (np.array([1.7]), "tokens are whole numbers, but float64 arrives"),
         (np.array([99]), "the vocabulary has the numbers"),
@@ -454,7 +454,7 @@ def test_tokens_from_floats_and_from_csv(tmp_path):
 
 def test_sequences_of_different_length_into_an_output_for_each_step(tmp_path):
     model = per_step(tmp_path, OHLOL)
-    with pytest.raises(InputError, match="do not stand in one array"):
+    with pytest.raises(InputError, match="make no one array"):
         model.inference([HELLO[0], HELLO[0, :3]])
 
 
@@ -510,7 +510,7 @@ def test_labels_that_are_not_as_many_as_the_networks_steps(tmp_path, layers, ste
 def test_a_hidden_state_for_a_network_without_one():
     model = nn(verbose=0)
     model.add("linear", size=(4, 3))
-    with pytest.raises(CardError, match="does not go on from a hidden state"):
+    with pytest.raises(CardError, match="does not resume from a hidden state"):
         model.inference(np.zeros((1, 4)), hidden=(np.zeros((1, 1, 4)),))
 
 

@@ -398,7 +398,9 @@ def test_what_generate_refuses(trained, source, options, message):
 
 def test_ways_of_running_that_need_one_input(trained):
     network, folder = trained
-    with pytest.raises(InputError, match=r"takes two sequences: call generate\(source\)"):
+    with pytest.raises(
+        InputError, match=r"expected two sequences for a transformer. Call generate\(source\)"
+    ):
         network.inference([[3, 4]])
     both = network.inference(([[3, 4]], [[1, 4, 3]]))
     assert both.shape == (1, 3, 13)
@@ -454,7 +456,7 @@ def test_it_learns_to_write_backwards(tmp_path):
     ("change", "message"),
     [
         (lambda s, t: (s[:2] + 0.5, t[:2]), r"source: float64 of shape \(2, 10\) arrives"),
-        (lambda s, t: (s[:2], t[:3]), "2 sources arrive with 3 targets"),
+        (lambda s, t: (s[:2], t[:3]), "got 2 sources and 3 targets"),
         (lambda s, t: (s[:2, :0], t[:2]), "at least one token"),
         (lambda s, t: (s[:2], t[:2, :0]), r"target: int64 of shape \(2, 0\)"),
         (lambda s, t: (s[0], t[0]), r"source: int64 of shape \(10,\)"),
@@ -477,7 +479,9 @@ def test_pairs_of_any_width_of_integers(tmp_path):
 
 def test_what_looks_inside_needs_a_single_input():
     for call in (made().visual_feature, made().extract_feature):
-        with pytest.raises(InputError, match="goes from sequence to sequence and has two inputs"):
+        with pytest.raises(
+            InputError, match="expected two inputs for this network from sequence to sequence"
+        ):
             call([[3, 4]])
 
 
