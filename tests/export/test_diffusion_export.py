@@ -256,7 +256,7 @@ def test_weights_are_stored_once_and_steps_as_a_table(tmp_path):
         ({"sampler": "ddim", "steps": 2.0}, r"steps=2.0: expected"),
         ({"steps": 5}, r"export\(steps=5\): expected a sampler for these options. Use sampler='dpm\+\+'"),
         ({"sampler": "ddim", "guidance": 2.0}, r"expected a network with classes for guidance"),
-        ({"preprocess": "graph"}, r"preprocess="graph": expected .* got a diffusion model"),
+        ({"preprocess": "graph"}, r'preprocess="graph": expected .* got a diffusion model'),
         ({"opset_version": 12}, r"opset_version=12: expected at least 13, the default"),
     ],
 )

@@ -311,7 +311,7 @@ def test_an_unwritable_folder_is_named(tmp_path):
 
 def test_an_empty_network_is_refused(tmp_path):
     definition = Definition(Shape.vector(3))
-    with pytest.raises(ExportError, match="there is nothing to export. Add layers first"):
+    with pytest.raises(ExportError, match=r"there is nothing to export\. Add layers first"):
         export_onnx(kind_of("cls", definition), definition.build(), table_card(), tmp_path / "a.onnx")
 
 

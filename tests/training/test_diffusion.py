@@ -714,11 +714,15 @@ def test_show_steps_from_noise_to_the_end(trained, tmp_path):
     ("images", "options", "message"),
     [
         (shades(3), {"size": (2, 2)}, "expected 4 images, got 3"),
-        (shades(4), {"visual_timesteps": True}, "come without their steps"),
-        (shades(2, 3), {"size": (3, 2), "visual_timesteps": True}, "2 pictures with 3 steps"),
+        (shades(4), {"visual_timesteps": True}, "expected images with their steps"),
+        (
+            shades(2, 3),
+            {"size": (3, 2), "visual_timesteps": True},
+            "at most 2 rows of images and 3 columns of steps",
+        ),
         (np.zeros((4, 4)), {}, r"shape \(4, 4\)"),
         (shades(4), {"size": (0, 2)}, r"size=\(0, 2\)"),
-        (shades(4), {"size": 4}, r"size=4; what fits is"),
+        (shades(4), {"size": 4}, r"\(rows, columns\) .* and size=4"),
         ("x", {}, r"show\(str\)"),
         ([[1], [1, 2]], {}, r"show\(list\)"),
         ({"a": 1}, {}, r"show\(dict\)"),

@@ -132,9 +132,9 @@ def test_pictures_from_folder_to_file(pictures, tmp_path):
 def test_nothing_to_infer(iris, tmp_path):
     model = iris_model(iris, tmp_path)
     for nothing in ([], np.zeros((0, 4), np.float32)):
-        with pytest.raises(InputError, match="no sample arrives"):
+        with pytest.raises(InputError, match="expected at least one sample"):
             model.inference(nothing)
-        with pytest.raises(InputError, match="no sample arrives"):
+        with pytest.raises(InputError, match="expected at least one sample"):
             model.extract_feature(nothing)
 
 

@@ -164,7 +164,8 @@ def test_the_script_leaves_images_of_others_alone(trained, photo, tmp_path):
     trained["cnn"].convert(None, tmp_path / "pets.onnx")  # its own sample is replaced
     sample.write_bytes(photo.read_bytes())  # a JPEG by that name
     with pytest.warns(
-        UserWarning, match=r"pets_sample.png: is an image \(JPEG\).*The ONNX file itself is written"
+        UserWarning,
+        match=r"pets_sample.png: expected .* got an image \(JPEG\).*The ONNX file itself is written",
     ):
         trained["cnn"].convert(None, tmp_path / "pets.onnx")
     assert sample.read_bytes() == photo.read_bytes()
@@ -173,7 +174,7 @@ def test_the_script_leaves_images_of_others_alone(trained, photo, tmp_path):
 @pytest.mark.parametrize("taken", ["basenn.pth", "best.pth"])
 def test_training_never_replaces_what_is_no_checkpoint(trained, tmp_path, taken, photo):
     shutil.copy(photo, tmp_path / taken)
-    with pytest.raises((OutputError, TrainingError), match=rf"{taken}: is an image \(JPEG\)"):
+    with pytest.raises((OutputError, TrainingError), match=rf"{taken}: expected .* got an image \(JPEG\)"):
         trained["cnn"].train(epochs=1, save_fold=tmp_path)
     assert (tmp_path / taken).read_bytes() == photo.read_bytes()
 
@@ -221,7 +222,7 @@ def test_training_replaces_no_file_that_cannot_be_read(trained, tmp_path, monkey
 def test_an_export_leaves_files_beside_it_that_cannot_be_read(trained, tmp_path, monkeypatch, name):
     (tmp_path / name).write_bytes(b"")
     without_permission(monkeypatch, "open", (name,))
-    with pytest.warns(UserWarning, match=rf"{name}: is there already and cannot be read.*is written"):
+    with pytest.warns(UserWarning, match=rf"{name}: expected .* cannot be read.*is written"):
         trained["cnn"].convert(None, tmp_path / "closed.onnx")
     assert (tmp_path / "closed.onnx").is_file()
 

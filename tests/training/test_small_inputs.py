@@ -96,5 +96,5 @@ def test_evaluation_on_batches_of_images_of_another_size(pictures):
     other = nn("cls", verbose=0).load_img_data(str(pictures), batch_mode=True)
     assert model.evaluate(other) == pytest.approx(model.evaluate(str(pictures)))  # they are read again
     ready = nn("cls", verbose=0).load_dataset(np.zeros((4, 3, 20, 20)), np.arange(4) % 2)
-    with pytest.raises(DataError, match=r"samples of shape \(3, 20, 20\) arrive.* shape \(3, 8, 8\)"):
+    with pytest.raises(DataError, match=r"image of shape \(3, 8, 8\), .* got samples of shape \(3, 20, 20\)"):
         model.evaluate(ready)

@@ -262,7 +262,7 @@ def test_hidden_state_of_another_model():
         (np.zeros((1, 0), int), "at least one token"),
         (np.array([1.7]), "tokens are whole numbers, but float64 arrives"),
         (np.array([99]), "the vocabulary has the numbers"),
-        ([[1, 2], [3]], "the rows differ in length"),
+        ([[1, 2], [3]], "rows that differ in length"),
     ],
 )
 def test_tokens_that_do_not_go_on_from_a_hidden_state(tokens, message):
@@ -408,7 +408,7 @@ def test_a_label_beyond_the_outputs(tmp_path):
     with pytest.raises(TrainingError, match="at least 4 outputs of the network for 4 classes, got 3"):
         per_step(tmp_path, OHLOL, outputs=3).train(epochs=1)
     model = per_step(tmp_path, OHLOL)
-    with pytest.raises(TrainingError, match="the last layer needs 9 outputs"):
+    with pytest.raises(TrainingError, match="The last layer needs 9 outputs"):
         model.evaluate((HELLO, np.array([[8, 0, 2, 3, 2]])))
 
 

@@ -242,7 +242,7 @@ class TestFeatures:
 
     def test_files_of_other_networks(self, cnn, folder):
         cnn.save("other.pth")
-        with pytest.raises(CheckpointError, match="none of a known network's"):
+        with pytest.raises(CheckpointError, match="expected the tensors of a known network"):
             cnn.extract_feature(np.zeros((8, 8, 3), np.uint8), pretrain="other.pth")
         weights = _ResNet(BasicBlock, [1, 1, 1, 1], 10).state_dict()
         del weights["bn1.weight"]
