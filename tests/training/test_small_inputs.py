@@ -83,9 +83,7 @@ def test_evaluation_on_batches_of_another_network(make, other, message):
     x, y = np.eye(4), np.arange(4) % 2
     with pytest.raises(DataError, match=message):
         make().evaluate(other()._data.train)
-    with pytest.raises(
-        DataError, match=r"samples of shape \(4\), read as table|expected tokens, integers"
-    ):
+    with pytest.raises(DataError, match=r"samples of shape \(4\), read as table|expected tokens, integers"):
         make().evaluate(nn("cls", verbose=0).load_dataset(x / 2, y))
 
 

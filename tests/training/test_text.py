@@ -679,7 +679,7 @@ def test_words_as_tokens(tmp_path):
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ([("linear", {"size": (4, 3), "activation": "softmax"})], "it takes 'table' and gives 'classes'"),
+        ([("linear", {"size": (4, 3), "activation": "softmax"})], "got one from 'table' to 'classes'"),
         (
             [
                 ("embedding", {"size": (23, 4)}),
