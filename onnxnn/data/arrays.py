@@ -14,10 +14,10 @@ from onnxnn_runtime.arrays.columns import first_without_number
 from onnxnn_runtime.arrays.conversion import from_objects, without_gradient
 from onnxnn_runtime.card.preprocess import Preprocess, checked_order
 from onnxnn_runtime.card.vocabulary import checked_vocabulary
-from onnxnn_runtime.errors import DataError, InputError
+from onnxnn_runtime.errors import DataError, InputError, located
 from onnxnn_runtime.files.access import as_path, regular_file
 from onnxnn_runtime.inputs.npz import VOCABULARY, read_arrays, read_vocabulary
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -363,14 +363,14 @@ def load_npz(
             standardize,
         )
     except DataError as error:
-        raise type(error)(Message(gettext("{path}: {error}", path=path, error=error), error.code)) from error
+        raise type(error)(located(path, error)) from error
 
 
 def _numeric(x: Any, names: tuple[str, ...] = ()) -> Array:
     try:
         array = from_objects(np.asarray(without_gradient(x)))
     except InputError as error:
-        raise DataError(Message(gettext("x: {error}", error=error), error.code)) from error
+        raise DataError(located("x", error)) from error
     except ValueError as error:
         raise DataError(ragged(x, "x")) from error
     if array.dtype.kind not in "biuf":

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.arrays.columns import names_listed
 from onnxnn_runtime.arrays.conversion import from_objects, without_gradient
-from onnxnn_runtime.errors import DataError, InputError
+from onnxnn_runtime.errors import DataError, InputError, located
 from onnxnn_runtime.inputs.given import MAX_DEPTH
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -245,8 +245,7 @@ def as_array(values: Any, source: str) -> Array:
         values = without_gradient(values)
         array = np.asarray(_plain_texts(values))
     except InputError as error:
-        text = gettext("{source}: {error}", source=source, error=error)
-        raise DataError(Message(text, error.code)) from error
+        raise DataError(located(source, error)) from error
     except ValueError as error:
         raise DataError(ragged(values, source)) from error
     if array.ndim == 0:

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxnn_runtime.defaults import TASKS
-from onnxnn_runtime.errors import DataError, InputError, LayerError, OnnxnnError, TrainingError
+from onnxnn_runtime.errors import DataError, InputError, LayerError, OnnxnnError, TrainingError, located
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import nearest
@@ -147,17 +147,8 @@ class Recipe:
             try:
                 network.add(entry.name, activation=entry.activation, **entry.options)
             except LayerError as error:
-                raise LayerError(
-                    Message(
-                        gettext(
-                            "{place}, layer {number}: {error}",
-                            place=line_of(self.path, entry.line),
-                            number=number,
-                            error=error,
-                        ),
-                        error.code,
-                    )
-                ) from error
+                place = line_of(self.path, entry.line, gettext("layer {number}", number=number))
+                raise LayerError(located(place, error)) from error
         if self.weights is not None:
             with self._at("weights"):
                 network.load_weights(self.weights, **self.weights_options)
@@ -207,10 +198,8 @@ class Recipe:
             if error.text.startswith(str(self.path)):
                 raise
             option = f"{key}.{re.split('[^a-z_]', error.text)[0]}"  # such as data.batch_size
-            line = self.lines.get(option, self.lines.get(key))
-            place = str(self.path) if line is None else line_of(self.path, line)
-            text = gettext("{place}, {key}: {error}", place=place, key=key, error=error)
-            raise type(error)(Message(text, error.code)) from error
+            line = self.lines.get(option, self.lines.get(key, 1))
+            raise type(error)(located(line_of(self.path, line, key), error)) from error
 
     def _checkpoint(self) -> Path:
         return self.save_fold / str(self.train.get("filename", "basenn.pth"))
@@ -457,10 +446,7 @@ def _optimizer(place: Place | None) -> tuple[str | None, dict[str, Any]]:
     try:
         check_optimizer_options(optimizer_name(str(name)), frozen(options))
     except TrainingError as error:
-        text = gettext(
-            "{place}, {key}: {error}", place=line_of(place.file, place.line), key=place.key, error=error
-        )
-        raise InputError(Message(text, error.code)) from error
+        raise InputError(located(line_of(place.file, place.line, place.key), error)) from error
     return name, options
 
 

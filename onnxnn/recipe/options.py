@@ -73,9 +73,8 @@ class Place:
 
     def error(self, problem: str) -> InputError:
         """Return the error for the value at this place; the problem ends in a full stop."""
-        return InputError(
-            coded("E-RECIPE-03", "{where}: {problem}", where=self._where(self.key), problem=problem)
-        )
+        where = line_of(self.file, self.line, printable(self.key, 100))
+        return InputError(coded("E-RECIPE-03", "{where}: {problem}", where=where, problem=problem))
 
     def required(self, given: dict[str, Place], key: str) -> Place:
         """Take a place that must be there out of those of this mapping.
@@ -84,13 +83,9 @@ class Place:
             InputError: It is missing.
         """
         if key not in given:
-            where = self._where(f"{self.key}.{key}")
+            where = line_of(self.file, self.line, f"{self.key}.{key}")
             raise InputError(coded("E-RECIPE-02", "{where}: expected a text, got nothing.", where=where))
         return given.pop(key)
-
-    def _where(self, key: str) -> str:
-        place = line_of(self.file, self.line)
-        return f"{place}, {printable(key, 100)}" if key else place
 
     def inside(self) -> dict[str, Place]:
         """Return the places of a mapping by name.

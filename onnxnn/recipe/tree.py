@@ -41,9 +41,11 @@ def beside(file: Path, path: str) -> Path:
     return file.parent / expanded(path)
 
 
-def line_of(file: Path, line: int) -> str:
-    """Return how messages call a line of a recipe."""
-    return gettext("{file}, line {line}", file=file, line=line)
+def line_of(file: Path, line: int, key: str = "") -> str:
+    """Return how messages call a line of a recipe, or a key in it."""
+    if not key:
+        return gettext("{file}, line {line}", file=file, line=line)
+    return gettext("{file}, line {line}, {key}", file=file, line=line, key=key)
 
 
 @dataclass
@@ -292,9 +294,8 @@ def as_value(node: Node, where: str, file: Path) -> Any:
             raise InputError(
                 coded(
                     "E-RECIPE-03",
-                    "{place}, {key}: expected an integer of at most 64 bits, got one of {count} characters.",
-                    place=line_of(file, node.line),
-                    key=printable(where, 100),
+                    "{where}: expected an integer of at most 64 bits, got one of {count} characters.",
+                    where=line_of(file, node.line, printable(where, 100)),
                     count=len(node.value),
                 )
             )
@@ -308,9 +309,8 @@ def as_value(node: Node, where: str, file: Path) -> Any:
     raise InputError(
         coded(
             "E-RECIPE-03",
-            "{place}, {key}: expected a finite number, got {got}.",
-            place=line_of(file, node.line),
-            key=printable(where, 100),
+            "{where}: expected a finite number, got {got}.",
+            where=line_of(file, node.line, printable(where, 100)),
             got=shortened(node.value),
         )
     )
