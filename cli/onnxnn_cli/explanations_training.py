@@ -84,9 +84,12 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         gettext_noop("Use smaller sizes, smaller images or a smaller batch_size."),
     ),
     "E-LAYER-10": Explanation(
-        gettext_noop("The network has no layers, or lacks one that the task needs."),
+        gettext_noop(
+            "The network has no layers, lacks one that the task needs, or a layer needs a size that no data "
+            "and no option says yet."
+        ),
         "model = nn('cls')\nmodel.train(epochs=5)  # no add() before",
-        gettext_noop("Add the layers with add() first."),
+        gettext_noop("Add the layers with add() first; load data before layers that take sizes from it."),
     ),
     "E-DATA-01": Explanation(
         gettext_noop("There is no file or folder of this name."),

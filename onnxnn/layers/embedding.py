@@ -47,7 +47,7 @@ class TokenReader(Layer):
         if given is None and known is None:
             raise LayerError(
                 coded(
-                    "E-LAYER-10",
+                    "E-LAYER-02",
                     "{where}: the size of the vocabulary is not known. Load the data before this line, or "
                     "write it.",
                     where=self.call(),

@@ -157,7 +157,7 @@ class MobileNet(_MobileNet):
         if self.num_classes is None:
             raise LayerError(
                 coded(
-                    "E-LAYER-10",
+                    "E-LAYER-02",
                     "{where}: the number of classes is not known. Load the data before this line, or write "
                     "num_classes=...",
                     where=self.call(),
