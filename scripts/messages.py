@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -75,7 +76,14 @@ def is_up_to_date(package: str) -> bool:
 
 
 def _strings(catalogue: Catalog) -> dict[object, object]:
-    return {str(each.id): str(each.string) for each in catalogue if each.id and any(each.string or ())}
+    """Return English -> Chinese, of plurals tuples: one reader gives lists of them, the other tuples."""
+    return {
+        _hashable(each.id): _hashable(each.string) for each in catalogue if each.id and any(each.string or ())
+    }
+
+
+def _hashable(text: str | Sequence[str] | None) -> str | tuple[str, ...]:
+    return text if isinstance(text, str) else tuple(text or ())
 
 
 def untranslated(catalogue: Catalog) -> list[str]:
