@@ -20,7 +20,6 @@ TO_DO: tuple[str, ...] = (
     "onnxnn/checkpoint/",
     "onnxnn/demo/",
     "runtime/onnxnn_runtime/arrays/",
-    "runtime/onnxnn_runtime/images/",
     "runtime/onnxnn_runtime/session/",
     "runtime/onnxnn_runtime/tables/",
     "runtime/onnxnn_runtime/model.py",

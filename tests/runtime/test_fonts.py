@@ -54,7 +54,7 @@ def test_without_a_font_there_is_one_note_and_a_question_mark(no_font):
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("none.ttf", "there is no such file"), ("a.ttf", "it is no font with Chinese")]
+    ("name", "message"), [("none.ttf", "no such file"), ("a.ttf", "expected a font with Chinese")]
 )
 def test_a_font_of_the_environment_that_does_not_serve_is_named(no_font, monkeypatch, name, message):
     (no_font / "a.ttf").write_bytes(b"no font")

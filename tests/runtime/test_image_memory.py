@@ -67,7 +67,7 @@ def test_the_budget_is_kept(tmp_path, size, color_type, bits, steps, is_read):
     if is_read:
         assert said.startswith("shape ")
     else:
-        assert re.search(r" needs \d+ MB, and at most 537 MB are used .*MAX_MEMORY", said)
+        assert re.search(r" needs \d+ MB; expected at most 537 MB .*MAX_MEMORY", said)
 
 
 def test_the_budget_can_be_raised(monkeypatch):

@@ -187,7 +187,7 @@ def test_resize_short_keeps_the_proportions(picture):
         (np.zeros((2, 2, 2), np.uint8), r"got an array of shape \(2, 2, 2\)"),
         (np.zeros((0, 2, 3), np.uint8), "got an array of shape"),
         (np.zeros(4, np.uint8), "got an array of shape"),
-        (np.full((2, 2), np.nan), r"must lie in 0\.\.1"),
+        (np.full((2, 2), np.nan), r"expected values in 0\.\.1"),
         (np.full((2, 2), 255.0), "convert it with"),
         (np.full((2, 2), 300), r"integers 0\.\.255"),
         (np.full((2, 2), -1), r"integers 0\.\.255"),

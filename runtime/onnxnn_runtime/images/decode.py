@@ -12,8 +12,9 @@ from typing import Any, Callable, Union
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.errors import InputError, located
 from onnxnn_runtime.files.access import cannot_read, regular_file
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 
 from . import patience
 from .formats import unreadable
@@ -41,7 +42,7 @@ CHANNEL_ORDERS = ("rgb", "bgr")
 MAX_MEMORY = 512 * 2**20
 """Bytes that decoding, converting or resizing one image may take at a time, and all that are read at once."""
 
-# Pillow also warns of images half as large as those that it refuses. Filters of the user's own come first.
+# Pillow also warns of images half as large as those that it refuses. Filters of the caller come first.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, append=True)
 
 _Transpose: Any = getattr(Image, "Transpose", Image)
@@ -108,11 +109,18 @@ def _from_any(image: ImageLike, color: str, draft: tuple[int, int] | None, chann
         return _to_mode(_from_array(image, channel_order), color)
     if isinstance(image, Image.Image):
         given = image
-        return _reading("the PIL image", lambda: _loaded(given, color))
+        return _reading("", lambda: _loaded(given, color))
     name, source, head = _opened(image)
     problem = unreadable(name, head)
     if problem is not None:
-        raise InputError(f"{name}: {problem}.")
+        raise InputError(
+            coded(
+                "E-INPUT-09",
+                "{name}: {problem}.",
+                name=_shown(name, source),
+                problem=problem,
+            )
+        )
     return _reading(name, lambda: _decoded(source, color, draft), source)
 
 
@@ -146,11 +154,16 @@ def check_memory(what: str | Callable[[], str], needed: int) -> None:
         InputError: It would.
     """
     if needed > MAX_MEMORY:
-        what = what if isinstance(what, str) else what()
         raise InputError(
-            f"{what} needs {needed / 1e6:.0f} MB, and at most {MAX_MEMORY / 1e6:.0f} MB are used for one "
-            "image, since a forged one could fill the memory. Save it smaller; or, where you trust it, set "
-            "onnxnn_runtime.images.decode.MAX_MEMORY to more bytes in your program."
+            coded(
+                "E-INPUT-10",
+                "{what} needs {needed:.0f} MB; expected at most {most:.0f} MB for one image, because a "
+                "forged one could fill the memory. Save it smaller; or, if you trust it, set "
+                "onnxnn_runtime.images.decode.MAX_MEMORY to more bytes in your program.",
+                what=what if isinstance(what, str) else what(),
+                needed=needed / 1e6,
+                most=MAX_MEMORY / 1e6,
+            )
         )
     shared().reserve(needed, MAX_MEMORY)
 
@@ -162,7 +175,10 @@ def pixels(image: Image.Image) -> np.ndarray:
 
 
 def _opened(image: Any) -> tuple[str, Any, bytes]:
-    """Return (name, a path or an open binary file, how it begins) of a path, bytes or a file object."""
+    """Return (name, a path or an open binary file, how it begins) of a path, bytes or a file object.
+
+    The name is "" where there is none; `_shown` says what messages call the image then.
+    """
     if isinstance(image, (str, os.PathLike)):
         path = regular_file(image)
         try:
@@ -174,11 +190,14 @@ def _opened(image: Any) -> tuple[str, Any, bytes]:
     if is_file_object(image):
         image, name = read_content(image), _name(image)
     elif isinstance(image, (bytes, bytearray, memoryview)):
-        name = f"the image of {len(image)} bytes"
+        name = ""
     else:
         raise InputError(
-            "an image must be a path, bytes, an open file, a PIL image or a NumPy array, not "
-            f"{type(image).__name__}."
+            coded(
+                "E-INPUT-05",
+                "expected a path, bytes, an open file, a PIL image or a NumPy array as an image, got {got}.",
+                got=type(image).__name__,
+            )
         )
     return name, io.BytesIO(image), bytes(image[:_HEAD])
 
@@ -191,7 +210,7 @@ def read_content(file: Any, text: bool = False) -> bytes:
         text: Whether text (of `io.StringIO` and the like) may stand there, too.
 
     Raises:
-        InputError: It is closed, breaks, gives something else, or has no end.
+        InputError: It is closed, breaks, returns something else, or has no end.
     """
     binary = getattr(file, "buffer", file)  # below a file opened as text
     try:
@@ -199,19 +218,44 @@ def read_content(file: Any, text: bool = False) -> bytes:
             binary.seek(0)  # the image may just have been saved into it
         content = binary.read(_MAX_FILE + 1)
     except Exception as error:  # whatever a closed, detached or foreign object raises
-        raise InputError(f"{_name(file)}: cannot be read ({error}).") from error
+        raise InputError(
+            coded("E-INPUT-02", "{name}: cannot be read ({reason}).", name=_name(file), reason=error)
+        ) from error
     if text and isinstance(content, str):
         content = content.encode("utf-8", "surrogateescape")
     if not isinstance(content, (bytes, bytearray, memoryview)):
-        raise InputError(f"{_name(file)}: gives {type(content).__name__}, not bytes; open it with mode 'rb'.")
+        raise InputError(
+            coded(
+                "E-INPUT-02",
+                "{name}: expected bytes from its read(), got {got}. Open it with mode 'rb'.",
+                name=_name(file),
+                got=type(content).__name__,
+            )
+        )
     if len(content) > _MAX_FILE:
-        raise InputError(f"{_name(file)}: holds more than {_MAX_FILE / 1e6:.0f} MB, which is no image file.")
+        raise InputError(
+            coded(
+                "E-INPUT-10",
+                "{name}: expected an image file of at most {most:.0f} MB, got a larger one.",
+                name=_name(file),
+                most=_MAX_FILE / 1e6,
+            )
+        )
     return bytes(content)
 
 
 def _name(file: Any) -> str:
     name = getattr(file, "name", None)
-    return name if isinstance(name, str) and name else "the open file"
+    return name if isinstance(name, str) and name else gettext("the open file")
+
+
+def _shown(name: str, source: Any) -> str:
+    """Return what messages call an image; that of bytes or of Pillow has no name."""
+    if name:
+        return name
+    if isinstance(source, io.BytesIO):
+        return gettext("the image of {count} bytes", count=source.getbuffer().nbytes)
+    return gettext("the PIL image")
 
 
 def _reading(name: str, read: Callable[[], Image.Image], source: Any = None) -> Image.Image:
@@ -222,21 +266,31 @@ def _reading(name: str, read: Callable[[], Image.Image], source: Any = None) -> 
     try:
         return read()
     except InputError as error:
-        raise InputError(f"{name}: {error}") from error
+        raise InputError(located(_shown(name, source), error)) from error
     except Image.DecompressionBombError as error:
         raise InputError(
-            f"{name}: an image of more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels is "
-            "not opened, since a forged one could fill the memory. Save it smaller; or, where you trust it, "
-            "raise PIL.Image.MAX_IMAGE_PIXELS in your program."
+            coded(
+                "E-INPUT-10",
+                "{name}: expected an image of at most {most:.0f} million pixels, got a larger one; a forged "
+                "one could fill the memory. Save it smaller; or, if you trust it, raise "
+                "PIL.Image.MAX_IMAGE_PIXELS in your program.",
+                name=_shown(name, source),
+                most=2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6,
+            )
         ) from error
     except UnidentifiedImageError as error:
-        raise InputError(_no_image(name, source)) from error
+        raise InputError(_no_image(_shown(name, source), source)) from error
     except Exception as error:  # Pillow raises many kinds for broken files; all mean the same here.
-        reason = str(error).replace(f"'{name}'", "it").strip() or type(error).__name__
-        raise InputError(f"{name}: cannot be read as an image ({reason}).") from error
+        shown = _shown(name, source)
+        reason = (str(error).replace(f"'{name}'", "it") if name else str(error)).strip()
+        raise InputError(_unreadable(shown, reason or type(error).__name__)) from error
 
 
-def _no_image(name: str, source: Any) -> str:
+def _unreadable(name: str, reason: str) -> Message:
+    return coded("E-INPUT-09", "{name}: cannot be read as an image ({reason}).", name=name, reason=reason)
+
+
+def _no_image(name: str, source: Any) -> Message:
     from onnxnn_runtime.files.filekind import (  # here, because only a mistake needs it
         UNKNOWN,
         instead,
@@ -251,15 +305,20 @@ def _no_image(name: str, source: Any) -> str:
         with contextlib.suppress(OSError):
             kind = UNKNOWN if source is None else kind_of_file(source)
     if kind == UNKNOWN or kind.key == "image":
-        why = "its format is not known" if kind == UNKNOWN else "it is damaged"
-        return f"{name}: cannot be read as an image ({why})."
-    return instead(name, "an image", kind)
+        why = gettext("its format is unknown") if kind == UNKNOWN else gettext("it is damaged")
+        return _unreadable(name, why)
+    return instead(name, gettext("an image"), kind, "E-INPUT-09")
 
 
 def _decoded(source: Any, color: str, draft: tuple[int, int] | None) -> Image.Image:
     with patience.opened(source) as opened:
         if opened.format == "EPS":  # Pillow would run Ghostscript on it
-            raise InputError("a PostScript image holds a program instead of pixels; export it as PNG.")
+            raise InputError(
+                coded(
+                    "E-INPUT-09",
+                    "expected an image of pixels, got PostScript, which is a program. Export it as PNG.",
+                )
+            )
         if draft is not None:
             turned = opened.getexif().get(_ORIENTATION, 1) in _TURNED
             opened.draft(None, draft if turned else draft[::-1])
@@ -270,14 +329,23 @@ def _loaded(image: Image.Image, color: str) -> Image.Image:
     """Return an image of Pillow in the mode that is wanted, if its pixels can be had in bounded memory."""
     width, height = image.size
     if not width or not height:
-        raise InputError(f"an image of {width} x {height} has no pixels.")
+        raise InputError(
+            coded(
+                "E-INPUT-09",
+                "expected an image with pixels, got {width} x {height}.",
+                width=width,
+                height=height,
+            )
+        )
     stored, wanted = _BYTES.get(image.mode, 4), 1 if color == "grayscale" else 4
     work = _WORK.get(image.format or "", 0)
     if image.format == "JPEG" and image.info.get("progressive"):
         work = _PROGRESSIVE
     is_ready = image.mode == ("L" if color == "grayscale" else "RGB")
     check_memory(
-        f"an image of {width} x {height} pixels (mode {image.mode})",
+        lambda: gettext(
+            "an image of {width} x {height} pixels (mode {mode})", width=width, height=height, mode=image.mode
+        ),
         width * height * (stored + max(work, 0 if is_ready else wanted)),
     )
     image.load()
@@ -292,19 +360,31 @@ def _upright(image: Image.Image) -> Image.Image:
     if turn is None:
         return image
     width, height = image.size
-    check_memory(f"turning an image of {width} x {height}", 2 * width * height * _BYTES.get(image.mode, 4))
+    check_memory(
+        lambda: gettext("turning an image of {width} x {height}", width=width, height=height),
+        2 * width * height * _BYTES.get(image.mode, 4),
+    )
     return image.transpose(turn)
 
 
 def _to_mode(image: Image.Image, color: str) -> Image.Image:
     mode = "L" if color == "grayscale" else "RGB"
-    if image.mode in ("F", "LAB"):
-        why = (
-            "floating-point pixels (mode F) has no fixed range; convert it to 8 bits first"
-            if image.mode == "F"
-            else "mode LAB cannot be converted without a colour profile; save it as RGB"
+    if image.mode == "F":
+        raise InputError(
+            coded(
+                "E-INPUT-09",
+                "expected pixels of a fixed range, got floating-point pixels (mode F). Convert the image to "
+                "8 bits first.",
+            )
         )
-        raise InputError(f"an image of {why}.")
+    if image.mode == "LAB":
+        raise InputError(
+            coded(
+                "E-INPUT-09",
+                "expected RGB or grey pixels, got mode LAB, which needs a colour profile. Save the image as "
+                "RGB.",
+            )
+        )
     if image.mode == "I" or image.mode.startswith("I;16"):
         return _in_bands(image, mode, _from_16_bits)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
@@ -343,11 +423,20 @@ def _from_array(array: np.ndarray, channel_order: str) -> Image.Image:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:
         raise InputError(
-            f"expected an image of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got an array of shape "
-            f"{array.shape}; for several images give (N, H, W, 3), or a list of images."
+            coded(
+                "E-INPUT-09",
+                "expected an image of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got an array of shape "
+                "{shape}. For several images give (N, H, W, 3), or a list of images.",
+                shape=array.shape,
+            )
         )
     height, width = array.shape[:2]
-    check_memory(f"an image of {width} x {height} ({array.dtype})", 4 * width * height)
+    check_memory(
+        lambda: gettext(
+            "an image of {width} x {height} ({dtype})", width=width, height=height, dtype=array.dtype
+        ),
+        4 * width * height,
+    )
     if array.ndim == 3 and channel_order == "bgr":
         array = array[:, :, [2, 1, 0, 3][: array.shape[2]]]
     return Image.fromarray(_as_uint8(array))
@@ -359,11 +448,23 @@ def _as_uint8(array: np.ndarray) -> np.ndarray:
     if not (np.issubdtype(array.dtype, np.floating) or array.dtype == bool):
         if np.issubdtype(array.dtype, np.integer) and array.min() >= 0 and array.max() <= 255:
             return array.astype(np.uint8)
-        raise InputError(f"an image array of {array.dtype} must hold integers 0..255; convert it to uint8.")
+        raise InputError(
+            coded(
+                "E-INPUT-04",
+                "expected integers 0..255 in an image array of {dtype}, got others. Convert it to uint8.",
+                dtype=array.dtype,
+            )
+        )
     low, high = float(array.min()), float(array.max())
     if not (low >= 0.0 and high <= 1.0):  # also true for NaN
         raise InputError(
-            f"an image array of {array.dtype} must lie in 0..1, this one lies in {low:g}..{high:g}. "
-            "For pixel values 0..255 convert it with .astype('uint8')."
+            coded(
+                "E-INPUT-04",
+                "expected values in 0..1 in an image array of {dtype}, got {low:g}..{high:g}. Convert pixel "
+                "values 0..255 with .astype('uint8').",
+                dtype=array.dtype,
+                low=low,
+                high=high,
+            )
         )
     return np.rint(array.astype(np.float64) * 255).astype(np.uint8)

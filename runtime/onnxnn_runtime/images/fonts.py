@@ -1,4 +1,4 @@
-"""Text in pictures, in a font that has the characters: Chinese needs one that the system may lack."""
+"""Text in images, in a font that has the characters: Chinese needs one that the system may lack."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Iterator, NamedTuple
 
 from PIL import ImageFont
 
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -75,7 +76,7 @@ def lettering(text: str) -> Lettering:
 def draw_text(
     draw: Any, position: tuple[float, float], text: str, color: Any, size: int, anchor: str | None = None
 ) -> None:
-    """Write a text into a picture.
+    """Write a text into an image.
 
     Args:
         draw: A `PIL.ImageDraw`.
@@ -112,19 +113,26 @@ def cjk_font() -> str | None:
 @lru_cache(maxsize=None)
 def _tell_missing(given: str) -> None:
     """Warn, once, that there is no font for Chinese."""
-    if given:
-        problem = (
-            "it is no font with Chinese characters" if os.path.isfile(given) else "there is no such file"
+    if not given:
+        text = gettext(
+            "no font with Chinese characters was found; they are drawn as '?'. Install one (on Debian and "
+            "Ubuntu: apt install fonts-noto-cjk), or name a font file in the environment variable "
+            "{variable}.",
+            variable=ENVIRONMENT,
         )
-        text = (
-            f"{ENVIRONMENT}={shortened(given)}: {problem}, so they are drawn as '?'. Name another file, or "
-            "unset the variable: then the system's fonts are looked through."
+    elif os.path.isfile(given):
+        text = gettext(
+            "{variable}={file}: expected a font with Chinese characters, got a file without; they are drawn "
+            "as '?'. Name another file, or unset the variable to use the system's fonts.",
+            variable=ENVIRONMENT,
+            file=shortened(given),
         )
     else:
-        text = (
-            "no font with Chinese characters was found, so they are drawn as '?'. Install one (on Debian "
-            "and Ubuntu: apt install fonts-noto-cjk), or name a font file in the environment variable "
-            f"{ENVIRONMENT}."
+        text = gettext(
+            "{variable}={file}: no such file; Chinese characters are drawn as '?'. Name another file, or "
+            "unset the variable to use the system's fonts.",
+            variable=ENVIRONMENT,
+            file=shortened(given),
         )
     warn(text)
 
@@ -156,7 +164,7 @@ def _folders() -> tuple[str, ...]:
 
 
 def _writes_chinese(path: str) -> bool:
-    """Return whether a font file opens and has a picture of its own for each of two characters."""
+    """Return whether a font file opens and has a different glyph for each of two characters."""
     try:
         font = ImageFont.truetype(path, 16)
         one, other = (bytes(font.getmask(character)) for character in "中文")

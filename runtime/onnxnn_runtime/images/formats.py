@@ -7,6 +7,8 @@ from importlib import import_module
 
 from PIL import Image
 
+from onnxnn_runtime.messages.catalogue import gettext, gettext_noop
+
 __all__ = ["IMAGE_SUFFIXES", "enable", "unreadable"]
 
 _SUFFIXES = (
@@ -56,14 +58,20 @@ _BY_SUFFIX = {
 }
 
 _WHAT_TO_DO = {
-    _HEIF: "install pillow-heif (pip install pillow-heif), or convert it to JPEG or PNG; an iPhone takes "
-    "JPEG with Settings > Camera > Formats > Most Compatible",
-    "AVIF": "install Pillow 11.3 or newer (pip install -U pillow), or convert it to JPEG or PNG",
-    _RAW: "develop it to JPEG or PNG with the camera's program or darktable",
-    "SVG": "it holds shapes instead of pixels; export it as PNG in the size you need, e.g. with Inkscape",
-    "JPEG XL": "convert it to JPEG or PNG",
-    "PostScript": "it holds a program instead of pixels; export it as PNG",
-    "PDF": "it holds pages instead of pixels; export them as PNG",
+    _HEIF: gettext_noop(
+        "install pillow-heif (pip install pillow-heif), or convert it to JPEG or PNG; an iPhone takes JPEG "
+        "with Settings > Camera > Formats > Most Compatible"
+    ),
+    "AVIF": gettext_noop(
+        "install Pillow 11.3 or newer (pip install -U pillow), or convert it to JPEG or PNG"
+    ),
+    _RAW: gettext_noop("develop it to JPEG or PNG with the camera's program or darktable"),
+    "SVG": gettext_noop(
+        "it holds shapes instead of pixels; export it as PNG in the size you need, e.g. with Inkscape"
+    ),
+    "JPEG XL": gettext_noop("convert it to JPEG or PNG"),
+    "PostScript": gettext_noop("it holds a program instead of pixels; export it as PNG"),
+    "PDF": gettext_noop("it holds pages instead of pixels; export them as PNG"),
 }
 
 _BRANDS = {b"avis": "AVIF", b"crx ": _RAW}
@@ -92,8 +100,12 @@ def unreadable(name: str, head: bytes = b"") -> str | None:
     kind = _kind(head) or (None if _is_known(head) else _BY_SUFFIX.get(_suffix(name)))
     if kind is None or (kind == _HEIF and enable()) or (kind == "AVIF" and _reads_avif()):
         return None
-    article = "an" if kind in ("AVIF", "SVG") else "a"
-    return f"{article} {kind} image, which cannot be read here: {_WHAT_TO_DO[kind]}"
+    advice = gettext(_WHAT_TO_DO[kind])
+    if kind == _RAW:
+        return gettext("a raw camera image, which cannot be read here: {advice}", advice=advice)
+    if kind in ("AVIF", "SVG"):
+        return gettext("an {kind} image, which cannot be read here: {advice}", kind=kind, advice=advice)
+    return gettext("a {kind} image, which cannot be read here: {advice}", kind=kind, advice=advice)
 
 
 def enable() -> bool:

@@ -15,7 +15,7 @@ _SMALL = 32 * 2**20
 """Bytes that a step may take beside what was reserved for its image."""
 
 
-# Freed blocks below 32 MB, as Pillow's own of 16 MB are, may be kept by glibc's malloc, for each thread anew.
+# Freed blocks below 32 MB, as Pillow's own of 16 MB are, may be kept by glibc's malloc, for each thread.
 _BLOCK = 64 * 2**20
 if "PILLOW_BLOCK_SIZE" not in os.environ:
     Image.core.set_block_size(_BLOCK)  # type: ignore[attr-defined]

@@ -15,6 +15,7 @@ from typing import Any, Iterator
 from PIL import Image
 
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.catalogue import coded
 
 __all__ = ["opened"]
 
@@ -57,7 +58,11 @@ class _Counted:
             )
         if self.left < 0:
             raise InputError(
-                "its parts are too many or too small, as in a damaged or forged file; save it anew as PNG."
+                coded(
+                    "E-INPUT-09",
+                    "its parts are too many or too small, as in a damaged or forged file. Save it again as "
+                    "PNG.",
+                )
             )
 
 
@@ -108,8 +113,12 @@ def _without_comments(source: str | io.BytesIO, size: int) -> io.BytesIO:
     """Return a plain file of Netpbm without its comments, each of which makes Pillow copy a megabyte."""
     if size > _LARGEST_PLAIN:
         raise InputError(
-            f"its pixels are text of {size / 1e6:.0f} MB, and at most {_LARGEST_PLAIN / 1e6:.0f} MB are "
-            "read; save it as PNG."
+            coded(
+                "E-INPUT-10",
+                "expected at most {most:.0f} MB of pixels as text, got {size:.0f} MB. Save it as PNG.",
+                most=_LARGEST_PLAIN / 1e6,
+                size=size / 1e6,
+            )
         )
     if isinstance(source, str):
         with open(source, "rb") as file:
