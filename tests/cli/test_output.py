@@ -337,7 +337,7 @@ def test_stdin_is_an_image_or_a_table(exported, image, tmp_path):
 def test_a_warning_is_one_line_without_our_own_code(onnxnn, exported, tmp_path):
     table = "a,b,c,d,Größe\n1,2,3,4,süß\n".encode("latin-1")
     (tmp_path / "t.csv").write_bytes(table)
-    said = "is not UTF-8, so it is read as cp1252, such as 'Größe'; encoding= chooses another."
+    said = "is not UTF-8 and is read as cp1252 ('Größe'). Use encoding= to choose another."
     done = onnxnn("predict", exported / "mlp.onnx", "t.csv")
     assert (done.returncode, done.stderr) == (0, f"onnxnn: t.csv: {said}\n")
     done = run_with_stdin(table, tmp_path, "predict", exported / "mlp.onnx", "-")

@@ -535,7 +535,7 @@ def test_the_card_says_how_small_an_input_may_be(tmp_path):
     model = load(tmp_path / "a.onnx", device="cpu")
     assert model.card.input.min_sizes == {"height": 4, "width": 3}
     assert len(model.predict(np.zeros((1, 3, 4, 3), np.float32))) == 1
-    with pytest.raises(InputError, match="pictures of 3 x 3 arrive; the network needs at least 4 x 3"):
+    with pytest.raises(InputError, match="expected images of at least 4 x 3, got 3 x 3"):
         model.predict(np.zeros((3, 3, 3), np.uint8))
 
 

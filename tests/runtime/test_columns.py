@@ -42,12 +42,12 @@ def test_names_that_differ_in_case_alone_are_two():
     [
         (
             ["height", "size", "name"],
-            "columns are missing: 'weight'; additional: 'size', 'name'; the model takes height, weight",
+            "columns are missing: 'weight'; additional: 'size', 'name'; expected height, weight",
         ),
         (["a", "b"], "columns are missing: 'height', 'weight'; additional: 'a', 'b'"),
-        (["height"], "columns are missing: 'weight'; the model takes height, weight"),
-        (["height", "weight", "weight"], "2 columns could be 'weight'"),
-        (["height", "Weight", "WEIGHT"], "2 columns could be 'weight': 'Weight', 'WEIGHT'"),
+        (["height"], "columns are missing: 'weight'; expected height, weight"),
+        (["height", "weight", "weight"], "expected one column 'weight', got 2"),
+        (["height", "Weight", "WEIGHT"], "expected one column 'weight', got 2: 'Weight', 'WEIGHT'"),
     ],
 )
 def test_names_that_are_not_there(given, message):
@@ -100,7 +100,7 @@ def test_rows_with_names(row):
 
 
 def test_columns_and_rows_that_disagree():
-    with pytest.raises(InputError, match=r"differ in length \('a: 2', 'b: 1'\)"):
+    with pytest.raises(InputError, match=r"expected columns of the same length, got 'a: 2', 'b: 1'"):
         named_columns({"a": [1, 2], "b": [3]})
     with pytest.raises(InputError, match=r"input\[1\]: columns are missing: 'b'"):
         named_columns([{"a": 1, "b": 2}, {"a": 1}])

@@ -67,7 +67,7 @@ def test_hidden_state_of_another_model(open_model, capfd, state, message):
     [
         (None, r"input: expected int64 \(batch, time\), got None"),
         (3, r"got int64 \(\)"),
-        ([[1, 2], [3]], "input: the rows differ in length"),
+        ([[1, 2], [3]], "input: expected rows of the same length"),
         ({"a": 1}, "expected arrays for input, state0, got a"),
         ({"state0": np.zeros((1, 1, 4))}, "got state0"),
     ],

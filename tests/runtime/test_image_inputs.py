@@ -128,7 +128,7 @@ def test_a_name_that_looks_like_a_pattern(model, files):
     ["https://example.org/a.png", "http://x/y.csv", "file:///tmp/a.png", "data:image/png;base64,AAAA"],
 )
 def test_an_address_is_refused_as_such(open_model, name, address):
-    with pytest.raises(rt.InputError, match=r"got an address \(URL\); .*Save it to a file first"):
+    with pytest.raises(rt.InputError, match=r"got an address \(URL\)\. .*save it to a file first"):
         open_model(name).predict(address)
 
 

@@ -87,5 +87,5 @@ def test_comments_in_a_plain_file_are_left_out(tmp_path):
 
 def test_plain_files_have_a_stated_size(monkeypatch):
     monkeypatch.setattr(patience, "_LARGEST_PLAIN", 1000)
-    with pytest.raises(InputError, match="save it as PNG"):
+    with pytest.raises(InputError, match="Save it as PNG"):
         decode(b"P2\n90 90\n255\n" + b"1 " * 8100)

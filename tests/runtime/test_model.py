@@ -168,7 +168,7 @@ def test_preprocessing_in_the_graph_takes_pictures_of_any_size(open_model):
 def test_a_picture_of_another_size_than_the_network_is_refused(open_model, tmp_path):
     Image.fromarray(RED).save(str(tmp_path / "a.png"))
     with pytest.raises(
-        rt.InputError, match=r"a\.png: one sample of shape \(3, 6, 6\) arrives; what fits is \(3, 6, 5\)"
+        rt.InputError, match=r"a\.png: expected one sample of shape \(3, 6, 5\), got \(3, 6, 6\)"
     ):
         open_model("image_fixed").predict(tmp_path / "a.png")
 
@@ -180,18 +180,18 @@ def test_a_picture_of_another_size_than_the_network_is_refused(open_model, tmp_p
             "image_any_size",
             {"height": 7, "width": 8},
             np.zeros((1, 3, 9, 7), np.float32),
-            "pictures of 9 x 7 arrive; the network needs at least 7 x 8",
+            "expected images of at least 7 x 8, got 9 x 7",
         ),
         (
             "image_any_size",
             {"height": 7},
             np.zeros((1, 3, 6, 1), np.float32),
-            "pictures of 6 x 1 arrive; the network needs at least 7 x 1",
+            "expected images of at least 7 x 1, got 6 x 1",
         ),
-        ("image_in_graph", {"width": 7}, RED[np.newaxis], "pictures of 6 x 6 arrive; .* at least 1 x 7"),
-        ("sequence", {"time": 3}, np.zeros((1, 2, 2)), "2 steps arrive; the network needs at least 3"),
-        ("tokens", {"token": 3}, np.zeros((1, 2), int), "2 tokens arrive; the network needs at least 3"),
-        ("tokens", {"token": 3}, np.zeros((1, 1), int), "1 token arrives; the network needs at least 3"),
+        ("image_in_graph", {"width": 7}, RED[np.newaxis], "expected images of at least 1 x 7, got 6 x 6"),
+        ("sequence", {"time": 3}, np.zeros((1, 2, 2)), "expected at least 3 steps, got 2"),
+        ("tokens", {"token": 3}, np.zeros((1, 2), int), "expected at least 3 tokens, got 2"),
+        ("tokens", {"token": 3}, np.zeros((1, 1), int), "expected at least 3 tokens, got 1"),
     ],
 )
 def test_inputs_that_are_too_small_for_the_network(open_model, name, sizes, x, message):
@@ -248,13 +248,13 @@ def test_infer_takes_and_gives_raw_arrays(open_model):
         (np.zeros((1, 3, 4, 4), np.uint8), r"expected float32 .*, got uint8"),
         (np.zeros((1, 3, 4, 4), complex), "complex128"),
         (np.full((1, 3, 4, 4), "a"), "<U1"),
-        (np.full((1, 3, 4, 4), np.nan), "input: holds NaN"),
-        (np.full((1, 3, 4, 4), np.inf), "input: holds NaN or infinite"),
-        (np.full((1, 3, 4, 4), 1e300), "input: holds a number too large for float32"),
+        (np.full((1, 3, 4, 4), np.nan), "input: expected finite numbers, got NaN"),
+        (np.full((1, 3, 4, 4), np.inf), "input: expected finite numbers, got NaN"),
+        (np.full((1, 3, 4, 4), 1e300), "input: expected numbers of at most .* for float32"),
         (None, "input: expected float32 .*, got None"),
         (3, r"input: expected float32 .*, got int64 \(\)"),
-        ([[1, 2], [3]], "input: the rows differ in length"),
-        ({"input": [[[1], [2, 3]]]}, "input: the rows differ in length"),
+        ([[1, 2], [3]], "input: expected rows of the same length"),
+        ({"input": [[[1], [2, 3]]]}, "input: expected rows of the same length"),
         ({"x": 1}, "expected arrays for input, got x"),
         ({}, "expected arrays for input, got none"),
         ({1: 2}, "got 1"),
@@ -270,9 +270,7 @@ def test_infer_refuses_more_steps_than_the_card_allows(open_model):
     model = open_model("sequence", card=replace(card, input=replace(card.input, max_length=3)))
     assert model.infer(np.zeros((2, 3, 2))).shape == (2, 2)
     for x in (np.zeros((2, 4, 2)), {"input": np.zeros((2, 4, 2))}):
-        with pytest.raises(
-            rt.InputError, match="input: a sequence of 4 steps arrives; the network was built for at most 3"
-        ):
+        with pytest.raises(rt.InputError, match="input: expected at most 3 steps in a sequence, got 4"):
             model.infer(x)
 
 

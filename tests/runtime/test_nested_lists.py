@@ -22,7 +22,9 @@ def rows_of_one_list():
 )
 def test_lists_in_themselves_and_deep_ones(value):
     for call in (check_nesting, as_array, lambda given: rt.get_similarity(given, [1.0])):
-        with pytest.raises(rt.InputError, match="more than 32 deep in each other, or one contains itself"):
+        with pytest.raises(
+            rt.InputError, match="more than 32 deep in each other, or one that contains itself"
+        ):
             call(value)
 
 

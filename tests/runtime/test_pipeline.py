@@ -172,47 +172,51 @@ def test_pictures_as_nested_lists_are_what_their_arrays_are(dtype):
         (
             np.zeros((1, 3, 9, 8)),
             IMAGES,
-            r"one sample of shape \(3, 9, 8\) arrives; what fits is \(3, 8, 8\)",
+            r"expected one sample of shape \(3, 8, 8\), got \(3, 9, 8\)",
         ),
-        ([[1.0, 2.0, 3.0]], TABLE, r"shape \(3\) arrives; what fits is \(2\)"),
-        ([[1.0, 2.0], [1.0, float("nan")]], TABLE, r"input\[1\]: it holds NaN"),
+        ([[1.0, 2.0, 3.0]], TABLE, r"expected one sample of shape \(2\), got \(3\)"),
+        ([[1.0, 2.0], [1.0, float("nan")]], TABLE, r"input\[1\]: expected finite numbers, got NaN"),
         ([["1", "2"]], TABLE, r"input\[0\]\[0\]: expected a number, got the text '1'"),
         ([["a", 2.0]], TABLE, r"input\[0\]: expected numbers, got text"),
         ({0: [1.0], 1: [2.0]}, TABLE, r"expected numbers, got \{0: \[1\.0\], 1: \[2\.0\]\}"),
-        ([1.0, [2.0]], TABLE, r"one sample of shape \(\) arrives"),
-        ([{"length": 1}], TABLE, "the model takes length, width"),
-        ([[1.0, 2.0], [], [3.0, 4.0]], TABLE, r"input\[1\]: one sample of shape \(0\) arrives; .* \(2\)\.$"),
-        ([np.zeros((0, 2)), [1.0, 2.0]], TABLE, r"input\[0\]: one sample of shape \(0, 2\) arrives"),
+        ([1.0, [2.0]], TABLE, r"expected one sample of shape .*, got \(\)"),
+        ([{"length": 1}], TABLE, "expected length, width"),
+        ([[1.0, 2.0], [], [3.0, 4.0]], TABLE, r"input\[1\]: expected one sample of shape \(2\), got \(0\)"),
+        ([np.zeros((0, 2)), [1.0, 2.0]], TABLE, r"input\[0\]: expected one sample of shape .*, got \(0, 2\)"),
         (
             [[1.0, 1e300]],
             TABLE,
-            r"input\[0\]: it holds a number too large for float32, which ends at 3\.4e\+38",
+            r"input\[0\]: expected numbers of at most 3\.4e\+38 for float32",
         ),
         ("none.csv", TABLE, r"none\.csv: no such file"),
-        (np.zeros((0, 2)), SEQUENCE, r"shape \(0, 2\) arrives; what fits is \(time, 2\)"),
+        (np.zeros((0, 2)), SEQUENCE, r"expected one sample of shape \(time, 2\), got \(0, 2\)"),
         ("好x", TOKENS, "'x' is not in the vocabulary of 2 tokens"),
         ("", TOKENS, "got an empty text"),
-        ([[0, 2]], TOKENS, r"tokens 0\.\.2 arrive; the vocabulary has the numbers 0\.\.1"),
-        ([[0.5]], TOKENS, "whole numbers, but float64"),
-        ([[0, 1], [], [1]], TOKENS, r"input\[1\]: one sample of shape \(0\) .* \(token\), at least one step"),
+        ([[0, 2]], TOKENS, r"expected token ids 0\.\.1, as in the vocabulary, got 0\.\.2"),
+        ([[0.5]], TOKENS, "expected integers as token ids, got float64"),
+        (
+            [[0, 1], [], [1]],
+            TOKENS,
+            r"input\[1\]: expected one sample of shape \(token\) with at least one step, got \(0\)",
+        ),
         ([[], [0, 1]], TOKENS, r"input\[0\]: one sample of shape \(0\)"),
         ([[]], TOKENS, "at least one step"),
         (
             [[[1, 2]], []],
             SEQUENCE,
-            r"input\[1\]: one sample of shape \(0\) .* \(time, 2\), at least one step",
+            r"input\[1\]: expected one sample of shape \(time, 2\) with at least one step, got \(0\)",
         ),
-        ([[0, 2**70]], TOKENS, r"tokens 0\.\.1\.180591621e\+21 arrive"),
-        ([[1e300]], TOKENS, r"tokens 1e\+300\.\.1e\+300 arrive"),
+        ([[0, 2**70]], TOKENS, r"expected token ids .*, got 0\.\.1\.180591621e\+21"),
+        ([[1e300]], TOKENS, r"expected token ids .*, got 1e\+300\.\.1e\+300"),
         (
             "好bb",
             SHORT_TEXTS,
-            r"input\[0\]: a sequence of 3 tokens arrives; the network was built for at most 2",
+            r"input\[0\]: expected at most 2 tokens in a sequence, got 3",
         ),
-        ([[0, 1, 1]], SHORT_TEXTS, "a sequence of 3 tokens arrives"),
-        (np.zeros((1, 3, 2)), SHORT, r"input\[0\]: a sequence of 3 steps arrives; .* at most 2"),
+        ([[0, 1, 1]], SHORT_TEXTS, "expected at most .* tokens in a sequence, got 3"),
+        (np.zeros((1, 3, 2)), SHORT, r"input\[0\]: expected at most 2 steps in a sequence, got 3"),
         ([IMAGE, []], IMAGES, r"input\[1\]: .*got an array of shape \(0,\)"),
-        (np.zeros((1, 3, 0, 8), np.float32), IMAGES, r"one sample of shape \(3, 0, 8\) arrives"),
+        (np.zeros((1, 3, 0, 8), np.float32), IMAGES, r"expected one sample of shape .*, got \(3, 0, 8\)"),
     ],
 )
 def test_what_does_not_fit_is_refused(source, spec, message):
@@ -384,7 +388,7 @@ def test_a_file_with_a_vocabulary_of_its_own_is_read_by_its_words(tmp_path, voca
     np.savez(str(path), data=np.array([[0, 1, 0]]), **vocabulary)
     assert read(path, TOKENS)[1][0].tolist() == [1, 0, 1]
     np.savez(str(path), data=np.array([[0, 2, 0]]), **vocabulary)
-    with pytest.raises(InputError, match=r"tokens 0\.\.2 arrive; the vocabulary has the numbers 0\.\.1"):
+    with pytest.raises(InputError, match=r"expected token ids 0\.\.1, as in the vocabulary, got 0\.\.2"):
         read(path, TOKENS)
     other = InputSpec("tokens", ("batch", "token"), vocabulary={"好": 0, "c": 1})
     with pytest.raises(InputError, match="tokens of the network's vocabulary of 2, got 'b' in the data"):

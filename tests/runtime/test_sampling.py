@@ -370,10 +370,10 @@ def test_start_pictures_of_other_sizes_are_resized_as_the_card_says():
         ({"start": 3}, "expected a path"),
         ({"start": PICTURE, "strength": 0}, "strength=0: expected a number above 0, at most 1"),
         ({"start": [PICTURE] * 2, "num": 3}, "num=3: expected 3 entries in start.* got 2"),
-        ({"start": np.zeros((1, 1, 8, 8), np.float32)}, r"sample of shape \(1, 8, 8\) arrives; what fits is"),
+        ({"start": np.zeros((1, 1, 8, 8), np.float32)}, r"expected one sample of shape .*, got \(1, 8, 8\)"),
         (
             {"start": np.zeros((9, 9), np.uint8), "preprocess": Preprocess("grayscale")},
-            r"input\[0\]: one sample of shape \(1, 9, 9\) arrives; what fits is \(1, 4, 5\)",
+            r"input\[0\]: expected one sample of shape \(1, 4, 5\), got \(1, 9, 9\)",
         ),
     ],
 )

@@ -126,14 +126,14 @@ def test_texts_and_is_numeric(write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the file is empty"),
-        ("\n \n", "the file is empty"),
-        ("a,b\n", r"only a header \(a,b\)"),
-        ("a,b\n1,2\n3\n", r"row 3 has 1 cells, row 1 has 2 \(separated by ','\)"),
+        ("", "got an empty file"),
+        ("\n \n", "got an empty file"),
+        ("a,b\n", r"expected rows of data after the heading \(a,b\), got none"),
+        ("a,b\n1,2\n3\n", r"row 3: expected 2 cells separated by ',', as in row 1, got 1"),
         ("a\tb\n1\t2\t3\n", "separated by a tab"),
-        (b"a,b\n\xff\xff,1\n", "is no text in UTF-8, UTF-16 or GBK"),
-        (b"a,b\n1,\x002\n", "is no text in UTF-8, UTF-16 or GBK"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is a spreadsheet, not text; save it as CSV"),
+        (b"a,b\n\xff\xff,1\n", "expected text in UTF-8, UTF-16"),
+        (b"a,b\n1,\x002\n", "expected text in UTF-8, UTF-16"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "expected a CSV file, got a spreadsheet. Save it as CSV"),
         (b"PK\x03\x04rest", "spreadsheet or zip file"),
     ],
 )
@@ -147,22 +147,22 @@ def test_files_that_are_no_table(write, text, message):
 def test_missing_file_and_folder(tmp_path):
     with pytest.raises(MissingInputError, match=r"nowhere\.csv: no such file"):
         read_table(tmp_path / "nowhere.csv")
-    with pytest.raises(InputError, match="is a folder"):
+    with pytest.raises(InputError, match="expected a CSV file, got a folder"):
         read_table(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        ("abc", r"row 3, column 2 \('b'\), holds 'abc' where a number is expected"),
-        ("1_0", "holds '1_0' where a number is expected"),
-        ("inf", "holds 'inf' where a number is expected"),
-        ("1e999", "holds '1e999' where a number is expected"),
-        ("１２", "holds '１２' where a number is expected"),
-        ("", r"the cell in row 3, column 2 \('b'\), is missing"),
-        ("nan", "is missing"),
-        ("?", "is missing"),
-        ("NA", "is missing"),
+        ("abc", r"row 3, column 2 \('b'\): expected a number, got 'abc'"),
+        ("1_0", "expected a number, got '1_0'"),
+        ("inf", "expected a number, got 'inf'"),
+        ("1e999", "expected a number, got '1e999'"),
+        ("１２", "expected a number, got '１２'"),
+        ("", r"row 3, column 2 \('b'\): expected a number, got an empty cell"),
+        ("nan", "expected a number, got an empty cell or a mark"),
+        ("?", "expected a number, got an empty cell or a mark"),
+        ("NA", "expected a number, got an empty cell or a mark"),
     ],
 )
 def test_cells_that_are_no_numbers(write, cell, message):
@@ -172,7 +172,7 @@ def test_cells_that_are_no_numbers(write, cell, message):
 
 
 def test_an_open_quote_swallows_rows_but_not_silently(write):
-    with pytest.raises(InputError, match=r"row 3, column 2 \('b'\), holds '2"):
+    with pytest.raises(InputError, match=r"row 3, column 2 \('b'\): expected a number, got '2"):
         read_table(write('a,b\n1,"2\n3,4\n')).numbers()
 
 
@@ -182,13 +182,17 @@ def test_row_numbers_count_blank_lines(write):
 
 
 def test_a_missing_text(write):
-    with pytest.raises(InputError, match=r"row 3, column 2 \('label'\), is missing"):
+    with pytest.raises(InputError, match=r"each row of column 2 \('label'\), got none in row 3"):
         read_table(write("x,label\n1,cat\n2,\n")).texts("label")
 
 
 @pytest.mark.parametrize(
     ("column", "message"),
-    [("c", "column 'c' is not there; the columns are: a, a"), ("a", "stands twice"), (2, "it has 2 columns")],
+    [
+        ("c", "expected a column 'c', got the columns a, a"),
+        ("a", "expected one column 'a', got 2 in the heading"),
+        (2, "expected a column from 0 to 1, got 2"),
+    ],
 )
 def test_columns_that_do_not_exist(write, column, message):
     with pytest.raises(InputError, match=message):

@@ -51,5 +51,7 @@ def test_bools_are_black_and_white():
 
 
 def test_other_integers_are_no_image():
-    with pytest.raises(DataError, match=r"expected integers 0\.\.255 .* int64, got others\. Convert it to uint8"):
+    with pytest.raises(
+        DataError, match=r"expected integers 0\.\.255 .* int64, got others\. Convert it to uint8"
+    ):
         loaded(X.astype(int) * 10)

@@ -223,7 +223,7 @@ def test_longer_texts_than_there_are_positions_are_refused(tmp_path):
     model = rt.load(tmp_path / "text.onnx")
     assert len(model.predict("abcabcab")) == 1
     for run in (network.inference, model.predict):
-        with pytest.raises(InputError, match=r"a sequence of 9 tokens arrives; .* for at most 8"):
+        with pytest.raises(InputError, match=r"expected at most .* tokens in a sequence, got 9"):
             run("abcabcabc")
 
 
@@ -302,9 +302,9 @@ def test_tokens_that_the_network_cannot_read(tmp_path):
     network.export(tmp_path / "net.onnx")
     model = rt.load(tmp_path / "net.onnx")
     cases = {
-        "a sequence of 13 tokens arrives; the network was built for at most 12": np.ones((1, 13), int),
-        r"tokens 1..20 arrive; the vocabulary has the numbers 0\.\.19": np.array([[1, 20]]),
-        "tokens -1..3 arrive": np.array([[-1, 3]]),
+        "expected at most 12 tokens in a sequence, got 13": np.ones((1, 13), int),
+        r"expected token ids 0\.\.19, as in the vocabulary, got 1..20": np.array([[1, 20]]),
+        "expected token ids .*, got -1..3": np.array([[-1, 3]]),
         "what fits is": np.ones((1, 0), int),
     }
     for message, tokens in cases.items():

@@ -251,7 +251,9 @@ def test_a_function_works_in_training_and_in_this_process(folders, function):
 
 
 def test_a_function_that_returns_no_picture(folders):
-    with pytest.raises(DataError, match=r"expected the function to return an image.*lies in.*'Normalize'"):
+    with pytest.raises(
+        DataError, match=r"expected the function to return an image.*values in 0.*'Normalize'"
+    ):
         load_images(folders, "cls", transform=lambda image: np.asarray(image) / 50.0)
     with pytest.raises(DataError, match="not NoneType"):
         load_images(folders, "cls", transform=lambda image: None)

@@ -37,9 +37,9 @@ def text_cnn():
             free_size_cnn,
             np.zeros((1, 3, 5, 7), np.float32),
             np.zeros((1, 3, 6, 6), np.float32),
-            "pictures of 5 x 7 arrive; the network needs at least 6 x 6",
+            "expected images of at least 6 x 6, got 5 x 7",
         ),
-        (text_cnn, np.array([[1, 2]]), [[1, 2, 3]], "2 tokens arrive; the network needs at least 3"),
+        (text_cnn, np.array([[1, 2]]), [[1, 2, 3]], "expected at least 3 tokens, got 2"),
     ],
 )
 def test_inputs_that_are_too_small_for_the_network(tmp_path, monkeypatch, make, small, enough, message):
@@ -64,7 +64,7 @@ def test_pictures_that_a_function_of_the_users_own_makes_too_small(pictures):
         )
     model.add("conv2d", size=(3, 4), kernel_size=7)
     model.add("global_avgpool")
-    with pytest.raises(InputError, match="pictures of 6 x 6 arrive; the network needs at least 7 x 7"):
+    with pytest.raises(InputError, match="expected images of at least 7 x 7, got 6 x 6"):
         model.inference(np.zeros((12, 12, 3), np.uint8))
 
 

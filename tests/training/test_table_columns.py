@@ -52,7 +52,9 @@ MISSING = [
 @pytest.mark.parametrize("task", ["cls", "embed", "reg"])
 @pytest.mark.parametrize("mark", MISSING)
 def test_missing_labels_are_an_error_with_their_rows(load, task, mark):
-    with pytest.raises(DataError, match=r"2 cells in rows 4, 6, column 2 \('kind'\), are missing"):
+    with pytest.raises(
+        DataError, match=r"expected a label in each row of column 2 \('kind'\), got none in 2 rows, 4, 6"
+    ):
         load(f"a,kind\n1,0\n2,1\n3,{mark}\n4,1\n5,{mark}\n6,0\n", task)
 
 
@@ -65,14 +67,14 @@ def test_a_message_lists_a_few_of_many_rows(load):
 
 def test_the_user_decides_what_is_missing(load):
     text = "a,kind\n1,none\n2,mild\n3,?\n"
-    with pytest.raises(DataError, match=r"missing \('\?', 'none'\).*pass missing=\[\]"):
+    with pytest.raises(DataError, match=r"got none in 2 rows, .* \('\?', 'none'\).*pass missing=\[\]"):
         load(text)
     assert load(text, missing=[]).classes == ("?", "mild", "none")
-    with pytest.raises(DataError, match=r"row 4, column 2 .*missing \('\?'\)"):
+    with pytest.raises(DataError, match=r"column 2 .*, got none in row 4 \('\?'\)"):
         load(text, missing=["?"])
-    with pytest.raises(DataError, match=r"row 4, column 2 .*missing \('\?'\)"):
+    with pytest.raises(DataError, match=r"column 2 .*, got none in row 4 \('\?'\)"):
         load(text, missing=np.array(["?"]))
-    with pytest.raises(DataError, match="is missing"):
+    with pytest.raises(DataError, match="got none in row 3"):
         load("a,kind\n1,x\n2,\n", missing=[])
 
 
@@ -197,7 +199,7 @@ def test_the_user_chooses_the_label(load, label):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"label": "cost"}, "column 'cost' is not there; the columns are: a, b"),
+        ({"label": "cost"}, "expected a column 'cost', got the columns a, b"),
         ({"label": 7}, "column 7 asked for, it has 3 columns"),
         ({"label": True}, "label=True: expected the name of a column"),
         ({"label": 1.5}, "label=1.5: expected the name"),
@@ -255,7 +257,7 @@ def test_a_recipe_takes_the_options(tmp_path):
 
 
 def test_a_foreign_encoding_is_mentioned(load):
-    with pytest.warns(UserWarning, match=r"is read as cp1252, such as 'pétale'; encoding= chooses another"):
+    with pytest.warns(UserWarning, match=r"is read as cp1252 \('pétale'\)\. Use encoding= to choose"):
         assert load("pétale,kind\n1,a\n2,b\n", encoding="latin-1").features == ("pétale",)
 
 

@@ -86,7 +86,7 @@ def test_whole_numbers_become_tokens_where_the_network_wants_them():
     model.add("linear", size=2, activation="softmax")
     assert model.card().input.kind == "tokens"
     assert model.inference(np.array([[3, 2, 1]])).shape == (1, 2)
-    with pytest.raises(InputError, match=r"tokens 1\.\.4 arrive; the vocabulary has the numbers 0\.\.3"):
+    with pytest.raises(InputError, match=r"expected token ids 0\.\.3, as in the vocabulary, got 1\.\.4"):
         model.inference(np.array([[4, 1, 1]]))
 
 
@@ -260,7 +260,7 @@ def test_hidden_state_of_another_model():
     [
         (np.array([[1, 2], [3, 4]]), r"expected one sequence .*, got tokens of shape \(2, 2\)"),
         (np.zeros((1, 0), int), "at least one token"),
-        (np.array([1.7]), "tokens are whole numbers, but float64 arrives"),
+        (np.array([1.7]), "expected integers as token ids, got float64"),
         (np.array([99]), "the vocabulary has the numbers"),
         ([[1, 2], [3]], "rows that differ in length"),
     ],

@@ -372,9 +372,9 @@ def test_exact_is_for_pairs_only(tmp_path):
 @pytest.mark.parametrize(
     ("source", "options", "message"),
     [
-        ([[5, 13]], {}, r"tokens 5..13 arrive; the vocabulary has the numbers 0\.\.12"),
+        ([[5, 13]], {}, r"expected token ids 0\.\.12, as in the vocabulary, got 5..13"),
         ([[]], {}, "expected at least one token id, got an empty sequence"),
-        ([3] * 13, {}, "a sequence of 13 tokens arrives; the network was built for at most 12"),
+        ([3] * 13, {}, "expected at most 12 tokens in a sequence, got 13"),
         ([3], {"max_length": 13}, "max_length=13: expected at most 12"),
         ([3], {"beams": 0}, "beams=0: expected an integer of at least 1"),
         (
@@ -385,7 +385,7 @@ def test_exact_is_for_pairs_only(tmp_path):
         ([3], {"seed": 0}, r"seed=\.\.\.: expected an option of a sequence-to-sequence network:"),
         ([3], {"length": 9}, "length=...: expected an option of a sequence-to-sequence network:"),
         ([3], {"length": 24}, "length=...: expected an option of a sequence-to-sequence network:"),
-        ([2**70], {}, r"tokens 1180591620717411303424\.\..* arrive; the vocabulary has the numbers 0\.\.12"),
+        ([2**70], {}, r"expected token ids 0\.\.12, as in the vocabulary, got 1180591620717411303424\.\..*"),
         (None, {}, "source: expected the token ids of one source.* got NoneType"),
     ],
 )
@@ -493,10 +493,10 @@ def test_what_looks_inside_needs_a_single_input():
             np.full((3, 2), 1),
             "target: expected 2 rows, one for each source of input, got 3",
         ),
-        (np.full((2, 4), 3), np.full((2, 13), 1), "target: a sequence of 13 tokens arrives"),
-        (np.full((2, 4), 3), np.full((2, 2), 13), r"target: tokens 13\.\.13 arrive; .* 0\.\.12"),
-        (np.full((2, 4), 3), np.full((2, 2), -1), r"target: tokens -1\.\.-1 arrive"),
-        (np.full((2, 4), 13), np.full((2, 2), 1), r"input: tokens 13\.\.13 arrive"),
+        (np.full((2, 4), 3), np.full((2, 13), 1), "target: expected at most .* tokens in a sequence, got 13"),
+        (np.full((2, 4), 3), np.full((2, 2), 13), r"target: expected token ids .*, got 13\.\.13; .* 0\.\.12"),
+        (np.full((2, 4), 3), np.full((2, 2), -1), r"target: expected token ids .*, got -1\.\.-1"),
+        (np.full((2, 4), 13), np.full((2, 2), 1), r"input: expected token ids .*, got 13\.\.13"),
     ],
 )
 def test_arrays_that_do_not_fit_the_file(trained, source, target, message):

@@ -13,6 +13,7 @@ from typing import Any, Iterable, NamedTuple, Sequence
 import numpy as np
 
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -84,9 +85,12 @@ def warn_of_numbers(given: Sequence[str], positions: Sequence[int], source: str)
     """Say that columns that are only counted go by their numbers, where that is not how they stand."""
     if list(positions) != list(range(len(positions))):
         warn(
-            f"{source}: the columns {names_listed(given, plain=True)} are taken by their numbers, 0 first, "
-            "since the network was trained without names. To keep them as they stand, give an array: "
-            "x.to_numpy()."
+            gettext(
+                "{source}: the columns {names} are taken by their numbers, 0 first, because the network was "
+                "trained without names. To keep their order, give an array: x.to_numpy().",
+                source=source,
+                names=names_listed(given, plain=True),
+            )
         )
 
 
@@ -123,10 +127,15 @@ def match_columns(wanted: Sequence[str], given: Sequence[str], source: str) -> l
     for name in wanted:
         places = exact.get(name) or folded.get(_folded(name), [])
         if len(places) > 1:
-            alike = names_listed(given[place] for place in places)
             raise InputError(
-                f"{source}: {len(places)} columns could be {shortened(name, 40)}: {alike}. Give each a name "
-                "of its own."
+                coded(
+                    "E-INPUT-03",
+                    "{source}: expected one column {name}, got {count}: {alike}. Give each a different name.",
+                    source=source,
+                    name=shortened(name, 40),
+                    count=len(places),
+                    alike=names_listed(given[place] for place in places),
+                )
             )
         if not places or places[0] in found:
             missing.append(name)
@@ -134,12 +143,34 @@ def match_columns(wanted: Sequence[str], given: Sequence[str], source: str) -> l
             found[places[0]] = name
     if missing:
         additional = [name for position, name in enumerate(given) if position not in found]
-        more = f"; additional: {names_listed(additional)}" if additional else ""
-        raise InputError(
-            f"{source}: columns are missing: {names_listed(missing)}{more}; the model takes "
-            f"{names_listed(wanted, plain=True)}. Rename the columns, or add them."
-        )
+        raise _missing_columns(source, wanted, missing, additional)
     return list(found)
+
+
+def _missing_columns(
+    source: str, wanted: Sequence[str], missing: Sequence[str], additional: Sequence[str]
+) -> InputError:
+    if additional:
+        return InputError(
+            coded(
+                "E-INPUT-03",
+                "{source}: columns are missing: {missing}; additional: {additional}; expected {expected}. "
+                "Rename the columns, or add them.",
+                source=source,
+                missing=names_listed(missing),
+                additional=names_listed(additional),
+                expected=names_listed(wanted, plain=True),
+            )
+        )
+    return InputError(
+        coded(
+            "E-INPUT-03",
+            "{source}: columns are missing: {missing}; expected {expected}. Rename the columns, or add them.",
+            source=source,
+            missing=names_listed(missing),
+            expected=names_listed(wanted, plain=True),
+        )
+    )
 
 
 def first_without_number(values: np.ndarray, names: Sequence[str] = ()) -> str | None:
@@ -157,11 +188,11 @@ def first_without_number(values: np.ndarray, names: Sequence[str] = ()) -> str |
             rows[:, column].tolist() if values.dtype.kind in "OUS" else rows[:, column]
         ):
             if not isinstance(cell, (bool, int, float, np.number)):
-                which = (
-                    f"column {shortened(names[column], 40)}" if len(names) > column else f"column {column}"
-                )
-                where = f" in row {row}" if values.ndim == 2 else ""
-                return f"{which} holds {shortened(cell, 40)}{where}"
+                name = shortened(names[column], 40) if len(names) > column else str(column)
+                held = shortened(cell, 40)
+                if values.ndim == 2:
+                    return gettext("column {name} holds {cell} in row {row}", name=name, cell=held, row=row)
+                return gettext("column {name} holds {cell}", name=name, cell=held)
     return None
 
 
@@ -171,7 +202,9 @@ def names_listed(names: Iterable[Any], plain: bool = False) -> str:
     shown = ", ".join(shortened(name, 40) for name in listed[:_LISTED])
     if plain and all(isinstance(name, str) and name.isidentifier() for name in listed[:_LISTED]):
         shown = shown.replace("'", "")
-    return f"{shown} and {len(listed) - _LISTED} more" if len(listed) > _LISTED else shown
+    if len(listed) > _LISTED:
+        return gettext("{names} and {more} more", names=shown, more=len(listed) - _LISTED)
+    return shown
 
 
 def named_columns(value: Any, wanted: Sequence[str] = ()) -> Named | None:
@@ -261,7 +294,13 @@ def _of_columns(columns: dict[Any, Any], wanted: Sequence[str]) -> Named | None:
         return None
     if len({len(array) for array in arrays}) != 1:
         lengths = names_listed(f"{name}: {len(array)}" for name, array in zip(columns, arrays))
-        raise InputError(f"the columns differ in length ({lengths}); give each the same number of values.")
+        raise InputError(
+            coded(
+                "E-INPUT-03",
+                "expected columns of the same length, got {lengths}. Give each the same number of values.",
+                lengths=lengths,
+            )
+        )
     return Named(names, _beside(arrays), tuple(columns))
 
 
@@ -274,7 +313,15 @@ def _of_rows(rows: Sequence[Any], wanted: Sequence[str]) -> Named | None:
     values = np.empty((len(named), len(names)), object)
     for number, row in enumerate(named):
         if row is None:
-            raise InputError(f"input[{number}] names no columns, and input[0] does: {names_listed(names)}.")
+            raise InputError(
+                coded(
+                    "E-INPUT-03",
+                    "input[{number}]: expected the columns that input[0] names, {names}, got a row without "
+                    "names.",
+                    number=number,
+                    names=names_listed(names),
+                )
+            )
         order = (
             range(len(names)) if row.names == names else match_columns(names, row.names, f"input[{number}]")
         )

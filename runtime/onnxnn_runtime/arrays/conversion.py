@@ -1,4 +1,4 @@
-"""Arrays as a network takes them: what was given as NumPy holds it, and whether it fits."""
+"""Arrays as a network takes them: what was given as NumPy holds it, and whether its shape matches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, Iterator, Sequence
 import numpy as np
 
 from onnxnn_runtime.card.card import Axis, InputSpec
-from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.errors import InputError, located
+from onnxnn_runtime.messages.catalogue import Message, coded
 
 __all__ = [
     "as_array",
@@ -33,7 +34,12 @@ def as_array(value: Any) -> np.ndarray:
     """
     value = without_gradient(value)
     if _shape(value) is None:  # of which old NumPy makes an array of lists
-        raise InputError("the rows differ in length; what fits is one array, such as [[1, 2], [3, 4]].")
+        raise InputError(
+            coded(
+                "E-INPUT-03",
+                "expected rows of the same length, such as [[1, 2], [3, 4]], got different ones.",
+            )
+        )
     return np.asarray(value)
 
 
@@ -50,7 +56,12 @@ def without_gradient(value: Any) -> Any:
         return value
     _check_size(value.numel() if hasattr(value, "numel") else 0)
     if getattr(value, "is_nested", False):
-        raise InputError("a nested tensor has rows of different length; give them as a list: x.unbind().")
+        raise InputError(
+            coded(
+                "E-INPUT-03",
+                "expected rows of the same length, got a nested tensor. Give its rows as a list: x.unbind().",
+            )
+        )
     try:
         value = value.detach()
         if "sparse" in str(getattr(value, "layout", "")):
@@ -63,7 +74,13 @@ def without_gradient(value: Any) -> Any:
         small = str(value.dtype).startswith(("torch.bfloat16", "torch.float8"))
         return value.float() if small else value
     except RuntimeError as error:  # of the device "meta"
-        raise InputError(f"the tensor holds no numbers that can be read ({error}).") from error
+        raise InputError(
+            coded(
+                "E-INPUT-04",
+                "expected a tensor with numbers, got one that cannot be read ({reason}).",
+                reason=error,
+            )
+        ) from error
 
 
 _MAX_AXES = 32
@@ -93,14 +110,26 @@ def check_nesting(value: Any) -> None:
     is_long = isinstance(value, range) and len(value) > MOST_LISTED
     if is_long or (isinstance(value, (list, tuple)) and _count(value, {})[0] > MOST_LISTED):
         raise InputError(
-            f"a {type(value).__name__} of more than {MOST_LISTED:,} values; expected fewer. Make a NumPy "
-            "array of them, or read them in parts."
+            coded(
+                "E-INPUT-10",
+                "expected at most {most:,} values in a {kind}, got more. Make a NumPy array of them, or read "
+                "them in parts.",
+                most=MOST_LISTED,
+                kind=type(value).__name__,
+            )
         )
 
 
 def _check_size(count: int) -> None:
     if count > MOST_HELD:
-        raise InputError(f"an array of {count:,} values; expected at most {MOST_HELD:,}. Give it in parts.")
+        raise InputError(
+            coded(
+                "E-INPUT-10",
+                "expected at most {most:,} values in an array, got {count:,}. Give it in parts.",
+                most=MOST_HELD,
+                count=count,
+            )
+        )
 
 
 _PLAIN = frozenset([float, int, str, bool, np.ndarray, np.float32, np.float64, np.int64])
@@ -121,8 +150,12 @@ def _count(things: Sequence[Any], known: dict[int, tuple[int, int]], depth: int 
         found = known[id(things)] = count, 1 + max([levels for _, levels in inside], default=0)
     if depth + found[1] - 1 > _MAX_AXES:
         raise InputError(
-            f"lists lie more than {_MAX_AXES} deep in each other, or one contains itself; expected one list "
-            "of samples."
+            coded(
+                "E-INPUT-03",
+                "expected one list of samples, got lists more than {most} deep in each other, or one that "
+                "contains itself.",
+                most=_MAX_AXES,
+            )
         )
     return found
 
@@ -140,8 +173,14 @@ def check_not_masked(value: Any) -> None:
         hidden = np.argwhere(np.ma.getmaskarray(found))
         where = ", ".join(map(str, hidden[0].tolist()))
         raise InputError(
-            f"a masked array hides {len(hidden)} of its {found.size} values, the first at [{where}]. Fill "
-            "them with x.filled(value), or leave those samples out."
+            coded(
+                "E-INPUT-04",
+                "expected an array without hidden values, got a masked array that hides {count} of {size}, "
+                "the first at [{where}]. Fill them with x.filled(value), or leave those samples out.",
+                count=len(hidden),
+                size=found.size,
+                where=where,
+            )
         )
 
 
@@ -185,7 +224,7 @@ def plain_number(value: Any) -> Any:
 
 
 def as_floats(array: np.ndarray, name: str, dtype: str = "float32") -> np.ndarray:
-    """Return numbers as floats; `name` begins the message.
+    """Return numbers as floats; messages begin with `name`, where it is not "".
 
     Raises:
         InputError: One is NaN, infinite or too large.
@@ -195,11 +234,23 @@ def as_floats(array: np.ndarray, name: str, dtype: str = "float32") -> np.ndarra
     if np.isfinite(floats).all():
         return floats
     if np.isfinite(array).all():
-        raise InputError(
-            f"{name} holds a number too large for {dtype}, which ends at {np.finfo(dtype).max:.2g}; scale "
-            "the numbers down."
+        error = InputError(
+            coded(
+                "E-INPUT-04",
+                "expected numbers of at most {most:.2g} for {dtype}, got a larger one. Scale the numbers "
+                "down.",
+                most=np.finfo(dtype).max,
+                dtype=dtype,
+            )
         )
-    raise InputError(f"{name} holds NaN or infinite numbers; fill the gaps or leave the sample out.")
+    else:
+        error = InputError(
+            coded(
+                "E-INPUT-04",
+                "expected finite numbers, got NaN or infinite ones. Fill the gaps, or leave the sample out.",
+            )
+        )
+    raise InputError(located(name, error)) if name else error
 
 
 def check_tokens(array: np.ndarray, spec: InputSpec) -> np.ndarray:
@@ -208,27 +259,41 @@ def check_tokens(array: np.ndarray, spec: InputSpec) -> np.ndarray:
     Raises:
         InputError: One is not below the size of the vocabulary, or there are too many for a sequence.
     """
-    if not _are_whole(array):
-        raise InputError(f"tokens are whole numbers, but {array.dtype} arrives.")
+    if not _are_integers(array):
+        raise InputError(
+            coded("E-INPUT-07", "expected integers as token ids, got {dtype}.", dtype=array.dtype)
+        )
     size = len(spec.vocabulary) if spec.vocabulary else spec.num_tokens
     if array.size and (array.min() < 0 or array.max() >= (size or 2**63)):
-        limit = "" if size is None else f"; the vocabulary has the numbers 0..{size - 1}"
-        shown = ".10g" if array.dtype.kind == "f" else "d"
-        raise InputError(f"tokens {array.min():{shown}}..{array.max():{shown}} arrive{limit}.")
+        form = ".10g" if array.dtype.kind == "f" else "d"
+        low, high = format(array.min(), form), format(array.max(), form)
+        if size is None:
+            raise InputError(
+                coded("E-INPUT-07", "expected token ids from 0, got {low}..{high}.", low=low, high=high)
+            )
+        raise InputError(
+            coded(
+                "E-INPUT-07",
+                "expected token ids 0..{last}, as in the vocabulary, got {low}..{high}.",
+                last=size - 1,
+                low=low,
+                high=high,
+            )
+        )
     check_steps(array, spec)
     return np.asarray(array, dtype=np.int64)
 
 
-def _are_whole(array: np.ndarray) -> bool:
+def _are_integers(array: np.ndarray) -> bool:
     if array.dtype.kind == "f":
         return bool(np.isfinite(array).all()) and np.array_equal(array, np.round(array))
-    if array.dtype == object:  # what NumPy makes of whole numbers that int64 does not hold
+    if array.dtype == object:  # what NumPy makes of integers that int64 does not hold
         return all(isinstance(number, int) for number in array.ravel())
     return array.dtype.kind in "iu"
 
 
 def check_steps(array: np.ndarray, spec: InputSpec) -> None:
-    """Refuse sequences with more steps than the network was built for.
+    """Refuse sequences with more steps than the network takes.
 
     Args:
         array: One sample or many: tokens (..., time), or steps of numbers (..., time, features).
@@ -237,34 +302,58 @@ def check_steps(array: np.ndarray, spec: InputSpec) -> None:
     Raises:
         InputError: There are more.
     """
-    behind = 0 if spec.kind == "tokens" else 1
-    if spec.max_length is None or array.ndim <= behind:
+    after = 0 if spec.kind == "tokens" else 1
+    if spec.max_length is None or array.ndim <= after:
         return
-    steps = array.shape[array.ndim - 1 - behind]
-    if steps > spec.max_length:
-        what = "tokens" if spec.kind == "tokens" else "steps"
+    steps = array.shape[array.ndim - 1 - after]
+    if steps <= spec.max_length:
+        return
+    if spec.kind == "tokens":
         raise InputError(
-            f"a sequence of {steps} {what} arrives; the network was built for at most {spec.max_length}."
+            coded(
+                "E-INPUT-03",
+                "expected at most {most} tokens in a sequence, got {count}.",
+                most=spec.max_length,
+                count=steps,
+            )
         )
+    raise InputError(
+        coded(
+            "E-INPUT-03",
+            "expected at most {most} steps in a sequence, got {count}.",
+            most=spec.max_length,
+            count=steps,
+        )
+    )
 
 
 def check_shape(array: np.ndarray, spec: InputSpec) -> None:
     """Refuse a sample of another shape than the network takes, or smaller than it needs.
 
     Raises:
-        InputError: It is one; the message says what fits.
+        InputError: It is one; the message says what is expected.
     """
     wanted: tuple[Axis, ...] = spec.shape[1:]
-    fits = array.ndim == len(wanted) and all(
+    matches = array.ndim == len(wanted) and all(
         size == want or (isinstance(want, str) and size > 0) for size, want in zip(array.shape, wanted)
     )
-    if not fits:
-        is_free = any(isinstance(want, str) for want in wanted)
+    if not matches:
+        expected, got = ", ".join(map(str, wanted)), ", ".join(map(str, array.shape))
+        if 0 in array.shape and any(isinstance(want, str) for want in wanted):
+            raise InputError(
+                coded(
+                    "E-INPUT-03",
+                    "expected one sample of shape ({expected}) with at least one step, got ({got}).",
+                    expected=expected,
+                    got=got,
+                )
+            )
         raise InputError(
-            "one sample of shape ({}) arrives; what fits is ({}){}.".format(
-                ", ".join(map(str, array.shape)),
-                ", ".join(map(str, wanted)),
-                ", at least one step" if is_free and 0 in array.shape else "",
+            coded(
+                "E-INPUT-03",
+                "expected one sample of shape ({expected}), got ({got}).",
+                expected=expected,
+                got=got,
             )
         )
     problem = too_small(array.shape, spec)
@@ -272,7 +361,7 @@ def check_shape(array: np.ndarray, spec: InputSpec) -> None:
         raise InputError(problem)
 
 
-def too_small(sizes: Sequence[int | None], spec: InputSpec) -> str | None:
+def too_small(sizes: Sequence[int | None], spec: InputSpec) -> Message | None:
     """Return what is wrong with a sample that is smaller than the network takes; None where it is not.
 
     Args:
@@ -285,17 +374,39 @@ def too_small(sizes: Sequence[int | None], spec: InputSpec) -> str | None:
     least = [spec.min_sizes.get(axis, 1) for axis, _ in free]
     if all(size is None or size >= smallest for (_, size), smallest in zip(free, least)):
         return None
-    needs = "the network needs at least {}.".format(" x ".join(map(str, least)))
-    if len(free) > 1:
-        what = "pictures" if len(free) == 2 else "volumes"
-        return "{} of {} arrive; {}".format(what, " x ".join(str(size) for _, size in free), needs)
-    axis, size = free[0]
-    word = "token" if spec.kind == "tokens" else _COUNTED.get(axis, axis)
-    return f"1 {word} arrives; {needs}" if size == 1 else f"{size} {word}s arrive; {needs}"
+    expected, got = " x ".join(map(str, least)), " x ".join(str(size) for _, size in free)
+    if len(free) == 2:
+        return coded(
+            "E-INPUT-03", "expected images of at least {expected}, got {got}.", expected=expected, got=got
+        )
+    if len(free) > 2:
+        return coded(
+            "E-INPUT-03", "expected volumes of at least {expected}, got {got}.", expected=expected, got=got
+        )
+    return _too_short("tokens" if spec.kind == "tokens" else free[0][0], expected, got)
 
 
-_COUNTED = {"time": "step", "length": "position", "height": "row", "width": "column"}
-"""What is counted along an axis."""
+def _too_short(axis: str, expected: str, got: str) -> Message:
+    """Return what is wrong along a single free axis."""
+    if axis == "tokens":
+        return coded(
+            "E-INPUT-03", "expected at least {expected} tokens, got {got}.", expected=expected, got=got
+        )
+    if axis == "time":
+        return coded(
+            "E-INPUT-03", "expected at least {expected} steps, got {got}.", expected=expected, got=got
+        )
+    if axis == "length":
+        return coded(
+            "E-INPUT-03", "expected at least {expected} positions, got {got}.", expected=expected, got=got
+        )
+    return coded(
+        "E-INPUT-03",
+        "expected at least {expected} along the axis {axis!r}, got {got}.",
+        expected=expected,
+        axis=axis,
+        got=got,
+    )
 
 
 def _shape(value: Any, axes: int = _MAX_AXES) -> tuple[int, ...] | None:

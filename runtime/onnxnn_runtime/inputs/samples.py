@@ -400,7 +400,7 @@ def _numbers(value: Any, spec: InputSpec) -> np.ndarray:
             )
         )
     check_precision(array, spec.deviations, spec.features)
-    floats = as_floats(array, "it", spec.dtype)
+    floats = as_floats(array, "", spec.dtype)
     if spec.kind == "image" and floats.size and not (array.min() >= 0 and array.max() <= 1):
         raise InputError(
             coded(

@@ -67,7 +67,7 @@ def check_feed(name: str, value: Any, dtype: str, shape: tuple[Any, ...]) -> np.
         least = ", at least 1 along each axis" if 0 in array.shape else ""
         raise InputError(f"{shown}: expected {wanted}{least}, got {described}.")
     if dtype.startswith("float"):
-        array = as_floats(array, f"{shown}:", dtype)
+        array = as_floats(array, shown, dtype)
     elif dtype not in ("bool", str(array.dtype)):
         _check_range(shown, array, dtype)
     return np.asarray(array, dtype=dtype, order="C")

@@ -14,6 +14,7 @@ from collections import Counter
 from typing import Callable, Iterator, NamedTuple, Pattern, Sequence
 
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from . import letters
@@ -72,17 +73,28 @@ def guess(source: str, data: bytes) -> tuple[str, str]:
     found = sorted(_candidates(data), key=lambda each: -each.score)  # of equals the first
     if not found:
         raise InputError(
-            f"{source}: is no text in UTF-8, UTF-16 or GBK, nor in another encoding that is recognised; save "
-            "it as CSV in UTF-8, or name its encoding with encoding=."
+            coded(
+                "E-INPUT-02",
+                "{source}: expected text in UTF-8, UTF-16, GBK or another encoding that is recognised, got "
+                "other bytes. Save it as CSV in UTF-8, or name its encoding with encoding=.",
+                source=source,
+            )
         )
     best = found[0]
     others = [each for each in found if each.text != best.text and best.score - each.score < _SURE]
     if best.encoding == "gb18030" and not others:
         return best.encoding, ""
-    doubt = f", and may be {others[0].encoding}{_word(others[0].text, ' with')}" if others else ""
-    return best.encoding, (
-        f"{source}: is not UTF-8, so it is read as {best.encoding}{_word(best.text, ', such as')}{doubt}; "
-        "encoding= chooses another."
+    if others:
+        return best.encoding, gettext(
+            "{source}: is not UTF-8 and is read as {encoding}, but may be {other}. Use encoding= to choose.",
+            source=source,
+            encoding=_with_word(best),
+            other=_with_word(others[0]),
+        )
+    return best.encoding, gettext(
+        "{source}: is not UTF-8 and is read as {encoding}. Use encoding= to choose another.",
+        source=source,
+        encoding=_with_word(best),
     )
 
 
@@ -97,10 +109,15 @@ def _check_not_broken(source: str, data: bytes) -> None:
     distinct = _distinct(data).decode("utf-8", "replace")
     if _is_mostly(_SURE_UTF8, text) or _is_mostly(_ANY_UTF8, distinct):
         line = next((line for line in text.split("\n") if "\ufffd" in line), "")
-        where = f", such as in {shortened(line, 60)}" if line else ""
         raise InputError(
-            f"{source}: is UTF-8 but for some bytes{where}: it is damaged, cut short or put together from "
-            "several encodings. Save it as CSV in UTF-8, or name its encoding with encoding=."
+            coded(
+                "E-INPUT-02",
+                "{source}: expected UTF-8 throughout, got other bytes in {line}; it is damaged, cut short or "
+                "put together from several encodings. Save it as CSV in UTF-8, or name its encoding with "
+                "encoding=.",
+                source=source,
+                line=shortened(line, 60),
+            )
         )
 
 
@@ -118,9 +135,10 @@ def _distinct(data: bytes) -> bytes:
     return b"\n".join(dict.fromkeys(re.split(rb'[,;\t\r\n"]+', data)))
 
 
-def _word(text: str, before: str) -> str:
-    word = re.search(r"\w*[^\W\x00-\x7f]\w*", text)
-    return f"{before} {word.group()[:20]!r}" if word else ""
+def _with_word(found: _Found) -> str:
+    """Return the name of an encoding with a word that it makes: "cp1252 ('pétale')"."""
+    word = re.search(r"\w*[^\W\x00-\x7f]\w*", found.text)
+    return f"{found.encoding} ({word.group()[:20]!r})" if word else found.encoding
 
 
 def _candidates(data: bytes) -> Iterator[_Found]:

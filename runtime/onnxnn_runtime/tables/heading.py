@@ -8,6 +8,10 @@ from typing import Sequence
 
 import numpy as np
 
+from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.catalogue import coded
+from onnxnn_runtime.messages.shorten import shortened
+
 from .marks import Marks, number
 
 __all__ = [
@@ -20,6 +24,7 @@ __all__ = [
     "judge_heading",
     "label_named",
     "may_count_rows",
+    "no_such_column",
 ]
 
 LABEL_NAMES = ("label", "labels", "标签", "class", "类别", "target", "目标", "y")
@@ -53,6 +58,41 @@ def label_named(names: Sequence[str], targets: Sequence[str] = (), are_classes: 
     if not named or plain[-1] in named:
         return len(plain) - 1 if named else None
     return plain.index(named[0])
+
+
+def no_such_column(source: str, names: Sequence[str], name: str) -> InputError:
+    """Return the error that says why no column is meant by a name."""
+    known = ", ".join(map(str, names[:20]))
+    if not names:
+        return InputError(
+            coded(
+                "E-INPUT-03",
+                "{source}: expected a column {name}, got a file without heading. Give its position, from 0.",
+                source=source,
+                name=shortened(name),
+            )
+        )
+    if name in names:
+        return InputError(
+            coded(
+                "E-INPUT-03",
+                "{source}: expected one column {name}, got {count} in the heading: {known}. Give each a "
+                "different name.",
+                source=source,
+                name=shortened(name),
+                count=names.count(name),
+                known=known,
+            )
+        )
+    return InputError(
+        coded(
+            "E-INPUT-03",
+            "{source}: expected a column {name}, got the columns {known}.",
+            source=source,
+            name=shortened(name),
+            known=known,
+        )
+    )
 
 
 def may_count_rows(name: str) -> bool:

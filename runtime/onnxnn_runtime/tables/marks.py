@@ -14,10 +14,13 @@ from typing import Callable, Iterable, Sequence
 import numpy as np
 
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
-__all__ = ["Marks", "NoNumberError", "check_marks", "commas_as", "number", "parse_cells"]
+from .missing import MISSING
+
+__all__ = ["Marks", "NoNumberError", "check_marks", "commas_as", "not_a_number", "number", "parse_cells"]
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
@@ -46,13 +49,25 @@ def check_marks(decimal: str | None, thousands: str | None) -> None:
         InputError: `decimal` is no "." or ",", `thousands` is no mark, or both are the same.
     """
     if not is_one_of(decimal, (None, ".", ",")):
-        raise InputError(f"decimal={shortened(decimal, 20)}: use '.' or ','.")
+        raise InputError(
+            coded("E-INPUT-06", "decimal={decimal}: expected '.' or ','.", decimal=shortened(decimal, 20))
+        )
     if not is_one_of(thousands, (None, "", ",", ".", " ", "'", "_", "\u00a0", "\u202f", "\u2019")):
-        raise InputError(f"thousands={shortened(thousands, 20)}: use ',', '.', ' ', \"'\" or '_'.")
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "thousands={thousands}: expected ',', '.', ' ', \"'\" or '_'.",
+                thousands=shortened(thousands, 20),
+            )
+        )
     if thousands and thousands == (decimal or "."):
         raise InputError(
-            f"thousands={shortened(thousands)} and decimal={shortened(decimal or '.')}: one mark cannot be "
-            "both. Give decimal=, too."
+            coded(
+                "E-INPUT-06",
+                "thousands={thousands}, decimal={decimal}: expected two different marks. Give decimal= too.",
+                thousands=shortened(thousands),
+                decimal=shortened(decimal or "."),
+            )
         )
 
 
@@ -71,6 +86,41 @@ def number(cell: str, marks: Marks) -> float | None:
         return None
     value = float(cell)
     return value if np.isfinite(value) else None
+
+
+def not_a_number(source: str, where: str, cell: str, marks: Marks) -> InputError:
+    """Return the error for a cell that holds no number; `where` is what messages call the cell."""
+    if cell.lower() in MISSING:
+        return InputError(
+            coded(
+                "E-INPUT-04",
+                "{source}: {where}: expected a number, got an empty cell or a mark of a missing value. "
+                "Fill it in, or remove the row.",
+                source=source,
+                where=where,
+            )
+        )
+    if cell[:1].isdigit() and "," in cell and not marks.thousands and marks.decimal == ".":
+        return NoNumberError(
+            coded(
+                "E-INPUT-04",
+                "{source}: {where}: expected a number, got {cell}. Write it without the comma, or use "
+                "decimal=',' or thousands=','.",
+                source=source,
+                where=where,
+                cell=shortened(cell),
+            )
+        )
+    return NoNumberError(
+        coded(
+            "E-INPUT-04",
+            "{source}: {where}: expected a number, got {cell}. Write a number, or remove the row or the "
+            "column.",
+            source=source,
+            where=where,
+            cell=shortened(cell),
+        )
+    )
 
 
 def parse_cells(rows: Sequence[Sequence[str]], marks: Marks) -> tuple[np.ndarray, tuple[int, int] | None]:
@@ -116,17 +166,28 @@ def commas_as(
         return Marks()
     if point is None and decimal:
         return Marks(",")
-    first = f"{title(*comma[:2])}, holds {shortened(comma[2], 40)}"
+    where, cell = title(*comma[:2]), shortened(comma[2], 40)
     if point is None or point == comma:
-        doubt = "where the comma may begin a fraction or stand between thousands"
-    else:
-        doubt = (
-            f"and {title(*point[:2])}, holds {shortened(point[2], 40)}: commas and points are used, and "
-            "which of them begins a fraction is not known"
+        raise InputError(
+            coded(
+                "E-INPUT-04",
+                "{where}: {cell} may hold a decimal comma or a mark between thousands. Use decimal=',' or "
+                "thousands=',', or write all numbers in one way, such as 1234.5.",
+                where=where,
+                cell=cell,
+            )
         )
     raise InputError(
-        f"{first}, {doubt}. Say decimal=',' or thousands=',', or write all numbers in one way, such "
-        "as 1234.5."
+        coded(
+            "E-INPUT-04",
+            "{where}: {cell}, and {other_where}: {other_cell}; commas and points are used, so the decimal "
+            "mark is unknown. Use decimal=',' or thousands=',', or write all numbers in one way, such as "
+            "1234.5.",
+            where=where,
+            cell=cell,
+            other_where=title(*point[:2]),
+            other_cell=shortened(point[2], 40),
+        )
     )
 
 

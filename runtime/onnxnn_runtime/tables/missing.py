@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Collection, Sequence
 
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["MISSING", "check_labels", "marks_of_missing", "missing_places"]
@@ -66,19 +67,43 @@ def check_labels(
     """
     gone = missing_places(cells, missing, classes)
     if gone:
-        where = [str(lines[place]) for place in gone[:10]]
-        more = f" and {len(gone) - 10} more" if len(gone) > 10 else ""
-        rows = f"row {where[0]}" if len(gone) == 1 else f"rows {', '.join(where)}{more}"
-        kinds = sorted({cells[place] for place in gone} - {""})
-        held = f" ({', '.join(shortened(kind, 20) for kind in kinds)})" if kinds else ""
-        what, verb = ("the cell", "is") if len(gone) == 1 else (f"{len(gone)} cells", "are")
-        ending = "" if len(gone) == 1 else "s"
-        advice = "; where that is a class of its own, pass missing=[]" if kinds and are_classes else ""
-        advice += "" if asked else "; where another column is the label, name it with label="
-        raise InputError(
-            f"{source}: {what} in {rows}, {title}, {verb} missing{held}. Fill in a "
-            f"label, or remove the row{ending}{advice}."
-        )
+        raise InputError(_missing_labels(gone, cells, source, title, lines, are_classes, asked))
+
+
+def _missing_labels(
+    gone: Sequence[int],
+    cells: Sequence[str],
+    source: str,
+    title: str,
+    lines: Sequence[int],
+    are_classes: bool,
+    asked: bool,
+) -> Message:
+    rows = ", ".join(str(lines[place]) for place in gone[:_LISTED])
+    if len(gone) > _LISTED:
+        rows = gettext("{names} and {more} more", names=rows, more=len(gone) - _LISTED)
+    marks = sorted({cells[place] for place in gone} - {""})
+    found = f" ({', '.join(shortened(mark, 20) for mark in marks)})" if marks else ""
+    text = ngettext(
+        "{source}: expected a label in each row of {title}, got none in row {rows}{found}. Fill in a label, "
+        "or remove the row.",
+        "{source}: expected a label in each row of {title}, got none in {count} rows, {rows}{found}. Fill in "
+        "labels, or remove the rows.",
+        len(gone),
+        source=source,
+        title=title,
+        rows=rows,
+        found=found,
+    )
+    if marks and are_classes:
+        text += gettext(" If that is a class, pass missing=[].")
+    if not asked:
+        text += gettext(" If another column is the label, name it with label=.")
+    return Message(text, "E-INPUT-04")
+
+
+_LISTED = 10
+"""So many rows stand in a message."""
 
 
 def marks_of_missing(missing: Any) -> tuple[str, ...]:
@@ -92,6 +117,10 @@ def marks_of_missing(missing: Any) -> tuple[str, ...]:
     is_list = isinstance(missing, Collection) and not isinstance(missing, (str, bytes))
     if not is_list or not all(isinstance(mark, str) for mark in missing):
         raise InputError(
-            f"missing={shortened(missing)}: give a list of texts, such as ['?', 'NA']; [] for none."
+            coded(
+                "E-INPUT-06",
+                "missing={missing}: expected a list of texts, such as ['?', 'NA'], or [] for none.",
+                missing=shortened(missing),
+            )
         )
     return tuple(mark.lower() for mark in missing)

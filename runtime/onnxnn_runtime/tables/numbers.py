@@ -71,7 +71,7 @@ def _in_arrays(data: bytes, mark: bytes) -> np.ndarray | None:
     has_point, has_sign = b"." in data, b"-" in data
     if b"e" in data or b"E" in data or b"+" in data or b" " in data or b"\r" in data:
         return None
-    whole = np.zeros(len(starts), np.int64)
+    integers = np.zeros(len(starts), np.int64)
     digits = np.zeros(len(starts), np.int64)
     point = np.full(len(starts), -1, np.int64)
     for place in range(int(lengths.max())):
@@ -79,8 +79,8 @@ def _in_arrays(data: bytes, mark: bytes) -> np.ndarray | None:
         inside = lengths > place
         is_digit = (value < 10) & inside
         digits += is_digit
-        np.multiply(whole, 10, out=whole, where=is_digit)
-        np.add(whole, value, out=whole, where=is_digit)
+        np.multiply(integers, 10, out=integers, where=is_digit)
+        np.add(integers, value, out=integers, where=is_digit)
         if has_point:
             is_point = (value == 254) & inside  # "." is 46
             digits += is_point & (point < 0)
@@ -91,7 +91,7 @@ def _in_arrays(data: bytes, mark: bytes) -> np.ndarray | None:
     marks = (point >= 0).astype(np.int64) + (0 if negative is None else negative)
     if not (digits == lengths).all() or not (digits > marks).all() or (digits - marks).max() >= _LONGEST:
         return None
-    values: np.ndarray = whole.astype(np.float64)
+    values: np.ndarray = integers.astype(np.float64)
     if has_point:
         values /= _POWERS[np.where(point < 0, 0, lengths - 1 - point)]
     return values if negative is None else np.where(negative, -values, values)

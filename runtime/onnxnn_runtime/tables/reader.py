@@ -18,13 +18,21 @@ import numpy as np
 
 from onnxnn_runtime.arrays.columns import counted, match_columns
 from onnxnn_runtime.arrays.conversion import from_objects
-from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.errors import InputError, located
 from onnxnn_runtime.files.paths import path_text
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
-from .heading import counts_rows, counts_samples, heading_of, label_named, may_count_rows
-from .marks import Marks, NoNumberError, check_marks, commas_as, number, parse_cells
+from .heading import (
+    counts_rows,
+    counts_samples,
+    heading_of,
+    label_named,
+    may_count_rows,
+    no_such_column,
+)
+from .marks import Marks, check_marks, commas_as, not_a_number, number, parse_cells
 from .missing import MISSING, check_labels, marks_of_missing
 from .numbers import parse
 from .scan import MAX_CELLS, MAX_COLUMNS, scan, separator_of
@@ -109,19 +117,25 @@ class Table:
                     return match_columns([column], self.names, self.source)[0]
                 except InputError:
                     pass  # what follows says more
-            problem = "stands twice in the header" if column in self.names else "is not there"
-            known = ", ".join(map(str, self.names[:20])) if self.names else "a file without a header"
-            raise InputError(
-                f"{self.source}: column {shortened(column)} {problem}; the columns are: {known}."
-            )
+            raise no_such_column(self.source, self.names, column)
         if not -self.num_columns <= column < self.num_columns:
-            raise InputError(f"{self.source}: column {column} asked for, it has {self.num_columns} columns.")
+            raise InputError(
+                coded(
+                    "E-INPUT-03",
+                    "{source}: expected a column from 0 to {last}, got {column}.",
+                    source=self.source,
+                    last=self.num_columns - 1,
+                    column=column,
+                )
+            )
         return column % self.num_columns
 
     def title(self, column: int) -> str:
         """Return how messages call the column at a position: "column 2 ('width')"."""
         name = self.names[column] if self.names else ""
-        return f"column {column + 1} ({shortened(name, 40)})" if name else f"column {column + 1}"
+        if name:
+            return gettext("column {number} ({name})", number=column + 1, name=shortened(name, 40))
+        return gettext("column {number}", number=column + 1)
 
     @property
     def columns(self) -> list[Any]:
@@ -245,7 +259,8 @@ class Table:
         found, wrong = parse_cells(chosen, marks)
         if wrong is not None:
             place, column = wrong
-            raise self._not_a_number(chosen[place][column], block.lines[place], positions[column], marks)
+            where = self._place(block.lines[place], positions[column])
+            raise not_a_number(self.source, where, chosen[place][column], marks)
         return found
 
     def _parse_span(self, block: Block, positions: Sequence[int], marks: Marks) -> np.ndarray | None:
@@ -264,8 +279,8 @@ class Table:
         if extra != {0}:
             if len(extra) > 1 or width == 0:
                 return None
-            behind = extra.pop()
-            lines = [line.rsplit(separator, behind)[0] for line in lines]
+            after = extra.pop()
+            lines = [line.rsplit(separator, after)[0] for line in lines]
         found = self._parse_lines(lines, last - first, marks)
         if found is None or list(positions) == list(range(first, last)):
             return found
@@ -296,26 +311,17 @@ class Table:
             return Marks()
         rows = ((line, row) for lines, rows in self._cells() for line, row in zip(lines, rows))
         try:
-            return commas_as(rows, positions, lambda line, column: f"row {line}, {self.title(column)}")
+            return commas_as(rows, positions, self._place)
         except InputError as error:
             if not strict:
                 return Marks(",")
-            raise InputError(f"{self.source}: {error}") from error
+            raise InputError(located(self.source, error)) from error
 
     # ---- messages
 
-    def _not_a_number(self, cell: str, line: int, position: int, marks: Marks) -> InputError:
-        where = f"row {line}, {self.title(position)}"
-        if cell.lower() in MISSING:
-            return InputError(
-                f"{self.source}: the cell in {where}, is missing. Fill it in, or remove the row."
-            )
-        advice = "Write a number, or remove the row or the column."
-        if cell[:1].isdigit() and "," in cell and not marks.thousands and marks.decimal == ".":
-            advice = "Write it without the comma, or say decimal=',' or thousands=','."
-        return NoNumberError(
-            f"{self.source}: {where}, holds {shortened(cell)} where a number is expected. {advice}"
-        )
+    def _place(self, line: int, position: int) -> str:
+        """Return how messages call a cell: "row 5, column 2 ('width')"."""
+        return gettext("row {line}, {column}", line=line, column=self.title(position))
 
 
 def _parts(records: Sequence[Record]) -> Iterator[str]:
@@ -356,11 +362,21 @@ def read_table(
             more columns or cells than are read.
     """
     if not isinstance(path, (str, bytes, os.PathLike)):
-        raise InputError(f"path={shortened(path, 40)}: expected the path of a CSV file, such as 'data.csv'.")
+        raise InputError(
+            coded(
+                "E-CALL-03",
+                "path={path}: expected the path of a CSV file, such as 'data.csv'.",
+                path=shortened(path, 40),
+            )
+        )
     source = path_text(path)
     check_marks(decimal, thousands)
     if not is_one_of(header, (None, True, False)):
-        raise InputError(f"header={shortened(header, 20)}: use True, False or None.")
+        raise InputError(
+            coded(
+                "E-INPUT-06", "header={header}: expected True, False or None.", header=shortened(header, 20)
+            )
+        )
     text = open_table(source, encoding)
     separator = separator_of(text)
     numbered, width, head = scan(text, separator)
@@ -383,21 +399,32 @@ def read_table(
     has_heading, doubtful = (header, False) if header is not None else heading_of(rows, table.decimal_comma)
     if not has_heading:
         if header is None and _counts(rows[0]):
-            note = (
-                f"{source}: the first row ({_in_short(', '.join(rows[0]))}) is taken as data, though it "
-                "counts the columns; header=True takes it as the heading."
+            note = gettext(
+                "{source}: the first row ({row}) is taken as data, though it counts the columns. Use "
+                "header=True to take it as the heading.",
+                source=source,
+                row=_in_short(", ".join(rows[0])),
             )
             return replace(table, notes=(*table.notes, note))
         return table
     if len(lines) == 1:
         raise InputError(
-            f"{source}: only a header ({_in_short(separator.join(rows[0]))}), no rows of data after it."
+            coded(
+                "E-INPUT-02",
+                "{source}: expected rows of data after the heading ({heading}), got none.",
+                source=source,
+                heading=_in_short(separator.join(rows[0])),
+            )
         )
     notes = table.notes
     if doubtful:
         notes += (
-            f"{source}: the first row ({_in_short(', '.join(rows[0]))}) is taken as the heading; "
-            "header=False takes it as data.",
+            gettext(
+                "{source}: the first row ({row}) is taken as the heading. Use header=False to take it as "
+                "data.",
+                source=source,
+                row=_in_short(", ".join(rows[0])),
+            ),
         )
     names = () if counts_samples(rows[0]) else tuple(rows[0])
     return replace(table, names=names, lines=lines[1:], notes=notes, has_heading=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 
 from .text import Record, TextFile
 
@@ -26,7 +27,17 @@ def separator_of(text: TextFile) -> str:
             if line.strip():
                 outside_quotes = "".join(line.split('"')[::2])
                 return next((mark for mark in (";", "\t") if mark in outside_quotes), ",")
-    raise InputError(f"{text.path}: the file is empty; give a CSV file with one row per sample.")
+    raise _empty(text)
+
+
+def _empty(text: TextFile) -> InputError:
+    return InputError(
+        coded(
+            "E-INPUT-02",
+            "{path}: expected a CSV file with one row per sample, got an empty file.",
+            path=text.path,
+        )
+    )
 
 
 def scan(text: TextFile, separator: str) -> tuple[list[int], int, list[Record]]:
@@ -45,26 +56,44 @@ def scan(text: TextFile, separator: str) -> tuple[list[int], int, list[Record]]:
                 length, first = count, line
                 if length > MAX_COLUMNS:
                     raise InputError(
-                        f"{text.path}: {length:,} columns; at most {MAX_COLUMNS:,} are read. Is each row "
-                        "a line of its own? For larger data use a .npz file."
+                        coded(
+                            "E-INPUT-10",
+                            "{path}: expected at most {most:,} columns, got {count:,}. Write each row as a "
+                            "line; for larger data use a .npz file.",
+                            path=text.path,
+                            most=MAX_COLUMNS,
+                            count=length,
+                        )
                     )
             if count != length:
-                mark = "a tab" if separator == "\t" else repr(separator)
                 raise InputError(
-                    f"{text.path}: row {line} has {count} cells, row {first} has {length} "
-                    f"(separated by {mark}). Give every row the same number of cells."
+                    coded(
+                        "E-INPUT-03",
+                        "{path}: row {line}: expected {expected} cells separated by {mark}, as in row "
+                        "{first}, got {got}. Give every row the same number of cells.",
+                        path=text.path,
+                        line=line,
+                        expected=length,
+                        mark=gettext("a tab") if separator == "\t" else repr(separator),
+                        first=first,
+                        got=count,
+                    )
                 )
             if width < length:
                 width = max(width, length - _trailing(record, separator))
         numbers += block.lines
         if len(numbers) * length > MAX_CELLS:
             raise InputError(
-                f"{text.path}: more than {MAX_CELLS:,} cells, the most that are read. Use fewer rows, or "
-                "a .npz file."
+                coded(
+                    "E-INPUT-10",
+                    "{path}: expected at most {most:,} cells, got more. Use fewer rows, or a .npz file.",
+                    path=text.path,
+                    most=MAX_CELLS,
+                )
             )
         head += block.records[: 1 + min(_HEAD, max(20, _HEAD_CELLS // length)) - len(head)]
     if not numbers:
-        raise InputError(f"{text.path}: the file is empty; give a CSV file with one row per sample.")
+        raise _empty(text)
     return numbers, width, head
 
 

@@ -17,6 +17,7 @@ from typing import IO, Iterator, Union
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files import filekind
 from onnxnn_runtime.files.access import cannot_read, regular_file
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from .encodings import guess
@@ -86,8 +87,14 @@ class TextFile:
                 lines[0] = ""
             if len(rest) > MAX_LINE:
                 raise InputError(
-                    f"{self.path}: line {count + len(lines) + 1} has more than {MAX_LINE:,} characters, the "
-                    "most that are read. Write one row per line."
+                    coded(
+                        "E-INPUT-10",
+                        "{path}: line {line}: expected at most {most:,} characters, got more. Write one row "
+                        "per line.",
+                        path=self.path,
+                        line=count + len(lines) + 1,
+                        most=MAX_LINE,
+                    )
                 )
             count += len(lines)
             if lines:
@@ -125,8 +132,13 @@ class TextFile:
                 if len(line) > MAX_CELL and max(map(len, line.split(separator))) > MAX_CELL:
                     at = number + 1 + lines.index(line)
                     raise InputError(
-                        f"{self.path}: a cell in row {at} has more than {MAX_CELL:,} characters, the most "
-                        "that are read."
+                        coded(
+                            "E-INPUT-10",
+                            "{path}: row {row}: expected at most {most:,} characters in a cell, got more.",
+                            path=self.path,
+                            row=at,
+                            most=MAX_CELL,
+                        )
                     )
             numbers = range(number + 1, number + len(lines) + 1)
             if len(kept) == len(lines):
@@ -152,8 +164,13 @@ class TextFile:
                     records, numbers, size = [], [], 0
         except csv.Error as error:
             raise InputError(
-                f"{self.path}: row {reader.line_num} cannot be read as CSV ({error}). Is a quotation mark "
-                "not closed?"
+                coded(
+                    "E-INPUT-02",
+                    "{path}: row {row} cannot be read as CSV ({reason}). Close every quotation mark.",
+                    path=self.path,
+                    row=reader.line_num,
+                    reason=error,
+                )
             ) from error
         if records:
             yield Block(records, numbers)
@@ -178,7 +195,11 @@ def open_table(path: str, encoding: str | None = None) -> TextFile:
             such encoding.
     """
     if "\0" not in path and os.path.isdir(path):
-        raise InputError(f"{path}: is a folder; give the path of a CSV file.")
+        raise InputError(
+            coded(
+                "E-INPUT-02", "{path}: expected a CSV file, got a folder. Give the path of a file.", path=path
+            )
+        )
     file = str(regular_file(path, "file"))
     try:
         with open(file, "rb") as opened:
@@ -209,15 +230,23 @@ _NO_TABLES = (filekind.HTML, filekind.LFS, filekind.ANNEX, filekind.PDF, filekin
 def _check_kind(path: str, file: str, start: bytes) -> None:
     """Refuse a file that says by its first bytes what else it is."""
     if start.startswith(b"\xd0\xcf\x11\xe0"):  # .xls
-        raise InputError(f"{path}: is a spreadsheet, not text; save it as CSV.")
+        raise InputError(
+            coded("E-INPUT-02", "{path}: expected a CSV file, got a spreadsheet. Save it as CSV.", path=path)
+        )
     kind = filekind.kind_of_bytes(start)
     if start.startswith(b"PK\x03\x04"):
         kind = filekind.kind_of_file(file)
         if kind in (filekind.ZIP, filekind.BROKEN_ZIP, filekind.OTHER_ZIP):
-            raise InputError(f"{path}: is a spreadsheet or zip file, not text; save it as CSV.")
+            raise InputError(
+                coded(
+                    "E-INPUT-02",
+                    "{path}: expected a CSV file, got a spreadsheet or zip file. Save it as CSV.",
+                    path=path,
+                )
+            )
     elif kind not in _NO_TABLES and (b"\0" not in start or kind == filekind.UNKNOWN):
         return
-    raise InputError(filekind.instead(path, "a CSV file", kind))
+    raise InputError(filekind.instead(path, gettext("a CSV file"), kind))
 
 
 def _codec(encoding: str) -> str:
@@ -230,8 +259,12 @@ def _codec(encoding: str) -> str:
             raise LookupError
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise InputError(
-            f"encoding={shortened(encoding, 40)}: unknown. Known are 'utf-8', 'gb18030', 'big5', "
-            "'shift_jis', 'cp1252' (Western Europe), 'utf-16', and all others of Python."
+            coded(
+                "E-INPUT-06",
+                "encoding={encoding}: expected an encoding of Python, such as 'utf-8', 'gb18030', 'big5', "
+                "'shift_jis', 'cp1252' (Western Europe) or 'utf-16'.",
+                encoding=shortened(encoding, 40),
+            )
         ) from error
     return "utf-8-sig" if info.name == "utf-8" else str(info.name)
 
@@ -244,7 +277,7 @@ def _find(path: str, file: IO[bytes]) -> tuple[str, str]:
     # to the end of a line, since half of a character would be none in the right encoding
     for chunk in iter(lambda: file.read(_CHUNK) + file.readline(_CHUNK), b""):
         if b"\0" in chunk:
-            raise InputError(f"{path}: is no text in UTF-8, UTF-16 or GBK; save it as CSV in UTF-8.")
+            raise InputError(_binary(path))
         if chunk.isascii():
             if not decoder.getstate()[0]:
                 continue
@@ -276,11 +309,25 @@ def _has_quotes(path: str, file: IO[bytes], encoding: str) -> bool:
         except UnicodeError as error:
             raise InputError(_no_text(path, encoding)) from error
         if "\0" in text:
-            raise InputError(f"{path}: is no text in UTF-8, UTF-16 or GBK; save it as CSV in UTF-8.")
+            raise InputError(_binary(path))
         if '"' in text:
             return True
     return False
 
 
-def _no_text(path: str, encoding: str) -> str:
-    return f"{path}: is no text in {encoding}; save it as CSV in UTF-8, or name its encoding with encoding=."
+def _binary(path: str) -> Message:
+    return coded(
+        "E-INPUT-02",
+        "{path}: expected text in UTF-8, UTF-16 or GBK, got other bytes. Save it as CSV in UTF-8.",
+        path=path,
+    )
+
+
+def _no_text(path: str, encoding: str) -> Message:
+    return coded(
+        "E-INPUT-02",
+        "{path}: expected text in {encoding}, got other bytes. Save it as CSV in UTF-8, or name its encoding "
+        "with encoding=.",
+        path=path,
+        encoding=encoding,
+    )
