@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 import numpy as np
+from onnxnn_runtime.messages.catalogue import gettext
 from PIL import Image
 
 from .similarity_picture import Panel, similarity_picture
@@ -24,7 +25,7 @@ QUERIES = ("held_out", "moved")
 
 
 def compare(folder: Path) -> Dict[str, Any]:
-    """Return the nearest-neighbour accuracies of encoder and raw pixels, and write the picture.
+    """Return the nearest-neighbour accuracies of encoder and raw pixels, and write the image.
 
     Args:
         folder: Holds encoder.onnx and the class folders train, held_out and moved.
@@ -62,7 +63,7 @@ def compare(folder: Path) -> Dict[str, Any]:
 
 
 def _pixels(paths: Sequence[Path]) -> np.ndarray:
-    """Return pictures as rows of pixels, float32 (N, H * W)."""
+    """Return images as rows of pixels, float32 (N, H * W)."""
     rows = []
     for path in paths:
         with Image.open(str(path)) as picture:
@@ -82,15 +83,18 @@ def _picture(
     rows = [int(np.argmax(labels["moved"] == name)) for name in classes]
     columns = [int(np.argmax(labels[GALLERY] == name)) for name in classes]
     panels = []
-    for title, arrays in (("similarity by the encoder", vectors), ("similarity by raw pixels", pixels)):
+    for title, arrays in (
+        (gettext("similarity by the encoder"), vectors),
+        (gettext("similarity by raw pixels"), pixels),
+    ):
         values = rt.get_similarity(arrays["moved"][rows], arrays[GALLERY][columns])
         panels.append(Panel(title, np.asarray(values)))
     return similarity_picture(
         panels,
         rows=[files["moved"][index] for index in rows],
         columns=[files[GALLERY][index] for index in columns],
-        rows_title="moved digits",
-        columns_title="training digits",
+        rows_title=gettext("moved digits"),
+        columns_title=gettext("training digits"),
     )
 
 

@@ -1,4 +1,4 @@
-"""`onnxnn demo diffusion`: from handwritten digits to new ones, drawn without torch."""
+"""`onnxnn demo diffusion`: from handwritten digits to new ones, sampled without torch."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import time
 from pathlib import Path
 from typing import Any, Dict
 
-from .output import need_onnxnn, note, print_text, progress_on_stderr
+from onnxnn_runtime.messages.catalogue import gettext
+
+from .output import need_onnxnn, note, padded, print_text, progress_on_stderr
 from .without_torch import run_elsewhere
 
 
 def run_diffusion(folder: Path, quick: bool) -> Dict[str, Any]:
-    """Train on digits, export both forms, draw in another process; return the figures.
+    """Train on digits, export both forms, sample in another process; return the figures.
 
     Args:
         folder: Where everything goes.
@@ -19,14 +21,18 @@ def run_diffusion(folder: Path, quick: bool) -> Dict[str, Any]:
     """
     start = time.perf_counter()
     training = need_onnxnn("demo", "onnxnn.demo.diffusion")
-    note(f"1/3  writing handwritten digits as images to {folder}")
+    note(gettext("1/3  writing handwritten digits as images to {folder}", folder=folder))
     training.write_pictures(folder)
-    minutes = "about a minute" if quick else "about eight minutes"
+    minutes = gettext("about a minute") if quick else gettext("about eight minutes")
     samples = folder / "drawer_checkpoints" / "samples"
-    note(f"2/3  training a diffusion model for {minutes}; watch {samples}")
+    note(
+        gettext(
+            "2/3  training a diffusion model for {minutes}; watch {folder}", minutes=minutes, folder=samples
+        )
+    )
     with progress_on_stderr():
         denoiser, drawer = training.train_drawer(folder, quick=quick)
-    note("3/3  drawing digits in another process, where torch cannot be imported")
+    note(gettext("3/3  sampling digits in another process, where torch cannot be imported"))
     found = run_elsewhere("onnxnn_cli.demo_draw", folder)
     found["seconds_in_all"] = time.perf_counter() - start
     found["denoiser"], found["drawer"] = str(denoiser), str(drawer)
@@ -36,18 +42,27 @@ def run_diffusion(folder: Path, quick: bool) -> Dict[str, Any]:
 
 def report_diffusion(found: Dict[str, Any]) -> None:
     """Print the figures for people."""
-    importable = "could" if found["torch_importable"] else "could not"
+    if found["torch_importable"]:
+        print_text(gettext("\nThe process that sampled {num} digits could import torch.", num=found["num"]))
+    else:
+        print_text(
+            gettext("\nThe process that sampled {num} digits could not import torch.", num=found["num"])
+        )
     print_text(
-        f"\nThe process that drew {found['num']} digits {importable} import torch. It took "
-        f"{found['seconds']:.1f} s with the denoiser\nand {found['seconds_in_graph']:.1f} s with the whole "
-        f"loop in one graph; the images differ by {found['difference']:.1e} at most.\n"
+        gettext(
+            "It took {seconds:.1f} s with the denoiser and {in_graph:.1f} s with the whole loop in one "
+            "graph; the images differ by {difference:.1e} at most.\n",
+            seconds=found["seconds"],
+            in_graph=found["seconds_in_graph"],
+            difference=found["difference"],
+        )
     )
     for title, name in (
-        ("new digits", "picture"),
-        ("out of noise", "animation"),
-        ("as it learned", "samples"),
-        ("denoiser", "denoiser"),
-        ("whole loop", "drawer"),
+        (gettext("new digits"), "picture"),
+        (gettext("out of noise"), "animation"),
+        (gettext("as it learned"), "samples"),
+        (gettext("denoiser"), "denoiser"),
+        (gettext("whole loop"), "drawer"),
     ):
-        print_text(f"{title:<14}{found[name]}")
-    print_text(f"\nDone in {found['seconds_in_all']:.0f} seconds.")
+        print_text(padded(title, 14) + found[name])
+    print_text(gettext("\nDone in {seconds:.0f} seconds.", seconds=found["seconds_in_all"]))

@@ -1,4 +1,4 @@
-"""The second process of `onnxnn demo diffusion`: draw digits with the runtime.
+"""The second process of `onnxnn demo diffusion`: sample digits with the runtime.
 
     python -m onnxnn_cli.demo_draw FOLDER
 
@@ -22,7 +22,7 @@ ROWS = 8
 
 
 def draw(folder: Path) -> Dict[str, Any]:
-    """Draw digits with both files of a folder, from the same noise.
+    """Sample digits with both files of a folder, from the same noise.
 
     Args:
         folder: Holds denoiser.onnx and drawer.onnx.

@@ -13,21 +13,22 @@ from dataclasses import asdict, dataclass
 from typing import Dict, List, Optional
 
 import typer
+from onnxnn_runtime.messages.catalogue import gettext, gettext_noop
 
 from .output import print_json, print_table, print_text
 
 # A package, the module it is imported as, the lowest version that works, and what it is for.
 PACKAGES = (
-    ("onnxnn-runtime", "onnxnn_runtime", "", "running models"),
-    ("numpy", "numpy", "1.19", "running models"),
-    ("pillow", "PIL", "8.4", "reading images"),
-    ("onnxruntime", "onnxruntime", "1.8", "running models"),
-    ("onnxruntime-gpu", "onnxruntime", "1.8", "running models on an NVIDIA GPU"),
-    ("onnxnn", "onnxnn", "", "training"),
-    ("torch", "torch", "2.13", "training"),
-    ("onnx", "onnx", "1.16", "exporting"),
-    ("lightning-fabric", "lightning_fabric", "2.4", "training"),
-    ("onnxscript", "onnxscript", "0.3", "exporting custom modules"),
+    ("onnxnn-runtime", "onnxnn_runtime", "", gettext_noop("running models")),
+    ("numpy", "numpy", "1.19", gettext_noop("running models")),
+    ("pillow", "PIL", "8.4", gettext_noop("reading images")),
+    ("onnxruntime", "onnxruntime", "1.8", gettext_noop("running models")),
+    ("onnxruntime-gpu", "onnxruntime", "1.8", gettext_noop("running models on an NVIDIA GPU")),
+    ("onnxnn", "onnxnn", "", gettext_noop("training")),
+    ("torch", "torch", "2.13", gettext_noop("training")),
+    ("onnx", "onnx", "1.16", gettext_noop("exporting")),
+    ("lightning-fabric", "lightning_fabric", "2.4", gettext_noop("training")),
+    ("onnxscript", "onnxscript", "0.3", gettext_noop("exporting custom modules")),
     ("matplotlib", "matplotlib", "3.9", "plot_history"),
 )
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
@@ -75,17 +76,20 @@ class Finding:
     devices: Optional[List[str]] = None
 
 
+HELP = gettext(
+    "Report what is installed and what is wrong with it.\n\n"
+    "Devices are listed, too. Every package is imported in a process of its own, so that one that "
+    "crashes is reported like the others. Exit code 1 when something that is installed does not work, or "
+    "no ONNX Runtime is there.\n\n"
+    "Example: onnxnn doctor"
+)
+"""The help text."""
+
+
 def doctor(
-    as_json: bool = typer.Option(False, "--json", help="Print the findings as JSON."),
+    as_json: bool = typer.Option(False, "--json", help=gettext("Print the findings as JSON.")),
 ) -> None:
-    """Report what is installed and what is wrong with it.
-
-    Devices are listed, too. Every package is imported in a process of its own, so that one that
-    crashes is reported like the others.
-    Exit code 1 when something that is installed does not work, or no ONNX Runtime is there.
-
-    Example: onnxnn doctor
-    """
+    """Report what is installed and what is wrong with it."""
     with ThreadPoolExecutor(4) as pool:
         findings = list(pool.map(lambda package: examine(*package), PACKAGES))
     problems = [f"{finding.package}: {finding.problem}" for finding in findings if finding.problem]
@@ -94,13 +98,22 @@ def doctor(
         packages = [asdict(finding) for finding in findings]
         print_json({"python": platform.python_version(), "packages": packages, "problems": problems})
     else:
-        print_text(f"Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores\n")
-        rows = [(f.package, f.version or "not installed", f.purpose) for f in findings]
-        print_table([("package", "version", "for"), *rows])
+        print_text(
+            gettext(
+                "Python {version}, {platform}, {cores} cores\n",
+                version=platform.python_version(),
+                platform=platform.platform(),
+                cores=os.cpu_count(),
+            )
+        )
+        rows = [(f.package, f.version or gettext("not installed"), f.purpose) for f in findings]
+        print_table([(gettext("package"), gettext("version"), gettext("for")), *rows])
         for finding in findings:
             if finding.devices:
-                print_text("\ndevices of {}: {}".format(finding.package, ", ".join(finding.devices)))
-        lines = ["PROBLEM " + text for text in problems] or ["No problem found."]
+                devices = ", ".join(finding.devices)
+                text = gettext("devices of {package}: {devices}", package=finding.package, devices=devices)
+                print_text("\n" + text)
+        lines = [gettext("PROBLEM {text}", text=text) for text in problems] or [gettext("No problem found.")]
         print_text("\n" + "\n".join(lines))
     if problems:
         raise typer.Exit(1)
@@ -110,12 +123,17 @@ def examine(package: str, module: str, lowest: str, purpose: str) -> Finding:
     """Look at one package: its version, and whether it can be imported in a child process."""
     version = installed_version(package)
     if not version:
-        return Finding(package, "", purpose)
+        return Finding(package, "", gettext(purpose))
     result = try_import(module)
     problem = result.get("problem", "")
     if lowest and older(version, lowest):
-        problem = f'version {version} is too old; {lowest} works: pip install -U "{package}>={lowest}"'
-    return Finding(package, version, purpose, problem, result.get("devices"))
+        problem = gettext(
+            'version {version} is too old; expected at least {lowest}: pip install -U "{package}>={lowest}"',
+            version=version,
+            lowest=lowest,
+            package=package,
+        )
+    return Finding(package, version, gettext(purpose), problem, result.get("devices"))
 
 
 def try_import(module: str) -> Dict:  # type: ignore[type-arg]  # plain JSON
@@ -129,17 +147,19 @@ def try_import(module: str) -> Dict:  # type: ignore[type-arg]  # plain JSON
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return {"problem": f"importing it took more than {SECONDS} seconds"}
+        return {"problem": gettext("importing it took more than {seconds} seconds", seconds=SECONDS)}
     if child.returncode == 0:
         found: Dict = json.loads(child.stdout.decode("utf-8", "replace").strip().splitlines()[-1])  # type: ignore[type-arg]
         return found
     if child.returncode < 0 or child.returncode > 2:
-        return {
-            "problem": f"importing it crashes the process (code {child.returncode}). Install it again, or "
-            "another version of it; on old processors an older version may work"
-        }
-    last = child.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
-    return {"problem": f"importing it fails: {last[0]}"}
+        problem = gettext(
+            "importing it crashes the process (code {code}). Install it again, or another version of it; on "
+            "old processors an older version may work",
+            code=child.returncode,
+        )
+        return {"problem": problem}
+    last = child.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or [gettext("no message")]
+    return {"problem": gettext("importing it fails: {reason}", reason=last[0])}
 
 
 def runtime_problems(versions: Dict[str, str]) -> List[str]:
@@ -152,18 +172,27 @@ def runtime_problems(versions: Dict[str, str]) -> List[str]:
     numpy = versions.get("numpy", "")
     if len(there) == 1 and numpy and not older(numpy, "2") and older(versions[there[0]], "1.19"):
         return [
-            f"{there[0]} {versions[there[0]]} was built for NumPy 1 and crashes with NumPy {numpy}: "
-            f'pip install "numpy<2", or pip install -U "{there[0]}>=1.19"'
+            gettext(
+                "{package} {version} was built for NumPy 1 and crashes with NumPy {numpy}: pip install "
+                '"numpy<2", or pip install -U "{package}>=1.19"',
+                package=there[0],
+                version=versions[there[0]],
+                numpy=numpy,
+            )
         ]
     if len(there) == 2:
         return [
-            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files. "
-            "Remove both, then install one: pip uninstall -y onnxruntime onnxruntime-gpu, then "
-            "pip install onnxruntime, or onnxruntime-gpu for an NVIDIA GPU"
+            gettext(
+                "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files. Remove "
+                "both, then install one: pip uninstall -y onnxruntime onnxruntime-gpu, then pip install "
+                "onnxruntime, or onnxruntime-gpu for an NVIDIA GPU"
+            )
         ]
     if not there:
         return [
-            "no ONNX Runtime is installed: pip install onnxruntime (or onnxruntime-gpu for an NVIDIA GPU)"
+            gettext(
+                "no ONNX Runtime is installed: pip install onnxruntime (or onnxruntime-gpu for an NVIDIA GPU)"
+            )
         ]
     return []
 

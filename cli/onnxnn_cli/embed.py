@@ -5,20 +5,33 @@ from __future__ import annotations
 from typing import List, Optional
 
 import typer
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 
 from .inputs import given, sources
 from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, FORCE, INPUTS, JSON, MODEL, SKIP
 from .output import print_json, print_text
 from .progress import Counter, advising_to_skip, check_left
 
+HELP = gettext(
+    "Write the feature vectors of inputs to a file.\n\n"
+    "A .npz holds the arrays `embeddings`, float32 (N, D), and `names`; a .csv the columns name, v0, v1, "
+    '...; a .json a list of objects with "name" and "vector"; a .npy the vectors alone.\n\n'
+    "Example: onnxnn embed pets.onnx photos cat.jpg -o vectors.npz"
+)
+"""The help text."""
+
 
 def embed(
     file: str = MODEL,
     inputs: List[str] = INPUTS,
     out: str = typer.Option(
-        ..., "--out", "-o", metavar="VECTORS.npz", help="The file to write: .npz, .csv, .npy or .json."
+        ...,
+        "--out",
+        "-o",
+        metavar="VECTORS.npz",
+        help=gettext("The file to write: .npz, .csv, .npy or .json."),
     ),
-    normalize: bool = typer.Option(False, "--normalize", help="Scale each vector to length 1."),
+    normalize: bool = typer.Option(False, "--normalize", help=gettext("Scale each vector to length 1.")),
     batch_size: Optional[int] = BATCH_SIZE,
     channel_order: Optional[str] = CHANNEL_ORDER,
     device: str = DEVICE,
@@ -26,19 +39,13 @@ def embed(
     force: bool = FORCE,
     as_json: bool = JSON,
 ) -> None:
-    """Write the feature vectors of inputs to a file.
-
-    A .npz holds the arrays `embeddings`, float32 (N, D), and `names`; a .csv the columns name, v0, v1, ...;
-    a .json a list of objects with "name" and "vector"; a .npy the vectors alone.
-
-    Example: onnxnn embed pets.onnx photos cat.jpg -o vectors.npz
-    """
+    """Write the feature vectors of inputs to a file."""
     import onnxnn_runtime as rt
     from onnxnn_runtime.outputs.vectors import check_vectors_path, write_vectors
 
     check_vectors_path(out, sources([file, *inputs]), force, option="--force")
     model = rt.load(file, device=device)
-    with Counter("embedded") as progress, advising_to_skip(skip_errors, inputs):
+    with Counter(_progress) as progress, advising_to_skip(skip_errors, inputs):
         errors = "skip" if skip_errors else "raise"
         found = model.embed_named(given(inputs), normalize, errors, batch_size, progress, channel_order)
     check_left(len(found.names), found.skipped)
@@ -47,4 +54,18 @@ def embed(
     if as_json:
         print_json({"file": out, "num": num, "dimension": dimension, "skipped": len(found.skipped)})
     else:
-        print_text(f"{num} vectors of {dimension} numbers in {out}")
+        print_text(
+            ngettext(
+                "{count} vector of {dimension} numbers in {file}",
+                "{count} vectors of {dimension} numbers in {file}",
+                num,
+                dimension=dimension,
+                file=out,
+            )
+        )
+
+
+def _progress(done: int, total: Optional[int]) -> str:
+    if total is None:
+        return gettext("embedded {done}", done=done)
+    return gettext("embedded {done} of {total}", done=done, total=total)

@@ -10,6 +10,9 @@ from onnxnn_runtime.messages.catalogue import coded, gettext
 from .options import JSON
 from .output import print_json, print_text
 
+HELP = gettext("Explain the code of an error: cause, example, remedy.\n\nExample: onnxnn explain E-LAYER-03")
+"""The help text."""
+
 
 def explain(
     code: str = typer.Argument(
@@ -17,10 +20,7 @@ def explain(
     ),
     as_json: bool = JSON,
 ) -> None:
-    """Explain the code of an error: cause, example, remedy.
-
-    Example: onnxnn explain E-LAYER-03
-    """
+    """Explain the code of an error: cause, example, remedy."""
     from onnxnn_runtime.errors import InputError, did_you_mean
     from onnxnn_runtime.messages.codes import CODES
     from onnxnn_runtime.messages.shorten import shortened

@@ -5,41 +5,46 @@ from __future__ import annotations
 from typing import Optional
 
 import typer
+from onnxnn_runtime.messages.catalogue import gettext
 
 from .options import FORCE, JSON
 from .output import need_onnxnn, note, print_json, print_text
 
+HELP = gettext(
+    "Turn a checkpoint into an ONNX file and compare the two.\n\n"
+    "Needs the training package, and no training data.\n\n"
+    "Example: onnxnn export ckpt/basenn.pth -o pets.onnx"
+)
+"""The help text."""
+
 
 def export(
-    checkpoint: str = typer.Argument(..., metavar="CKPT", help="A checkpoint, e.g. ckpt/basenn.pth."),
-    out: str = typer.Option(..., "--out", "-o", metavar="FILE", help="The .onnx file to write."),
-    opset: int = typer.Option(13, "--opset", help="Version of the ONNX operators."),
-    ir: int = typer.Option(7, "--ir", help="Version of the ONNX file format."),
+    checkpoint: str = typer.Argument(
+        ..., metavar="CKPT", help=gettext("A checkpoint, e.g. ckpt/basenn.pth.")
+    ),
+    out: str = typer.Option(..., "--out", "-o", metavar="FILE", help=gettext("The .onnx file to write.")),
+    opset: int = typer.Option(13, "--opset", help=gettext("Version of the ONNX operators.")),
+    ir: int = typer.Option(7, "--ir", help=gettext("Version of the ONNX file format.")),
     preprocess: str = typer.Option(
         "runtime",
         "--preprocess",
-        help="Where images are prepared: runtime, or graph to put it into the file.",
+        help=gettext("Where images are prepared: runtime, or graph to put it into the file."),
     ),
     sampler: Optional[str] = typer.Option(
         None,
         "--sampler",
-        help="For a diffusion model: dpm++ or ddim puts the sampling loop into the file.",
+        help=gettext("For a diffusion model: dpm++ or ddim puts the sampling loop into the file."),
     ),
     steps: Optional[int] = typer.Option(
-        None, "--steps", help="How many denoising steps that loop takes; 20 if not given."
+        None, "--steps", help=gettext("How many denoising steps that loop takes; 20 if not given.")
     ),
     guidance: Optional[float] = typer.Option(
-        None, "--guidance", help="How far its images follow their label, in networks with classes."
+        None, "--guidance", help=gettext("How far its images follow their label, in networks with classes.")
     ),
     force: bool = FORCE,
     as_json: bool = JSON,
 ) -> None:
-    """Turn a checkpoint into an ONNX file and compare the two.
-
-    Needs the training package, and no training data.
-
-    Example: onnxnn export ckpt/basenn.pth -o pets.onnx
-    """
+    """Turn a checkpoint into an ONNX file and compare the two."""
     from onnxnn_runtime.outputs.output_files import check_output
 
     network = need_onnxnn("export").nn(verbose=0)
@@ -59,5 +64,12 @@ def export(
         print_json({"file": str(report.path), "size": report.size, "parity": dict(report.parity)})
         return
     off = ", ".join(f"{key} {value:.2g}" for key, value in report.parity.items())
-    print_text(f"{report.path}: {report.size / 1e6:.2f} MB, largest difference from torch: {off}")
-    note(f"exported and compared in {report.seconds:.1f} s")
+    print_text(
+        gettext(
+            "{path}: {size:.2f} MB, largest difference from torch: {difference}",
+            path=report.path,
+            size=report.size / 1e6,
+            difference=off,
+        )
+    )
+    note(gettext("exported and compared in {seconds:.1f} s", seconds=report.seconds))

@@ -5,43 +5,55 @@ from __future__ import annotations
 from typing import Any, List, Optional
 
 import typer
+from onnxnn_runtime.messages.catalogue import coded, gettext
 
 from .options import DEVICE, JSON, MODEL
 from .output import print_json, print_text
+
+HELP = gettext(
+    "Continue a text, character by character; or write the target of a source of numbers.\n\n"
+    "Example: onnxnn generate poems.onnx 春 --length 24 --temperature 0.8 --seed 0"
+)
+"""The help text."""
 
 
 def generate(
     file: str = MODEL,
     prompt: str = typer.Argument(
-        ..., metavar="PROMPT", help="How the text begins; or numbers such as '5 7 3'."
+        ..., metavar="PROMPT", help=gettext("How the text begins; or numbers such as '5 7 3'.")
     ),
     length: Optional[int] = typer.Option(
-        None, "--length", "-n", min=1, help="Characters of the whole text; 24 where left out."
+        None, "--length", "-n", min=1, help=gettext("Characters of the whole text; 24 where left out.")
     ),
     temperature: Optional[float] = typer.Option(
-        None, "--temperature", min=0.0, help="Below 1 more predictable, above 1 less; 0 has no chance in it."
+        None,
+        "--temperature",
+        min=0.0,
+        help=gettext("Below 1 more predictable, above 1 less; 0 has no chance in it."),
     ),
     top_k: Optional[int] = typer.Option(
-        None, "--top-k", min=1, help="Choose among this many of the likeliest characters."
+        None, "--top-k", min=1, help=gettext("Choose among this many of the likeliest characters.")
     ),
-    seed: Optional[int] = typer.Option(None, "--seed", min=0, help="The same seed writes the same text."),
-    stop: Optional[str] = typer.Option(None, "--stop", help="End where this text appears."),
+    seed: Optional[int] = typer.Option(
+        None, "--seed", min=0, help=gettext("The same seed writes the same text.")
+    ),
+    stop: Optional[str] = typer.Option(None, "--stop", help=gettext("End where this text appears.")),
     words: bool = typer.Option(
-        False, "--words", help="The model's tokens are words: split PROMPT at spaces."
+        False, "--words", help=gettext("The model's tokens are words: split PROMPT at spaces.")
     ),
     max_length: Optional[int] = typer.Option(
-        None, "--max-length", min=1, help="From sequence to sequence: the longest target."
+        None, "--max-length", min=1, help=gettext("From sequence to sequence: the longest target.")
     ),
     beams: Optional[int] = typer.Option(
-        None, "--beams", min=1, help="From sequence to sequence: how many beginnings are followed at once."
+        None,
+        "--beams",
+        min=1,
+        help=gettext("From sequence to sequence: how many beginnings are followed at once."),
     ),
     device: str = DEVICE,
     as_json: bool = JSON,
 ) -> None:
-    """Continue a text, character by character; or write the target of a source of numbers.
-
-    Example: onnxnn generate poems.onnx 春 --length 24 --temperature 0.8 --seed 0
-    """
+    """Continue a text, character by character; or write the target of a source of numbers."""
     import onnxnn_runtime as rt
 
     model = rt.load(file, device=device)
@@ -68,11 +80,20 @@ def _numbers(prompt: str, words: bool) -> List[int]:
 
     if words:
         raise InputError(
-            "--words: this model goes from sequence to sequence and takes numbers; leave it out."
+            coded(
+                "E-INPUT-06",
+                "--words: expected a model that continues a text, got a sequence-to-sequence model, which "
+                "takes integers. Leave --words out.",
+            )
         )
     try:
         return [int(number) for number in prompt.replace(",", " ").split()]
     except ValueError as error:
         raise InputError(
-            f"{prompt!r}: this model goes from sequence to sequence and takes integers, such as '5 7 3'."
+            coded(
+                "E-INPUT-07",
+                "{prompt!r}: expected integers, such as '5 7 3', because this is a sequence-to-sequence "
+                "model.",
+                prompt=prompt,
+            )
         ) from error

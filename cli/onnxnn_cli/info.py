@@ -7,19 +7,20 @@ import os
 from typing import Any, Dict, List, Tuple
 
 import typer
+from onnxnn_runtime.messages.catalogue import gettext
 
 from .options import JSON
-from .output import need_onnxnn, print_json, print_text
+from .output import need_onnxnn, padded, print_json, print_text
+
+HELP = gettext("Print what a model takes and returns, and how it was made.\n\nExample: onnxnn info pets.onnx")
+"""The help text."""
 
 
 def info(
-    file: str = typer.Argument(..., metavar="FILE", help="An .onnx file, or a checkpoint."),
+    file: str = typer.Argument(..., metavar="FILE", help=gettext("An .onnx file, or a checkpoint.")),
     as_json: bool = JSON,
 ) -> None:
-    """Print what a model takes and returns, and how it was made.
-
-    Example: onnxnn info pets.onnx
-    """
+    """Print what a model takes and returns, and how it was made."""
     from onnxnn_runtime.files.paths import expanded
 
     file = expanded(file)
@@ -27,9 +28,24 @@ def info(
     if as_json:
         print_json({**facts, "card": None if card is None else json.loads(card.to_json())})
         return
-    rows = _card_rows(card) if card is not None else [("card", "none: only arrays can be run, by infer()")]
-    for name, text in [*rows, *((name, _plain(value)) for name, value in facts.items())]:
-        print_text(f"{name:<12}{text}")
+    rows = [(gettext("card"), gettext("none: only arrays can be run, by infer()"))]
+    if card is not None:
+        rows = _card_rows(card)
+    for name, text in [*rows, *((_title(name), _plain(value)) for name, value in facts.items())]:
+        print_text(padded(name, 12) + text)
+
+
+def _title(name: str) -> str:
+    """Return what people read for a key of the facts."""
+    return {
+        "file": gettext("file"),
+        "size": gettext("size"),
+        "opset": gettext("opset"),
+        "ir_version": gettext("ir_version"),
+        "producer": gettext("producer"),
+        "inputs": gettext("inputs"),
+        "outputs": gettext("outputs"),
+    }[name]
 
 
 def _is_checkpoint(file: str) -> bool:
@@ -61,21 +77,22 @@ def _model(file: str) -> Tuple[Dict[str, Any], Any]:
 
 def _card_rows(card: Any) -> List[Tuple[str, str]]:
     rows = [
-        ("task", card.task),
-        ("takes", _takes(card.input)),
-        ("returns", _returns(card.output)),
+        (gettext("task"), card.task),
+        (gettext("takes"), _takes(card.input)),
+        (gettext("returns"), _returns(card.output)),
     ]
     if card.output.embedding:
-        rows.append(("embedding", f"{card.output.embedding} numbers"))
+        rows.append((gettext("embedding"), gettext("{count} numbers", count=card.output.embedding)))
     if card.diffusion is not None:
-        rows.append(("diffusion", _diffusion(card.diffusion)))
-    rows.append(("layers", ", ".join(entry["name"] for entry in card.network)))
+        rows.append((gettext("diffusion"), _diffusion(card.diffusion)))
+    rows.append((gettext("layers"), ", ".join(entry["name"] for entry in card.network)))
     if card.training:
-        rows.append(("training", _plain(card.training)))
+        rows.append((gettext("training"), _plain(card.training)))
     if card.parity:
-        rows.append(("parity", ", ".join(f"{key} {value:.2g}" for key, value in card.parity.items())))
-    rows += [(name, text) for name, text in (("licence", card.license), ("note", card.note)) if text]
-    return rows
+        parity = ", ".join(f"{key} {value:.2g}" for key, value in card.parity.items())
+        rows.append((gettext("parity"), parity))
+    more = ((gettext("licence"), card.license), (gettext("note"), card.note))
+    return [*rows, *((name, text) for name, text in more if text)]
 
 
 def _takes(spec: Any) -> str:
@@ -84,15 +101,15 @@ def _takes(spec: Any) -> str:
         steps = [" ".join(map(str, step)) for step in spec.preprocess.steps]
         text += ", " + ", ".join([spec.preprocess.color, *steps])
     if spec.in_graph:
-        text += ", preprocessing inside the graph"
+        text += gettext(", preprocessing inside the graph")
     if spec.features:
         text += ": " + ", ".join(spec.features)
     if spec.vocabulary is not None or spec.num_tokens is not None:
-        text += f", {len(spec.vocabulary or ()) or spec.num_tokens} tokens"
+        text += gettext(", {count} tokens", count=len(spec.vocabulary or ()) or spec.num_tokens)
     if spec.max_length is not None:
-        text += f", at most {spec.max_length} in a row"
+        text += gettext(", at most {count} in a sequence", count=spec.max_length)
     for axis, size in spec.min_sizes.items():
-        text += f", {axis} at least {size}"
+        text += gettext(", {axis} at least {size}", axis=axis, size=size)
     return text
 
 
@@ -104,12 +121,21 @@ def _returns(spec: Any) -> str:
 
 def _diffusion(spec: Any) -> str:
     schedule = spec.schedule
-    text = f"{schedule.timesteps} steps, {schedule.kind} schedule, predicts {schedule.prediction}"
+    text = gettext(
+        "{timesteps} timesteps, {kind} schedule, predicts {prediction}",
+        timesteps=schedule.timesteps,
+        kind=schedule.kind,
+        prediction=schedule.prediction,
+    )
     if spec.classes:
-        text += "; classes: " + ", ".join(spec.classes)
+        text += gettext("; classes: {names}", names=", ".join(spec.classes))
     if spec.sampler is not None:
-        name, steps, guidance = spec.sampler.name, spec.sampler.steps, spec.sampler.guidance
-        text += f"; the loop inside the graph: {name}, {steps} steps, guidance {guidance:g}"
+        text += gettext(
+            "; the loop inside the graph: {sampler}, {steps} steps, guidance {guidance:g}",
+            sampler=spec.sampler.name,
+            steps=spec.sampler.steps,
+            guidance=spec.sampler.guidance,
+        )
     return text
 
 

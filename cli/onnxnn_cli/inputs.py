@@ -8,24 +8,36 @@ from typing import Any, List, Optional, Sequence
 
 
 def given(inputs: Sequence[Optional[str]]) -> List[Any]:
-    """Return inputs with "-" replaced by what comes on stdin: one image, or one table.
+    """Return inputs with "-" replaced by the content of stdin: one image, or one table.
 
     Raises:
-        InputError: "-" is given twice, or nothing comes on stdin.
+        InputError: "-" is given twice, or stdin is empty.
     """
     if "-" not in inputs:
         return list(inputs)
     from onnxnn_runtime.errors import InputError
+    from onnxnn_runtime.messages.catalogue import coded, gettext
 
     if list(inputs).count("-") > 1:
-        raise InputError("-: stdin can be read once only; give '-' once.")
+        raise InputError(
+            coded("E-INPUT-06", "-: expected '-' once, because stdin can be read only once. Give it once.")
+        )
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None or stream.isatty():
-        got = "none" if stream is None else "a terminal"
-        raise InputError(f"-: expected a file on stdin, got {got}; pipe one, as in `... - < cat.jpg`.")
+        raise InputError(
+            coded(
+                "E-INPUT-01",
+                "-: expected a file on stdin, got {got}. Pipe one, as in `... - < cat.jpg`.",
+                got=gettext("none") if stream is None else gettext("a terminal"),
+            )
+        )
     data = stream.read()
     if not data:
-        raise InputError("-: stdin is empty; pipe a file, as in `... - < cat.jpg`.")
+        raise InputError(
+            coded(
+                "E-INPUT-01", "-: expected a file on stdin, got nothing. Pipe one, as in `... - < cat.jpg`."
+            )
+        )
     return [_Stdin(data) if each == "-" else each for each in inputs]
 
 
@@ -35,6 +47,6 @@ def sources(inputs: Sequence[Optional[str]]) -> List[Optional[str]]:
 
 
 class _Stdin(io.BytesIO):
-    """What came on stdin, by the name that results and messages show."""
+    """The content of stdin, by the name that results and messages show."""
 
     name = "-"

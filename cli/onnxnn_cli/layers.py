@@ -7,26 +7,25 @@ import inspect
 from typing import Any, Dict, List
 
 import typer
+from onnxnn_runtime.messages.catalogue import gettext
 
 from .output import need_onnxnn, print_json, print_table
 
+HELP = gettext("Print every layer with its options.\n\nNeeds the training package.\n\nExample: onnxnn layers")
+"""The help text."""
+
 
 def layers(
-    as_json: bool = typer.Option(False, "--json", help="Print the layers as JSON."),
+    as_json: bool = typer.Option(False, "--json", help=gettext("Print the layers as JSON.")),
 ) -> None:
-    """Print every layer with its options.
-
-    Needs the training package.
-
-    Example: onnxnn layers
-    """
+    """Print every layer with its options."""
     registry: Dict[str, Any] = need_onnxnn("layers", "onnxnn.layers").registry
     found = [describe(name, registry[name]) for name in sorted(registry) if name != "custom"]
     if as_json:
         print_json(found)
         return
     rows = [(entry["layer"], ", ".join(entry["options"]), entry["about"]) for entry in found]
-    print_table([("layer", "options", "what it does"), *rows])
+    print_table([(gettext("layer"), gettext("options"), gettext("what it does")), *rows])
 
 
 def describe(name: str, cls: Any) -> Dict[str, Any]:

@@ -12,44 +12,48 @@ import errno
 import os
 import sys
 import warnings
-from typing import Any, Optional
+from typing import Any, Callable, Dict, Optional
 
 import typer
 import typer.core
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 
-from . import __version__
-from .demo import demo
-from .doctor import doctor
-from .embed import embed
-from .explain import explain
-from .export import export
-from .generate import generate
-from .import_basenn import import_basenn
-from .info import info
-from .layers import layers
-from .output import NoOutput, note
-from .predict import predict
-from .sample import sample
-from .similarity import similarity
-from .train import train
-from .verify import verify
-
-COMMANDS = (
+from . import (
+    __version__,
     demo,
-    train,
-    export,
-    info,
-    verify,
-    predict,
-    embed,
-    similarity,
-    generate,
-    sample,
     doctor,
+    embed,
     explain,
-    layers,
+    export,
+    generate,
     import_basenn,
+    info,
+    layers,
+    predict,
+    sample,
+    similarity,
+    train,
+    verify,
 )
+from .output import NoOutput, note
+
+COMMANDS: Dict[Callable[..., None], str] = {
+    demo.demo: demo.HELP,
+    train.train: train.HELP,
+    export.export: export.HELP,
+    info.info: info.HELP,
+    verify.verify: verify.HELP,
+    predict.predict: predict.HELP,
+    embed.embed: embed.HELP,
+    similarity.similarity: similarity.HELP,
+    generate.generate: generate.HELP,
+    sample.sample: sample.HELP,
+    doctor.doctor: doctor.HELP,
+    explain.explain: explain.HELP,
+    layers.layers: layers.HELP,
+    import_basenn.import_basenn: import_basenn.HELP,
+}
+"""Command -> its help text, in the language of the user."""
 
 # Typer's versions for Python 3.7 write "\\[required]" into plain help texts where the package rich is there.
 for name, value in (("HAS_RICH", False), ("rich", None)):
@@ -65,20 +69,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in COMMANDS:
-    app.command()(command)
+for command, text in COMMANDS.items():
+    app.command(help=text)(command)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"onnxnn {__version__}")
+        typer.echo(" ".join(("onnxnn", __version__)))
         raise typer.Exit()
 
 
-@app.callback()
+@app.callback(help=gettext("Train and export networks with torch; run them without."))
 def common(
     version: Optional[bool] = typer.Option(
-        None, "--version", callback=_version, is_eager=True, help="Print the version and stop."
+        None, "--version", callback=_version, is_eager=True, help=gettext("Print the version and stop.")
     ),
 ) -> None:
     """Train and export networks with torch; run them without."""
@@ -94,9 +98,7 @@ def main() -> None:
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             _leave_quietly()  # whoever reads stdout has read enough, as `head` does
         if isinstance(error, MemoryError):
-            note(
-                "onnxnn: there is not enough memory for this; try a smaller --batch-size, or smaller inputs."
-            )
+            note(f"onnxnn: {_with_code(_too_little_memory())}")
             sys.exit(1)
         if not _is_ours(error):
             raise
@@ -112,10 +114,24 @@ def _show_warning(message: Any, *_: Any, **__: Any) -> None:
 
 
 def _message(error: Exception) -> str:
-    """Return what an error says; of the system's alone without its number."""
+    """Return what an error says, with its code; of the system's alone without its number."""
     if _is_of_stdout(error):
-        return f"the output cannot be written to stdout: {error.strerror}."  # type: ignore[attr-defined]
+        reason = error.strerror  # type: ignore[attr-defined]
+        return _with_code(
+            coded("E-OUTPUT-01", "the output cannot be written to stdout: {reason}.", reason=reason)
+        )
+    text = error.args[0] if error.args else ""
+    if isinstance(text, Message) and isinstance(error, (ImportError, NoOutput)):
+        return _with_code(text)
     return str(error)
+
+
+def _with_code(message: Message) -> str:
+    return f"{message} [{message.code}]"
+
+
+def _too_little_memory() -> Message:
+    return coded("E-MEMORY-01", "there is not enough memory. Use a smaller --batch-size, or smaller inputs.")
 
 
 def _is_of_stdout(error: Exception) -> bool:

@@ -5,25 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 import typer
+from onnxnn_runtime.messages.catalogue import gettext
 
-MODEL: Any = typer.Argument(..., metavar="FILE", help="An .onnx file.")
+MODEL: Any = typer.Argument(..., metavar="FILE", help=gettext("An .onnx file."))
 INPUTS: Any = typer.Argument(
     ...,
     metavar="INPUT",
-    help="Images or folders of them; .csv for tables, .npy or .npz for arrays.",
+    help=gettext("Images or folders of them; .csv for tables, .npy or .npz for arrays."),
 )
-DEVICE: Any = typer.Option("auto", "--device", metavar="DEVICE", help="cpu, cuda, cuda:1, or auto to choose.")
-SKIP: Any = typer.Option(False, "--skip-errors", help="Leave out inputs that cannot be read.")
+DEVICE: Any = typer.Option(
+    "auto", "--device", metavar="DEVICE", help=gettext("cpu, cuda, cuda:1, or auto to choose.")
+)
+SKIP: Any = typer.Option(False, "--skip-errors", help=gettext("Leave out inputs that cannot be read."))
 FORCE: Any = typer.Option(
-    False, "--force", help="Replace a file of another format, or an input of this command, too."
+    False, "--force", help=gettext("Replace a file of another format, or an input of this command, too.")
 )
-JSON: Any = typer.Option(False, "--json", help="Print the result as JSON.")
+JSON: Any = typer.Option(False, "--json", help=gettext("Print the result as JSON."))
 BATCH_SIZE: Any = typer.Option(
-    None, "--batch-size", metavar="N", min=1, help="Inputs that run together; more need more memory."
+    None, "--batch-size", metavar="N", min=1, help=gettext("Inputs that run together; more need more memory.")
 )
 CHANNEL_ORDER: Any = typer.Option(
     None,
     "--channel-order",
     metavar="ORDER",
-    help="rgb, or bgr for arrays of images that OpenCV read; otherwise as the file says.",
+    help=gettext("rgb, or bgr for arrays of images that OpenCV read; otherwise as the file says."),
 )

@@ -8,7 +8,10 @@ import importlib
 import json
 import re
 import sys
+import unicodedata
 from typing import Any, ContextManager, Iterable, List, Sequence
+
+from onnxnn_runtime.messages.catalogue import coded, gettext
 
 
 class NoOutput(Exception):
@@ -39,8 +42,11 @@ def print_text(text: str = "") -> None:
         encoding = sys.stdout.encoding
         text = text.encode(encoding, "replace").decode(encoding)
         _note_once(
-            f"note: the encoding of this output, {encoding}, lacks some characters; they show as '?'. Set "
-            "PYTHONIOENCODING=utf-8, or use --json where there is one."
+            gettext(
+                "note: the encoding of this output, {encoding}, lacks some characters; they show as '?'. Set "
+                "PYTHONIOENCODING=utf-8, or use --json where there is one.",
+                encoding=encoding,
+            )
         )
     _write(text)
 
@@ -74,8 +80,10 @@ _BYTES = re.compile("[\udc80-\udcff]")
 def _note_bytes(text: str) -> None:
     if _BYTES.search(text):
         _note_once(
-            "note: file names that are not UTF-8 show with their bytes, such as \\xb9; rename those files, "
-            "so that every program can name them."
+            gettext(
+                "note: file names that are not UTF-8 show with their bytes, such as \\xb9. Rename those "
+                "files, so that every program can name them."
+            )
         )
 
 
@@ -110,7 +118,9 @@ def _write(text: str) -> None:
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             raise
         reason = getattr(error, "strerror", None) or error
-        raise NoOutput(f"the result cannot be written to stdout: {reason}.") from error
+        raise NoOutput(
+            coded("E-OUTPUT-01", "the result cannot be written to stdout: {reason}.", reason=reason)
+        ) from error
 
 
 def progress_on_stderr() -> ContextManager[Any]:
@@ -124,16 +134,31 @@ def print_table(rows: Iterable[Sequence[object]]) -> None:
     texts = [[visible(str(cell)).replace("\n", "\\n").replace("\t", "\\t") for cell in row] for row in rows]
     for row in rows:
         _note_bytes(" ".join(map(str, row)))
-    widths = [max(len(row[column]) for row in texts) for column in range(len(texts[0]))]
+    widths = [max(_width(row[column]) for row in texts) for column in range(len(texts[0]))]
     for row in texts:
-        print_text("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+        print_text("  ".join(padded(cell, width) for cell, width in zip(row, widths)).rstrip())
+
+
+def padded(text: str, width: int) -> str:
+    """Return a text with spaces up to a number of columns, of which Chinese characters take two."""
+    return text + " " * (width - _width(text))
+
+
+def _width(text: str) -> int:
+    return len(text) + sum(unicodedata.east_asian_width(character) in "WF" for character in text)
 
 
 _INSTALL = {
     "torch": "pip install torch",
-    "onnxnn": 'pip install torch and then pip install "./runtime[cpu]" "./cli[cpu]" ".[cpu]"',
+    "onnxnn": 'pip install "./runtime[cpu]" "./cli[cpu]" ".[cpu]"',
 }
 """What to type, as the README says it, for a package that is missing."""
+
+
+def _install(package: str) -> str:
+    if package == "torch":
+        return _INSTALL["torch"]
+    return gettext("{first} and then {second}", first=_INSTALL["torch"], second=_INSTALL[package])
 
 
 def need_onnxnn(command: str, module: str = "onnxnn") -> Any:
@@ -152,6 +177,12 @@ def need_onnxnn(command: str, module: str = "onnxnn") -> Any:
         if error.name not in _INSTALL:
             raise
         raise ImportError(
-            f"`onnxnn {command}` needs the training package, and {error.name} is not installed here. On a "
-            f"PC, in the repository's folder: {_INSTALL[error.name]}  (a small board does not need it)."
+            coded(
+                "E-PACKAGE-01",
+                "`onnxnn {command}` needs the training package, and {package} is not installed here. On a "
+                "PC, in the repository's folder: {install}  (a small board does not need it).",
+                command=command,
+                package=error.name,
+                install=_install(error.name),
+            )
         ) from error

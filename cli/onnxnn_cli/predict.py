@@ -5,31 +5,37 @@ from __future__ import annotations
 from typing import Any, List, Optional
 
 import typer
+from onnxnn_runtime.messages.catalogue import gettext
 
 from .inputs import given
 from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, INPUTS, JSON, MODEL, SKIP
 from .output import print_json, print_table
 from .progress import Counter, advising_to_skip, check_left
 
+HELP = gettext(
+    "Print the class and score of each input, the class of each of its steps, or its values.\n\n"
+    "Example: onnxnn predict pets.onnx cat.jpg --top 2"
+)
+"""The help text."""
+
 
 def predict(
     file: str = MODEL,
     inputs: List[str] = INPUTS,
-    top: int = typer.Option(1, "--top", "-k", min=1, help="How many classes to name for each input."),
+    top: int = typer.Option(
+        1, "--top", "-k", min=1, help=gettext("How many classes to name for each input.")
+    ),
     batch_size: Optional[int] = BATCH_SIZE,
     channel_order: Optional[str] = CHANNEL_ORDER,
     device: str = DEVICE,
     skip_errors: bool = SKIP,
     as_json: bool = JSON,
 ) -> None:
-    """Print the class and score of each input, the class of each of its steps, or its values.
-
-    Example: onnxnn predict pets.onnx cat.jpg --top 2
-    """
+    """Print the class and score of each input, the class of each of its steps, or its values."""
     import onnxnn_runtime as rt
 
     model = rt.load(file, device=device)
-    with Counter("predicted") as progress, advising_to_skip(skip_errors, inputs):
+    with Counter(_progress) as progress, advising_to_skip(skip_errors, inputs):
         errors = "skip" if skip_errors else "raise"
         found = model.predict(given(inputs), top, errors, batch_size, progress, channel_order)
     check_left(len(found), found.skipped)
@@ -39,13 +45,20 @@ def predict(
         print_table([_heading(found[0]), *map(_row, found)])
 
 
+def _progress(done: int, total: Optional[int]) -> str:
+    if total is None:
+        return gettext("predicted {done}", done=done)
+    return gettext("predicted {done} of {total}", done=done, total=total)
+
+
 def _heading(prediction: Any) -> List[str]:
+    name = gettext("name")
     if prediction.values:
-        return ["name", *prediction.values]
+        return [name, *prediction.values]
     if isinstance(prediction.label, list):
-        return ["name", "class of each step"]
-    score = "score" if prediction.score_kind == "probability" else prediction.score_kind
-    return ["name", *["class", score] * len(prediction.top)]
+        return [name, gettext("class of each step")]
+    score = gettext("score") if prediction.score_kind == "probability" else prediction.score_kind
+    return [name, *[gettext("class"), score] * len(prediction.top)]
 
 
 def _as_data(prediction: Any) -> Any:

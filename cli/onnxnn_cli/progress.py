@@ -1,11 +1,14 @@
-"""A line on stderr that counts inputs while a command works; silent where nobody watches."""
+"""A line on stderr that counts inputs while a command works, where stderr is a terminal."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import warnings
-from typing import Any, Iterator, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterator, Optional, Sequence, Tuple
+
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 
 from .output import note, visible
 
@@ -14,19 +17,18 @@ class Counter:
     """Counts inputs on one line: "embedded 320 of 10000".
 
     Args:
-        verb: What is being done to them.
+        words: (inputs that are done, all of them or None) -> that line.
     """
 
-    def __init__(self, verb: str) -> None:
+    def __init__(self, words: Callable[[int, Optional[int]], str]) -> None:
         from onnxnn_runtime.messages.streams import is_terminal
 
-        self._verb = verb
+        self._words = words
         self._watched = is_terminal()
 
     def __call__(self, done: int, total: Optional[int]) -> None:
         if self._watched:
-            of = "" if total is None else f" of {total}"
-            self._say(f"\r{self._verb} {done}{of}")
+            self._say(f"\r{self._words(done, total)}")
 
     def __enter__(self) -> Counter:
         return self
@@ -48,18 +50,19 @@ def advising_to_skip(skip_errors: bool, inputs: Sequence[str]) -> Iterator[None]
     What the library warns of as left out is not printed: `check_left` names every one.
     """
     from onnxnn_runtime.errors import InputError
+    from onnxnn_runtime.inputs.folders import LeftOutWarning
 
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=r"\d+ inputs? (was|were) left out")
+            warnings.simplefilter("ignore", LeftOutWarning)
             yield
     except InputError as error:
-        text = str(error)
-        name = text.partition(": ")[0]
+        text = error.text
+        name = re.split("：|: ", text, maxsplit=1)[0]
         text = name + _without(name, text[len(name) :])
         if not skip_errors and _others_remain(name, inputs):
-            text += " --skip-errors leaves out inputs that cannot be read."
-        raise type(error)(text) from error
+            text += gettext(" --skip-errors leaves out inputs that cannot be read.")
+        raise type(error)(Message(text, error.code)) from error
 
 
 def _others_remain(name: str, inputs: Sequence[str]) -> bool:
@@ -89,15 +92,18 @@ def check_left(num: int, skipped: Sequence[Tuple[str, str]]) -> None:
         InputError: None is left.
     """
     for name, reason in skipped:
-        note("left out: {} ({})".format(name, _without(name, reason).rstrip(".")))
+        note(gettext("left out: {name} ({reason})", name=name, reason=_without(name, reason).rstrip(".。")))
     if not num:
         from onnxnn_runtime.errors import InputError
 
-        why = (
-            "none was given"
-            if not skipped
-            else "all of them were left out"
-            if len(skipped) > 1
-            else "it was left out"
-        )
-        raise InputError(f"no input is left: {why}. Give at least one that can be read.")
+        raise InputError(_nothing_left(len(skipped)))
+
+
+def _nothing_left(skipped: int) -> Message:
+    if not skipped:
+        return coded("E-INPUT-01", "expected at least one input, got none. Give one that can be read.")
+    if skipped == 1:
+        return coded("E-INPUT-02", "no input is left: it was left out. Give at least one that can be read.")
+    return coded(
+        "E-INPUT-02", "no input is left: all of them were left out. Give at least one that can be read."
+    )

@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import typer
+from onnxnn_runtime.messages.catalogue import coded, gettext
 
 from .inputs import given
 from .options import DEVICE, JSON, MODEL
 from .output import print_json, print_text
 
+HELP = gettext(
+    "Print how similar the feature vectors of two inputs are.\n\n"
+    "With cosine, 1 is the same direction and 0 nothing in common.\n\n"
+    "Example: onnxnn similarity pets.onnx cat.jpg dog.jpg"
+)
+"""The help text."""
+
 
 def similarity(
     file: str = MODEL,
-    a: str = typer.Argument(..., metavar="A", help="An image or another input of the model."),
-    b: str = typer.Argument(..., metavar="B", help="The one to compare it with."),
+    a: str = typer.Argument(..., metavar="A", help=gettext("An image or another input of the model.")),
+    b: str = typer.Argument(..., metavar="B", help=gettext("The one to compare it with.")),
     method: str = typer.Option(
-        "cosine", "--method", help="cosine, euclidean, manhattan, chebyshev, pearson or dot."
+        "cosine", "--method", help=gettext("cosine, euclidean, manhattan, chebyshev, pearson or dot.")
     ),
     device: str = DEVICE,
     as_json: bool = JSON,
 ) -> None:
-    """Print how similar the feature vectors of two inputs are.
-
-    With cosine, 1 is the same direction and 0 nothing in common.
-
-    Example: onnxnn similarity pets.onnx cat.jpg dog.jpg
-    """
+    """Print how similar the feature vectors of two inputs are."""
     import onnxnn_runtime as rt
 
     model = rt.load(file, device=device)
     vectors = model.embed(given([a, b]))
     if len(vectors) != 2:
         raise rt.InputError(
-            f"{a}, {b}: expected two inputs, got {len(vectors)}. For folders use `onnxnn embed`."
+            coded(
+                "E-INPUT-05",
+                "{a}, {b}: expected two inputs, got {count}. For folders use `onnxnn embed`.",
+                a=a,
+                b=b,
+                count=len(vectors),
+            )
         )
     value = float(rt.get_similarity(vectors[0], vectors[1], method=method))
     if as_json:

@@ -1,4 +1,4 @@
-"""A table of similarities as a picture: thumbnails at the sides, a coloured number in each cell."""
+"""A table of similarities as an image: thumbnails at the sides, a coloured number in each cell."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from onnxnn_runtime.images.fonts import draw_text
+from onnxnn_runtime.messages.catalogue import gettext
 from PIL import Image, ImageDraw
 
 CELL = 48
@@ -41,10 +42,10 @@ def similarity_picture(
 
     Args:
         panels: The tables, all of the same size.
-        rows: The picture beside each row.
-        columns: The picture above each column.
-        rows_title: What the pictures at the left are.
-        columns_title: What the pictures at the top are.
+        rows: The image beside each row.
+        columns: The image above each column.
+        rows_title: What the images at the left are.
+        columns_title: What the images at the top are.
     """
     width = (len(columns) + 1) * CELL
     height = (len(rows) + 1) * CELL
@@ -55,7 +56,11 @@ def similarity_picture(
         left, top = MARGIN + number * (width + MARGIN), MARGIN
         draw_text(draw, (left, top), panel.title, INK, 18)
         _draw_panel(image, draw, panel.values, rows, columns, (left, top + TITLE))
-    foot = f"left: {rows_title}   top: {columns_title}   framed: the most similar of each row"
+    foot = gettext(
+        "left: {rows}   top: {columns}   framed: the most similar of each row",
+        rows=rows_title,
+        columns=columns_title,
+    )
     draw_text(draw, (MARGIN, MARGIN + TITLE + height + 10), foot, INK, 14)
     return image
 

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import typer
+from onnxnn_runtime.messages.catalogue import gettext
 
 from .options import JSON
 from .output import need_onnxnn, note, print_json, print_text, progress_on_stderr
 from .script import run_script
 
+HELP = gettext(
+    "Train the network that a recipe describes, or run a script that trains.\n\n"
+    "Needs the training package. docs/recipes.md says what a recipe holds. A script runs as with python, "
+    "and an error of onnxnn shows its message and the lines of the script (ONNXNN_TRACEBACK=1: all "
+    "lines).\n\n"
+    "Example: onnxnn train recipes/lenet.yaml"
+)
+"""The help text."""
+
 
 def train(
     recipe: str = typer.Argument(
-        ..., metavar="RECIPE", help="A recipe, e.g. recipes/lenet.yaml, or a Python script, e.g. lesson.py."
+        ...,
+        metavar="RECIPE",
+        help=gettext("A recipe, e.g. recipes/lenet.yaml, or a Python script, e.g. lesson.py."),
     ),
     as_json: bool = JSON,
 ) -> None:
-    """Train the network that a recipe describes, or run a script that trains.
-
-    Needs the training package. docs/recipes.md says what a recipe holds. A script runs as with python, and
-    an error of onnxnn shows its message and the lines of the script (ONNXNN_TRACEBACK=1: all lines).
-
-    Example: onnxnn train recipes/lenet.yaml
-    """
+    """Train the network that a recipe describes, or run a script that trains."""
     recipes = need_onnxnn("train", "onnxnn.recipe")
     if recipe.lower().endswith(".py"):
         run_script(recipe)
@@ -38,10 +44,11 @@ def train(
             }
         )
         return
-    print_text("last epoch: " + ", ".join(f"{key} {_short(value)}" for key, value in last.items()))
-    note(f"checkpoints: {done.folder}")
+    values = ", ".join(f"{key} {_short(value)}" for key, value in last.items())
+    print_text(gettext("last epoch: {values}", values=values))
+    note(gettext("checkpoints: {folder}", folder=done.folder))
     if done.model is not None:
-        note(f"model: {done.model}")
+        note(gettext("model: {file}", file=done.model))
 
 
 def _short(value: object) -> str:

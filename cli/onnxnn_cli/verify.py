@@ -6,9 +6,17 @@ from dataclasses import replace
 from typing import Optional
 
 import typer
+from onnxnn_runtime.messages.catalogue import gettext
 
 from .options import DEVICE, JSON, MODEL
 from .output import need_onnxnn, print_json, print_text
+
+HELP = gettext(
+    "Check that a model file is whole and works.\n\n"
+    "Exit code 1 when a check fails.\n\n"
+    "Example: onnxnn verify pets.onnx --checkpoint ckpt/basenn.pth"
+)
+"""The help text."""
 
 
 def verify(
@@ -17,17 +25,12 @@ def verify(
         None,
         "--checkpoint",
         metavar="CKPT",
-        help="Also compare with torch and this checkpoint.",
+        help=gettext("Also compare with torch and this checkpoint."),
     ),
     device: str = DEVICE,
     as_json: bool = JSON,
 ) -> None:
-    """Check that a model file is whole and works.
-
-    Exit code 1 when a check fails.
-
-    Example: onnxnn verify pets.onnx --checkpoint ckpt/basenn.pth
-    """
+    """Check that a model file is whole and works."""
     import onnxnn_runtime as rt
 
     model = rt.load(file, device=device)

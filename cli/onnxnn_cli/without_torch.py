@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any, Dict
 
+from onnxnn_runtime.messages.catalogue import coded, gettext
+
 BLOCKED = ("torch", "onnx", "onnxnn")
 
 
@@ -18,7 +20,9 @@ class _Refuse(importlib.abc.MetaPathFinder):
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
         if fullname.split(".")[0] in BLOCKED:
-            raise ModuleNotFoundError(f"{fullname} is blocked in this process", name=fullname)
+            raise ModuleNotFoundError(
+                gettext("{name} is blocked in this process", name=fullname), name=fullname
+            )
 
 
 def block_torch() -> None:
@@ -29,7 +33,7 @@ def block_torch() -> None:
     """
     there = [name for name in BLOCKED if name in sys.modules]
     if there:
-        raise RuntimeError("imported before it could be blocked: {}".format(", ".join(there)))
+        raise RuntimeError(gettext("imported before it could be blocked: {names}", names=", ".join(there)))
     sys.meta_path.insert(0, _Refuse())
 
 
@@ -52,6 +56,8 @@ def run_elsewhere(module: str, folder: Path) -> Dict[str, Any]:
         check=False,
     )
     if child.returncode != 0:
-        raise ImportError("the demo's second process failed; its own message stands above.")
+        raise ImportError(
+            coded("E-PACKAGE-01", "the second process of the demo failed. Its own message stands above.")
+        )
     found: Dict[str, Any] = json.loads(child.stdout.decode("utf-8"))
     return found

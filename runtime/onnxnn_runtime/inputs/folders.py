@@ -23,6 +23,7 @@ from onnxnn_runtime.messages.warn import warn
 
 __all__ = [
     "Entry",
+    "LeftOutWarning",
     "Skipped",
     "describe_skipped",
     "entries",
@@ -69,6 +70,10 @@ class Entry(NamedTuple):
     id: tuple[int, int] = (0, 0)
 
 
+class LeftOutWarning(UserWarning):
+    """Inputs were left out; the warning names some of them."""
+
+
 def warn_of(skipped: Sequence[Skipped]) -> None:
     """Warn of what was left out, if anything."""
     if skipped:
@@ -81,7 +86,8 @@ def warn_of(skipped: Sequence[Skipped]) -> None:
                 "{count} inputs were left out: {names}.",
                 len(skipped),
                 names=named,
-            )
+            ),
+            LeftOutWarning,
         )
 
 

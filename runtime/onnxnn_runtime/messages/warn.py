@@ -12,16 +12,17 @@ __all__ = ["is_ours", "warn"]
 _PACKAGES = ("onnxnn", "onnxnn_runtime", "onnxnn_cli")
 
 
-def warn(text: str) -> None:
+def warn(text: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the nearest line outside our packages, however many of our functions lie between.
 
     Args:
         text: What to say; a long one is shortened, and control characters show as escapes.
+        category: The class of the warning.
     """
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and is_ours(frame.f_globals.get("__name__")):
         frame, level = frame.f_back, level + 1
-    warnings.warn(bounded(text), stacklevel=level)
+    warnings.warn(bounded(text), category, stacklevel=level)
 
 
 def is_ours(module: object) -> bool:
