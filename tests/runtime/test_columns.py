@@ -104,7 +104,7 @@ def test_columns_and_rows_that_disagree():
         named_columns({"a": [1, 2], "b": [3]})
     with pytest.raises(InputError, match=r"input\[1\]: columns are missing: 'b'"):
         named_columns([{"a": 1, "b": 2}, {"a": 1}])
-    with pytest.raises(InputError, match=r"input\[1\] names no columns"):
+    with pytest.raises(InputError, match=r"input\[1\]: expected the columns that input\[0\] names"):
         named_columns([{"a": 1, "b": 2}, [3, 4]])
 
 

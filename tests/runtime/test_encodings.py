@@ -234,7 +234,7 @@ def test_a_korean_table_is_read_as_one(tmp_path):
     table = read_table(path)
     assert table.names == ("길이", "너비", "품종")
     assert table.texts("품종") == ["세토사", "버지니카"]
-    assert "is read as cp949, such as '길이'" in table.notes[0]
+    assert "is read as cp949 ('길이')" in table.notes[0]
 
 
 @pytest.mark.parametrize("cut", range(5))

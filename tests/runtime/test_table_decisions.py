@@ -160,7 +160,7 @@ AMBIGUOUS = [
 def test_marks_that_may_be_two_things_are_refused(write, text, heading):
     separator = ";" if ";" in text else "\t"
     with pytest.raises(
-        InputError, match=r"row \d, column 1.*(thousands|fraction).* Use decimal=',' or"
+        InputError, match=r"row \d, column 1.*(thousands|decimal mark).* Use decimal=',' or"
     ) as caught:
         read_table(write(heading.format(separator) + text)).numbers()
     assert str(caught.value).count("table.csv") == 1
@@ -224,12 +224,12 @@ def test_thousands_have_groups_of_three_digits(write):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"decimal": ";"}, "decimal=';': use"),
-        ({"thousands": "x"}, "thousands='x': use"),
+        ({"decimal": ";"}, "decimal=';': expected"),
+        ({"thousands": "x"}, "thousands='x': expected"),
         ({"thousands": "."}, "expected two different marks"),
-        ({"encoding": "klingon"}, "encoding='klingon': unknown"),
-        ({"encoding": "hex"}, "encoding='hex': unknown"),
-        ({"missing": "NA"}, "missing='NA': give a list"),
+        ({"encoding": "klingon"}, "encoding='klingon': expected"),
+        ({"encoding": "hex"}, "encoding='hex': expected"),
+        ({"missing": "NA"}, "missing='NA': expected a list"),
     ],
 )
 def test_options_that_do_not_exist(write, options, message):
@@ -259,7 +259,7 @@ def test_an_encoding_is_the_one_that_gives_words(write, words, encoding, taken):
     table = read_table(write(f"{words}\n1,2\n3,4\n", encoding))
     assert table.names == tuple(words.split(","))
     said = taken != "gb18030"  # which spreadsheets write in China, and which is beyond doubt here
-    assert [f"is read as {taken}" in note and "encoding= chooses" in note for note in table.notes] == [
+    assert [f"is read as {taken}" in note and "encoding= to choose" in note for note in table.notes] == [
         True
     ] * said
 

@@ -118,7 +118,7 @@ def test_padding_and_start_are_never_written():
         (np.zeros((0, 3), int), {}, "source: expected at least one sequence of token ids"),
         ([3, 9], {}, r"expected token ids 0..8, as in the vocabulary, got 3..9"),
         ([[3], [-1]], {}, r"source\[1\]: expected token ids .*, got -1..-1"),
-        ([3.5], {}, "whole numbers"),
+        ([3.5], {}, "expected integers as token ids"),
         ("abc", {}, "source: expected the token ids .* got str"),
         (None, {}, "source: expected the token ids of one source.* got NoneType"),
         ([3, 2**63], {}, r"expected token ids 0\.\.8, as in the vocabulary, got 3\.\..*"),

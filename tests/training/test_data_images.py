@@ -255,7 +255,7 @@ def test_a_function_that_returns_no_picture(folders):
         DataError, match=r"expected the function to return an image.*values in 0.*'Normalize'"
     ):
         load_images(folders, "cls", transform=lambda image: np.asarray(image) / 50.0)
-    with pytest.raises(DataError, match="not NoneType"):
+    with pytest.raises(DataError, match="got NoneType"):
         load_images(folders, "cls", transform=lambda image: None)
 
 

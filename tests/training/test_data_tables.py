@@ -102,7 +102,7 @@ def test_standardisation_is_a_layer_made_from_training_rows(write):
             r"row 3, column 2 \('petal'\): expected a number, got an empty cell",
         ),
         (HEADER + "1,2,a\n1,2,\n", "cls", r"each row of column 3 \('kind'\), got none in row 3"),
-        (HEADER + "1,2,a\n1,2\n", "cls", "row 3 has 2 cells"),
+        (HEADER + "1,2,a\n1,2\n", "cls", "row 3: expected 3 cells"),
         (
             HEADER + "1,2,a\n3,4,a\n",
             "cls",
@@ -112,7 +112,7 @@ def test_standardisation_is_a_layer_made_from_training_rows(write):
         (HEADER + "1,2,a\n3,4,b\n", "reg", r"row 2, column 3 \('kind'\): expected a number, got 'a'"),
         (HEADER + "1e39,2,0\n3,4,1\n", "cls", r"x\[0, 0\]: expected a finite number, got 1e\+39"),
         ("a\n1\n2\n", "cls", "one column only"),
-        (HEADER, "cls", "only a header"),
+        (HEADER, "cls", "expected rows of data after the heading"),
         ("", "cls", "got an empty file"),
         (HEADER + "1,2,a\n3,4,b\n", "classify", r"nn\('classify'\): expected one of"),
     ],

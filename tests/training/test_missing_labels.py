@@ -143,7 +143,7 @@ RECORDS = np.ma.masked_array(
 
 @pytest.mark.parametrize("x", [{"a": HIDDEN, "b": X[:, 1]}, RECORDS])
 def test_columns_that_hide_values_are_refused(x):
-    with pytest.raises(DataError, match=r"a masked array hides \d of its 6 values, the first at \[3\]"):
+    with pytest.raises(DataError, match=r"a masked array that hides \d of 6, the first at \[3\]"):
         nn("cls", verbose=0).load_dataset(x, [0, 1] * 3)
 
 

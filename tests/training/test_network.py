@@ -493,7 +493,7 @@ def test_inference_takes_basenns_arguments_in_its_order():
 
 def test_wrong_inputs_are_refused(iris, tmp_path):
     model = iris_model(iris, tmp_path)
-    with pytest.raises(InputError, match=r"\(3\) arrives; what fits is \(4\)"):
+    with pytest.raises(InputError, match=r"\(4\), got \(3\)"):
         model.inference([[1.0, 2.0, 3.0]])
     with pytest.raises(InputError, match="NaN"):
         model.inference([[1.0, 2.0, 3.0, float("nan")]])

@@ -261,7 +261,7 @@ def test_hidden_state_of_another_model():
         (np.array([[1, 2], [3, 4]]), r"expected one sequence .*, got tokens of shape \(2, 2\)"),
         (np.zeros((1, 0), int), "at least one token"),
         (np.array([1.7]), "expected integers as token ids, got float64"),
-        (np.array([99]), "the vocabulary has the numbers"),
+        (np.array([99]), "as in the vocabulary"),
         ([[1, 2], [3]], "rows that differ in length"),
     ],
 )
@@ -448,7 +448,7 @@ def test_tokens_from_floats_and_from_csv(tmp_path):
     assert model.evaluate(tmp_path / "words.csv") == pytest.approx(model.evaluate((x.astype(float), y)))
     predicted = rt.load(tmp_path / "words.onnx").predict(str(tmp_path / "words.csv"))
     np.testing.assert_allclose([each.scores for each in predicted], found, atol=1e-5)
-    with pytest.raises(InputError, match="tokens are whole numbers"):
+    with pytest.raises(InputError, match="expected integers as token ids"):
         model.inference(x + 0.5)
 
 
@@ -517,7 +517,7 @@ def test_a_hidden_state_for_a_network_without_one():
 def test_a_token_outside_the_vocabulary():
     with pytest.raises(InputError, match="'x' is not in the vocabulary of 23 tokens"):
         poet().inference("x")
-    with pytest.raises(InputError, match=r"the vocabulary has the numbers 0\.\.22"):
+    with pytest.raises(InputError, match=r"expected token ids 0\.\.22, as in the vocabulary"):
         poet().inference(np.array([[23]]))
 
 

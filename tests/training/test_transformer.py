@@ -415,7 +415,7 @@ def test_ways_of_running_that_need_one_input(trained):
         model.predict([[3, 4]])
     with pytest.raises(InputError, match=r"takes 2 inputs \(input, target\)"):
         model.infer([[3, 4]])
-    with pytest.raises(InputError, match=r"cannot run|tokens"):
+    with pytest.raises(InputError, match=r"cannot run|token"):
         model.infer({"input": [[3, 40]], "target": [[1]]})
 
 
@@ -494,7 +494,7 @@ def test_what_looks_inside_needs_a_single_input():
             "target: expected 2 rows, one for each source of input, got 3",
         ),
         (np.full((2, 4), 3), np.full((2, 13), 1), "target: expected at most .* tokens in a sequence, got 13"),
-        (np.full((2, 4), 3), np.full((2, 2), 13), r"target: expected token ids .*, got 13\.\.13; .* 0\.\.12"),
+        (np.full((2, 4), 3), np.full((2, 2), 13), r"target: expected token ids 0\.\.12, .* got 13\.\.13"),
         (np.full((2, 4), 3), np.full((2, 2), -1), r"target: expected token ids .*, got -1\.\.-1"),
         (np.full((2, 4), 13), np.full((2, 2), 1), r"input: expected token ids .*, got 13\.\.13"),
     ],
