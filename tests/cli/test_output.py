@@ -180,7 +180,7 @@ def test_a_result_that_cannot_be_written_is_an_error(exported, image):
         )
     assert done.returncode == 1
     (line,) = done.stderr.decode().splitlines()
-    assert line == "onnxnn: the result cannot be written to stdout: No space left on device."
+    assert line == "onnxnn: the result cannot be written to stdout: No space left on device. [E-OUTPUT-01]"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a shell with pipes")
@@ -369,7 +369,9 @@ def test_a_file_that_is_redirected_to_stdin_is_not_replaced(exported, tmp_path):
 
 
 def test_stdin_that_gives_nothing(onnxnn, exported, tmp_path):
-    assert "-: stdin is empty" in one_error(onnxnn("predict", exported / "cnn.onnx", "-"))
+    assert "-: expected a file on stdin, got nothing" in one_error(
+        onnxnn("predict", exported / "cnn.onnx", "-")
+    )
     assert "stdin can be read once only" in one_error(onnxnn("predict", exported / "cnn.onnx", "-", "-"))
 
 

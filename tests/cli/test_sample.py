@@ -115,7 +115,7 @@ def test_a_file_that_holds_the_loop(onnxnn, tmp_path):
             "guidance=2.0: expected a label for images to follow",
         ),
         ("loop", ["--steps", 20], "steps=20: expected the sampling loop inside this file"),
-        ("loop", ["--gif", "steps.gif"], "--gif needs the single steps, and the loop is inside"),
+        ("loop", ["--gif", "steps.gif"], "--gif needs single steps, but the sampling loop is inside"),
     ],
 )
 def test_what_does_not_fit_is_told_in_one_line(onnxnn, tmp_path, file, options, message):
@@ -136,7 +136,7 @@ def test_wrong_usage(onnxnn, options):
 
 def test_info(onnxnn):
     done = onnxnn("info", MODELS / "denoiser_classes.onnx")
-    assert "40 steps, linear schedule, predicts noise; classes: 红, blue" in done.stdout
+    assert "40 timesteps, linear schedule, predicts noise; classes: 红, blue" in done.stdout
     done = onnxnn("info", MODELS / "loop.onnx")
     assert "cosine schedule, predicts v; the loop inside the graph: ddim, 10 steps, guidance 1" in done.stdout
     found = json.loads(onnxnn("info", MODELS / "loop.onnx", "--json").stdout)

@@ -90,7 +90,7 @@ def test_export_never_replaces_its_checkpoint(onnxnn, exported, tmp_path):
     before = (tmp_path / "basenn.pth").read_bytes()
     done = onnxnn("export", "basenn.pth", "-o", "basenn.pth")
     assert done.returncode == 1
-    assert "choose a name that ends in .onnx, or use --force" in done.stderr
+    assert "Use a name that ends in .onnx, or use --force" in done.stderr
     assert (tmp_path / "basenn.pth").read_bytes() == before
 
 

@@ -35,7 +35,7 @@ def test_it_writes_what_torch_wrote(exported, place, beams):
     ("target", "message"),
     [
         ([[1, 5]], "target: expected 2 rows, one for each source of input, got 1"),
-        ([[1, 5], [1]], "target: the rows differ in length"),
+        ([[1, 5], [1]], "target: expected rows of the same length"),
         ([1, 5], r"target: expected int64 \(batch, target_time\), got int64 \(2,\)"),
         ([[1, 9], [1, 5]], r"target: expected token ids .*, got 1\.\.9"),
     ],
@@ -59,7 +59,7 @@ def test_generate_writes_numbers(onnxnn, exported):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["5 x"], "takes integers, such as '5 7 3'"),
+        (["5 x"], "expected integers, such as '5 7 3'"),
         (["5 9"], "expected token ids 0..8, as in the vocabulary, got 5..9"),
         ([f"5 {2**70}"], "expected token ids 0..8, as in the vocabulary, got 5..1180591620717411303424"),
         (
@@ -70,7 +70,7 @@ def test_generate_writes_numbers(onnxnn, exported):
             ["5 7", "--length", "24"],
             "length=...: expected an option of a sequence-to-sequence network: max_length, beams",
         ),
-        (["5 7", "--words"], "--words: this model goes from sequence to sequence and takes numbers"),
+        (["5 7", "--words"], "--words: expected a model that continues a text"),
         (["5 7", "--max-length", "10"], "max_length=10: expected at most 9, the longest target"),
         ([""], "expected at least one token id"),
     ],
@@ -86,7 +86,7 @@ def test_verify_and_info(onnxnn, exported):
         done = onnxnn("verify", exported / f"{name}.onnx")
         assert done.returncode == 0, done.stdout + done.stderr
     done = onnxnn("info", exported / "reverse.onnx")
-    assert "tokens (batch, time), 9 tokens, at most 9 in a row" in done.stdout
+    assert "tokens (batch, time), 9 tokens, at most 9 in a sequence" in done.stdout
 
 
 @pytest.mark.needs_torch

@@ -182,7 +182,7 @@ def test_names_that_are_not_utf8_show_their_bytes(run, folder, monkeypatch):
     assert "folder/\\xb9\\xb7.png" in out
     (line,) = err.splitlines()
     assert "not UTF-8" in line
-    assert "rename" in line
+    assert "Rename" in line
     with open(os.path.join("folder", f"{name}.jpg"), "wb") as broken:
         broken.write(b"\xff\xd8\xff")
     line = run("predict", "cnn.onnx", "folder")[2].splitlines()[0]
@@ -203,5 +203,5 @@ def test_help_that_cannot_be_written_is_one_line(monkeypatch, capsys, arguments)
     assert stop.value.code == 1
     assert (
         capsys.readouterr().err
-        == "onnxnn: the output cannot be written to stdout: No space left on device.\n"
+        == "onnxnn: the output cannot be written to stdout: No space left on device. [E-OUTPUT-01]\n"
     )

@@ -161,5 +161,7 @@ def test_records_that_are_no_list(open_model, tmp_path, shape, kinds):
     records = np.zeros(shape, [("a", "f4"), ("b", kinds)])
     np.save(str(tmp_path / "a.npy"), records)
     for given in (records, tmp_path / "a.npy"):
-        with pytest.raises(InputError, match=r"columns 'a', 'b' has the shape .*Write array.reshape\(-1\)"):
+        with pytest.raises(
+            InputError, match=r"columns 'a', 'b': expected the shape .*Write array.reshape\(-1\)"
+        ):
             open_model("table").predict(given)

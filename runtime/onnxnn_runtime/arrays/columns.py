@@ -276,8 +276,13 @@ def _of_structured(array: np.ndarray) -> Named:
     names = array.dtype.names or ()
     if array.ndim != 1:
         raise InputError(
-            f"an array of the columns {names_listed(names)} has the shape {array.shape}; expected (N,), one "
-            "record for each sample. Write array.reshape(-1)."
+            coded(
+                "E-INPUT-03",
+                "array of the columns {names}: expected the shape (N,), one record for each sample, got "
+                "{shape}. Write array.reshape(-1).",
+                names=names_listed(names),
+                shape=array.shape,
+            )
         )
     return Named(tuple(names), _beside([np.asarray(without_gradient(array[name])) for name in names]), names)
 

@@ -54,7 +54,10 @@ class _Counted:
         self.left -= 1
         if self.left < 0 and self.has_header:
             raise InputError(
-                "it has too many pixels for its format, which is read in small steps; save it as PNG."
+                coded(
+                    "E-INPUT-10",
+                    "it has too many pixels for its format, which is read in small steps. Save it as PNG.",
+                )
             )
         if self.left < 0:
             raise InputError(
