@@ -29,7 +29,7 @@ def main(checkpoint: str, folder: str) -> int:
     try:
         importlib.import_module("BaseNN")
     except ImportError as error:
-        print(f"import BaseNN: {error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return NO_BASENN
     try:
         # The user said to trust the file; this is the one place where a pickle is opened.

@@ -18,6 +18,7 @@ from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, LayerError
 from onnxnn_runtime.files.access import PathLike
 from onnxnn_runtime.files.filekind import PICKLE, TORCH, UNKNOWN, instead, kind_of_file
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.outputs.output_files import check_output
 
@@ -48,7 +49,7 @@ _CARRIED = {
     "Grayscale": ("num_output_channels",),
     "Normalize": ("mean", "std"),
 }
-"""The transforms that say how a picture reaches the network, and what of them counts."""
+"""The transforms that decide how an image reaches the network, and their options that count."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Converted:
 
     Args:
         path: The checkpoint written.
-        card: What the network says about itself.
+        card: The model card.
         notes: What could not be carried over, or was changed, in words.
     """
 
@@ -96,17 +97,25 @@ def import_checkpoint(
     path = checkpoint.existing(path)
     if _is_ours(path):
         raise CheckpointError(
-            f"{path}: is an onnxnn checkpoint already, so there is nothing to convert; model.load and "
-            "`onnxnn export` take it as it is."
+            coded(
+                "E-CKPT-05",
+                "{path}: expected a BaseNN checkpoint, got one of onnxnn, which needs no conversion. Use it "
+                "with model.load or `onnxnn export` as it is.",
+                path=path,
+            )
         )
     kind = kind_of_file(path)
     if kind not in (PICKLE, TORCH, UNKNOWN):
-        raise CheckpointError(instead(str(path), "a checkpoint of BaseNN 2.0", kind))
+        raise CheckpointError(instead(str(path), gettext("a checkpoint of BaseNN 2.0"), kind, "E-CKPT-05"))
     if not trust_pickle:
         raise CheckpointError(
-            f"{path}: a BaseNN checkpoint is a pickle, and opening one runs whatever program its maker put "
-            "into it, with your rights. Convert it only if you made it yourself or trust who did: "
-            "`onnxnn import-basenn ... --trust-pickle`, or trust_pickle=True."
+            coded(
+                "E-CKPT-05",
+                "{path}: a BaseNN checkpoint is a pickle, and opening one runs whatever program its maker "
+                "put into it, with your rights. Convert it only if you made it yourself or trust its maker: "
+                "`onnxnn import-basenn ... --trust-pickle`, or trust_pickle=True.",
+                path=path,
+            )
         )
     tree, meta, tensors = _read_in_child(path)
     if input_size is not None:
@@ -115,12 +124,23 @@ def import_checkpoint(
         return _convert(path, out, tree, meta, tensors, task)
     except LayerError as error:
         raise CheckpointError(
-            f"{path}: the network cannot be built here: {error} Where the checkpoint does not say how large "
-            "a sample is, give --input-size."
+            coded(
+                "E-CKPT-05",
+                "{path}: the network cannot be built: {error} Where the checkpoint lacks the size of a "
+                "sample, give --input-size.",
+                path=path,
+                error=error,
+            )
         ) from error
     except (KeyError, TypeError, IndexError) as error:
         raise CheckpointError(
-            f"{path}: is not as BaseNN 2.0 writes it ({type(error).__name__}: {error})."
+            coded(
+                "E-CKPT-05",
+                "{path}: expected a checkpoint as BaseNN 2.0 writes it, got another one ({kind}: {reason}).",
+                path=path,
+                kind=type(error).__name__,
+                reason=error,
+            )
         ) from error
 
 
@@ -137,16 +157,32 @@ def _read_in_child(path: PathLike) -> tuple[dict[str, Any], dict[str, Any], dict
         try:
             code, said = run_child(str(Path(path).resolve()), folder)
         except subprocess.TimeoutExpired as error:
-            raise CheckpointError(f"{path}: opening it took longer than {_TIMEOUT} s.") from error
-        reason = (said.strip().splitlines() or ["it said nothing"])[-1]
+            raise CheckpointError(
+                coded(
+                    "E-CKPT-05", "{path}: opening it took longer than {limit} s.", path=path, limit=_TIMEOUT
+                )
+            ) from error
+        reason = (said.strip().splitlines() or [gettext("no message")])[-1]
         if code == NO_BASENN:
             raise CheckpointError(
-                f"{path}: its classes are BaseNN's, which cannot be imported here ({reason}). Install it in "
-                "this environment: pip install BaseNN opencv-python pandas matplotlib torchvision einops. It "
-                "is needed for this conversion only."
+                coded(
+                    "E-PACKAGE-01",
+                    "{path}: its classes are BaseNN's, which cannot be imported here ({reason}). Install it "
+                    "in this environment: pip install BaseNN opencv-python pandas matplotlib torchvision "
+                    "einops. It is needed for this conversion only.",
+                    path=path,
+                    reason=reason,
+                )
             )
         if code != 0:
-            raise CheckpointError(f"{path}: cannot be opened as a BaseNN checkpoint ({reason}).")
+            raise CheckpointError(
+                coded(
+                    "E-CKPT-05",
+                    "{path}: expected a BaseNN checkpoint, got a file that cannot be opened as one ({reason}).",
+                    path=path,
+                    reason=reason,
+                )
+            )
         description = json.loads(Path(folder, "network.json").read_text("utf-8"))
         with np.load(Path(folder, "tensors.npz"), allow_pickle=False) as arrays:
             tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
@@ -154,7 +190,7 @@ def _read_in_child(path: PathLike) -> tuple[dict[str, Any], dict[str, Any], dict
 
 
 def run_child(checkpoint: str, folder: str) -> tuple[int, str]:
-    """Run the child process; return its exit code and what it said on stderr.
+    """Run the child process; return its exit code and what it wrote to stderr.
 
     It is started from its file, so that it imports torch and BaseNN and nothing else of ours.
     """
@@ -192,7 +228,7 @@ def _convert(
     if color == "RGB":
         tensors = _swap_first_channels(path, tensors)
         notes.append(
-            "BaseNN trains on BGR; the first layer's channels were swapped, so the network reads RGB"
+            gettext("BaseNN trains on BGR; the first layer's channels were swapped, so the network reads RGB")
         )
     net = definition.build()
     take_over(net, tensors, str(path))
@@ -226,7 +262,7 @@ def _add_layers(definition: Definition, calls: list[Call]) -> None:
 
 
 def _flattens(definition: Definition, behind: list[Call]) -> bool:
-    """Return whether a flatten changes anything here; a `linear` flattens pictures by itself."""
+    """Return whether a flatten changes anything here; a `linear` flattens images by itself."""
     shape = definition.output_shape
     if shape is None or shape.axes == ("feature",):
         return False
@@ -258,7 +294,12 @@ def _carried(transform: list[Any], color: str, notes: list[str]) -> dict[str, An
                 key: tuple(value) if isinstance(value, list) else value for key, value in options.items()
             }
         elif name not in ("ToTensor", "ToPILImage"):
-            notes.append(f"the transform {name} is not carried over: it changes training pictures only")
+            notes.append(
+                gettext(
+                    "the transform {name} is not carried over, since it changes training images only",
+                    name=name,
+                )
+            )
     return found
 
 
@@ -267,12 +308,18 @@ def _swap_first_channels(path: PathLike, tensors: dict[str, torch.Tensor]) -> di
     name, weight = next(iter(tensors.items()))
     if weight.ndim == 4 and weight.shape[1] == 3:
         swapped = weight.flip(1)
-    elif weight.ndim == 2 and weight.shape[1] % 3 == 0:  # a linear on the flattened picture
+    elif weight.ndim == 2 and weight.shape[1] % 3 == 0:  # a linear on the flattened image
         swapped = weight.reshape(len(weight), 3, -1).flip(1).reshape(weight.shape)
     else:
         raise CheckpointError(
-            f"{path}: pictures in colour meet {shortened(name)} first, {tuple(weight.shape)}; only a "
-            "convolution over 3 channels or a linear layer can be turned from BGR to RGB."
+            coded(
+                "E-CKPT-05",
+                "{path}: expected a convolution over 3 channels or a linear layer first, which can be "
+                "changed from BGR to RGB, got {name} of shape {shape}.",
+                path=path,
+                name=shortened(name),
+                shape=tuple(weight.shape),
+            )
         )
     return {**tensors, name: swapped}
 
@@ -286,7 +333,7 @@ def _task(definition: Definition, meta: Mapping[str, Any]) -> str:
 
 
 def _classes(meta: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the classes' names in order; a mapping arrives as a list of pairs."""
+    """Return the classes' names in order; a mapping is a list of pairs here."""
     given = meta.get("CLASSES") or []
     names = []
     for each in given:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from onnxnn_runtime.errors import CheckpointError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["Tree", "layer_calls"]
@@ -30,7 +31,7 @@ def layer_calls(tree: Tree) -> list[Call]:
         CheckpointError: A module is none that BaseNN's `add` builds by a layer's name.
     """
     if tree["class"] != "Sequential":
-        return _translate("the network", tree)
+        return _translate(gettext("the network"), tree)
     calls: list[Call] = []
     for name, child in tree["children"]:
         if child["class"] == "dim2" and calls and calls[-1][0] == "lstm":
@@ -44,9 +45,15 @@ def _translate(name: str, tree: Tree) -> list[Call]:
     translate = _MODULES.get(tree["class"])
     if translate is None:
         raise CheckpointError(
-            f"the layer {shortened(name)} is a {tree['class']}, which cannot be converted: only what "
-            "BaseNN's add() builds by a layer's name can be. A custom module's code is in no file; add the "
-            f"module with onnxnn and train again. Convertible are: {', '.join(sorted(_MODULES))}."
+            coded(
+                "E-CKPT-05",
+                "the layer {name}: expected a module that BaseNN's add() builds by a layer's name, got "
+                "{kind}. A custom module's code is in no file: add the module with onnxnn and train again. "
+                "Known: {known}.",
+                name=shortened(name),
+                kind=tree["class"],
+                known=", ".join(sorted(_MODULES)),
+            )
         )
     return translate(tree)
 
@@ -76,14 +83,27 @@ def _convolution(kind: str) -> Callable[[Tree], list[Call]]:
 
 def _zero_padding(tree: Tree) -> None:
     if tree["options"].get("padding_mode", "zeros") != "zeros":
-        raise CheckpointError(f"a {tree['class']} pads with other values than zero, which has no equal here.")
+        raise CheckpointError(
+            coded(
+                "E-CKPT-05",
+                "{kind}: expected padding with zeros, got {mode}, which onnxnn does not have.",
+                kind=tree["class"],
+                mode=shortened(tree["options"]["padding_mode"]),
+            )
+        )
 
 
 def _pool(kind: str) -> Callable[[Tree], list[Call]]:
     def translate(tree: Tree) -> list[Call]:
         given = tree["options"]
         if given.get("ceil_mode") or given.get("dilation", 1) not in (1, [1, 1]):
-            raise CheckpointError(f"a {tree['class']} with ceil_mode or dilation has no equal here.")
+            raise CheckpointError(
+                coded(
+                    "E-CKPT-05",
+                    "{kind}: expected a pool without ceil_mode and dilation, which onnxnn does not have.",
+                    kind=tree["class"],
+                )
+            )
         options = {name: _axes(given[name]) for name in ("kernel_size", "stride", "padding")}
         defaults = {"padding": 0, "stride": options["kernel_size"]}
         return [(kind, _without_default(options, **defaults))]

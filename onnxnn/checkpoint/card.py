@@ -1,4 +1,4 @@
-"""The model card of a network: what goes in, what comes out, how it was trained."""
+"""The model card of a network: its input, its output, how it was trained."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from onnxnn_runtime.card.card import Axis, InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn._version import __version__
@@ -70,10 +71,12 @@ def describe(
 
 
 def describe_input(definition: Definition, known: Preparation | None) -> InputSpec:
-    """Return what goes in; a size that the network lets vary stands there as the axis's name."""
+    """Return the input; a size that the network lets vary stands there as the axis's name."""
     shape = free_input(definition)
     if shape is None or not definition.has_layers:
-        raise LayerError("the network has no layers yet: add some, or load a checkpoint.")
+        raise LayerError(
+            coded("E-LAYER-10", "the network has no layers yet. Add some, or load a checkpoint.")
+        )
     spec = InputSpec(
         _KINDS.get(shape.axes, "array"),
         _batched(shape),
@@ -95,7 +98,7 @@ def describe_input(definition: Definition, known: Preparation | None) -> InputSp
 
 
 def describe_output(kind: str, definition: Definition, known: Preparation | None) -> OutputSpec:
-    """Return what comes out; a size that follows one the network lets vary stands there as the axis's name.
+    """Return the output; a size that follows one the network lets vary stands there as the axis's name.
 
     Args:
         kind: "classes", "binary", "values", "embedding", "tokens" or "image".
@@ -135,7 +138,7 @@ def how_trained(settings: Mapping[str, Any], history: list[dict[str, float]], sa
 
 
 def describe_added(added: list[Placed], batch_size: int | None = None) -> str:
-    """Return what `add` says: "linear1: size=(4, 10), relu -> [120, 10]"."""
+    """Return what `add` prints: "linear1: size=(4, 10), relu -> [120, 10]"."""
     first = added[0]
     options = [f"{name}={shortened(frozen(value))}" for name, value in first.layer.options().items()]
     options += [placed.layer.kind for placed in added[1:]]

@@ -4,7 +4,7 @@
      "card":       JSON text of the `ModelCard`,
      "state_dict": name -> tensor,
      "example":    one raw training sample, so that `convert` can write a sample script that runs,
-     "training":   what is needed to go on training}
+     "training":   what is needed to resume training}
 
 Nothing in it is code, and nothing that it holds is executed on load.
 """
@@ -12,7 +12,7 @@ Nothing in it is code, and nothing that it holds is executed on load.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +21,7 @@ import torch
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CardError, CheckpointError
 from onnxnn_runtime.files.access import PathLike, as_path, cannot_read, regular_file, write_atomically
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -40,10 +41,10 @@ class Checkpoint:
     """What a checkpoint holds.
 
     Args:
-        card: What the model says about itself.
+        card: The model card.
         state_dict: Weights by name, on the CPU.
         example: One raw training sample, or None.
-        training: What is needed to go on training; {} where it was never trained.
+        training: What is needed to resume training; {} where it was never trained.
     """
 
     card: ModelCard
@@ -63,10 +64,10 @@ def save(
 
     Args:
         path: Where to.
-        card: What the model says about itself.
+        card: The model card.
         state_dict: Weights by name.
         example: One raw training sample.
-        training: What is needed to go on training: tensors, numbers, texts, lists and dicts of them.
+        training: What is needed to resume training: tensors, numbers, texts, lists and dicts of them.
 
     Raises:
         OutputError: The folder is not writable or the disk is full; the old file is as it was.
@@ -129,12 +130,18 @@ def load(path: PathLike) -> Checkpoint:
     data = _read(existing(path))
     form = data.get("format") if isinstance(data, dict) else None
     if not isinstance(form, str) or form != FORMAT:
-        raise CheckpointError(f"{path}: a torch file, but no onnxnn checkpoint{_instead(data)} {_WHAT_FITS}")
+        raise CheckpointError(_foreign(path, data))
     schema = data.get("schema")
     if type(schema) is not int or schema != SCHEMA:
         raise CheckpointError(
-            f"{path}: the checkpoint has schema {shortened(schema)}, this version of onnxnn reads "
-            f"schema {SCHEMA}. Install a newer onnxnn."
+            coded(
+                "E-CKPT-04",
+                "{path}: expected a checkpoint of schema {expected}, as this version of onnxnn reads it, got "
+                "{got}. Install a newer onnxnn.",
+                path=path,
+                expected=SCHEMA,
+                got=shortened(schema),
+            )
         )
     return _checked(path, data)
 
@@ -149,9 +156,15 @@ def existing(path: PathLike) -> Path:
     file = as_path(path, "checkpoint", CheckpointError)
     if os.path.isdir(file):
         raise CheckpointError(
-            f"{path}: is a folder; give the checkpoint in it, such as {file / 'basenn.pth'}."
+            coded(
+                "E-CKPT-02",
+                "{path}: expected a checkpoint, got a folder. Give a checkpoint in it, such as {example}.",
+                path=path,
+                example=file / "basenn.pth",
+            )
         )
-    return regular_file(file, "checkpoint", CheckpointError, "Training writes one into save_fold.")
+    advice = gettext("Training writes one into save_fold.")
+    return regular_file(file, "checkpoint", CheckpointError, advice)
 
 
 def fill(net: nn.Module, state_dict: Mapping[str, torch.Tensor], path: PathLike) -> None:
@@ -161,44 +174,88 @@ def fill(net: nn.Module, state_dict: Mapping[str, torch.Tensor], path: PathLike)
         CheckpointError: Names or sizes differ; the message lists them and the network is as it was.
     """
     own = net.state_dict()
-    problems = [f"{name} is missing in the checkpoint" for name in own if name not in state_dict]
-    problems += [f"{name} is not in the network" for name in state_dict if name not in own]
-    problems += [
-        f"{name} is {tuple(value.shape)} in the checkpoint, {tuple(own[name].shape)} in the network"
-        for name, value in state_dict.items()
-        if name in own and own[name].shape != value.shape
-    ]
-    problems += [
-        f"{name} is {str(value.dtype).removeprefix('torch.')} in the checkpoint"
-        for name, value in state_dict.items()
-        if name in own and own[name].is_floating_point() != value.is_floating_point()
-    ]
+    problems = list(_differences(own, state_dict))
     if problems:
-        more = f"; and {len(problems) - 4} more" if len(problems) > 4 else ""
+        listed = "; ".join(problems[:_MOST_LISTED])
+        if len(problems) > _MOST_LISTED:
+            listed = gettext(
+                "{problems}; and {count} more", problems=listed, count=len(problems) - _MOST_LISTED
+            )
         raise CheckpointError(
-            f"{path} does not fit this network: {'; '.join(problems[:4])}{more}. Add the layers with which "
-            "it was trained, or none at all: then the checkpoint brings its own."
+            coded(
+                "E-CKPT-03",
+                "{path}: the checkpoint does not match this network: {problems}. Add the layers with which "
+                "it was trained, or none: then the checkpoint brings its own.",
+                path=path,
+                problems=listed,
+            )
         )
     net.load_state_dict(dict(state_dict))
 
 
-def _instead(data: Any) -> str:
-    """Say what a torch file holds, where it is weights that `load_weights` takes."""
+_MOST_LISTED = 4
+"""Differences that a message names."""
+
+
+def _differences(own: Mapping[str, torch.Tensor], stored: Mapping[str, torch.Tensor]) -> Iterator[str]:
+    """Yield in words what differs between the weights of a network and those of a checkpoint."""
+    for name in own:
+        if name not in stored:
+            yield gettext("{name} is missing in the checkpoint", name=name)
+    for name in stored:
+        if name not in own:
+            yield gettext("{name} is not in the network", name=name)
+    both = [(name, value, own[name]) for name, value in stored.items() if name in own]
+    for name, value, ours in both:
+        if ours.shape != value.shape:
+            yield gettext(
+                "{name} is {stored} in the checkpoint, {own} in the network",
+                name=name,
+                stored=tuple(value.shape),
+                own=tuple(ours.shape),
+            )
+    for name, value, ours in both:
+        if ours.is_floating_point() != value.is_floating_point():
+            dtype = str(value.dtype).removeprefix("torch.")
+            yield gettext("{name} is {dtype} in the checkpoint", name=name, dtype=dtype)
+
+
+def _foreign(path: PathLike, data: Any) -> Message:
+    """Return the message about a torch file that is no checkpoint of ours; `load_weights` takes some."""
     if isinstance(data, dict) and any(isinstance(value, torch.Tensor) for value in data.values()):
-        return "; it holds weights by name: add the layers, and call load_weights instead of load."
+        return coded(
+            "E-CKPT-02",
+            "{path}: expected an onnxnn checkpoint, got a torch file that holds weights by name. Add the "
+            "layers, and call load_weights instead of load.",
+            path=path,
+        )
     if isinstance(data, dict) and any(key in data for key in WRAPPERS):
-        return "; it is another program's checkpoint: add the layers, and call load_weights instead of load."
-    return "."
-
-
-_WHAT_FITS = "Expected a file that model.train or model.save wrote."
+        return coded(
+            "E-CKPT-02",
+            "{path}: expected an onnxnn checkpoint, got one of another program. Add the layers, and call "
+            "load_weights instead of load.",
+            path=path,
+        )
+    return coded(
+        "E-CKPT-02",
+        "{path}: expected an onnxnn checkpoint, as model.train or model.save writes it, got another torch "
+        "file.",
+        path=path,
+    )
 
 
 def _read(path: Path) -> Any:
     try:
         return read_torch_file(path)
     except NotTensors as error:
-        raise CheckpointError(f"{path}: {error} {_WHAT_FITS}") from error
+        raise CheckpointError(
+            coded(
+                "E-CKPT-02",
+                "{path}: {reason} Expected a file that model.train or model.save wrote.",
+                path=path,
+                reason=error,
+            )
+        ) from error
     except OSError as error:
         raise cannot_read(path, error, "checkpoint", CheckpointError) from error
 
@@ -208,18 +265,32 @@ def _checked(path: PathLike, data: dict[str, Any]) -> Checkpoint:
     if not isinstance(weights, dict) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in weights.items()
     ):
-        raise CheckpointError(f"{path}: 'state_dict' is no mapping of tensors; the file is damaged.")
+        raise CheckpointError(
+            coded(
+                "E-CKPT-02", "{path}: 'state_dict': expected tensors by name. The file is damaged.", path=path
+            )
+        )
     if not (example is None or isinstance(example, torch.Tensor)) or not isinstance(training, dict):
-        raise CheckpointError(f"{path}: 'example' or 'training' is not what onnxnn writes.")
+        raise CheckpointError(
+            coded(
+                "E-CKPT-02",
+                "{path}: 'example' and 'training': expected a tensor and a dict. The file is damaged.",
+                path=path,
+            )
+        )
     _check_numbers(path, weights)
     text = data.get("card")
     if not isinstance(text, str):
-        raise CheckpointError(f"{path}: 'card' is no text; the file is damaged.")
+        raise CheckpointError(
+            coded("E-CKPT-02", "{path}: 'card': expected a text. The file is damaged.", path=path)
+        )
     try:
         card = ModelCard.from_json(text)
         check_state(training)
     except (CardError, CheckpointError) as error:
-        raise CheckpointError(f"{path}: {error}") from error
+        if error.code == "E-CARD-03":
+            raise CheckpointError(coded("E-CKPT-04", "{path}: {error}", path=path, error=error)) from error
+        raise CheckpointError(coded("E-CKPT-02", "{path}: {error}", path=path, error=error)) from error
     return Checkpoint(card, weights, example, training)
 
 
@@ -228,6 +299,11 @@ def _check_numbers(path: PathLike, weights: Mapping[str, torch.Tensor]) -> None:
     for name, value in weights.items():
         if value.is_floating_point() and bool(value.isnan().any()):
             raise CheckpointError(
-                f"{path}: the weights {shortened(name)} hold NaN, so every answer would be NaN. Train again "
-                "with a smaller lr, or from an earlier checkpoint."
+                coded(
+                    "E-TRAIN-05",
+                    "{path}: expected numbers, got NaN in the weights {name}. Train again with a smaller lr, "
+                    "or from an earlier checkpoint.",
+                    path=path,
+                    name=shortened(name),
+                )
             )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxnn_runtime.api.calls import checked
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import say
 
@@ -36,7 +37,8 @@ def pth_info(checkpoint: str | Path) -> dict[str, Any]:
     """
     facts = _facts(checkpoints.load(checkpoint))
     line = "=" * (len(str(checkpoint)) + 9)
-    say(f"{checkpoint} 相关信息如下:\n{line}")
+    say(gettext("About {checkpoint}:", checkpoint=checkpoint))
+    say(line)
     for name, value in facts.items():
         say(f"{name} : {_shortened(value) if name == 'word2idx' else value}")
     say(line)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.errors import CheckpointError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["check_state"]
@@ -23,20 +24,29 @@ def check_state(state: Mapping[str, Any]) -> None:
         CheckpointError: A key is unknown or holds something else; the text names it.
     """
     for key, value in state.items():
-        known = _KEYS.get(key)
-        if known is None:
-            raise CheckpointError(f"the training state has the unknown key {shortened(key)}.")
-        fits, what = known
-        if not fits(value):
+        is_right = _KEYS.get(key)
+        if is_right is None:
             raise CheckpointError(
-                f"the training state: {shortened(key)} must be {what}, got {shortened(value)}."
+                coded("E-CKPT-02", "the training state has the unknown key {key}.", key=shortened(key))
+            )
+        if not is_right(value):
+            raise CheckpointError(
+                coded(
+                    "E-CKPT-02",
+                    "the training state: {key}: expected {expected}, got {got}.",
+                    key=shortened(key),
+                    expected=_expected(key),
+                    got=shortened(value),
+                )
             )
     if "epoch" in state:
         missing = [
             key for key in ("settings", "history", "loss", "best", "epochs_since_best") if key not in state
         ]
         if missing:
-            raise CheckpointError(f"the training state lacks {', '.join(map(repr, missing))}.")
+            raise CheckpointError(
+                coded("E-CKPT-02", "the training state lacks {keys}.", keys=", ".join(map(repr, missing)))
+            )
 
 
 def _is_count(value: Any) -> bool:
@@ -111,24 +121,46 @@ def _is_random(value: Any) -> bool:
     return _is_names(value) and value.keys() == {"torch", "cuda", "python", "numpy"}
 
 
-def _or_none(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: value is None or fits(value)
+def _or_none(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or is_right(value)
 
 
-_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "sample": (_is_sample, "the sizes and axes of one sample"),
-    "epoch": (_is_count, "an integer of at least 0"),
-    "settings": (_is_settings, f"settings by name, at most {_MOST_SETTINGS:,} values"),
-    "lr": (_or_none(_is_number), "a number"),
-    "history": (_is_history, "a list of {name: number}"),
-    "unmeasured": (_or_none(_is_row), "{name: number}"),
-    "best": (_is_number, "a number"),
-    "best_epoch": (_or_none(_is_count), "an integer of at least 0"),
-    "epochs_since_best": (_is_count, "an integer of at least 0"),
-    "loss": (_is_tensors, "tensors by name"),
-    "optimizer": (_is_optimizer, "the state of an optimizer"),
-    "schedule": (_or_none(_is_names), "the state of a schedule"),
-    "random": (_is_random, "the states of the random generators"),
-    "average": (_or_none(_is_average), "a moving average of weights"),
+_KEYS: dict[str, Callable[[Any], bool]] = {
+    "sample": _is_sample,
+    "epoch": _is_count,
+    "settings": _is_settings,
+    "lr": _or_none(_is_number),
+    "history": _is_history,
+    "unmeasured": _or_none(_is_row),
+    "best": _is_number,
+    "best_epoch": _or_none(_is_count),
+    "epochs_since_best": _is_count,
+    "loss": _is_tensors,
+    "optimizer": _is_optimizer,
+    "schedule": _or_none(_is_names),
+    "random": _is_random,
+    "average": _or_none(_is_average),
 }
-"""For each key what tells whether a value fits, and in words what fits."""
+"""For each key the check of its value."""
+
+
+def _expected(key: str) -> str:
+    """Return in words what a key holds."""
+    number, count = gettext("a number"), gettext("an integer of at least 0")
+    settings = gettext("settings by name, at most {most:,} values", most=_MOST_SETTINGS)
+    return {
+        "sample": gettext("the sizes and axes of one sample"),
+        "epoch": count,
+        "settings": settings,
+        "lr": number,
+        "history": gettext("a list of {{name: number}}"),
+        "unmeasured": gettext("{{name: number}}"),
+        "best": number,
+        "best_epoch": count,
+        "epochs_since_best": count,
+        "loss": gettext("tensors by name"),
+        "optimizer": gettext("the state of an optimizer"),
+        "schedule": gettext("the state of a schedule"),
+        "random": gettext("the states of the random generators"),
+        "average": gettext("a moving average of weights"),
+    }[key]

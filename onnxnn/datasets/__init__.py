@@ -17,7 +17,7 @@ _INK_LEVELS = 16
 
 
 class Digits(NamedTuple):
-    """Pictures and the digit that each shows.
+    """Images and the digit that each shows.
 
     Attributes:
         images: uint8 (N, H, W), 0 is paper and 255 is full ink.
@@ -29,7 +29,7 @@ class Digits(NamedTuple):
 
 
 def digits(size: int = 28) -> Digits:
-    """Return the 1,797 digits as pictures of `size` x `size` pixels.
+    """Return the 1,797 digits as images of `size` x `size` pixels.
 
     The scans have 8 x 8 pixels; they are enlarged with bicubic interpolation.
     """

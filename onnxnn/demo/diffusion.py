@@ -32,7 +32,7 @@ def write_pictures(folder: Path) -> None:
 
 
 def train_drawer(folder: Path, quick: bool = False) -> tuple[Path, Path]:
-    """Train a diffusion model on the pictures of FOLDER/digits, and export it in both forms.
+    """Train a diffusion model on the images of FOLDER/digits, and export it in both forms.
 
     Returns:
         The denoiser, FOLDER/denoiser.onnx, for the runtime's samplers; and FOLDER/drawer.onnx, which holds

@@ -19,9 +19,9 @@ def write_pictures(folder: Path) -> None:
 
 
 def train_encoder(folder: Path, quick: bool = False) -> Path:
-    """Train a MobileNet encoder on the pictures of FOLDER/train and export it.
+    """Train a MobileNet encoder on the images of FOLDER/train and export it.
 
-    The vector before the last layer is the encoder's: pictures of the same digit get similar ones.
+    The vector before the last layer is the encoder's: images of the same digit get similar ones.
     Random shifts and turns teach it that a moved digit is still the same digit.
 
     Returns:
