@@ -178,7 +178,7 @@ def _read_in_child(path: PathLike) -> tuple[dict[str, Any], dict[str, Any], dict
             raise CheckpointError(
                 coded(
                     "E-CKPT-05",
-                    "{path}: expected a BaseNN checkpoint, got a file that cannot be opened as one ({reason}).",
+                    "{path}: expected a BaseNN checkpoint, got one that cannot be opened ({reason}).",
                     path=path,
                     reason=reason,
                 )

@@ -136,8 +136,8 @@ def load(path: PathLike) -> Checkpoint:
         raise CheckpointError(
             coded(
                 "E-CKPT-04",
-                "{path}: expected a checkpoint of schema {expected}, as this version of onnxnn reads it, got "
-                "{got}. Install a newer onnxnn.",
+                "{path}: expected schema {expected}, which this version of onnxnn reads, got schema {got}. "
+                "Install a newer onnxnn.",
                 path=path,
                 expected=SCHEMA,
                 got=shortened(schema),

@@ -73,9 +73,9 @@ def edited(path, target, **changes):
     [
         ({"schema": 2}, "expected schema 1, .* got schema 2. Install a newer onnxnn"),
         ({"schema": torch.ones(2)}, r"schema torch.float32 tensor \(2,\)"),
-        ({"format": "other"}, "no onnxnn checkpoint"),
-        ({"state_dict": {"a": 1}}, "no mapping of tensors"),
-        ({"training": None}, "not what onnxnn writes"),
+        ({"format": "other"}, "expected an onnxnn checkpoint"),
+        ({"state_dict": {"a": 1}}, "expected tensors by name"),
+        ({"training": None}, "expected a tensor and a dict"),
         ({"card": "{"}, "not valid JSON"),
     ],
 )
@@ -85,9 +85,7 @@ def test_what_onnxnn_never_writes_is_refused(path, tmp_path, changes, message):
 
 
 def test_a_missing_file_is_also_a_file_not_found_error(tmp_path):
-    with pytest.raises(
-        CheckpointError, match=r"is a folder; give the checkpoint in it, such as .*basenn.pth"
-    ):
+    with pytest.raises(CheckpointError, match=r"got a folder. Give a checkpoint in it, such as .*basenn.pth"):
         checkpoint.load(tmp_path)
     with pytest.raises(FileNotFoundError, match="no such checkpoint"):
         nn(verbose=0).load(tmp_path / "none.pth")
@@ -109,7 +107,7 @@ def test_foreign_files_are_named_and_never_run(tmp_path):
         ("evil.pth", "holds a pickled object"),
         ("old.pkl", "pickle of an old program"),
         ("module.pth", "pickled module"),
-        ("weights.pth", "no onnxnn checkpoint"),
+        ("weights.pth", "expected an onnxnn checkpoint"),
         ("picture.pth", "expected a checkpoint or a torch file, got"),
     ]:
         with pytest.raises(CheckpointError, match=message):
@@ -259,10 +257,10 @@ def test_a_message_quotes_little_of_what_a_checkpoint_holds(path, tmp_path, key,
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"w": torch.zeros(2)}, "weights by name: add the layers, and call load_weights"),
+        ({"w": torch.zeros(2)}, "weights by name. Add the layers, and call load_weights"),
         (
             {"model": {"w": torch.zeros(2)}},
-            "another program's checkpoint: add the layers, and call load_weights",
+            "got one of another program. Add the layers, and call load_weights",
         ),
     ],
 )
@@ -317,7 +315,7 @@ def test_weights_that_are_nan_are_refused(path, tmp_path):
     weights = torch.load(path, weights_only=True)["state_dict"]
     weights["linear2.bias"][1] = torch.nan
     target = edited(path, tmp_path / "edited.pth", state_dict=weights)
-    with pytest.raises(CheckpointError, match=r"the weights 'linear2.bias' hold NaN.*smaller lr"):
+    with pytest.raises(CheckpointError, match=r"got NaN in the weights 'linear2.bias'.*smaller lr"):
         pth_info(target)
 
 

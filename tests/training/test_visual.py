@@ -266,7 +266,7 @@ class TestFacts:
         assert set(facts["result"]) == {"loss", "acc"}
         assert "word2idx" not in facts
         printed = capsys.readouterr().out
-        assert "checkpoints/basenn.pth 相关信息如下:" in printed
+        assert "About checkpoints/basenn.pth:" in printed
         assert "CLASSES : ['cat', 'dog', 'owl']" in printed
 
     def test_an_untrained_network(self, mlp):
