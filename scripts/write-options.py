@@ -138,8 +138,8 @@ def names() -> Iterator[str]:
     lists = {
         "`add(activation=)`": activations,
         "`add(optimizer=)`": list(OPTIMIZERS),
-        "`train(loss=)`": sorted(set(LOSSES.values())) + sorted(set(LOSSES)),
-        "`train(metrics=)`": list(METRICS),
+        "`train(loss=)`": sorted(LOSSES) + sorted(LOSSES.spellings),
+        "`train(metrics=)`": METRICS.spellings,
         "`train(schedule=)`": list(SCHEDULES),
         "`train(precision=)`": [str(each) for each in PRECISIONS],
         "`sample(sampler=)`": list(SAMPLERS),

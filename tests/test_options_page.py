@@ -72,7 +72,8 @@ def test_every_option_stands_on_the_page(name):
 
 @pytest.mark.parametrize(
     "known",
-    [transforms._KNOWN, transforms._NO_EFFECT, SAMPLERS, PRECISIONS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES,
+    [transforms._KNOWN, transforms._NO_EFFECT, SAMPLERS, PRECISIONS,
+     [*LOSSES, *LOSSES.spellings], METRICS.spellings, OPTIMIZERS, SCHEDULES,
      [kind for kind, cls in registry.items() if cls.named]],
     ids=["transforms", "transforms without effect", "samplers", "precisions", "losses", "metrics",
          "optimizers", "schedules", "layers"],

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import typer
-from onnxnn_runtime.messages.catalogue import coded, gettext
 
 from .options import JSON
 from .output import print_json, print_text
+from .text import gettext
 
 HELP = gettext("Explain the code of an error: cause, example, remedy.\n\nExample: onnxnn explain E-LAYER-03")
 """The help text."""
@@ -22,6 +22,7 @@ def explain(
 ) -> None:
     """Explain the code of an error: cause, example, remedy."""
     from onnxnn_runtime.errors import InputError, did_you_mean
+    from onnxnn_runtime.messages.catalogue import coded
     from onnxnn_runtime.messages.codes import CODES
     from onnxnn_runtime.messages.shorten import shortened
 

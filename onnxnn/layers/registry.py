@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
+from onnxnn_runtime.api.registry import Registry
 from onnxnn_runtime.errors import CallError, LayerError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -193,10 +194,8 @@ class Layer(abc.ABC):
 
 L = TypeVar("L", bound=type[Layer])
 
-registry: dict[str, type[Layer]] = {}
+registry: Registry[type[Layer]] = Registry()
 """Every layer by its name in lower case."""
-
-_aliases: dict[str, str] = {}
 
 
 def layer(name: str, *aliases: str) -> Callable[[L], L]:
@@ -204,8 +203,7 @@ def layer(name: str, *aliases: str) -> Callable[[L], L]:
 
     def register(cls: L) -> L:
         cls.kind = name
-        registry[name] = cls
-        _aliases.update(dict.fromkeys(aliases, name))
+        registry.add(name, cls, *aliases)
         return cls
 
     return register
@@ -221,16 +219,16 @@ def find(name: str, stored: bool = False) -> type[Layer]:
     Raises:
         LayerError: There is no such layer; the message names the nearest one.
     """
-    key = name.lower().strip()
-    key = _aliases.get(key, key)
+    key = registry.find(name)
     known = [kind for kind, cls in registry.items() if cls.named]
-    if key not in registry:
+    if key is None:
+        spellings = [each for each in registry.spellings if registry.find(each) in known]
         raise LayerError(
             coded(
                 "E-LAYER-01",
                 "add({name}): unknown layer.{hint} Known layers: {known}.",
                 name=shortened(name),
-                hint=instead_of_layer(name, [*known, *_aliases]),
+                hint=instead_of_layer(name, spellings),
                 known=", ".join(sorted(known)),
             )
         )

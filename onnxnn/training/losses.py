@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from onnxnn_runtime.errors import TrainingError, did_you_mean
+from onnxnn_runtime.api.registry import Registry
+from onnxnn_runtime.errors import TrainingError
 from onnxnn_runtime.messages.catalogue import Message, coded
 from onnxnn_runtime.messages.shorten import shortened
-from onnxnn_runtime.messages.suggestions import key_of
 from torch import nn
 
 from onnxnn.definition.definition import Net
@@ -38,40 +38,31 @@ __all__ = [
 
 Tensor = torch.Tensor
 
-LOSSES: dict[str, str] = {
-    "crossentropyloss": "CrossEntropyLoss",
-    "crossentropy": "CrossEntropyLoss",
-    "categorical_crossentropy": "CrossEntropyLoss",
-    "sparse_categorical_crossentropy": "CrossEntropyLoss",
-    "nllloss": "NLLLoss",
-    "bceloss": "BCELoss",
-    "bce": "BCELoss",
-    "binary_crossentropy": "BCELoss",
-    "bcewithlogitsloss": "BCEWithLogitsLoss",
-    "mseloss": "MSELoss",
-    "mse": "MSELoss",
-    "mean_squared_error": "MSELoss",
-    "l1loss": "L1Loss",
-    "mae": "L1Loss",
-    "mean_absolute_error": "L1Loss",
-    "smoothl1loss": "SmoothL1Loss",
-    "huberloss": "HuberLoss",
-    "huber": "HuberLoss",
-    "kldivloss": "KLDivLoss",
-    "kl_divergence": "KLDivLoss",
-    "poissonnllloss": "PoissonNLLLoss",
-    "poisson": "PoissonNLLLoss",
-    "softmarginloss": "SoftMarginLoss",
-    "multilabelsoftmarginloss": "MultiLabelSoftMarginLoss",
-    "hingeembeddingloss": "HingeEmbeddingLoss",
-    "supcon": "SupCon",
-    "supervised_contrastive": "SupCon",
-    "arcface": "ArcFace",
-    "minsnr": "MinSNR",
-    "min_snr": "MinSNR",
-    "min-snr": "MinSNR",
-}
-"""Every spelling in lower case, and the loss it means."""
+LOSSES: Registry[None] = Registry(
+    [
+        (
+            "CrossEntropyLoss",
+            None,
+            ("crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"),
+        ),
+        ("NLLLoss", None, ()),
+        ("BCELoss", None, ("bce", "binary_crossentropy")),
+        ("BCEWithLogitsLoss", None, ()),
+        ("MSELoss", None, ("mse", "mean_squared_error")),
+        ("L1Loss", None, ("mae", "mean_absolute_error")),
+        ("SmoothL1Loss", None, ()),
+        ("HuberLoss", None, ("huber",)),
+        ("KLDivLoss", None, ("kl_divergence",)),
+        ("PoissonNLLLoss", None, ("poisson",)),
+        ("SoftMarginLoss", None, ()),
+        ("MultiLabelSoftMarginLoss", None, ()),
+        ("HingeEmbeddingLoss", None, ()),
+        ("SupCon", None, ("supervised_contrastive",)),
+        ("ArcFace", None, ()),
+        ("MinSNR", None, ("min_snr", "min-snr")),
+    ]
+)
+"""Every loss by torch's name, with its aliases; `make` fits it to a network."""
 
 REGRESSION_LOSSES = ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "PoissonNLLLoss")
 EMBEDDING_LOSSES = ("SupCon", "ArcFace")
@@ -112,20 +103,18 @@ def official_name(name: str) -> str:
     Raises:
         TrainingError: There is no such loss; the message names the nearest one.
     """
-    key = key_of(name)
-    if key not in LOSSES:
-        known = sorted(set(LOSSES.values()))
-        hint = did_you_mean(name, [*LOSSES, *known]) or "."
+    found = LOSSES.find(name)
+    if found is None:
         raise TrainingError(
             coded(
                 "E-TRAIN-02",
                 "loss={loss}: unknown loss{hint} Known: {known}.",
                 loss=shortened(name),
-                hint=hint,
-                known=", ".join(known),
+                hint=LOSSES.hint(name),
+                known=", ".join(sorted(LOSSES)),
             )
         )
-    return LOSSES[key]
+    return found
 
 
 def usual_name(task: str) -> str:

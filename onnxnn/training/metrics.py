@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from onnxnn_runtime.api.registry import Registry
 from onnxnn_runtime.card.labels import THRESHOLD
-from onnxnn_runtime.errors import TrainingError, did_you_mean
+from onnxnn_runtime.errors import TrainingError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
-from onnxnn_runtime.messages.suggestions import key_of
 from onnxnn_runtime.messages.warn import warn
 
 from onnxnn.definition.definition import Net
@@ -26,18 +26,18 @@ __all__ = ["METRICS", "Metric", "higher_is_better", "make", "official_names"]
 
 Tensor = torch.Tensor
 
-METRICS: dict[str, str] = {
-    "acc": "acc",
-    "accuracy": "acc",
-    "mae": "mae",
-    "mse": "mse",
-    "f1": "f1",
-    "f1_score": "f1",
-    "exact": "exact",
-}
-"""Every spelling in lower case, and the metric it means."""
+METRICS: Registry[None] = Registry(
+    [
+        ("acc", None, ("accuracy",)),
+        ("mae", None, ()),
+        ("mse", None, ()),
+        ("f1", None, ("f1_score",)),
+        ("exact", None, ()),
+    ]
+)
+"""Every metric by its name, with its aliases; `make` fits it to a network."""
 
-_KNOWN = ", ".join(dict.fromkeys(METRICS.values()))
+_KNOWN = ", ".join(METRICS)
 
 
 @dataclass(frozen=True)
@@ -71,20 +71,22 @@ def official_names(names: str | Sequence[str] | None) -> tuple[str, ...]:
             )
         )
     given = [names] if isinstance(names, str) else () if names is None else names
+    found: dict[str, None] = {}
     for name in given:
-        if key_of(name) not in METRICS:
-            hint = did_you_mean(name, METRICS) or "."
+        official = METRICS.find(name)
+        if official is None:
             raise TrainingError(
                 coded(
                     "E-TRAIN-02",
                     "metrics={metrics}: unknown metric {metric}{hint} Known: {known}.",
                     metrics=shortened(names),
                     metric=shortened(name),
-                    hint=hint,
+                    hint=METRICS.hint(name),
                     known=_KNOWN,
                 )
             )
-    return tuple(dict.fromkeys(METRICS[key_of(name)] for name in given))
+        found[official] = None
+    return tuple(found)
 
 
 def higher_is_better(name: str) -> bool:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
+from onnxnn_runtime.api.registry import Registry
 from onnxnn_runtime.errors import TrainingError, did_you_mean
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
-from onnxnn_runtime.messages.suggestions import key_of, nearest
+from onnxnn_runtime.messages.suggestions import nearest
 from torch.optim import lr_scheduler
 
 __all__ = [
@@ -32,14 +33,17 @@ Options = Mapping[str, Any]
 Range = tuple[Callable[[Any], bool], Callable[[], str]]
 """What says whether a value matches, and in words, in the language of the user, what is expected."""
 
-OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
-    "SGD": torch.optim.SGD,
-    "Adam": torch.optim.Adam,
-    "AdamW": torch.optim.AdamW,
-    "Adagrad": torch.optim.Adagrad,
-    "ASGD": torch.optim.ASGD,
-    "RMSprop": torch.optim.RMSprop,
-}
+OPTIMIZERS: Registry[type[torch.optim.Optimizer]] = Registry(
+    (cls.__name__, cls, ())
+    for cls in (
+        torch.optim.SGD,
+        torch.optim.Adam,
+        torch.optim.AdamW,
+        torch.optim.Adagrad,
+        torch.optim.ASGD,
+        torch.optim.RMSprop,
+    )
+)
 """Every optimizer by torch's name; any case is understood."""
 
 _DEFAULT_LR = {"SGD": 0.01, "Adam": 1e-3, "AdamW": 1e-3, "Adagrad": 0.01, "ASGD": 0.01, "RMSprop": 1e-3}
@@ -54,21 +58,18 @@ def optimizer_name(name: str) -> str:
     Raises:
         TrainingError: There is no such optimizer; the message names the nearest one.
     """
-    by_lower = {known.lower(): known for known in OPTIMIZERS}
-    key = key_of(name)
-    if key not in by_lower:
-        hint = did_you_mean(name, OPTIMIZERS) or "."
-        known = ", ".join(OPTIMIZERS)
+    found = OPTIMIZERS.find(name)
+    if found is None:
         raise TrainingError(
             coded(
                 "E-TRAIN-02",
                 "optimizer={optimizer}: unknown optimizer{hint} Known: {known}.",
                 optimizer=shortened(name),
-                hint=hint,
-                known=known,
+                hint=OPTIMIZERS.hint(name),
+                known=", ".join(OPTIMIZERS),
             )
         )
-    return by_lower[key]
+    return found
 
 
 def check_optimizer_options(name: str, options: Options) -> None:
@@ -225,15 +226,14 @@ def check_schedule(schedule: str | Options | None) -> str:
             )
         )
     name = schedule if isinstance(schedule, str) else schedule.get("name", "")
-    key = key_of(name)
-    if key not in SCHEDULES:
-        hint = did_you_mean(name, SCHEDULES) or "."
+    key = SCHEDULES.find(name)
+    if key is None:
         raise TrainingError(
             coded(
                 "E-TRAIN-02",
                 "schedule={schedule}: unknown schedule{hint} Known: {known}.",
                 schedule=shortened(schedule),
-                hint=hint,
+                hint=SCHEDULES.hint(name),
                 known=", ".join(SCHEDULES),
             )
         )
@@ -351,15 +351,10 @@ def _onecycle(optimizer: torch.optim.Optimizer, epochs: int, steps: int, warmup:
     )
 
 
-SCHEDULES: dict[str, Callable[..., Schedule | None]] = {
-    "constant": _constant,
-    "cosine": _cosine,
-    "linear": _linear,
-    "step": _step,
-    "exponential": _exponential,
-    "plateau": _plateau,
-    "onecycle": _onecycle,
-}
+SCHEDULES: Registry[Callable[..., Schedule | None]] = Registry(
+    (function.__name__.lstrip("_"), function, ())
+    for function in (_constant, _cosine, _linear, _step, _exponential, _plateau, _onecycle)
+)
 """Every schedule by name, with its options after (optimizer, epochs, steps)."""
 
 

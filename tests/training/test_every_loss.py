@@ -18,7 +18,7 @@ from onnxnn import nn
 from onnxnn.training import losses
 
 ENDINGS = (None, "softmax", "sigmoid")
-NAMES = sorted(set(losses.LOSSES.values()))
+NAMES = sorted(losses.LOSSES)
 REFUSED = {
     *((name, end) for name in ("ArcFace", "SupCon", "MinSNR", "HingeEmbeddingLoss") for end in ENDINGS),
     *(("BCELoss", None), ("NLLLoss", None), ("PoissonNLLLoss", None), ("PoissonNLLLoss", "sigmoid")),
