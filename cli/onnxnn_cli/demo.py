@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Dict
 
 import typer
-from onnxnn_runtime.messages.catalogue import gettext
 
 from .demo_diffusion import report_diffusion, run_diffusion
 from .options import JSON
 from .output import need_onnxnn, note, padded, print_json, print_table, print_text, progress_on_stderr
+from .text import gettext
 from .without_torch import run_elsewhere
 
 HELP = gettext(

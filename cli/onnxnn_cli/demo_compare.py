@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 import numpy as np
-from onnxnn_runtime.messages.catalogue import gettext
 from PIL import Image
 
 from .similarity_picture import Panel, similarity_picture
+from .text import gettext
 from .without_torch import block_torch, can_import
 
 GALLERY = "train"

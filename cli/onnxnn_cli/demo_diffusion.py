@@ -6,9 +6,8 @@ import time
 from pathlib import Path
 from typing import Any, Dict
 
-from onnxnn_runtime.messages.catalogue import gettext
-
 from .output import need_onnxnn, note, padded, print_text, progress_on_stderr
+from .text import gettext
 from .without_torch import run_elsewhere
 
 

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import Dict, List, Optional
 
 import typer
-from onnxnn_runtime.messages.catalogue import gettext, gettext_noop
 
 from .output import print_json, print_table, print_text
+from .text import gettext, gettext_noop
 
 # A package, the module it is imported as, the lowest version that works, and what it is for.
 PACKAGES = (

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import List, Optional
 
 import typer
-from onnxnn_runtime.messages.catalogue import gettext, ngettext
 
 from .inputs import given, sources
 from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, FORCE, INPUTS, JSON, MODEL, SKIP
 from .output import print_json, print_text
 from .progress import Counter, advising_to_skip, check_left
+from .text import gettext, ngettext
 
 HELP = gettext(
     "Write the feature vectors of inputs to a file.\n\n"

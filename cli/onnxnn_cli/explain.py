@@ -22,9 +22,10 @@ def explain(
 ) -> None:
     """Explain the code of an error: cause, example, remedy."""
     from onnxnn_runtime.errors import InputError, did_you_mean
-    from onnxnn_runtime.messages.catalogue import coded
     from onnxnn_runtime.messages.codes import CODES
     from onnxnn_runtime.messages.shorten import shortened
+
+    from .text import coded
 
     wanted = code.strip().strip("[]").upper()
     if wanted not in CODES and wanted != "ALL":

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Mapping
 
-from onnxnn_runtime.messages.catalogue import gettext_noop
-
 from .explanation import Explanation
+from .text import gettext_noop
 
 __all__ = ["EXPLANATIONS"]
 

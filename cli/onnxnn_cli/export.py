@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Optional
 
 import typer
-from onnxnn_runtime.messages.catalogue import gettext
 
 from .options import FORCE, JSON
 from .output import need_onnxnn, note, print_json, print_text
+from .text import gettext
 
 HELP = gettext(
     "Turn a checkpoint into an ONNX file and compare the two.\n\n"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, List, Optional
 
 import typer
-from onnxnn_runtime.messages.catalogue import coded, gettext
 
 from .options import DEVICE, JSON, MODEL
 from .output import print_json, print_text
+from .text import coded, gettext
 
 HELP = gettext(
     "Continue a text, character by character; or write the target of a source of numbers.\n\n"

@@ -7,10 +7,10 @@ import os
 from typing import Any, Dict, List, Tuple
 
 import typer
-from onnxnn_runtime.messages.catalogue import gettext
 
 from .options import JSON
 from .output import need_onnxnn, padded, print_json, print_text
+from .text import gettext
 
 HELP = gettext("Print what a model takes and returns, and how it was made.\n\nExample: onnxnn info pets.onnx")
 """The help text."""

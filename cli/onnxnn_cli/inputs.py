@@ -16,7 +16,8 @@ def given(inputs: Sequence[Optional[str]]) -> List[Any]:
     if "-" not in inputs:
         return list(inputs)
     from onnxnn_runtime.errors import InputError
-    from onnxnn_runtime.messages.catalogue import coded, gettext
+
+    from .text import coded, gettext
 
     if list(inputs).count("-") > 1:
         raise InputError(

@@ -7,9 +7,9 @@ import inspect
 from typing import Any, Dict, List
 
 import typer
-from onnxnn_runtime.messages.catalogue import gettext
 
 from .output import need_onnxnn, print_json, print_table
+from .text import gettext
 
 HELP = gettext("Print every layer with its options.\n\nNeeds the training package.\n\nExample: onnxnn layers")
 """The help text."""

@@ -16,7 +16,6 @@ from typing import Any, Callable, Dict, Optional
 
 import typer
 import typer.core
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 
 from . import (
     __version__,
@@ -36,6 +35,7 @@ from . import (
     verify,
 )
 from .output import NoOutput, note
+from .text import Message, coded, gettext
 
 COMMANDS: Dict[Callable[..., None], str] = {
     demo.demo: demo.HELP,
@@ -121,7 +121,7 @@ def _message(error: Exception) -> str:
             coded("E-OUTPUT-01", "the output cannot be written to stdout: {reason}.", reason=reason)
         )
     text = error.args[0] if error.args else ""
-    if isinstance(text, Message) and isinstance(error, (ImportError, NoOutput)):
+    if hasattr(text, "code") and isinstance(error, (ImportError, NoOutput)):
         return _with_code(text)
     return str(error)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import typer
-from onnxnn_runtime.messages.catalogue import gettext
+
+from .text import gettext
 
 MODEL: Any = typer.Argument(..., metavar="FILE", help=gettext("An .onnx file."))
 INPUTS: Any = typer.Argument(

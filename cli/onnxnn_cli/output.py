@@ -11,7 +11,7 @@ import sys
 import unicodedata
 from typing import Any, ContextManager, Iterable, List, Sequence
 
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from .text import coded, gettext
 
 
 class NoOutput(Exception):

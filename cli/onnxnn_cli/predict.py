@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, List, Optional
 
 import typer
-from onnxnn_runtime.messages.catalogue import gettext
 
 from .inputs import given
 from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, INPUTS, JSON, MODEL, SKIP
 from .output import print_json, print_table
 from .progress import Counter, advising_to_skip, check_left
+from .text import gettext
 
 HELP = gettext(
     "Print the class and score of each input, the class of each of its steps, or its values.\n\n"

@@ -8,9 +8,8 @@ import re
 import warnings
 from typing import Any, Callable, Iterator, Optional, Sequence, Tuple
 
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
-
 from .output import note, visible
+from .text import Message, coded, gettext
 
 
 class Counter:

@@ -7,11 +7,11 @@ import random
 from typing import Any, Optional
 
 import typer
-from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 
 from .inputs import given, sources
 from .options import DEVICE, FORCE, JSON, MODEL
 from .output import print_json, print_text
+from .text import coded, gettext, ngettext
 
 HELP = gettext(
     "Draw images with a diffusion model, as one grid.\n\n"

@@ -20,9 +20,10 @@ def run_script(path: str) -> None:
         SystemExit: The script ended with an error, which is printed on stderr, or on its own.
     """
     from onnxnn_runtime.errors import MissingInputError
-    from onnxnn_runtime.messages.catalogue import coded
     from onnxnn_runtime.messages.shorten import shortened
     from onnxnn_runtime.messages.user_lines import show_with_lines
+
+    from .text import coded
 
     if not os.path.isfile(path):
         raise MissingInputError(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import typer
-from onnxnn_runtime.messages.catalogue import coded, gettext
 
 from .inputs import given
 from .options import DEVICE, JSON, MODEL
 from .output import print_json, print_text
+from .text import coded, gettext
 
 HELP = gettext(
     "Print how similar the feature vectors of two inputs are.\n\n"

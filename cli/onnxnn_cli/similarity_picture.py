@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from onnxnn_runtime.images.fonts import draw_text
-from onnxnn_runtime.messages.catalogue import gettext
 from PIL import Image, ImageDraw
+
+from .text import gettext
 
 CELL = 48
 MARGIN = 24

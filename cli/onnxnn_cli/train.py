@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import typer
-from onnxnn_runtime.messages.catalogue import gettext
 
 from .options import JSON
 from .output import need_onnxnn, note, print_json, print_text, progress_on_stderr
 from .script import run_script
+from .text import gettext
 
 HELP = gettext(
     "Train the network that a recipe describes, or run a script that trains.\n\n"

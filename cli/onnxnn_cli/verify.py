@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Optional
 
 import typer
-from onnxnn_runtime.messages.catalogue import gettext
 
 from .options import DEVICE, JSON, MODEL
 from .output import need_onnxnn, print_json, print_text
+from .text import gettext
 
 HELP = gettext(
     "Check that a model file is whole and works.\n\n"

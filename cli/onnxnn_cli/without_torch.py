@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict
 
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from .text import coded, gettext
 
 BLOCKED = ("torch", "onnx", "onnxnn")
 

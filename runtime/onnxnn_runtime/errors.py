@@ -65,8 +65,7 @@ class OnnxnnError(Exception):
     @property
     def code(self) -> str:
         """The stable code of its kind, e.g. "E-LAYER-03"."""
-        message = self.args[0] if self.args else ""
-        return message.code if isinstance(message, Message) else ""
+        return getattr(self.args[0], "code", "") if self.args else ""
 
     @property
     def text(self) -> str:
