@@ -75,7 +75,10 @@ def test_a_file_without_inputs():
 
 
 REFUSED = {
-    "no outputs": (model(graph([node("Relu", ["input"], ["y"])], [value("input", X)], [])), "has no outputs"),
+    "no outputs": (
+        model(graph([node("Relu", ["input"], ["y"])], [value("input", X)], [])),
+        "at least one output in its graph, got none",
+    ),
     "bfloat16": (model(one_node("Cast", target=BFLOAT16, to=16)), r"bfloat16.*add a Cast to float32"),
     "sequence in": (
         model(
@@ -101,7 +104,7 @@ def test_infer_says_what_was_found(name):
 
 @pytest.mark.parametrize("numbers", [[[70000, 1]], [[-1, 0]]])
 def test_integers_are_not_cut(numbers):
-    with pytest.raises(rt.InputError, match=r"holds .*; expected uint16, 0\.\.65535"):
+    with pytest.raises(rt.InputError, match=r"expected uint16, 0\.\.65535, got"):
         opens(FILES["uint16"][0]).infer(np.array(numbers))
 
 
@@ -151,7 +154,7 @@ def test_the_commands_answer_or_say_what_was_found(name, command, tmp_path, monk
 
     data = {"no inputs": NO_INPUT, **{key: pair[0] for key, pair in [*FILES.items(), *REFUSED.items()]}}[name]
     if name == "no outputs":
-        with pytest.raises(rt.InputError, match="has no outputs"):
+        with pytest.raises(rt.InputError, match="at least one output in its graph, got none"):
             rt.load(data, device="cpu")
         return
     opens(data)

@@ -53,7 +53,7 @@ def test_two_calls_equal_one_long_call(open_model):
         (np.zeros((1, 1, 5), np.float32), r"got float32 \(1, 1, 5\)"),
         (np.full((1, 1, 4), np.nan, np.float32), "state0: holds NaN"),
         (np.full((1, 1, 4), 1e300), "state0: holds a number too large for float32"),
-        (np.zeros((1, 2, 4), np.float32), "state0 has 2 along 'batch', and input has 1"),
+        (np.zeros((1, 2, 4), np.float32), "the same size along 'batch', got 1 in input and 2 in state0"),
     ],
 )
 def test_hidden_state_of_another_model(open_model, capfd, state, message):
@@ -350,7 +350,7 @@ def test_a_card_that_tells_of_states_which_the_graph_lacks(open_model):
         ([("state0", ("layers", "batch", 4))], r"'state0' the shape \(layers, batch, 4\)"),
         ([("state0", (1, 4))], r"'state0' the shape \(1, 4\), the graph \(1, batch, 4\)"),
         ([("state9", (1, "batch", 4))], "the state 'state9', which the graph does not have"),
-        ([("input", ("batch", "time")), ("state0", (1, "batch", 4))], "has states alone"),
+        ([("input", ("batch", "time")), ("state0", (1, "batch", 4))], "got states alone"),
         ([], "lacks its state 'state0'"),
     ],
 )

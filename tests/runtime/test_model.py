@@ -314,7 +314,7 @@ def test_draft_can_be_chosen_when_loading(open_model):
 
 def test_a_newer_file_says_what_fits(open_model):
     with pytest.raises(
-        rt.InputError, match=r"asks for opset 99 and IR 99; ONNX Runtime .* loads up to opset .*ir_version="
+        rt.InputError, match=r"expected up to opset .* ONNX Runtime .* got opset 99 and IR 99.*ir_version="
     ):
         open_model("too_new")
 
@@ -337,13 +337,13 @@ def test_missing_files_and_folders(tmp_path):
 
 @pytest.mark.parametrize("k", [0, True, 1.5, "x"])
 def test_k_is_a_whole_number(open_model, k):
-    with pytest.raises(rt.InputError, match=r"k=.*: what fits is a whole number from 1"):
+    with pytest.raises(rt.InputError, match=r"k=.*: expected an integer from 1"):
         open_model("table").predict([[1, 2]], k=k)
 
 
 @pytest.mark.parametrize("threads", [0, -1, True, 0.5, "x", 3000])
 def test_threads_are_a_whole_number(open_model, threads):
-    with pytest.raises(rt.InputError, match=r"threads=.*: what fits is a whole number from 1 to 1024"):
+    with pytest.raises(rt.InputError, match=r"threads=.*: expected an integer from 1 to 1024"):
         open_model("table", threads=threads)
 
 

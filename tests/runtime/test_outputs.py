@@ -63,7 +63,7 @@ def uses(kind):
 @pytest.mark.parametrize("rows", list(ROWS))
 def test_other_rows_than_samples_are_refused(rows, kind, use):
     nodes, constants = ROWS[rows]
-    with pytest.raises(rt.OnnxnnError, match=r"one row for each sample|came back as|the graph \("):
+    with pytest.raises(rt.OnnxnnError, match=r"one row for each of|expected \(|of the graph"):
         uses(kind)[use](opened(nodes, card(OUTPUTS[kind]), constants))
 
 
@@ -81,7 +81,7 @@ def test_the_message_says_both_counts():
     constants = [tensor("columns", np.array([0, 1], np.int64)), tensor("which", np.array([True]))]
     found = opened(first, card(), constants)
     assert len(found.predict([PICTURE])) == 1
-    with pytest.raises(rt.InputError, match="3 samples went in, and its output 'output' has 1 row; expected"):
+    with pytest.raises(rt.InputError, match="output 'output': expected one row for each of 3 samples, got 1"):
         found.predict([PICTURE] * 3, batch_size=3)
 
 
@@ -106,7 +106,9 @@ AXES = {
 def test_other_axes_than_promised_are_refused_when_the_file_is_opened(axes, kind):
     shape, nodes, size = AXES[axes]
     constants = [tensor("size", np.array(size, np.int64))]
-    with pytest.raises(rt.CardError, match=r"its card gives the output 'output' the shape .*, the graph \("):
+    with pytest.raises(
+        rt.CardError, match=r"output 'output': expected the shape .* by its card, got .* of the graph"
+    ):
         opened(
             nodes,
             card(OutputSpec(kind, shape)),
@@ -119,7 +121,7 @@ def test_other_axes_than_promised_are_refused_after_the_run():
     nodes = [node("Flatten", ["input"], ["flat"]), node("Compress", ["flat", "which"], ["output"], axis=1)]
     found = opened(nodes, card(), [tensor("which", np.array([True] * 5))], shape=("batch", "columns"))
     for use in uses("classes").values():
-        with pytest.raises(rt.InputError, match=r"came back as \(3, 5\); its card promises \(batch, 2\)"):
+        with pytest.raises(rt.InputError, match=r"expected \(batch, 2\) by its card, got \(3, 5\)"):
             use(found)
 
 
@@ -139,7 +141,9 @@ def test_scores_are_finite(number, kind, use):
         node("Add", ["few", "bad"], ["output"]),
     ]
     promised = OutputSpec(kind, ("batch", size), OUTPUTS[kind].classes)
-    with pytest.raises(rt.InputError, match=r"numbers in its output 'output' are NaN or infinite"):
+    with pytest.raises(
+        rt.InputError, match=r"output 'output': expected finite numbers, got .* NaN or infinite"
+    ):
         uses(kind)[use](opened(nodes, card(promised), constants, shape=("batch", size)))
 
 
@@ -156,7 +160,9 @@ def test_an_embedding_beside_the_scores_is_compared_too():
     promised = OutputSpec("classes", ("batch", 2), ("cat", "dog"), 3)
     found = opened(nodes, card(promised), constants, outputs=outputs)
     assert len(found.predict([PICTURE] * 3)) == 3
-    with pytest.raises(rt.InputError, match="3 samples went in, and its output 'embedding' has 1 row"):
+    with pytest.raises(
+        rt.InputError, match="output 'embedding': expected one row for each of 3 samples, got 1"
+    ):
         found.embed([PICTURE] * 3, batch_size=3)
     with pytest.raises(rt.CardError, match=r"output 'embedding' the shape \(batch, 5\), the graph"):
         opened(nodes, card(OutputSpec("classes", ("batch", 2), (), 5)), constants, outputs=outputs)
@@ -221,7 +227,7 @@ def test_a_network_that_draws_keeps_its_promise(broken):
     diffusion = DiffusionSpec(Schedule(10), (1, 4, 4))
     source = InputSpec("image", ("batch", 1, 4, 4), Preprocess("grayscale", (("resize", 4, 4),)))
     draws = ModelCard("gen", (), source, OutputSpec("image", ("batch", 1, 4, 4)), diffusion=diffusion)
-    with pytest.raises(rt.OnnxnnError, match=r"came back as|the graph \(|expected finite"):
+    with pytest.raises(rt.OnnxnnError, match=r"expected \(|of the graph|expected finite"):
         rt.load(model(made, draws), device="cpu").sample(3, steps=2, seed=0)
 
 
@@ -245,7 +251,7 @@ def test_fewer_scores_than_classes_are_refused(use):
     nodes = [node("ReduceMean", ["input"], ["output"], axes=[2, 3], keepdims=0)]
     assert opened(nodes, card(three), shape=("batch", "k")).predict(PICTURE)[0].label == "cat"
     four = OutputSpec("classes", ("batch", "k"), ("cat", "dog", "cow", "hen"))
-    with pytest.raises(rt.InputError, match="has 3 scores for a sample, and its card names 4 classes"):
+    with pytest.raises(rt.InputError, match=r"expected 4 scores for a sample, .* got 3"):
         uses("classes")[use](opened(nodes, card(four), shape=("batch", "k")))
 
 

@@ -243,9 +243,9 @@ def test_missing_and_empty_folders(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"errors": "ignore"}, "choose 'raise' or 'skip'"),
+        ({"errors": "ignore"}, "expected 'raise' or 'skip'"),
         ({"batch_size": 0}, "whole number from 1"),
-        ({"batch_size": True}, "batch_size=True: what fits is a whole number from 1"),
+        ({"batch_size": True}, "batch_size=True: expected an integer from 1"),
     ],
 )
 def test_options_that_make_no_sense(options, message):

@@ -31,7 +31,9 @@ def network(*layers):
 def test_weights_that_are_no_numbers_are_no_answer(value, count):
     model = network()
     torch.nn.init.constant_(model.model[0].bias, value)
-    with pytest.raises(InputError, match=r"inference\(\): \d of \d numbers in its output .* a smaller lr"):
+    with pytest.raises(
+        InputError, match=r"inference\(\): output .* got \d of \d that are NaN .* a smaller lr"
+    ):
         model.inference(np.eye(4)[:count])
 
 
@@ -62,5 +64,5 @@ def test_results_that_are_no_numbers_have_no_best_class(value, layers):
 def test_samples_without_a_row_of_their_own_are_counted():
     model = network(DropsRows())
     assert model.inference(np.eye(4)[:3]).shape == (3, 1)
-    with pytest.raises(InputError, match="4 samples went in, and its output 'output' has 3 rows"):
+    with pytest.raises(InputError, match="output 'output': expected one row for each of 4 samples, got 3"):
         model.inference(np.eye(4), batch_size=4)

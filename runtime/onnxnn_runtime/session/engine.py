@@ -1,6 +1,6 @@
 """Running a graph: sessions, checks, and many inputs at once.
 
-A single picture is fastest when all cores work on it together. Many pictures are fastest when each
+A single image is fastest when all cores work on it together. Many images are fastest when each
 core takes its own few through decoding and network alike: nothing waits, and an operator need not be
 split. So there are two sessions: one with all threads, made at once, and one with a single thread that
 all cores share, made when there are many inputs.
@@ -17,6 +17,7 @@ from onnxnn_runtime.arrays.conversion import too_small
 from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.errors import CardError, InputError, OnnxnnError
 from onnxnn_runtime.inputs.samples import Sample, Skipped, find_samples
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .feeds import DTYPES, as_samples, check_divisor, check_feed
@@ -83,7 +84,13 @@ class Engine:
             self.inputs = {each.name: _describe(each) for each in self._session.get_inputs()}
             self.outputs = {each.name: _describe(each) for each in self._session.get_outputs()}
         except UnicodeDecodeError as error:
-            raise InputError(f"{name}: a name in its graph is not UTF-8 text; export it again.") from error
+            raise InputError(
+                coded(
+                    "E-MODEL-01",
+                    "{name}: expected names of UTF-8 text in its graph, got other bytes. Export it again.",
+                    name=name,
+                )
+            ) from error
         self._spec = None if card is None else card.input
         self._states = () if card is None else card.input.states
         held = {state.name for state in self._states}
@@ -97,7 +104,9 @@ class Engine:
         """Return the first session, and where it runs."""
         created = self._create(self._width)
         if created is None:
-            raise InputError(f"{self._name}: changed after it was opened; open it again.")
+            raise InputError(
+                coded("E-INPUT-02", "{name}: changed after it was opened. Open it again.", name=self._name)
+            )
         return created
 
     def _renew(self) -> None:
@@ -110,15 +119,18 @@ class Engine:
         """Check arrays and run the graph on them.
 
         Raises:
-            InputError: A name, shape or type does not fit, or a number is NaN or infinite.
+            InputError: A name, shape or type does not match the graph, or a number is NaN or infinite.
         """
         unknown, missing = set(feeds) - set(self.inputs), set(self.arrays) - set(feeds)
         if unknown or missing:
             raise InputError(
-                "{}: expected arrays for {}, got {}.".format(
-                    self._name,
-                    ", ".join(printable(each, 40) for each in self.inputs) or "no input",
-                    ", ".join(printable(each, 40) for each in itertools.islice(feeds, 20)) or "none",
+                coded(
+                    "E-INPUT-03",
+                    "{name}: expected arrays for {inputs}, got {given}.",
+                    name=self._name,
+                    inputs=", ".join(printable(each, 40) for each in self.inputs) or gettext("no input"),
+                    given=", ".join(printable(each, 40) for each in itertools.islice(feeds, 20))
+                    or gettext("none"),
                 )
             )
         self._renew()
@@ -128,14 +140,14 @@ class Engine:
         if self._spec is not None and first is not None:
             problem = too_small(checked[first].shape[1:], self._spec)
         if problem is not None:
-            raise InputError(f"{first}: {problem}")
+            raise InputError(Message(f"{first}: {problem}", "E-INPUT-03"))
         batch = len(checked[first]) if first is not None and checked[first].ndim else None
         return self._checked(self._session, self._with_states(checked), outputs, batch)
 
     def _checked(
         self, session: Any, feeds: dict[str, np.ndarray], outputs: Sequence[str], batch: int | None
     ) -> list[np.ndarray]:
-        """Run the graph, and compare what it gives with what the card promises."""
+        """Run the graph, and compare its outputs with what the card promises."""
         values = self._run(session, feeds, outputs)
         return [self._promises.check(name, value, batch) for name, value in zip(outputs, values)]
 
@@ -145,25 +157,47 @@ class Engine:
             _, shape = self.inputs.get(state.name, ("", None))
             if shape is None or state.next not in self.outputs:
                 raise CardError(
-                    f"{self._name}: its card has the state {shortened(state.name)}, which the graph does not "
-                    "have. Export it again."
+                    coded(
+                        "E-MODEL-04",
+                        "{name}: its card has the state {state}, which the graph does not have. Export it "
+                        "again.",
+                        name=self._name,
+                        state=shortened(state.name),
+                    )
                 )
             if _sizes(shape) != _sizes(state.shape):
                 stated, real = (
                     ", ".join(printable(str(size), 40) for size in each) for each in (state.shape, shape)
                 )
                 raise CardError(
-                    f"{self._name}: its card gives the state {shortened(state.name)} the shape ({stated}), "
-                    f"the graph ({real}). Export it again."
+                    coded(
+                        "E-MODEL-04",
+                        "{name}: state {state}: expected the shape ({expected}) by its card, got ({found}) "
+                        "of the graph. Export it again.",
+                        name=self._name,
+                        state=shortened(state.name),
+                        expected=stated,
+                        found=real,
+                    )
                 )
         forgotten = [each for each in self.arrays if f"next_{each}" in self.outputs]
-        if forgotten or not self.arrays:
-            which = (
-                f"lacks its state {shortened(forgotten[0])}"
-                if forgotten
-                else "has states alone, and no input"
+        if forgotten:
+            raise CardError(
+                coded(
+                    "E-MODEL-04",
+                    "{name}: its card lacks its state {state}. Export it again.",
+                    name=self._name,
+                    state=shortened(forgotten[0]),
+                )
             )
-            raise CardError(f"{self._name}: its card {which}. Export it again.")
+        if not self.arrays:
+            raise CardError(
+                coded(
+                    "E-MODEL-04",
+                    "{name}: expected an input, got states alone in its card. Export it again.",
+                    name=self._name,
+                )
+            )
 
     def stepper(self) -> Step:
         """Return a function that runs a network which generates, for `onnxnn_runtime.generation.generate`."""
@@ -226,8 +260,14 @@ class Engine:
         if len(self.arrays) != 1:
             inputs = printable(", ".join(self.arrays), 200)
             raise InputError(
-                f"{self._name}: takes {len(self.arrays)} inputs ({inputs}), where predict() and embed() give "
-                "one. Use infer({name: array, ...})."
+                coded(
+                    "E-INPUT-08",
+                    "{name}: takes {count} inputs ({inputs}), where predict() and embed() give one. Use "
+                    "infer({{name: array, ...}}).",
+                    name=self._name,
+                    count=len(self.arrays),
+                    inputs=inputs,
+                )
             )
         if batch_size is None:
             batch_size = default_batch_size(spec, self.device)
@@ -318,32 +358,51 @@ class Engine:
         except (OnnxnnError, MemoryError) as error:
             if isinstance(error, OnnxnnError):
                 raise
-            raise InputError(f"{self._name}: there is not enough memory to load it.") from error
+            raise InputError(
+                coded("E-MEMORY-01", "{name}: there is not enough memory to load it.", name=self._name)
+            ) from error
         except Exception as error:  # ONNX Runtime's own classes differ between versions.
             raise InputError(self._why_not(error)) from error
 
-    def _why_not(self, error: Exception) -> str:
+    def _why_not(self, error: Exception) -> Message:
         version = runtime_version()
         opset, ir_version = loads(version)
         wanted = self._facts.opset.get("", 0)
         installed = "ONNX Runtime {}.{}".format(*version)
         if wanted > opset or self._facts.ir_version > ir_version:
-            fitting = (
-                f"opset_version={min(wanted, opset)}, ir_version={min(self._facts.ir_version, ir_version)}"
+            fitting = min(wanted, opset), min(self._facts.ir_version, ir_version)
+            return coded(
+                "E-MODEL-03",
+                "{name}: expected up to opset {opset} and IR {ir}, which {installed} loads, got opset "
+                "{found_opset} and IR {found_ir}. Export it with {options}, or install a newer onnxruntime.",
+                name=self._name,
+                opset=opset,
+                ir=ir_version,
+                installed=installed,
+                found_opset=wanted,
+                found_ir=self._facts.ir_version,
+                options="opset_version={}, ir_version={}".format(*fitting),
             )
-            return (
-                f"{self._name}: asks for opset {wanted} and IR {self._facts.ir_version}; {installed} loads "
-                f"up to opset {opset} and IR {ir_version}. Export it with {fitting}, or install a newer "
-                "onnxruntime."
-            )
-        return f"{self._name}: {installed} cannot load it ({_first_line(error)})."
+        return coded(
+            "E-MODEL-03",
+            "{name}: {installed} cannot load it ({reason}).",
+            name=self._name,
+            installed=installed,
+            reason=_first_line(error),
+        )
 
     def _run(self, session: Any, feeds: dict[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]:
         for name in outputs:
             if name in self.outputs and self.outputs[name][0] in _UNREADABLE:
                 raise InputError(
-                    f"{self._name}: its output {printable(name, 80)!r} is {self.outputs[name][0]}, which "
-                    "NumPy does not have; add a Cast to float32 after it."
+                    coded(
+                        "E-MODEL-03",
+                        "{name}: its output {output} is {type}, which NumPy does not have. Add a Cast to "
+                        "float32 after it.",
+                        name=self._name,
+                        output=repr(printable(name, 80)),
+                        type=self.outputs[name][0],
+                    )
                 )
         for name in self._facts.divisors:
             if name in feeds:
@@ -352,13 +411,26 @@ class Engine:
             return run(session, list(outputs), feeds, self._timeout)
         except TimeLimitError as error:
             raise InputError(
-                f"{self._name}: one run took more than {self._timeout:g} seconds and was stopped. Where that "
-                "is not enough, open it with load(..., timeout=SECONDS)."
+                coded(
+                    "E-MODEL-03",
+                    "{name}: one run took more than {seconds:g} seconds and was stopped. Where that is not "
+                    "enough, open it with load(..., timeout=SECONDS).",
+                    name=self._name,
+                    seconds=self._timeout,
+                )
             ) from error
         except Exception as error:  # ONNX Runtime's own classes differ between versions.
             self._explain(feeds, error)
             shapes = ", ".join(f"{printable(name, 40)} {value.shape}" for name, value in feeds.items())
-            raise InputError(f"{self._name}: cannot run on {shapes[:300]} ({_first_line(error)}).") from error
+            raise InputError(
+                coded(
+                    "E-MODEL-03",
+                    "{name}: cannot run on {inputs} ({reason}).",
+                    name=self._name,
+                    inputs=shapes[:300],
+                    reason=_first_line(error),
+                )
+            ) from error
 
     def _explain(self, feeds: Mapping[str, np.ndarray], error: Exception) -> None:
         """Raise an InputError where inputs disagree in an axis that they share, such as the batch."""
@@ -368,8 +440,17 @@ class Engine:
                 if isinstance(axis, str) and axis and sizes.setdefault(axis, (name, size))[1] != size:
                     first, other = sizes[axis]
                     raise InputError(
-                        f"{self._name}: {name} has {size} along {shortened(axis)}, and {first} has {other}; "
-                        "expected the same size in both."
+                        coded(
+                            "E-INPUT-03",
+                            "{name}: expected the same size along {axis}, got {other} in {first} and {size} "
+                            "in {second}.",
+                            name=self._name,
+                            axis=shortened(axis),
+                            other=other,
+                            first=first,
+                            size=size,
+                            second=name,
+                        )
                     ) from error
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from onnxnn_runtime.arrays.conversion import as_array, as_floats
-from onnxnn_runtime.errors import CardError, InputError
+from onnxnn_runtime.errors import CardError, InputError, located
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = ["DTYPES", "as_samples", "check_divisor", "check_feed"]
@@ -39,33 +40,33 @@ def check_feed(name: str, value: Any, dtype: str, shape: tuple[Any, ...]) -> np.
         dtype, shape: What the graph declares; () stands for a scalar, and for an unknown number of axes.
 
     Raises:
-        InputError: It does not fit, or holds NaN or infinite numbers.
+        InputError: It does not match the graph, or holds NaN or infinite numbers.
     """
     shown = printable(name, 80)
     if dtype not in DTYPES.values():
         raise InputError(
-            f"{shown}: the graph expects {dtype} there; only arrays of NumPy's numbers or texts fit. "
-            "Use a model whose inputs are such tensors."
+            coded(
+                "E-INPUT-05",
+                "{name}: the graph expects {type}; only arrays of NumPy's numbers or texts can be given. Use "
+                "a model whose inputs are such tensors.",
+                name=shown,
+                type=dtype,
+            )
         )
     try:
         array = as_array(value)
     except InputError as error:
-        raise InputError(f"{shown}: {error}") from error
-    described = f"{array.dtype} {shortened(array.shape)}"
-    if array.dtype == object and not array.ndim:
-        described = shortened(value)
-    wanted = "{} ({})".format(dtype, ", ".join("free" if size is None else str(size) for size in shape))
+        raise InputError(located(shown, error)) from error
     if dtype == "string":
-        return _texts(shown, array, described)
+        return _texts(shown, array, value)
     if not _castable(array.dtype, dtype):
-        raise InputError(f"{shown}: expected {wanted}, got {described}.")
+        raise _other_array(shown, array, value, dtype, shape)
     fits = not shape or (
         array.ndim == len(shape)
         and all(given == size or not isinstance(size, int) for given, size in zip(array.shape, shape))
     )
     if not fits or 0 in array.shape:
-        least = ", at least 1 along each axis" if 0 in array.shape else ""
-        raise InputError(f"{shown}: expected {wanted}{least}, got {described}.")
+        raise _other_array(shown, array, value, dtype, shape)
     if dtype.startswith("float"):
         array = as_floats(array, shown, dtype)
     elif dtype not in ("bool", str(array.dtype)):
@@ -73,13 +74,47 @@ def check_feed(name: str, value: Any, dtype: str, shape: tuple[Any, ...]) -> np.
     return np.asarray(array, dtype=dtype, order="C")
 
 
-def _texts(name: str, array: np.ndarray, described: str) -> np.ndarray:
+def _other_array(name: str, array: np.ndarray, value: Any, dtype: str, shape: tuple[Any, ...]) -> InputError:
+    """Return the error for an array of another type or shape than an input takes."""
+    wanted = ", ".join(gettext("free") if size is None else str(size) for size in shape)
+    if 0 in array.shape:
+        return InputError(
+            coded(
+                "E-INPUT-03",
+                "{name}: expected {type} ({shape}), at least 1 along each axis, got {found}.",
+                name=name,
+                type=dtype,
+                shape=wanted,
+                found=_described(array, value),
+            )
+        )
+    return InputError(
+        coded(
+            "E-INPUT-03",
+            "{name}: expected {type} ({shape}), got {found}.",
+            name=name,
+            type=dtype,
+            shape=wanted,
+            found=_described(array, value),
+        )
+    )
+
+
+def _described(array: np.ndarray, value: Any) -> str:
+    if array.dtype == object and not array.ndim:
+        return shortened(value)
+    return f"{array.dtype} {shortened(array.shape)}"
+
+
+def _texts(name: str, array: np.ndarray, value: Any) -> np.ndarray:
     """Return texts as ONNX Runtime takes them."""
     if array.dtype.kind == "U" or (
         array.dtype == object and all(isinstance(each, str) for each in array.flat)
     ):
         return array.astype(object)
-    raise InputError(f"{name}: expected texts, got {described}.")
+    raise InputError(
+        coded("E-INPUT-04", "{name}: expected texts, got {found}.", name=name, found=_described(array, value))
+    )
 
 
 def _check_range(name: str, array: np.ndarray, dtype: str) -> None:
@@ -87,7 +122,16 @@ def _check_range(name: str, array: np.ndarray, dtype: str) -> None:
     limits = np.iinfo(dtype)
     if array.size and (int(array.min()) < limits.min or int(array.max()) > limits.max):
         raise InputError(
-            f"{name}: holds {array.min()}..{array.max()}; expected {dtype}, {limits.min}..{limits.max}."
+            coded(
+                "E-INPUT-04",
+                "{name}: expected {type}, {lowest}..{highest}, got {low}..{high}.",
+                name=name,
+                type=dtype,
+                lowest=limits.min,
+                highest=limits.max,
+                low=array.min(),
+                high=array.max(),
+            )
         )
 
 
@@ -114,8 +158,13 @@ def check_divisor(name: str, array: np.ndarray) -> None:
     refused = [0, -1] if array.dtype in (np.int32, np.int64) else [0]
     if array.dtype.kind in "iu" and np.isin(array, refused).any():
         raise InputError(
-            f"{printable(name, 80)}: holds {' or '.join(map(str, refused))}; the graph divides by it, "
-            "which can end the whole process. Give other numbers."
+            coded(
+                "E-INPUT-04",
+                "{name}: expected numbers other than {refused}, by which the graph would divide, which can "
+                "end the whole process.",
+                name=printable(name, 80),
+                refused=", ".join(map(str, refused)),
+            )
         )
 
 
@@ -135,10 +184,17 @@ def as_samples(model: str, name: str, array: np.ndarray, dtype: str, shape: tupl
     )
     other = str(array.dtype) != dtype
     if not fits or (other and not (dtype in ("float16", "float32", "float64") and array.dtype.kind == "f")):
-        wanted = ", ".join("free" if size is None else printable(str(size), 30) for size in shape)
+        wanted = ", ".join(gettext("free") if size is None else printable(str(size), 30) for size in shape)
         raise CardError(
-            f"{model}: its card makes {array.dtype} {shortened(array.shape)} of the samples; its graph's "
-            f"input {printable(name, 40)!r} expects {dtype} ({wanted}). Export it again, or pass the card "
-            "that belongs to it as card=."
+            coded(
+                "E-MODEL-04",
+                "{model}: input {name}: expected {type} ({shape}) by its graph, got {found} by its card. "
+                "Export it again, or pass the card that belongs to it as card=.",
+                model=model,
+                name=repr(printable(name, 40)),
+                type=dtype,
+                shape=wanted,
+                found=_described(array, array),
+            )
         )
     return array.astype(dtype) if other else array

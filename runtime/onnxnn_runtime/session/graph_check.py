@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Mapping, NamedTuple, Sequence
 
+from onnxnn_runtime.messages.catalogue import gettext
+
 from .graph_crashes import refuse_crash
 from .graph_fields import (
     INTEGERS,
@@ -87,7 +89,7 @@ def check_graph(model: memoryview) -> Checked:
         elif number == 7:
             graphs.append(message_of(value))
     if len(graphs) > 1:
-        raise ValueError("its graph stands twice")
+        raise ValueError(gettext("its graph stands twice"))
     for graph in graphs:
         check.graph(graph, Scope())
     return Checked(check.endless, check.outside, tuple(sorted(check.divisors)))
@@ -145,7 +147,9 @@ class _Check:
             inputs: What is known of its inputs; UNKNOWN for further ones.
         """
         if scope.depth > DEEPEST:
-            raise RefusedGraphError(f"its graphs are nested more than {DEEPEST} deep")
+            raise RefusedGraphError(
+                gettext("its graphs are nested more than {deepest} deep", deepest=DEEPEST)
+            )
         nodes = []
         outputs = []
         sparse = []
@@ -230,7 +234,10 @@ class _Check:
             return None
         if name in scope.callers or len(scope.callers) >= 100:
             raise RefusedGraphError(
-                f"its function {name[:80]!r} calls itself, or calls are nested over 100 deep"
+                gettext(
+                    "its function {name} calls itself, or calls are nested over 100 deep",
+                    name=repr(name[:80]),
+                )
             )
         given = {}
         for each, data in node.attributes:
@@ -260,7 +267,7 @@ class _Check:
         self._expanded += count
         limit = MOST_NODES + 10 * self._nodes
         if self._expanded > limit:
-            raise RefusedGraphError(f"its functions expand to more than {limit:,} nodes")
+            raise RefusedGraphError(gettext("its functions expand to more than {limit:,} nodes", limit=limit))
 
     def _inside(self, node: Node, inputs: Sequence[Fact], scope: Scope, repeats: int) -> list[Fact]:
         """Check the graphs inside a node, which run as often; return what is known of its outputs."""
@@ -309,11 +316,15 @@ class _Check:
         scope.require_order(node, *node.inputs)
         if by.numbers is not None:
             raise RefusedGraphError(
-                f"{node.kind} divides integers by 0 or -1, which can end the whole process"
+                gettext("{node} divides integers by 0 or -1, which can end the whole process", node=node.kind)
             )
         raise RefusedGraphError(
-            f"{node.kind} divides integers by {node.inputs[1][:80]!r}, which may become 0 or -1 and end "
-            "the whole process; expected a constant or a tensor's size there, or Max(..., 1) before it"
+            gettext(
+                "{node} divides integers by {name}, which may become 0 or -1 and end the whole process; "
+                "expected a constant or a tensor's size there, or Max(..., 1) before it",
+                node=node.kind,
+                name=repr(node.inputs[1][:80]),
+            )
         )
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Sequence
 
+from onnxnn_runtime.messages.catalogue import gettext
+
 from .graph_fields import Node, attributes_of
 from .graph_scope import RefusedGraphError
 from .graph_values import OMITTED, Fact
@@ -31,18 +33,29 @@ def refuse_crash(node: Node, inputs: Sequence[Fact]) -> str:
     Raises:
         RefusedGraphError: It would.
     """
-    for kinds, names, what in ((_ALL_INPUTS, node.inputs, "input"), (_ALL_OUTPUTS, node.outputs, "output")):
-        if node.kind in kinds and "" in names:
-            raise RefusedGraphError(f"{node.kind} has an {what} without a name; expected a name for each")
+    if node.kind in _ALL_INPUTS and "" in node.inputs:
+        raise RefusedGraphError(
+            gettext("{node} has an input without a name; expected a name for each", node=node.kind)
+        )
+    if node.kind in _ALL_OUTPUTS and "" in node.outputs:
+        raise RefusedGraphError(
+            gettext("{node} has an output without a name; expected a name for each", node=node.kind)
+        )
     if node.kind == "GatherND":
         for each in attributes_of(node, "batch_dims").values():
             if each.number is not None and each.number < 0:
-                raise RefusedGraphError(f"GatherND has batch_dims={each.number}; expected 0 or more")
+                raise RefusedGraphError(
+                    gettext("GatherND has batch_dims={got}; expected 0 or more", got=each.number)
+                )
     elif node.kind == "Split":
         for each in attributes_of(node, "num_outputs").values():
             if each.number != len(node.outputs):
                 raise RefusedGraphError(
-                    f"Split has num_outputs={each.number} and {len(node.outputs)} outputs; expected as many"
+                    gettext(
+                        "Split has num_outputs={got} and {outputs} outputs; expected as many",
+                        got=each.number,
+                        outputs=len(node.outputs),
+                    )
                 )
     elif node.kind == "TfIdfVectorizer":
         _refuse_short_vocabulary(node)
@@ -62,8 +75,10 @@ def _refuse_empty_frames(inputs: Sequence[Fact]) -> str:
         return length.fed
     if length.low < 1 if length is not OMITTED else not window.filled:
         raise RefusedGraphError(
-            "STFT has frames of a length that may be 0, which ends the whole process; expected a constant "
-            "frame_length from 1"
+            gettext(
+                "STFT has frames of a length that may be 0, which ends the whole process; expected a "
+                "constant frame_length from 1"
+            )
         )
     return ""
 
@@ -81,4 +96,10 @@ def _refuse_short_vocabulary(node: Node) -> None:
     )
     places = len(found["ngram_indexes"].numbers) if "ngram_indexes" in found else 0
     if places != count:
-        raise RefusedGraphError(f"TfIdfVectorizer has {count} n-grams and {places} ngram_indexes")
+        raise RefusedGraphError(
+            gettext(
+                "TfIdfVectorizer has {got} n-grams and {places} ngram_indexes; expected as many",
+                got=count,
+                places=places,
+            )
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Mapping, Sequence
 
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from .protobuf import Value, fields_of, floats_of, int32_of, message_of, numbers_of, signed, text_of
@@ -114,7 +115,7 @@ def named(attribute: memoryview) -> tuple[str, list[memoryview]]:
             graphs.append(message_of(value))
             alone += number == 6
     if alone > 1:
-        raise ValueError("a graph stands twice")
+        raise ValueError(gettext("a graph stands twice"))
     return name, graphs
 
 
@@ -129,7 +130,7 @@ def attributes_of(node: Node, *names: str) -> dict[str, Attribute]:
         if name not in names:
             continue
         if name in found:
-            raise ValueError(f"an attribute {shortened(name)} stands twice")
+            raise ValueError(gettext("the attribute {name} stands twice", name=shortened(name)))
         value = resolved(data, node.given)
         if value is not None:
             found[name] = _read_attribute(value)
@@ -178,7 +179,7 @@ def _read_attribute(data: memoryview) -> Attribute:
     held.discard(0)
     found.kind = found.kind or next(iter(held), 0)
     if held - {found.kind}:  # ONNX Runtime reads the constants of some nodes by the type alone
-        raise ValueError("an attribute holds another value than its type says")
+        raise ValueError(gettext("an attribute holds another value than its type says"))
     if found.kind in (1, 2) and found.number is None:  # proto3 leaves out what is 0
         found.number = 0
     return found
@@ -187,7 +188,7 @@ def _read_attribute(data: memoryview) -> Attribute:
 def _once(before: memoryview | None, value: Value) -> memoryview:
     """Return a message that may stand once; protobuf would merge two, which no writer of files asks for."""
     if before is not None:
-        raise ValueError("a message stands twice")
+        raise ValueError(gettext("a message stands twice"))
     return message_of(value)
 
 

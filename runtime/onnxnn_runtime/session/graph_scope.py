@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Mapping, Sequence
 
+from onnxnn_runtime.messages.catalogue import gettext
+
 from .graph_fields import Node, read_type
 from .graph_values import OMITTED, UNKNOWN, Fact
 from .protobuf import Value, message_of
@@ -59,8 +61,12 @@ class Scope:
             holder = self._holder(name)
             if holder is not None and name not in holder.facts:
                 raise RefusedGraphError(
-                    f"{node.kind} uses {name[:80]!r} before the node that makes it; expected the nodes in "
-                    "the order in which they run, as onnx.checker does"
+                    gettext(
+                        "{node} uses {name} before the node that makes it; expected the nodes in the order "
+                        "in which they run, as onnx.checker does",
+                        node=node.kind,
+                        name=repr(name[:80]),
+                    )
                 )
 
     def _holder(self, name: str) -> Scope | None:
@@ -80,7 +86,10 @@ class Scope:
         for name in (name for node in nodes for name in node.outputs if name):
             if name in self.made or name in self.facts:
                 raise RefusedGraphError(
-                    f"its value {name[:80]!r} is made twice; expected each name once, as onnx.checker does"
+                    gettext(
+                        "its value {name} is made twice; expected each name once, as onnx.checker does",
+                        name=repr(name[:80]),
+                    )
                 )
             self.made.add(name)
 

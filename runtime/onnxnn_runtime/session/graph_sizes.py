@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
+from onnxnn_runtime.messages.catalogue import gettext
+
 from .graph_fields import Node, Tensor, attributes_of, read_tensor
 from .graph_scope import RefusedGraphError, Scope
 from .graph_values import product
@@ -25,12 +27,18 @@ class Sizes:
         self._made = 0.0
 
     def make(self, node: str, count: float) -> None:
-        """Count numbers that a node makes of a shape."""
+        """Count numbers that a node makes of a shape; "" for a sparse tensor."""
         self._made += max(count, 0.0)
         if not count <= LARGEST or self._made > MOST_NUMBERS:  # also where it is NaN
             raise RefusedGraphError(
-                f"{node} makes a tensor of {count:.3g} numbers; at most {LARGEST:,} in one and "
-                f"{MOST_NUMBERS:,} in all are accepted"
+                gettext(
+                    "{node} makes a tensor of {numbers:.3g} numbers; expected at most {largest:,} in one and "
+                    "{most:,} in all",
+                    node=node or gettext("a sparse tensor"),
+                    numbers=count,
+                    largest=LARGEST,
+                    most=MOST_NUMBERS,
+                )
             )
 
     def node(self, node: Node, scope: Scope) -> None:
@@ -49,7 +57,7 @@ class Sizes:
     def tensor(self, tensor: Tensor) -> None:
         """Refuse an axis that only an empty tensor can have."""
         if max(tensor.dims, default=0) > 2**31:
-            raise ValueError("a tensor has an axis that is longer than 2^31")
+            raise ValueError(gettext("a tensor has an axis that is longer than 2^31"))
 
     def sparse(self, data: memoryview) -> str:
         """Count the numbers of a SparseTensorProto; return its name, which is that of its values."""
@@ -60,7 +68,7 @@ class Sizes:
                 dims.extend(numbers_of(value))
             elif key == 1:
                 name = read_tensor(message_of(value)).name
-        self._make("a sparse tensor", dims)
+        self._make("", dims)
         return name
 
     def _numbers(self, node: Node, place: int, scope: Scope) -> Any:

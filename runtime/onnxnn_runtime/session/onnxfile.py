@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Iterator, Mapping
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import cannot_read, regular_file
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .protobuf import fields_of, message_of, text_of
@@ -80,10 +80,16 @@ class ModelFile:
 
     def __init__(self, path: str | os.PathLike[str] | bytes) -> None:
         if not isinstance(path, (str, bytes, os.PathLike)):
-            raise InputError(f"load({shortened(path)}): expected the path of an .onnx file, or its bytes.")
+            raise InputError(
+                coded(
+                    "E-CALL-03",
+                    "load({path}): expected the path of an .onnx file, or its bytes.",
+                    path=shortened(path),
+                )
+            )
         self._path = None if isinstance(path, bytes) else os.fspath(path)
         if isinstance(path, bytes):
-            self.name = f"the model of {len(path)} bytes"
+            self.name = gettext("the model of {size} bytes", size=len(path))
             self.content = path
             return
         self.name = printable(os.fspath(path))
@@ -118,16 +124,17 @@ class ModelFile:
             return file.read(), (state.st_ino, state.st_size, state.st_mtime_ns)
 
 
-def inspect(data: bytes, name: str = "the model") -> FileFacts:
+def inspect(data: bytes, name: str = "") -> FileFacts:
     """Read the facts of an ONNX file.
 
     Args:
         data: The whole file.
-        name: What the error calls it.
+        name: What the error calls it; "" calls it the model.
 
     Raises:
         InputError: It is no ONNX file, or it is cut short.
     """
+    name = name or gettext("the model")
     if data.startswith(b"PK"):
         raise _zip_file(_kind_of(data), name)
     from .graph_check import RefusedGraphError  # here, because importing the package does without
@@ -135,18 +142,35 @@ def inspect(data: bytes, name: str = "the model") -> FileFacts:
     try:
         facts = _inspect(data)
     except RefusedGraphError as error:
-        raise InputError(f"{name}: is not run: {error}. SECURITY.md says what is checked.") from error
+        raise InputError(
+            coded(
+                "E-MODEL-02",
+                "{name}: is not run: {error}. SECURITY.md says what is checked.",
+                name=name,
+                error=error,
+            )
+        ) from error
     except (IndexError, ValueError, TypeError) as error:
         other = _other(_kind_of(data), name)
         if other is not None:
             raise other from error
         raise InputError(
-            f"{name}: {len(data)} bytes arrive that are no complete ONNX file ({error}). "
-            "Copy or download it again, or export it anew."
+            coded(
+                "E-MODEL-01",
+                "{name}: expected a complete ONNX file, got {size} bytes that are none ({error}). Copy, "
+                "download or export it again.",
+                name=name,
+                size=len(data),
+                error=error,
+            )
         ) from error
     if not facts.ir_version or not facts.opset:
         raise _other(_kind_of(data), name) or InputError(
-            f"{name}: no ONNX file. What fits is a .onnx file, as `export` writes it."
+            coded(
+                "E-MODEL-01",
+                "{name}: expected an ONNX file (.onnx), as `export` writes it, got another kind of file.",
+                name=name,
+            )
         )
     return facts
 
@@ -165,7 +189,12 @@ def _check_large(path: str, name: str, size: int) -> None:
     other = _zip_file(kind, name) if is_zip else _other(kind, name)
     if other is None and size >= _LARGEST:
         other = InputError(
-            f"{name}: takes {size / 2**30:.1f} GiB, and an ONNX file in one piece holds less than 2 GiB."
+            coded(
+                "E-INPUT-10",
+                "{name}: expected less than 2 GiB, as ONNX files in one piece have, got {size:.1f} GiB.",
+                name=name,
+                size=size / 2**30,
+            )
         )
     if other is not None:
         raise other
@@ -227,7 +256,7 @@ def _inspect(data: bytes) -> FileFacts:
             entry = dict(fields_of(message_of(value)))
             metadata[text_of(entry.get(1, memoryview(b"")))] = text_of(entry.get(2, memoryview(b"")))
     if ir_version and not has_graph:
-        raise ValueError("it ends before the network")
+        raise ValueError(gettext("it ends before the network"))
     found = check_graph(view) if has_graph else Checked(False, False, ())
     external = tuple(sorted(set(_external(view, "model", 0)))) if found.outside else ()
     return FileFacts(ir_version, opset, producer, metadata, external, found.endless, found.divisors)
@@ -236,7 +265,7 @@ def _inspect(data: bytes) -> FileFacts:
 def _external(view: memoryview, message: str, depth: int) -> Iterator[str]:
     """Yield the paths of all tensors inside a message that lie in other files."""
     if depth > _DEEPEST:
-        raise ValueError(f"its messages are nested more than {_DEEPEST} deep")
+        raise ValueError(gettext("its messages are nested more than {deepest} deep", deepest=_DEEPEST))
     if message == "tensor":
         for number, value in fields_of(view):
             if number == 13:  # external_data

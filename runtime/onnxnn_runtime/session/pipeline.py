@@ -18,6 +18,7 @@ from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.images.decode import upright_size
 from onnxnn_runtime.inputs.folders import Skipped, skipped_for
 from onnxnn_runtime.inputs.samples import Sample, find_samples, read_sample
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
@@ -83,7 +84,7 @@ def batches(
     """Read inputs ahead in threads and yield them in batches, in order.
 
     Args:
-        source: What `find_samples` takes: path, folder, bytes, picture, array, rows, or a list of those.
+        source: What `find_samples` takes: path, folder, bytes, image, array, rows, or a list of those.
         spec: What the model takes.
         batch_size: Samples in a batch; samples of different shapes never share one, so that a
             batch may be smaller. None takes what suits a processor, see `default_batch_size`.
@@ -92,7 +93,7 @@ def batches(
         skipped: What was left out is added to this list.
 
     Raises:
-        InputError: A sample is broken or does not fit, and `errors` is "raise".
+        InputError: A sample is broken or does not match the model, and `errors` is "raise".
     """
     check_options(batch_size, errors)
     left_out: list[Skipped] = [] if skipped is None else skipped
@@ -127,7 +128,9 @@ def check_options(batch_size: int | None, errors: str) -> None:
         InputError: One of them is wrong.
     """
     if not is_one_of(errors, ("raise", "skip")):
-        raise InputError(f"errors={shortened(errors)}: choose 'raise' or 'skip'.")
+        raise InputError(
+            coded("E-INPUT-06", "errors={errors}: expected 'raise' or 'skip'.", errors=shortened(errors))
+        )
     if batch_size is not None:
         check_count("batch_size", batch_size)
 
@@ -140,8 +143,12 @@ def check_progress(progress: Any) -> None:
     """
     if progress is not None and not callable(progress):
         raise InputError(
-            f"progress={shortened(progress)}: expected a function of (done, total), or None; "
-            "pass e.g. progress=print."
+            coded(
+                "E-INPUT-06",
+                "progress={progress}: expected a function of (done, total), or None. Pass e.g. "
+                "progress=print.",
+                progress=shortened(progress),
+            )
         )
 
 
@@ -158,21 +165,40 @@ def reported(parts: Iterable[tuple[_Out, int, int | None]], progress: Any) -> It
                 progress(done, total)
             except StopIteration as error:
                 raise InputError(
-                    "progress: raised StopIteration, which would end the stream as if it were done; raise "
-                    "another exception, or stop taking from the stream."
+                    coded(
+                        "E-INPUT-06",
+                        "progress: raised StopIteration, which would end the stream as if it were done. "
+                        "Raise another exception, or stop taking from the stream.",
+                    )
                 ) from error
 
 
 def check_count(name: str, value: Any, most: int | None = None) -> None:
-    """Refuse what is no whole number from 1, or above `most`.
+    """Refuse what is no integer from 1, or above `most`.
 
     Raises:
         InputError: It is none.
     """
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or value < 1 or (most is not None and value > most):
-        to = "" if most is None else f" to {most}"
-        raise InputError(f"{name}={shortened(value)}: what fits is a whole number from 1{to}.")
+        if most is None:
+            raise InputError(
+                coded(
+                    "E-INPUT-06",
+                    "{option}={value}: expected an integer from 1.",
+                    option=name,
+                    value=shortened(value),
+                )
+            )
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "{option}={value}: expected an integer from 1 to {most}.",
+                option=name,
+                value=shortened(value),
+                most=most,
+            )
+        )
 
 
 def read_chunk(chunk: Iterable[Sample], spec: InputSpec, errors: str) -> tuple[list[Batch], list[Skipped]]:
@@ -275,7 +301,7 @@ def ordered(
         for item in itertools.chain(first, iterator):
             yield function(item)
         return
-    from concurrent.futures import ThreadPoolExecutor  # here, because a single picture does without
+    from concurrent.futures import ThreadPoolExecutor  # here, because a single image does without
 
     waiting: deque[tuple[Future[_Out], int]] = deque()
     total, begun = 0, generation()
@@ -299,7 +325,11 @@ def _result(future: Future[_Out], begun: int) -> _Out:
     """Return what a thread computed, unless this process was forked since and the thread is not here."""
     if generation() != begun:
         raise InputError(
-            "these results were begun before the process was forked, and the threads that compute them are "
-            "not in the child. Begin them again there, with another call of embed_stream() or the like."
+            coded(
+                "E-INPUT-08",
+                "these results were begun before the process was forked, and the threads that compute them "
+                "are not in the child. Begin them again there, with another call of embed_stream() or the "
+                "like.",
+            )
         )
     return future.result()

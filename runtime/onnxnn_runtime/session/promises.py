@@ -1,6 +1,6 @@
 """Whether a network's outputs are those that its card promises.
 
-A graph may do anything: give one row for three samples, two rows for each, three axes where its card says
+A graph may do anything: return one row for three samples, two rows for each, three axes where its card says
 classes, or scores that are no numbers. Each would come out as a wrong answer, so outputs are compared with
 the card when a file is opened, and with card and batch after each run.
 """
@@ -13,6 +13,7 @@ import numpy as np
 
 from onnxnn_runtime.card.card import Axis, ModelCard
 from onnxnn_runtime.errors import CardError, InputError
+from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = ["Declared", "Promises", "check_finite", "check_rows"]
@@ -41,10 +42,21 @@ class Promises:
         self, name: str, card: ModelCard | None, declared: Declared, fixed_batch: int | None = None
     ) -> None:
         if not declared:
-            raise InputError(f"{name}: its graph has no outputs; expected at least one. Export it again.")
+            raise InputError(
+                coded(
+                    "E-MODEL-04",
+                    "{name}: expected at least one output in its graph, got none. Export it again.",
+                    name=name,
+                )
+            )
         if card is not None and not (card.input.shape and card.output.shape):
             raise CardError(
-                f"{name}: its card gives input or output no axes; expected e.g. ('batch', 3) in both."
+                coded(
+                    "E-CARD-02",
+                    "{name}: expected shapes such as ('batch', 3) of input and output in its card, got one "
+                    "without axes.",
+                    name=name,
+                )
             )
         self._name = name
         self._declared = declared
@@ -58,7 +70,7 @@ class Promises:
             self._compare(output, shape, *declared[output])
 
     def check(self, output: str, values: Any, batch: int | None) -> Any:
-        """Return what a run gave for an output, or refuse it.
+        """Return what a run returned for an output, or refuse it.
 
         Args:
             output: The output's name.
@@ -71,8 +83,13 @@ class Promises:
         """
         if values is None:
             raise InputError(
-                f"{self._name}: its output {printable(output, 80)!r} came back empty. This version of ONNX "
-                "Runtime cannot compute it; install a newer onnxruntime, or export the model again."
+                coded(
+                    "E-MODEL-03",
+                    "{name}: its output {output} came back empty. This version of ONNX Runtime cannot "
+                    "compute it; install a newer onnxruntime, or export the model again.",
+                    name=self._name,
+                    output=repr(printable(output, 80)),
+                )
             )
         shape = self._shapes.get(output)
         if shape is None:
@@ -86,19 +103,30 @@ class Promises:
 
     def other_shape(self, output: str, expected: tuple[int, ...], found: Any) -> InputError:
         """Return the error for an output of another shape than the input that it belongs to."""
-        shown = "empty" if found is None else f"as {_text(np.shape(found))}"
         return InputError(
-            f"{self._name}: its output {printable(output, 80)!r} came back {shown}; expected "
-            f"{_text(expected)}, the shape of its input. Export it again."
+            coded(
+                "E-MODEL-04",
+                "{name}: output {output}: expected {expected}, the shape of its input, got {found}. Export "
+                "it again.",
+                name=self._name,
+                output=repr(printable(output, 80)),
+                expected=_text(expected),
+                found=gettext("nothing") if found is None else _text(np.shape(found)),
+            )
         )
 
     def _compare(self, output: str, shape: tuple[Axis, ...], dtype: str, declared: tuple[Any, ...]) -> None:
         """Refuse a graph that declares an output otherwise than the card."""
         if dtype not in _NUMBERS:
             raise CardError(
-                f"{self._name}: its card promises numbers in the output {printable(output, 80)!r}, the graph "
-                f"gives {dtype}. Use a model whose output {shortened(output)} is float32, or infer() without "
-                "a card."
+                coded(
+                    "E-MODEL-04",
+                    "{name}: output {output}: expected float32, as its card promises, got {type} of the "
+                    "graph. Use a model whose output is float32, or infer() without a card.",
+                    name=self._name,
+                    output=repr(printable(output, 80)),
+                    type=dtype,
+                )
             )
         if not declared:  # of a scalar, and of an unknown number of axes: known after the first run
             return
@@ -111,8 +139,15 @@ class Promises:
         ]
         if len(shape) != len(declared) or batch or any(sizes):
             raise CardError(
-                f"{self._name}: its card gives the output {shortened(output)} the shape {_text(shape)}, the "
-                f"graph {_text(declared)}. Export it again, or pass the card that belongs to it as card=."
+                coded(
+                    "E-MODEL-04",
+                    "{name}: output {output}: expected the shape {expected} by its card, got {found} of the "
+                    "graph. Export it again, or pass the card that belongs to it as card=.",
+                    name=self._name,
+                    output=shortened(output),
+                    expected=_text(shape),
+                    found=_text(declared),
+                )
             )
 
     def _check_shape(
@@ -129,14 +164,27 @@ class Promises:
             if rows is not None:
                 check_rows(self._name, output, found, rows)
             raise InputError(
-                f"{self._name}: its output {shortened(output)} came back as {_text(found)}; its card "
-                f"promises {_text(shape)}. Export it again, or pass the card that belongs to it as card=."
+                coded(
+                    "E-MODEL-04",
+                    "{name}: output {output}: expected {expected} by its card, got {found}. Export it again, "
+                    "or pass the card that belongs to it as card=.",
+                    name=self._name,
+                    output=shortened(output),
+                    expected=_text(shape),
+                    found=_text(found),
+                )
             )
         if len(found) == 2 and found[1] < self._scores.get(output, 0):
             raise InputError(
-                f"{self._name}: its output {shortened(output)} has {found[1]} scores for a sample, and its "
-                f"card names {self._scores[output]} classes. Export it again, or pass the card that belongs "
-                "to it as card=."
+                coded(
+                    "E-MODEL-04",
+                    "{name}: output {output}: expected {expected} scores for a sample, one for each class of "
+                    "its card, got {found}. Export it again, or pass the card that belongs to it as card=.",
+                    name=self._name,
+                    output=shortened(output),
+                    expected=self._scores[output],
+                    found=found[1],
+                )
             )
 
 
@@ -153,11 +201,16 @@ def check_rows(name: str, output: str, found: tuple[int, ...], rows: int) -> Non
         InputError: The message has both counts.
     """
     if found[:1] != (rows,):
-        count = "no rows" if not found else f"{found[0]} row" + ("s" if found[0] != 1 else "")
         raise InputError(
-            f"{name}: {rows} sample{'s' if rows != 1 else ''} went in, and its output {shortened(output)} "
-            f"has {count}; expected one row for each sample. Export it with a batch axis that its outputs "
-            "keep."
+            coded(
+                "E-MODEL-04",
+                "{name}: output {output}: expected one row for each of {samples}, got {found}. Export it "
+                "with a batch axis that its outputs keep.",
+                name=name,
+                output=shortened(output),
+                samples=ngettext("{count} sample", "{count} samples", rows),
+                found=found[0] if found else gettext("none"),
+            )
         )
 
 
@@ -170,9 +223,15 @@ def check_finite(name: str, output: str, values: Any) -> None:
     if not np.isfinite(values).all():
         bad = int(np.size(values) - np.isfinite(values).sum())
         raise InputError(
-            f"{name}: {bad} of {np.size(values)} numbers in its output {shortened(output)} are NaN or "
-            "infinite; expected finite ones. Check the range of the inputs, or train it again with a "
-            "smaller lr."
+            coded(
+                "E-MODEL-04",
+                "{name}: output {output}: expected finite numbers, got {bad} of {all} that are NaN or "
+                "infinite. Check the range of the inputs, or train it again with a smaller lr.",
+                name=name,
+                output=shortened(output),
+                bad=bad,
+                all=np.size(values),
+            )
         )
 
 
@@ -191,4 +250,6 @@ def _least_scores(card: ModelCard) -> int:
 
 
 def _text(shape: Sequence[Any]) -> str:
-    return "({})".format(", ".join("free" if size is None else printable(str(size), 30) for size in shape))
+    return "({})".format(
+        ", ".join(gettext("free") if size is None else printable(str(size), 30) for size in shape)
+    )

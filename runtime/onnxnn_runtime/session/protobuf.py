@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from typing import Any, Iterator, Sequence, Union
 
+from onnxnn_runtime.messages.catalogue import gettext
+
 __all__ = ["Value", "fields_of", "floats_of", "int32_of", "message_of", "numbers_of", "signed", "text_of"]
 
 Value = Union[int, memoryview, bytes]
@@ -30,7 +32,7 @@ def fields_of(view: memoryview) -> Iterator[tuple[int, Value]]:
             key, position = _varint(view, position - 1)
         number, wire = key >> 3, key & 7
         if not 0 < number < 2**29:  # protobuf drops the bits above
-            raise ValueError(f"a field has the number {number}")
+            raise ValueError(gettext("a field has the number {number}", number=number))
         if wire == 0:
             value, position = _varint(view, position)
             yield number, value
@@ -43,9 +45,9 @@ def fields_of(view: memoryview) -> Iterator[tuple[int, Value]]:
         elif wire in (1, 5):
             size = 8 if wire == 1 else 4
         else:
-            raise ValueError(f"unknown wire type {wire}")
+            raise ValueError(gettext("unknown wire type {type}", type=wire))
         if position + size > end:
-            raise ValueError(f"{position + size - end} bytes are missing at the end")
+            raise ValueError(gettext("{missing} bytes are missing at the end", missing=position + size - end))
         inside = view[position : position + size]
         yield number, inside if wire == 2 else bytes(inside)
         position += size
@@ -55,7 +57,7 @@ def _varint(view: memoryview, position: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         if shift > 63:
-            raise ValueError("a number is too long")
+            raise ValueError(gettext("a number is too long"))
         byte = view[position]
         position += 1
         value |= (byte & 0x7F) << shift
@@ -67,7 +69,7 @@ def _varint(view: memoryview, position: int) -> tuple[int, int]:
 def message_of(value: Value) -> memoryview:
     """Return the bytes of a message, or raise ValueError for a number."""
     if not isinstance(value, memoryview):
-        raise ValueError("a number stands where a message should")
+        raise ValueError(gettext("expected a message, got a number"))
     return value
 
 
@@ -96,7 +98,7 @@ def floats_of(value: Value, code: str = "f") -> Sequence[Any]:
     """
     count, rest = divmod(len(b"" if isinstance(value, int) else value), struct.calcsize(code))
     if isinstance(value, int) or rest or (isinstance(value, bytes) and count != 1):
-        raise ValueError("a number has another size than its type")
+        raise ValueError(gettext("a number has another size than its type"))
     return struct.unpack(f"<{count}{code}", value)
 
 
@@ -109,5 +111,5 @@ def signed(value: int, bits: int = 64) -> int:
 def int32_of(value: Value) -> int:
     """Return an int32 or the number of an enum, or raise ValueError for what is none."""
     if not isinstance(value, int):
-        raise ValueError("a message stands where a number should")
+        raise ValueError(gettext("expected a number, got a message"))
     return signed(value, 32)

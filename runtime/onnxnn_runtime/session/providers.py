@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from onnxnn_runtime.errors import DeviceError
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from .forks import outlive
@@ -82,8 +83,12 @@ def onnxruntime() -> Any:
         import onnxruntime as module
     except ImportError as error:
         raise DeviceError(
-            f"ONNX Runtime cannot be imported ({error}). Install it anew: pip install --force-reinstall "
-            "onnxruntime, or onnxruntime-gpu where that is the one you have."
+            coded(
+                "E-PACKAGE-01",
+                "ONNX Runtime cannot be imported ({error}). Install it again: pip install --force-reinstall "
+                "onnxruntime, or onnxruntime-gpu where that is the one you have.",
+                error=error,
+            )
         ) from error
     return module
 
@@ -116,20 +121,31 @@ def place(device: str = "auto") -> Placement:
     """Decide which providers a device name means on this machine.
 
     Args:
-        device: "cpu", "cuda", "cuda:1" (the second card), or "auto": CUDA where it works, else CPU.
+        device: "cpu", "cuda", "cuda:1" (the second GPU), or "auto": CUDA where it works, else CPU.
 
     Raises:
         DeviceError: The name is unknown, or ONNX Runtime here does not offer the device.
     """
     match = re.match(r"^(auto|cpu|cuda)(?::(\d+))?$", device) if isinstance(device, str) else None
     if match is None or (match.group(2) and match.group(1) != "cuda"):
-        raise DeviceError(f"device {shortened(device)}: choose one of 'auto', 'cpu', 'cuda', 'cuda:1'.")
+        raise DeviceError(
+            coded(
+                "E-DEVICE-01",
+                "device={device}: expected 'auto', 'cpu', 'cuda' or 'cuda:1'.",
+                device=shortened(device),
+            )
+        )
     offered = onnxruntime().get_available_providers()
     cuda = (_CUDA, {"device_id": int(match.group(2) or 0)})
     if match.group(1) == "cuda" and _CUDA not in offered:
         raise DeviceError(
-            "device {} asked for, but ONNX Runtime offers: {}. Install onnxruntime-gpu instead of "
-            "onnxruntime, or use device='cpu'.".format(shortened(device), ", ".join(offered))
+            coded(
+                "E-DEVICE-01",
+                "device={device}: ONNX Runtime offers {offered} only. Install onnxruntime-gpu instead of "
+                "onnxruntime, or use device='cpu'.",
+                device=shortened(device),
+                offered=", ".join(offered),
+            )
         )
     if match.group(1) == "cpu" or _CUDA not in offered:
         return Placement(device, (_CPU,), device == "cpu")
@@ -168,8 +184,13 @@ def create_session(data: bytes, placement: Placement, threads: int) -> tuple[Any
     wanted = placement.providers[0]
     if placement.explicit and chosen != (wanted if isinstance(wanted, str) else wanted[0]):
         raise DeviceError(
-            f"device {shortened(placement.device)} asked for, but it did not start and ONNX Runtime would "
-            f"use {chosen}. Check that CUDA and cuDNN fit this onnxruntime-gpu, or use device='cpu'."
+            coded(
+                "E-DEVICE-01",
+                "device={device}: did not start, and ONNX Runtime would use {chosen}. Check that CUDA and "
+                "cuDNN match this onnxruntime-gpu, or use device='cpu'.",
+                device=shortened(placement.device),
+                chosen=chosen,
+            )
         )
     if chosen == _CUDA:
         return session, "cuda:{}".format(wanted[1]["device_id"])
@@ -221,8 +242,12 @@ def _session(module: Any, data: bytes, options: Any, placement: Placement) -> An
     except Exception as error:
         if placement.explicit:
             raise DeviceError(
-                f"device {shortened(placement.device)} asked for, but it did not start "
-                f"({_first_line(error)}). Use device='cpu', or check the graphics card."
+                coded(
+                    "E-DEVICE-01",
+                    "device={device}: did not start ({reason}). Use device='cpu', or check the GPU.",
+                    device=shortened(placement.device),
+                    reason=_first_line(error),
+                )
             ) from error
         # "auto": the processor runs everything that CUDA runs; a broken file fails there again.
         return module.InferenceSession(data, sess_options=options, providers=[_CPU])
