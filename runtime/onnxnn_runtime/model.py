@@ -12,9 +12,10 @@ from .api.calls import checked, checked_class
 from .arrays.conversion import as_array, check_steps, check_tokens
 from .arrays.precision import check_precision
 from .card.card import InputSpec, ModelCard
-from .errors import CardError, InputError
+from .errors import CardError, InputError, located
 from .inputs.folders import warn_of
 from .inputs.samples import Skipped, in_channel_order
+from .messages.catalogue import coded, gettext
 from .messages.shorten import printable, shortened
 from .messages.suggestions import MODEL_ATTRIBUTES, MODEL_OPTIONS
 from .opening import Opening, card_of, check_timeout
@@ -67,7 +68,13 @@ def load(
     from .session.providers import place
 
     if card is not None and not isinstance(card, ModelCard):
-        raise InputError(f"load(card={shortened(card)}): expected a ModelCard, or None for the file's own.")
+        raise InputError(
+            coded(
+                "E-CALL-03",
+                "load(card={card}): expected a ModelCard, or None for the file's own.",
+                card=shortened(card),
+            )
+        )
     check_timeout(timeout)
     opening = Opening(path, device, card, threads, draft, timeout)
     file = ModelFile(path)
@@ -75,8 +82,13 @@ def load(
     facts = inspect(file.content, name)
     if facts.external:
         raise InputError(
-            f"{name}: its weights lie in another file ({shortened(facts.external[0])}), which is never "
-            "opened. Save the model as one file, e.g. with onnx.save(onnx.load(path), out)."
+            coded(
+                "E-MODEL-02",
+                "{name}: expected its weights in the file, got them in another one ({file}), which is never "
+                "opened. Save the model as one file, e.g. with onnx.save(onnx.load(path), out).",
+                name=name,
+                file=shortened(facts.external[0]),
+            )
         )
     card = card_of(facts.metadata, name, card, draft)
     engine = Engine(file.take, name, facts, place(device), threads, card, timeout)
@@ -134,15 +146,21 @@ class Model:
         return self._engine.outputs
 
     def __repr__(self) -> str:
-        kind = "no card" if self.card is None else f"{self.card.input.kind} -> {self.card.output.kind}"
-        return f"<Model {self.name}: {kind}, on {self.device}>"
+        kind = "" if self.card is None else f"{self.card.input.kind} -> {self.card.output.kind}"
+        return gettext(
+            "<Model {name}: {kind}, on {device}>",
+            name=self.name,
+            kind=kind or gettext("no card"),
+            device=self.device,
+        )
 
     def _repr_html_(self) -> str:
         from .messages.html import table
 
-        rows = [("input", name, kind, shape) for name, (kind, shape) in self.inputs.items()]
-        rows += [("output", name, kind, shape) for name, (kind, shape) in self.outputs.items()]
-        return table(repr(self)[1:-1], ("", "name", "type", "shape"), rows)
+        rows = [(gettext("input"), name, kind, shape) for name, (kind, shape) in self.inputs.items()]
+        rows += [(gettext("output"), name, kind, shape) for name, (kind, shape) in self.outputs.items()]
+        headings = ("", gettext("name"), gettext("type"), gettext("shape"))
+        return table(repr(self)[1:-1], headings, rows)
 
     @property
     def translates(self) -> bool:
@@ -163,8 +181,8 @@ class Model:
             models come as lists and dicts.
 
         Raises:
-            InputError: A name, shape or type does not fit, or a number is NaN or infinite; or the outputs
-                are not what the card promises.
+            InputError: A name, shape or type does not match the graph, or a number is NaN or infinite; or the
+                outputs are not what the card promises.
         """
         arrays = self._engine.arrays
         x = self._by_name(x)
@@ -175,11 +193,18 @@ class Model:
                 self._check_target(x["target"], x["input"])
             return dict(zip(self.outputs, self._engine.run(x, list(self.outputs))))
         if not arrays:
-            raise InputError(f"{self.name}: takes no input; run it with infer({{}}).")
+            raise InputError(
+                coded("E-INPUT-03", "{name}: takes no input. Run it with infer({{}}).", name=self.name)
+            )
         if len(arrays) != 1:
             raise InputError(
-                "{}: takes {} inputs ({}); give a dict with an array for each.".format(
-                    self.name, len(arrays), ", ".join(printable(each, 40) for each in arrays[:20])
+                coded(
+                    "E-INPUT-03",
+                    "{name}: expected {count} inputs ({inputs}), got one array. Give a dict with an array "
+                    "for each.",
+                    name=self.name,
+                    count=len(arrays),
+                    inputs=", ".join(printable(each, 40) for each in arrays[:20]),
                 )
             )
         self._check_values(arrays[0], x)
@@ -208,7 +233,7 @@ class Model:
             check_precision(as_array(x), spec.deviations, spec.features)
             (check_tokens if spec.kind == "tokens" else check_steps)(as_array(x), spec)
         except InputError as error:
-            raise InputError(f"{name}: {error}") from error
+            raise InputError(located(name, error)) from error
 
     def _check_target(self, target: Any, source: Any) -> None:
         card = self._require_card("infer")
@@ -218,7 +243,12 @@ class Model:
         rows, sources = (np.shape(each) for each in (target, source))
         if len(rows) == len(sources) == 2 and rows[0] != sources[0]:
             raise InputError(
-                f"target: expected {sources[0]} rows, one for each source of input, got {rows[0]}."
+                coded(
+                    "E-INPUT-03",
+                    "target: expected {sources} rows, one for each source of input, got {rows}.",
+                    sources=sources[0],
+                    rows=rows[0],
+                )
             )
 
     def generate(
@@ -232,7 +262,7 @@ class Model:
         max_length: int | None = None,
         beams: int | None = None,
     ) -> Any:
-        """Go on with a text, or write the target of a source.
+        """Continue a text, or write the target of a source.
 
             model.generate("长", length=24, temperature=0.8, seed=0)
             model.generate([[5, 7, 3], [8, 4]], max_length=10, beams=4)
@@ -287,7 +317,7 @@ class Model:
         progress: bool = False,
         batch_size: int = 64,
     ) -> np.ndarray:
-        """Draw pictures with a diffusion model.
+        """Draw images with a diffusion model.
 
             model.sample(num=16, steps=20, seed=0)
             model.sample(label="7", guidance=2.0)
@@ -307,7 +337,7 @@ class Model:
 
         Raises:
             CardError: It is no diffusion model.
-            InputError: An option is out of range, or does not fit the model or the other options.
+            InputError: An option is out of range, or does not match the model or the other options.
         """
         from .diffusion import sampling  # here and below, so that other models open without it
 
@@ -344,7 +374,7 @@ class Model:
         seed: int | None = None,
         **options: Any,
     ) -> np.ndarray:
-        """Draw pictures that lead from one picture to another.
+        """Draw images that lead from one image to another.
 
             model.interpolate("3.png", "8.png", num=9, seed=0)
 
@@ -352,7 +382,8 @@ class Model:
             first: An image: path, bytes, PIL image or array.
             second: Another one.
             num: How many images, both ends counted, at least 2.
-            strength: How freely they are drawn, above 0 up to 1, where the two images no longer count.
+            strength: How much of them is replaced (img2img strength), above 0 up to 1, where they no
+                longer count.
             seed: 0 to 2**32 - 1; None: another one each time.
             options: Others of `onnxnn_runtime.diffusion.options.SamplingOptions`.
 
@@ -368,8 +399,12 @@ class Model:
         spec = sampling.check_draws(self._require_card("sample"), self.name, self.inputs)
         if spec.sampler is not None:
             raise InputError(
-                f"{self.name}: interpolate() needs the denoiser alone, and the loop is inside this file; "
-                "take the one that export() writes without sampler=."
+                coded(
+                    "E-INPUT-08",
+                    "{name}: interpolate() expected the denoiser alone, got a file with the sampling loop "
+                    "inside. Take the one that export() writes without sampler=.",
+                    name=self.name,
+                )
             )
         asked = sampling.SamplingOptions.between(num, strength, {"seed": seed, **options})
         preprocess = self.input_spec.preprocess
@@ -395,7 +430,7 @@ class Model:
         """Classify inputs, or compute their values.
 
         Args:
-            inputs: Pictures as path, folder, bytes, PIL image or array; a CSV file, rows or an
+            inputs: Images as path, folder, bytes, PIL image or array; a CSV file, rows or an
                 array; sequences; or a list of those (see `find_samples`).
             k: How many of the best classes stand in `Prediction.top`.
             errors: "raise" stops at a broken input; "skip" leaves it out, with a warning that names it, and
@@ -411,20 +446,30 @@ class Model:
 
         Raises:
             CardError: The file has no card, or its output is no class and no value.
-            InputError: An input does not fit, or is broken and `errors` is "raise".
+            InputError: An input does not match the model, or is broken and `errors` is "raise".
         """
         card = self._require_card("predict")
         if card.output.kind not in ("classes", "binary", "values"):
             other = {"tokens": "generate()", "image": "sample()"}.get(card.output.kind, "embed()")
             raise CardError(
-                f"{self.name}: its output is of the kind {card.output.kind!r}, which predict() cannot name. "
-                f"Use {other} or infer()."
+                coded(
+                    "E-INPUT-08",
+                    "{name}: predict() expected an output of classes or values, got one of the kind {kind}. "
+                    "Use {other} or infer().",
+                    name=self.name,
+                    kind=repr(card.output.kind),
+                    other=other,
+                )
             )
         check_count("k", k)
         if card.output.kind != "values" and len(card.output.shape) > 3:
             raise CardError(
-                "{}: gives classes for each part of a sample ({}), not one for all. Use infer().".format(
-                    self.name, ", ".join(map(str, card.output.shape))
+                coded(
+                    "E-INPUT-08",
+                    "{name}: predict() expected one class for a sample, got classes for each part of it "
+                    "({shape}). Use infer().",
+                    name=self.name,
+                    shape=", ".join(map(str, card.output.shape)),
                 )
             )
         result = Predictions()
@@ -464,7 +509,7 @@ class Model:
 
         Raises:
             CardError: The file has no card, or no output that is a vector.
-            InputError: An input does not fit, or is broken and `errors` is "raise".
+            InputError: An input does not match the model, or is broken and `errors` is "raise".
         """
         result = self.embed_named(inputs, normalize, errors, batch_size, progress, channel_order)
         warn_of(result.skipped)
@@ -539,7 +584,7 @@ class Model:
         The callers report progress: an exception of the user's function would not pass a generator as it is.
         """
         check_options(batch_size, errors)
-        spec = in_channel_order(self._require_card("predict and embed").input, channel_order)
+        spec = in_channel_order(self._require_card("embed").input, channel_order)
         done = 0
         for total, names, values, skipped in self._engine.stream(inputs, spec, output, errors, batch_size):
             done += len(names) + len(skipped)
@@ -552,8 +597,13 @@ class Model:
         if card.output.kind == "embedding":
             return next(iter(self.outputs))
         raise CardError(
-            f"{self.name}: has no output 'embedding', and its output is of the kind {card.output.kind!r}. "
-            "Export a network with a feature vector before its head, or train with nn('embed')."
+            coded(
+                "E-INPUT-08",
+                "{name}: embed() expected an output 'embedding', got one of the kind {kind}. Export a "
+                "network with a feature vector before its head, or train with nn('embed').",
+                name=self.name,
+                kind=repr(card.output.kind),
+            )
         )
 
     def _vector_size(self) -> int:
@@ -563,8 +613,13 @@ class Model:
     def _require_card(self, what: str) -> ModelCard:
         if self.card is None:
             raise CardError(
-                f"{self.name}: no onnxnn card in its metadata, which {what} needs. Export it with "
-                "`onnxnn export`, pass card=ModelCard(...), or use infer() on arrays."
+                coded(
+                    "E-CARD-01",
+                    "{name}: no onnxnn card in its metadata, which {what} needs. Export it with "
+                    "`onnxnn export`, pass card=ModelCard(...), or use infer() on arrays.",
+                    name=self.name,
+                    what=what,
+                )
             )
         return self.card
 

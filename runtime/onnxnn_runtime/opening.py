@@ -8,8 +8,9 @@ from typing import Any, Mapping
 
 from .arrays.conversion import plain_number
 from .card.card import METADATA_KEY, ModelCard
-from .errors import CardError, InputError
+from .errors import CardError, InputError, located
 from .files.paths import expanded, path_text
+from .messages.catalogue import coded
 from .messages.shorten import shortened
 
 __all__ = ["Opening", "card_of", "check_timeout"]
@@ -47,8 +48,12 @@ class Opening:
         """
         if self._state is not None and _state(self.path) not in (None, self._state):
             raise InputError(
-                f"{self.path}: changed after the model was opened, so this copy would be another model; "
-                "load() it again."
+                coded(
+                    "E-INPUT-02",
+                    "{path}: changed after the model was opened, so this copy would be another model. "
+                    "load() it again.",
+                    path=self.path,
+                )
             )
 
 
@@ -78,7 +83,7 @@ def card_of(
         try:
             card = ModelCard.from_json(metadata[METADATA_KEY])
         except CardError as error:
-            raise CardError(f"{name}: {error}") from error
+            raise CardError(located(name, error)) from error
     if card is None or draft is None or card.input.preprocess is None:
         return card
     return replace(card, input=replace(card.input, preprocess=replace(card.input.preprocess, draft=draft)))
@@ -94,5 +99,9 @@ def check_timeout(timeout: Any) -> None:
     is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
     if timeout is not None and not (is_number and 0 < timeout <= _LONGEST):
         raise InputError(
-            f"timeout={shortened(timeout)}: expected seconds, a number above 0, or None for no limit."
+            coded(
+                "E-INPUT-06",
+                "timeout={timeout}: expected seconds, a number above 0, or None for no limit.",
+                timeout=shortened(timeout),
+            )
         )

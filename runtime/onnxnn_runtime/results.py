@@ -1,4 +1,4 @@
-"""What a model answers."""
+"""What a model returns."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .api.calls import checked_class
 from .card.card import ModelCard
 from .card.labels import best_classes, label_of
 from .inputs.samples import Skipped
+from .messages.catalogue import gettext, ngettext
 from .messages.suggestions import RESULT_ATTRIBUTES, RESULTS_ATTRIBUTES
 
 __all__ = ["Embeddings", "Prediction", "Predictions", "prediction"]
@@ -29,12 +30,12 @@ class Prediction:
 
     Args:
         name: The input: a path, or "input[3]".
-        label: The best class, or None where the model gives values.
-        score: Its score; None where the model gives values. For a binary model the score of the
+        label: The best class, or None where the model returns values.
+        score: Its score; None where the model returns values. For a binary model the score of the
             class that was chosen.
-        index: Its number among the outputs; None where the model gives values.
-        top: The k best (label, score), best first; () where the model gives values, or classifies steps.
-        values: Each target's value; {} where the model gives classes.
+        index: Its class index; None where the model returns values.
+        top: The k best (label, score), best first; () where the model returns values, or classifies steps.
+        values: Each target's value; {} where the model returns classes.
         scores: The model's output for this input, float32.
         score_kind: What `score` and `top` hold: "probability", or "raw score", a number of any size, where
             the model was trained without softmax or sigmoid.
@@ -60,16 +61,18 @@ class Predictions(List[Prediction]):
 
     def __repr__(self) -> str:
         shown = ", ".join(repr(each) for each in self[:SHOWN])
-        more = f", ... {len(self)} in all" if len(self) > SHOWN else ""
-        left_out = f" ({len(self.skipped)} left out)" if self.skipped else ""
+        more = gettext(", ... {number} in all", number=len(self)) if len(self) > SHOWN else ""
+        left_out = gettext(" ({number} left out)", number=len(self.skipped)) if self.skipped else ""
         return f"[{shown}{more}]{left_out}"
 
     def _repr_html_(self) -> str:
         from .messages.html import table
 
         rows = ((each.name, *_shown(each)) for each in self)
-        score = "raw score" if any(each.score_kind == "raw score" for each in self) else "score"
-        return table(f"{len(self)} predictions", ("name", "label", score), rows, len(self))
+        is_raw = any(each.score_kind == "raw score" for each in self)
+        headings = (gettext("name"), gettext("label"), gettext("raw score") if is_raw else gettext("score"))
+        title = ngettext("{count} prediction", "{count} predictions", len(self))
+        return table(title, headings, rows, len(self))
 
 
 @checked_class()
@@ -87,7 +90,12 @@ class Embeddings(NamedTuple):
     skipped: list[Skipped]
 
     def __repr__(self) -> str:
-        return f"<Embeddings: {len(self.names)} vectors {self.vectors.shape}, {len(self.skipped)} left out>"
+        return gettext(
+            "<Embeddings: {number} vectors {shape}, {skipped} left out>",
+            number=len(self.names),
+            shape=self.vectors.shape,
+            skipped=len(self.skipped),
+        )
 
 
 def _shown(each: Prediction) -> tuple[object, object]:

@@ -22,7 +22,8 @@ import numpy as np
 
 from .api.calls import checked
 from .arrays.conversion import as_array, without_gradient
-from .errors import InputError, did_you_mean
+from .errors import InputError, did_you_mean, located
+from .messages.catalogue import Message, coded, gettext
 from .messages.shorten import printable, shortened
 from .session.providers import num_threads
 
@@ -45,26 +46,29 @@ def get_similarity(a: Any, b: Any, method: str = "cosine", use_softmax: bool = F
         The cosine or correlation with a vector of length zero is 0.
 
     Raises:
-        InputError: The method is unknown, the shapes do not fit, or a number is not finite.
+        InputError: The method is unknown, the shapes do not match, or a number is not finite.
     """
     if not isinstance(method, str) or method not in _METHODS:
-        raise InputError(
-            "method {} is unknown{} Choose one of: {}.".format(
-                shortened(method), did_you_mean(method, _METHODS) or ".", ", ".join(_METHODS)
-            )
-        )
+        raise InputError(_unknown_method(method))
     left, right = _vectors("a", a), _vectors("b", b)
     rows, columns = np.atleast_2d(left), np.atleast_2d(right)
     if rows.shape[1] != columns.shape[1]:
         raise InputError(
-            f"vectors of length {rows.shape[1]} (a) and {columns.shape[1]} (b) cannot be compared; "
-            "both must come from the same model."
+            coded(
+                "E-INPUT-03",
+                "expected vectors of the same length, got {a} (a) and {b} (b). Take both from the same "
+                "model.",
+                a=rows.shape[1],
+                b=columns.shape[1],
+            )
         )
     try:
         result = _compare(method, rows, columns)
     except _NotFiniteError as error:
         name = "a" if not np.isfinite(left).all() else "b"
-        raise InputError(f"{name} holds NaN or infinite numbers, which cannot be compared.") from error
+        raise InputError(
+            coded("E-INPUT-04", "{name}: expected finite numbers, got NaN or infinite ones.", name=name)
+        ) from error
     if use_softmax:
         result = _softmax(result)
     if left.ndim == 1 and right.ndim == 1:
@@ -72,6 +76,21 @@ def get_similarity(a: Any, b: Any, method: str = "cosine", use_softmax: bool = F
     if left.ndim == 1:
         return np.asarray(result[0])
     return np.asarray(result[:, 0] if right.ndim == 1 else result)
+
+
+def _unknown_method(method: Any) -> Message:
+    known, hint = ", ".join(_METHODS), did_you_mean(method, _METHODS)
+    if hint:
+        return coded(
+            "E-INPUT-06",
+            "method={method}: unknown{hint} Choose one of {known}.",
+            method=shortened(method),
+            hint=hint,
+            known=known,
+        )
+    return coded(
+        "E-INPUT-06", "method={method}: expected one of {known}.", method=shortened(method), known=known
+    )
 
 
 def _compare(method: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -246,13 +265,23 @@ def _vectors(name: str, values: Any) -> np.ndarray:
         array = _as_numbers(values)
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, InputError):
-            raise InputError(f"{name} must hold numbers: {error}") from error
+            raise InputError(located(name, error)) from error
         raise InputError(
-            f"{name} must hold numbers, all vectors of the same length ({printable(str(error), 120)})."
+            coded(
+                "E-INPUT-04",
+                "{name}: expected numbers, all vectors of the same length ({reason}).",
+                name=name,
+                reason=printable(str(error), 120),
+            )
         ) from error
     if array.ndim not in (1, 2) or 0 in array.shape:
         raise InputError(
-            f"{name} has shape {array.shape}; what fits is (D,) for one vector or (N, D) for N vectors."
+            coded(
+                "E-INPUT-03",
+                "{name}: expected the shape (D,) for one vector or (N, D) for N vectors, got {shape}.",
+                name=name,
+                shape=array.shape,
+            )
         )
     return array
 
@@ -265,5 +294,5 @@ def _as_numbers(values: Any) -> np.ndarray:
     if array.dtype in (np.float32, np.float64) and array.dtype.isnative:
         return array
     if array.dtype.kind not in "biufO":
-        raise TypeError(f"{array.dtype} is no type of real numbers")
+        raise TypeError(gettext("{type} is no type of real numbers", type=array.dtype))
     return np.asarray(array, np.float32 if array.dtype == np.float16 else np.float64)

@@ -13,6 +13,7 @@ import numpy as np
 from .api.calls import checked, checked_class
 from .defaults import TOLERANCE
 from .errors import InputError, OnnxnnError
+from .messages.catalogue import coded, gettext
 from .messages.shorten import printable, shortened
 from .model import Model
 
@@ -29,7 +30,10 @@ _MOST_AXES = 32
 
 
 class Check(NamedTuple):
-    """What was checked, whether it holds, and the figures or the reason."""
+    """What was checked, whether it holds, and the figures or the reason.
+
+    The name is the same in every language, as programs need it; a report prints it in that of the user.
+    """
 
     name: str
     passed: bool
@@ -58,10 +62,35 @@ class VerificationReport:
         return all(each.passed for each in self.checks if each.name == "runs")
 
     def __str__(self) -> str:
-        lines = [
-            "{}  {}: {}".format("ok  " if p else "FAIL", name, detail) for name, p, detail in self.checks
-        ]
-        return "\n".join(lines)
+        return "\n".join(
+            gettext("ok    {name}: {detail}", name=_title(each.name), detail=each.detail)
+            if each.passed
+            else gettext("FAIL  {name}: {detail}", name=_title(each.name), detail=each.detail)
+            for each in self.checks
+        )
+
+
+def _title(name: str) -> str:
+    """Return the name of a check in the language of the user."""
+    titles = {
+        "opens": gettext("opens"),
+        "runs": gettext("runs"),
+        "card": gettext("card"),
+        "card names the classes": gettext("card names the classes"),
+        "card describes the embedding": gettext("card describes the embedding"),
+        "draws images": gettext("draws images"),
+        "equals torch": gettext("equals torch"),
+    }
+    of_outputs = {
+        _COMPUTED: gettext("{output} is computed", output=name[: -len(_COMPUTED)]),
+        _FINITE: gettext("{output} is finite", output=name[: -len(_FINITE)]),
+        _SAME: gettext("{output} is the same alone and in a batch", output=name[: -len(_SAME)]),
+    }
+    return titles.get(name) or next((of_outputs[end] for end in of_outputs if name.endswith(end)), name)
+
+
+_COMPUTED, _FINITE, _SAME = " is computed", " is finite", " is the same alone and in a batch"
+"""How the names of the checks of an output end."""
 
 
 @checked
@@ -78,7 +107,13 @@ def verify(model: Any) -> VerificationReport:
         InputError: It is no model.
     """
     if not isinstance(model, Model):
-        raise InputError(f"verify({shortened(model, 40)}): expected what load() returned; write load(path).")
+        raise InputError(
+            coded(
+                "E-CALL-03",
+                "verify({model}): expected what load() returned. Write load(path).",
+                model=shortened(model, 40),
+            )
+        )
     return VerificationReport(tuple(Check(*each) for each in _checks(model)))
 
 
@@ -92,11 +127,11 @@ def _checks(model: Any) -> list[_Found]:
         single, double = made_up_inputs(model, 1), made_up_inputs(model, 2)
         alone, outputs = model.infer(single), model.infer(double)
     except OnnxnnError as error:
-        return [*checks, ("runs", False, str(error))]
+        return [*checks, ("runs", False, error.text)]
     for name, both in outputs.items():
         checks += _check_output(model, name, alone[name], both)
     if model.card is None:
-        checks.append(("card", False, "the file has none; predict and embed will refuse it"))
+        checks.append(("card", False, gettext("the file has none; predict and embed will refuse it")))
         return checks
     checks += _check_card(model.card, outputs)
     if model.card.diffusion is not None:
@@ -116,13 +151,24 @@ def made_up_inputs(model: Any, batch: int) -> dict[str, Any]:
         sizes = _sizes(shape, spec)
         if np.prod([float(size) for size in sizes]) > _MOST_NUMBERS or len(sizes) >= _MOST_AXES:
             raise InputError(
-                f"{printable(name, 60)}: one sample has {shortened(tuple(sizes))} numbers, more than verify "
-                "makes up; run the model on one of yours with infer()."
+                coded(
+                    "E-INPUT-10",
+                    "{name}: one sample has {sizes} numbers, more than verify makes up. Run the model on one "
+                    "of yours with infer().",
+                    name=printable(name, 60),
+                    sizes=shortened(tuple(sizes)),
+                )
             )
         count = shape[0] if shape and isinstance(shape[0], int) and shape[0] > 0 else batch
         if count * np.prod([float(size) for size in sizes]) > 4 * _MOST_NUMBERS:
             raise InputError(
-                f"{printable(name, 60)}: a batch of {count} samples is more than verify makes up."
+                coded(
+                    "E-INPUT-10",
+                    "{name}: a batch of {number} samples is more than verify makes up. Run the model on one "
+                    "of yours with infer().",
+                    name=printable(name, 60),
+                    number=count,
+                )
             )
         samples: list[Any] = []
         for seed in range(count):
@@ -139,8 +185,12 @@ def made_up_inputs(model: Any, batch: int) -> dict[str, Any]:
                 samples.append(draw.random_sample(sizes))
             else:
                 raise InputError(
-                    f"{printable(name, 60)}: the graph expects {dtype} there; tensors of numbers or texts "
-                    "can be given."
+                    coded(
+                        "E-INPUT-05",
+                        "{name}: the graph expects {type}; only tensors of numbers or texts can be given.",
+                        name=printable(name, 60),
+                        type=dtype,
+                    )
                 )
         made = np.stack(samples) if shape else samples[0]
         feeds[name] = made if dtype == "string" else made.astype(dtype)
@@ -153,7 +203,7 @@ def _most(count: int, dtype: str) -> int:
 
 
 def _highest(model: Any) -> dict[str, int]:
-    """Return how many different whole numbers each input takes, where that is known."""
+    """Return how many different integers each input takes, where that is known."""
     card = model.card
     if card is None:
         return {}
@@ -168,7 +218,7 @@ def _highest(model: Any) -> dict[str, int]:
 
 
 def _sizes(shape: Sequence[Any], spec: Any) -> list[int]:
-    """Return the sizes of one sample: the card's picture size, else FREE_SIZE, where they are free."""
+    """Return the sizes of one sample: the card's image size, else FREE_SIZE, where they are free."""
     height, width = spec.preprocess.output_size() if spec is not None and spec.preprocess else (None, None)
     named = {"height": height, "width": width}
     free = min(FREE_SIZE, (spec.max_length if spec is not None else None) or FREE_SIZE)
@@ -183,20 +233,24 @@ def _check_output(model: Any, name: str, alone: Any, both: Any) -> list[_Found]:
     """Check one output: its numbers are finite, and the first sample has the same alone and in a batch."""
     shown = printable(name, 60)
     if not isinstance(both, np.ndarray) or both.dtype.kind not in "biuf":
-        what = f"an array of {both.dtype}" if isinstance(both, np.ndarray) else type(both).__name__
-        return [(f"{shown} is computed", True, f"{what}, which predict and embed do not read")]
+        if isinstance(both, np.ndarray):
+            detail = gettext("an array of {type}, which predict and embed do not read", type=both.dtype)
+        else:
+            detail = gettext("{type}, which predict and embed do not read", type=type(both).__name__)
+        return [(shown + _COMPUTED, True, detail)]
     finite = bool(np.isfinite(both).all())
-    checks: list[_Found] = [(f"{shown} is finite", finite, f"shape {both.shape}")]
+    checks: list[_Found] = [(shown + _FINITE, finite, gettext("shape {shape}", shape=both.shape))]
     shape = model.outputs[name][1]
     axis = shape.index("batch") if "batch" in shape else 0
     if not both.ndim or both.shape == alone.shape or not finite:
         return checks  # nothing in it belongs to one sample, or the batch is fixed
     first = np.take(both, [0], axis).astype(float)
-    same = f"{shown} is the same alone and in a batch"
     if first.shape != alone.shape:
-        return [*checks, (same, False, f"shape {alone.shape} alone, {both.shape} for two samples")]
+        detail = gettext("shape {alone} alone, {both} for two samples", alone=alone.shape, both=both.shape)
+        return [*checks, (shown + _SAME, False, detail)]
     off = float(np.max(np.abs(first - alone))) if first.size else 0.0
-    return [*checks, (same, off <= TOLERANCE, f"largest difference {off:.2g}")]
+    detail = gettext("largest difference {difference:.2g}", difference=off)
+    return [*checks, (shown + _SAME, off <= TOLERANCE, detail)]
 
 
 def _check_card(card: Any, outputs: Any) -> list[_Found]:
@@ -204,12 +258,14 @@ def _check_card(card: Any, outputs: Any) -> list[_Found]:
     checks = []
     if card.output.kind == "classes" and card.output.classes:
         num = len(card.output.classes)
-        fits = first.shape[-1] >= num
-        checks.append(("card names the classes", fits, f"{num} names, {first.shape[-1]} scores"))
+        detail = gettext("{names} names, {scores} scores", names=num, scores=first.shape[-1])
+        checks.append(("card names the classes", first.shape[-1] >= num, detail))
     if card.output.embedding:
         there = "embedding" in outputs and outputs["embedding"].shape[-1] == card.output.embedding
-        checks.append(("card describes the embedding", there, f"{card.output.embedding} numbers"))
-    return checks or [("card", True, f"{card.input.kind} to {card.output.kind}")]
+        detail = gettext("{number} numbers", number=card.output.embedding)
+        checks.append(("card describes the embedding", there, detail))
+    detail = gettext("{input} to {output}", input=card.input.kind, output=card.output.kind)
+    return checks or [("card", True, detail)]
 
 
 def _check_images(model: Any) -> _Found:
@@ -219,7 +275,10 @@ def _check_images(model: Any) -> _Found:
     try:
         drawn = model.sample(2, steps=steps, seed=0)
     except OnnxnnError as error:
-        return "draws pictures", False, str(error)
+        return "draws images", False, error.text
     wanted = (2, *model.card.diffusion.shape)
-    fits = drawn.shape == wanted and bool((drawn >= 0).all() and (drawn <= 1).all())
-    return "draws pictures", fits, f"shape {drawn.shape}, {drawn.min():.2g} to {drawn.max():.2g}"
+    is_right = drawn.shape == wanted and bool((drawn >= 0).all() and (drawn <= 1).all())
+    detail = gettext(
+        "shape {shape}, {low:.2g} to {high:.2g}", shape=drawn.shape, low=drawn.min(), high=drawn.max()
+    )
+    return "draws images", is_right, detail

@@ -147,7 +147,7 @@ def test_info(onnxnn):
 def test_verify(onnxnn, name):
     done = onnxnn("verify", MODELS / f"{name}.onnx")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "ok    draws pictures: shape (2," in done.stdout
+    assert "ok    draws images: shape (2," in done.stdout
 
 
 # ---- files that the current code exported --------------------------------------------------------

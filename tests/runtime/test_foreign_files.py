@@ -68,7 +68,7 @@ def test_infer_runs_them(name):
 def test_a_file_without_inputs():
     opened = rt.load(NO_INPUT, device="cpu")
     assert opened.infer({})["output"].shape == (2, 3)
-    with pytest.raises(rt.InputError, match=r"takes no input; run it with infer\(\{\}\)"):
+    with pytest.raises(rt.InputError, match=r"takes no input\. Run it with infer\(\{\}\)"):
         opened.infer(ROWS)
     with pytest.raises(rt.OnnxnnError):
         rt.load(NO_INPUT, device="cpu", card=CARD).predict(ROWS)

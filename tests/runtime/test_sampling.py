@@ -610,7 +610,9 @@ def test_options_that_a_loop_cannot_follow(open_model, options, message):
 
 
 def test_a_loop_does_not_interpolate(open_model):
-    with pytest.raises(rt.InputError, match=r"interpolate\(\) needs the denoiser alone.* inside this file"):
+    with pytest.raises(
+        rt.InputError, match=r"interpolate\(\) expected the denoiser alone.* the sampling loop inside"
+    ):
         open_model("loop").interpolate(PICTURE, PICTURE)
 
 
