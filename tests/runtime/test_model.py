@@ -89,6 +89,15 @@ def test_broken_files_raise_or_are_left_out(open_model, folder, monkeypatch, man
         model.embed(folder, errors="skip")
 
 
+def test_what_is_left_out_is_named_once_without_codes(open_model, tmp_path, monkeypatch):
+    missing = str(tmp_path / "a.png")
+    for language, warning in (("en", r"1 input was left out: .*\.$"), ("zh", "略去了 1 个输入：.*。$")):
+        monkeypatch.setenv("ONNXNN_LANG", language)
+        with pytest.warns(UserWarning, match=warning):
+            (skipped,) = open_model("image_classifier").predict([missing], errors="skip").skipped
+        assert (skipped.name, missing in skipped.reason, "[E-" in skipped.reason) == (missing, False, False)
+
+
 def test_when_everything_is_broken_nothing_is_left(open_model, tmp_path):
     result = open_model("image_embedder").embed_named([tmp_path / "a.png", b"x"], errors="skip")
     assert result.vectors.shape == (0, 2)

@@ -37,6 +37,15 @@ def test_a_file_without_a_card_fails_and_says_why():
     assert str(report).splitlines()[-1].startswith("FAIL  card: ")
 
 
+def test_a_report_prints_in_the_language_of_the_user_and_keeps_the_names_of_its_checks(monkeypatch):
+    monkeypatch.setenv("ONNXNN_LANG", "zh")
+    report = rt.verify(opened())
+    lines = str(report).splitlines()
+    assert lines[1] == "通过  output 为有限的数：形状 (2, 2)"
+    assert lines[-1].startswith("失败  模型卡：")
+    assert [each.name for each in report.checks][:2] == ["opens", "output is finite"]
+
+
 def test_a_sample_that_depends_on_its_batch_fails():
     report = rt.verify(opened("Softmax", axis=0))
     assert [each.name for each in report.checks if not each.passed] == [

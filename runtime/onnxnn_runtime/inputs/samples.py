@@ -79,7 +79,7 @@ def find_samples(
         A sequence, or an iterator where `source` is one.
 
     Raises:
-        InputError: Nothing of it fits; the message says what does.
+        InputError: Nothing of it matches the model; the message says what does.
     """
     finder = _Finder(spec, skipped, errors)
     if isinstance(source, Iterator) and not is_file_object(source):
