@@ -14,8 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("runtime/onnxnn_runtime", "cli/onnxnn_cli", "onnxnn")
 
 # Folders and files whose texts do not go through the catalogue yet; the list may only get shorter.
-TO_DO: tuple[str, ...] = (
-)
+TO_DO: tuple[str, ...] = ()
 
 # Exceptions that never reach people: what they say becomes part of an error of ours, or they are caught.
 INTERNAL: tuple[str, ...] = (

@@ -79,7 +79,7 @@ REFUSED = {
         model(graph([node("Relu", ["input"], ["y"])], [value("input", X)], [])),
         "at least one output in its graph, got none",
     ),
-    "bfloat16": (model(one_node("Cast", target=BFLOAT16, to=16)), r"bfloat16.*add a Cast to float32"),
+    "bfloat16": (model(one_node("Cast", target=BFLOAT16, to=16)), r"bfloat16.*Add a Cast to float32"),
     "sequence in": (
         model(
             graph(
@@ -88,7 +88,7 @@ REFUSED = {
                 [value("output", (), INT64)],
             )
         ),
-        r"the graph expects seq\(tensor\(float\)\) there",
+        r"the graph expects seq\(tensor\(float\)\)",
     ),
     "texts in": (model(one_node("Identity", STRING, STRING)), "expected texts, got float32"),
     "uint16 in": (model(one_node("Identity", UINT16, UINT16)), r"expected uint16|holds|float32"),
@@ -198,7 +198,7 @@ def test_a_card_on_a_graph_of_another_input(source, shape, expected, call):
     ]
     data = graph(nodes, [value("input", shape, source)], [value("output", None)])
     opened = rt.load(model(data), device="cpu", card=card)
-    with pytest.raises(rt.CardError, match=r"makes float32 \(2, 2\) of the samples; .*expects " + expected):
+    with pytest.raises(rt.CardError, match=f"expected {expected} by its graph, got float32"):
         getattr(opened, call)(ROWS)
 
 

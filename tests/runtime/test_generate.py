@@ -113,7 +113,7 @@ def test_words_in_an_array(open_model, words):
     "prompt", [np.zeros(10**6), np.array([["春"]]), np.broadcast_to(np.float32(0), 10**12)]
 )
 def test_an_array_that_is_no_text_is_none(open_model, prompt):
-    with pytest.raises(rt.InputError, match="text is expected, or a list of words"):
+    with pytest.raises(rt.InputError, match="expected text, or a list of words"):
         open_model("text").generate(prompt)
 
 
@@ -273,7 +273,7 @@ def test_arrays_of_words_and_a_text_in_an_array(open_model):
 def test_accents_in_another_form(form, text):
     tokens = "\u00e9a" if form == "NFC" else "e\u0301a"
     vocabulary = {token: number for number, token in enumerate(tokens)}
-    with pytest.raises(rt.InputError, match=rf"not in the .*: unicodedata.normalize\('{form}', text\)"):
+    with pytest.raises(rt.InputError, match=rf"not in the .*: use unicodedata.normalize\('{form}', text\)"):
         to_numbers(text, vocabulary)
     with pytest.raises(rt.InputError, match=r"'x' is not in the vocabulary of \d tokens\. It holds '"):
         to_numbers("xa", vocabulary)
@@ -326,7 +326,10 @@ def test_a_file_without_a_card(open_model):
 
 
 def test_predict_names_the_way(open_model):
-    with pytest.raises(rt.CardError, match=r"'tokens', which predict\(\) cannot name. Use generate\(\)"):
+    with pytest.raises(
+        rt.CardError,
+        match=r"predict\(\) expected an output of classes or values, .* 'tokens'. Use generate\(\)",
+    ):
         open_model("text").predict("春")
 
 
@@ -345,10 +348,10 @@ def test_a_card_that_tells_of_states_which_the_graph_lacks(open_model):
     [
         (
             [("state0", (10**9, "batch", 10**9))],
-            r"'state0' the shape \(1000000000, batch, .* \(1, batch, 4\)",
+            r"'state0': expected the shape \(1000000000, batch, .* \(1, batch, 4\)",
         ),
-        ([("state0", ("layers", "batch", 4))], r"'state0' the shape \(layers, batch, 4\)"),
-        ([("state0", (1, 4))], r"'state0' the shape \(1, 4\), the graph \(1, batch, 4\)"),
+        ([("state0", ("layers", "batch", 4))], r"'state0': expected the shape \(layers, batch, 4\)"),
+        ([("state0", (1, 4))], r"'state0': expected the shape \(1, 4\) by its card, got \(1, batch, 4\)"),
         ([("state9", (1, "batch", 4))], "the state 'state9', which the graph does not have"),
         ([("input", ("batch", "time")), ("state0", (1, "batch", 4))], "got states alone"),
         ([], "lacks its state 'state0'"),

@@ -72,7 +72,7 @@ def test_the_message_says_both_counts():
     # Declared only at run time: the graph promises a free batch.
     hidden = [node("Reshape", ["fixed", "size"], ["output"])]
     size = tensor("size", np.array([-1, 2], np.int64))
-    with pytest.raises(rt.CardError, match=r"shape \(batch, 2\), the graph \(1, 2\)"):
+    with pytest.raises(rt.CardError, match=r"shape \(batch, 2\) by its card, got \(1, 2\)"):
         opened(nodes, card(), constants)
     with pytest.raises(rt.CardError, match=r"\(batch, 2\), the graph \(1, 2\)"):
         opened(hidden, card(), [*constants, size])
@@ -164,13 +164,15 @@ def test_an_embedding_beside_the_scores_is_compared_too():
         rt.InputError, match="output 'embedding': expected one row for each of 3 samples, got 1"
     ):
         found.embed([PICTURE] * 3, batch_size=3)
-    with pytest.raises(rt.CardError, match=r"output 'embedding' the shape \(batch, 5\), the graph"):
+    with pytest.raises(
+        rt.CardError, match=r"output 'embedding': expected the shape \(batch, 5\) by its card"
+    ):
         opened(nodes, card(OutputSpec("classes", ("batch", 2), (), 5)), constants, outputs=outputs)
 
 
 def test_scores_that_are_no_floats_are_refused():
     nodes = [node("Flatten", ["input"], ["flat"]), node("ArgMax", ["flat"], ["output"], axis=1)]
-    with pytest.raises(rt.CardError, match="promises numbers in the output 'output', the graph gives int64"):
+    with pytest.raises(rt.CardError, match=r"output 'output': expected float32, .* got int64 of the graph"):
         opened(nodes, card(), outputs=[value("output", ("batch", 1), INT64)])
 
 
@@ -206,7 +208,7 @@ def test_text_is_written_by_a_network_that_keeps_its_promise(broken):
         constants,
     )
     source = ModelCard("gen", (), TOKENS, OutputSpec("tokens", ("batch", "time", 2)))
-    with pytest.raises(rt.OnnxnnError, match=r"one row for each sample|the graph \(|NaN or infinite"):
+    with pytest.raises(rt.OnnxnnError, match=r"one row for each of|of the graph|NaN or infinite"):
         rt.load(model(made, source), device="cpu").generate("a", length=4)
 
 
@@ -261,5 +263,5 @@ def test_a_card_without_axes(part):
     output = OutputSpec("values", () if part == "output" else ("batch", 2))
     shape = ("batch", 2)
     made = graph([node("Relu", ["input"], ["output"])], [value("input", shape)], [value("output", shape)])
-    with pytest.raises(rt.CardError, match="its card gives input or output no axes"):
+    with pytest.raises(rt.CardError, match="of input and output in its card, got one without axes"):
         rt.load(model(made), device="cpu", card=card(output, source))

@@ -244,7 +244,7 @@ def test_missing_and_empty_folders(tmp_path):
     ("options", "message"),
     [
         ({"errors": "ignore"}, "expected 'raise' or 'skip'"),
-        ({"batch_size": 0}, "whole number from 1"),
+        ({"batch_size": 0}, "an integer from 1"),
         ({"batch_size": True}, "batch_size=True: expected an integer from 1"),
     ],
 )

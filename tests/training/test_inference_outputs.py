@@ -46,7 +46,7 @@ def test_no_call_returns_figures_of_such_weights(value):
     torch.nn.init.constant_(model.model[0].bias, value)
     with pytest.raises(InputError, match=r"evaluate\(\): the loss is NaN"):
         model.evaluate((np.eye(4), [0, 1, 0, 1]))
-    with pytest.raises(InputError, match=r"extract_feature\(\): 12 of 12 numbers"):
+    with pytest.raises(InputError, match=r"extract_feature\(\): .* got 12 of 12"):
         model.extract_feature(np.eye(4))
 
 
@@ -57,7 +57,7 @@ def test_results_that_are_no_numbers_have_no_best_class(value, layers):
     if layers:
         model.load_dataset(np.eye(4), [0, 1, 0, 1])
         model.add("linear", size=(4, 2), activation="softmax")
-    with pytest.raises(InputError, match=r"print_result\(\): 1 of 4 numbers"):
+    with pytest.raises(InputError, match=r"print_result\(\): .* got 1 of 4"):
         model.print_result(np.array([[0.25, 0.75], [value, 0.5]]))
 
 

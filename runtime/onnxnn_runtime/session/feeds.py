@@ -160,8 +160,8 @@ def check_divisor(name: str, array: np.ndarray) -> None:
         raise InputError(
             coded(
                 "E-INPUT-04",
-                "{name}: expected numbers other than {refused}, by which the graph would divide, which can "
-                "end the whole process.",
+                "{name}: expected numbers other than {refused}: the graph divides by them, which can end "
+                "the whole process.",
                 name=printable(name, 80),
                 refused=", ".join(map(str, refused)),
             )
