@@ -126,7 +126,7 @@ def _message(error: Exception) -> str:
     return str(error)
 
 
-def _with_code(message: Message) -> str:
+def _with_code(message: Any) -> str:
     return f"{message} [{message.code}]"
 
 

@@ -372,7 +372,7 @@ def test_stdin_that_gives_nothing(onnxnn, exported, tmp_path):
     assert "-: expected a file on stdin, got nothing" in one_error(
         onnxnn("predict", exported / "cnn.onnx", "-")
     )
-    assert "stdin can be read once only" in one_error(onnxnn("predict", exported / "cnn.onnx", "-", "-"))
+    assert "stdin can be read only once" in one_error(onnxnn("predict", exported / "cnn.onnx", "-", "-"))
 
 
 def test_patterns_homes_and_addresses(onnxnn, exported, image, tmp_path):
