@@ -1,10 +1,11 @@
 """Loading training data: class folders, CSV files, .npz files, arrays."""
 
-from .arrays import from_arrays, load_npz
+from .arrays import from_arrays
 from .batches import Batches
 from .dataset import Data
 from .images import load_images
 from .label_mapping import LabelMapping
+from .npz import load_npz
 from .preparation import Preparation
 from .tables import load_table
 

@@ -1,22 +1,18 @@
-"""Data sets from arrays and .npz files."""
+"""Data sets from arrays."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from onnxnn_runtime.arrays.columns import first_without_number
 from onnxnn_runtime.arrays.conversion import from_objects, without_gradient
-from onnxnn_runtime.card.preprocess import Preprocess, checked_order
+from onnxnn_runtime.card.preprocess import checked_order
 from onnxnn_runtime.card.vocabulary import checked_vocabulary
 from onnxnn_runtime.errors import DataError, InputError, located
-from onnxnn_runtime.files.access import as_path, regular_file
-from onnxnn_runtime.inputs.npz import VOCABULARY, read_arrays, read_vocabulary
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
@@ -24,21 +20,22 @@ from onnxnn_runtime.messages.warn import warn
 from onnxnn.graph.shape import Shape
 from onnxnn.layers import Layer
 
+from .array_kinds import Described, describe, described_tokens
 from .batches import Batches, InMemory
+from .class_names import class_names
 from .dataset import Data, as_data_errors, check_task, split, unambiguous
 from .frames import named_values, names_of_targets, warn_of_order
-from .labels import as_array, class_names, class_numbers, finite, ragged, targets
+from .label_arrays import as_array, ragged
+from .labels import class_numbers, targets
 from .missing_labels import check_texts
 from .preparation import Preparation
 from .standardize import COARSE, needs_float64, rounded_columns, standardization
 from .tokens import check_tokens, next_tokens, source_tokens, step_labels
 from .transforms import Plan
 
-__all__ = ["from_arrays", "load_npz"]
+__all__ = ["from_arrays"]
 
 Array = np.ndarray[Any, Any]
-
-_COLOR = {1: "grayscale", 3: "RGB"}
 
 _ROUNDED = (np.float32, np.float16)
 """Types of which float64 cannot be made again; see `InMemory.in_precision`."""
@@ -121,7 +118,7 @@ def from_arrays(
     if vocabulary is not None and y is None:
         check_tokens(values, len(vocabulary))
         values, after = next_tokens(values)
-        described = _describe(values, vocabulary, False, None)
+        described = describe(values, vocabulary, False, None)
         names: tuple[str, ...] = ()
         labels = torch.from_numpy(after.astype(np.int64))
     else:
@@ -129,9 +126,9 @@ def from_arrays(
         is_wide = known is not None and known.is_wide and values.dtype not in _ROUNDED
         order = _channel_order(channel_order, known)
         described = (
-            _describe(values, vocabulary, is_wide, order)
+            describe(values, vocabulary, is_wide, order)
             if source is None
-            else _tokens(source, int(source.max()) + 1)
+            else described_tokens(source, int(source.max()) + 1)
         )
         if classes is None and y is not None and y.ndim == 2 and len(target_names) == y.shape[1] > 1:
             classes = target_names  # of one-hot columns
@@ -188,7 +185,7 @@ def _channel_order(asked: str | None, known: Preparation | None) -> str | None:
 
 def _remarks(
     x: Array,
-    described: _Described,
+    described: Described,
     channel_order: str | None,
     known: Preparation | None,
     normalize: Layer | None,
@@ -209,8 +206,8 @@ def _remarks(
 
 
 def _standardized(
-    described: _Described, values: Array, train: torch.Tensor, known: Preparation | None, standardize: bool
-) -> tuple[_Described, Layer | None]:
+    described: Described, values: Array, train: torch.Tensor, known: Preparation | None, standardize: bool
+) -> tuple[Described, Layer | None]:
     """Return rows of numbers in the precision that they need, and the layer that standardises them.
 
     Raises:
@@ -256,13 +253,13 @@ def _standardized(
     if not standardize:
         return described, None
     if known is None and needs_float64(rows):
-        described = _describe(values, None, True, None)
+        described = describe(values, None, True, None)
     learned = described.network if len(train) == len(values) else described.network[train.numpy()]
     wide = described.network.dtype == np.float64
     return described, standardization(learned.reshape(-1, values.shape[-1]), wide)
 
 
-def _exact(described: _Described, values: Array) -> torch.Tensor | None:
+def _exact(described: Described, values: Array) -> torch.Tensor | None:
     """Return rows of numbers as float64 where the network's float32 does not hold them; else None."""
     if described.kind not in ("table", "sequence") or described.network.dtype != np.float32:
         return None
@@ -301,69 +298,6 @@ def _reread(
 def _is_wide(y: Array, classes: int) -> bool:
     """Return whether labels can only be one-hot rows with a column for each of a network's classes."""
     return y.ndim == 2 and y.shape[1] == classes > 1 and y.dtype.kind in "biuf"
-
-
-def load_npz(
-    path: str | Path,
-    task: str,
-    classes: Any = None,
-    batch_size: int | None = 32,
-    train_val_ratio: float = 1.0,
-    shuffle: bool = True,
-    known: Preparation | None = None,
-    channel_order: str | None = None,
-    standardize: bool = False,
-) -> Data:
-    """Return the data set of a .npz file with the arrays `data` and `label`.
-
-    Text is learned from integers in `data` (N, T) and a vocabulary: either `words`, an array of
-    texts in the order of their ids, or `word2idx` (in older files `word2ix`), a JSON text
-    {"word": id} or a dict of those, which is read without unpickling it. `label` may then be left out:
-    each token's label is the token after it. Other pickled objects are refused, because reading one can run
-    any program.
-
-    Args:
-        path: The file.
-        task, classes, batch_size, train_val_ratio, shuffle, known, channel_order, standardize: As for
-            `from_arrays`.
-
-    Raises:
-        MissingDataError: There is no such file.
-        DataError: It is no .npz file, lacks an array, holds pickled objects, or its arrays do not match.
-    """
-    file = as_path(path, "data_path", DataError)
-    if os.path.isdir(file):
-        raise DataError(coded("E-DATA-02", "{path}: expected a .npz file, got a folder.", path=path))
-    regular_file(file, gettext("file"), DataError)
-    arrays = read_arrays(file, ("data", "label", *VOCABULARY), DataError)
-    word2idx = read_vocabulary(path, arrays, DataError)
-    if "data" not in arrays or ("label" not in arrays and word2idx is None):
-        raise DataError(
-            coded(
-                "E-DATA-02",
-                "{path}: expected an array {missing}, got a file of {held}. Save with "
-                "np.savez(path, data=x, label=y).",
-                path=path,
-                missing=shortened("data" if "data" not in arrays else "label"),
-                held=", ".join(arrays) or gettext("no arrays"),
-            )
-        )
-    try:
-        return from_arrays(
-            arrays["data"],
-            arrays.get("label"),
-            task,
-            classes,
-            batch_size,
-            train_val_ratio,
-            shuffle,
-            word2idx,
-            known,
-            channel_order,
-            standardize,
-        )
-    except DataError as error:
-        raise type(error)(located(path, error)) from error
 
 
 def _numeric(x: Any, names: tuple[str, ...] = ()) -> Array:
@@ -422,108 +356,12 @@ def _numeric(x: Any, names: tuple[str, ...] = ()) -> Array:
     return array
 
 
-@dataclass(frozen=True)
-class _Described:
-    """What an array means: its kind, the network's input (N, ...), one sample; whether it is read."""
-
-    kind: str
-    network: Array
-    sample: Shape
-    example: Array
-    preprocess: Preprocess | None = None
-    is_raw: bool = False
-
-
-def _describe(x: Array, vocabulary: Mapping[str, int] | None, wide: bool, order: str | None) -> _Described:
-    if vocabulary is not None:
-        return _tokens(x, len(vocabulary))
-    channels_last = x.ndim == 4 and x.shape[3] in _COLOR and x.shape[1] not in _COLOR
-    if channels_last or (x.dtype == np.uint8 and x.ndim in (3, 4)):
-        return _raw_pictures(x, order)
-    finite(x, "x")
-    if x.ndim != 4:
-        _no_images(order, x)
-    ready = np.array(x, np.float64 if wide else np.float32, order="C")  # a copy: x may change later
-    if x.ndim == 2:
-        return _Described("table", ready, Shape.vector(x.shape[1]), ready[0])
-    if x.ndim == 3:
-        return _Described("sequence", ready, Shape.sequence(*x.shape[1:]), ready[0])
-    if x.ndim == 4:
-        channels, height, width = x.shape[1:]
-        is_picture = channels in _COLOR and ready.min() >= 0 and ready.max() <= 1
-        if not is_picture:
-            _no_images(order, x)
-            return _Described("array", ready, Shape.image(channels, height, width), ready[0])
-        preprocess = Preprocess(_COLOR[channels], channel_order=order or "rgb")
-        network = preprocess.ready(ready)
-        return _Described("image", network, Shape.image(channels, height, width), network[0], preprocess)
-    if x.ndim == 5:
-        sample = Shape(x.shape[1:], ("channel", "depth", "height", "width"))
-        return _Described("array", ready, sample, ready[0])
-    raise DataError(
-        coded("E-DATA-06", "x: expected 2 to 5 axes, the samples first, got shape {shape}.", shape=x.shape)
-    )
-
-
-def _no_images(order: str | None, x: Array) -> None:
-    """Refuse an order of channels for what is no image."""
-    if order == "bgr":
-        raise DataError(
-            coded(
-                "E-DATA-09",
-                "channel_order='bgr': expected images, got x of shape {shape} and type {dtype}, which is "
-                "read as other data. Leave it out, or give uint8 (N, H, W, 3).",
-                shape=x.shape,
-                dtype=x.dtype,
-            )
-        )
-
-
-def _raw_pictures(x: Array, order: str | None) -> _Described:
-    if x.ndim == 4 and x.shape[1] in _COLOR and x.shape[3] not in (*_COLOR, 4):
-        x = np.moveaxis(x, 1, 3)  # as lessons prepare arrays for a network by hand
-    if x.ndim == 4 and x.shape[3] not in _COLOR:
-        if x.shape[1] in _COLOR:
-            advice = gettext("For images with the channels first write x.transpose(0, 2, 3, 1).")
-        else:
-            advice = gettext("For numbers that are no images write x.astype('float32').")
-        raise DataError(
-            coded(
-                "E-DATA-06",
-                "x: expected images, uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3), got shape {shape}. "
-                "{advice}",
-                shape=x.shape,
-                advice=advice,
-            )
-        )
-    color = "RGB" if x.ndim == 4 and x.shape[3] == 3 else "grayscale"
-    preprocess = Preprocess(color, channel_order=order or "rgb")
-    if x.dtype == np.uint8:
-        pictures = x.reshape(*x.shape[:3], -1)
-        pictures = pictures[..., ::-1] if preprocess.channel_order == "bgr" else pictures
-    else:
-        with as_data_errors():
-            pictures = np.stack([preprocess.to_uint8(picture) for picture in x])
-    height, width, channels = pictures.shape[1:]
-    network = np.array(np.moveaxis(pictures, 3, 1), order="C")  # a copy, as above
-    example = pictures[0][..., ::-1] if preprocess.channel_order == "bgr" else pictures[0]  # as given
-    return _Described(
-        "image", network, Shape.image(channels, height, width), example.copy(), preprocess, True
-    )
-
-
-def _tokens(x: Array, size: int) -> _Described:
-    check_tokens(x, size)
-    tokens = x.astype(np.int64)
-    return _Described("tokens", tokens, Shape.tokens(x.shape[1], size), tokens[0])
-
-
 def _labels(
     y: Array | None,
     task: str,
     classes: Any,
     x: Array,
-    described: _Described,
+    described: Described,
     vocabulary: Mapping[str, int] | None,
     is_known: bool,
 ) -> tuple[torch.Tensor, tuple[str, ...]]:

@@ -2,130 +2,30 @@
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sized
-from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.arrays.columns import names_listed
-from onnxnn_runtime.arrays.conversion import from_objects, without_gradient
-from onnxnn_runtime.errors import DataError, InputError, located
-from onnxnn_runtime.inputs.given import MAX_DEPTH
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
+from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
+from .class_names import class_names
+from .label_arrays import as_array, finite
 from .label_mapping import folded, warn_of_bools
-from .missing_labels import check_entries
 from .standardize import COARSE, needs_float64
 
-__all__ = ["ValuesError", "as_array", "class_names", "class_numbers", "finite", "ragged", "targets"]
+__all__ = ["ValuesError", "class_numbers", "targets"]
 
 _MOST_CLASSES = 10_000
 """The integers below which labels are classes by default."""
-
-_MOST_NAMES = 1_000_000
 
 Array = np.ndarray[Any, Any]
 
 
 class ValuesError(DataError):
     """Labels that are values to predict, and no classes."""
-
-
-def class_names(classes: Any) -> tuple[str, ...] | None:
-    """Return the names of classes by number from a list, {"cat": 0} or {0: "cat"}; None stays None.
-
-    Raises:
-        DataError: It is none of those, a name occurs twice, or the class indices are not 0, 1, 2, ...
-    """
-    if classes is None:
-        return None
-    if isinstance(classes, Mapping):
-        names = _from_mapping(classes)
-    elif isinstance(classes, str) or not isinstance(classes, Iterable):
-        raise DataError(
-            coded(
-                "E-DATA-09",
-                "classes={got}: expected a list of names, {{name: index}} or {{index: name}}.",
-                got=shortened(classes),
-            )
-        )
-    else:
-        names = [_name(each) for each in _in_order(classes)]
-    if not names:
-        raise DataError(
-            coded(
-                "E-DATA-09", "classes: expected a name for each class, got none. Name all, or leave it out."
-            )
-        )
-    twice = sorted(name for name, number in Counter(names).items() if number > 1)
-    if twice:
-        raise DataError(
-            coded(
-                "E-DATA-09",
-                "classes: expected each name once, got {names} more than once.",
-                names=names_listed(twice),
-            )
-        )
-    return tuple(names)
-
-
-def _in_order(classes: Iterable[Any]) -> list[Any]:
-    if isinstance(classes, set | frozenset):
-        raise DataError(
-            coded(
-                "E-DATA-09",
-                "classes={got}: expected names in order, got a set. Give a list.",
-                got=shortened(classes),
-            )
-        )
-    names = list(islice(classes, _MOST_NAMES + 1))  # an iterator may have no end
-    if len(names) > _MOST_NAMES:
-        raise DataError(
-            coded(
-                "E-DATA-09",
-                "classes: expected one name for each class of the data, got more than {most:,}.",
-                most=_MOST_NAMES,
-            )
-        )
-    return names
-
-
-def _name(given: Any) -> str:
-    if isinstance(given, bytes):
-        given = given.decode("utf-8", "replace")
-    if not isinstance(given, str | int | float | np.generic | os.PathLike):
-        raise DataError(
-            coded("E-DATA-09", "classes: expected a text for each class, got {got}.", got=shortened(given))
-        )
-    return str.__str__(given) if isinstance(given, str) else str(given)  # of an Enum the text alone
-
-
-def _from_mapping(classes: Mapping[Any, Any]) -> list[str]:
-    pairs = [(key, value) if _is_whole(key) else (value, key) for key, value in classes.items()]
-    if not all(_is_whole(number) for number, _ in pairs):
-        raise DataError(
-            coded(
-                "E-DATA-09",
-                "classes={got}: expected {{name: index}} or {{index: name}} with integers.",
-                got=shortened(dict(classes)),
-            )
-        )
-    by_number = {int(number): _name(name) for number, name in pairs}
-    if len(by_number) != len(pairs) or sorted(by_number) != list(range(len(pairs))):
-        raise DataError(
-            coded(
-                "E-DATA-09",
-                "classes={got}: expected the class indices 0 to {last}, each once.",
-                got=shortened(dict(classes)),
-                last=len(pairs) - 1,
-            )
-        )
-    return [by_number[number] for number in sorted(by_number)]
 
 
 def class_numbers(
@@ -207,179 +107,6 @@ def targets(values: Any, source: str = "y") -> torch.Tensor:
             )
         )
     return torch.from_numpy(np.array(column, np.float32, order="C"))  # a copy: the caller may go on writing
-
-
-def finite(array: Array, source: str) -> None:
-    """Refuse NaN, infinity and what float32 cannot hold, saying where it stands."""
-    if array.dtype.kind != "f":
-        return
-    with np.errstate(over="ignore"):
-        bad = ~np.isfinite(array.astype(np.float32, copy=False))
-    if bad.any():
-        where = tuple(int(number) for number in np.argwhere(bad)[0])
-        raise DataError(
-            coded(
-                "E-DATA-04",
-                "{source}[{position}]: expected a finite number, got {value}; {count} of {size} values are "
-                "not finite. Remove or replace them.",
-                source=source,
-                position=", ".join(map(str, where)),
-                value=array[where],
-                count=int(bad.sum()),
-                size=bad.size,
-            )
-        )
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def as_array(values: Any, source: str) -> Array:
-    """Return labels or targets as an array of numbers or of texts.
-
-    Raises:
-        DataError: They are neither, rows differ in length, or there is nothing.
-    """
-    try:
-        values = without_gradient(values)
-        array = np.asarray(_plain_texts(values))
-    except InputError as error:
-        raise DataError(located(source, error)) from error
-    except ValueError as error:
-        raise DataError(ragged(values, source)) from error
-    if array.ndim == 0:
-        if isinstance(values, str):
-            raise DataError(
-                coded(
-                    "E-DATA-06",
-                    "{source}={got}: expected a list or an array with one entry for each sample, such as "
-                    "frame['label'].",
-                    source=source,
-                    got=shortened(values, 40),
-                )
-            )
-        raise DataError(
-            coded(
-                "E-DATA-06",
-                "{source}={got}: expected a list or an array with one entry for each sample.",
-                source=source,
-                got=shortened(values, 40),
-            )
-        )
-    if array.dtype.kind == "U" and isinstance(values, list | tuple):
-        check_entries(np.array(values, object), source)  # in the array NaN is a text among texts
-    if array.dtype.kind == "T":  # NumPy's StringDType, which may hold missing texts
-        array = array.astype(object)
-    array = _decoded(from_objects(array), source)
-    if array.dtype.kind == "O":
-        check_entries(array, source)
-        if not all(isinstance(value, str) for value in array.flat):
-            raise DataError(
-                coded(
-                    "E-DATA-05",
-                    "{source}: expected numbers alone or texts alone, one for each sample, got a mixture of "
-                    "types.",
-                    source=source,
-                )
-            )
-        array = np.array(_plain_texts(array.ravel().tolist()), str).reshape(array.shape)
-    if array.size == 0:
-        raise DataError(
-            coded(
-                "E-DATA-12",
-                "{source}: expected one entry for each sample, got none (shape {shape}).",
-                source=source,
-                shape=array.shape,
-            )
-        )
-    return array
-
-
-def _plain_texts(values: Any) -> Any:
-    """Return a list in which texts of another type, such as an Enum's, are plain, since str() may say more.
-
-    NumPy would cut "Animal.CAT" to as many letters as "cat" has.
-    """
-    if not isinstance(values, list | tuple) or {str, int, float, bool}.issuperset(map(type, values)):
-        return values
-    return [str.__str__(value) if isinstance(value, str) else value for value in values]
-
-
-def _decoded(array: Array, source: str) -> Array:
-    """Return texts for bytes, as UTF-8; other arrays as they are.
-
-    Raises:
-        DataError: They are no UTF-8.
-    """
-    flat = array.ravel().tolist() if array.dtype.kind in "SO" else []
-    if not any(isinstance(value, bytes) for value in flat):
-        return array
-    try:
-        texts = [value.decode("utf-8") if isinstance(value, bytes) else value for value in flat]
-    except UnicodeDecodeError as error:
-        raise DataError(
-            coded(
-                "E-DATA-05",
-                "{source}: expected text in UTF-8, got {got}. Decode it first, such as label.decode('gbk').",
-                source=source,
-                got=shortened(error.object),
-            )
-        ) from error
-    all_texts = all(isinstance(value, str) for value in texts)
-    return np.array(texts, dtype=str if all_texts else object).reshape(array.shape)
-
-
-def ragged(rows: Any, source: str) -> Message:
-    """Return the message that rows differ in length, or images in size, and what to do."""
-    sizes = [np.shape(row)[:2] for row in rows if _is_image(row)]
-    if len(sizes) == len(rows) and len(set(sizes)) > 1:
-        other = next(number for number, size in enumerate(sizes) if size != sizes[0])
-        (height, width), (other_height, other_width) = sizes[0], sizes[other]
-        return coded(
-            "E-DATA-06",
-            "{source}: expected images of one size, got image 0 of height {height} and width {width}, image "
-            "{number} of height {got_height} and width {got_width}. Resize them to one size, such as (224, "
-            "224) for (height, width); (64, 64) is enough for a small network.",
-            source=source,
-            height=height,
-            width=width,
-            number=other,
-            got_height=other_height,
-            got_width=other_width,
-        )
-    depth, inside = 0, rows
-    while isinstance(inside, list | tuple) and inside:
-        depth, inside = depth + 1, inside[0]
-    if depth > MAX_DEPTH:
-        return coded(
-            "E-DATA-06",
-            "{source}: expected one list of samples, got lists {depth} deep in each other.",
-            source=source,
-            depth=depth,
-        )
-    lengths = [len(row) if isinstance(row, Sized) else 0 for row in rows]
-    other = next((row for row, length in enumerate(lengths) if length != lengths[0]), 0)
-    if not other:
-        return coded(
-            "E-DATA-06",
-            "{source}: expected rows of one length, got different ones. Fill short sequences up with 0.",
-            source=source,
-        )
-    return coded(
-        "E-DATA-06",
-        "{source}: expected rows of one length, got {first} values in row 0 and {got} in row {number}. Fill "
-        "short sequences up with 0.",
-        source=source,
-        first=lengths[0],
-        got=lengths[other],
-        number=other,
-    )
-
-
-def _is_image(row: Any) -> bool:
-    axes = getattr(row, "ndim", 0)
-    return axes == 3 or (axes == 2 and str(getattr(row, "dtype", "")) == "uint8")
 
 
 def _whole(array: Array, source: str) -> Array:

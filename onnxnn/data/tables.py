@@ -19,7 +19,8 @@ from onnxnn.graph.shape import Shape
 
 from .batches import Batches, InMemory
 from .dataset import Data, as_data_errors, check_task, split, unambiguous
-from .labels import class_numbers, finite, targets
+from .label_arrays import finite
+from .labels import class_numbers, targets
 from .preparation import Preparation
 from .standardize import COARSE, needs_float64, standardization
 from .table_columns import Chosen, Index, choose_columns, class_labels

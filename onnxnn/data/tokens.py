@@ -10,7 +10,8 @@ from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.generation.seq2seq import END, START
 from onnxnn_runtime.messages.catalogue import coded
 
-from .labels import class_names, class_numbers
+from .class_names import class_names
+from .labels import class_numbers
 
 __all__ = ["check_tokens", "next_tokens", "source_tokens", "step_labels"]
 

@@ -13,7 +13,7 @@ from onnxnn_runtime.messages.catalogue import coded
 from torch.utils.data import DataLoader
 
 from onnxnn.data import Batches
-from onnxnn.data.labels import ragged
+from onnxnn.data.label_arrays import ragged
 from onnxnn.definition.module import Net, evaluating
 
 from .predict import joined

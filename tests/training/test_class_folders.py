@@ -15,7 +15,8 @@ from onnxnn_runtime.errors import DataError, MissingDataError
 from PIL import Image
 
 from onnxnn import nn
-from onnxnn.data.folders import _natural, find_pictures
+from onnxnn.data.folder_names import natural
+from onnxnn.data.folders import find_pictures
 
 NFD = unicodedata.normalize("NFD", "café")
 ONE_TO_TEN = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
@@ -103,8 +104,8 @@ def test_a_name_may_begin_as_another_one(tmp_path, names):
 
 @given(st.lists(st.text("ab1２0 .-猫", min_size=1, max_size=6), max_size=8))
 def test_any_names_have_an_order_which_counts(names):
-    ordered = sorted(map(Path, names), key=_natural)
-    assert ordered == sorted(map(Path, names[::-1]), key=_natural)
+    ordered = sorted(map(Path, names), key=natural)
+    assert ordered == sorted(map(Path, names[::-1]), key=natural)
     numbers = [int(path.name) for path in ordered if path.name.isdecimal()]
     assert numbers == sorted(numbers)
 

@@ -7,7 +7,7 @@ import time
 import pytest
 from onnxnn_runtime.errors import DataError
 
-from onnxnn.data.labels import class_names
+from onnxnn.data.class_names import class_names
 
 
 @pytest.mark.parametrize(

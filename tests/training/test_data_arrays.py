@@ -14,8 +14,9 @@ from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.errors import DataError, MissingDataError
 
 from onnxnn.data import from_arrays, load_npz
+from onnxnn.data.class_names import class_names
 from onnxnn.data.label_mapping import LabelMapping
-from onnxnn.data.labels import class_names, class_numbers, targets
+from onnxnn.data.labels import class_numbers, targets
 from onnxnn.graph.shape import Shape
 
 X = np.arange(12, dtype=np.float64).reshape(6, 2)

@@ -158,7 +158,7 @@ def test_functions_are_kept_in_their_place():
         ({"RandomHorizontalFlip": (0.5, 1)}, "expected at most 1 values, got 2. Its options: p"),
         ({"RandomHorizontalFlip": 2}, "p: expected a number from 0 to 1"),
         ({"Normalize": ([0.5, 0.5], [1, 1])}, r"mean: expected one .* for each channel \(3\), got 2"),
-        ({"Normalize": ([0.5], [0])}, "must be above 0"),
+        ({"Normalize": ([0.5], [0])}, "numbers above 0"),
         ({"Resise": 8, "CenterCrop": 0}, r"(?s)Resise.*CenterCrop"),
         (5, r"transform=5: expected \{name: options\}"),
         (torchvision("Resize", size=8, interpolation="bicubic"), "bilinear interpolation, got bicubic"),

@@ -200,7 +200,7 @@ def test_images_of_different_sizes_are_no_batch_of_an_encoder(noise, tmp_path):
     model.load_img_data(noise)
     model.add("conv2d", size=(3, 2), kernel_size=3)
     model.add("global_avgpool")
-    with pytest.raises(DataError, match="the images differ in size"):
+    with pytest.raises(DataError, match="expected images of one size"):
         model.evaluate(str(tmp_path / "more"))
 
 

@@ -1,0 +1,82 @@
+"""Data sets from .npz files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from onnxnn_runtime.errors import DataError, located
+from onnxnn_runtime.files.access import as_path, regular_file
+from onnxnn_runtime.inputs.npz import VOCABULARY, read_arrays, read_vocabulary
+from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.shorten import shortened
+
+from .arrays import from_arrays
+from .dataset import Data
+from .preparation import Preparation
+
+__all__ = ["load_npz"]
+
+
+def load_npz(
+    path: str | Path,
+    task: str,
+    classes: Any = None,
+    batch_size: int | None = 32,
+    train_val_ratio: float = 1.0,
+    shuffle: bool = True,
+    known: Preparation | None = None,
+    channel_order: str | None = None,
+    standardize: bool = False,
+) -> Data:
+    """Return the data set of a .npz file with the arrays `data` and `label`.
+
+    Text is learned from integers in `data` (N, T) and a vocabulary: either `words`, an array of
+    texts in the order of their ids, or `word2idx` (in older files `word2ix`), a JSON text
+    {"word": id} or a dict of those, which is read without unpickling it. `label` may then be left out:
+    each token's label is the token after it. Other pickled objects are refused, because reading one can run
+    any program.
+
+    Args:
+        path: The file.
+        task, classes, batch_size, train_val_ratio, shuffle, known, channel_order, standardize: As for
+            `from_arrays`.
+
+    Raises:
+        MissingDataError: There is no such file.
+        DataError: It is no .npz file, lacks an array, holds pickled objects, or its arrays do not match.
+    """
+    file = as_path(path, "data_path", DataError)
+    if os.path.isdir(file):
+        raise DataError(coded("E-DATA-02", "{path}: expected a .npz file, got a folder.", path=path))
+    regular_file(file, gettext("file"), DataError)
+    arrays = read_arrays(file, ("data", "label", *VOCABULARY), DataError)
+    word2idx = read_vocabulary(path, arrays, DataError)
+    if "data" not in arrays or ("label" not in arrays and word2idx is None):
+        raise DataError(
+            coded(
+                "E-DATA-02",
+                "{path}: expected an array {missing}, got a file of {held}. Save with "
+                "np.savez(path, data=x, label=y).",
+                path=path,
+                missing=shortened("data" if "data" not in arrays else "label"),
+                held=", ".join(arrays) or gettext("no arrays"),
+            )
+        )
+    try:
+        return from_arrays(
+            arrays["data"],
+            arrays.get("label"),
+            task,
+            classes,
+            batch_size,
+            train_val_ratio,
+            shuffle,
+            word2idx,
+            known,
+            channel_order,
+            standardize,
+        )
+    except DataError as error:
+        raise type(error)(located(path, error)) from error
