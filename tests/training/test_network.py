@@ -442,7 +442,7 @@ def test_evaluation_takes_arrays_and_what_was_held_back(iris, tmp_path):
     assert set(found) == {"loss", "f1"}
     with pytest.raises(DataError, match="there is no validation data"):
         iris_model(iris, tmp_path).evaluate()
-    with pytest.raises(DataError, match="what fits is"):
+    with pytest.raises(DataError, match=r"expected \(x, y\), a path"):
         model.evaluate(7)
 
 
@@ -552,8 +552,8 @@ def test_a_checkpoint_that_contradicts_itself_changes_nothing(tmp_path, damage):
     ("x", "message"),
     [
         (np.zeros((4, 5)), r"got samples of shape \(5\), read as table"),
-        (np.zeros((4, 1, 8, 8)), r"samples of shape \(1, 8, 8\) arrive"),
-        (np.zeros((4, 3, 9, 8)), r"the network takes image of shape \(3, 8, 8\)"),
+        (np.zeros((4, 1, 8, 8)), r"got samples of shape \(1, 8, 8\)"),
+        (np.zeros((4, 3, 9, 8)), r"expected image of shape \(3, 8, 8\)"),
         (np.zeros((4, 3, 8, 8), np.float32), None),
     ],
 )
@@ -573,7 +573,7 @@ def test_evaluation_on_a_loader_without_batches():
     model = nn("cls", verbose=0)
     model.load_dataset(np.eye(4), np.arange(4))
     model.add("linear", size=(4, 4), activation="softmax")
-    with pytest.raises(DataError, match=r"evaluate\(DataLoader\): it has no sample"):
+    with pytest.raises(DataError, match=r"evaluate\(DataLoader\): expected at least one \(x, y\)"):
         model.evaluate(DataLoader([]))
 
 

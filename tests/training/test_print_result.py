@@ -54,7 +54,7 @@ def test_what_is_no_result_is_refused(result):
 
 
 def test_without_a_result_there_is_nothing_to_print():
-    with pytest.raises(DataError, match="call inference first"):
+    with pytest.raises(DataError, match="Call inference first"):
         nn().print_result()
 
 

@@ -329,9 +329,9 @@ class TestEvaluate:
     @pytest.mark.parametrize(
         ("samples", "message"),
         [
-            ([{"x": torch.zeros(2), "y": 0}], r"expected pairs \(x, y\), got a dict"),
-            ([torch.zeros(2)], r"expected pairs \(x, y\), got a Tensor"),
-            ([("text", 0)], "its samples are no tensors of one shape"),
+            ([{"x": torch.zeros(2), "y": 0}], r"expected pairs \(x, y\), got dict"),
+            ([torch.zeros(2)], r"expected pairs \(x, y\), got Tensor"),
+            ([("text", 0)], "expected samples that are tensors of one shape"),
             ([(torch.zeros(2), 0), (torch.zeros(3), 0)], "of one shape"),
         ],
     )
