@@ -18,6 +18,7 @@ TO_DO: tuple[str, ...] = ()
 
 # Exceptions that never reach people: what they say becomes part of an error of ours, or they are caught.
 INTERNAL: tuple[str, ...] = (
+    "ImportError",  # cli/text.py: the package that holds the catalogue is missing
     "_NotPlain",  # caught in files/saved_dict.py: the pickle is no dict of plain data
 )
 

@@ -557,5 +557,5 @@ def test_preprocessing_in_the_graph_changes_how_small_a_picture_may_be(tmp_path,
     smallest = np.zeros((1, sizes.get("height", 1), sizes.get("width", 1), 3), np.uint8)
     assert len(model.infer(smallest)) == 1
     if sizes:
-        with pytest.raises(InputError, match="the network needs at least"):
+        with pytest.raises(InputError, match="expected images of at least"):
             model.infer(smallest[:, 1:])

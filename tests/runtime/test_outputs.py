@@ -74,7 +74,7 @@ def test_the_message_says_both_counts():
     size = tensor("size", np.array([-1, 2], np.int64))
     with pytest.raises(rt.CardError, match=r"shape \(batch, 2\) by its card, got \(1, 2\)"):
         opened(nodes, card(), constants)
-    with pytest.raises(rt.CardError, match=r"\(batch, 2\), the graph \(1, 2\)"):
+    with pytest.raises(rt.CardError, match=r"\(batch, 2\) by its card, got \(1, 2\)"):
         opened(hidden, card(), [*constants, size])
     first = [node("Flatten", ["input"], ["flat"]), node("Gather", ["flat", "columns"], ["few"], axis=1)]
     first += [node("Compress", ["few", "which"], ["output"], axis=0)]  # of an unknown number of rows

@@ -87,7 +87,7 @@ def test_tiny_and_huge_numbers_keep_their_direction():
         (([1], [[]]), r"b: expected the shape .* got \(1, 0\)"),
         (([float("nan")], [1]), "a: expected finite numbers"),
         (([1], ["x"]), "b: expected numbers"),
-        (([1], [[1, 2], [3]]), "b: expected numbers"),
+        (([1], [[1, 2], [3]]), "b: expected rows of the same length"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(arguments, message):
@@ -183,7 +183,7 @@ def test_numbers_are_finite_on_either_side(method, number, side):
     bad[700, 2] = number
     for one, other in ((bad, good), (bad[700], good), (bad, good[0])):
         pair = (one, other) if side == "a" else (other, one)
-        with pytest.raises(InputError, match=f"^{side} expected finite numbers"):
+        with pytest.raises(InputError, match=f"^{side}: expected finite numbers"):
             get_similarity(*pair, method)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Generic, Iterable, Iterator, Mapping, TypeVar
 
 from onnxnn_runtime.errors import did_you_mean
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.suggestions import key_of
 
 __all__ = ["Registry"]
@@ -36,7 +37,7 @@ class Registry(Mapping[str, T], Generic[T]):
         keys = [key_of(each) for each in (name, *aliases)]
         taken = [key for key in keys if key in self._names]
         if taken or len(set(keys)) < len(keys):
-            raise ValueError(f"registered twice: {', '.join(taken or keys)}")
+            raise ValueError(gettext("registered twice: {names}", names=", ".join(taken or keys)))
         self._values[name] = value
         self._names.update(dict.fromkeys(keys, name))
 
