@@ -21,7 +21,7 @@ def explain(
     as_json: bool = JSON,
 ) -> None:
     """Explain the code of an error: cause, example, remedy."""
-    from onnxnn_runtime.errors import InputError, did_you_mean
+    from onnxnn_runtime.errors import InputError, name_hint
     from onnxnn_runtime.messages.codes import CODES
     from onnxnn_runtime.messages.shorten import shortened
 
@@ -35,7 +35,7 @@ def explain(
                 "explain: expected the code of an error, such as E-LAYER-03, got {code}{guess} "
                 "See onnxnn explain all.",
                 code=shortened(code),
-                guess=did_you_mean(wanted, CODES) or ".",
+                guess=name_hint(wanted, CODES),
             )
         )
     found = [_explained(each) for each in (CODES if wanted == "ALL" else [wanted])]

@@ -7,7 +7,7 @@ from typing import Any
 
 from onnxnn_runtime.card.vocabulary import checked_vocabulary
 from onnxnn_runtime.defaults import TASKS
-from onnxnn_runtime.errors import TrainingError, hint
+from onnxnn_runtime.errors import TrainingError, name_hint
 from onnxnn_runtime.files.access import as_path
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
@@ -29,7 +29,7 @@ def _task(value: Any) -> str:
                 "E-TRAIN-03",
                 "task={value}: unknown task{hint} Known: {known}.",
                 value=shortened(value),
-                hint=hint(value, TASKS),
+                hint=name_hint(value, TASKS),
                 known=", ".join(TASKS),
             )
         )

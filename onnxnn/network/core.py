@@ -11,7 +11,7 @@ import torch
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.preprocess import COLORS
 from onnxnn_runtime.defaults import TASKS
-from onnxnn_runtime.errors import DataError, InputError, LayerError, TrainingError, hint
+from onnxnn_runtime.errors import DataError, InputError, LayerError, TrainingError, name_hint
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import say
@@ -50,7 +50,7 @@ class Core:
                     "E-TRAIN-03",
                     "nn({task}): unknown task{hint} Known: {known}.",
                     task=shortened(task),
-                    hint=hint(name, TASKS),
+                    hint=name_hint(name, TASKS),
                     known=", ".join(TASKS),
                 )
             )
@@ -196,7 +196,7 @@ class Core:
                     "E-INPUT-06",
                     "color={value}: unknown color{hint} Known: {known}.",
                     value=shortened(value),
-                    hint=hint(value, COLORS),
+                    hint=name_hint(value, COLORS),
                     known=", ".join(COLORS),
                 )
             )

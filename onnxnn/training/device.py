@@ -16,7 +16,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision.amp import MixedPrecision
 from lightning_fabric.strategies import STRATEGY_REGISTRY
-from onnxnn_runtime.errors import DeviceError, TrainingError, did_you_mean
+from onnxnn_runtime.errors import DeviceError, TrainingError, name_hint
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import key_of
@@ -209,13 +209,12 @@ class Machine:
 def _precision(given: str | int) -> str:
     name = _SHORT.get(str(given), str(given)) if isinstance(given, str | int) else ""
     if name not in PRECISIONS:
-        hint = did_you_mean(name, PRECISIONS) or "."
         raise TrainingError(
             coded(
                 "E-TRAIN-03",
                 "precision={precision}: unknown precision{hint} Known: {known}.",
                 precision=shortened(given),
-                hint=hint,
+                hint=name_hint(name, PRECISIONS),
                 known=", ".join(PRECISIONS),
             )
         )
@@ -225,13 +224,12 @@ def _precision(given: str | int) -> str:
 def _check_strategy(given: str) -> None:
     known = ("auto", *STRATEGY_REGISTRY.available_strategies())
     if not isinstance(given, str) or given not in known:
-        hint = did_you_mean(given, known) or "."
         raise TrainingError(
             coded(
                 "E-TRAIN-03",
                 "strategy={strategy}: unknown strategy{hint} Known: {known}.",
                 strategy=shortened(given),
-                hint=hint,
+                hint=name_hint(given, known),
                 known=", ".join(known),
             )
         )

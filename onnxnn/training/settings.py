@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from onnxnn_runtime.errors import TrainingError, did_you_mean
+from onnxnn_runtime.errors import TrainingError, name_hint
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
@@ -118,13 +118,12 @@ class Settings:
         columns = ["loss", *self.metrics]
         known = [*columns, *(f"val_{name}" for name in columns)]
         if self.monitor is not None and not is_one_of(self.monitor, known):
-            hint = did_you_mean(self.monitor, known) or "."
             raise TrainingError(
                 coded(
                     "E-TRAIN-03",
                     "monitor={monitor}: unknown column{hint} Known: {known}.",
                     monitor=shortened(self.monitor),
-                    hint=hint,
+                    hint=name_hint(self.monitor, known),
                     known=", ".join(known),
                 )
             )

@@ -146,6 +146,6 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     return gettext(", did you mean {name}?", name=shortened(name)) if name else ""
 
 
-def hint(word: object, known: Iterable[str]) -> str:
+def name_hint(word: object, known: Iterable[str]) -> str:
     """Return how a sentence about an unknown name ends: ", did you mean 'x'?", or "." when none is near."""
     return did_you_mean(word, known) or gettext(".")
