@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.api.registry import Registry
-from onnxnn_runtime.errors import TrainingError, did_you_mean
+from onnxnn_runtime.errors import TrainingError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import nearest
@@ -119,7 +119,15 @@ def _unknown_option(key: Any, known: list[str]) -> str:
     """Return an option that an optimizer does not have, with what to do about it."""
     if nearest(key, ["lr", *known]) == "lr":
         return gettext("{option}, which is an option of train(): train(lr=...)", option=shortened(key))
-    return shortened(key) + did_you_mean(key, [*known, "layer", "activation"])
+    return _with_meant(key, [*known, "layer", "activation"])
+
+
+def _with_meant(option: Any, known: list[str]) -> str:
+    """Return an unknown option with the known one that it means."""
+    meant = nearest(option, known)
+    if not meant:
+        return shortened(option)
+    return gettext("{option} (did you mean {meant}?)", option=shortened(option), meant=shortened(meant))
 
 
 def _expected(key: str, default: Any) -> Range:
@@ -238,11 +246,7 @@ def check_schedule(schedule: str | Options | None) -> str:
             )
         )
     known = list(inspect.signature(SCHEDULES[key]).parameters)[3:]
-    wrong = [
-        f"{shortened(option)}{did_you_mean(option, known)}"
-        for option in _schedule_options(schedule)
-        if option not in known
-    ]
+    wrong = [_with_meant(option, known) for option in _schedule_options(schedule) if option not in known]
     if wrong:
         raise TrainingError(
             coded(

@@ -139,13 +139,13 @@ def located(where: object, error: OnnxnnError) -> Message:
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """Return ", did you mean 'x'?" for the known name that a word means, or "" when none is near."""
+    """Return ". Did you mean 'x'?" for the known name that a word means, or "" when none is near."""
     from .messages.suggestions import nearest  # here, because only a mistake needs it
 
     name = nearest(word, known)
-    return gettext(", did you mean {name}?", name=shortened(name)) if name else ""
+    return gettext(". Did you mean {name}?", name=shortened(name)) if name else ""
 
 
 def name_hint(word: object, known: Iterable[str]) -> str:
-    """Return how a sentence about an unknown name ends: ", did you mean 'x'?", or "." when none is near."""
+    """Return how a sentence about an unknown name ends: ". Did you mean 'x'?", or "." when none is near."""
     return did_you_mean(word, known) or gettext(".")

@@ -50,4 +50,4 @@ def test_a_code_for_programs(onnxnn):
 def test_an_unknown_code(onnxnn):
     done = onnxnn("explain", "E-LAYR-03")
     assert done.returncode == 1
-    assert "got 'E-LAYR-03', did you mean 'E-LAYER-03'? See onnxnn explain all. [E-INPUT-06]" in done.stderr
+    assert "got 'E-LAYR-03'. Did you mean 'E-LAYER-03'? See onnxnn explain all. [E-INPUT-06]" in done.stderr

@@ -250,7 +250,7 @@ def test_weights_are_stored_once_and_steps_as_a_table(tmp_path):
     ("options", "says"),
     [
         ({"sampler": "ddpm"}, r"'ddpm' adds new noise at each step.* Choose 'dpm\+\+' or 'ddim'"),
-        ({"sampler": "dpm+"}, r"sampler='dpm\+': unknown sampler, did you mean 'dpm\+\+'\?"),
+        ({"sampler": "dpm+"}, r"sampler='dpm\+': unknown sampler. Did you mean 'dpm\+\+'\?"),
         ({"sampler": "ddim", "steps": 31}, r"steps=31: expected an integer from 1 to 30"),
         ({"sampler": "ddim", "steps": 0}, r"steps=0: expected"),
         ({"sampler": "ddim", "steps": 2.0}, r"steps=2.0: expected"),

@@ -131,9 +131,9 @@ def test_what_is_imported_late_is_found_in_every_way():
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("get_simliarity", ", did you mean 'get_similarity'\\?"),
-        ("lod", ", did you mean 'load'\\?"),
-        ("modelcard", ", did you mean 'ModelCard'\\?"),
+        ("get_simliarity", ". Did you mean 'get_similarity'\\?"),
+        ("lod", ". Did you mean 'load'\\?"),
+        ("modelcard", ". Did you mean 'ModelCard'\\?"),
         ("InferenceSession", r": open a file with load\(path\)\."),
         ("nn", r": it is in the package onnxnn: from onnxnn import nn\."),
         ("zzz", r"\. It has: CallError, .*verify\."),

@@ -28,7 +28,7 @@ def test_it_maps_official_names_in_their_order():
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("msee", ", did you mean 'mse'?"), ("MSELos", ", did you mean 'MSELoss'?"), ("zzz", ".")],
+    [("msee", ". Did you mean 'mse'?"), ("MSELos", ". Did you mean 'MSELoss'?"), ("zzz", ".")],
 )
 def test_the_nearest_name(name, hint):
     assert registry().hint(name) == hint

@@ -109,7 +109,7 @@ def test_whether_noise_is_drawn(sampler, eta, draws):
     [
         (
             {"sampler": "dpm"},
-            "sampler='dpm': unknown sampler, did you mean 'ddpm'.* Choose one of ddpm, ddim, dpm",
+            "sampler='dpm': unknown sampler. Did you mean 'ddpm'.* Choose one of ddpm, ddim, dpm",
         ),
         ({"sampler": "euler"}, "sampler='euler': unknown sampler. Choose one of"),
         ({"steps": 0}, "steps=0: expected an integer from 1 to 500"),

@@ -261,7 +261,7 @@ def test_guidance_goes_on_from_none_to_the_label():
     [
         (
             {"label": "sevn"},
-            "label='sevn': unknown class, did you mean 'seven'.* Use a class name: 0, 1, seven; a class ind",
+            "label='sevn': unknown class. Did you mean 'seven'.* Use a class name: 0, 1, seven; a class ind",
         ),
         ({"label": 3}, "label=3: unknown class. Use a class name: 0, 1, seven; a class index from 0 to 2"),
         ({"label": -1}, "label=-1: unknown class"),
@@ -436,7 +436,7 @@ def test_interpolations_that_do_not_fit(ends, num, message):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("sede", "'sede', did you mean 'seed'?"),
+        ("sede", "'sede'. Did you mean 'seed'?"),
         ("foo", "unknown option 'foo'."),
         ("start", "unknown option 'start': both images are given. Leave it out."),
         ("noise", "unknown option 'noise': both images are given. Leave it out."),

@@ -112,7 +112,7 @@ def test_the_description_comes_back(schedule):
         ({"timesteps": True}, "timestep=True: expected an integer"),
         (
             {"kind": "cosin"},
-            "schedule='cosin': unknown, did you mean 'cosine'\\? Choose one of linear",
+            "schedule='cosin': unknown. Did you mean 'cosine'\\? Choose one of linear",
         ),
         ({"kind": None}, "schedule=None: expected one of linear"),
         ({"prediction": "x0"}, "prediction='x0': expected one of noise, v"),

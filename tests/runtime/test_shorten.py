@@ -139,7 +139,7 @@ def test_a_tensor_shows_its_type_and_shape():
 def test_what_is_no_name_has_no_nearest_name():
     for word in ("x" * 10_000_000, Foreign(), None, 10**10_000):
         assert did_you_mean(word, ["linear", "x" * 99]) == ""
-    assert did_you_mean("Linaer", ["linear"]) == ", did you mean 'linear'?"
+    assert did_you_mean("Linaer", ["linear"]) == ". Did you mean 'linear'?"
 
 
 @pytest.mark.parametrize(

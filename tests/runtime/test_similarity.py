@@ -80,7 +80,7 @@ def test_tiny_and_huge_numbers_keep_their_direction():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([1], [1], "cosin"), r"method='cosin': unknown, did you mean 'cosine'\? Choose one of"),
+        (([1], [1], "cosin"), r"method='cosin': unknown. Did you mean 'cosine'\? Choose one of"),
         (([1], [1], ["cosine"]), r"method=\['cosine'\]: expected one of"),
         (([[1, 2]], [1, 2, 3]), "same length, got 2 .a. and 3 .b."),
         ((1, [1]), r"a: expected the shape .* got \(\)"),

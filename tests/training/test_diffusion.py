@@ -535,7 +535,7 @@ def test_a_color_that_does_not_fit(tmp_path):
     model = network(tmp_path)
     with pytest.raises(InputError, match="expected images of 1 channel"):
         model.color = "RGB"
-    with pytest.raises(InputError, match="color='gray': unknown color, did you mean 'grayscale'"):
+    with pytest.raises(InputError, match=r"color='gray': unknown color. Did you mean 'grayscale'"):
         nn().color = "gray"
 
 
@@ -593,7 +593,7 @@ def test_interpolation_and_start(trained):
     [
         ({"num": 1, "steps": 21}, "steps=21.*from 1 to 20"),
         ({"num": 1, "steps": 0}, "steps=0"),
-        ({"num": 1, "sampler": "dpn++"}, r"sampler='dpn\+\+'.*did you mean 'dpm\+\+'"),
+        ({"num": 1, "sampler": "dpn++"}, r"sampler='dpn\+\+'.*Did you mean 'dpm\+\+'"),
         ({"num": 1, "label": "left"}, "left.*top, bottom"),
         ({"data": "cat.png"}, r"from noise.*sample\(start=image"),
     ],

@@ -209,7 +209,7 @@ def test_sequences_are_compared_step_by_step():
 @pytest.mark.parametrize(
     ("name", "net", "task", "classes", "message"),
     [
-        ("CrossEntropyLos", ending(3), "cls", 3, "did you mean 'CrossEntropyLoss'"),
+        ("CrossEntropyLos", ending(3), "cls", 3, "Did you mean 'CrossEntropyLoss'"),
         ("zzz", ending(3), "cls", 3, "unknown loss. Known: ArcFace, BCELoss"),
         (None, ending(2, SOFTMAX), "cls", 3, "at least 3 outputs of the network for 3 classes, got 2"),
         (None, ending(1, SOFTMAX), "cls", 2, "one output unit with softmax cannot tell two classes apart"),

@@ -98,7 +98,7 @@ def test_names_are_understood_as_text_or_list(given, names):
 
 
 def test_unknown_metrics_name_the_nearest():
-    with pytest.raises(TrainingError, match="unknown metric 'acu', did you mean 'acc'"):
+    with pytest.raises(TrainingError, match=r"unknown metric 'acu'. Did you mean 'acc'"):
         metrics.official_names(["acu"])
 
 

@@ -456,9 +456,9 @@ def waiting():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: nn("clss"), TrainingError, "unknown task, did you mean 'cls'"),
+        (lambda: nn("clss"), TrainingError, "unknown task. Did you mean 'cls'"),
         (lambda: nn(verbose=0).add(), LayerError, "expected a layer, an activation or an optimizer"),
-        (lambda: nn(verbose=0).add(optimizer="Adm"), TrainingError, "did you mean 'Adam'"),
+        (lambda: nn(verbose=0).add(optimizer="Adm"), TrainingError, "Did you mean 'Adam'"),
         (lambda: nn(verbose=0).add(optimizer="SGD", momentun=1), TrainingError, "did you mean 'momentum'"),
         (lambda: nn(verbose=0).inference([1]), LayerError, "the network has no layers yet"),
         (lambda: nn(verbose=0).card(), LayerError, "the network has no layers yet"),

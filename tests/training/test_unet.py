@@ -221,7 +221,7 @@ def test_the_seeds_script_builds_a_network_without_data():
         ({"img_size": 28.0}, r"expected img_size to be an integer"),
         ({"timestep": 0}, r"expected timestep to be an integer"),
         ({"preset": "basen"}, r"unknown preset 'basen'. Did you mean 'basenn'\? Known: classroom, basenn"),
-        ({"schedule": "cosin"}, r"schedule='cosin': unknown, did you mean 'cosine'\?"),
+        ({"schedule": "cosin"}, r"schedule='cosin': unknown. Did you mean 'cosine'\?"),
         ({"prediction": "x0"}, r"prediction='x0': expected one of noise, v"),
         ({"dim": 20}, r"expected dim to be a multiple of 8"),
         ({"dim": "32"}, r"expected dim to be a multiple of 8"),

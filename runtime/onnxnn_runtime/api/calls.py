@@ -88,15 +88,20 @@ def unknown_options(
         known: The names that exist.
         advice: What to do for options of other libraries that do not exist here.
     """
-    found = [_unknown_option(name, known, advice or {}) for name in given if name not in known]
+    wrong = [name for name in given if name not in known]
+    found = [_unknown_option(name, known, advice or {}, len(wrong) == 1) for name in wrong]
     return _with_known("; ".join(found), call, known) if found else ""
 
 
-def _unknown_option(name: str, known: Collection[str], advice: Advice) -> str:
-    said = advice.get(name.lower())
+def _unknown_option(name: str, known: Collection[str], advice: Advice, alone: bool) -> str:
+    """Return what is wrong with an option, in sentences where it is `alone`, else as part of a list."""
+    said, shown = advice.get(name.lower()), shortened(name)
     if said is not None:
-        return gettext("unknown option {name}: {advice}", name=shortened(name), advice=said)
-    return gettext("unknown option {name}{hint}", name=shortened(name), hint=did_you_mean(name, known))
+        return gettext("unknown option {name}: {advice}", name=shown, advice=said)
+    meant = nearest(name, known)
+    if meant and not alone:
+        return gettext("unknown option {name} (did you mean {meant}?)", name=shown, meant=shortened(meant))
+    return gettext("unknown option {name}{hint}", name=shown, hint=did_you_mean(name, known))
 
 
 def _with_known(problems: str, call: str, known: Collection[str]) -> str:
@@ -269,9 +274,10 @@ def _problem(
     known = [each.name for each in parameters]
     takes = [*known, gettext("any other option by name")] if takes_any else known
     wrong = [] if takes_any else [name for name in options if name not in known]
-    problems = [_unknown_option(name, known, advice) for name in wrong]
     meant = {nearest(name, known) for name in wrong}
-    problems += _misplaced(parameters, args[first:], options, meant)
+    misplaced = list(_misplaced(parameters, args[first:], options, meant))
+    alone = len(wrong) + len(misplaced) == 1
+    problems = [*(_unknown_option(name, known, advice, alone) for name in wrong), *misplaced]
     text = _with_known("; ".join(problems), call, takes)
     if wrong:
         return coded("E-CALL-01", "{call}: {problems}", call=call, problems=text)

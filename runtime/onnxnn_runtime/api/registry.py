@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, Iterable, Iterator, Mapping, TypeVar
 
-from onnxnn_runtime.errors import did_you_mean
+from onnxnn_runtime.errors import name_hint
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.suggestions import key_of
 
@@ -46,8 +46,8 @@ class Registry(Mapping[str, T], Generic[T]):
         return self._names.get(key_of(name))
 
     def hint(self, name: object) -> str:
-        """Return ", did you mean 'x'?" for the name or alias that is nearest, or "." where none is near."""
-        return did_you_mean(name, [*self._names, *self._values]) or "."
+        """Return ". Did you mean 'x'?" for the name or alias that is nearest, or "." where none is near."""
+        return name_hint(name, [*self._names, *self._values])
 
     @property
     def spellings(self) -> list[str]:
