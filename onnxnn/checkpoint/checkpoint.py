@@ -26,6 +26,7 @@ from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.models.torch_file import NotTensors, read_torch_file
+from onnxnn.models.unet import current_name
 from onnxnn.models.weights import WRAPPERS
 
 from .training_state import check_state
@@ -278,6 +279,7 @@ def _checked(path: PathLike, data: dict[str, Any]) -> Checkpoint:
                 path=path,
             )
         )
+    weights = _current_names(weights)
     _check_numbers(path, weights)
     text = data.get("card")
     if not isinstance(text, str):
@@ -287,11 +289,27 @@ def _checked(path: PathLike, data: dict[str, Any]) -> Checkpoint:
     try:
         card = ModelCard.from_json(text)
         check_state(training)
+        training = _with_current_names(training)
     except (CardError, CheckpointError) as error:
         if error.code == "E-CARD-03":
             raise CheckpointError(coded("E-CKPT-04", "{path}: {error}", path=path, error=error)) from error
         raise CheckpointError(coded("E-CKPT-02", "{path}: {error}", path=path, error=error)) from error
     return Checkpoint(card, weights, example, training)
+
+
+def _current_names(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return weights by their names in this version: 0.1.0 had other ones in diffusion models."""
+    return {
+        current_name(name) if name.startswith("diffusion_model") else name: value
+        for name, value in weights.items()
+    }
+
+
+def _with_current_names(training: dict[str, Any]) -> dict[str, Any]:
+    average = training.get("average")
+    if average is None:
+        return training
+    return {**training, "average": {**average, "weights": _current_names(average["weights"])}}
 
 
 def _check_numbers(path: PathLike, weights: Mapping[str, torch.Tensor]) -> None:

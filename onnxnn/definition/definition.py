@@ -305,7 +305,7 @@ class Definition:
         placed = self.placed()
         return placed[-1].out_shape if placed else self._input_shape
 
-    def shape_behind(self, input_shape: Shape) -> Shape:
+    def shape_after(self, input_shape: Shape) -> Shape:
         """Return one sample as it leaves the network, for another input than the data's.
 
         Raises:

@@ -60,7 +60,7 @@ def fixed_input(definition: Definition) -> Shape | None:
 def free_output(definition: Definition) -> Shape | None:
     """Return the output shape for `free_input`."""
     free = free_input(definition)
-    return None if free is None else definition.shape_behind(free)
+    return None if free is None else definition.shape_after(free)
 
 
 def max_length(definition: Definition) -> int | None:

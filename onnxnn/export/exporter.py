@@ -383,7 +383,7 @@ def _finish(
     has_feature: bool,
 ) -> ModelCard:
     definition = kind.definition
-    out_shape = definition.shape_behind(free)
+    out_shape = definition.shape_after(free)
     dims: tuple[Axis, ...] = tuple(
         kind.output_axis(axis) if isinstance(axis, str) else axis for axis in axis_names(out_shape)
     )
@@ -403,7 +403,7 @@ def output_axis(definition: Definition, axis: str) -> str:
     name = {"time": "token"} if "token" in (definition.input_shape or Shape((), ())).axes else {}
     pairs = []
     for probe in probe_shapes(definition, free_input(definition)):
-        after = definition.shape_behind(probe)
+        after = definition.shape_after(probe)
         source = name.get(axis, axis)
         if source not in probe.axes or axis not in after.axes:
             return f"output_{axis}"

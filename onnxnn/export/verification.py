@@ -205,7 +205,7 @@ def _another(definition: Definition, shape: Shape, free: Shape) -> Shape:
     half = {axis: max(1, size // 2) for axis, size in known.items()}  # where nothing larger may come in
     for sizes in (smaller, larger, half):
         try:
-            definition.shape_behind(shape.with_sizes(**sizes))
+            definition.shape_after(shape.with_sizes(**sizes))
         except LayerError:
             continue
         return shape.with_sizes(**sizes)

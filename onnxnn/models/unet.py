@@ -15,6 +15,7 @@ pixels, so that nothing is computed at the full size, and holds fewer and narrow
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -30,22 +31,29 @@ from onnxnn.graph.builder import Array, GraphBuilder, Value, to_numpy
 from .unet_blocks import (
     GROUPS,
     Attention,
+    Cond,
     ConvFirst,
     LinearAttention,
     NormFirst,
     ResidualBlock,
     Size,
-    Told,
     begin_at_zero,
     emit_norm,
     emit_silu,
 )
 
-__all__ = ["PRESETS", "Architecture", "Denoiser"]
+__all__ = ["PRESETS", "Architecture", "Denoiser", "current_name"]
 
 Tensor = torch.Tensor
 
 PRESETS = ("classroom", "basenn")
+
+_OF_0_1_0 = re.compile(r"(\.(?:blocks\.\d+|middle[12]|last)\.)tell(?=\.)|(\.(?:down|up)\.\d+\.)behind(?=\.)")
+
+
+def current_name(name: str) -> str:
+    """Return the name of a weight in the state dict; version 0.1.0 had other names for two of them."""
+    return _OF_0_1_0.sub(lambda found: f"{found[1]}cond" if found[1] else f"{found[2]}conv", name)
 
 
 @dataclass(frozen=True)
@@ -100,36 +108,36 @@ class Denoiser(nn.Module):
         basenn = architecture.preset == "basenn"
         block = ConvFirst if basenn else NormFirst
         blocks = 2 if basenn else 1
-        told = 4 * dim
+        cond = 4 * dim
         widths = [dim, *(dim * mult for mult in architecture.dim_mults)]
         levels = list(enumerate(pairwise(widths)))
         last, wide = len(levels) - 1, widths[-1]
 
-        self.time1, self.time2 = nn.Linear(dim, told), nn.Linear(told, told)
-        self.label = nn.Embedding(num_classes + 1, told) if num_classes else None
+        self.time1, self.time2 = nn.Linear(dim, cond), nn.Linear(cond, cond)
+        self.label = nn.Embedding(num_classes + 1, cond) if num_classes else None
         kernel = 7 if basenn else 3
         self.first = nn.Conv2d(channels, dim, kernel * patch, patch, kernel // 2 * patch)
         self.down = nn.ModuleList(
             Down(
-                [block(narrow, narrow, told) for _ in range(blocks)],
+                [block(narrow, narrow, cond) for _ in range(blocks)],
                 self._attention(level, narrow),
                 nn.Conv2d(narrow, wide, 3, padding=1) if level == last else nn.Conv2d(narrow, wide, 2, 2),
             )
             for level, (narrow, wide) in levels
         )
-        self.middle1 = block(wide, wide, told)
+        self.middle1 = block(wide, wide, cond)
         self.middle_attention = self._attention(last, wide, middle=True)
-        self.middle2 = block(wide, wide, told)
+        self.middle2 = block(wide, wide, cond)
         self.up = nn.ModuleList(
             Up(
-                [block(wide + narrow, wide, told) for _ in range(blocks)],
+                [block(wide + narrow, wide, cond) for _ in range(blocks)],
                 self._attention(level, wide),
                 nn.Conv2d(wide, narrow, 3, padding=1),
                 enlarge=level > 0,
             )
             for level, (narrow, wide) in reversed(levels)
         )
-        self.last = block(2 * dim, dim, told)
+        self.last = block(2 * dim, dim, cond)
         self.norm = None if basenn else nn.GroupNorm(GROUPS, dim)
         self.out = nn.Conv2d(dim, channels * patch**2, 1 if basenn else 3, padding=0 if basenn else 1)
         if not basenn:
@@ -149,19 +157,19 @@ class Denoiser(nn.Module):
             t: int64 (N,), the steps, 0 to timesteps - 1.
             label: int64 (N,), 0 to num_classes; num_classes, or None for all, is no label.
         """
-        told = self.embed(t, label)
+        cond = self.embed(t, label)
         x = self.first(x)
         begin = x
         skips: list[Tensor] = []
         for down in self.down:
-            x = down(x, told, skips)
-        x = self.middle1(x, told)
+            x = down(x, cond, skips)
+        x = self.middle1(x, cond)
         if self.middle_attention is not None:
             x = x + self.middle_attention(x)
-        x = self.middle2(x, told)
+        x = self.middle2(x, cond)
         for up in self.up:
-            x = up(x, told, skips)
-        x = self.last(torch.cat([x, begin], 1), told)
+            x = up(x, cond, skips)
+        x = self.last(torch.cat([x, begin], 1), cond)
         if self.norm is not None:
             x = F.silu(self.norm(x))
         y: Tensor = self.out(x)
@@ -169,10 +177,10 @@ class Denoiser(nn.Module):
 
     def embed(self, t: Tensor, label: Tensor | None = None) -> Tensor:
         """Return what blocks are conditioned on, of timestep and label, float32 (N, 4 dim)."""
-        told = self.embed_time(t)
+        cond = self.embed_time(t)
         if self.label is not None:
-            told = told + self.label(torch.full_like(t, self.num_classes) if label is None else label)
-        return F.silu(told)
+            cond = cond + self.label(torch.full_like(t, self.num_classes) if label is None else label)
+        return F.silu(cond)
 
     def embed_time(self, t: Tensor) -> Tensor:
         """Return what stands for the timestep, float32 (N, 4 dim), before a label is added and SiLU follows.
@@ -183,8 +191,8 @@ class Denoiser(nn.Module):
         half = self.architecture.dim // 2
         speed = torch.exp(torch.arange(half, device=t.device) * (-math.log(10000) / (half - 1)))
         angle = t[:, None].to(torch.float32) * speed
-        told: Tensor = self.time2(F.gelu(self.time1(torch.cat([angle.sin(), angle.cos()], 1))))
-        return told
+        cond: Tensor = self.time2(F.gelu(self.time1(torch.cat([angle.sin(), angle.cos()], 1))))
+        return cond
 
     def emit(
         self, graph: GraphBuilder, x: Value, row: Value, label: Value | None, steps: Sequence[int]
@@ -198,7 +206,7 @@ class Denoiser(nn.Module):
             label: int64 (N,); None for networks without classes.
             steps: The steps t that occur.
         """
-        told = self._emit_told(graph, row, label, steps)
+        cond = self._emit_cond(graph, row, label, steps)
         height, width = (number // self.architecture.patch for number in self.image_shape[1:])
         size = height, width
         with graph.scope("first"):
@@ -207,30 +215,30 @@ class Denoiser(nn.Module):
         for number, down in enumerate(self.down):
             assert isinstance(down, Down)
             with graph.scope("down"), graph.scope(str(number)):
-                x = down.emit(graph, x, size, told, skips)
+                x = down.emit(graph, x, size, cond, skips)
             if number < len(self.down) - 1:
                 size = size[0] // 2, size[1] // 2
         with graph.scope("middle1"):
-            x = self.middle1.emit(graph, x, size, told)
+            x = self.middle1.emit(graph, x, size, cond)
         with graph.scope("middle_attention"):
             x = emit_attention(graph, x, size, self.middle_attention)
         with graph.scope("middle2"):
-            x = self.middle2.emit(graph, x, size, told)
+            x = self.middle2.emit(graph, x, size, cond)
         for number, up in enumerate(self.up):
             assert isinstance(up, Up)
             with graph.scope("up"), graph.scope(str(number)):
-                x = up.emit(graph, x, size, told, skips)
+                x = up.emit(graph, x, size, cond, skips)
             if up.enlarge:
                 size = size[0] * 2, size[1] * 2
         with graph.scope("last"):
-            x = self.last.emit(graph, graph.node("Concat", x, begin, axis=1), size, told)
+            x = self.last.emit(graph, graph.node("Concat", x, begin, axis=1), size, cond)
         if self.norm is not None:
             x = emit_silu(graph, emit_norm(graph, "norm", x, self.norm, size))
         with graph.scope("out"):
             x = graph.conv(x, self.out)
             return graph.pixel_shuffle(x, self.architecture.patch)
 
-    def _emit_told(
+    def _emit_cond(
         self, graph: GraphBuilder, row: Value, label: Value | None, steps: Sequence[int]
     ) -> Iterator[Value]:
         """Write scale and shift of every block, in the order in which they run."""
@@ -242,56 +250,56 @@ class Denoiser(nn.Module):
             if label is None:
                 table = F.silu(table)
         rows = to_numpy(table)
-        with graph.scope("told"):
+        with graph.scope("cond"):
             if label is None and len(rows) <= rows.shape[1]:  # a table no larger than the weight
                 rows = (rows.astype(np.float64) @ weight.T + bias).astype(np.float32)
-            told = graph.node("Gather", graph.weight("steps", rows), row, axis=0)
+            cond = graph.node("Gather", graph.weight("steps", rows), row, axis=0)
             if label is not None:
                 assert self.label is not None
                 named = graph.node("Gather", graph.weight("labels", self.label.weight), label, axis=0)
-                told = emit_silu(graph, graph.node("Add", told, named))
+                cond = emit_silu(graph, graph.node("Add", cond, named))
             if rows.shape[1] != len(weight):
                 weights = [graph.weight("weight", weight.astype(np.float32))]
                 weights.append(graph.weight("bias", bias.astype(np.float32)))
-                told = graph.node("Gemm", told, *weights, transB=1)
-            told = graph.reshape(told, 0, -1, 1, 1)
+                cond = graph.node("Gemm", cond, *weights, transB=1)
+            cond = graph.reshape(cond, 0, -1, 1, 1)
             sizes = [block.conv1.out_channels for block in blocks for _ in range(2)]
-            return iter(graph.split(told, 1, sizes))
+            return iter(graph.split(cond, 1, sizes))
 
 
 class Down(nn.Module):
     """One level on the way down: blocks, attention, then half the size (the last level keeps its own)."""
 
     def __init__(
-        self, blocks: list[ResidualBlock], attention: Attention | LinearAttention | None, behind: nn.Conv2d
+        self, blocks: list[ResidualBlock], attention: Attention | LinearAttention | None, conv: nn.Conv2d
     ) -> None:
         super().__init__()
-        self.blocks, self.attention, self.behind = nn.ModuleList(blocks), attention, behind
+        self.blocks, self.attention, self.conv = nn.ModuleList(blocks), attention, conv
 
-    def forward(self, x: Tensor, told: Tensor, skips: list[Tensor]) -> Tensor:
+    def forward(self, x: Tensor, cond: Tensor, skips: list[Tensor]) -> Tensor:
         """Append to `skips` the output of each block."""
         for block in self.blocks[:-1]:
-            x = block(x, told)
+            x = block(x, cond)
             skips.append(x)
-        x = self.blocks[-1](x, told)
+        x = self.blocks[-1](x, cond)
         if self.attention is not None:
             x = x + self.attention(x)
         skips.append(x)
-        y: Tensor = self.behind(x)
+        y: Tensor = self.conv(x)
         return y
 
-    def emit(self, graph: GraphBuilder, x: Value, size: Size, told: Told, skips: list[Value]) -> Value:
+    def emit(self, graph: GraphBuilder, x: Value, size: Size, cond: Cond, skips: list[Value]) -> Value:
         """Write the same nodes."""
         for number, block in enumerate(self.blocks):
             assert isinstance(block, ResidualBlock)
             with graph.scope("blocks"), graph.scope(str(number)):
-                x = block.emit(graph, x, size, told)
+                x = block.emit(graph, x, size, cond)
             if number == len(self.blocks) - 1:
                 with graph.scope("attention"):
                     x = emit_attention(graph, x, size, self.attention)
             skips.append(x)
-        with graph.scope("behind"):
-            return graph.conv(x, self.behind)
+        with graph.scope("conv"):
+            return graph.conv(x, self.conv)
 
 
 class Up(nn.Module):
@@ -301,34 +309,34 @@ class Up(nn.Module):
         self,
         blocks: list[ResidualBlock],
         attention: Attention | LinearAttention | None,
-        behind: nn.Conv2d,
+        conv: nn.Conv2d,
         enlarge: bool,
     ) -> None:
         super().__init__()
-        self.blocks, self.attention, self.behind = nn.ModuleList(blocks), attention, behind
+        self.blocks, self.attention, self.conv = nn.ModuleList(blocks), attention, conv
         self.enlarge = enlarge
 
-    def forward(self, x: Tensor, told: Tensor, skips: list[Tensor]) -> Tensor:
+    def forward(self, x: Tensor, cond: Tensor, skips: list[Tensor]) -> Tensor:
         """Take from the end of `skips` what each block reads beside x."""
         for block in self.blocks:
-            x = block(torch.cat([x, skips.pop()], 1), told)
+            x = block(torch.cat([x, skips.pop()], 1), cond)
         if self.attention is not None:
             x = x + self.attention(x)
         if self.enlarge:
             x = F.interpolate(x, scale_factor=2, mode="nearest")
-        y: Tensor = self.behind(x)
+        y: Tensor = self.conv(x)
         return y
 
-    def emit(self, graph: GraphBuilder, x: Value, size: Size, told: Told, skips: list[Value]) -> Value:
+    def emit(self, graph: GraphBuilder, x: Value, size: Size, cond: Cond, skips: list[Value]) -> Value:
         """Write the same nodes."""
         for number, block in enumerate(self.blocks):
             assert isinstance(block, ResidualBlock)
             with graph.scope("blocks"), graph.scope(str(number)):
-                x = block.emit(graph, graph.node("Concat", x, skips.pop(), axis=1), size, told)
+                x = block.emit(graph, graph.node("Concat", x, skips.pop(), axis=1), size, cond)
         with graph.scope("attention"):
             x = emit_attention(graph, x, size, self.attention)
-        with graph.scope("behind"):
-            return self._emit_enlarged(graph, x, size) if self.enlarge else graph.conv(x, self.behind)
+        with graph.scope("conv"):
+            return self._emit_enlarged(graph, x, size) if self.enlarge else graph.conv(x, self.conv)
 
     def _emit_enlarged(self, graph: GraphBuilder, x: Value, size: Size) -> Value:
         """Write the 3x3 convolution of x at twice the size, computed at the size of x.
@@ -337,8 +345,8 @@ class Up(nn.Module):
         even and [a + b, c] for odd rows, and likewise for columns. So four convolutions of 2x2 on x give the
         four kinds of pixels with 16/36 of the work; then they are put side by side.
         """
-        weight = to_numpy(self.behind.weight).astype(np.float64)
-        bias = self.behind.bias
+        weight = to_numpy(self.conv.weight).astype(np.float64)
+        bias = self.conv.bias
         assert bias is not None
         shared = graph.weight("bias", bias)
         apart = graph.constant([0, len(bias), size[0], 1, size[1], 1])

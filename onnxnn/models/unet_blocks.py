@@ -33,7 +33,7 @@ Tensor = torch.Tensor
 Size = tuple[int, int]
 """Height and width."""
 
-Told = Iterator[Value]
+Cond = Iterator[Value]
 """Scale and shift of each block in turn, (N, C, 1, 1) or (1, C, 1, 1)."""
 
 GROUPS = 8
@@ -44,21 +44,21 @@ HEAD_DIM = 32
 
 
 class ResidualBlock(nn.Module, abc.ABC):
-    """f(x, told) + shortcut(x) for images (N, inputs, H, W), with two 3x3 convolutions in f.
+    """f(x, cond) + shortcut(x) for images (N, inputs, H, W), with two 3x3 convolutions in f.
 
-    `told` (N, features) scales and shifts, by a linear map, the output of one of the normalisations:
+    `cond` (N, features) scales and shifts, by a linear map, the output of one of the normalisations:
     (1 + scale) norm(x) + shift (Perez et al., "FiLM", 2018).
     """
 
-    def __init__(self, inputs: int, outputs: int, told: int) -> None:
+    def __init__(self, inputs: int, outputs: int, cond: int) -> None:
         super().__init__()
-        self.tell = nn.Linear(told, 2 * outputs)
+        self.cond = nn.Linear(cond, 2 * outputs)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else None
 
-    def forward(self, x: Tensor, told: Tensor) -> Tensor:
-        scale, shift = self.tell(told)[:, :, None, None].chunk(2, dim=1)
+    def forward(self, x: Tensor, cond: Tensor) -> Tensor:
+        scale, shift = self.cond(cond)[:, :, None, None].chunk(2, dim=1)
         return self.change(x, scale, shift) + (x if self.shortcut is None else self.shortcut(x))
 
     @abc.abstractmethod
@@ -67,23 +67,23 @@ class ResidualBlock(nn.Module, abc.ABC):
 
     @property
     @abc.abstractmethod
-    def told(self) -> nn.GroupNorm:
+    def conditioned_norm(self) -> nn.GroupNorm:
         """The normalisation that is scaled and shifted."""
 
     def folded(self) -> tuple[Array, Array]:
-        """Return weight and bias of `tell` with "1 +" and the conditioned normalisation's own map folded in.
+        """Return weight and bias of `cond` with "1 +" and the conditioned normalisation's own map folded in.
 
         With norm(x) = g n(x) + h: (1 + scale) norm(x) + shift = g (1 + scale) n(x) + h (1 + scale) + shift.
         """
-        gain, offset = _column(self.told.weight), _column(self.told.bias)
-        scale, shift = np.split(_with_bias(self.tell), 2)
+        gain, offset = _column(self.conditioned_norm.weight), _column(self.conditioned_norm.bias)
+        scale, shift = np.split(_with_bias(self.cond), 2)
         scale[:, -1] += 1
         both = np.concatenate([gain * scale, offset * scale + shift])
         return both[:, :-1], both[:, -1]
 
-    def emit(self, graph: GraphBuilder, x: Value, size: Size, told: Told) -> Value:
+    def emit(self, graph: GraphBuilder, x: Value, size: Size, cond: Cond) -> Value:
         """Write the same nodes; scale and shift as `folded` has them."""
-        y = self.emit_change(graph, x, size, next(told), next(told))
+        y = self.emit_change(graph, x, size, next(cond), next(cond))
         if self.shortcut is not None:
             with graph.scope("shortcut"):
                 x = graph.conv(x, self.shortcut)
@@ -103,8 +103,8 @@ class ResidualBlock(nn.Module, abc.ABC):
 class NormFirst(ResidualBlock):
     """f: norm, SiLU, 3x3, conditioned norm, SiLU, 3x3 beginning at zero (Dhariwal & Nichol 2021)."""
 
-    def __init__(self, inputs: int, outputs: int, told: int) -> None:
-        super().__init__(inputs, outputs, told)
+    def __init__(self, inputs: int, outputs: int, cond: int) -> None:
+        super().__init__(inputs, outputs, cond)
         self.norm1, self.norm2 = nn.GroupNorm(GROUPS, inputs), nn.GroupNorm(GROUPS, outputs)
         begin_at_zero(self.conv2)
 
@@ -115,20 +115,20 @@ class NormFirst(ResidualBlock):
         return changed
 
     @property
-    def told(self) -> nn.GroupNorm:
+    def conditioned_norm(self) -> nn.GroupNorm:
         return self.norm2
 
     def emit_change(self, graph: GraphBuilder, x: Value, size: Size, scale: Value, shift: Value) -> Value:
         y = self._emit_conv(graph, "conv1", emit_silu(graph, emit_norm(graph, "norm1", x, self.norm1, size)))
-        y = emit_told_norm(graph, "norm2", y, self.norm2, size, scale, shift)
+        y = emit_conditioned_norm(graph, "norm2", y, self.norm2, size, scale, shift)
         return self._emit_conv(graph, "conv2", emit_silu(graph, y))
 
 
 class ConvFirst(ResidualBlock):
     """f: 3x3, conditioned norm, SiLU, 3x3, norm, SiLU, as BaseNN has it."""
 
-    def __init__(self, inputs: int, outputs: int, told: int) -> None:
-        super().__init__(inputs, outputs, told)
+    def __init__(self, inputs: int, outputs: int, cond: int) -> None:
+        super().__init__(inputs, outputs, cond)
         self.norm1, self.norm2 = nn.GroupNorm(GROUPS, outputs), nn.GroupNorm(GROUPS, outputs)
 
     def change(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
@@ -136,12 +136,12 @@ class ConvFirst(ResidualBlock):
         return F.silu(self.norm2(self.conv2(y)))
 
     @property
-    def told(self) -> nn.GroupNorm:
+    def conditioned_norm(self) -> nn.GroupNorm:
         return self.norm1
 
     def emit_change(self, graph: GraphBuilder, x: Value, size: Size, scale: Value, shift: Value) -> Value:
         y = self._emit_conv(graph, "conv1", x)
-        y = emit_silu(graph, emit_told_norm(graph, "norm1", y, self.norm1, size, scale, shift))
+        y = emit_silu(graph, emit_conditioned_norm(graph, "norm1", y, self.norm1, size, scale, shift))
         y = self._emit_conv(graph, "conv2", y)
         return emit_silu(graph, emit_norm(graph, "norm2", y, self.norm2, size))
 
@@ -316,10 +316,10 @@ def emit_norm(graph: GraphBuilder, name: str, x: Value, norm: nn.GroupNorm, size
     with graph.scope(name):
         scale = graph.weight("weight", norm.weight[:, None, None])
         shift = graph.weight("bias", norm.bias[:, None, None])
-    return emit_told_norm(graph, name, x, norm, size, scale, shift)
+    return emit_conditioned_norm(graph, name, x, norm, size, scale, shift)
 
 
-def emit_told_norm(
+def emit_conditioned_norm(
     graph: GraphBuilder, name: str, x: Value, norm: nn.GroupNorm, size: Size, scale: Value, shift: Value
 ) -> Value:
     """Write group normalisation of x (N, C, *size) with another scale and shift than its own."""

@@ -51,7 +51,7 @@ def emit(definition: Definition, net: Net, free: Shape | None = None, opset: int
     graph.output("output", y)
     dtype = TensorProto.INT64 if free.axes == ("token",) else TensorProto.FLOAT
     inputs = [helper.make_tensor_value_info("input", dtype, ["batch", *axis_names(free)])]
-    sizes = definition.shape_behind(free).sizes
+    sizes = definition.shape_after(free).sizes
     dims = ["batch", *(f"out{i}" if size is None else size for i, size in enumerate(sizes))]
     outputs = [helper.make_tensor_value_info("output", TensorProto.FLOAT, dims)]
     model = graph.model("test", inputs, outputs, 7, {})

@@ -123,7 +123,7 @@ def test_a_step_costs_no_sines(tmp_path):
     file = onnx.load(tmp_path / "a.onnx")
     kinds = {node.op_type for node in file.graph.node}
     assert not kinds & {"Sin", "Cos", "Erf", "Resize"}
-    assert weights_of(file)["diffusion_model1.told.steps"].shape[0] == 30
+    assert weights_of(file)["diffusion_model1.cond.steps"].shape[0] == 30
     assert not any("time" in name for name in weights_of(file))
 
 
@@ -242,8 +242,8 @@ def test_weights_are_stored_once_and_steps_as_a_table(tmp_path):
     large = [array.tobytes() for array in whole.values() if array.size > 64]
     assert len(large) == len(set(large))
     total = 2 * sum(block.conv1.out_channels for block in model.model.modules() if hasattr(block, "conv1"))
-    assert whole["diffusion_model1.told.steps"].shape == (6, total)
-    assert "diffusion_model1.told.weight" not in whole
+    assert whole["diffusion_model1.cond.steps"].shape == (6, total)
+    assert "diffusion_model1.cond.weight" not in whole
 
 
 @pytest.mark.parametrize(
