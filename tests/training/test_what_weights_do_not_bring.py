@@ -95,7 +95,7 @@ def test_lists_that_lie_too_deep_are_called_so():
     deep = [1.0, 2.0]
     for _ in range(3000):
         deep = [deep]
-    with pytest.raises(DataError, match="lists lie more than 32 deep in each other"):
+    with pytest.raises(DataError, match="lists more than 32 deep in each other"):
         nn(verbose=0).load_dataset(deep, [0])
 
 
