@@ -20,9 +20,7 @@ def given(inputs: Sequence[Optional[str]]) -> List[Any]:
     from .text import coded, gettext
 
     if list(inputs).count("-") > 1:
-        raise InputError(
-            coded("E-INPUT-06", "-: expected '-' once, because stdin can be read only once. Give it once.")
-        )
+        raise InputError(coded("E-INPUT-06", "-: stdin can be read only once. Give '-' once."))
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None or stream.isatty():
         raise InputError(
