@@ -120,7 +120,7 @@ def _message(error: Exception) -> str:
         return _with_code(
             coded("E-OUTPUT-01", "the output cannot be written to stdout: {reason}.", reason=reason)
         )
-    text = error.args[0] if error.args else ""
+    text: Any = error.args[0] if error.args else ""
     if hasattr(text, "code") and isinstance(error, (ImportError, NoOutput)):
         return _with_code(text)
     return str(error)
