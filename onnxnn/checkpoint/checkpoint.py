@@ -177,7 +177,7 @@ def fill(net: nn.Module, state_dict: Mapping[str, torch.Tensor], path: PathLike)
     own = net.state_dict()
     problems = list(_differences(own, state_dict))
     if problems:
-        listed = "; ".join(problems[:_MOST_LISTED])
+        listed = gettext("; ").join(problems[:_MOST_LISTED])
         if len(problems) > _MOST_LISTED:
             listed = gettext(
                 "{problems}; and {count} more", problems=listed, count=len(problems) - _MOST_LISTED

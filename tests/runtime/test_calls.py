@@ -10,6 +10,7 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime.api.calls import checked, checked_class, unknown_options
+from onnxnn_runtime.messages import suggestions
 from onnxnn_runtime.messages.suggestions import nearest
 from support.public_calls import public_calls, typos
 
@@ -139,13 +140,33 @@ def test_advice_is_in_the_language_of_the_moment(monkeypatch):
     with pytest.raises(AttributeError, match=r"没有属性 'nn'：它在 onnxnn 包中.*E-ATTRIBUTE-01"):
         _ = rt.nn
     with pytest.raises(
-        rt.CallError, match=r"rt_load\(\)：未知的参数 'devise'，是否想写 'device'？"
+        rt.CallError, match=r"rt_load\(\)：未知的参数 'devise'。是否想写 'device'？"
     ) as caught:
         checked(rt_load)(devise=1)
     assert caught.value.code == "E-CALL-01"
     monkeypatch.setenv("ONNXNN_LANG", "en")
     with pytest.raises(AttributeError, match="it is in the package onnxnn"):
         _ = rt.nn
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        suggestions.MODEL_ATTRIBUTES,
+        *suggestions.MODEL_OPTIONS.values(),
+        suggestions.RESULT_ATTRIBUTES,
+        suggestions.RESULTS_ATTRIBUTES,
+        suggestions.PACKAGE_ATTRIBUTES,
+    ],
+)
+def test_all_advice_has_its_values_in_both_languages(monkeypatch, table):
+    monkeypatch.setenv("ONNXNN_LANG", "en")
+    english = dict(table)
+    monkeypatch.setenv("ONNXNN_LANG", "zh")
+    for name, chinese in table.items():
+        assert chinese != english[name]
+        assert "{{" not in chinese + english[name]
+    assert len(table) == len(english)
 
 
 def rt_load(device="cpu"):

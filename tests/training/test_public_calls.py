@@ -11,6 +11,7 @@ from support.public_calls import public_calls, typos
 
 import onnxnn
 from onnxnn import Network, nn
+from onnxnn.network.advice import ATTRIBUTES, OPTIONS, PACKAGE
 
 CALLS = public_calls(onnxnn)
 
@@ -118,6 +119,27 @@ def test_attributes_of_other_libraries_are_answered_with_ours(model, name, said)
     with pytest.raises(AttributeError, match=said) as caught:
         getattr(model, name)
     assert isinstance(caught.value, OnnxnnError)
+
+
+@pytest.mark.parametrize("table", [ATTRIBUTES, PACKAGE, *OPTIONS.values()])
+def test_all_advice_has_its_values_in_both_languages(monkeypatch, table):
+    monkeypatch.setenv("ONNXNN_LANG", "en")
+    english = dict(table)
+    monkeypatch.setenv("ONNXNN_LANG", "zh")
+    for name, chinese in table.items():
+        assert chinese != english[name]
+        assert "{{" not in chinese + english[name]
+
+
+def test_errors_of_a_network_are_chinese_where_that_is_chosen(model, monkeypatch):
+    monkeypatch.setenv("ONNXNN_LANG", "zh")
+    with pytest.raises(TrainingError, match=r"^nn\('clss'\)：未知的任务。是否想写 'cls'？可用：") as caught:
+        nn("clss")
+    assert caught.value.code == "E-TRAIN-03"
+    with pytest.raises(CallError, match=r"^train\(\)：未知的参数 'validation_split'：请用"):
+        model.train(validation_split=0.2)
+    model.add("linear", size=(4, 3))
+    assert repr(model) == "<Network cls: 1 层, (4) -> (3)>"
 
 
 @pytest.mark.parametrize(

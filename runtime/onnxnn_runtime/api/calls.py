@@ -90,7 +90,7 @@ def unknown_options(
     """
     wrong = [name for name in given if name not in known]
     found = [_unknown_option(name, known, advice or {}, len(wrong) == 1) for name in wrong]
-    return _with_known("; ".join(found), call, known) if found else ""
+    return _with_known(gettext("; ").join(found), call, known) if found else ""
 
 
 def _unknown_option(name: str, known: Collection[str], advice: Advice, alone: bool) -> str:
@@ -278,7 +278,7 @@ def _problem(
     misplaced = list(_misplaced(parameters, args[first:], options, meant))
     alone = len(wrong) + len(misplaced) == 1
     problems = [*(_unknown_option(name, known, advice, alone) for name in wrong), *misplaced]
-    text = _with_known("; ".join(problems), call, takes)
+    text = _with_known(gettext("; ").join(problems), call, takes)
     if wrong:
         return coded("E-CALL-01", "{call}: {problems}", call=call, problems=text)
     return coded("E-CALL-02", "{call}: {problems}", call=call, problems=text)
