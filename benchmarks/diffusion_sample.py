@@ -2,11 +2,11 @@
 
     python benchmarks/diffusion_sample.py
 
-The network is the default one for 28 x 28 grey pictures, with random weights. What passes between two runs
-of ONNX Runtime's session is the time outside the network of a step; what passes before the first and behind
-the last one (options, table, noise, result) is told beside it, spread over the 20 steps. Each is the median
-of all runs. The file that holds the loop and the denoiser draw from the same noise in turns. Memory is that
-of fresh processes that draw 16 pictures, and of one that only imports the packages.
+The network is the default one for 28 x 28 grey images, with random weights. What passes between two runs
+of ONNX Runtime's session is the time outside the network of a step; what passes before the first and after
+the last one (options, table, noise, result) is printed beside it, spread over the 20 steps. Each is the
+median of all runs. The file that holds the loop and the denoiser draw from the same noise in turns. Memory
+is that of fresh processes that draw 16 images, and of one that only imports the packages.
 
 Reach: at most 2 % outside the network, the loop in the graph not slower and the same to 1e-4, at most
 250 MB.
@@ -67,7 +67,7 @@ def export(folder: Path) -> tuple[Path, Path]:
     model.color = "grayscale"
     model.add("diffusion_model", img_size=28)
     for parameter in model.model.parameters():
-        parameter.data += 0.02 * torch.randn_like(parameter)  # some begin with zeros, and pictures with grey
+        parameter.data += 0.02 * torch.randn_like(parameter)  # some begin with zeros, and images with grey
     paths = folder / "denoiser.onnx", folder / "loop.onnx"
     model.export(paths[0])
     model.export(paths[1], sampler="dpm++", steps=STEPS)
@@ -102,7 +102,7 @@ def outside(path: Path, runs: int) -> None:
 
 
 def in_turns(denoiser: Path, loop: Path, runs: int) -> None:
-    """Print how long 16 pictures take with the loop in Python and in the graph, and how far they differ."""
+    """Print how long 16 images take with the loop in Python and in the graph, and how far they differ."""
     models = [rt.load(path, device="cpu") for path in (denoiser, loop)]
     for num in (1, 16):
         times: list[list[float]] = [[], []]
@@ -137,7 +137,7 @@ def main() -> None:
         outside(denoiser, options.runs)
         print("the loop in the graph (to reach: not slower)")
         in_turns(denoiser, loop, options.runs)
-        print("peak memory, 16 pictures (to reach: 250 MB)")
+        print("peak memory, 16 images (to reach: 250 MB)")
         print(f"  the interpreter with its packages {peak(IDLE, denoiser):.0f} MB")
         print(f"  denoiser {peak(DRAW, denoiser):.0f} MB, loop in the graph {peak(DRAW, loop):.0f} MB")
 

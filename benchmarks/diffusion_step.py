@@ -2,11 +2,11 @@
 
     python benchmarks/diffusion_step.py [--threads 2] [--runs 15]
 
-First BaseNN's network (preset="basenn", 5.24 million parameters) on 16 grey pictures of 28 x 28, random
+First BaseNN's network (preset="basenn", 5.24 million parameters) on 16 grey images of 28 x 28, random
 weights, the same in all three: eager in inference mode; torch.onnx.export (dynamo, opset 18) in ONNX Runtime;
 our file in ONNX Runtime. They run in turn, each after one run that is not counted and brings its threads
-back; told are the fastest and the median run. Then the default network, eager and ours, and one step of its
-training at batch 64.
+back; the fastest and the median run are printed. Then the default network, eager and ours, and one step of
+its training at batch 64.
 
 Reach: BaseNN's network 1.5 times faster than eager, and 1.1 times faster than on torch's export.
 """
@@ -31,7 +31,7 @@ from onnxnn import nn
 
 
 def network(**options: Any) -> nn:
-    """Return a diffusion model for grey pictures of 28 x 28, not trained."""
+    """Return a diffusion model for grey images of 28 x 28, not trained."""
     model = nn(verbose=0)
     model.set_seed(0)
     model.add("diffusion_model", img_size=28, **options)
@@ -66,7 +66,7 @@ def in_turn(ways: dict[str, Callable[[], object]], runs: int) -> dict[str, list[
     return seconds
 
 
-def tell(what: str, seconds: dict[str, list[float]], ours: str) -> None:
+def report(what: str, seconds: dict[str, list[float]], ours: str) -> None:
     """Print the times, and how much faster ours is."""
     print(what)
     for name, found in seconds.items():
@@ -86,7 +86,7 @@ def steps_of(model: nn, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def torch_export(model: nn, path: Path) -> None:
-    """Write a file by torch's own exporter, for 16 pictures and no other number, which only helps it."""
+    """Write a file by torch's own exporter, for 16 images and no other number, which only helps it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.disable()
@@ -138,7 +138,7 @@ def main() -> None:
             "torch's export": lambda: run_theirs.run(None, feeds),
             "ours": lambda: run_ours.run(None, feeds),
         }
-        tell("BaseNN's network, batch 16", in_turn(ways, given.runs), "ours")
+        report("BaseNN's network, batch 16", in_turn(ways, given.runs), "ours")
         print("  to reach: 1.5 and 1.1 times")
 
         small = network()
@@ -153,9 +153,9 @@ def main() -> None:
                 "ours": lambda fed=fed: run_small.run(None, fed),  # type: ignore[misc]
             }
             what = f"the default network ({parameters:,} parameters), batch {batch}"
-            tell(what, in_turn(ways, given.runs), "ours")
+            report(what, in_turn(ways, given.runs), "ours")
         learned = in_turn({"training, batch 64": training_step(small, 64)}, given.runs)
-        tell("a step of its training", learned, "training, batch 64")
+        report("a step of its training", learned, "training, batch 64")
 
 
 if __name__ == "__main__":

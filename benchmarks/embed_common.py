@@ -20,7 +20,7 @@ print(json.dumps([result, int(re.search("VmHWM:\\\\s+(\\\\d+)", status).group(1)
 
 
 def make_model(path: Path) -> Path:
-    """Export MobileNetV2 (1,280 features, any picture size, pictures resized to 224) to `path`."""
+    """Export MobileNetV2 (1,280 features, any image size, images resized to 224) to `path`."""
     import torch
 
     from onnxnn import nn
@@ -40,7 +40,7 @@ def make_model(path: Path) -> Path:
 def make_files(folder: Path, count: int, distinct: int = 200) -> list[str]:
     """Write 640x480 JPEG files of about 100 KB: smooth shapes with the fine noise of a camera.
 
-    Beyond `distinct` files the same pictures come again under new names (hard links).
+    Beyond `distinct` files the same images come again under new names (hard links).
     """
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)

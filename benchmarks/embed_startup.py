@@ -25,8 +25,8 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
-picture = Image.open(sys.argv[2]).convert("RGB").resize((224, 224), Image.BILINEAR)
-x = np.asarray(picture, np.float32).transpose(2, 0, 1)[None] / 255
+image = Image.open(sys.argv[2]).convert("RGB").resize((224, 224), Image.BILINEAR)
+x = np.asarray(image, np.float32).transpose(2, 0, 1)[None] / 255
 vector = session.run(None, {session.get_inputs()[0].name: x})[0]
 result = vector[0, :3].tolist()
 """
@@ -39,10 +39,10 @@ result = vector[0, :3].tolist()
 """
 
 
-def run(script: str, model: str, picture: str, cache: str) -> tuple[float, float]:
+def run(script: str, model: str, image: str, cache: str) -> tuple[float, float]:
     """Return (seconds, peak MiB) of one fresh process that keeps compiled modules in `cache`."""
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": cache, "PYTHONDONTWRITEBYTECODE": ""}
-    command = [sys.executable, "-c", script + PEAK, model, picture]
+    command = [sys.executable, "-c", script + PEAK, model, image]
     start = time.perf_counter()
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     return time.perf_counter() - start, float(json.loads(done.stdout)[1])
@@ -55,12 +55,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        picture = make_files(Path(temporary), 1)[0]
+        image = make_files(Path(temporary), 1)[0]
         model = options.model or str(make_model(Path(temporary) / "mobilenet_v2.onnx"))
         runs: dict[str, list[tuple[float, float]]] = {"bare": [], "onnxnn": []}
         for turn in range(options.rounds + 1):
             for name, script in (("bare", BARE), ("onnxnn", OURS)):
-                measured = run(script, model, picture, temporary)
+                measured = run(script, model, image, temporary)
                 if turn:
                     runs[name].append(measured)
     middle = {name: [statistics.median(values) for values in zip(*each)] for name, each in runs.items()}  # noqa: B905

@@ -7,8 +7,8 @@ Compares, on the same ONNX file and the same files, in turns within one run:
     onnxnn      onnxnn_runtime.load(...).embed(...)
     draft       the same with load(..., draft=True): JPEG files decoded at half their size
 
-and prints pictures per second (the best round of each) and the ratios round by round (their median).
-Pictures are resized to 224x224, bilinear, and scaled to 0..1 by all three.
+and prints images per second (the best round of each) and the ratios round by round (their median).
+Images are resized to 224x224, bilinear, and scaled to 0..1 by all three.
 
 FastEmbed lives in an environment of its own: python -m venv fe && fe/bin/pip install fastembed, then
 --fastembed fe/bin/python.
@@ -45,11 +45,11 @@ def plain(model: str) -> Callable[[list[str]], np.ndarray]:
     def embed(files: list[str]) -> np.ndarray:
         vectors = []
         for start in range(0, len(files), BATCH):
-            pictures = []
+            images = []
             for path in files[start : start + BATCH]:
-                picture = Image.open(path).convert("RGB").resize((SIZE, SIZE), Image.Resampling.BILINEAR)
-                pictures.append(np.asarray(picture, np.float32).transpose(2, 0, 1) / 255)
-            vectors.append(session.run(None, {name: np.stack(pictures)})[0])
+                image = Image.open(path).convert("RGB").resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+                images.append(np.asarray(image, np.float32).transpose(2, 0, 1) / 255)
+            vectors.append(session.run(None, {name: np.stack(images)})[0])
         return np.concatenate(vectors)
 
     return embed
@@ -161,11 +161,11 @@ def compare(
 
 
 def report(seconds: dict[str, list[float]], count: int, difference: float) -> None:
-    """Print pictures per second and the ratios."""
+    """Print images per second and the ratios."""
     cores = num_threads()
     print(f"{count} JPEG files of 640x480, onnxruntime {onnxruntime.__version__}, {cores} cores")
     for name, values in seconds.items():
-        print(f"{name:10} {count / min(values):6.1f} pictures/s")
+        print(f"{name:10} {count / min(values):6.1f} images/s")
     for us in ("onnxnn", "draft"):
         for other in ("plain", "fastembed"):
             if other in seconds:

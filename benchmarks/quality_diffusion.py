@@ -3,14 +3,14 @@
     python benchmarks/quality_diffusion.py [--minutes 8] [--samples 1000] [--only ours] [--keep FOLDER]
 
 Both learn from the same 1,797 handwritten digits at 28x28 for the same time on all cores of this machine,
-then draw pictures from their exported files. Measured is the Fréchet distance (Heusel et al. 2017) between
+then draw images from their exported files. Measured is the Fréchet distance (Heusel et al. 2017) between
 the real digits and 1,000 generated ones in the feature space of a small digit classifier, which is trained
 on the real digits first, always from the same seed, and held fixed:
 
     |m1 - m2|^2 + trace(C1 + C2 - 2 (C1 C2)^(1/2))      m, C: mean and covariance of the 64 features
 
-BaseNN's pictures are drawn in 20 steps of dpm++ too, since its own 500 steps of ddpm take more than an hour
-for 1,000 pictures; --baseline ddpm 500 draws them so.
+BaseNN's images are drawn in 20 steps of dpm++ too, since its own 500 steps of ddpm take more than an hour
+for 1,000 images; --baseline ddpm 500 draws them so.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Features:
         self._model = rt.load(path, device="cpu")
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Return float64 (N, 64) for pictures float32 (N, 1, 28, 28) in 0..1."""
+        """Return float64 (N, 64) for images float32 (N, 1, 28, 28) in 0..1."""
         batches = (images[i : i + 256] for i in range(0, len(images), 256))
         parts = [self._model.infer({"input": batch})["embedding"] for batch in batches]
         return np.concatenate(parts).astype(np.float64)

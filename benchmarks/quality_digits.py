@@ -1,4 +1,4 @@
-"""How well the shipped recipes tell digits apart that they have not learned from.
+"""How well the shipped recipes name digits that they were not trained on.
 
     python benchmarks/quality_digits.py [RECIPE ...]
 

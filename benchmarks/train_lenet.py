@@ -2,7 +2,7 @@
 
     python benchmarks/train_lenet.py
 
-The plain loop has every picture as float32 in one tensor and writes out what a competent user writes:
+The plain loop has every image as float32 in one tensor and writes out what a competent user writes:
 one permutation per epoch, zero_grad, forward, loss, backward, step with `torch.optim.Adam`. Ours reads
 the files itself and also computes accuracy. Both are timed from the second epoch on, in turn. Reach: 0.9.
 """
@@ -25,8 +25,8 @@ from onnxnn.training.trainer import Trainer
 BATCH, EPOCHS, ROUNDS, PER_CLASS = 32, 5, 4, 600
 
 
-def write_pictures(folder: Path) -> None:
-    """Write 6,000 pictures: for each class a smooth pattern of its own, with noise."""
+def write_images(folder: Path) -> None:
+    """Write 6,000 images: for each class a smooth pattern of its own, with noise."""
     rng = np.random.default_rng(0)
     for label in range(10):
         (folder / str(label)).mkdir(parents=True)
@@ -34,8 +34,8 @@ def write_pictures(folder: Path) -> None:
         pattern = np.asarray(Image.fromarray(coarse).resize((28, 28)), np.float32)
         for number in range(PER_CLASS):
             pixels = pattern + rng.normal(0, 60, pattern.shape)
-            picture = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
-            picture.save(folder / str(label) / f"{number}.png")
+            image = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+            image.save(folder / str(label) / f"{number}.png")
 
 
 class EpochTimes(Callback):
@@ -54,10 +54,10 @@ class EpochTimes(Callback):
         self._clock.__enter__()
 
 
-def ours(pictures: Path, checkpoints: Path) -> list[float]:
+def ours(images: Path, checkpoints: Path) -> list[float]:
     """Return the seconds of each epoch with onnxnn."""
     model = nn("cls", save_fold=str(checkpoints), verbose=0)
-    model.load_img_data(pictures, batch_size=BATCH, color="grayscale")
+    model.load_img_data(images, batch_size=BATCH, color="grayscale")
     model.add("conv2d", size=(1, 6), kernel_size=5, activation="relu")
     model.add("avgpool", kernel_size=2)
     model.add("conv2d", size=(6, 16), kernel_size=5, activation="relu")
@@ -70,9 +70,9 @@ def ours(pictures: Path, checkpoints: Path) -> list[float]:
     return times.seconds
 
 
-def plain(pictures: Path) -> list[float]:
+def plain(images: Path) -> list[float]:
     """Return the seconds of each epoch with a plain loop over a cached tensor."""
-    files = sorted(pictures.glob("*/*.png"))
+    files = sorted(images.glob("*/*.png"))
     inputs = torch.stack([torch.from_numpy(np.array(Image.open(file))) for file in files])
     inputs = inputs[:, None].float() / 255
     targets = torch.tensor([int(file.parent.name) for file in files])
@@ -108,13 +108,13 @@ def plain(pictures: Path) -> list[float]:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        pictures = Path(folder, "pictures")
-        write_pictures(pictures)
+        images = Path(folder, "images")
+        write_images(images)
         times: list[tuple[float, float]] = []
         for _ in range(ROUNDS):
-            theirs, mine = plain(pictures), ours(pictures, Path(folder, "checkpoints"))
+            theirs, mine = plain(images), ours(images, Path(folder, "checkpoints"))
             times += zip(theirs[1:], mine[1:], strict=True)
-    report("LeNet, an epoch of 6,000 pictures", times, "plain loop", reach=0.9)
+    report("LeNet, an epoch of 6,000 images", times, "plain loop", reach=0.9)
 
 
 if __name__ == "__main__":

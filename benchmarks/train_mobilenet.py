@@ -3,7 +3,7 @@
     python benchmarks/train_mobilenet.py
 
 The plain loop draws batches from a cached float32 tensor by one permutation per epoch and steps with
-Adam. Ours loads the same pictures from memory. Both are timed from the second epoch on, in turn.
+Adam. Ours loads the same images from memory. Both are timed from the second epoch on, in turn.
 Reach: 1.05.
 """
 

@@ -55,7 +55,7 @@ def run_encoder(folder: Path, quick: bool) -> Dict[str, Any]:
     start = time.perf_counter()
     training = need_onnxnn("demo", "onnxnn.demo.images")
     note(gettext("1/3  writing handwritten digits as images to {folder}", folder=folder))
-    training.write_pictures(folder)
+    training.write_images(folder)
     note(gettext("2/3  training an encoder with add(), then exporting it"))
     with progress_on_stderr():
         model = training.train_encoder(folder, quick=quick)
@@ -82,7 +82,7 @@ def report_encoder(found: Dict[str, Any]) -> None:
     print_text()
     for title, text in (
         (gettext("model"), found["model"]),
-        (gettext("image"), found["picture"]),
+        (gettext("image"), found["image"]),
         (gettext("digits"), f"{folder}{os.sep}train, held_out, moved"),
     ):
         print_text(padded(title, 9) + text)

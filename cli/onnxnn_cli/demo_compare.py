@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Sequence
 import numpy as np
 from PIL import Image
 
-from .similarity_picture import Panel, similarity_picture
+from .similarity_image import Panel, similarity_image
 from .text import gettext
 from .without_torch import block_torch, can_import
 
@@ -32,7 +32,7 @@ def compare(folder: Path) -> Dict[str, Any]:
 
     Returns:
         For each kind of query {"num": ..., "encoder": accuracy, "pixels": accuracy}, and
-        "torch_importable", "vectors_per_second", "dimension", "picture".
+        "torch_importable", "vectors_per_second", "dimension", "image".
     """
     import onnxnn_runtime as rt
     from onnxnn_runtime.files.access import write_atomically
@@ -56,9 +56,9 @@ def compare(folder: Path) -> Dict[str, Any]:
             similarity = rt.get_similarity(arrays[name], arrays[GALLERY])
             nearest = labels[GALLERY][np.argmax(similarity, axis=1)]
             found[name][method] = float(np.mean(nearest == labels[name]))
-    picture = _picture(rt, files, labels, vectors, pixels)
-    written = write_atomically(folder / "similarity.png", lambda file: picture.save(file, format="PNG"))
-    found["picture"] = str(written)
+    image = _image(rt, files, labels, vectors, pixels)
+    written = write_atomically(folder / "similarity.png", lambda file: image.save(file, format="PNG"))
+    found["image"] = str(written)
     return found
 
 
@@ -66,12 +66,12 @@ def _pixels(paths: Sequence[Path]) -> np.ndarray:
     """Return images as rows of pixels, float32 (N, H * W)."""
     rows = []
     for path in paths:
-        with Image.open(str(path)) as picture:
-            rows.append(np.asarray(picture.convert("L"), dtype=np.float32).ravel())
+        with Image.open(str(path)) as image:
+            rows.append(np.asarray(image.convert("L"), dtype=np.float32).ravel())
     return np.stack(rows)
 
 
-def _picture(
+def _image(
     rt: Any,
     files: Dict[str, List[Path]],
     labels: Dict[str, np.ndarray],
@@ -89,7 +89,7 @@ def _picture(
     ):
         values = rt.get_similarity(arrays["moved"][rows], arrays[GALLERY][columns])
         panels.append(Panel(title, np.asarray(values)))
-    return similarity_picture(
+    return similarity_image(
         panels,
         rows=[files["moved"][index] for index in rows],
         columns=[files[GALLERY][index] for index in columns],

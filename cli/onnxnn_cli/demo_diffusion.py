@@ -21,7 +21,7 @@ def run_diffusion(folder: Path, quick: bool) -> Dict[str, Any]:
     start = time.perf_counter()
     training = need_onnxnn("demo", "onnxnn.demo.diffusion")
     note(gettext("1/3  writing handwritten digits as images to {folder}", folder=folder))
-    training.write_pictures(folder)
+    training.write_images(folder)
     minutes = gettext("about a minute") if quick else gettext("about eight minutes")
     samples = folder / "drawer_checkpoints" / "samples"
     note(
@@ -57,7 +57,7 @@ def report_diffusion(found: Dict[str, Any]) -> None:
         )
     )
     for title, name in (
-        (gettext("new digits"), "picture"),
+        (gettext("new digits"), "image"),
         (gettext("out of noise"), "animation"),
         (gettext("as it learned"), "samples"),
         (gettext("denoiser"), "denoiser"),

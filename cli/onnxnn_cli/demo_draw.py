@@ -29,7 +29,7 @@ def draw(folder: Path) -> Dict[str, Any]:
 
     Returns:
         "torch_importable", "num", "seconds" with the denoiser, "seconds_in_graph" with the whole loop,
-        "difference" between the two, "picture", "animation".
+        "difference" between the two, "image", "animation".
     """
     import onnxnn_runtime as rt
     from onnxnn_runtime.outputs.grid import write_gif, write_grid
@@ -54,7 +54,7 @@ def draw(folder: Path) -> Dict[str, Any]:
         "seconds": middle - start,
         "seconds_in_graph": end - middle,
         "difference": float(np.abs(images - again).max()),
-        "picture": str(write_grid(images, folder / "drawn.png", columns=len(classes))),
+        "image": str(write_grid(images, folder / "drawn.png", columns=len(classes))),
         "animation": str(write_gif(steps, folder / "drawn.gif", columns=len(classes))),
     }
 

@@ -116,7 +116,7 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     ),
     "E-DATA-05": Explanation(
         gettext_noop(
-            "A label is not one of the classes, a class has no samples, or labels cannot be told from values."
+            "A label is not one of the classes, a class has no samples, or labels look like values."
         ),
         "model.load_dataset(x, ['cat', 'dgo'], classes=['cat', 'dog'])",
         gettext_noop("Correct the label, or give classes= with all class names."),

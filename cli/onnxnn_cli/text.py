@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 __all__ = ["Message", "coded", "gettext", "gettext_noop", "ngettext"]
 
+_MISSING = "onnxnn-cli needs the package onnxnn-runtime. Type: pip install onnxnn-runtime"
 _NAME = "onnxnn_runtime.messages.catalogue"
 
 
@@ -21,7 +22,7 @@ def _catalogue() -> Any:
         return sys.modules[_NAME]
     package = importlib.util.find_spec("onnxnn_runtime")
     if package is None or not package.submodule_search_locations:
-        raise ImportError("onnxnn-cli needs the package onnxnn-runtime. Type: pip install onnxnn-runtime")
+        raise ImportError(_MISSING)
     path = os.path.join(next(iter(package.submodule_search_locations)), "messages", "catalogue.py")
     spec: Any = importlib.util.spec_from_file_location("onnxnn_cli.catalogue", path)
     module = importlib.util.module_from_spec(spec)

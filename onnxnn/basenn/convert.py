@@ -218,12 +218,12 @@ def _convert(
 ) -> Converted:
     notes: list[str] = []
     color = meta.get("color") if meta.get("dataset_type") == "img" else None
-    pictures = plan(_carried(meta.get("transform") or [], color, notes), color) if color else None
+    images = plan(_carried(meta.get("transform") or [], color, notes), color) if color else None
     vocabulary = dict(meta["word2idx"]) if isinstance(meta.get("word2idx"), list) else None
     sample = _sample(meta, vocabulary)
     definition = Definition(sample)
-    if pictures is not None and pictures.normalize is not None:
-        definition.set_input(sample, pictures.normalize)
+    if images is not None and images.normalize is not None:
+        definition.set_input(sample, images.normalize)
     _add_layers(definition, layer_calls(tree))
     if color == "RGB":
         tensors = _swap_first_channels(path, tensors)
@@ -237,9 +237,9 @@ def _convert(
     shape = definition.input_shape
     assert shape is not None
     preparation = Preparation(
-        kind="image" if pictures is not None else about.describe_input(definition, None).kind,
+        kind="image" if images is not None else about.describe_input(definition, None).kind,
         sample=shape,
-        preprocess=pictures.preprocess if pictures is not None else None,
+        preprocess=images.preprocess if images is not None else None,
         classes=_classes(meta),
         vocabulary=vocabulary,
     )
@@ -261,12 +261,12 @@ def _add_layers(definition: Definition, calls: list[Call]) -> None:
         definition.add(index, layer, waiting.pop(0)[0] if joined else None, options)
 
 
-def _flattens(definition: Definition, behind: list[Call]) -> bool:
+def _flattens(definition: Definition, after: list[Call]) -> bool:
     """Return whether a flatten changes anything here; a `linear` flattens images by itself."""
     shape = definition.output_shape
     if shape is None or shape.axes == ("feature",):
         return False
-    return not (behind and behind[0][0] == "linear" and "channel" in shape.axes)
+    return not (after and after[0][0] == "linear" and "channel" in shape.axes)
 
 
 def _sample(meta: Mapping[str, Any], vocabulary: dict[str, int] | None) -> Shape | None:

@@ -52,8 +52,8 @@ def describe(x: Array, vocabulary: Mapping[str, int] | None, wide: bool, order: 
         return Described("sequence", ready, Shape.sequence(*x.shape[1:]), ready[0])
     if x.ndim == 4:
         channels, height, width = x.shape[1:]
-        is_picture = channels in _COLOR and ready.min() >= 0 and ready.max() <= 1
-        if not is_picture:
+        is_image = channels in _COLOR and ready.min() >= 0 and ready.max() <= 1
+        if not is_image:
             _no_images(order, x)
             return Described("array", ready, Shape.image(channels, height, width), ready[0])
         preprocess = Preprocess(_COLOR[channels], channel_order=order or "rgb")
@@ -101,14 +101,14 @@ def _raw_images(x: Array, order: str | None) -> Described:
     color = "RGB" if x.ndim == 4 and x.shape[3] == 3 else "grayscale"
     preprocess = Preprocess(color, channel_order=order or "rgb")
     if x.dtype == np.uint8:
-        pictures = x.reshape(*x.shape[:3], -1)
-        pictures = pictures[..., ::-1] if preprocess.channel_order == "bgr" else pictures
+        images = x.reshape(*x.shape[:3], -1)
+        images = images[..., ::-1] if preprocess.channel_order == "bgr" else images
     else:
         with as_data_errors():
-            pictures = np.stack([preprocess.to_uint8(picture) for picture in x])
-    height, width, channels = pictures.shape[1:]
-    network = np.array(np.moveaxis(pictures, 3, 1), order="C")  # a copy, as above
-    example = pictures[0][..., ::-1] if preprocess.channel_order == "bgr" else pictures[0]  # as given
+            images = np.stack([preprocess.to_uint8(image) for image in x])
+    height, width, channels = images.shape[1:]
+    network = np.array(np.moveaxis(images, 3, 1), order="C")  # a copy, as above
+    example = images[0][..., ::-1] if preprocess.channel_order == "bgr" else images[0]  # as given
     return Described("image", network, Shape.image(channels, height, width), example.copy(), preprocess, True)
 
 

@@ -33,14 +33,12 @@ __all__ = [
     "RandomVerticalFlip",
 ]
 
-Picture = Image.Image
-
 
 class Augmentation(ABC):
     """A random change of a training image."""
 
     @abstractmethod
-    def __call__(self, picture: Picture, random: Random) -> Picture:
+    def __call__(self, image: Image.Image, random: Random) -> Image.Image:
         """Return the changed image; the one given stays as it is."""
 
     def fixed(self) -> tuple[Step, ...]:
@@ -57,8 +55,8 @@ class RandomHorizontalFlip(Augmentation):
     def __post_init__(self) -> None:
         probability(self)
 
-    def __call__(self, picture: Picture, random: Random) -> Picture:
-        return ImageOps.mirror(picture) if random.random() < self.p else picture
+    def __call__(self, image: Image.Image, random: Random) -> Image.Image:
+        return ImageOps.mirror(image) if random.random() < self.p else image
 
 
 @dataclass(frozen=True)
@@ -70,8 +68,8 @@ class RandomVerticalFlip(Augmentation):
     def __post_init__(self) -> None:
         probability(self)
 
-    def __call__(self, picture: Picture, random: Random) -> Picture:
-        return ImageOps.flip(picture) if random.random() < self.p else picture
+    def __call__(self, image: Image.Image, random: Random) -> Image.Image:
+        return ImageOps.flip(image) if random.random() < self.p else image
 
 
 @dataclass(frozen=True)
@@ -83,8 +81,8 @@ class RandomGrayscale(Augmentation):
     def __post_init__(self) -> None:
         probability(self)
 
-    def __call__(self, picture: Picture, random: Random) -> Picture:
-        return apply_step(picture, ("grayscale",)) if random.random() < self.p else picture
+    def __call__(self, image: Image.Image, random: Random) -> Image.Image:
+        return apply_step(image, ("grayscale",)) if random.random() < self.p else image
 
 
 @dataclass(frozen=True)
@@ -111,14 +109,14 @@ class RandomCrop(Augmentation):
         if self.padding is not None:
             border(self)
 
-    def __call__(self, picture: Picture, random: Random) -> Picture:
+    def __call__(self, image: Image.Image, random: Random) -> Image.Image:
         height, width = size(self)
         if self.padding is not None:
-            picture = apply_step(picture, ("pad", *border(self), self.fill))
+            image = apply_step(image, ("pad", *border(self), self.fill))
         if self.pad_if_needed:
-            x, y = max(0, width - picture.width), max(0, height - picture.height)
-            picture = apply_step(picture, ("pad", x, y, x, y, self.fill)) if x or y else picture
-        if picture.width < width or picture.height < height:
+            x, y = max(0, width - image.width), max(0, height - image.height)
+            image = apply_step(image, ("pad", x, y, x, y, self.fill)) if x or y else image
+        if image.width < width or image.height < height:
             raise refuse(
                 self,
                 gettext(
@@ -126,12 +124,12 @@ class RandomCrop(Augmentation):
                     "Write 'Resize' before it, or pad_if_needed=True.",
                     height=height,
                     width=width,
-                    got_height=picture.height,
-                    got_width=picture.width,
+                    got_height=image.height,
+                    got_width=image.width,
                 ),
             )
-        top, left = random.randint(0, picture.height - height), random.randint(0, picture.width - width)
-        return picture.crop((left, top, left + width, top + height))
+        top, left = random.randint(0, image.height - height), random.randint(0, image.width - width)
+        return image.crop((left, top, left + width, top + height))
 
     def fixed(self) -> tuple[Step, ...]:
         return (("center_crop", *size(self)),)
@@ -158,29 +156,29 @@ class RandomResizedCrop(Augmentation):
         pair(self, "scale", 0.0, 1.0)
         pair(self, "ratio", 1e-3, 1e3)
 
-    def __call__(self, picture: Picture, random: Random) -> Picture:
-        return apply_step(picture.crop(self._box(picture, random)), ("resize", *size(self)))
+    def __call__(self, image: Image.Image, random: Random) -> Image.Image:
+        return apply_step(image.crop(self._box(image, random)), ("resize", *size(self)))
 
     def fixed(self) -> tuple[Step, ...]:
         height, width = size(self)
         return (("resize_short", max(height, width)), ("center_crop", height, width))
 
-    def _box(self, picture: Picture, random: Random) -> tuple[int, int, int, int]:
+    def _box(self, image: Image.Image, random: Random) -> tuple[int, int, int, int]:
         low, high = math.log(self.ratio[0]), math.log(self.ratio[1])
         for _ in range(10):
-            area = picture.width * picture.height * random.uniform(*self.scale)
+            area = image.width * image.height * random.uniform(*self.scale)
             ratio = math.exp(random.uniform(low, high))
             width, height = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
-            if 0 < width <= picture.width and 0 < height <= picture.height:
-                left = random.randint(0, picture.width - width)
-                top = random.randint(0, picture.height - height)
+            if 0 < width <= image.width and 0 < height <= image.height:
+                left = random.randint(0, image.width - width)
+                top = random.randint(0, image.height - height)
                 return left, top, left + width, top + height
-        width, height = picture.size  # no such part: the largest one in the middle with allowed proportions
+        width, height = image.size  # no such part: the largest one in the middle with allowed proportions
         if width < height * self.ratio[0]:
             height = max(1, round(width / self.ratio[0]))
         elif width > height * self.ratio[1]:
             width = max(1, round(height * self.ratio[1]))
-        left, top = (picture.width - width) // 2, (picture.height - height) // 2
+        left, top = (image.width - width) // 2, (image.height - height) // 2
         return left, top, left + width, top + height
 
 
@@ -200,9 +198,9 @@ class RandomRotation(Augmentation):
         around(self, "degrees", 0.0, -360.0, 360.0)
         whole(self, "fill", 0, 255)
 
-    def __call__(self, picture: Picture, random: Random) -> Picture:
+    def __call__(self, image: Image.Image, random: Random) -> Image.Image:
         angle = random.uniform(*around(self, "degrees", 0.0, -360.0, 360.0))
-        return picture.rotate(angle, _BILINEAR, fillcolor=_fill(picture, self.fill))
+        return image.rotate(angle, _BILINEAR, fillcolor=_fill(image, self.fill))
 
 
 @dataclass(frozen=True)
@@ -245,20 +243,20 @@ class RandomAffine(Augmentation):
             pair(self, "scale", 1e-3, 1e3)
         self._shears()
 
-    def __call__(self, picture: Picture, random: Random) -> Picture:
+    def __call__(self, image: Image.Image, random: Random) -> Image.Image:
         angle = math.radians(random.uniform(*around(self, "degrees", 0.0, -360.0, 360.0)))
         along_x, along_y = (math.tan(math.radians(random.uniform(*shear))) for shear in self._shears())
         scale = 1.0 if self.scale is None else random.uniform(*self.scale)
-        most = [share * side for share, side in zip(self.translate or (0, 0), picture.size, strict=True)]
+        most = [share * side for share, side in zip(self.translate or (0, 0), image.size, strict=True)]
         shift = np.array([round(random.uniform(-side, side)) for side in most])
         rotation = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
         matrix = scale * rotation @ np.array([[1, 0], [along_y, 1]]) @ np.array([[1, along_x], [0, 1]])
         back = np.linalg.inv(matrix)  # Pillow asks where each point of the result comes from
-        middle = np.array(picture.size) / 2
+        middle = np.array(image.size) / 2
         start = middle - back @ (middle + shift)
         coefficients = (*back[0].tolist(), float(start[0]), *back[1].tolist(), float(start[1]))
-        return picture.transform(
-            picture.size, _AFFINE, coefficients, _BILINEAR, fillcolor=_fill(picture, self.fill)
+        return image.transform(
+            image.size, _AFFINE, coefficients, _BILINEAR, fillcolor=_fill(image, self.fill)
         )
 
     def _shears(self) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -305,7 +303,7 @@ class ColorJitter(Augmentation):
         if is_number(self.hue) and self.hue > 0.5:  # type: ignore[operator]
             raise refuse(self, gettext("hue: expected at most 0.5, got {got}.", got=shortened(self.hue)))
 
-    def __call__(self, picture: Picture, random: Random) -> Picture:
+    def __call__(self, image: Image.Image, random: Random) -> Image.Image:
         changes = [
             (ImageEnhance.Brightness, around(self, "brightness", 1.0, 0.0)),
             (ImageEnhance.Contrast, around(self, "contrast", 1.0, 0.0)),
@@ -316,22 +314,22 @@ class ColorJitter(Augmentation):
         for enhance, strength in changes:
             drawn = random.uniform(*strength)
             if enhance is None:
-                picture = _turn_hue(picture, drawn)
+                image = _turn_hue(image, drawn)
             elif drawn != 1.0:
-                picture = enhance(picture).enhance(drawn)
-        return picture
+                image = enhance(image).enhance(drawn)
+        return image
 
 
-def _turn_hue(picture: Picture, turn: float) -> Picture:
-    if picture.mode == "L" or round(turn * 256) == 0:
-        return picture
-    hue, saturation, value = picture.convert("HSV").split()
+def _turn_hue(image: Image.Image, turn: float) -> Image.Image:
+    if image.mode == "L" or round(turn * 256) == 0:
+        return image
+    hue, saturation, value = image.convert("HSV").split()
     turned = (np.asarray(hue).astype(np.int16) + round(turn * 256)) % 256
     return Image.merge("HSV", (Image.fromarray(turned.astype(np.uint8)), saturation, value)).convert("RGB")
 
 
-def _fill(picture: Picture, value: int) -> int | tuple[int, int, int]:
-    return value if picture.mode == "L" else (value, value, value)
+def _fill(image: Image.Image, value: int) -> int | tuple[int, int, int]:
+    return value if image.mode == "L" else (value, value, value)
 
 
 _BILINEAR = Image.Resampling.BILINEAR

@@ -156,7 +156,7 @@ class Data:
 
         Args:
             network: How the network has its data prepared.
-            keep_classes: Whether classes keep their own ids, for vectors that tell new classes apart.
+            keep_classes: Whether classes keep their own ids, for feature vectors of classes not trained.
             source: What messages call the data; None means "the data".
 
         Raises:

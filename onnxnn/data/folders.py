@@ -20,7 +20,7 @@ from onnxnn_runtime.messages.warn import warn
 from .class_names import class_names
 from .folder_names import natural, ordered
 
-__all__ = ["ClassFolders", "find_pictures"]
+__all__ = ["ClassFolders", "find_images"]
 
 _LISTED = 5
 
@@ -64,7 +64,7 @@ class ClassFolders:
         return replace(self, files=tuple(self.files[number] for number in kept), labels=labels)
 
 
-def find_pictures(path: str | os.PathLike[str], classes: Any = None) -> ClassFolders:
+def find_images(path: str | os.PathLike[str], classes: Any = None) -> ClassFolders:
     """Return the images of a folder that holds one folder for each class.
 
     Links are followed. Hidden files and folders, `Thumbs.db`, `desktop.ini` and the like are passed over;

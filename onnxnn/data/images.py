@@ -22,7 +22,7 @@ from onnxnn.graph.shape import Shape
 
 from .batches import Batches, default_batch_size
 from .dataset import Data, check_task, split
-from .folders import ClassFolders, find_pictures
+from .folders import ClassFolders, find_images
 from .preparation import Preparation
 from .reading import BrokenImagesError, Reader, SizesDifferError
 from .transforms import Plan, plan
@@ -63,7 +63,7 @@ def load_images(
     Args:
         path: The folder.
         task: "cls", "gen" or "embed".
-        classes: See `find_pictures`.
+        classes: See `find_images`.
         batch_size: Images in a batch; None follows the number of images to train on, see
             `default_batch_size`.
         train_val_ratio: The share of each class to train on; the rest validates.
@@ -116,7 +116,7 @@ def load_images(
     if known is not None and known.preprocess is not None:
         planned = asked.as_read_by(known)
     how = _HowToRead(num_workers, 0 if batch_mode else int(cache_mb * 1e6), progress, errors == "skip")
-    found = find_pictures(path, classes)
+    found = find_images(path, classes)
     left_out: list[tuple[Path, InputError]] = []
     while True:
         try:
@@ -286,9 +286,9 @@ class _Source:
 
 def _example(file: Path, preprocess: Preprocess) -> np.ndarray[Any, Any]:
     """Return an image before preprocessing; smaller where preprocessing gives a fixed size anyway."""
-    picture = decode(file, preprocess.color)
+    decoded = decode(file, preprocess.color)
     height, width = preprocess.output_size()
     if height is not None and width is not None:
         side = max(_EXAMPLE_SIDE, height, width)
-        picture.thumbnail((side, side))
-    return pixels(picture)
+        decoded.thumbnail((side, side))
+    return pixels(decoded)

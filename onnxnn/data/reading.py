@@ -149,13 +149,13 @@ class Reader:
         kept = self._kept(files, preprocess, budget) if changing else None
         if kept is None and self.read_once:
             deque(self._read_all(files, preprocess), maxlen=0)
-        return _Pictures(self, files, labels, operations if kept is None else changing, kept)
+        return _Images(self, files, labels, operations if kept is None else changing, kept)
 
-    def check(self, picture: Array, file: Path) -> Array:
+    def check(self, image: Array, file: Path) -> Array:
         """Return an image, or refuse one of another size than the first."""
-        if picture.shape == self.shape:
-            return picture
-        (height, width), (other_height, other_width) = self.shape[:2], picture.shape[:2]
+        if image.shape == self.shape:
+            return image
+        (height, width), (other_height, other_width) = self.shape[:2], image.shape[:2]
         if max(height, width, other_height, other_width) > 2 * _SMALL_SIDE:
             advice = gettext(
                 "Write transform={{'Resize': (224, 224)}}, which is (height, width); (64, 64) is enough for "
@@ -197,17 +197,17 @@ class Reader:
     def _stacked(self, files: Sequence[Path], preprocess: Preprocess) -> torch.Tensor:
         height, width, channels = self.shape
         stacked = np.empty((len(files), channels, height, width), np.uint8)
-        for number, picture in enumerate(self._read_all(files, preprocess)):
-            stacked[number] = np.moveaxis(self.check(picture, files[number]), -1, 0)
+        for number, image in enumerate(self._read_all(files, preprocess)):
+            stacked[number] = np.moveaxis(self.check(image, files[number]), -1, 0)
         return torch.from_numpy(stacked)
 
     def _kept(self, files: Sequence[Path], preprocess: Preprocess, budget: int) -> list[Array] | None:
         kept: list[Array] = []
-        for picture in self._read_all(files, preprocess) if budget else ():
-            budget -= picture.nbytes
+        for image in self._read_all(files, preprocess) if budget else ():
+            budget -= image.nbytes
             if budget < 0:
                 return None
-            kept.append(picture)
+            kept.append(image)
         return kept or None
 
     def _read_all(self, files: Sequence[Path], preprocess: Preprocess) -> Iterator[Array]:
@@ -234,7 +234,7 @@ class Reader:
             raise BrokenImagesError.of(broken)
 
 
-class _Pictures(Samples):
+class _Images(Samples):
     """Images that are read or changed batch by batch, ahead of training."""
 
     def __init__(
@@ -269,31 +269,29 @@ class _Pictures(Samples):
         seeds = iter(torch.randint(2**62, (len(self),)).tolist() if self._is_random else [0] * len(self))
         tasks = [[(number, next(seeds)) for number in group.tolist()] for group in groups]
         if self._reader.plan.functions:
-            yield from (self._batch(task, self._pictures(task)) for task in tasks)
+            yield from (self._batch(task, self._images(task)) for task in tasks)
             return
         pool = ThreadPoolExecutor(self._reader.workers)
         try:
             for task, parts in _ahead(lambda task: (task, self._submit(pool, task)), tasks, _AHEAD):
-                yield self._batch(task, [picture for part in parts for picture in part.result()])
+                yield self._batch(task, [image for part in parts for image in part.result()])
         finally:
             pool.shutdown(cancel_futures=True)
 
     def _submit(self, pool: ThreadPoolExecutor, task: Task) -> list[Future[list[Array]]]:
         size = -(-len(task) // self._reader.workers)
-        return [
-            pool.submit(self._pictures, task[start : start + size]) for start in range(0, len(task), size)
-        ]
+        return [pool.submit(self._images, task[start : start + size]) for start in range(0, len(task), size)]
 
-    def _pictures(self, task: Task) -> list[Array]:
-        return [self._picture(number, seed) for number, seed in task]
+    def _images(self, task: Task) -> list[Array]:
+        return [self._image(number, seed) for number, seed in task]
 
-    def _picture(self, number: int, seed: int) -> Array:
+    def _image(self, number: int, seed: int) -> Array:
         source = self._files[number] if self._kept is None else self._kept[number]
-        picture = _read(source, self._reader.plan, self._operations, Random(seed))
-        return self._reader.check(picture, self._files[number])
+        image = _read(source, self._reader.plan, self._operations, Random(seed))
+        return self._reader.check(image, self._files[number])
 
-    def _batch(self, task: Task, pictures: list[Array]) -> Batch:
-        stacked = np.ascontiguousarray(np.moveaxis(np.stack(pictures), -1, 1))
+    def _batch(self, task: Task, images: list[Array]) -> Batch:
+        stacked = np.ascontiguousarray(np.moveaxis(np.stack(images), -1, 1))
         numbers = torch.tensor([number for number, _ in task])
         return to_float(torch.from_numpy(stacked)), self._labels[numbers]
 
@@ -321,25 +319,25 @@ def _read_one(
 ) -> Array:
     try:
         with as_data_errors():
-            picture = decode(image, plan.color)
+            decoded = decode(image, plan.color)
     except DataError as error:
         if isinstance(image, Path) and isinstance(error.__cause__, InputError):
             raise BrokenImagesError.of([(image, error.__cause__)]) from error
         raise
     for operation in operations:
         if isinstance(operation, tuple):
-            picture = apply_step(picture, operation)
+            decoded = apply_step(decoded, operation)
         elif isinstance(operation, Augmentation):
             assert random is not None  # nothing random outside training
-            picture = operation(picture, random)
+            decoded = operation(decoded, random)
         else:
-            picture = _result(operation, picture, plan.color)
-    return pixels(picture)
+            decoded = _result(operation, decoded, plan.color)
+    return pixels(decoded)
 
 
-def _result(function: Callable[[Any], Any], picture: Image.Image, color: str) -> Image.Image:
+def _result(function: Callable[[Any], Any], image: Image.Image, color: str) -> Image.Image:
     try:
-        result = function(picture)
+        result = function(image)
     except Exception as error:
         raise DataError(
             coded(
@@ -347,8 +345,8 @@ def _result(function: Callable[[Any], Any], picture: Image.Image, color: str) ->
                 "transform={function}: the function failed on an image of {width} x {height} pixels "
                 "({kind}: {error}).",
                 function=shortened(function),
-                width=picture.width,
-                height=picture.height,
+                width=image.width,
+                height=image.height,
                 kind=type(error).__name__,
                 error=printable(str(error)),
             )

@@ -183,6 +183,6 @@ def _is_one_hot(rows: Array) -> bool:
 
 
 def _one_hot_rows(rows: Array) -> Array:
-    """Tell of each row whether it holds a single 1 and else 0."""
+    """Return for each row whether it holds a single 1 and else 0."""
     found: Array = ((rows == 0) | (rows == 1)).all(-1) & (rows.astype(float).sum(-1) == 1)
     return found

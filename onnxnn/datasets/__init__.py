@@ -39,7 +39,7 @@ def digits(size: int = 28) -> Digits:
         labels = arrays["labels"].astype(np.int64)
     small = np.rint(ink).astype(np.uint8)
     enlarged = [Image.fromarray(scan).resize((size, size), Image.Resampling.BICUBIC) for scan in small]
-    return Digits(np.stack([np.asarray(picture) for picture in enlarged]), labels)
+    return Digits(np.stack([np.asarray(each) for each in enlarged]), labels)
 
 
 def split(data: Digits, held_out: float = 0.2, seed: int = 0) -> tuple[Digits, Digits]:
@@ -68,14 +68,14 @@ def moved(data: Digits, pixels: float = 2.0, degrees: float = 10.0, seed: int = 
         seed: Decides how far.
     """
     generator = np.random.default_rng(seed)
-    pictures = []
+    images = []
     for image in data.images:
         shift = generator.uniform(-pixels, pixels, size=2)
         angle = generator.uniform(-degrees, degrees)
-        picture = Image.fromarray(image)
-        turned = picture.rotate(angle, Image.Resampling.BILINEAR, translate=(shift[0], shift[1]))
-        pictures.append(np.asarray(turned))
-    return Digits(np.stack(pictures), data.labels)
+        upright = Image.fromarray(image)
+        turned = upright.rotate(angle, Image.Resampling.BILINEAR, translate=(shift[0], shift[1]))
+        images.append(np.asarray(turned))
+    return Digits(np.stack(images), data.labels)
 
 
 def write_class_folders(data: Digits, folder: str | Path) -> Path:
@@ -86,7 +86,7 @@ def write_class_folders(data: Digits, folder: str | Path) -> Path:
     """
     target = as_path(folder, "folder")
     for number, (image, label) in enumerate(zip(data.images, data.labels, strict=True)):
-        picture = Image.fromarray(image)
+        upright = Image.fromarray(image)
         path = target / str(label) / f"{number:04d}.png"
-        write_atomically(path, partial(picture.save, format="PNG"), sync=False)
+        write_atomically(path, partial(upright.save, format="PNG"), sync=False)
     return target

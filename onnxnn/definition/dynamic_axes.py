@@ -39,7 +39,7 @@ def free_input(definition: Definition) -> Shape | None:
             placed = frozen.placed(free)
         except LayerError:
             continue
-        if not any(p.layer.pins(p.in_shape) for p in placed):
+        if not any(p.layer.fixes_input_size(p.in_shape) for p in placed):
             return free
     return shape
 

@@ -10,7 +10,7 @@ from onnxnn.datasets import digits, write_class_folders
 from onnxnn.network import Network as nn
 from onnxnn.training.callbacks import Callback
 
-__all__ = ["train_drawer", "write_pictures"]
+__all__ = ["train_drawer", "write_images"]
 
 GUIDANCE = 2.0
 STEPS = 20
@@ -26,7 +26,7 @@ class Until(Callback):
         trainer.stop = time.monotonic() > self._end
 
 
-def write_pictures(folder: Path) -> None:
+def write_images(folder: Path) -> None:
     """Write the digits as class folders of PNG files: FOLDER/digits/7/0012.png."""
     write_class_folders(digits(size=28), folder / "digits")
 

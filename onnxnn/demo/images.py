@@ -7,10 +7,10 @@ from pathlib import Path
 from onnxnn.datasets import digits, moved, split, write_class_folders
 from onnxnn.network import Network as nn
 
-__all__ = ["train_encoder", "write_pictures"]
+__all__ = ["train_encoder", "write_images"]
 
 
-def write_pictures(folder: Path) -> None:
+def write_images(folder: Path) -> None:
     """Write the digits as class folders of PNG files: train, held_out, and held_out moved a little."""
     training, held_out = split(digits(size=28))
     write_class_folders(training, folder / "train")

@@ -71,11 +71,11 @@ def _sample(
     if card.diffusion is not None:
         return [], [runtime, "from onnxnn_runtime.outputs.grid import write_grid"]
     if card.input.kind == "image":
-        picture = model.with_name(f"{model.stem}_sample.png")
+        sample = model.with_name(f"{model.stem}_sample.png")
         pixels = _random(card, np.uint8) if example is None else _as_pixels(example)
         image = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
-        _write_sample(picture, "PNG", lambda file: image.save(file, format="PNG", pnginfo=_mark()))
-        return [f"image = folder / {picture.name!r}  # 换成自己的图片: any image of your own"], [runtime]
+        _write_sample(sample, "PNG", lambda file: image.save(file, format="PNG", pnginfo=_mark()))
+        return [f"image = folder / {sample.name!r}  # 换成自己的图片: any image of your own"], [runtime]
     dtype = np.int64 if card.input.kind == "tokens" else np.dtype(card.input.dtype).type
     values = _random(card, dtype) if example is None else np.asarray(example, dtype=dtype)
     if card.output.kind == "tokens" and card.input.vocabulary:

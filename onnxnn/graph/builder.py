@@ -387,8 +387,8 @@ class GraphBuilder:
 
         Args:
             turns: How many times.
-            carried: What goes on from turn to turn: the values that the first turn finds, float32, each with
-                its sizes.
+            carried: The values that the first turn finds and each turn passes to the next, float32, with
+                their sizes.
             body: (builder, turn, values) -> the values that the next turn finds. It writes its nodes through
                 that builder; `turn` is int64 (1,), from 0. Values of this graph may be read by their names.
 

@@ -18,7 +18,7 @@ from onnxnn_runtime.messages.catalogue import coded
 
 from onnxnn.data import Batches, Data, LabelMapping, Preparation, from_arrays, load_npz, load_table
 from onnxnn.data.batches import Samples
-from onnxnn.data.folders import find_pictures
+from onnxnn.data.folders import find_images
 from onnxnn.data.foreign import is_foreign, unpacked
 
 from .predict import arrays
@@ -113,7 +113,7 @@ class _Images(Samples):
     def __init__(
         self, path: Path, spec: InputSpec, known: Preparation | None, batch_size: int, any_classes: bool
     ) -> None:
-        found = find_pictures(path)
+        found = find_images(path)
         names = () if known is None else known.classes
         ids = None
         if not any_classes or set(found.classes) <= set(names):

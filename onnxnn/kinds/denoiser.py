@@ -13,7 +13,7 @@ from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.diffusion.options import SamplingOptions
-from onnxnn_runtime.diffusion.sampling import sample_pictures
+from onnxnn_runtime.diffusion.sampling import sample_images
 from onnxnn_runtime.errors import InputError, TrainingError
 from onnxnn_runtime.messages.catalogue import coded
 
@@ -171,7 +171,7 @@ class DiffusionNetwork(NetworkKind):
             options = SamplingOptions(
                 steps=loop.steps, sampler=loop.name, noise=noise, label=label, guidance=guidance
             )
-            wanted = sample_pictures(predictor(net, device), spec, options)
+            wanted = sample_images(predictor(net, device), spec, options)
             return parity.joined(trial.model.infer({"noise": noise, **feeds})["images"], wanted, noise.shape)
         t = generator.integers(0, spec.schedule.timesteps, trial.batch)
         given = [torch.from_numpy(array).to(device) for array in (noise, t, *feeds.values())]

@@ -120,8 +120,8 @@ class Branches(Layer):
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
 
-    def pins(self, in_shape: Shape) -> bool:
-        if any(inner.pins(shape) for _, inner, shape in self._placed(in_shape)):
+    def fixes_input_size(self, in_shape: Shape) -> bool:
+        if any(inner.fixes_input_size(shape) for _, inner, shape in self._placed(in_shape)):
             return True
         free = [axis for axis, size in zip(in_shape.axes, in_shape.sizes, strict=True) if size is None]
         # Branches that agree at one size may round differently at another.

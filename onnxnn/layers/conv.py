@@ -165,7 +165,7 @@ class Convolution(Layer):
             return None
         return positions * (inputs // self.groups) * math.prod(self._spatial("kernel_size"))
 
-    def pins(self, in_shape: Shape) -> bool:
+    def fixes_input_size(self, in_shape: Shape) -> bool:
         return self._seen(in_shape)["channel"] is None
 
     @property

@@ -65,7 +65,7 @@ class LayerNorm(Layer):
     def multiply_adds(self, in_shape: Shape) -> int | None:
         return in_shape.numel
 
-    def pins(self, in_shape: Shape) -> bool:
+    def fixes_input_size(self, in_shape: Shape) -> bool:
         return in_shape["feature"] is None
 
     def causal(self, in_shape: Shape) -> bool:

@@ -104,7 +104,7 @@ class Linear(Layer):
         steps = in_shape["time"] if self._stepwise(in_shape) else 1
         return None if inputs is None or steps is None else inputs * outputs * steps
 
-    def pins(self, in_shape: Shape) -> bool:
+    def fixes_input_size(self, in_shape: Shape) -> bool:
         return (in_shape["feature"] if self._stepwise(in_shape) else in_shape.numel) is None
 
     def causal(self, in_shape: Shape) -> bool:

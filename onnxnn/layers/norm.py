@@ -79,7 +79,7 @@ class BatchNorm(Layer):
     def multiply_adds(self, in_shape: Shape) -> int | None:
         return in_shape.numel
 
-    def pins(self, in_shape: Shape) -> bool:
+    def fixes_input_size(self, in_shape: Shape) -> bool:
         return in_shape[self._axis(in_shape)] is None
 
     @staticmethod

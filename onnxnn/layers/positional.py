@@ -97,7 +97,7 @@ class PositionalEmbedding(Layer):
         assert isinstance(module, Positions)
         return module.emit(graph, x, graph.weight("weight", module.weight))
 
-    def pins(self, in_shape: Shape) -> bool:
+    def fixes_input_size(self, in_shape: Shape) -> bool:
         return in_shape["feature"] is None
 
     @property

@@ -104,7 +104,7 @@ class Recurrent(Layer):
         features = self._sizes[1] * self._directions
         return in_shape.with_sizes(feature=features) if self.return_sequences else Shape.vector(features)
 
-    def pins(self, in_shape: Shape) -> bool:
+    def fixes_input_size(self, in_shape: Shape) -> bool:
         return in_shape["feature"] is None
 
     def causal(self, in_shape: Shape) -> bool:

@@ -145,7 +145,7 @@ class Layer(abc.ABC):
         """Return the multiply-adds for one sample; None while a size is free."""
         return 0
 
-    def pins(self, in_shape: Shape) -> bool:
+    def fixes_input_size(self, in_shape: Shape) -> bool:
         """Return whether the layer only works for the sizes it was built with (a flattening `linear`)."""
         return False
 

@@ -144,8 +144,8 @@ class ActionModel(Layer):
     def multiply_adds(self, in_shape: Shape) -> int | None:
         return self._lstm.multiply_adds(in_shape)
 
-    def pins(self, in_shape: Shape) -> bool:
-        return self._lstm.pins(in_shape)
+    def fixes_input_size(self, in_shape: Shape) -> bool:
+        return self._lstm.fixes_input_size(in_shape)
 
     @property
     def _lstm(self) -> LSTM:

@@ -100,7 +100,7 @@ class Reshape(Layer):
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         return graph.reshape(x, 0, *self._sizes)
 
-    def pins(self, in_shape: Shape) -> bool:
+    def fixes_input_size(self, in_shape: Shape) -> bool:
         return in_shape.numel is None and self._sizes != (-1,)
 
     @property

@@ -111,7 +111,7 @@ class TransformerEncoder(Layer):
             return None
         return self.num_layers * steps * dim * (4 * dim + 2 * steps + 2 * feedforward)
 
-    def pins(self, in_shape: Shape) -> bool:
+    def fixes_input_size(self, in_shape: Shape) -> bool:
         return in_shape["feature"] is None
 
     @property

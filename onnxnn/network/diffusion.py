@@ -11,7 +11,7 @@ import numpy as np
 from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.diffusion.options import SamplingOptions
-from onnxnn_runtime.diffusion.sampling import interpolate_pictures, sample_pictures
+from onnxnn_runtime.diffusion.sampling import interpolate_images, sample_images
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import as_path
 from onnxnn_runtime.messages.catalogue import coded, gettext
@@ -58,8 +58,8 @@ class Drawing(Files):
         """
         spec = self._drawing("noisy()")
         target = self._shown_path(path, "noisy.png", [data], force) if show else None
-        picture = self._preprocess(spec)(data)
-        found, steps = add_noise(spec.schedule, picture, timestep, num)
+        image = self._preprocess(spec)(data)
+        found, steps = add_noise(spec.schedule, image, timestep, num)
         if target is not None:
             names = ", ".join(map(str, steps))
             captions = [gettext("step {step}", step=step) for step in steps]
@@ -120,7 +120,7 @@ class Drawing(Files):
             progress=progress,
             batch_size=batch_size,
         )
-        return self._run(device, sample_pictures, spec, options, self._preprocess(spec))
+        return self._run(device, sample_images, spec, options, self._preprocess(spec))
 
     def interpolate(
         self,
@@ -140,7 +140,7 @@ class Drawing(Files):
         """
         spec = self._drawing("interpolate()")
         asked = SamplingOptions.between(num, strength, options)
-        return self._run(device, interpolate_pictures, spec, first, second, asked, self._preprocess(spec))
+        return self._run(device, interpolate_images, spec, first, second, asked, self._preprocess(spec))
 
     def show(
         self,

@@ -61,7 +61,7 @@ KEYS = ("task", "seed", "data", "layers", "weights", "optimizer", "train", "save
 
 @dataclass(frozen=True)
 class Trained:
-    """What a recipe left behind.
+    """The results of a recipe.
 
     Args:
         network: The trained network.
@@ -147,7 +147,7 @@ class Recipe:
 
         Raises:
             OnnxnnError: As `build`, `Network.train` and `Network.export`; what an export cannot do is found
-                out before training where the recipe tells it.
+                out before training where the recipe says so.
         """
         if self.export is not None:
             with self._at("export"):

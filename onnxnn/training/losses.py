@@ -62,7 +62,7 @@ LOSSES: Registry[None] = Registry(
         ("MinSNR", None, ("min_snr", "min-snr")),
     ]
 )
-"""Every loss by torch's name, with its aliases; `make` fits it to a network."""
+"""Every loss by torch's name, with its aliases; `make` adapts it to a network."""
 
 REGRESSION_LOSSES = ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "PoissonNLLLoss")
 EMBEDDING_LOSSES = ("SupCon", "ArcFace")
@@ -245,14 +245,14 @@ def _check_units(name: str, units: int | None, num_classes: int, end: str) -> No
         raise TrainingError(
             coded(
                 "E-TRAIN-04",
-                "one output unit with {ending} cannot tell two classes apart. End the network with "
+                "one output unit with {ending} cannot separate two classes. End the network with "
                 "add('linear', size=1, activation='sigmoid'), or with 2 units and softmax.",
                 ending=end,
             )
             if end
             else coded(
                 "E-TRAIN-04",
-                "one output unit cannot tell two classes apart. End the network with add('linear', size=1, "
+                "one output unit cannot separate two classes. End the network with add('linear', size=1, "
                 "activation='sigmoid'), or with 2 units and softmax.",
             )
         )

@@ -35,7 +35,7 @@ METRICS: Registry[None] = Registry(
         ("exact", None, ()),
     ]
 )
-"""Every metric by its name, with its aliases; `make` fits it to a network."""
+"""Every metric by its name, with its aliases; `make` adapts it to a network."""
 
 _KNOWN = ", ".join(METRICS)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxnn_runtime.diffusion.options import SamplingOptions
-from onnxnn_runtime.diffusion.sampling import sample_pictures
+from onnxnn_runtime.diffusion.sampling import sample_images
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.outputs.grid import write_grid
@@ -68,7 +68,7 @@ class SampleGrid(Callback):
         was_training = net.training
         net.eval()
         predict = predictor(net, trainer.machine.device)
-        drawn = sample_pictures(predict, spec, SamplingOptions(_NUM, steps, seed=0, label=label))
+        drawn = sample_images(predict, spec, SamplingOptions(_NUM, steps, seed=0, label=label))
         net.train(was_training)
         path = self.folder / f"epoch_{trainer.epoch:04d}.png"
         self._file.write(lambda: write_grid(drawn, path))

@@ -38,7 +38,7 @@ if _TYPE_CHECKING:
     from .similarity import get_similarity
     from .verification import VerificationReport, verify
 
-# A folder left behind by an uninstalled package is found, but without an origin.
+# A folder that was left by an uninstalled package is found, but without an origin.
 _found = _util.find_spec("onnxruntime")
 check_versions(None if _found is None else _found.origin)
 _show_in_consoles()

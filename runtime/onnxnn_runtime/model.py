@@ -361,7 +361,7 @@ class Model:
         spec = sampling.check_draws(self._require_card("sample"), self.name, self.inputs)
         if spec.sampler is None:
             preprocess = self.input_spec.preprocess
-            return sampling.sample_pictures(self._engine.denoiser(), spec, options, preprocess)
+            return sampling.sample_images(self._engine.denoiser(), spec, options, preprocess)
         sampling.check_baked(spec.sampler, self.name, options)
         return sampling.draw_with_graph(self._run_loop, spec, options)
 
@@ -408,7 +408,7 @@ class Model:
             )
         asked = sampling.SamplingOptions.between(num, strength, {"seed": seed, **options})
         preprocess = self.input_spec.preprocess
-        return sampling.interpolate_pictures(self._engine.denoiser(), spec, first, second, asked, preprocess)
+        return sampling.interpolate_images(self._engine.denoiser(), spec, first, second, asked, preprocess)
 
     def _run_loop(self, noise: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         feeds = {"noise": noise} if labels is None else {"noise": noise, "label": labels}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime.outputs.grid import picture_grid
+from onnxnn_runtime.outputs.grid import image_grid
 from PIL import Image
 
 MODELS = Path(__file__).parent.parent / "golden" / "models"
@@ -27,7 +27,7 @@ def test_pictures_as_a_grid(onnxnn, tmp_path):
     assert done.stdout == "5 images in grid.png, seed 3\n"
     assert done.stderr == ""
     expected = rt.load(str(file)).sample(5, 20, "ddim", seed=3)
-    np.testing.assert_array_equal(read(tmp_path / "grid.png"), np.asarray(picture_grid(expected)))
+    np.testing.assert_array_equal(read(tmp_path / "grid.png"), np.asarray(image_grid(expected)))
     assert [path.name for path in tmp_path.iterdir()] == ["grid.png"]
 
 
@@ -63,7 +63,7 @@ def test_labels_are_drawn_where_none_is_given(onnxnn, tmp_path):
     assert done.returncode == 0, done.stderr
     drawn = rt.load(str(MODELS / "denoiser_classes.onnx")).sample(12, seed=0)
     assert set(drawn.round(2).ravel().tolist()) == {np.float32(0.2).item(), np.float32(0.9).item()}
-    np.testing.assert_array_equal(read(tmp_path / "samples.png"), np.asarray(picture_grid(drawn)))
+    np.testing.assert_array_equal(read(tmp_path / "samples.png"), np.asarray(image_grid(drawn)))
 
 
 def test_a_part_of_a_picture(onnxnn, tmp_path):
@@ -83,7 +83,7 @@ def test_a_file_that_holds_the_loop(onnxnn, tmp_path):
     done = onnxnn("sample", MODELS / "loop.onnx", "-n", 2, "--seed", 0)
     assert done.returncode == 0, done.stderr
     expected = rt.load(str(MODELS / "loop.onnx")).sample(2, seed=0)
-    np.testing.assert_array_equal(read(tmp_path / "samples.png"), np.asarray(picture_grid(expected)))
+    np.testing.assert_array_equal(read(tmp_path / "samples.png"), np.asarray(image_grid(expected)))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_the_command_draws_them(onnxnn, exported, tmp_path):
         done = onnxnn("sample", exported / f"{name}.onnx", "-n", 3, "--label", "dashes", "--seed", 1)
         assert done.returncode == 0, done.stderr
         expected = rt.load(str(exported / f"{name}.onnx")).sample(3, label="dashes", seed=1)
-        np.testing.assert_array_equal(read(tmp_path / "samples.png"), np.asarray(picture_grid(expected)))
+        np.testing.assert_array_equal(read(tmp_path / "samples.png"), np.asarray(image_grid(expected)))
 
 
 @pytest.mark.needs_torch

@@ -152,7 +152,7 @@ def test_the_demos_second_process_draws_with_both_files(tmp_path):
     assert found["torch_importable"] is False
     assert found["num"] == 16
     assert found["difference"] < 1e-4
-    with Image.open(found["picture"]) as drawn:
+    with Image.open(found["image"]) as drawn:
         assert drawn.height > 3 * drawn.width  # two columns of eight
     with Image.open(found["animation"]) as moving:
         assert moving.n_frames == 4

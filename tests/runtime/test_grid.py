@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime.outputs.grid import picture_grid, write_gif, write_grid
+from onnxnn_runtime.outputs.grid import image_grid, write_gif, write_grid
 from PIL import Image
 
 BETWEEN = 128
@@ -22,7 +22,7 @@ def levels(num, channels=1, height=2, width=3):
     [(1, None, (1, 1)), (4, None, (2, 2)), (5, None, (2, 3)), (16, 8, (2, 8)), (3, 9, (1, 3))],
 )
 def test_rows_and_columns(num, columns, shape):
-    grid = np.asarray(picture_grid(levels(num, height=112, width=112), columns))
+    grid = np.asarray(image_grid(levels(num, height=112, width=112), columns))
     rows, wide = shape
     assert grid.shape == (rows * 114 - 2, wide * 114 - 2)
     for number in range(num):
@@ -34,18 +34,18 @@ def test_rows_and_columns(num, columns, shape):
 
 def test_small_pictures_are_enlarged_by_whole_factors():
     picture = np.random.RandomState(0).random_sample((1, 1, 28, 20)).astype(np.float32)
-    grid = np.asarray(picture_grid(picture))
+    grid = np.asarray(image_grid(picture))
     assert grid.shape == (112, 80)
     np.testing.assert_array_equal(grid[::4, ::4], np.rint(picture[0, 0] * 255))
     np.testing.assert_array_equal(grid, grid[::4, ::4].repeat(4, 0).repeat(4, 1))
-    assert picture_grid(np.zeros((1000, 1, 28, 28), np.float32)).size == (32 * 30 - 2, 32 * 30 - 2)
-    assert picture_grid(np.zeros((1, 1, 300, 200), np.float32)).size == (200, 300)
+    assert image_grid(np.zeros((1000, 1, 28, 28), np.float32)).size == (32 * 30 - 2, 32 * 30 - 2)
+    assert image_grid(np.zeros((1, 1, 300, 200), np.float32)).size == (200, 300)
 
 
 def test_colours_and_numbers_beyond_the_range():
     picture = np.zeros((1, 3, 112, 112))
     picture[0, 0], picture[0, 1], picture[0, 2] = 1.5, 0.5, -3
-    grid = picture_grid(picture)
+    grid = image_grid(picture)
     assert grid.mode == "RGB"
     assert grid.getpixel((5, 5)) == (255, 128, 0)
 
@@ -54,7 +54,7 @@ def test_files(tmp_path):
     for name in ("grid.png", "grid.bmp"):
         assert write_grid(levels(4), tmp_path / "new" / name, 2) == tmp_path / "new" / name
         with Image.open(str(tmp_path / "new" / name)) as found:
-            np.testing.assert_array_equal(np.asarray(found), np.asarray(picture_grid(levels(4), 2)))
+            np.testing.assert_array_equal(np.asarray(found), np.asarray(image_grid(levels(4), 2)))
     write_grid(levels(4, channels=3), tmp_path / "grid.JPG")
     with Image.open(str(tmp_path / "grid.JPG")) as found:
         assert found.format == "JPEG"
@@ -73,7 +73,7 @@ def test_the_animation_goes_from_noise_to_pictures(tmp_path, channels):
         for step in range(4):
             found.seek(step)
             times.append(found.info["duration"])
-            expected = np.asarray(picture_grid(timesteps[:, step]).convert("RGB")).astype(int)
+            expected = np.asarray(image_grid(timesteps[:, step]).convert("RGB")).astype(int)
             # Of the second picture: Pillow 8 reads pixels wrongly that stay as they are.
             assert abs(np.asarray(found.convert("RGB")) - expected)[:, 114:].max() <= 2
     assert times == [80, 80, 80, 2000]
@@ -85,7 +85,7 @@ def test_of_many_steps_some_are_shown(tmp_path):
     with Image.open(str(tmp_path / "steps.gif")) as found:
         assert found.n_frames == 50
         found.seek(49)
-        expected = np.asarray(picture_grid(timesteps[:, -1])).astype(int)
+        expected = np.asarray(image_grid(timesteps[:, -1])).astype(int)
         assert abs(np.asarray(found.convert("L")) - expected).max() <= 1
 
 

@@ -18,8 +18,8 @@ from onnxnn_runtime.diffusion.sampler import Noise
 from onnxnn_runtime.diffusion.sampling import (
     SamplingOptions,
     draw_with_graph,
-    interpolate_pictures,
-    sample_pictures,
+    interpolate_images,
+    sample_images,
 )
 from PIL import Image
 
@@ -38,7 +38,7 @@ def soft(x, t, labels):
 
 
 def draw(num=None, preprocess=None, **options):
-    return sample_pictures(soft, SPEC, SamplingOptions(num, **options), preprocess)
+    return sample_images(soft, SPEC, SamplingOptions(num, **options), preprocess)
 
 
 def close(one, other):
@@ -69,10 +69,8 @@ def test_parts_keep_their_labels_noise_and_start():
     noise = Noise(0, SHAPE, 5)()
     start = np.linspace(0, 1, 100, dtype=np.float32).reshape(5, *SHAPE)
     options = {"label": [0, 1, 2, "seven", 1], "guidance": 2.0, "noise": noise, "start": start, "seed": 0}
-    whole = sample_pictures(
-        soft, NAMED, SamplingOptions(sampler="ddpm", return_all_timesteps=True, **options)
-    )
-    parts = sample_pictures(
+    whole = sample_images(soft, NAMED, SamplingOptions(sampler="ddpm", return_all_timesteps=True, **options))
+    parts = sample_images(
         soft, NAMED, SamplingOptions(sampler="ddpm", return_all_timesteps=True, batch_size=2, **options)
     )
     close(parts, whole)
@@ -96,7 +94,7 @@ def test_each_step_is_told_the_time_and_the_type():
         seen.append((x.dtype, type(t), t, labels))
         return soft(x, t, labels)
 
-    sample_pictures(predict, SPEC, SamplingOptions(2, steps=3))
+    sample_images(predict, SPEC, SamplingOptions(2, steps=3))
     assert seen == [(np.dtype(np.float32), int, t, None) for t in (49, 32, 16)]
 
 
@@ -136,7 +134,7 @@ def test_options_that_do_not_fit(options, message):
 
 def test_a_network_that_gives_no_numbers():
     with pytest.raises(rt.InputError, match="expected finite predictions"):
-        sample_pictures(lambda x, t, labels: x * np.float32("nan"), SPEC, SamplingOptions(1))
+        sample_images(lambda x, t, labels: x * np.float32("nan"), SPEC, SamplingOptions(1))
 
 
 # ---- labels --------------------------------------------------------------------------------------
@@ -149,7 +147,7 @@ def predicted_labels(**options):
         seen.append(labels.tolist())
         return soft(x, t, labels)
 
-    sample_pictures(predict, NAMED, SamplingOptions(steps=1, **options))
+    sample_images(predict, NAMED, SamplingOptions(steps=1, **options))
     return seen[0]
 
 
@@ -177,7 +175,7 @@ def labels_of(counts, num, seed, label=None, names=("0", "1", "seven")):
         seen.extend(labels.tolist())
         return soft(x, t, labels)
 
-    sample_pictures(predict, spec, SamplingOptions(num, steps=1, seed=seed, label=label))
+    sample_images(predict, spec, SamplingOptions(num, steps=1, seed=seed, label=label))
     return seen
 
 
@@ -186,7 +184,7 @@ def test_without_a_label_classes_are_as_frequent_as_in_training():
     np.testing.assert_allclose(shares, [0.9, 0, 0.1, 0], atol=0.03)
 
 
-@pytest.mark.parametrize("call", [sample_pictures, draw_with_graph, interpolate_pictures])
+@pytest.mark.parametrize("call", [sample_images, draw_with_graph, interpolate_images])
 def test_without_a_label_in_a_file_without_counts_all_classes_are_as_frequent(call):
     seen = []
 
@@ -194,11 +192,11 @@ def test_without_a_label_in_a_file_without_counts_all_classes_are_as_frequent(ca
         seen.extend(rest[-1].tolist())
         return soft(x, 0, rest[-1])
 
-    if call is interpolate_pictures:
+    if call is interpolate_images:
         for seed in range(300):
             call(predict, NAMED, PICTURE, PICTURE, SamplingOptions(2, 1, strength=1.0, seed=seed))
     else:
-        call(predict, NAMED, SamplingOptions(600, 1 if call is sample_pictures else None, seed=5))
+        call(predict, NAMED, SamplingOptions(600, 1 if call is sample_images else None, seed=5))
     shares = np.bincount(seen, minlength=4) / 600
     np.testing.assert_allclose(shares, [1 / 3, 1 / 3, 1 / 3, 0], atol=0.07)
 
@@ -216,7 +214,7 @@ def test_a_class_may_be_called_none():
 
 def test_guidance_follows_labels_that_are_drawn():
     seen = []
-    sample_pictures(
+    sample_images(
         lambda x, t, labels: seen.append(labels) or soft(x, t, labels),
         NAMED,
         SamplingOptions(4, 1, seed=1, guidance=2.0),
@@ -232,7 +230,7 @@ def test_a_start_stays_recognisable_whatever_the_steps(how, sampler, steps):
     def far(strength):
         options = {"seed": 0, "steps": steps, "sampler": sampler, "strength": strength}
         if how == "interpolate":
-            drawn = interpolate_pictures(soft, SPEC, PICTURE, PICTURE, SamplingOptions(8, **options))
+            drawn = interpolate_images(soft, SPEC, PICTURE, PICTURE, SamplingOptions(8, **options))
         else:
             mask = {} if how == "sample" else {"mask": np.ones(SHAPE[1:])}
             drawn = draw(8, start=PICTURE, **mask, **options)
@@ -252,8 +250,8 @@ def test_guidance_goes_on_from_none_to_the_label():
         free = soft(x, t, np.full(len(x), 3))
         return free + 2.5 * (soft(x, t, np.full(len(x), 1)) - free)
 
-    found = sample_pictures(soft, NAMED, SamplingOptions(3, label="1", guidance=2.5, seed=0))
-    close(found, sample_pictures(guided, SPEC, SamplingOptions(3, seed=0)))
+    found = sample_images(soft, NAMED, SamplingOptions(3, label="1", guidance=2.5, seed=0))
+    close(found, sample_images(guided, SPEC, SamplingOptions(3, seed=0)))
 
 
 @pytest.mark.parametrize(
@@ -280,7 +278,7 @@ def test_guidance_goes_on_from_none_to_the_label():
 )
 def test_labels_that_do_not_fit(options, message):
     with pytest.raises(rt.InputError, match=message):
-        sample_pictures(soft, NAMED, SamplingOptions(**options))
+        sample_images(soft, NAMED, SamplingOptions(**options))
 
 
 # ---- what is seen on the way ---------------------------------------------------------------------
@@ -386,7 +384,7 @@ def test_start_pictures_that_do_not_fit(options, message):
 
 
 def interpolate(first, second, num=9, strength=0.6, **options):
-    return interpolate_pictures(soft, SPEC, first, second, SamplingOptions(num, strength=strength, **options))
+    return interpolate_images(soft, SPEC, first, second, SamplingOptions(num, strength=strength, **options))
 
 
 def test_interpolation_goes_from_one_picture_to_the_other():
@@ -405,7 +403,7 @@ def test_interpolated_noise_keeps_its_variance():
     spec = DiffusionSpec(Schedule(50), (1, 64, 64))
     grey = np.full((64, 64), 127, np.uint8)
     seen = []
-    interpolate_pictures(
+    interpolate_images(
         lambda x, t, labels: seen.append(x) or x,
         spec,
         grey,

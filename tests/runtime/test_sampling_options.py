@@ -10,8 +10,8 @@ from onnxnn_runtime import DiffusionSpec, Schedule
 from onnxnn_runtime.diffusion.sampling import (
     SamplingOptions,
     draw_with_graph,
-    interpolate_pictures,
-    sample_pictures,
+    interpolate_images,
+    sample_images,
 )
 from onnxnn_runtime.errors import InputError
 from PIL import Image
@@ -39,7 +39,7 @@ def draw(spec=NAMED, num=None, **options):
         seen.append(labels)
         return x * np.float32(0.5)
 
-    drawn = sample_pictures(predict, spec, SamplingOptions(num, steps=2, seed=0, **options))
+    drawn = sample_images(predict, spec, SamplingOptions(num, steps=2, seed=0, **options))
     return drawn, None if seen[0] is None else seen[0].tolist()
 
 
@@ -119,9 +119,9 @@ def test_a_way_between_two_images_has_one_label():
     drawn = set()
     for seed in range(12):
         seen.clear()
-        interpolate_pictures(predict, NAMED, black, white, SamplingOptions(8, 2, seed=seed))
+        interpolate_images(predict, NAMED, black, white, SamplingOptions(8, 2, seed=seed))
         assert len(seen) == 1
         drawn |= seen
     assert drawn == {1, 2}  # those that training had
-    interpolate_pictures(predict, NAMED, black, white, SamplingOptions(8, 2, label="0"))
+    interpolate_images(predict, NAMED, black, white, SamplingOptions(8, 2, label="0"))
     assert 0 in seen

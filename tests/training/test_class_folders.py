@@ -16,7 +16,7 @@ from PIL import Image
 
 from onnxnn import nn
 from onnxnn.data.folder_names import natural
-from onnxnn.data.folders import find_pictures
+from onnxnn.data.folders import find_images
 
 NFD = unicodedata.normalize("NFD", "café")
 ONE_TO_TEN = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
@@ -34,7 +34,7 @@ def make(root, names):
 
 def named(root, classes):
     """Return which folder each class has."""
-    found = find_pictures(root, classes)
+    found = find_images(root, classes)
     return {
         found.classes[label]: file.parent.name for file, label in zip(found.files, found.labels, strict=True)
     }
@@ -90,7 +90,7 @@ def test_titles_may_look_like_their_folders(tmp_path, folders, titles):
 
 def test_without_names_the_order_is_natural_too(tmp_path):
     make(tmp_path, ["10", "9", "1", "100"])
-    assert find_pictures(tmp_path).classes == ("1", "9", "10", "100")
+    assert find_images(tmp_path).classes == ("1", "9", "10", "100")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_without_names_the_order_is_natural_too(tmp_path):
 )
 def test_a_name_may_begin_as_another_one(tmp_path, names):
     make(tmp_path, reversed(names))
-    assert find_pictures(tmp_path).classes == names
+    assert find_images(tmp_path).classes == names
 
 
 @given(st.lists(st.text("ab1２0 .-猫", min_size=1, max_size=6), max_size=8))
@@ -112,7 +112,7 @@ def test_any_names_have_an_order_which_counts(names):
 
 def test_names_come_in_one_unicode_form(tmp_path):
     make(tmp_path, [NFD, "b"])
-    assert find_pictures(tmp_path).classes == ("b", "café")
+    assert find_images(tmp_path).classes == ("b", "café")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_names_come_in_one_unicode_form(tmp_path):
 )
 def test_what_is_ambiguous_is_refused(tmp_path, folders, classes, message):
     with pytest.raises(DataError, match=message):
-        find_pictures(make(tmp_path, folders), classes)
+        find_images(make(tmp_path, folders), classes)
 
 
 @pytest.mark.parametrize("names", [("Dog", "Cat"), ("DOG", "CAT")])
@@ -172,7 +172,7 @@ def test_links_are_followed(tmp_path):
     os.symlink(tmp_path / "gone", view / "c")
     os.symlink(tmp_path / "gone", view / "b" / "gone.png")
     with pytest.warns(UserWarning, match=r"c, b.gone\.png \(is a link to something that is not there\)"):
-        found = find_pictures(view)
+        found = find_images(view)
     assert (found.classes, found.labels) == (("a", "b"), (0, 0, 1))
 
 
@@ -181,10 +181,10 @@ def test_what_is_no_regular_file_is_left_out(tmp_path):
     os.mkfifo(tmp_path / "cat" / "pipe.png")
     os.symlink("/dev/zero", tmp_path / "dog" / "zero.png")
     with pytest.warns(UserWarning, match=r"cat.pipe\.png, dog.zero\.png \(is not a regular file\)"):
-        assert len(find_pictures(tmp_path).files) == 4
+        assert len(find_images(tmp_path).files) == 4
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(DataError, match="expected a folder"):
-        find_pictures(tmp_path / "pipe")
+        find_images(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize("name", ["a.heic", "a.NEF", "a.svg"])
@@ -194,18 +194,18 @@ def test_images_that_cannot_be_read_are_named(tmp_path, name, monkeypatch):
     (tmp_path / "cat" / name).write_bytes(b"x")
     kind = {"a.heic": "HEIC", "a.NEF": "raw camera", "a.svg": "SVG"}[name]
     with pytest.warns(UserWarning, match=rf"cat.{name} \(is an? {kind} image, which cannot be read here: "):
-        find_pictures(tmp_path)
+        find_images(tmp_path)
     for i in range(2):
         (tmp_path / "cat" / f"{i}.png").unlink()
     with pytest.raises(DataError, match=rf"expected images .*1 that is an? {kind} image"):
-        find_pictures(tmp_path)
+        find_images(tmp_path)
 
 
 def test_images_beside_the_class_folders_are_said(tmp_path):
     make(tmp_path, ["cat", "dog"])
     Image.new("RGB", (2, 2)).save(tmp_path / "lost.png")
     with pytest.warns(UserWarning, match=r"lost\.png \(lies beside the class folders\)"):
-        find_pictures(tmp_path)
+        find_images(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["狗".encode("gbk"), b"caf\xe9", b"\xff\xfe"])
@@ -221,9 +221,9 @@ def test_names_that_are_no_text_are_refused_at_once(tmp_path, name):
 
 def test_a_name_of_300_characters(tmp_path):
     with pytest.raises(DataError, match="at most 255 bytes in the name of this folder"):
-        find_pictures(tmp_path / ("a" * 300))
+        find_images(tmp_path / ("a" * 300))
     with pytest.raises(MissingDataError, match="no such folder"):
-        find_pictures(tmp_path / "none")
+        find_images(tmp_path / "none")
 
 
 @pytest.mark.parametrize("address", ["https://example.org/pets", "http://x/y.zip"])
@@ -235,7 +235,7 @@ def test_an_address_is_refused_as_such(address):
 def test_the_home_folder(tmp_path, monkeypatch):
     make(tmp_path / "pets", ["cat", "dog"])
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert find_pictures("~/pets").classes == ("cat", "dog")
+    assert find_images("~/pets").classes == ("cat", "dog")
 
 
 @pytest.mark.parametrize("what", [".", "cat"])
@@ -248,10 +248,10 @@ def test_without_permission(tmp_path, what):
             folder.chmod(0o755)
     script = (
         "import os, sys\n"
-        "from onnxnn.data.folders import find_pictures\n"
+        "from onnxnn.data.folders import find_images\n"
         "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
         "os.chdir('/')\n"
-        "try: find_pictures(sys.argv[1])\n"
+        "try: find_images(sys.argv[1])\n"
         "except Exception as error: print(type(error).__name__, error)\n"
     )
     done = subprocess.run(

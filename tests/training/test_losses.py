@@ -130,7 +130,7 @@ class TestAModuleThatEndsInProbabilities:
         model.load_dataset(torch.eye(4), torch.tensor([0, 1, 0, 1]))
         model.add(torch_nn.Sequential(torch_nn.Linear(4, 3), torch_nn.Sigmoid(), torch_nn.Linear(3, 1)))
         assert not model.model.ending
-        with pytest.raises(TrainingError, match="cannot tell two classes apart"):
+        with pytest.raises(TrainingError, match="cannot separate two classes"):
             model.train(epochs=1)
 
 
@@ -212,7 +212,7 @@ def test_sequences_are_compared_step_by_step():
         ("CrossEntropyLos", ending(3), "cls", 3, "Did you mean 'CrossEntropyLoss'"),
         ("zzz", ending(3), "cls", 3, "unknown loss. Known: ArcFace, BCELoss"),
         (None, ending(2, SOFTMAX), "cls", 3, "at least 3 outputs of the network for 3 classes, got 2"),
-        (None, ending(1, SOFTMAX), "cls", 2, "one output unit with softmax cannot tell two classes apart"),
+        (None, ending(1, SOFTMAX), "cls", 2, "one output unit with softmax cannot separate two classes"),
         (None, ending(1), "cls", 2, "activation='sigmoid'"),
         ("BCELoss", ending(3), "cls", 3, "expected probabilities"),
         ("NLLLoss", ending(3), "cls", 3, "expected probabilities, got the outputs of a linear layer"),

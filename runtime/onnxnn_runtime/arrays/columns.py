@@ -216,7 +216,7 @@ def named_columns(value: Any, wanted: Sequence[str] = ()) -> Named | None:
         wanted: The names that the network knows.
 
     Raises:
-        InputError: The rows of a list have different names, a column hides values behind a mask, or a
+        InputError: The rows of a list have different names, a column masks values, or a
             structured array is no list of records.
     """
     if isinstance(value, np.ndarray):

@@ -157,7 +157,7 @@ class ModelCard:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes that the network tells apart, or that its images are conditioned on."""
+        """The names of the classes that the network predicts, or that its images are conditioned on."""
         return self.output.classes if self.diffusion is None else self.diffusion.classes
 
     def to_json(self) -> str:

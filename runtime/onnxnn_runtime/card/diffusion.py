@@ -65,8 +65,8 @@ class DiffusionSpec:
 
     def __post_init__(self) -> None:
         sizes = all(type(size) is int and 0 < size <= _LARGEST_IMAGE for size in self.shape)
-        fits = len(self.shape) == 3 and sizes and self.shape[0] in (1, 3)
-        if not fits or self.shape[0] * self.shape[1] * self.shape[2] > _LARGEST_IMAGE:
+        is_valid = len(self.shape) == 3 and sizes and self.shape[0] in (1, 3)
+        if not is_valid or self.shape[0] * self.shape[1] * self.shape[2] > _LARGEST_IMAGE:
             raise CardError(
                 coded(
                     "E-CARD-02",

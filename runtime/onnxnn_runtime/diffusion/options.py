@@ -34,9 +34,9 @@ __all__ = [
     "pick_guidance",
     "pick_labels",
     "plain_label",
+    "read_images",
     "read_mask",
     "read_noise",
-    "read_pictures",
 ]
 
 NUM = 16
@@ -403,7 +403,7 @@ def read_noise(noise: Any, shape: tuple[int, ...]) -> np.ndarray:
     return np.array(array, np.float32)
 
 
-def read_pictures(source: Any, spec: DiffusionSpec, preprocess: Preprocess | None = None) -> np.ndarray:
+def read_images(source: Any, spec: DiffusionSpec, preprocess: Preprocess | None = None) -> np.ndarray:
     """Return images to begin with, float32 (N, C, H, W) in 0..1.
 
     Args:

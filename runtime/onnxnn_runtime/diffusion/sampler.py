@@ -276,17 +276,17 @@ class Noise:
             for stream in self._streams:
                 stream.standard_normal(self._shape)
         drawn = np.empty((len(self._streams), *self._shape), np.float32)
-        for stream, picture in zip(self._streams, drawn):
-            picture[...] = stream.standard_normal(self._shape)
+        for stream, image in zip(self._streams, drawn):
+            image[...] = stream.standard_normal(self._shape)
         return drawn
 
     def _first(self) -> np.ndarray:
         """Draw without making the streams: most samplers draw only once."""
         drawn = np.empty((len(self._numbers), *self._shape), np.float32)
         stream = _stream()
-        for number, picture in zip(self._numbers, drawn):
+        for number, image in zip(self._numbers, drawn):
             stream.seed([self._seed, number])
-            picture[...] = stream.standard_normal(self._shape)
+            image[...] = stream.standard_normal(self._shape)
         return drawn
 
 

@@ -31,9 +31,9 @@ from .options import (
     pick_guidance,
     pick_labels,
     plain_label,
+    read_images,
     read_mask,
     read_noise,
-    read_pictures,
 )
 from .sampler import Noise, Plan, denoise, make_plan
 
@@ -43,8 +43,8 @@ __all__ = [
     "check_baked",
     "check_draws",
     "draw_with_graph",
-    "interpolate_pictures",
-    "sample_pictures",
+    "interpolate_images",
+    "sample_images",
 ]
 
 Predict = Callable[[np.ndarray, int, "np.ndarray | None"], np.ndarray]
@@ -55,7 +55,7 @@ The class index after the last one means "no label"; None is for networks withou
 
 
 @checked
-def sample_pictures(
+def sample_images(
     predict: Predict,
     spec: DiffusionSpec,
     options: SamplingOptions,
@@ -77,8 +77,8 @@ def sample_pictures(
     """
     label = plain_label(options.label)
     given = None if options.noise is None else read_noise(options.noise, spec.shape)
-    pictures = None if options.start is None else read_pictures(options.start, spec, preprocess)
-    several = pictures if pictures is not None and len(pictures) > 1 else None
+    images = None if options.start is None else read_images(options.start, spec, preprocess)
+    several = images if images is not None and len(images) > 1 else None
     count = how_many(options.num, noise=given, start=several, label=_list(label))
     strength = how_strong(options.strength, options.start, options.mask)
     sampler = "dpm++" if options.sampler is None else options.sampler
@@ -86,8 +86,8 @@ def sample_pictures(
     labels = pick_labels(label, spec, count, options.seed)
     guidance = pick_guidance(options.guidance, label, spec.classes)
     mask = None if options.mask is None else read_mask(options.mask, spec.shape)
-    if pictures is not None:
-        pictures = np.broadcast_to(pictures, (count, *spec.shape))
+    if images is not None:
+        images = np.broadcast_to(images, (count, *spec.shape))
     every = options.return_all_timesteps
     frames = len(plan) + 1 if every else 1
     drawn = np.empty((count, frames, *spec.shape), np.float32)
@@ -96,7 +96,7 @@ def sample_pictures(
         for part in parts:
             stream = Noise(options.seed, spec.shape, part.stop - part.start, part.start)
             noise = _first(stream, given, part)
-            clean = None if pictures is None else pictures[part] * np.float32(2) - np.float32(1)
+            clean = None if images is None else images[part] * np.float32(2) - np.float32(1)
             begin, keep = _beginning(spec.schedule, plan, noise, clean, mask)
             run = _guided(predict, None if labels is None else labels[part], guidance, len(spec.classes))
             if every:
@@ -115,13 +115,13 @@ def sample_pictures(
                 "a smaller lr.",
             )
         )
-    if pictures is not None and mask is not None:
-        drawn[:, -1] = np.where(mask, drawn[:, -1], pictures)
+    if images is not None and mask is not None:
+        drawn[:, -1] = np.where(mask, drawn[:, -1], images)
     return drawn if every else drawn[:, 0]
 
 
 @checked
-def interpolate_pictures(
+def interpolate_images(
     predict: Predict,
     spec: DiffusionSpec,
     first: Any,
@@ -135,7 +135,7 @@ def interpolate_pictures(
     one draw to another, too: cos(w) z1 + sin(w) z2 with w from 0 to pi / 2, which keeps its variance.
 
     Args:
-        predict, spec, preprocess: As for `sample_pictures`.
+        predict, spec, preprocess: As for `sample_images`.
         first: An image: path, bytes, PIL image or array.
         second: Another one.
         options: How many, both ends counted, at least 2, and in which way; see `SamplingOptions.between`.
@@ -145,13 +145,13 @@ def interpolate_pictures(
         float32 (num, C, H, W) in 0..1; with `return_all_timesteps` (num, steps + 1, C, H, W).
 
     Raises:
-        InputError: As for `sample_pictures`.
+        InputError: As for `sample_images`.
     """
     num = how_many(options.num)
     if num < 2:
         raise InputError(coded("E-INPUT-06", "num={num}: expected at least 2, for the two ends.", num=num))
-    ends = [read_pictures(each, spec, preprocess) for each in (first, second)]
-    if any(len(pictures) != 1 for pictures in ends):
+    ends = [read_images(each, spec, preprocess) for each in (first, second)]
+    if any(len(images) != 1 for images in ends):
         raise InputError(
             coded("E-INPUT-06", "interpolate(): expected one image for each of the two ends, got several.")
         )
@@ -164,7 +164,7 @@ def interpolate_pictures(
     if label is None and spec.classes:
         drawn = pick_labels(None, spec, 1, options.seed)
         label = None if drawn is None else int(drawn[0])
-    return sample_pictures(predict, spec, replace(options, start=blends, noise=noise, label=label))
+    return sample_images(predict, spec, replace(options, start=blends, noise=noise, label=label))
 
 
 def draw_with_graph(

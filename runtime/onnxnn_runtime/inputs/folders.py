@@ -104,12 +104,12 @@ def skipped_for(name: str, error: Exception) -> Skipped:
 
 
 def is_stray(name: str) -> bool:
-    """Return whether a file of this name is one that systems leave behind."""
+    """Return whether a file of this name is one that systems leave."""
     return name.startswith(".") or name.lower() in _STRAY
 
 
 def entries(folder: str | os.PathLike[str], error: type[OnnxnnError] = InputError) -> list[Entry]:
-    """List a folder, sorted by name, without what systems leave behind; links count as what they lead to.
+    """List a folder, sorted by name, without what systems leave; links count as what they lead to.
 
     Raises:
         OnnxnnError: It cannot be listed; of class `error`.
@@ -124,7 +124,7 @@ def entries(folder: str | os.PathLike[str], error: type[OnnxnnError] = InputErro
 def find_images(folder: str | os.PathLike[str]) -> tuple[list[str], list[Skipped]]:
     """List the image files of a folder and of the folders inside it; links are followed.
 
-    Files that systems leave behind (`Thumbs.db`, `.DS_Store`, `desktop.ini`, names that begin with a
+    Files that systems leave (`Thumbs.db`, `.DS_Store`, `desktop.ini`, names that begin with a
     dot) are passed over in silence.
 
     Args:

@@ -16,7 +16,7 @@ from onnxnn_runtime.messages.shorten import shortened
 
 from .output_files import check_output, check_suffix
 
-__all__ = ["check_path", "picture_grid", "write_gif", "write_grid"]
+__all__ = ["check_path", "image_grid", "write_gif", "write_grid"]
 
 _GAP = 2
 """Pixels between images."""
@@ -37,7 +37,7 @@ _EACH, _LAST = 80, 2000
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".gif": "GIF"}
 
 
-def picture_grid(images: Any, columns: int | None = None, captions: Sequence[str] = ()) -> Image.Image:
+def image_grid(images: Any, columns: int | None = None, captions: Sequence[str] = ()) -> Image.Image:
     """Lay images out in rows, small ones enlarged by an integer factor.
 
     Args:
@@ -74,8 +74,8 @@ def picture_grid(images: Any, columns: int | None = None, captions: Sequence[str
     corners = [
         (number // columns * (below + _GAP), number % columns * (width + _GAP)) for number in range(num)
     ]
-    for (top, left), picture in zip(corners, array):
-        grid[top : top + height, left : left + width] = _bytes(picture).repeat(factor, 0).repeat(factor, 1)
+    for (top, left), image in zip(corners, array):
+        grid[top : top + height, left : left + width] = _bytes(image).repeat(factor, 0).repeat(factor, 1)
     image = Image.fromarray(grid[:, :, 0] if channels == 1 else grid)
     if captions:
         _write_captions(image, corners, captions, height)
@@ -100,7 +100,7 @@ def write_grid(
     captions: Sequence[str] = (),
     force: bool = False,
 ) -> Path:
-    """Write images as one image, see `picture_grid`.
+    """Write images as one image, see `image_grid`.
 
     Args:
         images: float (N, C, H, W) in 0..1.
@@ -117,7 +117,7 @@ def write_grid(
         OutputError: The file cannot be written, or would replace one of another format.
     """
     kind = check_path(path, force=force)
-    grid = picture_grid(images, columns, captions)
+    grid = image_grid(images, columns, captions)
     return write_atomically(path, lambda file: grid.save(file, format=kind))
 
 
@@ -141,7 +141,7 @@ def write_gif(timesteps: Any, path: PathLike, columns: int | None = None, force:
     check_path(path, force=force, animated=True)
     array = _check(timesteps, 5)
     steps = np.unique(np.linspace(0, array.shape[1] - 1, _FRAMES).round().astype(int)).tolist()
-    first, *others = [_frame(picture_grid(array[:, step], columns)) for step in steps]
+    first, *others = [_frame(image_grid(array[:, step], columns)) for step in steps]
     times = [_EACH] * len(others) + [_LAST]
     return write_atomically(
         path,
@@ -195,7 +195,7 @@ def _check(images: Any, axes: int) -> np.ndarray:
     return array
 
 
-def _bytes(picture: np.ndarray) -> np.ndarray:
+def _bytes(image: np.ndarray) -> np.ndarray:
     """Return float (C, H, W) in 0..1 as uint8 (H, W, C)."""
-    rounded = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    rounded = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
     return np.moveaxis(rounded, 0, -1)

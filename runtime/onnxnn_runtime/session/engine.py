@@ -216,7 +216,7 @@ class Engine:
         return step
 
     def denoiser(self) -> Callable[[np.ndarray, int, np.ndarray | None], np.ndarray]:
-        """Return a function that runs the network of a diffusion model, for `sample_pictures`."""
+        """Return a function that runs the network of a diffusion model, for `sample_images`."""
         outputs = [next(iter(self.outputs))]
         self._renew()
         t = np.zeros(0, np.int64)

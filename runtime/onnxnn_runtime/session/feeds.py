@@ -61,11 +61,11 @@ def check_feed(name: str, value: Any, dtype: str, shape: tuple[Any, ...]) -> np.
         return _texts(shown, array, value)
     if not _castable(array.dtype, dtype):
         raise _other_array(shown, array, value, dtype, shape)
-    fits = not shape or (
+    is_alike = not shape or (
         array.ndim == len(shape)
         and all(given == size or not isinstance(size, int) for given, size in zip(array.shape, shape))
     )
-    if not fits or 0 in array.shape:
+    if not is_alike or 0 in array.shape:
         raise _other_array(shown, array, value, dtype, shape)
     if dtype.startswith("float"):
         array = as_floats(array, shown, dtype)
@@ -178,12 +178,14 @@ def as_samples(model: str, name: str, array: np.ndarray, dtype: str, shape: tupl
     Raises:
         CardError: The graph expects another type or shape than its card.
     """
-    fits = not shape or (
+    is_alike = not shape or (
         array.ndim == len(shape)
         and all(given == size or not isinstance(size, int) for given, size in zip(array.shape, shape))
     )
     other = str(array.dtype) != dtype
-    if not fits or (other and not (dtype in ("float16", "float32", "float64") and array.dtype.kind == "f")):
+    if not is_alike or (
+        other and not (dtype in ("float16", "float32", "float64") and array.dtype.kind == "f")
+    ):
         wanted = ", ".join(gettext("free") if size is None else printable(str(size), 30) for size in shape)
         raise CardError(
             coded(

@@ -157,10 +157,10 @@ class Promises:
         expected = [
             rows if number == 0 and isinstance(size, str) else size for number, size in enumerate(shape)
         ]
-        fits = len(found) == len(expected) and all(
+        matches = len(found) == len(expected) and all(
             not isinstance(size, int) or real == size for size, real in zip(expected, found)
         )
-        if not fits:
+        if not matches:
             if rows is not None:
                 check_rows(self._name, output, found, rows)
             raise InputError(

@@ -32,7 +32,7 @@ class Panel(NamedTuple):
     values: np.ndarray
 
 
-def similarity_picture(
+def similarity_image(
     panels: Sequence[Panel],
     rows: Sequence[Path],
     columns: Sequence[Path],
@@ -93,5 +93,5 @@ def _draw_panel(
 
 
 def _thumbnail(path: Path) -> Image.Image:
-    with Image.open(str(path)) as picture:
-        return picture.convert("RGB").resize((CELL - 8, CELL - 8))
+    with Image.open(str(path)) as decoded:
+        return decoded.convert("RGB").resize((CELL - 8, CELL - 8))
