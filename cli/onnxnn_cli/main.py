@@ -98,11 +98,11 @@ def main() -> None:
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             _leave_quietly()  # whoever reads stdout has read enough, as `head` does
         if isinstance(error, MemoryError):
-            note(f"onnxnn: {_with_code(_too_little_memory())}")
+            _say(_with_code(_too_little_memory()))
             sys.exit(1)
         if not _is_ours(error):
             raise
-        note("onnxnn: {}".format(" ".join(_message(error).split())))
+        _say(_message(error))
         if _is_of_stdout(error):
             _leave_quietly()
         sys.exit(1)
@@ -110,7 +110,12 @@ def main() -> None:
 
 def _show_warning(message: Any, *_: Any, **__: Any) -> None:
     """Print what a warning says; the place where it arose is one in our own code."""
-    note("onnxnn: {}".format(" ".join(str(message).split())))
+    _say(str(message))
+
+
+def _say(text: str) -> None:
+    """Print a message in one line after the command's name."""
+    note("onnxnn: {}".format(" ".join(text.split())))
 
 
 def _message(error: Exception) -> str:
