@@ -358,7 +358,17 @@ def as_data_errors() -> Iterator[None]:
     """Turn the runtime's input errors into errors about training data."""
     try:
         yield
-    except MissingInputError as error:
-        raise MissingDataError(Message(error.text, error.code)) from error
     except InputError as error:
-        raise DataError(Message(error.text, error.code)) from error
+        message = Message(error.text, _CODES.get(error.code, error.code))
+        raise (MissingDataError if isinstance(error, MissingInputError) else DataError)(message) from error
+
+
+_CODES = {
+    "E-INPUT-01": "E-DATA-01",
+    "E-INPUT-02": "E-DATA-02",
+    "E-INPUT-03": "E-DATA-03",
+    "E-INPUT-04": "E-DATA-04",
+    "E-INPUT-06": "E-DATA-09",
+    "E-INPUT-10": "E-DATA-13",
+}
+"""The code of an input error -> that of the same mistake in training data."""

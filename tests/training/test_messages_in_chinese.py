@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 import torch
-from onnxnn_runtime.errors import ExportError, LayerError
+from onnxnn_runtime.errors import DataError, ExportError, LayerError
 
 from onnxnn import nn
 from onnxnn.definition.definition import Definition
@@ -131,3 +131,21 @@ def test_an_exporter_that_fails_without_a_word(monkeypatch):
     model.add(torch.nn.Linear(2, 2))
     with pytest.raises(ExportError, match=r"the older exporter: AssertionError.* \[E-EXPORT-02\]$"):
         model.export("never.onnx")
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (None, "E-DATA-01"),
+        ("", "E-DATA-02"),
+        ("a,b\n1,2\n1,2,3,4,5\n", "E-DATA-03"),
+        ("a,b\n1,nan\n", "E-DATA-04"),
+    ],
+)
+def test_mistakes_in_training_tables_have_codes_of_data(tmp_path, content, code):
+    path = tmp_path / "a.csv"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(DataError) as caught:
+        nn("cls", verbose=0).load_tab_data(path)
+    assert caught.value.code == code

@@ -97,7 +97,7 @@ def test_a_text_among_the_inputs_may_be_the_label(load):
     with pytest.raises(DataError, match=r"got 'x'.* The label is column 3 \('b'\); label= names another one"):
         load(text)
     assert load(text, label="kind of flower").classes == ("x", "y")
-    with pytest.raises(DataError, match=r"or the column\. \[E-INPUT-04\]$"):
+    with pytest.raises(DataError, match=r"or the column\. \[E-DATA-04\]$"):
         load(text, label="b")
 
 
