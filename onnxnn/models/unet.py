@@ -52,7 +52,7 @@ _OF_0_1_0 = re.compile(r"(\.(?:blocks\.\d+|middle[12]|last)\.)tell(?=\.)|(\.(?:d
 
 
 def current_name(name: str) -> str:
-    """Return the name of a weight in the state dict; version 0.1.0 had other names for two of them."""
+    """Return the name of a weight in the state dict; 0.1.0 named two of them otherwise."""
     return _OF_0_1_0.sub(lambda found: f"{found[1]}cond" if found[1] else f"{found[2]}conv", name)
 
 
