@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 AVOIDED = (
     r"arriv(?:e|es|ed|ing)|what fits|fits|told|tells?|behind|whole numbers?|(?:drawn )?anew"
-    r"|hand(?:s|ed)? over|of the user's own|nothing says so|goes? on|went on|going on|pictures?"
+    r"|hand(?:s|ed)? over|of the user's own|nothing says so|go(?:es)? on|went on|going on|pictures?"
     r"|graphics cards?|screens?|drown\w*|walked|pins"
 )
 

@@ -34,12 +34,14 @@ def run(arguments, folder):
 
 
 SLOW = (
+    "boards.md",
     "diffusion.md",
     "guides/image-encoder.md",
     "guides/look-inside-the-weights.md",
     "pictures.md",
     "sequences.md",
     "transformers.md",
+    "zh-CN/boards.md",
 )
 """Pages that take more than five seconds."""
 

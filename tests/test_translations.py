@@ -12,6 +12,7 @@ PAGES = {
     "README.zh-CN.md": "README.md",
     "docs/zh-CN/first-network.md": "docs/guides/first-network.md",
     "docs/zh-CN/differences-from-basenn.md": "docs/differences-from-basenn.md",
+    "docs/zh-CN/boards.md": "docs/boards.md",
     "docs/zh-CN/commands.md": "docs/commands.md",
 }
 """Chinese page -> English page."""

@@ -298,7 +298,7 @@ def _checked(path: PathLike, data: dict[str, Any]) -> Checkpoint:
 
 
 def _current_names(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return weights by their names in this version: 0.1.0 had other ones in diffusion models."""
+    """Return weights by their names of today: 0.1.0 had other ones in diffusion models."""
     return {
         current_name(name) if name.startswith("diffusion_model") else name: value
         for name, value in weights.items()

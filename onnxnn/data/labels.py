@@ -106,7 +106,9 @@ def targets(values: Any, source: str = "y") -> torch.Tensor:
                 column=coarse[0],
             )
         )
-    return torch.from_numpy(np.array(column, np.float32, order="C"))  # a copy: the caller may go on writing
+    return torch.from_numpy(
+        np.array(column, np.float32, order="C")
+    )  # a copy: the caller may write into it later
 
 
 def _whole(array: Array, source: str) -> Array:
