@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util as _util
+import sys as _sys
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
@@ -29,7 +30,6 @@ from .errors import (
 )
 from .inputs.samples import Skipped
 from .messages.suggestions import PACKAGE_ATTRIBUTES as _PACKAGE_ATTRIBUTES
-from .messages.user_lines import show_in_consoles as _show_in_consoles
 from .model import Embeddings, Model, Prediction, Predictions, load
 
 if _TYPE_CHECKING:
@@ -41,7 +41,11 @@ if _TYPE_CHECKING:
 # A folder that was left by an uninstalled package is found, but without an origin.
 _found = _util.find_spec("onnxruntime")
 check_versions(None if _found is None else _found.origin)
-_show_in_consoles()
+
+if hasattr(_sys, "ps1") or "idlelib" in _sys.modules:  # a console: Python's or IDLE's
+    from .messages.user_lines import show_in_consoles as _show_in_consoles
+
+    _show_in_consoles()
 
 __version__ = "0.1.0"
 

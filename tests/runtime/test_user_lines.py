@@ -99,7 +99,6 @@ def test_somebody_elses_hook_stays(monkeypatch):
     def hook(*_):
         """Nothing."""
 
-    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
     monkeypatch.setattr(sys, "excepthook", hook)
     user_lines.show_in_consoles()
     assert sys.excepthook is hook

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import abc
 from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from .catalogue import gettext
@@ -170,7 +171,7 @@ OTHER_NAMES: Mapping[str, Sequence[str]] = {
 """What other libraries call an option, in lower case, and our names for it, the likeliest first."""
 
 
-class AdviceTable(Mapping[str, str]):
+class AdviceTable(abc.Mapping):  # type: ignore[type-arg]  # in Python 3.7 it takes none
     """Advice by name, in the language of the user at the moment in which it is looked up.
 
     Args:

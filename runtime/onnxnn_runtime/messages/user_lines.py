@@ -21,9 +21,8 @@ VARIABLE = "ONNXNN_TRACEBACK"
 
 
 def show_in_consoles() -> None:
-    """Let a console show errors of ours with the user's lines; elsewhere Python's own way stays."""
-    is_console = hasattr(sys, "ps1") or "idlelib" in sys.modules
-    if is_console and sys.excepthook is sys.__excepthook__:
+    """Let a console show errors of ours with the user's lines, unless a program has its own way."""
+    if sys.excepthook is sys.__excepthook__:
         sys.excepthook = show_with_lines
 
 
