@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from onnxnn_runtime.card.preprocess import COLORS, Preprocess, Step
@@ -177,6 +178,10 @@ def _plan(transforms: list[Any], color: str) -> Plan:
     return Plan(color, tuple(operations), normalize)
 
 
+_MOST_NAMED = 5
+"""Mistakes that one message names: looking for what each of 100,000 names means would take half a minute."""
+
+
 def _from_names(transform: Mapping[str, Any]) -> list[Any]:
     made, problems = [], []
     for name, value in transform.items():
@@ -184,6 +189,8 @@ def _from_names(transform: Mapping[str, Any]) -> list[Any]:
             made.append(_make(str(name), value))
         except DataError as error:
             problems.append(error.text)
+        if len(problems) == _MOST_NAMED:
+            break
     if problems:
         raise DataError(Message("\n".join(problems), "E-DATA-10"))
     return made
@@ -215,7 +222,8 @@ def _make(name: str, value: Any) -> Any:
         )
     fields = [field.name for field in dataclasses.fields(cls)]
     options = _options(name, fields, frozen(value))
-    unknown = [_unknown(option, fields) for option in options if option not in fields]
+    wrong = (option for option in options if option not in fields)
+    unknown = [_unknown(option, fields) for option in islice(wrong, _MOST_NAMED)]
     if unknown:
         raise DataError(
             coded(

@@ -221,6 +221,8 @@ def test_probabilities_that_choose_nothing(probabilities, temperature):
     ("options", "message"),
     [
         ({"length": 0}, "length=0: expected an integer of at least 1"),
+        ({"length": 1_000_001}, "length=1000001: expected at most 1,000,000 tokens"),
+        ({"length": 2**62}, "expected at most 1,000,000 tokens"),
         ({"length": 2}, "length=2: expected more than 2: the prompt has 2 tokens"),
         ({"length": 2.5}, "length=2.5: expected an integer"),
         ({"temperature": -1}, "temperature=-1: expected a number of at least 0"),

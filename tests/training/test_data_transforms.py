@@ -8,6 +8,7 @@ import pytest
 from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.errors import DataError
 
+from onnxnn.data import transforms
 from onnxnn.data.augment import ColorJitter, RandomAffine, RandomCrop, RandomHorizontalFlip, RandomResizedCrop
 from onnxnn.data.transforms import plan
 from onnxnn.layers import make
@@ -172,3 +173,22 @@ def test_transforms_that_do_not_fit(transform, message):
 def test_unknown_colour():
     with pytest.raises(DataError, match="color='BGR': expected one of 'RGB', 'grayscale'"):
         plan(None, "BGR")
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        {f"Resise{number}": 8 for number in range(1000)},
+        {"Resize": {f"sise{number}": 8 for number in range(1000)}},
+    ],
+    ids=["names", "options"],
+)
+def test_of_many_mistakes_the_first_are_looked_for(transform, monkeypatch):
+    looked_for = []
+    nearest = transforms.nearest
+    monkeypatch.setattr(
+        transforms, "nearest", lambda word, known: looked_for.append(word) or nearest(word, known)
+    )
+    with pytest.raises(DataError, match="unknown"):
+        plan(transform, "RGB")
+    assert len(looked_for) == 5

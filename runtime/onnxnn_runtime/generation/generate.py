@@ -23,6 +23,9 @@ __all__ = ["Step", "check_generates", "draw", "generate"]
 Step = Callable[[np.ndarray, Any], Tuple[np.ndarray, Any]]
 """(tokens int64 (1, T), state or None to begin) -> (how likely each token comes next (V,), state after)."""
 
+LONGEST = 1_000_000
+"""Tokens of the longest text: hours of work, and some hundred megabytes."""
+
 
 def check_generates(card: ModelCard, name: str) -> Mapping[str, int]:
     """Return the vocabulary of a model that writes text.
@@ -213,6 +216,15 @@ def _check(
 ) -> list[str]:
     """Check the options; return the stops as a list."""
     _check_integer("length", length, 1)
+    if length > LONGEST:
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "length={length}: expected at most {longest:,} tokens.",
+                length=shortened(length),
+                longest=LONGEST,
+            )
+        )
     if length <= len(numbers):
         raise InputError(
             coded(
