@@ -24,8 +24,9 @@ from onnxnn.layers.activation import Activation
 from onnxnn.layers.registry import option_names
 from onnxnn.training.device import PRECISIONS
 from onnxnn.training.losses import LOSSES
+from onnxnn.training.lr_schedules import SCHEDULES
 from onnxnn.training.metrics import METRICS
-from onnxnn.training.optimizers import OPTIMIZERS, SCHEDULES
+from onnxnn.training.optimizers import OPTIMIZERS
 
 PAGE = Path(__file__).parent.parent / "docs" / "options.md"
 CALLS = {

@@ -21,8 +21,9 @@ from onnxnn.layers.registry import option_names
 from onnxnn.training.callbacks import Callback
 from onnxnn.training.device import PRECISIONS
 from onnxnn.training.losses import LOSSES
+from onnxnn.training.lr_schedules import SCHEDULES
 from onnxnn.training.metrics import METRICS
-from onnxnn.training.optimizers import OPTIMIZERS, SCHEDULES
+from onnxnn.training.optimizers import OPTIMIZERS
 
 pytestmark = pytest.mark.needs_torch
 

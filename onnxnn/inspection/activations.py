@@ -31,6 +31,7 @@ def visual_feature(
     net: Net,
     definition: Definition,
     sample: Array,
+    *,
     classes: Sequence[str] = (),
     in1img: bool = False,
     save_fold: PathLike = "layers",

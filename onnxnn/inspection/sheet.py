@@ -54,20 +54,26 @@ def arrange(images: Any, size: tuple[int, int], every: bool) -> Array:
             )
         )
     rows, columns = size
-    if not every:
-        last = found[:, -1] if found.ndim == 5 else found
-        if rows * columns > len(last):
-            raise InputError(
-                coded(
-                    "E-INPUT-06",
-                    "show(size={size}): expected {wanted} images, got {found}. Sample more with num=, or "
-                    "choose a smaller size.",
-                    size=tuple(size),
-                    wanted=rows * columns,
-                    found=len(last),
-                )
+    return _steps_of_each(found, rows, columns) if every else _last_of_each(found, rows, columns)
+
+
+def _last_of_each(found: Array, rows: int, columns: int) -> Array:
+    last = found[:, -1] if found.ndim == 5 else found
+    if rows * columns > len(last):
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "show(size={size}): expected {wanted} images, got {found}. Sample more with num=, or "
+                "choose a smaller size.",
+                size=(rows, columns),
+                wanted=rows * columns,
+                found=len(last),
             )
-        return last[: rows * columns]
+        )
+    return last[: rows * columns]
+
+
+def _steps_of_each(found: Array, rows: int, columns: int) -> Array:
     if found.ndim == 4:
         raise InputError(
             coded(
@@ -82,7 +88,7 @@ def arrange(images: Any, size: tuple[int, int], every: bool) -> Array:
                 "E-INPUT-06",
                 "show(size={size}): expected at most {rows} rows of images and {columns} columns of steps. "
                 "Choose a smaller size.",
-                size=tuple(size),
+                size=(rows, columns),
                 rows=len(found),
                 columns=found.shape[1],
             )

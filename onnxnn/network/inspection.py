@@ -65,7 +65,14 @@ class Inside(Core):
                 )
             )
         written = visual_feature(
-            self.model, self._definition, batch[0], card.output.classes, in1img, save_fold, [source], force
+            self.model,
+            self._definition,
+            batch[0],
+            classes=card.output.classes,
+            in1img=in1img,
+            save_fold=save_fold,
+            sources=[source],
+            force=force,
         )
         if self.verbose:
             first, last = written[0], written[-1].name

@@ -93,10 +93,15 @@ class Job:
             train,
             validation,
             self.settings,
-            found,
-            machine,
-            [Progress(self.verbose), Writer(self.path, self._write), *self._samples(), *self.callbacks],
-            self._decay,
+            metrics=found,
+            machine=machine,
+            callbacks=[
+                Progress(self.verbose),
+                Writer(self.path, self._write),
+                *self._samples(),
+                *self.callbacks,
+            ],
+            decay=self._decay,
         )
         if before is not None and "epoch" in before.training:  # `save` keeps weights alone
             keep_best = os.path.isfile(files_of(self.path)[1])

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from onnxnn_runtime.api.registry import Registry
 from onnxnn_runtime.errors import TrainingError
-from onnxnn_runtime.messages.catalogue import Message, coded
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -23,15 +23,15 @@ from onnxnn.definition.definition import Net
 from onnxnn.graph.shape import Shape
 from onnxnn.layers.denormalize import ExponentialModule
 
+from .cross_entropy import kl_divergence, nll, softmax_cross_entropy
 from .embedding_losses import ArcFace, SupCon
+from .target_forms import as_values
 
 __all__ = [
     "EMBEDDING_LOSSES",
     "LOSSES",
     "REGRESSION_LOSSES",
     "Loss",
-    "as_classes",
-    "as_values",
     "make",
     "official_name",
 ]
@@ -64,7 +64,6 @@ LOSSES: Registry[None] = Registry(
 )
 """Every loss by torch's name, with its aliases; `make` adapts it to a network."""
 
-REGRESSION_LOSSES = ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "PoissonNLLLoss")
 EMBEDDING_LOSSES = ("SupCon", "ArcFace")
 _DEFAULTS = {"cls": "CrossEntropyLoss", "reg": "MSELoss", "gen": "CrossEntropyLoss", "embed": "SupCon"}
 
@@ -137,8 +136,7 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
     """
     wanted = usual_name(task) if name is None else official_name(name)
     units = output["channel"] if "channel" in output.axes else output.sizes[-1]
-    scale = net.scale
-    end = net.ending if scale is None else ""
+    end = net.ending if net.scale is None else ""
     if wanted == "MinSNR":
         raise TrainingError(
             coded(
@@ -158,79 +156,12 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
     if wanted in ("CrossEntropyLoss", "NLLLoss"):
         return _cross_entropy(wanted, net, end, task)
     if wanted == "KLDivLoss":
-        return Loss(wanted, _kl_divergence, from_logits=True)
+        return Loss(wanted, kl_divergence, from_logits=True)
     if wanted in ("BCELoss", "BCEWithLogitsLoss"):
         return _binary(wanted, end)
     if wanted in ("SoftMarginLoss", "MultiLabelSoftMarginLoss", "HingeEmbeddingLoss"):
         return _margin(wanted, task)
-    if wanted == "PoissonNLLLoss" and num_classes and task in ("cls", "gen") and end != "softmax":
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss='PoissonNLLLoss': expected counts, got classes. Use loss='CrossEntropyLoss'.",
-            )
-        )
-    functions: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-        "MSELoss": F.mse_loss,
-        "L1Loss": F.l1_loss,
-        "SmoothL1Loss": F.smooth_l1_loss,
-        "HuberLoss": F.huber_loss,
-        "PoissonNLLLoss": F.poisson_nll_loss,
-    }
-    function = functions[wanted]
-    is_poisson, returns_rates = wanted == "PoissonNLLLoss", isinstance(scale, ExponentialModule)
-    if is_poisson and scale is not None and not returns_rates:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss='PoissonNLLLoss' learns the logarithm of a rate, and this network was trained to "
-                "return values. Train a new one with it, or use loss='MSELoss'.",
-            )
-        )
-    if scale is not None and is_poisson == returns_rates:
-        return Loss(wanted, lambda y, target: function(y, scale.undo(as_values(target, y))), from_logits=True)
-    return Loss(wanted, lambda y, target: function(y, as_values(target, y)), from_logits=False)
-
-
-def as_values(target: Tensor, output: Tensor) -> Tensor:
-    """Return targets in the form of a network's output, so that nothing is ever broadcast.
-
-    Args:
-        target: Class indices int64 (N,) or (N, T), or float32 values with as many numbers as `output`.
-        output: float32 (N, K) or (N, T, K).
-
-    Returns:
-        float32 of `output`'s shape: one-hot rows for class indices (a column of 0 and 1 where K = 1).
-
-    Raises:
-        TrainingError: The two do not have equally many values.
-    """
-    if target.is_floating_point():
-        if target.numel() == output.numel():
-            return target.reshape(output.shape)
-    elif target.numel() == output.numel():
-        return target.reshape(output.shape).to(output.dtype)
-    elif _has_label_for_each(output, target):
-        return F.one_hot(target.reshape(output.shape[:-1]), output.shape[-1]).to(output.dtype)
-    raise TrainingError(
-        coded(
-            "E-DATA-07",
-            "the network returns {output}: expected {expected} target values for each sample, got targets "
-            "{targets}. The last layer's size must be the number of targets.",
-            output=list(output.shape),
-            expected=output[0].numel(),
-            targets=list(target.shape),
-        )
-    )
-
-
-def as_classes(target: Tensor, axis: int = -1) -> Tensor:
-    """Return targets as class indices int64: one-hot rows by their largest value, columns as they are."""
-    if not target.is_floating_point():
-        return target
-    if target.ndim > 1 and target.shape[axis] > 1:
-        return target.argmax(axis)
-    return (target.flatten(1).squeeze(1) if target.ndim > 1 else target).round().long()
+    return _of_values(wanted, net, classifies=bool(num_classes) and task in ("cls", "gen"))
 
 
 def _check_units(name: str, units: int | None, num_classes: int, end: str) -> None:
@@ -303,82 +234,8 @@ def _cross_entropy(name: str, net: Net, end: str, task: str) -> Loss:
                     "network with add(activation='softmax'), or use loss='CrossEntropyLoss'.",
                 )
             )
-        return Loss(name, lambda y, target: F.nll_loss(_classes_second(y), as_classes(target)), False)
-    return Loss(name, _softmax_cross_entropy, from_logits=True)
-
-
-def _softmax_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    if target.is_floating_point():
-        if target.shape != logits.shape:
-            target = _columns_to_one_hot(target, logits)
-        return F.cross_entropy(_classes_second(logits), _classes_second(target))
-    if not _has_label_for_each(logits, target):
-        raise TrainingError(_labels_expected(logits, target))
-    # Where every step is a sample, its classes lie side by side in memory.
-    try:
-        return F.cross_entropy(logits.flatten(0, -2), target.flatten())
-    except IndexError as error:
-        raise TrainingError(
-            coded(
-                "E-DATA-07",
-                "expected class indices below {outputs}, the network's number of outputs, got {low}..{high}. "
-                "The last layer needs {needed} outputs.",
-                outputs=logits.shape[-1],
-                low=int(target.min()),
-                high=int(target.max()),
-                needed=int(target.max()) + 1,
-            )
-        ) from error
-
-
-def _has_label_for_each(logits: Tensor, target: Tensor) -> bool:
-    """Whether there is a class index for each output; (N,) matches (N, 1, K), one step for each sample."""
-    return len(target) == len(logits) and target.numel() == logits.shape[:-1].numel()
-
-
-def _labels_expected(logits: Tensor, target: Tensor) -> Message:
-    if target.ndim > 1 and logits.ndim == 2:
-        return coded(
-            "E-DATA-07",
-            "the network returns {output}: expected one label for each sample, got labels {labels}, one for "
-            "each of {steps} steps. Leave out what ends the sequence in the network, return_sequences=False, "
-            "add('global_avgpool') or add('flatten').",
-            output=tuple(logits.shape),
-            labels=tuple(target.shape),
-            steps=target.shape[1],
-        )
-    if target.ndim > 1:
-        return coded(
-            "E-DATA-07",
-            "the network returns {output}: expected labels {expected}, got {labels}. Load labels of that "
-            "shape.",
-            output=tuple(logits.shape),
-            expected=tuple(logits.shape[:-1]),
-            labels=tuple(target.shape),
-        )
-    return coded(
-        "E-DATA-07",
-        "the network returns {output}: expected labels {expected}, got {labels}. For one label for each "
-        "sample, end the network with add('global_avgpool') or add('flatten') and a linear layer.",
-        output=tuple(logits.shape),
-        expected=tuple(logits.shape[:-1]),
-        labels=tuple(target.shape),
-    )
-
-
-def _kl_divergence(logits: Tensor, target: Tensor) -> Tensor:
-    return F.kl_div(F.log_softmax(logits, -1), as_values(target, logits), reduction="batchmean")
-
-
-def _columns_to_one_hot(target: Tensor, logits: Tensor) -> Tensor:
-    if target.ndim == 2 and target.shape[1] > 1 and target.shape[1] < logits.shape[1]:
-        return F.pad(target, (0, logits.shape[1] - target.shape[1]))  # more outputs than classes
-    return as_values(as_classes(target), logits)
-
-
-def _classes_second(y: Tensor) -> Tensor:
-    """(N, T, K) -> (N, K, T), as torch's losses have it; (N, K) and images stay."""
-    return y.movedim(-1, 1) if y.ndim == 3 else y
+        return Loss(name, nll, False)
+    return Loss(name, softmax_cross_entropy, from_logits=True)
 
 
 def _binary(name: str, end: str) -> Loss:
@@ -446,3 +303,38 @@ def _embedding(name: str, task: str, rank: int, units: int | None, num_classes: 
             )
         )
     return Loss(name, SupCon() if name == "SupCon" else ArcFace(units, num_classes), from_logits=False)
+
+
+def _of_values(name: str, net: Net, classifies: bool) -> Loss:
+    """Return a loss on values, which sees scaled ones where the network ends in the scale of its targets."""
+    scale = net.scale
+    is_poisson, returns_rates = name == "PoissonNLLLoss", isinstance(scale, ExponentialModule)
+    if is_poisson and classifies and (scale is not None or net.ending != "softmax"):
+        raise TrainingError(
+            coded(
+                "E-TRAIN-04",
+                "loss='PoissonNLLLoss': expected counts, got classes. Use loss='CrossEntropyLoss'.",
+            )
+        )
+    if is_poisson and scale is not None and not returns_rates:
+        raise TrainingError(
+            coded(
+                "E-TRAIN-04",
+                "loss='PoissonNLLLoss' learns the logarithm of a rate, and this network was trained to "
+                "return values. Train a new one with it, or use loss='MSELoss'.",
+            )
+        )
+    function = _OF_VALUES[name]
+    if scale is not None and is_poisson == returns_rates:
+        return Loss(name, lambda y, target: function(y, scale.undo(as_values(target, y))), from_logits=True)
+    return Loss(name, lambda y, target: function(y, as_values(target, y)), from_logits=False)
+
+
+_OF_VALUES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "MSELoss": F.mse_loss,
+    "L1Loss": F.l1_loss,
+    "SmoothL1Loss": F.smooth_l1_loss,
+    "HuberLoss": F.huber_loss,
+    "PoissonNLLLoss": F.poisson_nll_loss,
+}
+REGRESSION_LOSSES = tuple(_OF_VALUES)

@@ -20,7 +20,8 @@ from onnxnn_runtime.messages.warn import warn
 
 from onnxnn.definition.definition import Net
 
-from .losses import Loss, as_classes, as_values
+from .losses import Loss
+from .target_forms import as_classes, as_values
 
 __all__ = ["METRICS", "Metric", "higher_is_better", "make", "official_names"]
 

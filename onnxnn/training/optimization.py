@@ -11,7 +11,8 @@ from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.warn import warn
 from torch import nn
 
-from .optimizers import default_lr, is_per_step, make_optimizer, make_schedule
+from .lr_schedules import is_per_step, make_schedule
+from .optimizers import default_lr, make_optimizer
 from .resume import load_optimizer, load_schedule
 from .settings import Settings
 

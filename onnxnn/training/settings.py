@@ -14,7 +14,7 @@ from onnxnn_runtime.messages.suggestions import is_one_of
 
 from onnxnn.layers.registry import frozen
 
-from . import losses, metrics, optimizers
+from . import losses, lr_schedules, metrics, optimizers
 
 __all__ = ["Settings"]
 
@@ -70,7 +70,7 @@ class Settings:
         set_field(self, "metrics", metrics.official_names(self.metrics))
         if self.loss is not None:
             losses.official_name(self.loss)
-        optimizers.check_schedule(self.schedule)
+        lr_schedules.check_schedule(self.schedule)
         for name in ("epochs", "patience", "batch_size"):
             _check_count(name, getattr(self, name), optional=name != "epochs")
         for name in ("lr", "clip"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -24,7 +23,8 @@ from .ema import MovingAverage, put
 from .finite import check_losses
 from .history import History, Row
 from .learner import LossModule, evaluate
-from .metrics import Metric, higher_is_better
+from .metrics import Metric
+from .monitor import Monitor
 from .optimization import Optimization
 from .random_state import random_state, set_random_state
 from .resume import check_random_state
@@ -67,6 +67,7 @@ class Trainer:
         train: Batches,
         validation: Batches | None,
         settings: Settings,
+        *,
         metrics: Sequence[Metric] = (),
         machine: Machine | None = None,
         callbacks: Iterable[Callback] = (),
@@ -78,9 +79,7 @@ class Trainer:
         self.history = History()
         self.epoch = 0
         self.stop = self.is_best = self.interrupted = False
-        self._monitor = settings.column(validation is not None)
-        self._best = math.inf
-        self._epochs_since_best = 0
+        self._monitor = Monitor(settings.column(validation is not None), settings.patience)
         self._losses: list[Tensor] = []
         self.is_measured = True
         self._unmeasured: Row | None = None
@@ -233,8 +232,11 @@ class Trainer:
         row["lr"] = row.pop("lr")  # last column
         self.history.append(row)
         self.epoch += 1
-        self._judge(row[self._monitor])
-        self._optimization.after_epoch(self._signed(row[self._monitor]))
+        self.is_best = self._monitor.judge(row)
+        if self.is_best:
+            self.history.best_epoch = self.epoch
+        self.stop = self.stop or self._monitor.is_patience_over
+        self._optimization.after_epoch(self._monitor.signed(row))
         if self.validation is not None and (self.stop or self.epoch >= self.settings.epochs):
             self._finish_measuring()  # without validation there is time until the end
         self._call("on_epoch")
@@ -270,7 +272,7 @@ class Trainer:
         row, found = self.history[-1], self.machine.agree(self._validated())
         self._unmeasured = {name: row[name] for name in found}  # what a training that is resumed goes by
         row.update(found)
-        if self._signed(row[self._monitor]) < self._best:
+        if self._monitor.signed(row) < self._monitor.best:
             self.is_best, self.history.best_epoch = True, self.epoch
 
     def measured(self, weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Row]:
@@ -288,19 +290,6 @@ class Trainer:
         finally:
             self.net.load_state_dict(now)
             self.is_measured = is_measured
-
-    def _judge(self, value: float) -> None:
-        signed = self._signed(value)
-        self.is_best = signed < self._best
-        self._epochs_since_best = 0 if self.is_best else self._epochs_since_best + 1
-        self._best = min(self._best, signed)
-        if self.is_best:
-            self.history.best_epoch = self.epoch
-        if self.settings.patience is not None and self._epochs_since_best >= self.settings.patience:
-            self.stop = True
-
-    def _signed(self, value: float) -> float:
-        return -value if higher_is_better(self._monitor) else value
 
     def _call(self, hook: str) -> None:
         if self.machine.is_main:
@@ -321,9 +310,8 @@ class Trainer:
             "lr": self._optimization.base_lr,
             "history": [dict(row) for row in self.history],
             "unmeasured": None if self._unmeasured is None else dict(self._unmeasured),
-            "best": self._best,
             "best_epoch": self.history.best_epoch,
-            "epochs_since_best": self._epochs_since_best,
+            **self._monitor.state(),
             "loss": dict(self.loss.state_dict()),
         }
         if not light:
@@ -356,12 +344,12 @@ class Trainer:
             self._load_average(state.get("average"))
             self._optimization.load(state)
             if same_schedule:
-                self._best, self._epochs_since_best = float(state["best"]), int(state["epochs_since_best"])
+                self._monitor.load(state)
                 self._remember_best(state)
                 self._optimization.load_schedule(state)
             else:
                 if keep_best and state["settings"]["loss"] == self.settings.loss:
-                    self._best = min(self._monitored(), default=math.inf)
+                    self._monitor.look_back(self.history)
                     self._remember_best(state)
                 self._optimization.begin_schedule(max(1, self.settings.epochs - self.epoch))
             if "random" in state:
@@ -376,10 +364,6 @@ class Trainer:
     def _remember_best(self, state: Mapping[str, Any]) -> None:
         best = state.get("best_epoch")
         self.history.best_epoch = best if any(row["epoch"] == best for row in self.history) else None
-
-    def _monitored(self) -> list[float]:
-        """Return what the history says about its epochs, lower is better."""
-        return [self._signed(row[self._monitor]) for row in self.history if self._monitor in row]
 
     def _load_average(self, state: Mapping[str, Any] | None) -> None:
         """Resume from the weights that were trained; the network came with their average."""

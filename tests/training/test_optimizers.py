@@ -8,7 +8,7 @@ import torch
 from onnxnn_runtime.errors import TrainingError
 
 from onnxnn import nn
-from onnxnn.training import optimizers
+from onnxnn.training import lr_schedules, optimizers
 from onnxnn.training.settings import Settings
 
 
@@ -41,7 +41,7 @@ def test_momentum_can_be_given():
 def rates(schedule, epochs, steps=1, lr=0.1, values=None):
     """The learning rate of every epoch (of every step where the schedule moves then)."""
     optimizer = optimizers.make_optimizer("SGD", [weight()], lr)
-    made = optimizers.make_schedule(schedule, optimizer, epochs, steps)
+    made = lr_schedules.make_schedule(schedule, optimizer, epochs, steps)
     found = []
     for number in range(epochs * steps):
         found.append(optimizer.param_groups[0]["lr"])
