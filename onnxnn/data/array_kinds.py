@@ -35,6 +35,11 @@ class Described:
     preprocess: Preprocess | None = None
     is_raw: bool = False
 
+    @property
+    def is_colour(self) -> bool:
+        """Whether it is images of three channels."""
+        return self.preprocess is not None and self.preprocess.channels == 3
+
 
 def describe(x: Array, vocabulary: Mapping[str, int] | None, wide: bool, order: str | None) -> Described:
     if vocabulary is not None:

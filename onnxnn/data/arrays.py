@@ -28,6 +28,7 @@ from .frames import named_values, names_of_targets, warn_of_order
 from .label_arrays import as_array, ragged
 from .labels import class_numbers, targets
 from .missing_labels import check_texts
+from .options import ArrayOptions
 from .preparation import Preparation
 from .standardize import COARSE, needs_float64, rounded_columns, standardization
 from .tokens import check_tokens, next_tokens, source_tokens, step_labels
@@ -45,14 +46,8 @@ def from_arrays(
     x: Any,
     y: Any,
     task: str,
-    classes: Any = None,
-    batch_size: int | None = None,
-    train_val_ratio: float = 1.0,
-    shuffle: bool = True,
-    word2idx: Mapping[str, int] | None = None,
+    options: ArrayOptions = ArrayOptions(),
     known: Preparation | None = None,
-    channel_order: str | None = None,
-    standardize: bool = False,
 ) -> Data:
     """Return a data set from arrays.
 
@@ -77,17 +72,9 @@ def from_arrays(
             For tokens None means the token after each. The names of a Series or a DataFrame are those of the
             values, or of the classes in one-hot columns.
         task: "cls", "reg", "gen" or "embed".
-        classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}.
-        batch_size: Samples in a batch; None takes all in one.
-        train_val_ratio: The share of the samples to train on; the rest validates.
-        shuffle: Whether every epoch has another order.
-        word2idx: The id of each token.
+        options: How they are loaded.
         known: How the network that they are for has its data prepared: its vocabulary and its order of
             channels count where none is given, and there may be one class only.
-        channel_order: "rgb", or "bgr" where images hold blue first, as OpenCV reads them. The network gets
-            RGB in either case, and keeps the order for arrays that are given later.
-        standardize: Whether each number of a row, or of a step, is brought to mean 0 and deviation 1 by the
-            network's first operation, in float64 where float32 cannot hold it; for tables and sequences.
 
     Raises:
         DataError: Lengths differ, something is empty, not finite or of a shape that means nothing.
@@ -96,44 +83,17 @@ def from_arrays(
     warn_of_order(x, y)
     features, x = named_values(x, known)
     values = _numeric(x, features)
-    features = unambiguous(features, "x")
-    target_names = names_of_targets(y)
-    y, are_typed = (None if y is None else as_array(y, "y")), isinstance(y, list | tuple)
-    if y is not None:
-        check_texts(y, "y", class_names(classes) or (() if known is None else known.classes), are_typed)
-    if y is not None and len(y) != len(values):
-        raise DataError(
-            coded(
-                "E-DATA-06",
-                "y: expected {expected} labels, one for each sample of x, got {got}.",
-                expected=len(values),
-                got=len(y),
-            )
-        )
-    if y is not None and y.ndim == 3 and y.shape[2] == 1 and task != "reg":
-        y = y[:, :, 0]  # a column for each sequence
-    if word2idx is None and known is not None and known.kind == "tokens":
-        word2idx = known.vocabulary
-    vocabulary = None if word2idx is None else checked_vocabulary(word2idx, DataError)
+    features, target_names = unambiguous(features, "x"), names_of_targets(y)
+    y = None if y is None else _given_labels(y, len(values), task, options.classes, known)
+    vocabulary = _vocabulary(options.word2idx, known)
     if vocabulary is not None and y is None:
         check_tokens(values, len(vocabulary))
         values, after = next_tokens(values)
         described = describe(values, vocabulary, False, None)
-        names: tuple[str, ...] = ()
-        labels = torch.from_numpy(after.astype(np.int64))
+        labels, names = torch.from_numpy(after.astype(np.int64)), ()
     else:
-        source = source_tokens(values, y, task) if vocabulary is None and y is not None else None
-        is_wide = known is not None and known.is_wide and values.dtype not in _ROUNDED
-        order = _channel_order(channel_order, known)
-        described = (
-            describe(values, vocabulary, is_wide, order)
-            if source is None
-            else described_tokens(source, int(source.max()) + 1)
-        )
-        if classes is None and y is not None and y.ndim == 2 and len(target_names) == y.shape[1] > 1:
-            classes = target_names  # of one-hot columns
-        elif known is not None and classes is None and y is not None and _is_wide(y, len(known.classes)):
-            classes = known.classes
+        described = _described(values, y, task, vocabulary, options, known)
+        classes = _classes(options.classes, y, target_names, known)
         labels, names = _labels(y, task, classes, values, described, vocabulary, known is not None)
     if vocabulary is not None and len(vocabulary) < 2 and not names and not labels.is_floating_point():
         raise DataError(
@@ -143,9 +103,11 @@ def from_arrays(
                 token=shortened(next(iter(vocabulary))),
             )
         )
-    train, held_back = split(len(values), train_val_ratio, labels if names and labels.ndim == 1 else None)
-    described, normalize = _standardized(described, values, train, known, standardize)
-    inputs, exact = torch.from_numpy(described.network), _exact(described, values)
+    by_class = labels if names and labels.ndim == 1 else None
+    train, held_back = split(len(values), options.train_val_ratio, by_class)
+    described, normalize = _standardized(described, values, train, known, options.standardize)
+    exact = _exact(described, values)
+    samples = InMemory(torch.from_numpy(described.network), labels, exact)
     preparation = Preparation(
         kind=described.kind,
         sample=described.sample,
@@ -155,24 +117,77 @@ def from_arrays(
         features=features if described.kind == "table" else (),
         targets=target_names if labels.is_floating_point() or len(target_names) == 1 else (),
         vocabulary=vocabulary,
-        order_assumed=channel_order is None
-        and described.preprocess is not None
-        and described.sample.sizes[0] == 3,
+        order_assumed=options.channel_order is None and described.is_colour,
     )
 
-    def batches(part: torch.Tensor, shuffled: bool) -> Batches:
-        is_all = len(part) == len(values)
-        held = exact if exact is None or is_all else exact[part]
-        samples = InMemory(inputs, labels, held) if is_all else InMemory(inputs[part], labels[part], held)
-        again = _reread(samples, preparation, batch_size, shuffled) if described.is_raw else None
-        return Batches(samples, batch_size, shuffled, preparation, again)
+    def batches(part: torch.Tensor, is_training: bool) -> Batches:
+        own = samples if len(part) == len(values) else samples.of(part)
+        shuffle = is_training and options.shuffle
+        again = _reread(own, preparation, options.batch_size, shuffle) if described.is_raw else None
+        return Batches(own, options.batch_size, shuffle, preparation, again)
 
     return Data(
-        train=batches(train, shuffle),
+        train=batches(train, True),
         validation=batches(held_back, False) if len(held_back) else None,
         example=described.example,
-        remarks=_remarks(values, described, channel_order, known, normalize),
+        remarks=_remarks(values, described, options.channel_order, known, normalize),
     )
+
+
+def _vocabulary(word2idx: Mapping[str, int] | None, known: Preparation | None) -> Mapping[str, int] | None:
+    """Return each token's id: as given, else the network's; None for other data."""
+    if word2idx is None and known is not None and known.kind == "tokens":
+        word2idx = known.vocabulary
+    return None if word2idx is None else checked_vocabulary(word2idx, DataError)
+
+
+def _given_labels(y: Any, count: int, task: str, classes: object, known: Preparation | None) -> Array:
+    """Return labels or targets as an array, one entry for each sample.
+
+    Raises:
+        DataError: There are more or fewer, some are missing, or they are of no such form.
+    """
+    array = as_array(y, "y")
+    names = class_names(classes) or (() if known is None else known.classes)
+    check_texts(array, "y", names, are_typed=isinstance(y, list | tuple))
+    if len(array) != count:
+        raise DataError(
+            coded(
+                "E-DATA-06",
+                "y: expected {expected} labels, one for each sample of x, got {got}.",
+                expected=count,
+                got=len(array),
+            )
+        )
+    is_column_each = array.ndim == 3 and array.shape[2] == 1 and task != "reg"
+    return array[:, :, 0] if is_column_each else array
+
+
+def _described(
+    values: Array,
+    y: Array | None,
+    task: str,
+    vocabulary: Mapping[str, int] | None,
+    options: ArrayOptions,
+    known: Preparation | None,
+) -> Described:
+    """Return what x means, with labels beside it."""
+    source = source_tokens(values, y, task) if vocabulary is None and y is not None else None
+    if source is not None:
+        return described_tokens(source, int(source.max()) + 1)
+    is_wide = known is not None and known.is_wide and values.dtype not in _ROUNDED
+    return describe(values, vocabulary, is_wide, _channel_order(options.channel_order, known))
+
+
+def _classes(
+    classes: object, y: Array | None, target_names: tuple[str, ...], known: Preparation | None
+) -> object:
+    """Return the names of the classes: as given, those of one-hot columns, or the network's."""
+    if classes is not None or y is None:
+        return classes
+    if y.ndim == 2 and len(target_names) == y.shape[1] > 1:
+        return target_names
+    return known.classes if known is not None and _is_wide(y, len(known.classes)) else None
 
 
 def _channel_order(asked: str | None, known: Preparation | None) -> str | None:
@@ -192,8 +207,7 @@ def _remarks(
 ) -> tuple[str, ...]:
     if known is not None:
         return known.differences(None, normalize)
-    is_colour = described.preprocess is not None and described.preprocess.channels == 3
-    if not is_colour or x.dtype.kind not in "iu" or channel_order is not None:
+    if not described.is_colour or x.dtype.kind not in "iu" or channel_order is not None:
         return ()
     return (
         gettext(
@@ -359,7 +373,7 @@ def _numeric(x: Any, names: tuple[str, ...] = ()) -> Array:
 def _labels(
     y: Array | None,
     task: str,
-    classes: Any,
+    classes: object,
     x: Array,
     described: Described,
     vocabulary: Mapping[str, int] | None,

@@ -19,7 +19,7 @@ from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from PIL import Image, ImageEnhance, ImageOps
 
-from .options import around, border, is_number, pair, probability, refuse, size, whole
+from .transform_options import around, border, is_number, pair, probability, refuse, size, whole
 
 __all__ = [
     "Augmentation",

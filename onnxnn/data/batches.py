@@ -87,6 +87,11 @@ class InMemory(Samples):
     def tensors(self) -> Batch | None:
         return to_float(self.x), self.y
 
+    def of(self, part: torch.Tensor) -> InMemory:
+        """Return the samples of some numbers, int64 (n,)."""
+        exact = None if self.exact is None else self.exact[part]
+        return InMemory(self.x[part], self.y[part], exact)
+
     def with_labels(self, ids: torch.Tensor) -> InMemory:
         return InMemory(self.x, ids[self.y], self.exact)
 

@@ -11,7 +11,7 @@ from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.layers import Layer, make
 
-from .options import border, refuse, size, whole
+from .transform_options import border, refuse, size, whole
 
 __all__ = ["CenterCrop", "Grayscale", "Normalize", "Pad", "Resize"]
 

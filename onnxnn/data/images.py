@@ -10,12 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.arrays.conversion import plain_number
 from onnxnn_runtime.card.preprocess import Preprocess, decode, pixels
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
-from onnxnn_runtime.messages.shorten import shortened
-from onnxnn_runtime.messages.suggestions import is_one_of
 from onnxnn_runtime.messages.warn import warn
 
 from onnxnn.graph.shape import Shape
@@ -23,68 +20,42 @@ from onnxnn.graph.shape import Shape
 from .batches import Batches, default_batch_size
 from .dataset import Data, check_task, split
 from .folders import ClassFolders, find_images
+from .options import ImageOptions
 from .preparation import Preparation
 from .reading import BrokenImagesError, Reader, SizesDifferError
 from .transforms import Plan, plan
 
-__all__ = ["CACHE_MB", "load_images"]
-
-CACHE_MB = 2048.0
-"""How many megabytes of decoded images are kept in memory unless `cache_mb` says otherwise."""
+__all__ = ["load_images"]
 
 _EXAMPLE_SIDE = 256
-_MOST_WORKERS = 256
 
 
 def load_images(
     path: str | os.PathLike[str],
     task: str,
-    classes: Any = None,
-    batch_size: int | None = None,
-    train_val_ratio: float = 1.0,
-    shuffle: bool = True,
-    transform: Any = None,
-    color: str = "RGB",
-    num_workers: int = 0,
-    batch_mode: bool = False,
-    cache_mb: float = CACHE_MB,
-    defer: bool = False,
+    options: ImageOptions = ImageOptions(),
     known: Preparation | None = None,
-    errors: str = "raise",
-    progress: bool = False,
 ) -> Data:
     """Return the data set of a folder that holds one folder of images for each class.
 
     Decoded images are kept in memory as uint8, up to the first random transform, while all of
-    them need at most `cache_mb`; otherwise they are read batch by batch, ahead of training, in threads. The
-    samples are the same, and without random transforms equal bit for bit to what `Preprocess`
+    them need at most `options.cache_mb`; otherwise they are read batch by batch, ahead of training, in
+    threads. The samples are the same, and without random transforms equal bit for bit to what `Preprocess`
     returns for serving.
+
+    One class only, or images that differ in size, is reported in `Data.problem`: a diffusion model does not
+    mind.
 
     Args:
         path: The folder.
         task: "cls", "gen" or "embed".
-        classes: See `find_images`.
-        batch_size: Images in a batch; None follows the number of images to train on, see
-            `default_batch_size`.
-        train_val_ratio: The share of each class to train on; the rest validates.
-        shuffle: Whether every epoch has another order.
-        transform: See `onnxnn.data.transforms.plan`.
-        color: "RGB" or "grayscale".
-        num_workers: Threads that read; 0 takes one for each core, up to 8, and one for tiny images.
-        batch_mode: Whether to keep nothing in memory, as with `cache_mb=0`.
-        cache_mb: Megabytes (of 1,000,000 bytes) of decoded images to keep.
-        defer: Whether one class only, or images that differ in size, is reported in `Data.problem` instead
-            of raised: a diffusion model does not mind.
+        options: How it is loaded.
         known: How the network that they are for has its images prepared; they are read in that way, and may
             be of one class only.
-        errors: "raise" refuses data with broken images and names them all; "skip" leaves them out, with a
-            warning, for which each image is read once before training.
-        progress: Whether to show a progress bar on stderr while images are read, on a terminal.
 
     Raises:
         MissingDataError: There is no such folder.
-        DataError: Folders, classes or transforms are wrong, images are broken (each is named), or
-            sizes differ after preprocessing.
+        DataError: Folders, classes or transforms are wrong, or images are broken (each is named).
     """
     check_task(task)
     if task == "reg":
@@ -94,41 +65,12 @@ def load_images(
                 "nn('reg'): expected numbers to predict, got class folders. Use load_dataset(x, y).",
             )
         )
-    num_workers = plain_number(num_workers)
-    if (
-        isinstance(num_workers, bool)
-        or not isinstance(num_workers, int)
-        or not 0 <= num_workers <= _MOST_WORKERS
-    ):
-        raise DataError(
-            coded(
-                "E-DATA-09",
-                "num_workers={got}: expected an integer from 0 to {most}; 0 takes one thread for each core.",
-                got=shortened(num_workers),
-                most=_MOST_WORKERS,
-            )
-        )
-    if not is_one_of(errors, ("raise", "skip")):
-        raise DataError(
-            coded("E-DATA-09", "errors={got}: expected 'raise' or 'skip'.", got=shortened(errors))
-        )
-    asked = planned = plan(transform, color)
+    asked = planned = plan(options.transform, options.color)
     if known is not None and known.preprocess is not None:
         planned = asked.as_read_by(known)
-    how = _HowToRead(num_workers, 0 if batch_mode else int(cache_mb * 1e6), progress, errors == "skip")
-    found = find_images(path, classes)
-    left_out: list[tuple[Path, InputError]] = []
-    while True:
-        try:
-            data = _read(
-                found, how, planned, task, batch_size, train_val_ratio, shuffle, defer, known is not None
-            )
-            break
-        except BrokenImagesError as error:
-            if errors == "raise":
-                raise
-            left_out += error.broken
-            found = found.without([file for file, _ in error.broken])
+    found = find_images(path, options.classes)
+    problem = _one_class(found) if task != "gen" and known is None else None
+    data, left_out = _read_whole(found, planned, options)
     if left_out:
         warn(_left_out(left_out))
     if planned.functions:
@@ -139,46 +81,50 @@ def load_images(
             )
         )
     remarks = () if known is None else known.differences(asked.preprocess, asked.normalize, asked.functions)
-    return replace(data, remarks=remarks)
+    return replace(data, problem=problem or data.problem, remarks=remarks)
 
 
-def _read(
-    found: ClassFolders,
-    how: _HowToRead,
-    planned: Plan,
-    task: str,
-    batch_size: int | None,
-    train_val_ratio: float,
-    shuffle: bool,
-    defer: bool,
-    is_known: bool,
-) -> Data:
-    """Return the data set of the images that were found; see `load_images`."""
-    problem: DataError | None = None
-    if task != "gen" and len(found.classes) < 2 and not is_known:
-        problem = DataError(
-            coded(
-                "E-DATA-05",
-                "{folder}: expected at least two class folders, got one class only ({name}). Add a folder "
-                "for each other class.",
-                folder=found.root,
-                name=found.classes[0],
-            )
+def _one_class(found: ClassFolders) -> DataError | None:
+    """Return what is wrong with a single class folder."""
+    if len(found.classes) > 1:
+        return None
+    return DataError(
+        coded(
+            "E-DATA-05",
+            "{folder}: expected at least two class folders, got one class only ({name}). Add a folder "
+            "for each other class.",
+            folder=found.root,
+            name=found.classes[0],
         )
-        if not defer:
-            raise problem
+    )
+
+
+def _read_whole(
+    found: ClassFolders, planned: Plan, options: ImageOptions
+) -> tuple[Data, list[tuple[Path, InputError]]]:
+    """Return the data set of the images that can be read, and those that were left out."""
+    left_out: list[tuple[Path, InputError]] = []
+    while True:
+        try:
+            return _read(found, planned, options), left_out
+        except BrokenImagesError as error:
+            if options.errors == "raise":
+                raise
+            left_out += error.broken
+            found = found.without([file for file, _ in error.broken])
+
+
+def _read(found: ClassFolders, planned: Plan, options: ImageOptions) -> Data:
+    """Return the data set of the images that were found."""
     labels = torch.tensor(found.labels, dtype=torch.int64)
-    parts = split(len(labels), train_val_ratio, labels)
-    source = _Source(found, labels, parts, how)
-    batch_size = default_batch_size(len(parts[0])) if batch_size is None else batch_size
+    parts = split(len(labels), options.train_val_ratio, labels)
+    if options.batch_size is None:
+        options = replace(options, batch_size=default_batch_size(len(parts[0])))
+    source = _Source(found, labels, planned, options)
     try:
-        data = source.read(planned, batch_size, shuffle)
+        return source.read(*parts)
     except SizesDifferError as error:
-        if not defer:
-            raise
-        problem = problem or error
-        data = source.read(planned, batch_size, shuffle, keep=False)
-    return replace(data, problem=problem)
+        return replace(replace(source, keep=False).read(*parts), problem=error)
 
 
 def _left_out(broken: Sequence[tuple[Path, InputError]]) -> str:
@@ -194,78 +140,51 @@ def _left_out(broken: Sequence[tuple[Path, InputError]]) -> str:
 
 
 @dataclass(frozen=True)
-class _HowToRead:
-    """How image files are read.
-
-    Args:
-        num_workers: Threads that read; see `load_images`.
-        budget: How many bytes may be kept.
-        progress: Whether to show a bar.
-        read_once: Whether each image is read once before training.
-    """
-
-    num_workers: int
-    budget: int
-    progress: bool
-    read_once: bool
-
-
-@dataclass(frozen=True)
 class _Source:
-    """Which images a data set is read from.
+    """Which images a data set is read from, and how.
 
     Args:
         found: The images.
         labels: Their class indices, int64.
-        parts: The numbers of those to train on, and of those held back.
-        how: How they are read.
+        planned: What happens to them.
+        options: See `load_images`.
+        keep: Whether to keep them in memory where there is room.
     """
 
     found: ClassFolders
     labels: torch.Tensor
-    parts: tuple[torch.Tensor, torch.Tensor]
-    how: _HowToRead
+    planned: Plan
+    options: ImageOptions
+    keep: bool = True
 
-    def read(self, planned: Plan, batch_size: int | None, shuffle: bool, keep: bool = True) -> Data:
-        """Return the data set, with images in memory where there is room and `keep` says so.
+    def read(self, train: torch.Tensor, held_back: torch.Tensor) -> Data:
+        """Return the data set of the images with these numbers.
 
         Raises:
             SizesDifferError: Images differ in size after preprocessing.
             DataError: Images are broken.
         """
-        train, held_back = self.parts
         return Data(
-            train=self.batches(train, planned, batch_size, shuffle, True, keep),
-            validation=self.batches(held_back, planned, batch_size, False, False, keep)
-            if len(held_back)
-            else None,
-            example=_example(self.found.files[0], planned.preprocess),
+            train=self.batches(train, is_training=True),
+            validation=self.batches(held_back, is_training=False) if len(held_back) else None,
+            example=_example(self.found.files[0], self.planned.preprocess),
         )
 
-    def batches(
-        self,
-        part: torch.Tensor,
-        planned: Plan,
-        batch_size: int | None,
-        shuffle: bool,
-        is_training: bool,
-        keep: bool = True,
-    ) -> Batches:
+    def batches(self, part: torch.Tensor, is_training: bool) -> Batches:
         """Return some of the images in batches.
 
         Args:
             part: Their numbers.
-            planned: What happens to them.
-            batch_size, shuffle: See `load_images`.
-            is_training: Whether they are trained on, and so changed at random.
-            keep: Whether to keep them in memory where there is room.
+            is_training: Whether they are trained on, and so shuffled and changed at random.
         """
-        files = self.found.files
-        reader = Reader.of(planned, files[0], self.how.num_workers, self.how.progress, self.how.read_once)
+        files, planned, options = self.found.files, self.planned, self.options
+        reader = Reader.of(
+            planned, files[0], options.num_workers, options.progress, read_once=options.errors == "skip"
+        )
         chosen = [files[number] for number in part.tolist()]
         operations = planned.operations if is_training else planned.outside_training
-        share = self.how.budget * len(part) // len(self.labels) if keep else 0
-        samples = reader.samples(chosen, self.labels[part], operations, share, may_differ=not keep)
+        share = options.budget * len(part) // len(self.labels) if self.keep else 0
+        samples = reader.samples(chosen, self.labels[part], operations, share, may_differ=not self.keep)
         preparation = Preparation(
             kind="image",
             sample=Shape.image(reader.shape[2], reader.shape[0], reader.shape[1]),
@@ -278,10 +197,9 @@ class _Source:
         )
 
         def reread(change: Callable[[Plan], Plan]) -> Batches:
-            changed = change(planned)
-            return self.batches(part, changed, batch_size, shuffle, is_training)
+            return replace(self, planned=change(planned), keep=True).batches(part, is_training)
 
-        return Batches(samples, batch_size, shuffle, preparation, reread)
+        return Batches(samples, options.batch_size, options.shuffle and is_training, preparation, reread)
 
 
 def _example(file: Path, preprocess: Preprocess) -> np.ndarray[Any, Any]:

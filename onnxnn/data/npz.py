@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from onnxnn_runtime.errors import DataError, located
 from onnxnn_runtime.files.access import as_path, regular_file
@@ -14,6 +14,7 @@ from onnxnn_runtime.messages.shorten import shortened
 
 from .arrays import from_arrays
 from .dataset import Data
+from .options import ArrayOptions
 from .preparation import Preparation
 
 __all__ = ["load_npz"]
@@ -22,13 +23,8 @@ __all__ = ["load_npz"]
 def load_npz(
     path: str | Path,
     task: str,
-    classes: Any = None,
-    batch_size: int | None = 32,
-    train_val_ratio: float = 1.0,
-    shuffle: bool = True,
+    options: ArrayOptions = ArrayOptions(),
     known: Preparation | None = None,
-    channel_order: str | None = None,
-    standardize: bool = False,
 ) -> Data:
     """Return the data set of a .npz file with the arrays `data` and `label`.
 
@@ -40,8 +36,7 @@ def load_npz(
 
     Args:
         path: The file.
-        task, classes, batch_size, train_val_ratio, shuffle, known, channel_order, standardize: As for
-            `from_arrays`.
+        task, options, known: As for `from_arrays`; the vocabulary is the file's.
 
     Raises:
         MissingDataError: There is no such file.
@@ -66,17 +61,7 @@ def load_npz(
         )
     try:
         return from_arrays(
-            arrays["data"],
-            arrays.get("label"),
-            task,
-            classes,
-            batch_size,
-            train_val_ratio,
-            shuffle,
-            word2idx,
-            known,
-            channel_order,
-            standardize,
+            arrays["data"], arrays.get("label"), task, replace(options, word2idx=word2idx), known
         )
     except DataError as error:
         raise type(error)(located(path, error)) from error

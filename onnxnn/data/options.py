@@ -1,136 +1,135 @@
-"""Checks of the options that transforms take, in torchvision's notation."""
+"""What the loaders of data are asked for: checked once, and passed on whole."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from onnxnn_runtime.arrays.conversion import plain_number
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.suggestions import is_one_of
+from onnxnn_runtime.tables.reader import Column
 
-__all__ = ["around", "call", "is_number", "pair", "probability", "refuse", "whole"]
+__all__ = ["CACHE_MB", "ArrayOptions", "ImageOptions", "Index", "LoadOptions", "TableOptions"]
 
+CACHE_MB = 2048.0
+"""How many megabytes of decoded images are kept in memory unless `cache_mb` says otherwise."""
 
-def call(transform: Any) -> str:
-    """Return a transform as a user would have typed it: "RandomCrop(size=32, padding=4)"."""
-    fields = dataclasses.fields(transform)
-    given = [f"{f.name}={shortened(getattr(transform, f.name))}" for f in fields]
-    return f"{type(transform).__name__}({', '.join(given)})"
+Index = Column | Sequence[Column] | bool | None
 
-
-def refuse(transform: Any, problem: str) -> DataError:
-    """Return the error that says what is wrong with a transform's options."""
-    return DataError(coded("E-DATA-10", "transform {call}: {problem}", call=call(transform), problem=problem))
+_MOST_WORKERS = 256
 
 
-def is_number(value: Any) -> bool:
-    """Return whether a value is an int or a float."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions:
+    """What all loaders understand.
+
+    Args:
+        batch_size: Samples in a batch; None takes all in one, and for files of images follows the number of
+            those to train on, see `default_batch_size`.
+        train_val_ratio: The share of the samples to train on, of each class; the rest validates.
+        shuffle: Whether every epoch has another order.
+    """
+
+    batch_size: int | None = None
+    train_val_ratio: float = 1.0
+    shuffle: bool = True
 
 
-def whole(transform: Any, name: str, lowest: int = 0, highest: int | None = None) -> int:
-    """Return an option that must be an integer in a range."""
-    value = getattr(transform, name)
-    is_above = isinstance(value, int) and not isinstance(value, bool) and value >= lowest
-    if is_above and (highest is None or value <= highest):
-        return int(value)
-    got = shortened(value)
-    if highest is None:
-        problem = gettext(
-            "{name}: expected an integer of at least {lowest}, got {got}.", name=name, lowest=lowest, got=got
-        )
-    else:
-        problem = gettext(
-            "{name}: expected an integer from {lowest} to {highest}, got {got}.",
-            name=name,
-            lowest=lowest,
-            highest=highest,
-            got=got,
-        )
-    raise refuse(transform, problem)
+@dataclass(frozen=True, kw_only=True)
+class ImageOptions(LoadOptions):
+    """How class folders of images are loaded.
+
+    Args:
+        classes: See `find_images`.
+        transform: See `onnxnn.data.transforms.plan`.
+        color: "RGB" or "grayscale".
+        num_workers: Threads that read; 0 takes one for each core, up to 8, and one for tiny images.
+        batch_mode: Whether to keep nothing in memory, as with `cache_mb=0`.
+        cache_mb: Megabytes (of 1,000,000 bytes) of decoded images to keep.
+        errors: "raise" refuses data with broken images and names them all; "skip" leaves them out, with a
+            warning, for which each image is read once before training.
+        progress: Whether to show a progress bar on stderr while images are read, on a terminal.
+
+    Raises:
+        DataError: `num_workers` or `errors` is none of these.
+    """
+
+    classes: object = None
+    transform: object = None
+    color: str = "RGB"
+    num_workers: int = 0
+    batch_mode: bool = False
+    cache_mb: float = CACHE_MB
+    errors: str = "raise"
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        workers = plain_number(self.num_workers)
+        if isinstance(workers, bool) or not isinstance(workers, int) or not 0 <= workers <= _MOST_WORKERS:
+            raise DataError(
+                coded(
+                    "E-DATA-09",
+                    "num_workers={got}: expected an integer from 0 to {most}; 0 takes one thread for each "
+                    "core.",
+                    got=shortened(workers),
+                    most=_MOST_WORKERS,
+                )
+            )
+        object.__setattr__(self, "num_workers", workers)
+        if not is_one_of(self.errors, ("raise", "skip")):
+            raise DataError(
+                coded("E-DATA-09", "errors={got}: expected 'raise' or 'skip'.", got=shortened(self.errors))
+            )
+
+    @property
+    def budget(self) -> int:
+        """How many bytes of decoded images may be kept."""
+        return 0 if self.batch_mode else int(self.cache_mb * 1e6)
 
 
-def probability(transform: Any, name: str = "p") -> float:
-    """Return an option that must be a number in 0..1."""
-    value = getattr(transform, name)
-    if not is_number(value) or not 0 <= value <= 1:
-        raise refuse(
-            transform,
-            gettext("{name}: expected a number from 0 to 1, got {got}.", name=name, got=shortened(value)),
-        )
-    return float(value)
+@dataclass(frozen=True, kw_only=True)
+class ArrayOptions(LoadOptions):
+    """How arrays are loaded.
+
+    Args:
+        classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}.
+        word2idx: The id of each token.
+        channel_order: "rgb", or "bgr" where images hold blue first, as OpenCV reads them. The network gets
+            RGB in either case, and keeps the order for arrays that are given later.
+        standardize: Whether each number of a row, or of a step, is brought to mean 0 and deviation 1 by the
+            network's first operation, in float64 where float32 cannot hold it; for tables and sequences.
+    """
+
+    classes: object = None
+    word2idx: Mapping[str, int] | None = None
+    channel_order: str | None = None
+    standardize: bool = False
 
 
-def pair(transform: Any, name: str, low: float, high: float) -> tuple[float, float]:
-    """Return an option that must be two numbers in order, both in low..high."""
-    value = getattr(transform, name)
-    if isinstance(value, tuple) and len(value) == 2 and all(map(is_number, value)):
-        first, last = float(value[0]), float(value[1])
-        if low <= first <= last <= high:
-            return first, last
-    raise refuse(
-        transform,
-        gettext(
-            "{name}: expected two numbers from {low:g} to {high:g}, the smaller first, got {got}.",
-            name=name,
-            low=low,
-            high=high,
-            got=shortened(value),
-        ),
-    )
+@dataclass(frozen=True, kw_only=True)
+class TableOptions(LoadOptions):
+    """How a CSV file is loaded.
 
+    Args:
+        standardize: Whether each column is brought to mean 0 and standard deviation 1 by the
+            network's first operation; the figures come from the training rows. A column that is
+            constant there is only shifted. Where float32 cannot hold a column, such as time stamps, the
+            network takes float64.
+        label: The label column by name or position; None takes the one whose name says so (see
+            `onnxnn_runtime.tables.heading.label_named`), else the last.
+        index: Columns that count rows and are left out, by name or position; None finds those that pandas
+            writes, False keeps all.
+        header, encoding, decimal, thousands, missing: See `onnxnn_runtime.tables.reader.read_table`.
+    """
 
-def around(
-    transform: Any, name: str, center: float, low: float, high: float = float("inf")
-) -> tuple[float, float]:
-    """Return an option, a number v or a pair, as a range: v means center - v to center + v."""
-    value = getattr(transform, name)
-    if is_number(value) and value >= 0:
-        return max(low, center - value), min(high, center + value)
-    if isinstance(value, tuple):
-        return pair(transform, name, low, high)
-    raise refuse(
-        transform,
-        gettext(
-            "{name}: expected a number of at least 0, or two numbers, the smaller first, got {got}.",
-            name=name,
-            got=shortened(value),
-        ),
-    )
-
-
-def size(transform: Any, name: str = "size") -> tuple[int, int]:
-    """Return an option that must be (height, width), or one number for both."""
-    value = getattr(transform, name)
-    values = value if isinstance(value, tuple) else (value,)
-    numbers = [number for number in values if isinstance(number, int) and not isinstance(number, bool)]
-    if len(numbers) != len(values) or len(values) not in (1, 2) or min(numbers) < 1:
-        raise refuse(
-            transform,
-            gettext(
-                "{name}: expected (height, width) or one integer, each at least 1, got {got}.",
-                name=name,
-                got=shortened(value),
-            ),
-        )
-    return numbers[0], numbers[-1]
-
-
-def border(transform: Any, name: str = "padding") -> tuple[int, int, int, int]:
-    """Return an option that must be one width, (horizontal, vertical) or (left, top, right, bottom)."""
-    value = getattr(transform, name)
-    values = value if isinstance(value, tuple) else (value,)
-    numbers = [number for number in values if isinstance(number, int) and not isinstance(number, bool)]
-    if len(numbers) != len(values) or len(values) not in (1, 2, 4) or min(numbers) < 0:
-        raise refuse(
-            transform,
-            gettext(
-                "{name}: expected 1, 2 or 4 integers of at least 0 (all sides, (x, y) or (left, top, right, "
-                "bottom)), got {got}.",
-                name=name,
-                got=shortened(value),
-            ),
-        )
-    left, top, right, bottom = (numbers * 4)[:4]
-    return left, top, right, bottom
+    standardize: bool = False
+    label: Column | None = None
+    index: Index = None
+    header: bool | None = None
+    encoding: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    missing: Sequence[str] | None = None

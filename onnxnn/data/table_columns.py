@@ -14,9 +14,9 @@ from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.tables.reader import Column, Table, index_columns, label_named, seems_index
 
-__all__ = ["Chosen", "choose_columns", "class_labels"]
+from .options import Index
 
-Index = Column | Sequence[Column] | bool | None
+__all__ = ["Chosen", "choose_columns", "class_labels"]
 
 
 @dataclass(frozen=True)

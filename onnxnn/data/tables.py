@@ -13,7 +13,7 @@ from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.warn import warn
 from onnxnn_runtime.tables.marks import NoNumberError
 from onnxnn_runtime.tables.missing import check_labels
-from onnxnn_runtime.tables.reader import Column, Read, Table, read_table
+from onnxnn_runtime.tables.reader import Read, Table, read_table
 
 from onnxnn.graph.shape import Shape
 
@@ -21,9 +21,10 @@ from .batches import Batches, InMemory
 from .dataset import Data, as_data_errors, check_task, split, unambiguous
 from .label_arrays import finite
 from .labels import class_numbers, targets
+from .options import TableOptions
 from .preparation import Preparation
 from .standardize import COARSE, needs_float64, standardization
-from .table_columns import Chosen, Index, choose_columns, class_labels
+from .table_columns import Chosen, choose_columns, class_labels
 
 __all__ = ["load_table"]
 
@@ -35,39 +36,17 @@ Array = np.ndarray[Any, Any]
 def load_table(
     path: str | Path,
     task: str,
-    batch_size: int | None = 32,
-    train_val_ratio: float = 1.0,
-    shuffle: bool = True,
-    standardize: bool = False,
+    options: TableOptions = TableOptions(),
     known: Preparation | None = None,
-    *,
-    label: Column | None = None,
-    index: Index = None,
-    header: bool | None = None,
-    encoding: str | None = None,
-    decimal: str | None = None,
-    thousands: str | None = None,
-    missing: Sequence[str] | None = None,
 ) -> Data:
     """Return the data set of a CSV file: one column is the label and the others are numbers.
 
     Args:
         path: The file; see `onnxnn_runtime.tables.reader.read_table` for what is understood.
         task: "cls" (labels are integers or names), "reg" (they are numbers), "gen" or "embed".
-        batch_size: Samples in a batch; None takes all in one.
-        train_val_ratio: The share of the rows to train on; the rest validates.
-        shuffle: Whether every epoch has another order.
-        standardize: Whether each column is brought to mean 0 and standard deviation 1 by the
-            network's first operation; the figures come from the training rows. A column that is
-            constant there is only shifted. Where float32 cannot hold a column, such as time stamps, the
-            network takes float64.
+        options: How it is loaded.
         known: How the network that the rows are for has its data prepared: its columns are found by their
             names wherever they stand, and there may be one class only.
-        label: The label column by name or position; None takes the one whose name says so (see
-            `onnxnn_runtime.tables.heading.label_named`), else the last.
-        index: Columns that count rows and are left out, by name or position; None finds those that pandas
-            writes, False keeps all.
-        header, encoding, decimal, thousands, missing: See `read_table`.
 
     Raises:
         MissingDataError: There is no such file.
@@ -75,52 +54,64 @@ def load_table(
             named), or there is one class only.
     """
     check_task(task)
-    features, target_names = ((), ()) if known is None else (known.features, known.targets)
-    wide = known is not None and known.is_wide
+    features, names = ((), ()) if known is None else (known.features, known.targets)
+    are_classes, wide = task in ("cls", "embed"), known is not None and known.is_wide
     with as_data_errors():
-        table = read_table(path, header, encoding, decimal, thousands, missing)
-        chosen = choose_columns(table, label, index, features, target_names, task in ("cls", "embed"))
-        read = _read(table, chosen, np.float64 if wide else np.float32, label is None and not features)
-        x = _whole(table, chosen.features, read.numbers)
-        are_classes = task in ("cls", "embed")
-        title, names = table.title(chosen.label), () if known is None else known.classes
-        check_labels(
-            read.texts, table.missing, table.source, title, table.lines, are_classes, names, label is not None
+        table = read_table(
+            path, options.header, options.encoding, options.decimal, options.thousands, options.missing
         )
+        chosen = choose_columns(table, options.label, options.index, features, names, are_classes)
+        is_open = options.label is None and not features
+        read = _read(table, chosen, np.float64 if wide else np.float32, is_open)
+        x = _whole(table, chosen.features, read.numbers)
+        _check_labels(table, read.texts, chosen.label, are_classes, options.label is not None, known)
         if are_classes:
             labels, classes, remarks = _classes(table, read.texts, chosen.label, known is not None)
         else:
             values = table.numbers([chosen.label])
-            labels, classes, remarks = targets(values, f"{table.source}: {title}"), (), ()
+            labels, classes, remarks = targets(values, f"{table.source}: {table.title(chosen.label)}"), (), ()
     for note in (*table.notes, *chosen.notes):
         warn(note)
-    if not table.has_heading and header is None:
+    if not table.has_heading and options.header is None:
         warn(gettext("{path}: no header found, so the first row counts as data.", path=path))
-    train, held_back = split(len(x), train_val_ratio, labels if classes else None)
+    train, held_back = split(len(x), options.train_val_ratio, labels if classes else None)
     if not wide:
         is_rounded = bool(needs_float64(x, read.rounding))
-        if not standardize:
+        if not options.standardize:
             _warn_of_losses(table, chosen.features, x, read.rounding)
-        wide = standardize and is_rounded
+        wide = options.standardize and is_rounded
         x = table.numbers(chosen.features) if is_rounded else x
     parts = _parted(x, labels, train, held_back)
-    normalize = standardization(parts[0][0].numpy(), wide) if standardize else None
+    normalize = standardization(parts[0][0].numpy(), wide) if options.standardize else None
     samples = [InMemory(*part) if wide else InMemory(*part).in_precision(None) for part in parts]
-    names = tuple(table.names[column] for column in chosen.features) if table.names else ()
-    names = unambiguous(names, str(path))
     preparation = Preparation(
         kind="table",
         sample=Shape.vector(x.shape[1]),
         classes=classes,
         normalize=normalize,
-        features=names,
-        targets=(table.names[chosen.label],) if table.names else (),
+        features=unambiguous(_names(table, chosen.features), str(path)),
+        targets=_names(table, [chosen.label]),
     )
     return Data(
-        train=Batches(samples[0], batch_size, shuffle, preparation),
-        validation=Batches(samples[1], batch_size, False, preparation) if len(held_back) else None,
+        train=Batches(samples[0], options.batch_size, options.shuffle, preparation),
+        validation=Batches(samples[1], options.batch_size, False, preparation) if len(held_back) else None,
         example=samples[0].x[0].numpy().copy(),
         remarks=remarks if known is None else known.differences(None, normalize),
+    )
+
+
+def _names(table: Table, columns: Sequence[int]) -> tuple[str, ...]:
+    """Return the names of columns; () where the table has none."""
+    return tuple(table.names[column] for column in columns) if table.names else ()
+
+
+def _check_labels(
+    table: Table, texts: list[str], column: int, are_classes: bool, is_asked: bool, known: Preparation | None
+) -> None:
+    """Refuse cells of the label that hold no label; see `check_labels`."""
+    names = () if known is None else known.classes
+    check_labels(
+        texts, table.missing, table.source, table.title(column), table.lines, are_classes, names, is_asked
     )
 
 

@@ -24,8 +24,8 @@ from onnxnn.layers.registry import frozen
 from . import augment
 from .augment import Augmentation
 from .fixed_transforms import CenterCrop, Grayscale, Normalize, Pad, Resize
-from .options import is_number
 from .preparation import Preparation
+from .transform_options import is_number
 
 __all__ = ["Plan", "plan"]
 

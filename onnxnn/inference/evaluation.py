@@ -20,6 +20,7 @@ from onnxnn.data import Batches, Data, LabelMapping, Preparation, from_arrays, l
 from onnxnn.data.batches import Samples
 from onnxnn.data.folders import find_images
 from onnxnn.data.foreign import is_foreign, unpacked
+from onnxnn.data.options import ArrayOptions, TableOptions
 
 from .predict import arrays
 
@@ -52,6 +53,7 @@ def batches_of(
             that it does not know.
     """
     task, spec = card.task, card.input
+    asked = ArrayOptions(batch_size=batch_size, shuffle=False, channel_order=channel_order)
     if isinstance(source, Data):
         return prepared(source, "evaluate").train
     if isinstance(source, Batches):
@@ -63,21 +65,16 @@ def batches_of(
         source = unpacked(source, "evaluate")[:2]
     if isinstance(source, tuple | list) and len(source) == 2:
         x, y = source
-        loaded = from_arrays(
-            x, y, task, None, batch_size, shuffle=False, known=known, channel_order=channel_order
-        )
-        return prepared(loaded, "evaluate").train
+        return prepared(from_arrays(x, y, task, asked, known), "evaluate").train
     if isinstance(source, str | os.PathLike):
         path = as_path(source, "evaluate", DataError)
         if spec.kind == "image" and path.suffix.lower() != ".npz":
             images = _Images(path, spec, known, batch_size, any_classes=task == "embed")
             return Batches(images, batch_size, shuffle=False) if task == "embed" else images
         if path.suffix.lower() == ".npz":
-            loaded = load_npz(
-                path, task, None, batch_size, shuffle=False, known=known, channel_order=channel_order
-            )
+            loaded = load_npz(path, task, asked, known)
         else:
-            loaded = load_table(path, task, batch_size, shuffle=False, known=known)
+            loaded = load_table(path, task, TableOptions(batch_size=batch_size, shuffle=False), known)
         return prepared(loaded, str(path)).train
     raise DataError(
         coded(

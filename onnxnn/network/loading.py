@@ -12,6 +12,7 @@ from onnxnn_runtime.messages.warn import warn
 
 from onnxnn import data as loading
 from onnxnn.data.foreign import check_no_pair, is_foreign, unpacked
+from onnxnn.data.options import ArrayOptions, ImageOptions, TableOptions
 
 from .core import Core
 
@@ -58,18 +59,19 @@ class Loading(Core):
         loaded = loading.load_images(
             data_path,
             self.task,
-            classes=classes,
-            batch_size=batch_size,
-            train_val_ratio=train_val_ratio,
-            shuffle=shuffle,
-            batch_mode=batch_mode or batch_model,
-            transform=transform,
-            color=color,
-            num_workers=num_workers,
-            defer=True,
-            known=self._state.owned,
-            errors=errors,
-            progress=bool(self.verbose),
+            ImageOptions(
+                classes=classes,
+                batch_size=batch_size,
+                train_val_ratio=train_val_ratio,
+                shuffle=shuffle,
+                batch_mode=batch_mode or batch_model,
+                transform=transform,
+                color=color,
+                num_workers=num_workers,
+                errors=errors,
+                progress=bool(self.verbose),
+            ),
+            self._state.owned,
         )
         return self._use(loaded)
 
@@ -119,23 +121,21 @@ class Loading(Core):
             The training batches, or (training, validation) where train_val_ratio is below 1.
         """
         _ignore(data_type)
+        options = TableOptions(
+            batch_size=batch_size,
+            train_val_ratio=train_val_ratio,
+            shuffle=shuffle,
+            standardize=standardize,
+            label=label,
+            index=index,
+            header=header,
+            encoding=encoding,
+            decimal=decimal,
+            thousands=thousands,
+            missing=missing,
+        )
         return self._load(
-            lambda task: loading.load_table(
-                data_path,
-                task,
-                batch_size,
-                train_val_ratio,
-                shuffle,
-                standardize,
-                label=label,
-                index=index,
-                header=header,
-                encoding=encoding,
-                decimal=decimal,
-                thousands=thousands,
-                missing=missing,
-                known=self._state.owned,
-            ),
+            lambda task: loading.load_table(data_path, task, options, self._state.owned),
             are_values="float" in shortened(y_type).lower(),
         )
 
@@ -168,19 +168,15 @@ class Loading(Core):
             The training batches, or (training, validation) where train_val_ratio is below 1.
         """
         _ignore(data_type)
-        return self._load(
-            lambda task: loading.load_npz(
-                data_path,
-                task,
-                classes,
-                batch_size,
-                train_val_ratio,
-                shuffle,
-                known=self._state.owned,
-                channel_order=channel_order,
-                standardize=standardize,
-            )
+        options = ArrayOptions(
+            classes=classes,
+            batch_size=batch_size,
+            train_val_ratio=train_val_ratio,
+            shuffle=shuffle,
+            channel_order=channel_order,
+            standardize=standardize,
         )
+        return self._load(lambda task: loading.load_npz(data_path, task, options, self._state.owned))
 
     def load_dataset(
         self,
@@ -219,21 +215,16 @@ class Loading(Core):
             classes = names if classes is None else classes
         elif y is None:
             check_no_pair(x, "load_dataset")
-        return self._load(
-            lambda task: loading.from_arrays(
-                x,
-                y,
-                task,
-                classes,
-                batch_size,
-                train_val_ratio,
-                shuffle,
-                word2idx,
-                known=self._state.owned,
-                channel_order=channel_order,
-                standardize=standardize,
-            )
+        options = ArrayOptions(
+            classes=classes,
+            batch_size=batch_size,
+            train_val_ratio=train_val_ratio,
+            shuffle=shuffle,
+            word2idx=word2idx,
+            channel_order=channel_order,
+            standardize=standardize,
         )
+        return self._load(lambda task: loading.from_arrays(x, y, task, options, self._state.owned))
 
 
 def _ignore(data_type: Any) -> None:

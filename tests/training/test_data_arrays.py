@@ -17,6 +17,7 @@ from onnxnn.data import from_arrays, load_npz
 from onnxnn.data.class_names import class_names
 from onnxnn.data.label_mapping import LabelMapping
 from onnxnn.data.labels import class_numbers, targets
+from onnxnn.data.options import ArrayOptions
 from onnxnn.graph.shape import Shape
 
 X = np.arange(12, dtype=np.float64).reshape(6, 2)
@@ -90,7 +91,7 @@ def test_texts_of_any_length_in_one_array_are_texts():
 def test_columns_of_a_mixed_table_are_numbers():
     """As df.values gives them where one column is text."""
     table = np.array([[1, 0.5, "cat", 1], [2, 1.5, "dog", 0], [3, 2.5, "cat", 1]], dtype=object)
-    data = from_arrays(table[:, :2], table[:, 2], "cls", shuffle=False)
+    data = from_arrays(table[:, :2], table[:, 2], "cls", ArrayOptions(shuffle=False))
     assert data.classes == ("cat", "dog")
     assert data.train.tensors()[0].tolist() == [[1, 0.5], [2, 1.5], [3, 2.5]]
     assert class_numbers(table[:, 3])[0].tolist() == [1, 0, 1]
@@ -236,7 +237,7 @@ def test_regression_targets_stay_numbers():
 
 
 def test_split_and_batches():
-    data = from_arrays(X, Y, "cls", batch_size=2, train_val_ratio=0.5)
+    data = from_arrays(X, Y, "cls", ArrayOptions(batch_size=2, train_val_ratio=0.5))
     assert (data.train.num_samples, data.validation.num_samples) == (3, 3)
     assert sorted(torch.cat([y for _, y in data.validation]).tolist()) == [0, 1, 2]
     assert not data.validation.shuffle
@@ -255,14 +256,16 @@ def test_texts_and_columns_for_each_step(x, column, task):
     texts, numbers = np.array([list("ohlol")] * 2), np.array([[2, 0, 1, 2, 1]] * 2)
     for classes in (None, ["h", "l", "o"]):
         for y in (texts, texts.tolist(), numbers) if classes else (texts, texts.tolist()):
-            data = from_arrays(x, np.array(y)[:, :, None] if column else y, task, classes=classes)
+            data = from_arrays(
+                x, np.array(y)[:, :, None] if column else y, task, ArrayOptions(classes=classes)
+            )
             assert data.classes == ("h", "l", "o")
             assert np.array_equal(only(data.train)[1], numbers)
             assert data.kind == ("sequence" if x.ndim == 3 else "tokens")
 
 
 def test_tokens():
-    data = from_arrays([[0, 1, 2], [2, 1, 0]], None, "gen", word2idx={"a": 0, "b": 1, "c": 2})
+    data = from_arrays([[0, 1, 2], [2, 1, 0]], None, "gen", ArrayOptions(word2idx={"a": 0, "b": 1, "c": 2}))
     x, y = only(data.train)
     assert data.kind == "tokens"
     assert data.sample == Shape.tokens(2)
@@ -371,7 +374,7 @@ def test_arrays_that_do_not_fit(x, y, task, message):
 )
 def test_tokens_that_do_not_fit(x, word2idx, message):
     with pytest.raises(DataError, match=message):
-        from_arrays(x, x, "gen", word2idx=word2idx)
+        from_arrays(x, x, "gen", ArrayOptions(word2idx=word2idx))
 
 
 # ---- npz ---------------------------------------------------------------------------------------
@@ -388,7 +391,9 @@ def save(tmp_path):
 
 def test_npz(save):
     data = load_npz(
-        save(data=np.ones((6, 30, 132)), label=np.eye(3)[Y]), "cls", ["走", "跑", "跳"], batch_size=4
+        save(data=np.ones((6, 30, 132)), label=np.eye(3)[Y]),
+        "cls",
+        ArrayOptions(classes=["走", "跑", "跳"], batch_size=4),
     )
     assert data.sample == Shape.sequence(30, 132)
     assert data.classes == ("走", "跑", "跳")

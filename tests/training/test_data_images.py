@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 from onnxnn import nn
 from onnxnn.data import load_images
+from onnxnn.data.options import ImageOptions
 from onnxnn.graph.shape import Shape
 
 RANDOM = {"Resize": 10, "RandomCrop": 8, "RandomHorizontalFlip": 0.5, "ColorJitter": (0.4, 0.4)}
@@ -44,7 +46,7 @@ def everything(batches):
 
 
 def test_classes_are_sorted_folders(folders):
-    data = load_images(folders, "cls", batch_size=5)
+    data = load_images(folders, "cls", ImageOptions(batch_size=5))
     assert data.kind == "image"
     assert data.classes == ("bird", "dog", "猫")
     assert data.sample == Shape.image(3, 12, 12)
@@ -114,7 +116,9 @@ def test_path_forms(folders, path):
     ids=["as it is", "resized", "many steps"],
 )
 def test_training_reads_the_bits_that_serving_reads(folders, color, batch_mode, transform):
-    data = load_images(folders, "cls", shuffle=False, color=color, transform=transform, batch_mode=batch_mode)
+    data = load_images(
+        folders, "cls", ImageOptions(shuffle=False, color=color, transform=transform, batch_mode=batch_mode)
+    )
     served = np.stack([data.preprocess(file) for file in files(folders)])
     x, _ = everything(data.train)
     assert x.dtype == torch.float32
@@ -162,7 +166,7 @@ def test_formats(tmp_path, name, color):
         (tmp_path / folder).mkdir()
         FORMATS[name](tmp_path / folder / name)
         picture(number, (12, 8) if "exif" in name else (12, 12)).save(tmp_path / folder / "z.png")
-    data = load_images(tmp_path, "cls", shuffle=False, color=color)
+    data = load_images(tmp_path, "cls", ImageOptions(shuffle=False, color=color))
     x, _ = everything(data.train)
     order = [tmp_path / folder / file for folder in ("一", "二") for file in sorted([name, "z.png"])]
     assert x.numpy().tobytes() == np.stack([data.preprocess(file) for file in order]).tobytes()
@@ -174,7 +178,7 @@ def test_formats(tmp_path, name, color):
 
 
 def test_augmentation_changes_training_pictures_only(folders):
-    data = load_images(folders, "cls", transform=RANDOM, train_val_ratio=0.5, shuffle=False)
+    data = load_images(folders, "cls", ImageOptions(transform=RANDOM, train_val_ratio=0.5, shuffle=False))
     assert data.preprocess.steps == (("resize_short", 10), ("center_crop", 8, 8))
     assert not torch.equal(everything(data.train)[0], everything(data.train)[0])
     assert torch.equal(everything(data.validation)[0], everything(data.validation)[0])
@@ -186,7 +190,7 @@ def test_augmentation_changes_training_pictures_only(folders):
 def test_seed_repeats_augmentation_whoever_reads(folders):
     results = []
     for options in ({}, {"batch_mode": True}, {"num_workers": 3}, {"num_workers": 1, "cache_mb": 0}):
-        data = load_images(folders, "cls", batch_size=5, transform=RANDOM, **options)
+        data = load_images(folders, "cls", ImageOptions(batch_size=5, transform=RANDOM, **options))
         torch.manual_seed(3)
         results.append(everything(data.train))
     for x, y in results[1:]:
@@ -198,7 +202,7 @@ def test_random_crops_of_pictures_of_different_sizes(tmp_path):
     for folder, size in (("a", (30, 20)), ("b", (20, 40))):
         (tmp_path / folder).mkdir()
         picture(size=size).save(tmp_path / folder / "1.png")
-    data = load_images(tmp_path, "cls", transform={"RandomResizedCrop": 8})
+    data = load_images(tmp_path, "cls", ImageOptions(transform={"RandomResizedCrop": 8}))
     assert everything(data.train)[0].shape == (2, 3, 8, 8)
 
 
@@ -208,8 +212,8 @@ def test_random_crops_of_pictures_of_different_sizes(tmp_path):
 @pytest.mark.parametrize("transform", [None, {"RandomHorizontalFlip": 0.5}])
 def test_pictures_that_fit_the_budget_are_read_once(folders, transform):
     budget = 12 * 12 * 12 * 3 / 1e6
-    kept = load_images(folders, "cls", transform=transform, cache_mb=budget)
-    lazy = load_images(folders, "cls", transform=transform, cache_mb=budget * 0.99)
+    kept = load_images(folders, "cls", ImageOptions(transform=transform, cache_mb=budget))
+    lazy = load_images(folders, "cls", ImageOptions(transform=transform, cache_mb=budget * 0.99))
     for file in files(folders):
         file.unlink()
     assert len(everything(kept.train)[1]) == 12
@@ -220,7 +224,7 @@ def test_pictures_that_fit_the_budget_are_read_once(folders, transform):
 def test_a_half_read_epoch_leaves_no_threads_behind(folders):
     import threading
 
-    data = load_images(folders, "cls", batch_size=2, batch_mode=True)
+    data = load_images(folders, "cls", ImageOptions(batch_size=2, batch_mode=True))
     before = threading.active_count()
     batches = iter(data.train)
     next(batches)
@@ -242,7 +246,9 @@ def test_a_half_read_epoch_leaves_no_threads_behind(folders):
 )
 def test_a_function_works_in_training_and_in_this_process(folders, function):
     with pytest.warns(UserWarning, match="no checkpoint or ONNX file can hold it"):
-        data = load_images(folders, "cls", transform=function, train_val_ratio=0.5, shuffle=False)
+        data = load_images(
+            folders, "cls", ImageOptions(transform=function, train_val_ratio=0.5, shuffle=False)
+        )
     expected = {np.rot90(Preprocess()(file), 2, (1, 2)).tobytes() for file in files(folders)}
     for batches in (data.train, data.validation):
         assert {x.numpy().tobytes() for x in everything(batches)[0]} <= expected
@@ -254,53 +260,57 @@ def test_a_function_that_returns_no_picture(folders):
     with pytest.raises(
         DataError, match=r"expected the function to return an image.*values in 0.*'Normalize'"
     ):
-        load_images(folders, "cls", transform=lambda image: np.asarray(image) / 50.0)
+        load_images(folders, "cls", ImageOptions(transform=lambda image: np.asarray(image) / 50.0))
     with pytest.raises(DataError, match="got NoneType"):
-        load_images(folders, "cls", transform=lambda image: None)
+        load_images(folders, "cls", ImageOptions(transform=lambda image: None))
 
 
 def test_a_function_that_fails(folders):
     with pytest.raises(
         DataError, match=r"the function failed on an image of \d+ x \d+ pixels \(ZeroDivisionError: "
     ):
-        load_images(folders, "cls", transform=lambda image: image.size[0] / 0)
+        load_images(folders, "cls", ImageOptions(transform=lambda image: image.size[0] / 0))
 
 
 # ---- the rest of a data set -----------------------------------------------------------------
 
 
 def test_split_is_stratified(folders):
-    data = load_images(folders, "cls", train_val_ratio=0.6)
+    data = load_images(folders, "cls", ImageOptions(train_val_ratio=0.6))
     assert everything(data.train)[1].bincount().tolist() == [2, 2, 3]
     assert everything(data.validation)[1].bincount().tolist() == [2, 1, 2]
 
 
 def test_normalize_belongs_to_the_network(folders):
-    data = load_images(folders, "cls", transform={"Normalize": ([0.5] * 3, [0.2] * 3)})
+    data = load_images(folders, "cls", ImageOptions(transform={"Normalize": ([0.5] * 3, [0.2] * 3)}))
     assert data.normalize.kind == "normalize"
     assert everything(data.train)[0].min() >= 0
 
 
 def test_example_is_a_picture_before_preprocessing(folders):
-    data = load_images(folders, "cls", transform={"Resize": (8, 8)})
+    data = load_images(folders, "cls", ImageOptions(transform={"Resize": (8, 8)}))
     first = np.asarray(Image.open(files(folders)[0]))
     np.testing.assert_array_equal(data.example, first)
     picture(size=(900, 600)).save(folders / "bird" / "0.png")
-    assert load_images(folders, "cls", transform={"Resize": (8, 8)}).example.shape == (256, 171, 3)
+    assert load_images(folders, "cls", ImageOptions(transform={"Resize": (8, 8)})).example.shape == (
+        256,
+        171,
+        3,
+    )
 
 
 @pytest.mark.parametrize(
     "classes", [["dog", "猫", "bird"], {"dog": 0, "猫": 1, "bird": 2}, {0: "dog", 1: "猫", 2: "bird"}]
 )
 def test_classes_in_every_form(folders, classes):
-    data = load_images(folders, "cls", classes)
+    data = load_images(folders, "cls", ImageOptions(classes=classes))
     assert data.classes == ("dog", "猫", "bird")
     assert everything(data.train)[1].bincount().tolist() == [3, 5, 4]
 
 
 def test_other_names_are_titles(folders):
     with pytest.warns(UserWarning, match="titles: 'bird' is 'Vogel', 'dog' is 'Hund', '猫' is 'Katze'"):
-        data = load_images(folders, "cls", ["Vogel", "Hund", "Katze"])
+        data = load_images(folders, "cls", ImageOptions(classes=["Vogel", "Hund", "Katze"]))
     assert data.classes == ("Vogel", "Hund", "Katze")
 
 
@@ -325,8 +335,7 @@ def test_one_class_is_enough_to_generate(folders):
         (folders / name).rmdir()
     assert load_images(folders, "gen").classes == ("dog",)
     for task in ("cls", "embed"):
-        with pytest.raises(DataError, match=r"one class only \(dog\)"):
-            load_images(folders, task)
+        assert "one class only (dog)" in str(load_images(folders, task).problem)
 
 
 # ---- what is refused --------------------------------------------------------------------------
@@ -368,7 +377,7 @@ def test_wrong_level(folders):
 )
 def test_classes_that_do_not_fit(folders, classes, message):
     with pytest.raises(DataError, match=message):
-        load_images(folders, "cls", classes)
+        load_images(folders, "cls", ImageOptions(classes=classes))
 
 
 @pytest.mark.parametrize("batch_mode", [False, True])
@@ -377,7 +386,7 @@ def test_broken_pictures_are_named(folders, batch_mode):
     broken[0].write_bytes(broken[0].read_bytes()[:60])
     broken[1].write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"dog.图 1\.png: cannot be read") as caught:
-        everything(load_images(folders, "cls", shuffle=False, batch_mode=batch_mode).train)
+        everything(load_images(folders, "cls", ImageOptions(shuffle=False, batch_mode=batch_mode)).train)
     assert batch_mode or "图 0.png" in str(caught.value)
 
 
@@ -396,8 +405,7 @@ def test_the_size_that_is_advised_suits_a_network(tmp_path, sizes, advice):
     for name, size in zip("ab", sizes, strict=True):
         (tmp_path / name).mkdir()
         Image.new("L", size).save(tmp_path / name / "0.png")
-    with pytest.raises(DataError, match=advice):
-        load_images(tmp_path, "cls")
+    assert re.search(advice, str(load_images(tmp_path, "cls").problem))
 
 
 @pytest.mark.parametrize("batch_mode", [False, True])
@@ -408,7 +416,9 @@ def test_sizes_that_differ(folders, batch_mode, transform):
         DataError,
         match=r"dog.图 1\.png: .* height 12 and width 12.*bird.图 0\.png, got .* 13.*'Resize': \(64, 64\)",
     ):
-        everything(load_images(folders, "cls", transform=transform, batch_mode=batch_mode).train)
+        everything(
+            load_images(folders, "cls", ImageOptions(transform=transform, batch_mode=batch_mode)).train
+        )
 
 
 @pytest.mark.parametrize(
@@ -427,5 +437,7 @@ def test_sizes_that_differ(folders, batch_mode, transform):
     ],
 )
 def test_options_that_do_not_fit(folders, options, message):
+    task = options.get("task", "cls")
+    options = {name: value for name, value in options.items() if name != "task"}
     with pytest.raises(DataError, match=message):
-        everything(load_images(folders, **{"task": "cls", **options}).train)
+        everything(load_images(folders, task, ImageOptions(**options)).train)

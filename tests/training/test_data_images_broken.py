@@ -12,6 +12,7 @@ from PIL import Image
 from onnxnn import nn
 from onnxnn.console import progress
 from onnxnn.data import load_images
+from onnxnn.data.options import ImageOptions
 from onnxnn.recipe import read_recipe
 
 
@@ -42,7 +43,7 @@ BROKEN = {
 
 
 def everything(folders, options):
-    return [list(part) for part in load_images(folders, "cls", **options).parts]
+    return [list(part) for part in load_images(folders, "cls", ImageOptions(**options)).parts]
 
 
 @pytest.mark.parametrize("how", BROKEN)
@@ -57,7 +58,7 @@ def test_broken_images_are_left_out(folders, how, number, batch_mode, transform)
         everything(folders, options)
     assert str(raised.value).count(str(broken)) == 1
     with pytest.warns(UserWarning, match=r"1 broken image is left out: .*cat.\d\.jpg: ") as told:
-        data = load_images(folders, "cls", errors="skip", **options)
+        data = load_images(folders, "cls", ImageOptions(errors="skip", **options))
     assert str(told[0].message).count(str(broken)) == 1
     assert sum(part.num_samples for part in data.parts) == 11
     assert sum(len(y) for part in data.parts for _, y in part) == 11
@@ -80,8 +81,8 @@ def test_a_class_without_a_whole_image(folders):
 
 
 def test_without_broken_images_nothing_changes(folders):
-    expected = load_images(folders, "cls", shuffle=False)
-    found = load_images(folders, "cls", shuffle=False, errors="skip")
+    expected = load_images(folders, "cls", ImageOptions(shuffle=False))
+    found = load_images(folders, "cls", ImageOptions(shuffle=False, errors="skip"))
     for (x, y), (other_x, other_y) in zip(expected.train, found.train, strict=True):
         assert (x == other_x).all()
         assert (y == other_y).all()

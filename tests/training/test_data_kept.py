@@ -9,6 +9,7 @@ from onnxnn_runtime.errors import DataError, InputError
 
 from onnxnn import nn
 from onnxnn.data import from_arrays
+from onnxnn.data.options import ArrayOptions
 
 KINDS = {
     "table": np.zeros((6, 4), np.float32),
@@ -30,7 +31,7 @@ def test_later_changes_of_the_arrays_change_nothing(kind, ratio, given):
     own, labels, values = KINDS[kind].copy(), LABELS.copy(), LABELS.astype(np.float32)
     x = given(own) if given is torch.from_numpy else own
     for task, y in (("cls", labels), ("reg", values)):
-        data = from_arrays(x, y, task, train_val_ratio=ratio, shuffle=False)
+        data = from_arrays(x, y, task, ArrayOptions(train_val_ratio=ratio, shuffle=False))
         before = [part.clone() for part in data.train.tensors()]
         own += 1
         y += 1

@@ -11,6 +11,7 @@ from onnxnn_runtime.errors import DataError, MissingDataError
 
 from onnxnn import nn
 from onnxnn.data import load_table
+from onnxnn.data.options import TableOptions
 from onnxnn.graph.shape import Shape
 
 HEADER = "sepal,petal,kind\n"
@@ -34,7 +35,7 @@ def only(batches):
 @pytest.mark.parametrize("labels", ["0 1 2", "0.0 1.0 2.0"])
 def test_numbers_as_labels(write, labels):
     rows = [f"{number},{number + 0.5},{label}" for number, label in enumerate(labels.split())]
-    data = load_table(write(HEADER + "\n".join(rows)), "cls", shuffle=False)
+    data = load_table(write(HEADER + "\n".join(rows)), "cls", TableOptions(shuffle=False))
     x, y = only(data.train)
     assert data.kind == "table"
     assert data.sample == Shape.vector(2)
@@ -49,7 +50,9 @@ def test_numbers_as_labels(write, labels):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk"])
 def test_texts_as_labels(write, encoding):
-    data = load_table(write("花萼;花瓣;种类\n1,5;2;乙\n3;4;甲\n", encoding), "cls", shuffle=False)
+    data = load_table(
+        write("花萼;花瓣;种类\n1,5;2;乙\n3;4;甲\n", encoding), "cls", TableOptions(shuffle=False)
+    )
     assert data.classes == tuple(sorted("甲乙"))
     assert data.features == ("花萼", "花瓣")
     x, y = only(data.train)
@@ -58,7 +61,7 @@ def test_texts_as_labels(write, encoding):
 
 
 def test_regression(write):
-    data = load_table(write("a,b,price\n1,2,3.5\n4,5,6\n"), "reg", shuffle=False)
+    data = load_table(write("a,b,price\n1,2,3.5\n4,5,6\n"), "reg", TableOptions(shuffle=False))
     _, y = only(data.train)
     assert (y.dtype, y.tolist()) == (torch.float32, [[3.5], [6.0]])
     assert (data.classes, data.targets) == ((), ("price",))
@@ -74,7 +77,7 @@ def test_without_a_header_all_rows_are_data(write):
 
 def test_split_and_batches(write):
     rows = "\n".join(f"{n},{n},{n % 3}" for n in range(30))
-    data = load_table(write(HEADER + rows), "cls", batch_size=8, train_val_ratio=0.8)
+    data = load_table(write(HEADER + rows), "cls", TableOptions(batch_size=8, train_val_ratio=0.8))
     assert (data.train.num_samples, data.validation.num_samples) == (24, 6)
     assert torch.cat([y for _, y in data.validation]).bincount().tolist() == [2, 2, 2]
     assert len(data.train) == 3
@@ -83,7 +86,11 @@ def test_split_and_batches(write):
 def test_standardisation_is_a_layer_made_from_training_rows(write):
     rows = "\n".join(f"{n},7,{1e6 + n / 8},{n % 2}" for n in range(40))
     torch.manual_seed(0)
-    data = load_table(write("a,b,c,label\n" + rows), "cls", None, train_val_ratio=0.5, standardize=True)
+    data = load_table(
+        write("a,b,c,label\n" + rows),
+        "cls",
+        TableOptions(batch_size=None, train_val_ratio=0.5, standardize=True),
+    )
     x = data.train.tensors()[0].double()
     mean, std = np.array(data.normalize.mean), np.array(data.normalize.std)
     np.testing.assert_allclose(mean, x.mean(0), rtol=1e-6)

@@ -12,6 +12,7 @@ from onnxnn_runtime.errors import DataError
 
 from onnxnn import nn
 from onnxnn.data import load_table
+from onnxnn.data.options import TableOptions
 from onnxnn.data.standardize import COARSE, needs_float64, rounded_columns, standardization
 from onnxnn.graph.shape import Shape
 from onnxnn.layers import make
@@ -47,7 +48,9 @@ def labels():
 @pytest.mark.parametrize("name", COLUMNS)
 def test_a_column_keeps_its_values(tmp_path, labels, name):
     columns = {"small": np.arange(ROWS) % 7 / 2, name: COLUMNS[name]}
-    data = load_table(write(tmp_path / "a.csv", columns, labels), "cls", shuffle=False, standardize=True)
+    data = load_table(
+        write(tmp_path / "a.csv", columns, labels), "cls", TableOptions(shuffle=False, standardize=True)
+    )
     x = data.train.tensors()[0]
     assert x.dtype == torch.float64
     module = data.normalize.build(Shape.vector(2))
@@ -147,7 +150,7 @@ def test_common_columns_stay_float32(tmp_path, labels):
         "pixel": (np.arange(ROWS) == 7) * 255.0,
         "constant": np.full(ROWS, 0.1),
     }
-    data = load_table(write(tmp_path / "a.csv", columns, labels), "cls", standardize=True)
+    data = load_table(write(tmp_path / "a.csv", columns, labels), "cls", TableOptions(standardize=True))
     assert data.train.tensors()[0].dtype == torch.float32
     assert "wide" not in data.normalize.options()
 
@@ -158,7 +161,7 @@ def test_without_standardisation_it_is_said(tmp_path, labels):
         load_table(path, "cls")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        load_table(path, "cls", standardize=True)
+        load_table(path, "cls", TableOptions(standardize=True))
 
 
 def test_which_columns_need_it():

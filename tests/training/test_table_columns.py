@@ -11,6 +11,7 @@ from onnxnn_runtime.errors import DataError
 
 from onnxnn import nn
 from onnxnn.data import load_table
+from onnxnn.data.options import TableOptions
 from onnxnn.data.table_columns import class_labels
 
 
@@ -19,7 +20,7 @@ def load(tmp_path):
     def load_text(text, task="cls", encoding="utf-8", **options):
         path = tmp_path / "a.csv"
         path.write_bytes(text.encode(encoding))
-        return load_table(path, task, shuffle=False, **options)
+        return load_table(path, task, TableOptions(shuffle=False, **options))
 
     return load_text
 

@@ -12,6 +12,7 @@ from onnxnn_runtime.errors import CardError, DataError, InputError, LayerError, 
 
 from onnxnn import nn
 from onnxnn.data import from_arrays, load_npz
+from onnxnn.data.options import ArrayOptions
 
 POEM = "春江潮水连海平，海上明月共潮生。滟滟随波千万里，何处春江无月明。"
 WORDS = {word: number for number, word in enumerate(sorted(set(POEM)))}
@@ -53,7 +54,9 @@ def test_without_labels_each_token_is_labelled_with_the_next(tmp_path, form):
 
 def test_labels_for_each_step_keep_their_numbers():
     y = np.array([[2, 3, 2], [3, 3, 2]])  # 0 does not occur, and nothing is renumbered
-    data = from_arrays([[0, 1, 2], [1, 2, 3]], y, "cls", word2idx={"a": 0, "b": 1, "c": 2, "d": 3})
+    data = from_arrays(
+        [[0, 1, 2], [1, 2, 3]], y, "cls", ArrayOptions(word2idx={"a": 0, "b": 1, "c": 2, "d": 3})
+    )
     assert np.array_equal(data.train.tensors()[1], y)
 
 
@@ -68,7 +71,9 @@ def test_one_hot_labels_for_each_step():
 @pytest.mark.parametrize("kind", [int, float])
 @pytest.mark.parametrize("tags", [[[0, 1, 1], [1, 0, 1]], [[0, 1, 1], [0, 1, 0]], [[0, 0, 0], [1, 0, 0]]])
 def test_tags_of_0_and_1_for_each_step_are_not_one_hot(tags, kind, classes):
-    data = from_arrays(np.zeros((2, 3, 5), np.float32), np.array(tags, kind), "cls", classes)
+    data = from_arrays(
+        np.zeros((2, 3, 5), np.float32), np.array(tags, kind), "cls", ArrayOptions(classes=classes)
+    )
     assert data.train.tensors()[1].tolist() == tags
     assert data.classes == (tuple(classes) if classes else ("0", "1"))
 
@@ -103,7 +108,7 @@ def test_whole_numbers_become_tokens_where_the_network_wants_them():
 )
 def test_tokens_that_do_not_fit(x, y, message):
     with pytest.raises(DataError, match=message):
-        from_arrays(x, y, "cls", word2idx=WORDS)
+        from_arrays(x, y, "cls", ArrayOptions(word2idx=WORDS))
 
 
 def test_numbers_that_are_no_tokens():
@@ -415,10 +420,10 @@ def test_a_label_beyond_the_outputs(tmp_path):
 def test_tags_with_a_single_one_in_each_row_are_tags_where_the_classes_say_so():
     x, tags = np.array([[1, 2, 3], [3, 2, 1]]), np.array([[0, 1, 0], [1, 0, 0]])
     words = {word: number for number, word in enumerate("abcd")}
-    data = from_arrays(x, tags, "cls", classes=["O", "NAME"], word2idx=words)
+    data = from_arrays(x, tags, "cls", ArrayOptions(classes=["O", "NAME"], word2idx=words))
     assert np.array_equal(data.train.tensors()[1], tags)
     assert data.classes == ("O", "NAME")
-    one_hot = from_arrays(x, tags, "cls", word2idx=words)
+    one_hot = from_arrays(x, tags, "cls", ArrayOptions(word2idx=words))
     assert one_hot.train.tensors()[1].tolist() == [1, 0]
 
 
@@ -461,7 +466,7 @@ def test_sequences_of_different_length_into_an_output_for_each_step(tmp_path):
 @pytest.mark.parametrize("word2idx", [["a", "b"], "ab", 3])
 def test_a_vocabulary_that_is_no_dict(word2idx):
     with pytest.raises(DataError, match=r"expected a dict \{token: id\}"):
-        from_arrays([[0, 1]], None, "cls", word2idx=word2idx)
+        from_arrays([[0, 1]], None, "cls", ArrayOptions(word2idx=word2idx))
 
 
 def test_padding_outside_the_vocabulary():
