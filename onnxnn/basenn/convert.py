@@ -95,28 +95,7 @@ def import_checkpoint(
     """
     check_output(out, "checkpoint", [path], force)
     path = checkpoint.existing(path)
-    if _is_ours(path):
-        raise CheckpointError(
-            coded(
-                "E-CKPT-05",
-                "{path}: expected a BaseNN checkpoint, got one of onnxnn, which needs no conversion. Use it "
-                "with model.load or `onnxnn export` as it is.",
-                path=path,
-            )
-        )
-    kind = kind_of_file(path)
-    if kind not in (PICKLE, TORCH, UNKNOWN):
-        raise CheckpointError(instead(str(path), gettext("a checkpoint of BaseNN 2.0"), kind, "E-CKPT-05"))
-    if not trust_pickle:
-        raise CheckpointError(
-            coded(
-                "E-CKPT-05",
-                "{path}: a BaseNN checkpoint is a pickle, and opening one runs whatever program its maker "
-                "put into it, with your rights. Convert it only if you made it yourself or trust its maker: "
-                "`onnxnn import-basenn ... --trust-pickle`, or trust_pickle=True.",
-                path=path,
-            )
-        )
+    _check(path, trust_pickle)
     tree, meta, tensors = _read_in_child(path)
     if input_size is not None:
         meta["input_size"] = [1, *input_size]
@@ -142,6 +121,32 @@ def import_checkpoint(
                 reason=error,
             )
         ) from error
+
+
+def _check(path: Path, trust_pickle: bool) -> None:
+    """Refuse to open a file that is no checkpoint of BaseNN's, or is not trusted."""
+    if _is_ours(path):
+        raise CheckpointError(
+            coded(
+                "E-CKPT-05",
+                "{path}: expected a BaseNN checkpoint, got one of onnxnn, which needs no conversion. Use it "
+                "with model.load or `onnxnn export` as it is.",
+                path=path,
+            )
+        )
+    kind = kind_of_file(path)
+    if kind not in (PICKLE, TORCH, UNKNOWN):
+        raise CheckpointError(instead(str(path), gettext("a checkpoint of BaseNN 2.0"), kind, "E-CKPT-05"))
+    if not trust_pickle:
+        raise CheckpointError(
+            coded(
+                "E-CKPT-05",
+                "{path}: a BaseNN checkpoint is a pickle, and opening one runs whatever program its maker "
+                "put into it, with your rights. Convert it only if you made it yourself or trust its maker: "
+                "`onnxnn import-basenn ... --trust-pickle`, or trust_pickle=True.",
+                path=path,
+            )
+        )
 
 
 def _is_ours(path: Path) -> bool:

@@ -1,10 +1,21 @@
-"""Data sets from arrays."""
+"""Data sets from arrays, whose shape and type say what they mean.
+
+| x | meaning |
+| - | - |
+| (N, F) | a table |
+| (N, T, F), not uint8 | sequences of T steps |
+| (N, T) integers, with `word2idx`, or with a y of such rows | tokens |
+| uint8 (N, H, W), (N, H, W, 1), (N, H, W, 3) | images, read like files |
+| uint8 (N, 1, H, W), (N, 3, H, W) | the same, with the channels first |
+| float 0..1, integers 0..255 or bool (N, H, W, 1), (N, H, W, 3) | images, read like files |
+| float (N, C, H, W) | images ready for the network, left as they are |
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,17 +32,15 @@ from onnxnn.graph.shape import Shape
 from onnxnn.layers import Layer
 
 from .array_kinds import Described, describe, described_tokens
+from .array_labels import given_labels, labels_of, names_of_classes
 from .batches import Batches, InMemory
-from .class_names import class_names
 from .dataset import Data, as_data_errors, check_task, split, unambiguous
 from .frames import named_values, names_of_targets, warn_of_order
-from .label_arrays import as_array, ragged
-from .labels import class_numbers, targets
-from .missing_labels import check_texts
+from .label_arrays import ragged
 from .options import ArrayOptions
 from .preparation import Preparation
 from .standardize import COARSE, needs_float64, rounded_columns, standardization
-from .tokens import check_tokens, next_tokens, source_tokens, step_labels
+from .tokens import check_tokens, next_tokens, source_tokens
 from .transforms import Plan
 
 __all__ = ["from_arrays"]
@@ -43,34 +52,17 @@ _ROUNDED = (np.float32, np.float16)
 
 
 def from_arrays(
-    x: Any,
-    y: Any,
-    task: str,
-    options: ArrayOptions = ArrayOptions(),
-    known: Preparation | None = None,
+    x: object, y: object, task: str, options: ArrayOptions = ArrayOptions(), known: Preparation | None = None
 ) -> Data:
     """Return a data set from arrays.
 
-    What `x` means follows from its shape and type:
-
-    | x | meaning |
-    | - | - |
-    | (N, F) | a table |
-    | (N, T, F), not uint8 | sequences of T steps |
-    | (N, T) integers, with `word2idx`, or with a y of such rows | tokens |
-    | uint8 (N, H, W), (N, H, W, 1), (N, H, W, 3) | images, read like files |
-    | uint8 (N, 1, H, W), (N, 3, H, W) | the same, with the channels first |
-    | float 0..1, integers 0..255 or bool (N, H, W, 1), (N, H, W, 3) | images, read like files |
-    | float (N, C, H, W) | images ready for the network, left as they are |
-
     Args:
-        x: An array, a tensor or lists; or a DataFrame or another table that names its columns (see
-            `onnxnn_runtime.arrays.columns.named_columns`), whose names are kept. It is copied.
+        x: An array, a tensor, lists, or a table whose columns have names (see
+            `onnxnn_runtime.arrays.columns.named_columns`). It is copied.
         y: For classes: labels as `class_numbers` takes them. For regression: numbers (N,) or (N, K).
             For sequences and tokens also a label for each step: (N, T), (N, T, 1), or one-hot
-            (N, T, classes).
-            For tokens None means the token after each. The names of a Series or a DataFrame are those of the
-            values, or of the classes in one-hot columns.
+            (N, T, classes); for tokens None means the token after each. The names of a Series or a
+            DataFrame are those of the values, or of the classes in one-hot columns.
         task: "cls", "reg", "gen" or "embed".
         options: How they are loaded.
         known: How the network that they are for has its data prepared: its vocabulary and its order of
@@ -84,30 +76,15 @@ def from_arrays(
     features, x = named_values(x, known)
     values = _numeric(x, features)
     features, target_names = unambiguous(features, "x"), names_of_targets(y)
-    y = None if y is None else _given_labels(y, len(values), task, options.classes, known)
+    given = None if y is None else given_labels(y, len(values), task, options.classes, known)
     vocabulary = _vocabulary(options.word2idx, known)
-    if vocabulary is not None and y is None:
-        check_tokens(values, len(vocabulary))
-        values, after = next_tokens(values)
-        described = describe(values, vocabulary, False, None)
-        labels, names = torch.from_numpy(after.astype(np.int64)), ()
-    else:
-        described = _described(values, y, task, vocabulary, options, known)
-        classes = _classes(options.classes, y, target_names, known)
-        labels, names = _labels(y, task, classes, values, described, vocabulary, known is not None)
-    if vocabulary is not None and len(vocabulary) < 2 and not names and not labels.is_floating_point():
-        raise DataError(
-            coded(
-                "E-DATA-11",
-                "word2idx: expected at least two different tokens, got one token only ({token}).",
-                token=shortened(next(iter(vocabulary))),
-            )
-        )
+    classes = names_of_classes(options.classes, given, target_names, known)
+    read = _read(values, given, task, replace(options, classes=classes), vocabulary, known)
+    values, labels, names = read.values, read.labels, read.names
     by_class = labels if names and labels.ndim == 1 else None
     train, held_back = split(len(values), options.train_val_ratio, by_class)
-    described, normalize = _standardized(described, values, train, known, options.standardize)
-    exact = _exact(described, values)
-    samples = InMemory(torch.from_numpy(described.network), labels, exact)
+    described, normalize = _standardized(read.described, values, train, known, options.standardize)
+    samples = InMemory(torch.from_numpy(described.network), labels, _exact(described, values))
     preparation = Preparation(
         kind=described.kind,
         sample=described.sample,
@@ -120,18 +97,68 @@ def from_arrays(
         order_assumed=options.channel_order is None and described.is_colour,
     )
 
-    def batches(part: torch.Tensor, is_training: bool) -> Batches:
-        own = samples if len(part) == len(values) else samples.of(part)
-        shuffle = is_training and options.shuffle
+    def batches(part: torch.Tensor, shuffle: bool) -> Batches:
+        own = samples if len(part) == len(samples) else samples.of(part)
         again = _reread(own, preparation, options.batch_size, shuffle) if described.is_raw else None
         return Batches(own, options.batch_size, shuffle, preparation, again)
 
     return Data(
-        train=batches(train, True),
+        train=batches(train, options.shuffle),
         validation=batches(held_back, False) if len(held_back) else None,
         example=described.example,
         remarks=_remarks(values, described, options.channel_order, known, normalize),
     )
+
+
+class _Read(NamedTuple):
+    """What arrays mean.
+
+    Args:
+        values: x as numbers (N, ...); without the last token where the next one is to be learned.
+        described: What x means.
+        labels: int64 label ids or token ids (N,) or (N, T), or float32 values (N, K).
+        names: The names of the classes.
+    """
+
+    values: Array
+    described: Described
+    labels: torch.Tensor
+    names: tuple[str, ...]
+
+
+def _read(
+    x: Array,
+    y: Array | None,
+    task: str,
+    options: ArrayOptions,
+    vocabulary: Mapping[str, int] | None,
+    known: Preparation | None,
+) -> _Read:
+    names: tuple[str, ...] = ()
+    if vocabulary is not None and y is None:
+        check_tokens(x, len(vocabulary))
+        x, after = next_tokens(x)
+        described = describe(x, vocabulary, False, None)
+        labels = torch.from_numpy(after.astype(np.int64))
+    else:
+        source = source_tokens(x, y, task) if vocabulary is None and y is not None else None
+        is_wide = known is not None and known.is_wide and x.dtype not in _ROUNDED
+        order = _channel_order(options.channel_order, known)
+        described = (
+            describe(x, vocabulary, is_wide, order)
+            if source is None
+            else described_tokens(source, int(source.max()) + 1)
+        )
+        labels, names = labels_of(y, task, options.classes, x, described, vocabulary, known is not None)
+    if vocabulary is not None and len(vocabulary) < 2 and not names and not labels.is_floating_point():
+        raise DataError(
+            coded(
+                "E-DATA-11",
+                "word2idx: expected at least two different tokens, got one token only ({token}).",
+                token=shortened(next(iter(vocabulary))),
+            )
+        )
+    return _Read(x, described, labels, names)
 
 
 def _vocabulary(word2idx: Mapping[str, int] | None, known: Preparation | None) -> Mapping[str, int] | None:
@@ -139,55 +166,6 @@ def _vocabulary(word2idx: Mapping[str, int] | None, known: Preparation | None) -
     if word2idx is None and known is not None and known.kind == "tokens":
         word2idx = known.vocabulary
     return None if word2idx is None else checked_vocabulary(word2idx, DataError)
-
-
-def _given_labels(y: Any, count: int, task: str, classes: object, known: Preparation | None) -> Array:
-    """Return labels or targets as an array, one entry for each sample.
-
-    Raises:
-        DataError: There are more or fewer, some are missing, or they are of no such form.
-    """
-    array = as_array(y, "y")
-    names = class_names(classes) or (() if known is None else known.classes)
-    check_texts(array, "y", names, are_typed=isinstance(y, list | tuple))
-    if len(array) != count:
-        raise DataError(
-            coded(
-                "E-DATA-06",
-                "y: expected {expected} labels, one for each sample of x, got {got}.",
-                expected=count,
-                got=len(array),
-            )
-        )
-    is_column_each = array.ndim == 3 and array.shape[2] == 1 and task != "reg"
-    return array[:, :, 0] if is_column_each else array
-
-
-def _described(
-    values: Array,
-    y: Array | None,
-    task: str,
-    vocabulary: Mapping[str, int] | None,
-    options: ArrayOptions,
-    known: Preparation | None,
-) -> Described:
-    """Return what x means, with labels beside it."""
-    source = source_tokens(values, y, task) if vocabulary is None and y is not None else None
-    if source is not None:
-        return described_tokens(source, int(source.max()) + 1)
-    is_wide = known is not None and known.is_wide and values.dtype not in _ROUNDED
-    return describe(values, vocabulary, is_wide, _channel_order(options.channel_order, known))
-
-
-def _classes(
-    classes: object, y: Array | None, target_names: tuple[str, ...], known: Preparation | None
-) -> object:
-    """Return the names of the classes: as given, those of one-hot columns, or the network's."""
-    if classes is not None or y is None:
-        return classes
-    if y.ndim == 2 and len(target_names) == y.shape[1] > 1:
-        return target_names
-    return known.classes if known is not None and _is_wide(y, len(known.classes)) else None
 
 
 def _channel_order(asked: str | None, known: Preparation | None) -> str | None:
@@ -309,11 +287,6 @@ def _reread(
     return reread
 
 
-def _is_wide(y: Array, classes: int) -> bool:
-    """Return whether labels can only be one-hot rows with a column for each of a network's classes."""
-    return y.ndim == 2 and y.shape[1] == classes > 1 and y.dtype.kind in "biuf"
-
-
 def _numeric(x: Any, names: tuple[str, ...] = ()) -> Array:
     try:
         array = from_objects(np.asarray(without_gradient(x)))
@@ -368,32 +341,3 @@ def _numeric(x: Any, names: tuple[str, ...] = ()) -> Array:
             )
         )
     return array
-
-
-def _labels(
-    y: Array | None,
-    task: str,
-    classes: object,
-    x: Array,
-    described: Described,
-    vocabulary: Mapping[str, int] | None,
-    is_known: bool,
-) -> tuple[torch.Tensor, tuple[str, ...]]:
-    if y is None:
-        raise DataError(coded("E-DATA-05", "y: expected one label for each sample, got None."))
-    is_values = task == "reg" or (task == "gen" and y.dtype.kind == "f")
-    if not is_values and described.kind in ("tokens", "sequence"):
-        is_tokens = described.kind == "tokens"
-        found = step_labels(y, x.shape[:2], classes, is_tokens, len(vocabulary) if vocabulary else None)
-        if found is not None:
-            return found
-    if is_values:
-        return targets(y), ()
-    numbers, names = class_numbers(y, classes, "y", quiet=is_known)
-    if task in ("cls", "embed") and len(names) < 2 and not is_known:
-        raise DataError(
-            coded(
-                "E-DATA-05", "y: expected at least two classes, got one class only ({name}).", name=names[0]
-            )
-        )
-    return numbers, names

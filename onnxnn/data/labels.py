@@ -142,58 +142,12 @@ def _whole(array: Array, source: str) -> Array:
 def _numbers(
     numbers: Array, names: tuple[str, ...] | None, source: str, quiet: bool
 ) -> tuple[torch.Tensor, tuple[str, ...]]:
-    low, high = int(numbers.min()), int(numbers.max())
-    found, positions = np.unique(numbers, return_inverse=True)
     if names is not None:
-        ids = {name: id_ for id_, name in enumerate(names)}
-        if all(str(number) in ids for number in found):
-            named = np.array([ids[str(number)] for number in found], np.int64)
-            if high < len(names) and low >= 0 and not np.array_equal(named, found):
-                first = int(np.argmax(named != found))
-                warn(
-                    gettext(
-                        "{source}: the labels are names among the classes, so {label} is the class {name!r}, "
-                        "and not {other!r}, whose class index it is. Where they are class indices, give the "
-                        "names: np.array(classes)[y].",
-                        source=source,
-                        label=found[first],
-                        name=str(found[first]),
-                        other=names[found[first]],
-                    )
-                )
-            return torch.from_numpy(named[positions.reshape(-1)]), names
-        if low < 0 or high >= len(names):
-            raise DataError(
-                coded(
-                    "E-DATA-05",
-                    "{source}: expected class indices 0..{last} for the {count} named classes ({names}), got "
-                    "{low}..{high}.",
-                    source=source,
-                    last=len(names) - 1,
-                    count=len(names),
-                    names=", ".join(names),
-                    low=low,
-                    high=high,
-                )
-            )
-        other = [number for number in found if ids.get(str(number), number) != number]
-        if other:
-            missing = next(number for number in found if str(number) not in ids)
-            warn(
-                gettext(
-                    "{source}: {missing} is no name among the classes, so the labels are class indices: "
-                    "{label} is the class {name!r}, and not {other!r}. Where they are names, name every "
-                    "class.",
-                    source=source,
-                    missing=missing,
-                    label=other[0],
-                    name=names[other[0]],
-                    other=str(other[0]),
-                )
-            )
-        return torch.from_numpy(numbers), names
+        return _numbers_of_names(numbers, names, source), names
+    low, high = int(numbers.min()), int(numbers.max())
     if low == 0 and high < _MOST_CLASSES:
         return torch.from_numpy(numbers), tuple(str(number) for number in range(high + 1))
+    found, positions = np.unique(numbers, return_inverse=True)
     if len(found) > _MOST_CLASSES:
         raise ValuesError(
             coded(
@@ -216,6 +170,59 @@ def _numbers(
             )
         )
     return torch.from_numpy(positions.reshape(-1).astype(np.int64)), tuple(str(number) for number in found)
+
+
+def _numbers_of_names(numbers: Array, names: tuple[str, ...], source: str) -> torch.Tensor:
+    """Return the class indices of integers, which are names where all of them are, else class indices."""
+    low, high = int(numbers.min()), int(numbers.max())
+    found, positions = np.unique(numbers, return_inverse=True)
+    ids = {name: id_ for id_, name in enumerate(names)}
+    if all(str(number) in ids for number in found):
+        named = np.array([ids[str(number)] for number in found], np.int64)
+        if high < len(names) and low >= 0 and not np.array_equal(named, found):
+            first = int(np.argmax(named != found))
+            warn(
+                gettext(
+                    "{source}: the labels are names among the classes, so {label} is the class {name!r}, "
+                    "and not {other!r}, whose class index it is. Where they are class indices, give the "
+                    "names: np.array(classes)[y].",
+                    source=source,
+                    label=found[first],
+                    name=str(found[first]),
+                    other=names[found[first]],
+                )
+            )
+        return torch.from_numpy(named[positions.reshape(-1)])
+    if low < 0 or high >= len(names):
+        raise DataError(
+            coded(
+                "E-DATA-05",
+                "{source}: expected class indices 0..{last} for the {count} named classes ({names}), got "
+                "{low}..{high}.",
+                source=source,
+                last=len(names) - 1,
+                count=len(names),
+                names=", ".join(names),
+                low=low,
+                high=high,
+            )
+        )
+    other = [number for number in found if ids.get(str(number), number) != number]
+    if other:
+        missing = next(number for number in found if str(number) not in ids)
+        warn(
+            gettext(
+                "{source}: {missing} is no name among the classes, so the labels are class indices: "
+                "{label} is the class {name!r}, and not {other!r}. Where they are names, name every "
+                "class.",
+                source=source,
+                missing=missing,
+                label=other[0],
+                name=names[other[0]],
+                other=str(other[0]),
+            )
+        )
+    return torch.from_numpy(numbers)
 
 
 def _texts(texts: Array, names: tuple[str, ...] | None, source: str) -> tuple[torch.Tensor, tuple[str, ...]]:

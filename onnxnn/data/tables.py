@@ -34,10 +34,7 @@ Array = np.ndarray[Any, Any]
 
 
 def load_table(
-    path: str | Path,
-    task: str,
-    options: TableOptions = TableOptions(),
-    known: Preparation | None = None,
+    path: str | Path, task: str, options: TableOptions = TableOptions(), known: Preparation | None = None
 ) -> Data:
     """Return the data set of a CSV file: one column is the label and the others are numbers.
 
@@ -65,11 +62,7 @@ def load_table(
         read = _read(table, chosen, np.float64 if wide else np.float32, is_open)
         x = _whole(table, chosen.features, read.numbers)
         _check_labels(table, read.texts, chosen.label, are_classes, options.label is not None, known)
-        if are_classes:
-            labels, classes, remarks = _classes(table, read.texts, chosen.label, known is not None)
-        else:
-            values = table.numbers([chosen.label])
-            labels, classes, remarks = targets(values, f"{table.source}: {table.title(chosen.label)}"), (), ()
+        labels, classes, remarks = _labels(table, read.texts, chosen.label, are_classes, known is not None)
     for note in (*table.notes, *chosen.notes):
         warn(note)
     if not table.has_heading and options.header is None:
@@ -147,11 +140,13 @@ def _whole(table: Table, columns: list[int], x: Array) -> Array:
     return x
 
 
-def _classes(
-    table: Table, texts: list[str], column: int, is_known: bool
+def _labels(
+    table: Table, texts: list[str], column: int, are_classes: bool, is_known: bool
 ) -> tuple[torch.Tensor, tuple[str, ...], tuple[str, ...]]:
-    """Return label ids, the names of the classes, and a line about them where one is due."""
+    """Return label ids or values, the names of the classes, and a line about them where one is due."""
     source = f"{table.source}: {table.title(column)}"
+    if not are_classes:
+        return targets(table.numbers([column]), source), (), ()
     given, were_floats = class_labels(_with_points(table, texts, column))
     labels, classes = class_numbers(given, None, source, quiet=is_known)
     if len(classes) < 2 and not is_known:

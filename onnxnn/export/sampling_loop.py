@@ -81,10 +81,15 @@ def with_loop(card: ModelCard, sampler: Any, steps: Any = None, guidance: Any = 
                 sampler=shortened(sampler),
             )
         )
-    guidance = plain_number(guidance)
+    strength = _guidance(plain_number(guidance), spec, given)
+    return replace(card, diffusion=replace(spec, sampler=SamplerSpec(sampler, len(plan), strength)))
+
+
+def _guidance(guidance: object, spec: DiffusionSpec, given: str) -> float:
+    """Return how strongly images follow their label; `given` is the options as messages name them."""
     if guidance is None:
-        guidance = 1.0
-    elif not spec.classes:
+        return 1.0
+    if not spec.classes:
         raise ExportError(
             coded(
                 "E-EXPORT-01",
@@ -101,7 +106,7 @@ def with_loop(card: ModelCard, sampler: Any, steps: Any = None, guidance: Any = 
                 options=given,
             )
         )
-    return replace(card, diffusion=replace(spec, sampler=SamplerSpec(sampler, len(plan), guidance)))
+    return guidance
 
 
 def check(opset: int, in_graph: bool) -> None:

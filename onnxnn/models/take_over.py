@@ -48,23 +48,10 @@ def take_over(net: nn.Module, tensors: Tensors, source: str, head: bool = True) 
         own = _without_last(own)
         given = _without_last(given) if numbers[0] == numbers[1] else given
     pairs = list(zip(own.items(), given.items(), strict=False))
-    for number, ((here, mine), (there, theirs)) in enumerate(pairs, 1):
-        if _shapes(mine) != _shapes(theirs):
-            last = head and number == numbers[0] == numbers[1]
-            raise CheckpointError(
-                coded(
-                    "E-CKPT-03",
-                    "weights {source}: layer {number} with weights does not match: expected {here} as in the "
-                    "network, {mine}, got {there} in the file, {theirs}. {advice}",
-                    source=source,
-                    number=number,
-                    here=shortened(here),
-                    mine=_text(mine),
-                    there=shortened(there),
-                    theirs=_text(theirs),
-                    advice=_other_classes() if last else _same_layers(),
-                )
-            )
+    for number, (mine, theirs) in enumerate(pairs, 1):
+        if _shapes(mine[1]) != _shapes(theirs[1]):
+            is_last = head and number == numbers[0] == numbers[1]
+            raise _other_layer(source, number, mine, theirs, is_last)
     if len(given) != len(own):
         raise CheckpointError(
             coded(
@@ -79,6 +66,26 @@ def take_over(net: nn.Module, tensors: Tensors, source: str, head: bool = True) 
         )
     taken = {f"{here}.{leaf}": theirs[leaf] for (here, mine), (_, theirs) in pairs for leaf in mine}
     net.load_state_dict({**state, **taken})
+
+
+def _other_layer(
+    source: str, number: int, mine: tuple[str, Tensors], theirs: tuple[str, Tensors], is_last: bool
+) -> CheckpointError:
+    """Return the error for a layer of the file that does not match the network's in its place."""
+    return CheckpointError(
+        coded(
+            "E-CKPT-03",
+            "weights {source}: layer {number} with weights does not match: expected {here} as in the "
+            "network, {mine}, got {there} in the file, {theirs}. {advice}",
+            source=source,
+            number=number,
+            here=shortened(mine[0]),
+            mine=_text(mine[1]),
+            there=shortened(theirs[0]),
+            theirs=_text(theirs[1]),
+            advice=_other_classes() if is_last else _same_layers(),
+        )
+    )
 
 
 def _same_layers() -> str:
