@@ -1,22 +1,21 @@
-"""Network, the public class: each method a few lines that call the module which does the work."""
+"""Network, the public class: a table of its methods, each of them a function in a module beside this one."""
 
 from __future__ import annotations
 
 from onnxnn_runtime.api.calls import checked_class
 
+from . import adding, diffusion, files, inspection, loading, training
+from . import inference as running
 from .advice import ATTRIBUTES, OPTIONS
 from .attributes import VALUES
-from .inference import Using
-from .inspection import Inside
-from .loading import Loading
+from .core import NetworkCore
 from .representation import as_html, as_line
-from .training import Training
 
 __all__ = ["Network"]
 
 
 @checked_class(ATTRIBUTES, OPTIONS, call="nn", values=VALUES)
-class Network(Loading, Training, Using, Inside):
+class Network(NetworkCore):
     """A neural network that is defined layer by layer, trained, saved and exported.
 
         model = nn("cls")
@@ -40,6 +39,39 @@ class Network(Loading, Training, Using, Inside):
         result: What the last `inference` returned.
         val_label: The labels of the batches that the last `inference` read, in its order.
     """
+
+    load_img_data = loading.load_img_data
+    load_tab_data = loading.load_tab_data
+    load_npz_data = loading.load_npz_data
+    load_dataset = loading.load_dataset
+
+    add = adding.add
+    print_model = adding.print_model
+    summary = adding.summary
+
+    set_seed = training.set_seed
+    train = training.train
+    evaluate = training.evaluate
+    plot_history = training.plot_history
+
+    save = files.save
+    load = files.load
+    load_weights = files.load_weights
+    convert = files.convert
+    export = files.export
+
+    inference = running.inference
+    generate = running.generate
+    print_result = running.print_result
+
+    noisy = diffusion.noisy
+    sample = diffusion.sample
+    interpolate = diffusion.interpolate
+    show = diffusion.show
+
+    visual_feature = inspection.visual_feature
+    visual_filters = inspection.visual_filters
+    extract_feature = inspection.extract_feature
 
     def __repr__(self) -> str:
         return f"<{as_line(self)}>"

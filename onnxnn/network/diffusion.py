@@ -22,194 +22,205 @@ from onnxnn.inference.diffusion import add_noise, predictor
 from onnxnn.inspection.sheet import arrange, show_file
 from onnxnn.training.device import Machine
 
-from .files import Files
+from .core import NetworkCore
+
+__all__ = ["interpolate", "noisy", "sample", "show"]
 
 Array = np.ndarray[Any, Any]
 
 
-class Drawing(Files):
-    """Drawing images."""
+def noisy(
+    self: NetworkCore,
+    data: ImageLike,
+    timestep: int = 500,
+    num: int = 10,
+    show: bool = True,
+    path: str | Path | None = None,
+    force: bool = False,
+) -> list[Array]:
+    """Show an image in more and more noise: the forward process that a diffusion model learns to undo.
 
-    def noisy(
-        self,
-        data: ImageLike,
-        timestep: int = 500,
-        num: int = 10,
-        show: bool = True,
-        path: str | Path | None = None,
-        force: bool = False,
-    ) -> list[Array]:
-        """Show an image in more and more noise: the forward process that a diffusion model learns to undo.
+    Args:
+        data: An image; it is resized, and converted to the network's colours.
+        timestep: The images are spread evenly over the steps 0 to timestep - 1.
+        num: How many images.
+        show: Whether to show them: they are written into one file, whose name is printed, and shown where
+            there is a display.
+        path: That file; None takes noisy.png in `save_fold`, or here while there is no such folder.
+        force: Whether that file may replace `data` itself, or a file of another format.
 
-        Args:
-            data: An image; it is resized, and converted to the network's colours.
-            timestep: The images are spread evenly over the steps 0 to timestep - 1.
-            num: How many images.
-            show: Whether to show them: they are written into one file, whose name is printed, and shown where
-                there is a display.
-            path: That file; None takes noisy.png in `save_fold`, or here while there is no such folder.
-            force: Whether that file may replace `data` itself, or a file of another format.
+    Returns:
+        `num` images float32 (C, H, W) in 0..1.
 
-        Returns:
-            `num` images float32 (C, H, W) in 0..1.
+    Raises:
+        InputError: The network is no diffusion model, or has no such steps, or `data` is no image.
+    """
+    spec = _drawing(self, "noisy()")
+    target = _shown_path(self, path, "noisy.png", [data], force) if show else None
+    image = _preprocess(self, spec)(data)
+    found, steps = add_noise(spec.schedule, image, timestep, num)
+    if target is not None:
+        names = ", ".join(map(str, steps))
+        captions = [gettext("step {step}", step=step) for step in steps]
+        line = gettext("noise at the steps {steps}: {path}", steps=names, path=target)
+        _show(self, np.stack(found), num, target, line, captions)
+    return found
 
-        Raises:
-            InputError: The network is no diffusion model, or has no such steps, or `data` is no image.
-        """
-        spec = self._drawing("noisy()")
-        target = self._shown_path(path, "noisy.png", [data], force) if show else None
-        image = self._preprocess(spec)(data)
-        found, steps = add_noise(spec.schedule, image, timestep, num)
-        if target is not None:
-            names = ", ".join(map(str, steps))
-            captions = [gettext("step {step}", step=step) for step in steps]
-            line = gettext("noise at the steps {steps}: {path}", steps=names, path=target)
-            self._show(np.stack(found), num, target, line, captions)
-        return found
 
-    def sample(
-        self,
-        num: int | None = None,
-        steps: int | None = None,
-        sampler: str | None = None,
-        seed: int | None = None,
-        eta: float = 0.0,
-        label: Any = None,
-        guidance: float | None = None,
-        *,
-        noise: Any = None,
-        start: Any = None,
-        strength: float | None = None,
-        mask: Any = None,
-        return_all_timesteps: bool = False,
-        callback: Callable[[int, Array], object] | None = None,
-        progress: bool = False,
-        batch_size: int = 64,
-        device: str = "auto",
-    ) -> Array:
-        """Draw images; the same as `onnxnn_runtime.load(file).sample` of the exported file.
+def sample(
+    self: NetworkCore,
+    num: int | None = None,
+    steps: int | None = None,
+    sampler: str | None = None,
+    seed: int | None = None,
+    eta: float = 0.0,
+    label: Any = None,
+    guidance: float | None = None,
+    *,
+    noise: Any = None,
+    start: Any = None,
+    strength: float | None = None,
+    mask: Any = None,
+    return_all_timesteps: bool = False,
+    callback: Callable[[int, Array], object] | None = None,
+    progress: bool = False,
+    batch_size: int = 64,
+    device: str = "auto",
+) -> Array:
+    """Draw images; the same as `onnxnn_runtime.load(file).sample` of the exported file.
 
-        Args:
-            num, steps, sampler, seed, eta, label, guidance, noise, start, strength, mask: See
-                `onnxnn_runtime.diffusion.options.SamplingOptions`.
-            return_all_timesteps, callback, progress, batch_size: See
-                `onnxnn_runtime.diffusion.options.SamplingOptions`.
-            device: As for `train`.
+    Args:
+        num, steps, sampler, seed, eta, label, guidance, noise, start, strength, mask: See
+            `onnxnn_runtime.diffusion.options.SamplingOptions`.
+        return_all_timesteps, callback, progress, batch_size: See
+            `onnxnn_runtime.diffusion.options.SamplingOptions`.
+        device: As for `train`.
 
-        Returns:
-            float32 (num, C, H, W) in 0..1; with `return_all_timesteps` (num, steps + 1, C, H, W).
+    Returns:
+        float32 (num, C, H, W) in 0..1; with `return_all_timesteps` (num, steps + 1, C, H, W).
 
-        Raises:
-            InputError: The network is no diffusion model, or an option is wrong.
-        """
-        spec = self._drawing("sample()")
-        options = SamplingOptions(
-            num=num,
-            steps=steps,
-            sampler=sampler,
-            seed=seed,
-            eta=eta,
-            label=label,
-            guidance=guidance,
-            noise=noise,
-            start=start,
-            strength=strength,
-            mask=mask,
-            return_all_timesteps=return_all_timesteps,
-            callback=callback,
-            progress=progress,
-            batch_size=batch_size,
-        )
-        return self._run(device, sample_images, spec, options, self._preprocess(spec))
+    Raises:
+        InputError: The network is no diffusion model, or an option is wrong.
+    """
+    spec = _drawing(self, "sample()")
+    options = SamplingOptions(
+        num=num,
+        steps=steps,
+        sampler=sampler,
+        seed=seed,
+        eta=eta,
+        label=label,
+        guidance=guidance,
+        noise=noise,
+        start=start,
+        strength=strength,
+        mask=mask,
+        return_all_timesteps=return_all_timesteps,
+        callback=callback,
+        progress=progress,
+        batch_size=batch_size,
+    )
+    return _run(self, device, sample_images, spec, options, _preprocess(self, spec))
 
-    def interpolate(
-        self,
-        first: Any,
-        second: Any,
-        num: int = 9,
-        strength: float = 0.6,
-        device: str = "auto",
-        **options: Any,
-    ) -> Array:
-        """Draw images that lead from one to another.
 
-        Args:
-            first, second, num, strength: See `onnxnn_runtime.Model.interpolate`.
-            device: As for `train`.
-            options: As for `sample`: steps, sampler, seed, eta, label, guidance, batch_size, progress.
-        """
-        spec = self._drawing("interpolate()")
-        asked = SamplingOptions.between(num, strength, options)
-        return self._run(device, interpolate_images, spec, first, second, asked, self._preprocess(spec))
+def interpolate(
+    self: NetworkCore,
+    first: Any,
+    second: Any,
+    num: int = 9,
+    strength: float = 0.6,
+    device: str = "auto",
+    **options: Any,
+) -> Array:
+    """Draw images that lead from one to another.
 
-    def show(
-        self,
-        data: Any,
-        size: tuple[int, int] = (2, 2),
-        visual_timesteps: bool = False,
-        path: str | Path | None = None,
-        force: bool = False,
-    ) -> Path:
-        """Write images into one file and show it where there is a display.
+    Args:
+        first, second, num, strength: See `onnxnn_runtime.Model.interpolate`.
+        device: As for `train`.
+        options: As for `sample`: steps, sampler, seed, eta, label, guidance, batch_size, progress.
+    """
+    spec = _drawing(self, "interpolate()")
+    asked = SamplingOptions.between(num, strength, options)
+    return _run(self, device, interpolate_images, spec, first, second, asked, _preprocess(self, spec))
 
-        Args:
-            data: What `sample` or `inference(num=...)` returned.
-            size: (rows, columns).
-            visual_timesteps: Whether each row is one image from noise to the end.
-            path: The file; None takes images.png in `save_fold`, or here while there is no such folder.
-            force: Whether to replace a file of another format.
 
-        Returns:
-            The file.
+def show(
+    self: NetworkCore,
+    data: Any,
+    size: tuple[int, int] = (2, 2),
+    visual_timesteps: bool = False,
+    path: str | Path | None = None,
+    force: bool = False,
+) -> Path:
+    """Write images into one file and show it where there is a display.
 
-        Raises:
-            InputError: There are fewer images than that, or they come without their steps.
-            OutputError: The file cannot be written.
-        """
-        images = arrange(data, size, visual_timesteps)
-        target = self._shown_path(path, "images.png", [], force)
-        return self._show(images, size[1], target, gettext("images: {path}", path=target))
+    Args:
+        data: What `sample` or `inference(num=...)` returned.
+        size: (rows, columns).
+        visual_timesteps: Whether each row is one image from noise to the end.
+        path: The file; None takes images.png in `save_fold`, or here while there is no such folder.
+        force: Whether to replace a file of another format.
 
-    def _drawing(self, call: str) -> DiffusionSpec:
-        spec = self.card().diffusion
-        if spec is None:
-            raise InputError(
-                coded(
-                    "E-INPUT-08",
-                    "{call}: expected a diffusion model, add('diffusion_model', img_size=28), got a network "
-                    "that takes data. Use inference(data).",
-                    call=call,
-                )
+    Returns:
+        The file.
+
+    Raises:
+        InputError: There are fewer images than that, or they come without their steps.
+        OutputError: The file cannot be written.
+    """
+    images = arrange(data, size, visual_timesteps)
+    target = _shown_path(self, path, "images.png", [], force)
+    return _show(self, images, size[1], target, gettext("images: {path}", path=target))
+
+
+def _drawing(self: NetworkCore, call: str) -> DiffusionSpec:
+    spec = self.card().diffusion
+    if spec is None:
+        raise InputError(
+            coded(
+                "E-INPUT-08",
+                "{call}: expected a diffusion model, add('diffusion_model', img_size=28), got a network "
+                "that takes data. Use inference(data).",
+                call=call,
             )
-        return spec
+        )
+    return spec
 
-    def _run(self, device: str, draw: Callable[..., Array], *given: Any) -> Array:
-        """Call one of the runtime's drawing functions with the network on a device."""
-        place = Machine(device).device
-        net = self.model.to(place)
-        was_training = net.training
-        net.eval()
-        try:
-            return draw(predictor(net, place), *given)
-        finally:
-            net.train(was_training).to("cpu")
 
-    def _preprocess(self, spec: DiffusionSpec) -> Preprocess:
-        """How an image file becomes one of the network's."""
-        known = self.card().input.preprocess
-        color = "grayscale" if spec.shape[0] == 1 else "RGB"
-        return known or Preprocess(color, (("resize", *spec.shape[1:]),))
+def _run(self: NetworkCore, device: str, draw: Callable[..., Array], *given: Any) -> Array:
+    """Call one of the runtime's drawing functions with the network on a device."""
+    place = Machine(device).device
+    net = self.model.to(place)
+    was_training = net.training
+    net.eval()
+    try:
+        return draw(predictor(net, place), *given)
+    finally:
+        net.train(was_training).to("cpu")
 
-    def _shown_path(self, path: str | Path | None, name: str, sources: list[Any], force: bool) -> Path:
-        """Return the file to write, checked; None takes `name` in `save_fold`, or here without it."""
-        folder = Path(self.save_fold)
-        target = (folder if os.path.isdir(folder) else Path()) / name if path is None else as_path(path)
-        check_path(target, sources, force)
-        return target
 
-    def _show(self, images: Array, columns: int, path: Path, line: str, captions: Sequence[str] = ()) -> Path:
-        written = write_grid(images, path, columns, captions, force=True)  # the path was checked
-        if self.verbose:
-            say(line)
-        show_file(written)
-        return written
+def _preprocess(self: NetworkCore, spec: DiffusionSpec) -> Preprocess:
+    """How an image file becomes one of the network's."""
+    known = self.card().input.preprocess
+    color = "grayscale" if spec.shape[0] == 1 else "RGB"
+    return known or Preprocess(color, (("resize", *spec.shape[1:]),))
+
+
+def _shown_path(
+    self: NetworkCore, path: str | Path | None, name: str, sources: list[Any], force: bool
+) -> Path:
+    """Return the file to write, checked; None takes `name` in `save_fold`, or here without it."""
+    folder = Path(self.save_fold)
+    target = (folder if os.path.isdir(folder) else Path()) / name if path is None else as_path(path)
+    check_path(target, sources, force)
+    return target
+
+
+def _show(
+    self: NetworkCore, images: Array, columns: int, path: Path, line: str, captions: Sequence[str] = ()
+) -> Path:
+    written = write_grid(images, path, columns, captions, force=True)  # the path was checked
+    if self.verbose:
+        say(line)
+    show_file(written)
+    return written

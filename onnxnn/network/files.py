@@ -21,198 +21,201 @@ from onnxnn.models.published import published
 from onnxnn.models.take_over import take_over
 from onnxnn.training.history import History
 
-from .core import Core
+from .core import NetworkCore
+
+__all__ = ["check_export", "convert", "export", "load", "load_weights", "save"]
 
 _CLOSINGS = ("denormalize", "exponential", "softmax", "sigmoid")
 """What training may put after the last layer."""
 
 
-class Files(Core):
-    """Saving, loading and exporting."""
+def save(self: NetworkCore, model_path: str | Path = "basenn.pth", force: bool = False) -> Path:
+    """Write a checkpoint of the network as it is, without the state that training resumes from.
 
-    def save(self, model_path: str | Path = "basenn.pth", force: bool = False) -> Path:
-        """Write a checkpoint of the network as it is, without the state that training resumes from.
+    Args:
+        model_path: Where to.
+        force: Whether to replace a file of another format.
 
-        Args:
-            model_path: Where to.
-            force: Whether to replace a file of another format.
+    Raises:
+        OutputError: It cannot be written, or would replace a file that is no checkpoint.
+    """
+    check_output(model_path, "checkpoint", force=force)
+    net, shape = self.model, self._definition.input_shape
+    assert shape is not None
+    sample = {"sizes": list(shape.sizes), "axes": list(shape.axes)}
+    return checkpoints.save(model_path, self.card(), net.state_dict(), self._example(), {"sample": sample})
 
-        Raises:
-            OutputError: It cannot be written, or would replace a file that is no checkpoint.
-        """
-        check_output(model_path, "checkpoint", force=force)
-        net, shape = self.model, self._definition.input_shape
-        assert shape is not None
-        sample = {"sizes": list(shape.sizes), "axes": list(shape.axes)}
-        return checkpoints.save(
-            model_path, self.card(), net.state_dict(), self._example(), {"sample": sample}
+
+def load(self: NetworkCore, model_path: str | Path) -> None:
+    """Take network, weights and preprocessing from a checkpoint.
+
+    Custom modules have to be added first, since no file carries code.
+
+    Args:
+        model_path: The checkpoint's file.
+
+    Raises:
+        CheckpointError: The checkpoint cannot be used; the network is as it was.
+        LayerError: A custom module is missing; the network is as it was.
+        DataError: The data that was loaded for it is of another kind or has other columns, words or
+            classes; the network is as it was.
+    """
+    loaded = checkpoints.load(model_path)
+    self._become((self._state.with_checkpoint(loaded, model_path), ()))
+    self.history = History(loaded.training.get("history", ()))
+
+
+def load_weights(self: NetworkCore, path: str | Path, sha256: str | None = None, head: bool = True) -> None:
+    """Take trained weights from a file of tensors: a published one of torchvision, or a checkpoint.
+
+    They go to the layers of the same name where all names are equal, else to the layers in order, each
+    of which must have the same shapes. How data was prepared for them is not taken, nor what training put
+    after the last layer, such as the scale of targets; `load` does that, and a line says so.
+
+    Args:
+        path: The file, or an https address.
+        sha256: The file's checksum; needed for an address.
+        head: False keeps the last layer with weights as it is, for other classes than the file's.
+
+    Raises:
+        CheckpointError: The file is missing, cannot be read or does not match; the network is as it was.
+        LayerError: An address is not https or comes without its checksum.
+    """
+    if not (isinstance(path, str) and "://" in path):
+        as_path(path, "load_weights: path", CheckpointError)
+        regular_file(path, "file of weights", CheckpointError, _where_published(path))
+    weights.check_source(f"load_weights({shortened(str(path))})", str(path), sha256)
+    tensors, card = weights.read_with_card(str(path), sha256)
+    take_over(self.model, tensors, str(path), head)
+    if self.verbose and _is_normalized(card) and not _is_normalized(self.card()):
+        say(
+            gettext(
+                "load_weights: reads weights alone, but the network of {path} normalises its inputs: "
+                "load data with standardize=True, or with its transform 'Normalize' for images; "
+                "load(path) reads all of it",
+                path=printable(str(path)),
+            )
+        )
+    closing = _closing(card) if head else ""
+    if self.verbose and closing and closing != _closing(self.card()):
+        say(
+            gettext(
+                "load_weights: reads weights alone, but the network of {path} {closing}, as its training "
+                "decided: train this network, or read all of it with load(path)",
+                path=printable(str(path)),
+                closing=_described(closing),
+            )
         )
 
-    def load(self, model_path: str | Path) -> None:
-        """Take network, weights and preprocessing from a checkpoint.
 
-        Custom modules have to be added first, since no file carries code.
+def convert(
+    self: NetworkCore,
+    checkpoint: str | Path | None = None,
+    out_file: str | Path = "convert_model.onnx",
+    backend: str = "ONNX",
+    opset_version: int = OPSET,
+    ir_version: int = IR_VERSION,
+    force: bool = False,
+) -> ExportReport:
+    """Write an ONNX file and, beside it, a short script that runs it on a real sample.
 
-        Args:
-            model_path: The checkpoint's file.
+    Args:
+        checkpoint: The checkpoint to convert; None takes the network as it is.
+        out_file: Where to.
+        backend: "ONNX", the only one.
+        opset_version, ir_version, force: As for `export`.
 
-        Raises:
-            CheckpointError: The checkpoint cannot be used; the network is as it was.
-            LayerError: A custom module is missing; the network is as it was.
-            DataError: The data that was loaded for it is of another kind or has other columns, words or
-                classes; the network is as it was.
-        """
-        loaded = checkpoints.load(model_path)
-        self._become((self._state.with_checkpoint(loaded, model_path), ()))
-        self.history = History(loaded.training.get("history", ()))
-
-    def load_weights(self, path: str | Path, sha256: str | None = None, head: bool = True) -> None:
-        """Take trained weights from a file of tensors: a published one of torchvision, or a checkpoint.
-
-        They go to the layers of the same name where all names are equal, else to the layers in order, each
-        of which must have the same shapes. How data was prepared for them is not taken, nor what training put
-        after the last layer, such as the scale of targets; `load` does that, and a line says so.
-
-        Args:
-            path: The file, or an https address.
-            sha256: The file's checksum; needed for an address.
-            head: False keeps the last layer with weights as it is, for other classes than the file's.
-
-        Raises:
-            CheckpointError: The file is missing, cannot be read or does not match; the network is as it was.
-            LayerError: An address is not https or comes without its checksum.
-        """
-        if not (isinstance(path, str) and "://" in path):
-            as_path(path, "load_weights: path", CheckpointError)
-            regular_file(path, "file of weights", CheckpointError, _where_published(path))
-        weights.check_source(f"load_weights({shortened(str(path))})", str(path), sha256)
-        tensors, card = weights.read_with_card(str(path), sha256)
-        take_over(self.model, tensors, str(path), head)
-        if self.verbose and _is_normalized(card) and not _is_normalized(self.card()):
-            say(
-                gettext(
-                    "load_weights: reads weights alone, but the network of {path} normalises its inputs: "
-                    "load data with standardize=True, or with its transform 'Normalize' for images; "
-                    "load(path) reads all of it",
-                    path=printable(str(path)),
-                )
+    Raises:
+        ExportError: As for `export`, or for another backend.
+    """
+    if not isinstance(backend, str) or backend.upper() != "ONNX":
+        raise ExportError(
+            coded(
+                "E-EXPORT-01",
+                "convert(): backend={backend}: expected 'ONNX' as the third argument. Give versions by "
+                "name: opset_version=11.",
+                backend=shortened(backend),
             )
-        closing = _closing(card) if head else ""
-        if self.verbose and closing and closing != _closing(self.card()):
-            say(
-                gettext(
-                    "load_weights: reads weights alone, but the network of {path} {closing}, as its training "
-                    "decided: train this network, or read all of it with load(path)",
-                    path=printable(str(path)),
-                    closing=_described(closing),
-                )
-            )
-
-    def convert(
-        self,
-        checkpoint: str | Path | None = None,
-        out_file: str | Path = "convert_model.onnx",
-        backend: str = "ONNX",
-        opset_version: int = OPSET,
-        ir_version: int = IR_VERSION,
-        force: bool = False,
-    ) -> ExportReport:
-        """Write an ONNX file and, beside it, a short script that runs it on a real sample.
-
-        Args:
-            checkpoint: The checkpoint to convert; None takes the network as it is.
-            out_file: Where to.
-            backend: "ONNX", the only one.
-            opset_version, ir_version, force: As for `export`.
-
-        Raises:
-            ExportError: As for `export`, or for another backend.
-        """
-        if not isinstance(backend, str) or backend.upper() != "ONNX":
-            raise ExportError(
-                coded(
-                    "E-EXPORT-01",
-                    "convert(): backend={backend}: expected 'ONNX' as the third argument. Give versions by "
-                    "name: opset_version=11.",
-                    backend=shortened(backend),
-                )
-            )
-        return self.export(
-            out_file,
-            checkpoint=checkpoint,
-            opset_version=opset_version,
-            ir_version=ir_version,
-            script=True,
-            force=force,
         )
-
-    def export(
+    return export(
         self,
-        path: str | Path,
-        checkpoint: str | Path | None = None,
-        opset_version: int = OPSET,
-        ir_version: int = IR_VERSION,
-        preprocess: str = "runtime",
-        script: bool = False,
-        tolerance: float = TOLERANCE,
-        sampler: str | None = None,
-        steps: int | None = None,
-        guidance: float | None = None,
-        force: bool = False,
-    ) -> ExportReport:
-        """Write one ONNX file that holds everything, compared with torch before it is kept.
+        out_file,
+        checkpoint=checkpoint,
+        opset_version=opset_version,
+        ir_version=ir_version,
+        script=True,
+        force=force,
+    )
 
-        A diffusion model becomes the denoiser, with which the runtime draws; with `sampler` the file holds
-        the whole loop, and any ONNX Runtime draws with one call: noise (N, C, H, W) in, images out.
 
-        Args:
-            path: Where to.
-            checkpoint: The checkpoint to export; None takes the network as it is.
-            opset_version, ir_version, preprocess, script, tolerance: See
-                `onnxnn.export.exporter.export_onnx`.
-            sampler: For a diffusion model: "dpm++" or "ddim" puts the loop into the file.
-            steps: The number of denoising steps of that loop; None takes 20.
-            guidance: The guidance scale, for a network with classes; None takes 1.
-            force: Whether to replace a file of another format, or the checkpoint itself.
+def export(
+    self: NetworkCore,
+    path: str | Path,
+    checkpoint: str | Path | None = None,
+    opset_version: int = OPSET,
+    ir_version: int = IR_VERSION,
+    preprocess: str = "runtime",
+    script: bool = False,
+    tolerance: float = TOLERANCE,
+    sampler: str | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    force: bool = False,
+) -> ExportReport:
+    """Write one ONNX file that holds everything, compared with torch before it is kept.
 
-        Raises:
-            ExportError: It cannot be written as asked, or differs from torch; no file is left.
-        """
-        if checkpoint is not None:
-            self.load(checkpoint)
-        example = self._example()
-        return export_onnx(
-            self._state.kind,
-            self.model,
-            sampling_graph.with_loop(self.card(), sampler, steps, guidance),
-            path,
-            opset_version=opset_version,
-            ir_version=ir_version,
-            preprocess=preprocess,
-            example=None if example is None else example.numpy(),
-            script=script,
-            tolerance=tolerance,
-            sources=[checkpoint],
-            force=force,
-        )
+    A diffusion model becomes the denoiser, with which the runtime draws; with `sampler` the file holds
+    the whole loop, and any ONNX Runtime draws with one call: noise (N, C, H, W) in, images out.
 
-    def _check_export(
-        self,
-        opset_version: int = OPSET,
-        ir_version: int = IR_VERSION,
-        preprocess: str = "runtime",
-        tolerance: float = TOLERANCE,
-        sampler: str | None = None,
-        steps: int | None = None,
-        guidance: float | None = None,
-    ) -> None:
-        """Find out before training whether `export` would refuse these options.
+    Args:
+        path: Where to.
+        checkpoint: The checkpoint to export; None takes the network as it is.
+        opset_version, ir_version, preprocess, script, tolerance: See
+            `onnxnn.export.exporter.export_onnx`.
+        sampler: For a diffusion model: "dpm++" or "ddim" puts the loop into the file.
+        steps: The number of denoising steps of that loop; None takes 20.
+        guidance: The guidance scale, for a network with classes; None takes 1.
+        force: Whether to replace a file of another format, or the checkpoint itself.
 
-        Raises:
-            ExportError: It would.
-        """
-        card = sampling_graph.with_loop(self.card(), sampler, steps, guidance)
-        check_options(self._state.kind, card, opset_version, ir_version, preprocess, tolerance)
+    Raises:
+        ExportError: It cannot be written as asked, or differs from torch; no file is left.
+    """
+    if checkpoint is not None:
+        load(self, checkpoint)
+    example = self._example()
+    return export_onnx(
+        self._state.kind,
+        self.model,
+        sampling_graph.with_loop(self.card(), sampler, steps, guidance),
+        path,
+        opset_version=opset_version,
+        ir_version=ir_version,
+        preprocess=preprocess,
+        example=None if example is None else example.numpy(),
+        script=script,
+        tolerance=tolerance,
+        sources=[checkpoint],
+        force=force,
+    )
+
+
+def check_export(
+    self: NetworkCore,
+    opset_version: int = OPSET,
+    ir_version: int = IR_VERSION,
+    preprocess: str = "runtime",
+    tolerance: float = TOLERANCE,
+    sampler: str | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+) -> None:
+    """Find out before training whether `export` would refuse these options.
+
+    Raises:
+        ExportError: It would.
+    """
+    card = sampling_graph.with_loop(self.card(), sampler, steps, guidance)
+    check_options(self._state.kind, card, opset_version, ir_version, preprocess, tolerance)
 
 
 def _where_published(path: str | Path) -> str:

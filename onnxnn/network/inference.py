@@ -12,217 +12,206 @@ from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.streams import say
 
-from onnxnn.console.display import PrintedResult, PrintedText
+from onnxnn.console.display import PrintedResult
 from onnxnn.data import Batches
-from onnxnn.definition.summary import table
 from onnxnn.inference import predict as running
 from onnxnn.inference import text
 from onnxnn.inference.evaluation import data_of
 
-from .diffusion import Drawing
+from .core import NetworkCore
+from .diffusion import sample
+from .files import load
+
+__all__ = ["generate", "inference", "print_result"]
 
 Array = np.ndarray[Any, Any]
 
 
-class Using(Drawing):
-    """Running the network."""
+def inference(
+    self: NetworkCore,
+    data: Any = None,
+    show: bool = False,
+    checkpoint: str | Path | None = None,
+    hidden: Any = None,
+    label: Any = False,
+    num: int | None = None,
+    return_all_timesteps: bool = False,
+    batch_size: int | None = None,
+    steps: int | None = None,
+    sampler: str | None = None,
+    seed: int | None = None,
+    guidance: float | None = None,
+    channel_order: str | None = None,
+) -> Any:
+    """Return the network's output for a file, a folder, a CSV file, an array, or a list of those.
 
-    _files: tuple[str, ...] = ()
-    """The image files that the last `inference` looked at, where it was given several."""
+    Given text, a language model returns the probabilities of the next token and its state:
 
-    def inference(
-        self,
-        data: Any = None,
-        show: bool = False,
-        checkpoint: str | Path | None = None,
-        hidden: Any = None,
-        label: Any = False,
-        num: int | None = None,
-        return_all_timesteps: bool = False,
-        batch_size: int | None = None,
-        steps: int | None = None,
-        sampler: str | None = None,
-        seed: int | None = None,
-        guidance: float | None = None,
-        channel_order: str | None = None,
-    ) -> Any:
-        """Return the network's output for a file, a folder, a CSV file, an array, or a list of those.
+        probabilities, hidden = model.inference("长")
+        probabilities, hidden = model.inference("江", hidden=hidden)
 
-        Given text, a language model returns the probabilities of the next token and its state:
+    A diffusion model draws images:
 
-            probabilities, hidden = model.inference("长")
-            probabilities, hidden = model.inference("江", hidden=hidden)
+        images = model.inference(num=64, return_all_timesteps=True)
 
-        A diffusion model draws images:
+    Args:
+        data: The input. A CSV file may have the label column or not.
+        show: Whether to print the result.
+        checkpoint: A checkpoint to load first; it brings network, weights and preprocessing.
+        hidden: The state that the call before returned, to continue from.
+        label: Accepted as BaseNN has it: a label column is recognised by the number of columns. For a
+            diffusion model with classes the class to draw.
+        num, return_all_timesteps, steps, sampler, seed, guidance: For a diffusion model; see `sample`.
+            With `return_all_timesteps` and neither steps nor sampler, all steps of "ddpm" are taken.
+        batch_size: How many samples to run at once; None takes 2 images on a processor, else 32 samples.
+        channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; None as the network was
+            trained. Files are RGB always.
 
-            images = model.inference(num=64, return_all_timesteps=True)
+    Returns:
+        float32 (N, classes), probabilities where the network ends in softmax or sigmoid; for text
+        (probabilities of the next token (vocabulary,), hidden state). From a diffusion model
+        (num, C, H, W) in 0..1, with `return_all_timesteps` (num, steps + 1, C, H, W).
 
-        Args:
-            data: The input. A CSV file may have the label column or not.
-            show: Whether to print the result.
-            checkpoint: A checkpoint to load first; it brings network, weights and preprocessing.
-            hidden: The state that the call before returned, to continue from.
-            label: Accepted as BaseNN has it: a label column is recognised by the number of columns. For a
-                diffusion model with classes the class to draw.
-            num, return_all_timesteps, steps, sampler, seed, guidance: For a diffusion model; see `sample`.
-                With `return_all_timesteps` and neither steps nor sampler, all steps of "ddpm" are taken.
-            batch_size: How many samples to run at once; None takes 2 images on a processor, else 32 samples.
-            channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; None as the network was
-                trained. Files are RGB always.
-
-        Returns:
-            float32 (N, classes), probabilities where the network ends in softmax or sigmoid; for text
-            (probabilities of the next token (vocabulary,), hidden state). From a diffusion model
-            (num, C, H, W) in 0..1, with `return_all_timesteps` (num, steps + 1, C, H, W).
-
-        Raises:
-            InputError: The data or an option is wrong; the message names it.
-            CheckpointError: The checkpoint cannot be used.
-        """
-        if checkpoint is not None:
-            self.load(checkpoint)
-        self._state.check_layers()
-        kind = self._state.kind
-        if kind.samples_images:
-            if data is not None:
-                raise InputError(
-                    coded(
-                        "E-INPUT-05",
-                        "inference(): expected no data, since a diffusion model draws images from noise. Use "
-                        "inference(num=16), or sample(start=image, strength=0.6) to start from an image.",
-                    )
-                )
-            every = return_all_timesteps and steps is None and sampler is None
-            self.result = self.sample(
-                num,
-                steps,
-                sampler="ddpm" if every else sampler,
-                seed=seed,
-                label=None if label is False else label,
-                guidance=guidance,
-                return_all_timesteps=return_all_timesteps,
-                progress=bool(self.verbose),
-            )
-            return self.result
-        drawing = {"num": num, "steps": steps, "sampler": sampler, "seed": seed, "guidance": guidance}
-        drawing["return_all_timesteps"] = return_all_timesteps or None
-        given = [f"{name}=" for name, value in drawing.items() if value is not None]
-        if given:
+    Raises:
+        InputError: The data or an option is wrong; the message names it.
+        CheckpointError: The checkpoint cannot be used.
+    """
+    if checkpoint is not None:
+        load(self, checkpoint)
+    self._state.check_layers()
+    kind = self._state.kind
+    if kind.samples_images:
+        if data is not None:
             raise InputError(
                 coded(
-                    "E-INPUT-08",
-                    "inference({options}): expected a diffusion model, add('diffusion_model', img_size=28), "
-                    "got a network that takes data. Use inference(data).",
-                    options=", ".join(given),
+                    "E-INPUT-05",
+                    "inference(): expected no data, since a diffusion model draws images from noise. Use "
+                    "inference(num=16), or sample(start=image, strength=0.6) to start from an image.",
                 )
             )
-        running.check_given(data, "inference()")
-        if hidden is not None:
-            self._state.kind.check_one_input("inference(hidden=...)")
-        if hidden is not None or text.is_text(data, self.card()):
-            self.result, hidden = text.follow(self.model, self.card(), data, hidden)
-            if show:
-                say(self.result)
-            return self.result, hidden
-        are_known = True
-        if isinstance(data, Batches) and data.preparation is not None:
-            data, are_known = self._inputs_of(data)
-        labels: list[Array] = []
-        names: list[str] = []
-        spec = running.in_order(self.card().input, channel_order, data)
-        self.result = kind.infer(self.model, data, spec, batch_size, self._reader(), names, labels)
-        self._files = _image_files(data, names)
-        self.val_label = np.concatenate(labels) if labels and are_known else None
+        every = return_all_timesteps and steps is None and sampler is None
+        self.result = sample(
+            self,
+            num,
+            steps,
+            sampler="ddpm" if every else sampler,
+            seed=seed,
+            label=None if label is False else label,
+            guidance=guidance,
+            return_all_timesteps=return_all_timesteps,
+            progress=bool(self.verbose),
+        )
+        return self.result
+    drawing = {"num": num, "steps": steps, "sampler": sampler, "seed": seed, "guidance": guidance}
+    drawing["return_all_timesteps"] = return_all_timesteps or None
+    given = [f"{name}=" for name, value in drawing.items() if value is not None]
+    if given:
+        raise InputError(
+            coded(
+                "E-INPUT-08",
+                "inference({options}): expected a diffusion model, add('diffusion_model', img_size=28), "
+                "got a network that takes data. Use inference(data).",
+                options=", ".join(given),
+            )
+        )
+    running.check_given(data, "inference()")
+    if hidden is not None:
+        self._state.kind.check_one_input("inference(hidden=...)")
+    if hidden is not None or text.is_text(data, self.card()):
+        self.result, hidden = text.follow(self.model, self.card(), data, hidden)
         if show:
             say(self.result)
-        return self.result
+        return self.result, hidden
+    are_known = True
+    if isinstance(data, Batches) and data.preparation is not None:
+        data, are_known = _inputs_of(self, data)
+    labels: list[Array] = []
+    names: list[str] = []
+    spec = running.in_order(self.card().input, channel_order, data)
+    self.result = kind.infer(self.model, data, spec, batch_size, self._reader(), names, labels)
+    self._files = _image_files(data, names)
+    self.val_label = np.concatenate(labels) if labels and are_known else None
+    if show:
+        say(self.result)
+    return self.result
 
-    def _inputs_of(self, batches: Batches) -> tuple[Batches, bool]:
-        """Return batches as the network has its data prepared, and whether it knows their labels."""
-        data = data_of(batches)
-        try:
-            return self._state.prepared(data, "inference()").train, True
-        except DataError:
-            return self._state.prepared(data, "inference()", keep_classes=True).train, False
 
-    def generate(
-        self,
-        prompt: Any,
-        length: int | None = None,
-        temperature: float | None = None,
-        top_k: int | None = None,
-        seed: int | None = None,
-        stop: Text | None = None,
-        max_length: int | None = None,
-        beams: int | None = None,
-    ) -> Any:
-        """Continue a text, token by token; or write the target of a source.
+def _inputs_of(self: NetworkCore, batches: Batches) -> tuple[Batches, bool]:
+    """Return batches as the network has its data prepared, and whether it knows their labels."""
+    data = data_of(batches)
+    try:
+        return self._state.prepared(data, "inference()").train, True
+    except DataError:
+        return self._state.prepared(data, "inference()", keep_classes=True).train, False
 
-            model.generate("长", length=24, temperature=0.8, top_k=20, seed=0)
-            model.generate([[5, 7, 3], [8, 4]], max_length=10, beams=4)
 
-        Args:
-            prompt: How the text begins; for a transformer the tokens of one source, or of several.
-            length, temperature, top_k, seed, stop: See `onnxnn_runtime.generation.generate.generate`.
-            max_length, beams: For a transformer; see `onnxnn_runtime.generation.seq2seq.translate`.
+def generate(
+    self: NetworkCore,
+    prompt: Any,
+    length: int | None = None,
+    temperature: float | None = None,
+    top_k: int | None = None,
+    seed: int | None = None,
+    stop: Text | None = None,
+    max_length: int | None = None,
+    beams: int | None = None,
+) -> Any:
+    """Continue a text, token by token; or write the target of a source.
 
-        Returns:
-            The whole text, prompt included; a list of words where the prompt was one. For a transformer a
-            list of tokens for each source, without start and end.
+        model.generate("长", length=24, temperature=0.8, top_k=20, seed=0)
+        model.generate([[5, 7, 3], [8, 4]], max_length=10, beams=4)
 
-        Raises:
-            CardError: The network does not generate.
-            InputError: An option is out of range or of the other kind of network, or the vocabulary lacks a
-                token of the prompt.
-        """
-        self._state.kind.check_takes_data("generate()")
-        options = {
-            "length": length,
-            "temperature": temperature,
-            "top_k": top_k,
-            "seed": seed,
-            "stop": stop,
-            "max_length": max_length,
-            "beams": beams,
-        }
-        return self._state.kind.generate(self.model, self.card(), prompt, options)
+    Args:
+        prompt: How the text begins; for a transformer the tokens of one source, or of several.
+        length, temperature, top_k, seed, stop: See `onnxnn_runtime.generation.generate.generate`.
+        max_length, beams: For a transformer; see `onnxnn_runtime.generation.seq2seq.translate`.
 
-    def print_result(self, result: Array | None = None) -> dict[int, dict[str, Any]]:
-        """Print and return results as {i: {"预测值": label, "置信度": score}}.
+    Returns:
+        The whole text, prompt included; a list of words where the prompt was one. For a transformer a
+        list of tokens for each source, without start and end.
 
-        Scores of a network that was trained without softmax or sigmoid, as with loss="MSELoss", are no
-        probabilities and stand under "原始分数 (raw score)".
-        Of a folder, or a list of image files, each result also has its file under "文件". A network without
-        layers gives the index of the best class and its score.
+    Raises:
+        CardError: The network does not generate.
+        InputError: An option is out of range or of the other kind of network, or the vocabulary lacks a
+            token of the prompt.
+    """
+    self._state.kind.check_takes_data("generate()")
+    options = {
+        "length": length,
+        "temperature": temperature,
+        "top_k": top_k,
+        "seed": seed,
+        "stop": stop,
+        "max_length": max_length,
+        "beams": beams,
+    }
+    return self._state.kind.generate(self.model, self.card(), prompt, options)
 
-        Args:
-            result: What `inference` returned, or one row of it; None takes the last one.
 
-        Raises:
-            DataError: There is no result yet.
-            InputError: It is no result of this network.
-        """
-        self._state.kind.check_takes_data("print_result()")
-        found = self.result if result is None else result
-        if found is None:
-            raise DataError(
-                coded("E-CALL-02", "print_result(): there is no result yet. Call inference first.")
-            )
-        without_layers = not self._definition.has_layers and result is not None
-        files = self._files if found is self.result else ()
-        named = running.readable(found, None if without_layers else self.card(), files)
-        say(named)
-        return PrintedResult(named)
+def print_result(self: NetworkCore, result: Array | None = None) -> dict[int, dict[str, Any]]:
+    """Print and return results as {i: {"预测值": label, "置信度": score}}.
 
-    def print_model(self) -> None:
-        """Print the torch module."""
-        say(self.model)
+    Scores of a network that was trained without softmax or sigmoid, as with loss="MSELoss", are no
+    probabilities and stand under "原始分数 (raw score)".
+    Of a folder, or a list of image files, each result also has its file under "文件". A network without
+    layers gives the index of the best class and its score.
 
-    def summary(self) -> str:
-        """Print and return the table of layers, output shapes, parameters and multiply-adds."""
-        shown = table(self._definition, self._data.train.batch_size if self._data else None)
-        say(shown)
-        return PrintedText(shown)
+    Args:
+        result: What `inference` returned, or one row of it; None takes the last one.
+
+    Raises:
+        DataError: There is no result yet.
+        InputError: It is no result of this network.
+    """
+    self._state.kind.check_takes_data("print_result()")
+    found = self.result if result is None else result
+    if found is None:
+        raise DataError(coded("E-CALL-02", "print_result(): there is no result yet. Call inference first."))
+    without_layers = not self._definition.has_layers and result is not None
+    files = self._files if found is self.result else ()
+    named = running.readable(found, None if without_layers else self.card(), files)
+    say(named)
+    return PrintedResult(named)
 
 
 def _image_files(data: Any, names: list[str]) -> tuple[str, ...]:

@@ -18,126 +18,127 @@ from onnxnn.console.display import show_images
 from onnxnn.inference import predict as running
 from onnxnn.inference.features import feature_vectors
 from onnxnn.inference.pretrained import pretrained_features
-from onnxnn.inspection.activations import visual_feature, visual_filters
+from onnxnn.inspection import activations
 
-from .core import Core
+from .core import NetworkCore
+
+__all__ = ["extract_feature", "visual_feature", "visual_filters"]
 
 Array = np.ndarray[Any, Any]
 
 
-class Inside(Core):
-    """Images and vectors of what the layers do."""
+def visual_feature(
+    self: NetworkCore,
+    img: Any = None,
+    in1img: bool = False,
+    save_fold: str | Path = "layers",
+    data: Any = None,
+    force: bool = False,
+) -> list[Path]:
+    """Write the output of each layer for one sample: images, or a text file for a vector.
 
-    def visual_feature(
-        self,
-        img: Any = None,
-        in1img: bool = False,
-        save_fold: str | Path = "layers",
-        data: Any = None,
-        force: bool = False,
-    ) -> list[Path]:
-        """Write the output of each layer for one sample: images, or a text file for a vector.
+    Args:
+        img: An image, a row or a sequence, as for `inference`; of several the first.
+        in1img: Whether to make one image of all layers.
+        save_fold: The folder to write into.
+        data: BaseNN's name for `img`.
+        force: Whether a file may replace `img` itself, or a file of another format.
 
-        Args:
-            img: An image, a row or a sequence, as for `inference`; of several the first.
-            in1img: Whether to make one image of all layers.
-            save_fold: The folder to write into.
-            data: BaseNN's name for `img`.
-            force: Whether a file may replace `img` itself, or a file of another format.
+    Returns:
+        The files written; see `onnxnn.inspection.activations`.
 
-        Returns:
-            The files written; see `onnxnn.inspection.activations`.
-
-        Raises:
-            InputError: There is no sample, or it does not match the network.
-            OutputError: The folder cannot be written.
-        """
-        self._state.kind.check_takes_data("visual_feature()")
-        self._state.kind.check_one_input("visual_feature()")
-        source = _either(img, data, "visual_feature()")
-        card = self.card()
-        batch = next(running.arrays(source, card.input, 1, self._reader()), None)
-        if batch is None:
-            raise InputError(
-                coded(
-                    "E-INPUT-03",
-                    "visual_feature(): expected a sample, got none. Give one image, row or text.",
-                )
+    Raises:
+        InputError: There is no sample, or it does not match the network.
+        OutputError: The folder cannot be written.
+    """
+    self._state.kind.check_takes_data("visual_feature()")
+    self._state.kind.check_one_input("visual_feature()")
+    source = _either(img, data, "visual_feature()")
+    card = self.card()
+    batch = next(running.arrays(source, card.input, 1, self._reader()), None)
+    if batch is None:
+        raise InputError(
+            coded(
+                "E-INPUT-03",
+                "visual_feature(): expected a sample, got none. Give one image, row or text.",
             )
-        written = visual_feature(
-            self.model,
-            self._definition,
-            batch[0],
-            classes=card.output.classes,
-            in1img=in1img,
-            save_fold=save_fold,
-            sources=[source],
-            force=force,
         )
-        if self.verbose:
-            first, last = written[0], written[-1].name
-            say(
-                gettext("outputs of the layers: {first} .. {last}", first=first, last=last)
-                if len(written) > 1
-                else gettext("outputs of the layers: {path}", path=first)
-            )
-        show_images(*written)
-        return written
+    written = activations.visual_feature(
+        self.model,
+        self._definition,
+        batch[0],
+        classes=card.output.classes,
+        in1img=in1img,
+        save_fold=save_fold,
+        sources=[source],
+        force=force,
+    )
+    if self.verbose:
+        first, last = written[0], written[-1].name
+        say(
+            gettext("outputs of the layers: {first} .. {last}", first=first, last=last)
+            if len(written) > 1
+            else gettext("outputs of the layers: {path}", path=first)
+        )
+    show_images(*written)
+    return written
 
-    def visual_filters(
-        self, path: str | Path = "filters.png", before: str | Path | None = None, force: bool = False
-    ) -> Path:
-        """Draw the filters of the first layer.
 
-        Args:
-            path: The image file, .png or .jpg.
-            before: A checkpoint of the same network, whose filters are drawn above on the same scale.
-            force: Whether to replace a file of another format.
-        """
-        weights_before = None if before is None else checkpoints.load(before).state_dict
-        written = visual_filters(path, self.model, self._definition, weights_before, force)
-        show_images(written)
-        return written
+def visual_filters(
+    self: NetworkCore, path: str | Path = "filters.png", before: str | Path | None = None, force: bool = False
+) -> Path:
+    """Draw the filters of the first layer.
 
-    def extract_feature(
-        self,
-        img: Any = None,
-        pretrain: str | Path | None = None,
-        batch_size: int = 32,
-        data: Any = None,
-        download: bool = False,
-    ) -> Array:
-        """Return feature vectors: the input of the network's head.
+    Args:
+        path: The image file, .png or .jpg.
+        before: A checkpoint of the same network, whose filters are drawn above on the same scale.
+        force: Whether to replace a file of another format.
+    """
+    weights_before = None if before is None else checkpoints.load(before).state_dict
+    written = activations.visual_filters(path, self.model, self._definition, weights_before, force)
+    show_images(written)
+    return written
 
-        Args:
-            img: Whatever `inference` takes.
-            pretrain: The weights file of a published network to use instead of this one; see
-                `onnxnn.inference.pretrained`.
-            batch_size: How many samples to run at once.
-            data: BaseNN's name for `img`.
-            download: Whether torchvision's file for `pretrain`, such as "resnet18", is fetched where it is
-                not there yet, and used if it has its checksum. Nothing is downloaded otherwise.
 
-        Returns:
-            float32 (N, D), one row for each sample in order.
-        """
-        source = _either(img, data, "extract_feature()")
-        if pretrain is not None:
-            vectors = pretrained_features(source, pretrain, batch_size, download)
-            check_finite(f"extract_feature(pretrain={shortened(pretrain)})", "vectors", vectors)
-            return vectors
-        self._state.kind.check_takes_data("extract_feature()")
-        self._state.kind.check_one_input("extract_feature()")
-        card = self.card()
-        output_is_vector = card.output.kind == "embedding"
-        device = self.model.device
-        found = [
-            feature_vectors(self.model, self._definition, torch.from_numpy(x).to(device), output_is_vector)
-            for x in running.arrays(source, card.input, batch_size, self._reader())
-        ]
-        vectors = running.joined(found)
-        check_finite("extract_feature()", "vectors", vectors)
+def extract_feature(
+    self: NetworkCore,
+    img: Any = None,
+    pretrain: str | Path | None = None,
+    batch_size: int = 32,
+    data: Any = None,
+    download: bool = False,
+) -> Array:
+    """Return feature vectors: the input of the network's head.
+
+    Args:
+        img: Whatever `inference` takes.
+        pretrain: The weights file of a published network to use instead of this one; see
+            `onnxnn.inference.pretrained`.
+        batch_size: How many samples to run at once.
+        data: BaseNN's name for `img`.
+        download: Whether torchvision's file for `pretrain`, such as "resnet18", is fetched where it is
+            not there yet, and used if it has its checksum. Nothing is downloaded otherwise.
+
+    Returns:
+        float32 (N, D), one row for each sample in order.
+    """
+    source = _either(img, data, "extract_feature()")
+    if pretrain is not None:
+        vectors = pretrained_features(source, pretrain, batch_size, download)
+        check_finite(f"extract_feature(pretrain={shortened(pretrain)})", "vectors", vectors)
         return vectors
+    self._state.kind.check_takes_data("extract_feature()")
+    self._state.kind.check_one_input("extract_feature()")
+    card = self.card()
+    output_is_vector = card.output.kind == "embedding"
+    device = self.model.device
+    found = [
+        feature_vectors(self.model, self._definition, torch.from_numpy(x).to(device), output_is_vector)
+        for x in running.arrays(source, card.input, batch_size, self._reader())
+    ]
+    vectors = running.joined(found)
+    check_finite("extract_feature()", "vectors", vectors)
+    return vectors
 
 
 def _either(img: Any, data: Any, call: str) -> Any:

@@ -2,229 +2,260 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
 from onnxnn import data as loading
+from onnxnn.data import Data
 from onnxnn.data.foreign import check_no_pair, is_foreign, unpacked
+from onnxnn.data.labels import ValuesError
 from onnxnn.data.options import ArrayOptions, ImageOptions, TableOptions
 
-from .core import Core
+from .core import NetworkCore
+from .state import NetworkState
+
+__all__ = ["load_dataset", "load_img_data", "load_npz_data", "load_tab_data"]
 
 
-class Loading(Core):
-    """Loading data."""
+def load_img_data(
+    self: NetworkCore,
+    data_path: str | Path,
+    classes: Any = None,
+    batch_size: int | None = None,
+    train_val_ratio: float = 1.0,
+    shuffle: bool = True,
+    batch_mode: bool = False,
+    transform: Any = None,
+    color: str = "RGB",
+    num_workers: int = 0,
+    batch_model: bool = False,
+    data_type: Any = None,
+    errors: str = "raise",
+) -> Any:
+    """Load class folders of images; see `onnxnn.data.load_images`.
 
-    def load_img_data(
+    Args:
+        data_path: The folder that holds a folder for each class.
+        classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}; None takes the folders'.
+        batch_size: Images in a batch; None takes 8, 16 or 32, as many images as there are.
+        train_val_ratio: The share of each class to train on; the rest validates.
+        shuffle: Whether every epoch has another order.
+        batch_mode: Whether images are read for each batch instead of kept in memory.
+        transform: {"Resize": (64, 64), "RandomHorizontalFlip": {}, ...}, see the table of transforms in
+            docs/options.md; also a list of those, torchvision's transforms, or a function.
+        color: "RGB" or "grayscale".
+        num_workers: Threads that read; 0 takes one for each core, up to 8.
+        batch_model: BaseNN's spelling of `batch_mode`.
+        data_type: BaseNN's older option, without effect.
+        errors: "raise" refuses data with broken images; "skip" leaves them out, with a warning.
+
+    Returns:
+        The training batches, or (training, validation) where train_val_ratio is below 1.
+    """
+    _ignore(data_type)
+    options = ImageOptions(
+        classes=classes,
+        batch_size=batch_size,
+        train_val_ratio=train_val_ratio,
+        shuffle=shuffle,
+        batch_mode=batch_mode or batch_model,
+        transform=transform,
+        color=color,
+        num_workers=num_workers,
+        errors=errors,
+        progress=bool(self.verbose),
+    )
+    return _use(self, loading.load_images(data_path, self.task, options, self._state.owned))
+
+
+def load_tab_data(
+    self: NetworkCore,
+    data_path: str | Path,
+    batch_size: int = 32,
+    train_val_ratio: float = 1.0,
+    shuffle: bool = True,
+    y_type: str = "long",
+    num_workers: int = 0,
+    standardize: bool = False,
+    data_type: Any = None,
+    label: str | int | None = None,
+    index: Any = None,
+    header: bool | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    thousands: str | None = None,
+    missing: Sequence[str] | None = None,
+) -> Any:
+    """Load a CSV file; see `onnxnn.data.load_table`.
+
+    The label is the column called label, class, target, y or 标签, for classes also species or the like
+    (docs/tables.md), else the last one. What is decided
+    about a file where another reading is possible is said in a warning, and these options choose:
+
+    Args:
+        data_path: The file.
+        batch_size: Samples in a batch.
+        train_val_ratio: The share of the rows to train on; the rest validates.
+        shuffle: Whether every epoch has another order.
+        y_type: BaseNN's type of the labels. The task decides; labels with fractions are values to predict
+            where it is float, or where no task was chosen.
+        num_workers: Accepted as BaseNN has it, without effect: a table is in memory.
+        data_type: BaseNN's older option, without effect.
+        standardize: Whether the network's first operation brings each column to mean 0 and deviation 1.
+        label: The label column, by name or by position from 0 (-1 is the last).
+        index: A column that counts rows and is left out, or a list of those; False keeps all columns.
+        header: Whether the first row is a heading.
+        encoding: The file's encoding, such as "gb18030" or "cp1252".
+        decimal: The mark before a fraction: "." or ",".
+        thousands: The mark between thousands, such as ",".
+        missing: What stands in a cell without a value, such as ["?", "NA"]; [] where those are classes.
+
+    Returns:
+        The training batches, or (training, validation) where train_val_ratio is below 1.
+    """
+    _ignore(data_type)
+    options = TableOptions(
+        batch_size=batch_size,
+        train_val_ratio=train_val_ratio,
+        shuffle=shuffle,
+        standardize=standardize,
+        label=label,
+        index=index,
+        header=header,
+        encoding=encoding,
+        decimal=decimal,
+        thousands=thousands,
+        missing=missing,
+    )
+    return _load(
         self,
-        data_path: str | Path,
-        classes: Any = None,
-        batch_size: int | None = None,
-        train_val_ratio: float = 1.0,
-        shuffle: bool = True,
-        batch_mode: bool = False,
-        transform: Any = None,
-        color: str = "RGB",
-        num_workers: int = 0,
-        batch_model: bool = False,
-        data_type: Any = None,
-        errors: str = "raise",
-    ) -> Any:
-        """Load class folders of images; see `onnxnn.data.load_images`.
+        lambda task: loading.load_table(data_path, task, options, self._state.owned),
+        are_values="float" in shortened(y_type).lower(),
+    )
 
-        Args:
-            data_path: The folder that holds a folder for each class.
-            classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}; None takes the folders'.
-            batch_size: Images in a batch; None takes 8, 16 or 32, as many images as there are.
-            train_val_ratio: The share of each class to train on; the rest validates.
-            shuffle: Whether every epoch has another order.
-            batch_mode: Whether images are read for each batch instead of kept in memory.
-            transform: {"Resize": (64, 64), "RandomHorizontalFlip": {}, ...}, see the table of transforms in
-                docs/options.md; also a list of those, torchvision's transforms, or a function.
-            color: "RGB" or "grayscale".
-            num_workers: Threads that read; 0 takes one for each core, up to 8.
-            batch_model: BaseNN's spelling of `batch_mode`.
-            data_type: BaseNN's older option, without effect.
-            errors: "raise" refuses data with broken images; "skip" leaves them out, with a warning.
 
-        Returns:
-            The training batches, or (training, validation) where train_val_ratio is below 1.
-        """
-        _ignore(data_type)
-        loaded = loading.load_images(
-            data_path,
-            self.task,
-            ImageOptions(
-                classes=classes,
-                batch_size=batch_size,
-                train_val_ratio=train_val_ratio,
-                shuffle=shuffle,
-                batch_mode=batch_mode or batch_model,
-                transform=transform,
-                color=color,
-                num_workers=num_workers,
-                errors=errors,
-                progress=bool(self.verbose),
-            ),
-            self._state.owned,
-        )
-        return self._use(loaded)
+def load_npz_data(
+    self: NetworkCore,
+    data_path: str | Path,
+    batch_size: int = 32,
+    shuffle: bool = True,
+    classes: Any = None,
+    train_val_ratio: float = 1.0,
+    num_workers: int = 0,
+    data_type: Any = None,
+    channel_order: str | None = None,
+    standardize: bool = False,
+) -> Any:
+    """Load a .npz file with the arrays `data` and `label`; see `onnxnn.data.load_npz`.
 
-    def load_tab_data(
-        self,
-        data_path: str | Path,
-        batch_size: int = 32,
-        train_val_ratio: float = 1.0,
-        shuffle: bool = True,
-        y_type: str = "long",
-        num_workers: int = 0,
-        standardize: bool = False,
-        data_type: Any = None,
-        label: str | int | None = None,
-        index: Any = None,
-        header: bool | None = None,
-        encoding: str | None = None,
-        decimal: str | None = None,
-        thousands: str | None = None,
-        missing: Sequence[str] | None = None,
-    ) -> Any:
-        """Load a CSV file; see `onnxnn.data.load_table`.
+    Args:
+        data_path: The file.
+        batch_size: Samples in a batch.
+        shuffle: Whether every epoch has another order.
+        classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}.
+        train_val_ratio: The share of the samples to train on; the rest validates.
+        num_workers: Accepted as BaseNN has it, without effect: the arrays are in memory.
+        data_type: BaseNN's older option, without effect.
+        channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; kept for later arrays.
+        standardize: Whether the network's first operation brings each column to mean 0 and deviation 1.
 
-        The label is the column called label, class, target, y or 标签, for classes also species or the like
-        (docs/tables.md), else the last one. What is decided
-        about a file where another reading is possible is said in a warning, and these options choose:
+    Returns:
+        The training batches, or (training, validation) where train_val_ratio is below 1.
+    """
+    _ignore(data_type)
+    options = ArrayOptions(
+        classes=classes,
+        batch_size=batch_size,
+        train_val_ratio=train_val_ratio,
+        shuffle=shuffle,
+        channel_order=channel_order,
+        standardize=standardize,
+    )
+    return _load(self, lambda task: loading.load_npz(data_path, task, options, self._state.owned))
 
-        Args:
-            data_path: The file.
-            batch_size: Samples in a batch.
-            train_val_ratio: The share of the rows to train on; the rest validates.
-            shuffle: Whether every epoch has another order.
-            y_type: BaseNN's type of the labels. The task decides; labels with fractions are values to predict
-                where it is float, or where no task was chosen.
-            num_workers: Accepted as BaseNN has it, without effect: a table is in memory.
-            data_type: BaseNN's older option, without effect.
-            standardize: Whether the network's first operation brings each column to mean 0 and deviation 1.
-            label: The label column, by name or by position from 0 (-1 is the last).
-            index: A column that counts rows and is left out, or a list of those; False keeps all columns.
-            header: Whether the first row is a heading.
-            encoding: The file's encoding, such as "gb18030" or "cp1252".
-            decimal: The mark before a fraction: "." or ",".
-            thousands: The mark between thousands, such as ",".
-            missing: What stands in a cell without a value, such as ["?", "NA"]; [] where those are classes.
 
-        Returns:
-            The training batches, or (training, validation) where train_val_ratio is below 1.
-        """
-        _ignore(data_type)
-        options = TableOptions(
-            batch_size=batch_size,
-            train_val_ratio=train_val_ratio,
-            shuffle=shuffle,
-            standardize=standardize,
-            label=label,
-            index=index,
-            header=header,
-            encoding=encoding,
-            decimal=decimal,
-            thousands=thousands,
-            missing=missing,
-        )
-        return self._load(
-            lambda task: loading.load_table(data_path, task, options, self._state.owned),
-            are_values="float" in shortened(y_type).lower(),
-        )
+def load_dataset(
+    self: NetworkCore,
+    x: Any,
+    y: Any = None,
+    num_workers: int = 0,
+    classes: Any = None,
+    batch_size: int | None = None,
+    train_val_ratio: float = 1.0,
+    shuffle: bool = True,
+    word2idx: Mapping[str, int] | None = None,
+    channel_order: str | None = None,
+    standardize: bool = False,
+) -> Any:
+    """Take arrays or lists; see `onnxnn.data.from_arrays`.
 
-    def load_npz_data(
-        self,
-        data_path: str | Path,
-        batch_size: int = 32,
-        shuffle: bool = True,
-        classes: Any = None,
-        train_val_ratio: float = 1.0,
-        num_workers: int = 0,
-        data_type: Any = None,
-        channel_order: str | None = None,
-        standardize: bool = False,
-    ) -> Any:
-        """Load a .npz file with the arrays `data` and `label`; see `onnxnn.data.load_npz`.
+    Args:
+        x: An array, a tensor, lists or a DataFrame: (N, F) is a table, (N, T, F) are sequences, uint8
+            (N, H, W, 3) images; a torch DataLoader or Dataset, or what scikit-learn's load_iris() and
+            the like return, brings x and y.
+        y: Labels of classes, values to predict, or labels for each step.
+        num_workers: Accepted as BaseNN has it, without effect: the arrays are in memory.
+        classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}.
+        batch_size: Samples in a batch; None takes all in one.
+        train_val_ratio: The share of the samples to train on; the rest validates.
+        shuffle: Whether every epoch has another order.
+        word2idx: The vocabulary of tokens: {"word": id}.
+        channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; kept for later arrays.
+        standardize: Whether the network's first operation brings each column to mean 0 and deviation 1.
 
-        Args:
-            data_path: The file.
-            batch_size: Samples in a batch.
-            shuffle: Whether every epoch has another order.
-            classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}.
-            train_val_ratio: The share of the samples to train on; the rest validates.
-            num_workers: Accepted as BaseNN has it, without effect: the arrays are in memory.
-            data_type: BaseNN's older option, without effect.
-            channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; kept for later arrays.
-            standardize: Whether the network's first operation brings each column to mean 0 and deviation 1.
+    Returns:
+        The training batches, or (training, validation) where train_val_ratio is below 1.
+    """
+    if y is None and is_foreign(x):
+        x, y, names = unpacked(x, "load_dataset")
+        classes = names if classes is None else classes
+    elif y is None:
+        check_no_pair(x, "load_dataset")
+    options = ArrayOptions(
+        classes=classes,
+        batch_size=batch_size,
+        train_val_ratio=train_val_ratio,
+        shuffle=shuffle,
+        word2idx=word2idx,
+        channel_order=channel_order,
+        standardize=standardize,
+    )
+    return _load(self, lambda task: loading.from_arrays(x, y, task, options, self._state.owned))
 
-        Returns:
-            The training batches, or (training, validation) where train_val_ratio is below 1.
-        """
-        _ignore(data_type)
-        options = ArrayOptions(
-            classes=classes,
-            batch_size=batch_size,
-            train_val_ratio=train_val_ratio,
-            shuffle=shuffle,
-            channel_order=channel_order,
-            standardize=standardize,
-        )
-        return self._load(lambda task: loading.load_npz(data_path, task, options, self._state.owned))
 
-    def load_dataset(
-        self,
-        x: Any,
-        y: Any = None,
-        num_workers: int = 0,
-        classes: Any = None,
-        batch_size: int | None = None,
-        train_val_ratio: float = 1.0,
-        shuffle: bool = True,
-        word2idx: Mapping[str, int] | None = None,
-        channel_order: str | None = None,
-        standardize: bool = False,
-    ) -> Any:
-        """Take arrays or lists; see `onnxnn.data.from_arrays`.
+def _load(self: NetworkCore, read: Callable[[str], Data], are_values: bool = False) -> Any:
+    """Load data, as values to predict where its labels are no classes and no task was chosen.
 
-        Args:
-            x: An array, a tensor, lists or a DataFrame: (N, F) is a table, (N, T, F) are sequences, uint8
-                (N, H, W, 3) images; a torch DataLoader or Dataset, or what scikit-learn's load_iris() and
-                the like return, brings x and y.
-            y: Labels of classes, values to predict, or labels for each step.
-            num_workers: Accepted as BaseNN has it, without effect: the arrays are in memory.
-            classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}.
-            batch_size: Samples in a batch; None takes all in one.
-            train_val_ratio: The share of the samples to train on; the rest validates.
-            shuffle: Whether every epoch has another order.
-            word2idx: The vocabulary of tokens: {"word": id}.
-            channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; kept for later arrays.
-            standardize: Whether the network's first operation brings each column to mean 0 and deviation 1.
+    Args:
+        read: Returns the data for a task.
+        are_values: Whether the call says that labels are values.
+    """
+    try:
+        return _use(self, read(self.task))
+    except ValuesError as error:
+        state = self._state
+        if state.task != "cls" or state.owned is not None or not (state.is_task_open or are_values):
+            raise
+        try:
+            data = read("reg")
+        except DataError:
+            raise error from None
+        line = gettext("{error} They are read as values to predict, as by nn('reg').", error=error)
+        data = replace(data, remarks=(line, *data.remarks))
+        return _use(self, data, replace(state, task="reg"))
 
-        Returns:
-            The training batches, or (training, validation) where train_val_ratio is below 1.
-        """
-        if y is None and is_foreign(x):
-            x, y, names = unpacked(x, "load_dataset")
-            classes = names if classes is None else classes
-        elif y is None:
-            check_no_pair(x, "load_dataset")
-        options = ArrayOptions(
-            classes=classes,
-            batch_size=batch_size,
-            train_val_ratio=train_val_ratio,
-            shuffle=shuffle,
-            word2idx=word2idx,
-            channel_order=channel_order,
-            standardize=standardize,
-        )
-        return self._load(lambda task: loading.from_arrays(x, y, task, options, self._state.owned))
+
+def _use(self: NetworkCore, data: Data, state: NetworkState | None = None) -> Any:
+    self._become((self._state if state is None else state).with_data(data))
+    parts = tuple(part.handed_out(self._as_now) for part in self._need_data().parts)
+    return parts[0] if len(parts) == 1 else parts
 
 
 def _ignore(data_type: Any) -> None:

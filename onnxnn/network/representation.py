@@ -8,12 +8,12 @@ from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.html import table
 
 if TYPE_CHECKING:
-    from .core import Core
+    from .core import NetworkCore
 
 __all__ = ["as_html", "as_line"]
 
 
-def as_line(network: Core) -> str:
+def as_line(network: NetworkCore) -> str:
     """Return "Network cls: 2 layers, (4) -> (3), 120 samples, 20 epochs"."""
     definition = network._definition
     placed = definition.placed()
@@ -28,7 +28,7 @@ def as_line(network: Core) -> str:
     return f"{type(network).__name__} {network.task}: {', '.join(parts)}"
 
 
-def as_html(network: Core) -> str:
+def as_html(network: NetworkCore) -> str:
     """Return the layers as a table."""
     placed = network._definition.placed()
     rows = [(each.name, _sizes(each.in_shape.sizes), _sizes(each.out_shape.sizes)) for each in placed]

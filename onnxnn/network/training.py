@@ -21,7 +21,7 @@ from onnxnn.checkpoint.checkpoint import Checkpoint
 from onnxnn.console.display import show_images
 from onnxnn.definition.definition import Definition
 from onnxnn.inference.evaluation import batches_of
-from onnxnn.inspection.history_plot import plot_history
+from onnxnn.inspection import history_plot
 from onnxnn.training import job as jobs
 from onnxnn.training.callbacks import Callback
 from onnxnn.training.device import Machine
@@ -30,243 +30,249 @@ from onnxnn.training.history import History
 from onnxnn.training.losses import official_name
 from onnxnn.training.settings import Settings
 
-from .files import Files
+from .core import NetworkCore
 from .state import NetworkState
 
+__all__ = ["evaluate", "plot_history", "set_seed", "train"]
 
-class Training(Files):
-    """Training and measuring."""
 
-    def train(
-        self,
-        lr: float | None = None,
-        epochs: int = 30,
-        batch_num: int = 1,
-        batch_size: int | None = None,
-        save_fold: str | None = None,
-        loss: str | None = None,
-        metrics: str | Sequence[str] | None = None,
-        filename: str = "basenn.pth",
-        checkpoint: str | Path | None = None,
-        resume: str | Path | None = None,
-        schedule: str | Mapping[str, Any] | None = None,
-        clip: float | None = None,
-        patience: int | None = None,
-        monitor: str | None = None,
-        ema: float | None = None,
-        samples_every: int | None = None,
-        device: str = "auto",
-        devices: int = 1,
-        strategy: str = "auto",
-        precision: str | int = "32-true",
-        callbacks: Sequence[Callback] = (),
-    ) -> History:
-        """Train, write checkpoints into `save_fold`, and return the history.
+def train(  # noqa: PLR0913  # self is counted where a function is a method
+    self: NetworkCore,
+    lr: float | None = None,
+    epochs: int = 30,
+    batch_num: int = 1,
+    batch_size: int | None = None,
+    save_fold: str | None = None,
+    loss: str | None = None,
+    metrics: str | Sequence[str] | None = None,
+    filename: str = "basenn.pth",
+    checkpoint: str | Path | None = None,
+    resume: str | Path | None = None,
+    schedule: str | Mapping[str, Any] | None = None,
+    clip: float | None = None,
+    patience: int | None = None,
+    monitor: str | None = None,
+    ema: float | None = None,
+    samples_every: int | None = None,
+    device: str = "auto",
+    devices: int = 1,
+    strategy: str = "auto",
+    precision: str | int = "32-true",
+    callbacks: Sequence[Callback] = (),
+) -> History:
+    """Train, write checkpoints into `save_fold`, and return the history.
 
-        `basenn.pth` holds the last epoch, `best.pth` the best one where there is validation data, those of a
-        training that is resumed among them, and `basenn.csv` the history. Ctrl-C ends training and keeps
-        what was learned. What is refused leaves the network and its data as they were. A last batch of a
-        single sample joins the batch before it.
+    `basenn.pth` holds the last epoch, `best.pth` the best one where there is validation data, those of a
+    training that is resumed among them, and `basenn.csv` the history. Ctrl-C ends training and keeps
+    what was learned. What is refused leaves the network and its data as they were. A last batch of a
+    single sample joins the batch before it.
 
-        Args:
-            lr, epochs, batch_size, loss, metrics, schedule, clip, patience, monitor, ema, samples_every: See
-                `onnxnn.training.settings.Settings`.
-            batch_num: Accepted as BaseNN has it, without effect there and here.
-            save_fold: Where checkpoints go, from now on.
-            filename: The checkpoint's name.
-            checkpoint: Resume from this checkpoint for `epochs` more, with its optimizer's and random
-                state, and its learning rate and loss unless `lr` and `loss` are given. The schedule starts
-                again.
-            resume: Finish the interrupted training of this checkpoint, with its own settings, and write
-                to it. The other settings of this call do not count.
-            device, devices, strategy, precision: See `onnxnn.training.device.Machine`.
-            callbacks: Instances of `onnxnn.Callback`, called during training.
+    Args:
+        lr, epochs, batch_size, loss, metrics, schedule, clip, patience, monitor, ema, samples_every: See
+            `onnxnn.training.settings.Settings`.
+        batch_num: Accepted as BaseNN has it, without effect there and here.
+        save_fold: Where checkpoints go, from now on.
+        filename: The checkpoint's name.
+        checkpoint: Resume from this checkpoint for `epochs` more, with its optimizer's and random
+            state, and its learning rate and loss unless `lr` and `loss` are given. The schedule starts
+            again.
+        resume: Finish the interrupted training of this checkpoint, with its own settings, and write
+            to it. The other settings of this call do not count.
+        device, devices, strategy, precision: See `onnxnn.training.device.Machine`.
+        callbacks: Instances of `onnxnn.Callback`, called during training.
 
-        Raises:
-            TrainingError: A name is unknown, a number is out of range, or sizes do not match; or the loss
-                became NaN, and the network has the weights with which training began.
-            CheckpointError: The checkpoint cannot be used, or is of another network.
-            DataError: There is no data, or it has other words or classes than the checkpoint's.
-            DeviceError: This machine does not have the device.
-            OutputError: The checkpoint cannot be written; known before the first epoch, or it became so.
-        """
-        self._need_data()
-        if checkpoint is not None and resume is not None:
-            raise TrainingError(
-                coded(
-                    "E-CALL-02",
-                    "train(): expected checkpoint= or resume=, got both. Give checkpoint= to train more "
-                    "epochs, or resume= to finish a training.",
-                )
+    Raises:
+        TrainingError: A name is unknown, a number is out of range, or sizes do not match; or the loss
+            became NaN, and the network has the weights with which training began.
+        CheckpointError: The checkpoint cannot be used, or is of another network.
+        DataError: There is no data, or it has other words or classes than the checkpoint's.
+        DeviceError: This machine does not have the device.
+        OutputError: The checkpoint cannot be written; known before the first epoch, or it became so.
+    """
+    self._need_data()
+    if checkpoint is not None and resume is not None:
+        raise TrainingError(
+            coded(
+                "E-CALL-02",
+                "train(): expected checkpoint= or resume=, got both. Give checkpoint= to train more "
+                "epochs, or resume= to finish a training.",
             )
-        if not isinstance(callbacks, list | tuple) or not all(isinstance(c, Callback) for c in callbacks):
-            raise TrainingError(
-                coded(
-                    "E-TRAIN-06",
-                    "callbacks={value}: expected a list of instances of onnxnn.Callback.",
-                    value=shortened(callbacks),
-                )
-            )
-        folder = as_path(self.save_fold if save_fold is None else save_fold, "save_fold", TrainingError)
-        file = as_path(filename, "filename", TrainingError)
-        if not file.name:
-            raise TrainingError(
-                coded(
-                    "E-TRAIN-03",
-                    "filename={value}: expected the name of a file, such as 'basenn.pth'.",
-                    value=shortened(filename),
-                )
-            )
-        wanted = Settings(
-            lr,
-            epochs,
-            batch_size,
-            self.optimizer,
-            self._optimizer_options,
-            loss,
-            metrics,  # type: ignore[arg-type]  # any spelling comes in, names come out
-            schedule,
-            clip,
-            patience,
-            monitor,
-            ema,
-            samples_every,
         )
-        machine = Machine(device, devices, strategy, precision)
-        start, is_finish = resume if checkpoint is None else checkpoint, resume is not None
-        with custom_weights_kept(self._definition):
-            before, state = self._resumed(start)
-            state.check_layers()
-            settings = jobs.settings_of(
-                wanted, before, is_finish, start, keep_optimizer=not self._optimizer_chosen
+    if not isinstance(callbacks, list | tuple) or not all(isinstance(c, Callback) for c in callbacks):
+        raise TrainingError(
+            coded(
+                "E-TRAIN-06",
+                "callbacks={value}: expected a list of instances of onnxnn.Callback.",
+                value=shortened(callbacks),
             )
-            state, first = state.with_task_for(settings.loss)
-            state, lines = state.with_labels_as_outputs()
-            state, more = state.with_last_step_only()
-            state, ending = state.with_ending_for(settings.loss)
-            path = Path(resume) if resume is not None else folder / file
-            job = self._job(state, settings, path, callbacks)
-            trainer = job.prepare(machine, before, is_finish)
-        if before is not None:
-            self.history = History(before.training.get("history", ()))
-        self.save_fold = str(folder)
-        self._optimizer, self._optimizer_options = settings.optimizer, dict(settings.optimizer_options)
-        self._become((state.owning(), (*first, *lines, *more, *ending)))
-        try:
-            how = job.run(trainer)
-        except TrainingError:  # the trainer put the weights back
-            self._state = state
-            raise
-        except OutputError:
-            self.history = trainer.history  # what was learned is in memory
-            raise
-        self._state = state.with_training(how)
-        self.history = trainer.history
-        return self.history
-
-    def _resumed(self, path: str | Path | None) -> tuple[Checkpoint | None, NetworkState]:
-        """Return the checkpoint to resume, if any, and the network with its weights."""
-        state = self._state
-        if path is None:
-            return None, state
-        loaded = checkpoints.load(path)
-        return loaded, state.with_checkpoint(loaded, path, own_layers=state.definition.has_layers)
-
-    def _job(
-        self, state: NetworkState, settings: Settings, path: Path, callbacks: Sequence[Callback]
-    ) -> jobs.Job:
-        data = state.data
-        assert data is not None
-        if settings.batch_size is not None:
-            data = data.with_batch_size(settings.batch_size)
-        return jobs.Job(
-            state.kind,
-            state.net,
-            data,
-            settings,
-            path,
-            state.owning().card,
-            self.verbose,
-            callbacks,
         )
+    folder = as_path(self.save_fold if save_fold is None else save_fold, "save_fold", TrainingError)
+    file = as_path(filename, "filename", TrainingError)
+    if not file.name:
+        raise TrainingError(
+            coded(
+                "E-TRAIN-03",
+                "filename={value}: expected the name of a file, such as 'basenn.pth'.",
+                value=shortened(filename),
+            )
+        )
+    wanted = Settings(
+        lr,
+        epochs,
+        batch_size,
+        self.optimizer,
+        self._optimizer_options,
+        loss,
+        metrics,  # type: ignore[arg-type]  # any spelling comes in, names come out
+        schedule,
+        clip,
+        patience,
+        monitor,
+        ema,
+        samples_every,
+    )
+    machine = Machine(device, devices, strategy, precision)
+    start, is_finish = resume if checkpoint is None else checkpoint, resume is not None
+    with custom_weights_kept(self._definition):
+        before, state = _resumed(self, start)
+        state.check_layers()
+        settings = jobs.settings_of(
+            wanted, before, is_finish, start, keep_optimizer=not self._optimizer_chosen
+        )
+        state, first = state.with_task_for(settings.loss)
+        state, lines = state.with_labels_as_outputs()
+        state, more = state.with_last_step_only()
+        state, ending = state.with_ending_for(settings.loss)
+        path = Path(resume) if resume is not None else folder / file
+        job = _job(self, state, settings, path, callbacks)
+        trainer = job.prepare(machine, before, is_finish)
+    if before is not None:
+        self.history = History(before.training.get("history", ()))
+    self.save_fold = str(folder)
+    self._optimizer, self._optimizer_options = settings.optimizer, dict(settings.optimizer_options)
+    self._become((state.owning(), (*first, *lines, *more, *ending)))
+    try:
+        how = job.run(trainer)
+    except TrainingError:  # the trainer put the weights back
+        self._state = state
+        raise
+    except OutputError:
+        self.history = trainer.history  # what was learned is in memory
+        raise
+    self._state = state.with_training(how)
+    self.history = trainer.history
+    return self.history
 
-    def evaluate(
-        self,
-        data: Any = None,
-        loss: str | None = None,
-        metrics: str | Sequence[str] | None = None,
-        batch_size: int = 32,
-        channel_order: str | None = None,
-    ) -> dict[str, float]:
-        """Return the loss and the metrics on data.
 
-        Args:
-            data: (x, y) as for `load_dataset`, batches, or a path as for the loader that was used for
-                training; None takes the validation data.
-            loss: As for `train`; None takes that of the training, but for ArcFace, whose weights are not the
-                network's; the task's usual one where there was none.
-            metrics: As for `train`; None takes acc for classes, mae for values, acc and exact (the share
-                of whole sequences) for pairs; a diffusion model has its loss alone, with the same noise each
-                time.
-            batch_size: How many samples to run at once.
-            channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; None as the network was
-                trained. Files are RGB always.
+def _resumed(self: NetworkCore, path: str | Path | None) -> tuple[Checkpoint | None, NetworkState]:
+    """Return the checkpoint to resume, if any, and the network with its weights."""
+    state = self._state
+    if path is None:
+        return None, state
+    loaded = checkpoints.load(path)
+    return loaded, state.with_checkpoint(loaded, path, own_layers=state.definition.has_layers)
 
-        Raises:
-            DataError: The data does not match the network.
-        """
+
+def _job(
+    self, state: NetworkState, settings: Settings, path: Path, callbacks: Sequence[Callback]
+) -> jobs.Job:
+    data = state.data
+    assert data is not None
+    if settings.batch_size is not None:
+        data = data.with_batch_size(settings.batch_size)
+    return jobs.Job(
+        state.kind,
+        state.net,
+        data,
+        settings,
+        path,
+        state.owning().card,
+        self.verbose,
+        callbacks,
+    )
+
+
+def evaluate(
+    self: NetworkCore,
+    data: Any = None,
+    loss: str | None = None,
+    metrics: str | Sequence[str] | None = None,
+    batch_size: int = 32,
+    channel_order: str | None = None,
+) -> dict[str, float]:
+    """Return the loss and the metrics on data.
+
+    Args:
+        data: (x, y) as for `load_dataset`, batches, or a path as for the loader that was used for
+            training; None takes the validation data.
+        loss: As for `train`; None takes that of the training, but for ArcFace, whose weights are not the
+            network's; the task's usual one where there was none.
+        metrics: As for `train`; None takes acc for classes, mae for values, acc and exact (the share
+            of whole sequences) for pairs; a diffusion model has its loss alone, with the same noise each
+            time.
+        batch_size: How many samples to run at once.
+        channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; None as the network was
+            trained. Files are RGB always.
+
+    Raises:
+        DataError: The data does not match the network.
+    """
+    if data is None:
+        data = self._need_data().validation
         if data is None:
-            data = self._need_data().validation
-            if data is None:
-                raise DataError(
-                    coded(
-                        "E-TRAIN-01",
-                        "evaluate(): there is no validation data. Load data with train_val_ratio=0.8, or "
-                        "give data.",
-                    )
-                )
-        card, state = self.card(), self._state
-        classes = card.classes
-        trained = loss_of(card)
-        if loss is None and trained is not None and official_name(trained) != "ArcFace":
-            loss = trained
-        batches = batches_of(data, card, state.preparation, state.prepared, batch_size, channel_order)
-        return jobs.evaluate_network(self._state.kind, self.model, batches, len(classes), loss, metrics)
-
-    def set_seed(self, seed: int) -> None:
-        """Make what follows repeatable: same seed, same processor, same bits.
-
-        Args:
-            seed: An integer from 0 to 2³² - 1.
-
-        Raises:
-            TrainingError: It is none.
-        """
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-            raise TrainingError(
+            raise DataError(
                 coded(
-                    "E-TRAIN-03",
-                    "set_seed({seed}): expected an integer from 0 to {highest}.",
-                    seed=shortened(seed),
-                    highest=2**32 - 1,
+                    "E-TRAIN-01",
+                    "evaluate(): there is no validation data. Load data with train_val_ratio=0.8, or "
+                    "give data.",
                 )
             )
-        seed = int(seed)
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.manual_seed(seed)
-        torch.backends.cudnn.benchmark = False
-        torch.backends.cudnn.deterministic = True
+    card, state = self.card(), self._state
+    classes = card.classes
+    trained = loss_of(card)
+    if loss is None and trained is not None and official_name(trained) != "ArcFace":
+        loss = trained
+    batches = batches_of(data, card, state.preparation, state.prepared, batch_size, channel_order)
+    return jobs.evaluate_network(self._state.kind, self.model, batches, len(classes), loss, metrics)
 
-    def plot_history(self, path: str | Path = "history.png", title: str = "", force: bool = False) -> Path:
-        """Draw the last training's history into an image, which a notebook shows.
 
-        Args:
-            path, title, force: See `onnxnn.inspection.history_plot.plot_history`.
-        """
-        written = plot_history(self.history, path, title, force)
-        show_images(written)
-        return written
+def set_seed(self: NetworkCore, seed: int) -> None:
+    """Make what follows repeatable: same seed, same processor, same bits.
+
+    Args:
+        seed: An integer from 0 to 2³² - 1.
+
+    Raises:
+        TrainingError: It is none.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise TrainingError(
+            coded(
+                "E-TRAIN-03",
+                "set_seed({seed}): expected an integer from 0 to {highest}.",
+                seed=shortened(seed),
+                highest=2**32 - 1,
+            )
+        )
+    seed = int(seed)
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+
+
+def plot_history(
+    self: NetworkCore, path: str | Path = "history.png", title: str = "", force: bool = False
+) -> Path:
+    """Draw the last training's history into an image, which a notebook shows.
+
+    Args:
+        path, title, force: See `onnxnn.inspection.history_plot.plot_history`.
+    """
+    written = history_plot.plot_history(self.history, path, title, force)
+    show_images(written)
+    return written
 
 
 @contextmanager

@@ -36,6 +36,7 @@ from onnxnn_runtime.outputs.output_files import check_output
 from onnxnn.datasets import digits
 from onnxnn.export.exporter import check_path, check_versions
 from onnxnn.network import Network
+from onnxnn.network.files import check_export
 from onnxnn.training.callbacks import check_writable, files_of
 
 from .options import Place, kinds_of_method, line_of
@@ -161,7 +162,7 @@ class Recipe:
                 key: value for key, value in self.export_options.items() if key not in ("script", "force")
             }
             with self._at("export"):
-                network._check_export(**options)
+                check_export(network, **options)
         with self._at("train" if self.train else "layers"):
             history = network.train(**self.train)
         if self.export is not None:

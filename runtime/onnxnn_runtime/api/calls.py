@@ -337,6 +337,7 @@ def _check_methods(cls: type, options: Mapping[str, Advice], constructor: str) -
             setattr(cls, name, staticmethod(_checked(value.__func__, call, advice)))
         elif inspect.isfunction(value):
             made = _checked(value, call, advice, owner=cls, bound=True, any_size=constructs)
+            made.__module__, made.__qualname__ = cls.__module__, f"{cls.__qualname__}.{name}"
             setattr(cls, name, made)
 
 

@@ -1,0 +1,79 @@
+"""Adding layers to a network, and printing what it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.streams import say
+from onnxnn_runtime.messages.warn import warn
+from torch import nn
+
+from onnxnn.console.display import PrintedText
+from onnxnn.definition.summary import table
+from onnxnn.layers.adding import check_arguments
+from onnxnn.layers.registry import frozen
+from onnxnn.training import optimizers
+
+from .core import NetworkCore
+
+__all__ = ["add", "print_model", "summary"]
+
+
+def add(
+    self: NetworkCore,
+    layer: str | nn.Module | None = None,
+    activation: str | None = None,
+    optimizer: str | None = None,
+    **options: Any,
+) -> None:
+    """Append a layer, an activation, or choose the optimizer.
+
+    Args:
+        layer: A layer's name in any case, or a `torch.nn.Module`.
+        activation: An activation's name in any case.
+        optimizer: SGD, Adam, AdamW, Adagrad, ASGD or RMSprop; without a layer, the options are the
+            optimizer's, e.g. add(optimizer="SGD", momentum=0.8).
+        options: The layer's options, such as size=(4, 10).
+
+    Raises:
+        LayerError: Something is unknown or does not match; the network is as it was.
+        TrainingError: The optimizer or an option of it is unknown.
+    """
+    if "optimmizer" in options:
+        warn(gettext("add(optimmizer=...) is read as optimizer=."))
+        optimizer = optimizer or options.pop("optimmizer")
+        options.pop("optimmizer", None)
+    check_arguments(layer, activation, optimizer, options)
+    if layer is None and activation is None:
+        if optimizer is None:
+            raise LayerError(
+                coded(
+                    "E-CALL-02",
+                    "add(): expected a layer, an activation or an optimizer, got none. Name one, such as "
+                    "add('linear', size=(4, 3)).",
+                )
+            )
+        name, options = optimizers.optimizer_name(optimizer), frozen(options)
+        optimizers.check_optimizer_options(name, options)
+        self.optimizer, self._optimizer_options = name, options
+        self._state = replace(self._state, calls=self._state.calls + 1)
+        return
+    chosen = None if optimizer is None else optimizers.optimizer_name(optimizer)
+    self._become(self._state.with_layer(layer, activation, options))
+    if chosen is not None:
+        self.optimizer = chosen
+
+
+def print_model(self: NetworkCore) -> None:
+    """Print the torch module."""
+    say(self.model)
+
+
+def summary(self: NetworkCore) -> str:
+    """Print and return the table of layers, output shapes, parameters and multiply-adds."""
+    shown = table(self._definition, self._data.train.batch_size if self._data else None)
+    say(shown)
+    return PrintedText(shown)
