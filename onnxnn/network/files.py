@@ -22,6 +22,7 @@ from onnxnn.models.take_over import take_over
 from onnxnn.training.history import History
 
 from .core import NetworkCore
+from .restoring import restored
 
 __all__ = ["check_export", "convert", "export", "load", "load_weights", "save"]
 
@@ -61,7 +62,7 @@ def load(self: NetworkCore, model_path: str | Path) -> None:
             classes; the network is as it was.
     """
     loaded = checkpoints.load(model_path)
-    self._become((self._state.with_checkpoint(loaded, model_path), ()))
+    self._become((restored(self._state, loaded, model_path), ()))
     self.history = History(loaded.training.get("history", ()))
 
 

@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-import torch
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.preprocess import COLORS
-from onnxnn_runtime.errors import CheckpointError, DataError, InputError, LayerError, TrainingError
+from onnxnn_runtime.errors import DataError, InputError, LayerError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
-from onnxnn.checkpoint import checkpoint as checkpoints
 from onnxnn.checkpoint.card import describe, describe_added
 from onnxnn.checkpoint.checkpoint import Checkpoint
 from onnxnn.data import Data, Preparation
-from onnxnn.data.batches import InMemory
-from onnxnn.definition import memory
 from onnxnn.definition.definition import Definition, Net
 from onnxnn.graph.shape import Shape
 from onnxnn.inference.evaluation import check_fits
@@ -29,14 +24,10 @@ from onnxnn.kinds import NetworkKind, kind_of
 from onnxnn.layers import find, make
 from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.training import seq2seq as pairs
-from onnxnn.training.ending import closing_of, score_ending
-from onnxnn.training.losses import REGRESSION_LOSSES, official_name
-from onnxnn.training.target_scale import target_scale
-from onnxnn.training.target_values import check_values
 
-__all__ = ["NetworkState", "Waiting"]
+__all__ = ["Changed", "NetworkState", "Waiting"]
 
-Waiting = tuple[Any, str | None, Mapping[str, Any]]
+Waiting = tuple[str | nn.Module | None, str | None, Mapping[str, Any]]
 """A call of `add` that waits for data: its layer, its activation, its options."""
 
 Changed = tuple["NetworkState", tuple[str, ...]]
@@ -276,92 +267,15 @@ class NetworkState:
         except (DataError, LayerError):
             return data
 
-    def with_labels_as_outputs(self) -> Changed:
-        """Return the network with labels such as 1, 2, 3 as the outputs of their own numbers."""
-        data, shape = self.data, self.definition.output_shape
-        units = None if shape is None or "channel" in shape.axes else shape.sizes[-1]
-        if data is None or units is None or self.task != "cls" or self.owned is not None:
-            return self, ()
-        if data.preparation.named:
-            return self, ()
-        labels = data.preparation.labels
-        wider = labels.up_to(units)
-        if wider is None:
-            return self, ()
-        definition = self.definition.copied()
-        definition.num_classes = len(wider.names)
-        data = data.relabelled(wider, wider.ids_of(labels))
-        line = gettext(
-            "the labels {labels} are taken as class indices, of 0 to {last}",
-            labels=", ".join(labels.names),
-            last=units - 1,
-        )
-        return replace(self, data=data, definition=definition), (line,)
-
     # ---- weights -------------------------------------------------------------------------------
 
-    def with_checkpoint(self, loaded: Checkpoint, path: str | Path, own_layers: bool = False) -> NetworkState:
-        """Return the network of a checkpoint, with this one's data prepared as it knows it.
-
-        The weights of this network stay as they are, those of custom modules aside.
-
-        Args:
-            loaded: The checkpoint.
-            path: Its path, for messages.
-            own_layers: Whether its weights have to match the layers that were added.
+    def data_of(self, data: Data) -> Data | None:
+        """Return data as the network takes it, prepared as it knows it or in the data's own way.
 
         Raises:
-            CheckpointError: The weights do not match the layers, or the shape of a sample is missing.
-            LayerError: A custom module is missing.
-            DataError: The data is of another kind, or has other columns, words or classes.
+            DataError: It is of another kind, or has other columns, words or classes.
+            LayerError: The layers do not match it.
         """
-        card = loaded.card
-        if not card.network:
-            raise CheckpointError(
-                coded(
-                    "E-CKPT-02",
-                    "{path}: expected a network with layers, got one without. Train or save it again.",
-                    path=path,
-                )
-            )
-        is_same = own_layers or self.definition.to_data() == card.network
-        if is_same:
-            definition, shape = self.definition.with_own_weights(), self.definition.input_shape
-            assert shape is not None
-        else:
-            shape = _sample_shape(loaded, path)
-            definition = Definition.from_data(card.network, shape, self._custom_modules())
-            _check_stored(definition, loaded, path)
-        owned = Preparation.of_card(card, shape)
-        if is_same and owned is not None:
-            definition = definition.with_normalize(owned.normalize)
-        if kind_of(card.task, definition).takes_ending:
-            definition = definition.with_closing(closing_of(definition, card))
-        state = replace(
-            self,
-            task=card.task,
-            is_task_open=False,
-            definition=definition,
-            calls=max((entry.index for entry in definition.entries), default=0),
-            waiting=(),
-            data=None,
-            owned=owned,
-            checkpoint=loaded,
-            training=None,
-        )
-        data = self.data
-        if data is not None:
-            try:
-                data = state._data_of(data)
-            except (DataError, LayerError):
-                if is_same or not self.definition.has_layers:
-                    raise
-                data = None  # it belongs to the network that was there before
-        checkpoints.fill(definition.net, loaded.state_dict, path)
-        color = card.input.preprocess.color if card.input.preprocess is not None else self.color
-        return replace(state, data=data, color=color)
-
-    def _data_of(self, data: Data) -> Data | None:
         if self.owned is not None:
             return self.prepared(data)
         state, _ = self._with_own_preparation(data)
@@ -376,92 +290,8 @@ class NetworkState:
         assert self.data is not None
         return replace(self, owned=self.data.counted)
 
-    def with_task_for(self, loss: str | None) -> Changed:
-        """Return the network as a regression where nobody chose a task, and loss and outputs are one's.
-
-        Such is a loss on values, and one output for labels that are numbers, and not 0 and 1 alone.
-
-        Args:
-            loss: The loss's name in any spelling; None for the task's usual one.
-        """
-        data, shape = self.data, self.definition.output_shape
-        if self.task != "cls" or not self.is_task_open or self.owned is not None or data is None:
-            return self, ()
-        if loss is None or official_name(loss) not in REGRESSION_LOSSES or shape is None or shape.numel != 1:
-            return self, ()
-        values = data.preparation.labels.as_values() if data.classes != ("0", "1") else None
-        if values is None or not isinstance(data.train.samples, InMemory) or self.definition.net.ending:
-            return self, ()
-        line = gettext(
-            "loss={loss} and one output: the labels are values to predict, as for nn('reg')",
-            loss=shortened(loss),
-        )
-        return replace(self, task="reg", data=data.with_values(values)), (line,)
-
-    def with_ending_for(self, loss: str | None) -> Changed:
-        """Return the network with what a loss wants after its last layer; see `onnxnn.training.ending`.
-
-        Args:
-            loss: The loss's name in any spelling; None for the task's usual one.
-
-        Raises:
-            TrainingError: The network cannot return such targets.
-        """
-        data = self.data
-        assert data is not None
-        definition = self.definition if self.owned is not None else self.definition.with_closing(None)
-        if not self.kind.takes_ending:
-            return replace(self, definition=definition), ()
-        found = definition.closing or score_ending(self.task, definition, data.num_classes, loss)
-        check_values(self.task, self.definition, data.train, loss)
-        is_trained = self.owned is not None
-        scale, lines = target_scale(self.task, definition, data.train, loss, is_trained)
-        return replace(self, definition=definition.with_closing(found or scale)), lines
-
-    def with_last_step_only(self) -> Changed:
-        """Return the network with one output per sequence, where its data has one label for each.
-
-        Raises:
-            TrainingError: It returns an output for each step, and cannot do otherwise.
-        """
-        data, shape = self.data, self.definition.output_shape
-        assert data is not None
-        if shape is None or shape.axes != ("time", "feature") or shape["time"] == 1:
-            return self, ()
-        if self.kind.learns_each_step or data.train.num_targets in (shape["time"], shape.numel):
-            return self, ()  # a target for each step
-        if data.train.num_targets > 1 and data.train.num_classes:
-            raise TrainingError(
-                coded(
-                    "E-DATA-07",
-                    "the output of the network is {shape}: expected one label for each sequence or for each "
-                    "of its {steps} steps, got {got} labels for each. Change the labels.",
-                    shape=shape.describe(),
-                    steps=shape["time"],
-                    got=data.train.num_targets,
-                )
-            )
-        found = self.definition.last_step_only()
-        if found is None:
-            raise TrainingError(
-                coded(
-                    "E-DATA-07",
-                    "the output of the network is {shape}: expected one for each sequence, as the data has "
-                    "one label for each. Put add('global_avgpool') or add('flatten') before the last linear "
-                    "layers.",
-                    shape=shape.describe(),
-                )
-            )
-        definition, name = found
-        with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten
-            net = definition.net
-        net.load_state_dict(self.net.state_dict())
-        line = gettext(
-            "{layer}: return_sequences=False, since the data has one label for each sequence", layer=name
-        )
-        return replace(self, definition=definition), (line,)
-
-    def _custom_modules(self) -> list[nn.Module]:
+    def custom_modules(self) -> list[nn.Module]:
+        """Return the modules of custom layers, of those that wait for data too."""
         return self.definition.custom_modules() + [
             layer for layer, *_ in self.waiting if isinstance(layer, nn.Module)
         ]
@@ -498,42 +328,3 @@ class NetworkState:
 
 def _draws_without_classes(card: ModelCard) -> bool:
     return card.diffusion is not None and not card.diffusion.classes
-
-
-def _sample_shape(loaded: Checkpoint, path: str | Path) -> Shape:
-    sample = loaded.training.get("sample", {})
-    try:
-        return Shape(tuple(sample["sizes"]), tuple(sample["axes"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(
-            coded(
-                "E-CKPT-02",
-                "{path}: expected the sizes and axes of one sample, got none ({reason}). Train or save the "
-                "network again.",
-                path=path,
-                reason=error,
-            )
-        ) from error
-
-
-def _check_stored(definition: Definition, loaded: Checkpoint, path: str | Path) -> None:
-    """Refuse, before it is built, a network that is far larger than the weights that stand in its file.
-
-    Raises:
-        CheckpointError: It is.
-    """
-    needed = sum(
-        memory.cost_of(each.layer, each.in_shape, each.out_shape).weights for each in definition.placed()
-    )
-    stored = sum(value.numel() * value.element_size() for value in loaded.state_dict.values())
-    if needed > 4 * stored + (1 << 26):
-        raise CheckpointError(
-            coded(
-                "E-CKPT-02",
-                "{path}: expected weights of {expected}, as its network has, got {got}. Copy or save the "
-                "file again.",
-                path=path,
-                expected=memory.gigabytes(needed),
-                got=memory.gigabytes(stored),
-            )
-        )

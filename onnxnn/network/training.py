@@ -30,7 +30,9 @@ from onnxnn.training.history import History
 from onnxnn.training.losses import official_name
 from onnxnn.training.settings import Settings
 
+from .adapting import adapted
 from .core import NetworkCore
+from .restoring import restored
 from .state import NetworkState
 
 __all__ = ["evaluate", "plot_history", "set_seed", "train"]
@@ -139,10 +141,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
         settings = jobs.settings_of(
             wanted, before, is_finish, start, keep_optimizer=not self._optimizer_chosen
         )
-        state, first = state.with_task_for(settings.loss)
-        state, lines = state.with_labels_as_outputs()
-        state, more = state.with_last_step_only()
-        state, ending = state.with_ending_for(settings.loss)
+        state, lines = adapted(state, settings.loss)
         path = Path(resume) if resume is not None else folder / file
         job = _job(self, state, settings, path, callbacks)
         trainer = job.prepare(machine, before, is_finish)
@@ -150,7 +149,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
         self.history = History(before.training.get("history", ()))
     self.save_fold = str(folder)
     self._optimizer, self._optimizer_options = settings.optimizer, dict(settings.optimizer_options)
-    self._become((state.owning(), (*first, *lines, *more, *ending)))
+    self._become((state.owning(), lines))
     try:
         how = job.run(trainer)
     except TrainingError:  # the trainer put the weights back
@@ -170,7 +169,7 @@ def _resumed(self: NetworkCore, path: str | Path | None) -> tuple[Checkpoint | N
     if path is None:
         return None, state
     loaded = checkpoints.load(path)
-    return loaded, state.with_checkpoint(loaded, path, own_layers=state.definition.has_layers)
+    return loaded, restored(state, loaded, path, own_layers=state.definition.has_layers)
 
 
 def _job(

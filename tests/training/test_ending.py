@@ -121,7 +121,7 @@ def test_encoders_keep_their_vectors(tmp_path):
 @pytest.mark.parametrize("own_layers", [True, False])
 def test_a_checkpoint_of_an_older_version_gives_probabilities(tmp_path, own_layers, monkeypatch):
     model, x = classifier([("linear", {"size": (8, 3)})], tmp_path, 3)
-    monkeypatch.setattr("onnxnn.network.state.score_ending", lambda *given: None)
+    monkeypatch.setattr("onnxnn.network.adapting.score_ending", lambda *given: None)
     model.train(lr=0.05, epochs=2)
     monkeypatch.undo()
     assert model.inference(x).min() < 0
