@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.preprocess import COLORS
 from onnxnn_runtime.defaults import TASKS
@@ -18,7 +17,6 @@ from onnxnn_runtime.messages.suggestions import key_of
 
 from onnxnn.data import Batches, Data
 from onnxnn.definition.definition import Definition, Net
-from onnxnn.inference import predict as running
 from onnxnn.inference.evaluation import data_of
 from onnxnn.training.history import History
 
@@ -142,14 +140,3 @@ class NetworkCore:
                 )
             )
         return self._data
-
-    def _reader(self) -> running.Reader | None:
-        """How an image is read where training read it by a function given as transform."""
-        preparation = self._state.preparation
-        return None if preparation is None else preparation.read
-
-    def _example(self) -> torch.Tensor | None:
-        if self._data is not None:
-            return torch.from_numpy(self._data.example.copy())
-        checkpoint = self._state.checkpoint
-        return None if checkpoint is None else checkpoint.example

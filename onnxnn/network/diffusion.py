@@ -23,8 +23,9 @@ from onnxnn.inspection.sheet import arrange, show_file
 from onnxnn.training.device import Machine
 
 from .core import NetworkCore
+from .state import NetworkState
 
-__all__ = ["interpolate", "noisy", "sample", "show"]
+__all__ = ["interpolate", "noisy", "sample", "sampled", "show"]
 
 Array = np.ndarray[Any, Any]
 
@@ -55,9 +56,9 @@ def noisy(
     Raises:
         InputError: The network is no diffusion model, or has no such steps, or `data` is no image.
     """
-    spec = _drawing(self, "noisy()")
+    spec = _diffusion(self._state, "noisy()")
     target = _shown_path(self, path, "noisy.png", [data], force) if show else None
-    image = _preprocess(self, spec)(data)
+    image = _preprocess(self._state, spec)(data)
     found, steps = add_noise(spec.schedule, image, timestep, num)
     if target is not None:
         names = ", ".join(map(str, steps))
@@ -102,7 +103,6 @@ def sample(
     Raises:
         InputError: The network is no diffusion model, or an option is wrong.
     """
-    spec = _drawing(self, "sample()")
     options = SamplingOptions(
         num=num,
         steps=steps,
@@ -120,7 +120,7 @@ def sample(
         progress=progress,
         batch_size=batch_size,
     )
-    return _run(self, device, sample_images, spec, options, _preprocess(self, spec))
+    return sampled(self._state, options, device)
 
 
 def interpolate(
@@ -139,9 +139,10 @@ def interpolate(
         device: As for `train`.
         options: As for `sample`: steps, sampler, seed, eta, label, guidance, batch_size, progress.
     """
-    spec = _drawing(self, "interpolate()")
+    spec = _diffusion(self._state, "interpolate()")
     asked = SamplingOptions.between(num, strength, options)
-    return _run(self, device, interpolate_images, spec, first, second, asked, _preprocess(self, spec))
+    state = self._state
+    return _run(state, device, interpolate_images, spec, first, second, asked, _preprocess(state, spec))
 
 
 def show(
@@ -173,8 +174,20 @@ def show(
     return _show(self, images, size[1], target, gettext("images: {path}", path=target))
 
 
-def _drawing(self: NetworkCore, call: str) -> DiffusionSpec:
-    spec = self.card().diffusion
+def sampled(state: NetworkState, options: SamplingOptions, device: str = "auto") -> Array:
+    """Return the images that a diffusion model draws; see `sample`.
+
+    Args:
+        state: The network.
+        options: How to draw.
+        device: As for `train`.
+    """
+    spec = _diffusion(state, "sample()")
+    return _run(state, device, sample_images, spec, options, _preprocess(state, spec))
+
+
+def _diffusion(state: NetworkState, call: str) -> DiffusionSpec:
+    spec = state.card().diffusion
     if spec is None:
         raise InputError(
             coded(
@@ -187,10 +200,10 @@ def _drawing(self: NetworkCore, call: str) -> DiffusionSpec:
     return spec
 
 
-def _run(self: NetworkCore, device: str, draw: Callable[..., Array], *given: Any) -> Array:
+def _run(state: NetworkState, device: str, draw: Callable[..., Array], *given: Any) -> Array:
     """Call one of the runtime's drawing functions with the network on a device."""
     place = Machine(device).device
-    net = self.model.to(place)
+    net = state.net.to(place)
     was_training = net.training
     net.eval()
     try:
@@ -199,9 +212,9 @@ def _run(self: NetworkCore, device: str, draw: Callable[..., Array], *given: Any
         net.train(was_training).to("cpu")
 
 
-def _preprocess(self: NetworkCore, spec: DiffusionSpec) -> Preprocess:
+def _preprocess(state: NetworkState, spec: DiffusionSpec) -> Preprocess:
     """How an image file becomes one of the network's."""
-    known = self.card().input.preprocess
+    known = state.card().input.preprocess
     color = "grayscale" if spec.shape[0] == 1 else "RGB"
     return known or Preprocess(color, (("resize", *spec.shape[1:]),))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from onnxnn_runtime.card.card import ModelCard
@@ -22,9 +24,10 @@ from onnxnn.models.take_over import take_over
 from onnxnn.training.history import History
 
 from .core import NetworkCore
-from .restoring import restored
+from .restoring import custom_weights_kept, restored
+from .state import NetworkState
 
-__all__ = ["check_export", "convert", "export", "load", "load_weights", "save"]
+__all__ = ["check_export", "convert", "export", "load", "load_weights", "save", "used"]
 
 _CLOSINGS = ("denormalize", "exponential", "softmax", "sigmoid")
 """What training may put after the last layer."""
@@ -41,10 +44,11 @@ def save(self: NetworkCore, model_path: str | Path = "basenn.pth", force: bool =
         OutputError: It cannot be written, or would replace a file that is no checkpoint.
     """
     check_output(model_path, "checkpoint", force=force)
-    net, shape = self.model, self._definition.input_shape
+    state = self._state
+    net, shape = state.net, state.definition.input_shape
     assert shape is not None
     sample = {"sizes": list(shape.sizes), "axes": list(shape.axes)}
-    return checkpoints.save(model_path, self.card(), net.state_dict(), self._example(), {"sample": sample})
+    return checkpoints.save(model_path, state.card(), net.state_dict(), state.example, {"sample": sample})
 
 
 def load(self: NetworkCore, model_path: str | Path) -> None:
@@ -61,8 +65,29 @@ def load(self: NetworkCore, model_path: str | Path) -> None:
         DataError: The data that was loaded for it is of another kind or has other columns, words or
             classes; the network is as it was.
     """
-    loaded = checkpoints.load(model_path)
-    self._become((restored(self._state, loaded, model_path), ()))
+    with _from_checkpoint(self, model_path):
+        pass
+
+
+def used(self: NetworkCore, checkpoint: str | Path | None) -> AbstractContextManager[NetworkState]:
+    """Return a context with the state that a call with `checkpoint=` uses.
+
+    It is that of the checkpoint, which the network takes when what is inside has succeeded; for None it is
+    the network's own.
+
+    Raises (as it is entered):
+        CheckpointError, LayerError, DataError: As for `load`.
+    """
+    return nullcontext(self._state) if checkpoint is None else _from_checkpoint(self, checkpoint)
+
+
+@contextmanager
+def _from_checkpoint(self: NetworkCore, path: str | Path) -> Iterator[NetworkState]:
+    loaded = checkpoints.load(path)
+    with custom_weights_kept(self._state):
+        state = restored(self._state, loaded, path)
+        yield state
+    self._become((state, ()))
     self.history = History(loaded.training.get("history", ()))
 
 
@@ -181,23 +206,22 @@ def export(
     Raises:
         ExportError: It cannot be written as asked, or differs from torch; no file is left.
     """
-    if checkpoint is not None:
-        load(self, checkpoint)
-    example = self._example()
-    return export_onnx(
-        self._state.kind,
-        self.model,
-        sampling_graph.with_loop(self.card(), sampler, steps, guidance),
-        path,
-        opset_version=opset_version,
-        ir_version=ir_version,
-        preprocess=preprocess,
-        example=None if example is None else example.numpy(),
-        script=script,
-        tolerance=tolerance,
-        sources=[checkpoint],
-        force=force,
-    )
+    with used(self, checkpoint) as state:
+        example = state.example
+        return export_onnx(
+            state.kind,
+            state.net,
+            sampling_graph.with_loop(state.card(), sampler, steps, guidance),
+            path,
+            opset_version=opset_version,
+            ir_version=ir_version,
+            preprocess=preprocess,
+            example=None if example is None else example.numpy(),
+            script=script,
+            tolerance=tolerance,
+            sources=[checkpoint],
+            force=force,
+        )
 
 
 def check_export(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+import torch
 from onnxnn_runtime.card.tokens import Text
+from onnxnn_runtime.diffusion.options import SamplingOptions
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.streams import say
@@ -19,30 +23,64 @@ from onnxnn.inference import text
 from onnxnn.inference.evaluation import data_of
 
 from .core import NetworkCore
-from .diffusion import sample
-from .files import load
+from .diffusion import sampled
+from .files import used
+from .state import NetworkState
 
 __all__ = ["generate", "inference", "print_result"]
 
 Array = np.ndarray[Any, Any]
+Hidden = tuple[torch.Tensor, ...]
 
 
+@overload
 def inference(
     self: NetworkCore,
-    data: Any = None,
+    data: object,
     show: bool = False,
     checkpoint: str | Path | None = None,
-    hidden: Any = None,
-    label: Any = False,
+    *,
+    hidden: Sequence[object],
+) -> tuple[Array, Hidden]: ...
+
+
+@overload
+def inference(
+    self: NetworkCore,
+    data: object = None,
+    show: bool = False,
+    checkpoint: str | Path | None = None,
+    hidden: None = None,
+    label: object = False,
     num: int | None = None,
     return_all_timesteps: bool = False,
+    *,
     batch_size: int | None = None,
     steps: int | None = None,
     sampler: str | None = None,
     seed: int | None = None,
     guidance: float | None = None,
     channel_order: str | None = None,
-) -> Any:
+) -> Array: ...
+
+
+def inference(
+    self: NetworkCore,
+    data: object = None,
+    show: bool = False,
+    checkpoint: str | Path | None = None,
+    hidden: Sequence[object] | None = None,
+    label: object = False,
+    num: int | None = None,
+    return_all_timesteps: bool = False,
+    *,
+    batch_size: int | None = None,
+    steps: int | None = None,
+    sampler: str | None = None,
+    seed: int | None = None,
+    guidance: float | None = None,
+    channel_order: str | None = None,
+) -> Array | tuple[Array, Hidden]:
     """Return the network's output for a file, a folder, a CSV file, an array, or a list of those.
 
     Given text, a language model returns the probabilities of the next token and its state:
@@ -76,83 +114,127 @@ def inference(
         InputError: The data or an option is wrong; the message names it.
         CheckpointError: The checkpoint cannot be used.
     """
-    if checkpoint is not None:
-        load(self, checkpoint)
-    self._state.check_layers()
-    kind = self._state.kind
-    if kind.samples_images:
-        if data is not None:
-            raise InputError(
-                coded(
-                    "E-INPUT-05",
-                    "inference(): expected no data, since a diffusion model draws images from noise. Use "
-                    "inference(num=16), or sample(start=image, strength=0.6) to start from an image.",
-                )
+    drawing = {
+        "num": num,
+        "steps": steps,
+        "sampler": sampler,
+        "seed": seed,
+        "guidance": guidance,
+        "return_all_timesteps": return_all_timesteps or None,
+    }
+    asked = {name: value for name, value in drawing.items() if value is not None}
+    with used(self, checkpoint) as state:
+        state.check_layers()
+        if state.kind.samples_images:
+            options = _sampling_options(data, label, asked, bool(self.verbose))
+            found = _Found(sampled(state, options))
+        else:
+            _check_not_asked(asked)
+            found = _found(state, data, hidden, batch_size, channel_order)
+    self.result, self.val_label, self._files = found.result, found.labels, found.files
+    if show and not state.kind.samples_images:
+        say(self.result)
+    return found.result if found.hidden is None else (found.result, found.hidden)
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What an inference found.
+
+    Args:
+        result: The output.
+        hidden: The state of a language model after a text; None for other data.
+        labels: The labels of batches; None for other data.
+        files: The image files that it looked at, where it was given several.
+    """
+
+    result: Array
+    hidden: Hidden | None = None
+    labels: Array | None = None
+    files: tuple[str, ...] = ()
+
+
+def _sampling_options(
+    data: object, label: object, asked: Mapping[str, Any], progress: bool
+) -> SamplingOptions:
+    """Return how a diffusion model draws.
+
+    Raises:
+        InputError: There is data.
+    """
+    if data is not None:
+        raise InputError(
+            coded(
+                "E-INPUT-05",
+                "inference(): expected no data, since a diffusion model draws images from noise. Use "
+                "inference(num=16), or sample(start=image, strength=0.6) to start from an image.",
             )
-        every = return_all_timesteps and steps is None and sampler is None
-        self.result = sample(
-            self,
-            num,
-            steps,
-            sampler="ddpm" if every else sampler,
-            seed=seed,
-            label=None if label is False else label,
-            guidance=guidance,
-            return_all_timesteps=return_all_timesteps,
-            progress=bool(self.verbose),
         )
-        return self.result
-    drawing = {"num": num, "steps": steps, "sampler": sampler, "seed": seed, "guidance": guidance}
-    drawing["return_all_timesteps"] = return_all_timesteps or None
-    given = [f"{name}=" for name, value in drawing.items() if value is not None]
-    if given:
+    if "return_all_timesteps" in asked and "steps" not in asked:
+        asked = {"sampler": "ddpm", **asked}
+    return SamplingOptions(label=None if label is False else label, progress=progress, **asked)
+
+
+def _check_not_asked(asked: Collection[str]) -> None:
+    """Refuse options of a diffusion model.
+
+    Raises:
+        InputError: There are some.
+    """
+    if asked:
         raise InputError(
             coded(
                 "E-INPUT-08",
                 "inference({options}): expected a diffusion model, add('diffusion_model', img_size=28), "
                 "got a network that takes data. Use inference(data).",
-                options=", ".join(given),
+                options=", ".join(f"{name}=" for name in asked),
             )
         )
+
+
+def _found(
+    state: NetworkState,
+    data: object,
+    hidden: Sequence[object] | None,
+    batch_size: int | None,
+    channel_order: str | None,
+) -> _Found:
+    """Return what a network that takes data finds; see `inference`."""
     running.check_given(data, "inference()")
+    card = state.card()
     if hidden is not None:
-        self._state.kind.check_one_input("inference(hidden=...)")
-    if hidden is not None or text.is_text(data, self.card()):
-        self.result, hidden = text.follow(self.model, self.card(), data, hidden)
-        if show:
-            say(self.result)
-        return self.result, hidden
+        state.kind.check_one_input("inference(hidden=...)")
+    if hidden is not None or text.is_text(data, card):
+        return _Found(*text.follow(state.net, card, data, hidden))
     are_known = True
     if isinstance(data, Batches) and data.preparation is not None:
-        data, are_known = _inputs_of(self, data)
+        data, are_known = _inputs_of(state, data)
     labels: list[Array] = []
     names: list[str] = []
-    spec = running.in_order(self.card().input, channel_order, data)
-    self.result = kind.infer(self.model, data, spec, batch_size, self._reader(), names, labels)
-    self._files = _image_files(data, names)
-    self.val_label = np.concatenate(labels) if labels and are_known else None
-    if show:
-        say(self.result)
-    return self.result
+    spec = running.in_order(card.input, channel_order, data)
+    result = state.kind.infer(state.net, data, spec, batch_size, state.reader, names, labels)
+    joined = np.concatenate(labels) if labels and are_known else None
+    return _Found(result, None, joined, _image_files(data, names))
 
 
-def _inputs_of(self: NetworkCore, batches: Batches) -> tuple[Batches, bool]:
+def _inputs_of(state: NetworkState, batches: Batches) -> tuple[Batches, bool]:
     """Return batches as the network has its data prepared, and whether it knows their labels."""
     data = data_of(batches)
     try:
-        return self._state.prepared(data, "inference()").train, True
+        return state.prepared(data, "inference()").train, True
     except DataError:
-        return self._state.prepared(data, "inference()", keep_classes=True).train, False
+        return state.prepared(data, "inference()", keep_classes=True).train, False
 
 
 def generate(
     self: NetworkCore,
-    prompt: Any,
+    prompt: object,
     length: int | None = None,
     temperature: float | None = None,
     top_k: int | None = None,
     seed: int | None = None,
     stop: Text | None = None,
+    *,
     max_length: int | None = None,
     beams: int | None = None,
 ) -> Any:
@@ -214,7 +296,7 @@ def print_result(self: NetworkCore, result: Array | None = None) -> dict[int, di
     return PrintedResult(named)
 
 
-def _image_files(data: Any, names: list[str]) -> tuple[str, ...]:
+def _image_files(data: object, names: list[str]) -> tuple[str, ...]:
     """Return the names of the samples where they are files of a folder or of a list, else nothing."""
     one = isinstance(data, str | bytes | Path) and not os.path.isdir(os.fsdecode(data))
     return () if one or not all(os.path.isfile(name) for name in names) else tuple(names)

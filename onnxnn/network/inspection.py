@@ -55,7 +55,7 @@ def visual_feature(
     self._state.kind.check_one_input("visual_feature()")
     source = _either(img, data, "visual_feature()")
     card = self.card()
-    batch = next(running.arrays(source, card.input, 1, self._reader()), None)
+    batch = next(running.arrays(source, card.input, 1, self._state.reader), None)
     if batch is None:
         raise InputError(
             coded(
@@ -134,7 +134,7 @@ def extract_feature(
     device = self.model.device
     found = [
         feature_vectors(self.model, self._definition, torch.from_numpy(x).to(device), output_is_vector)
-        for x in running.arrays(source, card.input, batch_size, self._reader())
+        for x in running.arrays(source, card.input, batch_size, self._state.reader)
     ]
     vectors = running.joined(found)
     check_finite("extract_feature()", "vectors", vectors)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +22,7 @@ from onnxnn.training.ending import closing_of
 
 from .state import NetworkState
 
-__all__ = ["restored"]
+__all__ = ["custom_weights_kept", "restored"]
 
 
 def restored(
@@ -85,6 +88,22 @@ def restored(
     checkpoints.fill(definition.net, loaded.state_dict, path)
     color = card.input.preprocess.color if card.input.preprocess is not None else before.color
     return replace(state, data=data, color=color)
+
+
+@contextmanager
+def custom_weights_kept(state: NetworkState) -> Iterator[None]:
+    """Give custom modules their weights back where what is inside raises.
+
+    A checkpoint fills them as they are, since they are the user's own objects; it fills copies of all others.
+    """
+    modules = state.custom_modules()
+    weights = [copy.deepcopy(module.state_dict()) for module in modules]
+    try:
+        yield
+    except BaseException:
+        for module, before in zip(modules, weights, strict=True):
+            module.load_state_dict(before)
+        raise
 
 
 def _sample_shape(loaded: Checkpoint, path: str | Path) -> Shape:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import torch
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.preprocess import COLORS
 from onnxnn_runtime.errors import DataError, InputError, LayerError
@@ -20,6 +21,7 @@ from onnxnn.data import Data, Preparation
 from onnxnn.definition.definition import Definition, Net
 from onnxnn.graph.shape import Shape
 from onnxnn.inference.evaluation import check_fits
+from onnxnn.inference.predict import Reader
 from onnxnn.kinds import NetworkKind, kind_of
 from onnxnn.layers import find, make
 from onnxnn.layers.diffusion import DiffusionModel
@@ -84,6 +86,18 @@ class NetworkState:
     def batch_size(self) -> int | None:
         """Samples in a training batch, for what is shown; None where there is no data."""
         return None if self.data is None else self.data.train.batch_size
+
+    @property
+    def reader(self) -> Reader | None:
+        """How an image is read where training read it by a function given as transform."""
+        return None if self.preparation is None else self.preparation.read
+
+    @property
+    def example(self) -> torch.Tensor | None:
+        """A raw sample of the data, or of what the network was loaded from; None without both."""
+        if self.data is not None:
+            return torch.from_numpy(self.data.example.copy())
+        return None if self.checkpoint is None else self.checkpoint.example
 
     def card(self, training: Mapping[str, Any] | None = None) -> ModelCard:
         """Return the model card.

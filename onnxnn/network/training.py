@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,6 @@ from onnxnn_runtime.messages.shorten import shortened
 from onnxnn.checkpoint import checkpoint as checkpoints
 from onnxnn.checkpoint.checkpoint import Checkpoint
 from onnxnn.console.display import show_images
-from onnxnn.definition.definition import Definition
 from onnxnn.inference.evaluation import batches_of
 from onnxnn.inspection import history_plot
 from onnxnn.training import job as jobs
@@ -32,7 +29,7 @@ from onnxnn.training.settings import Settings
 
 from .adapting import adapted
 from .core import NetworkCore
-from .restoring import restored
+from .restoring import custom_weights_kept, restored
 from .state import NetworkState
 
 __all__ = ["evaluate", "plot_history", "set_seed", "train"]
@@ -135,7 +132,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
     )
     machine = Machine(device, devices, strategy, precision)
     start, is_finish = resume if checkpoint is None else checkpoint, resume is not None
-    with custom_weights_kept(self._definition):
+    with custom_weights_kept(self._state):
         before, state = _resumed(self, start)
         state.check_layers()
         settings = jobs.settings_of(
@@ -173,7 +170,7 @@ def _resumed(self: NetworkCore, path: str | Path | None) -> tuple[Checkpoint | N
 
 
 def _job(
-    self, state: NetworkState, settings: Settings, path: Path, callbacks: Sequence[Callback]
+    self: NetworkCore, state: NetworkState, settings: Settings, path: Path, callbacks: Sequence[Callback]
 ) -> jobs.Job:
     data = state.data
     assert data is not None
@@ -272,16 +269,3 @@ def plot_history(
     written = history_plot.plot_history(self.history, path, title, force)
     show_images(written)
     return written
-
-
-@contextmanager
-def custom_weights_kept(definition: Definition) -> Iterator[None]:
-    """Give custom modules their weights back where what is inside raises; all others have copies."""
-    custom = definition.custom_modules()
-    weights = [copy.deepcopy(module.state_dict()) for module in custom]
-    try:
-        yield
-    except BaseException:
-        for module, before in zip(custom, weights, strict=True):
-            module.load_state_dict(before)
-        raise
