@@ -27,7 +27,7 @@ PACKAGES = (
     ("onnxnn", "onnxnn", "", gettext_noop("training")),
     ("torch", "torch", "2.13", gettext_noop("training")),
     ("onnx", "onnx", "1.16", gettext_noop("exporting")),
-    ("lightning-fabric", "lightning_fabric", "2.4", gettext_noop("training")),
+    ("lightning-fabric", "lightning_fabric", "2.4", gettext_noop("training on several devices")),
     ("onnxscript", "onnxscript", "0.3", gettext_noop("exporting custom modules")),
     ("matplotlib", "matplotlib", "3.9", "plot_history"),
 )

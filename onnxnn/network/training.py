@@ -21,7 +21,7 @@ from onnxnn.inference.evaluation import batches_of
 from onnxnn.inspection import history_plot
 from onnxnn.training import job as jobs
 from onnxnn.training.callbacks import Callback
-from onnxnn.training.device import Machine
+from onnxnn.training.device import machine_for
 from onnxnn.training.ending import loss_of
 from onnxnn.training.history import History
 from onnxnn.training.losses import official_name
@@ -77,7 +77,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
             again.
         resume: Finish the interrupted training of this checkpoint, with its own settings, and write
             to it. The other settings of this call do not count.
-        device, devices, strategy, precision: See `onnxnn.training.device.Machine`.
+        device, devices, strategy, precision: See `onnxnn.training.device.machine_for`.
         callbacks: Instances of `onnxnn.Callback`, called during training.
 
     Raises:
@@ -130,7 +130,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
         ema,
         samples_every,
     )
-    machine = Machine(device, devices, strategy, precision)
+    machine = machine_for(device, devices, strategy, precision)
     start, is_finish = resume if checkpoint is None else checkpoint, resume is not None
     with custom_weights_kept(self._state):
         before, state = _resumed(self, start)

@@ -1,44 +1,39 @@
-"""Where training runs: Lightning Fabric under one small interface.
+"""Where training runs: one device, in full or mixed precision, in plain torch.
 
-On a single device in full precision nothing of Fabric stands between the loop and torch, so that a
-network of a hundred weights does not pay for what it does not use.
+Several devices are left to Lightning Fabric (`onnxnn.training.several_devices`); one device does not need it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import platform
 import sys
-from collections.abc import Iterator
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.precision.amp import MixedPrecision
-from lightning_fabric.strategies import STRATEGY_REGISTRY
 from onnxnn_runtime.errors import DeviceError, TrainingError, name_hint
-from onnxnn_runtime.messages.catalogue import coded
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import key_of
+from onnxnn_runtime.messages.warn import warn
 from torch import nn
 
-__all__ = ["Machine", "threads_for"]
+from .history import Row
+
+if TYPE_CHECKING:
+    from .several_devices import SeveralDevices
+
+__all__ = ["PRECISIONS", "Batch", "Machine", "Step", "machine_for", "not_available", "threads_for"]
 
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 _SHORT = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
-Batch = tuple[torch.Tensor, torch.Tensor]
-
-
-class _InputsKept(MixedPrecision):
-    """Mixed precision that leaves inputs and targets as they are: autocast chooses for each operation.
-
-    Fabric rounds them to half precision first, in which 1013.2 is 1016, and values to predict lose all but
-    three digits.
-    """
-
-    def convert_input(self, data: Any) -> Any:
-        return data
-
+Tensor = torch.Tensor
+Optimizer = torch.optim.Optimizer
+Batch = tuple[Tensor, Tensor]
+Step = Callable[[Tensor, Tensor], Batch]
+"""(x, target) -> (loss, what the loss saw)."""
 
 ONE_THREAD_BELOW = 1_000_000
 """Multiply-adds of a batch below which a second thread of the processor gains nothing.
@@ -65,145 +60,180 @@ def threads_for(multiply_adds: int | None) -> Iterator[None]:
 
 
 class Machine:
-    """Devices, precision and processes of one training.
+    """One device and a precision, for a training in this process.
+
+    The weights are float32 in each precision. In mixed precision autocast chooses for each operation; inputs
+    and targets stay as they are, since rounded to half precision 1013.2 is 1016, and values to predict lose
+    all but three digits.
 
     Args:
         device: "auto", "cpu", "cuda", "cuda:1", "mps". "auto" takes what is there; anything else is
             honoured or refused.
-        devices: How many devices, each with its own process; 1 is the plain case.
-        strategy: Fabric's strategy for several devices, e.g. "ddp".
-        precision: "32-true", "16-mixed" or "bf16-mixed", short 32, 16 or "bf16"; the weights are float32 in
-            each.
+        precision: "32-true", "16-mixed" or "bf16-mixed", short 32, 16 or "bf16".
+
+    Attributes:
+        device: The device of this process.
+        fused: Whether the optimizer may do everything in one step.
 
     Raises:
-        DeviceError: The device is not there, or not as many, or they cannot be used with that strategy.
-        TrainingError: The precision or the strategy is unknown.
+        DeviceError: The device is not there.
+        TrainingError: The precision is unknown.
     """
 
-    def __init__(
-        self,
-        device: str = "auto",
-        devices: int = 1,
-        strategy: str = "auto",
-        precision: str | int = "32-true",
-    ) -> None:
+    processes = 1
+    """How many processes train together, each on one device."""
+
+    is_main = True
+    """Whether this process is the one that writes and reports."""
+
+    def __init__(self, device: str = "auto", precision: str | int = "32-true") -> None:
         precision = _precision(precision)
-        _check_strategy(strategy)
-        if isinstance(devices, bool) or not isinstance(devices, int | np.integer) or devices < 1:
-            raise DeviceError(
-                coded(
-                    "E-TRAIN-03",
-                    "{name}={value}: expected an integer of at least 1.",
-                    name="devices",
-                    value=shortened(devices),
-                )
-            )
-        kind, _, number = key_of(device).partition(":")
-        options: Any = {
-            "accelerator": kind,
-            "devices": [int(number)] if number.isdigit() else int(devices),
-            "strategy": strategy,
-            "precision": precision,
-        }
-        try:
-            self._fabric = Fabric(**options)
-        except Exception as error:  # Fabric has its own tree of errors for what is not there
-            several = f", devices={devices}" if devices != 1 else ""
-            by = f", strategy={shortened(strategy)}" if strategy != "auto" else ""
-            asked = f"device={shortened(device)}{several}{by}"
-            raise DeviceError(
-                coded(
-                    "E-DEVICE-01",
-                    "{asked}: not available here. This machine offers: {offered}. Use device='auto' to "
-                    "choose one of them.",
-                    asked=asked,
-                    offered=", ".join(_offered()),
-                )
-            ) from error
-        used = self._fabric.strategy.precision
-        if type(used) is MixedPrecision:
-            self._fabric.strategy.precision = _InputsKept(cast(Any, used.precision), used.device, used.scaler)
-        self._plain = self._fabric.world_size == 1 and precision == "32-true"
+        self.device = _chosen(device)
         self.fused = precision != "16-mixed"  # the scaler of half precision needs the separate steps
-
-    @property
-    def device(self) -> torch.device:
-        """The device of this process."""
-        return self._fabric.device
-
-    @property
-    def processes(self) -> int:
-        """How many processes train together, each on one device."""
-        return int(self._fabric.world_size)
-
-    @property
-    def is_main(self) -> bool:
-        """Whether this process is the one that writes and reports."""
-        return self._fabric.global_rank == 0
+        if precision == "16-mixed" and self.device.type == "cpu":
+            warn(gettext("precision='16-mixed': a CPU trains in 'bf16-mixed' instead."))
+            precision = "bf16-mixed"
+        self._half = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}.get(precision)
+        self._scaler = torch.amp.GradScaler(self.device.type) if precision == "16-mixed" else None
 
     def start(self) -> None:
-        """Start the other processes, where there are any; each runs the same script to here."""
-        self._fabric.launch()
+        """Make the device the one of this process."""
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
 
-    def setup(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, Any]:
+    def setup(self, module: nn.Module, optimizer: Optimizer) -> tuple[Step, Optimizer]:
         """Return module and optimizer ready for this machine; the module must be on its device."""
-        if self._plain:
+        if self._half is None:
             return module, optimizer
-        wrapped: tuple[nn.Module, Any] = self._fabric.setup(module, optimizer)
-        return wrapped
+        half, kind = self._half, self.device.type
 
-    def backward(self, loss: torch.Tensor) -> None:
+        def step(x: Tensor, target: Tensor) -> Batch:
+            with torch.autocast(kind, dtype=half):
+                loss, output = module(x, target)
+            return loss.float(), output.float() if output.is_floating_point() else output
+
+        return step, optimizer
+
+    def backward(self, loss: Tensor) -> None:
         """Compute gradients."""
-        if self._plain:
-            loss.backward()  # type: ignore[no-untyped-call]  # torch's own
-        else:
-            self._fabric.backward(loss)
+        scaled = loss if self._scaler is None else self._scaler.scale(loss)
+        scaled.backward()  # type: ignore[no-untyped-call]  # torch's own
 
-    def clip(self, module: nn.Module, optimizer: Any, norm: float) -> None:
+    def clip(self, optimizer: Optimizer, norm: float) -> None:
         """Shrink all gradients together so that their norm is at most `norm`."""
-        if self._plain:
-            torch.nn.utils.clip_grad_norm_(module.parameters(), norm)
+        if self._scaler is not None:
+            self._scaler.unscale_(optimizer)
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        torch.nn.utils.clip_grad_norm_(weights, norm)
+
+    def step(self, optimizer: Optimizer) -> None:
+        """Take a step; a scaler leaves out those whose gradients are too large for half precision."""
+        if self._scaler is None:
+            optimizer.step()
         else:
-            self._fabric.clip_gradients(module, optimizer, max_norm=norm)
+            self._scaler.step(optimizer)
+            self._scaler.update()
 
-    def batches(self, batches: Any) -> Iterator[Batch]:
-        """Yield this process's share of every batch, on its device.
-
-        Every process draws the same order and takes every n-th sample of a batch, so that the batch
-        size means the same however many processes there are.
-        """
-        rank, size = self._fabric.global_rank, self._fabric.world_size
+    def batches(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Yield this process's share of every batch, on its device."""
         for x, y in batches:
-            if size > 1:
-                if len(y) < size:
-                    continue
-                x, y = x[rank::size], y[rank::size]
             if self.device.type != "cpu":
                 x, y = x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)
             yield x, y
 
-    def total(self, values: torch.Tensor) -> torch.Tensor:
+    def total(self, values: Tensor) -> Tensor:
         """Return the sum over all processes."""
-        if self._fabric.world_size == 1:
-            return values
-        return torch.as_tensor(self._fabric.all_reduce(values, reduce_op="sum"))
+        return values
 
-    def means(self, values: torch.Tensor, sizes: list[int]) -> tuple[list[float], list[int]]:
+    def means(self, values: Tensor, sizes: list[int]) -> tuple[list[float], list[int]]:
         """Return the mean of each step over all processes, and its number of samples.
 
         Args:
             values: (steps,), this process's means.
             sizes: This process's number of samples in each step.
         """
-        if self._fabric.world_size == 1:
-            return values.tolist(), sizes
-        counts = torch.tensor(sizes, dtype=torch.float64, device=values.device)
-        sums = self.total(torch.stack((values.double() * counts, counts)))
-        return (sums[0] / sums[1]).tolist(), [int(count) for count in sums[1].tolist()]
+        return values.tolist(), sizes
 
-    def agree(self, value: Any) -> Any:
-        """Return the main process's value in all processes."""
-        return value if self._fabric.world_size == 1 else self._fabric.broadcast(value)
+    def agree(self, row: Row) -> Row:
+        """Return the main process's figures in all processes."""
+        return row
+
+
+def machine_for(
+    device: str = "auto", devices: int = 1, strategy: str = "auto", precision: str | int = "32-true"
+) -> Machine:
+    """Return devices, precision and processes of one training.
+
+    Args:
+        device: See `Machine`.
+        devices: How many devices, each with its own process; 1 is the plain case.
+        strategy: Lightning Fabric's strategy for several devices, e.g. "ddp".
+        precision: See `Machine`.
+
+    Raises:
+        DeviceError: The device is not there, or not as many, or they cannot be used with that strategy; or
+            Lightning Fabric, which several devices need, is not installed.
+        TrainingError: The precision or the strategy is unknown.
+    """
+    precision = _precision(precision)
+    if isinstance(devices, bool) or not isinstance(devices, int | np.integer) or devices < 1:
+        raise DeviceError(
+            coded(
+                "E-TRAIN-03",
+                "{name}={value}: expected an integer of at least 1.",
+                name="devices",
+                value=shortened(devices),
+            )
+        )
+    if devices == 1 and isinstance(strategy, str) and strategy == "auto":
+        return Machine(device, precision)
+    return _several_devices()(device, int(devices), strategy, precision)
+
+
+def _several_devices() -> type[SeveralDevices]:
+    try:
+        from .several_devices import SeveralDevices
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("onnxnn"):
+            raise
+        raise DeviceError(
+            coded(
+                "E-PACKAGE-01",
+                "several devices, or a strategy for them, need Lightning Fabric. Install it: pip install "
+                '"onnxnn[scale]", or pip install lightning-fabric.',
+            )
+        ) from error
+    return SeveralDevices
+
+
+def _chosen(device: str) -> torch.device:
+    """Return the device of that name."""
+    wanted, there = key_of(device), _offered()
+    best = there[1] if len(there) > 1 else "cpu"
+    names = {name: name for name in there} | {"auto": best}
+    if best != "cpu":
+        kind = best.split(":")[0]
+        names |= {"gpu": best, kind: best, f"{kind}:0": best}
+    if wanted not in names:
+        raise not_available(f"device={shortened(device)}")
+    return torch.device(names[wanted])
+
+
+def not_available(asked: str) -> DeviceError:
+    """Return the error for devices that are not there.
+
+    Args:
+        asked: The options that ask for them, e.g. "device='cuda:1'".
+    """
+    return DeviceError(
+        coded(
+            "E-DEVICE-01",
+            "{asked}: not available here. This machine offers: {offered}. Use device='auto' to "
+            "choose one of them.",
+            asked=asked,
+            offered=", ".join(_offered()),
+        )
+    )
 
 
 def _precision(given: str | int) -> str:
@@ -221,24 +251,10 @@ def _precision(given: str | int) -> str:
     return name
 
 
-def _check_strategy(given: str) -> None:
-    known = ("auto", *STRATEGY_REGISTRY.available_strategies())
-    if not isinstance(given, str) or given not in known:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-03",
-                "strategy={strategy}: unknown strategy{hint} Known: {known}.",
-                strategy=shortened(given),
-                hint=name_hint(given, known),
-                known=", ".join(known),
-            )
-        )
-
-
 def _offered() -> list[str]:
     there = ["cpu"]
     if torch.cuda.is_available():
         there += [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-    if sys.platform == "darwin" and torch.backends.mps.is_available():
+    if sys.platform == "darwin" and platform.machine() == "arm64" and torch.backends.mps.is_available():
         there.append("mps")
     return there

@@ -184,8 +184,8 @@ class Trainer:
         loss, output = self._module(x, target)
         self.machine.backward(loss)
         if self.settings.clip is not None:
-            self.machine.clip(self._module, self._stepper, self.settings.clip)
-        self._stepper.step()
+            self.machine.clip(self._stepper, self.settings.clip)
+        self.machine.step(self._stepper)
         if self._average is not None:
             self._average.update()
         self._losses.append(loss.detach())

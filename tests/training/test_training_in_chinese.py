@@ -10,7 +10,7 @@ from onnxnn.export import exporter, sampling_loop
 from onnxnn.inference import predict
 from onnxnn.training import advice, finite
 from onnxnn.training.callbacks import describe
-from onnxnn.training.device import Machine
+from onnxnn.training.device import machine_for
 from onnxnn.training.history import History
 from onnxnn.training.settings import Settings
 
@@ -32,10 +32,10 @@ REFUSED = [
     lambda: Settings(schedule={"name": "step", "gamma": -1}),
     lambda: Settings(schedule={"name": "step", "step_size": 0}),
     lambda: Settings(schedule={"name": "constant", "gamma": 1}),
-    lambda: Machine(precision="8"),
-    lambda: Machine(strategy="dpp"),
-    lambda: Machine(devices=0),
-    lambda: Machine(device="tpu"),
+    lambda: machine_for(precision="8"),
+    lambda: machine_for(strategy="dpp"),
+    lambda: machine_for(devices=0),
+    lambda: machine_for(device="tpu"),
     lambda: finite.check_losses([float("nan")], 0),
     lambda: finite.check_losses([float("nan")], 3),
     lambda: exporter.check_versions(3, 7),
