@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,11 +14,12 @@ from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from .preparation import Preparation
+from .transforms import Plan
 
 __all__ = ["Batches", "InMemory", "Samples", "default_batch_size"]
 
 Batch = tuple[torch.Tensor, torch.Tensor]
-Reread = Callable[[Callable[[Any], Any]], "Batches"]
+Reread = Callable[[Callable[[Plan], Plan]], "Batches"]
 """A change of the plan by which images are read -> the same images, read in that way."""
 
 
@@ -53,8 +53,9 @@ class Samples(ABC):
         return _Relabelled(self, ids)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class InMemory(Samples):
-    """Samples held as two tensors.
+    """Samples held as two tensors, into which nothing is written.
 
     Args:
         x: (N, ...) float32, int64, or uint8 images (N, C, H, W), which become float32 0..1 batch
@@ -63,10 +64,13 @@ class InMemory(Samples):
         exact: The numbers of x as float64, where float32 does not hold them.
     """
 
-    def __init__(self, x: torch.Tensor, y: torch.Tensor, exact: torch.Tensor | None = None) -> None:
-        self.x = x.contiguous()
-        self.y = y.contiguous()
-        self.exact = exact
+    x: torch.Tensor
+    y: torch.Tensor
+    exact: torch.Tensor | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "x", self.x.contiguous())
+        object.__setattr__(self, "y", self.y.contiguous())
 
     def __len__(self) -> int:
         return len(self.y)
@@ -131,27 +135,28 @@ class InMemory(Samples):
         return InMemory(self.x.double() if self.exact is None else self.exact, self.y)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class _Relabelled(Samples):
     """Samples with other label ids, batch by batch."""
 
-    def __init__(self, samples: Samples, ids: torch.Tensor) -> None:
-        self._samples, self._ids = samples, ids
+    samples: Samples
+    ids: torch.Tensor
 
     def __len__(self) -> int:
-        return len(self._samples)
+        return len(self.samples)
 
     @property
     def labels(self) -> torch.Tensor | None:
-        found = self._samples.labels
-        return None if found is None else self._ids[found]
+        found = self.samples.labels
+        return None if found is None else self.ids[found]
 
     def take(self, groups: Iterable[torch.Tensor]) -> Iterator[Batch]:
-        for x, y in self._samples.take(groups):
-            yield x, self._ids[y]
+        for x, y in self.samples.take(groups):
+            yield x, self.ids[y]
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return self._samples.sizes
+        return self.samples.sizes
 
 
 def to_float(x: torch.Tensor) -> torch.Tensor:
@@ -231,7 +236,7 @@ class Batches:
         """Return the same batches as prepared in another way, which they are already."""
         return replace(self, preparation=preparation)
 
-    def read_again(self, change: Callable[[Any], Any]) -> Batches:
+    def read_again(self, change: Callable[[Plan], Plan]) -> Batches:
         """Return the same images read by a changed plan; anything else as it is."""
         return self if self.reread is None else replace(self.reread(change), batch_size=self.batch_size)
 
@@ -262,7 +267,7 @@ class Batches:
             samples = samples.with_labels(ids)
             if again is not None:
 
-                def reread(change: Callable[[Any], Any]) -> Batches:
+                def reread(change: Callable[[Plan], Plan]) -> Batches:
                     found = again(change)
                     assert found.preparation is not None
                     classes = preparation.classes

@@ -48,6 +48,11 @@ class Data:
     problem: DataError | None = None
     remarks: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        example = self.example.view()
+        example.flags.writeable = False
+        object.__setattr__(self, "example", example)
+
     @property
     def preparation(self) -> Preparation:
         """How the samples were prepared."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 
@@ -23,6 +24,7 @@ def has_pairs(labels: torch.Tensor) -> bool:
     return bool(len(labels) and torch.bincount(labels).max() > 1)
 
 
+@dataclass(frozen=True, eq=False, init=False, repr=False)
 class PairedBatches(Batches):
     """The samples of other batches in an order that keeps samples of a class together, classes in turn.
 
@@ -36,9 +38,11 @@ class PairedBatches(Batches):
         together: How many samples of a class stay together, at least 2.
     """
 
+    together: int
+
     def __init__(self, batches: Batches, together: int = 2) -> None:
         super().__init__(batches.samples, batches.batch_size, batches.shuffle)
-        self._together = together
+        object.__setattr__(self, "together", together)
 
     def __iter__(self) -> Iterator[Batch]:
         yield from self.samples.take(self._groups())
@@ -64,7 +68,7 @@ class PairedBatches(Batches):
         for label in torch.unique(labels):
             members = torch.nonzero(labels == label).flatten()
             drawn = members[torch.randperm(len(members), generator=generator)].tolist()
-            parts = [drawn[start : start + self._together] for start in range(0, len(drawn), self._together)]
+            parts = [drawn[start : start + self.together] for start in range(0, len(drawn), self.together)]
             if len(parts) > 1 and len(parts[-1]) == 1:
                 parts[-2:] = [parts[-2] + parts[-1]]
             waiting.append(parts)

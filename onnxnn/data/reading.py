@@ -149,7 +149,7 @@ class Reader:
         kept = self._kept(files, preprocess, budget) if changing else None
         if kept is None and self.read_once:
             deque(self._read_all(files, preprocess), maxlen=0)
-        return _Images(self, files, labels, operations if kept is None else changing, kept)
+        return _Images(self, tuple(files), labels, operations if kept is None else changing, kept)
 
     def check(self, image: Array, file: Path) -> Array:
         """Return an image, or refuse one of another size than the first."""
@@ -201,14 +201,15 @@ class Reader:
             stacked[number] = np.moveaxis(self.check(image, files[number]), -1, 0)
         return torch.from_numpy(stacked)
 
-    def _kept(self, files: Sequence[Path], preprocess: Preprocess, budget: int) -> list[Array] | None:
+    def _kept(self, files: Sequence[Path], preprocess: Preprocess, budget: int) -> tuple[Array, ...] | None:
         kept: list[Array] = []
         for image in self._read_all(files, preprocess) if budget else ():
             budget -= image.nbytes
             if budget < 0:
                 return None
+            image.flags.writeable = False
             kept.append(image)
-        return kept or None
+        return tuple(kept) or None
 
     def _read_all(self, files: Sequence[Path], preprocess: Preprocess) -> Iterator[Array]:
         def read(group: Sequence[Path]) -> list[Array | InputError]:
@@ -234,44 +235,45 @@ class Reader:
             raise BrokenImagesError.of(broken)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class _Images(Samples):
-    """Images that are read or changed batch by batch, ahead of training."""
+    """Images that are read or changed batch by batch, ahead of training.
 
-    def __init__(
-        self,
-        reader: Reader,
-        files: Sequence[Path],
-        labels: torch.Tensor,
-        operations: tuple[Operation, ...],
-        kept: list[Array] | None,
-    ) -> None:
-        self._reader = reader
-        self._files = files
-        self._labels = labels
-        self._operations = operations
-        self._kept = kept
-        self._is_random = any(isinstance(operation, Augmentation) for operation in operations)
+    Args:
+        reader: How they are read.
+        files: The images.
+        ids: Their class indices, int64.
+        operations: What happens to each when it is taken.
+        kept: The images in memory, uint8 (H, W, C); None where each is read from its file.
+    """
+
+    reader: Reader
+    files: tuple[Path, ...]
+    ids: torch.Tensor
+    operations: tuple[Operation, ...]
+    kept: tuple[Array, ...] | None
 
     def __len__(self) -> int:
-        return len(self._files)
+        return len(self.files)
 
     @property
     def labels(self) -> torch.Tensor | None:
-        return self._labels
+        return self.ids
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        height, width, channels = self._reader.shape
+        height, width, channels = self.reader.shape
         return channels, height, width
 
     def take(self, groups: Iterable[torch.Tensor]) -> Iterator[Batch]:
         # All seeds are drawn before the first batch, so that reading ahead changes no result.
-        seeds = iter(torch.randint(2**62, (len(self),)).tolist() if self._is_random else [0] * len(self))
+        is_random = any(isinstance(operation, Augmentation) for operation in self.operations)
+        seeds = iter(torch.randint(2**62, (len(self),)).tolist() if is_random else [0] * len(self))
         tasks = [[(number, next(seeds)) for number in group.tolist()] for group in groups]
-        if self._reader.plan.functions:
+        if self.reader.plan.functions:
             yield from (self._batch(task, self._images(task)) for task in tasks)
             return
-        pool = ThreadPoolExecutor(self._reader.workers)
+        pool = ThreadPoolExecutor(self.reader.workers)
         try:
             for task, parts in _ahead(lambda task: (task, self._submit(pool, task)), tasks, _AHEAD):
                 yield self._batch(task, [image for part in parts for image in part.result()])
@@ -279,21 +281,21 @@ class _Images(Samples):
             pool.shutdown(cancel_futures=True)
 
     def _submit(self, pool: ThreadPoolExecutor, task: Task) -> list[Future[list[Array]]]:
-        size = -(-len(task) // self._reader.workers)
+        size = -(-len(task) // self.reader.workers)
         return [pool.submit(self._images, task[start : start + size]) for start in range(0, len(task), size)]
 
     def _images(self, task: Task) -> list[Array]:
         return [self._image(number, seed) for number, seed in task]
 
     def _image(self, number: int, seed: int) -> Array:
-        source = self._files[number] if self._kept is None else self._kept[number]
-        image = _read(source, self._reader.plan, self._operations, Random(seed))
-        return self._reader.check(image, self._files[number])
+        source = self.files[number] if self.kept is None else self.kept[number]
+        image = _read(source, self.reader.plan, self.operations, Random(seed))
+        return self.reader.check(image, self.files[number])
 
     def _batch(self, task: Task, images: list[Array]) -> Batch:
         stacked = np.ascontiguousarray(np.moveaxis(np.stack(images), -1, 1))
         numbers = torch.tensor([number for number, _ in task])
-        return to_float(torch.from_numpy(stacked)), self._labels[numbers]
+        return to_float(torch.from_numpy(stacked)), self.ids[numbers]
 
 
 def _ahead(submit: Callable[[T], R], tasks: Iterable[T], count: int) -> Iterator[R]:
