@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Optional
 
 import typer
 
-from .options import FORCE, JSON
+from .options import FORCE, JSON, takes
 from .output import need_onnxnn, note, print_json, print_text
 from .text import gettext
 
@@ -18,49 +19,53 @@ HELP = gettext(
 """The help text."""
 
 
-def export(
-    checkpoint: str = typer.Argument(
-        ..., metavar="CKPT", help=gettext("A checkpoint, e.g. ckpt/basenn.pth.")
-    ),
-    out: str = typer.Option(..., "--out", "-o", metavar="FILE", help=gettext("The .onnx file to write.")),
-    opset: int = typer.Option(13, "--opset", help=gettext("Version of the ONNX operators.")),
-    ir: int = typer.Option(7, "--ir", help=gettext("Version of the ONNX file format.")),
+@dataclass(frozen=True)
+class Exporting:
+    """What is typed after `onnxnn export`."""
+
+    checkpoint: str = typer.Argument(..., metavar="CKPT", help=gettext("A checkpoint, e.g. ckpt/basenn.pth."))
+    out: str = typer.Option(..., "--out", "-o", metavar="FILE", help=gettext("The .onnx file to write."))
+    opset: int = typer.Option(13, "--opset", help=gettext("Version of the ONNX operators."))
+    ir: int = typer.Option(7, "--ir", help=gettext("Version of the ONNX file format."))
     preprocess: str = typer.Option(
         "runtime",
         "--preprocess",
         help=gettext("Where images are prepared: runtime, or graph to put it into the file."),
-    ),
+    )
     sampler: Optional[str] = typer.Option(
         None,
         "--sampler",
         help=gettext("For a diffusion model: dpm++ or ddim puts the sampling loop into the file."),
-    ),
+    )
     steps: Optional[int] = typer.Option(
         None, "--steps", help=gettext("How many denoising steps that loop takes; 20 if not given.")
-    ),
+    )
     guidance: Optional[float] = typer.Option(
         None, "--guidance", help=gettext("How far its images follow their label, in networks with classes.")
-    ),
-    force: bool = FORCE,
-    as_json: bool = JSON,
-) -> None:
+    )
+    force: bool = FORCE
+    as_json: bool = JSON
+
+
+@takes(Exporting)
+def export(asked: Exporting) -> None:
     """Turn a checkpoint into an ONNX file and compare the two."""
     from onnxnn_runtime.outputs.output_files import check_output
 
     network = need_onnxnn("export").nn(verbose=0)
-    network.load(checkpoint)
-    check_output(out, "ONNX", (checkpoint,), force, "--force")
+    network.load(asked.checkpoint)
+    check_output(asked.out, "ONNX", (asked.checkpoint,), asked.force, "--force")
     report = network.export(
-        out,
-        opset_version=opset,
-        ir_version=ir,
-        preprocess=preprocess,
-        sampler=sampler,
-        steps=steps,
-        guidance=guidance,
-        force=force,
+        asked.out,
+        opset_version=asked.opset,
+        ir_version=asked.ir,
+        preprocess=asked.preprocess,
+        sampler=asked.sampler,
+        steps=asked.steps,
+        guidance=asked.guidance,
+        force=asked.force,
     )
-    if as_json:
+    if asked.as_json:
         print_json({"file": str(report.path), "size": report.size, "parity": dict(report.parity)})
         return
     off = ", ".join(f"{key} {value:.2g}" for key, value in report.parity.items())

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import inspect
+from typing import Any, Callable, Type, TypeVar, get_type_hints
 
 import typer
 
 from .text import gettext
+
+Options = TypeVar("Options")
 
 MODEL: Any = typer.Argument(..., metavar="FILE", help=gettext("An .onnx file."))
 INPUTS: Any = typer.Argument(
@@ -31,3 +35,18 @@ CHANNEL_ORDER: Any = typer.Option(
     metavar="ORDER",
     help=gettext("rgb, or bgr for arrays of images that OpenCV read; otherwise as the file says."),
 )
+
+
+def takes(options: Type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
+    """Turn a function of one dataclass into a command, whose arguments and options are the fields."""
+
+    def decorated(command: Callable[[Options], None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def called(**given: object) -> None:
+            command(options(**given))
+
+        called.__annotations__ = get_type_hints(options)
+        called.__signature__ = inspect.signature(options)  # type: ignore[attr-defined]
+        return called
+
+    return decorated

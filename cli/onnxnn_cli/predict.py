@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, List, Optional
 
 import typer
 
 from .inputs import given
-from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, INPUTS, JSON, MODEL, SKIP
+from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, INPUTS, JSON, MODEL, SKIP, takes
 from .output import print_json, print_table
 from .progress import Counter, advising_to_skip, check_left
 from .text import gettext
@@ -19,27 +20,37 @@ HELP = gettext(
 """The help text."""
 
 
-def predict(
-    file: str = MODEL,
-    inputs: List[str] = INPUTS,
-    top: int = typer.Option(
-        1, "--top", "-k", min=1, help=gettext("How many classes to name for each input.")
-    ),
-    batch_size: Optional[int] = BATCH_SIZE,
-    channel_order: Optional[str] = CHANNEL_ORDER,
-    device: str = DEVICE,
-    skip_errors: bool = SKIP,
-    as_json: bool = JSON,
-) -> None:
+@dataclass(frozen=True)
+class Predicting:
+    """What is typed after `onnxnn predict`."""
+
+    file: str = MODEL
+    inputs: List[str] = INPUTS
+    top: int = typer.Option(1, "--top", "-k", min=1, help=gettext("How many classes to name for each input."))
+    batch_size: Optional[int] = BATCH_SIZE
+    channel_order: Optional[str] = CHANNEL_ORDER
+    device: str = DEVICE
+    skip_errors: bool = SKIP
+    as_json: bool = JSON
+
+
+@takes(Predicting)
+def predict(asked: Predicting) -> None:
     """Print the class and score of each input, the class of each of its steps, or its values."""
     import onnxnn_runtime as rt
 
-    model = rt.load(file, device=device)
-    with Counter(_progress) as progress, advising_to_skip(skip_errors, inputs):
-        errors = "skip" if skip_errors else "raise"
-        found = model.predict(given(inputs), top, errors, batch_size, progress, channel_order)
+    model = rt.load(asked.file, device=asked.device)
+    with Counter(_progress) as progress, advising_to_skip(asked.skip_errors, asked.inputs):
+        found = model.predict(
+            given(asked.inputs),
+            asked.top,
+            errors="skip" if asked.skip_errors else "raise",
+            batch_size=asked.batch_size,
+            progress=progress,
+            channel_order=asked.channel_order,
+        )
     check_left(len(found), found.skipped)
-    if as_json:
+    if asked.as_json:
         print_json([_as_data(prediction) for prediction in found])
     else:
         print_table([_heading(found[0]), *map(_row, found)])

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import random
-from typing import Any, Optional
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Optional, Tuple, Union
 
 import typer
 
 from .inputs import given, sources
-from .options import DEVICE, FORCE, JSON, MODEL
+from .options import DEVICE, FORCE, JSON, MODEL, takes
 from .output import print_json, print_text
 from .text import coded, gettext, ngettext
+
+if TYPE_CHECKING:
+    from onnxnn_runtime import Model
 
 HELP = gettext(
     "Draw images with a diffusion model, as one grid.\n\n"
@@ -20,69 +24,122 @@ HELP = gettext(
 """The help text."""
 
 
-def sample(
-    file: str = MODEL,
+@dataclass(frozen=True)
+class Sampling:
+    """What is typed after `onnxnn sample`."""
+
+    file: str = MODEL
     num: Optional[int] = typer.Option(
         None, "--num", "-n", min=1, help=gettext("How many images; 16 if not given.")
-    ),
+    )
     steps: Optional[int] = typer.Option(
         None, "--steps", min=1, help=gettext("How many steps; 20, and all for ddpm.")
-    ),
+    )
     sampler: Optional[str] = typer.Option(
         None, "--sampler", help=gettext("dpm++ (if not given), ddim or ddpm.")
-    ),
+    )
     seed: Optional[int] = typer.Option(
         None, "--seed", min=0, help=gettext("The same seed draws the same images.")
-    ),
-    eta: float = typer.Option(0.0, "--eta", help=gettext("For ddim: fresh noise in each step, 0 to 1.")),
+    )
+    eta: float = typer.Option(0.0, "--eta", help=gettext("For ddim: fresh noise in each step, 0 to 1."))
     label: Optional[str] = typer.Option(
         None, "--label", help=gettext("Draw this class: its name or index; none is the empty label.")
-    ),
+    )
     guidance: Optional[float] = typer.Option(
         None, "--guidance", help=gettext("Above 1 images follow the label more strictly.")
-    ),
+    )
     start: Optional[str] = typer.Option(
         None, "--start", metavar="IMAGE", help=gettext("The image to begin with.")
-    ),
+    )
     strength: Optional[float] = typer.Option(
         None, "--strength", help=gettext("Of img2img: how much noise the start image gets, above 0 up to 1.")
-    ),
+    )
     mask: Optional[str] = typer.Option(
         None,
         "--mask",
         metavar="IMAGE",
         help=gettext("The inpainting mask: white is drawn, black keeps --start."),
-    ),
+    )
     out: str = typer.Option(
         "samples.png", "--out", "-o", metavar="GRID.png", help=gettext("The file to write.")
-    ),
+    )
     gif: Optional[str] = typer.Option(
         None, "--gif", metavar="STEPS.gif", help=gettext("Also write the denoising steps.")
-    ),
-    device: str = DEVICE,
-    force: bool = FORCE,
-    as_json: bool = JSON,
-) -> None:
+    )
+    device: str = DEVICE
+    force: bool = FORCE
+    as_json: bool = JSON
+
+
+@takes(Sampling)
+def sample(asked: Sampling) -> None:
     """Draw images with a diffusion model, as one grid."""
     import onnxnn_runtime as rt
-    from onnxnn_runtime.outputs.grid import check_path, write_gif, write_grid
+    from onnxnn_runtime.outputs.grid import write_gif, write_grid
 
-    read = sources([file, start, mask])
-    check_path(out, read, force, "--force")
-    if gif is not None:
-        check_path(gif, read, force, "--force", animated=True)
-        if os.path.realpath(gif) == os.path.realpath(out):
-            raise rt.InputError(
-                coded(
-                    "E-OUTPUT-02",
-                    "--out and --gif: expected two files, got {path} for both. Choose another for one.",
-                    path=out,
-                )
+    _check_files(asked)
+    model = rt.load(asked.file, device=asked.device)
+    if asked.gif is not None:
+        _check_single_steps(model, asked.file)
+    seed = random.SystemRandom().randrange(2**32) if asked.seed is None else asked.seed
+    start, mask = given([asked.start, asked.mask])
+    drawn = model.sample(
+        asked.num,
+        asked.steps,
+        sampler=asked.sampler,
+        seed=seed,
+        eta=asked.eta,
+        label=_name_or_number(asked.label, model),
+        guidance=asked.guidance,
+        start=start,
+        strength=asked.strength,
+        mask=mask,
+        return_all_timesteps=asked.gif is not None,
+        progress=True,
+    )
+    images = drawn if asked.gif is None else drawn[:, -1]
+    write_grid(images, asked.out, force=True)  # it was checked above
+    if asked.gif is not None:
+        write_gif(drawn, asked.gif, force=True)
+    _print(asked, images.shape, seed)
+
+
+def _check_files(asked: Sampling) -> None:
+    """Refuse files to write that are inputs, of another format, or one and the same.
+
+    Raises:
+        InputError: Both would be the same file.
+        OutputError: One cannot be written.
+    """
+    from onnxnn_runtime.errors import InputError
+    from onnxnn_runtime.outputs.grid import check_path
+
+    read = sources([asked.file, asked.start, asked.mask])
+    check_path(asked.out, read, asked.force, "--force")
+    if asked.gif is None:
+        return
+    check_path(asked.gif, read, asked.force, "--force", animated=True)
+    if os.path.realpath(asked.gif) == os.path.realpath(asked.out):
+        raise InputError(
+            coded(
+                "E-OUTPUT-02",
+                "--out and --gif: expected two files, got {path} for both. Choose another for one.",
+                path=asked.out,
             )
-    model = rt.load(file, device=device)
-    draws = None if model.card is None else model.card.diffusion
-    if gif is not None and draws is not None and draws.sampler is not None:
-        raise rt.InputError(
+        )
+
+
+def _check_single_steps(model: Model, file: str) -> None:
+    """Refuse a model whose single steps cannot be seen.
+
+    Raises:
+        InputError: The sampling loop is inside the file.
+    """
+    from onnxnn_runtime.errors import InputError
+
+    spec = None if model.card is None else model.card.diffusion
+    if spec is not None and spec.sampler is not None:
+        raise InputError(
             coded(
                 "E-INPUT-08",
                 "{path}: --gif needs single steps, but the sampling loop is inside this file. Leave --gif "
@@ -90,43 +147,26 @@ def sample(
                 path=file,
             )
         )
-    if seed is None:
-        seed = random.SystemRandom().randrange(2**32)
-    begin, where = given([start, mask])
-    drawn = model.sample(
-        num,
-        steps,
-        sampler=sampler,
-        seed=seed,
-        eta=eta,
-        label=_name_or_number(label, model),
-        guidance=guidance,
-        start=begin,
-        strength=strength,
-        mask=where,
-        return_all_timesteps=gif is not None,
-        progress=True,
-    )
-    images = drawn if gif is None else drawn[:, -1]
-    write_grid(images, out, force=True)  # it was checked above
-    if gif is not None:
-        write_gif(drawn, gif, force=True)
-    if as_json:
-        print_json({"file": out, "gif": gif, "num": len(images), "shape": images.shape[1:], "seed": seed})
-    else:
-        text = ngettext(
-            "{count} image in {file}, seed {seed}",
-            "{count} images in {file}, seed {seed}",
-            len(images),
-            file=out,
-            seed=seed,
-        )
-        print_text(text + (gettext("; their steps in {file}", file=gif) if gif else ""))
 
 
-def _name_or_number(label: Optional[str], model: Any) -> Any:
+def _name_or_number(label: Optional[str], model: Model) -> Union[str, int, None]:
     """Return a label as `Model.sample` takes it: digits that are no class name are a class index."""
     spec = None if model.card is None else model.card.diffusion
     classes = () if spec is None else spec.classes
     is_number = label is not None and label.isdecimal() and classes and label not in classes
     return int(str(label)) if is_number else label
+
+
+def _print(asked: Sampling, shape: Tuple[int, ...], seed: int) -> None:
+    if asked.as_json:
+        written = {"file": asked.out, "gif": asked.gif, "num": shape[0], "shape": shape[1:], "seed": seed}
+        print_json(written)
+        return
+    text = ngettext(
+        "{count} image in {file}, seed {seed}",
+        "{count} images in {file}, seed {seed}",
+        shape[0],
+        file=asked.out,
+        seed=seed,
+    )
+    print_text(text + (gettext("; their steps in {file}", file=asked.gif) if asked.gif else ""))

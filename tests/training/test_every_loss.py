@@ -165,10 +165,11 @@ def test_the_command_names_raw_scores(tmp_path, capsys):
     model.train(lr=0.1, epochs=2, loss="MSELoss")
     model.convert(out_file=tmp_path / "m.onnx")
     np.savetxt(tmp_path / "x.csv", X[:2], delimiter=",")
-    given = (str(tmp_path / "m.onnx"), [str(tmp_path / "x.csv")], 1, None, None, "cpu", False)
-    predict(*given, as_json=False)
+    given = {"file": str(tmp_path / "m.onnx"), "inputs": [str(tmp_path / "x.csv")], "top": 1,
+             "batch_size": None, "channel_order": None, "device": "cpu", "skip_errors": False}  # fmt: skip
+    predict(**given, as_json=False)
     assert "raw score" in capsys.readouterr().out
-    predict(*given, as_json=True)
+    predict(**given, as_json=True)
     assert {each["score_kind"] for each in json.loads(capsys.readouterr().out)} == {"raw score"}
     shown = rt.load(tmp_path / "m.onnx").predict(X[:2])
     assert "raw score" in shown._repr_html_()
