@@ -56,6 +56,7 @@ FOLDERS = {
             "opening",
             "model",
             "verification",
+            "doctor",
             "",
         ),
     ),

@@ -84,7 +84,7 @@ def test_doctor_asks_for_the_versions_that_are_required():
         for part in [project(name)["dependencies"], *extras]:
             for package, lowest in re.findall(r"^([\w-]+)>=([\d.]+)", "\n".join(part), re.MULTILINE):
                 required.setdefault(package, set()).add(lowest)
-    doctor = importlib.import_module("onnxnn_cli.doctor")
+    doctor = importlib.import_module("onnxnn_runtime.doctor")
     asked = {name: lowest for name, _, lowest, _ in doctor.PACKAGES if lowest}
     assert len(asked) > 5
     assert {name: lowest for name, lowest in asked.items() if lowest not in required[name]} == {}

@@ -2,79 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import re
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from typing import Dict, List, Optional
-
 import typer
 
 from .output import print_json, print_table, print_text
-from .text import gettext, gettext_noop
-
-# A package, the module it is imported as, the lowest version that works, and what it is for.
-PACKAGES = (
-    ("onnxnn-runtime", "onnxnn_runtime", "", gettext_noop("running models")),
-    ("numpy", "numpy", "1.19", gettext_noop("running models")),
-    ("pillow", "PIL", "8.4", gettext_noop("reading images")),
-    ("onnxruntime", "onnxruntime", "1.8", gettext_noop("running models")),
-    ("onnxruntime-gpu", "onnxruntime", "1.8", gettext_noop("running models on an NVIDIA GPU")),
-    ("onnxnn", "onnxnn", "", gettext_noop("training")),
-    ("torch", "torch", "2.13", gettext_noop("training")),
-    ("onnx", "onnx", "1.16", gettext_noop("exporting")),
-    ("lightning-fabric", "lightning_fabric", "2.4", gettext_noop("training on several devices")),
-    ("onnxscript", "onnxscript", "0.3", gettext_noop("exporting custom modules")),
-    ("matplotlib", "matplotlib", "3.9", "plot_history"),
-)
-RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
-SECONDS = 120
-"""How long one import may take: torch on a slow disk can take a minute."""
-
-# One Relu, from x to y of two float32 numbers (opset 12, IR 7).
-TINY_MODEL = "CAc6NQoOCgF4EgF5IgRSZWx1OgASAWdaDwoBeBIKCggIARIECgIIAmIPCgF5EgoKCAgBEgQKAggCQgQKABAM"
-
-# Runs in a child process: argument 1 is the module, argument 2 a model for ONNX Runtime to run.
-_PROBE = """
-import importlib, json, sys
-module = importlib.import_module(sys.argv[1])
-found = {"version": str(getattr(module, "__version__", ""))}
-if sys.argv[1] == "onnxruntime":
-    found["devices"] = list(module.get_available_providers())
-    import base64, numpy
-    session = module.InferenceSession(base64.b64decode(sys.argv[2]), providers=["CPUExecutionProvider"])
-    y = session.run(None, {"x": numpy.array([-2, 3], numpy.float32)})[0]
-    if y.tolist() != [0, 3]:
-        raise SystemExit("a model of one operator computes %s instead of [0, 3]" % y.tolist())
-if sys.argv[1] == "torch":
-    found["devices"] = ["cpu"] + ["cuda:%d %s" % (i, module.cuda.get_device_name(i))
-                                  for i in range(module.cuda.device_count())]
-print("\\n" + json.dumps(found))
-"""
-
-
-@dataclass
-class Finding:
-    """What was found out about one package.
-
-    Args:
-        package: The distribution's name.
-        version: Its version, "" where it is not installed.
-        purpose: What it is for.
-        problem: What is wrong and what to do, "" where all is well.
-        devices: The devices that it offers, for onnxruntime and torch.
-    """
-
-    package: str
-    version: str
-    purpose: str
-    problem: str = ""
-    devices: Optional[List[str]] = None
-
+from .text import gettext, runtime_module
 
 HELP = gettext(
     "Report what is installed and what is wrong with it.\n\n"
@@ -90,135 +21,29 @@ def doctor(
     as_json: bool = typer.Option(False, "--json", help=gettext("Print the findings as JSON.")),
 ) -> None:
     """Report what is installed and what is wrong with it."""
-    with ThreadPoolExecutor(4) as pool:
-        findings = list(pool.map(lambda package: examine(*package), PACKAGES))
-    problems = [f"{finding.package}: {finding.problem}" for finding in findings if finding.problem]
-    problems += runtime_problems({finding.package: finding.version for finding in findings})
+    report = runtime_module("doctor").diagnose()
     if as_json:
-        packages = [asdict(finding) for finding in findings]
-        print_json({"python": platform.python_version(), "packages": packages, "problems": problems})
+        packages = [finding._asdict() for finding in report.findings]
+        print_json({"python": report.python, "packages": packages, "problems": report.problems})
     else:
         print_text(
             gettext(
                 "Python {version}, {platform}, {cores} cores\n",
-                version=platform.python_version(),
-                platform=platform.platform(),
-                cores=os.cpu_count(),
+                version=report.python,
+                platform=report.platform,
+                cores=report.cores,
             )
         )
-        rows = [(f.package, f.version or gettext("not installed"), f.purpose) for f in findings]
+        rows = [
+            (each.package, each.version or gettext("not installed"), each.purpose) for each in report.findings
+        ]
         print_table([(gettext("package"), gettext("version"), gettext("for")), *rows])
-        for finding in findings:
-            if finding.devices:
-                devices = ", ".join(finding.devices)
-                text = gettext("devices of {package}: {devices}", package=finding.package, devices=devices)
+        for each in report.findings:
+            if each.devices:
+                devices = ", ".join(each.devices)
+                text = gettext("devices of {package}: {devices}", package=each.package, devices=devices)
                 print_text("\n" + text)
-        lines = [gettext("PROBLEM {text}", text=text) for text in problems] or [gettext("No problem found.")]
-        print_text("\n" + "\n".join(lines))
-    if problems:
+        lines = [gettext("PROBLEM {text}", text=text) for text in report.problems]
+        print_text("\n" + "\n".join(lines or [gettext("No problem found.")]))
+    if report.problems:
         raise typer.Exit(1)
-
-
-def examine(package: str, module: str, lowest: str, purpose: str) -> Finding:
-    """Look at one package: its version, and whether it can be imported in a child process."""
-    version = installed_version(package)
-    if not version:
-        return Finding(package, "", gettext(purpose))
-    result = try_import(module)
-    problem = result.get("problem", "")
-    if lowest and older(version, lowest):
-        problem = gettext(
-            'version {version} is too old; expected at least {lowest}: pip install -U "{package}>={lowest}"',
-            version=version,
-            lowest=lowest,
-            package=package,
-        )
-    return Finding(package, version, gettext(purpose), problem, result.get("devices"))
-
-
-def try_import(module: str) -> Dict:  # type: ignore[type-arg]  # plain JSON
-    """Import a module in a child process; return what it says about itself, or the problem."""
-    try:
-        child = subprocess.run(
-            [sys.executable, "-c", _PROBE, module, TINY_MODEL],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return {"problem": gettext("importing it took more than {seconds} seconds", seconds=SECONDS)}
-    if child.returncode == 0:
-        found: Dict = json.loads(child.stdout.decode("utf-8", "replace").strip().splitlines()[-1])  # type: ignore[type-arg]
-        return found
-    if child.returncode < 0 or child.returncode > 2:
-        problem = gettext(
-            "importing it crashes the process (code {code}). Install it again, or another version of it; on "
-            "old processors an older version may work",
-            code=child.returncode,
-        )
-        return {"problem": problem}
-    last = child.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or [gettext("no message")]
-    return {"problem": gettext("importing it fails: {reason}", reason=last[0])}
-
-
-def runtime_problems(versions: Dict[str, str]) -> List[str]:
-    """Return what is wrong with the choice of ONNX Runtime packages.
-
-    Args:
-        versions: The version of every package, "" where it is not installed.
-    """
-    there = [name for name in RUNTIMES if versions.get(name)]
-    numpy = versions.get("numpy", "")
-    if len(there) == 1 and numpy and not older(numpy, "2") and older(versions[there[0]], "1.19"):
-        return [
-            gettext(
-                "{package} {version} was built for NumPy 1 and crashes with NumPy {numpy}: pip install "
-                '"numpy<2", or pip install -U "{package}>=1.19"',
-                package=there[0],
-                version=versions[there[0]],
-                numpy=numpy,
-            )
-        ]
-    if len(there) == 2:
-        return [
-            gettext(
-                "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files. Remove "
-                "both, then install one: pip uninstall -y onnxruntime onnxruntime-gpu, then pip install "
-                "onnxruntime, or onnxruntime-gpu for an NVIDIA GPU"
-            )
-        ]
-    if not there:
-        return [
-            gettext(
-                "no ONNX Runtime is installed: pip install onnxruntime (or onnxruntime-gpu for an NVIDIA GPU)"
-            )
-        ]
-    return []
-
-
-def installed_version(package: str) -> str:
-    """Return the version of an installed distribution, "" where it is not installed."""
-    if sys.version_info >= (3, 8):
-        from importlib import metadata
-
-        try:
-            return metadata.version(package)
-        except metadata.PackageNotFoundError:
-            return ""
-    else:  # Python 3.7 has no importlib.metadata
-        import pkg_resources
-
-        try:
-            return str(pkg_resources.get_distribution(package).version)
-        except pkg_resources.DistributionNotFound:
-            return ""
-
-
-def older(version: str, lowest: str) -> bool:
-    """Return whether a version such as "1.13.1" comes before another."""
-    return _numbers(version) < _numbers(lowest)
-
-
-def _numbers(version: str) -> List[int]:
-    return [int(number) for number in re.findall(r"\d+", version.split("+")[0])[:3]]

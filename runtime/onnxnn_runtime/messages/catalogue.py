@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
 __all__ = ["Message", "coded", "gettext", "gettext_noop", "language", "ngettext"]
 
 VARIABLE = "ONNXNN_LANG"
 """The environment variable that chooses the language."""
 
-_PACKAGES = ("onnxnn_runtime", "onnxnn_cli", "onnxnn")
+_RUNTIME = "onnxnn_runtime"
+_OTHERS = ("onnxnn_cli", "onnxnn")
 _CHINESE = "zh_CN"
 _CHINESE_ON_WINDOWS = 0x04
 """The primary language identifier of Chinese (Windows, "Language Identifiers")."""
@@ -108,25 +109,27 @@ def _translated(message: str) -> str:
     return message
 
 
-def _loaded(chosen: str) -> list[Any]:
-    """Return the catalogues of the packages that are imported."""
+def _loaded(chosen: str) -> Iterator[Any]:
+    """Yield the catalogues of the packages that are imported, the runtime's last: not every text needs it."""
     if chosen == "en":
-        return []
-    found = []
-    for package in _PACKAGES:
-        if package in sys.modules:
+        return
+    for package in (*_OTHERS, _RUNTIME):
+        if package in sys.modules or package == _RUNTIME:
             key = (package, chosen)
             if key not in _catalogues:
                 _catalogues[key] = _open(*key)
-            found.append(_catalogues[key])
-    return found
+            yield _catalogues[key]
 
 
 def _open(package: str, chosen: str) -> Any:
     from gettext import translation  # here, because only other languages need it
 
-    folder = os.path.join(os.path.dirname(str(sys.modules[package].__file__)), "locale")
-    return translation(package, folder, [chosen], fallback=True)
+    # The runtime itself may not be imported: the command loads this module by its path.
+    folder = _FOLDER if package == _RUNTIME else os.path.dirname(str(sys.modules[package].__file__))
+    return translation(package, os.path.join(folder, "locale"), [chosen], fallback=True)
+
+
+_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def _system_language() -> str:

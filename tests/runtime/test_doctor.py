@@ -1,0 +1,82 @@
+"""What `onnxnn doctor` finds out."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import pytest
+from onnxnn_runtime import doctor
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("import os; os._exit(139)", r"crashes the process \(code 139\)"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "crashes the process"),
+        ("raise ImportError('libcudart.so is missing')", "libcudart.so is missing"),
+        ("__version__ = '1'", "^$"),
+    ],
+)
+def test_a_module_that_breaks_is_reported(tmp_path, monkeypatch, body, problem):
+    (tmp_path / "fragile.py").write_text(body, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    found = doctor.try_import("fragile")
+    assert re.search(problem, found.get("problem", ""))
+
+
+def test_an_import_that_hangs_is_reported(tmp_path, monkeypatch):
+    (tmp_path / "endless.py").write_text("import time; time.sleep(60)", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(doctor, "SECONDS", 1)
+    assert "more than 1 seconds" in doctor.try_import("endless")["problem"]
+
+
+def test_both_onnx_runtimes_at_once():
+    (problem,) = doctor.runtime_problems({"onnxruntime": "1.20", "onnxruntime-gpu": "1.20"})
+    assert "pip uninstall -y onnxruntime onnxruntime-gpu" in problem
+
+
+def test_no_onnx_runtime():
+    (problem,) = doctor.runtime_problems({"onnxruntime": "", "onnxruntime-gpu": ""})
+    assert "pip install onnxruntime (or onnxruntime-gpu" in problem
+
+
+def test_one_onnx_runtime_is_fine():
+    assert doctor.runtime_problems({"onnxruntime": "", "onnxruntime-gpu": "1.20"}) == []
+
+
+def test_a_version_that_is_too_old(monkeypatch):
+    monkeypatch.setattr(doctor, "installed_version", lambda package: "1.7.2")
+    monkeypatch.setattr(doctor, "try_import", lambda module: {})
+    found = doctor.examine("onnxruntime", "onnxruntime", "1.8", "running models")
+    assert "1.7.2 is too old" in found.problem
+    assert 'pip install -U "onnxruntime>=1.8"' in found.problem
+
+
+@pytest.mark.parametrize(
+    ("version", "lowest", "expected"),
+    [("1.13.1", "1.8", False), ("1.7", "1.8", True), ("2.13.0+cpu", "2.6", False), ("0.9", "0.10", True)],
+)
+def test_versions_are_compared_as_numbers(version, lowest, expected):
+    assert doctor.older(version, lowest) is expected
+
+
+def test_a_package_that_is_not_there_has_no_version():
+    assert doctor.installed_version("onnxnn-no-such-package") == ""
+    assert doctor.installed_version("numpy") == sys.modules.get("numpy", __import__("numpy")).__version__
+
+
+def test_numpy_2_beside_an_old_onnx_runtime_is_named():
+    versions = {"numpy": "2.1.0", "onnxruntime": "1.18.1"}
+    (problem,) = doctor.runtime_problems(versions)
+    assert "onnxruntime 1.18.1 was built for NumPy 1 and crashes with NumPy 2.1.0" in problem
+    assert 'pip install "numpy<2"' in problem
+    for fits in ({"numpy": "1.26.4", "onnxruntime": "1.18.1"}, {"numpy": "2.1.0", "onnxruntime": "1.19.0"}):
+        assert doctor.runtime_problems(fits) == []
+
+
+def test_onnx_runtime_has_to_run_a_model(monkeypatch):
+    assert "problem" not in doctor.try_import("onnxruntime")
+    monkeypatch.setattr(doctor, "TINY_MODEL", "AAAA")
+    assert "problem" in doctor.try_import("onnxruntime")
