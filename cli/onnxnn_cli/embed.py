@@ -10,7 +10,7 @@ import typer
 from .inputs import given, sources
 from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, FORCE, INPUTS, JSON, MODEL, SKIP, takes
 from .output import print_json, print_text
-from .progress import Counter, advising_to_skip, check_left
+from .skipping import advising_to_skip, check_left
 from .text import gettext, ngettext
 
 HELP = gettext(
@@ -48,11 +48,12 @@ class Embedding:
 def embed(asked: Embedding) -> None:
     """Write the feature vectors of inputs to a file."""
     import onnxnn_runtime as rt
+    from onnxnn_runtime.messages.progress import ProgressLine
     from onnxnn_runtime.outputs.vectors import check_vectors_path, write_vectors
 
     check_vectors_path(asked.out, sources([asked.file, *asked.inputs]), asked.force, option="--force")
     model = rt.load(asked.file, device=asked.device)
-    with Counter(_progress) as progress, advising_to_skip(asked.skip_errors, asked.inputs):
+    with ProgressLine(_progress) as progress, advising_to_skip(asked.skip_errors, asked.inputs):
         found = model.embed_named(
             given(asked.inputs),
             asked.normalize,

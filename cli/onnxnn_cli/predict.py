@@ -10,7 +10,7 @@ import typer
 from .inputs import given
 from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, INPUTS, JSON, MODEL, SKIP, takes
 from .output import print_json, print_table
-from .progress import Counter, advising_to_skip, check_left
+from .skipping import advising_to_skip, check_left
 from .text import gettext
 
 HELP = gettext(
@@ -38,9 +38,10 @@ class Predicting:
 def predict(asked: Predicting) -> None:
     """Print the class and score of each input, the class of each of its steps, or its values."""
     import onnxnn_runtime as rt
+    from onnxnn_runtime.messages.progress import ProgressLine
 
     model = rt.load(asked.file, device=asked.device)
-    with Counter(_progress) as progress, advising_to_skip(asked.skip_errors, asked.inputs):
+    with ProgressLine(_progress) as progress, advising_to_skip(asked.skip_errors, asked.inputs):
         found = model.predict(
             given(asked.inputs),
             asked.top,

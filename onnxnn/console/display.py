@@ -1,4 +1,4 @@
-"""What notebooks show: images below the cell, bars, and what a call has printed already only once.
+"""What notebooks show: images below the cell, and what a call has printed already only once.
 
 IPython is never imported: where a notebook runs, it is there.
 """
@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from onnxnn_runtime.messages.catalogue import ngettext
-from onnxnn_runtime.messages.streams import SafeStream
 
-__all__ = ["PrintedResult", "PrintedText", "in_notebook", "progress_bar", "show_images"]
+__all__ = ["PrintedResult", "PrintedText", "in_notebook", "show_images"]
 
 _KINDS = {".png": "Image", ".jpg": "Image", ".jpeg": "Image", ".gif": "Image", ".svg": "SVG"}
 _MOST = 30
@@ -34,23 +33,6 @@ def show_images(*paths: Path) -> None:
     display = importlib.import_module("IPython.display")
     for path in [path for path in paths if path.suffix.lower() in _KINDS][:_MOST]:
         display.display(getattr(display, _KINDS[path.suffix.lower()])(filename=str(path)))
-
-
-def progress_bar(total: int, unit: str, stream: Any = None) -> Any:
-    """Return a bar of tqdm: of widgets in a notebook that has them, else of text on a stream.
-
-    Args:
-        total: How many steps there are.
-        unit: What a step is, such as "batch".
-        stream: Where the text goes; None is stderr, whatever it is.
-    """
-    if in_notebook() and importlib.util.find_spec("ipywidgets") is not None:
-        from tqdm.notebook import tqdm as widgets
-
-        return widgets(total=total, unit=unit, leave=False)
-    from tqdm import tqdm
-
-    return tqdm(total=total, unit=unit, leave=False, file=SafeStream("stderr") if stream is None else stream)
 
 
 class PrintedText(str):

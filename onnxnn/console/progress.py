@@ -1,7 +1,8 @@
-"""A bar on stderr while many or large images are loaded."""
+"""Progress bars: of training, and on stderr while many or large images are loaded."""
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
@@ -9,14 +10,31 @@ from typing import Any, TypeVar
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.streams import SafeStream, is_terminal
 
-from .display import in_notebook, progress_bar
+from .display import in_notebook
 
-__all__ = ["counted"]
+__all__ = ["counted", "progress_bar"]
 
 T = TypeVar("T")
 
 DELAY = 1.0
 """Seconds of silence: what is loaded by then needs no bar."""
+
+
+def progress_bar(total: int, unit: str, stream: Any = None) -> Any:
+    """Return a bar of tqdm: of widgets in a notebook that has them, else of text on a stream.
+
+    Args:
+        total: How many steps there are.
+        unit: What a step is, such as "batch".
+        stream: Where the text goes; None is stderr, whatever it is.
+    """
+    if in_notebook() and importlib.util.find_spec("ipywidgets") is not None:
+        from tqdm.notebook import tqdm as widgets
+
+        return widgets(total=total, unit=unit, leave=False)
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit=unit, leave=False, file=SafeStream("stderr") if stream is None else stream)
 
 
 def counted(items: Iterable[T], total: int, wanted: bool) -> Iterator[T]:

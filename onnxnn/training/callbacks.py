@@ -21,7 +21,8 @@ from onnxnn_runtime.messages.streams import SafeStream, is_terminal, say
 from onnxnn_runtime.messages.warn import warn
 from onnxnn_runtime.outputs.output_files import check_output
 
-from onnxnn.console.display import in_notebook, progress_bar
+from onnxnn.console.display import in_notebook
+from onnxnn.console.progress import progress_bar
 
 from .finite import check_weights
 

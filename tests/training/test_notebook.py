@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from onnxnn import nn, pth_info
-from onnxnn.console.display import in_notebook, progress_bar
+from onnxnn.console.display import in_notebook
+from onnxnn.console.progress import progress_bar
 
 IRIS = np.random.default_rng(0).normal(size=(12, 4)).astype(np.float32)
 

@@ -19,8 +19,8 @@ from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.progress import ProgressLine
 from onnxnn_runtime.messages.shorten import shortened
-from onnxnn_runtime.messages.streams import is_terminal, say
 
 from .options import (
     SamplingOptions,
@@ -92,8 +92,9 @@ def sample_images(
     frames = len(plan) + 1 if every else 1
     drawn = np.empty((count, frames, *spec.shape), np.float32)
     parts = list(_parts(count, options.batch_size))
-    with _Bar(options.progress, len(parts) * len(plan)) as bar:
-        for part in parts:
+    total = len(parts) * len(plan)
+    with ProgressLine(_progress_words, options.progress) as line:
+        for number, part in enumerate(parts):
             stream = Noise(options.seed, spec.shape, part.stop - part.start, part.start)
             noise = _first(stream, given, part)
             clean = None if images is None else images[part] * np.float32(2) - np.float32(1)
@@ -106,7 +107,7 @@ def sample_images(
                     drawn[part, step % frames] = _seen(x)
                 if options.callback is not None:
                     options.callback(step, _seen(x))
-                bar.advance()
+                line(number * len(plan) + step, total)
     if not np.isfinite(drawn[:, -1]).all():
         raise InputError(
             coded(
@@ -191,11 +192,11 @@ def draw_with_graph(
     labels = pick_labels(label, spec, count, options.seed)
     drawn = np.empty((count, *spec.shape), np.float32)
     parts = list(_parts(count, options.batch_size))
-    with _Bar(options.progress, len(parts)) as bar:
-        for part in parts:
+    with ProgressLine(_progress_words, options.progress) as line:
+        for number, part in enumerate(parts, 1):
             x = _first(Noise(options.seed, spec.shape, part.stop - part.start, part.start), given, part)
             drawn[part] = run(x, None if labels is None else labels[part])
-            bar.advance()
+            line(number, len(parts))
     return drawn
 
 
@@ -272,29 +273,6 @@ def _seen(x: np.ndarray) -> np.ndarray:
     return seen
 
 
-class _Bar:
-    """A progress bar on stderr, where that is a terminal."""
-
-    def __init__(self, wanted: bool, total: int) -> None:
-        self._watched = wanted and is_terminal()
-        self._total = total
-        self._done = 0
-
-    def advance(self) -> None:
-        self._done += 1
-        if self._watched:
-            filled = "#" * (30 * self._done // self._total)
-            text = gettext(
-                "sampling [{bar}] {done} of {total} steps",
-                bar=filled.ljust(30),
-                done=self._done,
-                total=self._total,
-            )
-            say(end=f"\r{text}", to="stderr")
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        if self._watched:
-            say(end="\r\033[K", to="stderr")
+def _progress_words(done: int, total: int | None) -> str:
+    filled = "#" * (30 * done // total) if total else ""
+    return gettext("sampling [{bar}] {done} of {total} steps", bar=filled.ljust(30), done=done, total=total)

@@ -1,4 +1,4 @@
-"""A line on stderr that counts inputs while a command works, where stderr is a terminal."""
+"""What commands of many inputs say about those that cannot be read."""
 
 from __future__ import annotations
 
@@ -6,40 +6,10 @@ import contextlib
 import os
 import re
 import warnings
-from typing import Any, Callable, Iterator, Optional, Sequence, Tuple
+from typing import Iterator, Sequence, Tuple
 
 from .output import note, visible
 from .text import Message, coded, gettext
-
-
-class Counter:
-    """Counts inputs on one line: "embedded 320 of 10000".
-
-    Args:
-        words: (inputs that are done, all of them or None) -> that line.
-    """
-
-    def __init__(self, words: Callable[[int, Optional[int]], str]) -> None:
-        from onnxnn_runtime.messages.streams import is_terminal
-
-        self._words = words
-        self._watched = is_terminal()
-
-    def __call__(self, done: int, total: Optional[int]) -> None:
-        if self._watched:
-            self._say(f"\r{self._words(done, total)}")
-
-    def __enter__(self) -> Counter:
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        if self._watched:
-            self._say("\r\033[K")
-
-    def _say(self, text: str) -> None:
-        from onnxnn_runtime.messages.streams import say
-
-        say(text, end="", to="stderr")
 
 
 @contextlib.contextmanager
