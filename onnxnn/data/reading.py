@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from onnxnn_runtime.images.decode import upright_size
 from onnxnn_runtime.images.memory import shared
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import printable, shortened
+from onnxnn_runtime.session.pipeline import ordered
 from PIL import Image
 
 from onnxnn.console.progress import counted
@@ -35,9 +36,6 @@ _AHEAD = 3  # batches that are read while one is trained on
 _SMALL_SIDE = 64  # pixels
 _SMALL = _SMALL_SIDE**2  # pixels; below, threads wait for each other's Python and are slower than one alone
 _GROUP = 16  # small files that a thread reads at a time when everything is read into memory
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 Array = np.ndarray[Any, Any]
 Task = list[tuple[int, int]]
@@ -223,9 +221,8 @@ class Reader:
 
         broken: list[tuple[Path, InputError]] = []
         groups = [files[start : start + self.group] for start in range(0, len(files), self.group)]
-        with ThreadPoolExecutor(self.workers) as pool:
-            ahead = _ahead(lambda group: pool.submit(read, group), groups, 2 * self.workers)
-            each = (image for future in ahead for image in future.result())
+        with closing(ordered(read, groups, self.workers)) as ahead:
+            each = chain.from_iterable(ahead)
             for file, image in zip(files, counted(each, len(files), self.progress), strict=True):
                 if isinstance(image, InputError):
                     broken.append((file, image))
@@ -273,16 +270,17 @@ class _Images(Samples):
         if self.reader.plan.functions:
             yield from (self._batch(task, self._images(task)) for task in tasks)
             return
-        pool = ThreadPoolExecutor(self.reader.workers)
-        try:
-            for task, parts in _ahead(lambda task: (task, self._submit(pool, task)), tasks, _AHEAD):
-                yield self._batch(task, [image for part in parts for image in part.result()])
-        finally:
-            pool.shutdown(cancel_futures=True)
+        parts = (part for task in tasks for part in self._parts(task))
+        most = _AHEAD * self.reader.workers + 1
+        with closing(ordered(self._images, parts, self.reader.workers, ahead=most)) as ahead:
+            images = chain.from_iterable(ahead)
+            for task in tasks:
+                yield self._batch(task, list(islice(images, len(task))))
 
-    def _submit(self, pool: ThreadPoolExecutor, task: Task) -> list[Future[list[Array]]]:
+    def _parts(self, task: Task) -> Iterator[Task]:
+        """Yield a batch in parts, one for each thread."""
         size = -(-len(task) // self.reader.workers)
-        return [pool.submit(self._images, task[start : start + size]) for start in range(0, len(task), size)]
+        return (task[start : start + size] for start in range(0, len(task), size))
 
     def _images(self, task: Task) -> list[Array]:
         return [self._image(number, seed) for number, seed in task]
@@ -296,16 +294,6 @@ class _Images(Samples):
         stacked = np.ascontiguousarray(np.moveaxis(np.stack(images), -1, 1))
         numbers = torch.tensor([number for number, _ in task])
         return to_float(torch.from_numpy(stacked)), self.ids[numbers]
-
-
-def _ahead(submit: Callable[[T], R], tasks: Iterable[T], count: int) -> Iterator[R]:
-    """Yield what `submit` returns for each task in order, with `count` more submitted already."""
-    later = iter(tasks)
-    waiting = deque(map(submit, islice(later, count)))
-    while waiting:
-        ready = waiting.popleft()
-        waiting.extend(map(submit, islice(later, 1)))
-        yield ready
 
 
 def _read(

@@ -25,6 +25,7 @@ from .arrays.conversion import as_array, without_gradient
 from .errors import InputError, did_you_mean, located
 from .messages.catalogue import Message, coded, gettext
 from .messages.shorten import printable, shortened
+from .session.pipeline import ordered
 from .session.providers import num_threads
 
 _BLOCK_BYTES = 8 << 20
@@ -158,13 +159,8 @@ def _in_parts(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
                     result[i : i + len(block), 0] = found
 
     part = -(-len(a) // workers)
-    if workers == 1:
-        work(0)
-    else:
-        from concurrent.futures import ThreadPoolExecutor  # here, because few vectors do without
-
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(work, range(0, len(a), part)))
+    for _ in ordered(work, range(0, len(a), part), workers):
+        pass
     return result, squares
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Generator, Iterable, Iterator, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -283,10 +283,11 @@ def ordered(
     items: Iterable[_In],
     workers: int,
     weigh: Callable[[_In], int] | None = None,
-) -> Iterator[_Out]:
+    ahead: int | None = None,
+) -> Generator[_Out, None, None]:
     """Yield function(item) for each item in order, computed ahead in threads.
 
-    At most 2 x `workers` results are under way or waiting, and only one where more would weigh more than
+    At most `ahead` results are under way or waiting, and only one where more would weigh more than
     `MOST`. An exception is raised where its result would have been.
 
     Args:
@@ -294,10 +295,13 @@ def ordered(
         items: Of what.
         workers: Threads.
         weigh: The bytes that the result for an item will take; None where it is small.
+        ahead: At least 1, and a single thread computes ahead, too; None takes 2 x `workers`, and computes
+            each result when it is asked for where one thread would be all.
     """
     iterator = iter(items)
     first = list(itertools.islice(iterator, 2))
-    if workers <= 1 or len(first) < 2:
+    most = ahead or 2 * workers
+    if len(first) < 2 or (workers <= 1 and ahead is None):
         for item in itertools.chain(first, iterator):
             yield function(item)
         return
@@ -309,7 +313,7 @@ def ordered(
         try:
             for item in itertools.chain(first, iterator):
                 weight = 0 if weigh is None else weigh(item)
-                while waiting and (len(waiting) >= 2 * workers or total + weight > MOST):
+                while waiting and (len(waiting) >= most or total + weight > MOST):
                     total -= waiting[0][1]
                     yield _result(waiting.popleft()[0], begun)
                 waiting.append((pool.submit(function, item), weight))
