@@ -63,26 +63,19 @@ def check_layer(layer: Layer, in_shape: Shape, out_shape: Shape) -> Cost:
     if max(cost) < 1 << 26:  # asking the system takes longer
         return cost
     free = available()
-    if cost.weights > free:
-        raise LayerError(
-            coded(
-                "E-LAYER-09",
-                "{where}: its weights take {size}, and {free} are free here. Use smaller sizes.",
-                where=layer.call(),
-                size=gigabytes(cost.weights),
-                free=gigabytes(free),
+    for part, size in ((gettext("its weights"), cost.weights), (gettext("one sample"), cost.output)):
+        if size > free:
+            raise LayerError(
+                coded(
+                    "E-LAYER-09",
+                    "{where}: the numbers of {part} take {size}, and {free} are free here. Use smaller "
+                    "sizes.",
+                    where=layer.call(),
+                    part=part,
+                    size=gigabytes(size),
+                    free=gigabytes(free),
+                )
             )
-        )
-    if cost.output > free:
-        raise LayerError(
-            coded(
-                "E-LAYER-09",
-                "{where}: one sample takes {size}, and {free} are free here. Use smaller sizes.",
-                where=layer.call(),
-                size=gigabytes(cost.output),
-                free=gigabytes(free),
-            )
-        )
     return cost
 
 

@@ -260,31 +260,22 @@ def _no_window(
     assert size is not None
     spread = (kernel - 1) * apart + 1
     largest, more = (size + 2 * padding - 1) // apart + 1, -(-(spread - size) // 2)
-    if apart == 1:
-        return LayerError(
-            coded(
-                "E-LAYER-03",
-                "{where}: expected a larger input, got {shape}: along the {axis} N = (W - F + 2P)/S + 1 = "
-                "({size} - {spread} + {padding})/{stride} + 1 is below 1. Use a kernel_size of at most "
-                "{largest}, a padding of at least {more}, a larger input, or fewer pooling layers before.",
-                where=layer.call(),
-                shape=in_shape.describe(),
-                axis=axis_name(axis),
-                size=size,
-                spread=spread,
-                padding=2 * padding,
-                stride=stride,
-                largest=largest,
-                more=more,
-            )
+    of_dilation, smaller = "", ""
+    if apart != 1:
+        of_dilation = gettext(
+            " (F = {apart} x ({kernel} - 1) + 1 = {spread} with a dilation of {apart})",
+            apart=apart,
+            kernel=kernel,
+            spread=spread,
         )
+        smaller = gettext(" a smaller dilation,")
     return LayerError(
         coded(
             "E-LAYER-03",
             "{where}: expected a larger input, got {shape}: along the {axis} N = (W - F + 2P)/S + 1 = "
-            "({size} - {spread} + {padding})/{stride} + 1 is below 1 (F = {apart} x ({kernel} - 1) + 1 = "
-            "{spread} with a dilation of {apart}). Use a kernel_size of at most {largest}, a smaller "
-            "dilation, a padding of at least {more}, a larger input, or fewer pooling layers before.",
+            "({size} - {spread} + {padding})/{stride} + 1 is below 1{of_dilation}. Use a kernel_size of at "
+            "most {largest},{smaller} a padding of at least {more}, a larger input, or fewer pooling layers "
+            "before.",
             where=layer.call(),
             shape=in_shape.describe(),
             axis=axis_name(axis),
@@ -292,9 +283,9 @@ def _no_window(
             spread=spread,
             padding=2 * padding,
             stride=stride,
-            apart=apart,
-            kernel=kernel,
+            of_dilation=of_dilation,
             largest=largest,
+            smaller=smaller,
             more=more,
         )
     )

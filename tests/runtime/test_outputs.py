@@ -121,7 +121,7 @@ def test_other_axes_than_promised_are_refused_after_the_run():
     nodes = [node("Flatten", ["input"], ["flat"]), node("Compress", ["flat", "which"], ["output"], axis=1)]
     found = opened(nodes, card(), [tensor("which", np.array([True] * 5))], shape=("batch", "columns"))
     for use in uses("classes").values():
-        with pytest.raises(rt.InputError, match=r"expected \(batch, 2\) by its card, got \(3, 5\)"):
+        with pytest.raises(rt.InputError, match=r"expected the shape \(batch, 2\) by its card, got \(3, 5\)"):
             use(found)
 
 

@@ -215,7 +215,7 @@ def _check(
     stop: Any,
 ) -> list[str]:
     """Check the options; return the stops as a list."""
-    _check_integer("length", length, 1)
+    check_integer("length", length, 1)
     if length > LONGEST:
         raise InputError(
             coded(
@@ -245,9 +245,9 @@ def _check(
             )
         )
     if top_k is not None:
-        _check_integer("top_k", top_k, 1)
+        check_integer("top_k", top_k, 1)
     if seed is not None:
-        _check_integer("seed", seed, 0)
+        check_integer("seed", seed, 0)
     stops = [stop] if isinstance(stop, str) else () if stop is None else stop
     if not isinstance(stops, (list, tuple)) or not all(isinstance(each, str) and each for each in stops):
         raise InputError(
@@ -260,7 +260,7 @@ def _check(
     return list(stops)
 
 
-def _check_integer(name: str, value: Any, lowest: int) -> None:
+def check_integer(name: str, value: Any, lowest: int) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < lowest:
         raise InputError(
             coded(

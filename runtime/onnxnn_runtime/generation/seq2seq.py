@@ -13,7 +13,8 @@ from onnxnn_runtime.arrays.conversion import check_tokens, without_gradient
 from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.errors import InputError, located
 from onnxnn_runtime.messages.catalogue import coded, gettext
-from onnxnn_runtime.messages.shorten import shortened
+
+from .generate import check_integer
 
 __all__ = ["END", "PADDING", "START", "Predict", "check_options", "search", "translate"]
 
@@ -49,8 +50,8 @@ def translate(
     if max_length is None:
         max_length = longest or 2 * sources.shape[1] + 10
     beams = 1 if beams is None else beams
-    _check_count("max_length", max_length)
-    _check_count("beams", beams)
+    check_integer("max_length", max_length, 1)
+    check_integer("beams", beams, 1)
     if longest is not None and max_length > longest:
         raise InputError(
             coded(
@@ -211,19 +212,6 @@ def check_options(
                 "{option}=...: expected an option of a network that continues a text: {options}.",
                 option=refused[0],
                 options=options,
-            )
-        )
-
-
-def _check_count(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "{name}={value}: expected an integer of at least {lowest}.",
-                name=name,
-                value=shortened(value),
-                lowest=1,
             )
         )
 

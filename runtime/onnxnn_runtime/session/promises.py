@@ -13,7 +13,7 @@ import numpy as np
 
 from onnxnn_runtime.card.card import Axis, ModelCard
 from onnxnn_runtime.errors import CardError, InputError
-from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = ["Declared", "Promises", "check_finite", "check_rows"]
@@ -139,15 +139,7 @@ class Promises:
         ]
         if len(shape) != len(declared) or batch or any(sizes):
             raise CardError(
-                coded(
-                    "E-MODEL-04",
-                    "{name}: output {output}: expected the shape {expected} by its card, got {found} of the "
-                    "graph. Export it again, or pass the card that belongs to it as card=.",
-                    name=self._name,
-                    output=shortened(output),
-                    expected=_text(shape),
-                    found=_text(declared),
-                )
+                self._broken(output, shape, gettext("{shape} of the graph", shape=_text(declared)))
             )
 
     def _check_shape(
@@ -163,17 +155,7 @@ class Promises:
         if not matches:
             if rows is not None:
                 check_rows(self._name, output, found, rows)
-            raise InputError(
-                coded(
-                    "E-MODEL-04",
-                    "{name}: output {output}: expected {expected} by its card, got {found}. Export it again, "
-                    "or pass the card that belongs to it as card=.",
-                    name=self._name,
-                    output=shortened(output),
-                    expected=_text(shape),
-                    found=_text(found),
-                )
-            )
+            raise InputError(self._broken(output, shape, _text(found)))
         if len(found) == 2 and found[1] < self._scores.get(output, 0):
             raise InputError(
                 coded(
@@ -186,6 +168,17 @@ class Promises:
                     found=found[1],
                 )
             )
+
+    def _broken(self, output: str, expected: Sequence[Any], found: str) -> Message:
+        return coded(
+            "E-MODEL-04",
+            "{name}: output {output}: expected the shape {expected} by its card, got {found}. Export it "
+            "again, or pass the card that belongs to it as card=.",
+            name=self._name,
+            output=shortened(output),
+            expected=_text(expected),
+            found=found,
+        )
 
 
 def check_rows(name: str, output: str, found: tuple[int, ...], rows: int) -> None:
