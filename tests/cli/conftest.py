@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.paths import TESTS
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +22,7 @@ def exported(tmp_path_factory):
     if given:
         return Path(given)
     folder = tmp_path_factory.mktemp("exported")
-    script = Path(__file__).parent.parent / "export_for_boards.py"
+    script = TESTS / "export_for_boards.py"
     subprocess.run([sys.executable, str(script), str(folder)], stdin=subprocess.DEVNULL, check=True)
     return folder
 

@@ -1,15 +1,15 @@
-"""`onnxnn import-basenn` through the real entry point; what it converts is tested in tests/compat."""
+"""`onnxnn import-basenn` through the real entry point; what it converts is tested in tests/basenn."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
+from support.paths import TESTS
 
 pytestmark = pytest.mark.needs_torch
 
-FAKE = Path(__file__).parent.parent / "compat" / "fake"
+FAKE = TESTS / "basenn" / "fake"
 
 
 @pytest.fixture

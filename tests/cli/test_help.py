@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from onnxnn_cli.main import COMMANDS
+from support.paths import ROOT
 
 NAMES = [command.__name__.replace("_", "-") for command in COMMANDS]
-PAGE = Path(__file__).parent.parent.parent / "docs" / "commands.md"
+PAGE = ROOT / "docs" / "commands.md"
 TESTS = Path(__file__).parent
 
 

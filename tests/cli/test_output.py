@@ -17,8 +17,9 @@ from onnxnn_cli import output
 from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
 from PIL import Image
 from support.models import graph, model, node, value
+from support.paths import GOLDEN
 
-GOLDEN = os.path.join(os.path.dirname(__file__), "..", "golden", "models")
+MODELS = str(GOLDEN / "models")
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ COMMANDS = {
 def chinese(tmp_path):
     """Write models, a table and an image into the command's folder; names and classes are Chinese."""
     for name in ("image_classifier", "image_embedder", "text", "denoiser_classes"):
-        shutil.copy(os.path.join(GOLDEN, name + ".onnx"), str(tmp_path))
+        shutil.copy(os.path.join(MODELS, name + ".onnx"), str(tmp_path))
     nodes = [node("Softmax", ["input"], ["output"], axis=1)]
     outputs = OutputSpec("classes", ("batch", 2), ("狗", "猫"))
     card = ModelCard("cls", (), InputSpec("table", ("batch", 2)), outputs)
@@ -244,7 +245,7 @@ def test_sample_never_replaces_its_images(onnxnn, image, tmp_path, option):
     suffix = ".png" if option == "-o" else ".gif"
     given = tmp_path / f"s{suffix}"
     shutil.copy(str(image), str(given))
-    call = ["sample", os.path.join(GOLDEN, "denoiser.onnx"), "-n", 1, "--steps", 2, "--start", given]
+    call = ["sample", os.path.join(MODELS, "denoiser.onnx"), "-n", 1, "--steps", 2, "--start", given]
     before = given.read_bytes()
     line = one_error(onnxnn(*call, option, given))
     assert "expected another file than the one that is read, which would be lost" in line
@@ -278,8 +279,8 @@ OVER_INPUTS = {
 @pytest.mark.parametrize("case", list(OVER_INPUTS))
 def test_no_command_replaces_what_it_reads_or_what_it_does_not_write(onnxnn, tmp_path, case):
     name, kind, call = OVER_INPUTS[case]
-    shutil.copy(os.path.join(GOLDEN, "image_embedder.onnx"), str(tmp_path / "e.onnx"))
-    shutil.copy(os.path.join(GOLDEN, "denoiser.onnx"), str(tmp_path / "d.onnx"))
+    shutil.copy(os.path.join(MODELS, "image_embedder.onnx"), str(tmp_path / "e.onnx"))
+    shutil.copy(os.path.join(MODELS, "denoiser.onnx"), str(tmp_path / "d.onnx"))
     (tmp_path / "photos").mkdir()
     for file, form in (("photos/0003.png", "PNG"), ("mask.png", "PNG"), ("a.gif", "GIF")):
         Image.new("L", (5, 4), 255).save(str(tmp_path / file), form)
@@ -348,7 +349,7 @@ def test_stdin_is_one_side_of_a_comparison_or_the_start_of_a_drawing(exported, i
     done = run_with_stdin(image.read_bytes(), tmp_path, "similarity", exported / "cnn.onnx", "-", image)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) == pytest.approx(1, abs=1e-5)
-    model = os.path.join(GOLDEN, "denoiser.onnx")
+    model = os.path.join(MODELS, "denoiser.onnx")
     png = io.BytesIO()
     Image.new("L", (5, 4), 255).save(png, "PNG")
     for options in (["--start", "-"], ["--start", image, "--mask", "-"]):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime.outputs.grid import image_grid
 from PIL import Image
+from support.paths import GOLDEN
 
-MODELS = Path(__file__).parent.parent / "golden" / "models"
+MODELS = GOLDEN / "models"
 """denoiser.onnx draws grey 0.3 (1, 4, 5); denoiser_classes.onnx draws the class 红 as 0.2, blue as 0.9."""
 
 

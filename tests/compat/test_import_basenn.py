@@ -15,6 +15,7 @@ import pytest
 import torch
 from onnxnn_runtime.errors import CheckpointError, MissingCheckpointError, OutputError
 from PIL import Image
+from support.paths import TESTS
 from torch import nn as modules
 
 from onnxnn import basenn, nn
@@ -22,7 +23,7 @@ from onnxnn.basenn import child, convert
 
 pytestmark = pytest.mark.needs_torch
 
-FAKE = Path(__file__).parent / "fake"
+FAKE = TESTS / "basenn" / "fake"
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from onnx_check import emit, largest_difference, shake
+from support.onnx_check import emit, largest_difference, shake
 
 from onnxnn.definition.definition import Definition
 from onnxnn.graph.shape import Shape

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from onnx_check import shake
 from onnxnn_runtime import InputSpec, LayerError, ModelCard, OutputSpec, load
+from support.onnx_check import shake
 from torch import nn
 
 from onnxnn.definition.definition import Definition

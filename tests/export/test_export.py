@@ -11,7 +11,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from onnx_check import emit, largest_difference, shake
 from onnxnn_runtime import (
     ExportError,
     InputError,
@@ -22,6 +21,7 @@ from onnxnn_runtime import (
     Preprocess,
     load,
 )
+from support.onnx_check import emit, largest_difference, shake
 
 from onnxnn import nn
 from onnxnn.definition.definition import Definition

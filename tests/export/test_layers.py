@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from onnx_check import emit, largest_difference, random_input, shake
+from support.onnx_check import emit, largest_difference, random_input, shake
 
 from onnxnn.definition.definition import Definition
 from onnxnn.definition.dynamic_axes import free_input

@@ -10,8 +10,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx_check import largest_difference, random_input, shake
 from onnxnn_runtime import InputError, InputSpec, LayerError, ModelCard, OutputSpec
+from support.onnx_check import largest_difference, random_input, shake
 
 from onnxnn.definition.definition import Definition
 from onnxnn.definition.dynamic_axes import free_input, min_sizes

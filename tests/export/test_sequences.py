@@ -9,7 +9,7 @@ import onnx
 import onnxnn_runtime as rt
 import pytest
 import torch
-from onnx_check import largest_difference
+from support.onnx_check import largest_difference
 
 from onnxnn import nn
 from onnxnn.definition.definition import Definition

@@ -25,6 +25,7 @@ import typer
 from onnxnn_cli.info import info
 from onnxnn_cli.verify import verify
 from support.mutations import mutate_bytes, mutate_data
+from support.paths import GOLDEN
 from support.protobuf import SCHEMA, Fields, parse, serialize
 
 NUMBERS = (
@@ -70,7 +71,7 @@ LARGEST = 200_000
 @functools.cache
 def originals() -> list[tuple[str, bytes]]:
     """Return the name and the bytes of every file that mutants are made of."""
-    folders = [Path(__file__).parent.parent / "golden" / "models"]
+    folders = [GOLDEN / "models"]
     if os.environ.get("FUZZ_EXPORTED"):
         folders.append(Path(os.environ["FUZZ_EXPORTED"]))
     files = sorted(path for folder in folders for path in folder.glob("*.onnx"))

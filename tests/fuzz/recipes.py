@@ -14,6 +14,7 @@ import numpy as np
 import yaml
 from PIL import Image
 from support.mutations import HOSTILE, mutate_bytes, mutate_data
+from support.paths import ROOT
 
 import onnxnn.recipe
 from onnxnn.datasets import Digits, digits
@@ -21,7 +22,6 @@ from onnxnn.network import Network
 from onnxnn.training.callbacks import Callback
 
 CASES = 3800
-ROOT = Path(__file__).parents[2]
 
 TABLE = """
 task: cls

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-
-from tests.support.call_orders import CALLS, Walker, World
-from tests.support.frames import Frame
+from support.call_orders import CALLS, Walker, World
+from support.frames import Frame
 
 RNG = np.random.default_rng(0)
 

@@ -7,17 +7,16 @@ samples that the ONNX file gave in five steps.
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
 import torch
+from support.paths import GOLDEN
 
 from onnxnn import nn
 from onnxnn.models.unet import current_name
 
-GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 STORED = np.load(GOLDEN / "checkpoints/diffusion-0.1.0.npz")
 LABELS = ["top", "bottom"]
 

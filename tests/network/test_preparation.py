@@ -6,10 +6,10 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime.errors import DataError
+from support.frames import Frame
 
 from onnxnn import nn
 from onnxnn.data import LabelMapping
-from tests.support.frames import Frame
 
 NAMES = ["weight", "height", "tail"]
 

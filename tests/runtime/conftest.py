@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from PIL import Image
-
-GOLDEN = Path(__file__).parent.parent / "golden"
+from support.paths import GOLDEN
 
 
 @pytest.fixture

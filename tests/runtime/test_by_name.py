@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnxnn_runtime import InputError
 from onnxnn_runtime.tables.reader import read_table
-from tests.support.frames import Frame
+from support.frames import Frame
 
 ROWS = np.array([[1.5, 2.0], [0.25, -3.0], [4.0, 0.5]], np.float32)
 """length, 宽"""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnxnn_runtime.arrays.columns import column_texts, match_columns, named_columns, named_row, names_wanted
 from onnxnn_runtime.errors import InputError
-from tests.support.frames import Frame
+from support.frames import Frame
 
 
 @pytest.mark.parametrize(

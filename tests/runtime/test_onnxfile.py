@@ -3,15 +3,15 @@ from __future__ import annotations
 import contextlib
 import io
 import zipfile
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnxnn_runtime import InputError, load
 from onnxnn_runtime.session.onnxfile import inspect
+from support.paths import GOLDEN
 
-WITH_BRANCHES = (Path(__file__).parent.parent / "golden" / "models" / "external_inside.onnx").read_bytes()
+WITH_BRANCHES = (GOLDEN / "models" / "external_inside.onnx").read_bytes()
 
 
 def content(golden, name):

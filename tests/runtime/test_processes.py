@@ -13,8 +13,9 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime import ModelCard
+from support.paths import TESTS
 
-SUPPORT = Path(__file__).parent.parent / "support"
+SUPPORT = TESTS / "support"
 KINDS = [
     "image_classifier",
     "no_card",

@@ -6,13 +6,11 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from onnxnn_runtime.api.versions import check_versions, do_not_fit
-
-ROOT = Path(__file__).parent.parent.parent
+from support.paths import ROOT
 
 
 @pytest.mark.parametrize(

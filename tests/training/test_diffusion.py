@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ import torch
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import DataError, InputError, TrainingError
 from PIL import Image
+from support.paths import ROOT
 
 import onnxnn.recipe
 from onnxnn import nn
@@ -458,7 +458,7 @@ def test_ready_arrays(tmp_path):
 
 
 def test_the_recipe(tmp_path, monkeypatch):
-    recipe = read_recipe(Path(__file__).parents[2] / "recipes/diffusion.yaml")
+    recipe = read_recipe(ROOT / "recipes/diffusion.yaml")
     monkeypatch.setattr(onnxnn.recipe, "digits", lambda size: Digits(*(part[:20] for part in digits(size))))
     short = {**recipe.train, "epochs": 1}
     done = dataclasses.replace(recipe, train=short, save_fold=tmp_path, export=None).run()

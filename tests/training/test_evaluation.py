@@ -10,9 +10,9 @@ import pytest
 import torch
 from onnxnn_runtime.errors import DataError
 from PIL import Image
+from support.frames import Frame
 
 from onnxnn import nn
-from tests.support.frames import Frame
 
 COLORS = {"blue": 2, "green": 1, "red": 0}
 

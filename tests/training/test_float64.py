@@ -9,6 +9,7 @@ import onnxnn_runtime as rt
 import pytest
 import torch
 from onnxnn_runtime.errors import DataError
+from support.frames import Frame
 
 from onnxnn import nn
 from onnxnn.data import load_table
@@ -16,7 +17,6 @@ from onnxnn.data.options import TableOptions
 from onnxnn.data.standardize import COARSE, needs_float64, rounded_columns, standardization
 from onnxnn.graph.shape import Shape
 from onnxnn.layers import make
-from tests.support.frames import Frame
 
 ROWS = 400
 COLUMNS = {

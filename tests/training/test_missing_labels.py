@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 from onnxnn_runtime.errors import DataError, InputError
+from support.frames import Frame
 
 from onnxnn import nn
-from tests.support.frames import Frame
 
 X = np.arange(12.0).reshape(6, 2)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import urllib.request
-from pathlib import Path
 
 import pytest
 import torch
 from onnxnn_runtime import CheckpointError, LayerError
+from support.paths import GOLDEN
 
 from onnxnn import nn
 from onnxnn.definition.definition import Definition
@@ -17,7 +17,7 @@ from onnxnn.graph.shape import Shape
 from onnxnn.models import weights
 from onnxnn.models.mobilenet import InvertedResidual, MobileNetV2, channels, multiply_adds
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "mobilenet_v2.txt"
+NAMES = GOLDEN / "mobilenet_v2.txt"
 IMAGE = Shape.image(3, 32, 32)
 
 
@@ -39,7 +39,7 @@ def published(tmp_path_factory):
 def test_names_and_shapes_are_torchvisions():
     state = MobileNetV2(1000).state_dict()
     found = [" ".join([name, *map(str, value.shape)]) for name, value in state.items()]
-    assert found == GOLDEN.read_text().splitlines()
+    assert found == NAMES.read_text().splitlines()
 
 
 def test_number_of_parameters_is_torchvisions():

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from onnxnn_runtime import ExportError, InputError, LayerError, MissingInputError, OutputError
+from support.paths import ROOT
 
 from onnxnn.datasets import Digits, digits, write_class_folders
 from onnxnn.recipe import read_recipe
-
-ROOT = Path(__file__).parent.parent.parent
 
 GOOD = """
 task: cls

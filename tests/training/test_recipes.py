@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import onnxnn_runtime
 import pytest
 import torch
+from support.paths import ROOT
 
 import onnxnn.recipe
 from onnxnn.datasets import Digits, digits
@@ -18,7 +18,7 @@ from onnxnn.export.verification import ROUNDINGS
 from onnxnn.graph.shape import Shape
 from onnxnn.recipe import read_recipe
 
-FOLDER = Path(__file__).parents[2] / "recipes"
+FOLDER = ROOT / "recipes"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 PICTURE = Shape.image(3, 224, 224)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import runpy
-from pathlib import Path
 
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
 import torch
 from onnxnn_runtime.errors import LayerError, TrainingError
+from support.paths import ROOT
 
 from onnxnn import nn
 from onnxnn.definition.definition import Definition
@@ -18,7 +18,7 @@ from onnxnn.graph.shape import Shape
 from onnxnn.layers import make
 
 SEQUENCE = Shape.sequence(5, 6)
-QUALITY = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "quality_sequences.py"))
+QUALITY = runpy.run_path(str(ROOT / "benchmarks" / "quality_sequences.py"))
 SHORT, LONG = QUALITY["SHORT_FORM"], QUALITY["LONG_FORM"]
 
 

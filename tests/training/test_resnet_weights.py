@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from support.paths import ROOT
 from torch.nn import functional as F
 
 from onnxnn import nn
 from onnxnn.recipe import read_recipe
 
-ROOT = Path(__file__).parents[2]
 PARAMETERS = {"resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032}
 
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from onnxnn_runtime.arrays.precision import check_precision, rounded
 from onnxnn_runtime.errors import OnnxnnError
+from support.frames import Frame
 from torch.utils.data import DataLoader, TensorDataset
 
 from onnxnn import nn
-from tests.support.frames import Frame
 
 ROWS = 60
 X = np.stack([1_700_000_000 + np.arange(ROWS, dtype=np.float64), np.arange(ROWS) % 5], 1)

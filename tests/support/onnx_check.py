@@ -9,7 +9,6 @@ import onnx
 import onnxruntime
 import torch
 from onnx import TensorProto, helper
-
 from onnxnn.definition.definition import Definition, Net
 from onnxnn.definition.dynamic_axes import free_input
 from onnxnn.export.exporter import axis_names
