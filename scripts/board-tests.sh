@@ -7,9 +7,11 @@ cd "$(dirname "$0")/.."
 python=$1
 work=$2
 
-mkdir "$work/checkout"
-cp -r tests "$work/checkout/tests"
-rm -rf "$work/checkout/tests/training" "$work/checkout/tests/export"
+mkdir -p "$work/checkout/tests"
+for part in conftest.py support golden basenn/fake runtime cli; do
+    mkdir -p "$work/checkout/tests/$(dirname "$part")"
+    cp -r "tests/$part" "$work/checkout/tests/$part"
+done
 cp pyproject.toml "$work/checkout/"
 cd "$work/checkout"
 

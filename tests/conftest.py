@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import os
 
+import numpy as np
 import pytest
+from PIL import Image
 
 os.environ["ONNXNN_LANG"] = (
     "en"  # whatever the language of the machine; processes that tests start inherit it
@@ -19,3 +21,16 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("needs_torch"):
             item.add_marker(pytest.mark.skip(reason="needs the training package, onnxnn"))
+
+
+@pytest.fixture(scope="module")
+def class_folders(tmp_path_factory):
+    """A folder with the classes bright and dark, eight images each."""
+    root = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for label, low in (("bright", 150), ("dark", 0)):
+        (root / label).mkdir()
+        for number in range(8):
+            pixels = rng.integers(low, low + 100, (20, 20, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(str(root / label / f"{number}.png"))
+    return root

@@ -80,7 +80,7 @@ def pets(tmp_path_factory):
     run([sys.executable, "-c", training.replace("epochs=20", "epochs=1")], folder)
     run([sys.executable, "-c", POEMS], folder)
     shutil.copy(ROOT / "tests/golden/models/denoiser_classes.onnx", folder / "digits.onnx")
-    shutil.copytree(ROOT / "tests/compat/fake/BaseNN", folder / "BaseNN")
+    shutil.copytree(ROOT / "tests/basenn/fake/BaseNN", folder / "BaseNN")
     run([sys.executable, "-c", OLD], folder)
     return folder
 

@@ -2,8 +2,8 @@
 
     python tests/support/divisions.py
 
-runs every graph of `accepted()` in this process and compares the results; `tests/runtime/test_divisions.py`
-does so in a process of its own, since a mistake would end it.
+runs every graph of `accepted()` in this process and compares the results;
+`tests/runtime/session/test_divisions.py` does so in a process of its own, since a mistake would end it.
 """
 
 from __future__ import annotations

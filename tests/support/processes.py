@@ -1,4 +1,4 @@
-"""For `tests/runtime/test_processes.py`: models in other processes, and forks while threads work."""
+"""For `tests/runtime/session/test_processes.py`: models in other processes, and forks while threads work."""
 
 from __future__ import annotations
 

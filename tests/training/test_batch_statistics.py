@@ -179,11 +179,13 @@ def test_frozen_statistics_stay(tmp_path):
     assert norm.momentum == 0.01
 
 
-def test_augmented_images_are_measured_as_they_are_learned_from(tmp_path, pictures):
+def test_augmented_images_are_measured_as_they_are_learned_from(tmp_path, class_folders):
     def trained(folder):
         model = nn("cls", save_fold=str(tmp_path / folder), verbose=0)
         model.set_seed(3)
-        model.load_img_data(pictures, transform={"RandomHorizontalFlip": {"p": 0.5}}, train_val_ratio=0.75)
+        model.load_img_data(
+            class_folders, transform={"RandomHorizontalFlip": {"p": 0.5}}, train_val_ratio=0.75
+        )
         model.add("conv2d", size=(3, 4), kernel_size=3)
         model.add("batchnorm2d")
         model.add("global_avgpool")
@@ -204,7 +206,7 @@ def test_batches_follow_the_number_of_images(count, size):
 
 
 @pytest.mark.parametrize(("given", "expected"), [({}, 8), ({"batch_size": 32}, 32), ({"batch_size": 5}, 5)])
-def test_a_batch_size_that_is_written_out_counts(pictures, given, expected):
+def test_a_batch_size_that_is_written_out_counts(class_folders, given, expected):
     model = nn("cls", verbose=0)
-    model.load_img_data(pictures, **given)
+    model.load_img_data(class_folders, **given)
     assert model._data.train.batch_size == expected

@@ -56,11 +56,11 @@ def test_inputs_that_are_too_small_for_the_network(tmp_path, monkeypatch, make, 
             model.inference("ab")
 
 
-def test_pictures_that_a_function_of_the_users_own_makes_too_small(pictures):
+def test_pictures_that_a_function_of_the_users_own_makes_too_small(class_folders):
     model = nn("cls", verbose=0)
     with pytest.warns(UserWarning, match="a function given as transform"):
         model.load_img_data(
-            str(pictures), transform=lambda picture: picture.resize((picture.width // 2,) * 2)
+            str(class_folders), transform=lambda picture: picture.resize((picture.width // 2,) * 2)
         )
     model.add("conv2d", size=(3, 4), kernel_size=7)
     model.add("global_avgpool")
@@ -87,12 +87,12 @@ def test_evaluation_on_batches_of_another_network(make, other, message):
         make().evaluate(nn("cls", verbose=0).load_dataset(x / 2, y))
 
 
-def test_evaluation_on_batches_of_images_of_another_size(pictures):
+def test_evaluation_on_batches_of_images_of_another_size(class_folders):
     model = nn("cls", verbose=0)
-    model.load_img_data(str(pictures), transform={"Resize": (8, 8)})
+    model.load_img_data(str(class_folders), transform={"Resize": (8, 8)})
     model.add("linear", size=(192, 2), activation="softmax")
-    other = nn("cls", verbose=0).load_img_data(str(pictures), batch_mode=True)
-    assert model.evaluate(other) == pytest.approx(model.evaluate(str(pictures)))  # they are read again
+    other = nn("cls", verbose=0).load_img_data(str(class_folders), batch_mode=True)
+    assert model.evaluate(other) == pytest.approx(model.evaluate(str(class_folders)))  # they are read again
     ready = nn("cls", verbose=0).load_dataset(np.zeros((4, 3, 20, 20)), np.arange(4) % 2)
     with pytest.raises(DataError, match=r"image of shape \(3, 8, 8\), .* got samples of shape \(3, 20, 20\)"):
         model.evaluate(ready)

@@ -99,11 +99,15 @@ def test_a_fresh_process_needs_the_checkpoint_only(iris, tmp_path):
     subprocess.run([sys.executable, "iris.py"], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
 
 
-def test_pictures_from_folder_to_file(pictures, tmp_path):
+def test_pictures_from_folder_to_file(class_folders, tmp_path):
     model = nn("cls", save_fold=str(tmp_path), verbose=0)
     model.set_seed(0)
     loaded = model.load_img_data(
-        str(pictures), batch_size=4, color="grayscale", transform={"Resize": (12, 12)}, train_val_ratio=0.75
+        str(class_folders),
+        batch_size=4,
+        color="grayscale",
+        transform={"Resize": (12, 12)},
+        train_val_ratio=0.75,
     )
     assert [part.num_samples for part in loaded] == [12, 4]
     assert model.color == "grayscale"
@@ -113,19 +117,19 @@ def test_pictures_from_folder_to_file(pictures, tmp_path):
     model.add(optimizer="Adam")
     history = model.train(lr=0.02, epochs=15, metrics=["acc"])
     assert history[-1]["val_acc"] == 1.0
-    one = model.inference(str(pictures / "dark" / "3.png"))
-    folder = model.inference(str(pictures / "dark"))
+    one = model.inference(str(class_folders / "dark" / "3.png"))
+    folder = model.inference(str(class_folders / "dark"))
     np.testing.assert_allclose(folder[3], one[0], atol=1e-6)
-    assert model.evaluate(str(pictures))["acc"] == 1.0
+    assert model.evaluate(str(class_folders))["acc"] == 1.0
     assert model.print_result(one)[0]["预测值"] == "dark"
-    array = np.asarray(Image.open(pictures / "dark" / "3.png"))
+    array = np.asarray(Image.open(class_folders / "dark" / "3.png"))
     np.testing.assert_allclose(model.inference(array), one, atol=1e-6)
     ready = np.random.default_rng(0).random((3, 1, 12, 12), dtype=np.float32)
     expected = model.model(torch.from_numpy(ready)).detach().numpy()
     np.testing.assert_allclose(model.inference(ready), expected, atol=1e-6)
-    model.export(tmp_path / "pictures.onnx")
+    model.export(tmp_path / "images.onnx")
     np.testing.assert_allclose(
-        rt.load(tmp_path / "pictures.onnx").predict(array)[0].score, one.max(), atol=1e-5
+        rt.load(tmp_path / "images.onnx").predict(array)[0].score, one.max(), atol=1e-5
     )
 
 
