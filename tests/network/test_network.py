@@ -1,9 +1,8 @@
-"""The face that scripts see, on real files."""
+"""The public class on real files: lessons from data to file."""
 
 from __future__ import annotations
 
 import inspect
-import json
 import os
 import subprocess
 import sys
@@ -14,51 +13,13 @@ import onnxnn_runtime as rt
 import pytest
 import torch
 from onnxnn_runtime.errors import (
-    CheckpointError,
     DataError,
-    ExportError,
-    InputError,
-    LayerError,
-    OutputError,
-    TrainingError,
 )
 from PIL import Image
-from sklearn.datasets import load_iris
-from torch.utils.data import DataLoader
+from support.iris import iris_model
 
 from onnxnn import nn
 from onnxnn.checkpoint import checkpoint
-
-
-@pytest.fixture(scope="module")
-def iris(tmp_path_factory):
-    """The iris data as the lessons have it: a training and a test file."""
-    folder = tmp_path_factory.mktemp("iris")
-    x, y = load_iris(return_X_y=True)
-    order = np.random.default_rng(0).permutation(150)
-    for name, part in (("train.csv", order[:120]), ("test.csv", order[120:])):
-        rows = np.column_stack([x[part], y[part]])
-        header = "sepal_length,sepal_width,petal_length,petal_width,species"
-        np.savetxt(folder / name, rows, delimiter=",", header=header, comments="", fmt="%g")
-    return folder
-
-
-def iris_model(iris, folder, **options):
-    model = nn("cls", verbose=0)
-    model.set_seed(0)
-    model.load_tab_data(str(iris / "train.csv"), batch_size=120, **options)
-    model.add(layer="linear", size=(4, 10), activation="relu")
-    model.add(layer="linear", size=(10, 5), activation="relu")
-    model.add(layer="linear", size=(5, 3), activation="softmax")
-    model.save_fold = str(folder)
-    return model
-
-
-def small():
-    """A network without data."""
-    model = nn("cls", verbose=0)
-    model.add("linear", size=(1, 2), activation="softmax")
-    return model
 
 
 def test_the_iris_lesson(iris, tmp_path, capsys):
@@ -131,27 +92,6 @@ def test_pictures_from_folder_to_file(class_folders, tmp_path):
     np.testing.assert_allclose(
         rt.load(tmp_path / "images.onnx").predict(array)[0].score, one.max(), atol=1e-5
     )
-
-
-def test_nothing_to_infer(iris, tmp_path):
-    model = iris_model(iris, tmp_path)
-    for nothing in ([], np.zeros((0, 4), np.float32)):
-        with pytest.raises(InputError, match="expected at least one sample"):
-            model.inference(nothing)
-        with pytest.raises(InputError, match="expected at least one sample"):
-            model.extract_feature(nothing)
-
-
-@pytest.mark.parametrize("seed", ["a", -1, 2**32, 1.0, None])
-def test_a_seed_that_is_none(seed):
-    with pytest.raises(TrainingError, match="expected an integer from 0 to 4294967295"):
-        nn("cls", verbose=0).set_seed(seed)
-
-
-@pytest.mark.parametrize("callbacks", [3, [3], [print]])
-def test_callbacks_that_are_none(iris, tmp_path, callbacks):
-    with pytest.raises(TrainingError, match="expected a list of instances"):
-        iris_model(iris, tmp_path).train(epochs=1, callbacks=callbacks)
 
 
 def test_inference_leaves_the_networks_mode(iris, tmp_path):
@@ -323,120 +263,6 @@ def test_an_encoder_of_the_lessons_gives_vectors(tmp_path):
     assert model.card().output.kind == "embedding"
 
 
-class Doubled(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.inner = torch.nn.Linear(4, 3)
-
-    def forward(self, x):
-        return 2 * self.inner(x)
-
-
-def test_a_custom_module_is_added_before_its_checkpoint_is_loaded(iris, tmp_path):
-    model = nn(save_fold=str(tmp_path), verbose=0)
-    model.load_tab_data(str(iris / "train.csv"))
-    model.add(Doubled())
-    model.add(activation="softmax")
-    model.train(lr=0.01, epochs=1)
-    expected = model.inference([[5.1, 3.5, 1.4, 0.2]])
-    with pytest.raises(LayerError, match=r"call model.add\(Doubled\(...\)\) before loading"):
-        nn(verbose=0).load(tmp_path / "basenn.pth")
-    fresh = nn(verbose=0)
-    fresh.add(Doubled())
-    fresh.add(activation="softmax")
-    fresh.load(tmp_path / "basenn.pth")
-    np.testing.assert_array_equal(fresh.inference([[5.1, 3.5, 1.4, 0.2]]), expected)
-
-
-def test_a_custom_module_may_be_added_before_the_data(iris, tmp_path):
-    model = nn(save_fold=str(tmp_path), verbose=0)
-    model.add(Doubled())
-    model.add(activation="softmax")
-    model.load_tab_data(str(iris / "train.csv"))
-    assert [name for name, _ in model.model.named_children()] == ["Doubled1", "softmax2"]
-
-
-def test_standardised_columns_travel_with_the_network(iris, tmp_path):
-    model = iris_model(iris, tmp_path, standardize=True)
-    model.train(lr=0.05, epochs=30)
-    raw = [[5.1, 3.5, 1.4, 0.2]]
-    loaded = nn(verbose=0)
-    np.testing.assert_array_equal(
-        loaded.inference(raw, checkpoint=tmp_path / "basenn.pth"), model.inference(raw)
-    )
-    loaded.export(tmp_path / "iris.onnx")
-    np.testing.assert_allclose(
-        rt.load(tmp_path / "iris.onnx").infer(np.float32(raw)), model.inference(raw), atol=1e-5
-    )
-
-
-def test_standardised_data_goes_on_with_a_checkpoints_own_layers(iris, tmp_path):
-    iris_model(iris, tmp_path, standardize=True).train(lr=0.01, epochs=2)
-    again = nn("cls", verbose=0, save_fold=str(tmp_path / "again"))
-    again.load_tab_data(str(iris / "train.csv"), batch_size=120, standardize=True)
-    with pytest.raises(LayerError, match="no layers yet"):
-        again.inference([[5.0, 3.0, 1.0, 0.2]])
-    history = again.train(epochs=1, checkpoint=tmp_path / "basenn.pth")
-    assert [row["epoch"] for row in history] == [1, 2, 3]
-
-
-@pytest.mark.parametrize("way", ["load, data", "data, load", "train(checkpoint)"])
-def test_tables_of_whole_numbers_are_tokens_to_a_checkpoint_that_reads_them(tmp_path, way):
-    x = np.random.default_rng(0).integers(1, 9, (30, 6))
-    y = (x == 3).any(axis=1).astype(int)
-    model = nn("cls", verbose=0, save_fold=str(tmp_path))
-    model.load_dataset(x, y)
-    model.add("embedding", size=(9, 4))
-    model.add("global_avgpool")
-    model.add("linear", size=(4, 2), activation="softmax")
-    model.train(epochs=1)
-    again = nn("cls", verbose=0, save_fold=str(tmp_path / "again"))
-    if way == "load, data":
-        again.load(tmp_path / "basenn.pth")
-    again.load_dataset(x, y)
-    if way == "data, load":
-        again.load(tmp_path / "basenn.pth")
-    source = tmp_path / "basenn.pth" if way == "train(checkpoint)" else None
-    again.train(lr=1e-12, epochs=1, checkpoint=source)
-    np.testing.assert_allclose(again.inference(x), model.inference(x), atol=1e-6)
-
-
-def test_training_goes_on_with_a_checkpoints_own_layers(iris, tmp_path):
-    iris_model(iris, tmp_path).train(lr=0.01, epochs=2)
-    fresh = nn(verbose=0, save_fold=str(tmp_path))
-    fresh.load_tab_data(str(iris / "train.csv"), batch_size=120)
-    history = fresh.train(epochs=3, checkpoint=tmp_path / "basenn.pth")
-    assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5]
-
-
-def test_saving_and_loading_keeps_the_numbers(iris, tmp_path):
-    model = iris_model(iris, tmp_path)
-    model.save(tmp_path / "mine.pth")
-    loaded = nn(verbose=0)
-    loaded.load(tmp_path / "mine.pth")
-    np.testing.assert_array_equal(loaded.inference([[1, 2, 3, 4]]), model.inference([[1, 2, 3, 4]]))
-    loaded.add("linear", size=(3, 2))
-    assert list(loaded.model.state_dict())[-1] == "linear4.bias"
-
-
-def test_how_it_was_trained_travels_with_the_network_as_it_is(iris, tmp_path):
-    model = iris_model(iris, tmp_path)
-    assert model.card().training == {}
-    model.train(lr=0.01, epochs=2)
-    model.export(tmp_path / "two.onnx")
-    assert rt.load(tmp_path / "two.onnx").card.training["epochs"] == 2
-    assert model.card().training == checkpoint.load(tmp_path / "basenn.pth").card.training
-    again = nn("cls", verbose=0)
-    again.load(tmp_path / "basenn.pth")
-    assert again.card().training["epochs"] == 2
-    again.load_tab_data(str(iris / "train.csv"))
-    again.train(lr=0.01, epochs=3, save_fold=str(tmp_path / "more"))
-    assert again.card().training["epochs"] == 3
-    assert checkpoint.load(again.save(tmp_path / "saved.pth")).card.training["settings"]["lr"] == 0.01
-    again.add("linear", size=(3, 3))
-    assert again.card().training == {}, "a layer that has learned nothing"
-
-
 def test_evaluation_takes_arrays_and_what_was_held_back(iris, tmp_path):
     model = iris_model(iris, tmp_path, train_val_ratio=0.8)
     history = model.train(lr=0.01, epochs=3, metrics=["acc"])
@@ -450,67 +276,10 @@ def test_evaluation_takes_arrays_and_what_was_held_back(iris, tmp_path):
         model.evaluate(7)
 
 
-def waiting():
-    model = nn(verbose=0)
-    model.add(torch.nn.Linear(4, 3))
-    model.add("linear", size=3)
-    return model
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (lambda: nn("clss"), TrainingError, "unknown task. Did you mean 'cls'"),
-        (lambda: nn(verbose=0).add(), LayerError, "expected a layer, an activation or an optimizer"),
-        (lambda: nn(verbose=0).add(optimizer="Adm"), TrainingError, "Did you mean 'Adam'"),
-        (lambda: nn(verbose=0).add(optimizer="SGD", momentun=1), TrainingError, "did you mean 'momentum'"),
-        (lambda: nn(verbose=0).inference([1]), LayerError, "the network has no layers yet"),
-        (lambda: nn(verbose=0).card(), LayerError, "the network has no layers yet"),
-        (lambda: nn(verbose=0).extract_feature([1]), LayerError, "the network has no layers yet"),
-        (lambda: nn(verbose=0).visual_feature([1]), LayerError, "the network has no layers yet"),
-        (lambda: waiting().card(), LayerError, r"the layers wait for data: .* Load data .* or a checkpoint"),
-        (lambda: waiting().inference([1]), LayerError, "the layers wait"),
-        (lambda: setattr(nn(), "color", ["RGB"]), InputError, r"color=\['RGB'\]: unknown"),
-        (lambda: nn().load_img_data(None), DataError, "data_path=None: expected the path"),
-        (lambda: nn().load_img_data(["a"]), DataError, r"data_path=\['a'\]: expected the path"),
-        (lambda: nn().load_img_data(""), DataError, "data_path='': expected the path"),
-        (lambda: nn().load_npz_data(5), DataError, "data_path=5: expected the path"),
-        (lambda: nn(verbose=0).print_result(), DataError, "Call inference first"),
-        (lambda: nn(verbose=0).convert(backend="TF"), ExportError, "expected 'ONNX'"),
-        (lambda: nn(verbose=0).convert("a.pth", "a.onnx", 11), ExportError, "'ONNX' as the third argument"),
-        (lambda: nn(verbose=0).convert(backend=None), ExportError, "by name: opset_version=11"),
-        (lambda: small().inference(), InputError, r"inference\(\): expected data, got none"),
-        (lambda: small().visual_feature(), InputError, r"visual_feature\(\): expected data, got none"),
-        (lambda: small().extract_feature(), InputError, r"extract_feature\(\): expected data, got none"),
-    ],
-)
-def test_what_means_nothing_is_refused(call, error, message):
-    with pytest.raises(error, match=message):
-        call()
-
-
 def test_inference_takes_basenns_arguments_in_its_order():
     names = list(inspect.signature(nn.inference).parameters)
     basenns = ["data", "show", "checkpoint", "hidden", "label", "num", "return_all_timesteps"]
     assert names[1 : 1 + len(basenns)] == basenns
-
-
-def test_wrong_inputs_are_refused(iris, tmp_path):
-    model = iris_model(iris, tmp_path)
-    with pytest.raises(InputError, match=r"\(4\), got \(3\)"):
-        model.inference([[1.0, 2.0, 3.0]])
-    with pytest.raises(InputError, match="NaN"):
-        model.inference([[1.0, 2.0, 3.0, float("nan")]])
-    with pytest.raises(FileNotFoundError, match="no such file"):
-        model.inference("none.csv")
-
-
-def test_a_failed_add_does_not_count():
-    model = nn(verbose=0)
-    with pytest.raises(LayerError):
-        model.add("liner", size=(1, 2))
-    model.add("linear", size=(1, 2))
-    assert next(iter(model.model.state_dict())) == "linear1.weight"
 
 
 def test_training_in_a_folder_of_chinese_name(iris, tmp_path):
@@ -527,102 +296,3 @@ def test_a_softmax_with_a_spare_class_still_classifies(tmp_path):
     model.export(tmp_path / "spare.onnx")
     found = rt.load(tmp_path / "spare.onnx", device="cpu").predict([[0.0], [1.0]])
     assert [each.label for each in found] == ["low", "high"]
-
-
-@pytest.mark.parametrize("damage", ["weights", "sample", "layers"])
-def test_a_checkpoint_that_contradicts_itself_changes_nothing(tmp_path, damage):
-    other = nn("cls", verbose=0)
-    other.add("linear", size=(2, 5), activation="softmax")
-    other.save(tmp_path / "other.pth")
-    content = torch.load(tmp_path / "other.pth", weights_only=True)
-    if damage == "weights":
-        content["state_dict"]["linear1.weight"] = torch.zeros(5, 7)
-    elif damage == "layers":
-        content["card"] = json.dumps({**json.loads(content["card"]), "network": []})
-    else:
-        content["training"].pop("sample")
-    torch.save(content, tmp_path / "damaged.pth")
-    model = nn("cls", verbose=0)
-    model.add("linear", size=(3, 2), activation="softmax")
-    before = model.inference(np.ones((1, 3), np.float32))
-    with pytest.raises(CheckpointError, match=r"damaged\.pth"):
-        model.load(tmp_path / "damaged.pth")
-    np.testing.assert_array_equal(model.inference(np.ones((1, 3), np.float32)), before)
-    with pytest.raises(CheckpointError, match=r"damaged\.pth"):
-        nn(verbose=0).load(tmp_path / "damaged.pth")
-
-
-@pytest.mark.parametrize(
-    ("x", "message"),
-    [
-        (np.zeros((4, 5)), r"got samples of shape \(5\), read as table"),
-        (np.zeros((4, 1, 8, 8)), r"got samples of shape \(1, 8, 8\)"),
-        (np.zeros((4, 3, 9, 8)), r"expected image of shape \(3, 8, 8\)"),
-        (np.zeros((4, 3, 8, 8), np.float32), None),
-    ],
-)
-def test_evaluation_on_samples_of_another_shape(x, message):
-    model = nn("cls", verbose=0)
-    model.load_dataset(np.random.default_rng(0).random((8, 3, 8, 8)), np.arange(8) % 2)
-    model.add("conv2d", size=(3, 4), kernel_size=3)
-    model.add("linear", size=(4 * 6 * 6, 2), activation="softmax")
-    if message is None:
-        assert model.evaluate((x, np.arange(4) % 2))["acc"] == 0.5
-    else:
-        with pytest.raises(DataError, match=message):
-            model.evaluate((x, np.arange(4) % 2))
-
-
-def test_evaluation_on_a_loader_without_batches():
-    model = nn("cls", verbose=0)
-    model.load_dataset(np.eye(4), np.arange(4))
-    model.add("linear", size=(4, 4), activation="softmax")
-    with pytest.raises(DataError, match=r"evaluate\(DataLoader\): expected at least one \(x, y\)"):
-        model.evaluate(DataLoader([]))
-
-
-@pytest.mark.parametrize("result", [5, "a", [[0.1, 0.2, 0.7]], [[]], [[1.0], [1.0, 2.0]]])
-def test_results_of_another_kind_are_not_printed(result):
-    model = nn("cls", verbose=0)
-    model.add("linear", size=(4, 2), activation="softmax")
-    with pytest.raises(InputError, match=r"expected what inference returned, an array \(batch, 2\)"):
-        model.print_result(result)
-    assert model.print_result([0.2, 0.8]) == {0: {"预测值": 1, "置信度": 0.8}}
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"save_fold": 5}, "save_fold=5: expected the path"),
-        ({"filename": 5}, "filename=5: expected the path"),
-        ({"filename": ""}, "filename='': expected the path"),
-        ({"filename": "a\0b"}, r"filename='a\\x00b': expected the path"),
-        ({"save_fold": "a\0b"}, r"save_fold='a\\x00b': expected the path"),
-        ({"schedule": 5}, "schedule=5: expected a name, or a dict"),
-    ],
-)
-def test_training_options_of_another_kind_spoil_nothing(tmp_path, options, message):
-    model = nn("cls", verbose=0, save_fold=str(tmp_path / "kept"))
-    model.load_dataset(np.eye(4), np.arange(4))
-    model.add("linear", size=(4, 4), activation="softmax")
-    with pytest.raises(TrainingError, match=message):
-        model.train(epochs=1, **options)
-    model.train(epochs=1)
-    assert (tmp_path / "kept" / "basenn.pth").is_file()
-
-
-def test_paths_that_are_none():
-    model = nn("cls", verbose=0)
-    model.add("linear", size=(4, 4), activation="softmax")
-    with pytest.raises(OutputError, match="path=5: expected the path of a file"):
-        model.save(5)
-    for write in (model.save, model.export):
-        with pytest.raises(OutputError, match=r"path='a\\x00b': expected the path of a file"):
-            write("a\0b")
-    for call in (
-        model.load,
-        model.load_weights,
-        lambda path: model.extract_feature([[1] * 4], pretrain=path),
-    ):
-        with pytest.raises(CheckpointError, match="expected the path of a file"):
-            call(5)

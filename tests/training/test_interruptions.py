@@ -1,0 +1,163 @@
+"""Interrupted and resumed trainings, seeds, threads."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+from support.flowers import flower_network, flowers
+from support.weights import same_weights, saved_weights
+
+from onnxnn import nn
+from onnxnn.checkpoint import checkpoint
+from onnxnn.training.callbacks import Callback
+
+# ---- repeatable, and going on ----------------------------------------------------------------------
+
+
+def test_same_seed_same_bits(tmp_path):
+    first = flower_network(tmp_path / "a").train(lr=0.01, epochs=3, metrics=["acc"])
+    second = flower_network(tmp_path / "b").train(lr=0.01, epochs=3, metrics=["acc"])
+    assert (first, first.steps) == (second, second.steps)
+    assert same_weights(saved_weights(tmp_path / "a/basenn.pth"), saved_weights(tmp_path / "b/basenn.pth"))
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", "SGD", "RMSprop", "Adagrad", "ASGD", "AdamW"])
+def test_four_epochs_and_six_more_are_ten(tmp_path, optimizer):
+    whole = flower_network(tmp_path / "whole", ratio=0.8, optimizer=optimizer).train(
+        lr=0.01, epochs=10, metrics="acc"
+    )
+    flower_network(tmp_path / "parts", ratio=0.8, optimizer=optimizer).train(lr=0.01, epochs=4, metrics="acc")
+    later = flower_network(tmp_path / "parts", ratio=0.8, optimizer=optimizer)
+    torch.manual_seed(99)  # the checkpoint brings its own
+    parts = later.train(epochs=6, checkpoint=tmp_path / "parts/basenn.pth", metrics="acc")
+    assert parts == whole
+    assert [row["epoch"] for row in parts] == list(range(1, 11))
+    assert same_weights(
+        saved_weights(tmp_path / "parts/basenn.pth"), saved_weights(tmp_path / "whole/basenn.pth")
+    )
+
+
+def test_a_new_learning_rate_wins(tmp_path):
+    flower_network(tmp_path).train(lr=0.01, epochs=1)
+    assert flower_network(tmp_path).train(epochs=1, checkpoint=tmp_path / "basenn.pth")[-1]["lr"] == 0.01
+    history = flower_network(tmp_path).train(lr=0.5, epochs=1, checkpoint=tmp_path / "basenn.pth")
+    assert [row["lr"] for row in history] == [0.01, 0.01, 0.5]
+
+
+class StopAfter(Callback):
+    """Ctrl-C once so many epochs are done."""
+
+    def __init__(self, epochs, step=0):
+        self.epochs, self.step, self.steps = epochs, step, 0
+
+    def on_step(self, trainer):
+        self.steps += 1
+        if trainer.epoch == self.epochs and self.steps % trainer.steps_per_epoch == self.step:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "onecycle", "plateau", "step", None])
+def test_resume_finishes_an_interrupted_training(tmp_path, schedule, monkeypatch):
+    options = {"lr": 0.05, "epochs": 6, "schedule": schedule, "clip": 1.0}
+    whole = flower_network(tmp_path / "whole").train(**options)
+
+    class Killed(Callback):
+        def on_epoch(self, trainer):
+            if trainer.epoch == 4:
+                raise SystemExit  # nothing is written any more, as after a power cut
+
+    monkeypatch.setattr("onnxnn.training.callbacks.WRITE_EVERY", 0.0)
+    monkeypatch.setattr("onnxnn.training.callbacks.WRITE_SHARE", 0.0)
+    with pytest.raises(SystemExit):
+        flower_network(tmp_path / "cut").train(**options, callbacks=[Killed()])
+    assert checkpoint.load(tmp_path / "cut/basenn.pth").training["epoch"] == 4
+    history = flower_network(tmp_path / "cut").train(resume=tmp_path / "cut/basenn.pth")
+    assert history == whole
+    assert same_weights(
+        saved_weights(tmp_path / "cut/basenn.pth"), saved_weights(tmp_path / "whole/basenn.pth")
+    )
+
+
+def test_ctrl_c_keeps_what_was_learned(tmp_path, capsys):
+    model = flower_network(tmp_path)
+    model.verbose = 1
+    history = model.train(lr=0.01, epochs=9, callbacks=[StopAfter(2, step=1)])
+    assert [row["epoch"] for row in history] == [1, 2]
+    assert "stopped by Ctrl-C: 2 of 9 epochs are done, what was learned is kept." in capsys.readouterr().err
+    assert same_weights(saved_weights(tmp_path / "basenn.pth"), dict(model.model.state_dict()))
+    finished = flower_network(tmp_path).train(resume=tmp_path / "basenn.pth")
+    assert [row["epoch"] for row in finished] == list(range(1, 10))
+
+
+SCRIPT = """
+import signal, sys, numpy as np
+from onnxnn import nn
+from onnxnn.training.callbacks import Callback
+class Tell(Callback):
+    def on_epoch(self, trainer):
+        print("epoch", flush=True)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts without it
+model = nn("cls", save_fold=sys.argv[1])
+model.load_dataset(np.zeros((6, 4), np.float32), np.arange(6) % 2)
+model.add("linear", size=(4, 2), activation="softmax")
+history = model.train(lr=0.01, epochs=10**7, callbacks=[Tell()])
+print("done", len(history) > 0, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_a_real_ctrl_c_in_a_script(tmp_path):
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        try:
+            assert "epoch\n" in iter(child.stdout.readline, "")
+            child.send_signal(signal.SIGINT)
+            out, err = child.communicate(timeout=60)
+        finally:
+            child.kill()
+    assert child.returncode == 0, err
+    assert out.endswith("done True\n")
+    assert "stopped by Ctrl-C" in err
+    checkpoint.load(tmp_path / "basenn.pth")
+
+
+@pytest.mark.parametrize(("width", "expected"), [(8, 1), (60_000, 2)])
+def test_small_batches_take_one_thread(tmp_path, width, expected):
+    found = []
+
+    class Look(Callback):
+        def on_step(self, trainer):
+            found.append(torch.get_num_threads())
+
+    model = nn("cls", verbose=0, save_fold=str(tmp_path))
+    model.load_dataset(*flowers(), batch_size=50)
+    model.add("linear", size=(4, width), activation="relu")
+    model.add("linear", size=(width, 3), activation="softmax")
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        model.train(lr=0.01, epochs=1, callbacks=[Look()])
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert set(found) == {expected}
+
+
+def test_later_calls_go_on_training_in_training_mode(tmp_path):
+    model = flower_network(tmp_path)
+    model.train(lr=0.01, epochs=1)
+    before = {name: value.clone() for name, value in model.model.state_dict().items()}
+    model.inference(flowers()[0])
+    modes = []
+
+    class Look(Callback):
+        def on_step(self, trainer):
+            modes.append(trainer.net.training)
+
+    model.train(lr=0.01, epochs=1, callbacks=[Look()])
+    assert modes == [True] * 3
+    assert not same_weights(before, dict(model.model.state_dict()))
