@@ -118,6 +118,7 @@ def test_without_a_console_nothing_fails(monkeypatch, stream):
     output.print_json({"a": 1})
     output.print_text("猫")
     output.note("猫")
+    assert (sys.stdout, sys.stderr) == (None, stream)  # nothing was put in their places
 
 
 COMMANDS = {

@@ -43,6 +43,8 @@ def test_basenns_versions_work(tmp_path):
         opset_version=10,
         ir_version=6,
     )
+    written = onnx.load(tmp_path / "a.onnx")
+    assert (written.opset_import[0].version, written.ir_version) == (10, 6)
 
 
 def test_numbers_of_numpy_are_numbers(tmp_path):
