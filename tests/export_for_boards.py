@@ -3,8 +3,8 @@
     python tests/export_for_boards.py FOLDER
 
 writes for each model NAME.onnx, and NAME.npz with the graph's input `x` and torch's `output` for it; and
-a few pictures in FOLDER/pictures. poems.onnx writes text; poems.txt is what torch writes for the same seed.
-doodles.onnx and doodles_loop.onnx draw pictures; doodles.npz holds what torch predicts and draws.
+a few images in FOLDER/images. poems.onnx writes text; poems.txt is what torch writes for the same seed.
+doodles.onnx and doodles_loop.onnx draw images; doodles.npz holds what torch predicts and draws.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NAMES = ("mlp", "cnn", "backbone")
 
 
 def export_all(folder: Path) -> None:
-    """Write all models, what torch computes, and the pictures."""
+    """Write all models, what torch computes, and the images."""
     folder.mkdir(parents=True, exist_ok=True)
     few = Digits(*(array[:60] for array in digits(size=28)))
     write_class_folders(few, folder / "pictures")
@@ -49,7 +49,7 @@ def mlp():
 
 
 def cnn(folder):
-    """Grey pictures of 28 x 28 to ten classes."""
+    """Grey images of 28 x 28 to ten classes."""
     network = nn("cls", verbose=0)
     network.load_img_data(str(folder / "pictures"), color="grayscale", batch_size=20)
     network.add("conv2d", size=(1, 4), kernel_size=(3, 3), activation="relu")
@@ -62,7 +62,7 @@ def cnn(folder):
 
 
 def backbone(folder):
-    """Colour pictures of any size to a vector of 1280 numbers and ten classes."""
+    """Colour images of any size to a vector of 1280 numbers and ten classes."""
     network = nn("cls", verbose=0)
     network.load_img_data(str(folder / "pictures"), transform={"Resize": (64, 64)}, batch_size=20)
     network.add("mobilenet_backbone", width=0.25)

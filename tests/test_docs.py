@@ -61,7 +61,7 @@ torch.save({"meta": {"dataset_type": "tab", "input_size": [1, 4]}, "state_dict":
 
 @pytest.fixture(scope="module")
 def pets(tmp_path_factory):
-    """A folder in which the README's ten lines have been run: pets.onnx, ckpt, pictures, and poems.onnx."""
+    """A folder in which the README's ten lines have been run: pets.onnx, ckpt, images, and poems.onnx."""
     folder = tmp_path_factory.mktemp("pets")
     draw = np.random.default_rng(0)
     for name, red in (("cat", 200), ("dog", 40)):
@@ -71,8 +71,8 @@ def pets(tmp_path_factory):
             pixels[..., 0] += np.uint8(red - 20)
             Image.fromarray(pixels).save(folder / "pets/train" / name / f"{number}.png")
         shutil.copy(folder / "pets/train" / name / "0.png", folder / f"{name}.png")
-        with Image.open(folder / f"{name}.png") as picture:
-            picture.save(folder / f"{name}.jpg")
+        with Image.open(folder / f"{name}.png") as image:
+            image.save(folder / f"{name}.jpg")
     shutil.copytree(folder / "pets/train/cat", folder / "photos")
     shutil.copytree(ROOT / "recipes", folder / "recipes", ignore=shutil.ignore_patterns("lenet"))
     training = blocks(README, "python")[0]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.paths import ROOT, TESTS
+from test_glossary_words import AVOIDED
 
 SOURCES = {
     TESTS: ROOT / "onnxnn",
@@ -30,7 +32,7 @@ CHECKS = {"raises", "warns", "deprecated_call", "fail"}
 
 pytestmark = pytest.mark.skipif(not (ROOT / "runtime").is_dir(), reason="the sources are not here")
 
-FILES = sorted(TESTS.rglob("*.py"))
+TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(TESTS.rglob("*.py"))}
 
 
 def folders_of(folder: Path) -> set[str]:
@@ -45,7 +47,7 @@ def test_folders_of_tests_are_named_as_those_of_the_source(tests):
 
 
 def test_no_file_is_too_long():
-    lines = {str(path.relative_to(TESTS)): path.read_text(encoding="utf-8").count("\n") for path in FILES}
+    lines = {str(path.relative_to(TESTS)): path.read_text(encoding="utf-8").count("\n") for path in TREES}
     assert {name: number for name, number in lines.items() if number > LARGEST} == {}
 
 
@@ -70,17 +72,22 @@ def checks(function: ast.FunctionDef, checking: set[str]) -> bool:
 
 
 def test_every_test_can_fail():
-    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
     checking = set(CHECKS)
     helpers = [
-        each for tree in trees.values() for each in functions(tree) if not each.name.startswith("test_")
+        each for tree in TREES.values() for each in functions(tree) if not each.name.startswith("test_")
     ]
     while found := {each.name for each in helpers if each.name not in checking and checks(each, checking)}:
         checking |= found
     idle = [
         f"{path.relative_to(TESTS)}: {each.name}"
-        for path, tree in trees.items()
+        for path, tree in TREES.items()
         for each in functions(tree)
         if each.name[:5] == "test_" and not checks(each, checking)
     ]
     assert idle == []
+
+
+def test_names_of_tests_use_the_words_of_the_glossary():
+    names = [each.name.replace("_", " ") for tree in TREES.values() for each in functions(tree)]
+    avoided = re.compile(rf"\b(?:{AVOIDED})\b")
+    assert [name for name in names if name.startswith("test ") and avoided.search(name)] == []

@@ -37,7 +37,7 @@ def iris(folder, draw):
 
 @pytest.fixture
 def digits(folder, draw):
-    """mnist/training_set and mnist/val_set: folders 0..9 of 28 x 28 pictures; a bar stands for a digit."""
+    """mnist/training_set and mnist/val_set: folders 0..9 of 28 x 28 images; a bar stands for a digit."""
     for name, count in (("training_set", 4), ("val_set", 2)):
         for digit in range(10):
             (folder / f"mnist/{name}/{digit}").mkdir(parents=True)
@@ -50,7 +50,7 @@ def digits(folder, draw):
 
 @pytest.fixture
 def pets(folder, draw):
-    """CatsDogs/training_set: cats are red, dogs are blue, and the pictures have many sizes."""
+    """CatsDogs/training_set: cats are red, dogs are blue, and the images have many sizes."""
     for name, channel in (("cat", 0), ("dog", 2)):
         (folder / f"CatsDogs/training_set/{name}").mkdir(parents=True)
         for number in range(4):

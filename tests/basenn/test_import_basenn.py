@@ -123,7 +123,7 @@ def test_a_regression(fake, tmp_path):
 
 
 @pytest.mark.parametrize("color", ["RGB", "grayscale"])
-def test_pictures_are_read_in_rgb(fake, tmp_path, color):
+def test_images_are_read_in_rgb(fake, tmp_path, color):
     transforms = importlib.import_module("torchvision.transforms.transforms")
     channels = 3 if color == "RGB" else 1
     old = sequential(
@@ -149,16 +149,16 @@ def test_pictures_are_read_in_rgb(fake, tmp_path, color):
     )
     network = converted(path)
     pixels = np.random.default_rng(0).integers(0, 256, (28, 28, 3), dtype=np.uint8)
-    picture = Image.fromarray(pixels)
-    picture.save(tmp_path / "cat.png")
-    as_old = pixels[..., ::-1] if color == "RGB" else np.asarray(picture.convert("L"))[..., np.newaxis]
+    image = Image.fromarray(pixels)
+    image.save(tmp_path / "cat.png")
+    as_old = pixels[..., ::-1] if color == "RGB" else np.asarray(image.convert("L"))[..., np.newaxis]
     x = torch.from_numpy(np.moveaxis(as_old, -1, 0)[np.newaxis] / np.float32(255))
     assert np.abs(network.inference(str(tmp_path / "cat.png")) - old(x).detach().numpy()).max() < 1e-6
     assert network.card().input.preprocess.steps == (("resize", 28, 28),)
     assert network.print_result()[0]["预测值"] in ("猫", "狗")
 
 
-def test_a_linear_on_coloured_pictures(fake, tmp_path):
+def test_a_linear_on_coloured_images(fake, tmp_path):
     old = sequential(
         reshape=fake.Reshape(None), linear1=modules.Linear(48, 2), softmax1=modules.Softmax(dim=1)
     )
@@ -242,7 +242,7 @@ def test_the_size_can_be_given_where_the_checkpoint_has_none(fake, tmp_path):
     )
     path = write(tmp_path / "old.pth", old, dataset_type="other", input_size=None)
     done = basenn.import_checkpoint(path, tmp_path / "new.pth", trust_pickle=True)
-    assert done.card.input.shape == ("batch", 1, 8, 8)  # the square picture that fits
+    assert done.card.input.shape == ("batch", 1, 8, 8)  # the square image that fits
     done = basenn.import_checkpoint(path, tmp_path / "new.pth", trust_pickle=True, input_size=(1, 5, 14))
     assert done.card.input.shape == ("batch", 1, 5, 14)
 

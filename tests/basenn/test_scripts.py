@@ -43,7 +43,7 @@ class TestQuickStart:
         res = model.inference(data=[test_x[0]], checkpoint="checkpoints/iris_ckpt/basenn.pth")
         assert len(model.print_result(res)) == 1
 
-    def test_going_on(self, iris):
+    def test_continuing(self, iris):
         model = iris_network()
         model.train(lr=0.01, epochs=2)
         history = model.train(lr=0.01, epochs=3, checkpoint="checkpoints/iris_ckpt/basenn.pth")
@@ -163,7 +163,7 @@ class TestIntroduction:
         runpy.run_path("lenet.py")
         label, score = capsys.readouterr().out.split()
         assert label == str(expected.argmax())
-        assert float(score) == pytest.approx(expected.max(), abs=1e-3)  # the picture has 8 bits
+        assert float(score) == pytest.approx(expected.max(), abs=1e-3)  # the image has 8 bits
 
     @pytest.mark.parametrize("classes", [["cat", "dog"], {0: "cat", 1: "dog"}, {"cat": 0, "dog": 1}])
     def test_classes_in_three_forms(self, pets, classes):

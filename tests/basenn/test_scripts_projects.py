@@ -84,9 +84,9 @@ class TestDiffusion:
         model.color = "grayscale"
         # 可视化正向扩散过程
         result = model.noisy("0.jpg", timestep=500, show=True)
-        assert [picture.shape for picture in result] == [(1, 28, 28)] * 10
-        with Image.open("0.jpg") as picture:
-            assert np.abs(result[0][0] * 255 - np.asarray(picture)).mean() < 10
+        assert [image.shape for image in result] == [(1, 28, 28)] * 10
+        with Image.open("0.jpg") as image:
+            assert np.abs(result[0][0] * 255 - np.asarray(image)).mean() < 10
         assert 0.2 < result[-1].std() < 0.5
         assert "noisy.png" in capsys.readouterr().out
         assert Path("noisy.png").is_file()

@@ -17,7 +17,7 @@ from support.paths import TESTS
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory):
-    """A folder with mlp.onnx, cnn.onnx, backbone.onnx, their .npz files and pictures."""
+    """A folder with mlp.onnx, cnn.onnx, backbone.onnx, their .npz files and images."""
     given = os.environ.get("ONNXNN_EXPORTED")
     if given:
         return Path(given)

@@ -11,7 +11,7 @@ import pytest
 
 
 @pytest.fixture
-def picture(exported):
+def image(exported):
     return sorted(exported.glob("pictures/*/*.png"))[0]
 
 
@@ -83,7 +83,7 @@ def test_generate_refuses(onnxnn, exported, name, prompt, message):
 # ---- info ----------------------------------------------------------------------------------------
 
 
-def test_info_tells_what_the_model_is(onnxnn, exported):
+def test_info_describes_the_model(onnxnn, exported):
     done = onnxnn("info", exported / "cnn.onnx")
     assert done.returncode == 0, done.stderr
     assert "grayscale" in done.stdout
@@ -146,10 +146,10 @@ def test_verify_notices_another_checkpoint(onnxnn, exported):
 # ---- predict -------------------------------------------------------------------------------------
 
 
-def test_predict_names_a_class(onnxnn, exported, picture):
-    done = onnxnn("predict", exported / "cnn.onnx", picture, "--top", 3, "--json")
+def test_predict_names_a_class(onnxnn, exported, image):
+    done = onnxnn("predict", exported / "cnn.onnx", image, "--top", 3, "--json")
     (found,) = json.loads(done.stdout)
-    assert found["name"] == str(picture)
+    assert found["name"] == str(image)
     assert len(found["top"]) == 3
     assert found["label"] == found["top"][0]["label"]
     assert found["label"] in set("0123456789")
@@ -157,11 +157,11 @@ def test_predict_names_a_class(onnxnn, exported, picture):
     assert scores == sorted(scores, reverse=True)
 
 
-def test_predict_prints_a_table(onnxnn, exported, picture):
-    done = onnxnn("predict", exported / "cnn.onnx", picture)
+def test_predict_prints_a_table(onnxnn, exported, image):
+    done = onnxnn("predict", exported / "cnn.onnx", image)
     heading, row = done.stdout.splitlines()
     assert heading.split() == ["name", "class", "score"]
-    assert row.startswith(str(picture))
+    assert row.startswith(str(image))
 
 
 def test_predict_reads_a_table(onnxnn, exported, tmp_path):
@@ -183,7 +183,7 @@ def test_predict_names_at_most_all_classes_and_skips_broken_arrays(onnxnn, expor
     assert "object.npy: cannot be read" in the_error(onnxnn("predict", exported / "mlp.onnx", "object.npy"))
 
 
-def test_arrays_of_pictures_are_read_from_files(onnxnn, exported, tmp_path):
+def test_arrays_of_images_are_read_from_files(onnxnn, exported, tmp_path):
     np.savez(str(tmp_path / "two.npz"), data=np.zeros((2, 1, 28, 28), np.float32))
     found = json.loads(onnxnn("predict", exported / "cnn.onnx", "two.npz", "--json").stdout)
     assert [entry["name"] for entry in found] == ["two.npz[0]", "two.npz[1]"]
@@ -194,21 +194,21 @@ def test_predict_of_a_checkpoint_says_how_it_becomes_a_model(onnxnn, exported):
     assert "`onnxnn export" in the_error(onnxnn("predict", checkpoint, "x.npy"))
 
 
-def test_predict_stops_at_a_broken_picture_and_names_it(onnxnn, exported, picture, tmp_path):
-    (tmp_path / "broken.png").write_bytes(picture.read_bytes()[:60])
-    assert "broken.png" in the_error(onnxnn("predict", exported / "cnn.onnx", picture, "broken.png"))
+def test_predict_stops_at_a_broken_image_and_names_it(onnxnn, exported, image, tmp_path):
+    (tmp_path / "broken.png").write_bytes(image.read_bytes()[:60])
+    assert "broken.png" in the_error(onnxnn("predict", exported / "cnn.onnx", image, "broken.png"))
 
 
-def test_predict_can_skip_a_broken_picture(onnxnn, exported, picture, tmp_path):
-    (tmp_path / "broken.png").write_bytes(picture.read_bytes()[:60])
-    done = onnxnn("predict", exported / "cnn.onnx", picture, "broken.png", "--skip-errors", "--json")
+def test_predict_can_skip_a_broken_image(onnxnn, exported, image, tmp_path):
+    (tmp_path / "broken.png").write_bytes(image.read_bytes()[:60])
+    done = onnxnn("predict", exported / "cnn.onnx", image, "broken.png", "--skip-errors", "--json")
     assert done.returncode == 0
     assert len(json.loads(done.stdout)) == 1
     assert "broken.png" in done.stderr
 
 
-def test_a_device_that_is_not_there_is_refused(onnxnn, exported, picture):
-    assert "device" in the_error(onnxnn("predict", exported / "cnn.onnx", picture, "--device", "tpu"))
+def test_a_device_that_is_not_there_is_refused(onnxnn, exported, image):
+    assert "device" in the_error(onnxnn("predict", exported / "cnn.onnx", image, "--device", "tpu"))
 
 
 # ---- embed and similarity ------------------------------------------------------------------------
@@ -227,8 +227,8 @@ def test_embed_writes_vectors_and_names(onnxnn, exported, tmp_path):
         assert all(os.path.isfile(str(name)) for name in arrays["names"])
 
 
-def test_embed_can_scale_to_unit_length(onnxnn, exported, picture, tmp_path):
-    onnxnn("embed", exported / "cnn.onnx", picture, "-o", "v.npz", "--normalize")
+def test_embed_can_scale_to_unit_length(onnxnn, exported, image, tmp_path):
+    onnxnn("embed", exported / "cnn.onnx", image, "-o", "v.npz", "--normalize")
     with np.load(str(tmp_path / "v.npz"), allow_pickle=False) as arrays:
         np.testing.assert_allclose(np.linalg.norm(arrays["embeddings"], axis=1), 1, rtol=1e-5)
 
@@ -255,26 +255,26 @@ def test_embed_never_replaces_what_it_reads(onnxnn, exported, tmp_path, out, mes
     assert (tmp_path / out).read_bytes() == before
 
 
-def test_embed_into_a_place_that_cannot_be_written(onnxnn, exported, picture, tmp_path):
+def test_embed_into_a_place_that_cannot_be_written(onnxnn, exported, image, tmp_path):
     (tmp_path / "file").write_text("not a folder", encoding="utf-8")
-    error = the_error(onnxnn("embed", exported / "cnn.onnx", picture, "-o", "file/v.npz"))
+    error = the_error(onnxnn("embed", exported / "cnn.onnx", image, "-o", "file/v.npz"))
     assert "cannot write" in error
 
 
-def test_similarity_of_a_picture_with_itself_is_one(onnxnn, exported, picture):
-    found = json.loads(onnxnn("similarity", exported / "cnn.onnx", picture, picture, "--json").stdout)
+def test_similarity_of_an_image_with_itself_is_one(onnxnn, exported, image):
+    found = json.loads(onnxnn("similarity", exported / "cnn.onnx", image, image, "--json").stdout)
     assert found["similarity"] == pytest.approx(1, abs=1e-5)
     assert found["method"] == "cosine"
 
 
-def test_similarity_refuses_an_unknown_method(onnxnn, exported, picture):
-    error = the_error(onnxnn("similarity", exported / "cnn.onnx", picture, picture, "--method", "cosin"))
+def test_similarity_refuses_an_unknown_method(onnxnn, exported, image):
+    error = the_error(onnxnn("similarity", exported / "cnn.onnx", image, image, "--method", "cosin"))
     assert "cosine" in error
 
 
-def test_similarity_refuses_folders(onnxnn, exported, picture):
+def test_similarity_refuses_folders(onnxnn, exported, image):
     assert "expected two inputs" in the_error(
-        onnxnn("similarity", exported / "cnn.onnx", exported / "pictures", picture)
+        onnxnn("similarity", exported / "cnn.onnx", exported / "pictures", image)
     )
 
 

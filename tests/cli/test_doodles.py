@@ -13,7 +13,7 @@ def test_the_denoiser_predicts_what_torch_predicted(exported):
         assert np.abs(found - kept["output"]).max() <= 1e-5
 
 
-def test_both_files_draw_what_torch_drew(exported):
+def test_both_files_sample_what_torch_samples(exported):
     one, whole = (rt.load(str(exported / name)) for name in ("doodles.onnx", "doodles_loop.onnx"))
     names = ["dashes", "dots", "dashes"]
     with np.load(str(exported / "doodles.npz")) as kept:

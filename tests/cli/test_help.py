@@ -15,7 +15,7 @@ TESTS = Path(__file__).parent
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_help_tells_what_the_command_does_and_gives_an_example(onnxnn, name):
+def test_help_describes_the_command_and_has_an_example(onnxnn, name):
     done = onnxnn(name, "--help")
     assert done.returncode == 0
     assert f"Usage: onnxnn {name}" in done.stdout

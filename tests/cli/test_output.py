@@ -346,7 +346,7 @@ def test_a_warning_is_one_line_without_our_own_code(onnxnn, exported, tmp_path):
     assert (done.returncode, done.stderr.decode()) == (0, f"onnxnn: -: {said}\n")
 
 
-def test_stdin_is_one_side_of_a_comparison_or_the_start_of_a_drawing(exported, image, tmp_path):
+def test_stdin_is_one_side_of_a_comparison_or_a_start_image(exported, image, tmp_path):
     done = run_with_stdin(image.read_bytes(), tmp_path, "similarity", exported / "cnn.onnx", "-", image)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) == pytest.approx(1, abs=1e-5)

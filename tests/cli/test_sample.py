@@ -16,11 +16,11 @@ MODELS = GOLDEN / "models"
 
 
 def read(path):
-    with Image.open(str(path)) as picture:
-        return np.asarray(picture)
+    with Image.open(str(path)) as image:
+        return np.asarray(image)
 
 
-def test_pictures_as_a_grid(onnxnn, tmp_path):
+def test_images_as_a_grid(onnxnn, tmp_path):
     file = MODELS / "denoiser.onnx"
     done = onnxnn("sample", file, "-n", 5, "--steps", 20, "--sampler", "ddim", "--seed", 3, "-o", "grid.png")
     assert done.returncode == 0, done.stderr
@@ -66,7 +66,7 @@ def test_labels_are_drawn_where_none_is_given(onnxnn, tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "samples.png"), np.asarray(image_grid(drawn)))
 
 
-def test_a_part_of_a_picture(onnxnn, tmp_path):
+def test_a_part_of_an_image(onnxnn, tmp_path):
     Image.new("RGB", (50, 40), (255, 255, 255)).save(str(tmp_path / "start.png"))
     mask = Image.new("L", (5, 4))
     mask.paste(255, (2, 0, 5, 4))
@@ -118,7 +118,7 @@ def test_a_file_that_holds_the_loop(onnxnn, tmp_path):
         ("loop", ["--gif", "steps.gif"], "--gif needs single steps, but the sampling loop is inside"),
     ],
 )
-def test_what_does_not_fit_is_told_in_one_line(onnxnn, tmp_path, file, options, message):
+def test_what_does_not_fit_is_reported_in_one_line(onnxnn, tmp_path, file, options, message):
     done = onnxnn("sample", MODELS / f"{file}.onnx", *options)
     assert done.returncode == 1, done.stderr
     assert done.stdout == ""
@@ -153,7 +153,7 @@ def test_verify(onnxnn, name):
 # ---- files that the current code exported --------------------------------------------------------
 
 
-def test_the_command_draws_them(onnxnn, exported, tmp_path):
+def test_the_command_samples_them(onnxnn, exported, tmp_path):
     for name in ("doodles", "doodles_loop"):
         done = onnxnn("sample", exported / f"{name}.onnx", "-n", 3, "--label", "dashes", "--seed", 1)
         assert done.returncode == 0, done.stderr

@@ -138,7 +138,7 @@ def test_layers_are_listed_with_options(onnxnn):
 
 
 @pytest.mark.slow
-def test_the_demos_second_process_draws_with_both_files(tmp_path):
+def test_the_demos_second_process_samples_with_both_files(tmp_path):
     from onnxnn_cli.without_torch import run_elsewhere
 
     from onnxnn import nn
@@ -165,7 +165,7 @@ def test_a_demo_that_is_not_there(onnxnn):
 
 
 @pytest.mark.slow
-def test_the_quick_demo_draws_digits(onnxnn, tmp_path):
+def test_the_quick_demo_samples_digits(onnxnn, tmp_path):
     done = onnxnn("demo", "diffusion", "--quick", "-o", "here", "--json", OMP_WAIT_POLICY="PASSIVE")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

@@ -65,7 +65,7 @@ def images(tmp_path):
     return model
 
 
-def test_a_notebook_is_told_from_a_terminal(shown, monkeypatch):
+def test_a_notebook_is_distinguished_from_a_terminal(shown, monkeypatch):
     assert in_notebook()
     monkeypatch.setattr(sys.modules["IPython"], "get_ipython", TerminalInteractiveShell)
     assert not in_notebook()

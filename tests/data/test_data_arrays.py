@@ -48,7 +48,7 @@ def test_what_an_array_means(x, kind, shape, preprocess):
     assert labels.tolist() == Y
 
 
-def test_ready_pictures_are_left_alone_and_raw_ones_preprocessed():
+def test_ready_images_are_left_alone_and_raw_ones_preprocessed():
     ready = np.random.default_rng(0).random((6, 3, 5, 4), dtype=np.float32)
     np.testing.assert_array_equal(only(from_arrays(ready, Y, "cls").train)[0], ready)
     raw = np.random.default_rng(0).integers(0, 256, (6, 5, 4, 3), np.uint8)
@@ -125,9 +125,9 @@ def test_tokens():
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_pictures_with_the_channels_first_are_the_same_pictures(channels):
-    pictures = np.random.default_rng(0).integers(0, 256, (6, 5, 8, channels), dtype=np.uint8)
-    last, first = from_arrays(pictures, Y, "cls"), from_arrays(np.moveaxis(pictures, 3, 1), Y, "cls")
+def test_images_with_the_channels_first_are_the_same_images(channels):
+    images = np.random.default_rng(0).integers(0, 256, (6, 5, 8, channels), dtype=np.uint8)
+    last, first = from_arrays(images, Y, "cls"), from_arrays(np.moveaxis(images, 3, 1), Y, "cls")
     assert last.sample == first.sample
     assert last.preprocess == first.preprocess
     assert np.array_equal(last.example, first.example)

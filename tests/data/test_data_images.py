@@ -10,7 +10,7 @@ import torch
 from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.errors import DataError
 from PIL import Image
-from support.class_folders import everything, files, picture
+from support.class_folders import everything, files, random_image
 
 from onnxnn import nn
 from onnxnn.data import load_images
@@ -104,33 +104,33 @@ def test_training_reads_the_bits_that_serving_reads(folders, color, batch_mode, 
 def save_exif(path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned
-    picture(size=(8, 12)).save(path, exif=exif)
+    random_image(size=(8, 12)).save(path, exif=exif)
 
 
 def save_transparent(path):
-    image = picture().convert("RGBA")
-    image.putalpha(picture(1, channels=1))
+    image = random_image().convert("RGBA")
+    image.putalpha(random_image(1, channels=1))
     image.save(path)
 
 
 def save_animation(path):
-    frames = [picture(seed).convert("P") for seed in range(3)]
+    frames = [random_image(seed).convert("P") for seed in range(3)]
     frames[0].save(path, save_all=True, append_images=frames[1:])
 
 
 FORMATS = {
     "exif.jpg": save_exif,
-    "palette.png": lambda path: picture().convert("P").save(path),
+    "palette.png": lambda path: random_image().convert("P").save(path),
     "sixteen.png": lambda path: Image.fromarray(np.arange(144, dtype=np.uint16).reshape(12, 12) * 455).save(
         path
     ),
-    "cmyk.jpg": lambda path: picture().convert("CMYK").save(path),
+    "cmyk.jpg": lambda path: random_image().convert("CMYK").save(path),
     "alpha.png": save_transparent,
     "animated.gif": save_animation,
-    "bits.bmp": lambda path: picture().convert("1").save(path),
-    "grey and alpha.png": lambda path: picture().convert("LA").save(path),
-    "中文 名.webp": lambda path: picture().save(path, lossless=True),
-    "UPPER.TIFF": lambda path: picture().save(path),
+    "bits.bmp": lambda path: random_image().convert("1").save(path),
+    "grey and alpha.png": lambda path: random_image().convert("LA").save(path),
+    "中文 名.webp": lambda path: random_image().save(path, lossless=True),
+    "UPPER.TIFF": lambda path: random_image().save(path),
 }
 
 
@@ -140,7 +140,7 @@ def test_formats(tmp_path, name, color):
     for number, folder in enumerate(["一", "二"]):
         (tmp_path / folder).mkdir()
         FORMATS[name](tmp_path / folder / name)
-        picture(number, (12, 8) if "exif" in name else (12, 12)).save(tmp_path / folder / "z.png")
+        random_image(number, (12, 8) if "exif" in name else (12, 12)).save(tmp_path / folder / "z.png")
     data = load_images(tmp_path, "cls", ImageOptions(shuffle=False, color=color))
     x, _ = everything(data.train)
     order = [tmp_path / folder / file for folder in ("一", "二") for file in sorted([name, "z.png"])]
@@ -152,7 +152,7 @@ def test_formats(tmp_path, name, color):
 # ---- augmentation ---------------------------------------------------------------------------
 
 
-def test_augmentation_changes_training_pictures_only(folders):
+def test_augmentation_changes_training_images_only(folders):
     data = load_images(folders, "cls", ImageOptions(transform=RANDOM, train_val_ratio=0.5, shuffle=False))
     assert data.preprocess.steps == (("resize_short", 10), ("center_crop", 8, 8))
     assert not torch.equal(everything(data.train)[0], everything(data.train)[0])
@@ -173,10 +173,10 @@ def test_seed_repeats_augmentation_whoever_reads(folders):
         assert torch.equal(y, results[0][1])
 
 
-def test_random_crops_of_pictures_of_different_sizes(tmp_path):
+def test_random_crops_of_images_of_different_sizes(tmp_path):
     for folder, size in (("a", (30, 20)), ("b", (20, 40))):
         (tmp_path / folder).mkdir()
-        picture(size=size).save(tmp_path / folder / "1.png")
+        random_image(size=size).save(tmp_path / folder / "1.png")
     data = load_images(tmp_path, "cls", ImageOptions(transform={"RandomResizedCrop": 8}))
     assert everything(data.train)[0].shape == (2, 3, 8, 8)
 
@@ -185,7 +185,7 @@ def test_random_crops_of_pictures_of_different_sizes(tmp_path):
 
 
 @pytest.mark.parametrize("transform", [None, {"RandomHorizontalFlip": 0.5}])
-def test_pictures_that_fit_the_budget_are_read_once(folders, transform):
+def test_images_that_fit_the_budget_are_read_once(folders, transform):
     budget = 12 * 12 * 12 * 3 / 1e6
     kept = load_images(folders, "cls", ImageOptions(transform=transform, cache_mb=budget))
     lazy = load_images(folders, "cls", ImageOptions(transform=transform, cache_mb=budget * 0.99))
@@ -196,7 +196,7 @@ def test_pictures_that_fit_the_budget_are_read_once(folders, transform):
         everything(lazy.train)
 
 
-def test_a_half_read_epoch_leaves_no_threads_behind(folders):
+def test_a_half_read_epoch_ends_its_threads(folders):
     import threading
 
     data = load_images(folders, "cls", ImageOptions(batch_size=2, batch_mode=True))
@@ -246,11 +246,11 @@ def test_normalize_belongs_to_the_network(folders):
     assert everything(data.train)[0].min() >= 0
 
 
-def test_example_is_a_picture_before_preprocessing(folders):
+def test_example_is_an_image_before_preprocessing(folders):
     data = load_images(folders, "cls", ImageOptions(transform={"Resize": (8, 8)}))
     first = np.asarray(Image.open(files(folders)[0]))
     np.testing.assert_array_equal(data.example, first)
-    picture(size=(900, 600)).save(folders / "bird" / "0.png")
+    random_image(size=(900, 600)).save(folders / "bird" / "0.png")
     assert load_images(folders, "cls", ImageOptions(transform={"Resize": (8, 8)})).example.shape == (
         256,
         171,

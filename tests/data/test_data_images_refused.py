@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from onnxnn_runtime.errors import DataError, MissingDataError
 from PIL import Image
-from support.class_folders import everything, files, picture
+from support.class_folders import everything, files, random_image
 
 from onnxnn.data import load_images
 from onnxnn.data.options import ImageOptions
 
 
-def test_a_function_that_returns_no_picture(folders):
+def test_a_function_that_returns_no_image(folders):
     with pytest.raises(
         DataError, match=r"expected the function to return an image.*values in 0.*'Normalize'"
     ):
@@ -73,7 +73,7 @@ def test_classes_that_do_not_fit(folders, classes, message):
 
 
 @pytest.mark.parametrize("batch_mode", [False, True])
-def test_broken_pictures_are_named(folders, batch_mode):
+def test_broken_images_are_named(folders, batch_mode):
     broken = [folders / "dog" / "图 1.png", folders / "猫" / "图 0.png"]
     broken[0].write_bytes(broken[0].read_bytes()[:60])
     broken[1].write_bytes(b"no picture")
@@ -103,7 +103,7 @@ def test_the_size_that_is_advised_suits_a_network(tmp_path, sizes, advice):
 @pytest.mark.parametrize("batch_mode", [False, True])
 @pytest.mark.parametrize("transform", [None, {"RandomHorizontalFlip": 0.5}])
 def test_sizes_that_differ(folders, batch_mode, transform):
-    picture(size=(12, 13)).save(folders / "dog" / "图 1.png")
+    random_image(size=(12, 13)).save(folders / "dog" / "图 1.png")
     with pytest.raises(
         DataError,
         match=r"dog.图 1\.png: .* height 12 and width 12.*bird.图 0\.png, got .* 13.*'Resize': \(64, 64\)",

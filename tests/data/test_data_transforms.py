@@ -91,7 +91,7 @@ def test_normalize_is_a_layer(value):
 
 
 def torchvision(name, **attributes):
-    cls = type(name, (), {"__call__": lambda self, picture: picture})
+    cls = type(name, (), {"__call__": lambda self, image: image})
     cls.__module__ = "torchvision.transforms.transforms"
     made = cls()
     made.__dict__.update(attributes)

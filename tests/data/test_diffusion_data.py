@@ -13,7 +13,7 @@ from onnxnn import nn
 
 @pytest.fixture
 def folders(tmp_path):
-    """Class folders of pictures in different sizes."""
+    """Class folders of images in different sizes."""
 
     def write(sizes=((8, 8),), classes=("only",)):
         root = tmp_path / "pictures"
@@ -39,7 +39,7 @@ def load(root, **options):
 
 @pytest.mark.parametrize("sizes", [((8, 8),), ((12, 10),), ((8, 8), (20, 16), (9, 9))])
 @pytest.mark.parametrize("first", ["data", "layer"])
-def test_pictures_of_any_size_and_one_class(folders, sizes, first):
+def test_images_of_any_size_and_one_class(folders, sizes, first):
     root = folders(sizes)
     if first == "data":
         model = load(root, color="grayscale")
@@ -53,8 +53,8 @@ def test_pictures_of_any_size_and_one_class(folders, sizes, first):
     card = model.card()
     assert card.input.preprocess.output_size() == (8, 8)
     assert model.sample(num=2, steps=2).shape == (2, 1, 8, 8)
-    with Image.open(root / "only/3.png") as picture:
-        small = np.asarray(picture.resize((8, 8), Image.Resampling.BILINEAR).convert("L"))
+    with Image.open(root / "only/3.png") as image:
+        small = np.asarray(image.resize((8, 8), Image.Resampling.BILINEAR).convert("L"))
     shown = model.noisy(root / "only/3.png", timestep=1, num=1, show=False)[0]
     assert np.abs(shown[0] * 255 - small).mean() < 40
 
@@ -75,7 +75,7 @@ def test_batches_that_were_handed_out_change_with_the_data(folders):
         (((8, 8), (9, 9)), ("a", "b"), r"A batch needs one size\. Write transform=\{'Resize'"),
     ],
 )
-def test_what_only_diffusion_can_learn_from_is_told_at_the_first_other_layer(
+def test_what_only_diffusion_can_learn_from_is_reported_at_the_first_other_layer(
     folders, sizes, classes, problem
 ):
     root = folders(sizes, classes)
@@ -88,7 +88,7 @@ def test_what_only_diffusion_can_learn_from_is_told_at_the_first_other_layer(
         behind.load_img_data(root)
 
 
-def test_going_on_from_a_checkpoint_alone(folders):
+def test_continuing_from_a_checkpoint_alone(folders):
     root = folders(((12, 10), (8, 8)), ("a", "b"))
     model = load(root, color="grayscale")
     model.add("diffusion_model", classes=True, **SMALL)
@@ -112,29 +112,29 @@ def test_evaluate_reads_any_folders_without_classes(folders):
 
 
 def test_ready_arrays_of_another_size(tmp_path):
-    pictures, labels = bars(side=12)
+    images, labels = bars(side=12)
     model = nn(verbose=0)
-    model.load_dataset(pictures[:, None] / 255, labels)
+    model.load_dataset(images[:, None] / 255, labels)
     with pytest.raises(ValueError, match=r"images of 8 x 8, .*got 1 channel x 12 x 12 .*another img_size"):
         model.add("diffusion_model", **SMALL)
 
 
 def test_arrays_of_bytes_are_brought_to_size_like_files(tmp_path, capsys):
-    pictures, labels = bars(side=12)
+    images, labels = bars(side=12)
     model = nn(save_fold=str(tmp_path))
-    (samples, _), *_ = model.load_dataset(pictures, labels)
+    (samples, _), *_ = model.load_dataset(images, labels)
     assert samples.shape[1:] == (1, 12, 12)
     model.add("diffusion_model", **SMALL)
     assert "images are resized to 8 x 8" in capsys.readouterr().out
     model.train(epochs=1)
-    files = [np.asarray(Image.fromarray(each).resize((8, 8), Image.Resampling.BILINEAR)) for each in pictures]
-    assert model.evaluate((pictures, labels)) == pytest.approx(model.evaluate((np.stack(files), labels)))
+    files = [np.asarray(Image.fromarray(each).resize((8, 8), Image.Resampling.BILINEAR)) for each in images]
+    assert model.evaluate((images, labels)) == pytest.approx(model.evaluate((np.stack(files), labels)))
 
 
 @pytest.mark.parametrize(
     "x", [np.random.default_rng(0).normal(size=(6, 1, 8, 8)), np.random.default_rng(0).random((6, 2, 8, 8))]
 )
-def test_arrays_that_are_no_pictures(tmp_path, x):
+def test_arrays_that_are_no_images(tmp_path, x):
     model = nn(save_fold=str(tmp_path), verbose=0)
     model.load_dataset(x, [0, 1] * 3)
     model.add("diffusion_model", **SMALL)
@@ -150,7 +150,7 @@ def test_ready_arrays(tmp_path):
     assert model.inference(num=3, steps=2).shape == (3, 3, 8, 8)
 
 
-def test_color_is_rgb_unless_told(tmp_path):
+def test_color_is_rgb_by_default(tmp_path):
     model = nn(verbose=0)
     model.add("diffusion_model", **SMALL)
     assert model.sample(num=1, steps=1).shape == (1, 3, 8, 8)

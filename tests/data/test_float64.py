@@ -129,7 +129,7 @@ def test_images_are_not_standardised_by_column():
         nn("cls", verbose=0).load_dataset(images, [0, 1, 0, 1], standardize=True)
 
 
-def test_training_goes_on_in_float64(tmp_path, labels):
+def test_training_continues_in_float64(tmp_path, labels):
     path = write(tmp_path / "a.csv", {"time": COLUMNS["seconds"]}, labels)
     model = nn("cls", verbose=0)
     model.load_tab_data(path, standardize=True)

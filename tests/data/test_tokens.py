@@ -60,7 +60,7 @@ def test_a_single_1_in_each_row_is_one_hot():
     assert data.train.tensors()[1].tolist() == [1, 0]
 
 
-def test_whole_numbers_become_tokens_where_the_network_wants_them():
+def test_integers_become_tokens_where_the_network_wants_them():
     model = nn(verbose=0)
     model.load_dataset(np.array([[1, 2, 0], [3, 3, 1]]), [0, 1])
     model.add("embedding", size=4)

@@ -36,7 +36,7 @@ def test_split_holds_out_the_same_share_of_each_digit():
     np.testing.assert_array_equal(again[1].images, held_out.images)
 
 
-def test_moved_digits_stay_in_the_picture_and_are_repeatable():
+def test_moved_digits_stay_in_the_image_and_are_repeatable():
     data = digits(size=28)
     there = moved(data)
     assert there.images.shape == data.images.shape
@@ -52,14 +52,14 @@ def test_moving_by_nothing_changes_nothing():
     assert np.abs(still.images.astype(int) - data.images.astype(int)).max() <= 1
 
 
-def test_class_folders_hold_the_pictures(tmp_path):
+def test_class_folders_hold_the_images(tmp_path):
     data = digits(size=8)
     few = type(data)(data.images[:30], data.labels[:30])
     write_class_folders(few, tmp_path)
     files = sorted(tmp_path.glob("*/*.png"))
     assert len(files) == 30
-    with Image.open(tmp_path / str(few.labels[7]) / "0007.png") as picture:
-        np.testing.assert_array_equal(np.asarray(picture), few.images[7])
+    with Image.open(tmp_path / str(few.labels[7]) / "0007.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), few.images[7])
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):

@@ -63,7 +63,7 @@ def test_other_mistakes_and_repeated_blocks_do_not_mention_it():
             model.add("dropout", p=0.1)
 
 
-def test_loading_and_training_again_go_on(tmp_path):
+def test_loading_and_training_again_continue(tmp_path):
     model = nn(verbose=0, save_fold=str(tmp_path))
     x, y = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32), [0, 1] * 4
     for _ in range(2):

@@ -45,7 +45,7 @@ def test_table():
     assert "[?, 10]" in lenet().summary()
 
 
-def test_table_tells_frozen_weights():
+def test_table_shows_frozen_weights():
     definition = network(Shape.image(3, 32, 32), ("mobilenet_backbone", {"width": 0.35, "trainable": False}))
     assert "total (0 trainable)" in definition.summary()
 
@@ -85,7 +85,7 @@ def test_numbers_of_numpy_are_numbers(layer, given, plain):
     assert "np." not in made.call()
 
 
-def test_a_sequence_fits_a_linear_layer_in_two_ways():
+def test_a_linear_layer_takes_a_sequence_in_two_ways():
     shape = Shape.sequence(5, 6)
     with pytest.raises(
         LayerError, match=r"6 inputs for each step of 5 steps x 6 features .*size=\(6, 3\), or size=\(30, 3\)"
@@ -172,7 +172,7 @@ def test_a_module_named_as_an_activation_keeps_its_place():
     assert list(net.state_dict()) == ["relu1.weight", "relu1.bias"]
 
 
-def test_names_that_meet_are_told_apart():
+def test_equal_names_are_distinguished():
     module = type("linear1", (torch.nn.Linear,), {})(4, 4)
     definition = Definition(Shape.vector(4))
     definition.add(2, module)

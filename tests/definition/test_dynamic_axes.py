@@ -91,7 +91,7 @@ def test_the_smallest_size_of_each_free_axis(shape, layers, sizes):
     assert min_sizes(network(shape, *layers)) == sizes
 
 
-def test_what_a_module_of_the_users_own_needs_is_not_known():
+def test_what_a_custom_module_needs_is_not_known():
     definition = network(Shape.image(3, 9, 9), CONV, FREE)
     definition.add(3, torch.nn.Identity())
     assert min_sizes(definition) == {}
@@ -116,7 +116,7 @@ ROUND_APART = [[("maxpool", {"kernel_size": 2})], [("avgpool", {"kernel_size": 1
         ),
         (None, [FIRST, ("linear", {"size": (3600, 2)})], (3, 32, 32)),
         (None, [FIRST, ("linear", {"size": (26 * 26 * 4, 2)})], (3, 28, 28)),
-        (None, [FIRST, ("linear", {"size": (17, 2)})], (3, None, None)),  # no square picture fits
+        (None, [FIRST, ("linear", {"size": (17, 2)})], (3, None, None)),  # no square image fits
         (None, [FIRST, ("branches", {"paths": ROUND_APART})], (3, 32, 32)),
         (None, [FIRST, ("global_avgpool", {})], (3, None, None)),
         (None, [("lstm", {"size": (4, 6)}), ("linear", {"size": (30, 3)})], (5, 4)),

@@ -11,13 +11,13 @@ from onnxnn.definition.definition import Definition
 from onnxnn.definition.module import evaluating
 from onnxnn.graph.shape import Shape
 
-PICTURES = np.random.default_rng(0).random((4, 3, 8, 8), dtype=np.float32)
+IMAGES = np.random.default_rng(0).random((4, 3, 8, 8), dtype=np.float32)
 SOURCE, TARGET = np.array([[5, 7, 3], [4, 6, 3]]), np.array([[1, 3, 7, 2], [1, 3, 6, 2]])
 
 
 def classifier(folder):
     model = nn("cls", verbose=0, save_fold=str(folder))
-    model.load_dataset(PICTURES, [0, 1, 0, 1])
+    model.load_dataset(IMAGES, [0, 1, 0, 1])
     model.add("conv2d", size=(3, 4), kernel_size=3, activation="relu")
     model.add("batchnorm2d")
     model.add("dropout")
@@ -48,10 +48,10 @@ def modes(model):
 @pytest.mark.parametrize(
     ("make", "use"),
     [
-        (classifier, lambda model, folder: model.inference(PICTURES)),
-        (classifier, lambda model, folder: model.evaluate((PICTURES, [0, 1, 0, 1]))),
-        (classifier, lambda model, folder: model.extract_feature(PICTURES)),
-        (classifier, lambda model, folder: model.visual_feature(PICTURES[:1], save_fold=folder)),
+        (classifier, lambda model, folder: model.inference(IMAGES)),
+        (classifier, lambda model, folder: model.evaluate((IMAGES, [0, 1, 0, 1]))),
+        (classifier, lambda model, folder: model.extract_feature(IMAGES)),
+        (classifier, lambda model, folder: model.visual_feature(IMAGES[:1], save_fold=folder)),
         (classifier, lambda model, folder: model.export(folder / "net.onnx")),
         (writer, lambda model, folder: model.generate("a", length=4)),
         (writer, lambda model, folder: model.inference("ab")),
@@ -74,7 +74,7 @@ def test_using_a_network_leaves_its_mode_as_it_was(tmp_path, make, use, training
 @pytest.mark.parametrize(
     ("make", "use"),
     [
-        (classifier, lambda model: model.inference(PICTURES)),
+        (classifier, lambda model: model.inference(IMAGES)),
         (writer, lambda model: model.generate("a", temperature=0)),
         (translator, lambda model: model.inference((SOURCE, TARGET))),
     ],
@@ -102,7 +102,7 @@ def test_an_error_leaves_the_mode_as_it_was():
 
 
 @pytest.mark.parametrize("kinds", [("gru", "gru"), ("lstm", "lstm"), ("rnn", "lstm"), ("lstm", "gru")])
-def test_each_recurrent_layer_goes_on_from_its_own_state(kinds):
+def test_each_recurrent_layer_continues_from_its_own_state(kinds):
     torch.manual_seed(0)
     made = Definition(Shape.sequence(6, 5))
     for number, kind in enumerate(kinds, 1):

@@ -56,12 +56,10 @@ def test_inputs_that_are_too_small_for_the_network(tmp_path, monkeypatch, make, 
             model.inference("ab")
 
 
-def test_pictures_that_a_function_of_the_users_own_makes_too_small(class_folders):
+def test_images_that_a_custom_function_makes_too_small(class_folders):
     model = nn("cls", verbose=0)
     with pytest.warns(UserWarning, match="a function given as transform"):
-        model.load_img_data(
-            str(class_folders), transform=lambda picture: picture.resize((picture.width // 2,) * 2)
-        )
+        model.load_img_data(str(class_folders), transform=lambda image: image.resize((image.width // 2,) * 2))
     model.add("conv2d", size=(3, 4), kernel_size=7)
     model.add("global_avgpool")
     with pytest.raises(InputError, match="expected images of at least 7 x 7, got 6 x 6"):

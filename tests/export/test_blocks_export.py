@@ -55,12 +55,12 @@ def test_branches_that_only_pass_on():
     check(network(conv(), ("branches", {"paths": [[], []]}), ("batchnorm2d", {})))
 
 
-def test_branches_in_branches_behind_a_convolution():
+def test_branches_in_branches_after_a_convolution():
     inner = ("branches", {"paths": [["batchnorm2d"], ["batchnorm2d", "relu"], []], "merge": "add"})
     check(network(conv(), ("branches", {"paths": [[inner], [], [conv(), inner]]})))
 
 
-def test_a_residual_block_behind_a_convolution_folds_nothing_into_it():
+def test_a_residual_block_after_a_convolution_folds_nothing_into_it():
     definition = network(conv(), ("res_block", {"size": 4}), ("batchnorm2d", {}))
     check(definition)
     kinds = [node.op_type for node in emit(definition, definition.build()).graph.node]

@@ -106,8 +106,8 @@ def test_what_the_file_takes_gives_and_says(tmp_path):
     assert (file.opset_import[0].version, file.ir_version) == (13, 7)
     known = {value.name: value.type.tensor_type for value in [*file.graph.input, *file.graph.output]}
     shapes = {name: [d.dim_param or d.dim_value for d in kind.shape.dim] for name, kind in known.items()}
-    pictures = ["batch", 1, 8, 8]
-    assert shapes == {"x": pictures, "t": ["batch"], "label": ["batch"], "output": pictures}
+    images = ["batch", 1, 8, 8]
+    assert shapes == {"x": images, "t": ["batch"], "label": ["batch"], "output": images}
     assert known["t"].elem_type == known["label"].elem_type == TensorProto.INT64
     assert [entry.key for entry in file.metadata_props] == ["onnxnn"]  # XEduHub could not run it
     card = rt.load(tmp_path / "a.onnx").card
@@ -127,7 +127,7 @@ def test_a_step_costs_no_sines(tmp_path):
     assert not any("time" in name for name in weights_of(file))
 
 
-def test_the_runtime_draws_what_torch_draws(tmp_path):
+def test_the_runtime_samples_what_torch_samples(tmp_path):
     model = network(**SMALL)
     model.export(tmp_path / "a.onnx")
     expected = model.sample(num=3, steps=5, seed=1)
@@ -150,7 +150,7 @@ def test_a_trained_network_with_classes_names_them(tmp_path):
     np.testing.assert_allclose(named, model.sample(label=[1, 0], guidance=2.0, steps=4, seed=0), atol=1e-5)
 
 
-def test_convert_writes_a_script_that_draws(tmp_path):
+def test_convert_writes_a_script_that_samples(tmp_path):
     network(**NETWORKS["classes"]).convert(out_file=tmp_path / "数字.onnx")
     ran = subprocess.run(
         [sys.executable, str(tmp_path / "数字.py")],
@@ -186,7 +186,7 @@ def test_a_file_that_differs_is_not_written(tmp_path):
         ("basenn", "dpm++", 3),
     ],
 )
-def test_the_loop_draws_what_the_runtime_draws(tmp_path, name, sampler, steps):
+def test_the_loop_samples_what_the_runtime_samples(tmp_path, name, sampler, steps):
     model = network(**NETWORKS[name])
     model.export(tmp_path / "one.onnx")
     report = model.export(tmp_path / "all.onnx", sampler=sampler, steps=steps)
@@ -211,7 +211,7 @@ def test_guidance_stands_in_the_loop(tmp_path, guidance):
     assert np.abs(expected - others).max() > 1e-3
 
 
-def test_any_onnx_runtime_draws_with_one_call(tmp_path):
+def test_any_onnx_runtime_samples_with_one_call(tmp_path):
     model = network(**NETWORKS["classes"])
     model.export(tmp_path / "all.onnx", sampler="dpm++", steps=4)
     file = onnx.load(tmp_path / "all.onnx")

@@ -57,7 +57,7 @@ def ran(script, capsys):
 
 
 @pytest.mark.parametrize("shape", [(1, 6, 5), (3, 6, 3), (3, 4, 9)])
-def test_the_script_of_float_pictures_gives_what_the_array_gives(tmp_path, capsys, shape):
+def test_the_script_of_float_images_gives_what_the_array_gives(tmp_path, capsys, shape):
     x = np.random.default_rng(0).integers(0, 256, (6, *shape)) / 255
     model = nn("cls", verbose=0)
     model.load_dataset(x, [0, 1] * 3, classes=["cat", "dog"])

@@ -161,7 +161,7 @@ def test_sequences_stay_free_in_time(tmp_path):
     assert model.outputs["output"][1] == ("batch", "time", 3)
 
 
-def test_a_picture_that_shrinks_has_its_own_axis_names(tmp_path):
+def test_an_image_that_shrinks_has_its_own_axis_names(tmp_path):
     definition = Definition(Shape.image(1, 9, 8))
     definition.add(1, "conv2d", options={"size": 2, "kernel_size": 3})
     export_onnx(kind_of("cls", definition), built(definition), image_card(()), tmp_path / "a.onnx")

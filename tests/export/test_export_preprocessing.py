@@ -32,10 +32,10 @@ def test_preprocessing_in_the_graph(tmp_path, color):
     model = load(path, device="cpu")
     assert model.inputs == {"input": ("uint8", ("batch", "height", "width", 3))}
     assert model.card.input.in_graph
-    picture = np.random.default_rng(1).integers(0, 256, (40, 33, 3), dtype=np.uint8)
-    expected = net.eval()(torch.from_numpy(card.input.preprocess(picture)[None])).detach().numpy()
-    np.testing.assert_allclose(model.infer(picture[None]), expected, atol=1e-6)
-    np.testing.assert_allclose(model.predict(picture)[0].scores, expected[0], atol=1e-6)
+    image = np.random.default_rng(1).integers(0, 256, (40, 33, 3), dtype=np.uint8)
+    expected = net.eval()(torch.from_numpy(card.input.preprocess(image)[None])).detach().numpy()
+    np.testing.assert_allclose(model.infer(image[None]), expected, atol=1e-6)
+    np.testing.assert_allclose(model.predict(image)[0].scores, expected[0], atol=1e-6)
 
 
 def test_preprocessing_in_the_graph_without_a_resize_fixes_the_size(tmp_path):
@@ -46,7 +46,7 @@ def test_preprocessing_in_the_graph_without_a_resize_fixes_the_size(tmp_path):
     assert model.inputs["input"][1] == ("batch", 18, 18, 3)
 
 
-def test_preprocessing_in_the_graph_is_for_pictures(tmp_path):
+def test_preprocessing_in_the_graph_is_for_images(tmp_path):
     definition = Definition(Shape.vector(4))
     definition.add(1, "linear", options={"size": 2})
     with pytest.raises(
@@ -104,7 +104,7 @@ def test_the_card_says_how_small_an_input_may_be(tmp_path):
         ((("resize_short", 20),), {}),
     ],
 )
-def test_preprocessing_in_the_graph_changes_how_small_a_picture_may_be(tmp_path, steps, sizes):
+def test_preprocessing_in_the_graph_changes_how_small_an_image_may_be(tmp_path, steps, sizes):
     definition = without_a_fixed_size()
     card = image_card(steps=steps, color="RGB")
     export_onnx(kind_of("cls", definition), built(definition), card, tmp_path / "a.onnx", preprocess="graph")

@@ -100,7 +100,7 @@ def test_a_checkpoint_is_never_replaced(tmp_path):
     assert (tmp_path / "basenn.pth").read_bytes() == b"PK\x03\x04 a checkpoint"
 
 
-def test_a_script_of_the_users_own_is_never_replaced(tmp_path):
+def test_a_script_by_the_user_is_never_replaced(tmp_path):
     (tmp_path / "pets.py").write_text("print('mine')")
     definition = lenet()
     with pytest.warns(UserWarning, match=r"pets.py: exists already and was not written by export"):
@@ -114,7 +114,7 @@ def test_a_script_of_the_users_own_is_never_replaced(tmp_path):
         )
 
 
-def test_probing_says_when_no_size_fits():
+def test_probing_says_when_no_size_runs():
     definition = Definition()
     definition.add(1, "conv2d", options={"size": (1, 1), "kernel_size": 300})
     with pytest.raises(ExportError, match="Load data before exporting"):

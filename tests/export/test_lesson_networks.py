@@ -79,7 +79,7 @@ def test_one_hot_labels_and_numbers_teach_the_same(school, form):
     assert one.history[0]["loss"] == other.history[0]["loss"]
 
 
-def test_the_runtime_names_the_picture(school, exported):
+def test_the_runtime_names_the_image(school, exported):
     served = rt.load(exported("cat or not"), device="cpu")
     given = school.inputs["cat or not"][1]["input"]
     shares = school.models["cat or not"].inference(given)[:, 0]
@@ -94,7 +94,7 @@ def test_the_auxiliary_heads_are_gone(school, exported):
     assert not any("auxiliary" in part.name for part in (*graph.initializer, *graph.node))
 
 
-def test_the_poem_goes_on_as_in_torch(school, exported):
+def test_the_poem_continues_as_in_torch(school, exported):
     served = rt.load(exported("poems"), device="cpu")
     options = {"length": 20, "temperature": 0.8, "top_k": 5, "seed": 3}
     assert served.generate("春", **options) == school.models["poems"].generate("春", **options)

@@ -37,9 +37,9 @@ def session(preprocess: Preprocess) -> onnxruntime.InferenceSession:
 
 
 def assert_equal(preprocess: Preprocess, height: int, width: int, seed: int = 0) -> None:
-    pictures = np.random.default_rng(seed).integers(0, 256, (2, height, width, 3), dtype=np.uint8)
-    expected = np.stack([preprocess(picture) for picture in pictures])
-    found = session(preprocess).run(None, {"input": pictures})[0]
+    images = np.random.default_rng(seed).integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+    expected = np.stack([preprocess(image) for image in images])
+    found = session(preprocess).run(None, {"input": images})[0]
     np.testing.assert_array_equal(found, expected)
 
 

@@ -95,7 +95,7 @@ def test_states_go_in_and_out(tmp_path, layers, opset):
         np.testing.assert_allclose(state, expected.numpy(), atol=1e-4)
 
 
-def test_the_file_tells_its_states(tmp_path):
+def test_the_file_names_its_states(tmp_path):
     writer(*EM_LSTM).export(tmp_path / "w.onnx")
     served = rt.load(tmp_path / "w.onnx")
     assert served.inputs == {

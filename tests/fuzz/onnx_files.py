@@ -161,23 +161,23 @@ def use(data: bytes) -> None:
 
 
 def _calls(model: rt.Model, data: bytes) -> list[Callable[[], object]]:
-    picture = np.arange(12 * 10 * 3, dtype=np.uint8).reshape(12, 10, 3)
+    image = np.arange(12 * 10 * 3, dtype=np.uint8).reshape(12, 10, 3)
     kind = "array" if model.card is None else model.card.input.kind
     samples: dict[str, Any] = {
-        "image": [picture, picture],
+        "image": [image, image],
         "table": _rows(model),
         "sequence": _rows(model),
         "tokens": [[0, 1, 1], [1, 0, 0]],
         "array": _rows(model),
     }
-    given = samples.get(kind, [picture])
+    given = samples.get(kind, [image])
     return [
         lambda: model.infer(_feeds(model)),
         lambda: model.predict(given, k=2),
         lambda: model.embed(given),
         lambda: model.generate("a" if kind == "tokens" else [[1, 2]], seed=0),
         lambda: model.sample(2, seed=0),
-        lambda: model.sample(2, steps=3, seed=0, label=0, guidance=2.0, start=picture),
+        lambda: model.sample(2, steps=3, seed=0, label=0, guidance=2.0, start=image),
         lambda: _command(info, data, as_json=True),
         lambda: _command(verify, data, checkpoint=None, device="cpu", as_json=True),
     ]

@@ -11,7 +11,7 @@ from support.mutations import mutate_bytes, mutate_data
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits memory as Linux does")
-def test_each_kind_of_outcome_is_told_apart():
+def test_each_kind_of_outcome_is_distinguished():
     report = fuzz("support.fuzzing_targets:check", range(10), seconds=2, megabytes=100)
     kinds = {failure.number: failure.kind for failure in report.failures}
     expected = {2: "foreign", 3: "hang", 4: "memory", 5: "died", 6: "message", 7: "message", 8: "foreign"}

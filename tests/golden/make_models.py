@@ -60,7 +60,7 @@ def channel_means(name: str, shape: list[object], outputs: list[object], tail: l
 
 
 def images() -> None:
-    """Pictures: classes, an embedding, one sigmoid, preprocessing in the graph."""
+    """Images: classes, an embedding, one sigmoid, preprocessing in the graph."""
     free: list[object] = ["batch", 3, "height", "width"]
     spec = InputSpec("image", ("batch", 3, "height", "width"), Preprocess("RGB", (("resize", 8, 8),)))
     outputs = [value("output", ["batch", 2]), value("embedding", ["batch", 3])]
@@ -190,7 +190,7 @@ def text() -> None:
 
 
 def diffusion() -> None:
-    """Networks that know what they will draw: each class is one picture, grey 0.3, or 0.2 and 0.9."""
+    """Networks that know what they will draw: each class is one image, grey 0.3, or 0.2 and 0.9."""
     grey = DiffusionSpec(Schedule(30, "cosine", "v"), (1, 4, 5))
     save("denoiser", model(denoiser(grey, np.full((1, 1, 1, 1), 0.3)), diffusion_card(grey)))
     both = DiffusionSpec(Schedule(40, "linear", "noise"), (3, 6, 4), ("红", "blue"))
@@ -215,7 +215,7 @@ def diffusion_card(spec: DiffusionSpec) -> ModelCard:
 
 
 def denoiser(spec: DiffusionSpec, pictures: np.ndarray) -> GraphProto:
-    """Return the graph that predicts as if x were noise over a known picture, for each label one, in 0..1."""
+    """Return the graph that predicts as if x were noise over a known image, for each label one, in 0..1."""
     left = spec.schedule.alphas_cumprod.reshape(-1, 1, 1, 1)
     tables = {"signals": np.sqrt(left), "strengths": np.sqrt(1 - left), "pictures": 2 * pictures - 1}
     stored = [numpy_helper.from_array(array.astype(np.float32), name) for name, array in tables.items()]
@@ -266,14 +266,14 @@ def external() -> None:
 
 
 def resize() -> None:
-    """Resize a picture by an independent implementation: torch's antialiased bilinear."""
+    """Resize an image by an independent implementation: torch's antialiased bilinear."""
     import torch
 
-    picture = np.random.default_rng(0).integers(0, 256, (3, 23, 31), dtype=np.uint8)
-    arrays = {"picture": picture.transpose(1, 2, 0)}
+    image = np.random.default_rng(0).integers(0, 256, (3, 23, 31), dtype=np.uint8)
+    arrays = {"picture": image.transpose(1, 2, 0)}
     for height, width in ((8, 8), (11, 40), (40, 11)):
         resized = torch.nn.functional.interpolate(
-            torch.from_numpy(picture)[None].double(), (height, width), mode="bilinear", antialias=True
+            torch.from_numpy(image)[None].double(), (height, width), mode="bilinear", antialias=True
         )
         arrays[f"{height}x{width}"] = resized[0].numpy().transpose(1, 2, 0)
     np.savez_compressed(Path(__file__).parent / "resize.npz", **arrays)

@@ -27,14 +27,14 @@ def trained(tmp_path_factory):
 
 def test_noise_grows_as_the_schedule_says():
     schedule = Schedule(100, "cosine")
-    picture = np.full((1, 64, 64), 0.75, np.float32)
+    image = np.full((1, 64, 64), 0.75, np.float32)
     torch.manual_seed(0)
-    found, steps = add_noise(schedule, picture, 100, 5)
+    found, steps = add_noise(schedule, image, 100, 5)
     assert steps == [0, 25, 50, 74, 99]
     assert len(found) == 5
     assert all(each.dtype == np.float32 and each.min() >= 0 and each.max() <= 1 for each in found)
     assert np.abs(found[0] - 0.75).max() < 0.06
-    early = add_noise(schedule, picture, 6, 2)[0][1]
+    early = add_noise(schedule, image, 6, 2)[0][1]
     signal, strength = schedule.strengths(5)
     assert early.mean() == pytest.approx((signal * 0.5 + 1) / 2, abs=0.005)
     assert early.std() == pytest.approx(strength / 2, rel=0.05)
@@ -52,9 +52,9 @@ def test_noisy_writes_a_strip_and_says_where(tmp_path, monkeypatch, capsys):
     found = model.noisy("0.jpg", timestep=np.int64(20), num=np.int64(4))
     assert [each.shape for each in found] == [(1, 8, 8)] * 4
     assert "noisy.png" in capsys.readouterr().out
-    with Image.open("noisy.png") as picture:
-        assert picture.mode == "L"
-        assert picture.width > 3 * picture.height
+    with Image.open("noisy.png") as image:
+        assert image.mode == "L"
+        assert image.width > 3 * image.height
     (tmp_path / "checkpoints").mkdir()
     model.noisy("0.jpg", timestep=20)
     assert (tmp_path / "checkpoints/noisy.png").is_file()
@@ -75,7 +75,7 @@ def test_noisy_refuses_steps_that_are_not_there(tmp_path, options, message):
         denoiser(tmp_path).noisy(bars(1)[0][0], show=False, **options)
 
 
-def test_inference_gives_pictures_and_every_step(trained):
+def test_inference_gives_images_and_every_step(trained):
     assert trained.inference(num=5, steps=3).shape == (5, 1, 8, 8)
     every = trained.inference(num=3, return_all_timesteps=True)
     assert every.shape == (3, 21, 1, 8, 8)
@@ -87,7 +87,7 @@ def test_inference_gives_pictures_and_every_step(trained):
     assert np.array_equal(few[:, -1], trained.sample(num=3, steps=4, sampler="ddim", seed=1))
 
 
-def test_a_checkpoint_draws_the_same(trained, tmp_path):
+def test_a_checkpoint_samples_the_same(trained, tmp_path):
     path = trained.save(tmp_path / "saved.pth")
     fresh = nn(verbose=0)
     drawn = fresh.inference(checkpoint=path, num=4, seed=3, label="top", guidance=2.0)
@@ -96,7 +96,7 @@ def test_a_checkpoint_draws_the_same(trained, tmp_path):
     assert fresh.model.training is False or drawn.shape == (4, 1, 8, 8)
 
 
-def test_drawing_leaves_the_network_as_it_was(trained):
+def test_sampling_leaves_the_network_as_it_was(trained):
     before = {name: value.clone() for name, value in trained.model.state_dict().items()}
     for mode in (True, False):
         trained.model.train(mode)
@@ -157,7 +157,7 @@ def test_calls_that_ask_for_an_output(trained, call):
         lambda model: model.inference(np.zeros((1, 3)), return_all_timesteps=True),
     ],
 )
-def test_networks_that_do_not_draw(call):
+def test_networks_that_do_not_sample(call):
     model = nn(verbose=0)
     model.add("linear", size=(3, 2), activation="softmax")
     with pytest.raises(InputError, match=r"add\('diffusion_model'"):

@@ -42,7 +42,7 @@ def that_tells_colors_apart(model):
 
 
 @pytest.mark.parametrize("order", [["red", "blue", "green"], ["blue", "green", "red"]])
-def test_pictures_of_folders_have_the_networks_class_numbers(folders, order):
+def test_images_of_folders_have_the_networks_class_numbers(folders, order):
     model = nn("cls", verbose=0)
     model.load_img_data(folders, classes=order)
     assert that_tells_colors_apart(model).evaluate(str(folders))["acc"] == 1.0

@@ -1,4 +1,4 @@
-"""Our samplers against the schedulers of `diffusers`: the same betas, network and noise, the same pictures.
+"""Our samplers against the schedulers of `diffusers`: the same betas, network and noise, the same images.
 
 Its coefficients come from a running product of float32 numbers; it is given ours in float64 instead, so
 that what is compared is the samplers.
@@ -160,8 +160,8 @@ def test_dpm(kind, prediction, steps):
 
 @everything
 @pytest.mark.parametrize("steps", [TIMESTEPS, 20])
-def test_pictures_in_float32(monkeypatch, kind, prediction, steps):
-    """What noise prediction says of the first steps is ill-conditioned (1 / sqrt(abar)); pictures are not."""
+def test_images_in_float32(monkeypatch, kind, prediction, steps):
+    """What noise prediction says of the first steps is ill-conditioned (1 / sqrt(abar)); images are not."""
     schedule = Schedule(TIMESTEPS, kind, prediction)
     walks = [walk_ddpm(monkeypatch, schedule, steps, torch.float32)]
     walks += [walk_ddim(schedule, steps, torch.float32, eta) for eta in (0.0, 1.0)]
@@ -185,7 +185,7 @@ def test_a_trained_network(monkeypatch, trained, steps):
         assert difference(walked).max() <= 1e-5
 
 
-def test_the_toy_is_drawn():
+def test_the_toy_distribution_is_sampled():
     schedule = Schedule(TIMESTEPS)
     for sampler in ("ddpm", "ddim", "dpm++"):
         x, draw = stream()

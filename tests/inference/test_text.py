@@ -14,7 +14,7 @@ from onnxnn import nn
 # ---- what comes next -----------------------------------------------------------------------------
 
 
-def test_inference_goes_on_from_the_hidden_state(trained_poet):
+def test_inference_continues_from_the_hidden_state(trained_poet):
     model = nn()
     whole, _ = model.inference("春江潮", checkpoint=trained_poet / "basenn.pth")
     assert whole.shape == (23,)
@@ -79,7 +79,7 @@ def test_hidden_state_of_another_model():
         ([[1, 2], [3]], "rows that differ in length"),
     ],
 )
-def test_tokens_that_do_not_go_on_from_a_hidden_state(tokens, message):
+def test_tokens_that_do_not_continue_from_a_hidden_state(tokens, message):
     model = poet()
     _, hidden = model.inference("春")
     with pytest.raises(InputError, match=message):
@@ -138,7 +138,7 @@ def test_words_are_printed_by_their_number_however_they_sort(tmp_path):
     assert again.print_result(np.eye(4))[0]["预测值"] == list("cadb")
 
 
-def test_a_text_of_words_begins_and_goes_on():
+def test_a_text_of_words_begins_and_continues():
     names = {"the": 0, "cat": 1, "sat": 2, "a": 3}
     model = nn(verbose=0)
     model.load_dataset(np.array([[0, 1, 2], [3, 1, 2]]), word2idx=names)

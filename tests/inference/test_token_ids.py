@@ -104,7 +104,7 @@ def test_fewer_words_than_the_network_knows(trained_poet):
     assert y.tolist() == [[WORDS[word] for word in "江春月江春月江春"]]
 
 
-def test_training_goes_on_in_one_process_with_the_numbers_it_began_with(tmp_path, turned):
+def test_training_continues_in_one_process_with_the_numbers_it_began_with(tmp_path, turned):
     model = poet()
     model.save_fold = str(tmp_path)
     model.train(epochs=1)

@@ -24,9 +24,9 @@ def shades(num, steps=None):
 
 
 def cells(path, rows, columns):
-    """The mean grey of each picture on a sheet."""
-    with Image.open(path) as picture:
-        values = np.asarray(picture.convert("L"), float) / 255
+    """The mean grey of each image on a sheet."""
+    with Image.open(path) as image:
+        values = np.asarray(image.convert("L"), float) / 255
     height, width = values.shape[0] / rows, values.shape[1] / columns
     return np.array(
         [

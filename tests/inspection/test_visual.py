@@ -1,4 +1,4 @@
-"""Looking inside: pictures of layers and filters, feature vectors, facts of a checkpoint."""
+"""Looking inside: images of layers and filters, feature vectors, facts of a checkpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from PIL import Image
 from onnxnn import nn, pth_info
 from onnxnn.inference.features import layer_outputs
 from onnxnn.inference.pretrained import _ResNet
-from onnxnn.inspection import render as pictures_module
+from onnxnn.inspection import render as images_module
 from onnxnn.inspection.render import draw_units, draw_values
 from onnxnn.models.mobilenet import MobileNetV2
 from onnxnn.models.resnet import BasicBlock, Bottleneck
@@ -34,15 +34,15 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def pictures():
+def images():
     return np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
 
 
 @pytest.fixture
-def cnn(pictures):
+def cnn(images):
     model = nn("cls", verbose=0)
     model.set_seed(0)
-    model.load_dataset(pictures, [0, 1, 2] * 2, classes=["cat", "dog", "owl"])
+    model.load_dataset(images, [0, 1, 2] * 2, classes=["cat", "dog", "owl"])
     model.add("conv2d", size=(3, 4), kernel_size=3, activation="relu")
     model.add("maxpool", kernel_size=2)
     model.add("linear", size=5, activation="relu")
@@ -60,16 +60,16 @@ def mlp():
 
 
 class TestLayers:
-    def test_a_picture_for_each_layer(self, cnn, pictures):
-        written = cnn.visual_feature(pictures[0])
+    def test_an_image_for_each_layer(self, cnn, images):
+        written = cnn.visual_feature(images[0])
         assert [path.name for path in written] == [f"{number}.jpg" for number in range(8)]
         for path in written:
-            with Image.open(path) as picture:
-                assert picture.width == 1120
-                assert len(picture.getcolors(1 << 24)) > 20  # something is drawn
+            with Image.open(path) as image:
+                assert image.width == 1120
+                assert len(image.getcolors(1 << 24)) > 20  # something is drawn
 
-    def test_all_layers_in_one_picture(self, cnn, pictures):
-        Image.fromarray(pictures[0]).save("cat.png")
+    def test_all_layers_in_one_image(self, cnn, images):
+        Image.fromarray(images[0]).save("cat.png")
         (path,) = cnn.visual_feature("cat.png", in1img=True, save_fold="deep/layers")
         assert path.as_posix() == "deep/layers/total.jpg"
         with Image.open(path) as total:
@@ -98,10 +98,10 @@ class TestLayers:
         assert len(model.visual_feature(np.ones((5, 3)))) == 4
         assert draw_values("volume", np.random.default_rng(0).random((2, 3, 4, 5))).height > 60
 
-    def test_the_network_comes_back_as_it_was(self, cnn, pictures):
+    def test_the_network_comes_back_as_it_was(self, cnn, images):
         cnn.model.train()
-        cnn.visual_feature(pictures[0])
-        cnn.extract_feature(pictures)
+        cnn.visual_feature(images[0])
+        cnn.extract_feature(images)
         assert cnn.model.training
         assert not any(module._forward_hooks or module._forward_pre_hooks for module in cnn.model.modules())
 
@@ -125,10 +125,10 @@ class TestLayers:
         with pytest.raises(InputError, match="expected a sample, got none"):
             mlp.visual_feature(nothing)
 
-    def test_a_folder_that_cannot_be_written(self, cnn, pictures, folder):
+    def test_a_folder_that_cannot_be_written(self, cnn, images, folder):
         (folder / "layers").write_text("a file")
         with pytest.raises(OutputError, match="cannot write"):
-            cnn.visual_feature(pictures[0])
+            cnn.visual_feature(images[0])
 
 
 class TestFilters:
@@ -148,20 +148,20 @@ class TestFilters:
         assert np.array_equal(pixels[50:half], pixels[half + 50 :])  # what stands above differs
 
     @pytest.mark.parametrize("layer", ["linear", "mobilenet_backbone", "conv1d", "conv3d"])
-    def test_every_first_layer_is_drawn(self, layer, pictures):
+    def test_every_first_layer_is_drawn(self, layer, images):
         model = nn("embed", verbose=0)
         if layer == "conv1d":
             model.add("conv1d", size=(2, 4), kernel_size=3)
         elif layer == "conv3d":
             model.add("conv3d", size=(2, 4), kernel_size=3)
         else:
-            model.load_dataset(pictures, [0, 1, 2] * 2)
+            model.load_dataset(images, [0, 1, 2] * 2)
             model.add(layer, **({"size": 4} if layer == "linear" else {}))
         assert model.visual_filters("filters.png").is_file()
 
     def test_the_units_of_a_table_network_are_rows_of_cells(self, monkeypatch):
         titles = []
-        monkeypatch.setattr(pictures_module, "draw_text", lambda draw, place, text, *_: titles.append(text))
+        monkeypatch.setattr(images_module, "draw_text", lambda draw, place, text, *_: titles.append(text))
         model = nn("reg", verbose=0)
         model.load_dataset(np.ones((3, 4)), [1.0, 2.0, 3.0])
         model.add("linear", size=(4, 300))
@@ -190,18 +190,18 @@ class TestFilters:
 
 
 class TestFeatures:
-    def test_what_the_head_sees(self, cnn, pictures):
-        found = cnn.extract_feature(pictures)
+    def test_what_the_head_sees(self, cnn, images):
+        found = cnn.extract_feature(images)
         assert found.shape == (6, 5)
         head = cnn.model.get_submodule("linear4")
         expected = torch.softmax(head(torch.from_numpy(found)), 1).detach().numpy()
-        assert np.allclose(cnn.inference(pictures), expected, atol=1e-6)
+        assert np.allclose(cnn.inference(images), expected, atol=1e-6)
 
-    def test_a_layer_with_its_own_classifier(self, pictures):
+    def test_a_layer_with_its_own_classifier(self, images):
         model = nn("cls", verbose=0)
-        model.load_dataset(pictures, [0, 1, 2] * 2)
+        model.load_dataset(images, [0, 1, 2] * 2)
         model.add("mobilenet", width=0.35)
-        assert model.extract_feature(pictures[0]).shape == (1, 1280)
+        assert model.extract_feature(images[0]).shape == (1, 1280)
 
     def test_a_network_without_a_head_gives_its_output(self):
         model = nn("reg", verbose=0)
@@ -218,11 +218,11 @@ class TestFeatures:
         torch.manual_seed(0)
         net = _ResNet(block, depths, 1000).eval()
         torch.save(net.state_dict(), folder / "resnet18-abc.pth")
-        picture = np.random.default_rng(0).integers(0, 256, (300, 280, 3), dtype=np.uint8)
-        found = nn("cls").extract_feature(picture, pretrain="resnet18")
+        image = np.random.default_rng(0).integers(0, 256, (300, 280, 3), dtype=np.uint8)
+        found = nn("cls").extract_feature(image, pretrain="resnet18")
         assert found.shape == (1, 1000)
-        assert np.array_equal(found, nn("cls").extract_feature(picture, pretrain=folder / "resnet18-abc.pth"))
-        upright = Image.fromarray(picture).resize((256, 274), Image.Resampling.BILINEAR)
+        assert np.array_equal(found, nn("cls").extract_feature(image, pretrain=folder / "resnet18-abc.pth"))
+        upright = Image.fromarray(image).resize((256, 274), Image.Resampling.BILINEAR)
         left, top = 16, 25
         cut = np.asarray(upright.crop((left, top, left + 224, top + 224)), np.float32) / 255
         x = (cut - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
@@ -273,7 +273,7 @@ class TestFacts:
         mlp.save("new.pth")
         assert "epoch" not in pth_info("new.pth")
 
-    def test_a_long_vocabulary_is_shortened_on_the_screen(self, capsys):
+    def test_a_long_vocabulary_is_shortened_when_printed(self, capsys):
         words = {chr(ord("一") + number): number for number in range(30)}
         model = nn(verbose=0)
         model.load_dataset(np.arange(30).reshape(5, 6), word2idx=words)
@@ -300,10 +300,10 @@ class TestChinese:
         for each in forget:
             each()
 
-    def test_without_a_font_it_says_so_once_and_goes_on(self, cnn, pictures):
-        cnn.load_dataset(pictures, [0, 1, 2] * 2, classes=["猫", "狗", "鸟"])
+    def test_without_a_font_it_says_so_once_and_continues(self, cnn, images):
+        cnn.load_dataset(images, [0, 1, 2] * 2, classes=["猫", "狗", "鸟"])
         with pytest.warns(UserWarning, match=r"ONNXNN_FONT='.*none.ttf': no such file") as told:
-            cnn.visual_feature(pictures[0])
+            cnn.visual_feature(images[0])
         assert len(told) == 1
         cnn.train(lr=0.01, epochs=1)
         pytest.importorskip("matplotlib")

@@ -61,7 +61,7 @@ def test_torch_and_file_draw_labels_as_frequent_as_in_training(load, tmp_path):
     assert rt.load(tmp_path / "again.onnx").card.diffusion.class_counts == (9, 3, 1)
 
 
-def test_a_file_with_the_loop_draws_them_too(tmp_path):
+def test_a_file_with_the_loop_samples_them_too(tmp_path):
     model = network(tmp_path, of_arrays)
     model.train(epochs=1)
     model.export(str(tmp_path / "m.onnx"))

@@ -61,7 +61,7 @@ def test_every_weight_learns():
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.model.parameters())
 
 
-def test_the_summary_tells_shape_and_parameters(capsys):
+def test_the_summary_shows_shape_and_parameters(capsys):
     text = made().summary()
     assert "[20, ?, 13]" in text
     capsys.readouterr()
@@ -112,7 +112,7 @@ def test_exact_is_the_share_that_greedy_writing_gets_right(tmp_path):
     assert right > 0
 
 
-def test_training_goes_on_from_a_checkpoint(trained_transformer, tmp_path):
+def test_training_continues_from_a_checkpoint(trained_transformer, tmp_path):
     network, folder = trained_transformer
     again = made(tmp_path, count=200)
     history = again.train(epochs=1, checkpoint=folder / "checkpoints" / "basenn.pth")

@@ -33,7 +33,7 @@ def test_names_and_order_within_a_block_are_torchvisions():
     assert layers == [f"res_bottleneck1.0.{name}" for name in inside]
 
 
-def test_the_shortcut_is_x_itself_where_it_fits():
+def test_the_shortcut_is_x_itself_where_shapes_agree():
     block = network(("res_block", {"size": (4, 4)})).build().eval()
     assert not any("downsample" in name for name in block.state_dict())
     for parameter in block.get_submodule("res_block1.0.bn2").parameters():

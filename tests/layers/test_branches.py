@@ -48,7 +48,7 @@ def test_an_activation_follows_its_layer():
     assert torch.equal(net(x), F.relu(F.conv2d(x, *net.parameters())) + x)
 
 
-def test_branches_that_round_alike_leave_the_picture_size_free():
+def test_branches_that_round_alike_leave_the_image_size_free():
     alike = [
         [("maxpool", {"kernel_size": 3, "stride": 2, "padding": 1})],
         [("avgpool", {"kernel_size": 1, "stride": 2})],
@@ -124,7 +124,7 @@ def test_branches_refuse(options, message):
         network(("branches", options))
 
 
-def test_branches_of_another_height_and_width_are_told_to_keep_it():
+def test_branches_of_another_height_and_width_are_refused():
     paths = [[("conv2d", {"size": 2, "kernel_size": 3})], []]
     with pytest.raises(
         LayerError, match=r"equal shapes to add, .*\. For kernels of odd size padding=kernel_size"

@@ -85,7 +85,7 @@ EXAMPLES = {
     "custom": [],  # in test_custom.py: its option is a module, not JSON
     "denormalize": [],  # training adds it, add() never: see test_ending.py
     "exponential": [],  # likewise: see test_every_loss.py
-    "diffusion_model": [],  # in test_diffusion_export.py: it takes a step beside the pictures
+    "diffusion_model": [],  # in test_diffusion_export.py: it takes a step beside the images
     "dropout": [({}, IMAGE), ({"p": 0.2}, VECTOR)],
     "em_lstm": [
         ({"size": (3, 4)}, TOKENS),

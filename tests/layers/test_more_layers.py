@@ -146,7 +146,7 @@ def test_siblings_refuse(name, options, shape, message):
         network((name, options), shape=shape)
 
 
-def test_the_largest_kernel_named_fits():
+def test_the_largest_kernel_named_can_be_used():
     for padding, kernel in ((0, 2), (1, 2), (4, 4)):
         options = {"size": 2, "dilation": 5, "padding": padding}
         with pytest.raises(LayerError, match=f"a kernel_size of at most {kernel},"):

@@ -103,7 +103,7 @@ def test_squeeze_leaves_a_batch_of_one():
     assert make("squeeze", {}).build(Shape.sequence(1, 6))(torch.zeros(1, 1, 6)).shape == (1, 6)
 
 
-def test_squeeze_reads_a_grey_picture_row_by_row():
+def test_squeeze_reads_a_grey_image_row_by_row():
     rows = network(Shape.image(1, 5, 7), ("squeeze", {}), ("rnn", {"size": 4}))
     assert [placed.out_shape for placed in rows.placed()] == [Shape.sequence(5, 7), Shape.sequence(5, 4)]
     x = torch.rand(2, 1, 5, 7)
@@ -187,7 +187,7 @@ def test_what_does_not_fit_is_said_at_the_add(shape, layer, options, message):
         ("branches", {"paths": [[("gru", {"size": 4, "dropout": 0.5})], []]}),
     ],
 )
-def test_dropout_without_a_second_layer_is_told(layer, options):
+def test_dropout_without_a_second_layer_is_reported(layer, options):
     network = nn("cls", verbose=0)
     network.load_dataset(np.ones((2, 5, 6), "float32"), [0, 1])
     with pytest.warns(
@@ -199,7 +199,7 @@ def test_dropout_without_a_second_layer_is_told(layer, options):
     network.model.eval()  # nothing is said twice
 
 
-def test_conv1d_behind_an_embedding_names_both_ways():
+def test_conv1d_after_an_embedding_names_both_ways():
     with pytest.raises(
         LayerError, match=r"channels_first=True in the embedding, or put add.'permute', axes="
     ) as e:

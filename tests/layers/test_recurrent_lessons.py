@@ -212,7 +212,7 @@ def test_actions_are_recognised(layers):
 
 
 @pytest.mark.slow
-def test_waves_are_foretold_better_than_by_a_line():
+def test_waves_are_predicted_better_than_by_a_line():
     rnn, line = QUALITY["wave_errors"]()
     assert rnn < 0.7 * line
 

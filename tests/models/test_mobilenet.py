@@ -173,7 +173,7 @@ def test_weights_of_another_width_are_refused(published):
         network(weights=str(published), width=0.35).build()
 
 
-def test_weights_are_for_colour_pictures(published):
+def test_weights_are_for_colour_images(published):
     with pytest.raises(
         LayerError, match=r'expected images of 3 channels for these weights, .*Load the data with color="RGB"'
     ):

@@ -1,4 +1,4 @@
-"""The ResNet scripts of BaseNN's appendix, layer by layer as they stand there: 224 x 224 colour pictures."""
+"""The ResNet scripts of BaseNN's appendix, layer by layer as they stand there: 224 x 224 colour images."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ STAGES = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A picture of each digit."""
+    """An image of each digit."""
     data = digits(224)
     chosen = [number for digit in range(10) for number in np.flatnonzero(data.labels == digit)[:1]]
     few = Digits(data.images[chosen], data.labels[chosen])
@@ -80,7 +80,7 @@ def test_the_scripts_train_and_export(folder, kind, tmp_path):
     assert np.isfinite(history[0]["loss"])
     report = model.convert(checkpoint=str(tmp_path / "basenn.pth"), out_file=str(tmp_path / "resnet.onnx"))
     assert report.parity["relative"] <= 1e-5  # the embedding holds numbers far above 1
-    picture = sorted(folder.rglob("*.png"))[0]
-    expected = model.inference(data=str(picture))
-    (prediction,) = onnxnn_runtime.load(tmp_path / "resnet.onnx", device="cpu").predict(picture, k=1)
+    image = sorted(folder.rglob("*.png"))[0]
+    expected = model.inference(data=str(image))
+    (prediction,) = onnxnn_runtime.load(tmp_path / "resnet.onnx", device="cpu").predict(image, k=1)
     assert prediction.score == pytest.approx(float(expected.max()), abs=1e-5)

@@ -62,7 +62,7 @@ def forward(state, x):
 
 
 def of_recipe(name):
-    """Return the recipe's network for colour pictures and 1000 classes."""
+    """Return the recipe's network for colour images and 1000 classes."""
     model = nn("cls", verbose=0)
     model.load_dataset(np.zeros((2, 3, 64, 64), np.float32), [0, 1])
     for entry in read_recipe(ROOT / "recipes" / f"{name}.yaml").layers:

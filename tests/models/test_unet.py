@@ -98,7 +98,7 @@ def test_step_and_label_are_heard():
     torch.testing.assert_close(net(x, t), net(x, t, torch.tensor([3])), rtol=0, atol=0)  # no label
 
 
-def test_pictures_of_a_batch_do_not_see_each_other():
+def test_images_of_a_batch_do_not_see_each_other():
     net = woken(denoiser(**SMALL)).eval()
     x, t = torch.randn(3, 1, 8, 8), torch.tensor([1, 9, 17])
     torch.testing.assert_close(net(x, t)[1:2], net(x[1:2], t[1:2]), rtol=1e-4, atol=1e-5)
@@ -152,7 +152,7 @@ def test_rms_norm_of_nothing_is_nothing():
     assert not RmsNorm(4)(torch.zeros(1, 4, 2, 2)).any()
 
 
-def test_what_a_block_is_told_scales_and_shifts_its_second_norm():
+def test_the_conditioning_of_a_block_scales_and_shifts_its_second_norm():
     torch.manual_seed(0)
     block = woken(NormFirst(8, 16, 5))
     x, told = torch.randn(2, 8, 4, 4), torch.randn(2, 5)

@@ -60,7 +60,7 @@ def test_a_fresh_process_needs_the_checkpoint_only(iris, tmp_path):
     subprocess.run([sys.executable, "iris.py"], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
 
 
-def test_pictures_from_folder_to_file(class_folders, tmp_path):
+def test_images_from_folder_to_file(class_folders, tmp_path):
     model = nn("cls", save_fold=str(tmp_path), verbose=0)
     model.set_seed(0)
     loaded = model.load_img_data(
@@ -112,7 +112,7 @@ def test_names_count_every_call_of_add():
     assert names == ["linear1", "relu1", "tanh3", "linear4", "softmax5"]
 
 
-def test_add_says_one_line_unless_told_not_to(capsys):
+def test_add_prints_one_line_unless_silent(capsys):
     for verbose in (1, 0):
         model = nn(verbose=verbose)
         model.load_dataset(np.zeros((120, 4)), np.arange(120) % 3)
@@ -158,7 +158,7 @@ def test_labels_take_the_outputs_of_their_own_numbers_where_there_are_so_many(tm
         model.train(epochs=1, checkpoint=tmp_path / "basenn.pth")
 
 
-def test_grey_pictures_in_one_array_are_read_as_in_training(tmp_path):
+def test_grey_images_in_one_array_are_read_as_in_training(tmp_path):
     x = np.random.default_rng(0).integers(0, 256, (6, 8, 7), dtype=np.uint8)
     model = nn("cls", verbose=0)
     model.load_dataset(x, [0, 1] * 3)

@@ -65,7 +65,7 @@ def test_standardised_columns_travel_with_the_network(iris, tmp_path):
     )
 
 
-def test_standardised_data_goes_on_with_a_checkpoints_own_layers(iris, tmp_path):
+def test_standardised_data_continues_with_a_checkpoints_own_layers(iris, tmp_path):
     iris_model(iris, tmp_path, standardize=True).train(lr=0.01, epochs=2)
     again = nn("cls", verbose=0, save_fold=str(tmp_path / "again"))
     again.load_tab_data(str(iris / "train.csv"), batch_size=120, standardize=True)
@@ -76,7 +76,7 @@ def test_standardised_data_goes_on_with_a_checkpoints_own_layers(iris, tmp_path)
 
 
 @pytest.mark.parametrize("way", ["load, data", "data, load", "train(checkpoint)"])
-def test_tables_of_whole_numbers_are_tokens_to_a_checkpoint_that_reads_them(tmp_path, way):
+def test_tables_of_integers_are_tokens_to_a_checkpoint_that_reads_them(tmp_path, way):
     x = np.random.default_rng(0).integers(1, 9, (30, 6))
     y = (x == 3).any(axis=1).astype(int)
     model = nn("cls", verbose=0, save_fold=str(tmp_path))
@@ -96,7 +96,7 @@ def test_tables_of_whole_numbers_are_tokens_to_a_checkpoint_that_reads_them(tmp_
     np.testing.assert_allclose(again.inference(x), model.inference(x), atol=1e-6)
 
 
-def test_training_goes_on_with_a_checkpoints_own_layers(iris, tmp_path):
+def test_training_continues_with_a_checkpoints_own_layers(iris, tmp_path):
     iris_model(iris, tmp_path).train(lr=0.01, epochs=2)
     fresh = nn(verbose=0, save_fold=str(tmp_path))
     fresh.load_tab_data(str(iris / "train.csv"), batch_size=120)

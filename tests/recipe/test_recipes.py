@@ -20,12 +20,12 @@ from onnxnn.recipe import read_recipe
 
 FOLDER = ROOT / "recipes"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-PICTURE = Shape.image(3, 224, 224)
+IMAGE = Shape.image(3, 224, 224)
 
 
 def as_published(name, classes=1000):
-    """The network of a recipe for colour pictures of 224 x 224 and 1000 classes."""
-    definition = Definition(PICTURE)
+    """The network of a recipe for colour images of 224 x 224 and 1000 classes."""
+    definition = Definition(IMAGE)
     definition.num_classes = classes
     for number, entry in enumerate(read_recipe(FOLDER / f"{name}.yaml").layers, 1):
         options = dict(entry.options)
@@ -69,7 +69,7 @@ def test_a_recipe_builds_trains_a_step_and_exports(name, tmp_path, monkeypatch):
     if recipe.source != "digits":
         pytest.skip("its own test has its data")
     if recipe.layers[0].name == "diffusion_model":
-        pytest.skip("draws pictures; test_diffusion.py trains it")
+        pytest.skip("samples images; tests/training/test_denoising.py trains it")
     short = dataclasses.replace(
         recipe,
         data_options={**recipe.data_options, "batch_size": 20},
@@ -80,11 +80,11 @@ def test_a_recipe_builds_trains_a_step_and_exports(name, tmp_path, monkeypatch):
     done = short.run()
     assert np.isfinite(done.history[0]["loss"])
     model = onnxnn_runtime.load(done.model, device="cpu")
-    pictures = digits(recipe.data).images[:3, None].astype(np.float32) / 255
-    found = model.infer(pictures)
+    images = digits(recipe.data).images[:3, None].astype(np.float32) / 255
+    found = model.infer(images)
     assert found.shape == (3, 10)
     assert np.allclose(found.sum(1), 1, atol=1e-5)
-    net, x = done.network.model.eval(), torch.from_numpy(pictures)
+    net, x = done.network.model.eval(), torch.from_numpy(images)
     with torch.inference_mode():
         exact = copy.deepcopy(net).double()(x.double()).numpy()
         ways = [net(x), torch.cat([net(row[None]) for row in x])]

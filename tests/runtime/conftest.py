@@ -1,4 +1,4 @@
-"""Pictures and small models for the runtime's tests."""
+"""Images and small models for the runtime's tests."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def open_model():
 
 
 @pytest.fixture
-def picture():
-    """A picture without any symmetry, uint8 (12, 9, 3)."""
+def image():
+    """An image without any symmetry, uint8 (12, 9, 3)."""
     return np.random.RandomState(0).randint(0, 256, (12, 9, 3)).astype(np.uint8)
 
 

@@ -52,7 +52,7 @@ def test_a_model_without_a_vector_does_not_embed(open_model):
 
 
 @pytest.mark.parametrize("many", [8, 1000], ids=["each core takes its own", "all cores together"])
-def test_a_folder_equals_its_files_and_a_batch_its_pictures(open_model, folder, monkeypatch, many):
+def test_a_folder_equals_its_files_and_a_batch_its_images(open_model, folder, monkeypatch, many):
     monkeypatch.setattr(engine, "_MANY", many)
     monkeypatch.setattr(engine, "num_threads", lambda: 3)
     model = open_model("image_any_size")
@@ -170,11 +170,11 @@ def test_tables_sequences_and_tokens(open_model, tmp_path):
     assert [each.label for each in open_model("tokens").predict(["好好b", "cc"])] == ["x", "z"]
 
 
-def test_preprocessing_in_the_graph_takes_pictures_of_any_size(open_model):
+def test_preprocessing_in_the_graph_takes_images_of_any_size(open_model):
     np.testing.assert_allclose(open_model("image_in_graph").embed([RED, GREEN]), [[255, 0, 0], [0, 255, 0]])
 
 
-def test_a_picture_of_another_size_than_the_network_is_refused(open_model, tmp_path):
+def test_an_image_of_another_size_than_the_network_is_refused(open_model, tmp_path):
     Image.fromarray(RED).save(str(tmp_path / "a.png"))
     with pytest.raises(
         rt.InputError, match=r"a\.png: expected one sample of shape \(3, 6, 5\), got \(3, 6, 6\)"
@@ -321,7 +321,7 @@ def test_draft_can_be_chosen_when_loading(open_model):
     assert open_model("image_classifier").card.input.preprocess.draft is False
 
 
-def test_a_newer_file_says_what_fits(open_model):
+def test_a_newer_file_says_what_reads_it(open_model):
     with pytest.raises(
         rt.InputError, match=r"expected up to opset .* ONNX Runtime .* got opset 99 and IR 99.*ir_version="
     ):
@@ -345,13 +345,13 @@ def test_missing_files_and_folders(tmp_path):
 
 
 @pytest.mark.parametrize("k", [0, True, 1.5, "x"])
-def test_k_is_a_whole_number(open_model, k):
+def test_k_is_an_integer(open_model, k):
     with pytest.raises(rt.InputError, match=r"k=.*: expected an integer from 1"):
         open_model("table").predict([[1, 2]], k=k)
 
 
 @pytest.mark.parametrize("threads", [0, -1, True, 0.5, "x", 3000])
-def test_threads_are_a_whole_number(open_model, threads):
+def test_threads_are_an_integer(open_model, threads):
     with pytest.raises(rt.InputError, match=r"threads=.*: expected an integer from 1 to 1024"):
         open_model("table", threads=threads)
 

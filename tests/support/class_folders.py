@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 
-def picture(seed=0, size=(12, 12), channels=3):
+def random_image(seed=0, size=(12, 12), channels=3):
     values = np.random.default_rng(seed).integers(0, 256, (*size, channels), np.uint8)
     return Image.fromarray(values[:, :, 0] if channels == 1 else values)
 

@@ -85,7 +85,7 @@ class Lesson:
         return isinstance(self.layers[0], tuple) and self.layers[0][0] == "transformer"
 
 
-def pictures(count: int, size: int, channels: int = 3) -> np.ndarray:
+def images(count: int, size: int, channels: int = 3) -> np.ndarray:
     return DRAW.random((count, channels, size, size), np.float32)
 
 
@@ -109,7 +109,7 @@ def resnet(kind: str, depths: tuple[int, ...], spelled_out: bool = False) -> Les
             layers += [(kind, {"size": 4 * 2**stage, "stride": stride}) for stride in strides]
         else:
             layers.append((kind, {"size": 4 * 2**stage, "num_blocks": depth, "stride": strides[0]}))
-    return Lesson(pictures(4, 32), [0, 1, 2, 0], [*layers, *HEAD], other=(3, 45, 50))
+    return Lesson(images(4, 32), [0, 1, 2, 0], [*layers, *HEAD], other=(3, 45, 50))
 
 
 POSES, ACTION_LABELS = DRAW.random((6, 30, 12), np.float32), np.arange(6) % 3
@@ -224,14 +224,14 @@ LESSONS = {
         other=(19,),
     ),
     "cat or not": Lesson(
-        pictures(4, 12),
+        images(4, 12),
         ["not", "cat", "not", "cat"],
         [conv(4, activation="relu"), ("maxpool", {"kernel_size": 2}), HEAD[0], linear(1, "sigmoid")],
         other=(3, 15, 14),
         train={"loss": "binary_crossentropy"},
     ),
     "separable": Lesson(
-        pictures(4, 12),
+        images(4, 12),
         [0, 1, 2, 0],
         [
             ("separable_conv2d", {"size": 6, "kernel_size": 3, "padding": 1, "activation": "relu"}),
@@ -253,8 +253,8 @@ LESSONS = {
         ],
         other=(3, 9, 13, 11),
     ),
-    "alexnet": Lesson(pictures(4, 48), [0, 1, 2, 0], ALEXNET),
-    "googlenet": Lesson(pictures(4, 32), [0, 1, 2, 0], googlenet(), other=(3, 45, 38)),
+    "alexnet": Lesson(images(4, 48), [0, 1, 2, 0], ALEXNET),
+    "googlenet": Lesson(images(4, 32), [0, 1, 2, 0], googlenet(), other=(3, 45, 38)),
     "encoder": Lesson(
         SENTENCES,
         MOODS,
@@ -282,7 +282,7 @@ LESSONS = {
     ),
     "a module of one's own": Lesson(POSES, ACTION_LABELS, [TwoSteps()], other=(9, 12)),
     "residual branches": Lesson(
-        pictures(4, 12),
+        images(4, 12),
         [0, 1, 2, 0],
         [conv(6), ("branches", {"paths": [RESIDUE, []], "merge": "add"}), *HEAD],
         other=(3, 15, 17),

@@ -14,34 +14,34 @@ import numpy as np
 import onnxnn_runtime as rt
 
 SECONDS = 60
-PICTURES = [np.full((6, 6, 3), n, np.uint8) for n in range(70)]
+IMAGES = [np.full((6, 6, 3), n, np.uint8) for n in range(70)]
 
 
 def pool(how: str, path: str) -> None:
     """Embed in the processes of a pool, which get the model with each call."""
     model = rt.load(path, device="cpu", threads=2)
-    expected = model.embed(PICTURES)
+    expected = model.embed(IMAGES)
     with multiprocessing.get_context(how).Pool(2) as workers:
-        for found in workers.map_async(model.embed, [PICTURES] * 3).get(SECONDS):
+        for found in workers.map_async(model.embed, [IMAGES] * 3).get(SECONDS):
             np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def inherited(path: str) -> None:
     """Use a model that was opened, and used by threads of its own, before the fork."""
     model = rt.load(path, device="cpu", threads=2)
-    expected = model.embed(PICTURES)
-    _in_child(lambda: np.testing.assert_allclose(model.embed(PICTURES), expected, rtol=1e-6))
+    expected = model.embed(IMAGES)
+    _in_child(lambda: np.testing.assert_allclose(model.embed(IMAGES), expected, rtol=1e-6))
 
 
 def ended(path: str) -> None:
     """Fork children that end as any program does, not as those of multiprocessing: they take all down."""
     model = rt.load(path, device="cpu", threads=2)
-    expected = model.embed(PICTURES)
+    expected = model.embed(IMAGES)
     for work in ("use it", "leave it", "delete it"):
         pid = os.fork()
         if not pid:
             if work == "use it":
-                np.testing.assert_allclose(model.embed(PICTURES), expected, rtol=1e-6)
+                np.testing.assert_allclose(model.embed(IMAGES), expected, rtol=1e-6)
             elif work == "delete it":
                 del model
             sys.exit(0)
@@ -64,7 +64,7 @@ def _status(pid: int) -> int | None:
 def streamed(path: str) -> None:
     """Go on in a child with what the threads of its parent began."""
     model = rt.load(path, device="cpu", threads=2)
-    stream = model.embed_stream(PICTURES, batch_size=4)
+    stream = model.embed_stream(IMAGES, batch_size=4)
     count = len(next(stream).names)
 
     def go_on() -> None:
@@ -76,7 +76,7 @@ def streamed(path: str) -> None:
         os._exit(0 if "begun before the process was forked" in problem else 1)
 
     _in_child(go_on)
-    assert count + sum(len(part.names) for part in stream) == len(PICTURES)
+    assert count + sum(len(part.names) for part in stream) == len(IMAGES)
 
 
 def while_drawing(path: str) -> None:

@@ -22,7 +22,7 @@ from onnxnn.training.denoising import Denoising, make_loss, weights_of_steps
 
 
 @pytest.mark.parametrize("kind", ["linear", "cosine", "sigmoid"])
-def test_min_snr_weighs_the_error_of_the_clean_picture_by_the_smaller_of_snr_and_five(kind):
+def test_min_snr_weighs_the_error_of_the_clean_image_by_the_smaller_of_snr_and_five(kind):
     for prediction in ("noise", "v"):
         schedule = Schedule(50, kind, prediction)
         left = schedule.alphas_cumprod
@@ -34,7 +34,7 @@ def test_min_snr_weighs_the_error_of_the_clean_picture_by_the_smaller_of_snr_and
 
 
 class Perfect(torch.nn.Module):
-    """Knows the clean pictures, and tells what the network should."""
+    """Knows the clean images, and tells what the network should."""
 
     def __init__(self, clean, schedule):
         super().__init__()
@@ -56,16 +56,16 @@ def learner(tmp_path, loss=None, **options):
 
 
 @pytest.mark.parametrize("prediction", ["noise", "v"])
-def test_who_knows_the_picture_has_no_loss(tmp_path, prediction, monkeypatch):
+def test_a_perfect_prediction_has_no_loss(tmp_path, prediction, monkeypatch):
     found, net = learner(tmp_path, prediction=prediction)
-    pictures = torch.rand(6, 1, 8, 8)
-    perfect = Perfect(pictures * 2 - 1, net[0].schedule)
+    images = torch.rand(6, 1, 8, 8)
+    perfect = Perfect(images * 2 - 1, net[0].schedule)
     monkeypatch.setattr(net[0], "forward", perfect.forward)
-    loss, output = found(pictures, torch.zeros(6, dtype=torch.int64))
+    loss, output = found(images, torch.zeros(6, dtype=torch.int64))
     assert float(loss.detach()) < 1e-8
-    assert output.shape == pictures.shape
+    assert output.shape == images.shape
     monkeypatch.setattr(net[0], "forward", lambda x, t, label: perfect(x, t) + 1)
-    loss, _ = Denoising(net, make_loss("MSELoss"))(pictures, torch.zeros(6, dtype=torch.int64))
+    loss, _ = Denoising(net, make_loss("MSELoss"))(images, torch.zeros(6, dtype=torch.int64))
     assert float(loss.detach()) == pytest.approx(1, rel=1e-4)
 
 
@@ -84,14 +84,14 @@ def test_training_sees_every_step_equally_often_and_spread_over_a_batch(tmp_path
 
 def test_validation_has_the_same_noise_and_steps_each_time(tmp_path):
     found, _ = learner(tmp_path)
-    pictures, target = torch.rand(4, 1, 8, 8), torch.zeros(4, dtype=torch.int64)
+    images, target = torch.rand(4, 1, 8, 8), torch.zeros(4, dtype=torch.int64)
     found.eval().requires_grad_(False)
-    first, second = float(found(pictures, target)[0]), float(found(pictures, target)[0])
+    first, second = float(found(images, target)[0]), float(found(images, target)[0])
     assert first != second  # the second batch of a pass has noise of its own
     state = torch.get_rng_state()
     found.train()
     found.eval()
-    assert [float(found(pictures, target)[0]) for _ in range(2)] == [first, second]
+    assert [float(found(images, target)[0]) for _ in range(2)] == [first, second]
     assert torch.equal(state, torch.get_rng_state())
     every = found.eval()._steps(40)
     assert len(every.unique()) == 20

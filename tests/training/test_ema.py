@@ -83,7 +83,7 @@ def test_four_epochs_and_six_more_are_ten(tmp_path, options):
     assert same_weights(*trained)
 
 
-def test_going_on_without_an_average_begins_with_the_trained_weights(tmp_path):
+def test_continuing_without_an_average_begins_with_the_trained_weights(tmp_path):
     denoiser(tmp_path).train(lr=2e-3, epochs=3)
     trained = checkpoint.load(tmp_path / "basenn.pth").training["average"]["weights"]
 

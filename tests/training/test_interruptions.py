@@ -147,7 +147,7 @@ def test_small_batches_take_one_thread(tmp_path, width, expected):
     assert set(found) == {expected}
 
 
-def test_later_calls_go_on_training_in_training_mode(tmp_path):
+def test_later_calls_continue_training_in_training_mode(tmp_path):
     model = flower_network(tmp_path)
     model.train(lr=0.01, epochs=1)
     before = {name: value.clone() for name, value in model.model.state_dict().items()}

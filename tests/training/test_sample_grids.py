@@ -20,8 +20,8 @@ def written(folder):
 def test_samples_are_written_at_powers_of_two_and_eight_times_in_all(tmp_path):
     denoiser(tmp_path).train(epochs=17)
     assert written(tmp_path) == [f"epoch_{n:04d}.png" for n in (1, 2, 4, 6, 8, 10, 12, 14, 16, 17)]
-    with Image.open(tmp_path / "samples/epoch_0017.png") as picture:
-        assert picture.width == picture.height > 4 * 8
+    with Image.open(tmp_path / "samples/epoch_0017.png") as image:
+        assert image.width == image.height > 4 * 8
 
 
 def test_samples_as_often_as_asked(tmp_path):

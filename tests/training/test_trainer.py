@@ -38,7 +38,7 @@ def test_history_files_and_best_checkpoint(tmp_path):
     assert model.evaluate()["loss"] == pytest.approx(best["val_loss"], rel=1e-6)
 
 
-def test_going_on_keeps_the_best_until_a_better_one_comes(tmp_path):
+def test_continuing_keeps_the_best_until_a_better_one_comes(tmp_path):
     model = flower_network(tmp_path, ratio=0.8)
     best = min(row["val_loss"] for row in model.train(lr=0.05, epochs=20))
     model.train(lr=5.0, epochs=2, checkpoint=tmp_path / "basenn.pth")
@@ -48,7 +48,7 @@ def test_going_on_keeps_the_best_until_a_better_one_comes(tmp_path):
     assert (tmp_path / "other/best.pth").is_file()
 
 
-def test_going_on_from_weights_alone(tmp_path):
+def test_continuing_from_weights_alone(tmp_path):
     model = flower_network(tmp_path, ratio=0.8)
     model.train(lr=0.05, epochs=3)
     saved = model.save(tmp_path / "saved.pth")

@@ -83,7 +83,7 @@ def test_the_history_never_replaces_another_table(tmp_path):
 
 
 @pytest.mark.parametrize(("every", "verbose", "told"), [(0, 1, [1, 2, 3, 4]), (1e9, 1, [1, 4]), (0, 0, [])])
-def test_without_a_terminal_epochs_are_told_as_they_go(tmp_path, monkeypatch, capsys, every, verbose, told):
+def test_without_a_terminal_each_epoch_is_a_line(tmp_path, monkeypatch, capsys, every, verbose, told):
     monkeypatch.setattr(callbacks, "LINE_EVERY", every)
     monkeypatch.setattr(callbacks, "_is_watched", lambda: False)
     seen = []

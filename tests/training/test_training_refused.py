@@ -89,7 +89,7 @@ def test_the_last_step_only_keeps_the_weights(tmp_path):
     np.testing.assert_allclose(model.inference(x), each_step[:, -1], atol=1e-6)
 
 
-def test_sequences_go_on_from_a_checkpoints_own_layers(tmp_path):
+def test_sequences_continue_from_a_checkpoints_own_layers(tmp_path):
     model, x = sequences(tmp_path)
     model.train(epochs=1)
     later = nn("cls", save_fold=str(tmp_path), verbose=0)

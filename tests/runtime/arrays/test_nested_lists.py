@@ -52,7 +52,7 @@ def test_other_lists_pass(value):
     check_nesting(value)
 
 
-def test_each_list_is_walked_once():
+def test_each_list_is_visited_once():
     walked = []
 
     class Counted(list):

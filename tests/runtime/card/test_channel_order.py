@@ -41,12 +41,12 @@ def test_an_array_with_blue_first_is_the_same_image(height, width, channels, dty
 
 
 @pytest.mark.parametrize("form", ["path", "bytes", "PIL"])
-def test_files_stay_rgb(tmp_path, picture, form):
+def test_files_stay_rgb(tmp_path, image, form):
     path = tmp_path / "a.png"
-    Image.fromarray(picture).save(str(path))
-    given = {"path": path, "bytes": path.read_bytes(), "PIL": Image.fromarray(picture)}[form]
+    Image.fromarray(image).save(str(path))
+    given = {"path": path, "bytes": path.read_bytes(), "PIL": Image.fromarray(image)}[form]
     np.testing.assert_array_equal(Preprocess(channel_order="bgr")(given), Preprocess()(given))
-    np.testing.assert_array_equal(pixels(decode(given, channel_order="bgr")), picture)
+    np.testing.assert_array_equal(pixels(decode(given, channel_order="bgr")), image)
 
 
 @pytest.mark.parametrize("order", ["gbr", "", None, 3, "rgba"])

@@ -14,50 +14,50 @@ from onnxnn_runtime.card.preprocess import decode, pixels
 from PIL import Image
 
 
-def encoded(image, kind="PNG", **options):
+def encoded(pil_image, kind="PNG", **options):
     file = io.BytesIO()
-    image.save(file, kind, **options)
+    pil_image.save(file, kind, **options)
     return file.getvalue()
 
 
-def test_a_picture_becomes_channels_first_in_0_to_1(picture):
-    array = Preprocess()(picture)
+def test_an_image_becomes_channels_first_in_0_to_1(image):
+    array = Preprocess()(image)
     assert array.dtype == np.float32
     assert array.flags.c_contiguous
-    np.testing.assert_array_equal(array, picture.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
+    np.testing.assert_array_equal(array, image.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (11, 40), (40, 11)])
 def test_resize_equals_an_independent_implementation(golden, height, width):
     with np.load(str(golden / "resize.npz")) as arrays:
-        picture, expected = arrays["picture"], arrays[f"{height}x{width}"]
-    result = Preprocess("RGB", (("resize", height, width),)).to_uint8(picture)
+        image, expected = arrays["picture"], arrays[f"{height}x{width}"]
+    result = Preprocess("RGB", (("resize", height, width),)).to_uint8(image)
     assert np.abs(result - expected).max() <= 1.01  # Pillow rounds after each of its two passes
 
 
-def test_grey_is_the_luma_of_itu_r_601(picture):
-    expected = picture @ np.array([0.299, 0.587, 0.114])
-    result = Preprocess("grayscale").to_uint8(picture)
+def test_grey_is_the_luma_of_itu_r_601(image):
+    expected = image @ np.array([0.299, 0.587, 0.114])
+    result = Preprocess("grayscale").to_uint8(image)
     assert result.shape == (12, 9, 1)
     assert np.abs(result[:, :, 0] - expected).max() <= 0.51
 
 
 @pytest.mark.parametrize("steps", [(), (("resize", 5, 7),), (("resize_short", 6), ("center_crop", 5, 5))])
 @pytest.mark.parametrize("color", ["RGB", "grayscale"])
-def test_file_bytes_image_and_array_are_equal(tmp_path, picture, color, steps):
-    image = Image.fromarray(picture)
+def test_file_bytes_image_and_array_are_equal(tmp_path, image, color, steps):
+    pil_image = Image.fromarray(image)
     path = tmp_path / "图片 1.png"
-    image.save(str(path))
+    pil_image.save(str(path))
     preprocess = Preprocess(color, steps)
-    expected = preprocess(picture)
-    for same in (path, str(path), path.read_bytes(), image, bytearray(path.read_bytes()), picture / 255.0):
+    expected = preprocess(image)
+    for same in (path, str(path), path.read_bytes(), pil_image, bytearray(path.read_bytes()), image / 255.0):
         np.testing.assert_array_equal(preprocess(same), expected)
 
 
 def test_a_jpeg_file_equals_the_array_of_its_pixels(tmp_path):
-    picture = np.random.RandomState(0).randint(0, 256, (480, 640, 3)).astype(np.uint8)
+    image = np.random.RandomState(0).randint(0, 256, (480, 640, 3)).astype(np.uint8)
     path = tmp_path / "a.jpg"
-    Image.fromarray(picture).save(str(path))
+    Image.fromarray(image).save(str(path))
     preprocess = Preprocess("RGB", (("resize", 224, 224),))
     with Image.open(str(path)) as opened:
         np.testing.assert_array_equal(preprocess(path), preprocess(np.asarray(opened.convert("RGB"))))
@@ -102,35 +102,35 @@ UPRIGHT = {
 
 
 @pytest.mark.parametrize("orientation", list(UPRIGHT))
-def test_exif_orientation_is_applied(picture, orientation):
-    data = encoded(Image.fromarray(picture), exif=exif(orientation))
-    np.testing.assert_array_equal(Preprocess().to_uint8(data), UPRIGHT[orientation](picture))
+def test_exif_orientation_is_applied(image, orientation):
+    data = encoded(Image.fromarray(image), exif=exif(orientation))
+    np.testing.assert_array_equal(Preprocess().to_uint8(data), UPRIGHT[orientation](image))
 
 
-def test_an_unknown_orientation_is_left_alone(picture):
-    data = encoded(Image.fromarray(picture), exif=exif(77))
-    np.testing.assert_array_equal(Preprocess().to_uint8(data), picture)
+def test_an_unknown_orientation_is_left_alone(image):
+    data = encoded(Image.fromarray(image), exif=exif(77))
+    np.testing.assert_array_equal(Preprocess().to_uint8(data), image)
 
 
 def test_palettes_are_looked_up():
-    image = Image.new("P", (2, 1))
-    image.putpalette([10, 20, 30, 200, 100, 50] + [0] * 750)
-    image.putpixel((1, 0), 1)
-    assert Preprocess().to_uint8(encoded(image)).tolist() == [[[10, 20, 30], [200, 100, 50]]]
+    pil_image = Image.new("P", (2, 1))
+    pil_image.putpalette([10, 20, 30, 200, 100, 50] + [0] * 750)
+    pil_image.putpixel((1, 0), 1)
+    assert Preprocess().to_uint8(encoded(pil_image)).tolist() == [[[10, 20, 30], [200, 100, 50]]]
 
 
 def test_transparent_palette_entries_lie_over_white():
-    image = Image.new("P", (2, 1))
-    image.putpalette([10, 20, 30, 200, 100, 50] + [0] * 750)
-    image.putpixel((1, 0), 1)
-    assert Preprocess().to_uint8(encoded(image, transparency=0)).tolist() == [[[255] * 3, [200, 100, 50]]]
+    pil_image = Image.new("P", (2, 1))
+    pil_image.putpalette([10, 20, 30, 200, 100, 50] + [0] * 750)
+    pil_image.putpixel((1, 0), 1)
+    assert Preprocess().to_uint8(encoded(pil_image, transparency=0)).tolist() == [[[255] * 3, [200, 100, 50]]]
 
 
 def test_sixteen_bits_become_eight():
     grey = np.array([[0, 257, 65535, 32768]], np.uint16)
-    image = Image.fromarray(grey)
-    assert Preprocess("grayscale").to_uint8(encoded(image))[:, :, 0].tolist() == [[0, 1, 255, 128]]
-    assert Preprocess().to_uint8(encoded(image, "TIFF"))[0, 3].tolist() == [128, 128, 128]
+    pil_image = Image.fromarray(grey)
+    assert Preprocess("grayscale").to_uint8(encoded(pil_image))[:, :, 0].tolist() == [[0, 1, 255, 128]]
+    assert Preprocess().to_uint8(encoded(pil_image, "TIFF"))[0, 3].tolist() == [128, 128, 128]
 
 
 def test_alpha_lies_over_white():
@@ -143,8 +143,8 @@ def test_alpha_lies_over_white():
 
 
 def test_cmyk_becomes_rgb():
-    image = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
-    result = Preprocess().to_uint8(encoded(image, "JPEG", quality=100))
+    pil_image = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
+    result = Preprocess().to_uint8(encoded(pil_image, "JPEG", quality=100))
     assert np.abs(result.astype(int) - [255, 0, 0]).max() <= 3
 
 
@@ -154,19 +154,19 @@ def test_of_an_animation_the_first_frame_is_taken():
     assert Preprocess().to_uint8(data)[0, 0].tolist() == [255, 0, 0]
 
 
-def test_black_and_white_and_boolean_pictures():
+def test_black_and_white_and_boolean_images():
     assert Preprocess().to_uint8(encoded(Image.new("1", (1, 1), 1))).tolist() == [[[255] * 3]]
     assert Preprocess("grayscale").to_uint8(np.array([[True, False]])).tolist() == [[[255], [0]]]
 
 
-def test_the_image_given_is_left_as_it_was(picture):
-    image = Image.fromarray(picture)
-    decoded = pixels(decode(image, "RGB"))
-    assert not np.shares_memory(decoded, picture)
-    np.testing.assert_array_equal(np.asarray(image), picture)
+def test_the_image_given_is_left_as_it_was(image):
+    pil_image = Image.fromarray(image)
+    decoded = pixels(decode(pil_image, "RGB"))
+    assert not np.shares_memory(decoded, image)
+    np.testing.assert_array_equal(np.asarray(pil_image), image)
 
 
-def test_center_crop_pads_a_smaller_picture_with_black():
+def test_center_crop_pads_a_smaller_image_with_black():
     result = Preprocess("grayscale", (("center_crop", 3, 5),)).to_uint8(np.full((1, 1), 255, np.uint8))
     assert result[:, :, 0].tolist() == [[0] * 5, [0, 0, 255, 0, 0], [0] * 5]
 
@@ -177,8 +177,8 @@ def test_pad_and_grayscale():
     assert result.tolist() == [[[7] * 3, [76] * 3], [[7] * 3] * 2, [[7] * 3] * 2]
 
 
-def test_resize_short_keeps_the_proportions(picture):
-    assert Preprocess("RGB", (("resize_short", 6),)).to_uint8(picture).shape == (8, 6, 3)
+def test_resize_short_keeps_the_proportions(image):
+    assert Preprocess("RGB", (("resize_short", 6),)).to_uint8(image).shape == (8, 6, 3)
 
 
 @pytest.mark.parametrize(
@@ -194,13 +194,13 @@ def test_resize_short_keeps_the_proportions(picture):
         (np.full((2, 2), "a"), r"integers 0\.\.255"),
     ],
 )
-def test_an_array_that_is_no_picture_is_refused(array, message):
+def test_an_array_that_is_no_image_is_refused(array, message):
     with pytest.raises(InputError, match=message):
         Preprocess()(array)
 
 
-def test_broken_files_are_named(tmp_path, picture):
-    data = encoded(Image.fromarray(np.tile(picture, (20, 20, 1))), "JPEG")
+def test_broken_files_are_named(tmp_path, image):
+    data = encoded(Image.fromarray(np.tile(image, (20, 20, 1))), "JPEG")
     for name, content in (("cut.jpg", data[: len(data) // 2]), ("text.png", b"hello"), ("empty.png", b"")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=name + ": (cannot be read as|expected) an image"):
@@ -213,14 +213,14 @@ def test_broken_files_are_named(tmp_path, picture):
         Preprocess()(3)
 
 
-def test_a_picture_that_is_too_large_says_what_to_do(tmp_path, monkeypatch):
+def test_an_image_that_is_too_large_says_what_to_do(tmp_path, monkeypatch):
     Image.new("1", (20, 30)).save(str(tmp_path / "large.png"))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)
     with pytest.raises(InputError, match=r"large\.png: expected an image of at most .*Save it smaller"):
         Preprocess()(tmp_path / "large.png")
 
 
-def test_a_picture_half_as_large_is_read_without_a_warning(tmp_path):
+def test_an_image_half_as_large_is_read_without_a_warning(tmp_path):
     Image.new("1", (20, 30)).save(str(tmp_path / "large.png"))
     script = (
         "import sys\nfrom PIL import Image\nfrom onnxnn_runtime import Preprocess\n"
@@ -235,7 +235,7 @@ def test_a_picture_half_as_large_is_read_without_a_warning(tmp_path):
     assert (done.stdout.decode().strip(), done.stderr) == ("(3, 30, 20)", b"")
 
 
-def test_floating_point_pictures_have_no_range(tmp_path):
+def test_floating_point_images_have_no_range(tmp_path):
     Image.new("F", (2, 2)).save(str(tmp_path / "a.tif"))
     with pytest.raises(InputError, match=r"a\.tif: .*mode F"):
         Preprocess()(tmp_path / "a.tif")
@@ -301,6 +301,6 @@ def test_malformed_data_is_refused(data, message):
 def test_to_float_takes_arrays_of_images_alone():
     itself = []
     itself.append(itself)
-    for image in (itself, "", np.zeros((4, 4), np.uint8), None):
+    for pil_image in (itself, "", np.zeros((4, 4), np.uint8), None):
         with pytest.raises(InputError, match=r"to_float: expected an array \(\.\.\., height, width, "):
-            Preprocess.to_float(image)
+            Preprocess.to_float(pil_image)

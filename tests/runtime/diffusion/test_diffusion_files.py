@@ -16,7 +16,7 @@ from support.sampling import MASK, SHAPE, START, assert_close
 
 @pytest.mark.parametrize("sampler", ["dpm++", "ddim", "ddpm"])
 @pytest.mark.parametrize("steps", [1, 7, 30])
-def test_a_file_that_knows_the_picture_draws_it(open_model, sampler, steps):
+def test_a_file_that_knows_the_image_returns_it(open_model, sampler, steps):
     found = open_model("denoiser").sample(3, steps, sampler, seed=0)
     np.testing.assert_allclose(found, np.full((3, 1, 4, 5), 0.3), atol=1e-5)
 
@@ -46,7 +46,7 @@ def test_a_file_takes_every_option(open_model):
         mask=MASK,
         noise=Noise(0, SHAPE, 2)(),
         return_all_timesteps=True,
-        callback=lambda step, pictures: seen.append(step),
+        callback=lambda step, images: seen.append(step),
         progress=True,
         batch_size=1,
     )
@@ -127,7 +127,7 @@ def test_a_file_without_a_card(open_model):
         open_model("no_card").sample()
 
 
-def test_a_card_that_tells_of_another_graph(open_model):
+def test_a_card_of_another_graph(open_model):
     card = open_model("denoiser").card
     with pytest.raises(
         rt.CardError,

@@ -16,9 +16,9 @@ from support.sampling import MASK, SHAPE, SPEC, START, assert_close, sample
 def test_what_is_kept_is_kept_exactly(sampler):
     found = sample(3, seed=0, sampler=sampler, start=START, mask=MASK)
     kept = (START / np.float32(255))[MASK == 0]
-    for picture in found:
-        np.testing.assert_array_equal(picture[0][MASK == 0], kept)
-        assert abs(picture[0] - START / 255)[MASK == 1].max() > 0.05
+    for image in found:
+        np.testing.assert_array_equal(image[0][MASK == 0], kept)
+        assert abs(image[0] - START / 255)[MASK == 1].max() > 0.05
 
 
 def test_what_is_kept_is_as_noisy_as_the_rest_on_the_way():
@@ -29,7 +29,7 @@ def test_what_is_kept_is_as_noisy_as_the_rest_on_the_way():
         assert_close(every[0, step, 0][MASK == 0], ((noisy + 1) / 2).clip(0, 1)[0, 0][MASK == 0])
 
 
-def test_a_mask_without_a_hole_keeps_the_picture_and_a_full_one_none_of_it():
+def test_a_mask_without_a_hole_keeps_the_image_and_a_full_one_none_of_it():
     empty = sample(1, seed=0, start=START, mask=np.zeros((4, 5)))
     np.testing.assert_array_equal(empty[0, 0], START / np.float32(255))
     assert_close(
@@ -37,7 +37,7 @@ def test_a_mask_without_a_hole_keeps_the_picture_and_a_full_one_none_of_it():
     )
 
 
-def test_masks_as_pictures(tmp_path):
+def test_masks_as_images(tmp_path):
     path = tmp_path / "mask.png"
     Image.fromarray((MASK * 255).astype(np.uint8)).save(str(path))
     expected = sample(2, seed=0, start=START, mask=MASK)

@@ -16,7 +16,7 @@ SCHEDULES = st.builds(Schedule, st.integers(1, 120), st.sampled_from(KINDS), st.
 
 
 def predictor(schedule, clean):
-    """Return the network that takes `clean(x, signal, strength)` for the picture under the noise."""
+    """Return the network that takes `clean(x, signal, strength)` for the image under the noise."""
 
     def predict(x, t):
         signal, strength = schedule.strengths(t)
@@ -69,7 +69,7 @@ def test_strength_decides_how_much_noise_is_added(sampler, steps):
 
 
 @pytest.mark.parametrize(("sampler", "steps"), [("ddpm", 300), ("ddim", 20), ("dpm++", 20)])
-def test_how_many_steps_where_nothing_says_so(sampler, steps):
+def test_the_default_number_of_steps(sampler, steps):
     assert len(make_plan(Schedule(300), sampler)) == steps
     assert len(make_plan(Schedule(7), sampler)) == 7
 
@@ -134,16 +134,16 @@ def test_options_out_of_range(options, message):
 
 @settings(deadline=None)
 @given(SCHEDULES, st.sampled_from([*SAMPLERS, "half"]), st.data())
-def test_a_network_that_knows_the_picture_draws_it(schedule, sampler, data):
+def test_a_network_that_knows_the_image_returns_it(schedule, sampler, data):
     steps = data.draw(st.integers(1, schedule.timesteps))
     options = {"sampler": "ddim", "eta": 0.5} if sampler == "half" else {"sampler": sampler}
     random = np.random.RandomState(0)
-    picture = random.uniform(-1, 1, (2, 1, 3, 4))
-    predict = predictor(schedule, lambda *_: picture)
-    noise = lambda: random.standard_normal(picture.shape)  # noqa: E731
+    image = random.uniform(-1, 1, (2, 1, 3, 4))
+    predict = predictor(schedule, lambda *_: image)
+    noise = lambda: random.standard_normal(image.shape)  # noqa: E731
     found = drawn(predict, make_plan(schedule, steps=steps, **options), noise(), noise)
     rounding = 1e-12 if schedule.prediction == "v" else 1e-14 / schedule.strengths(schedule.timesteps - 1)[0]
-    np.testing.assert_allclose(found, picture, rtol=0, atol=max(1e-12, rounding))
+    np.testing.assert_allclose(found, image, rtol=0, atol=max(1e-12, rounding))
 
 
 def gaussian(spread):
@@ -170,7 +170,7 @@ def test_samplers_approach_the_exact_flow(steps):
 
 
 @pytest.mark.parametrize("eta", [0.5, 1.0])
-def test_samplers_with_noise_draw_the_distribution(eta):
+def test_samplers_with_noise_sample_the_distribution(eta):
     schedule = Schedule(300, "cosine", "v")
     random = np.random.RandomState(0)
     noise = lambda: random.standard_normal((1, 1, 100, 100))  # noqa: E731
@@ -180,7 +180,7 @@ def test_samplers_with_noise_draw_the_distribution(eta):
     assert abs(found.mean()) < 0.02
 
 
-def test_estimates_are_held_within_the_range_of_pictures():
+def test_estimates_are_held_within_the_range_of_images():
     predict = predictor(Schedule(50), lambda x, *_: 5 * np.sign(x))
     x = Noise(0, (1, 4, 4), 2)()
     for sampler in SAMPLERS:
@@ -223,7 +223,7 @@ def test_noise_is_the_same_on_every_machine():
     np.testing.assert_allclose(second.ravel(), [-1.1552522, -0.2645465, 1.7795178, 0.8088503], atol=1e-6)
 
 
-def test_each_picture_has_noise_of_its_own():
+def test_each_image_has_noise_of_its_own():
     many, few = Noise(5, (1, 3, 3), 6), Noise(5, (1, 3, 3), 2, first=3)
     for _ in range(3):
         np.testing.assert_array_equal(many()[3:5], few())

@@ -18,17 +18,17 @@ from support.sampling import NAMED, SHAPE, SPEC, assert_close, sample, soft
 # ---- how many, and which -------------------------------------------------------------------------
 
 
-def test_pictures_lie_in_0_to_1():
-    pictures = sample(seed=0)
-    assert pictures.shape == (16, *SHAPE)
-    assert pictures.dtype == np.float32
-    assert pictures.min() >= 0
-    assert pictures.max() <= 1
-    assert len(np.unique(pictures[:, 0, 0, 0])) == 16
+def test_images_lie_in_0_to_1():
+    images = sample(seed=0)
+    assert images.shape == (16, *SHAPE)
+    assert images.dtype == np.float32
+    assert images.min() >= 0
+    assert images.max() <= 1
+    assert len(np.unique(images[:, 0, 0, 0])) == 16
 
 
 @pytest.mark.parametrize("sampler", ["dpm++", "ddim", "ddpm"])
-def test_a_picture_is_the_same_whatever_is_drawn_beside_it(sampler):
+def test_an_image_is_the_same_whatever_is_sampled_beside_it(sampler):
     whole = sample(7, sampler=sampler, seed=3)
     assert_close(sample(2, sampler=sampler, seed=3), whole[:2])
     assert_close(sample(7, sampler=sampler, seed=3, batch_size=3), whole)
@@ -46,7 +46,7 @@ def test_parts_keep_their_labels_noise_and_start():
     assert_close(parts, whole)
 
 
-def test_without_a_seed_pictures_are_others_each_time():
+def test_without_a_seed_images_are_others_each_time():
     assert abs(sample(1) - sample(1)).max() > 0.01
 
 
@@ -57,7 +57,7 @@ def test_noise_in_place_of_the_seeds():
         assert_close(sample(sampler=sampler, noise=Noise(5, SHAPE, 3)().astype(float), seed=5), expected)
 
 
-def test_each_step_is_told_the_time_and_the_type():
+def test_each_step_gets_its_time_and_the_type():
     seen = []
 
     def predict(x, t, labels):
@@ -110,7 +110,7 @@ def test_a_network_that_gives_no_numbers():
 # ---- what is seen on the way ---------------------------------------------------------------------
 
 
-def test_all_timesteps_begin_with_the_noise_and_end_with_the_pictures():
+def test_all_timesteps_begin_with_the_noise_and_end_with_the_images():
     every = sample(3, steps=6, seed=1, return_all_timesteps=True)
     assert every.shape == (3, 7, *SHAPE)
     assert_close(every[:, 0], ((Noise(1, SHAPE, 3)() + 1) / 2).clip(0, 1))
@@ -122,8 +122,8 @@ def test_the_callback_sees_each_step():
     seen = []
     every = sample(3, steps=4, seed=1, return_all_timesteps=True, callback=lambda *each: seen.append(each))
     assert [step for step, _ in seen] == [1, 2, 3, 4]
-    for step, pictures in seen:
-        assert_close(pictures, every[:, step])
+    for step, images in seen:
+        assert_close(images, every[:, step])
 
 
 class Terminal(io.StringIO):

@@ -106,7 +106,7 @@ def test_guidance_runs_both_halves_as_one_batch():
     assert predicted_labels(label=["1", "seven"], guidance=1) == [1, 2]
 
 
-def test_guidance_goes_on_from_none_to_the_label():
+def test_guidance_continues_from_none_to_the_label():
     def guided(x, t, labels):
         free = soft(x, t, np.full(len(x), 3))
         return free + 2.5 * (soft(x, t, np.full(len(x), 1)) - free)

@@ -18,7 +18,7 @@ from support.sampling import SHAPE, SPEC, START, assert_close, sample, soft
 @pytest.mark.parametrize("steps", [1, 2, 5, 50])
 @pytest.mark.parametrize("sampler", ["dpm++", "ddim", "ddpm"])
 @pytest.mark.parametrize("how", ["sample", "sample with a mask", "interpolate"])
-def test_a_start_stays_recognisable_whatever_the_steps(how, sampler, steps):
+def test_a_start_image_stays_recognisable_whatever_the_steps(how, sampler, steps):
     def far(strength):
         options = {"seed": 0, "steps": steps, "sampler": sampler, "strength": strength}
         if how == "interpolate":
@@ -32,7 +32,7 @@ def test_a_start_stays_recognisable_whatever_the_steps(how, sampler, steps):
     assert far(0.02) < 0.05
 
 
-def test_noise_is_laid_over_a_start_picture():
+def test_noise_is_added_to_a_start_image():
     clean = START.astype(np.float32) / 255 * 2 - 1
     every = sample(2, steps=10, seed=2, start=START, strength=0.3, return_all_timesteps=True)
     assert every.shape == (2, 4, *SHAPE)
@@ -41,7 +41,7 @@ def test_noise_is_laid_over_a_start_picture():
     assert sample(2, steps=10, start=START, return_all_timesteps=True).shape[1] == 7  # 0.6 of 10
 
 
-def test_the_weaker_the_noise_the_more_of_the_picture_is_left():
+def test_the_weaker_the_noise_the_more_of_the_image_is_left():
     far = [
         abs(sample(8, seed=0, steps=50, start=START, strength=s) - START / 255).mean() for s in (0.02, 0.3, 1)
     ]
@@ -49,7 +49,7 @@ def test_the_weaker_the_noise_the_more_of_the_picture_is_left():
     assert far[0] < 0.05
 
 
-def test_start_pictures_as_paths_and_arrays(tmp_path):
+def test_start_images_as_paths_and_arrays(tmp_path):
     path = tmp_path / "start.png"
     Image.fromarray(START).save(str(path))
     expected = sample(2, seed=0, start=START)
@@ -61,7 +61,7 @@ def test_start_pictures_as_paths_and_arrays(tmp_path):
     assert_close(several[:2], expected)
 
 
-def test_start_pictures_of_other_sizes_are_resized_as_the_card_says():
+def test_start_images_of_other_sizes_are_resized_as_the_card_says():
     large = np.random.RandomState(1).randint(0, 256, (40, 30, 3)).astype(np.uint8)
     preprocess = Preprocess("grayscale", (("resize", 4, 5),))
     assert_close(sample(1, seed=0, start=large), sample(1, seed=0, start=preprocess(large)[np.newaxis]))
@@ -84,25 +84,25 @@ def test_start_pictures_of_other_sizes_are_resized_as_the_card_says():
         ),
     ],
 )
-def test_start_pictures_that_do_not_fit(options, message):
+def test_start_images_that_do_not_fit(options, message):
     with pytest.raises(rt.InputError, match=message):
         sample(**options)
 
 
-# ---- from one picture to another -----------------------------------------------------------------
+# ---- from one image to another -----------------------------------------------------------------
 
 
 def interpolate(first, second, num=9, strength=0.6, **options):
     return interpolate_images(soft, SPEC, first, second, SamplingOptions(num, strength=strength, **options))
 
 
-def test_interpolation_goes_from_one_picture_to_the_other():
+def test_interpolation_goes_from_one_image_to_the_other():
     other = 255 - START
     found = interpolate(START, other, num=5, strength=0.02, steps=50, seed=0)
     assert found.shape == (5, *SHAPE)
-    for share, picture in zip(np.linspace(0, 1, 5), found):
+    for share, image in zip(np.linspace(0, 1, 5), found):
         blend = (1 - share) * START / 255 + share * other / 255
-        assert abs(picture - blend).mean() < 0.05
+        assert abs(image - blend).mean() < 0.05
     noise = Noise(0, SHAPE, 2)()
     assert_close(found[:1], sample(start=START, noise=noise[:1], strength=0.02, steps=50))
     assert_close(found[4:], sample(start=other, noise=noise[1:], strength=0.02, steps=50))

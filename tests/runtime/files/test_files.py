@@ -66,7 +66,7 @@ def test_any_other_error_passes_and_leaves_the_old_file(tmp_path):
     assert files_of(tmp_path) == ["file"]
 
 
-def test_a_folder_that_is_a_file_is_told(tmp_path):
+def test_a_folder_that_is_a_file_is_reported(tmp_path):
     (tmp_path / "file").write_bytes(b"old")
     with pytest.raises(OutputError, match=r"expected a folder, got a file in its place.*Choose a folder"):
         write_atomically(tmp_path / "file" / "below", lambda file: None)
@@ -84,13 +84,13 @@ def test_what_is_no_ordinary_file_is_never_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("path", [None, 5, "", "a\0b", b"name"])
-def test_what_is_no_path_is_told(path):
+def test_what_is_no_path_is_reported(path):
     with pytest.raises(OutputError, match="expected the path of a file or folder"):
         write_atomically(path, lambda file: None)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
-def test_an_unwritable_folder_is_told(tmp_path):
+def test_an_unwritable_folder_is_reported(tmp_path):
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
     with pytest.raises(OutputError, match="Permission denied"):
         write_atomically(tmp_path / "file", lambda file: None)

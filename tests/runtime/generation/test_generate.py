@@ -340,7 +340,7 @@ def test_a_network_of_tokens_that_does_not_generate_says_why(open_model):
         open_model("tokens").generate("好")
 
 
-def test_a_card_that_tells_of_states_which_the_graph_lacks(open_model):
+def test_a_card_with_states_which_the_graph_lacks(open_model):
     with pytest.raises(rt.CardError, match="its card has the state 'state0', which the graph does not have"):
         open_model("table", card=open_model("text").card)
 

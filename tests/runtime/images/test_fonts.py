@@ -1,4 +1,4 @@
-"""Text in pictures: a font for Chinese where there is one, a note where there is none."""
+"""Text in images: a font for Chinese where there is one, a note where there is none."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def no_font(monkeypatch, tmp_path):
 
 
 def written(text):
-    picture = Image.new("RGB", (200, 40), (255, 255, 255))
-    fonts.draw_text(ImageDraw.Draw(picture), (4, 4), text, INK, 18)
-    return picture.tobytes()
+    image = Image.new("RGB", (200, 40), (255, 255, 255))
+    fonts.draw_text(ImageDraw.Draw(image), (4, 4), text, INK, 18)
+    return image.tobytes()
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def run(source, *options):
     )
 
 
-def test_an_interactive_console_shows_the_line_and_goes_on():
+def test_an_interactive_console_shows_the_line_and_continues():
     done = run("import onnxnn_runtime as rt\nrt.load('missing.onnx')\nprint(1 + 1)\n", "-i", "-q")
     assert "MissingInputError: missing.onnx: no such file" in done.stderr
     assert "Traceback" not in done.stderr

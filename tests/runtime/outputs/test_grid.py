@@ -1,4 +1,4 @@
-"""Pictures as a grid and as an animation."""
+"""Images as a grid and as an animation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BETWEEN = 128
 
 
 def levels(num, channels=1, height=2, width=3):
-    """Return pictures, each of one grey: 0, 1 / 255, 2 / 255, ..."""
+    """Return images, each of one grey: 0, 1 / 255, 2 / 255, ..."""
     grey = np.arange(num, dtype=np.float32).reshape(num, 1, 1, 1) / 255
     return np.broadcast_to(grey, (num, channels, height, width))
 
@@ -32,20 +32,20 @@ def test_rows_and_columns(num, columns, shape):
     assert (grid[-112:, (num - 1) % wide * 114 + 112 :] == BETWEEN).all()
 
 
-def test_small_pictures_are_enlarged_by_whole_factors():
-    picture = np.random.RandomState(0).random_sample((1, 1, 28, 20)).astype(np.float32)
-    grid = np.asarray(image_grid(picture))
+def test_small_images_are_enlarged_by_integer_factors():
+    image = np.random.RandomState(0).random_sample((1, 1, 28, 20)).astype(np.float32)
+    grid = np.asarray(image_grid(image))
     assert grid.shape == (112, 80)
-    np.testing.assert_array_equal(grid[::4, ::4], np.rint(picture[0, 0] * 255))
+    np.testing.assert_array_equal(grid[::4, ::4], np.rint(image[0, 0] * 255))
     np.testing.assert_array_equal(grid, grid[::4, ::4].repeat(4, 0).repeat(4, 1))
     assert image_grid(np.zeros((1000, 1, 28, 28), np.float32)).size == (32 * 30 - 2, 32 * 30 - 2)
     assert image_grid(np.zeros((1, 1, 300, 200), np.float32)).size == (200, 300)
 
 
 def test_colours_and_numbers_beyond_the_range():
-    picture = np.zeros((1, 3, 112, 112))
-    picture[0, 0], picture[0, 1], picture[0, 2] = 1.5, 0.5, -3
-    grid = image_grid(picture)
+    image = np.zeros((1, 3, 112, 112))
+    image[0, 0], image[0, 1], image[0, 2] = 1.5, 0.5, -3
+    grid = image_grid(image)
     assert grid.mode == "RGB"
     assert grid.getpixel((5, 5)) == (255, 128, 0)
 
@@ -62,7 +62,7 @@ def test_files(tmp_path):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_animation_goes_from_noise_to_pictures(tmp_path, channels):
+def test_the_animation_goes_from_noise_to_images(tmp_path, channels):
     shares = np.linspace(0, 1, 4).reshape(1, 4, 1, 1, 1)
     timesteps = (levels(2, channels)[:, np.newaxis] * 100 * shares).astype(np.float32)
     write_gif(timesteps, tmp_path / "steps.gif")
@@ -74,7 +74,7 @@ def test_the_animation_goes_from_noise_to_pictures(tmp_path, channels):
             found.seek(step)
             times.append(found.info["duration"])
             expected = np.asarray(image_grid(timesteps[:, step]).convert("RGB")).astype(int)
-            # Of the second picture: Pillow 8 reads pixels wrongly that stay as they are.
+            # Of the second image: Pillow 8 reads pixels wrongly that stay as they are.
             assert abs(np.asarray(found.convert("RGB")) - expected)[:, 114:].max() <= 2
     assert times == [80, 80, 80, 2000]
 
@@ -104,7 +104,7 @@ def test_of_many_steps_some_are_shown(tmp_path):
         (np.zeros((1, 1, 4, 4)), 0, "columns=0: expected an integer of at least 1"),
     ],
 )
-def test_pictures_that_do_not_fit(tmp_path, images, columns, message):
+def test_images_that_do_not_fit(tmp_path, images, columns, message):
     with pytest.raises(rt.InputError, match=message):
         write_grid(images, tmp_path / "grid.png", columns)
     assert list(tmp_path.iterdir()) == []

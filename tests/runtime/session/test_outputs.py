@@ -10,7 +10,7 @@ from support.models import INT64, graph, model, node, tensor, value
 
 IMAGES = InputSpec("image", ("batch", 3, 2, 2), Preprocess("RGB", (("resize", 2, 2),)))
 CLASSES = OutputSpec("classes", ("batch", 2), ("cat", "dog"))
-PICTURE = np.full((2, 2, 3), 100, np.uint8)
+IMAGE = np.full((2, 2, 3), 100, np.uint8)
 
 
 def opened(nodes, card, constants=(), shape=("batch", 2), inputs=None, outputs=None, **options):
@@ -53,7 +53,7 @@ def uses(kind):
     return {
         "infer": lambda opened: opened.infer(np.ones((3, 3, 2, 2), np.float32)),
         "many": lambda opened: (opened.embed if kind == "embedding" else opened.predict)(
-            [PICTURE] * 3, batch_size=3
+            [IMAGE] * 3, batch_size=3
         ),
     }
 
@@ -80,9 +80,9 @@ def test_the_message_says_both_counts():
     first += [node("Compress", ["few", "which"], ["output"], axis=0)]  # of an unknown number of rows
     constants = [tensor("columns", np.array([0, 1], np.int64)), tensor("which", np.array([True]))]
     found = opened(first, card(), constants)
-    assert len(found.predict([PICTURE])) == 1
+    assert len(found.predict([IMAGE])) == 1
     with pytest.raises(rt.InputError, match="output 'output': expected one row for each of 3 samples, got 1"):
-        found.predict([PICTURE] * 3, batch_size=3)
+        found.predict([IMAGE] * 3, batch_size=3)
 
 
 AXES = {
@@ -159,11 +159,11 @@ def test_an_embedding_beside_the_scores_is_compared_too():
     outputs = [value("output", ("batch", 2)), value("embedding", ("n", 3))]
     promised = OutputSpec("classes", ("batch", 2), ("cat", "dog"), 3)
     found = opened(nodes, card(promised), constants, outputs=outputs)
-    assert len(found.predict([PICTURE] * 3)) == 3
+    assert len(found.predict([IMAGE] * 3)) == 3
     with pytest.raises(
         rt.InputError, match="output 'embedding': expected one row for each of 3 samples, got 1"
     ):
-        found.embed([PICTURE] * 3, batch_size=3)
+        found.embed([IMAGE] * 3, batch_size=3)
     with pytest.raises(
         rt.CardError, match=r"output 'embedding': expected the shape \(batch, 5\) by its card"
     ):
@@ -213,7 +213,7 @@ def test_text_is_written_by_a_network_that_keeps_its_promise(broken):
 
 
 @pytest.mark.parametrize("broken", ["rows", "channels", "scalar", "nan"])
-def test_a_network_that_draws_keeps_its_promise(broken):
+def test_a_network_that_samples_keeps_its_promise(broken):
     nodes = {
         "rows": [node("Concat", ["x", "x"], ["output"], axis=0)],
         "channels": [node("Concat", ["x", "x"], ["output"], axis=1)],
@@ -242,16 +242,16 @@ def test_a_fixed_batch_is_filled_up():
             inputs=[value("input", (size, 3, 2, 2))],
             outputs=[value("output", (size, 3))],
         )
-        pictures = [np.full((2, 2, 3), n, np.uint8) for n in range(0, 250, 50)]
+        images = [np.full((2, 2, 3), n, np.uint8) for n in range(0, 250, 50)]
         expected = [[n / 255] * 3 for n in range(0, 250, 50)]
-        np.testing.assert_allclose(found.embed(pictures), expected, rtol=1e-6)
+        np.testing.assert_allclose(found.embed(images), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("use", ["infer", "many"])
 def test_fewer_scores_than_classes_are_refused(use):
     three = OutputSpec("classes", ("batch", "k"), ("cat", "dog", "cow"))
     nodes = [node("ReduceMean", ["input"], ["output"], axes=[2, 3], keepdims=0)]
-    assert opened(nodes, card(three), shape=("batch", "k")).predict(PICTURE)[0].label == "cat"
+    assert opened(nodes, card(three), shape=("batch", "k")).predict(IMAGE)[0].label == "cat"
     four = OutputSpec("classes", ("batch", "k"), ("cat", "dog", "cow", "hen"))
     with pytest.raises(rt.InputError, match=r"expected 4 scores for a sample, .* got 3"):
         uses("classes")[use](opened(nodes, card(four), shape=("batch", "k")))

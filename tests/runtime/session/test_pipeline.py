@@ -58,11 +58,11 @@ def test_samples_of_different_shape_never_share_a_batch(folder):
     assert len({size[2:] for size in sizes}) > 10
 
 
-def test_all_kinds_of_pictures_in_one_list(tmp_path, picture):
-    image = Image.fromarray(picture)
-    image.save(str(tmp_path / "a.png"))
+def test_all_kinds_of_images_in_one_list(tmp_path, image):
+    pil_image = Image.fromarray(image)
+    pil_image.save(str(tmp_path / "a.png"))
     data = (tmp_path / "a.png").read_bytes()
-    names, arrays = read([tmp_path / "a.png", data, image, picture, [picture, tmp_path]], IMAGES)
+    names, arrays = read([tmp_path / "a.png", data, pil_image, image, [image, tmp_path]], IMAGES)
     assert names == [
         str(tmp_path / "a.png"),
         "input[1]",
@@ -75,20 +75,18 @@ def test_all_kinds_of_pictures_in_one_list(tmp_path, picture):
         np.testing.assert_array_equal(array, arrays[0])
 
 
-def test_raw_pictures_and_ready_arrays_are_told_apart(picture):
+def test_raw_images_and_ready_arrays_are_distinguished(image):
     ready = np.random.RandomState(0).rand(2, 3, 8, 8).astype(np.float32)
     names, arrays = read(ready, IMAGES)
     assert names == ["input[0]", "input[1]"]
     np.testing.assert_array_equal(arrays, ready)
     np.testing.assert_array_equal(read(ready[0].astype(np.float64), IMAGES)[1][0], ready[0])
-    np.testing.assert_array_equal(
-        read(np.stack([picture, picture]), IMAGES)[1][1], IMAGES.preprocess(picture)
-    )
-    np.testing.assert_array_equal(read(picture[np.newaxis] / 255.0, IMAGES)[1][0], IMAGES.preprocess(picture))
+    np.testing.assert_array_equal(read(np.stack([image, image]), IMAGES)[1][1], IMAGES.preprocess(image))
+    np.testing.assert_array_equal(read(image[np.newaxis] / 255.0, IMAGES)[1][0], IMAGES.preprocess(image))
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz"])
-def test_files_of_arrays_are_pictures_too(tmp_path, suffix):
+def test_files_of_arrays_are_images_too(tmp_path, suffix):
     ready = np.random.RandomState(0).rand(2, 3, 8, 8).astype(np.float32)
     raw = np.random.RandomState(1).randint(0, 256, (5, 4, 3)).astype(np.uint8)
     path = str(tmp_path / f"a.{suffix}")
@@ -102,11 +100,11 @@ def test_files_of_arrays_are_pictures_too(tmp_path, suffix):
         read(tmp_path / "none.npz", IMAGES)
 
 
-def test_preprocessing_in_the_graph_gets_raw_pictures(picture):
+def test_preprocessing_in_the_graph_gets_raw_images(image):
     spec = InputSpec("image", ("batch", "height", "width", 3), IMAGES.preprocess, in_graph=True)
-    (array,) = read(picture, spec)[1]
+    (array,) = read(image, spec)[1]
     assert array.dtype == np.uint8
-    np.testing.assert_array_equal(array, picture)
+    np.testing.assert_array_equal(array, image)
 
 
 def test_broken_files_are_named_or_skipped(folder):
@@ -131,13 +129,13 @@ def test_what_came_before_a_broken_file_is_still_given(folder):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_pictures_as_nested_lists_are_what_their_arrays_are(dtype):
+def test_images_as_nested_lists_are_what_their_arrays_are(dtype):
     draw = np.random.default_rng(0)
     if dtype is np.uint8:
-        pictures = draw.integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+        images = draw.integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
     else:
-        pictures = draw.random((2, 3, 8, 8), np.float32)
-    for given in (pictures, pictures[0]) if dtype is np.uint8 else (pictures,):
+        images = draw.random((2, 3, 8, 8), np.float32)
+    for given in (images, images[0]) if dtype is np.uint8 else (images,):
         expected = read(given, IMAGES)[1]
         np.testing.assert_array_equal(read(given.tolist(), IMAGES)[1], expected)
 
@@ -280,9 +278,9 @@ def test_generators_are_read_lazily(folder):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_pictures_with_the_channels_first_are_the_same_pictures(count):
-    pictures = np.random.default_rng(0).integers(0, 256, (count, 8, 9, 3), dtype=np.uint8)
-    given = pictures if count > 1 else pictures[0]
+def test_images_with_the_channels_first_are_the_same_images(count):
+    images = np.random.default_rng(0).integers(0, 256, (count, 8, 9, 3), dtype=np.uint8)
+    given = images if count > 1 else images[0]
     _, last = read(given, IMAGES)
     _, first = read(np.moveaxis(given, -1, -3), IMAGES)
     assert np.array_equal(first, last)

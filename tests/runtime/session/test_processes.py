@@ -128,7 +128,7 @@ def test_a_child_ends(golden, what):
 
 
 @forks
-def test_a_fork_while_another_thread_draws(golden):
+def test_a_fork_while_another_thread_samples(golden):
     in_a_fresh_process("while_drawing", golden / "models" / "denoiser.onnx")
 
 
