@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import cast
 
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.messages.catalogue import coded, gettext
@@ -27,7 +27,7 @@ def add(
     layer: str | nn.Module | None = None,
     activation: str | None = None,
     optimizer: str | None = None,
-    **options: Any,
+    **options: object,
 ) -> None:
     """Append a layer, an activation, or choose the optimizer.
 
@@ -44,8 +44,8 @@ def add(
     """
     if "optimmizer" in options:
         warn(gettext("add(optimmizer=...) is read as optimizer=."))
-        optimizer = optimizer or options.pop("optimmizer")
-        options.pop("optimmizer", None)
+        misspelled = cast(str, options.pop("optimmizer"))  # what it is, is checked below
+        optimizer = optimizer or misspelled
     check_arguments(layer, activation, optimizer, options)
     if layer is None and activation is None:
         if optimizer is None:

@@ -18,11 +18,11 @@ from onnxnn.training import optimizers
 __all__ = ["VALUES"]
 
 
-def _save_fold(value: Any) -> str:
+def _save_fold(value: object) -> str:
     return str(as_path(value, "save_fold", TrainingError))
 
 
-def _task(value: Any) -> str:
+def _task(value: object) -> str:
     if key_of(value) not in TASKS:
         raise TrainingError(
             coded(
@@ -36,7 +36,7 @@ def _task(value: Any) -> str:
     return key_of(value)
 
 
-def _verbose(value: Any) -> int:
+def _verbose(value: object) -> int:
     if isinstance(value, bool) or (isinstance(value, int) and value >= 0):
         return int(value)
     raise TrainingError(
@@ -48,11 +48,11 @@ def _verbose(value: Any) -> int:
     )
 
 
-def _vocabulary(value: Any) -> Any:
+def _vocabulary(value: object) -> dict[str, int] | None:
     return None if value is None else checked_vocabulary(value, TrainingError)
 
 
-def _words(value: Any) -> Any:
+def _words(value: object) -> dict[int, str] | None:
     if value is None:
         return None
     if not isinstance(value, Mapping):

@@ -75,13 +75,13 @@ def sample(
     sampler: str | None = None,
     seed: int | None = None,
     eta: float = 0.0,
-    label: Any = None,
+    label: object = None,
     guidance: float | None = None,
     *,
-    noise: Any = None,
-    start: Any = None,
+    noise: object = None,
+    start: object = None,
     strength: float | None = None,
-    mask: Any = None,
+    mask: object = None,
     return_all_timesteps: bool = False,
     callback: Callable[[int, Array], object] | None = None,
     progress: bool = False,
@@ -125,12 +125,12 @@ def sample(
 
 def interpolate(
     self: NetworkCore,
-    first: Any,
-    second: Any,
+    first: object,
+    second: object,
     num: int = 9,
     strength: float = 0.6,
     device: str = "auto",
-    **options: Any,
+    **options: object,
 ) -> Array:
     """Draw images that lead from one to another.
 
@@ -147,7 +147,7 @@ def interpolate(
 
 def show(
     self: NetworkCore,
-    data: Any,
+    data: object,
     size: tuple[int, int] = (2, 2),
     visual_timesteps: bool = False,
     path: str | Path | None = None,
@@ -200,7 +200,7 @@ def _diffusion(state: NetworkState, call: str) -> DiffusionSpec:
     return spec
 
 
-def _run(state: NetworkState, device: str, draw: Callable[..., Array], *given: Any) -> Array:
+def _run(state: NetworkState, device: str, draw: Callable[..., Array], *given: object) -> Array:
     """Call one of the runtime's drawing functions with the network on a device."""
     place = Machine(device).device
     net = state.net.to(place)
@@ -220,7 +220,7 @@ def _preprocess(state: NetworkState, spec: DiffusionSpec) -> Preprocess:
 
 
 def _shown_path(
-    self: NetworkCore, path: str | Path | None, name: str, sources: list[Any], force: bool
+    self: NetworkCore, path: str | Path | None, name: str, sources: Sequence[object], force: bool
 ) -> Path:
     """Return the file to write, checked; None takes `name` in `save_fold`, or here without it."""
     folder = Path(self.save_fold)

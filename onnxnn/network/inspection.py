@@ -29,10 +29,10 @@ Array = np.ndarray[Any, Any]
 
 def visual_feature(
     self: NetworkCore,
-    img: Any = None,
+    img: object = None,
     in1img: bool = False,
     save_fold: str | Path = "layers",
-    data: Any = None,
+    data: object = None,
     force: bool = False,
 ) -> list[Path]:
     """Write the output of each layer for one sample: images, or a text file for a vector.
@@ -102,10 +102,10 @@ def visual_filters(
 
 def extract_feature(
     self: NetworkCore,
-    img: Any = None,
+    img: object = None,
     pretrain: str | Path | None = None,
     batch_size: int = 32,
-    data: Any = None,
+    data: object = None,
     download: bool = False,
 ) -> Array:
     """Return feature vectors: the input of the network's head.
@@ -141,7 +141,7 @@ def extract_feature(
     return vectors
 
 
-def _either(img: Any, data: Any, call: str) -> Any:
+def _either(img: object, data: object, call: str) -> object:
     """Return what was given under one of the two names."""
     if img is not None and data is not None:
         raise InputError(

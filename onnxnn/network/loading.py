@@ -5,40 +5,44 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
+from onnxnn_runtime.tables.reader import Column
 
 from onnxnn import data as loading
-from onnxnn.data import Data
+from onnxnn.data import Batches, Data
 from onnxnn.data.foreign import check_no_pair, is_foreign, unpacked
 from onnxnn.data.labels import ValuesError
-from onnxnn.data.options import ArrayOptions, ImageOptions, TableOptions
+from onnxnn.data.options import ArrayOptions, ImageOptions, Index, TableOptions
 
 from .core import NetworkCore
 from .state import NetworkState
 
 __all__ = ["load_dataset", "load_img_data", "load_npz_data", "load_tab_data"]
 
+Loaded = Batches | tuple[Batches, Batches]
+"""The batches to train on; with `train_val_ratio` below 1 those to train on, and those to validate with."""
+
 
 def load_img_data(
     self: NetworkCore,
     data_path: str | Path,
-    classes: Any = None,
+    classes: object = None,
     batch_size: int | None = None,
     train_val_ratio: float = 1.0,
     shuffle: bool = True,
     batch_mode: bool = False,
-    transform: Any = None,
+    transform: object = None,
+    *,
     color: str = "RGB",
     num_workers: int = 0,
     batch_model: bool = False,
-    data_type: Any = None,
+    data_type: object = None,
     errors: str = "raise",
-) -> Any:
+) -> Loaded:
     """Load class folders of images; see `onnxnn.data.load_images`.
 
     Args:
@@ -81,18 +85,19 @@ def load_tab_data(
     batch_size: int = 32,
     train_val_ratio: float = 1.0,
     shuffle: bool = True,
-    y_type: str = "long",
+    y_type: object = "long",
     num_workers: int = 0,
     standardize: bool = False,
-    data_type: Any = None,
-    label: str | int | None = None,
-    index: Any = None,
+    *,
+    data_type: object = None,
+    label: Column | None = None,
+    index: Index = None,
     header: bool | None = None,
     encoding: str | None = None,
     decimal: str | None = None,
     thousands: str | None = None,
     missing: Sequence[str] | None = None,
-) -> Any:
+) -> Loaded:
     """Load a CSV file; see `onnxnn.data.load_table`.
 
     The label is the column called label, class, target, y or 标签, for classes also species or the like
@@ -146,13 +151,14 @@ def load_npz_data(
     data_path: str | Path,
     batch_size: int = 32,
     shuffle: bool = True,
-    classes: Any = None,
+    classes: object = None,
     train_val_ratio: float = 1.0,
     num_workers: int = 0,
-    data_type: Any = None,
+    data_type: object = None,
+    *,
     channel_order: str | None = None,
     standardize: bool = False,
-) -> Any:
+) -> Loaded:
     """Load a .npz file with the arrays `data` and `label`; see `onnxnn.data.load_npz`.
 
     Args:
@@ -183,17 +189,18 @@ def load_npz_data(
 
 def load_dataset(
     self: NetworkCore,
-    x: Any,
-    y: Any = None,
+    x: object,
+    y: object = None,
     num_workers: int = 0,
-    classes: Any = None,
+    classes: object = None,
     batch_size: int | None = None,
     train_val_ratio: float = 1.0,
     shuffle: bool = True,
+    *,
     word2idx: Mapping[str, int] | None = None,
     channel_order: str | None = None,
     standardize: bool = False,
-) -> Any:
+) -> Loaded:
     """Take arrays or lists; see `onnxnn.data.from_arrays`.
 
     Args:
@@ -230,7 +237,7 @@ def load_dataset(
     return _load(self, lambda task: loading.from_arrays(x, y, task, options, self._state.owned))
 
 
-def _load(self: NetworkCore, read: Callable[[str], Data], are_values: bool = False) -> Any:
+def _load(self: NetworkCore, read: Callable[[str], Data], are_values: bool = False) -> Loaded:
     """Load data, as values to predict where its labels are no classes and no task was chosen.
 
     Args:
@@ -252,13 +259,14 @@ def _load(self: NetworkCore, read: Callable[[str], Data], are_values: bool = Fal
         return _use(self, data, replace(state, task="reg"))
 
 
-def _use(self: NetworkCore, data: Data, state: NetworkState | None = None) -> Any:
+def _use(self: NetworkCore, data: Data, state: NetworkState | None = None) -> Loaded:
     self._become((self._state if state is None else state).with_data(data))
-    parts = tuple(part.handed_out(self._as_now) for part in self._need_data().parts)
-    return parts[0] if len(parts) == 1 else parts
+    used = self._need_data()
+    train = used.train.handed_out(self._as_now)
+    return train if used.validation is None else (train, used.validation.handed_out(self._as_now))
 
 
-def _ignore(data_type: Any) -> None:
+def _ignore(data_type: object) -> None:
     """Warn of an option of BaseNN's older scripts."""
     if data_type is not None:
         warn(

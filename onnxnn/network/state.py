@@ -29,7 +29,7 @@ from onnxnn.training import seq2seq as pairs
 
 __all__ = ["Changed", "NetworkState", "Waiting"]
 
-Waiting = tuple[str | nn.Module | None, str | None, Mapping[str, Any]]
+Waiting = tuple[str | nn.Module | None, str | None, Mapping[str, object]]
 """A call of `add` that waits for data: its layer, its activation, its options."""
 
 Changed = tuple["NetworkState", tuple[str, ...]]
@@ -143,7 +143,7 @@ class NetworkState:
     # ---- layers --------------------------------------------------------------------------------
 
     def with_layer(
-        self, layer: str | nn.Module | None, activation: str | None, options: Mapping[str, Any]
+        self, layer: str | nn.Module | None, activation: str | None, options: Mapping[str, object]
     ) -> Changed:
         """Return the network with a layer, an activation, or both after it.
 
@@ -172,7 +172,7 @@ class NetworkState:
         first = isinstance(layer, nn.Module) and not self.definition.entries
         return self.definition.input_shape is None and (bool(self.waiting) or first)
 
-    def _with_data_for(self, layer: str | nn.Module | None, options: Mapping[str, Any]) -> Changed:
+    def _with_data_for(self, layer: str | nn.Module | None, options: Mapping[str, object]) -> Changed:
         """Return the network with its data as its first layer takes it.
 
         Images are resized to those that a diffusion model draws, a table of integers is read as tokens.

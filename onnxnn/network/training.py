@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +25,7 @@ from onnxnn.training.ending import loss_of
 from onnxnn.training.history import History
 from onnxnn.training.losses import official_name
 from onnxnn.training.settings import Settings
+from onnxnn.training.trainer import Trainer
 
 from .adapting import adapted
 from .core import NetworkCore
@@ -44,10 +44,11 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
     save_fold: str | None = None,
     loss: str | None = None,
     metrics: str | Sequence[str] | None = None,
+    *,
     filename: str = "basenn.pth",
     checkpoint: str | Path | None = None,
     resume: str | Path | None = None,
-    schedule: str | Mapping[str, Any] | None = None,
+    schedule: str | Mapping[str, object] | None = None,
     clip: float | None = None,
     patience: int | None = None,
     monitor: str | None = None,
@@ -89,64 +90,44 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
         OutputError: The checkpoint cannot be written; known before the first epoch, or it became so.
     """
     self._need_data()
-    if checkpoint is not None and resume is not None:
-        raise TrainingError(
-            coded(
-                "E-CALL-02",
-                "train(): expected checkpoint= or resume=, got both. Give checkpoint= to train more "
-                "epochs, or resume= to finish a training.",
-            )
-        )
-    if not isinstance(callbacks, list | tuple) or not all(isinstance(c, Callback) for c in callbacks):
-        raise TrainingError(
-            coded(
-                "E-TRAIN-06",
-                "callbacks={value}: expected a list of instances of onnxnn.Callback.",
-                value=shortened(callbacks),
-            )
-        )
+    _check_one_start(checkpoint, resume)
+    _check_callbacks(callbacks)
     folder = as_path(self.save_fold if save_fold is None else save_fold, "save_fold", TrainingError)
-    file = as_path(filename, "filename", TrainingError)
-    if not file.name:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-03",
-                "filename={value}: expected the name of a file, such as 'basenn.pth'.",
-                value=shortened(filename),
-            )
-        )
+    file = folder / _checkpoint_name(filename)
     wanted = Settings(
-        lr,
-        epochs,
-        batch_size,
-        self.optimizer,
-        self._optimizer_options,
-        loss,
-        metrics,  # type: ignore[arg-type]  # any spelling comes in, names come out
-        schedule,
-        clip,
-        patience,
-        monitor,
-        ema,
-        samples_every,
+        lr=lr,
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=self.optimizer,
+        optimizer_options=self._optimizer_options,
+        loss=loss,
+        metrics=metrics,  # type: ignore[arg-type]  # any spelling comes in, names come out
+        schedule=schedule,
+        clip=clip,
+        patience=patience,
+        monitor=monitor,
+        ema=ema,
+        samples_every=samples_every,
     )
     machine = machine_for(device, devices, strategy, precision)
-    start, is_finish = resume if checkpoint is None else checkpoint, resume is not None
+    start, finish = resume if checkpoint is None else checkpoint, resume is not None
     with custom_weights_kept(self._state):
-        before, state = _resumed(self, start)
-        state.check_layers()
-        settings = jobs.settings_of(
-            wanted, before, is_finish, start, keep_optimizer=not self._optimizer_chosen
-        )
+        before, state = _resumed(self._state, start)
+        settings = jobs.settings_of(wanted, before, finish, start, keep_optimizer=not self._optimizer_chosen)
         state, lines = adapted(state, settings.loss)
-        path = Path(resume) if resume is not None else folder / file
-        job = _job(self, state, settings, path, callbacks)
-        trainer = job.prepare(machine, before, is_finish)
+        path = file if resume is None else Path(resume)
+        job = _job(state, settings, path, self.verbose, callbacks)
+        trainer = job.prepare(machine, before, finish)
     if before is not None:
         self.history = History(before.training.get("history", ()))
     self.save_fold = str(folder)
     self._optimizer, self._optimizer_options = settings.optimizer, dict(settings.optimizer_options)
     self._become((state.owning(), lines))
+    return _run(self, state, job, trainer)
+
+
+def _run(self: NetworkCore, state: NetworkState, job: jobs.Job, trainer: Trainer) -> History:
+    """Train, and keep what was learned."""
     try:
         how = job.run(trainer)
     except TrainingError:  # the trainer put the weights back
@@ -160,37 +141,69 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
     return self.history
 
 
-def _resumed(self: NetworkCore, path: str | Path | None) -> tuple[Checkpoint | None, NetworkState]:
-    """Return the checkpoint to resume, if any, and the network with its weights."""
-    state = self._state
+def _check_one_start(checkpoint: object, resume: object) -> None:
+    if checkpoint is not None and resume is not None:
+        raise TrainingError(
+            coded(
+                "E-CALL-02",
+                "train(): expected checkpoint= or resume=, got both. Give checkpoint= to train more "
+                "epochs, or resume= to finish a training.",
+            )
+        )
+
+
+def _check_callbacks(callbacks: object) -> None:
+    if not isinstance(callbacks, list | tuple) or not all(isinstance(c, Callback) for c in callbacks):
+        raise TrainingError(
+            coded(
+                "E-TRAIN-06",
+                "callbacks={value}: expected a list of instances of onnxnn.Callback.",
+                value=shortened(callbacks),
+            )
+        )
+
+
+def _checkpoint_name(filename: str) -> Path:
+    file = as_path(filename, "filename", TrainingError)
+    if not file.name:
+        raise TrainingError(
+            coded(
+                "E-TRAIN-03",
+                "filename={value}: expected the name of a file, such as 'basenn.pth'.",
+                value=shortened(filename),
+            )
+        )
+    return file
+
+
+def _resumed(state: NetworkState, path: str | Path | None) -> tuple[Checkpoint | None, NetworkState]:
+    """Return the checkpoint to resume, if any, and the network with its weights.
+
+    Raises:
+        LayerError: The network has no layers.
+    """
     if path is None:
+        state.check_layers()
         return None, state
     loaded = checkpoints.load(path)
     return loaded, restored(state, loaded, path, own_layers=state.definition.has_layers)
 
 
 def _job(
-    self: NetworkCore, state: NetworkState, settings: Settings, path: Path, callbacks: Sequence[Callback]
+    state: NetworkState, settings: Settings, path: Path, verbose: int, callbacks: Sequence[Callback]
 ) -> jobs.Job:
+    """Return everything that one training needs."""
     data = state.data
     assert data is not None
     if settings.batch_size is not None:
         data = data.with_batch_size(settings.batch_size)
-    return jobs.Job(
-        state.kind,
-        state.net,
-        data,
-        settings,
-        path,
-        state.owning().card,
-        self.verbose,
-        callbacks,
-    )
+    describe = state.owning().card
+    return jobs.Job(state.kind, state.net, data, settings, path, describe, verbose, callbacks)
 
 
 def evaluate(
     self: NetworkCore,
-    data: Any = None,
+    data: object = None,
     loss: str | None = None,
     metrics: str | Sequence[str] | None = None,
     batch_size: int = 32,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from typing import Any, Callable, Collection, Iterator, Mapping, NoReturn, Sequence, TypeVar
 
 from onnxnn_runtime.errors import (
@@ -198,11 +199,15 @@ def _of_memory(call: str, error: Exception) -> Message:
 
 
 def _flags(function: Callable[..., Any]) -> Mapping[str, int]:
-    """Return the parameters that are True or False by their annotation, with their places."""
+    """Return the parameters that are True or False by their annotation, with their places.
+
+    Those that are given by name alone have a place after all arguments.
+    """
     code = inspect.unwrap(function).__code__
-    places = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     kinds = getattr(function, "__annotations__", {})
-    return {name: place for place, name in enumerate(places) if kinds.get(name) in ("bool", bool)}
+    places = [*range(code.co_argcount), *(sys.maxsize for _ in range(code.co_kwonlyargcount))]
+    return {name: place for name, place in zip(names, places) if kinds.get(name) in ("bool", bool)}
 
 
 def _check_flags(
