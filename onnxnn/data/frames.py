@@ -26,15 +26,17 @@ def named_values(x: Any, known: Preparation | None) -> tuple[tuple[str, ...], An
         DataError: Names do not match, or float32 has lost differences that the network was trained on.
     """
     with as_data_errors():
-        named = named_columns(x, () if known is None else known.features)
+        wanted = () if known is None else known.features
+        named = named_columns(x, wanted)
         if named is None:
             return (), x
+        names = column_texts(named.keys, wanted)
         deviations = None if known is None else known.deviations
-        if known is None or deviations is None or not known.features or isinstance(x, list | tuple):
-            return named.names, named.values
+        if known is None or deviations is None or not (wanted and names) or isinstance(x, list | tuple):
+            return names, named.values
         places = match_columns(known.features, named.names, "x")
         check_columns(x, deviations.tolist(), known.features, [named.keys[place] for place in places])
-    return named.names, named.values
+    return names, named.values
 
 
 def warn_of_order(x: Any, y: Any) -> None:

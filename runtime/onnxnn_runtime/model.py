@@ -215,7 +215,8 @@ class Model:
         spec = None if self.card is None else self.card.input
         if spec is None or not (spec.features or spec.kind == "table") or not self._engine.arrays:
             return x
-        if isinstance(x, dict) and not spec.features:
+        numbers = set(map(str, range(len(x)))) if isinstance(x, dict) else set()
+        if isinstance(x, dict) and not spec.features and set(map(str, x)) != numbers:
             return x
         from .inputs.rows import for_graph  # here, because images do without
 

@@ -47,9 +47,26 @@ class VerificationReport:
 
     Args:
         checks: Everything that was checked, in order.
+
+    Raises:
+        InputError: They are no checks.
     """
 
     checks: tuple[Check, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.checks, (tuple, list)) or not all(
+            isinstance(each, Check) and isinstance(each.name, str) for each in self.checks
+        ):
+            raise InputError(
+                coded(
+                    "E-CALL-03",
+                    "VerificationReport(checks={checks}): expected the checks of verify(model), a tuple of "
+                    "Check(name, passed, detail).",
+                    checks=shortened(self.checks),
+                )
+            )
+        object.__setattr__(self, "checks", tuple(self.checks))
 
     @property
     def passed(self) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import importlib
 
+import onnxnn_runtime as rt
 import pytest
 
 NAMES = {
@@ -55,3 +58,13 @@ def test_the_exported_names(package):
 def test_every_exported_name_exists(package):
     module = importlib.import_module(package)
     assert [name for name in NAMES[package] if not hasattr(module, name)] == []
+
+
+@pytest.mark.parametrize("name", NAMES["onnxnn_runtime"])
+@pytest.mark.parametrize("value", [3, None, "a", (1, 2, 2), {}])
+def test_records_of_wrong_values_are_refused_or_print(name, value):
+    public = getattr(rt, name)
+    if dataclasses.is_dataclass(public):
+        needed = [field.name for field in dataclasses.fields(public) if field.default is dataclasses.MISSING]
+        with contextlib.suppress(rt.OnnxnnError):
+            assert str(public(**dict.fromkeys(needed, value)))

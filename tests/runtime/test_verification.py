@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
+from onnxnn_runtime.verification import Check
 from support.models import FLOAT, graph, model, node, value
 
 X = ("batch", 2)
@@ -60,3 +61,19 @@ def test_it_takes_a_model_alone():
             rt.verify(given)
     with pytest.raises(rt.CallError, match="unknown option 'zzz'"):
         rt.verify(opened(), zzz=1)
+
+
+@pytest.mark.parametrize(
+    "checks", [3, None, "ok", [3], ["abc"], [("runs", True, "")], [Check(3, True, "")], {}, iter([])]
+)
+def test_what_is_no_check_is_no_report(checks):
+    with pytest.raises(
+        rt.InputError, match=r"VerificationReport\(checks=.*\): expected the checks of verify"
+    ):
+        rt.VerificationReport(checks)
+
+
+def test_a_report_of_a_list_of_checks_is_immutable():
+    report = rt.VerificationReport([Check("runs", True, "")])
+    assert report.checks == (("runs", True, ""),)
+    assert str(report) == "ok    runs: "

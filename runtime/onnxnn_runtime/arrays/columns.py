@@ -61,9 +61,13 @@ def column_texts(keys: Iterable[Any], wanted: Sequence[str] = ()) -> tuple[str, 
         wanted: The names that the network knows.
     """
     listed = list(keys)
-    names = tuple(" ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in listed)
+    names = _texts(listed)
     is_counted = all(isinstance(key, (int, np.integer)) for key in listed) and names == counted(len(names))
     return () if is_counted and not (wanted and set(wanted) <= set(names)) else names
+
+
+def _texts(keys: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(" ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in keys)
 
 
 def names_wanted(known: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
@@ -212,7 +216,8 @@ def named_columns(value: Any, wanted: Sequence[str] = ()) -> Named | None:
 
     Args:
         value: A DataFrame, a structured array, a dict of equally long columns, or a list of dicts or of
-            named tuples. DataFrames whose columns are only counted have no names, see `column_texts`.
+            named tuples. DataFrames whose columns are only counted have no names, see `column_texts`; in a
+            dict the integers 0, 1, 2, ... are names, since it is no array without them.
         wanted: The names that the network knows.
 
     Raises:
@@ -222,7 +227,7 @@ def named_columns(value: Any, wanted: Sequence[str] = ()) -> Named | None:
     if isinstance(value, np.ndarray):
         return _of_structured(value) if value.dtype.names else None
     if isinstance(value, dict):
-        return _of_columns(value, wanted)
+        return _of_columns(value)
     if isinstance(value, (list, tuple)):
         return _of_rows(value, wanted)
     keys = _frame_keys(value)
@@ -239,7 +244,7 @@ def named_row(value: Any, wanted: Sequence[str] = ()) -> Named | None:
         wanted: The names that the network knows.
     """
     if isinstance(value, dict):
-        return _row(column_texts(value, wanted), list(value.values()))
+        return _row(_texts(value), list(value.values()))
     if isinstance(value, tuple):
         fields = getattr(value, "_fields", None)
         return None if fields is None else _row(fields, list(value))
@@ -287,9 +292,8 @@ def _of_structured(array: np.ndarray) -> Named:
     return Named(tuple(names), _beside([np.asarray(without_gradient(array[name])) for name in names]), names)
 
 
-def _of_columns(columns: dict[Any, Any], wanted: Sequence[str]) -> Named | None:
-    names = column_texts(columns, wanted)
-    if not names:
+def _of_columns(columns: dict[Any, Any]) -> Named | None:
+    if not columns:
         return None
     arrays = [
         column if isinstance(column, str) else np.asarray(without_gradient(column))
@@ -306,7 +310,7 @@ def _of_columns(columns: dict[Any, Any], wanted: Sequence[str]) -> Named | None:
                 lengths=lengths,
             )
         )
-    return Named(names, _beside(arrays), tuple(columns))
+    return Named(_texts(columns), _beside(arrays), tuple(columns))
 
 
 def _of_rows(rows: Sequence[Any], wanted: Sequence[str]) -> Named | None:
@@ -331,7 +335,7 @@ def _of_rows(rows: Sequence[Any], wanted: Sequence[str]) -> Named | None:
             range(len(names)) if row.names == names else match_columns(names, row.names, f"input[{number}]")
         )
         values[number] = row.values[list(order)]
-    return Named(names, values)
+    return Named(names, values, tuple(rows[0]) if isinstance(rows[0], dict) else names)
 
 
 def _beside(columns: Sequence[Any]) -> np.ndarray:

@@ -64,8 +64,12 @@ class DiffusionSpec:
     class_counts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        sizes = all(type(size) is int and 0 < size <= _LARGEST_IMAGE for size in self.shape)
-        is_valid = len(self.shape) == 3 and sizes and self.shape[0] in (1, 3)
+        is_valid = (
+            isinstance(self.shape, tuple)
+            and len(self.shape) == 3
+            and all(type(size) is int and 0 < size <= _LARGEST_IMAGE for size in self.shape)
+            and self.shape[0] in (1, 3)
+        )
         if not is_valid or self.shape[0] * self.shape[1] * self.shape[2] > _LARGEST_IMAGE:
             raise CardError(
                 coded(
@@ -89,6 +93,14 @@ class DiffusionSpec:
                     "classes, not all 0, got {counts}.",
                     classes=len(self.classes),
                     counts=shortened(counts),
+                )
+            )
+        if not isinstance(self.schedule, Schedule):
+            raise CardError(
+                coded(
+                    "E-CARD-02",
+                    "card: 'diffusion.schedule': expected a Schedule, got {schedule}.",
+                    schedule=shortened(self.schedule),
                 )
             )
         most = self.schedule.timesteps

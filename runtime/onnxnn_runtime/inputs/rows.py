@@ -56,6 +56,7 @@ def file_rows(
     else:
         index = index_columns(table) if table.names else []
         positions = chosen_columns(table.names, table.num_columns, spec, path, index, targets)
+        _warn_of_numbers(table.names, positions, spec, path)
         if len(positions) < table.num_columns and 0 in positions and seems_index(table):
             warn(
                 gettext(
@@ -78,8 +79,9 @@ def chosen_columns(
 ) -> list[int]:
     """Return the positions of a network's columns in a table, in the network's order.
 
-    Where both have names, names decide. Elsewhere all columns are the network's, but for index columns and
-    for one label column: the one whose name says so, else the last.
+    Where both have names, names decide; columns that are only counted go by their numbers. Elsewhere all
+    columns are the network's, but for index columns and for one label column: the one whose name says so,
+    else the last.
 
     Args:
         names: The names of the table's columns; () where it has none.
@@ -93,14 +95,12 @@ def chosen_columns(
         InputError: The columns are not the network's.
     """
     known, wanted = names_wanted(spec.features, names), width(spec)
-    if known and (spec.features or len(known) == wanted):
-        positions = match_columns(known, names, source)
-        if not spec.features:
-            warn_of_numbers(names, positions, source)
-        return positions
+    places = match_columns(known, names, source) if known else list(range(count))
+    if spec.features and known:
+        return places
     if count == wanted:
-        return list(range(count))
-    left = [position for position in range(count) if position not in index]
+        return places
+    left = [position for position in places if position not in index]
     if wanted and len(left) == wanted + 1:
         from onnxnn_runtime.tables.reader import label_named
 
@@ -157,7 +157,11 @@ def for_graph(value: Any, spec: InputSpec, source: str) -> Any:
 
 
 def _chosen(value: Any, named: Named, spec: InputSpec, source: str) -> np.ndarray:
+    if isinstance(value, (list, tuple)) and isinstance(value[0], dict):
+        _check_named(named.names, spec, f"{source}[0]")
     positions = chosen_columns(named.names, len(named.names), spec, source)
+    if not isinstance(value, (dict, list, tuple)):  # the keys of a dict have no other order
+        _warn_of_numbers(named.names, positions, spec, source)
     if spec.deviations and not isinstance(value, (list, tuple)):
         check_columns(value, spec.deviations, spec.features, [named.keys[position] for position in positions])
     return from_objects(named.values[:, positions])
@@ -177,17 +181,28 @@ def row_in_order(row: Any, spec: InputSpec, source: str) -> Any:
     named = named_row(row, spec.features)
     if named is None:
         return row
-    if not spec.features and isinstance(row, dict):
+    if isinstance(row, dict):
+        _check_named(named.names, spec, source)
+    return from_objects(named.values[chosen_columns(named.names, len(named.names), spec, source)])
+
+
+def _warn_of_numbers(names: Sequence[str], positions: Sequence[int], spec: InputSpec, source: str) -> None:
+    if not spec.features and names_wanted((), names):
+        warn_of_numbers(names, positions, source)
+
+
+def _check_named(names: Sequence[str], spec: InputSpec, source: str) -> None:
+    """Refuse a dict for a network without names, unless its keys are the numbers of the columns."""
+    if not spec.features and not names_wanted((), names):
         raise InputError(
             coded(
                 "E-INPUT-03",
                 "{source}: expected a list of numbers, since the network was trained without names, got a "
                 "row of the columns {names}.",
                 source=source,
-                names=names_listed(named.names),
+                names=names_listed(names),
             )
         )
-    return from_objects(named.values[chosen_columns(named.names, len(named.names), spec, source)])
 
 
 def width(spec: InputSpec) -> int:

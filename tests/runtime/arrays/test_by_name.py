@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -138,6 +139,46 @@ def test_a_file_that_needs_options_is_read_first(model, expected, tmp_path):
     np.testing.assert_array_equal(model.infer(table), expected)
     path.write_text("1,500;2,000\n0,250;-3,000\n4,000;0,500\n", encoding="utf-8")
     np.testing.assert_array_equal(model.infer(read_table(path, decimal=",")), expected)
+
+
+def without_names(open_model):
+    card = open_model("table").card
+    return open_model("table", card=replace(card, input=replace(card.input, features=())))
+
+
+def numbered(order, row):
+    return {key: float(row[int(key)]) for key in order}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), ("0", "1"), ("1", "0"), (np.int64(1), np.int64(0))])
+@pytest.mark.parametrize("form", ["row", "rows", "columns", "mixed rows"])
+def test_the_numbers_of_columns_are_keys_of_a_dict(open_model, order, form):
+    unnamed = without_names(open_model)
+    table = {
+        "row": numbered(order, ROWS[0]),
+        "rows": [numbered(order, row) for row in ROWS],
+        "columns": {key: ROWS[:, int(key)] for key in order},
+        "mixed rows": [numbered(order[:: 1 if number else -1], row) for number, row in enumerate(ROWS)],
+    }[form]
+    expected = unnamed.infer(ROWS)[: 1 if form == "row" else 3]
+    np.testing.assert_array_equal(unnamed.infer(table), expected)
+    np.testing.assert_array_equal([each.scores for each in unnamed.predict(table)], expected)
+
+
+def test_numbers_of_columns_with_a_label(open_model):
+    unnamed = without_names(open_model)
+    with pytest.warns(UserWarning, match="the columns '2', '1', '0' are taken by their numbers"):
+        found = unnamed.predict(Frame({2: [0, 1, 0], 1: ROWS[:, 1], 0: ROWS[:, 0]}))
+    np.testing.assert_array_equal([each.scores for each in found], unnamed.infer(ROWS))
+
+
+@pytest.mark.parametrize("row", [{"a": 1.5, "b": 2.0}, {1: 1.5, 2: 2.0}, {0: 1.5, "b": 2.0}])
+def test_dicts_of_other_keys_are_refused_by_a_network_without_names(open_model, row):
+    unnamed = without_names(open_model)
+    for run in (unnamed.predict, unnamed.infer):
+        for given in (row, [row]):
+            with pytest.raises(InputError, match=r"expected (a list of numbers|arrays for input)"):
+                run(given)
 
 
 def test_the_encoding_of_a_file_is_mentioned(model, tmp_path):

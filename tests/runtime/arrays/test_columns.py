@@ -83,7 +83,7 @@ def test_tables_with_names(table):
 
 @pytest.mark.parametrize(
     "value",
-    [[[1, 2], [3, 4]], np.zeros((2, 2)), {"a": 1.5}, {}, [], "a.csv", b"x", None, (1, 2), {0: [1], 1: [2]},
+    [[[1, 2], [3, 4]], np.zeros((2, 2)), {"a": 1.5}, {}, [], "a.csv", b"x", None, (1, 2), {0: 1},
      {"a": "text", "b": "text"}, Frame({0: [1, 2], 1: [3, 4]}), ["a", "b"], iter([1])],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
@@ -137,10 +137,11 @@ def test_pandas():
 )
 def test_what_is_no_text_names_columns_unless_it_only_counts_them(keys, wanted, names):
     assert column_texts(keys, wanted) == names
-    for table in (Frame({key: [1, 2] for key in keys}), {key: [1, 2] for key in keys}):
-        named = named_columns(table, wanted)
-        assert (() if named is None else named.names) == names
-        assert named is None or named.keys == tuple(keys)
+    named = named_columns(Frame({key: [1, 2] for key in keys}), wanted)
+    assert (() if named is None else named.names) == names
+    columns = named_columns({key: [1, 2] for key in keys})
+    assert columns.keys == tuple(keys)
+    assert columns.values.tolist() == [[1] * len(keys), [2] * len(keys)]
 
 
 def test_an_index_of_integers_names_a_row_that_a_network_knows_and_counts_rows_elsewhere():
