@@ -46,9 +46,8 @@ class NetworkCore:
             )
         self.save_fold = "checkpoints" if save_fold is None else VALUES["save_fold"](save_fold)
         self.verbose = VALUES["verbose"](verbose)
-        self.word2idx: dict[str, int] | None = None
-        self.idx2word: dict[int, str] | None = None
-        self.ix2word: dict[int, str] | None = None
+        self._word2idx: dict[str, int] | None = None
+        self._idx2word: dict[int, str] | None = None
         self.history = History()
         self.result: Array | None = None
         self.val_label: Array | None = None
@@ -91,9 +90,8 @@ class NetworkCore:
         self._state, lines = changed
         preparation = self._state.preparation
         vocabulary = None if preparation is None else preparation.vocabulary
-        if vocabulary is not None:
-            self.word2idx = dict(vocabulary)
-            self.idx2word = self.ix2word = {number: word for word, number in vocabulary.items()}
+        self._word2idx = None if vocabulary is None else dict(vocabulary)
+        self._idx2word = None if vocabulary is None else {id_: word for word, id_ in vocabulary.items()}
         if self.verbose:
             for line in lines:
                 say(line)
@@ -101,6 +99,26 @@ class NetworkCore:
     def _as_now(self, batches: Batches) -> Batches:
         """Return batches that a load method returned as the network has its data prepared now."""
         return self._state.as_now(data_of(batches)).train
+
+    @property
+    def word2idx(self) -> dict[str, int] | None:
+        """The id of each token, as the data or the checkpoint has it, else None."""
+        return self._word2idx
+
+    @word2idx.setter
+    def word2idx(self, value: dict[str, int] | None) -> None:
+        _refuse_other("word2idx", value, self._word2idx)
+
+    @property
+    def idx2word(self) -> dict[int, str] | None:
+        """The token of each id, as the data or the checkpoint has it, else None."""
+        return self._idx2word
+
+    @idx2word.setter
+    def idx2word(self, value: dict[int, str] | None) -> None:
+        _refuse_other("idx2word", value, self._idx2word)
+
+    ix2word = idx2word
 
     @property
     def color(self) -> str | None:
@@ -140,3 +158,20 @@ class NetworkCore:
                 )
             )
         return self._data
+
+
+def _refuse_other(name: str, value: object, own: object) -> None:
+    """Refuse to set a vocabulary that is not the network's.
+
+    Raises:
+        TrainingError: It is another one.
+    """
+    if value != own:
+        raise TrainingError(
+            coded(
+                "E-DATA-11",
+                "{name}: cannot be set, since the vocabulary belongs to the data. Write load_dataset(x, "
+                "word2idx=...), or load a checkpoint that has it.",
+                name=name,
+            )
+        )

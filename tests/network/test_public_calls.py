@@ -178,8 +178,6 @@ def test_documented_attributes_can_be_set(model, tmp_path):
     model.save_fold = tmp_path / "ckpt"
     model.optimizer = "sgd"
     model.color = "grayscale"
-    model.word2idx = {"a": 0}
-    model.idx2word = model.ix2word = {0: "a"}
     assert (model.save_fold, model.optimizer) == (str(tmp_path / "ckpt"), "SGD")
 
 
@@ -247,12 +245,21 @@ def test_a_vocabulary_that_is_none_is_refused(model, name, words):
     assert getattr(model, name) is None
 
 
-def test_a_vocabulary_is_set_and_taken_away(model):
-    model.word2idx = {"a": 1, "b": np.int64(0)}
-    model.idx2word = {1: "a", 0: "b"}
-    assert (model.word2idx, model.idx2word) == ({"a": 1, "b": 0}, {1: "a", 0: "b"})
-    model.word2idx = None
-    assert model.word2idx is None
+def test_the_vocabulary_is_that_of_the_data(model):
+    words, tokens = {"a": 1, "b": 0}, {1: "a", 0: "b"}
+    other = {"word2idx": {"a": 0, "b": 1}, "idx2word": {0: "a", 1: "b"}, "ix2word": {0: "a", 1: "b"}}
+    model.word2idx = model.idx2word = model.ix2word = None
+    for own, values in ((None, {**other, "word2idx": words}), (words, {**other, "ix2word": None})):
+        for name, value in values.items():
+            with pytest.raises(TrainingError, match=rf"{name}: cannot be set.* load_dataset\(x, word2idx="):
+                setattr(model, name, value)
+        assert model.word2idx == own
+        model.load_dataset([[0, 1, 0, 1], [1, 1, 0, 0]], word2idx=words)
+    model.word2idx = {"b": np.int64(0), "a": 1}
+    model.idx2word = model.ix2word = tokens
+    assert (model.word2idx, model.idx2word, model.ix2word) == (words, tokens, tokens)
+    model.load_dataset(np.zeros((4, 2), np.float32), [0, 1, 0, 1])
+    assert model.word2idx is model.idx2word is None
 
 
 def nested_lists():
