@@ -71,8 +71,10 @@ def save(
         training: What is needed to resume training: tensors, numbers, texts, lists and dicts of them.
 
     Raises:
+        CheckpointError: Some weights are NaN; the old file is as it was.
         OutputError: The folder is not writable or the disk is full; the old file is as it was.
     """
+    _check_numbers(path, state_dict)
     content = {
         "format": FORMAT,
         "schema": SCHEMA,

@@ -41,6 +41,7 @@ def save(self: NetworkCore, model_path: str | Path = "basenn.pth", force: bool =
         force: Whether to replace a file of another format.
 
     Raises:
+        CheckpointError: Some weights are NaN; nothing is written.
         OutputError: It cannot be written, or would replace a file that is no checkpoint.
     """
     check_output(model_path, "checkpoint", force=force)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from onnxnn_runtime.errors import TrainingError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from torch import nn
 
 __all__ = ["check_losses", "check_weights"]
@@ -39,22 +39,27 @@ def check_losses(values: Sequence[float], epoch: int, first_step: int = 1) -> No
 
 
 def check_weights(net: nn.Module, epoch: int) -> None:
-    """Refuse weights that are no numbers.
+    """Refuse weights that are no numbers, and NaN in buffers, such as running statistics.
 
     Raises:
         TrainingError: One is NaN or infinite.
     """
     for name, weight in net.named_parameters():
         if not bool(torch.isfinite(weight).all()):
-            raise TrainingError(
-                coded(
-                    "E-TRAIN-05",
-                    "the weights of {name} became NaN or infinite in epoch {epoch}. {advice}",
-                    name=name,
-                    epoch=epoch,
-                    advice=_advice(epoch),
-                )
-            )
+            raise TrainingError(_diverged(name, epoch))
+    for name, buffer in net.named_buffers():
+        if bool(torch.isnan(buffer).any()):
+            raise TrainingError(_diverged(name, epoch))
+
+
+def _diverged(name: str, epoch: int) -> Message:
+    return coded(
+        "E-TRAIN-05",
+        "the weights of {name} became NaN or infinite in epoch {epoch}. {advice}",
+        name=name,
+        epoch=epoch,
+        advice=_advice(epoch),
+    )
 
 
 def _advice(epoch: int) -> str:

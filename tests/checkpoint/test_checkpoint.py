@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from onnxnn_runtime.card.card import ModelCard
-from onnxnn_runtime.errors import CheckpointError, OutputError
+from onnxnn_runtime.errors import CheckpointError, ExportError, OutputError
 
 from onnxnn import nn, pth_info
 from onnxnn.checkpoint import checkpoint
@@ -317,6 +317,22 @@ def test_weights_that_are_nan_are_refused(path, tmp_path):
     target = edited(path, tmp_path / "edited.pth", state_dict=weights)
     with pytest.raises(CheckpointError, match=r"got NaN in the weights 'linear2.bias'.*smaller lr"):
         pth_info(target)
+
+
+@pytest.mark.parametrize("name", ["weight", "running_mean"])
+def test_weights_that_are_nan_are_not_saved(tmp_path, name):
+    network = nn(verbose=0)
+    network.add("linear", size=(3, 2))
+    network.add("batchnorm1d", size=2)
+    network.save(tmp_path / "a.pth")
+    before = (tmp_path / "a.pth").read_bytes()
+    with torch.no_grad():
+        getattr(network.model[1], name)[0] = torch.nan
+    with pytest.raises(CheckpointError, match=rf"a.pth: expected numbers, got NaN in the weights '.*{name}'"):
+        network.save(tmp_path / "a.pth")
+    assert (tmp_path / "a.pth").read_bytes() == before
+    with pytest.raises(ExportError, match=f"{name} holds NaN"):
+        network.export(tmp_path / "a.onnx")
 
 
 def test_weights_of_another_kind_of_number_are_refused(path, tmp_path, model):

@@ -17,6 +17,7 @@ from support.weights import same_weights, saved_weights
 
 from onnxnn.checkpoint import checkpoint
 from onnxnn.training.callbacks import Callback
+from onnxnn.training.finite import check_weights
 
 # ---- validation, stopping, clipping ----------------------------------------------------------------
 
@@ -204,3 +205,14 @@ def test_two_processes_learn_what_one_learns(tmp_path):
     assert found[1] == pytest.approx(found[2])
     one, two = (saved_weights(tmp_path / n / "basenn.pth")["linear1.weight"] for n in ("1", "2"))
     torch.testing.assert_close(one, two)
+
+
+def test_statistics_that_became_nan_are_refused():
+    module = torch.nn.Sequential(torch.nn.BatchNorm1d(2))
+    module[0].running_var.fill_(math.inf)  # a custom module may hold a mask of infinite numbers
+    check_weights(module, 0)
+    module[0].running_var[1] = math.nan
+    with pytest.raises(
+        TrainingError, match=r"the weights of 0.running_var became NaN or infinite in epoch 3"
+    ):
+        check_weights(module, 3)
