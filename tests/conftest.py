@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,3 +36,11 @@ def class_folders(tmp_path_factory):
             pixels = rng.integers(low, low + 100, (20, 20, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(str(root / label / f"{number}.png"))
     return root
+
+
+@pytest.fixture
+def public_folder():
+    """A folder that every user may enter; pytest's own ones are closed when the next pytest starts."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
