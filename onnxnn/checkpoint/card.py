@@ -14,7 +14,7 @@ from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn._version import __version__
-from onnxnn.data import Preparation
+from onnxnn.data import BY_INDEX, Preparation
 from onnxnn.definition.definition import Definition, Placed
 from onnxnn.definition.dynamic_axes import free_input, free_output, max_length, min_sizes
 from onnxnn.definition.last_layer import last_bounded
@@ -58,12 +58,16 @@ def describe(
     Raises:
         LayerError: The network has no layers.
     """
+    if training is None:
+        training = before.training if before else {}
+    if preparation is not None and preparation.by_index:
+        training = {**training, BY_INDEX: True}
     return ModelCard(
         task=kind.card_task,
         network=kind.definition.to_data(),
         input=kind.input_spec(preparation),
         output=kind.output_spec(preparation),
-        training=training if training is not None else (before.training if before else {}),
+        training=training,
         license=before.license if before else "",
         note=before.note if before else "",
         diffusion=kind.diffusion_spec(preparation),

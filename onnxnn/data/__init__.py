@@ -6,10 +6,11 @@ from .dataset import Data
 from .images import load_images
 from .label_mapping import LabelMapping
 from .npz import load_npz
-from .preparation import Preparation
+from .preparation import BY_INDEX, Preparation
 from .tables import load_table
 
 __all__ = [
+    "BY_INDEX",
     "Batches",
     "Data",
     "LabelMapping",

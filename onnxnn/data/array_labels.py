@@ -13,7 +13,7 @@ from onnxnn_runtime.messages.catalogue import coded
 from .array_kinds import Described
 from .class_names import class_names
 from .label_arrays import as_array
-from .labels import class_numbers, targets
+from .labels import class_numbers, named_by_index, targets
 from .missing_labels import check_texts
 from .preparation import Preparation
 from .tokens import step_labels
@@ -42,7 +42,9 @@ def given_labels(y: Any, count: int, task: str, classes: object, known: Preparat
             )
         )
     is_column_each = array.ndim == 3 and array.shape[2] == 1 and task != "reg"
-    return array[:, :, 0] if is_column_each else array
+    array = array[:, :, 0] if is_column_each else array
+    by_index = known is not None and known.by_index and names == known.classes
+    return named_by_index(array, names, "y") if by_index else array
 
 
 def names_of_classes(

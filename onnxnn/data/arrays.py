@@ -37,6 +37,7 @@ from .batches import Batches, InMemory
 from .dataset import Data, as_data_errors, check_task, split, unambiguous
 from .frames import named_values, names_of_targets, warn_of_order
 from .label_arrays import ragged
+from .labels import are_indices
 from .options import ArrayOptions
 from .preparation import Preparation
 from .standardize import COARSE, needs_float64, rounded_columns, standardization
@@ -94,6 +95,7 @@ def from_arrays(
         features=features if described.kind == "table" else (),
         targets=target_names if labels.is_floating_point() or len(target_names) == 1 else (),
         vocabulary=vocabulary,
+        by_index=given is not None and are_indices(given, names),
         order_assumed=options.channel_order is None and described.is_colour,
     )
 

@@ -198,6 +198,7 @@ class Data:
             vocabulary=network.vocabulary if own.kind == "tokens" and network.vocabulary else own.vocabulary,
             operations=network.operations,
             read=network.read,
+            by_index=network.by_index if network.classes else own.by_index,
         )
         changed = data._with_parts(lambda part: part.mapped(known, columns, tokens, labels, targets))
         if data.kind in ("table", "sequence"):

@@ -16,7 +16,7 @@ from .label_arrays import as_array, finite
 from .label_mapping import folded, warn_of_bools
 from .standardize import COARSE, needs_float64
 
-__all__ = ["ValuesError", "class_numbers", "targets"]
+__all__ = ["ValuesError", "are_indices", "class_numbers", "named_by_index", "targets"]
 
 _MOST_CLASSES = 10_000
 """The integers below which labels are classes by default."""
@@ -74,6 +74,49 @@ def class_numbers(
     if array.dtype.kind == "b" and names is not None:
         warn_of_bools(names, source)
     return _numbers(_whole(array, source), names, source, quiet)
+
+
+def are_indices(y: Array, names: tuple[str, ...]) -> bool:
+    """Return whether labels count as class indices, though some of those are names of other classes.
+
+    Args:
+        y: Labels of any type and shape.
+        names: The names of the classes.
+    """
+    others = {str(id_) for id_, name in enumerate(names) if name != str(id_)}
+    if y.dtype.kind not in "iu" or others.isdisjoint(names):
+        return False
+    return not {str(number) for number in np.unique(y)} <= set(names)
+
+
+def named_by_index(y: Array, names: tuple[str, ...], source: str) -> Array:
+    """Return the names of classes for labels that are their indices; labels of other types as they are.
+
+    Raises:
+        DataError: One is no class index.
+    """
+    if y.dtype.kind not in "iu":
+        return y
+    _check_indices(y, names, source)
+    return np.array(names)[y]
+
+
+def _check_indices(numbers: Array, names: tuple[str, ...], source: str) -> None:
+    low, high = int(numbers.min()), int(numbers.max())
+    if low < 0 or high >= len(names):
+        raise DataError(
+            coded(
+                "E-DATA-05",
+                "{source}: expected class indices 0..{last} for the {count} named classes ({names}), got "
+                "{low}..{high}.",
+                source=source,
+                last=len(names) - 1,
+                count=len(names),
+                names=", ".join(names),
+                low=low,
+                high=high,
+            )
+        )
 
 
 def targets(values: Any, source: str = "y") -> torch.Tensor:
@@ -193,20 +236,7 @@ def _numbers_of_names(numbers: Array, names: tuple[str, ...], source: str) -> to
                 )
             )
         return torch.from_numpy(named[positions.reshape(-1)])
-    if low < 0 or high >= len(names):
-        raise DataError(
-            coded(
-                "E-DATA-05",
-                "{source}: expected class indices 0..{last} for the {count} named classes ({names}), got "
-                "{low}..{high}.",
-                source=source,
-                last=len(names) - 1,
-                count=len(names),
-                names=", ".join(names),
-                low=low,
-                high=high,
-            )
-        )
+    _check_indices(numbers, names, source)
     other = [number for number in found if ids.get(str(number), number) != number]
     if other:
         missing = next(number for number in found if str(number) not in ids)

@@ -18,7 +18,10 @@ from onnxnn.layers import Layer, make
 
 from .label_mapping import LabelMapping
 
-__all__ = ["Preparation"]
+__all__ = ["BY_INDEX", "Preparation"]
+
+BY_INDEX = "class_indices"
+"""The key of `Preparation.by_index` in what a card says about training."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Preparation:
         read: With such a function: returns an image as float32 (C, H, W), as this process has to read it.
         class_counts: How many samples of each class there were in training, where that is known.
         named: Whether classes are names even where they look like integers, as those of folders are.
+        by_index: Whether labels that are integers are class indices, though classes are called by integers.
         order_assumed: Whether nobody said in which order arrays of images hold their channels. A network
             that the images come to later says it.
     """
@@ -59,6 +63,7 @@ class Preparation:
     named: bool = False
     class_counts: tuple[int, ...] = ()
     order_assumed: bool = False
+    by_index: bool = False
 
     @property
     def labels(self) -> LabelMapping:
@@ -97,6 +102,7 @@ class Preparation:
             classes=card.classes,
             vocabulary=spec.vocabulary,
             class_counts=() if card.diffusion is None else card.diffusion.class_counts,
+            by_index=card.training.get(BY_INDEX) is True,
         )
         is_known = (found.preprocess, found.normalize, found.features, found.targets, found.classes)
         return found if card.training or any(is_known) or found.vocabulary is not None else None

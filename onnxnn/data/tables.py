@@ -20,7 +20,7 @@ from onnxnn.graph.shape import Shape
 from .batches import Batches, InMemory
 from .dataset import Data, as_data_errors, check_task, split, unambiguous
 from .label_arrays import finite
-from .labels import class_numbers, targets
+from .labels import class_numbers, named_by_index, targets
 from .options import TableOptions
 from .preparation import Preparation
 from .standardize import COARSE, needs_float64, standardization
@@ -62,7 +62,7 @@ def load_table(
         read = _read(table, chosen, np.float64 if wide else np.float32, is_open)
         x = _whole(table, chosen.features, read.numbers)
         _check_labels(table, read.texts, chosen.label, are_classes, options.label is not None, known)
-        labels, classes, remarks = _labels(table, read.texts, chosen.label, are_classes, known is not None)
+        labels, classes, remarks = _labels(table, read.texts, chosen.label, are_classes, known)
     for note in (*table.notes, *chosen.notes):
         warn(note)
     if not table.has_heading and options.header is None:
@@ -141,15 +141,17 @@ def _whole(table: Table, columns: list[int], x: Array) -> Array:
 
 
 def _labels(
-    table: Table, texts: list[str], column: int, are_classes: bool, is_known: bool
+    table: Table, texts: list[str], column: int, are_classes: bool, known: Preparation | None
 ) -> tuple[torch.Tensor, tuple[str, ...], tuple[str, ...]]:
     """Return label ids or values, the names of the classes, and a line about them where one is due."""
     source = f"{table.source}: {table.title(column)}"
     if not are_classes:
         return targets(table.numbers([column]), source), (), ()
     given, were_floats = class_labels(_with_points(table, texts, column))
-    labels, classes = class_numbers(given, None, source, quiet=is_known)
-    if len(classes) < 2 and not is_known:
+    if known is not None and known.by_index:
+        given = named_by_index(given, known.classes, source)
+    labels, classes = class_numbers(given, None, source, quiet=known is not None)
+    if len(classes) < 2 and known is None:
         raise DataError(
             coded(
                 "E-DATA-05",

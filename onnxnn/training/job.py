@@ -19,7 +19,7 @@ from onnxnn_runtime.messages.streams import say
 from onnxnn.checkpoint import checkpoint
 from onnxnn.checkpoint.card import how_trained
 from onnxnn.checkpoint.checkpoint import Checkpoint
-from onnxnn.data import Batches, Data
+from onnxnn.data import BY_INDEX, Batches, Data
 from onnxnn.definition import memory
 from onnxnn.definition.module import Net
 
@@ -196,7 +196,8 @@ class Job:
 
     def _how(self, state: Mapping[str, Any]) -> dict[str, Any]:
         settings = state["settings"] | {"lr": state["lr"]}
-        return how_trained(settings, state["history"], self.data.train.num_samples)
+        how = how_trained(settings, state["history"], self.data.train.num_samples)
+        return how | {BY_INDEX: True} if self.data.preparation.by_index else how
 
 
 def settings_of(

@@ -88,6 +88,34 @@ def test_bools_that_are_the_other_way_round_than_the_names_are_said(classes):
     assert labels(model) == [1, 0, 1, 0]
 
 
+@pytest.mark.parametrize("form", ["trained", "saved", "reloaded", "csv"])
+@pytest.mark.parametrize("y", [[1, 2, 1, 1], [0, 1, 2, 0], ["2", "3", "2", "2"]])
+@pytest.mark.filterwarnings("ignore:.*labels are class indices", "ignore:.*no header")
+def test_labels_that_were_class_indices_stay_so(tmp_path, form, y):
+    model = nn("cls", save_fold=str(tmp_path), verbose=0)
+    model.load_dataset(X, [0, 1, 2, 0], classes=[1, 2, 3], shuffle=False)
+    model.add("linear", size=(X.shape[1], 3), activation="softmax")
+    model.train(epochs=1)
+    expected = [int(label) - 1 if isinstance(label, str) else label for label in y]
+    given = (X, np.array(y))
+    if form == "saved":
+        model.save(tmp_path / "saved.pth")
+        model = nn("cls", verbose=0)
+        model.load(tmp_path / "saved.pth")
+    elif form == "reloaded":
+        model = nn("cls", verbose=0)
+        model.load(tmp_path / "basenn.pth")
+    elif form == "csv" and not isinstance(y[0], str):
+        given = tmp_path / "a.csv"
+        np.savetxt(given, np.column_stack([X, y]), delimiter=",", fmt=["%.8f"] * X.shape[1] + ["%d"])
+    right = model.evaluate((X, np.array(["1", "2", "3"])[expected]))
+    assert model.evaluate(given) == right
+    model.load_dataset(X, y, shuffle=False)
+    assert labels(model) == expected
+    with pytest.raises(DataError, match=r"expected class indices 0\.\.2 .*\(1, 2, 3\), got 1\.\.3"):
+        model.evaluate((X, [1, 2, 3, 1]))
+
+
 class Animal(str, enum.Enum):
     CAT = "cat"
     DOG = "dog"
