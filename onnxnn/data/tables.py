@@ -55,7 +55,13 @@ def load_table(
     are_classes, wide = task in ("cls", "embed"), known is not None and known.is_wide
     with as_data_errors():
         table = read_table(
-            path, options.header, options.encoding, options.decimal, options.thousands, options.missing
+            path,
+            options.header,
+            options.encoding,
+            options.decimal,
+            options.thousands,
+            options.missing,
+            known=features,
         )
         chosen = choose_columns(table, options.label, options.index, features, names, are_classes)
         is_open = options.label is None and not features

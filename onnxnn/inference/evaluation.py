@@ -15,6 +15,7 @@ from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.files.access import as_path
 from onnxnn_runtime.messages.catalogue import coded
+from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data import Batches, Data, LabelMapping, Preparation, from_arrays, load_npz, load_table
 from onnxnn.data.batches import Samples
@@ -36,6 +37,7 @@ def batches_of(
     prepared: Callable[[Data, str], Data],
     batch_size: int,
     channel_order: str | None = None,
+    header: bool | None = None,
 ) -> Iterable[Batch]:
     """Return batches (x, target) as a network has its data prepared.
 
@@ -47,12 +49,15 @@ def batches_of(
         prepared: Brings a loaded data set into that form; the text names it in messages.
         batch_size: Samples in a batch.
         channel_order: "rgb" or "bgr" for arrays of images; None as the network has them.
+        header: Whether the first row of a CSV file is a heading; None decides by what stands there.
 
     Raises:
         DataError: It is none of these, has samples of another shape than the network takes, or has classes
             that it does not know.
     """
     task, spec = card.task, card.input
+    if header is not None:
+        _check_table(source, spec)
     asked = ArrayOptions(batch_size=batch_size, shuffle=False, channel_order=channel_order)
     if isinstance(source, Data):
         return prepared(source, "evaluate").train
@@ -74,7 +79,8 @@ def batches_of(
         if path.suffix.lower() == ".npz":
             loaded = load_npz(path, task, asked, known)
         else:
-            loaded = load_table(path, task, TableOptions(batch_size=batch_size, shuffle=False), known)
+            options = TableOptions(batch_size=batch_size, shuffle=False, header=header)
+            loaded = load_table(path, task, options, known)
         return prepared(loaded, str(path)).train
     raise DataError(
         coded(
@@ -83,6 +89,19 @@ def batches_of(
             got=type(source).__name__,
         )
     )
+
+
+def _check_table(source: Any, spec: InputSpec) -> None:
+    """Refuse an option of tables for other data."""
+    is_path = isinstance(source, str | os.PathLike) and spec.kind != "image"
+    if not is_path or os.fsdecode(source).lower().endswith(".npz"):
+        raise DataError(
+            coded(
+                "E-DATA-09",
+                "evaluate(header=...): expected the path of a CSV file, got {got}. Leave header out.",
+                got=shortened(source, 40),
+            )
+        )
 
 
 def _may_fit(batches: Batches, spec: InputSpec) -> bool:

@@ -15,6 +15,7 @@ from onnxnn_runtime.diffusion.options import SamplingOptions
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.streams import say
+from onnxnn_runtime.tables.reader import read_table
 
 from onnxnn.console.display import PrintedResult
 from onnxnn.data import Batches
@@ -61,6 +62,7 @@ def inference(
     seed: int | None = None,
     guidance: float | None = None,
     channel_order: str | None = None,
+    header: bool | None = None,
 ) -> Array: ...
 
 
@@ -80,6 +82,7 @@ def inference(
     seed: int | None = None,
     guidance: float | None = None,
     channel_order: str | None = None,
+    header: bool | None = None,
 ) -> Array | tuple[Array, Hidden]:
     """Return the network's output for a file, a folder, a CSV file, an array, or a list of those.
 
@@ -104,6 +107,7 @@ def inference(
         batch_size: How many samples to run at once; None takes 2 images on a processor, else 32 samples.
         channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; None as the network was
             trained. Files are RGB always.
+        header: Whether the first row of a CSV file is a heading; None decides by what stands there.
 
     Returns:
         float32 (N, classes), probabilities where the network ends in softmax or sigmoid; for text
@@ -130,7 +134,8 @@ def inference(
             found = _Found(sampled(state, options))
         else:
             _check_not_asked(asked)
-            found = _found(state, data, hidden, batch_size, channel_order)
+            given = data if header is None else read_table(data, header)
+            found = _found(state, given, hidden, batch_size, channel_order)
     self.result, self.val_label, self._files = found.result, found.labels, found.files
     if show and not state.kind.samples_images:
         say(self.result)

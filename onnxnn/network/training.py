@@ -208,6 +208,8 @@ def evaluate(
     metrics: str | Sequence[str] | None = None,
     batch_size: int = 32,
     channel_order: str | None = None,
+    *,
+    header: bool | None = None,
 ) -> dict[str, float]:
     """Return the loss and the metrics on data.
 
@@ -222,6 +224,7 @@ def evaluate(
         batch_size: How many samples to run at once.
         channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; None as the network was
             trained. Files are RGB always.
+        header: Whether the first row of a CSV file is a heading; None decides by what stands there.
 
     Raises:
         DataError: The data does not match the network.
@@ -241,7 +244,7 @@ def evaluate(
     trained = loss_of(card)
     if loss is None and trained is not None and official_name(trained) != "ArcFace":
         loss = trained
-    batches = batches_of(data, card, state.preparation, state.prepared, batch_size, channel_order)
+    batches = batches_of(data, card, state.preparation, state.prepared, batch_size, channel_order, header)
     return jobs.evaluate_network(self._state.kind, self.model, batches, len(classes), loss, metrics)
 
 

@@ -6,9 +6,11 @@ import shutil
 import warnings
 
 import numpy as np
+import onnxnn_runtime as rt
 import pytest
 import torch
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.tables.reader import read_table
 from PIL import Image
 from support.frames import Frame
 
@@ -259,3 +261,59 @@ def test_arcface_is_no_loss_without_its_weights(noise, tmp_path):
     network = encoder(tmp_path, noise)
     network.train(epochs=1, loss="ArcFace")
     assert network.evaluate(str(noise)) == network.evaluate(str(noise), loss="SupCon")
+
+
+COUNTED = "0,1,2,3\n5,1,2,0\n2,3,1,1\n2,5,4,0\n"
+"""A first row that counts the columns: a heading, unless header= says otherwise."""
+
+
+def test_header_decides_in_evaluate_and_inference_too(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(COUNTED)
+    model = nn("cls", verbose=0)
+    model.load_tab_data(path, header=False)
+    model.add("linear", size=(3, 3), activation="softmax")
+    rows = np.array([[0, 1, 2], [5, 1, 2], [2, 3, 1], [2, 5, 4]])
+    assert len(model.inference(path, header=False)) == 4
+    np.testing.assert_allclose(model.inference(path, header=False), model.inference(rows), rtol=1e-6)
+    model.load_dataset(rows, ["3", "0", "1", "0"])
+    assert model.evaluate(path, header=False) == model.evaluate((rows, ["3", "0", "1", "0"]))
+    with pytest.warns(
+        UserWarning, match=r"as the heading. Use header=False .*read_table\(path, header=False\)"
+    ):
+        assert len(model.inference(path)) == 3
+
+
+@pytest.mark.parametrize("heading", ["5,3,9", "9,3,5", "5,8,3,9"])
+def test_a_first_row_of_names_that_the_network_knows_is_a_heading(tmp_path, heading):
+    """Nothing else says that of integers among integers."""
+    path, other = tmp_path / "a.csv", tmp_path / "b.csv"
+    path.write_text("5,3,9\n1,2,0\n2,3,1\n3,1,0\n4,0,1\n")
+    model = nn("cls", verbose=0)
+    model.load_tab_data(path, header=True)
+    model.add("linear", size=(2, 2), activation="softmax")
+    columns = {"5": (1, 2, 3, 4), "3": (2, 3, 1, 0), "9": (0, 1, 0, 1), "8": (7, 7, 7, 7)}
+    rows = zip(*(columns[name] for name in heading.split(",")), strict=True)
+    other.write_text("\n".join([heading, *(",".join(map(str, row)) for row in rows)]) + "\n")
+    np.testing.assert_array_equal(model.inference(other), model.inference(path))
+    assert model.evaluate(other) == model.evaluate(path)
+    model.export(tmp_path / "a.onnx")
+    served = rt.load(tmp_path / "a.onnx").predict(other)
+    np.testing.assert_allclose([each.scores for each in served], model.inference(path), rtol=1e-5)
+
+
+@pytest.mark.parametrize("data", [(np.zeros((2, 3)), [0, 1]), "a.npz"])
+def test_header_is_an_option_of_tables(data):
+    model = nn("cls", verbose=0)
+    model.add("linear", size=(3, 2), activation="softmax")
+    with pytest.raises(DataError, match=r"evaluate\(header=...\): expected the path of a CSV file"):
+        model.evaluate(data, header=True)
+
+
+def test_a_table_that_was_read_first_is_as_its_file(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(",x,y,z,label\n0,5,1,2,0\n1,2,3,1,1\n2,2,5,4,0\n")
+    model = nn("cls", verbose=0)
+    model.add("linear", size=(3, 2), activation="softmax")
+    for table in (read_table(path), [read_table(path)]):
+        np.testing.assert_array_equal(model.inference(table), model.inference(path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import TYPE_CHECKING, Any, Sequence
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
 from onnxnn_runtime.messages.warn import warn
+
+if TYPE_CHECKING:
+    from onnxnn_runtime.tables.reader import Table
 
 __all__ = ["chosen_columns", "file_rows", "for_graph", "in_order", "is_row", "row_in_order", "width"]
 
@@ -42,15 +45,18 @@ def file_rows(
     Raises:
         InputError: The file is no table, or its columns are not the network's.
     """
-    from onnxnn_runtime.tables.reader import (  # here and below, so that images start without it
-        index_columns,
-        read_table,
-        seems_index,
-    )
+    from onnxnn_runtime.tables.reader import read_table  # here and below, so that images start without it
 
-    table = read_table(path)
+    table = read_table(path, known=spec.features)
+    return [f"{path}:{line}" for line in table.lines], _table_rows(table, spec, targets, shown or path)
+
+
+def _table_rows(table: Table, spec: InputSpec, targets: Sequence[str], shown: str) -> np.ndarray:
+    from onnxnn_runtime.tables.reader import index_columns, seems_index
+
+    path = table.source
     for note in table.notes:
-        warn(note.replace(path, shown or path))
+        warn(note.replace(path, shown))
     if spec.features and names_wanted(spec.features, table.names):
         positions = match_columns(spec.features, table.names, path)
     else:
@@ -62,11 +68,10 @@ def file_rows(
                 gettext(
                     "{path}: column 1 counts the rows and is taken as an input, and the last column as the "
                     "label. Where column 1 is an index, leave it out, or name the columns in a first row.",
-                    path=shown or path,
+                    path=shown,
                 )
             )
-    rows = table.numbers(positions)
-    return [f"{path}:{line}" for line in table.lines], rows
+    return table.numbers(positions)
 
 
 def chosen_columns(
@@ -139,6 +144,8 @@ def in_order(value: Any, spec: InputSpec, source: str) -> Any:
     Raises:
         InputError: Its columns are not the network's.
     """
+    if hasattr(value, "numbers_and_texts"):  # a table that was read from a file
+        return _table_rows(value, spec, (), value.source)
     named = None if isinstance(value, (list, tuple)) else named_columns(value, spec.features)
     if named is None:
         return value
@@ -149,6 +156,8 @@ def in_order(value: Any, spec: InputSpec, source: str) -> Any:
 
 def for_graph(value: Any, spec: InputSpec, source: str) -> Any:
     """Return rows that name their values, in whatever form, as an array (rows, columns); see `in_order`."""
+    if hasattr(value, "numbers_and_texts"):
+        return in_order(value, spec, source)
     named = named_columns(value, spec.features)
     if named is None:
         row = row_in_order(value, spec, source)

@@ -333,12 +333,13 @@ def _parts(records: Sequence[Record]) -> Iterator[str]:
 
 
 def read_table(
-    path: str | Path,
+    path: object,
     header: bool | None = None,
     encoding: str | None = None,
     decimal: str | None = None,
     thousands: str | None = None,
     missing: Sequence[str] | None = None,
+    known: Sequence[str] = (),
 ) -> Table:
     """Read a CSV file.
 
@@ -355,6 +356,8 @@ def read_table(
         decimal: The mark before a fraction, "." or ","; None takes a comma where it can be nothing else.
         thousands: The mark between groups of three digits; None takes none.
         missing: What stands in a cell without a value beside nothing; None takes `MISSING`.
+        known: The names of columns of the network that it is for: where the first row has them all, it is a
+            heading.
 
     Raises:
         MissingInputError: There is no such file.
@@ -396,12 +399,14 @@ def read_table(
         thousands,
     )
     rows = [cells_of(record, separator)[:width] for record in head]
+    if header is None and known and set(map(_folded, known)) <= set(map(_folded, rows[0])):
+        header = True
     has_heading, doubtful = (header, False) if header is not None else heading_of(rows, table.decimal_comma)
     if not has_heading:
         if header is None and _counts(rows[0]):
             note = gettext(
                 "{source}: the first row ({row}) is taken as data, though it counts the columns. Use "
-                "header=True to take it as the heading.",
+                "header=True to take it as the heading; for predict, read_table(path, header=True).",
                 source=source,
                 row=_in_short(", ".join(rows[0])),
             )
@@ -421,13 +426,17 @@ def read_table(
         notes += (
             gettext(
                 "{source}: the first row ({row}) is taken as the heading. Use header=False to take it as "
-                "data.",
+                "data; for predict, read_table(path, header=False).",
                 source=source,
                 row=_in_short(", ".join(rows[0])),
             ),
         )
     names = () if counts_samples(rows[0]) else tuple(rows[0])
     return replace(table, names=names, lines=lines[1:], notes=notes, has_heading=True)
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()
 
 
 def _counts(cells: Sequence[str]) -> bool:
