@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.arrays.columns import names_listed
 from onnxnn_runtime.arrays.conversion import too_small
 from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.files.access import as_path
-from onnxnn_runtime.messages.catalogue import coded
+from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data import Batches, Data, LabelMapping, Preparation, from_arrays, load_npz, load_table
@@ -196,15 +197,27 @@ def check_fits(sizes: Sequence[int | None], kind: str, spec: InputSpec, source: 
         raise DataError(
             coded(
                 "E-DATA-07",
-                "{source}: expected {expected_kind} of shape ({expected}), which the network takes, got "
-                "samples of shape ({got}), read as {kind}.",
+                "{source}: expected {expected}, which the network takes, got {got}.",
                 source=source,
-                expected_kind=spec.kind,
-                expected=", ".join(map(str, wanted)),
-                got=", ".join(map(str, sizes)),
-                kind=kind,
+                expected=_described(spec.kind, wanted, spec.features),
+                got=_described(kind, sizes),
             )
         )
     problem = too_small(sizes, spec)
     if problem is not None:
         raise DataError(coded("E-DATA-07", "{source}: {problem}", source=source, problem=problem))
+
+
+def _described(kind: str, sizes: Sequence[int | str | None], names: Sequence[str] = ()) -> str:
+    """Return samples for a message: "2 columns (width, height)", "images of shape (3, 64, 64)"."""
+    listed = ", ".join("?" if size is None else str(size) for size in sizes)
+    if kind == "table" and len(sizes) == 1 and isinstance(sizes[0], int):
+        columns = ngettext("{count} column", "{count} columns", sizes[0])
+        return f"{columns} ({names_listed(names, plain=True)})" if names else columns
+    if kind == "image":
+        return gettext("images of shape ({sizes})", sizes=listed)
+    if kind == "tokens":
+        return gettext("tokens of shape ({sizes})", sizes=listed)
+    if kind == "sequence":
+        return gettext("sequences of shape ({sizes})", sizes=listed)
+    return gettext("samples of shape ({sizes})", sizes=listed)

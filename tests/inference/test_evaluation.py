@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import warnings
 
@@ -272,7 +273,7 @@ def test_header_decides_in_evaluate_and_inference_too(tmp_path):
     path.write_text(COUNTED)
     model = nn("cls", verbose=0)
     model.load_tab_data(path, header=False)
-    model.add("linear", size=(3, 3), activation="softmax")
+    model.add("linear", size=(3, 4), activation="softmax")
     rows = np.array([[0, 1, 2], [5, 1, 2], [2, 3, 1], [2, 5, 4]])
     assert len(model.inference(path, header=False)) == 4
     np.testing.assert_allclose(model.inference(path, header=False), model.inference(rows), rtol=1e-6)
@@ -317,3 +318,14 @@ def test_a_table_that_was_read_first_is_as_its_file(tmp_path):
     model.add("linear", size=(3, 2), activation="softmax")
     for table in (read_table(path), [read_table(path)]):
         np.testing.assert_array_equal(model.inference(table), model.inference(path))
+
+
+def test_a_table_of_another_width_is_described_by_its_columns(monkeypatch):
+    model = nn("cls", verbose=0)
+    model.add("linear", size=(2, 2), activation="softmax")
+    with pytest.raises(DataError, match=r"expected 2 columns, which the network takes, got 3 columns\."):
+        model.evaluate((np.zeros((4, 3)), [0, 1, 0, 1]))
+    monkeypatch.setenv("ONNXNN_LANG", "zh")
+    with pytest.raises(DataError) as caught:
+        model.evaluate((np.zeros((4, 3)), [0, 1, 0, 1]))
+    assert not re.search("[a-z]{3}", caught.value.text.replace("evaluate", "")), caught.value.text

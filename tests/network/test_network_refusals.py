@@ -108,9 +108,9 @@ def test_a_failed_add_does_not_count():
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (np.zeros((4, 5)), r"got samples of shape \(5\), read as table"),
-        (np.zeros((4, 1, 8, 8)), r"got samples of shape \(1, 8, 8\)"),
-        (np.zeros((4, 3, 9, 8)), r"expected image of shape \(3, 8, 8\)"),
+        (np.zeros((4, 5)), r"expected images of shape \(3, 8, 8\), .* got 5 columns"),
+        (np.zeros((4, 1, 8, 8)), r"got images of shape \(1, 8, 8\)"),
+        (np.zeros((4, 3, 9, 8)), r"expected images of shape \(3, 8, 8\)"),
         (np.zeros((4, 3, 8, 8), np.float32), None),
     ],
 )
