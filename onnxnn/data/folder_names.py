@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import coded, gettext
@@ -15,6 +16,8 @@ from onnxnn_runtime.messages.warn import warn
 from .label_mapping import folded
 
 __all__ = ["natural", "ordered"]
+
+Key = TypeVar("Key")
 
 _MOST_COMPARED = 1000
 
@@ -28,6 +31,7 @@ def ordered(
     matched = _matched(root, tuple(folders), names)
     if len(matched) == len(names) == len(folders):
         return names, [folders[matched[name]] for name in names]
+    found = set(matched.values())
     known, missing = ", ".join(map(repr, folders)), [name for name in names if name not in matched]
     if not matched and len(names) == len(folders):
         return names, _by_order(root, folders, names)
@@ -49,7 +53,7 @@ def ordered(
             expected=len(folders),
             folder=root,
             count=len(names),
-            missing=", ".join(repr(folder) for folder in folders if folder not in matched.values()),
+            missing=", ".join(repr(folder) for folder in folders if folder not in found),
         )
     )
 
@@ -61,13 +65,15 @@ def _matched(root: Path, folders: Sequence[str], names: Sequence[str]) -> dict[s
         DataError: Several folders could be meant by a name, or several names by a folder.
     """
     found = {name: form for name in names if (form := unicodedata.normalize("NFC", name)) in folders}
+    taken, by_fold = set(found.values()), _grouped(folders, folded)
     for name in names:
         if name in found:
             continue
-        alike = [folder for folder in folders if folded(folder) == folded(name)]
-        left = [folder for folder in alike if folder not in found.values()]
+        alike = by_fold.get(folded(name), [])
+        left = [folder for folder in alike if folder not in taken]
         if len(left) == 1:
             found[name] = left[0]
+            taken.add(left[0])
         elif alike:
             others = [other for other in names if other != name and folded(other) == folded(name)]
             if others:
@@ -108,7 +114,7 @@ def _by_order(root: Path, folders: dict[str, Path], names: Sequence[str]) -> lis
                 names=", ".join(map(repr, folders)),
             )
         )
-    known = {folder: (_letters(folder), _number(folder)) for folder in folders}
+    known = Known(_grouped(folders, _letters), _grouped(folders, _number), _grouped(folders, _both))
     for name, own in zip(names, folders, strict=True):
         alike = _meant(known, name)
         if alike and own not in alike:
@@ -135,7 +141,22 @@ def _by_order(root: Path, folders: dict[str, Path], names: Sequence[str]) -> lis
     return list(folders.values())
 
 
-def _meant(folders: Mapping[str, tuple[str, int | None]], title: str) -> list[str]:
+def _grouped(folders: Iterable[str], key: Callable[[str], Key]) -> dict[Key, list[str]]:
+    groups: dict[Key, list[str]] = {}
+    for folder in folders:
+        groups.setdefault(key(folder), []).append(folder)
+    return groups
+
+
+class Known(NamedTuple):
+    """Folders by their letters, by their number, and by both."""
+
+    by_letters: Mapping[str, list[str]]
+    by_number: Mapping[int | None, list[str]]
+    by_both: Mapping[tuple[str, int | None], list[str]]
+
+
+def _meant(folders: Known, title: str) -> list[str]:
     """Return the folders that a title may mean: those of its letters, of these those of its number.
 
     A title without letters means those of its number, whatever their letters. Where no folder has its
@@ -143,17 +164,17 @@ def _meant(folders: Mapping[str, tuple[str, int | None]], title: str) -> list[st
     its own.
 
     Args:
-        folders: The letters and the number of each.
+        folders: All of them.
         title: What a class is to be called.
     """
-    letters, number = _letters(title), _number(title)
-    alike = [folder for folder, (own, _) in folders.items() if own == letters or not letters]
-    if not alike and len(folders) <= _MOST_COMPARED:
-        alike = [
-            folder for folder, (own, _) in folders.items() if _holds(own, letters) or _holds(letters, own)
-        ]
-    same = [folder for folder in alike if number is not None and folders[folder][1] == number]
-    return same or (alike if letters else [])
+    letters, number = _both(title)
+    if not letters:
+        return folders.by_number.get(number, []) if number is not None else []
+    alike = [letters] if letters in folders.by_letters else []
+    if not alike and len(folders.by_letters) <= _MOST_COMPARED:
+        alike = [own for own in folders.by_letters if _holds(own, letters) or _holds(letters, own)]
+    same = [each for own in alike for each in folders.by_both.get((own, number), ()) if number is not None]
+    return same or [each for own in alike for each in folders.by_letters[own]]
 
 
 def _holds(text: str, part: str) -> bool:
@@ -169,6 +190,10 @@ def _letters(name: str) -> str:
 def _number(name: str) -> int | None:
     digits = "".join(filter(str.isdecimal, name))[:100]
     return int(digits) if digits else None
+
+
+def _both(name: str) -> tuple[str, int | None]:
+    return _letters(name), _number(name)
 
 
 def natural(folder: Path) -> tuple[tuple[tuple[int, int, str], ...], str]:

@@ -15,6 +15,7 @@ from onnxnn_runtime.errors import DataError, MissingDataError
 from PIL import Image
 
 from onnxnn import nn
+from onnxnn.data import folder_names
 from onnxnn.data.folder_names import natural
 from onnxnn.data.folders import find_images
 
@@ -108,6 +109,26 @@ def test_any_names_have_an_order_which_counts(names):
     assert ordered == sorted(map(Path, names[::-1]), key=natural)
     numbers = [int(path.name) for path in ordered if path.name.isdecimal()]
     assert numbers == sorted(numbers)
+
+
+@pytest.mark.parametrize(
+    ("folders", "titles"),
+    [
+        ([f"c{number:04d}" for number in range(3000)], [f"TITLE {number}" for number in range(3000)]),
+        ([f"class{number}" for number in range(3000)], [f"CLASS{number}" for number in range(3000)]),
+        ([f"class{number}" for number in range(3000)], list(map(str, range(3000)))),
+        (list(map(chr, range(0x4E00, 0x5500))), list(map(str, range(0x700)))),
+    ],
+    ids=["titles", "case", "numbers", "letters"],
+)
+@pytest.mark.filterwarnings("ignore:classes")
+def test_many_classes_are_matched_in_linear_time(folders, titles, monkeypatch):
+    """Every name is looked at a few times, and not once for each folder."""
+    looked_at = []
+    monkeypatch.setattr(folder_names, "folded", lambda name: looked_at.append(name) or name.casefold())
+    paths = {name: Path(name) for name in sorted(folders, key=lambda name: natural(Path(name)))}
+    assert folder_names.ordered(Path("root"), paths, tuple(titles))[0] == tuple(titles)
+    assert len(looked_at) <= 10 * len(folders)
 
 
 def test_names_come_in_one_unicode_form(tmp_path):
