@@ -19,6 +19,7 @@ from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.outputs.grid import check_path, write_grid
 
 from onnxnn.inference.diffusion import add_noise, predictor
+from onnxnn.inspection import wording
 from onnxnn.inspection.sheet import arrange, show_file
 from onnxnn.training.device import Machine
 
@@ -62,7 +63,7 @@ def noisy(
     found, steps = add_noise(spec.schedule, image, timestep, num)
     if target is not None:
         names = ", ".join(map(str, steps))
-        captions = [gettext("step {step}", step=step) for step in steps]
+        captions = [wording.gettext("step {step}", step=step) for step in steps]
         line = gettext("noise at the steps {steps}: {path}", steps=names, path=target)
         _show(self, np.stack(found), num, target, line, captions)
     return found

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import numpy as np
 import torch
@@ -134,7 +134,7 @@ def inference(
             found = _Found(sampled(state, options))
         else:
             _check_not_asked(asked)
-            given = data if header is None else read_table(data, header)
+            given = data if header is None else read_table(cast(str, data), header)
             found = _found(state, given, hidden, batch_size, channel_order)
     self.result, self.val_label, self._files = found.result, found.labels, found.files
     if show and not state.kind.samples_images:

@@ -13,6 +13,8 @@ from support.weights import same_weights
 
 from onnxnn import nn
 from onnxnn.inference.diffusion import add_noise
+from onnxnn.inspection import wording
+from onnxnn.network import diffusion as drawing
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,20 @@ def test_noisy_writes_a_strip_and_says_where(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "checkpoints/noisy.png").is_file()
     model.noisy("0.jpg", timestep=20, path="here.png")
     assert (tmp_path / "here.png").is_file()
+
+
+@pytest.mark.parametrize("font", [None, "a.ttf"])
+def test_captions_are_chinese_where_a_font_can_write_them(tmp_path, monkeypatch, font):
+    written = []
+    monkeypatch.setenv("ONNXNN_LANG", "zh")
+    monkeypatch.setattr(wording, "cjk_font", lambda: font)
+    monkeypatch.setattr(
+        drawing, "_show", lambda network, images, columns, path, line, captions: written.extend(captions)
+    )
+    model = nn(verbose=0, save_fold=str(tmp_path))
+    model.add("diffusion_model", **SMALL)
+    model.noisy(np.zeros((8, 8, 3), np.uint8), timestep=20, num=2, path=tmp_path / "a.png")
+    assert written == (["step 0", "step 19"] if font is None else ["第 0 步", "第 19 步"])
 
 
 @pytest.mark.parametrize(

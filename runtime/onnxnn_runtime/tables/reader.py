@@ -333,7 +333,7 @@ def _parts(records: Sequence[Record]) -> Iterator[str]:
 
 
 def read_table(
-    path: object,
+    path: str | Path,
     header: bool | None = None,
     encoding: str | None = None,
     decimal: str | None = None,
