@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 import numpy as np
 from onnxnn_runtime.arrays.columns import names_listed
+from onnxnn_runtime.arrays.conversion import is_several
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
@@ -29,7 +30,7 @@ def class_names(classes: Any) -> tuple[str, ...] | None:
         return None
     if isinstance(classes, Mapping):
         names = _from_mapping(classes)
-    elif isinstance(classes, str) or not isinstance(classes, Iterable):
+    elif not is_several(classes) and not isinstance(classes, Iterator):
         raise DataError(
             coded(
                 "E-DATA-09",

@@ -80,13 +80,16 @@ def as_array(values: Any, source: str) -> Array:
     return array
 
 
-def _plain_texts(values: Any) -> Any:
+def _plain_texts(values: Any, depth: int = 2) -> Any:
     """Return a list in which texts of another type, such as an Enum's, are plain, since str() may say more.
 
-    NumPy would cut "Animal.CAT" to as many letters as "cat" has.
+    So are those in lists inside it, `depth` levels down. NumPy would cut "Animal.CAT" to as many letters as
+    "cat" has.
     """
     if not isinstance(values, list | tuple) or {str, int, float, bool}.issuperset(map(type, values)):
         return values
+    if depth and isinstance(values[0], list | tuple):
+        return [_plain_texts(value, depth - 1) for value in values]
     return [str.__str__(value) if isinstance(value, str) else value for value in values]
 
 

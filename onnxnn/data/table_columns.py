@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from onnxnn_runtime.arrays.columns import match_columns, names_listed, names_wanted
+from onnxnn_runtime.arrays.conversion import is_several
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -148,9 +149,7 @@ def _index(table: Table, label: int | None, index: Index) -> tuple[list[int], tu
     if isinstance(index, bool | np.bool_) and not index:
         return [], ()
     if index is not None:
-        are_several = isinstance(index, Collection) and not isinstance(index, str | bytes)
-        is_single = isinstance(index, np.ndarray) and not index.ndim
-        given: Any = index if are_several and not is_single else [index]
+        given: Any = index if is_several(index) else [index]
         return [_position(table, column, "index") for column in given], ()
     if not table.names:
         if label == 0 or not seems_index(table):

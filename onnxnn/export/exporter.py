@@ -27,6 +27,7 @@ from onnxnn_runtime.files.access import PathLike, as_path, check_target, first_b
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.html import table
 from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.suggestions import is_one_of
 from onnxnn_runtime.messages.warn import warn
 from onnxnn_runtime.outputs.output_files import check_output
 
@@ -162,7 +163,7 @@ def check_options(
         ExportError: The message names the option.
     """
     check_versions(opset_version, ir_version)
-    if preprocess not in ("runtime", "graph"):
+    if not is_one_of(preprocess, ("runtime", "graph")):
         raise ExportError(
             coded(
                 "E-EXPORT-01",

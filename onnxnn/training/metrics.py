@@ -6,12 +6,13 @@ nothing has to leave the device before an epoch ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from onnxnn_runtime.api.registry import Registry
+from onnxnn_runtime.arrays.conversion import is_several
 from onnxnn_runtime.card.labels import THRESHOLD
 from onnxnn_runtime.errors import TrainingError
 from onnxnn_runtime.messages.catalogue import coded, gettext
@@ -62,7 +63,7 @@ def official_names(names: str | Sequence[str] | None) -> tuple[str, ...]:
     Raises:
         TrainingError: There is no such metric; the message names the nearest one.
     """
-    if isinstance(names, bytes) or not isinstance(names, Collection | None):
+    if names is not None and not isinstance(names, str) and not is_several(names):
         raise TrainingError(
             coded(
                 "E-TRAIN-03",

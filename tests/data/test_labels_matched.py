@@ -126,7 +126,9 @@ ANIMALS = [Animal.DOG, Animal.CAT] * 2
 
 @pytest.mark.parametrize("classes", [None, list(Animal), ["cat", "dog"]])
 @pytest.mark.parametrize(
-    "y", [ANIMALS, tuple(ANIMALS), np.array(ANIMALS, object)], ids=["list", "tuple", "array"]
+    "y",
+    [ANIMALS, tuple(ANIMALS), np.array(ANIMALS, object), [[each] for each in ANIMALS]],
+    ids=["list", "tuple", "array", "column"],
 )
 def test_texts_of_an_enum_are_texts(y, classes):
     model = nn("cls", verbose=0)

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from onnxnn_runtime.errors import DataError
 
 from onnxnn import nn
@@ -275,7 +276,7 @@ def test_several_columns_may_be_an_index(load, index):
 
 
 @pytest.mark.parametrize(
-    "index", [1.5, True, np.True_, np.array(0), b"id", itertools.count(-1000), range(10**12)]
+    "index", [1.5, True, np.True_, np.array(0), torch.tensor(0), b"id", itertools.count(-1000), range(10**12)]
 )
 def test_what_is_no_column_is_no_index(load, index):
     with pytest.raises(

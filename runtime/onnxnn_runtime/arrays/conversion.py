@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Iterator, Sequence
+from typing import Any, Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -20,6 +20,7 @@ __all__ = [
     "check_steps",
     "check_tokens",
     "from_objects",
+    "is_several",
     "plain_number",
     "too_small",
     "without_gradient",
@@ -216,6 +217,12 @@ def from_objects(array: np.ndarray) -> np.ndarray:
         return plain if plain.dtype.kind in "biuf" else array.astype(np.float64)
     except (OverflowError, TypeError, ValueError):
         return array
+
+
+def is_several(value: Any) -> bool:
+    """Return whether an option holds several values: it is no text, no bytes and no array without axes."""
+    is_one = isinstance(value, (str, bytes)) or getattr(value, "ndim", 1) == 0
+    return isinstance(value, Collection) and not is_one
 
 
 def plain_number(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Collection, Sequence
 
+from onnxnn_runtime.arrays.conversion import is_several
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -114,8 +115,7 @@ def marks_of_missing(missing: Any) -> tuple[str, ...]:
     """
     if missing is None:
         return MISSING
-    is_list = isinstance(missing, Collection) and not isinstance(missing, (str, bytes))
-    if not is_list or not all(isinstance(mark, str) for mark in missing):
+    if not is_several(missing) or not all(isinstance(mark, str) for mark in missing):
         raise InputError(
             coded(
                 "E-INPUT-06",
