@@ -32,14 +32,13 @@ def draw(folder: Path) -> Dict[str, Any]:
         "difference" between the two, "image", "animation".
     """
     import onnxnn_runtime as rt
+    from onnxnn_runtime.api.invariants import present
     from onnxnn_runtime.outputs.grid import write_gif, write_grid
 
     drawer = rt.load(folder / "drawer.onnx", device="cpu")
     denoiser = rt.load(folder / "denoiser.onnx", device="cpu")
-    spec = drawer.card.diffusion if drawer.card else None
-    assert spec is not None
-    assert spec.sampler is not None
-    classes, baked = spec.classes, spec.sampler
+    spec = present(present(drawer.card).diffusion)
+    classes, baked = spec.classes, present(spec.sampler)
     wanted = list(classes) * ROWS
     options: Dict[str, Any] = {"steps": baked.steps, "sampler": baked.name, "guidance": baked.guidance}
     start = time.perf_counter()

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, LayerError
 from onnxnn_runtime.files.access import PathLike
@@ -239,8 +240,7 @@ def _convert(
     take_over(net, tensors, str(path))
     task = task or _task(definition, meta)
     how = {key: meta[key] for key in ("epoch", "learning_rate", "dataset_size", "time") if meta.get(key)}
-    shape = definition.input_shape
-    assert shape is not None
+    shape = present(definition.input_shape)
     preparation = Preparation(
         kind="image" if images is not None else about.describe_input(definition, None).kind,
         sample=shape,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.card import Axis, InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.messages.catalogue import coded
@@ -109,8 +110,7 @@ def describe_output(kind: str, definition: Definition, known: Preparation | None
         definition: The network.
         known: How its data is prepared: the names of classes and targets.
     """
-    shape = free_output(definition)
-    assert shape is not None
+    shape = present(free_output(definition))
     classes = () if known is None else known.classes
     targets = () if known is None else known.targets
     return OutputSpec(
@@ -158,8 +158,7 @@ def output_kind(task: str, definition: Definition, num_classes: int) -> str:
     """
     if task in ("embed", "reg", "gen"):
         return "embedding" if task == "embed" else "values"
-    shape = free_output(definition)
-    assert shape is not None
+    shape = present(free_output(definition))
     units = shape["channel"] if "channel" in shape.axes else shape.sizes[-1]
     ending = definition.custom_ending() or definition.placed()[-1].layer.kind
     if units == 1:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.arrays.columns import first_without_number
 from onnxnn_runtime.arrays.conversion import from_objects, without_gradient
 from onnxnn_runtime.card.preprocess import checked_order
@@ -265,8 +266,8 @@ def _reread(
     images: InMemory, preparation: Preparation, batch_size: int | None, shuffle: bool
 ) -> Callable[[Callable[[Plan], Plan]], Batches]:
     """Return what reads raw images in another way; see `Batches`."""
-    assert preparation.preprocess is not None
-    planned, given = Plan(preparation.preprocess.color), preparation.preprocess.channel_order
+    preprocess = present(preparation.preprocess)
+    planned, given = Plan(preprocess.color), preprocess.channel_order
 
     def reread(change: Callable[[Plan], Plan]) -> Batches:
         changed = change(planned)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.arrays.precision import check_precision
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import coded
@@ -269,21 +270,18 @@ class Batches:
 
                 def reread(change: Callable[[Plan], Plan]) -> Batches:
                     found = again(change)
-                    assert found.preparation is not None
-                    classes = preparation.classes
-                    return found.mapped(replace(found.preparation, classes=classes), labels=ids)
+                    prepared = replace(present(found.preparation), classes=preparation.classes)
+                    return found.mapped(prepared, labels=ids)
 
         return replace(self, samples=samples, preparation=preparation, reread=reread)
 
     def with_channels_turned(self) -> Batches:
         """Return the same images in memory with their channels in reverse."""
-        assert isinstance(self.samples, InMemory)
-        return replace(self, samples=self.samples.with_channels_turned())
+        return replace(self, samples=instance(self.samples, InMemory).with_channels_turned())
 
     def with_values(self, preparation: Preparation, values: torch.Tensor) -> Batches:
         """Return the same samples in memory with values[y] for the label y, as a column of targets."""
-        samples = self.samples
-        assert isinstance(samples, InMemory)
+        samples = instance(self.samples, InMemory)
         return replace(
             self,
             samples=InMemory(samples.x, values[samples.y][:, None], samples.exact),

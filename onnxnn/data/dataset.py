@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.arrays.columns import match_columns, names_listed, names_wanted, warn_of_numbers
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.defaults import TASKS
@@ -56,8 +57,7 @@ class Data:
     @property
     def preparation(self) -> Preparation:
         """How the samples were prepared."""
-        assert self.train.preparation is not None  # loaders say it
-        return self.train.preparation
+        return present(self.train.preparation)  # loaders say it
 
     @property
     def counted(self) -> Preparation:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+from onnxnn_runtime.api.invariants import present
 
 from .batches import Batch, Batches
 
@@ -62,8 +63,7 @@ class PairedBatches(Batches):
 
     def _turns(self, generator: torch.Generator | None) -> Iterator[list[int]]:
         """Yield the samples that stay together, one class after the other."""
-        labels = self.samples.labels
-        assert labels is not None
+        labels = present(self.samples.labels)
         waiting: list[list[list[int]]] = []
         for label in torch.unique(labels):
             members = torch.nonzero(labels == label).flatten()

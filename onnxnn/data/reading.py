@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess, apply_step, decode, pixels
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.images.decode import upright_size
@@ -318,7 +319,7 @@ def _read_one(
         if isinstance(operation, tuple):
             decoded = apply_step(decoded, operation)
         elif isinstance(operation, Augmentation):
-            assert random is not None  # nothing random outside training
+            random = present(random)  # nothing random outside training
             decoded = operation(decoded, random)
         else:
             decoded = _result(operation, decoded, plan.color)

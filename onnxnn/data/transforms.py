@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.preprocess import COLORS, Preprocess, Step
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext
@@ -81,12 +82,12 @@ class Plan:
         Args:
             network: How the network has its images prepared.
         """
-        assert network.preprocess is not None
-        fixed, order = network.operations or network.preprocess.steps, network.preprocess.channel_order
-        if self.outside_training == fixed and self.color == network.preprocess.color:
+        preprocess = present(network.preprocess)
+        fixed, order = network.operations or preprocess.steps, preprocess.channel_order
+        if self.outside_training == fixed and self.color == preprocess.color:
             return replace(self, normalize=network.normalize, channel_order=order)
         changes = [each for each in self.operations if isinstance(each, Augmentation) and not each.fixed()]
-        return Plan(network.preprocess.color, (*fixed, *changes), network.normalize, order)
+        return Plan(preprocess.color, (*fixed, *changes), network.normalize, order)
 
 
 def plan(transform: Any, color: str = "RGB") -> Plan:

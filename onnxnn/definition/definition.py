@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import CardError, LayerError
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -251,7 +252,7 @@ class Definition:
         if shape is not None and not shape.source and self._input_shape is not None:
             shape = shape.came_from(DATA)
         for entry in self.entries:
-            assert shape is not None  # there is a first layer
+            shape = present(shape)  # there is a first layer
             for layer in (entry.layer, entry.activation):
                 if layer is None:
                     continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import LayerError
 
 from onnxnn.graph.shape import Shape
@@ -100,8 +101,7 @@ def _open_axes(shape: Shape) -> list[str]:
 
 def _smallest(frozen: Definition, shape: Shape, axis: str) -> int:
     """Return the smallest size of an axis that goes through, where the shape's own does."""
-    size = shape[axis]
-    assert size is not None
+    size = present(shape[axis])
     return 1 + bisect_left(range(1, size), True, key=lambda n: _takes(frozen, shape, **{axis: n}))
 
 

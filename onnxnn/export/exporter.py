@@ -19,6 +19,7 @@ import torch
 from onnx import TensorProto, helper
 from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.api.calls import checked_class
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.arrays.conversion import plain_number
 from onnxnn_runtime.card.card import METADATA_KEY, Axis
 from onnxnn_runtime.defaults import IR_VERSION, OPSET, TOLERANCE
@@ -290,7 +291,7 @@ def _export(
     custom = net.has_custom
     # Only a custom module can turn out to be less free than its shapes promise.
     for free in candidates if custom and candidates[0] != candidates[1] else candidates[:1]:
-        assert free is not None
+        free = present(free)
         try:
             finished, model = build_model(kind, net, card, free, opset, ir_version, in_graph)
             parity = _verify(model, kind, net, finished, free, tolerance)
@@ -327,10 +328,10 @@ def build_model(
     x = given
     sample_dims = axis_names(free)
     if in_graph:
-        assert card.input.preprocess is not None
-        x = preprocess_graph.emit(graph, x, card.input.preprocess)
-        sample_dims = preprocess_graph.input_axes(free, card.input.preprocess)
-        free = preprocess_graph.network_input(free, card.input.preprocess)
+        preprocess = present(card.input.preprocess)
+        x = preprocess_graph.emit(graph, x, preprocess)
+        sample_dims = preprocess_graph.input_axes(free, preprocess)
+        free = preprocess_graph.network_input(free, preprocess)
     try:
         y, feature = kind.emit(graph, x, net, card, free)
     except LayerError as error:
@@ -338,7 +339,7 @@ def build_model(
     finished = _finish(card, kind, free, sample_dims, in_graph, has_feature=feature is not None)
     outputs = [_value_info(result, finished.output.shape)]
     if finished.output.embedding is not None:
-        assert feature is not None
+        feature = present(feature)
         graph.output("embedding", feature)
         outputs.append(_value_info("embedding", ("batch", finished.output.embedding)))
         y = "embedding" if y == feature else y
@@ -370,8 +371,7 @@ def _min_sizes(card: ModelCard, definition: Definition, in_graph: bool) -> dict[
     """Return the smallest sizes of the graph's input by the names of its axes."""
     found = min_sizes(definition)
     if in_graph:
-        assert card.input.preprocess is not None
-        return preprocess_graph.input_min_sizes(found, card.input.preprocess)
+        return preprocess_graph.input_min_sizes(found, present(card.input.preprocess))
     return {_axis_name(axis): size for axis, size in found.items()}
 
 

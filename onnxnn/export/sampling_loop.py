@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.arrays.conversion import plain_number
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
@@ -137,8 +138,7 @@ def check(opset: int, in_graph: bool) -> None:
 def emit(graph: GraphBuilder, definition: Definition, net: Net, spec: DiffusionSpec, noise: Value) -> Value:
     """Write the loop around a network's only layer; return the images."""
     (placed,) = definition.placed()
-    denoiser = net.get_submodule(placed.name)
-    assert isinstance(denoiser, Denoiser)
+    denoiser = instance(net.get_submodule(placed.name), Denoiser)
     return emit_loop(graph, denoiser, spec, placed.name, noise, label_input(graph, denoiser))
 
 
@@ -158,14 +158,14 @@ def emit_loop(
     Returns:
         The images, float32 (N, C, H, W) in 0..1.
     """
-    assert spec.sampler is not None
-    plan = make_plan(spec.schedule, spec.sampler.name, spec.sampler.steps)
+    sampler = present(spec.sampler)
+    plan = make_plan(spec.schedule, sampler.name, sampler.steps)
     factors = np.concatenate([plan.to_clean, plan.update[:, :3]], axis=1).astype(np.float32)
     remembers = bool(factors[:, 4].any())
-    guidance = spec.sampler.guidance
+    guidance = sampler.guidance
     guided = label is not None and guidance != 1
     if guided:
-        assert label is not None
+        label = present(label)
         none = graph.node("Mul", label, graph.constant(0))
         none = graph.node("Add", none, graph.constant(denoiser.num_classes))
         label = graph.node("Concat", label, none, axis=0)

@@ -11,6 +11,7 @@ import numpy as np
 import onnxnn_runtime
 import torch
 from onnxnn_runtime import ModelCard
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import ExportError, LayerError
 from onnxnn_runtime.messages.catalogue import coded
 
@@ -179,7 +180,7 @@ def _largest(definition: Definition, net: Net) -> float:
 
 def probe_shapes(definition: Definition, free: Shape | None) -> list[Shape]:
     """Return shapes of one sample to try: as in training, and another where sizes are free."""
-    assert free is not None
+    free = present(free)
     shape = fixed_input(definition)
     if shape is None:
         raise ExportError(
@@ -267,9 +268,9 @@ def random_samples(definition: Definition, trial: Trial) -> tuple[Array, torch.T
     generator = np.random.default_rng(trial.seed)
     sizes = (trial.batch, *(size or 1 for size in trial.shape.sizes))
     if card.input.in_graph:
-        assert card.input.preprocess is not None
         images = generator.integers(0, 256, (*sizes[:1], *sizes[2:], 3), dtype=np.uint8)
-        preprocess = replace(card.input.preprocess, channel_order="rgb")  # the graph takes RGB always
+        # The graph takes RGB always.
+        preprocess = replace(present(card.input.preprocess), channel_order="rgb")
         return images, torch.from_numpy(np.stack([preprocess(image) for image in images]))
     if card.input.kind == "tokens":
         known = len(card.input.vocabulary or ()) or card.input.num_tokens or 2

@@ -16,6 +16,7 @@ import onnx
 import onnx.compose
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.defaults import OPSET
 from torch import nn
 
@@ -201,9 +202,8 @@ class GraphBuilder:
 
         Folded into the convolution or linear layer that makes x when nothing else reads x.
         """
-        assert module.running_mean is not None
-        assert module.running_var is not None
-        mean, variance = (to_numpy(v).astype(np.float64) for v in (module.running_mean, module.running_var))
+        running = (present(module.running_mean), present(module.running_var))
+        mean, variance = (to_numpy(v).astype(np.float64) for v in running)
         ones, zeros = np.ones_like(mean), np.zeros_like(mean)
         gamma = to_numpy(module.weight) if module.affine else ones
         beta = to_numpy(module.bias) if module.affine else zeros

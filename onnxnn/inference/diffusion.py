@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.arrays.conversion import plain_number
 from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.schedule import Schedule
@@ -25,8 +26,7 @@ Array = np.ndarray[Any, Any]
 
 def denoiser_of(net: Net) -> Denoiser:
     """Return a diffusion network's only module."""
-    module = net[0]
-    assert isinstance(module, Denoiser)
+    module = instance(net[0], Denoiser)
     return module
 
 

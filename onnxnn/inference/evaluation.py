@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.arrays.columns import names_listed
 from onnxnn_runtime.arrays.conversion import too_small
 from onnxnn_runtime.card.card import InputSpec, ModelCard
@@ -107,8 +108,7 @@ def _check_table(source: Any, spec: InputSpec) -> None:
 
 def _may_fit(batches: Batches, spec: InputSpec) -> bool:
     """Whether batches can be prepared for a network: images are, and tables by their columns' names."""
-    assert batches.preparation is not None
-    return batches.preparation.kind == spec.kind or batches.preparation.kind == "table"
+    return present(batches.preparation).kind in (spec.kind, "table")
 
 
 def data_of(batches: Batches) -> Data:

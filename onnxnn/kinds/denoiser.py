@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.preprocess import Preprocess
@@ -136,9 +137,9 @@ class DiffusionNetwork(NetworkKind):
     @property
     def _image_shape(self) -> tuple[int, int, int]:
         channels, height, width = self.definition.placed()[0].in_shape.sizes
-        assert channels is not None
-        assert height is not None
-        assert width is not None
+        channels = present(channels)
+        height = present(height)
+        width = present(width)
         return channels, height, width
 
     def check_export(self, card: ModelCard, opset: int, in_graph: bool) -> None:
@@ -160,7 +161,7 @@ class DiffusionNetwork(NetworkKind):
     def compared(self, parity: Parity, trial: Trial) -> Parity:
         """Join the difference for the same noise: in predictions, or in what the whole loop samples."""
         spec, net, device = trial.card.diffusion, trial.net, trial.net.device
-        assert spec is not None
+        spec = present(spec)
         generator = np.random.default_rng(trial.batch)
         noise = generator.standard_normal((trial.batch, *spec.shape), dtype=np.float32)
         label = generator.integers(0, len(spec.classes), trial.batch) if spec.classes else None

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.card import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.generation.seq2seq import check_options
@@ -115,8 +116,7 @@ class NetworkKind:
         Raises:
             TrainingError: They do not match each other or the network.
         """
-        shape = self.definition.output_shape
-        assert shape is not None
+        shape = present(self.definition.output_shape)
         made = losses.make(loss, net, shape, self.task, num_classes)
         return made, metrics.make(names, net, made, self.task, num_classes)
 

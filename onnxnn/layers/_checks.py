@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection
 from typing import Any
 
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -171,8 +172,7 @@ def size_along(layer: Layer, in_shape: Shape, axis: str, size: int | None) -> in
         raise free_size(layer, in_shape)
     if size is not None and found is not None and size != found:
         raise wrong_size(layer, in_shape, found, size, found)
-    known = found if size is None else size
-    assert known is not None
+    known = present(found if size is None else size)
     return known
 
 
@@ -256,8 +256,7 @@ def windows(
 def _no_window(
     layer: Layer, in_shape: Shape, axis: str, kernel: int, stride: int, padding: int, apart: int
 ) -> LayerError:
-    size = in_shape[axis]
-    assert size is not None
+    size = present(in_shape[axis])
     spread = (kernel - 1) * apart + 1
     largest, more = (size + 2 * padding - 1) // apart + 1, -(-(spread - size) // 2)
     of_dilation, smaller = "", ""

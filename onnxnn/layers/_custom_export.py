@@ -14,6 +14,7 @@ import onnx
 import onnx.inliner
 import onnx.version_converter
 import torch
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import ExportError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.session import providers
@@ -125,7 +126,7 @@ def _current(module: nn.Module, probe: Shape, in_shape: Shape, opset: int) -> on
         dynamic_shapes=({0: dynamic, **free},),
         verbose=False,
     )
-    assert program is not None
+    program = present(program)
     return onnx.inliner.inline_local_functions(program.model_proto)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from onnx import TensorProto
+from onnxnn_runtime.api.invariants import instance
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -156,7 +157,7 @@ class Stack(nn.Module):
         """Write the same nodes."""
         for number, block in enumerate(self.blocks):
             with graph.scope("blocks"), graph.scope(str(number)):
-                assert isinstance(block, Block)
+                block = instance(block, Block)
                 x = block.emit(graph, x, *seen)
         return _emit_norm(graph, "norm", x, self)
 
@@ -191,15 +192,13 @@ def emit_causal_bias(graph: GraphBuilder, steps: Value) -> Value:
 
 def emit_linear(graph: GraphBuilder, name: str, x: Value, owner: nn.Module) -> Value:
     """Write the linear layer `name` of a module, for each step of x (N, T, features)."""
-    module = owner.get_submodule(name)
-    assert isinstance(module, nn.Linear)
+    module = instance(owner.get_submodule(name), nn.Linear)
     with graph.scope(name):
         y = graph.node("MatMul", x, graph.weight("weight", module.weight.T))
         return graph.node("Add", y, graph.weight("bias", module.bias))
 
 
 def _emit_norm(graph: GraphBuilder, name: str, x: Value, owner: nn.Module) -> Value:
-    module = owner.get_submodule(name)
-    assert isinstance(module, nn.LayerNorm)
+    module = instance(owner.get_submodule(name), nn.LayerNorm)
     with graph.scope(name):
         return graph.layer_norm(x, module, rank=3)

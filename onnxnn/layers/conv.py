@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -139,7 +140,7 @@ class Convolution(Layer):
 
     def build(self, in_shape: Shape) -> nn.Module:
         inputs, outputs = self._sizes
-        assert inputs is not None  # resolved
+        inputs = present(inputs)  # resolved
         kernel, stride = self._spatial("kernel_size"), self._spatial("stride")
         is_pointwise = len(self.axes) == 2 and set(kernel) == {1} and max(stride) > 1
         unpadded = is_pointwise and not any(self._spatial("padding", 0))
@@ -155,7 +156,8 @@ class Convolution(Layer):
         )
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        assert isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
+        if not isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+            raise AssertionError
         return graph.conv(x, module)
 
     def multiply_adds(self, in_shape: Shape) -> int | None:
@@ -170,8 +172,7 @@ class Convolution(Layer):
 
     @property
     def _sizes(self) -> tuple[int | None, int]:
-        assert isinstance(self.size, tuple)
-        return self.size
+        return instance(self.size, tuple)
 
     def _spatial(self, name: str, lowest: int = 1) -> tuple[int, ...]:
         return per_axis(self, name, getattr(self, name), len(self.axes), lowest)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import torch
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
@@ -139,8 +140,7 @@ class Custom(Layer):
         return Shape(sizes, axes)
 
     def build(self, in_shape: Shape) -> nn.Module:
-        assert self.module is not None
-        return self.module
+        return present(self.module)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         return _custom_export.emit(graph, x, module, self._probes(in_shape), in_shape, self.call())
@@ -154,15 +154,13 @@ class Custom(Layer):
         It is a softmax where all numbers are at least 0 and sum to 1 along the last axis, a sigmoid where
         the output is that of a sigmoid inside the module.
         """
-        assert self.module is not None
-        if self.module not in _endings:
+        module = present(self.module)
+        if module not in _endings:
             x = _custom_export.sample(self._probes(in_shape)[0], 2)
             with _Sigmoids() as sigmoids:
-                y = self._forward(self.module, x)
-            _endings[self.module] = (
-                "softmax" if _are_probabilities(y) else "sigmoid" if sigmoids.gave(y) else ""
-            )
-        return _endings[self.module]
+                y = self._forward(module, x)
+            _endings[module] = "softmax" if _are_probabilities(y) else "sigmoid" if sigmoids.gave(y) else ""
+        return _endings[module]
 
     def _probes(self, in_shape: Shape) -> tuple[Shape, Shape]:
         """Return two shapes without free sizes, different along the free axes."""
@@ -182,10 +180,10 @@ class Custom(Layer):
         return in_shape.with_sizes(**known), in_shape.with_sizes(**more)
 
     def _try(self, in_shape: Shape) -> Given:
-        assert self.module is not None
-        known = _tried.setdefault(self.module, {})
+        module = present(self.module)
+        known = _tried.setdefault(module, {})
         if in_shape not in known:
-            known[in_shape] = self._run(self.module, in_shape)
+            known[in_shape] = self._run(module, in_shape)
         return known[in_shape]
 
     def _run(self, module: nn.Module, in_shape: Shape) -> Given:

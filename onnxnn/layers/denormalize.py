@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from onnxnn_runtime.api.invariants import instance
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -42,7 +43,7 @@ class Denormalize(Normalize):
         return DenormalizeModule(self._mean, self._std, trailing)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        assert isinstance(module, DenormalizeModule)
+        module = instance(module, DenormalizeModule)
         scaled = graph.node("Mul", x, graph.weight("std", module.std))
         return graph.node("Add", scaled, graph.weight("mean", module.mean))
 

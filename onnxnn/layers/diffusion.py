@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from onnx import TensorProto
+from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import InputError, LayerError
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext
@@ -167,13 +168,12 @@ class DiffusionModel(Layer):
                     where=self.call(),
                 )
             )
-        channels = in_shape["channel"]
-        assert channels is not None  # resolved
+        channels = present(in_shape["channel"])
         shape = channels, self.img_size, self.img_size
         return Denoiser(shape, self.noise_schedule(), self.architecture(), self.num_classes)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        assert isinstance(module, Denoiser)
+        module = instance(module, Denoiser)
         t = graph.input("t", ("batch",), TensorProto.INT64)
         return module.emit(graph, x, t, label_input(graph, module), range(self.timestep))
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
+from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.errors import InputError, LayerError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from torch import nn
@@ -115,7 +116,7 @@ class Embedding(TokenReader):
 
     def build(self, in_shape: Shape) -> nn.Module:
         vocabulary, dim = self._sizes
-        assert vocabulary is not None  # resolved
+        vocabulary = present(vocabulary)  # resolved
         return EmbeddingModule(vocabulary, dim, self.padding, self.channels_first)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
@@ -146,8 +147,7 @@ class Embedding(TokenReader):
 
     @property
     def _sizes(self) -> tuple[int | None, int]:
-        assert isinstance(self.size, tuple)
-        return self.size
+        return instance(self.size, tuple)
 
 
 @layer("em_lstm")
@@ -210,11 +210,11 @@ class EmLSTM(TokenReader):
     def _parts(self, in_shape: Shape) -> list[tuple[Layer, Shape]]:
         """Return the three layers, each with its input shape."""
         (dim, hidden), steps = self.size, in_shape["token"]
-        assert self.vocab_size is not None  # resolved
+        vocab_size = present(self.vocab_size)  # resolved
         return [
-            (Embedding((self.vocab_size, dim), padding=None), in_shape),
+            (Embedding((vocab_size, dim), padding=None), in_shape),
             (LSTM((dim, hidden), self.num_layers), Shape.sequence(steps, dim)),
-            (Linear((hidden, self.vocab_size)), Shape.sequence(steps, hidden)),
+            (Linear((hidden, vocab_size)), Shape.sequence(steps, hidden)),
         ]
 
 
@@ -254,7 +254,7 @@ class EmLSTMModule(nn.Module):
 
     def __init__(self, embedding: nn.Module, lstm: nn.Module, linear: nn.Module) -> None:
         super().__init__()
-        assert isinstance(lstm, LSTMModule)
+        lstm = instance(lstm, LSTMModule)
         self.embedding, self.lstm, self.linear = embedding, lstm, linear
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:

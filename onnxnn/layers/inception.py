@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 
@@ -154,7 +155,7 @@ class AuxiliaryHead(Layer):
 
     def build(self, in_shape: Shape) -> nn.Module:
         inputs, classes = self._sizes
-        assert inputs is not None  # resolved
+        inputs = present(inputs)  # resolved
         return AuxiliaryClassifier(inputs, classes, self.weight)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
@@ -162,8 +163,7 @@ class AuxiliaryHead(Layer):
 
     @property
     def _sizes(self) -> tuple[int | None, int]:
-        assert isinstance(self.size, tuple)
-        return self.size
+        return instance(self.size, tuple)
 
 
 class AuxiliaryClassifier(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
@@ -55,11 +56,10 @@ class LayerNorm(Layer):
         return in_shape
 
     def build(self, in_shape: Shape) -> nn.Module:
-        assert self.size is not None  # resolved
-        return nn.LayerNorm(self.size)
+        return nn.LayerNorm(present(self.size))  # resolved
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        assert isinstance(module, nn.LayerNorm)
+        module = instance(module, nn.LayerNorm)
         return graph.layer_norm(x, module, rank=len(in_shape) + 1)
 
     def multiply_adds(self, in_shape: Shape) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
+from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.messages.catalogue import coded
 from torch import nn
@@ -88,12 +89,12 @@ class Linear(Layer):
 
     def build(self, in_shape: Shape) -> nn.Module:
         inputs, outputs = self._sizes
-        assert inputs is not None  # resolved
+        inputs = present(inputs)  # resolved
         kind = nn.Linear if self._stepwise(in_shape) else FlatLinear
         return kind(inputs, outputs, bias=self.bias)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        assert isinstance(module, nn.Linear)
+        module = instance(module, nn.Linear)
         if self._stepwise(in_shape):
             y = graph.node("MatMul", x, graph.weight("weight", module.weight.T))
             return y if module.bias is None else graph.node("Add", y, graph.weight("bias", module.bias))
@@ -112,8 +113,7 @@ class Linear(Layer):
 
     @property
     def _sizes(self) -> tuple[int | None, int]:
-        assert isinstance(self.size, tuple)
-        return self.size
+        return instance(self.size, tuple)
 
     def _stepwise(self, in_shape: Shape) -> bool:
         if in_shape.axes != ("time", "feature"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from torch import nn
@@ -91,7 +92,7 @@ class _MobileNet(Layer):
         return module
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        assert isinstance(module, MobileNetV2)
+        module = instance(module, MobileNetV2)
         return mobilenet.emit(graph, x, module)
 
     def multiply_adds(self, in_shape: Shape) -> int | None:

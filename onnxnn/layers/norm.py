@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from onnx import TensorProto
+from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -72,7 +73,8 @@ class BatchNorm(Layer):
         return True
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        assert isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d)
+        if not isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+            raise AssertionError
         axis = in_shape.axes.index(self._axis(in_shape)) + 1
         return graph.batch_norm(x, module, axis=axis, rank=len(in_shape) + 1)
 
@@ -107,9 +109,8 @@ class BatchNorm1d(BatchNorm):
         return True if self.size == first != last else None
 
     def build(self, in_shape: Shape) -> nn.Module:
-        assert self.size is not None  # resolved
         kind = SequenceBatchNorm1d if in_shape.axes == ("time", "feature") else nn.BatchNorm1d
-        return kind(self.size)
+        return kind(present(self.size))  # resolved
 
 
 @layer("batchnorm2d")
@@ -124,8 +125,7 @@ class BatchNorm2d(BatchNorm):
     layouts: ClassVar[tuple[tuple[str, ...], ...]] = (("channel", "height", "width"),)
 
     def build(self, in_shape: Shape) -> nn.Module:
-        assert self.size is not None  # resolved
-        return nn.BatchNorm2d(self.size)
+        return nn.BatchNorm2d(present(self.size))  # resolved
 
 
 class SequenceBatchNorm1d(nn.BatchNorm1d):
@@ -191,7 +191,7 @@ class Normalize(Layer):
         return NormalizeModule(self._mean, self._std, trailing, torch.float64 if self.wide else torch.float32)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        assert isinstance(module, NormalizeModule)
+        module = instance(module, NormalizeModule)
         if self.wide:
             x = graph.node("Cast", x, to=TensorProto.DOUBLE)
         centred = graph.node("Sub", x, graph.weight("mean", module.mean))
@@ -213,13 +213,11 @@ class Normalize(Layer):
 
     @property
     def _mean(self) -> tuple[float, ...]:
-        assert isinstance(self.mean, tuple)
-        return self.mean
+        return instance(self.mean, tuple)
 
     @property
     def _std(self) -> tuple[float, ...]:
-        assert isinstance(self.std, tuple)
-        return self.std
+        return instance(self.std, tuple)
 
     def _numbers(self, name: str, value: Any) -> tuple[float, ...]:
         if isinstance(value, np.ndarray | torch.Tensor):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.errors import InputError, LayerError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from torch import nn
@@ -90,11 +91,11 @@ class PositionalEmbedding(Layer):
 
     def build(self, in_shape: Shape) -> nn.Module:
         longest, dim = self._sizes
-        assert dim is not None  # resolved
+        dim = present(dim)  # resolved
         return Positions(longest, dim, learned=self.made == "learned")
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        assert isinstance(module, Positions)
+        module = instance(module, Positions)
         return module.emit(graph, x, graph.weight("weight", module.weight))
 
     def fixes_input_size(self, in_shape: Shape) -> bool:
@@ -106,8 +107,7 @@ class PositionalEmbedding(Layer):
 
     @property
     def _sizes(self) -> tuple[int, int | None]:
-        assert isinstance(self.size, tuple)
-        return self.size
+        return instance(self.size, tuple)
 
 
 class Positions(nn.Module):

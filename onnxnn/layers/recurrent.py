@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 from typing_extensions import Self
@@ -112,7 +113,7 @@ class Recurrent(Layer):
 
     def build(self, in_shape: Shape) -> nn.Module:
         features, hidden = self._sizes
-        assert features is not None  # resolved
+        features = present(features)  # resolved
         dropout = self.dropout if self.num_layers > 1 else 0.0  # torch warns where it has no effect
         module = self.module(
             features,
@@ -127,7 +128,7 @@ class Recurrent(Layer):
         return module
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        assert isinstance(module, RecurrentModule)
+        module = instance(module, RecurrentModule)
         directions = self._directions
         states = [graph.state(module.state_shape) for _ in range(module.num_states)]
         finals: list[list[Value]] = [[] for _ in range(module.num_states)]
@@ -203,8 +204,7 @@ class Recurrent(Layer):
 
     @property
     def _sizes(self) -> tuple[int | None, int]:
-        assert isinstance(self.size, tuple)
-        return self.size
+        return instance(self.size, tuple)
 
     @property
     def _directions(self) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 from typing_extensions import Self
@@ -68,7 +69,7 @@ class Residual(Layer):
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         for name, block in module.named_children():
-            assert isinstance(block, BasicBlock | Bottleneck)
+            block = instance(block, BasicBlock, Bottleneck)
             with graph.scope(name):
                 x = block.emit(graph, x)
             x = graph.node("Relu", x)
@@ -94,15 +95,14 @@ class Residual(Layer):
     def _blocks(self) -> Iterator[tuple[int, int, int]]:
         """Yield (input channels, channels, stride) of every block."""
         inputs, channels = self._sizes
-        assert inputs is not None  # resolved
+        inputs = present(inputs)  # resolved
         yield inputs, channels, self.stride
         for _ in range(self.num_blocks - 1):
             yield channels * self.block.expansion, channels, 1
 
     @property
     def _sizes(self) -> tuple[int | None, int]:
-        assert isinstance(self.size, tuple)
-        return self.size
+        return instance(self.size, tuple)
 
 
 @layer("res_block")

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
+from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 
@@ -63,11 +64,11 @@ class SeparableConv2d(Layer):
 
     def build(self, in_shape: Shape) -> nn.Module:
         inputs, outputs = self._sizes
-        assert inputs is not None  # resolved
+        inputs = present(inputs)  # resolved
         return Separable(inputs, outputs, *self._settings(), bias=self.bias)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        assert isinstance(module, Separable)
+        module = instance(module, Separable)
         with graph.scope("depthwise"):
             x = graph.conv(x, module.depthwise)
         with graph.scope("pointwise"):
@@ -82,8 +83,7 @@ class SeparableConv2d(Layer):
 
     @property
     def _sizes(self) -> tuple[int | None, int]:
-        assert isinstance(self.size, tuple)
-        return self.size
+        return instance(self.size, tuple)
 
     def _settings(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
+from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 
@@ -136,7 +137,7 @@ class ActionModel(Layer):
         return ActionModule(self._lstm.build(in_shape), self._sizes[1])
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        assert isinstance(module, ActionModule)
+        module = instance(module, ActionModule)
         with graph.scope("lstm"):
             y = self._lstm.emit(graph, x, module.lstm, in_shape)
         return graph.batch_norm(y, module.batchnorm, axis=1, rank=2)
@@ -153,8 +154,7 @@ class ActionModel(Layer):
 
     @property
     def _sizes(self) -> tuple[int | None, int]:
-        assert isinstance(self.size, tuple)
-        return self.size
+        return instance(self.size, tuple)
 
 
 class LastStep(nn.Module):
@@ -176,7 +176,7 @@ class ActionModule(nn.Module):
 
     def __init__(self, lstm: nn.Module, hidden: int) -> None:
         super().__init__()
-        assert isinstance(lstm, LSTMModule)
+        lstm = instance(lstm, LSTMModule)
         self.lstm = lstm
         self.batchnorm = nn.BatchNorm1d(hidden)
 

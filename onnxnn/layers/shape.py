@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from torch import nn
@@ -105,8 +106,7 @@ class Reshape(Layer):
 
     @property
     def _sizes(self) -> tuple[int, ...]:
-        assert isinstance(self.size, tuple)
-        return self.size
+        return instance(self.size, tuple)
 
     @property
     def _axes(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import torch
 from onnx import TensorProto
+from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.generation.seq2seq import END, PADDING
 from onnxnn_runtime.messages.catalogue import coded, gettext
@@ -93,13 +94,13 @@ class TransformerEncoder(Layer):
 
     def build(self, in_shape: Shape) -> nn.Module:
         dim, feedforward = self._sizes
-        assert dim is not None  # resolved
+        dim = present(dim)  # resolved
         return EncoderModule(
             dim, feedforward, self.num_heads, self.num_layers, self.dropout, takes_mask=in_shape.masked
         )
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        assert isinstance(module, EncoderModule)
+        module = instance(module, EncoderModule)
         bias = emit_bias(graph, graph.mask) if module.takes_mask else None
         with graph.scope("stack"):
             return module.stack.emit(graph, x, bias)
@@ -116,8 +117,7 @@ class TransformerEncoder(Layer):
 
     @property
     def _sizes(self) -> tuple[int | None, int]:
-        assert isinstance(self.size, tuple)
-        return self.size
+        return instance(self.size, tuple)
 
 
 @layer("transformer")
@@ -228,7 +228,7 @@ class Transformer(Layer):
         return TransformerModule(self)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        assert isinstance(module, TransformerModule)
+        module = instance(module, TransformerModule)
         return module.emit(graph, x, graph.input("target", ("batch", "target_time"), TensorProto.INT64))
 
     def multiply_adds(self, in_shape: Shape) -> int | None:

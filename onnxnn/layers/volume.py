@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from onnxnn_runtime.api.invariants import present
 from torch import nn
 
 from onnxnn.graph.shape import Shape
@@ -39,5 +40,4 @@ class BatchNorm3d(BatchNorm):
     layouts: ClassVar[tuple[tuple[str, ...], ...]] = (("channel", "depth", "height", "width"),)
 
     def build(self, in_shape: Shape) -> nn.Module:
-        assert self.size is not None  # resolved
-        return nn.BatchNorm3d(self.size)
+        return nn.BatchNorm3d(present(self.size))  # resolved

@@ -7,6 +7,7 @@ CVPR 2018, arXiv:1801.04381; the rows below are its table 2.
 from __future__ import annotations
 
 import torch
+from onnxnn_runtime.api.invariants import instance
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -148,13 +149,12 @@ def emit(graph: GraphBuilder, x: Value, module: MobileNetV2) -> Value:
                     y = graph.node("Add", x, y)
             x = y
         else:
-            assert isinstance(block, nn.Sequential)
+            block = instance(block, nn.Sequential)
             x = _emit_sequence(graph, x, block, path)
     x = graph.flatten(graph.node("GlobalAveragePool", x), rank=4)
     if hasattr(module, "classifier"):
         graph.mark_feature(x)
-        linear = module.classifier[1]
-        assert isinstance(linear, nn.Linear)
+        linear = instance(module.classifier[1], nn.Linear)
         with graph.scope("classifier.1"):
             x = graph.gemm(x, linear.weight, linear.bias)
     return x

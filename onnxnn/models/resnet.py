@@ -9,6 +9,7 @@ import abc
 from typing import ClassVar
 
 import torch
+from onnxnn_runtime.api.invariants import instance
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -115,7 +116,7 @@ class Bottleneck(_Block):
 def _conv_norm(graph: GraphBuilder, x: Value, block: nn.Module, conv: str, norm: str) -> Value:
     """A convolution with its batch normalisation folded in."""
     convolution, normalisation = block.get_submodule(conv), block.get_submodule(norm)
-    assert isinstance(convolution, nn.Conv2d)
-    assert isinstance(normalisation, nn.BatchNorm2d)
+    convolution = instance(convolution, nn.Conv2d)
+    normalisation = instance(normalisation, nn.BatchNorm2d)
     with graph.scope(conv):
         return graph.batch_norm(graph.conv(x, convolution), normalisation, axis=1, rank=4)

@@ -19,10 +19,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.card.schedule import Schedule
 from torch import nn
 
@@ -213,7 +215,7 @@ class Denoiser(nn.Module):
             x = begin = graph.conv(x, self.first)
         skips: list[Value] = []
         for number, down in enumerate(self.down):
-            assert isinstance(down, Down)
+            down = instance(down, Down)
             with graph.scope("down"), graph.scope(str(number)):
                 x = down.emit(graph, x, size, cond, skips)
             if number < len(self.down) - 1:
@@ -225,7 +227,7 @@ class Denoiser(nn.Module):
         with graph.scope("middle2"):
             x = self.middle2.emit(graph, x, size, cond)
         for number, up in enumerate(self.up):
-            assert isinstance(up, Up)
+            up = instance(up, Up)
             with graph.scope("up"), graph.scope(str(number)):
                 x = up.emit(graph, x, size, cond, skips)
             if up.enlarge:
@@ -255,8 +257,8 @@ class Denoiser(nn.Module):
                 rows = (rows.astype(np.float64) @ weight.T + bias).astype(np.float32)
             cond = graph.node("Gather", graph.weight("steps", rows), row, axis=0)
             if label is not None:
-                assert self.label is not None
-                named = graph.node("Gather", graph.weight("labels", self.label.weight), label, axis=0)
+                labels = graph.weight("labels", present(self.label).weight)
+                named = graph.node("Gather", labels, label, axis=0)
                 cond = emit_silu(graph, graph.node("Add", cond, named))
             if rows.shape[1] != len(weight):
                 weights = [graph.weight("weight", weight.astype(np.float32))]
@@ -290,8 +292,7 @@ class Down(nn.Module):
 
     def emit(self, graph: GraphBuilder, x: Value, size: Size, cond: Cond, skips: list[Value]) -> Value:
         """Write the same nodes."""
-        for number, block in enumerate(self.blocks):
-            assert isinstance(block, ResidualBlock)
+        for number, block in enumerate(cast("list[ResidualBlock]", self.blocks)):
             with graph.scope("blocks"), graph.scope(str(number)):
                 x = block.emit(graph, x, size, cond)
             if number == len(self.blocks) - 1:
@@ -329,8 +330,7 @@ class Up(nn.Module):
 
     def emit(self, graph: GraphBuilder, x: Value, size: Size, cond: Cond, skips: list[Value]) -> Value:
         """Write the same nodes."""
-        for number, block in enumerate(self.blocks):
-            assert isinstance(block, ResidualBlock)
+        for number, block in enumerate(cast("list[ResidualBlock]", self.blocks)):
             with graph.scope("blocks"), graph.scope(str(number)):
                 x = block.emit(graph, graph.node("Concat", x, skips.pop(), axis=1), size, cond)
         with graph.scope("attention"):
@@ -346,8 +346,7 @@ class Up(nn.Module):
         four kinds of pixels with 16/36 of the work; then they are put side by side.
         """
         weight = to_numpy(self.conv.weight).astype(np.float64)
-        bias = self.conv.bias
-        assert bias is not None
+        bias = present(self.conv.bias)
         shared = graph.weight("bias", bias)
         apart = graph.constant([0, len(bias), size[0], 1, size[1], 1])
         rows = []

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 import torch.nn.functional as F
+from onnxnn_runtime.api.invariants import instance, present
 from torch import nn
 
 from onnxnn.graph.builder import Array, GraphBuilder, Value, to_numpy
@@ -94,8 +95,7 @@ class ResidualBlock(nn.Module, abc.ABC):
         """Write the nodes of f."""
 
     def _emit_conv(self, graph: GraphBuilder, name: str, x: Value) -> Value:
-        module = self.get_submodule(name)
-        assert isinstance(module, nn.Conv2d)
+        module = instance(self.get_submodule(name), nn.Conv2d)
         with graph.scope(name):
             return graph.conv(x, module)
 
@@ -211,8 +211,7 @@ class Attention(nn.Module):
         y = graph.reshape(graph.node("MatMul", value, share), 0, self.heads * HEAD_DIM, places)
         with graph.scope("out"):
             y = graph.node("MatMul", graph.weight("weight", self.out.weight[:, :, 0, 0]), y)
-            assert self.out.bias is not None
-            y = graph.node("Add", y, graph.weight("bias", self.out.bias[:, None]))
+            y = graph.node("Add", y, graph.weight("bias", present(self.out.bias)[:, None]))
         return graph.reshape(y, 0, dim, *size)
 
 
@@ -281,8 +280,7 @@ class LinearAttention(nn.Module):
         context = graph.node("MatMul", context, graph.weight("value", through.astype(np.float32)))
         context = graph.node("Transpose", graph.reshape(context, 0, hidden, dim), perm=[0, 2, 1])
         y = graph.node("MatMul", context, query)
-        assert self.out.bias is not None
-        y = graph.node("Add", y, graph.weight("bias", self.out.bias[:, None]))
+        y = graph.node("Add", y, graph.weight("bias", present(self.out.bias)[:, None]))
         y = graph.node("Mul", emit_rms_norm(graph, y), graph.weight("gain", self.out_norm.gain[:, None]))
         return graph.reshape(y, 0, dim, *size)
 
@@ -302,8 +300,7 @@ class RmsNorm(nn.Module):
 def begin_at_zero(conv: nn.Conv2d) -> None:
     """Let a convolution give zeros before training, so that what it is added to passes unchanged."""
     nn.init.zeros_(conv.weight)
-    assert conv.bias is not None
-    nn.init.zeros_(conv.bias)
+    nn.init.zeros_(present(conv.bias))
 
 
 def emit_silu(graph: GraphBuilder, x: Value) -> Value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import TrainingError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -88,7 +89,7 @@ def _with_last_step_only(state: NetworkState) -> Changed:
         TrainingError: It returns an output for each step, and cannot do otherwise.
     """
     data, shape = state.data, state.definition.output_shape
-    assert data is not None
+    data = present(data)
     if shape is None or shape.axes != ("time", "feature") or shape["time"] == 1:
         return state, ()
     if state.kind.learns_each_step or data.train.num_targets in (shape["time"], shape.numel):
@@ -131,8 +132,7 @@ def _with_ending(state: NetworkState, loss: str | None) -> Changed:
     Raises:
         TrainingError: The network cannot return such targets.
     """
-    data = state.data
-    assert data is not None
+    data = present(state.data)
     definition = state.definition if state.owned is not None else state.definition.with_closing(None)
     if not state.kind.takes_ending:
         return replace(state, definition=definition), ()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.defaults import IR_VERSION, OPSET, TOLERANCE
 from onnxnn_runtime.errors import CheckpointError, ExportError
@@ -47,7 +48,7 @@ def save(self: NetworkCore, model_path: str | Path = "basenn.pth", force: bool =
     check_output(model_path, "checkpoint", force=force)
     state = self._state
     net, shape = state.net, state.definition.input_shape
-    assert shape is not None
+    shape = present(shape)
     sample = {"sizes": list(shape.sizes), "axes": list(shape.axes)}
     return checkpoints.save(model_path, state.card(), net.state_dict(), state.example, {"sample": sample})
 

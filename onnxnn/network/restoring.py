@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import CheckpointError, DataError, LayerError
 from onnxnn_runtime.messages.catalogue import coded
 
@@ -55,7 +56,7 @@ def restored(
     is_same = own_layers or before.definition.to_data() == card.network
     if is_same:
         definition, shape = before.definition.with_own_weights(), before.definition.input_shape
-        assert shape is not None
+        shape = present(shape)
     else:
         shape = _sample_shape(loaded, path)
         definition = Definition.from_data(card.network, shape, before.custom_modules())

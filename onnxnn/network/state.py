@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.preprocess import COLORS
 from onnxnn_runtime.errors import DataError, InputError, LayerError
@@ -183,8 +184,7 @@ class NetworkState:
         found = find(layer) if isinstance(layer, str) else None
         if data.kind == "table" and not self.calls and found is not None and found.reads_tokens:
             state, _ = self.with_data(data.as_tokens())
-            data = state.data
-            assert data is not None
+            data = present(state.data)
         made = make(found.kind, options) if found is not None and found.diffusion else None
         lines: tuple[str, ...] = ()
         if isinstance(made, DiffusionModel):
@@ -216,9 +216,9 @@ class NetworkState:
             lines = data.remarks
         else:
             state, lines = self._with_own_preparation(data)
-        assert state.data is not None
-        if state.definition.has_layers and state.data.kind == "tokens":
-            state.kind.check_data(state.data)
+        loaded = present(state.data)
+        if state.definition.has_layers and loaded.kind == "tokens":
+            state.kind.check_data(loaded)
         state, waiting = replace(state, waiting=()), state.waiting
         for layer, activation, options in waiting:
             state, more = state.with_layer(layer, activation, options)
@@ -301,8 +301,7 @@ class NetworkState:
 
     def owning(self) -> NetworkState:
         """Return the network that owns the preparation of its data."""
-        assert self.data is not None
-        return replace(self, owned=self.data.counted)
+        return replace(self, owned=present(self.data).counted)
 
     def custom_modules(self) -> list[nn.Module]:
         """Return the modules of custom layers, of those that wait for data too."""

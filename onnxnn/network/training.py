@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import DataError, OutputError, TrainingError
 from onnxnn_runtime.files.access import as_path
 from onnxnn_runtime.messages.catalogue import coded
@@ -193,8 +194,7 @@ def _job(
     state: NetworkState, settings: Settings, path: Path, verbose: int, callbacks: Sequence[Callback]
 ) -> jobs.Job:
     """Return everything that one training needs."""
-    data = state.data
-    assert data is not None
+    data = present(state.data)
     if settings.batch_size is not None:
         data = data.with_batch_size(settings.batch_size)
     describe = state.owning().card

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.defaults import TASKS
 from onnxnn_runtime.errors import InputError, TrainingError, located
 from onnxnn_runtime.messages.catalogue import gettext
@@ -57,7 +58,7 @@ class LayerEntry:
 def task_of(place: Place | None) -> str:
     task = "cls" if place is None else str(place.text())
     if task not in TASKS:
-        assert place is not None
+        place = present(place)
         known, got, meant = ", ".join(TASKS), shortened(task), nearest(task[:100], TASKS)
         if meant:
             raise place.error(

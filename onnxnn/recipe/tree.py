@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import as_path, cannot_read, regular_file
 from onnxnn_runtime.files.filekind import TEXT, UNKNOWN, instead, kind_of_file
@@ -243,9 +244,8 @@ class _Composer:
         elif inside._key is None:
             raise self._error(node.line, gettext("expected a name as key, got a list or a mapping."))
         else:
-            assert isinstance(inside.value, dict)
             node.line = inside._key_line
-            inside.value[inside._key] = node
+            instance(inside.value, dict)[inside._key] = node
             inside._key = None
 
 

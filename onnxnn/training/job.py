@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, InputError, OnnxnnError, OutputError, TrainingError
 from onnxnn_runtime.messages.catalogue import coded
@@ -188,8 +189,7 @@ class Job:
         return self.kind.callbacks(folder, self.data, self.settings.samples_every, self.verbose)
 
     def _write(self, path: Path, weights: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
-        shape = self.kind.definition.input_shape
-        assert shape is not None
+        shape = present(self.kind.definition.input_shape)
         sample = {"sizes": list(shape.sizes), "axes": list(shape.axes)}
         example = torch.from_numpy(self.data.example.copy())
         checkpoint.save(path, self.describe(self._how(state)), weights, example, {**state, "sample": sample})

@@ -12,6 +12,7 @@ from typing import Any, Iterable, NamedTuple, Sequence
 
 import numpy as np
 
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -317,8 +318,7 @@ def _of_rows(rows: Sequence[Any], wanted: Sequence[str]) -> Named | None:
     if not rows or named_row(rows[0], wanted) is None or hasattr(rows, "_fields"):
         return None
     named = [named_row(row, wanted) for row in rows]
-    assert named[0] is not None
-    names = named[0].names
+    names = present(named[0]).names
     values = np.empty((len(named), len(names)), object)
     for number, row in enumerate(named):
         if row is None:

@@ -34,6 +34,7 @@ from typing import Any, Callable, Iterator
 
 import numpy as np
 
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import InputError, did_you_mean
 from onnxnn_runtime.messages.catalogue import coded
@@ -320,8 +321,7 @@ def denoise(
         if c:
             x += before * c
         if d:
-            assert noise is not None
-            x += noise() * d
+            x += present(noise)() * d
         if keep is not None:
             x = keep(x, after)
         before = clean
