@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from onnxnn_runtime import ModelCard
@@ -18,16 +18,37 @@ from onnxnn_runtime.outputs.output_files import check_output
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-__all__ = ["write_script"]
+if TYPE_CHECKING:
+    from onnxnn.kinds.kind import NetworkKind
+
+__all__ = ["ScriptBody", "input_body", "prompt_body", "sampling_body", "target_body", "write_script"]
 
 _MAX_LITERALS = 64
+_RUNTIME = "import onnxnn_runtime as rt"
 _FIRST = "# 用 onnxnn_runtime 运行"
 
 
-def write_script(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | None) -> Path | None:
+class ScriptBody(NamedTuple):
+    """What a script holds beside opening the model, line by line.
+
+    Args:
+        sample: Reads or writes down a sample.
+        use: Runs the model on it.
+        imports: What the script needs.
+    """
+
+    sample: list[str]
+    use: list[str]
+    imports: tuple[str, ...] = (_RUNTIME,)
+
+
+def write_script(
+    kind: NetworkKind, model: Path, card: ModelCard, example: np.ndarray[Any, Any] | None
+) -> Path | None:
     """Write `<model>.py`, and for images `<model>_sample.png`, next to a model file.
 
     Args:
+        kind: What kind of network it is, which says how the model is used.
         model: The exported file.
         card: Its card.
         example: One training sample: for images uint8 (H, W, C), or float (C, H, W) in 0..1 where
@@ -48,49 +69,75 @@ def write_script(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | N
             )
         )
         return None
-    sample, imports = _sample(model, card, example)
+    body = kind.script_body(model, card, example)
     lines = [
         f"{_FIRST} {model.name!r}  (runs as it is; needs onnxnn-runtime, no torch)",
         "from pathlib import Path",
         "",
-        *imports,
+        *body.imports,
         "",
         "folder = Path(__file__).parent",
         f"model = rt.load(folder / {model.name!r})",
-        *sample,
-        *_use(card),
+        *body.sample,
+        *body.use,
     ]
     text = "\n".join(lines) + "\n"
     return write_atomically(path, lambda file: file.write(text.encode("utf-8")))
 
 
-def _sample(
-    model: Path, card: ModelCard, example: np.ndarray[Any, Any] | None
-) -> tuple[list[str], list[str]]:
-    runtime = "import onnxnn_runtime as rt"
-    if card.diffusion is not None:
-        return [], [runtime, "from onnxnn_runtime.outputs.grid import write_grid"]
+def sampling_body(card: ModelCard) -> ScriptBody:
+    """Return what samples images from noise."""
+    classes = () if card.diffusion is None else card.diffusion.classes
+    label = f", label={classes[0]!r}" if classes else ""
+    use = [
+        f"images = model.sample(num=16, seed=0{label})  # float32 (16, channels, height, width) in 0..1",
+        'print(write_grid(images, folder / "images.png"))',
+    ]
+    return ScriptBody([], use, (_RUNTIME, "from onnxnn_runtime.outputs.grid import write_grid"))
+
+
+def prompt_body(
+    card: ModelCard, vocabulary: Mapping[str, int], example: np.ndarray[Any, Any] | None
+) -> ScriptBody:
+    """Return what continues a text."""
+    prompt = _prompt(vocabulary, _numbers(card, example))
+    sample = [f"prompt = {prompt!r}  # 换成自己的开头: your own beginning"]
+    return ScriptBody(sample, ["print(model.generate(prompt, length=24, seed=0))"])
+
+
+def target_body(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | None) -> ScriptBody:
+    """Return what writes the target of a source."""
+    return input_body(model, card, example)._replace(use=["print(model.generate(x, beams=4))"])
+
+
+def input_body(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | None) -> ScriptBody:
+    """Return what runs the model on an input; write the sample that it reads, where that is a file.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
     if card.input.kind == "image":
-        sample = model.with_name(f"{model.stem}_sample.png")
+        path = model.with_name(f"{model.stem}_sample.png")
         pixels = _random(card, np.uint8) if example is None else _as_pixels(example)
         image = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
-        _write_sample(sample, "PNG", lambda file: image.save(file, format="PNG", pnginfo=_mark()))
-        return [f"image = folder / {sample.name!r}  # 换成自己的图片: any image of your own"], [runtime]
-    dtype = np.int64 if card.input.kind == "tokens" else np.dtype(card.input.dtype).type
-    values = _random(card, dtype) if example is None else np.asarray(example, dtype=dtype)
-    if card.output.kind == "tokens" and card.input.vocabulary:
-        return [
-            f"prompt = {_prompt(card.input.vocabulary, values)!r}  # 换成自己的开头: your own beginning"
-        ], [runtime]
+        _write_sample(path, "PNG", lambda file: image.save(file, format="PNG", pnginfo=_mark()))
+        sample = [f"image = folder / {path.name!r}  # 换成自己的图片: any image of your own"]
+        return ScriptBody(sample, _use(card, "image"))
+    values = _numbers(card, example)
     if values.size <= _MAX_LITERALS:
-        literal = f"np.array([{values.tolist()!r}], dtype=np.{np.dtype(dtype).name})"
-        return [f"x = {literal}  # 换成自己的数据: your own numbers"], ["import numpy as np", runtime]
-    file_name = model.with_name(f"{model.stem}_sample.npy")
-    _write_sample(file_name, "npy", lambda file: np.save(file, values[np.newaxis], allow_pickle=False))
-    return (
-        [f"x = np.load(folder / {file_name.name!r})  # 换成自己的数据: your own numbers"],
-        ["import numpy as np", runtime],
-    )
+        value = f"np.array([{values.tolist()!r}], dtype=np.{values.dtype.name})"
+    else:
+        path = model.with_name(f"{model.stem}_sample.npy")
+        _write_sample(path, "npy", lambda file: np.save(file, values[np.newaxis], allow_pickle=False))
+        value = f"np.load(folder / {path.name!r})"
+    sample = [f"x = {value}  # 换成自己的数据: your own numbers"]
+    return ScriptBody(sample, _use(card, "x"), ("import numpy as np", _RUNTIME))
+
+
+def _numbers(card: ModelCard, example: np.ndarray[Any, Any] | None) -> np.ndarray[Any, Any]:
+    """Return one sample as numbers of the type that the model takes."""
+    dtype = np.int64 if card.input.kind == "tokens" else np.dtype(card.input.dtype).type
+    return _random(card, dtype) if example is None else np.asarray(example, dtype=dtype)
 
 
 def _write_sample(path: Path, kind: str, write: Callable[[BinaryIO], object]) -> None:
@@ -135,16 +182,8 @@ def _prompt(vocabulary: Mapping[str, int], tokens: np.ndarray[Any, Any]) -> str 
     return [word] if is_words([word], vocabulary) else word
 
 
-def _use(card: ModelCard) -> list[str]:
-    if card.diffusion is not None:
-        label = f", label={card.diffusion.classes[0]!r}" if card.diffusion.classes else ""
-        return [
-            f"images = model.sample(num=16, seed=0{label})  # float32 (16, channels, height, width) in 0..1",
-            'print(write_grid(images, folder / "images.png"))',
-        ]
-    if card.output.kind == "tokens" and card.input.vocabulary:
-        return ["print(model.generate(prompt, length=24, seed=0))"]
-    name = "image" if card.input.kind == "image" else "x"
+def _use(card: ModelCard, name: str) -> list[str]:
+    """Return the lines that run the model on the sample of that name."""
     if card.output.kind in ("classes", "binary") and len(card.output.shape) == 3 and name == "x":
         return _print_steps(card)
     if card.output.kind == "embedding":
@@ -155,8 +194,6 @@ def _use(card: ModelCard) -> list[str]:
         return [f"result = model.predict({name})[0]", f"print({label}, {named}result.score)"]
     if card.output.kind == "values":
         return [f"result = model.predict({name})[0]", "print(dict(result.values))"]
-    if "target_time" in card.output.shape:
-        return ["print(model.generate(x, beams=4))"]
     if card.input.kind != "image":
         return ["print(model.infer(x))"]
     return [f"result = model.predict({name})[0]", "print(result.scores)"]

@@ -135,14 +135,16 @@ def export_onnx(
         finished, data, parity = _export(kind, net, card, opset_version, ir_version, in_graph, tolerance)
     target = write_atomically(path, lambda file: file.write(data))
     if script:
-        _write_script(target, finished, example)
+        _write_script(kind, target, finished, example)
     return ExportReport(target, len(data), parity, time.perf_counter() - start)
 
 
-def _write_script(target: Path, card: ModelCard, example: np.ndarray[Any, Any] | None) -> None:
+def _write_script(
+    kind: NetworkKind, target: Path, card: ModelCard, example: np.ndarray[Any, Any] | None
+) -> None:
     """Write the sample script; the model file does without, so that a failure is a warning."""
     try:
-        write_script(target, card, example)
+        write_script(kind, target, card, example)
     except OutputError as error:
         warn(gettext("{error} The ONNX file itself is written.", error=error))
 

@@ -21,6 +21,7 @@ from onnxnn_runtime.messages.catalogue import coded
 from onnxnn.data import Data, Preparation
 from onnxnn.definition.definition import Definition, Net
 from onnxnn.export import sampling_loop
+from onnxnn.export.example_script import ScriptBody, sampling_body
 from onnxnn.export.verification import Parity, Trial
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
@@ -32,7 +33,7 @@ from onnxnn.training.losses import Loss, official_name
 from onnxnn.training.metrics import Metric
 from onnxnn.training.sample_grid import SampleGrid
 
-from .kind import NetworkKind, in_mode_of, register
+from .kind import Array, NetworkKind, in_mode_of, register
 
 __all__ = ["DiffusionNetwork"]
 
@@ -137,10 +138,7 @@ class DiffusionNetwork(NetworkKind):
     @property
     def _image_shape(self) -> tuple[int, int, int]:
         channels, height, width = self.definition.placed()[0].in_shape.sizes
-        channels = present(channels)
-        height = present(height)
-        width = present(width)
-        return channels, height, width
+        return present(channels), present(height), present(width)
 
     def check_export(self, card: ModelCard, opset: int, in_graph: bool) -> None:
         """Refuse old opsets, and preprocessing in a graph that takes noise."""
@@ -158,10 +156,13 @@ class DiffusionNetwork(NetworkKind):
             return super().emit(graph, x, net, card, free)
         return sampling_loop.emit(graph, self.definition, net, card.diffusion, x), None
 
+    def script_body(self, model: Path, card: ModelCard, example: Array | None) -> ScriptBody:
+        """Return what samples images."""
+        return sampling_body(card)
+
     def compared(self, parity: Parity, trial: Trial) -> Parity:
         """Join the difference for the same noise: in predictions, or in what the whole loop samples."""
-        spec, net, device = trial.card.diffusion, trial.net, trial.net.device
-        spec = present(spec)
+        spec, net, device = present(trial.card.diffusion), trial.net, trial.net.device
         generator = np.random.default_rng(trial.batch)
         noise = generator.standard_normal((trial.batch, *spec.shape), dtype=np.float32)
         label = generator.integers(0, len(spec.classes), trial.batch) if spec.classes else None

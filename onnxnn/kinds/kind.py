@@ -18,6 +18,7 @@ from onnxnn.checkpoint.card import describe_input, describe_output, output_kind
 from onnxnn.data import Data, Preparation
 from onnxnn.definition.definition import Definition, Net
 from onnxnn.export import preprocessing
+from onnxnn.export.example_script import ScriptBody, input_body
 from onnxnn.export.exporter import output_axis
 from onnxnn.export.verification import Parity, Trial, compare_outputs
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -256,6 +257,19 @@ class NetworkKind:
     def output_axis(self, axis: str) -> str:
         """Return how the file names a free axis of the output."""
         return output_axis(self.definition, axis)
+
+    def script_body(self, model: Path, card: ModelCard, example: Array | None) -> ScriptBody:
+        """Return what the sample script beside a file does with the model.
+
+        Args:
+            model: The file.
+            card: Its card.
+            example: One raw training sample; None takes random numbers of the right shape.
+
+        Raises:
+            OutputError: A sample that the script reads cannot be written.
+        """
+        return input_body(model, card, example)
 
     def compared(self, parity: Parity, trial: Trial) -> Parity:
         """Return a parity joined with the difference between file and torch in one trial.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
-from onnxnn_runtime.card.card import InputSpec, StateSpec
+from onnxnn_runtime.card.card import InputSpec, ModelCard, StateSpec
 
 from onnxnn.data import Preparation
 from onnxnn.definition.definition import Definition
+from onnxnn.export.example_script import ScriptBody, prompt_body
 from onnxnn.export.verification import Parity, Trial, random_samples
 
-from .kind import NetworkKind, register
+from .kind import Array, NetworkKind, register
 
 __all__ = ["LanguageModel"]
 
@@ -35,6 +37,12 @@ class LanguageModel(NetworkKind):
         shapes = self.definition.build().state_shapes()
         states = tuple(StateSpec(f"state{i}", f"next_state{i}", shape) for i, shape in enumerate(shapes))
         return replace(super().input_spec(known), states=states)
+
+    def script_body(self, model: Path, card: ModelCard, example: Array | None) -> ScriptBody:
+        """Return what continues a text; what runs the model on an input where it writes none."""
+        if card.output.kind == "tokens" and card.input.vocabulary:
+            return prompt_body(card, card.input.vocabulary, example)
+        return super().script_body(model, card, example)
 
     def compared(self, parity: Parity, trial: Trial) -> Parity:
         """Join the difference between one call of torch and two of the file, which hands its states on."""

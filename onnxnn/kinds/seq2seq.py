@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from onnxnn_runtime.messages.catalogue import coded
 
 from onnxnn.data import Data
 from onnxnn.definition.definition import Definition, Net
+from onnxnn.export.example_script import ScriptBody, input_body, target_body
 from onnxnn.export.verification import Parity, Trial, random_samples
 from onnxnn.inference import seq2seq as pairs
 from onnxnn.inference.predict import Reader
@@ -103,6 +105,11 @@ class SequenceToSequence(NetworkKind):
     def output_axis(self, axis: str) -> str:
         """Return the name of the target's axis, whose size is not the source's."""
         return f"target_{axis}"
+
+    def script_body(self, model: Path, card: ModelCard, example: Array | None) -> ScriptBody:
+        """Return what writes the target of a source, where the network writes tokens."""
+        body = target_body if card.output.kind == "tokens" else input_body
+        return body(model, card, example)
 
     def compared(self, parity: Parity, trial: Trial) -> Parity:
         """Join the difference in what comes next, for a target of another length than the source's."""
