@@ -3,73 +3,31 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import CardError, LayerError
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
-from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.catalogue import Message, coded
 from onnxnn_runtime.messages.warn import warn
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import DATA, Shape
-from onnxnn.layers import Layer, make, option_names, read_signals, unused_name
-from onnxnn.layers.activation import Activation, Softmax, activation_of
-from onnxnn.layers.custom import Custom, MissingModuleError
-from onnxnn.layers.denormalize import Denormalize
+from onnxnn.layers import Layer, read_signals
+from onnxnn.layers.custom import Custom
 from onnxnn.layers.embedding import TokenReader
 from onnxnn.layers.linear import Linear
 from onnxnn.layers.norm import Normalize
 from onnxnn.layers.recurrent import Recurrent
-from onnxnn.layers.regularise import Dropout
 from onnxnn.layers.transformer import Transformer
 
-from . import memory, summary
+from . import last_layer, memory, stored, summary
+from .entries import Entry, Placed, entry_of, place
 from .module import Net
+from .repeated import run_twice, stands_already, warn_of_stacking
 
 __all__ = ["Definition", "Net", "Placed"]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One call of `add`: a layer as given, and the activation after it.
-
-    Args:
-        index: The number of the `add` call, from 1; 0 is the normalisation that belongs to the data.
-        layer: The layer with the options that the user gave.
-        activation: What follows it, or None.
-    """
-
-    index: int
-    layer: Layer
-    activation: Layer | None = None
-
-    @property
-    def name(self) -> str:
-        """The layer's name in the state dict and in the graph, e.g. "conv2d1"."""
-        return f"{self.layer.title}{self.index}"
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A layer in its place: sizes filled in, shapes known.
-
-    Args:
-        name: Its name in the state dict and in the graph.
-        layer: The layer with every size filled in.
-        in_shape: One sample before it.
-        out_shape: One sample after it.
-        entry: The call of `add` it comes from.
-    """
-
-    name: str
-    layer: Layer
-    in_shape: Shape
-    out_shape: Shape
-    entry: Entry
 
 
 class Definition:
@@ -91,8 +49,6 @@ class Definition:
         self._modules: dict[str, tuple[Layer, Shape, nn.Module]] = {}
         self._net: Net | None = None
         self.num_classes: int | None = None
-
-    # ---- what the network is -------------------------------------------------------------------
 
     @property
     def entries(self) -> list[Entry]:
@@ -136,7 +92,7 @@ class Definition:
         self._input_shape = shape
         self._normalize = None if normalize is None else Entry(0, normalize)
         try:
-            _check_memory(self.placed())
+            memory.check(self.placed())
         except LayerError:
             self._input_shape, self._normalize = before
             raise
@@ -162,53 +118,23 @@ class Definition:
         Raises:
             LayerError: Something is unknown or does not match; the network is as it was.
         """
-        options = dict(options or {})
-        follows = None if activation is None else activation_of(activation)
+        entry = entry_of(index, layer, activation, dict(options or {}), self.num_classes)
         before, closing = list(self._added), self._closing
         self._closing = None  # other layers have other outputs
         self._net = None
         if layer is None:
-            if follows is None:
-                raise LayerError(
-                    coded(
-                        "E-LAYER-02", "add(): expected a layer, an activation or an optimizer, got nothing."
-                    )
-                )
-            if options:
-                raise LayerError(
-                    coded(
-                        "E-LAYER-02",
-                        "add(activation={name}): expected a layer for the options {options}. Write "
-                        "add({name}, ...) for the options of an activation.",
-                        name=shortened(activation),
-                        options=", ".join(options),
-                    )
-                )
-            entry = Entry(index, follows)
             self._drop_default_activation()
-        elif isinstance(layer, str):
-            if "num_classes" in option_names(layer) and self.num_classes is not None:
-                options.setdefault("num_classes", self.num_classes)
-            made = make(layer, options)
-            if follows is None and made.default_activation is not None:
-                follows = activation_of(made.default_activation)
-            entry = Entry(index, made, follows)
-        else:
-            entry = Entry(index, Custom.of(layer, options), follows)
         self._added.append(entry)
         try:
             all_placed = self.placed()
-            _check_memory(all_placed)
+            memory.check(all_placed)
             added = [placed for placed in all_placed if placed.entry is entry]
         except LayerError as error:
             self._added, self._closing = before, closing
-            if _stands_already(before, entry):
-                raise LayerError(Message(f"{error.text} {_run_twice()}", error.code)) from error
+            if stands_already(before, entry):
+                raise LayerError(Message(f"{error.text} {run_twice()}", error.code)) from error
             raise
-        if _is_stacked_twice(self._added):
-            count = len(before) // 2 + 1
-            stand = gettext("the same {count} layers stand twice now.", count=count)
-            warn(f"{stand} {_run_twice()}")
+        warn_of_stacking(self._added)
         for remark in entry.layer.remarks():
             warn(remark)
         return added
@@ -247,58 +173,10 @@ class Definition:
         Raises:
             LayerError: A layer does not match its input.
         """
-        found: dict[str, Placed] = {}
         shape = input_shape or self.input_shape
         if shape is not None and not shape.source and self._input_shape is not None:
             shape = shape.came_from(DATA)
-        for entry in self.entries:
-            shape = present(shape)  # there is a first layer
-            for layer in (entry.layer, entry.activation):
-                if layer is None:
-                    continue
-                name = unused_name(f"{layer.title}{entry.index}", found)
-                if shape.axes == ("token",) and not layer.reads_tokens:
-                    raise LayerError(
-                        coded(
-                            "E-LAYER-06",
-                            "{where}: expected vectors, got {shape}, which are integers. Put "
-                            "add('embedding', size=...) first: it makes a vector of each token.",
-                            where=layer.call(),
-                            shape=shape.describe(),
-                        )
-                    )
-                self._check_alone(layer, found)
-                if self.num_classes is not None:
-                    layer = layer.with_classes(self.num_classes)
-                resolved = layer.resolve(shape)
-                out_shape = resolved.out_shape(shape)
-                out_shape = out_shape.came_from(f"'{entry.layer.title}'")
-                found[name] = Placed(name, resolved, shape, out_shape, entry)
-                shape = out_shape
-        return list(found.values())
-
-    def _check_alone(self, layer: Layer, before: Mapping[str, Placed]) -> None:
-        if not before:
-            return
-        first = next(iter(before.values())).layer
-        if first.diffusion or (first.teacher_forcing and not isinstance(layer, Activation)):
-            raise LayerError(
-                coded(
-                    "E-LAYER-06",
-                    "{where}: expected no layer after {first}, which is a whole network.",
-                    where=layer.call(),
-                    first=shortened(first.kind),
-                )
-            )
-        if layer.diffusion:
-            raise LayerError(
-                coded(
-                    "E-LAYER-06",
-                    "{where}: expected no layer before it, since it is a whole network, got {before}.",
-                    where=layer.call(),
-                    before=shortened(list(before)[-1]),
-                )
-            )
+        return place(self.entries, shape, self.num_classes)
 
     @property
     def output_shape(self) -> Shape | None:
@@ -315,40 +193,16 @@ class Definition:
         return self.frozen().placed(input_shape)[-1].out_shape
 
     def feature_layer(self) -> Placed | None:
-        """Return the head, whose input is the feature vector; None without one.
-
-        The head is the last layer before closing activations: a `linear` with learned layers before it,
-        or a layer that holds its own classifier, such as `mobilenet`.
-        """
-        placed = self.placed()
-        while placed and isinstance(placed[-1].layer, Activation | Dropout | Denormalize):
-            placed.pop()
-        if not placed:
-            return None
-        head = placed[-1]
-        if head.layer.feature_size(head.in_shape) is not None:
-            return head
-        learned = any(not isinstance(p.layer, Activation) and p.entry.index > 0 for p in placed[:-1])
-        flat = len(head.out_shape) == 1 and head.in_shape.numel is not None
-        return head if isinstance(head.layer, Linear) and learned and flat else None
+        """Return the head, whose input is the feature vector; None without one."""
+        return last_layer.feature_layer(self.placed())
 
     def feature_size(self) -> int | None:
         """Return the length of the feature vector before the head; None where there is none."""
-        head = self.feature_layer()
-        if head is None:
-            return None
-        own = head.layer.feature_size(head.in_shape)
-        return head.in_shape.numel if own is None else own
+        return last_layer.feature_size(self.placed())
 
     def generates(self) -> bool:
         """Whether the network can write text: at each step it says how likely each token comes next."""
-        placed = self.placed()
-        reader = placed[0].layer if placed else None
-        if not isinstance(reader, TokenReader) or not self.ends_in_softmax():
-            return False
-        out = placed[-1].out_shape
-        each_step = out.axes == ("time", "feature") and out["feature"] == reader.vocabulary
-        return each_step and all(p.layer.causal(p.in_shape) for p in placed)
+        return last_layer.generates(self.placed())
 
     @property
     def teacher_forcing(self) -> bool:
@@ -376,8 +230,7 @@ class Definition:
 
     def ends_in_softmax(self) -> bool:
         """Whether the last layer is a softmax."""
-        placed = self.placed()
-        return bool(placed) and isinstance(placed[-1].layer, Softmax)
+        return last_layer.is_softmax(self.placed())
 
     def custom_modules(self) -> list[nn.Module]:
         """Return the custom modules, of which a network has no copies."""
@@ -386,9 +239,7 @@ class Definition:
 
     def custom_ending(self) -> str:
         """Return "softmax" or "sigmoid" where the last layer is a custom module that ends so."""
-        placed = self.placed()
-        last = placed[-1] if placed else None
-        return last.layer.ending(last.in_shape) if last and isinstance(last.layer, Custom) else ""
+        return last_layer.custom_ending(self.placed())
 
     # ---- other networks made of this one ---------------------------------------------------------
 
@@ -442,27 +293,13 @@ class Definition:
         other._closing = None if layer is None else Entry(0, layer)
         return other
 
-    # ---- JSON ----------------------------------------------------------------------------------
-
     def to_data(self) -> tuple[dict[str, Any], ...]:
         """Return the layers, sizes filled in, as the card holds them."""
-        resolved = {id(p.entry): p.layer for p in reversed(self.placed())}
-        return tuple(
-            {
-                "name": entry.name,
-                "layer": entry.layer.kind,
-                "options": resolved[id(entry)].options(),
-                "activation": _activation_data(entry.activation),
-            }
-            for entry in self.entries
-        )
+        return stored.to_data(self.entries, self.placed())
 
     @classmethod
     def from_data(
-        cls,
-        data: Sequence[Mapping[str, Any]],
-        input_shape: Shape | None,
-        modules: Sequence[nn.Module] = (),
+        cls, data: Iterable[Mapping[str, Any]], input_shape: Shape | None, modules: Iterable[nn.Module] = ()
     ) -> Definition:
         """Rebuild a network from what `to_data` returned.
 
@@ -476,34 +313,15 @@ class Definition:
             LayerError: A custom module is missing or is of another class.
         """
         definition = cls(input_shape)
-        waiting = list(modules)
-        for entry in data:
-            try:
-                layer = make(entry["layer"], entry["options"], stored=True)
-                if isinstance(layer, Custom):
-                    layer = layer.with_module(waiting.pop(0) if waiting else None)
-                activation = None if entry["activation"] is None else activation_of(entry["activation"])
-                index = int(str(entry["name"]).removeprefix(layer.title))
-            except MissingModuleError:
-                raise
-            except ValueError as error:
-                raise CardError(
-                    coded(
-                        "E-CARD-02",
-                        "card: layer {layer} cannot be read: {error}",
-                        layer=shortened(entry.get("name")),
-                        error=error,
-                    )
-                ) from error
-            made = Entry(index, layer, activation)
-            if index == 0 and not definition._added:
-                definition._normalize = made
-            elif index == 0:
-                definition._closing = made
+        for entry in stored.from_data(data, modules):
+            if entry.index != 0:
+                definition._added.append(entry)
+            elif definition._added:
+                definition._closing = entry
             else:
-                definition._added.append(made)
+                definition._normalize = entry
         try:
-            _check_memory(definition.placed())
+            memory.check(definition.placed())
         except LayerError as error:
             raise CardError(
                 coded("E-CARD-02", "card: the layers do not match each other: {error}", error=error)
@@ -529,11 +347,7 @@ class Definition:
             else:
                 module = placed.layer.build(placed.in_shape)
                 self._modules[placed.name] = (placed.layer, placed.in_shape, module)
-            net.add_module(placed.name, module)
-            net.has_mask |= placed.out_shape.masked
-            net.has_custom |= isinstance(placed.layer, Custom)
-            net.teacher_forcing |= placed.layer.teacher_forcing
-            net.diffusion |= placed.layer.diffusion
+            net.add_placed(placed, module)
         net.custom_ending = self.custom_ending()
         return net
 
@@ -583,39 +397,3 @@ class Definition:
         )
         frozen._added = [replace(entry, layer=resolved[id(entry)]) for entry in self._added]
         return frozen
-
-
-def _run_twice() -> str:
-    return gettext(
-        "The same layers stand in the network already: if this cell or these lines ran before, run "
-        "model = nn() again before adding layers."
-    )
-
-
-def _stands_already(added: Sequence[Entry], entry: Entry) -> bool:
-    """Whether a call of `add` is the next of a list that was added before, and is being added again."""
-    calls = [(each.layer, each.activation) for each in added]
-    call = entry.layer, entry.activation
-    return any(calls[i] == call and calls[len(calls) - i :] == calls[:i] for i in range(len(calls)))
-
-
-def _is_stacked_twice(added: Sequence[Entry]) -> bool:
-    """Return whether a whole network, up to its softmax, has been added a second time."""
-    calls = [(each.layer, each.activation) for each in added]
-    half = len(calls) // 2
-    closed = bool(calls) and any(isinstance(each, Softmax) for each in calls[-1])
-    return half > 1 and closed and calls[:half] == calls[half:]
-
-
-def _check_memory(placed: Sequence[Placed]) -> None:
-    """Refuse a network that is too large for the memory of this machine, before it is built.
-
-    Raises:
-        LayerError: The message names the layer, or the network's size.
-    """
-    costs = [memory.check_layer(each.layer, each.in_shape, each.out_shape) for each in placed]
-    memory.check_weights(sum(cost.weights for cost in costs))
-
-
-def _activation_data(activation: Layer | None) -> str | None:
-    return None if activation is None else activation.kind

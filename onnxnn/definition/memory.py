@@ -22,7 +22,9 @@ from torch import nn
 from onnxnn.graph.shape import Shape
 from onnxnn.layers import Layer
 
-__all__ = ["Cost", "available", "check_layer", "check_training", "check_weights", "cost_of", "gigabytes"]
+from .entries import Placed
+
+__all__ = ["Cost", "available", "check", "check_training", "cost_of", "gigabytes"]
 
 MOST_TENSORS = 100_000
 """Tensors of weights in one layer."""
@@ -53,7 +55,17 @@ def available() -> int:
     return min((limit for limit in limits if limit is not None), default=1 << 62)
 
 
-def check_layer(layer: Layer, in_shape: Shape, out_shape: Shape) -> Cost:
+def check(placed: Iterable[Placed]) -> None:
+    """Refuse a network that is too large for the memory of this machine, before it is built.
+
+    Raises:
+        LayerError: The message names the layer, or the network's size.
+    """
+    costs = [_check_layer(each.layer, each.in_shape, each.out_shape) for each in placed]
+    _check_weights(sum(cost.weights for cost in costs))
+
+
+def _check_layer(layer: Layer, in_shape: Shape, out_shape: Shape) -> Cost:
     """Return what a layer takes.
 
     Raises:
@@ -79,7 +91,7 @@ def check_layer(layer: Layer, in_shape: Shape, out_shape: Shape) -> Cost:
     return cost
 
 
-def check_weights(size: int) -> None:
+def _check_weights(size: int) -> None:
     """Refuse a network whose weights together are too large for the memory of this machine.
 
     Raises:

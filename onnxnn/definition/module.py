@@ -12,10 +12,13 @@ from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from torch import nn
 
+from onnxnn.layers.custom import Custom
 from onnxnn.layers.denormalize import DenormalizeModule
 from onnxnn.layers.inception import AuxiliaryClassifier
 from onnxnn.layers.masks import call
 from onnxnn.layers.reference import alone
+
+from .entries import Placed
 
 __all__ = ["Net", "evaluating"]
 
@@ -63,6 +66,14 @@ class Net(nn.Sequential):
     custom_ending = ""
     teacher_forcing = False
     diffusion = False
+
+    def add_placed(self, placed: Placed, module: nn.Module) -> None:
+        """Append the module of a layer."""
+        self.add_module(placed.name, module)
+        self.has_mask |= placed.out_shape.masked
+        self.has_custom |= isinstance(placed.layer, Custom)
+        self.teacher_forcing |= placed.layer.teacher_forcing
+        self.diffusion |= placed.layer.diffusion
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the output for a batch."""
