@@ -1,0 +1,301 @@
+"""Checking a pickle that torch wrote, without running it: its size, its steps, the names that it mentions."""
+
+from __future__ import annotations
+
+import pickletools
+import re
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shorten import printable, shortened
+
+__all__ = [
+    "DEEPEST",
+    "LARGEST_PICKLE",
+    "LEGACY",
+    "NotTensors",
+    "check_pickle",
+    "first_line",
+    "is_legacy",
+    "too_deep",
+]
+
+LARGEST_PICKLE = 1 << 24
+"""Bytes of the pickle, tensors not counted."""
+
+MOST_STEPS = 1_000_000
+"""Steps of the pickle's program; a history of 60,000 epochs with 6 columns takes about so many."""
+
+DEEPEST = 32
+"""Levels of lists and dicts inside each other."""
+
+MOST_TUPLE_KEYS = 1000
+"""Keys of dicts that are tuples; a hostile file can give them one hash, and each addition compares all."""
+
+LEGACY = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+"""The pickled magic number that torch before 1.6 begins with."""
+
+_NAMES = frozenset(
+    [
+        "collections OrderedDict",
+        "collections Counter",
+        "torch._utils _rebuild_tensor",
+        "torch._utils _rebuild_tensor_v2",
+        "torch._utils _rebuild_tensor_v3",
+        "torch._utils _rebuild_parameter",
+        "torch.nn.parameter Parameter",
+        "torch.storage UntypedStorage",
+        "torch.storage TypedStorage",
+        "torch Size",
+        "torch device",
+        "_codecs encode",
+    ]
+)
+_DTYPES = frozenset(
+    f"torch {name}"
+    for name in (
+        *("bool", "uint8", "int8", "int16", "int32", "int64"),
+        *("float16", "bfloat16", "float32", "float64", "uint16", "uint32"),
+    )
+)
+_NUMBERS = ("BININT", "BININT1", "BININT2", "LONG1", "INT", "LONG", "LONG4")
+_REFUSED = (
+    *("INST", "OBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "STACK_GLOBAL", "PERSID", "DUP", "POP"),
+    *("BYTEARRAY8", "NEXT_BUFFER", "READONLY_BUFFER", "EMPTY_SET", "ADDITEMS", "FROZENSET"),
+)
+
+
+class NotTensors(ValueError):
+    """A file holds something else; the text says what, and what to do, after the file's name and a colon.
+
+    Args:
+        text: One or more sentences.
+        foreign: Whether the file is a whole one of another kind, rather than damaged.
+    """
+
+    def __init__(self, text: str, foreign: bool = False) -> None:
+        super().__init__(text)
+        self.foreign = foreign
+
+
+def first_line(error: Exception) -> str:
+    refused = re.search("WeightsUnpickler error: (.*)", str(error))  # what stands before advises to trust it
+    lines = (refused.group(1) if refused else str(error)).strip().splitlines()
+    return printable(lines[0].rstrip("."), 160) if lines else type(error).__name__
+
+
+def is_legacy(head: bytes) -> bool:
+    return head[2:].startswith(LEGACY)
+
+
+def check_pickle(file: BinaryIO, size: int) -> None:
+    """Go through a pickle's program without running it.
+
+    Raises:
+        NotTensors: It is longer than the limits, mentions what holds code, or announces more than there is.
+    """
+    begin, walk = file.tell(), _Walk(size)
+    try:
+        for steps, (opcode, argument, position) in enumerate(pickletools.genops(file)):
+            if steps > MOST_STEPS or (position or 0) - begin > LARGEST_PICKLE:
+                raise NotTensors(
+                    gettext(
+                        "it holds more than {most:,} names, texts and numbers beside its tensors.",
+                        most=MOST_STEPS,
+                    )
+                )
+            walk.step(opcode.name, argument)
+    except _ForeignName as error:
+        file.seek(begin)
+        raise _not_weights(error.name, file.read(LARGEST_PICKLE)) from error
+    except NotTensors:
+        raise
+    except (ValueError, LookupError, TypeError, MemoryError, OverflowError) as error:
+        reason = first_line(error)
+        raise NotTensors(gettext("the file is damaged ({reason}).", reason=reason)) from error
+
+
+class _ForeignName(Exception):
+    """A pickle would import something else than tensors are made of."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class _Walk:
+    """Follows a pickle's stack as far as to know how deep its tuples lie inside each other.
+
+    Lists and dicts count as 0: what is built of them is checked afterwards, but a dict hashes a tuple that is
+    its key at once, all the way down.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._declared = self._tuple_keys = 0
+        self._stack: list[int] = []
+        self._marks: list[int] = []
+        self._memo: dict[int, int] = {}
+        self._numbers: list[int] = []
+        self._before = ""
+
+    def step(self, name: str, argument: Any) -> None:
+        action = _ACTIONS.get(name)
+        if action is None:  # a text, a number, an empty list, ...
+            self._stack.append(0)
+        else:
+            action(self, argument)
+        self._before = name
+
+    def _put(self, key: int) -> None:
+        if key > MOST_STEPS or self._before in _NUMBERS:
+            raise NotTensors(gettext("the file is damaged: it is not as torch writes it."))
+        self._memo[key] = self._stack[-1]
+
+    def _memoize(self, _: Any) -> None:
+        self._memo[len(self._memo)] = self._stack[-1]
+
+    def _get(self, key: int) -> None:
+        self._stack.append(self._memo[key])
+
+    def _mark(self, _: Any) -> None:
+        self._marks.append(len(self._stack))
+        self._numbers = []
+
+    def _to_mark(self, _: Any) -> list[int]:
+        begin = self._marks.pop()
+        inside = self._stack[begin:]
+        del self._stack[begin:]
+        return inside
+
+    def _list(self, _: Any) -> None:
+        self._to_mark(_)
+        self._stack.append(0)
+
+    def _dict(self, _: Any) -> None:
+        self._fill(self._to_mark(_))
+        self._stack.append(0)
+
+    def _set_items(self, _: Any) -> None:
+        self._fill(self._to_mark(_))
+
+    def _set_item(self, _: Any) -> None:
+        self._fill(self._stack[-2:])
+        self._pop(2)
+
+    def _fill(self, keys_and_values: list[int]) -> None:
+        self._tuple_keys += sum(1 for depth in keys_and_values[::2] if depth)
+        if self._tuple_keys > MOST_TUPLE_KEYS:
+            raise NotTensors(gettext("the file is damaged: it is not as torch writes it."))
+
+    def _tuple(self, _: Any) -> None:
+        self._push_tuple(self._to_mark(_))
+
+    def _short_tuple(self, count: int) -> None:
+        inside = self._stack[-count:]
+        del self._stack[-count:]
+        self._push_tuple(inside)
+
+    def _pop(self, count: int) -> None:
+        del self._stack[-count:]
+
+    def _call(self, _: Any) -> None:
+        self._stack.pop()
+        self._stack[-1] = 0
+
+    def _global(self, name: str) -> None:
+        _check_name(name)
+        self._stack.append(0)
+
+    def _number(self, value: int) -> None:
+        if not -(2**63) <= value < 2**64:
+            raise NotTensors(
+                gettext("expected numbers of at most 64 bits, got {got}.", got=shortened(int(value)))
+            )
+        self._numbers.append(value)
+        self._stack.append(0)
+
+    def _refuse(self, _: Any) -> None:
+        raise NotTensors(_code())
+
+    def _nothing(self, _: Any) -> None:
+        """What says nothing about the data."""
+
+    def _push_tuple(self, inside: list[int]) -> None:
+        depth = 1 + max(inside, default=0)
+        if depth > DEEPEST:
+            raise NotTensors(too_deep())
+        self._stack.append(depth)
+
+    def _declare(self, _: Any) -> None:
+        """Count the numbers of a storage; torch before 1.6 makes room for them before it reads them."""
+        self._stack[-1] = 0
+        self._declared += max(self._numbers, default=0)
+        if self._declared > 64 * self._size:
+            raise NotTensors(gettext("the file is damaged: it announces more numbers than it holds."))
+
+
+_ACTIONS: dict[str, Callable[[_Walk, Any], object]] = {
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), _Walk._put),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _Walk._get),
+    **dict.fromkeys(("APPENDS", "POP_MARK"), _Walk._to_mark),
+    **dict.fromkeys(("REDUCE", "NEWOBJ"), _Walk._call),
+    **dict.fromkeys(("PROTO", "FRAME", "STOP"), _Walk._nothing),
+    **dict.fromkeys(_NUMBERS, _Walk._number),
+    **dict.fromkeys(_REFUSED, _Walk._refuse),
+    "DICT": _Walk._dict,
+    "LIST": _Walk._list,
+    "MEMOIZE": _Walk._memoize,
+    "MARK": _Walk._mark,
+    "TUPLE": _Walk._tuple,
+    "TUPLE1": lambda walk, _: walk._short_tuple(1),
+    "TUPLE2": lambda walk, _: walk._short_tuple(2),
+    "TUPLE3": lambda walk, _: walk._short_tuple(3),
+    "APPEND": lambda walk, _: walk._pop(1),
+    "BUILD": lambda walk, _: walk._pop(1),
+    "SETITEM": _Walk._set_item,
+    "SETITEMS": _Walk._set_items,
+    "GLOBAL": _Walk._global,
+    "BINPERSID": _Walk._declare,
+}
+"""What each step does to the stack; those that are not named here put a constant on it."""
+
+
+def too_deep() -> str:
+    return gettext("lists, tuples and dicts lie more than {deepest} deep inside each other.", deepest=DEEPEST)
+
+
+def _code() -> str:
+    return gettext(
+        "it holds a pickled object and not only weights, and opening one could run any program, so it is not "
+        "opened."
+    )
+
+
+def _check_name(name: str) -> None:
+    storage = name.startswith("torch ") and name.endswith("Storage")
+    if not (name in _NAMES or name in _DTYPES or storage):
+        raise _ForeignName(name)
+
+
+def _not_weights(name: str, pickle: bytes) -> NotTensors:
+    """Return the error for a pickle that would import more than tensors are made of."""
+    if b"BaseNN" in pickle:
+        text = gettext(
+            "a checkpoint of BaseNN, which holds pickled code and not only weights, so it is not opened. "
+            "Where BaseNN is installed and you trust the file, convert it: "
+            "onnxnn import-basenn FILE -o NEW --trust-pickle."
+        )
+    elif b"torch.nn.modules" in pickle:
+        text = gettext(
+            "a torch file that holds a pickled module and not only weights, so it is not opened. Save its "
+            "state_dict() instead."
+        )
+    else:
+        text = gettext(
+            "it holds a pickled object and not only weights, and opening one could run any program, so it is "
+            "not opened. It names {name}.",
+            name=printable(name.replace(" ", "."), 60),
+        )
+    return NotTensors(text, foreign=True)
