@@ -1,126 +1,30 @@
 """The few lines through which layers write ONNX nodes.
 
-A layer's `emit` calls `GraphBuilder.node` and the helpers below; names of nodes and weights come from
-the layer's own name ("conv2d1", "conv2d1.weight"), so that a viewer shows the network that the user
-wrote. Operators whose form changed between opsets have a helper here, so that layers need not care.
+A layer's `emit` calls `GraphBuilder.node` and the helpers below. Operators whose form changed between opsets
+have a helper here, so that layers need not care.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
-import onnx.compose
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from onnxnn_runtime.api.invariants import present
-from onnxnn_runtime.defaults import OPSET
 from torch import nn
 
+from .nodes import Array, Nodes, Value, to_numpy
+
 __all__ = ["Array", "GraphBuilder", "Value", "to_numpy"]
-
-Value = str
-"""The name of a value in the graph."""
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _FOLDABLE = ("Conv", "Gemm")
 
 
-class GraphBuilder:
-    """Collects nodes and weights, and writes them as one ONNX model.
-
-    Args:
-        opset: The opset of the default ONNX domain that the model declares.
-
-        stateful: Whether what recurrent layers remember comes in and goes out, for generating step by step.
-
-    Attributes:
-        feature: The feature vector before the head, where a layer marked one.
-        states: The sizes of each state by its name, "batch" where the batch is; see `state`.
-    """
-
-    def __init__(self, opset: int = OPSET, stateful: bool = False) -> None:
-        self.opset = opset
-        self.stateful = stateful
-        self.states: dict[Value, tuple[int | str, ...]] = {}
-        self._after: dict[Value, Value] = {}
-        self.weights: dict[str, Array] = {}
-        self._nodes: list[onnx.NodeProto] = []
-        self._producers: dict[Value, onnx.NodeProto] = {}
-        self._used: set[Value] = set()
-        self._node_names: set[str] = set()
-        self._constants: dict[tuple[Any, ...], Value] = {}
-        self._constant_name = "constant"
-        self._flattened: dict[Value, Value] = {}
-        self._outputs: set[Value] = set()
-        self._tokens: tuple[Value, int] | None = None
-        self._mask: Value | None = None
-        self.more_inputs: list[onnx.ValueInfoProto] = []
-        self.feature: Value | None = None
-        self._scope = ""
-
-    @contextlib.contextmanager
-    def scope(self, name: str) -> Iterator[None]:
-        """Name what is emitted inside after a layer; scopes nest with a slash."""
-        outer = self._scope
-        self._scope = f"{outer}/{name}" if outer else name
-        try:
-            yield
-        finally:
-            self._scope = outer
-
-    def node(self, op: str, *inputs: Value, name: str = "", **attributes: Any) -> Value:
-        """Append a node with one output and return that output's name.
-
-        Args:
-            op: The ONNX operator, e.g. "Conv".
-            inputs: Names of values, "" for an optional input left out.
-            name: Added to the scope's name; the operator's name by default.
-            attributes: The operator's attributes; those that are None are left out.
-        """
-        return self.nodes(op, *inputs, outputs=1, name=name, **attributes)[0]
-
-    def nodes(self, op: str, *inputs: Value, outputs: int, name: str = "", **attributes: Any) -> list[Value]:
-        """Append a node with several outputs and return their names."""
-        full = self._unique(name or op)
-        values = [f"{full}:{i}" if i else full for i in range(outputs)]
-        given = {key: value for key, value in attributes.items() if value is not None}
-        made = helper.make_node(op, list(inputs), values, name=full, **given)
-        self._nodes.append(made)
-        self._used.update(inputs)
-        self._producers.update(dict.fromkeys(values, made))
-        return values
-
-    def weight(self, role: str, value: torch.Tensor | Array) -> Value:
-        """Store a trained array under "<layer>.<role>", as the state dict calls it, and return its name."""
-        base = self._scope.replace("/", ".") + f".{role}"  # as in the state dict
-        name, number = base, 2
-        while name in self.weights:
-            name, number = f"{base}{number}", number + 1
-        self.weights[name] = to_numpy(value)
-        return name
-
-    def constant(self, value: Any, dtype: Any = np.int64) -> Value:
-        """Store a small constant once for the whole graph and return its name."""
-        array: Array = np.asarray(value, dtype=dtype)
-        key = (array.dtype.str, array.shape, array.tobytes())
-        if key not in self._constants:
-            self._constants[key] = name = f"{self._constant_name}{len(self._constants) + 1}"
-            self.weights[name] = array
-        return self._constants[key]
-
-    def share(self, x: Value) -> None:
-        """Say that x is read more than once, so that nothing may be folded into the node that makes it."""
-        self._used.add(x)
-
-    def mark_feature(self, x: Value) -> None:
-        """Say that x (N, D) is the network's feature vector, which may become an output of its own."""
-        self.share(x)
-        self.feature = x
+class GraphBuilder(Nodes):
+    """Collects nodes and weights as `Nodes` does, and knows how each opset writes what layers need."""
 
     def mark_tokens(self, tokens: Value, padding: int) -> None:
         """Say which tokens (N, T) the sequence is made of, and which number is no token but padding."""
@@ -140,35 +44,6 @@ class GraphBuilder:
         some = self.largest(self.node("Cast", real, to=TensorProto.FLOAT), [1], keepdims=True)
         none = self.node("Not", self.node("Cast", some, to=TensorProto.BOOL))
         return self.node("Or", real, none)
-
-    def input(self, name: str, shape: Sequence[int | str], dtype: int = TensorProto.FLOAT) -> Value:
-        """Ask for one more graph input beside `input`; return its value."""
-        self.more_inputs.append(helper.make_tensor_value_info(name, dtype, list(shape)))
-        return name
-
-    def state(self, shape: tuple[int | str, ...]) -> Value:
-        """Return the value of a new state before the first step; "" in a graph without states.
-
-        Args:
-            shape: Its sizes, "batch" where the batch is.
-        """
-        if not self.stateful:
-            return ""
-        name = f"state{len(self.states)}"
-        self.states[name] = shape
-        return name
-
-    def next_state(self, state: Value, x: Value) -> None:
-        """Say that x is what `state`, as `state` returned it, has become after the last step."""
-        if state:
-            self._after[state] = x
-
-    def output_states(self) -> dict[Value, Value]:
-        """Make what states have become graph outputs; return the output's name for each state's."""
-        names = {state: f"next_{state}" for state in self.states}
-        for state, name in names.items():
-            self.output(name, self._after[state])
-        return names
 
     def conv(self, x: Value, module: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> Value:
         """Convolution as a torch module has it (padding by zeros, given as numbers)."""
@@ -357,26 +232,6 @@ class GraphBuilder:
         bounds = (self.constant([start]), self.constant([stop]), self.constant([axis]))
         return self.node("Slice", x, *bounds)
 
-    def inline(self, model: onnx.ModelProto, x: Value) -> Value:
-        """Copy another model's nodes and weights after x, their names prefixed by the scope's.
-
-        Args:
-            model: A model of this graph's opset, with one input and one output.
-            x: What its input reads.
-
-        Returns:
-            Its output.
-        """
-        prefixed = onnx.compose.add_prefix(model, f"{self._scope}/").graph
-        (taken,), (given,) = prefixed.input, prefixed.output
-        for tensor in prefixed.initializer:
-            self.weights[tensor.name] = numpy_helper.to_array(tensor)
-        # An Identity each way spares renaming inside; ONNX Runtime removes it when loading.
-        self._nodes.append(helper.make_node("Identity", [x], [taken.name], name=self._unique("input")))
-        self._used.add(x)
-        self._nodes.extend(prefixed.node)
-        return str(given.name)
-
     def loop(
         self,
         turns: int,
@@ -419,55 +274,3 @@ class GraphBuilder:
         self._nodes.append(made)
         self._used.update(carried)
         return values
-
-    def output(self, name: str, x: Value) -> None:
-        """Give the value x the name of a graph output."""
-        holds_graphs = any(a.type == onnx.AttributeProto.GRAPH for n in self._nodes for a in n.attribute)
-        if x not in self._producers or x in self._outputs or holds_graphs:
-            self._outputs.add(name)
-            self._nodes.append(helper.make_node("Identity", [x], [name], name=self._unique(name)))
-            return
-        for node in self._nodes:
-            for values in (node.input, node.output):
-                for i, value in enumerate(values):
-                    if value == x:
-                        values[i] = name
-        self._producers[name] = self._producers.pop(x)
-        self._outputs.add(name)
-
-    def model(
-        self,
-        name: str,
-        inputs: Sequence[onnx.ValueInfoProto],
-        outputs: Sequence[onnx.ValueInfoProto],
-        ir_version: int,
-        metadata: Mapping[str, str],
-    ) -> onnx.ModelProto:
-        """Return the finished model, its weights inside."""
-        graph = helper.make_graph(self._nodes, name, list(inputs), list(outputs), self._initializers())
-        opsets = [helper.make_opsetid("", self.opset)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=ir_version, producer_name="onnxnn")
-        helper.set_model_props(model, dict(metadata))
-        return model
-
-    def _initializers(self) -> list[onnx.TensorProto]:
-        used = {value for node in self._nodes for value in node.input}
-        return [numpy_helper.from_array(self.weights[key], key) for key in self.weights if key in used]
-
-    def _unique(self, name: str) -> str:
-        """The scope's own name for its first node, "<scope>/<name>" for the others."""
-        base = full = self._scope or name
-        number = 1
-        while full in self._node_names:
-            suffix = f"{number}" if number > 1 else ""
-            full = f"{base}/{name}{suffix}" if self._scope else f"{base}{number + 1}"
-            number += 1
-        self._node_names.add(full)
-        return full
-
-
-def to_numpy(value: torch.Tensor | Array) -> Array:
-    """Return a tensor's values as a NumPy array on the CPU."""
-    if isinstance(value, torch.Tensor):
-        return value.detach().cpu().numpy().copy()
-    return np.asarray(value)
