@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from onnxnn_runtime.api.invariants import instance, present
-from onnxnn_runtime.arrays.conversion import plain_number
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
 from onnxnn_runtime.diffusion.sampler import make_plan
@@ -25,26 +23,26 @@ from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.layers.diffusion import label_input
 from onnxnn.models.unet import Denoiser
 
+from .options import ExportOptions
+
 __all__ = ["OPSET", "check", "emit", "emit_loop", "with_loop"]
 
 OPSET = 13
 """The oldest opset in which diffusion models are written."""
 
 
-def with_loop(card: ModelCard, sampler: Any, steps: Any = None, guidance: Any = None) -> ModelCard:
+def with_loop(card: ModelCard, options: ExportOptions) -> ModelCard:
     """Return the card of a file that holds the loop; without a sampler, the card as it is.
 
     Args:
         card: The network's.
-        sampler: "dpm++" or "ddim"; None leaves the loop to the runtime.
-        steps: How many steps; None takes 20.
-        guidance: How strongly images follow their label; None takes 1.
+        options: Which sampler, how many steps, and how strongly images follow their label.
 
     Raises:
         ExportError: An option has a wrong value, or the network is no diffusion model.
     """
     spec = card.diffusion
-    asked = {"sampler": sampler, "steps": steps, "guidance": guidance}
+    asked = {name: getattr(options, name) for name in ("sampler", "steps", "guidance")}
     given = ", ".join(f"{name}={shortened(value)}" for name, value in asked.items() if value is not None)
     if not given:
         return card
@@ -57,7 +55,7 @@ def with_loop(card: ModelCard, sampler: Any, steps: Any = None, guidance: Any = 
                 options=given,
             )
         )
-    if sampler is None:
+    if options.sampler is None:
         raise ExportError(
             coded(
                 "E-EXPORT-01",
@@ -67,7 +65,7 @@ def with_loop(card: ModelCard, sampler: Any, steps: Any = None, guidance: Any = 
             )
         )
     try:
-        plan = make_plan(spec.schedule, sampler, steps)
+        plan = make_plan(spec.schedule, options.sampler, options.steps)
     except InputError as error:
         raise ExportError(
             coded("E-EXPORT-01", "export({options}): {error}", options=given, error=error)
@@ -79,11 +77,11 @@ def with_loop(card: ModelCard, sampler: Any, steps: Any = None, guidance: Any = 
                 "export({options}): {sampler} adds new noise at each step, and a graph takes noise only at "
                 "the beginning. Choose 'dpm++' or 'ddim', or leave sampler out: then the runtime samples.",
                 options=given,
-                sampler=shortened(sampler),
+                sampler=shortened(options.sampler),
             )
         )
-    strength = _guidance(plain_number(guidance), spec, given)
-    return replace(card, diffusion=replace(spec, sampler=SamplerSpec(sampler, len(plan), strength)))
+    strength = _guidance(options.guidance, spec, given)
+    return replace(card, diffusion=replace(spec, sampler=SamplerSpec(options.sampler, len(plan), strength)))
 
 
 def _guidance(guidance: object, spec: DiffusionSpec, given: str) -> float:

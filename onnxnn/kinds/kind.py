@@ -19,7 +19,7 @@ from onnxnn.data import Data, Preparation
 from onnxnn.definition.definition import Definition, Net
 from onnxnn.export import preprocessing
 from onnxnn.export.example_script import ScriptBody, input_body
-from onnxnn.export.exporter import output_axis
+from onnxnn.export.model import output_axis
 from onnxnn.export.verification import Parity, Trial, compare_outputs
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape

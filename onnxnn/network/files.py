@@ -17,8 +17,9 @@ from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.outputs.output_files import check_output
 
 from onnxnn.checkpoint import checkpoint as checkpoints
-from onnxnn.export import sampling_loop as sampling_graph
-from onnxnn.export.exporter import ExportReport, check_options, export_onnx
+from onnxnn.export import exporter
+from onnxnn.export.exporter import ExportReport, export_onnx
+from onnxnn.export.options import ExportOptions
 from onnxnn.models import weights
 from onnxnn.models.published import published
 from onnxnn.models.take_over import take_over
@@ -198,8 +199,8 @@ def export(
     Args:
         path: Where to.
         checkpoint: The checkpoint to export; None takes the network as it is.
-        opset_version, ir_version, preprocess, script, tolerance: See
-            `onnxnn.export.exporter.export_onnx`.
+        opset_version, ir_version, preprocess, tolerance: See `onnxnn.export.options.ExportOptions`.
+        script: Whether to write a few-line sample script beside the file.
         sampler: For a diffusion model: "dpm++" or "ddim" puts the loop into the file.
         steps: The number of denoising steps of that loop; None takes 20.
         guidance: The guidance scale, for a network with classes; None takes 1.
@@ -208,19 +209,17 @@ def export(
     Raises:
         ExportError: It cannot be written as asked, or differs from torch; no file is left.
     """
+    options = ExportOptions(opset_version, ir_version, preprocess, tolerance, sampler, steps, guidance)
     with used(self, checkpoint) as state:
         example = state.example
         return export_onnx(
             state.kind,
             state.net,
-            sampling_graph.with_loop(state.card(), sampler, steps, guidance),
+            state.card(),
             path,
-            opset_version=opset_version,
-            ir_version=ir_version,
-            preprocess=preprocess,
+            options,
             example=None if example is None else example.numpy(),
             script=script,
-            tolerance=tolerance,
             sources=[checkpoint],
             force=force,
         )
@@ -241,8 +240,8 @@ def check_export(
     Raises:
         ExportError: It would.
     """
-    card = sampling_graph.with_loop(self.card(), sampler, steps, guidance)
-    check_options(self._state.kind, card, opset_version, ir_version, preprocess, tolerance)
+    options = ExportOptions(opset_version, ir_version, preprocess, tolerance, sampler, steps, guidance)
+    exporter.check_export(self._state.kind, self.card(), options)
 
 
 def _where_published(path: str | Path) -> str:

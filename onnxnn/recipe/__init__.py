@@ -34,7 +34,8 @@ from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.outputs.output_files import check_output
 
 from onnxnn.datasets import digits
-from onnxnn.export.exporter import check_path, check_versions
+from onnxnn.export.exporter import check_path
+from onnxnn.export.options import check_versions
 from onnxnn.network import Network
 from onnxnn.network.files import check_export
 from onnxnn.training.callbacks import check_writable, files_of

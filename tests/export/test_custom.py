@@ -11,6 +11,7 @@ from torch import nn
 
 from onnxnn.definition.definition import Definition
 from onnxnn.export.exporter import export_onnx
+from onnxnn.export.options import ExportOptions
 from onnxnn.graph.shape import Shape
 from onnxnn.kinds import kind_of
 from onnxnn.layers.custom import MissingModuleError
@@ -83,7 +84,11 @@ def test_convolutional_block_between_layers(tmp_path, opset):
     net = definition.build()
     shake(net)
     report = export_onnx(
-        kind_of("cls", definition), net, card("array", ()), tmp_path / "block.onnx", opset_version=opset
+        kind_of("cls", definition),
+        net,
+        card("array", ()),
+        tmp_path / "block.onnx",
+        ExportOptions(opset_version=opset),
     )
     assert report.parity["absolute"] <= 1e-5
     model = load(tmp_path / "block.onnx", device="cpu")

@@ -14,6 +14,7 @@ from support.exports import built, image_card, lenet, table_card
 
 from onnxnn.definition.definition import Definition
 from onnxnn.export.exporter import export_onnx
+from onnxnn.export.options import ExportOptions
 from onnxnn.graph.shape import Shape
 from onnxnn.kinds import kind_of
 
@@ -27,7 +28,7 @@ def test_preprocessing_in_the_graph(tmp_path, color):
     net = built(definition)
     card = image_card(steps=(("resize_short", 20), ("center_crop", 16, 12)), color=color)
     path = tmp_path / "a.onnx"
-    report = export_onnx(kind_of("cls", definition), net, card, path, preprocess="graph")
+    report = export_onnx(kind_of("cls", definition), net, card, path, ExportOptions(preprocess="graph"))
     assert report.parity["absolute"] <= 1e-5
     model = load(path, device="cpu")
     assert model.inputs == {"input": ("uint8", ("batch", "height", "width", 3))}
@@ -41,7 +42,13 @@ def test_preprocessing_in_the_graph(tmp_path, color):
 def test_preprocessing_in_the_graph_without_a_resize_fixes_the_size(tmp_path):
     definition = lenet()
     card = image_card(steps=(("pad", 1, 2, 1, 0, 7),))
-    export_onnx(kind_of("cls", definition), built(definition), card, tmp_path / "a.onnx", preprocess="graph")
+    export_onnx(
+        kind_of("cls", definition),
+        built(definition),
+        card,
+        tmp_path / "a.onnx",
+        ExportOptions(preprocess="graph"),
+    )
     model = load(tmp_path / "a.onnx", device="cpu")
     assert model.inputs["input"][1] == ("batch", 18, 18, 3)
 
@@ -57,7 +64,7 @@ def test_preprocessing_in_the_graph_is_for_images(tmp_path):
             built(definition),
             table_card(),
             tmp_path / "a.onnx",
-            preprocess="graph",
+            ExportOptions(preprocess="graph"),
         )
     with pytest.raises(ExportError, match=r'preprocess="graph": expected opset_version=13 or newer, got 12'):
         export_onnx(
@@ -65,12 +72,15 @@ def test_preprocessing_in_the_graph_is_for_images(tmp_path):
             built(lenet()),
             image_card(),
             tmp_path / "a.onnx",
-            preprocess="graph",
-            opset_version=12,
+            ExportOptions(preprocess="graph", opset_version=12),
         )
     with pytest.raises(ExportError, match=r"""preprocess='inside': expected "runtime" or "graph"."""):
         export_onnx(
-            kind_of("cls", lenet()), built(lenet()), image_card(), tmp_path / "a.onnx", preprocess="inside"
+            kind_of("cls", lenet()),
+            built(lenet()),
+            image_card(),
+            tmp_path / "a.onnx",
+            ExportOptions(preprocess="inside"),
         )
 
 
@@ -107,7 +117,13 @@ def test_the_card_says_how_small_an_input_may_be(tmp_path):
 def test_preprocessing_in_the_graph_changes_how_small_an_image_may_be(tmp_path, steps, sizes):
     definition = without_a_fixed_size()
     card = image_card(steps=steps, color="RGB")
-    export_onnx(kind_of("cls", definition), built(definition), card, tmp_path / "a.onnx", preprocess="graph")
+    export_onnx(
+        kind_of("cls", definition),
+        built(definition),
+        card,
+        tmp_path / "a.onnx",
+        ExportOptions(preprocess="graph"),
+    )
     model = load(tmp_path / "a.onnx", device="cpu")
     assert model.card.input.min_sizes == sizes
     smallest = np.zeros((1, sizes.get("height", 1), sizes.get("width", 1), 3), np.uint8)

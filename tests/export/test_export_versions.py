@@ -11,7 +11,8 @@ from onnxnn_runtime import (
 from support.exports import built, image_card, lenet
 
 from onnxnn import nn
-from onnxnn.export.exporter import IR_VERSIONS, OPSETS, export_onnx
+from onnxnn.export.exporter import export_onnx
+from onnxnn.export.options import IR_VERSIONS, OPSETS, ExportOptions
 from onnxnn.kinds import kind_of
 
 
@@ -25,8 +26,7 @@ def test_range_of_versions(tmp_path, opset, ir_version):
         built(definition),
         image_card(),
         path,
-        opset_version=opset,
-        ir_version=ir_version,
+        ExportOptions(opset_version=opset, ir_version=ir_version),
     )
     model = onnx.load(path)
     assert (model.opset_import[0].version, model.ir_version) == (opset, ir_version)
@@ -40,8 +40,7 @@ def test_basenns_versions_work(tmp_path):
         built(definition),
         image_card(),
         tmp_path / "a.onnx",
-        opset_version=10,
-        ir_version=6,
+        ExportOptions(opset_version=10, ir_version=6),
     )
     written = onnx.load(tmp_path / "a.onnx")
     assert (written.opset_import[0].version, written.ir_version) == (10, 6)
@@ -61,7 +60,11 @@ def test_opsets_outside_the_range_are_refused(tmp_path, versions):
     definition = lenet()
     with pytest.raises(ExportError, match=rf"opset_version=.*: expected {OPSETS[0]} to {OPSETS[1]}"):
         export_onnx(
-            kind_of("cls", definition), built(definition), image_card(), tmp_path / "a.onnx", **versions
+            kind_of("cls", definition),
+            built(definition),
+            image_card(),
+            tmp_path / "a.onnx",
+            ExportOptions(**versions),
         )
 
 
@@ -84,5 +87,5 @@ def test_ir_versions_outside_the_range_are_refused(tmp_path, ir_version):
             built(definition),
             image_card(),
             tmp_path / "a.onnx",
-            ir_version=ir_version,
+            ExportOptions(ir_version=ir_version),
         )

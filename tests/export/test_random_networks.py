@@ -15,7 +15,7 @@ from support.onnx_check import largest_difference, random_input, shake
 
 from onnxnn.definition.definition import Definition
 from onnxnn.definition.dynamic_axes import free_input, min_sizes
-from onnxnn.export.exporter import build_model
+from onnxnn.export.model import build_model
 from onnxnn.graph.shape import Shape
 from onnxnn.kinds import kind_of
 from onnxnn.layers import make

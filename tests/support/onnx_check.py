@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto, helper
 from onnxnn.definition.definition import Definition, Net
 from onnxnn.definition.dynamic_axes import free_input
-from onnxnn.export.exporter import axis_names
+from onnxnn.export.model import axis_names
 from onnxnn.graph.builder import GraphBuilder
 from onnxnn.graph.shape import Shape
 

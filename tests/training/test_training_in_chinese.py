@@ -6,7 +6,8 @@ import pytest
 from onnxnn_runtime.errors import OnnxnnError
 
 from onnxnn.console.display import PrintedText
-from onnxnn.export import exporter, sampling_loop
+from onnxnn.export import options as export_options
+from onnxnn.export import sampling_loop
 from onnxnn.inference import predict
 from onnxnn.training import advice, finite
 from onnxnn.training.callbacks import describe
@@ -38,7 +39,7 @@ REFUSED = [
     lambda: machine_for(device="tpu"),
     lambda: finite.check_losses([float("nan")], 0),
     lambda: finite.check_losses([float("nan")], 3),
-    lambda: exporter.check_versions(3, 7),
+    lambda: export_options.check_versions(3, 7),
     lambda: sampling_loop.check(9, in_graph=False),
     lambda: predict.joined([]),
 ]
