@@ -46,7 +46,7 @@ def main(checkpoint: str, folder: str) -> int:
     return 0
 
 
-def _parts(loaded: Any) -> tuple[nn.Module, Mapping[str, Any]]:
+def _parts(loaded: nn.Module | Mapping[str, Any]) -> tuple[nn.Module, Mapping[str, Any]]:
     """Return the network, with its weights, and what is said about it."""
     if isinstance(loaded, nn.Module):  # what model.save() of BaseNN writes
         return loaded, {}
@@ -69,7 +69,7 @@ def _tree(module: nn.Module) -> dict[str, Any]:
     }
 
 
-def _meta(meta: Mapping[str, Any]) -> dict[str, Any]:
+def _meta(meta: Mapping[str, object]) -> dict[str, Any]:
     found = {name: _plain(value) for name, value in meta.items() if name != "transform"}
     transform = meta.get("transform")
     if transform is not None:
@@ -81,11 +81,11 @@ def _meta(meta: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _public(thing: Any) -> dict[str, Any]:
+def _public(thing: object) -> dict[str, Any]:
     return {name: value for name, value in getattr(thing, "__dict__", {}).items() if not name.startswith("_")}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """Return plain data as JSON can hold it; None for everything else."""
     if isinstance(value, bool | int | float | str):
         return value

@@ -217,7 +217,7 @@ def run_child(checkpoint: str, folder: str) -> tuple[int, str]:
 def _convert(
     path: PathLike,
     out: PathLike,
-    tree: Mapping[str, Any],
+    tree: Mapping[str, object],
     meta: Mapping[str, Any],
     tensors: dict[str, torch.Tensor],
     task: str | None,
@@ -286,7 +286,7 @@ def _sample(meta: Mapping[str, Any], vocabulary: dict[str, int] | None) -> Shape
     return Shape.vector(sizes[0]) if sizes else None
 
 
-def _carried(transform: list[Any], color: str, notes: list[str]) -> dict[str, Any]:
+def _carried(transform: list[dict[str, Any]], color: str, notes: list[str]) -> dict[str, Any]:
     """Return the transforms that our preprocessing and our first layer take over."""
     found: dict[str, Any] = {}
     for step in transform:

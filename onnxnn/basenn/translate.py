@@ -194,12 +194,12 @@ _MODULES: dict[str, Callable[[Tree], list[Call]]] = {
 }
 
 
-def _axes(value: Any) -> Any:
+def _axes(value: object) -> Any:
     """Return sizes as an `add` takes them: one number, or a tuple."""
     if not isinstance(value, list):
         return value
     return value[0] if len(value) == 1 else tuple(value)
 
 
-def _without_default(options: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+def _without_default(options: dict[str, object], **defaults: object) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in defaults or value != defaults[name]}

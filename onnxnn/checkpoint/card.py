@@ -46,7 +46,7 @@ def describe(
     kind: NetworkKind,
     preparation: Preparation | None = None,
     before: ModelCard | None = None,
-    training: Mapping[str, Any] | None = None,
+    training: Mapping[str, object] | None = None,
 ) -> ModelCard:
     """Return the card of a network.
 
@@ -123,7 +123,9 @@ def describe_output(kind: str, definition: Definition, known: Preparation | None
     )
 
 
-def how_trained(settings: Mapping[str, Any], history: list[dict[str, float]], samples: int) -> dict[str, Any]:
+def how_trained(
+    settings: Mapping[str, object], history: list[dict[str, float]], samples: int
+) -> dict[str, Any]:
     """Return how a network was trained, as plain JSON data with the library versions."""
     last = dict(history[-1]) if history else {}
     epochs = int(last.pop("epoch", 0))

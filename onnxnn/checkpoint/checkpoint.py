@@ -59,7 +59,7 @@ def save(
     card: ModelCard,
     state_dict: Mapping[str, torch.Tensor],
     example: torch.Tensor | None = None,
-    training: Mapping[str, Any] | None = None,
+    training: Mapping[str, object] | None = None,
 ) -> Path:
     """Write a checkpoint; at any moment `path` holds the old one or the new one.
 
@@ -86,7 +86,7 @@ def save(
     return write_atomically(path, lambda file: _write(content, file))
 
 
-def _write(content: Mapping[str, Any], target: BinaryIO) -> None:
+def _write(content: Mapping[str, object], target: BinaryIO) -> None:
     """Write tensors and plain data into an open file as a torch zip.
 
     Raises:
@@ -223,7 +223,7 @@ def _differences(own: Mapping[str, torch.Tensor], stored: Mapping[str, torch.Ten
             yield gettext("{name} is {dtype} in the checkpoint", name=name, dtype=dtype)
 
 
-def _foreign(path: PathLike, data: Any) -> Message:
+def _foreign(path: PathLike, data: object) -> Message:
     """Return the message about a torch file that is no checkpoint of ours; `load_weights` takes some."""
     if isinstance(data, dict) and any(isinstance(value, torch.Tensor) for value in data.values()):
         return coded(
@@ -263,7 +263,7 @@ def _read(path: Path) -> Any:
         raise cannot_read(path, error, "checkpoint", CheckpointError) from error
 
 
-def _checked(path: PathLike, data: dict[str, Any]) -> Checkpoint:
+def _checked(path: PathLike, data: dict[str, object]) -> Checkpoint:
     weights, example, training = data.get("state_dict"), data.get("example"), data.get("training")
     if not isinstance(weights, dict) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in weights.items()
@@ -307,10 +307,10 @@ def _current_names(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tenso
     }
 
 
-def _with_current_names(training: dict[str, Any]) -> dict[str, Any]:
+def _with_current_names(training: Mapping[str, object]) -> dict[str, Any]:
     average = training.get("average")
-    if average is None:
-        return training
+    if not isinstance(average, Mapping):
+        return dict(training)
     return {**training, "average": {**average, "weights": _current_names(average["weights"])}}
 
 

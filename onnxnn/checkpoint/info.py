@@ -71,13 +71,13 @@ def _facts(loaded: checkpoints.Checkpoint) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def _part(how: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _part(how: Mapping[str, object], key: str) -> dict[str, Any]:
     """Return what a card says by name of its training; {} where that is no object, as it may be."""
     part = how.get(key)
     return dict(part) if isinstance(part, dict) else {}
 
 
-def _layer(entry: Any) -> str:
+def _layer(entry: Mapping[str, Any]) -> str:
     options = ", ".join(
         f"{name}={shortened(tuple(value) if isinstance(value, list) else value)}"
         for name, value in entry["options"].items()

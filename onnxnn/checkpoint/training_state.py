@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from onnxnn_runtime.errors import CheckpointError
@@ -14,7 +14,7 @@ from onnxnn_runtime.messages.shorten import shortened
 __all__ = ["check_state"]
 
 
-def check_state(state: Mapping[str, Any]) -> None:
+def check_state(state: Mapping[str, object]) -> None:
     """Refuse a training state of other types or ranges than `Trainer.state` and `Network.save` write.
 
     Args:
@@ -49,19 +49,19 @@ def check_state(state: Mapping[str, Any]) -> None:
             )
 
 
-def _is_count(value: Any) -> bool:
+def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value < 2**31
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and not math.isnan(value)
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and type(value) in (int, float) and not math.isnan(value)
 
 
-def _is_names(value: Any) -> bool:
+def _is_names(value: object) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict) and all(type(key) is str for key in value)
 
 
-def _is_settings(value: Any) -> bool:
+def _is_settings(value: object) -> bool:
     """Return whether settings are given by name, and with the lists and dicts in them are few."""
     left, count = [value], 0
     while left and count <= _MOST_SETTINGS:
@@ -77,19 +77,19 @@ _MOST_SETTINGS = 1000
 """Settings, the values in lists and dicts among them counted."""
 
 
-def _is_row(value: Any) -> bool:
+def _is_row(value: object) -> bool:
     return _is_names(value) and all(type(each) in (int, float) for each in value.values())
 
 
-def _is_history(value: Any) -> bool:
+def _is_history(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_row, value))
 
 
-def _is_tensors(value: Any) -> bool:
+def _is_tensors(value: object) -> bool:
     return _is_names(value) and all(isinstance(each, torch.Tensor) for each in value.values())
 
 
-def _is_sample(value: Any) -> bool:
+def _is_sample(value: object) -> bool:
     if not _is_names(value) or value.keys() != {"sizes", "axes"}:
         return False
     sizes, axes = value["sizes"], value["axes"]
@@ -97,7 +97,7 @@ def _is_sample(value: Any) -> bool:
     return lists and all(each is None or (_is_count(each) and each) for each in sizes)
 
 
-def _is_optimizer(value: Any) -> bool:
+def _is_optimizer(value: object) -> bool:
     if not _is_names(value) or value.keys() != {"state", "param_groups"}:
         return False
     state, groups = value["state"], value["param_groups"]
@@ -107,21 +107,21 @@ def _is_optimizer(value: Any) -> bool:
     return of_weights and isinstance(groups, list) and all(map(_is_group, groups))
 
 
-def _is_group(value: Any) -> bool:
+def _is_group(value: object) -> bool:
     return _is_names(value) and isinstance(value.get("params"), list)
 
 
-def _is_average(value: Any) -> bool:
+def _is_average(value: object) -> bool:
     if not _is_names(value) or value.keys() != {"steps", "weights"}:
         return False
     return _is_count(value["steps"]) and _is_tensors(value["weights"])
 
 
-def _is_random(value: Any) -> bool:
+def _is_random(value: object) -> bool:
     return _is_names(value) and value.keys() == {"torch", "cuda", "python", "numpy"}
 
 
-def _or_none(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
+def _or_none(is_right: Callable[[object], bool]) -> Callable[[Any], bool]:
     return lambda value: value is None or is_right(value)
 
 

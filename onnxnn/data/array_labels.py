@@ -23,7 +23,7 @@ __all__ = ["given_labels", "labels_of", "names_of_classes"]
 Array = np.ndarray[Any, Any]
 
 
-def given_labels(y: Any, count: int, task: str, classes: object, known: Preparation | None) -> Array:
+def given_labels(y: object, count: int, task: str, classes: object, known: Preparation | None) -> Array:
     """Return labels or targets as an array, one entry for each sample.
 
     Raises:

@@ -290,7 +290,7 @@ def _reread(
     return reread
 
 
-def _numeric(x: Any, names: tuple[str, ...] = ()) -> Array:
+def _numeric(x: object, names: tuple[str, ...] = ()) -> Array:
     try:
         array = from_objects(np.asarray(without_gradient(x)))
     except InputError as error:

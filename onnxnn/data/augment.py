@@ -262,7 +262,7 @@ class RandomAffine(Augmentation):
     def _shears(self) -> tuple[tuple[float, float], tuple[float, float]]:
         shear = 0 if self.shear is None else self.shear
         if is_number(shear):
-            shear = (-abs(shear), abs(shear))  # type: ignore[arg-type]
+            shear = (-abs(shear), abs(shear))
         if (
             not isinstance(shear, tuple)
             or len(shear) not in (2, 4)
@@ -300,7 +300,7 @@ class ColorJitter(Augmentation):
         for name in ("brightness", "contrast", "saturation"):
             around(self, name, 1.0, 0.0)
         around(self, "hue", 0.0, -0.5, 0.5)
-        if is_number(self.hue) and self.hue > 0.5:  # type: ignore[operator]
+        if is_number(self.hue) and self.hue > 0.5:
             raise refuse(self, gettext("hue: expected at most 0.5, got {got}.", got=shortened(self.hue)))
 
     def __call__(self, image: Image.Image, random: Random) -> Image.Image:

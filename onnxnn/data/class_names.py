@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import TypeGuard
 
 import numpy as np
 from onnxnn_runtime.arrays.columns import names_listed
@@ -20,7 +20,7 @@ __all__ = ["class_names"]
 _MOST_NAMES = 1_000_000
 
 
-def class_names(classes: Any) -> tuple[str, ...] | None:
+def class_names(classes: object) -> tuple[str, ...] | None:
     """Return the names of classes by number from a list, {"cat": 0} or {0: "cat"}; None stays None.
 
     Raises:
@@ -30,7 +30,7 @@ def class_names(classes: Any) -> tuple[str, ...] | None:
         return None
     if isinstance(classes, Mapping):
         names = _from_mapping(classes)
-    elif not is_several(classes) and not isinstance(classes, Iterator):
+    elif not isinstance(classes, Iterable) or not (is_several(classes) or isinstance(classes, Iterator)):
         raise DataError(
             coded(
                 "E-DATA-09",
@@ -58,7 +58,7 @@ def class_names(classes: Any) -> tuple[str, ...] | None:
     return tuple(names)
 
 
-def _in_order(classes: Iterable[Any]) -> list[Any]:
+def _in_order(classes: Iterable[object]) -> list[object]:
     if isinstance(classes, set | frozenset):
         raise DataError(
             coded(
@@ -79,7 +79,7 @@ def _in_order(classes: Iterable[Any]) -> list[Any]:
     return names
 
 
-def _name(given: Any) -> str:
+def _name(given: object) -> str:
     if isinstance(given, bytes):
         given = given.decode("utf-8", "replace")
     if not isinstance(given, str | int | float | np.generic | os.PathLike):
@@ -89,9 +89,10 @@ def _name(given: Any) -> str:
     return str.__str__(given) if isinstance(given, str) else str(given)  # of an Enum the text alone
 
 
-def _from_mapping(classes: Mapping[Any, Any]) -> list[str]:
+def _from_mapping(classes: Mapping[object, object]) -> list[str]:
     pairs = [(key, value) if _is_whole(key) else (value, key) for key, value in classes.items()]
-    if not all(_is_whole(number) for number, _ in pairs):
+    numbers = [int(number) for number, _ in pairs if _is_whole(number)]
+    if len(numbers) < len(pairs):
         raise DataError(
             coded(
                 "E-DATA-09",
@@ -99,7 +100,7 @@ def _from_mapping(classes: Mapping[Any, Any]) -> list[str]:
                 got=shortened(dict(classes)),
             )
         )
-    by_number = {int(number): _name(name) for number, name in pairs}
+    by_number = {number: _name(name) for number, (_, name) in zip(numbers, pairs, strict=True)}
     if len(by_number) != len(pairs) or sorted(by_number) != list(range(len(pairs))):
         raise DataError(
             coded(
@@ -112,5 +113,5 @@ def _from_mapping(classes: Mapping[Any, Any]) -> list[str]:
     return [by_number[number] for number in sorted(by_number)]
 
 
-def _is_whole(value: Any) -> bool:
+def _is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.files.access import as_path, cannot_read
@@ -64,7 +63,7 @@ class ClassFolders:
         return replace(self, files=tuple(self.files[number] for number in kept), labels=labels)
 
 
-def find_images(path: str | os.PathLike[str], classes: Any = None) -> ClassFolders:
+def find_images(path: str | os.PathLike[str], classes: object = None) -> ClassFolders:
     """Return the images of a folder that holds one folder for each class.
 
     Links are followed. Hidden files and folders, `Thumbs.db`, `desktop.ini` and the like are passed over;

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import printable
@@ -18,13 +19,13 @@ __all__ = ["check_no_pair", "is_foreign", "unpacked"]
 Join = Callable[[list[torch.Tensor]], torch.Tensor]
 
 
-def is_foreign(source: Any) -> bool:
+def is_foreign(source: object) -> bool:
     """Whether a value is a DataLoader, a torch Dataset, or what scikit-learn's `load_iris()` returns."""
     is_bunch = isinstance(source, Mapping) and {"data", "target"} <= source.keys()
     return isinstance(source, DataLoader | Dataset) or is_bunch
 
 
-def check_no_pair(x: Any, call: str) -> None:
+def check_no_pair(x: object, call: str) -> None:
     """Refuse samples and labels that were given as one argument.
 
     Raises:
@@ -47,7 +48,7 @@ def check_no_pair(x: Any, call: str) -> None:
         )
 
 
-def unpacked(source: Any, call: str, labelled: bool = True) -> tuple[Any, Any, tuple[str, ...] | None]:
+def unpacked(source: object, call: str, labelled: bool = True) -> tuple[Any, Any, tuple[str, ...] | None]:
     """Return the samples, the labels and the names of the classes that a container holds.
 
     Args:
@@ -71,7 +72,7 @@ def unpacked(source: Any, call: str, labelled: bool = True) -> tuple[Any, Any, t
     if isinstance(source, DataLoader):
         batches, join = list(source), torch.cat
     else:
-        batches, join = _samples(source, call), torch.stack
+        batches, join = _samples(instance(source, Dataset), call), torch.stack
     if not batches:
         raise DataError(
             coded(
@@ -84,15 +85,16 @@ def unpacked(source: Any, call: str, labelled: bool = True) -> tuple[Any, Any, t
     return x, _joined(labels, join, call, kind) if len(labels) == len(pairs) else None, _classes(source)
 
 
-def _with_columns(bunch: Mapping[str, Any]) -> Any:
+def _with_columns(bunch: Mapping[str, object]) -> Any:
     """Return a Bunch's samples, with the names of their columns where it has them."""
     data, names = bunch["data"], bunch.get("feature_names")
-    if hasattr(data, "columns") or names is None or np.ndim(data) != 2 or len(names) != np.shape(data)[1]:
+    if hasattr(data, "columns") or not isinstance(names, Iterable):
         return data
-    return {str(name): column for name, column in zip(names, np.asarray(data).T, strict=True)}
+    values, texts = np.asarray(data), list(map(str, names))
+    return dict(zip(texts, values.T, strict=True)) if values.shape[1:] == (len(texts),) else data
 
 
-def _samples(source: Dataset[Any], call: str) -> list[Any]:
+def _samples(source: Dataset[object], call: str) -> list[Any]:
     if isinstance(source, IterableDataset):
         return list(source)
     if not hasattr(source, "__len__"):
@@ -107,7 +109,7 @@ def _samples(source: Dataset[Any], call: str) -> list[Any]:
     return [source[number] for number in range(len(source))]
 
 
-def _pair(batch: Any, call: str, kind: str, labelled: bool) -> tuple[Any, Any]:
+def _pair(batch: object, call: str, kind: str, labelled: bool) -> tuple[Any, Any]:
     if isinstance(batch, tuple | list) and len(batch) == 2:
         return batch[0], batch[1]
     if labelled:
@@ -128,7 +130,7 @@ def _pair(batch: Any, call: str, kind: str, labelled: bool) -> tuple[Any, Any]:
 
 
 def _joined(
-    parts: list[Any], join: Callable[[list[torch.Tensor]], torch.Tensor], call: str, kind: str
+    parts: list[object], join: Callable[[list[torch.Tensor]], torch.Tensor], call: str, kind: str
 ) -> Any:
     if all(isinstance(part, str | bytes) for part in parts):
         return parts
@@ -147,7 +149,7 @@ def _joined(
         ) from error
 
 
-def _classes(source: Any) -> tuple[str, ...] | None:
+def _classes(source: object) -> tuple[str, ...] | None:
     """Return the names that torchvision's datasets give their classes."""
     classes = getattr(getattr(source, "dataset", source), "classes", None)
     return tuple(map(str, classes)) if isinstance(classes, list | tuple) and classes else None

@@ -15,7 +15,7 @@ from .preparation import Preparation
 __all__ = ["named_values", "names_of_targets", "warn_of_order"]
 
 
-def named_values(x: Any, known: Preparation | None) -> tuple[tuple[str, ...], Any]:
+def named_values(x: object, known: Preparation | None) -> tuple[tuple[str, ...], Any]:
     """Return the names of a table's columns, () where they have none, and its values.
 
     Args:
@@ -39,7 +39,7 @@ def named_values(x: Any, known: Preparation | None) -> tuple[tuple[str, ...], An
     return names, named.values
 
 
-def warn_of_order(x: Any, y: Any) -> None:
+def warn_of_order(x: object, y: object) -> None:
     """Warn of a DataFrame and labels with the same index in another order: rows are paired by position."""
     own: Any = getattr(x, "index", None)
     other: Any = getattr(y, "index", None)
@@ -54,7 +54,7 @@ def warn_of_order(x: Any, y: Any) -> None:
         )
 
 
-def names_of_targets(y: Any) -> tuple[str, ...]:
+def names_of_targets(y: object) -> tuple[str, ...]:
     """Return the names of target columns: a DataFrame's, or a Series' own; () where they have none."""
     name, columns = getattr(y, "name", None), getattr(y, "columns", None)
     if isinstance(name, str) and hasattr(y, "to_numpy"):

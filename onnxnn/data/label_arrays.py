@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Iterable, Sized
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ __all__ = ["as_array", "finite", "ragged"]
 Array = np.ndarray[Any, Any]
 
 
-def as_array(values: Any, source: str) -> Array:
+def as_array(values: object, source: str) -> Array:
     """Return labels or targets as an array of numbers or of texts.
 
     Raises:
@@ -80,7 +80,7 @@ def as_array(values: Any, source: str) -> Array:
     return array
 
 
-def _plain_texts(values: Any, depth: int = 2) -> Any:
+def _plain_texts(values: object, depth: int = 2) -> Any:
     """Return a list in which texts of another type, such as an Enum's, are plain, since str() may say more.
 
     So are those in lists inside it, `depth` levels down. NumPy would cut "Animal.CAT" to as many letters as
@@ -117,8 +117,9 @@ def _decoded(array: Array, source: str) -> Array:
     return np.array(texts, dtype=str if all_texts else object).reshape(array.shape)
 
 
-def ragged(rows: Any, source: str) -> Message:
+def ragged(given: object, source: str) -> Message:
     """Return the message that rows differ in length, or images in size, and what to do."""
+    rows: list[Any] = list(given) if isinstance(given, Iterable) else []
     sizes = [np.shape(row)[:2] for row in rows if _is_image(row)]
     if len(sizes) == len(rows) and len(set(sizes)) > 1:
         other = next(number for number, size in enumerate(sizes) if size != sizes[0])
@@ -135,7 +136,8 @@ def ragged(rows: Any, source: str) -> Message:
             got_height=other_height,
             got_width=other_width,
         )
-    depth, inside = 0, rows
+    inside: object = rows
+    depth = 0
     while isinstance(inside, list | tuple) and inside:
         depth, inside = depth + 1, inside[0]
     if depth > MAX_DEPTH:
@@ -164,7 +166,7 @@ def ragged(rows: Any, source: str) -> Message:
     )
 
 
-def _is_image(row: Any) -> bool:
+def _is_image(row: object) -> bool:
     axes = getattr(row, "ndim", 0)
     return axes == 3 or (axes == 2 and str(getattr(row, "dtype", "")) == "uint8")
 

@@ -29,7 +29,7 @@ class ValuesError(DataError):
 
 
 def class_numbers(
-    labels: Any, classes: Any = None, source: str = "labels", quiet: bool = False
+    labels: object, classes: object = None, source: str = "labels", quiet: bool = False
 ) -> tuple[torch.Tensor, tuple[str, ...]]:
     """Return class indices and the names of the classes.
 
@@ -119,7 +119,7 @@ def _check_indices(numbers: Array, names: tuple[str, ...], source: str) -> None:
         )
 
 
-def targets(values: Any, source: str = "y") -> torch.Tensor:
+def targets(values: object, source: str = "y") -> torch.Tensor:
     """Return the values to predict as float32 (N, K); (N,) becomes (N, 1).
 
     Values whose differences float32 loses, such as time stamps, are mentioned.

@@ -67,7 +67,7 @@ def check_texts(labels: Array, source: str, classes: Collection[str] = (), are_t
         )
 
 
-def _is_missing(value: Any) -> bool:
+def _is_missing(value: object) -> bool:
     is_nan = isinstance(value, float) and value != value
     return value is None or is_nan or type(value).__name__ in _TYPES
 

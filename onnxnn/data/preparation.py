@@ -163,7 +163,7 @@ class Preparation:
         self,
         preprocess: Preprocess | None,
         normalize: Layer | None,
-        functions: tuple[Callable[..., Any], ...] = (),
+        functions: tuple[Callable[..., object], ...] = (),
     ) -> tuple[str, ...]:
         """Return a line for each thing that a load call asked for and the network does otherwise.
 

@@ -326,9 +326,9 @@ def _read_one(
     return pixels(decoded)
 
 
-def _result(function: Callable[[Any], Any], image: Image.Image, color: str) -> Image.Image:
+def _result(function: Callable[[Image.Image], object], image: Image.Image, color: str) -> Image.Image:
     try:
-        result = function(image)
+        result: Any = function(image)
     except Exception as error:
         raise DataError(
             coded(

@@ -172,7 +172,7 @@ def _index(table: Table, label: int | None, index: Index) -> tuple[list[int], tu
     return found, (note,)
 
 
-def _position(table: Table, column: Any, option: str) -> int:
+def _position(table: Table, column: object, option: str) -> int:
     if isinstance(column, bool) or not isinstance(column, str | int | np.integer):
         raise DataError(
             coded(

@@ -54,15 +54,7 @@ def load_table(
     features, names = ((), ()) if known is None else (known.features, known.targets)
     are_classes, wide = task in ("cls", "embed"), known is not None and known.is_wide
     with as_data_errors():
-        table = read_table(
-            path,
-            options.header,
-            options.encoding,
-            options.decimal,
-            options.thousands,
-            options.missing,
-            known=features,
-        )
+        table = _opened(path, options, features)
         chosen = choose_columns(table, options.label, options.index, features, names, are_classes)
         is_open = options.label is None and not features
         read = _read(table, chosen, np.float64 if wide else np.float32, is_open)
@@ -99,6 +91,11 @@ def load_table(
     )
 
 
+def _opened(path: str | Path, options: TableOptions, features: tuple[str, ...]) -> Table:
+    marks = options.decimal, options.thousands, options.missing
+    return read_table(path, options.header, options.encoding, *marks, known=features)
+
+
 def _names(table: Table, columns: Sequence[int]) -> tuple[str, ...]:
     """Return the names of columns; () where the table has none."""
     return tuple(table.names[column] for column in columns) if table.names else ()
@@ -114,7 +111,7 @@ def _check_labels(
     )
 
 
-def _read(table: Table, chosen: Chosen, dtype: Any, may_be_another: bool) -> Read:
+def _read(table: Table, chosen: Chosen, dtype: object, may_be_another: bool) -> Read:
     """Return the numbers of the inputs and the texts of the label.
 
     Raises:

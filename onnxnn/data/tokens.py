@@ -121,7 +121,7 @@ def check_tokens(x: Array, size: int, source: str = "x") -> None:
 
 
 def step_labels(
-    y: Array, steps: tuple[int, ...], classes: Any, tokens: bool, vocabulary: int | None
+    y: Array, steps: tuple[int, ...], classes: object, tokens: bool, vocabulary: int | None
 ) -> Labels | None:
     """Return the labels of every step of sequences, or None where y holds one for each sample.
 

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar, Protocol, TypeGuard
 
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 
-__all__ = ["around", "call", "is_number", "pair", "probability", "refuse", "whole"]
+__all__ = ["Transform", "around", "call", "is_number", "pair", "probability", "refuse", "whole"]
 
 
-def call(transform: Any) -> str:
+class Transform(Protocol):
+    """A dataclass whose fields are the options of a transform."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+
+def call(transform: Transform) -> str:
     """Return a transform as a user would have typed it: "RandomCrop(size=32, padding=4)"."""
     fields = dataclasses.fields(transform)
     given = [f"{f.name}={shortened(getattr(transform, f.name))}" for f in fields]
     return f"{type(transform).__name__}({', '.join(given)})"
 
 
-def refuse(transform: Any, problem: str) -> DataError:
+def refuse(transform: Transform, problem: str) -> DataError:
     """Return the error that says what is wrong with a transform's options."""
     return DataError(coded("E-DATA-10", "transform {call}: {problem}", call=call(transform), problem=problem))
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Return whether a value is an int or a float."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def whole(transform: Any, name: str, lowest: int = 0, highest: int | None = None) -> int:
+def whole(transform: Transform, name: str, lowest: int = 0, highest: int | None = None) -> int:
     """Return an option that must be an integer in a range."""
     value = getattr(transform, name)
     is_above = isinstance(value, int) and not isinstance(value, bool) and value >= lowest
@@ -51,7 +57,7 @@ def whole(transform: Any, name: str, lowest: int = 0, highest: int | None = None
     raise refuse(transform, problem)
 
 
-def probability(transform: Any, name: str = "p") -> float:
+def probability(transform: Transform, name: str = "p") -> float:
     """Return an option that must be a number in 0..1."""
     value = getattr(transform, name)
     if not is_number(value) or not 0 <= value <= 1:
@@ -62,7 +68,7 @@ def probability(transform: Any, name: str = "p") -> float:
     return float(value)
 
 
-def pair(transform: Any, name: str, low: float, high: float) -> tuple[float, float]:
+def pair(transform: Transform, name: str, low: float, high: float) -> tuple[float, float]:
     """Return an option that must be two numbers in order, both in low..high."""
     value = getattr(transform, name)
     if isinstance(value, tuple) and len(value) == 2 and all(map(is_number, value)):
@@ -82,7 +88,7 @@ def pair(transform: Any, name: str, low: float, high: float) -> tuple[float, flo
 
 
 def around(
-    transform: Any, name: str, center: float, low: float, high: float = float("inf")
+    transform: Transform, name: str, center: float, low: float, high: float = float("inf")
 ) -> tuple[float, float]:
     """Return an option, a number v or a pair, as a range: v means center - v to center + v."""
     value = getattr(transform, name)
@@ -100,7 +106,7 @@ def around(
     )
 
 
-def size(transform: Any, name: str = "size") -> tuple[int, int]:
+def size(transform: Transform, name: str = "size") -> tuple[int, int]:
     """Return an option that must be (height, width), or one number for both."""
     value = getattr(transform, name)
     values = value if isinstance(value, tuple) else (value,)
@@ -117,7 +123,7 @@ def size(transform: Any, name: str = "size") -> tuple[int, int]:
     return numbers[0], numbers[-1]
 
 
-def border(transform: Any, name: str = "padding") -> tuple[int, int, int, int]:
+def border(transform: Transform, name: str = "padding") -> tuple[int, int, int, int]:
     """Return an option that must be one width, (horizontal, vertical) or (left, top, right, bottom)."""
     value = getattr(transform, name)
     values = value if isinstance(value, tuple) else (value,)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -90,7 +90,7 @@ class Plan:
         return Plan(preprocess.color, (*fixed, *changes), network.normalize, order)
 
 
-def plan(transform: Any, color: str = "RGB") -> Plan:
+def plan(transform: object, color: str = "RGB") -> Plan:
     """Sort a `transform` into its jobs.
 
     Args:
@@ -123,6 +123,9 @@ def plan(transform: Any, color: str = "RGB") -> Plan:
 class _Nothing:
     """ToTensor and ToPILImage: the result is a tensor in 0..1 without them."""
 
+
+_Fixed = Resize | CenterCrop | Pad | Grayscale
+"""Transforms that are steps of `Preprocess`."""
 
 _NO_EFFECT = ("ToTensor", "ToPILImage")
 
@@ -164,7 +167,7 @@ def _advice(name: str) -> str:
     return gettext("Did you mean {meant}?", meant=shortened(meant)) if meant else ""
 
 
-def _plan(transforms: list[Any], color: str) -> Plan:
+def _plan(transforms: Iterable[_Fixed | Normalize | _Nothing | Operation], color: str) -> Plan:
     if any(isinstance(item, Grayscale) and item.num_output_channels == 1 for item in transforms):
         color = "grayscale"
     operations: list[Operation] = []
@@ -172,7 +175,7 @@ def _plan(transforms: list[Any], color: str) -> Plan:
     for item in transforms:
         if isinstance(item, Normalize):
             normalize = item.layer(COLORS[color])
-        elif hasattr(item, "steps"):
+        elif isinstance(item, _Fixed):
             operations += item.steps()
         elif not isinstance(item, _Nothing):
             operations.append(item)
@@ -183,7 +186,7 @@ _MOST_NAMED = 5
 """Mistakes that one message names: looking for what each of 100,000 names means would take half a minute."""
 
 
-def _from_names(transform: Mapping[str, Any]) -> list[Any]:
+def _from_names(transform: Mapping[str, object]) -> list[Any]:
     made, problems = [], []
     for name, value in transform.items():
         try:
@@ -197,7 +200,7 @@ def _from_names(transform: Mapping[str, Any]) -> list[Any]:
     return made
 
 
-def _make(name: str, value: Any) -> Any:
+def _make(name: str, value: object) -> Any:
     if name in _NO_EFFECT:
         return _Nothing()
     cls = _KNOWN.get(name)
@@ -257,7 +260,7 @@ def _unknown(option: str, fields: list[str]) -> str:
     return gettext("{option} (did you mean {meant}?)", option=shortened(option), meant=shortened(meant))
 
 
-def _options(name: str, fields: list[str], value: Any) -> dict[str, Any]:
+def _options(name: str, fields: list[str], value: object) -> dict[str, Any]:
     if value is None or value in ("", (), {}):
         return {}
     if isinstance(value, Mapping):
@@ -273,8 +276,8 @@ def _options(name: str, fields: list[str], value: Any) -> dict[str, Any]:
                 known=", ".join(fields),
             )
         )
-    one_value = not isinstance(value, tuple) or (name in _PAIR_FIRST and all(map(is_number, value)))
-    values = (value,) if one_value else value
+    are_several = isinstance(value, tuple) and not (name in _PAIR_FIRST and all(map(is_number, value)))
+    values = value if isinstance(value, tuple) and are_several else (value,)
     if len(values) > len(fields):
         raise DataError(
             coded(
@@ -289,7 +292,7 @@ def _options(name: str, fields: list[str], value: Any) -> dict[str, Any]:
     return dict(zip(fields, values, strict=False))
 
 
-def _from_objects(transform: Any) -> list[Any]:
+def _from_objects(transform: object) -> list[Any]:
     name = type(transform).__name__
     if name == "Compose" and hasattr(transform, "transforms"):
         return [made for item in transform.transforms for made in _from_objects(item)]
@@ -309,14 +312,14 @@ def _from_objects(transform: Any) -> list[Any]:
     return [transform]
 
 
-def _from_torchvision(transform: Any, name: str) -> Any:
+def _from_torchvision(transform: object, name: str) -> Any:
     if name == "Resize" and "bilinear" not in str(getattr(transform, "interpolation", "bilinear")).lower():
         raise DataError(
             coded(
                 "E-DATA-10",
                 "transform {name}: expected bilinear interpolation, got {got}. Leave the interpolation out.",
                 name=name,
-                got=printable(str(transform.interpolation), 80),
+                got=printable(str(getattr(transform, "interpolation", "")), 80),
             )
         )
     fields = [field.name for field in dataclasses.fields(_KNOWN[name])]

@@ -102,7 +102,7 @@ class Definition:
         index: int,
         layer: str | nn.Module | None,
         activation: str | None = None,
-        options: Mapping[str, Any] | None = None,
+        options: Mapping[str, object] | None = None,
     ) -> list[Placed]:
         """Append a layer, an activation, or both.
 
@@ -241,8 +241,6 @@ class Definition:
         """Return "softmax" or "sigmoid" where the last layer is a custom module that ends so."""
         return last_layer.custom_ending(self.placed())
 
-    # ---- other networks made of this one ---------------------------------------------------------
-
     def copied(self) -> Definition:
         """Return the same network, to be changed while this one stays; its modules are the same."""
         other = copy.copy(self)
@@ -299,7 +297,10 @@ class Definition:
 
     @classmethod
     def from_data(
-        cls, data: Iterable[Mapping[str, Any]], input_shape: Shape | None, modules: Iterable[nn.Module] = ()
+        cls,
+        data: Iterable[Mapping[str, Any]],
+        input_shape: Shape | None,
+        modules: Iterable[nn.Module] = (),
     ) -> Definition:
         """Rebuild a network from what `to_data` returned.
 
@@ -327,8 +328,6 @@ class Definition:
                 coded("E-CARD-02", "card: the layers do not match each other: {error}", error=error)
             ) from error
         return definition
-
-    # ---- torch ---------------------------------------------------------------------------------
 
     @property
     def net(self) -> Net:
@@ -364,8 +363,6 @@ class Definition:
             batch: Samples in a batch, the first number of each shape; "?" where it is not known.
         """
         return summary.table(self, batch)
-
-    # ---- ONNX ----------------------------------------------------------------------------------
 
     def emit(self, graph: GraphBuilder, x: Value, net: Net, input_shape: Shape) -> tuple[Value, Value | None]:
         """Write the whole network's nodes.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import LayerError
@@ -63,7 +62,7 @@ def entry_of(
     index: int,
     layer: str | nn.Module | None,
     activation: str | None,
-    options: dict[str, Any],
+    options: dict[str, object],
     num_classes: int | None,
 ) -> Entry:
     """Return what a call of `add` adds.

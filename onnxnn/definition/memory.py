@@ -12,7 +12,7 @@ import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from onnxnn_runtime.errors import LayerError, TrainingError
@@ -174,7 +174,7 @@ def _weights(layer: Layer, in_shape: Shape) -> int:
 def _count(layer: Layer, in_shape: Shape) -> int:
     total, tensors = 0, 0
 
-    def add(_: nn.Module, __: str, parameter: Any) -> None:
+    def add(_: nn.Module, __: str, parameter: nn.Parameter | None) -> None:
         nonlocal total, tensors
         if parameter is not None:
             total, tensors = total + parameter.numel() * parameter.element_size(), tensors + 1

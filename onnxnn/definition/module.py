@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -112,7 +112,7 @@ class Net(nn.Sequential):
             return logits.softmax(-1) if self.custom_ending == "softmax" else logits.sigmoid()
         return self[-1](logits) if self.ending else logits
 
-    def step(self, x: torch.Tensor, states: Sequence[Any] | None = None) -> tuple[torch.Tensor, State]:
+    def step(self, x: torch.Tensor, states: Sequence[object] | None = None) -> tuple[torch.Tensor, State]:
         """Return the outputs for the next steps of sequences, and the states after them.
 
         Args:
@@ -181,12 +181,12 @@ class Net(nn.Sequential):
             x = call(module, x, mask)
         return x
 
-    def _check_states(self, states: Sequence[Any], x: torch.Tensor) -> State:
+    def _check_states(self, states: object, x: torch.Tensor) -> State:
         try:
             if not isinstance(states, list | tuple | np.ndarray | torch.Tensor):
                 raise TypeError
-            states = states[: len(self.state_shapes()) + 1]  # of more, those are enough to refuse them
-            states = [torch.as_tensor(state, dtype=torch.float32, device=x.device) for state in states]
+            some = states[: len(self.state_shapes()) + 1]  # of more, those are enough to refuse them
+            given = [torch.as_tensor(state, dtype=torch.float32, device=x.device) for state in some]
         except (IndexError, TypeError, ValueError) as error:
             raise InputError(
                 coded(
@@ -196,7 +196,7 @@ class Net(nn.Sequential):
                 )
             ) from error
         wanted = [tuple(len(x) if s == "batch" else s for s in shape) for shape in self.state_shapes()]
-        found = [tuple(state.shape) for state in states]
+        found = [tuple(state.shape) for state in given]
         if found != wanted:
             raise InputError(
                 coded(
@@ -207,7 +207,7 @@ class Net(nn.Sequential):
                     got=", ".join(map(str, found)) or gettext("none"),
                 )
             )
-        if not all(bool(state.isfinite().all()) for state in states):
+        if not all(bool(state.isfinite().all()) for state in given):
             raise InputError(
                 coded(
                     "E-INPUT-04",
@@ -215,7 +215,7 @@ class Net(nn.Sequential):
                     "If this network returned it, its training diverged: train it again with a smaller lr.",
                 )
             )
-        return tuple(states)
+        return tuple(given)
 
 
 @contextmanager

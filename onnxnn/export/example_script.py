@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 from onnxnn_runtime import ModelCard
 from onnxnn_runtime.card.labels import THRESHOLD
 from onnxnn_runtime.card.tokens import is_words
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from onnxnn.kinds.kind import NetworkKind
 
 __all__ = ["ScriptBody", "input_body", "prompt_body", "sampling_body", "target_body", "write_script"]
+
+Array = np.ndarray[Any, Any]
 
 _MAX_LITERALS = 64
 _RUNTIME = "import onnxnn_runtime as rt"
@@ -42,9 +45,7 @@ class ScriptBody(NamedTuple):
     imports: tuple[str, ...] = (_RUNTIME,)
 
 
-def write_script(
-    kind: NetworkKind, model: Path, card: ModelCard, example: np.ndarray[Any, Any] | None
-) -> Path | None:
+def write_script(kind: NetworkKind, model: Path, card: ModelCard, example: Array | None) -> Path | None:
     """Write `<model>.py`, and for images `<model>_sample.png`, next to a model file.
 
     Args:
@@ -96,21 +97,19 @@ def sampling_body(card: ModelCard) -> ScriptBody:
     return ScriptBody([], use, (_RUNTIME, "from onnxnn_runtime.outputs.grid import write_grid"))
 
 
-def prompt_body(
-    card: ModelCard, vocabulary: Mapping[str, int], example: np.ndarray[Any, Any] | None
-) -> ScriptBody:
+def prompt_body(card: ModelCard, vocabulary: Mapping[str, int], example: Array | None) -> ScriptBody:
     """Return what continues a text."""
     prompt = _prompt(vocabulary, _numbers(card, example))
     sample = [f"prompt = {prompt!r}  # 换成自己的开头: your own beginning"]
     return ScriptBody(sample, ["print(model.generate(prompt, length=24, seed=0))"])
 
 
-def target_body(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | None) -> ScriptBody:
+def target_body(model: Path, card: ModelCard, example: Array | None) -> ScriptBody:
     """Return what writes the target of a source."""
     return input_body(model, card, example)._replace(use=["print(model.generate(x, beams=4))"])
 
 
-def input_body(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | None) -> ScriptBody:
+def input_body(model: Path, card: ModelCard, example: Array | None) -> ScriptBody:
     """Return what runs the model on an input; write the sample that it reads, where that is a file.
 
     Raises:
@@ -134,7 +133,7 @@ def input_body(model: Path, card: ModelCard, example: np.ndarray[Any, Any] | Non
     return ScriptBody(sample, _use(card, "x"), ("import numpy as np", _RUNTIME))
 
 
-def _numbers(card: ModelCard, example: np.ndarray[Any, Any] | None) -> np.ndarray[Any, Any]:
+def _numbers(card: ModelCard, example: Array | None) -> Array:
     """Return one sample as numbers of the type that the model takes."""
     dtype = np.int64 if card.input.kind == "tokens" else np.dtype(card.input.dtype).type
     return _random(card, dtype) if example is None else np.asarray(example, dtype=dtype)
@@ -169,14 +168,14 @@ def _mark() -> PngInfo:
     return info
 
 
-def _as_pixels(example: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _as_pixels(example: Array) -> Array:
     """Return an image as uint8 (H, W, C); floats are (C, H, W) in 0..1."""
     if example.dtype == np.uint8:
         return example
     return np.ascontiguousarray(np.moveaxis((example * 255).round().astype(np.uint8), 0, -1))
 
 
-def _prompt(vocabulary: Mapping[str, int], tokens: np.ndarray[Any, Any]) -> str | list[str]:
+def _prompt(vocabulary: Mapping[str, int], tokens: Array) -> str | list[str]:
     """Return the first token of a sample; in a list where the vocabulary is made of words."""
     word = next(word for word, number in vocabulary.items() if number == tokens.reshape(-1)[0])
     return [word] if is_words([word], vocabulary) else word
@@ -209,7 +208,7 @@ def _print_steps(card: ModelCard) -> list[str]:
     return ["result = model.infer(x)[0]  # (steps, scores)", f"print({labels})"]
 
 
-def _random(card: ModelCard, dtype: Any) -> np.ndarray[Any, Any]:
+def _random(card: ModelCard, dtype: DTypeLike) -> Array:
     free = min(32, card.input.max_length or 32)
     least = card.input.min_sizes
     sizes = [

@@ -7,9 +7,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import onnx
 import onnx.checker
 import onnx.shape_inference
@@ -30,6 +29,7 @@ from onnxnn_runtime.outputs.output_files import check_output
 
 from onnxnn.definition.dynamic_axes import free_input
 from onnxnn.definition.module import Net, evaluating
+from onnxnn.graph.nodes import Array
 from onnxnn.graph.shape import Shape
 
 from .example_script import write_script
@@ -81,9 +81,9 @@ def export_onnx(
     path: PathLike,
     options: ExportOptions = ExportOptions(),
     *,
-    example: np.ndarray[Any, Any] | None = None,
+    example: Array | None = None,
     script: bool = False,
-    sources: Sequence[Any] = (),
+    sources: Sequence[object] = (),
     force: bool = False,
 ) -> ExportReport:
     """Write a network as one ONNX file, reopen it with the runtime and compare it with torch.
@@ -119,9 +119,7 @@ def export_onnx(
     return ExportReport(target, len(data), parity, time.perf_counter() - start)
 
 
-def _write_script(
-    kind: NetworkKind, target: Path, card: ModelCard, example: np.ndarray[Any, Any] | None
-) -> None:
+def _write_script(kind: NetworkKind, target: Path, card: ModelCard, example: Array | None) -> None:
     """Write the sample script; the model file does without, so that a failure is a warning."""
     try:
         write_script(kind, target, card, example)
@@ -138,7 +136,7 @@ def check_export(kind: NetworkKind, card: ModelCard, options: ExportOptions) -> 
     kind.check_export(with_loop(card, options), options.opset_version, options.in_graph)
 
 
-def check_path(path: PathLike, sources: Sequence[Any] = (), force: bool = False) -> None:
+def check_path(path: PathLike, sources: Sequence[object] = (), force: bool = False) -> None:
     """Refuse to replace a source, or a file of another format.
 
     Checkpoints and files of arrays are zip files, which ONNX never is.

@@ -9,7 +9,6 @@ holds them exactly, and two matrix products return Pillow's result.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 from onnx import TensorProto
@@ -231,7 +230,7 @@ def _double(graph: GraphBuilder, x: Value) -> Value:
     return _cast(graph, x, TensorProto.DOUBLE)
 
 
-def _cast(graph: GraphBuilder, x: Value, to: Any) -> Value:
+def _cast(graph: GraphBuilder, x: Value, to: TensorProto.DataType) -> Value:
     return graph.node("Cast", x, to=int(to))
 
 

@@ -7,11 +7,11 @@ have a helper here, so that layers need not care.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import DTypeLike
 from onnx import TensorProto, helper
 from onnxnn_runtime.api.invariants import present
 from torch import nn
@@ -146,7 +146,7 @@ class GraphBuilder(Nodes):
         """Reshape; 0 keeps the size of that axis, -1 takes what is left."""
         return self.node("Reshape", x, self.constant(sizes))
 
-    def clip(self, x: Value, low: float, high: float, dtype: Any = np.float32) -> Value:
+    def clip(self, x: Value, low: float, high: float, dtype: DTypeLike = np.float32) -> Value:
         """Limit values of a type to low..high."""
         if self.opset < 11:
             return self.node("Clip", x, min=low, max=high)

@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 import onnx.compose
 import torch
+from numpy.typing import ArrayLike, DTypeLike
 from onnx import TensorProto, helper, numpy_helper
 from onnxnn_runtime.defaults import OPSET
 
@@ -67,7 +68,7 @@ class Nodes:
         finally:
             self._scope = outer
 
-    def node(self, op: str, *inputs: Value, name: str = "", **attributes: Any) -> Value:
+    def node(self, op: str, *inputs: Value, name: str = "", **attributes: object) -> Value:
         """Append a node with one output and return that output's name.
 
         Args:
@@ -78,12 +79,18 @@ class Nodes:
         """
         return self.nodes(op, *inputs, outputs=1, name=name, **attributes)[0]
 
-    def nodes(self, op: str, *inputs: Value, outputs: int, name: str = "", **attributes: Any) -> list[Value]:
+    def nodes(
+        self, op: str, *inputs: Value, outputs: int, name: str = "", **attributes: object
+    ) -> list[Value]:
         """Append a node with several outputs and return their names."""
         full = self._unique(name or op)
         values = [f"{full}:{i}" if i else full for i in range(outputs)]
-        given = {key: value for key, value in attributes.items() if value is not None}
-        made = helper.make_node(op, list(inputs), values, name=full, **given)
+        made = helper.make_node(op, list(inputs), values, name=full)
+        made.attribute.extend(
+            helper.make_attribute(key, value)
+            for key, value in sorted(attributes.items())
+            if value is not None
+        )
         self._nodes.append(made)
         self._used.update(inputs)
         self._producers.update(dict.fromkeys(values, made))
@@ -98,7 +105,7 @@ class Nodes:
         self.weights[name] = to_numpy(value)
         return name
 
-    def constant(self, value: Any, dtype: Any = np.int64) -> Value:
+    def constant(self, value: ArrayLike, dtype: DTypeLike = np.int64) -> Value:
         """Store a small constant once for the whole graph and return its name."""
         array: Array = np.asarray(value, dtype=dtype)
         key = (array.dtype.str, array.shape, array.tobytes())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, TypeGuard
 
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import LayerError
@@ -17,7 +17,7 @@ from .other_names import suggestion
 from .registry import Layer
 
 
-def wrong_value(layer: Layer, name: str, value: Any, expected: str, advice: str = "") -> LayerError:
+def wrong_value(layer: Layer, name: str, value: object, expected: str, advice: str = "") -> LayerError:
     """Return the error for an option whose value has a wrong type or is out of range.
 
     Args:
@@ -51,7 +51,7 @@ def wrong_value(layer: Layer, name: str, value: Any, expected: str, advice: str 
     )
 
 
-def unknown_value(layer: Layer, name: str, value: Any, known: Collection[str]) -> LayerError:
+def unknown_value(layer: Layer, name: str, value: object, known: Collection[str]) -> LayerError:
     """Return the error for an option that is none of some names."""
     return LayerError(
         coded(
@@ -130,7 +130,7 @@ def no_steps(layer: Layer) -> LayerError:
 
 
 def pair_of_sizes(
-    layer: Layer, size: Any, meaning: Callable[[], str] | None = None, from_data: bool = False
+    layer: Layer, size: object, meaning: Callable[[], str] | None = None, from_data: bool = False
 ) -> tuple[int | None, int]:
     """Return `size` as (inputs, outputs); `out` alone means (None, out), the input decides.
 
@@ -156,7 +156,7 @@ def pair_of_sizes(
     raise wrong_value(layer, "size", size, expected, advice)
 
 
-def is_count(value: Any, lowest: int = 1) -> bool:
+def is_count(value: object, lowest: int = 1) -> TypeGuard[int]:
     """Return whether a value is an integer of at least `lowest`."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= lowest
 
@@ -176,7 +176,7 @@ def size_along(layer: Layer, in_shape: Shape, axis: str, size: int | None) -> in
     return known
 
 
-def count(layer: Layer, name: str, value: Any) -> None:
+def count(layer: Layer, name: str, value: object) -> None:
     """Refuse what is no integer of at least 1."""
     if not is_count(value):
         raise wrong_value(layer, name, value, gettext("an integer of at least {lowest}", lowest=1))
@@ -188,15 +188,16 @@ MOST_STACKED = 1000
 _STACKED = ("num_layers", "num_blocks")
 
 
-def per_axis(layer: Layer, name: str, value: Any, axes: int, lowest: int = 1) -> tuple[int, ...]:
+def per_axis(layer: Layer, name: str, value: object, axes: int, lowest: int = 1) -> tuple[int, ...]:
     """Return a number per spatial axis; one number stands for all of them.
 
     Raises:
         LayerError: It is neither an integer of at least `lowest` nor one per axis.
     """
     values = value if isinstance(value, tuple) else (value,) * axes
-    if len(values) == axes and all(is_count(item, lowest) for item in values):
-        return values
+    counts = tuple(item for item in values if is_count(item, lowest))
+    if len(values) == len(counts) == axes:
+        return counts
     expected = (
         gettext("an integer of at least {lowest}", lowest=lowest)
         if axes == 1
@@ -205,19 +206,19 @@ def per_axis(layer: Layer, name: str, value: Any, axes: int, lowest: int = 1) ->
     raise wrong_value(layer, name, value, expected)
 
 
-def probability(layer: Layer, name: str, value: Any) -> None:
+def probability(layer: Layer, name: str, value: object) -> None:
     """Refuse what is no number in 0..1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise wrong_value(layer, name, value, gettext("a number from 0 to 1"))
 
 
-def number(layer: Layer, name: str, value: Any) -> None:
+def number(layer: Layer, name: str, value: object) -> None:
     """Refuse what is no finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise wrong_value(layer, name, value, gettext("a finite number"))
 
 
-def flag(layer: Layer, name: str, value: Any) -> None:
+def flag(layer: Layer, name: str, value: object) -> None:
     """Refuse what is neither True nor False."""
     if not isinstance(value, bool):
         raise wrong_value(layer, name, value, gettext("True or False"))
@@ -339,7 +340,7 @@ def images(layer: Layer, in_shape: Shape) -> None:
         raise wrong_input(layer, in_shape, places_expected(2), advice)
 
 
-def with_channels(layer: Layer, in_shape: Shape, size: tuple[Any, ...]) -> tuple[Any, ...]:
+def with_channels(layer: Layer, in_shape: Shape, size: tuple[int | None, ...]) -> tuple[Any, ...]:
     """Return a `size` for images with its first number, the input channels, filled in and checked.
 
     Raises:

@@ -6,7 +6,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,10 +84,15 @@ class _KeepBatch(TorchFunctionMode):
     """While tracing, `x.squeeze()` removes the axes of size 1 of a sample, and never the batch."""
 
     def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
     ) -> Any:
-        if func in (torch.squeeze, torch.Tensor.squeeze) and len(args) == 1 and not kwargs:
-            x = args[0]
+        x = args[0] if args else None
+        is_squeeze = func in (torch.squeeze, torch.Tensor.squeeze) and len(args) == 1 and not kwargs
+        if is_squeeze and isinstance(x, torch.Tensor):
             for axis in reversed(range(1, x.ndim)):
                 if x.shape[axis] == 1:
                     x = x.squeeze(axis)

@@ -35,7 +35,7 @@ class Path:
     steps: tuple[Step, ...] = ()
 
     @classmethod
-    def read(cls, given: Any) -> Path:
+    def read(cls, given: object) -> Path:
         """Return the path for a list of (layer, options), of names alone, or of recipes' {layer: options}.
 
         Raises:
@@ -102,7 +102,7 @@ class Path:
         return shape
 
 
-def _read_step(given: Any) -> Step:
+def _read_step(given: object) -> Step:
     if isinstance(given, str):
         given = (given, {})
     elif isinstance(given, Mapping) and len(given) == 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.messages.catalogue import coded
@@ -19,7 +18,9 @@ __all__ = ["check_arguments"]
 _OF_TRAIN = ("epochs", "learning_rate", "loss", "lr", "metrics")
 
 
-def check_arguments(layer: Any, activation: Any, optimizer: Any, options: Mapping[str, Any]) -> None:
+def check_arguments(
+    layer: object, activation: object, optimizer: object, options: Mapping[str, object]
+) -> None:
     """Refuse calls of `add` in which something stands in another's place, with the line to write.
 
     Args:
@@ -38,10 +39,8 @@ def check_arguments(layer: Any, activation: Any, optimizer: Any, options: Mappin
             )
         )
     misplaced = [each for each in (activation, optimizer) if each is not None and not isinstance(each, str)]
-    has_place = isinstance(layer, nn.Module) or (
-        isinstance(layer, str) and not set(option_names(layer)[:1]) & set(options)
-    )
-    if misplaced and has_place:
+    has_place = not isinstance(layer, str) or not set(option_names(layer)[:1]) & set(options)
+    if misplaced and isinstance(layer, str | nn.Module) and has_place:
         raise _options_go_by_name(layer, activation, optimizer, options, misplaced)
     if layer is None and options and (activation is not None or optimizer is None):
         _check_mistyped(options)
@@ -50,7 +49,11 @@ def check_arguments(layer: Any, activation: Any, optimizer: Any, options: Mappin
 
 
 def _options_go_by_name(
-    layer: str | nn.Module, activation: Any, optimizer: Any, options: Mapping[str, Any], misplaced: list[Any]
+    layer: str | nn.Module,
+    activation: object,
+    optimizer: object,
+    options: Mapping[str, object],
+    misplaced: list[object],
 ) -> LayerError:
     name = repr(layer) if isinstance(layer, str) else f"{type(layer).__name__}(...)"
     places = [shortened(each) for each in (activation, optimizer) if each is not None]
@@ -82,7 +85,7 @@ def _options_go_by_name(
     )
 
 
-def _named(names: list[str], values: list[Any], options: Mapping[str, Any]) -> dict[str, str]:
+def _named(names: list[str], values: list[object], options: Mapping[str, object]) -> dict[str, str]:
     """Return the options that values without names probably are, in the layer's own order."""
     free = [each for each in names if each not in options]
     if free[:1] == ["size"] and len(values) == 2 and all(type(each) is int for each in values):
@@ -90,7 +93,7 @@ def _named(names: list[str], values: list[Any], options: Mapping[str, Any]) -> d
     return {key: shortened(value) for key, value in zip(free, values, strict=False)}
 
 
-def _without_layer(options: Mapping[str, Any]) -> LayerError:
+def _without_layer(options: Mapping[str, object]) -> LayerError:
     given = ", ".join(f"{key}={shortened(value)}" for key, value in options.items())
     if all(key in _OF_TRAIN for key in options):
         return LayerError(
@@ -106,7 +109,7 @@ def _without_layer(options: Mapping[str, Any]) -> LayerError:
     )
 
 
-def _check_mistyped(options: Mapping[str, Any]) -> None:
+def _check_mistyped(options: Mapping[str, object]) -> None:
     """Refuse a name that is no option of any layer and is near to what `add` takes itself."""
     known = {option for name, cls in registry.items() if cls.named for option in option_names(name)}
     for key in options:

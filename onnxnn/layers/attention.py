@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -146,14 +145,14 @@ class Stack(nn.Module):
         self.blocks = nn.ModuleList(make() for _ in range(num_layers))
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, x: Tensor, *seen: Any) -> Tensor:
+    def forward(self, x: Tensor, *seen: Tensor | None) -> Tensor:
         """Run all blocks; `seen` is what each takes besides x."""
         for block in self.blocks:
             x = block(x, *seen)
         y: Tensor = self.norm(x)
         return y
 
-    def emit(self, graph: GraphBuilder, x: Value, *seen: Any) -> Value:
+    def emit(self, graph: GraphBuilder, x: Value, *seen: Value | None) -> Value:
         """Write the same nodes."""
         for number, block in enumerate(self.blocks):
             with graph.scope("blocks"), graph.scope(str(number)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -134,7 +134,7 @@ class Branches(Layer):
         paths = {"paths": [path.to_data() for path in self.paths]}
         return paths if self.merge == "concat" else {**paths, "merge": self.merge}
 
-    def _each(self, do: Any) -> tuple[Path, ...]:
+    def _each(self, do: Callable[[Path], Path]) -> tuple[Path, ...]:
         """Do something with every branch; an error names the branch."""
         found = []
         for number, path in enumerate(self.paths, 1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -66,7 +66,7 @@ class Custom(Layer):
     example: Shape | None = field(default=None, repr=False, compare=False, metadata=TRANSIENT)
 
     @classmethod
-    def of(cls, module: Any, options: Mapping[str, Any]) -> Custom:
+    def of(cls, module: object, options: Mapping[str, object]) -> Custom:
         """Return the layer for what a user passed to `add`."""
         if not isinstance(module, nn.Module):
             raise LayerError(
@@ -247,10 +247,14 @@ class _Sigmoids(TorchFunctionMode):
         return any(torch.equal(y.flatten(), found.flatten()) for found in self._found)
 
     def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
     ) -> Any:
         y = func(*args, **(kwargs or {}))
-        if getattr(func, "__name__", "") == "sigmoid":
+        if getattr(func, "__name__", "") == "sigmoid" and isinstance(y, torch.Tensor):
             self._found.append(y.detach().clone())
         return y
 

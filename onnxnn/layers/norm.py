@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from typing_extensions import Self
 
-from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.builder import Array, GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
 from ._checks import back_in_order, is_count, places_expected, size_along, wrong_input, wrong_value
@@ -201,10 +201,10 @@ class Normalize(Layer):
     def multiply_adds(self, in_shape: Shape) -> int | None:
         return in_shape.numel
 
-    def as_inputs(self, values: np.ndarray[Any, Any], in_shape: Shape) -> np.ndarray[Any, Any]:
+    def as_inputs(self, values: Array, in_shape: Shape) -> Array:
         """Return standard normal values with the mean and the deviation that are taken off."""
         module = self.build(in_shape)
-        found: np.ndarray[Any, Any] = values * module.std.numpy() + module.mean.numpy()  # type: ignore[operator]
+        found: Array = values * module.std.numpy() + module.mean.numpy()  # type: ignore[operator]
         return found
 
     @property
@@ -219,7 +219,7 @@ class Normalize(Layer):
     def _std(self) -> tuple[float, ...]:
         return instance(self.std, tuple)
 
-    def _numbers(self, name: str, value: Any) -> tuple[float, ...]:
+    def _numbers(self, name: str, value: object) -> tuple[float, ...]:
         if isinstance(value, np.ndarray | torch.Tensor):
             value = value.tolist()
         values = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)

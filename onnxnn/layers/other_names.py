@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
 
 from onnxnn_runtime.messages.catalogue import gettext, language
 from onnxnn_runtime.messages.shorten import shortened
@@ -149,7 +148,7 @@ OF_ADD = ("layer", "activation", "optimizer")
 """What `add` takes beside the options of a layer."""
 
 
-def instead_of_options(given: Mapping[str, Any], known: Collection[str]) -> dict[str, tuple[str, str]]:
+def instead_of_options(given: Mapping[str, object], known: Collection[str]) -> dict[str, tuple[str, str]]:
     """Return what to write for options that a layer does not have.
 
     Args:
@@ -177,7 +176,7 @@ def instead_of_options(given: Mapping[str, Any], known: Collection[str]) -> dict
     return found
 
 
-def _size_of(given: Mapping[str, Any]) -> str:
+def _size_of(given: Mapping[str, object]) -> str:
     """Return "size=(4, 3)" for options such as in_features=4, out_features=3; "" where there is no output."""
     inputs = [value for name, value in given.items() if name.lower() in _INPUT_SIZES]
     outputs = [value for name, value in given.items() if name.lower() in _OUTPUT_SIZES]

@@ -17,7 +17,7 @@ from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from typing_extensions import Self
 
-from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.builder import Array, GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
 from .other_names import instead_of_layer, instead_of_options, sentences
@@ -156,7 +156,7 @@ class Layer(abc.ABC):
         """
         return False
 
-    def as_inputs(self, values: np.ndarray[Any, Any], in_shape: Shape) -> np.ndarray[Any, Any]:
+    def as_inputs(self, values: Array, in_shape: Shape) -> Array:
         """Return standard normal values as they lie where this layer is the first of a trained network."""
         return values
 
@@ -252,12 +252,12 @@ def option_names(name: str) -> list[str]:
     return [option_name(field) for field in dataclasses.fields(find(name))]
 
 
-def option_name(field: dataclasses.Field[Any]) -> str:
+def option_name(field: dataclasses.Field[object]) -> str:
     """Return how users write an option: the field's name, unless its metadata says "option"."""
     return str(field.metadata.get("option", field.name))
 
 
-def make(name: str, options: Mapping[str, Any], stored: bool = False) -> Layer:
+def make(name: str, options: Mapping[str, object], stored: bool = False) -> Layer:
     """Return a layer from its name and options, all wrong options reported together.
 
     Args:
@@ -324,13 +324,13 @@ def unused_name(name: str, taken: Collection[str]) -> str:
     return found
 
 
-def describe_call(kind: str, options: Mapping[str, Any]) -> str:
+def describe_call(kind: str, options: Mapping[str, object]) -> str:
     """Return a call as a user would have typed it: "add('linear', size=(4, 3))"."""
     arguments = [repr(kind), *(f"{key}={shortened(frozen(value))}" for key, value in options.items())]
     return f"add({', '.join(arguments)})"
 
 
-def frozen(value: Any) -> Any:
+def frozen(value: object) -> Any:
     """Return lists (as JSON has them) and arrays as tuples of Python's own values, all the way down.
 
     Raises:
@@ -339,11 +339,10 @@ def frozen(value: Any) -> Any:
     return _frozen(value, 0, [0])
 
 
-def _frozen(value: Any, depth: int, count: list[int]) -> Any:
-    is_array = isinstance(value, np.ndarray | torch.Tensor)
-    if not (is_array or isinstance(value, Mapping | list | tuple)):
+def _frozen(value: object, depth: int, count: list[int]) -> Any:
+    if not isinstance(value, np.ndarray | torch.Tensor | Mapping | list | tuple):
         return value.tolist() if isinstance(value, np.generic) else value
-    count[0] += math.prod(value.shape) if is_array else len(value)
+    count[0] += math.prod(value.shape) if isinstance(value, np.ndarray | torch.Tensor) else len(value)
     if depth > _DEEPEST or count[0] > _MOST_VALUES:
         raise CallError(
             coded(
@@ -354,13 +353,13 @@ def _frozen(value: Any, depth: int, count: list[int]) -> Any:
                 got=shortened(value),
             )
         )
-    if is_array:
+    if isinstance(value, np.ndarray | torch.Tensor):
         return _frozen(value.tolist(), depth + 1, count)
     if isinstance(value, Mapping):
         return {key: _frozen(item, depth + 1, count) for key, item in value.items()}
     return tuple(_frozen(item, depth + 1, count) for item in value)
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Return tuples as lists (as JSON has them), all the way down."""
     return [plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -190,7 +190,7 @@ class _Plain:
         self._bytes = 0
         self._most_bytes = 8 * size + UNPACKED
 
-    def copied(self, value: Any, depth: int) -> Any:
+    def copied(self, value: object, depth: int) -> Any:
         self._values += 1
         if self._values > MOST_VALUES:
             raise NotTensors(
@@ -213,7 +213,7 @@ class _Plain:
         kind = printable(type(value).__name__, 40)
         raise NotTensors(gettext("expected tensors, numbers and texts, got {kind}.", kind=kind))
 
-    def _key(self, key: Any) -> Any:
+    def _key(self, key: object) -> Any:
         if type(key) not in (str, int):
             raise NotTensors(
                 gettext("expected names that are texts or integers, got {got}.", got=shortened(key))

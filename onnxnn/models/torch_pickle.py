@@ -140,7 +140,7 @@ class _Walk:
         self._numbers: list[int] = []
         self._before = ""
 
-    def step(self, name: str, argument: Any) -> None:
+    def step(self, name: str, argument: object) -> None:
         action = _ACTIONS.get(name)
         if action is None:  # a text, a number, an empty list, ...
             self._stack.append(0)
@@ -153,34 +153,34 @@ class _Walk:
             raise NotTensors(gettext("the file is damaged: it is not as torch writes it."))
         self._memo[key] = self._stack[-1]
 
-    def _memoize(self, _: Any) -> None:
+    def _memoize(self, _: object) -> None:
         self._memo[len(self._memo)] = self._stack[-1]
 
     def _get(self, key: int) -> None:
         self._stack.append(self._memo[key])
 
-    def _mark(self, _: Any) -> None:
+    def _mark(self, _: object) -> None:
         self._marks.append(len(self._stack))
         self._numbers = []
 
-    def _to_mark(self, _: Any) -> list[int]:
+    def _to_mark(self, _: object) -> list[int]:
         begin = self._marks.pop()
         inside = self._stack[begin:]
         del self._stack[begin:]
         return inside
 
-    def _list(self, _: Any) -> None:
+    def _list(self, _: object) -> None:
         self._to_mark(_)
         self._stack.append(0)
 
-    def _dict(self, _: Any) -> None:
+    def _dict(self, _: object) -> None:
         self._fill(self._to_mark(_))
         self._stack.append(0)
 
-    def _set_items(self, _: Any) -> None:
+    def _set_items(self, _: object) -> None:
         self._fill(self._to_mark(_))
 
-    def _set_item(self, _: Any) -> None:
+    def _set_item(self, _: object) -> None:
         self._fill(self._stack[-2:])
         self._pop(2)
 
@@ -189,7 +189,7 @@ class _Walk:
         if self._tuple_keys > MOST_TUPLE_KEYS:
             raise NotTensors(gettext("the file is damaged: it is not as torch writes it."))
 
-    def _tuple(self, _: Any) -> None:
+    def _tuple(self, _: object) -> None:
         self._push_tuple(self._to_mark(_))
 
     def _short_tuple(self, count: int) -> None:
@@ -200,7 +200,7 @@ class _Walk:
     def _pop(self, count: int) -> None:
         del self._stack[-count:]
 
-    def _call(self, _: Any) -> None:
+    def _call(self, _: object) -> None:
         self._stack.pop()
         self._stack[-1] = 0
 
@@ -216,10 +216,10 @@ class _Walk:
         self._numbers.append(value)
         self._stack.append(0)
 
-    def _refuse(self, _: Any) -> None:
+    def _refuse(self, _: object) -> None:
         raise NotTensors(_code())
 
-    def _nothing(self, _: Any) -> None:
+    def _nothing(self, _: object) -> None:
         """What says nothing about the data."""
 
     def _push_tuple(self, inside: list[int]) -> None:
@@ -228,7 +228,7 @@ class _Walk:
             raise NotTensors(too_deep())
         self._stack.append(depth)
 
-    def _declare(self, _: Any) -> None:
+    def _declare(self, _: object) -> None:
         """Count the numbers of a storage; torch before 1.6 makes room for them before it reads them."""
         self._stack[-1] = 0
         self._declared += max(self._numbers, default=0)

@@ -8,7 +8,6 @@ import re
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlparse
 
 import torch
@@ -155,7 +154,7 @@ def _checked(source: str, cached: Path, sha256: str) -> bytes:
     return data
 
 
-def _card(content: Any) -> ModelCard | None:
+def _card(content: object) -> ModelCard | None:
     text = content.get("card") if isinstance(content, Mapping) else None
     try:
         return ModelCard.from_json(text) if isinstance(text, str) else None
@@ -167,7 +166,7 @@ WRAPPERS = ("state_dict", "model", "model_state_dict", "net", "network", "module
 """The keys under which training programs put weights beside other things, such as the optimizer's state."""
 
 
-def _tensors(source: str, content: Any) -> dict[str, torch.Tensor]:
+def _tensors(source: str, content: object) -> dict[str, torch.Tensor]:
     """Return the tensors by name, of those that are wrapped too: {"epoch": 3, "model": {...}}.
 
     Raises:
@@ -182,12 +181,13 @@ def _tensors(source: str, content: Any) -> dict[str, torch.Tensor]:
                 kind=type(content).__name__,
             )
         )
+    held: Mapping[object, object] = content
     for _ in range(3):  # such as {"model": {"state_dict": ...}}
-        inside = [content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)]
+        inside = [each for key in WRAPPERS if isinstance(each := held.get(key), Mapping)]
         if not inside:
             break
-        content = inside[0]
-    found = {str(key): value for key, value in content.items() if isinstance(value, torch.Tensor)}
+        held = inside[0]
+    found = {str(key): value for key, value in held.items() if isinstance(value, torch.Tensor)}
     if not found:
         raise CheckpointError(
             coded(
@@ -195,7 +195,7 @@ def _tensors(source: str, content: Any) -> dict[str, torch.Tensor]:
                 "weights {source}: expected tensors by name, got {names}. Save the weights alone: "
                 "torch.save(network.state_dict(), path).",
                 source=source,
-                names=shortened(list(content), 120),
+                names=shortened(list(held), 120),
             )
         )
     return _without_module(found)
