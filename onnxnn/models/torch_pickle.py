@@ -127,8 +127,8 @@ class _ForeignName(Exception):
 class _Walk:
     """Follows a pickle's stack as far as to know how deep its tuples lie inside each other.
 
-    Lists and dicts count as 0: what is built of them is checked afterwards, but a dict hashes a tuple that is
-    its key at once, all the way down.
+    Lists and dicts count as 0, and what a call returns as 1: what is built of them is checked afterwards, but
+    a dict hashes a tuple that is its key at once, all the way down.
     """
 
     def __init__(self, size: int) -> None:
@@ -202,7 +202,7 @@ class _Walk:
 
     def _call(self, _: object) -> None:
         self._stack.pop()
-        self._stack[-1] = 0
+        self._stack[-1] = 1  # a torch.Size is a tuple
 
     def _global(self, name: str) -> None:
         _check_name(name)

@@ -93,6 +93,7 @@ HOSTILE = {
     "many tuples as names": (Raw(b"}(" + b"K\x01K\x02\x86K\x00" * 1001 + b"u"), "damaged"),
     "tuple after tuple as a name": (Raw(b"}" + b"K\x01K\x02\x86K\x00s" * 1001), "damaged"),
     "tuples as names of a dict": (Raw(b"(" + b"K\x01K\x02\x86K\x00" * 1001 + b"d"), "damaged"),
+    "sizes as names": (Raw(b"}(" + b"ctorch\nSize\n(K\x01K\x02t\x85RK\x00" * 1001 + b"u"), "damaged"),
     "tensors as names": (Raw(b"}(K\x01K\x02(K\x03K\x04tK\x05u"), "expected names that are texts or integers"),
     "a set": ({"a": Call("builtins set", ([1],))}, "could run any program"),
     "sparse tensors": ({"a": Call("torch._utils _rebuild_sparse_tensor", ())}, "could run any program"),
