@@ -161,7 +161,7 @@ def test_images_as_nested_lists_are_what_their_arrays_are(dtype):
         ([[1.0, 2.0], [1.0, float("nan")]], TABLE, r"input\[1\]: expected finite numbers, got NaN"),
         ([["1", "2"]], TABLE, r"input\[0\]\[0\]: expected a number, got the text '1'"),
         ([["a", 2.0]], TABLE, r"input\[0\]: expected numbers, got text"),
-        ({0: [1.0], 1: [2.0]}, TABLE, r"expected numbers, got \{0: \[1\.0\], 1: \[2\.0\]\}"),
+        ({0: [[1.0]], 1: [[2.0]]}, TABLE, r"expected one sample of shape \(2\), got \(2, 1, 1\)"),
         ([1.0, [2.0]], TABLE, r"expected one sample of shape .*, got \(\)"),
         ([{"length": 1}], TABLE, "expected length, width"),
         ([[1.0, 2.0], [], [3.0, 4.0]], TABLE, r"input\[1\]: expected one sample of shape \(2\), got \(0\)"),
