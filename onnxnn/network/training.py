@@ -21,10 +21,10 @@ from onnxnn.inference.evaluation import batches_of
 from onnxnn.inspection import history_plot
 from onnxnn.training import job as jobs
 from onnxnn.training.callbacks import Callback
-from onnxnn.training.device import machine_for
 from onnxnn.training.ending import loss_of
 from onnxnn.training.history import History
 from onnxnn.training.losses import official_name
+from onnxnn.training.machine import machine_for
 from onnxnn.training.settings import Settings
 from onnxnn.training.trainer import Trainer
 
@@ -79,7 +79,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
             again.
         resume: Finish the interrupted training of this checkpoint, with its own settings, and write
             to it. The other settings of this call do not count.
-        device, devices, strategy, precision: See `onnxnn.training.device.machine_for`.
+        device, devices, strategy, precision: See `onnxnn.training.machine.machine_for`.
         callbacks: Instances of `onnxnn.Callback`, called during training.
 
     Raises:

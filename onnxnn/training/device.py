@@ -9,9 +9,7 @@ import contextlib
 import platform
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from onnxnn_runtime.errors import DeviceError, TrainingError, name_hint
 from onnxnn_runtime.messages.catalogue import coded, gettext
@@ -20,18 +18,16 @@ from onnxnn_runtime.messages.suggestions import key_of
 from onnxnn_runtime.messages.warn import warn
 from torch import nn
 
+from onnxnn.data.batches import Batch
+
 from .history import Row
 
-if TYPE_CHECKING:
-    from .several_devices import SeveralDevices
-
-__all__ = ["PRECISIONS", "Batch", "Machine", "Step", "machine_for", "not_available", "threads_for"]
+__all__ = ["PRECISIONS", "Batch", "Machine", "Step", "not_available", "precision_name", "threads_for"]
 
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 _SHORT = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
 Tensor = torch.Tensor
 Optimizer = torch.optim.Optimizer
-Batch = tuple[Tensor, Tensor]
 Step = Callable[[Tensor, Tensor], Batch]
 """(x, target) -> (loss, what the loss saw)."""
 
@@ -87,7 +83,7 @@ class Machine:
     """Whether this process is the one that writes and reports."""
 
     def __init__(self, device: str = "auto", precision: str | int = "32-true") -> None:
-        precision = _precision(precision)
+        precision = precision_name(precision)
         self.device = _chosen(device)
         self.fused = precision != "16-mixed"  # the scaler of half precision needs the separate steps
         if precision == "16-mixed" and self.device.type == "cpu":
@@ -159,53 +155,6 @@ class Machine:
         return row
 
 
-def machine_for(
-    device: str = "auto", devices: int = 1, strategy: str = "auto", precision: str | int = "32-true"
-) -> Machine:
-    """Return devices, precision and processes of one training.
-
-    Args:
-        device: See `Machine`.
-        devices: How many devices, each with its own process; 1 is the plain case.
-        strategy: Lightning Fabric's strategy for several devices, e.g. "ddp".
-        precision: See `Machine`.
-
-    Raises:
-        DeviceError: The device is not there, or not as many, or they cannot be used with that strategy; or
-            Lightning Fabric, which several devices need, is not installed.
-        TrainingError: The precision or the strategy is unknown.
-    """
-    precision = _precision(precision)
-    if isinstance(devices, bool) or not isinstance(devices, int | np.integer) or devices < 1:
-        raise DeviceError(
-            coded(
-                "E-TRAIN-03",
-                "{name}={value}: expected an integer of at least 1.",
-                name="devices",
-                value=shortened(devices),
-            )
-        )
-    if devices == 1 and isinstance(strategy, str) and strategy == "auto":
-        return Machine(device, precision)
-    return _several_devices()(device, int(devices), strategy, precision)
-
-
-def _several_devices() -> type[SeveralDevices]:
-    try:
-        from .several_devices import SeveralDevices
-    except ModuleNotFoundError as error:
-        if str(error.name).startswith("onnxnn"):
-            raise
-        raise DeviceError(
-            coded(
-                "E-PACKAGE-01",
-                "several devices, or a strategy for them, need Lightning Fabric. Install it: pip install "
-                '"onnxnn[scale]", or pip install lightning-fabric.',
-            )
-        ) from error
-    return SeveralDevices
-
-
 def _chosen(device: str) -> torch.device:
     """Return the device of that name."""
     wanted, there = key_of(device), _offered()
@@ -236,7 +185,12 @@ def not_available(asked: str) -> DeviceError:
     )
 
 
-def _precision(given: str | int) -> str:
+def precision_name(given: str | int) -> str:
+    """Return a precision's name in full.
+
+    Raises:
+        TrainingError: It is unknown.
+    """
     name = _SHORT.get(str(given), str(given)) if isinstance(given, str | int) else ""
     if name not in PRECISIONS:
         raise TrainingError(

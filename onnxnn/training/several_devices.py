@@ -35,7 +35,7 @@ class _InputsKept(MixedPrecision):
 
 
 class SeveralDevices(Machine):
-    """Devices, precision and processes of one training; see `onnxnn.training.device.machine_for`.
+    """Devices, precision and processes of one training; see `onnxnn.training.machine.machine_for`.
 
     Args:
         device, devices, strategy: As there.

@@ -11,7 +11,7 @@ import torch
 from onnxnn_runtime.errors import DeviceError
 
 from onnxnn import nn
-from onnxnn.training import device
+from onnxnn.training import device, machine
 from onnxnn.training.several_devices import SeveralDevices
 
 SCRIPT = """
@@ -61,8 +61,8 @@ def trained(folder, precision, clip):
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_plain_torch_learns_what_fabric_learns(tmp_path, monkeypatch, precision, clip):
     rows, weights = trained(tmp_path, precision, clip)
-    monkeypatch.setattr(device, "Machine", lambda name, kind: SeveralDevices(name, 1, "auto", kind))
-    assert isinstance(device.machine_for(), SeveralDevices)
+    monkeypatch.setattr(machine, "Machine", lambda name, kind: SeveralDevices(name, 1, "auto", kind))
+    assert isinstance(machine.machine_for(), SeveralDevices)
     others, other_weights = trained(tmp_path, precision, clip)
     assert rows == others
     assert all(torch.equal(value, other_weights[name]) for name, value in weights.items())
@@ -107,14 +107,14 @@ class Overflow(torch.optim.SGD):
 
 
 def test_the_scaler_leaves_out_steps_that_overflow():
-    machine = device.Machine("cpu")
-    machine._scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+    plain = device.Machine("cpu")
+    plain._scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
     weight = torch.nn.Parameter(torch.ones(1))
     optimizer = Overflow([weight], lr=0.1)
     for loss, taken in ((weight.sum() * float("inf"), 0), (weight.sum(), 1)):
         optimizer.zero_grad()
-        machine.backward(loss)
-        machine.clip(optimizer, 0.5)
-        machine.step(optimizer)
+        plain.backward(loss)
+        plain.clip(optimizer, 0.5)
+        plain.step(optimizer)
         assert optimizer.taken == taken
     assert weight.item() == pytest.approx(1 - 0.1 * 0.5)

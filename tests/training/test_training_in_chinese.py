@@ -11,8 +11,8 @@ from onnxnn.export import sampling_loop
 from onnxnn.inference import predict
 from onnxnn.training import advice, finite
 from onnxnn.training.callbacks import describe
-from onnxnn.training.device import machine_for
 from onnxnn.training.history import History
+from onnxnn.training.machine import machine_for
 from onnxnn.training.settings import Settings
 
 REFUSED = [
