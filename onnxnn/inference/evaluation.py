@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +32,7 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 
 
 def batches_of(
-    source: Any,
+    source: object,
     card: ModelCard,
     known: Preparation | None,
     prepared: Callable[[Data, str], Data],
@@ -93,10 +92,10 @@ def batches_of(
     )
 
 
-def _check_table(source: Any, spec: InputSpec) -> None:
+def _check_table(source: object, spec: InputSpec) -> None:
     """Refuse an option of tables for other data."""
-    is_path = isinstance(source, str | os.PathLike) and spec.kind != "image"
-    if not is_path or os.fsdecode(source).lower().endswith(".npz"):
+    path = os.fsdecode(source) if isinstance(source, str | os.PathLike) else ""
+    if not path or spec.kind == "image" or path.lower().endswith(".npz"):
         raise DataError(
             coded(
                 "E-DATA-09",

@@ -67,6 +67,6 @@ def feature_vectors(net: Net, definition: Definition, x: torch.Tensor, output_is
         return _array(before).reshape(len(x), -1)
 
 
-def _array(out: Any) -> Array:
+def _array(out: torch.Tensor | tuple[torch.Tensor, ...]) -> Array:
     value: torch.Tensor = out if isinstance(out, torch.Tensor) else out[0]
     return value.detach().float().cpu().numpy().copy()  # copied: the next layer may write into it

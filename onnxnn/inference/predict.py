@@ -37,7 +37,7 @@ Reader = Callable[[Any], Array]
 
 def infer(
     net: Net,
-    source: Any,
+    source: object,
     spec: InputSpec,
     batch_size: int | None = None,
     read: Reader | None = None,
@@ -81,7 +81,7 @@ def _checked(output: torch.Tensor, rows: int) -> Array:
     return array
 
 
-def in_order(spec: InputSpec, channel_order: str | None, data: Any) -> InputSpec:
+def in_order(spec: InputSpec, channel_order: str | None, data: object) -> InputSpec:
     """Return what a network takes where arrays hold their channels in another order than usual.
 
     Args:
@@ -98,7 +98,7 @@ def in_order(spec: InputSpec, channel_order: str | None, data: Any) -> InputSpec
     return in_channel_order(spec, channel_order)
 
 
-def check_given(data: Any, call: str) -> None:
+def check_given(data: object, call: str) -> None:
     """Refuse a call without data.
 
     Raises:
@@ -137,7 +137,7 @@ def joined(batches: list[Array]) -> Array:
 
 
 def arrays(
-    source: Any,
+    source: object,
     spec: InputSpec,
     batch_size: int | None = None,
     read: Reader | None = None,
@@ -172,7 +172,7 @@ def _read(sample: Sample, spec: InputSpec, read: Reader) -> Array:
     return read(decode(value, "RGB", channel_order=preprocess.channel_order))
 
 
-def unlabelled(source: Any, labels: list[Array]) -> Any:
+def unlabelled(source: object, labels: list[Array]) -> Any:
     """Return `source` without its labels where it is batches (x, y), a torch Dataset or a Bunch.
 
     Args:
@@ -189,7 +189,7 @@ def unlabelled(source: Any, labels: list[Array]) -> Any:
     return _inputs(source, labels)
 
 
-def _inputs(batches: Batches | DataLoader[Any], labels: list[Array]) -> Iterator[Array]:
+def _inputs(batches: Batches | DataLoader[object], labels: list[Array]) -> Iterator[Array]:
     for batch in batches:
         x, y = batch if isinstance(batch, list | tuple) and len(batch) == 2 else (_only(batch), None)
         if y is not None:
@@ -208,11 +208,11 @@ def _inputs(batches: Batches | DataLoader[Any], labels: list[Array]) -> Iterator
         yield without_gradient(x).numpy()
 
 
-def _only(batch: Any) -> Any:
+def _only(batch: object) -> Any:
     return batch[0] if isinstance(batch, list | tuple) else batch
 
 
-def readable(result: Any, card: ModelCard | None, files: Sequence[str] = ()) -> dict[int, dict[str, Any]]:
+def readable(result: object, card: ModelCard | None, files: Sequence[str] = ()) -> dict[int, dict[str, Any]]:
     """Return results as BaseNN prints them: {i: {"预测值": label, "置信度": score}}.
 
     Scores that are no probabilities stand under "原始分数 (raw score)" instead.
@@ -237,7 +237,7 @@ def readable(result: Any, card: ModelCard | None, files: Sequence[str] = ()) -> 
     return named
 
 
-def _without_network(result: Any) -> dict[int, dict[str, Any]]:
+def _without_network(result: object) -> dict[int, dict[str, Any]]:
     """Return index and score of the best class in each row of any array (N, classes) or (classes,)."""
     try:
         rows = np.atleast_2d(np.asarray(without_gradient(result), np.float64))
@@ -258,7 +258,7 @@ def _without_network(result: Any) -> dict[int, dict[str, Any]]:
     return {i: {"预测值": index, title: float(rows[i, index])} for i, index in enumerate(best)}
 
 
-def _named(result: Any, card: ModelCard) -> dict[int, dict[str, Any]]:
+def _named(result: object, card: ModelCard) -> dict[int, dict[str, Any]]:
     output, labels = card.output, _labels(card)
     if output.kind == "tokens" and isinstance(result, tuple) and result:
         result = result[0]  # (probabilities, hidden)
@@ -273,7 +273,7 @@ def _labels(card: ModelCard) -> Sequence[str | int]:
     return classes if card.input.kind == "image" else [readable_label(name) for name in classes]
 
 
-def _rows(result: Any, output: OutputSpec) -> Array:
+def _rows(result: object, output: OutputSpec) -> Array:
     """Return results with the samples first."""
     try:
         array = np.asarray(without_gradient(result), np.float64)

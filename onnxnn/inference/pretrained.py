@@ -35,7 +35,7 @@ _SPEC = InputSpec("image", ("batch", 3, 224, 224), _PREPROCESS)
 
 
 def pretrained_features(
-    source: Any, pretrain: str | Path, batch_size: int = 32, download: bool = False
+    source: object, pretrain: str | Path, batch_size: int = 32, download: bool = False
 ) -> Array:
     """Return what a published network makes of images: of MobileNetV2 the 1280 features before its
     classifier, of a ResNet the 1000 class scores, as BaseNN has it.

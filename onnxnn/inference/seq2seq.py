@@ -23,7 +23,7 @@ __all__ = ["infer", "predictor", "write"]
 Array = np.ndarray[Any, Any]
 
 
-def infer(net: Net, source: Any) -> Array:
+def infer(net: Net, source: object) -> Array:
     """Return how likely each token comes next after every step of targets, float32 (N, T, vocabulary).
 
     Args:
@@ -37,7 +37,7 @@ def infer(net: Net, source: Any) -> Array:
     return joined([_next_tokens(net, pair) for pair in pairs])
 
 
-def _next_tokens(net: Net, pair: Any) -> Array:
+def _next_tokens(net: Net, pair: object) -> Array:
     """Return how likely each token comes next after every step of targets (N, T, vocabulary)."""
     if not isinstance(pair, tuple) or len(pair) != 2:
         raise InputError(
@@ -75,14 +75,14 @@ def _next_tokens(net: Net, pair: Any) -> Array:
     return predictor(net)(source.astype(np.int64), target.astype(np.int64))
 
 
-def _rows_of_tokens(name: str, rows: Any) -> Array:
+def _rows_of_tokens(name: str, rows: object) -> Array:
     try:
         return np.asarray(rows)
     except ValueError as error:
         raise InputError(ragged(rows, name)) from error
 
 
-def write(net: Net, spec: InputSpec, source: Any, max_length: int | None, beams: int | None) -> Any:
+def write(net: Net, spec: InputSpec, source: object, max_length: int | None, beams: int | None) -> Any:
     """Write the targets of sources; see `onnxnn_runtime.generation.seq2seq.translate`."""
     return translate(predictor(net), spec, source, max_length, beams)
 

@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 Hidden = tuple[torch.Tensor, ...]
 
 
-def is_text(data: Any, card: ModelCard) -> bool:
+def is_text(data: object, card: ModelCard) -> bool:
     """Return whether data for `inference` is text to a network that generates, and no file's path."""
     if card.output.kind != "tokens" or card.input.vocabulary is None:
         return False
@@ -31,7 +31,7 @@ def is_text(data: Any, card: ModelCard) -> bool:
     return not is_file(data)
 
 
-def follow(net: Net, card: ModelCard, data: Any, hidden: Sequence[Any] | None) -> tuple[Array, Hidden]:
+def follow(net: Net, card: ModelCard, data: object, hidden: Sequence[object] | None) -> tuple[Array, Hidden]:
     """Return how likely each token comes after a text, and what the network remembers of it.
 
     Args:
@@ -87,9 +87,12 @@ def write(net: Net, card: ModelCard, prompt: Text, *options: Any) -> Any:
     return generate(_Stepper(net), check_generates(card, gettext("this network")), prompt, *options)
 
 
-def _numbers(data: Any, spec: InputSpec) -> Any:
-    is_list = isinstance(data, list | tuple) and all(isinstance(word, str) for word in data)
-    return to_numbers(data, spec.vocabulary or {}) if isinstance(data, str) or is_list else data
+def _numbers(data: object, spec: InputSpec) -> Any:
+    if isinstance(data, str) or (
+        isinstance(data, list | tuple) and all(isinstance(word, str) for word in data)
+    ):
+        return to_numbers(data, spec.vocabulary or {})
+    return data
 
 
 class _Stepper:
@@ -99,7 +102,7 @@ class _Stepper:
         self._net = net
         self._device = net.device
 
-    def __call__(self, tokens: Array, states: Any) -> tuple[Array, Hidden]:
+    def __call__(self, tokens: Array, states: Sequence[object] | None) -> tuple[Array, Hidden]:
         with evaluating(self._net), torch.inference_mode():
             y, after = self._net.step(torch.from_numpy(tokens).to(self._device), states)
         return y[0, -1].float().cpu().numpy(), after

@@ -35,7 +35,7 @@ def visual_feature(
     classes: Sequence[str] = (),
     in1img: bool = False,
     save_fold: PathLike = "layers",
-    sources: Sequence[Any] = (),
+    sources: Sequence[object] = (),
     force: bool = False,
 ) -> list[Path]:
     """Write what each layer makes of one sample.
@@ -173,7 +173,7 @@ def _write_text(path: Path, headings: Mapping[str, str], sample: Array, outputs:
     return write_atomically(path, lambda file: file.write(("\n".join(lines) + "\n").encode("utf-8")))
 
 
-def _write_image(path: Path, image: Image.Image, sources: Sequence[Any] = (), force: bool = False) -> Path:
+def _write_image(path: Path, image: Image.Image, sources: Sequence[object] = (), force: bool = False) -> Path:
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind is None or kind not in Image.SAVE:
         raise OutputError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from onnxnn_runtime.errors import OnnxnnError, TrainingError
 from onnxnn_runtime.files.access import PathLike, as_path, write_atomically
@@ -15,6 +15,10 @@ from onnxnn_runtime.outputs.output_files import check_output
 from onnxnn.training.history import History
 
 from .wording import gettext
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.font_manager import FontProperties
 
 __all__ = ["plot_history"]
 
@@ -89,7 +93,7 @@ def _has_surrogates(text: str) -> bool:
     return any("\ud800" <= each <= "\udfff" for each in text)
 
 
-def _draw(axes: Any, history: History, name: str, properties: Any) -> None:
+def _draw(axes: Axes, history: History, name: str, properties: type[FontProperties]) -> None:
     marker = "o" if len(history) == 1 else ""
     for column, label in ((name, gettext("training")), (f"val_{name}", gettext("validation"))):
         points = [(row["epoch"], row[column]) for row in history if column in row]

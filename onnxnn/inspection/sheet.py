@@ -22,7 +22,7 @@ __all__ = ["arrange", "show_file"]
 Array = np.ndarray[Any, Any]
 
 
-def arrange(images: Any, size: tuple[int, int], every: bool) -> Array:
+def arrange(images: object, size: tuple[int, int], every: bool) -> Array:
     """Return the images of a sheet of `size` (rows, columns), row by row.
 
     Args:

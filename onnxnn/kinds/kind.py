@@ -160,7 +160,7 @@ class NetworkKind:
     def infer(
         self,
         net: Net,
-        data: Any,
+        data: object,
         spec: InputSpec,
         batch_size: int | None,
         read: predict.Reader | None,

@@ -16,11 +16,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
+
+from onnxnn.data.batches import Batch
 
 from .random_state import random_state, set_random_state
 
@@ -75,7 +76,7 @@ class BatchStatistics:
         for layer, own in zip(self._layers, self._own, strict=True):
             layer.momentum = own
 
-    def measure(self, run: Callable[[Any], object], batches: Callable[[], Iterable[Any]]) -> None:
+    def measure(self, run: Callable[[Batch], object], batches: Callable[[], Iterable[Batch]]) -> None:
         """Replace the statistics by the means over batches; what is not normalised is in evaluation mode.
 
         Nothing else changes: no weight, no random generator, no counter. The same weights and data give the
@@ -122,7 +123,7 @@ class _Mean:
     def __init__(self) -> None:
         self._seen = 0
 
-    def __call__(self, layer: nn.Module, given: tuple[Any, ...]) -> None:
+    def __call__(self, layer: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
         count = len(given[0])
         self._seen += count
         layer.momentum = count / max(self._seen, 1)  # type: ignore[assignment]  # an attribute of _NormBase

@@ -25,13 +25,14 @@ from onnxnn.console.display import in_notebook
 from onnxnn.console.progress import progress_bar
 
 from .finite import check_weights
+from .state import TrainingState
 
 if TYPE_CHECKING:
     from .trainer import Trainer
 
 __all__ = ["Callback", "Progress", "SideFile", "Writer", "check_files", "check_writable", "files_of"]
 
-Write = Callable[[Path, Mapping[str, torch.Tensor], Mapping[str, Any]], object]
+Write = Callable[[Path, Mapping[str, torch.Tensor], TrainingState], object]
 """(path, weights, training state) -> writes one checkpoint."""
 
 LINE_EVERY = 2.0  # seconds
@@ -229,7 +230,7 @@ class _Best:
     """The best epoch so far: its weights, the training's state, whether its statistics are measured."""
 
     weights: dict[str, torch.Tensor]
-    state: dict[str, Any]
+    state: TrainingState
     is_measured: bool
 
     @classmethod

@@ -46,17 +46,22 @@ def outputs_kept_alive(task: str, definition: Definition, net: Net) -> Iterator[
         handle.remove()
 
 
+class _Bounded(torch.autograd.function.FunctionCtx):
+    bounds: tuple[float, float]
+    saved_tensors: tuple[torch.Tensor]
+
+
 class _Clamp(torch.autograd.Function):
     """y = min(max(x, low), high), with the gradients of x outside that lead back inside."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    def forward(ctx: _Bounded, x: torch.Tensor, low: float, high: float) -> torch.Tensor:
         ctx.save_for_backward(x)
         ctx.bounds = low, high
         return x.clamp(low, high)
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> Any:
+    def backward(ctx: _Bounded, gradient: torch.Tensor) -> Any:
         (x,), (low, high) = ctx.saved_tensors, ctx.bounds
         passes = ((x > low) | (gradient < 0)) & ((x < high) | (gradient > 0))
         return gradient * passes, None, None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import nn
+
+from .state import AverageState
 
 __all__ = ["MovingAverage", "put"]
 
@@ -61,13 +62,13 @@ class MovingAverage:
         if not self._shown:
             self._swap()
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> AverageState:
         """Return what is needed to resume: the weights that are trained, and the number of steps."""
         trained = self._other if self._shown else self._weights
         weights = {name: value.detach().cpu().contiguous().clone() for name, value in trained.items()}
         return {"steps": self.steps, "weights": weights}
 
-    def load(self, state: Mapping[str, Any]) -> None:
+    def load(self, state: AverageState) -> None:
         """Resume from a state; the network holds the average."""
         self.steps = int(state["steps"])
         put(self._weights, state["weights"])

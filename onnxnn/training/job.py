@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from onnxnn_runtime.api.invariants import present
@@ -33,6 +33,7 @@ from .embedding import for_evaluation, for_pairs
 from .learner import evaluate
 from .optimizers import states_per_weight
 from .settings import Settings
+from .state import TrainingState
 from .trainer import Trainer
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Job:
         )
         if before is not None and "epoch" in before.training:  # `save` keeps weights alone
             keep_best = os.path.isfile(files_of(self.path)[1])
-            trainer.resume(before.training, same_schedule=finish, keep_best=keep_best)
+            trainer.resume(cast(TrainingState, before.training), same_schedule=finish, keep_best=keep_best)
         check_files(self.path)  # last: it makes the folder, which nothing that is refused may leave
         return trainer
 
@@ -188,20 +189,20 @@ class Job:
         folder = self.path.parent / "samples"
         return self.kind.callbacks(folder, self.data, self.settings.samples_every, self.verbose)
 
-    def _write(self, path: Path, weights: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
+    def _write(self, path: Path, weights: Mapping[str, torch.Tensor], state: TrainingState) -> None:
         shape = present(self.kind.definition.input_shape)
         sample = {"sizes": list(shape.sizes), "axes": list(shape.axes)}
         example = torch.from_numpy(self.data.example.copy())
         checkpoint.save(path, self.describe(self._how(state)), weights, example, {**state, "sample": sample})
 
-    def _how(self, state: Mapping[str, Any]) -> dict[str, Any]:
+    def _how(self, state: TrainingState) -> dict[str, Any]:
         settings = state["settings"] | {"lr": state["lr"]}
         how = how_trained(settings, state["history"], self.data.train.num_samples)
         return how | {BY_INDEX: True} if self.data.preparation.by_index else how
 
 
 def settings_of(
-    settings: Settings, before: Checkpoint | None, finish: bool, path: Any, keep_optimizer: bool = False
+    settings: Settings, before: Checkpoint | None, finish: bool, path: object, keep_optimizer: bool = False
 ) -> Settings:
     """Return the settings of a training that resumes from a checkpoint.
 

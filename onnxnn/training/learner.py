@@ -63,7 +63,7 @@ class Learner(LossModule):
         """Return what the network is given for a batch."""
         return x
 
-    def _learning(self, x: Any) -> Tensor:
+    def _learning(self, x: Tensor) -> Tensor:
         """Return what the loss sees in training; a custom module may fail on a single sample."""
         try:
             return self.net.logits(x) if self.loss.from_logits else self.net(x)

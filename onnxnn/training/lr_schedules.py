@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from onnxnn_runtime.api.registry import Registry
@@ -165,11 +165,11 @@ SCHEDULES: Registry[Callable[..., Schedule | None]] = Registry(
 """Every schedule by name, with its options after (optimizer, epochs, steps)."""
 
 
-def _is_count(value: Any, lowest: int = 1) -> bool:
+def _is_count(value: object, lowest: int = 1) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= lowest
 
 
-def _above_0(value: Any) -> bool:
+def _above_0(value: object) -> TypeGuard[int | float]:
     return is_number(value) and value > 0
 
 

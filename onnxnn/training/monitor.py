@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from .history import Row
 from .metrics import higher_is_better
+from .state import TrainingState
 
 __all__ = ["Monitor"]
 
@@ -45,11 +46,11 @@ class Monitor:
         """Whether training is to stop."""
         return self._patience is not None and self._epochs_since_best >= self._patience
 
-    def state(self) -> dict[str, float]:
+    def state(self) -> TrainingState:
         """Return what is needed to resume."""
         return {"best": self.best, "epochs_since_best": self._epochs_since_best}
 
-    def load(self, state: Mapping[str, float]) -> None:
+    def load(self, state: TrainingState) -> None:
         """Resume from what `state` returned."""
         self.best, self._epochs_since_best = float(state["best"]), int(state["epochs_since_best"])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from .lr_schedules import is_per_step, make_schedule
 from .optimizers import default_lr, make_optimizer
 from .resume import load_optimizer, load_schedule
 from .settings import Settings
+from .state import TrainingState
 
 __all__ = ["Optimization"]
 
@@ -70,14 +71,14 @@ class Optimization:
         else:
             self._schedule.step()
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> TrainingState:
         """Return what is needed to resume."""
         return {
             "optimizer": self.optimizer.state_dict(),
             "schedule": None if self._schedule is None else dict(self._schedule.state_dict()),
         }
 
-    def load(self, state: Mapping[str, Any]) -> None:
+    def load(self, state: TrainingState) -> None:
         """Take over what the optimizer of an earlier training gathered.
 
         Args:
@@ -95,10 +96,11 @@ class Optimization:
         elif "optimizer" in state:
             load_optimizer(self.optimizer, state["optimizer"])
 
-    def load_schedule(self, state: Mapping[str, Any]) -> None:
+    def load_schedule(self, state: TrainingState) -> None:
         """Let the schedule stand where it stood in an earlier training, whose whole state is given."""
-        if self._schedule is not None and state.get("schedule"):
-            load_schedule(self._schedule, state["schedule"])
+        known = state.get("schedule")
+        if self._schedule is not None and known:
+            load_schedule(self._schedule, known)
 
     def begin_schedule(self, epochs: int) -> None:
         """Begin a new schedule for so many epochs, from the learning rate of the settings."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from onnxnn_runtime.api.registry import Registry
@@ -113,14 +113,14 @@ def check_optimizer_options(name: str, options: Options) -> None:
     _construct(name, [torch.nn.Parameter(torch.zeros(1))], default_lr(name), options)
 
 
-def _unknown_option(key: Any, known: list[str]) -> str:
+def _unknown_option(key: object, known: list[str]) -> str:
     """Return an option that an optimizer does not have, with what to do about it."""
     if nearest(key, ["lr", *known]) == "lr":
         return gettext("{option}, which is an option of train(): train(lr=...)", option=shortened(key))
     return with_meant(key, [*known, "layer", "activation"])
 
 
-def with_meant(option: Any, known: list[str]) -> str:
+def with_meant(option: object, known: list[str]) -> str:
     """Return an unknown option with the known one that it means."""
     meant = nearest(option, known)
     if not meant:
@@ -128,7 +128,7 @@ def with_meant(option: Any, known: list[str]) -> str:
     return gettext("{option} (did you mean {meant}?)", option=shortened(option), meant=shortened(meant))
 
 
-def _expected(key: str, default: Any) -> Range:
+def _expected(key: str, default: object) -> Range:
     """Return whether a value matches an option with that default, and in words what is expected."""
     if key in _FOR_OTHER_LOOPS:
         return lambda value: value is False, lambda: gettext("False, since it serves other training loops")
@@ -141,7 +141,7 @@ def _expected(key: str, default: Any) -> Range:
     return lambda value: is_number(value) and value >= 0, at_least_0
 
 
-def _is_pair_of_decays(value: Any) -> bool:
+def _is_pair_of_decays(value: object) -> bool:
     return (
         isinstance(value, tuple)
         and len(value) == 2
@@ -149,7 +149,7 @@ def _is_pair_of_decays(value: Any) -> bool:
     )
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Return whether a value is a finite number that float32 holds."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
+from .state import RandomState
+
 __all__ = ["random_state", "set_random_state"]
 
 
-def random_state() -> dict[str, Any]:
+def random_state() -> RandomState:
     """Return the state of every random generator that training draws from, as tensors."""
     version, numbers, gauss = random.getstate()
-    _, keys, position, has_gauss, cached = np.random.get_state()
+    of_numpy: Any = np.random.get_state()
+    _, keys, position, has_gauss, cached = of_numpy
     return {
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
@@ -24,7 +26,7 @@ def random_state() -> dict[str, Any]:
     }
 
 
-def set_random_state(state: Mapping[str, Any]) -> None:
+def set_random_state(state: RandomState) -> None:
     """Put every random generator back to where `random_state` found it."""
     torch.set_rng_state(state["torch"])
     if state["cuda"] and torch.cuda.device_count() == len(state["cuda"]):

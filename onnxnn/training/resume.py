@@ -6,18 +6,18 @@ import inspect
 import itertools
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from .random_state import random_state, set_random_state
+from .state import RandomState
 
 __all__ = ["check_random_state", "load_optimizer", "load_schedule"]
 
 
-def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, object]) -> None:
     """Let an optimizer resume with what one of the same kind had gathered.
 
     Raises:
@@ -59,7 +59,7 @@ def _gathered(optimizer: torch.optim.Optimizer) -> set[str]:
     return set(other.state[weight])
 
 
-def _is_like(usual: Any, value: Any) -> bool:
+def _is_like(usual: object, value: object) -> bool:
     """Return whether an optimizer's option may have a value, by the one that it has by default."""
     if usual is None or isinstance(usual, bool):
         return value is None or isinstance(value, bool)
@@ -68,11 +68,11 @@ def _is_like(usual: Any, value: Any) -> bool:
     return _is_amount(value) if isinstance(usual, int | float) else value == usual
 
 
-def _is_amount(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and value >= 0
+def _is_amount(value: object) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | float) and 0 <= value < math.inf
 
 
-def load_schedule(schedule: torch.optim.lr_scheduler.LRScheduler, state: Mapping[str, Any]) -> None:
+def load_schedule(schedule: torch.optim.lr_scheduler.LRScheduler, state: Mapping[str, object]) -> None:
     """Let a schedule resume after the epochs of one of the same kind.
 
     Raises:
@@ -86,20 +86,23 @@ def load_schedule(schedule: torch.optim.lr_scheduler.LRScheduler, state: Mapping
             )
     if "last_epoch" in own and "last_epoch" not in state:
         raise ValueError(gettext("the schedule does not say after which epoch it is"))
-    ends = [phase["end_step"] for phase in state.get("_schedule_phases", ())]  # of onecycle
+    phases = state.get("_schedule_phases", ())  # of onecycle, like the new one's
+    ends = [phase["end_step"] for phase in phases] if isinstance(phases, list | tuple) else []
     if any(later <= earlier for earlier, later in itertools.pairwise(ends)):
         raise ValueError(gettext("the schedule's phases end at {ends}", ends=shortened(ends)))
     schedule.load_state_dict(dict(state))
 
 
-def _is_same_kind(now: Any, value: Any) -> bool:
+def _is_same_kind(now: object, value: object) -> bool:
     """Return whether a value can stand for the one that a new schedule has: what is above 0 stays so."""
     if isinstance(now, list | tuple):
-        lists = isinstance(value, list | tuple) and len(value) == len(now)
-        return lists and all(map(_is_same_kind, now, value))
+        if not isinstance(value, list | tuple) or len(value) != len(now):
+            return False
+        return all(map(_is_same_kind, now, value))
     if isinstance(now, dict):
-        same = isinstance(value, dict) and value.keys() == now.keys()
-        return same and all(_is_same_kind(each, value[key]) for key, each in now.items())
+        if not isinstance(value, dict) or value.keys() != now.keys():
+            return False
+        return all(_is_same_kind(each, value[key]) for key, each in now.items())
     if isinstance(now, bool) or not isinstance(now, int | float):
         return type(value) is type(now) and bool(value == now)
     if isinstance(value, bool) or not isinstance(value, int if isinstance(now, int) else int | float):
@@ -108,7 +111,7 @@ def _is_same_kind(now: Any, value: Any) -> bool:
     return not math.isnan(value) and value >= lowest
 
 
-def check_random_state(state: Mapping[str, Any]) -> None:
+def check_random_state(state: RandomState) -> None:
     """Refuse the state of random generators that they would not take; they stay as they are.
 
     Raises:

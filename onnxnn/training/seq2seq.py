@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data import Data
 from onnxnn.definition.module import Net
+from onnxnn.layers.registry import Layer
 from onnxnn.layers.transformer import Transformer
 
 from .learner import Learner
@@ -37,7 +38,7 @@ METRICS = ("acc", "exact")
 """acc: the share of tokens that are right; exact: the share of sequences of which every token is."""
 
 
-def options_of(layer: Any) -> Transformer:
+def options_of(layer: Layer) -> Transformer:
     """Return the network's only layer.
 
     Raises:
@@ -50,8 +51,7 @@ def options_of(layer: Any) -> Transformer:
                 "pairs of sequences are learned by add('transformer', ...) alone. Use that layer.",
             )
         )
-    found: Transformer = layer
-    return found
+    return cast(Transformer, layer)
 
 
 def make_loss(name: str | None, net: Net, task: str) -> Loss:
@@ -107,7 +107,7 @@ class PairLearner(Learner):
     It is given the target, too, but for its last token (teacher forcing, Williams & Zipser 1989).
     """
 
-    def inputs(self, x: Tensor, target: Tensor) -> Any:
+    def inputs(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Return the pair (source, what comes before each token of the target)."""
         return x, target[:, :-1]
 
@@ -138,7 +138,7 @@ def checked(batches: Iterable[tuple[Tensor, Tensor]], layer: Transformer) -> Ite
         yield source, target
 
 
-def check_data(data: Data, layer: Any, task: str) -> None:
+def check_data(data: Data, layer: Layer, task: str) -> None:
     """Refuse data that a transformer cannot learn from.
 
     Raises:

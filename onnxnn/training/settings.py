@@ -109,7 +109,7 @@ class Settings:
         return data
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Settings:
+    def from_data(cls, data: dict[str, Any]) -> Settings:
         """Read what `to_data` returned."""
         known = {item.name for item in dataclasses.fields(cls)}
         return cls(**{key: value for key, value in data.items() if key in known})
@@ -129,7 +129,7 @@ class Settings:
             )
 
 
-def _check_count(name: str, value: Any, optional: bool) -> None:
+def _check_count(name: str, value: object, optional: bool) -> None:
     if value is None and optional:
         return
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -143,7 +143,7 @@ def _check_count(name: str, value: Any, optional: bool) -> None:
         )
 
 
-def _check_positive(name: str, value: Any) -> None:
+def _check_positive(name: str, value: object) -> None:
     if value is None:
         return
     if not optimizers.is_number(value) or value <= 0:
@@ -157,7 +157,7 @@ def _check_positive(name: str, value: Any) -> None:
         )
 
 
-def _check_share(name: str, value: Any) -> None:
+def _check_share(name: str, value: object) -> None:
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:

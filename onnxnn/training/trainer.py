@@ -6,7 +6,6 @@ import contextlib
 import copy
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import torch
 from onnxnn_runtime.errors import CheckpointError, TrainingError
@@ -29,6 +28,7 @@ from .optimization import Optimization
 from .random_state import random_state, set_random_state
 from .resume import check_random_state
 from .settings import Settings
+from .state import AverageState, TrainingState
 
 __all__ = ["Trainer"]
 
@@ -95,7 +95,7 @@ class Trainer:
         )
         self._average = MovingAverage(self.net, decay) if decay else None
         self._statistics = BatchStatistics(self._learner)
-        self._state: Mapping[str, Any] | None = None
+        self._state: TrainingState | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -298,29 +298,29 @@ class Trainer:
 
     # ---- resuming an earlier training ----------------------------------------------------------
 
-    def state(self, light: bool = False) -> dict[str, Any]:
+    def state(self, light: bool = False) -> TrainingState:
         """Return what is needed to resume: tensors, numbers, texts, lists and dicts of them.
 
         Args:
             light: Leave out the optimizer's and the schedule's part.
         """
-        state: dict[str, Any] = {
+        state: TrainingState = {
             "epoch": self.epoch,
             "settings": self.settings.to_data(),
             "lr": self._optimization.base_lr,
             "history": [dict(row) for row in self.history],
             "unmeasured": None if self._unmeasured is None else dict(self._unmeasured),
             "best_epoch": self.history.best_epoch,
-            **self._monitor.state(),
             "loss": dict(self.loss.state_dict()),
         }
+        state |= self._monitor.state()
         if not light:
             state |= self._optimization.state()
             state["random"] = random_state()
             state["average"] = None if self._average is None else self._average.state()
         return state
 
-    def resume(self, state: Mapping[str, Any], same_schedule: bool, keep_best: bool = False) -> None:
+    def resume(self, state: TrainingState, same_schedule: bool, keep_best: bool = False) -> None:
         """Resume an earlier training; call it before `run`.
 
         Args:
@@ -337,8 +337,9 @@ class Trainer:
         try:
             self.epoch = int(state["epoch"])
             self.history[:] = [dict(row) for row in state["history"]]
-            if state.get("unmeasured"):
-                self.history[-1].update(state["unmeasured"])
+            unmeasured = state.get("unmeasured")
+            if unmeasured:
+                self.history[-1].update(unmeasured)
             if state["loss"].keys() == self.loss.state_dict().keys():
                 self.loss.load_state_dict(state["loss"])
             self._load_average(state.get("average"))
@@ -361,11 +362,11 @@ class Trainer:
             ) from error
         self._state = state
 
-    def _remember_best(self, state: Mapping[str, Any]) -> None:
+    def _remember_best(self, state: TrainingState) -> None:
         best = state.get("best_epoch")
         self.history.best_epoch = best if any(row["epoch"] == best for row in self.history) else None
 
-    def _load_average(self, state: Mapping[str, Any] | None) -> None:
+    def _load_average(self, state: AverageState | None) -> None:
         """Resume from the weights that were trained; the network came with their average."""
         if state is not None and self._average is not None:
             self._average.load(state)
