@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 import string
 from pathlib import Path
 
@@ -16,6 +17,7 @@ SOURCES = ("runtime/onnxnn_runtime", "cli/onnxnn_cli", "onnxnn")
 # Exceptions that never reach people: what they say becomes part of an error of ours, or they are caught.
 INTERNAL: tuple[str, ...] = (
     "_NotPlain",  # caught in files/saved_dict.py: the pickle is no dict of plain data
+    "not_available",  # takes what was asked for as code, "device='cuda'", and words the rest
 )
 
 _SAYING = ("warn", "print", "say", "echo", "secho", "note", "print_text", "print_table", "BadParameter")
@@ -92,6 +94,29 @@ def test_every_text_is_looked_up(path):
         assert fields(message) <= given, f"{name}:{call.lineno}"
 
 
+def is_kind(node: ast.expr) -> bool:
+    """Return whether an expression is the kind of an input or output, which is an English word."""
+    if isinstance(node, ast.Call) and name_of(node.func) in ("repr", "shortened"):
+        node = node.args[0]
+    owners = ("data", "described", "input", "output", "own", "spec")
+    return isinstance(node, ast.Attribute) and node.attr == "kind" and name_of(node.value) in owners
+
+
+@pytest.mark.parametrize("path", list(modules()), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_values_of_messages_are_no_english_words(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    kinds = [call.lineno for call in calls(tree) if any(is_kind(each.value) for each in call.keywords)]
+    assert kinds == [], "kind_name names them"
+    joined = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Constant)
+        and (node.value.value, node.attr) == ("; ", "join")
+    ]
+    assert joined == [], 'gettext("; ").join'
+
+
 def fields(message: str) -> set[str]:
     """Return the names of the values of a message, without their formats."""
     return {name.partition(".")[0] for _, name, _, _ in string.Formatter().parse(message) if name is not None}
@@ -123,3 +148,20 @@ def test_every_message_has_a_translation_with_the_same_values(script, package):
         for text in chinese:
             assert fields(text) == set().union(*map(fields, english)), english
             assert any("\u3000" <= character <= "\uffef" for character in text) or text in english, english
+
+
+CHINESE = "[\u4e00-\u9fff]"
+MISPRINTS = {
+    f"{CHINESE} {CHINESE}": "a space between Chinese words",
+    f"{CHINESE}[A-Za-z0-9`]|[A-Za-z0-9`]{CHINESE}": "no space between Chinese and Latin letters or digits",
+    f"{CHINESE}[;:!?]|[,;!?]{CHINESE}": "half-width punctuation in a Chinese sentence",
+    "[，。；：、（] | [，。；：、）]": "a space beside full-width punctuation",
+}
+
+
+@pytest.mark.parametrize("package", SOURCES)
+def test_chinese_is_set_as_in_print(script, package):
+    for message in script.updated(package):
+        for text in message.string if isinstance(message.string, tuple) else (message.string,):
+            for pattern, problem in MISPRINTS.items():
+                assert not re.search(pattern, text), (problem, text)

@@ -76,6 +76,8 @@ def _model(file: str) -> Tuple[Dict[str, Any], Any]:
 
 
 def _card_rows(card: Any) -> List[Tuple[str, str]]:
+    from onnxnn_runtime.card.words import parity_text
+
     rows = [
         (gettext("task"), card.task),
         (gettext("takes"), _takes(card.input)),
@@ -89,14 +91,15 @@ def _card_rows(card: Any) -> List[Tuple[str, str]]:
     if card.training:
         rows.append((gettext("training"), _plain(card.training)))
     if card.parity:
-        parity = ", ".join(f"{key} {value:.2g}" for key, value in card.parity.items())
-        rows.append((gettext("parity"), parity))
+        rows.append((gettext("parity"), parity_text(card.parity, 2)))
     more = ((gettext("licence"), card.license), (gettext("note"), card.note))
     return [*rows, *((name, text) for name, text in more if text)]
 
 
 def _takes(spec: Any) -> str:
-    text = f"{spec.kind} {_shape(spec.shape)}"
+    from onnxnn_runtime.card.words import kind_name
+
+    text = f"{kind_name(spec.kind)} {_shape(spec.shape)}"
     if spec.preprocess is not None:
         steps = [" ".join(map(str, step)) for step in spec.preprocess.steps]
         text += ", " + ", ".join([spec.preprocess.color, *steps])
@@ -114,7 +117,9 @@ def _takes(spec: Any) -> str:
 
 
 def _returns(spec: Any) -> str:
-    text = f"{spec.kind} {_shape(spec.shape)}"
+    from onnxnn_runtime.card.words import kind_name
+
+    text = f"{kind_name(spec.kind)} {_shape(spec.shape)}"
     names = spec.classes or spec.targets
     return text + (": " + ", ".join(names) if names else "")
 

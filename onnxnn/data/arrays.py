@@ -24,6 +24,7 @@ from onnxnn_runtime.arrays.columns import first_without_number
 from onnxnn_runtime.arrays.conversion import from_objects, without_gradient
 from onnxnn_runtime.card.preprocess import checked_order
 from onnxnn_runtime.card.vocabulary import checked_vocabulary
+from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import DataError, InputError, located
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -223,7 +224,7 @@ def _standardized(
                     "E-DATA-09",
                     "standardize=True: expected a table or sequences, got data of the kind {kind!r}. Leave "
                     "it out.",
-                    kind=described.kind,
+                    kind=kind_name(described.kind),
                 )
             )
         return described, None

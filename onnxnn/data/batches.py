@@ -11,7 +11,7 @@ import torch
 from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.arrays.precision import check_precision
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import coded
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from .preparation import Preparation
@@ -306,8 +306,13 @@ class Batches:
         return None if y is None or y.is_floating_point() else set(torch.unique(y).tolist())
 
     def __repr__(self) -> str:
-        order = "shuffled" if self.shuffle else "in order"
-        return f"<Batches: {self.num_samples} samples, {len(self)} of up to {self.batch_size}, {order}>"
+        return gettext(
+            "<Batches: {samples} samples, {count} of up to {size}, {order}>",
+            samples=self.num_samples,
+            count=len(self),
+            size=self.batch_size,
+            order=gettext("shuffled") if self.shuffle else gettext("in order"),
+        )
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""

@@ -245,7 +245,9 @@ def _by_reason(skipped: Sequence[Skipped], root: Path) -> str:
     reasons: dict[str, list[str]] = {}
     for path, reason in skipped:
         reasons.setdefault(reason, []).append(str(Path(path).relative_to(root)))
-    return "; ".join(f"{_listed(names)} ({reason})" for reason, names in reasons.items())
+    return gettext("; ").join(
+        gettext("{name} ({reason})", name=_listed(names), reason=reason) for reason, names in reasons.items()
+    )
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -135,7 +135,7 @@ def _left_out(broken: Sequence[tuple[Path, InputError]]) -> str:
         "{count} broken image is left out: {reasons}.",
         "{count} broken images are left out: {reasons}.",
         len(broken),
-        reasons="; ".join(reasons),
+        reasons=gettext("; ").join(reasons),
     )
 
 

@@ -291,7 +291,7 @@ def _warn_of_alike(names: tuple[str, ...], source: str) -> None:
                 "{source}: {names} are different classes, though they differ only in case, blanks or the "
                 "form of accents. Write them alike where they are one.",
                 source=source,
-                names="; ".join(
+                names=gettext("; ").join(
                     ", ".join(shortened(name, 20) for name in given[:3]) for given in several[:3]
                 ),
             )

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
+from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 
@@ -153,8 +154,8 @@ class Preparation:
                 "E-DATA-07",
                 "expected data of the kind {kind!r} for this network, got {own!r} ({sample}). Load it into a "
                 "new network, nn().",
-                kind=self.kind,
-                own=own.kind,
+                kind=kind_name(self.kind),
+                own=kind_name(own.kind),
                 sample=own.sample.describe(),
             )
         )

@@ -18,6 +18,7 @@ from onnxnn_runtime import ModelCard
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.card import METADATA_KEY
+from onnxnn_runtime.card.words import parity_text
 from onnxnn_runtime.defaults import IR_VERSION, OPSET, TOLERANCE
 from onnxnn_runtime.errors import ExportError, OnnxnnError, OutputError
 from onnxnn_runtime.files.access import PathLike, as_path, check_target, first_bytes, write_atomically
@@ -65,10 +66,9 @@ class ExportReport:
     seconds: float
 
     def _repr_html_(self) -> str:
-        parity = ", ".join(f"{name} {value:.3g}" for name, value in self.parity.items())
         rows = [
             (gettext("size in bytes"), self.size),
-            (gettext("difference from torch"), parity),
+            (gettext("difference from torch"), parity_text(self.parity, 3)),
             (gettext("seconds"), self.seconds),
         ]
         return table(str(self.path), (gettext("exported"), ""), rows)

@@ -15,6 +15,7 @@ from onnx import TensorProto
 from onnxnn_runtime import InputSpec, Preprocess
 from onnxnn_runtime.card.card import Axis
 from onnxnn_runtime.card.preprocess import Step
+from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import ExportError
 from onnxnn_runtime.messages.catalogue import coded
 
@@ -44,7 +45,7 @@ def check(spec: InputSpec, opset: int) -> None:
                 "E-EXPORT-01",
                 'preprocess="graph": expected a network that takes images, got one that takes {kind!r}. '
                 'Leave preprocess at "runtime".',
-                kind=spec.kind,
+                kind=kind_name(spec.kind),
             )
         )
     if opset < MIN_OPSET:

@@ -11,11 +11,12 @@ from onnxnn_runtime.arrays.conversion import too_small, without_gradient
 from onnxnn_runtime.card.card import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.card.labels import best_classes
 from onnxnn_runtime.card.labels import readable as readable_label
+from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.images.decode import decode
 from onnxnn_runtime.inputs.folders import Skipped, warn_of
 from onnxnn_runtime.inputs.samples import Sample, find_samples, in_channel_order
-from onnxnn_runtime.messages.catalogue import coded
+from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.session.pipeline import batches, default_batch_size
 from onnxnn_runtime.session.promises import check_finite, check_rows
@@ -249,7 +250,7 @@ def _without_network(result: object) -> dict[int, dict[str, Any]]:
                 "E-INPUT-03",
                 "print_result({got}): expected what inference returned, an array ({shape}).",
                 got=shortened(result),
-                shape="N, classes",
+                shape=gettext("N, classes"),
             )
         )
     check_finite("print_result()", "scores", rows)
@@ -292,7 +293,7 @@ def _rows(result: object, output: OutputSpec) -> Array:
                 shape=shape,
             )
         )
-    check_finite("print_result()", output.kind, array)
+    check_finite("print_result()", kind_name(output.kind), array)
     return array
 
 

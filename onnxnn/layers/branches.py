@@ -163,7 +163,7 @@ class Branches(Layer):
         return shape.axes.index(_joined_axis(shape)) + 1
 
     def _cannot_merge(self, shapes: Sequence[Shape]) -> LayerError:
-        given = ", ".join(
+        given = gettext(", ").join(
             gettext("branch {number}: {shape}", number=number, shape=shape.came_from("").describe())
             for number, shape in enumerate(shapes, 1)
         )

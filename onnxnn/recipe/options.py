@@ -107,7 +107,9 @@ class Place:
                     "E-RECIPE-02",
                     "{file}: unknown key {keys}. Known keys: {known}.",
                     file=self.file,
-                    keys="; ".join(_unknown(given[key], nearest(key[:100], known)) for key in unknown[:8]),
+                    keys=gettext("; ").join(
+                        _unknown(given[key], nearest(key[:100], known)) for key in unknown[:8]
+                    ),
                     known=", ".join(known),
                 )
             )

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from onnxnn_runtime.card.schedule import Schedule
+from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import DataError, TrainingError
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
@@ -46,7 +47,7 @@ def check_data(data: Data, net: Net) -> None:
                 "E-DATA-07",
                 "expected images for a diffusion model, got data of the kind {kind}. Give class folders "
                 "(load_img_data), uint8 images, or float32 (N, C, H, W) in 0..1 with 1 or 3 channels.",
-                kind=shortened(data.kind),
+                kind=repr(kind_name(data.kind)),
             )
         )
     number = denoiser_of(net).num_classes

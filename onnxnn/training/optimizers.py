@@ -107,7 +107,7 @@ def check_optimizer_options(name: str, options: Options) -> None:
                 "E-TRAIN-03",
                 "optimizer {optimizer}: {wrong}.",
                 optimizer=shortened(name),
-                wrong="; ".join(wrong),
+                wrong=gettext("; ").join(wrong),
             )
         )
     _construct(name, [torch.nn.Parameter(torch.zeros(1))], default_lr(name), options)

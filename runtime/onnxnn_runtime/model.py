@@ -12,6 +12,7 @@ from .api.calls import checked, checked_class
 from .arrays.conversion import as_array, check_steps, check_tokens
 from .arrays.precision import check_precision
 from .card.card import InputSpec, ModelCard
+from .card.words import kind_name
 from .errors import CardError, InputError, located
 from .inputs.folders import warn_of
 from .inputs.samples import Skipped, in_channel_order
@@ -146,7 +147,8 @@ class Model:
         return self._engine.outputs
 
     def __repr__(self) -> str:
-        kind = "" if self.card is None else f"{self.card.input.kind} -> {self.card.output.kind}"
+        card = self.card
+        kind = "" if card is None else f"{kind_name(card.input.kind)} -> {kind_name(card.output.kind)}"
         return gettext(
             "<Model {name}: {kind}, on {device}>",
             name=self.name,
@@ -458,7 +460,7 @@ class Model:
                     "{name}: predict() expected an output of classes or values, got one of the kind {kind}. "
                     "Use {other} or infer().",
                     name=self.name,
-                    kind=repr(card.output.kind),
+                    kind=repr(kind_name(card.output.kind)),
                     other=other,
                 )
             )
@@ -603,7 +605,7 @@ class Model:
                 "{name}: embed() expected an output 'embedding', got one of the kind {kind}. Export a "
                 "network with a feature vector before its head, or train with nn('embed').",
                 name=self.name,
-                kind=repr(card.output.kind),
+                kind=repr(kind_name(card.output.kind)),
             )
         )
 

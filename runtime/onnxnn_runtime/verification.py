@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Sequence, Tuple
 import numpy as np
 
 from .api.calls import checked, checked_class
+from .card.words import kind_name
 from .defaults import TOLERANCE
 from .errors import InputError, OnnxnnError
 from .messages.catalogue import coded, gettext
@@ -281,7 +282,9 @@ def _check_card(card: Any, outputs: Any) -> list[_Found]:
         there = "embedding" in outputs and outputs["embedding"].shape[-1] == card.output.embedding
         detail = gettext("{number} numbers", number=card.output.embedding)
         checks.append(("card describes the embedding", there, detail))
-    detail = gettext("{input} to {output}", input=card.input.kind, output=card.output.kind)
+    detail = gettext(
+        "{input} to {output}", input=kind_name(card.input.kind), output=kind_name(card.output.kind)
+    )
     return checks or [("card", True, detail)]
 
 

@@ -82,12 +82,12 @@ def test_unknown_options_of_every_layer(kind):
 @pytest.mark.parametrize(
     ("layer", "options", "said"),
     [
-        ("conv2", {}, "是不是 'conv2d'？"),
+        ("conv2", {}, "是否想写 'conv2d'？"),
         ("batchnorm", {}, "'batchnorm1d'、'batchnorm2d' 或 'batchnorm3d'"),
         ("groupnorm", {}, "torch.nn.GroupNorm"),
-        ("linear", {"units": 3}, "是不是 'size'？|请写 size=3"),
-        ("linear", {"sise": 3}, "是不是 'size'？"),
-        ("leakyrelu", {"alpha": 0.1}, "是不是 'slope'？"),
+        ("linear", {"units": 3}, "是否想写 'size'？|请写 size=3"),
+        ("linear", {"sise": 3}, "是否想写 'size'？"),
+        ("leakyrelu", {"alpha": 0.1}, "是否想写 'slope'？"),
         ("linear", {"size": 3, "dtype": "float64"}, "请去掉它"),
     ],
 )

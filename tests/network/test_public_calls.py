@@ -135,7 +135,7 @@ def test_all_advice_has_its_values_in_both_languages(monkeypatch, table):
 
 def test_errors_of_a_network_are_chinese_where_that_is_chosen(model, monkeypatch):
     monkeypatch.setenv("ONNXNN_LANG", "zh")
-    with pytest.raises(TrainingError, match=r"^nn\('clss'\)：未知的任务。是否想写 'cls'？可用：") as caught:
+    with pytest.raises(TrainingError, match=r"^nn\('clss'\)：未知的任务。是否想写 'cls'？可选：") as caught:
         nn("clss")
     assert caught.value.code == "E-TRAIN-03"
     with pytest.raises(CallError, match=r"^train\(\)：未知的参数 'validation_split'：请用"):

@@ -91,7 +91,7 @@ def test_broken_files_raise_or_are_left_out(open_model, folder, monkeypatch, man
 
 def test_what_is_left_out_is_named_once_without_codes(open_model, tmp_path, monkeypatch):
     missing = str(tmp_path / "a.png")
-    for language, warning in (("en", r"1 input was left out: .*\.$"), ("zh", "略去了 1 个输入：.*。$")):
+    for language, warning in (("en", r"1 input was left out: .*\.$"), ("zh", "跳过了 1 个输入：.*。$")):
         monkeypatch.setenv("ONNXNN_LANG", language)
         with pytest.warns(UserWarning, match=warning):
             (skipped,) = open_model("image_classifier").predict([missing], errors="skip").skipped

@@ -71,7 +71,9 @@ def test_codes_are_the_same_in_both_languages(monkeypatch, call):
 @pytest.mark.usefixtures("chinese")
 def test_every_part_of_a_message_is_translated():
     options = {"betas": 3, "fused": "x", "capturable": True}
-    with pytest.raises(OnnxnnError, match="betas 应为 两个从 0 到小于 1 的数，实际为 3; fused 应为 True、"):
+    with pytest.raises(
+        OnnxnnError, match="betas 应为两个从 0 到小于 1 的数，实际为 3；fused 应为布尔值 True、"
+    ):
         Settings(optimizer_options=options)
 
 

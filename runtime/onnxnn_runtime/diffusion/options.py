@@ -14,6 +14,7 @@ from onnxnn_runtime.arrays.conversion import as_array
 from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
 from onnxnn_runtime.card.preprocess import COLORS, Preprocess, decode, pixels
+from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import CallError, CardError, InputError, did_you_mean, located
 from onnxnn_runtime.images.decode import is_file_object
 from onnxnn_runtime.inputs.given import matching, plain
@@ -68,8 +69,8 @@ def check_draws(card: ModelCard, name: str, inputs: Collection[str]) -> Diffusio
                 "{name}: expected a diffusion model, got one from {input!r} to {output!r} without noise "
                 "schedule in its card. Images are sampled by a network of add('diffusion_model', ...).",
                 name=name,
-                input=card.input.kind,
-                output=card.output.kind,
+                input=kind_name(card.input.kind),
+                output=kind_name(card.output.kind),
             )
         )
     wanted = (["x", "t"] if spec.sampler is None else ["noise"]) + (["label"] if spec.classes else [])

@@ -14,6 +14,7 @@ import numpy as np
 
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.tokens import Text, plain, to_numbers
+from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import CardError, InputError, located
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
@@ -42,8 +43,8 @@ def check_generates(card: ModelCard, name: str) -> Mapping[str, int]:
                     "the network in a softmax over all tokens at each step, and leave out layers that look "
                     "ahead (bidirectional=True, positional_embedding, attention).",
                     name=name,
-                    input=card.input.kind,
-                    output=card.output.kind,
+                    input=kind_name(card.input.kind),
+                    output=kind_name(card.output.kind),
                 )
             )
         raise CardError(
@@ -53,8 +54,8 @@ def check_generates(card: ModelCard, name: str) -> Mapping[str, int]:
                 "network that reads tokens and predicts the next one at each step, such as "
                 "add('em_lstm', size=(128, 256), num_layers=2).",
                 name=name,
-                input=card.input.kind,
-                output=card.output.kind,
+                input=kind_name(card.input.kind),
+                output=kind_name(card.output.kind),
             )
         )
     if card.input.vocabulary is None:

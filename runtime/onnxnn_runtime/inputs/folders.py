@@ -77,7 +77,10 @@ class LeftOutWarning(UserWarning):
 def warn_of(skipped: Sequence[Skipped]) -> None:
     """Warn of what was left out, if anything."""
     if skipped:
-        named = "; ".join(f"{name} ({reason.rstrip('.。')})" for name, reason in skipped[:5])
+        named = gettext("; ").join(
+            gettext("{name} ({reason})", name=name, reason=reason.rstrip(".。"))
+            for name, reason in skipped[:5]
+        )
         if len(skipped) > 5:
             named = gettext("{names}; and {more} more", names=named, more=len(skipped) - 5)
         warn(

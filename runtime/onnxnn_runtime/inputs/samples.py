@@ -20,6 +20,7 @@ from onnxnn_runtime.arrays.precision import check_precision
 from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.card.tokens import is_file, is_words, to_numbers
 from onnxnn_runtime.card.vocabulary import renumbering
+from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import InputError, MissingInputError, located
 from onnxnn_runtime.files.access import regular_file
 from onnxnn_runtime.images.decode import decode, is_file_object, pixels, read_content
@@ -106,7 +107,7 @@ def in_channel_order(spec: InputSpec, channel_order: str | None) -> InputSpec:
                 "channel_order={order}: expected a network that takes images, got one for input of the kind "
                 "{kind}. Leave it out.",
                 order=shortened(channel_order),
-                kind=repr(spec.kind),
+                kind=repr(kind_name(spec.kind)),
             )
         )
     return replace(spec, preprocess=replace(spec.preprocess, channel_order=channel_order))

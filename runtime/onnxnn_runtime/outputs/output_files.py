@@ -147,7 +147,7 @@ def check_output(
                 "{path}: expected a file of format {kind} to replace, got {found}. Choose another name, or "
                 "use {option}.",
                 path=shown,
-                kind=kind,
+                kind=gettext("checkpoint") if kind == "checkpoint" else kind,
                 found=found.name,
                 option=option,
             )

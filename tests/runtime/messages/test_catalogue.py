@@ -7,6 +7,8 @@ import sys
 import types
 
 import pytest
+from onnxnn_runtime.card.card import INPUT_KINDS, OUTPUT_KINDS
+from onnxnn_runtime.card.words import kind_name, parity_text
 from onnxnn_runtime.errors import InputError, LayerError
 from onnxnn_runtime.messages import catalogue
 from onnxnn_runtime.messages.catalogue import coded, gettext, language, ngettext
@@ -126,3 +128,19 @@ def test_values_may_have_any_name():
     template = "".join(f"{{{name}}}" for name in names)
     assert coded("E-LAYER-03", template, **names) == gettext(template, **names) == "111111"
     assert ngettext(template, template, 2, **names) == "111111"
+
+
+@pytest.mark.parametrize("kind", sorted({*INPUT_KINDS, *OUTPUT_KINDS}))
+def test_kinds_are_named_in_the_language_of_the_user(monkeypatch, kind):
+    monkeypatch.setenv("ONNXNN_LANG", "en")
+    assert kind_name(kind) == kind
+    monkeypatch.setenv("ONNXNN_LANG", "zh")
+    assert not kind_name(kind).isascii()
+
+
+def test_differences_are_named_in_the_language_of_the_user(monkeypatch):
+    parity = {"absolute": 1e-6, "relative": 2e-7}
+    monkeypatch.setenv("ONNXNN_LANG", "en")
+    assert parity_text(parity, 2) == "absolute 1e-06, relative 2e-07"
+    monkeypatch.setenv("ONNXNN_LANG", "zh")
+    assert parity_text(parity, 2) == "绝对 1e-06，相对 2e-07"

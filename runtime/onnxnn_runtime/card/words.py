@@ -1,0 +1,41 @@
+"""What a card says, in the language of the user."""
+
+from __future__ import annotations
+
+from typing import Mapping
+
+from onnxnn_runtime.messages.catalogue import gettext
+
+__all__ = ["kind_name", "parity_text"]
+
+
+def kind_name(kind: str) -> str:
+    """Return a kind of input or output, such as "table", in the language of the user.
+
+    Args:
+        kind: One of `INPUT_KINDS` or `OUTPUT_KINDS`.
+    """
+    words = {
+        "image": gettext("image"),
+        "table": gettext("table"),
+        "sequence": gettext("sequence"),
+        "tokens": gettext("tokens"),
+        "array": gettext("array"),
+        "classes": gettext("classes"),
+        "binary": gettext("binary"),
+        "values": gettext("values"),
+        "embedding": gettext("embedding"),
+    }
+    return words.get(kind, kind)
+
+
+def parity_text(parity: Mapping[str, float], digits: int) -> str:
+    """Return the differences from torch, such as "absolute 1e-06, relative 2e-07".
+
+    Args:
+        parity: The differences by name, as the card records them.
+        digits: Significant digits of each.
+    """
+    words = {"absolute": gettext("absolute"), "relative": gettext("relative")}
+    shown = (f"{words.get(name, name)} {value:.{digits}g}" for name, value in parity.items())
+    return gettext(", ").join(shown)
