@@ -186,6 +186,7 @@ def export(
     preprocess: str = "runtime",
     script: bool = False,
     tolerance: float = TOLERANCE,
+    *,
     sampler: str | None = None,
     steps: int | None = None,
     guidance: float | None = None,
@@ -225,22 +226,12 @@ def export(
         )
 
 
-def check_export(
-    self: NetworkCore,
-    opset_version: int = OPSET,
-    ir_version: int = IR_VERSION,
-    preprocess: str = "runtime",
-    tolerance: float = TOLERANCE,
-    sampler: str | None = None,
-    steps: int | None = None,
-    guidance: float | None = None,
-) -> None:
+def check_export(self: NetworkCore, options: ExportOptions) -> None:
     """Find out before training whether `export` would refuse these options.
 
     Raises:
         ExportError: It would.
     """
-    options = ExportOptions(opset_version, ir_version, preprocess, tolerance, sampler, steps, guidance)
     exporter.check_export(self._state.kind, self.card(), options)
 
 

@@ -35,7 +35,7 @@ from onnxnn_runtime.outputs.output_files import check_output
 
 from onnxnn.datasets import digits
 from onnxnn.export.exporter import check_path
-from onnxnn.export.options import check_versions
+from onnxnn.export.options import ExportOptions, check_versions
 from onnxnn.network import Network
 from onnxnn.network.files import check_export
 from onnxnn.training.callbacks import check_writable, files_of
@@ -163,7 +163,7 @@ class Recipe:
                 key: value for key, value in self.export_options.items() if key not in ("script", "force")
             }
             with self._at("export"):
-                check_export(network, **options)
+                check_export(network, ExportOptions(**options))
         with self._at("train" if self.train else "layers"):
             history = network.train(**self.train)
         if self.export is not None:
