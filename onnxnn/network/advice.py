@@ -11,91 +11,120 @@ __all__ = ["ATTRIBUTES", "OPTIONS", "PACKAGE"]
 
 
 def _attributes() -> Mapping[str, str]:
-    inferring = gettext("use inference(data)")
-    fitting = gettext("load data with load_dataset(x, y), then train(lr=0.01, epochs=20)")
-    predicting = gettext("use inference(data), then print_result()")
-    evaluating = gettext("use evaluate((x, y))")
-    saving = gettext("use save(path)")
-    exporting = gettext("use export(path)")
+    return {**_of_layers(), **_of_training(), **_of_inference(), **_of_files(), **_of_weights()}
+
+
+def _of_layers() -> Mapping[str, str]:
+    """What defines a network, or says what it is."""
     classes = gettext("use .card().output.classes")
-    weights = _in_torch("model.model.state_dict()")
     return {
         "add_layer": gettext("use add(layer, ...)"),
         "add_module": gettext("use add(module)"),
-        "batch_size": _option_of_train("batch_size"),
         "build": gettext("not needed: each add() builds its layer"),
         "classes": classes,
         "classes_": classes,
-        "coef_": weights,
+        "feature_importances_": gettext(
+            "a network has none; visual_feature(sample) shows the outputs of its layers"
+        ),
+        "labels": classes,
+        "layers": gettext("summary() prints them; the torch module is .model"),
+        "preprocess": gettext("use .card().input.preprocess"),
+        "get_params": gettext(
+            "the torch module is .model: model.model.state_dict(); summary() prints the layers"
+        ),
+        "set_params": gettext("options are given to nn(), add() and train()"),
+    }
+
+
+def _of_training() -> Mapping[str, str]:
+    """What trains a network, or measures it."""
+    fitting = gettext("load data with load_dataset(x, y), then train(lr=0.01, epochs=20)")
+    evaluating = gettext("use evaluate((x, y))")
+    return {
+        "batch_size": _option_of_train("batch_size"),
         "compile": gettext("not needed: use add(optimizer='Adam'), and train(loss=..., metrics=['acc'])"),
         "cpu": gettext("not needed: use train(device='cpu')"),
         "criterion": _option_of_train("loss"),
         "cuda": gettext("use train(device='cuda')"),
         "device": _option_of_train("device"),
-        "embed": gettext(
-            "use extract_feature(data); for an exported file onnxnn_runtime.load(path).embed(data)"
-        ),
         "epochs": _option_of_train("epochs"),
-        "eval": gettext(
-            "inference() and evaluate() need no mode; the torch module is .model: model.model.eval()"
-        ),
-        "feature_importances_": gettext(
-            "a network has none; visual_feature(sample) shows the outputs of its layers"
-        ),
         "fit": fitting,
         "fit_transform": fitting,
-        "forward": gettext("use inference(data); the torch module is .model: model.model(tensor)"),
-        "get_params": gettext(
-            "the torch module is .model: model.model.state_dict(); summary() prints the layers"
-        ),
-        "get_similarity": gettext(
-            "it is in the package onnxnn_runtime: from onnxnn_runtime import get_similarity"
-        ),
-        "get_weights": weights,
-        "intercept_": weights,
-        "labels": classes,
-        "layers": gettext("summary() prints them; the torch module is .model"),
         "learning_rate": _option_of_train("lr"),
-        "load_checkpoint": gettext("use load(path), or train(checkpoint=path)"),
         "load_csv": gettext("use load_tab_data(path)"),
         "load_data": gettext("use load_img_data, load_tab_data, load_npz_data or load_dataset"),
-        "load_model": gettext("use load(path)"),
-        "load_state_dict": gettext("use load(path) or load_weights(path); the torch module is .model"),
         "loss": _option_of_train("loss"),
         "lr": _option_of_train("lr"),
         "metrics": _option_of_train("metrics"),
-        "modules": _in_torch("model.model.modules()"),
-        "named_parameters": _in_torch("model.model.named_parameters()"),
-        "onnx": exporting,
-        "parameters": _in_torch("model.model.parameters()"),
         "plot": gettext("use plot_history()"),
+        "score": gettext("use evaluate((x, y), metrics=['acc'])"),
+        "step": gettext("train() runs all steps; callbacks= has on_step"),
+        "test": evaluating,
+        "to": gettext("use train(device='cuda'), or export(path) for a file"),
+        "train_on_batch": gettext("use train(epochs=1)"),
+        "validate": evaluating,
+        "zero_grad": gettext("train() does so by itself"),
+    }
+
+
+def _of_inference() -> Mapping[str, str]:
+    """What runs a network."""
+    inferring = gettext("use inference(data)")
+    predicting = gettext("use inference(data), then print_result()")
+    return {
+        "embed": gettext(
+            "use extract_feature(data); for an exported file onnxnn_runtime.load(path).embed(data)"
+        ),
+        "eval": gettext(
+            "inference() and evaluate() need no mode; the torch module is .model: model.model.eval()"
+        ),
+        "forward": gettext("use inference(data); the torch module is .model: model.model(tensor)"),
+        "get_similarity": gettext(
+            "it is in the package onnxnn_runtime: from onnxnn_runtime import get_similarity"
+        ),
         "predict": predicting,
         "predict_classes": predicting,
         "predict_on_batch": inferring,
         "predict_proba": gettext("use inference(data), which returns the probabilities of all classes"),
-        "preprocess": gettext("use .card().input.preprocess"),
+        "transform": gettext("use extract_feature(data); transform= is an option of load_img_data()"),
+    }
+
+
+def _of_files() -> Mapping[str, str]:
+    """What reads or writes files."""
+    saving = gettext("use save(path)")
+    exporting = gettext("use export(path)")
+    return {
+        "load_checkpoint": gettext("use load(path), or train(checkpoint=path)"),
+        "load_model": gettext("use load(path)"),
+        "load_state_dict": gettext("use load(path) or load_weights(path); the torch module is .model"),
+        "onnx": exporting,
         "quantize": gettext("export(path) writes float32"),
-        "requires_grad_": _in_torch("model.model.requires_grad_()"),
         "save_checkpoint": gettext("use save(path); train() writes checkpoints by itself"),
         "save_model": gettext("use save(path), or export(path) for an ONNX file"),
         "save_pretrained": saving,
         "save_weights": saving,
-        "score": gettext("use evaluate((x, y), metrics=['acc'])"),
-        "set_params": gettext("options are given to nn(), add() and train()"),
+        "to_json": gettext("use .card().to_json()"),
+        "to_onnx": exporting,
+    }
+
+
+def _of_weights() -> Mapping[str, str]:
+    """What stands in the torch module."""
+    weights = _in_torch("model.model.state_dict()")
+    return {
+        "coef_": weights,
+        "get_weights": weights,
+        "intercept_": weights,
+        "modules": _in_torch("model.model.modules()"),
+        "named_parameters": _in_torch("model.model.named_parameters()"),
+        "parameters": _in_torch("model.model.parameters()"),
+        "requires_grad_": _in_torch("model.model.requires_grad_()"),
         "set_weights": gettext(
             "use load_weights(path); the torch module is .model: model.model.load_state_dict(...)"
         ),
         "state_dict": gettext("use save(path); the torch module is .model: model.model.state_dict()"),
-        "step": gettext("train() runs all steps; callbacks= has on_step"),
-        "test": evaluating,
-        "to": gettext("use train(device='cuda'), or export(path) for a file"),
-        "to_json": gettext("use .card().to_json()"),
-        "to_onnx": exporting,
-        "train_on_batch": gettext("use train(epochs=1)"),
-        "transform": gettext("use extract_feature(data); transform= is an option of load_img_data()"),
-        "validate": evaluating,
         "weights": weights,
-        "zero_grad": gettext("train() does so by itself"),
     }
 
 

@@ -54,18 +54,7 @@ def restored(
             )
         )
     is_same = own_layers or before.definition.to_data() == card.network
-    if is_same:
-        definition, shape = before.definition.with_own_weights(), before.definition.input_shape
-        shape = present(shape)
-    else:
-        shape = _sample_shape(loaded, path)
-        definition = Definition.from_data(card.network, shape, before.custom_modules())
-        _check_stored(definition, loaded, path)
-    owned = Preparation.of_card(card, shape)
-    if is_same and owned is not None:
-        definition = definition.with_normalize(owned.normalize)
-    if kind_of(card.task, definition).takes_ending:
-        definition = definition.with_closing(closing_of(definition, card))
+    definition, owned = _defined(before, loaded, path, is_same)
     state = replace(
         before,
         task=card.task,
@@ -89,6 +78,32 @@ def restored(
     checkpoints.fill(definition.net, loaded.state_dict, path)
     color = card.input.preprocess.color if card.input.preprocess is not None else before.color
     return replace(state, data=data, color=color)
+
+
+def _defined(
+    before: NetworkState, loaded: Checkpoint, path: str | Path, is_same: bool
+) -> tuple[Definition, Preparation | None]:
+    """Return the layers of a checkpoint, new weights for them, and how its data was prepared.
+
+    Args:
+        before: The network before.
+        loaded: The checkpoint.
+        path: Its path, for messages.
+        is_same: Whether the layers are those that were added.
+    """
+    card = loaded.card
+    if is_same:
+        definition, shape = before.definition.with_own_weights(), present(before.definition.input_shape)
+    else:
+        shape = _sample_shape(loaded, path)
+        definition = Definition.from_data(card.network, shape, before.custom_modules())
+        _check_stored(definition, loaded, path)
+    owned = Preparation.of_card(card, shape)
+    if is_same and owned is not None:
+        definition = definition.with_normalize(owned.normalize)
+    if kind_of(card.task, definition).takes_ending:
+        definition = definition.with_closing(closing_of(definition, card))
+    return definition, owned
 
 
 @contextmanager
