@@ -26,7 +26,7 @@ def export_all(folder: Path) -> None:
     """Write all models, what torch computes, and the images."""
     folder.mkdir(parents=True, exist_ok=True)
     few = Digits(*(array[:60] for array in digits(size=28)))
-    write_class_folders(few, folder / "pictures")
+    write_class_folders(few, folder / "images")
     torch.manual_seed(0)
     for name, network in (("mlp", mlp()), ("cnn", cnn(folder)), ("backbone", backbone(folder))):
         _export(network, folder, name)
@@ -51,7 +51,7 @@ def mlp():
 def cnn(folder):
     """Grey images of 28 x 28 to ten classes."""
     network = nn("cls", verbose=0)
-    network.load_img_data(str(folder / "pictures"), color="grayscale", batch_size=20)
+    network.load_img_data(str(folder / "images"), color="grayscale", batch_size=20)
     network.add("conv2d", size=(1, 4), kernel_size=(3, 3), activation="relu")
     network.add("maxpool", kernel_size=(2, 2))
     network.add("batchnorm2d", size=4)
@@ -64,7 +64,7 @@ def cnn(folder):
 def backbone(folder):
     """Colour images of any size to a vector of 1280 numbers and ten classes."""
     network = nn("cls", verbose=0)
-    network.load_img_data(str(folder / "pictures"), transform={"Resize": (64, 64)}, batch_size=20)
+    network.load_img_data(str(folder / "images"), transform={"Resize": (64, 64)}, batch_size=20)
     network.add("mobilenet_backbone", width=0.25)
     network.add("linear", size=(1280, 10), activation="softmax")
     return network

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support.prepared import run_python
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -22,14 +21,7 @@ PAGES = sorted(
 
 
 def run(arguments, folder):
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
+    done = run_python(arguments, folder)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

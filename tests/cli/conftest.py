@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.paths import TESTS
+from support.prepared import run_interpreter, run_python
 
 
 @pytest.fixture(scope="session")
@@ -29,17 +30,19 @@ def exported(tmp_path_factory):
 
 @pytest.fixture
 def onnxnn(tmp_path):
-    """Run the real command in an empty folder: onnxnn("info", file) -> CompletedProcess with text."""
+    """Run the command in an empty folder: onnxnn("info", file) -> CompletedProcess with text."""
 
     def run(*arguments, **environment):
-        return subprocess.run(
-            [sys.executable, "-m", "onnxnn_cli", *map(str, arguments)],
-            cwd=str(tmp_path),
-            env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONWARNINGS": "", **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
+        return run_python(["-m", "onnxnn_cli", *arguments], tmp_path, **environment)
+
+    return run
+
+
+@pytest.fixture
+def onnxnn_process(tmp_path):
+    """Run the command as `onnxnn` does, in a process that starts from nothing."""
+
+    def run(*arguments, **environment):
+        return run_interpreter(["-m", "onnxnn_cli", *arguments], tmp_path, **environment)
 
     return run

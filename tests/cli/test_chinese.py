@@ -32,7 +32,7 @@ def test_help_of_each_command(onnxnn, name):
 
 
 def test_inputs_that_cannot_be_read_are_named_once(onnxnn, exported, tmp_path):
-    good = sorted(exported.glob("pictures/*/*.png"))[0]
+    good = sorted(exported.glob("images/*/*.png"))[0]
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     call = ["predict", exported / "cnn.onnx", good, "broken.png"]
     done = onnxnn(*call, ONNXNN_LANG="zh")

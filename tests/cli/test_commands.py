@@ -12,7 +12,7 @@ import pytest
 
 @pytest.fixture
 def image(exported):
-    return sorted(exported.glob("pictures/*/*.png"))[0]
+    return sorted(exported.glob("images/*/*.png"))[0]
 
 
 def the_error(done):
@@ -215,9 +215,7 @@ def test_a_device_that_is_not_there_is_refused(onnxnn, exported, image):
 
 
 def test_embed_writes_vectors_and_names(onnxnn, exported, tmp_path):
-    done = onnxnn(
-        "embed", exported / "backbone.onnx", exported / "pictures", "-o", "out/vectors.npz", "--json"
-    )
+    done = onnxnn("embed", exported / "backbone.onnx", exported / "images", "-o", "out/vectors.npz", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"file": "out/vectors.npz", "num": 60, "dimension": 1280, "skipped": 0}
     with np.load(str(tmp_path / "out" / "vectors.npz"), allow_pickle=False) as arrays:
@@ -274,7 +272,7 @@ def test_similarity_refuses_an_unknown_method(onnxnn, exported, image):
 
 def test_similarity_refuses_folders(onnxnn, exported, image):
     assert "expected two inputs" in the_error(
-        onnxnn("similarity", exported / "cnn.onnx", exported / "pictures", image)
+        onnxnn("similarity", exported / "cnn.onnx", exported / "images", image)
     )
 
 

@@ -11,6 +11,15 @@ import sys
 import pytest
 
 
+@pytest.fixture
+def small_packages(tmp_path):
+    """Modules in the working folder in place of packages whose import takes seconds."""
+    for name in ("lightning_fabric", "matplotlib", "onnx", "onnxnn", "onnxscript"):
+        (tmp_path / f"{name}.py").write_text("", encoding="utf-8")
+    text = "class cuda:\n    device_count = staticmethod(lambda: 0)\n"
+    (tmp_path / "torch.py").write_text(text, encoding="utf-8")
+
+
 def test_doctor_finds_what_is_installed(onnxnn):
     done = onnxnn("doctor", "--json")
     assert done.returncode == 0, done.stdout
@@ -19,6 +28,7 @@ def test_doctor_finds_what_is_installed(onnxnn):
     assert "CPUExecutionProvider" in packages["onnxruntime"]["devices"]
 
 
+@pytest.mark.usefixtures("small_packages")
 def test_doctor_reports_an_onnx_runtime_that_crashes(onnxnn, tmp_path):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "onnxruntime.py").write_text("import os; os.abort()", encoding="utf-8")
@@ -39,6 +49,7 @@ def test_commands_that_train_say_what_to_install(onnxnn, arguments):
     assert len(done.stderr.splitlines()) <= 2
 
 
+@pytest.mark.usefixtures("small_packages")
 def test_doctor_works_where_onnx_runtime_is_missing(tmp_path):
     script = (
         "import sys; sys.modules['onnxruntime'] = None; sys.argv[1:] = ['doctor']\n"

@@ -15,16 +15,16 @@ TESTS = Path(__file__).parent
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_help_describes_the_command_and_has_an_example(onnxnn, name):
-    done = onnxnn(name, "--help")
+def test_help_describes_the_command_and_has_an_example(onnxnn_process, name):
+    done = onnxnn_process(name, "--help")
     assert done.returncode == 0
     assert f"Usage: onnxnn {name}" in done.stdout
     assert f"Example: onnxnn {name}" in done.stdout
     assert "\\[" not in done.stdout  # as the Typer of Python 3.7 writes "[required]"
 
 
-def test_the_list_of_commands_is_complete(onnxnn):
-    listed = re.findall(r"^  ([a-z][a-z-]*)  ", onnxnn("--help").stdout, flags=re.MULTILINE)
+def test_the_list_of_commands_is_complete(onnxnn_process):
+    listed = re.findall(r"^  ([a-z][a-z-]*)  ", onnxnn_process("--help").stdout, flags=re.MULTILINE)
     assert listed == NAMES
 
 

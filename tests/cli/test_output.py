@@ -26,7 +26,7 @@ MODELS = str(GOLDEN / "models")
 def image(exported, tmp_path):
     path = tmp_path / "photos" / "0003.png"
     path.parent.mkdir()
-    shutil.copy(str(sorted(exported.glob("pictures/*/*.png"))[0]), str(path))
+    shutil.copy(str(sorted(exported.glob("images/*/*.png"))[0]), str(path))
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import unicodedata
 from pathlib import Path
@@ -13,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnxnn_runtime.errors import DataError, MissingDataError
 from PIL import Image
+from support.prepared import run_python
 
 from onnxnn import nn
 from onnxnn.data import folder_names
@@ -272,9 +272,7 @@ def test_without_permission(public_folder, what):
         "try: find_images(sys.argv[1])\n"
         "except Exception as error: print(type(error).__name__, error)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(root)], capture_output=True, text=True, check=False
-    )
+    done = run_python(["-c", script, root], "/")
     (root / what).chmod(0o755)
     assert done.stdout.startswith("DataError"), done.stderr
     assert "no permission to read this folder" in done.stdout

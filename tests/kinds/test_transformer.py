@@ -11,6 +11,7 @@ import onnxnn_runtime as rt
 import pytest
 import torch
 import torch.nn.functional as F
+from support.prepared import run_python
 from support.transformers import SIZES, made, reversals
 
 from onnxnn import nn
@@ -126,9 +127,7 @@ def test_a_fresh_process_writes_the_same(trained_transformer):
         "from onnxnn import nn; m = nn('gen', verbose=0); m.load('checkpoints/basenn.pth'); "
         "print(m.generate([[5, 7, 3], [4, 4, 9, 8]], beams=3))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=str(folder), capture_output=True, text=True, check=True
-    )
+    done = run_python(["-c", script], folder)
     assert done.stdout.strip() == str(network.generate([[5, 7, 3], [4, 4, 9, 8]], beams=3))
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from onnxnn_runtime.errors import (
 )
 from PIL import Image
 from support.iris import iris_model
+from support.prepared import run_python
 
 from onnxnn import nn
 from onnxnn.checkpoint import checkpoint
@@ -53,11 +52,11 @@ def test_a_fresh_process_needs_the_checkpoint_only(iris, tmp_path):
         "model.convert(checkpoint='basenn.pth', out_file='iris.onnx', opset_version=12)\n"
         "np.save('result.npy', result)\n"
     )
-    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+    run_python(["-c", script], tmp_path).check_returncode()
     np.testing.assert_array_equal(np.load(tmp_path / "result.npy"), expected)
     without_torch = rt.load(tmp_path / "iris.onnx").infer(np.float32([[5.1, 3.5, 1.4, 0.2]]))
     np.testing.assert_allclose(without_torch, expected, atol=1e-5)
-    subprocess.run([sys.executable, "iris.py"], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+    run_python(["iris.py"], tmp_path).check_returncode()
 
 
 def test_images_from_folder_to_file(class_folders, tmp_path):

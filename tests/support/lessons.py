@@ -1,13 +1,7 @@
-"""The networks of the lessons, small, and their training.
-
-This is also the program of a fresh process: `python lessons.py FOLDER` reloads the checkpoints NAME.pth,
-infers on what inputs.npz holds and writes outputs.npz.
-"""
+"""The networks of the lessons, small, and their training."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn import nn
+from support.paths import TESTS
+from support.prepared import run_python
 
 DRAW = np.random.default_rng(0)
 LETTERS = "ehlo"
@@ -330,26 +326,25 @@ class School:
             for key, value in given.items()
         }
         np.savez(self.folder / "inputs.npz", **arrays)
-        subprocess.run([sys.executable, __file__, self.folder], stdin=subprocess.DEVNULL, check=True)
+        script = (
+            f"import sys; sys.path.insert(0, {str(TESTS)!r}); from support.lessons import answer; answer()"
+        )
+        run_python(["-c", script], self.folder).check_returncode()
         with np.load(self.folder / "outputs.npz") as found:
             return dict(found)
 
 
-def answer(folder: Path) -> None:
-    """Reload every network and write what it gives."""
+def answer() -> None:
+    """Reload every network in the working folder, infer on inputs.npz, and write outputs.npz."""
     outputs = {}
-    with np.load(folder / "inputs.npz") as inputs:
+    with np.load("inputs.npz") as inputs:
         for name in LESSONS:
             model = nn(verbose=0)
             if name == "a module of one's own":
                 model.add(TwoSteps())
-            model.load(folder / f"{name}.pth")
+            model.load(f"{name}.pth")
             for number in range(2):
                 asked = f"{name}/{number}"
                 keys = [f"{asked}/{key}" for key in ("input", "target")]
                 outputs[asked] = infer(model, {key: inputs[key] for key in keys if key in inputs})
-    np.savez(folder / "outputs.npz", **outputs)
-
-
-if __name__ == "__main__":
-    answer(Path(sys.argv[1]))
+    np.savez("outputs.npz", **outputs)
