@@ -15,7 +15,6 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 __all__ = ["check_no_pair", "is_foreign", "unpacked"]
 
-
 Join = Callable[[list[torch.Tensor]], torch.Tensor]
 
 
@@ -129,9 +128,7 @@ def _pair(batch: object, call: str, kind: str, labelled: bool) -> tuple[Any, Any
     return (batch[0] if isinstance(batch, tuple | list) else batch), None
 
 
-def _joined(
-    parts: list[object], join: Callable[[list[torch.Tensor]], torch.Tensor], call: str, kind: str
-) -> Any:
+def _joined(parts: list[object], join: Join, call: str, kind: str) -> Any:
     if all(isinstance(part, str | bytes) for part in parts):
         return parts
     try:

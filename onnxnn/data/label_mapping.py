@@ -80,10 +80,6 @@ class LabelMapping:
         except ValueError:
             return None
 
-    def knows_any(self, own: LabelMapping) -> bool:
-        """Whether any of the data's classes is here by its name."""
-        return bool(set(map(folded, own.names)) & set(map(folded, self.names)))
-
     def up_to(self, units: int) -> LabelMapping | None:
         """Return the mapping in which integers are the ids of their own numbers, of a network's outputs.
 

@@ -228,10 +228,6 @@ class Definition:
             return reader.source_vocab
         return reader.vocabulary if isinstance(reader, TokenReader) else None
 
-    def ends_in_softmax(self) -> bool:
-        """Whether the last layer is a softmax."""
-        return last_layer.is_softmax(self.placed())
-
     def custom_modules(self) -> list[nn.Module]:
         """Return the custom modules, of which a network has no copies."""
         layers = (entry.layer for entry in self._added)
