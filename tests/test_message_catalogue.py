@@ -91,7 +91,8 @@ def test_every_text_is_looked_up(path):
             {"count"} if call.func.id == "ngettext" else set()
         )
         message = call.args[1 if call.func.id == "coded" else 0].value
-        assert fields(message) <= given, f"{name}:{call.lineno}"
+        if call.func.id != "gettext_noop":  # its values are given where it is looked up
+            assert fields(message) <= given, f"{name}:{call.lineno}"
 
 
 def is_kind(node: ast.expr) -> bool:

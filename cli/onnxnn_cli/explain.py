@@ -66,7 +66,7 @@ def _text(explained: dict[str, Any]) -> str:
     example = "\n".join("    " + line for line in explained["example"].splitlines())
     return "\n\n".join(
         (
-            f"{explained['code']}: {explained['title']}",
+            gettext("{where}: {error}", where=explained["code"], error=explained["title"]),
             gettext("Cause: {text}", text=explained["cause"]),
             gettext("Example:\n\n{code}", code=example),
             gettext("What to do: {text}", text=explained["remedy"]),

@@ -36,6 +36,7 @@ from . import (
 )
 from .output import NoOutput, note
 from .text import Message, coded, gettext
+from .usage import ClickError, Command, Group, show_click_error
 
 COMMANDS: Dict[Callable[..., None], str] = {
     demo.demo: demo.HELP,
@@ -62,6 +63,7 @@ for name, value in (("HAS_RICH", False), ("rich", None)):
 
 app = typer.Typer(
     name="onnxnn",
+    cls=Group,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -70,7 +72,7 @@ app = typer.Typer(
 )
 
 for command, text in COMMANDS.items():
-    app.command(help=text)(command)
+    app.command(cls=Command, help=text)(command)
 
 
 def _version(wanted: bool) -> None:
@@ -93,7 +95,12 @@ def main() -> None:
     _replace_what_streams_lack()
     warnings.showwarning = _show_warning
     try:
-        app(prog_name="onnxnn")
+        code = app(prog_name="onnxnn", standalone_mode=False)  # the code that a command ended with, if any
+    except typer.Abort:
+        _say(gettext("aborted."))
+        sys.exit(1)
+    except ClickError as error:
+        sys.exit(show_click_error(error))
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             _leave_quietly()  # whoever reads stdout has read enough, as `head` does
@@ -106,6 +113,7 @@ def main() -> None:
         if _is_of_stdout(error):
             _leave_quietly()
         sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _show_warning(message: Any, *_: Any, **__: Any) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["Message", "coded", "gettext", "gettext_noop", "ngettext", "runtime_module"]
+__all__ = ["Message", "coded", "gettext", "gettext_noop", "language", "ngettext", "runtime_module"]
 
 _MISSING = "onnxnn-cli needs the package onnxnn-runtime. Type: pip install onnxnn-runtime"
 
@@ -36,8 +36,9 @@ def runtime_module(name: str) -> Any:
 
 
 if TYPE_CHECKING:
-    from onnxnn_runtime.messages.catalogue import Message, coded, gettext, gettext_noop, ngettext
+    from onnxnn_runtime.messages.catalogue import Message, coded, gettext, gettext_noop, language, ngettext
 else:
     _catalogue = runtime_module("messages.catalogue")
     Message, coded = _catalogue.Message, _catalogue.coded
     gettext, gettext_noop, ngettext = _catalogue.gettext, _catalogue.gettext_noop, _catalogue.ngettext
+    language = _catalogue.language

@@ -92,7 +92,9 @@ class DiffusionModel(Layer):
         try:
             self.noise_schedule()
         except InputError as error:
-            raise LayerError(Message(f"{self.call()}: {error.text}", "E-LAYER-04")) from error
+            raise LayerError(
+                Message(gettext("{where}: {error}", where=self.call(), error=error), "E-LAYER-04")
+            ) from error
         factor = self.architecture().factor
         if self.img_size % factor:
             near = self.img_size // factor * factor

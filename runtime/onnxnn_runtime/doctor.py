@@ -102,7 +102,11 @@ def diagnose() -> Report:
     """Examine every package, each in a process of its own, so that one that crashes is reported too."""
     with ThreadPoolExecutor(4) as pool:  # each thread waits for a process
         findings = tuple(pool.map(lambda package: examine(*package), PACKAGES))
-    problems = [f"{finding.package}: {finding.problem}" for finding in findings if finding.problem]
+    problems = [
+        gettext("{where}: {error}", where=finding.package, error=finding.problem)
+        for finding in findings
+        if finding.problem
+    ]
     problems += runtime_problems({finding.package: finding.version for finding in findings})
     return Report(platform.python_version(), platform.platform(), os.cpu_count(), findings, tuple(problems))
 

@@ -28,7 +28,30 @@ def test_help_of_each_command(onnxnn, name):
     said = onnxnn(name, "--help", ONNXNN_LANG="zh").stdout
     assert f"示例：onnxnn {name}" in said
     for text in re.findall(r"^  -\S.*?  +(\S.*)", said, flags=re.M):
-        assert is_chinese(text) or text == "Show this message and exit.", text
+        assert is_chinese(text), text
+    for word in ("Usage", "Options", "Arguments", "Show this", "required", "default"):
+        assert word not in said
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (["info"], "缺少参数 'FILE'。"),
+        (["embed", "m.onnx", "x.png"], "缺少选项 '--out' / '-o'。"),
+        (["infoo"], "没有命令 'infoo'。"),
+        (["info", "x", "--nope"], "没有选项 --nope。"),
+        (["info", "x", "y"], "参数太多：y。"),
+        (["sample", "x", "-n"], "后面要有一个值。"),
+        (["sample", "x", "-n", "0"], "'--num' / '-n' 的值不对："),
+        (["sample", "x", "--steps", "few"], "'--steps' 的值不对："),
+    ],
+)
+def test_wrong_usage(onnxnn, call, said):
+    done = onnxnn(*call, ONNXNN_LANG="zh")
+    assert done.returncode == 2
+    assert "错误：" in done.stderr
+    assert said in done.stderr
+    assert not re.search(r"Usage|Error|Missing|Invalid|Try|valid|Input should|range", done.stderr)
 
 
 def test_inputs_that_cannot_be_read_are_named_once(onnxnn, exported, tmp_path):

@@ -140,7 +140,7 @@ class Engine:
         if self._spec is not None and first is not None:
             problem = too_small(checked[first].shape[1:], self._spec)
         if problem is not None:
-            raise InputError(Message(f"{first}: {problem}", "E-INPUT-03"))
+            raise InputError(Message(gettext("{where}: {error}", where=first, error=problem), "E-INPUT-03"))
         batch = len(checked[first]) if first is not None and checked[first].ndim else None
         return self._checked(self._session, self._with_states(checked), outputs, batch)
 
