@@ -33,6 +33,9 @@ DEEPEST = 32
 MOST_TUPLE_KEYS = 1000
 """Keys of dicts that are tuples; a hostile file can give them one hash, and each addition compares all."""
 
+MOST_READ_AGAIN = 1_000_000
+"""Values and characters that calls may read beyond once what stands in the file."""
+
 LEGACY = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """The pickled magic number that torch before 1.6 begins with."""
 
@@ -124,33 +127,67 @@ class _ForeignName(Exception):
         self.name = name
 
 
-class _Walk:
-    """Follows a pickle's stack as far as to know how deep its tuples lie inside each other.
+class _Value:
+    """What a step leaves on the stack, as far as it matters.
 
-    Lists and dicts count as 0, and what a call returns as 1: what is built of them is checked afterwards, but
-    a dict hashes a tuple that is its key at once, all the way down.
+    Args:
+        depth: How deep tuples lie inside each other in it; 0 for all but tuples.
+        size: The values or characters in it.
+        inside: The values of a list or tuple, the keys of a dict.
+        name: What a global is called.
+    """
+
+    __slots__ = ("depth", "inside", "name", "size")
+
+    def __init__(self, depth: int, size: int, inside: list[_Value], name: str = "") -> None:
+        self.depth, self.size, self.inside, self.name = depth, size, inside, name
+
+    def add(self, inside: list[_Value]) -> None:
+        self.inside += inside
+        self.size += len(inside)
+
+    def tuples(self) -> int:
+        """Return how many tuples a dict that is made of it may hash, where it holds keys or pairs."""
+        return sum(1 for each in self.inside if each.depth or (each.inside and each.inside[0].depth))
+
+
+_CONSTANT = _Value(0, 1, [])
+_HASHING = ("collections OrderedDict", "collections Counter")
+_TEXTS = (str, bytes)
+_SHORT = 64
+
+
+class _Walk:
+    """Follows a pickle's stack: how deep tuples lie in each other, and how much calls read.
+
+    What is built is checked afterwards. But a dict hashes a tuple that is its key at once, all the way down;
+    and a call may read again and again what stands in the file once.
     """
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._declared = self._tuple_keys = 0
-        self._stack: list[int] = []
+        self._declared = self._tuple_keys = self._written = self._read = 0
+        self._stack: list[_Value] = []
         self._marks: list[int] = []
-        self._memo: dict[int, int] = {}
+        self._memo: dict[int, _Value] = {}
         self._numbers: list[int] = []
         self._before = ""
 
     def step(self, name: str, argument: object) -> None:
         action = _ACTIONS.get(name)
-        if action is None:  # a text, a number, an empty list, ...
-            self._stack.append(0)
-        else:
+        if action is not None:
             action(self, argument)
+        elif isinstance(argument, _TEXTS) and len(argument) > _SHORT:
+            self._written += len(argument)
+            self._stack.append(_Value(0, len(argument), []))
+        else:  # a short text, a number, an empty tuple, ...
+            self._written += 1
+            self._stack.append(_CONSTANT)
         self._before = name
 
     def _put(self, key: int) -> None:
         if key > MOST_STEPS or self._before in _NUMBERS:
-            raise NotTensors(gettext("the file is damaged: it is not as torch writes it."))
+            raise NotTensors(_foreign())
         self._memo[key] = self._stack[-1]
 
     def _memoize(self, _: object) -> None:
@@ -163,31 +200,50 @@ class _Walk:
         self._marks.append(len(self._stack))
         self._numbers = []
 
-    def _to_mark(self, _: object) -> list[int]:
+    def _to_mark(self, _: object) -> list[_Value]:
         begin = self._marks.pop()
         inside = self._stack[begin:]
         del self._stack[begin:]
         return inside
 
+    def _empty(self, _: object) -> None:
+        self._stack.append(_Value(0, 1, []))
+
     def _list(self, _: object) -> None:
-        self._to_mark(_)
-        self._stack.append(0)
+        inside = self._to_mark(_)
+        self._empty(_)
+        self._stack[-1].add(inside)
+
+    def _append(self, _: object) -> None:
+        value = self._stack.pop()
+        self._stack[-1].add([value])
+
+    def _appends(self, _: object) -> None:
+        inside = self._to_mark(_)
+        self._stack[-1].add(inside)
 
     def _dict(self, _: object) -> None:
-        self._fill(self._to_mark(_))
-        self._stack.append(0)
+        inside = self._to_mark(_)
+        self._empty(_)
+        self._fill(inside)
 
     def _set_items(self, _: object) -> None:
         self._fill(self._to_mark(_))
 
     def _set_item(self, _: object) -> None:
-        self._fill(self._stack[-2:])
-        self._pop(2)
+        inside = self._stack[-2:]
+        del self._stack[-2:]
+        self._fill(inside)
 
-    def _fill(self, keys_and_values: list[int]) -> None:
-        self._tuple_keys += sum(1 for depth in keys_and_values[::2] if depth)
+    def _fill(self, keys_and_values: list[_Value]) -> None:
+        keys = keys_and_values[::2]
+        self._stack[-1].add(keys)
+        self._hash(sum(1 for key in keys if key.depth))
+
+    def _hash(self, tuples: int) -> None:
+        self._tuple_keys += tuples
         if self._tuple_keys > MOST_TUPLE_KEYS:
-            raise NotTensors(gettext("the file is damaged: it is not as torch writes it."))
+            raise NotTensors(_foreign())
 
     def _tuple(self, _: object) -> None:
         self._push_tuple(self._to_mark(_))
@@ -197,16 +253,33 @@ class _Walk:
         del self._stack[-count:]
         self._push_tuple(inside)
 
-    def _pop(self, count: int) -> None:
-        del self._stack[-count:]
-
     def _call(self, _: object) -> None:
-        self._stack.pop()
-        self._stack[-1] = 1  # a torch.Size is a tuple
+        arguments, function = self._stack.pop(), self._stack.pop().name
+        if function in _HASHING:
+            self._hash(sum(each.tuples() for each in arguments.inside))
+        size = self._count(arguments)
+        self._stack.append(_Value(1 if function == "torch Size" else 0, size, []))
+
+    def _build(self, _: object) -> None:
+        self._count(self._stack.pop())
+
+    def _count(self, value: _Value) -> int:
+        """Count what a call reads; return its size.
+
+        Raises:
+            NotTensors: Calls read far more than what stands in the file.
+        """
+        size = 1
+        for each in value.inside:
+            size += each.size
+        self._read += size
+        if self._read > self._written + MOST_READ_AGAIN:
+            raise NotTensors(_foreign())
+        return size
 
     def _global(self, name: str) -> None:
         _check_name(name)
-        self._stack.append(0)
+        self._stack.append(_Value(0, 1, [], name))
 
     def _number(self, value: int) -> None:
         if not -(2**63) <= value < 2**64:
@@ -214,7 +287,8 @@ class _Walk:
                 gettext("expected numbers of at most 64 bits, got {got}.", got=shortened(int(value)))
             )
         self._numbers.append(value)
-        self._stack.append(0)
+        self._written += 1
+        self._stack.append(_CONSTANT)
 
     def _refuse(self, _: object) -> None:
         raise NotTensors(_code())
@@ -222,15 +296,18 @@ class _Walk:
     def _nothing(self, _: object) -> None:
         """What says nothing about the data."""
 
-    def _push_tuple(self, inside: list[int]) -> None:
-        depth = 1 + max(inside, default=0)
+    def _push_tuple(self, inside: list[_Value]) -> None:
+        depth = size = 1
+        for each in inside:
+            size += each.size
+            depth = max(depth, each.depth + 1)
         if depth > DEEPEST:
             raise NotTensors(too_deep())
-        self._stack.append(depth)
+        self._stack.append(_Value(depth, size, inside))
 
     def _declare(self, _: object) -> None:
         """Count the numbers of a storage; torch before 1.6 makes room for them before it reads them."""
-        self._stack[-1] = 0
+        self._stack[-1] = _CONSTANT
         self._declared += max(self._numbers, default=0)
         if self._declared > 64 * self._size:
             raise NotTensors(gettext("the file is damaged: it announces more numbers than it holds."))
@@ -239,7 +316,7 @@ class _Walk:
 _ACTIONS: dict[str, Callable[[_Walk, Any], object]] = {
     **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), _Walk._put),
     **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _Walk._get),
-    **dict.fromkeys(("APPENDS", "POP_MARK"), _Walk._to_mark),
+    **dict.fromkeys(("EMPTY_LIST", "EMPTY_DICT"), _Walk._empty),
     **dict.fromkeys(("REDUCE", "NEWOBJ"), _Walk._call),
     **dict.fromkeys(("PROTO", "FRAME", "STOP"), _Walk._nothing),
     **dict.fromkeys(_NUMBERS, _Walk._number),
@@ -252,14 +329,20 @@ _ACTIONS: dict[str, Callable[[_Walk, Any], object]] = {
     "TUPLE1": lambda walk, _: walk._short_tuple(1),
     "TUPLE2": lambda walk, _: walk._short_tuple(2),
     "TUPLE3": lambda walk, _: walk._short_tuple(3),
-    "APPEND": lambda walk, _: walk._pop(1),
-    "BUILD": lambda walk, _: walk._pop(1),
+    "APPEND": _Walk._append,
+    "APPENDS": _Walk._appends,
+    "BUILD": _Walk._build,
+    "POP_MARK": _Walk._to_mark,
     "SETITEM": _Walk._set_item,
     "SETITEMS": _Walk._set_items,
     "GLOBAL": _Walk._global,
     "BINPERSID": _Walk._declare,
 }
 """What each step does to the stack; those that are not named here put a constant on it."""
+
+
+def _foreign() -> str:
+    return gettext("the file is damaged: it is not as torch writes it.")
 
 
 def too_deep() -> str:

@@ -94,6 +94,34 @@ HOSTILE = {
     "tuple after tuple as a name": (Raw(b"}" + b"K\x01K\x02\x86K\x00s" * 1001), "damaged"),
     "tuples as names of a dict": (Raw(b"(" + b"K\x01K\x02\x86K\x00" * 1001 + b"d"), "damaged"),
     "sizes as names": (Raw(b"}(" + b"ctorch\nSize\n(K\x01K\x02t\x85RK\x00" * 1001 + b"u"), "damaged"),
+    "tuples in pairs": (
+        Raw(b"ccollections\nOrderedDict\n(](" + b"(K\x01K\x02\x86K\x00t" * 1001 + b"etR"),
+        "damaged",
+    ),
+    "tuples in lists of two": (
+        Raw(b"ccollections\nOrderedDict\n(](" + b"](K\x01K\x02\x86K\x00e" * 1001 + b"etR"),
+        "damaged",
+    ),
+    "tuples to count": (Raw(b"ccollections\nCounter\n(](" + b"K\x01K\x02\x86" * 1001 + b"etR"), "damaged"),
+    **{
+        f"calls of {name.split()[1]} that read one thing again": (
+            Raw(
+                b"](c" + "\n".join(name.split()).encode() + b"\nq\x02" + thing + b"q\x03\x85R"
+                b"" + b"h\x02h\x03\x85R" * 400 + b"e"
+            ),
+            "damaged",
+        )
+        for name, thing in {
+            "collections Counter": b"](" + b"K\x01" * 4000 + b"e",
+            "collections OrderedDict": b"}(" + b"K\x01K\x00" * 4000 + b"u",
+            "torch Size": b"(" + b"K\x01" * 4000 + b"t",
+            "_codecs encode": b"X\xa0\x0f\0\0" + b"a" * 4000,
+        }.items()
+    },
+    "a state that is read again": (
+        Raw(b"ccollections\nOrderedDict\n)R}(" + b"K\x01K\x00" * 4000 + b"uq\x02b" + b"h\x02b" * 400),
+        "damaged",
+    ),
     "tensors as names": (Raw(b"}(K\x01K\x02(K\x03K\x04tK\x05u"), "expected names that are texts or integers"),
     "a set": ({"a": Call("builtins set", ([1],))}, "could run any program"),
     "sparse tensors": ({"a": Call("torch._utils _rebuild_sparse_tensor", ())}, "could run any program"),
