@@ -45,7 +45,7 @@ CALLS = {
 }  # fmt: skip
 
 
-def descriptions(thing: Any) -> dict[str, str]:
+def descriptions(thing: object) -> dict[str, str]:
     """Return what the docstring of a function or class says about each option."""
     text = inspect.cleandoc(thing.__doc__ or "")
     found: dict[str, str] = {}
@@ -61,7 +61,7 @@ def descriptions(thing: Any) -> dict[str, str]:
     return {name: resolved(name, said, thing) for name, said in found.items()}
 
 
-def resolved(name: str, said: str, where: Any) -> str:
+def resolved(name: str, said: str, where: object) -> str:
     """Return a description; "See `package.thing`" and "As for `method`" become what stands there."""
     see = re.match(r"^(?:See|As for) `([\w.]+)`[.;]?\s*(.*)$", said)
     if not see:
@@ -70,7 +70,7 @@ def resolved(name: str, said: str, where: Any) -> str:
     return f"{found} {see.group(2)}".strip() if found else said
 
 
-def thing_at(path: str, where: Any) -> Any:
+def thing_at(path: str, where: object) -> Any:
     """Return what a dotted path names; without dots it stands beside the method or function `where`."""
     if "." not in path:
         owner = rt.Model if where.__qualname__.startswith("Model.") else onnxnn.Network
@@ -87,7 +87,7 @@ def thing_at(path: str, where: Any) -> Any:
     raise ImportError(path)
 
 
-def options(call: Callable[..., Any]) -> Iterator[tuple[str, str, str]]:
+def options(call: Callable[..., object]) -> Iterator[tuple[str, str, str]]:
     """Yield (option, default, description) of a call."""
     said = descriptions(call)
     for name, parameter in inspect.signature(call).parameters.items():
@@ -97,7 +97,7 @@ def options(call: Callable[..., Any]) -> Iterator[tuple[str, str, str]]:
         yield name, "" if empty else f"`{parameter.default!r}`", said.get(name, "")
 
 
-def title(call: Any) -> str:
+def title(call: object) -> str:
     """Return how a call is written."""
     name = call.__qualname__
     if call is onnxnn.Network:
@@ -109,7 +109,7 @@ def title(call: Any) -> str:
     return f"{call.__name__}()"
 
 
-def first_line(thing: Any) -> str:
+def first_line(thing: object) -> str:
     """Return the first sentence of a docstring."""
     text = inspect.cleandoc(thing.__doc__ or "").split("\n\n")[0]
     return " ".join(text.split())

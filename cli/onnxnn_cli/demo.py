@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Mapping
 
 import typer
 
@@ -66,12 +66,12 @@ def run_encoder(folder: Path, quick: bool) -> Dict[str, Any]:
     return found
 
 
-def report_encoder(found: Dict[str, Any]) -> None:
+def report_encoder(found: Mapping[str, object]) -> None:
     """Print the figures for people."""
-    folder = Path(found["model"]).parent
+    folder = Path(str(found["model"])).parent
     print_text(gettext("\nHow often is the most similar training digit the same digit?\n"))
     rows = [
-        (title, found[name]["num"], f"{found[name]['encoder']:.4f}", f"{found[name]['pixels']:.4f}")
+        (title, *(text.format(found[name]) for text in ("{0[num]}", "{0[encoder]:.4f}", "{0[pixels]:.4f}")))
         for title, name in (
             (gettext("held-out digits as they are"), "held_out"),
             (gettext("shifted and turned a little"), "moved"),
@@ -85,11 +85,11 @@ def report_encoder(found: Dict[str, Any]) -> None:
         (gettext("image"), found["image"]),
         (gettext("digits"), f"{folder}{os.sep}train, held_out, moved"),
     ):
-        print_text(padded(title, 9) + text)
+        print_text(padded(title, 9) + str(text))
     print_text(gettext("\nDone in {seconds:.0f} seconds.", seconds=found["seconds"]))
 
 
-def _where_computed(found: Dict[str, Any]) -> str:
+def _where_computed(found: Mapping[str, object]) -> str:
     rate, dimension = found["vectors_per_second"], found["dimension"]
     if found["torch_importable"]:
         return gettext(

@@ -56,7 +56,7 @@ def compare(folder: Path) -> Dict[str, Any]:
             similarity = rt.get_similarity(arrays[name], arrays[GALLERY])
             nearest = labels[GALLERY][np.argmax(similarity, axis=1)]
             found[name][method] = float(np.mean(nearest == labels[name]))
-    image = _image(rt, files, labels, vectors, pixels)
+    image = _image(files, labels, vectors, pixels)
     written = write_atomically(folder / "similarity.png", lambda file: image.save(file, format="PNG"))
     found["image"] = str(written)
     return found
@@ -72,13 +72,14 @@ def _pixels(paths: Sequence[Path]) -> np.ndarray:
 
 
 def _image(
-    rt: Any,
     files: Dict[str, List[Path]],
     labels: Dict[str, np.ndarray],
     vectors: Dict[str, np.ndarray],
     pixels: Dict[str, np.ndarray],
 ) -> Image.Image:
     """Return one moved digit of each class against one training digit of each class, both ways."""
+    from onnxnn_runtime import get_similarity
+
     classes = sorted(set(labels[GALLERY]))
     rows = [int(np.argmax(labels["moved"] == name)) for name in classes]
     columns = [int(np.argmax(labels[GALLERY] == name)) for name in classes]
@@ -87,7 +88,7 @@ def _image(
         (gettext("similarity by the encoder"), vectors),
         (gettext("similarity by raw pixels"), pixels),
     ):
-        values = rt.get_similarity(arrays["moved"][rows], arrays[GALLERY][columns])
+        values = get_similarity(arrays["moved"][rows], arrays[GALLERY][columns])
         panels.append(Panel(title, np.asarray(values)))
     return similarity_image(
         panels,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Mapping
 
 from .output import need_onnxnn, note, padded, print_text, progress_on_stderr
 from .text import gettext
@@ -39,7 +39,7 @@ def run_diffusion(folder: Path, quick: bool) -> Dict[str, Any]:
     return found
 
 
-def report_diffusion(found: Dict[str, Any]) -> None:
+def report_diffusion(found: Mapping[str, object]) -> None:
     """Print the figures for people."""
     if found["torch_importable"]:
         print_text(gettext("\nThe process that sampled {num} digits could import torch.", num=found["num"]))
@@ -63,5 +63,5 @@ def report_diffusion(found: Dict[str, Any]) -> None:
         (gettext("denoiser"), "denoiser"),
         (gettext("whole loop"), "drawer"),
     ):
-        print_text(padded(title, 14) + found[name])
+        print_text(padded(title, 14) + str(found[name]))
     print_text(gettext("\nDone in {seconds:.0f} seconds.", seconds=found["seconds_in_all"]))

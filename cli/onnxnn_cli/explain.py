@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Dict, Mapping
 
 import typer
 
@@ -47,7 +47,7 @@ def explain(
         print_text(_text(found[0]))
 
 
-def _explained(code: str) -> dict[str, Any]:
+def _explained(code: str) -> Dict[str, str]:
     from onnxnn_runtime.messages.codes import CODES
 
     from . import explanations_running, explanations_training
@@ -62,7 +62,7 @@ def _explained(code: str) -> dict[str, Any]:
     }
 
 
-def _text(explained: dict[str, Any]) -> str:
+def _text(explained: Mapping[str, str]) -> str:
     example = "\n".join("    " + line for line in explained["example"].splitlines())
     return "\n\n".join(
         (

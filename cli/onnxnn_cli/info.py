@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict, List, Tuple
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
 
 import typer
 
 from .options import JSON
 from .output import need_onnxnn, padded, print_json, print_text
 from .text import gettext
+
+if TYPE_CHECKING:
+    from onnxnn_runtime.card.card import InputSpec, ModelCard, OutputSpec
+    from onnxnn_runtime.card.diffusion import DiffusionSpec
 
 HELP = gettext("Print what a model takes and returns, and how it was made.\n\nExample: onnxnn info pets.onnx")
 """The help text."""
@@ -54,12 +58,12 @@ def _is_checkpoint(file: str) -> bool:
     return os.path.isfile(file) and os.access(file, os.R_OK) and kind_of_file(file) == TORCH
 
 
-def _checkpoint(file: str) -> Tuple[Dict[str, Any], Any]:
+def _checkpoint(file: str) -> Tuple[Dict[str, object], Optional[ModelCard]]:
     checkpoint = need_onnxnn("info", "onnxnn.checkpoint.checkpoint").load(file)
     return {"file": file, "size": os.path.getsize(file)}, checkpoint.card
 
 
-def _model(file: str) -> Tuple[Dict[str, Any], Any]:
+def _model(file: str) -> Tuple[Dict[str, object], Optional[ModelCard]]:
     import onnxnn_runtime as rt
 
     model = rt.load(file, device="cpu")
@@ -75,7 +79,7 @@ def _model(file: str) -> Tuple[Dict[str, Any], Any]:
     return facts, model.card
 
 
-def _card_rows(card: Any) -> List[Tuple[str, str]]:
+def _card_rows(card: ModelCard) -> List[Tuple[str, str]]:
     from onnxnn_runtime.card.words import parity_text
 
     rows = [
@@ -96,7 +100,7 @@ def _card_rows(card: Any) -> List[Tuple[str, str]]:
     return [*rows, *((name, text) for name, text in more if text)]
 
 
-def _takes(spec: Any) -> str:
+def _takes(spec: InputSpec) -> str:
     from onnxnn_runtime.card.words import kind_name
 
     text = f"{kind_name(spec.kind)} {_shape(spec.shape)}"
@@ -116,7 +120,7 @@ def _takes(spec: Any) -> str:
     return text
 
 
-def _returns(spec: Any) -> str:
+def _returns(spec: OutputSpec) -> str:
     from onnxnn_runtime.card.words import kind_name
 
     text = f"{kind_name(spec.kind)} {_shape(spec.shape)}"
@@ -124,7 +128,7 @@ def _returns(spec: Any) -> str:
     return text + (": " + ", ".join(names) if names else "")
 
 
-def _diffusion(spec: Any) -> str:
+def _diffusion(spec: DiffusionSpec) -> str:
     schedule = spec.schedule
     text = gettext(
         "{timesteps} timesteps, {kind} schedule, predicts {prediction}",
@@ -144,11 +148,11 @@ def _diffusion(spec: Any) -> str:
     return text
 
 
-def _shape(shape: Any) -> str:
+def _shape(shape: Sequence[object]) -> str:
     return "({})".format(", ".join(map(str, shape)))
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     """Return nested plain data as readable text: {"epochs": 3} as "epochs 3"."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())

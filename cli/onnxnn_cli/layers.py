@@ -28,7 +28,7 @@ def layers(
     print_table([(gettext("layer"), gettext("options"), gettext("what it does")), *rows])
 
 
-def describe(name: str, cls: Any) -> Dict[str, Any]:
+def describe(name: str, cls: type) -> Dict[str, Any]:
     """Return a layer's name, its options as they are typed, and the first line of its docstring."""
     options: List[str] = []
     for field in dataclasses.fields(cls):

@@ -116,7 +116,7 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _show_warning(message: Any, *_: Any, **__: Any) -> None:
+def _show_warning(message: object, *_: object, **__: object) -> None:
     """Print what a warning says; the place where it arose is one in our own code."""
     _say(str(message))
 
@@ -139,7 +139,7 @@ def _message(error: Exception) -> str:
     return str(error)
 
 
-def _with_code(message: Any) -> str:
+def _with_code(message: Message) -> str:
     return f"{message} [{message.code}]"
 
 

@@ -18,7 +18,7 @@ class NoOutput(Exception):
     """A result cannot be written to stdout, e.g. into a file on a full disk."""
 
 
-def print_json(data: Any) -> None:
+def print_json(data: object) -> None:
     """Print a result for a program: one JSON document on stdout.
 
     It is ASCII with escapes such as \\u732b where stdout cannot hold the text, or where characters in it
@@ -96,7 +96,7 @@ def _note_once(text: str) -> None:
         note(text)
 
 
-def _can_hold(stream: Any, text: str) -> bool:
+def _can_hold(stream: object, text: str) -> bool:
     """Return whether a stream's encoding has all characters of a text; one without an encoding takes any."""
     encoding = getattr(stream, "encoding", None)
     if not isinstance(encoding, str):

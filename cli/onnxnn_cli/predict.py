@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, List, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional
 
 import typer
 
@@ -12,6 +12,9 @@ from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, INPUTS, JSON, MODEL, SKI
 from .output import print_json, print_table
 from .skipping import advising_to_skip, check_left
 from .text import gettext
+
+if TYPE_CHECKING:
+    from onnxnn_runtime import Prediction
 
 HELP = gettext(
     "Print the class and score of each input, the class of each of its steps, or its values.\n\n"
@@ -63,7 +66,7 @@ def _progress(done: int, total: Optional[int]) -> str:
     return gettext("predicted {done} of {total}", done=done, total=total)
 
 
-def _heading(prediction: Any) -> List[str]:
+def _heading(prediction: Prediction) -> List[str]:
     name = gettext("name")
     if prediction.values:
         return [name, *prediction.values]
@@ -73,10 +76,10 @@ def _heading(prediction: Any) -> List[str]:
     return [name, *[gettext("class"), score] * len(prediction.top)]
 
 
-def _as_data(prediction: Any) -> Any:
+def _as_data(prediction: Prediction) -> Dict[str, object]:
     if prediction.values:
         return {"name": prediction.name, "values": dict(prediction.values)}
-    data = {"name": prediction.name, "label": prediction.label, "score": prediction.score}
+    data: Dict[str, object] = {"name": prediction.name, "label": prediction.label, "score": prediction.score}
     if prediction.score_kind != "probability":
         data["score_kind"] = prediction.score_kind
     if prediction.top:
@@ -84,7 +87,7 @@ def _as_data(prediction: Any) -> Any:
     return data
 
 
-def _row(prediction: Any) -> List[str]:
+def _row(prediction: Prediction) -> List[str]:
     if prediction.values:
         return [prediction.name, *(f"{value:.6g}" for value in prediction.values.values())]
     if isinstance(prediction.label, list):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple, Sequence, Tuple
+from typing import NamedTuple, Sequence, Tuple
 
 import numpy as np
 from onnxnn_runtime.images.fonts import draw_text
@@ -68,7 +68,7 @@ def similarity_image(
 
 def _draw_panel(
     image: Image.Image,
-    draw: Any,
+    draw: ImageDraw.ImageDraw,
     values: np.ndarray,
     rows: Sequence[Path],
     columns: Sequence[Path],

@@ -86,7 +86,9 @@ def in_language(text: str) -> str:
     if language() == "en":
         return text
     for english in _TEXTS:
-        text = re.sub(_pattern(english), partial(_translated, english), text)
+        first = english.split(" ")[0]
+        if first in text or "{" in first:
+            text = re.sub(_pattern(english), partial(_translated, english), text)
     return text
 
 

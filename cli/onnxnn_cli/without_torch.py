@@ -18,7 +18,7 @@ BLOCKED = ("torch", "onnx", "onnxnn")
 class _Refuse(importlib.abc.MetaPathFinder):
     """An import finder that comes first and refuses the blocked packages."""
 
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
         if fullname.split(".")[0] in BLOCKED:
             raise ModuleNotFoundError(
                 gettext("{name} is blocked in this process", name=fullname), name=fullname

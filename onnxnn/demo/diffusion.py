@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from onnxnn.datasets import digits, write_class_folders
 from onnxnn.network import Network as nn
 from onnxnn.training.callbacks import Callback
+
+if TYPE_CHECKING:
+    from onnxnn.training.trainer import Trainer
 
 __all__ = ["train_drawer", "write_images"]
 
@@ -22,7 +25,7 @@ class Until(Callback):
     def __init__(self, minutes: float) -> None:
         self._end = time.monotonic() + 60 * minutes
 
-    def on_epoch(self, trainer: Any) -> None:
+    def on_epoch(self, trainer: Trainer) -> None:
         trainer.stop = time.monotonic() > self._end
 
 

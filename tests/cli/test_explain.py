@@ -33,7 +33,7 @@ def test_a_code(onnxnn, typed):
 
 def test_a_code_in_chinese(onnxnn):
     assert onnxnn("explain", "E-LAYER-03", ONNXNN_LANG="zh").stdout.startswith(
-        "E-LAYER-03: 层的尺寸与上一层的输出不匹配"
+        "E-LAYER-03：层的尺寸与上一层的输出不匹配"
     )
 
 
