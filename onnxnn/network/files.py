@@ -26,7 +26,7 @@ from onnxnn.models.take_over import take_over
 from onnxnn.training.history import History
 
 from .core import NetworkCore
-from .restoring import custom_weights_kept, restored
+from .restoring import restoring
 from .state import NetworkState
 
 __all__ = ["check_export", "convert", "export", "load", "load_weights", "save", "used"]
@@ -87,8 +87,7 @@ def used(self: NetworkCore, checkpoint: str | Path | None) -> AbstractContextMan
 @contextmanager
 def _from_checkpoint(self: NetworkCore, path: str | Path) -> Iterator[NetworkState]:
     loaded = checkpoints.load(path)
-    with custom_weights_kept(self._state):
-        state = restored(self._state, loaded, path)
+    with restoring(self._state, loaded, path) as state:
         yield state
     self._become((state, ()))
     self.history = History(loaded.training.get("history", ()))

@@ -23,15 +23,17 @@ from onnxnn.training.ending import closing_of
 
 from .state import NetworkState
 
-__all__ = ["custom_weights_kept", "restored"]
+__all__ = ["restoring"]
 
 
-def restored(
+@contextmanager
+def restoring(
     before: NetworkState, loaded: Checkpoint, path: str | Path, own_layers: bool = False
-) -> NetworkState:
-    """Return the network of a checkpoint, with the data of the one before prepared as it knows it.
+) -> Iterator[NetworkState]:
+    """Yield the network of a checkpoint, with the data of the one before prepared as it knows it.
 
-    The weights of the network before stay as they are, those of custom modules aside.
+    The network before stays as it is, weights included. Custom modules are the user's own objects, so they
+    are filled themselves, and get their weights back where what is inside raises.
 
     Args:
         before: The network before.
@@ -39,11 +41,23 @@ def restored(
         path: Its path, for messages.
         own_layers: Whether its weights have to match the layers that were added.
 
-    Raises:
+    Raises (as it is entered):
         CheckpointError: The weights do not match the layers, or the shape of a sample is missing.
         LayerError: A custom module is missing.
         DataError: The data is of another kind, or has other columns, words or classes.
     """
+    modules = before.custom_modules()
+    weights = [copy.deepcopy(module.state_dict()) for module in modules]
+    try:
+        yield _restored(before, loaded, path, own_layers)
+    except BaseException:
+        for module, values in zip(modules, weights, strict=True):
+            module.load_state_dict(values)
+        raise
+
+
+def _restored(before: NetworkState, loaded: Checkpoint, path: str | Path, own_layers: bool) -> NetworkState:
+    """Return the network of a checkpoint; see `restoring`."""
     card = loaded.card
     if not card.network:
         raise CheckpointError(
@@ -104,22 +118,6 @@ def _defined(
     if kind_of(card.task, definition).takes_ending:
         definition = definition.with_closing(closing_of(definition, card))
     return definition, owned
-
-
-@contextmanager
-def custom_weights_kept(state: NetworkState) -> Iterator[None]:
-    """Give custom modules their weights back where what is inside raises.
-
-    A checkpoint fills them as they are, since they are the user's own objects; it fills copies of all others.
-    """
-    modules = state.custom_modules()
-    weights = [copy.deepcopy(module.state_dict()) for module in modules]
-    try:
-        yield
-    except BaseException:
-        for module, before in zip(modules, weights, strict=True):
-            module.load_state_dict(before)
-        raise
 
 
 def _sample_shape(loaded: Checkpoint, path: str | Path) -> Shape:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ from onnxnn.training.trainer import Trainer
 
 from .adapting import adapted
 from .core import NetworkCore
-from .restoring import custom_weights_kept, restored
+from .restoring import restoring
 from .state import NetworkState
 
 __all__ = ["evaluate", "plot_history", "set_seed", "train"]
@@ -112,8 +113,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
     )
     machine = machine_for(device, devices, strategy, precision)
     start, finish = resume if checkpoint is None else checkpoint, resume is not None
-    with custom_weights_kept(self._state):
-        before, state = _resumed(self._state, start)
+    with _resumed(self._state, start) as (before, state):
         settings = jobs.settings_of(wanted, before, finish, start, keep_optimizer=not self._optimizer_chosen)
         state, lines = adapted(state, settings.loss)
         path = file if resume is None else Path(resume)
@@ -177,17 +177,22 @@ def _checkpoint_name(filename: str) -> Path:
     return file
 
 
-def _resumed(state: NetworkState, path: str | Path | None) -> tuple[Checkpoint | None, NetworkState]:
-    """Return the checkpoint to resume, if any, and the network with its weights.
+@contextmanager
+def _resumed(
+    state: NetworkState, path: str | Path | None
+) -> Iterator[tuple[Checkpoint | None, NetworkState]]:
+    """Yield the checkpoint to resume, if any, and the network with its weights; see `restoring`.
 
-    Raises:
+    Raises (as it is entered):
         LayerError: The network has no layers.
     """
     if path is None:
         state.check_layers()
-        return None, state
+        yield None, state
+        return
     loaded = checkpoints.load(path)
-    return loaded, restored(state, loaded, path, own_layers=state.definition.has_layers)
+    with restoring(state, loaded, path, own_layers=state.definition.has_layers) as resumed:
+        yield loaded, resumed
 
 
 def _job(
