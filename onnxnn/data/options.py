@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from onnxnn_runtime.arrays.conversion import plain_number
+from onnxnn_runtime.arrays.numbers import plain_number
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened

@@ -12,7 +12,6 @@ from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.warn import warn
 from onnxnn_runtime.tables.marks import NoNumberError
-from onnxnn_runtime.tables.missing import check_labels
 from onnxnn_runtime.tables.reader import Read, Table, read_table
 
 from onnxnn.graph.shape import Shape
@@ -104,11 +103,9 @@ def _names(table: Table, columns: Sequence[int]) -> tuple[str, ...]:
 def _check_labels(
     table: Table, texts: list[str], column: int, are_classes: bool, is_asked: bool, known: Preparation | None
 ) -> None:
-    """Refuse cells of the label that hold no label; see `check_labels`."""
+    """Refuse cells of the label that hold no label."""
     names = () if known is None else known.classes
-    check_labels(
-        texts, table.missing, table.source, table.title(column), table.lines, are_classes, names, is_asked
-    )
+    table.check_labels(texts, column, are_classes, names, is_asked)
 
 
 def _read(table: Table, chosen: Chosen, dtype: object, may_be_another: bool) -> Read:

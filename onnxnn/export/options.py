@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import onnx
-from onnxnn_runtime.arrays.conversion import plain_number
+from onnxnn_runtime.arrays.numbers import plain_number
 from onnxnn_runtime.defaults import IR_VERSION, OPSET, TOLERANCE
 from onnxnn_runtime.errors import ExportError
 from onnxnn_runtime.messages.catalogue import coded, gettext

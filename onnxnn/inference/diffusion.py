@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.api.invariants import instance
-from onnxnn_runtime.arrays.conversion import plain_number
+from onnxnn_runtime.arrays.numbers import plain_number
 from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.diffusion.sampling import Predict

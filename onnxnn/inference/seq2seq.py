@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.generation.options import GenerationOptions
 from onnxnn_runtime.generation.seq2seq import Predict, translate
 from onnxnn_runtime.messages.catalogue import coded
 from torch.utils.data import DataLoader
@@ -82,9 +83,11 @@ def _rows_of_tokens(name: str, rows: object) -> Array:
         raise InputError(ragged(rows, name)) from error
 
 
-def write(net: Net, spec: InputSpec, source: object, max_length: int | None, beams: int | None) -> Any:
+def write(
+    net: Net, spec: InputSpec, source: object, options: GenerationOptions
+) -> list[int] | list[list[int]]:
     """Write the targets of sources; see `onnxnn_runtime.generation.seq2seq.translate`."""
-    return translate(predictor(net), spec, source, max_length, beams)
+    return translate(predictor(net), spec, source, options)
 
 
 def predictor(net: Net) -> Predict:

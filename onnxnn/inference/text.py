@@ -12,6 +12,7 @@ from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.card.tokens import Text, is_file, is_words, to_numbers
 from onnxnn_runtime.errors import CardError, InputError
 from onnxnn_runtime.generation.generate import check_generates, generate
+from onnxnn_runtime.generation.options import GenerationOptions
 from onnxnn_runtime.messages.catalogue import coded, gettext
 
 from onnxnn.definition.module import Net, evaluating
@@ -78,13 +79,13 @@ def follow(net: Net, card: ModelCard, data: object, hidden: Sequence[object] | N
     return _Stepper(net)(tokens.reshape(1, -1), hidden)
 
 
-def write(net: Net, card: ModelCard, prompt: Text, *options: Any) -> Any:
-    """Continue a text; options in order, results and errors as in the runtime's `generate`.
+def write(net: Net, card: ModelCard, prompt: Text, options: GenerationOptions) -> str | list[str]:
+    """Continue a text; results and errors as in the runtime's `generate`.
 
     Raises:
         CardError: The network does not generate.
     """
-    return generate(_Stepper(net), check_generates(card, gettext("this network")), prompt, *options)
+    return generate(_Stepper(net), check_generates(card, gettext("this network")), prompt, options)
 
 
 def _numbers(data: object, spec: InputSpec) -> Any:

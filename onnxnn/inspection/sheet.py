@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnxnn_runtime.arrays.conversion import plain_number, without_gradient
+from onnxnn_runtime.arrays.conversion import without_gradient
+from onnxnn_runtime.arrays.numbers import plain_number
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
@@ -41,7 +42,7 @@ def arrange(images: object, size: tuple[int, int], every: bool) -> Array:
     except (TypeError, ValueError):
         found = np.zeros(0, np.float32)
     is_size = isinstance(size, tuple | list) and len(size) == 2
-    size = tuple(map(plain_number, size)) if is_size else size
+    size = (plain_number(size[0]), plain_number(size[1])) if is_size else size
     if found.ndim not in (4, 5) or not is_size or not all(type(n) is int and n > 0 for n in size):
         raise InputError(
             coded(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ import torch
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.card import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.card.diffusion import DiffusionSpec
-from onnxnn_runtime.generation.seq2seq import check_options
+from onnxnn_runtime.generation.options import Generated, GenerationOptions
 
 from onnxnn.checkpoint.card import describe_input, describe_output, output_kind
 from onnxnn.data import Data, Preparation
@@ -34,7 +34,6 @@ __all__ = ["NetworkKind", "in_mode_of", "kind_of", "register", "registered"]
 
 Array = np.ndarray[Any, Any]
 
-_TEXT_OPTIONS = ("length", "temperature", "top_k", "seed", "stop")
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 """Samples and their targets."""
@@ -180,21 +179,21 @@ class NetworkKind:
         """
         return predict.infer(net, predict.unlabelled(data, labels), spec, batch_size, read, names)
 
-    def generate(self, net: Net, card: ModelCard, prompt: Any, options: Mapping[str, Any]) -> Any:
+    def generate(self, net: Net, card: ModelCard, prompt: Any, options: GenerationOptions) -> Generated:
         """Continue a prompt; see `onnxnn.Network.generate`.
 
         Args:
             net: The network.
             card: Its card.
             prompt: How the text begins, or the sources.
-            options: The options by name; None are left out.
+            options: How it is continued.
 
         Raises:
             CardError: The network does not generate.
             InputError: An option is out of range, or of another kind of network.
         """
-        check_options(False, **options)
-        return text.write(net, card, prompt, *(options[name] for name in _TEXT_OPTIONS))
+        options.check_for(translates=False)
+        return text.write(net, card, prompt, options)
 
     # ---- card ----------------------------------------------------------------------------------
 

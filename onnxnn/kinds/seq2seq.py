@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.generation.seq2seq import check_options
+from onnxnn_runtime.generation.options import Generated, GenerationOptions
 from onnxnn_runtime.messages.catalogue import coded
 
 from onnxnn.data import Data
@@ -93,10 +93,10 @@ class SequenceToSequence(NetworkKind):
         """Return how likely each token comes next after every step of the targets."""
         return pairs.infer(net, data)
 
-    def generate(self, net: Net, card: ModelCard, prompt: Any, options: Mapping[str, Any]) -> Any:
+    def generate(self, net: Net, card: ModelCard, prompt: Any, options: GenerationOptions) -> Generated:
         """Return the target of each source."""
-        check_options(True, **options)
-        return pairs.write(net, card.input, prompt, options["max_length"], options["beams"])
+        options.check_for(translates=True)
+        return pairs.write(net, card.input, prompt, options)
 
     def output_kind(self, num_classes: int) -> str:
         """Return "tokens"; values to predict and vectors to compare stay what they are."""

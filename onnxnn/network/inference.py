@@ -13,6 +13,7 @@ import torch
 from onnxnn_runtime.card.tokens import Text
 from onnxnn_runtime.diffusion.options import SamplingOptions
 from onnxnn_runtime.errors import DataError, InputError
+from onnxnn_runtime.generation.options import Generated, GenerationOptions
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.tables.reader import read_table
@@ -242,7 +243,7 @@ def generate(
     *,
     max_length: int | None = None,
     beams: int | None = None,
-) -> Any:
+) -> Generated:
     """Continue a text, token by token; or write the target of a source.
 
         model.generate("长", length=24, temperature=0.8, top_k=20, seed=0)
@@ -250,8 +251,8 @@ def generate(
 
     Args:
         prompt: How the text begins; for a transformer the tokens of one source, or of several.
-        length, temperature, top_k, seed, stop: See `onnxnn_runtime.generation.generate.generate`.
-        max_length, beams: For a transformer; see `onnxnn_runtime.generation.seq2seq.translate`.
+        length, temperature, top_k, seed, stop: See `onnxnn_runtime.generation.options.GenerationOptions`.
+        max_length, beams: See `onnxnn_runtime.generation.options.GenerationOptions`.
 
     Returns:
         The whole text, prompt included; a list of words where the prompt was one. For a transformer a
@@ -263,15 +264,7 @@ def generate(
             token of the prompt.
     """
     self._state.kind.check_takes_data("generate()")
-    options = {
-        "length": length,
-        "temperature": temperature,
-        "top_k": top_k,
-        "seed": seed,
-        "stop": stop,
-        "max_length": max_length,
-        "beams": beams,
-    }
+    options = GenerationOptions(length, temperature, top_k, seed, stop, max_length, beams)
     return self._state.kind.generate(self.model, self.card(), prompt, options)
 
 

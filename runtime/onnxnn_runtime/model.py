@@ -25,6 +25,7 @@ from .session.pipeline import check_count, check_options, check_progress, report
 
 if TYPE_CHECKING:
     from .card.tokens import Text
+    from .generation.options import Generated
     from .session.engine import Engine
     from .session.onnxfile import FileFacts
 
@@ -256,15 +257,16 @@ class Model:
 
     def generate(
         self,
-        prompt: Any,
+        prompt: object,
         length: int | None = None,
+        *,
         temperature: float | None = None,
         top_k: int | None = None,
         seed: int | None = None,
         stop: Text | None = None,
         max_length: int | None = None,
         beams: int | None = None,
-    ) -> Any:
+    ) -> Generated:
         """Continue a text, or write the target of a source.
 
             model.generate("长", length=24, temperature=0.8, seed=0)
@@ -273,8 +275,9 @@ class Model:
         Args:
             prompt: How the text begins; for a model from sequence to sequence the tokens of one source, or
                 of several.
-            length, temperature, top_k, seed, stop: See `onnxnn_runtime.generation.generate.generate`.
-            max_length, beams: For sequence to sequence; see `onnxnn_runtime.generation.seq2seq.translate`.
+            length, temperature, top_k, seed, stop: See
+                `onnxnn_runtime.generation.options.GenerationOptions`.
+            max_length, beams: See `onnxnn_runtime.generation.options.GenerationOptions`.
 
         Returns:
             The whole text, prompt included; a list of words where the prompt was one. For sequence to
@@ -285,21 +288,15 @@ class Model:
             InputError: An option is out of range or of the other kind of model, or the vocabulary lacks a
                 token of the prompt.
         """
-        from .generation.generate import (  # here, so that other models open without them
-            check_generates,
-            generate,
-        )
-        from .generation.seq2seq import check_options as check_generating
-        from .generation.seq2seq import translate
+        from .generation import generate, options, seq2seq  # here, so that other models open without them
 
+        asked = options.GenerationOptions(length, temperature, top_k, seed, stop, max_length, beams)
         card = self._require_card("generate")
-        translates = self.translates
-        check_generating(translates, length, temperature, top_k, seed, stop, max_length, beams)
-        if translates:
-            return translate(self._predict_next, card.input, prompt, max_length, beams)
-        vocabulary = check_generates(card, self.name)
-        step = self._engine.stepper()
-        return generate(step, vocabulary, prompt, length, temperature, top_k, seed, stop)
+        asked.check_for(self.translates)
+        if self.translates:
+            return seq2seq.translate(self._predict_next, card.input, prompt, asked)
+        vocabulary = generate.check_generates(card, self.name)
+        return generate.generate(self._engine.stepper(), vocabulary, prompt, asked)
 
     def sample(
         self,

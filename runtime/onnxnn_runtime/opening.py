@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import Any, Mapping
 
-from .arrays.conversion import plain_number
+from .arrays.numbers import is_number, plain_number
 from .card.card import METADATA_KEY, ModelCard
 from .errors import CardError, InputError, located
 from .files.paths import expanded, path_text
@@ -89,15 +89,14 @@ def card_of(
     return replace(card, input=replace(card.input, preprocess=replace(card.input.preprocess, draft=draft)))
 
 
-def check_timeout(timeout: Any) -> None:
+def check_timeout(timeout: object) -> None:
     """Refuse a timeout that is no number of seconds.
 
     Raises:
         InputError: It is none.
     """
     timeout = plain_number(timeout)
-    is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-    if timeout is not None and not (is_number and 0 < timeout <= _LONGEST):
+    if timeout is not None and not (is_number(timeout) and 0 < timeout <= _LONGEST):
         raise InputError(
             coded(
                 "E-INPUT-06",

@@ -18,7 +18,8 @@ from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
-from .conversion import check_not_masked, without_gradient
+from .conversion import without_gradient
+from .nesting import check_not_masked
 
 __all__ = [
     "Named",

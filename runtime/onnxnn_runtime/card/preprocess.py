@@ -17,8 +17,9 @@ from PIL import Image
 
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.errors import CardError, InputError
-from onnxnn_runtime.images.decode import CHANNEL_ORDERS, ImageLike, check_memory, decode, pixels
+from onnxnn_runtime.images.decode import CHANNEL_ORDERS, ImageLike, check_memory, decode
 from onnxnn_runtime.images.memory import shared
+from onnxnn_runtime.images.modes import pixels
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 

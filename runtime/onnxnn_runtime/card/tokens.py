@@ -16,7 +16,7 @@ Text = Union[str, Sequence[str]]
 """Text, each character and each mark such as <START> a token; or a list of words, each a token."""
 
 
-def is_words(thing: Any, vocabulary: Mapping[str, int] | None) -> bool:
+def is_words(thing: object, vocabulary: Mapping[str, int] | None) -> bool:
     """Return whether a list is one text of words rather than several texts.
 
     It is where all in it is text, and the vocabulary is made of words: a token has more than one character,
@@ -34,7 +34,7 @@ def is_file(text: str) -> bool:
     return text.lower().endswith((".npy", ".npz"))
 
 
-def plain(text: Any) -> Any:
+def plain(text: object) -> Any:
     """Return text or words of NumPy as Python's; arrays of numbers, and of several axes, as they are."""
     if not hasattr(text, "tolist") or getattr(text, "ndim", 0) > 1:
         return text
@@ -42,7 +42,7 @@ def plain(text: Any) -> Any:
     return text.tolist() if kind in ("U", "O", "T") else text
 
 
-def to_numbers(text: Text, vocabulary: Mapping[str, int]) -> list[int]:
+def to_numbers(text: object, vocabulary: Mapping[str, int]) -> list[int]:
     """Return the id of each token of a text.
 
     A text that is a token is that one. In any other each character is a token, but for marks of the

@@ -1,29 +1,21 @@
-"""The options of sampling images, checked and turned into arrays: see `sampling`."""
+"""The options of sampling images, and whether a model has them: see `sampling`."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
-from typing import Any, Callable, Collection, Mapping, Sequence, Sized
+from typing import Callable, Collection, Mapping, Sized
 
 import numpy as np
-from PIL import Image
 
 from onnxnn_runtime.api.calls import checked_class, unknown_options
-from onnxnn_runtime.arrays.conversion import as_array
-from onnxnn_runtime.card.card import InputSpec, ModelCard
+from onnxnn_runtime.arrays.numbers import is_integer
+from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
-from onnxnn_runtime.card.preprocess import COLORS, Preprocess, decode, pixels
 from onnxnn_runtime.card.words import kind_name
-from onnxnn_runtime.errors import CallError, CardError, InputError, did_you_mean, located
-from onnxnn_runtime.images.decode import is_file_object
-from onnxnn_runtime.inputs.given import matching, plain
-from onnxnn_runtime.inputs.samples import Skipped, find_samples, read_sample
+from onnxnn_runtime.errors import CallError, CardError, InputError
 from onnxnn_runtime.messages.catalogue import coded, gettext
-from onnxnn_runtime.messages.shorten import printable, shortened
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
-
-from .sampler import checked_seed, plain_number
 
 __all__ = [
     "Callback",
@@ -32,12 +24,6 @@ __all__ = [
     "check_draws",
     "how_many",
     "how_strong",
-    "pick_guidance",
-    "pick_labels",
-    "plain_label",
-    "read_images",
-    "read_mask",
-    "read_noise",
 ]
 
 NUM = 16
@@ -131,12 +117,12 @@ class SamplingOptions:
     sampler: str | None = None
     seed: int | None = None
     eta: float = 0.0
-    label: Any = None
+    label: object = None
     guidance: float | None = None
-    noise: Any = None
-    start: Any = None
+    noise: object = None
+    start: object = None
     strength: float | None = None
-    mask: Any = None
+    mask: object = None
     return_all_timesteps: bool = False
     callback: Callback | None = None
     progress: bool = False
@@ -153,7 +139,7 @@ class SamplingOptions:
             )
 
     @classmethod
-    def between(cls, num: int, strength: float, options: Mapping[str, Any]) -> SamplingOptions:
+    def between(cls, num: int, strength: float, options: Mapping[str, object]) -> SamplingOptions:
         """Return the options of `interpolate`, which begins with the two images that it is given.
 
         Args:
@@ -170,7 +156,8 @@ class SamplingOptions:
         problems = unknown_options("interpolate()", options, others, advice)
         if problems:
             raise CallError(coded("E-CALL-01", "{call}: {problems}", call="interpolate()", problems=problems))
-        return cls(num=num, strength=strength, **options)
+        # each is checked where it is used
+        return cls(num=num, strength=strength, **options)  # type: ignore[arg-type]
 
 
 _OF_ENDS = ("noise", "start", "mask")
@@ -190,7 +177,7 @@ def how_many(num: int | None, **given: Sized | None) -> int:
     lengths = {name: len(values) for name, values in given.items() if values is not None}
     if num is None:
         num = max(lengths.values(), default=NUM)
-    if isinstance(num, bool) or not isinstance(num, (int, np.integer)) or not 1 <= num <= MOST:
+    if not is_integer(num) or not 1 <= num <= MOST:
         raise InputError(
             coded(
                 "E-INPUT-06",
@@ -214,7 +201,7 @@ def how_many(num: int | None, **given: Sized | None) -> int:
     return int(num)
 
 
-def how_strong(strength: float | None, start: Any, mask: Any) -> float:
+def how_strong(strength: float | None, start: object, mask: object) -> float:
     """Return the share of the steps to denoise.
 
     Raises:
@@ -235,242 +222,6 @@ def how_strong(strength: float | None, start: Any, mask: Any) -> float:
     if strength is None:
         return STRENGTH if mask is None else 1.0
     return strength
-
-
-def plain_label(label: Any) -> Any:
-    """Return a label, or a list of labels, of Python's own types for NumPy's and torch's.
-
-    Raises:
-        InputError: There are more than are drawn in one call.
-    """
-    if np.prod(getattr(label, "shape", ()), dtype=np.float64) > MOST:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "label={label}: expected at most {most:,} labels, one for each image.",
-                label=shortened(label),
-                most=MOST,
-            )
-        )
-    return label.tolist() if hasattr(label, "tolist") else label
-
-
-def pick_labels(label: Any, spec: DiffusionSpec, num: int, seed: int | None = None) -> np.ndarray | None:
-    """Return each image's class index, int64 (num,); None for a model without classes.
-
-    Args:
-        label: A class's name or index, or a list or tuple of `num` of them; "none", unless a class has that
-            name, is the empty label, whose index is the one after the last class. None draws labels as
-            frequent as they were in training; where the card does not say how frequent, all alike.
-        spec: What the card says about the classes.
-        num: How many images.
-        seed: Image i of a seed has the same label whichever `num`.
-
-    Raises:
-        InputError: There is no such class, or the model has none at all.
-    """
-    classes = spec.classes
-    if not classes:
-        if label is not None:
-            raise InputError(
-                coded(
-                    "E-INPUT-08",
-                    "label={label}: expected no label, because this model was trained without classes. Leave "
-                    "label out, or train with add('diffusion_model', ..., classes=True).",
-                    label=shortened(label),
-                )
-            )
-        return None
-    if label is None:
-        return _frequent(spec, num, seed)
-    several = isinstance(label, (list, tuple))
-    numbers = [_class_number(each, classes) for each in (label if several else [label] * num)]
-    return np.array(numbers, np.int64)
-
-
-def _frequent(spec: DiffusionSpec, num: int, seed: int | None) -> np.ndarray:
-    """Return class indices drawn by their frequency in training, by inverse transform sampling."""
-    counts = np.array(spec.class_counts or [1] * len(spec.classes), np.float64)
-    sums = counts.cumsum()
-    if seed is None:
-        seed = int(np.random.SeedSequence().generate_state(1)[0])
-    stream = checked_seed(seed)
-    chances = [np.random.RandomState([stream, number, _LABELS]).random_sample() for number in range(num)]
-    return np.asarray(sums.searchsorted(np.array(chances) * sums[-1], side="right"), np.int64)
-
-
-_LABELS = 1
-"""Sets the streams of labels apart from those of noise."""
-
-
-def is_empty(label: Any, classes: Sequence[str]) -> bool:
-    """Return whether a label is the empty one."""
-    return isinstance(label, str) and label == "none" and label not in classes
-
-
-def _class_number(label: Any, classes: Sequence[str]) -> int:
-    if isinstance(label, str) and label in classes:
-        return list(classes).index(label)
-    if is_empty(label, classes):
-        return len(classes)
-    if isinstance(label, (int, np.integer)) and not isinstance(label, bool) and 0 <= label < len(classes):
-        return int(label)
-    shown = ", ".join(printable(name, 40) for name in classes[:20]) + (", ..." if len(classes) > 20 else "")
-    hint = did_you_mean(label, classes) if isinstance(label, str) else ""
-    if hint:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "label={label}: unknown class{hint} Use a class name: {classes}; a class index from 0 to "
-                '{last}; or "none", the empty label.',
-                label=shortened(label),
-                hint=hint,
-                classes=shown,
-                last=len(classes) - 1,
-            )
-        )
-    raise InputError(
-        coded(
-            "E-INPUT-06",
-            "label={label}: unknown class. Use a class name: {classes}; a class index from 0 to {last}; or "
-            '"none", the empty label.',
-            label=shortened(label),
-            classes=shown,
-            last=len(classes) - 1,
-        )
-    )
-
-
-def pick_guidance(guidance: float | None, label: Any, classes: Sequence[str]) -> float:
-    """Return how far images follow their label, the guidance scale; 1 is the default.
-
-    Raises:
-        InputError: It is no number from 0, or there is no label to follow.
-    """
-    guidance = plain_number(guidance)
-    if guidance is None:
-        return 1.0
-    number = isinstance(guidance, (int, float, np.number)) and not isinstance(guidance, bool)
-    if not number or not 0 <= guidance < math.inf:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "guidance={guidance}: expected a number of at least 0. 1 is no guidance, 2 is usual.",
-                guidance=shortened(guidance),
-            )
-        )
-    if guidance != 1 and (not classes or is_empty(label, classes)):
-        raise InputError(
-            coded(
-                "E-CALL-02",
-                "guidance={guidance}: expected a label for images to follow, got none. Give label=..., or "
-                "leave guidance out.",
-                guidance=guidance,
-            )
-        )
-    return float(guidance)
-
-
-def read_noise(noise: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Return noise that was given, float32 (N, C, H, W).
-
-    Raises:
-        InputError: Its shape or type does not match, or it is not finite.
-    """
-    try:
-        array = as_array(noise)
-    except InputError as error:
-        raise InputError(located("noise", error)) from error
-    if array.dtype.kind != "f" or array.ndim != 4 or array.shape[1:] != shape or not len(array):
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "noise: expected float32 (num, {channels}, {height}, {width}), got {dtype} {shape}.",
-                channels=shape[0],
-                height=shape[1],
-                width=shape[2],
-                dtype=array.dtype,
-                shape=array.shape,
-            )
-        )
-    if not np.isfinite(array).all():
-        raise InputError(
-            coded(
-                "E-INPUT-04",
-                "noise: expected finite numbers, got NaN or infinite ones. Draw them from a standard normal "
-                "distribution.",
-            )
-        )
-    return np.array(array, np.float32)
-
-
-def read_images(source: Any, spec: DiffusionSpec, preprocess: Preprocess | None = None) -> np.ndarray:
-    """Return images to begin with, float32 (N, C, H, W) in 0..1.
-
-    Args:
-        source: A path, a folder, bytes, a PIL image, an array, or a list of those.
-        spec: Says the shape of the model's images.
-        preprocess: How an image becomes an array; None resizes it to that shape.
-
-    Raises:
-        InputError: One is broken, or has another size after preprocessing.
-    """
-    channels, height, width = spec.shape
-    if preprocess is None:
-        color = next(name for name, number in COLORS.items() if number == channels)
-        preprocess = Preprocess(color, (("resize", height, width),))
-    wanted = InputSpec("image", ("batch", channels, height, width), preprocess)
-    skipped: list[Skipped] = []
-    return np.stack([read_sample(sample, wanted) for sample in find_samples(source, wanted, skipped)])
-
-
-def read_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the inpainting mask: where an image is drawn, bool (H, W).
-
-    Args:
-        mask: An array (H, W) of 0 and 1, or of 0 and 255; or a black and white image: a path, bytes, an open
-            file or a PIL image, where white (from 128) is drawn.
-        shape: (C, H, W) of the model's images.
-
-    Raises:
-        InputError: It has another size, or other numbers.
-    """
-    given = plain(mask)
-    if isinstance(given, str):
-        found = matching(given)
-        if len(found) > 1:
-            raise InputError(
-                coded(
-                    "E-INPUT-06",
-                    "mask={mask}: expected one file, got {count} that match. Give one mask.",
-                    mask=shortened(given),
-                    count=len(found),
-                )
-            )
-        given = found[0]
-    if isinstance(given, (str, bytes, bytearray, memoryview, Image.Image)) or is_file_object(given):
-        array = pixels(decode(given, "grayscale"))[:, :, 0] >= 128
-    else:
-        array = as_array(given)
-    if array.shape != shape[1:]:
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "mask: expected {expected}, the height and width of the model's images, got {got}. Resize it "
-                "first.",
-                expected=shape[1:],
-                got=array.shape,
-            )
-        )
-    if not any(np.isin(array, (0, white)).all() for white in (1, 255)):
-        raise InputError(
-            coded(
-                "E-INPUT-04",
-                "mask: expected 1 or 255 where the image is replaced and 0 where it is kept, got other "
-                "numbers. Write mask >= 128.",
-            )
-        )
-    return np.asarray(array != 0)
 
 
 def check_baked(baked: SamplerSpec, name: str, options: SamplingOptions) -> None:

@@ -30,17 +30,31 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Callable, Iterator
+from typing import TYPE_CHECKING, Any, Callable, Iterator, TypeVar
 
 import numpy as np
 
 from onnxnn_runtime.api.invariants import present
+from onnxnn_runtime.arrays.numbers import is_integer, is_number, plain_number
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import InputError, did_you_mean
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
-__all__ = ["SAMPLERS", "Noise", "Plan", "checked_seed", "denoise", "make_plan", "plain_number"]
+__all__ = ["SAMPLERS", "Noise", "Plan", "checked_seed", "denoise", "make_plan"]
+
+if TYPE_CHECKING:
+    from typing import Protocol  # of Python 3.8
+
+    class _Arithmetic(Protocol):
+        """What an array of NumPy and a tensor of torch have in common."""
+
+        def __mul__(self, __other: float) -> Any: ...
+        def __iadd__(self, __other: Any) -> Any: ...
+        def clip(self, __low: float, __high: float) -> Any: ...
+
+
+_Array = TypeVar("_Array", bound="_Arithmetic")
 
 SAMPLERS = ("ddpm", "ddim", "dpm++")
 
@@ -95,11 +109,11 @@ def make_plan(
     """
     if not isinstance(sampler, str) or sampler not in SAMPLERS:
         raise _unknown_sampler(sampler)
-    steps, eta, strength = map(plain_number, (steps, eta, strength))
+    steps, eta, strength = plain_number(steps), plain_number(eta), plain_number(strength)
     most = schedule.timesteps
     if steps is None:
         steps = most if sampler == "ddpm" else min(20, most)
-    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or not 1 <= steps <= most:
+    if not is_integer(steps) or not 1 <= steps <= most:
         raise InputError(
             coded(
                 "E-INPUT-06",
@@ -108,7 +122,13 @@ def make_plan(
                 most=most,
             )
         )
-    if not _is_number(eta) or not 0 <= eta <= 1:
+    _check_eta(eta, sampler)
+    _check_strength(strength, most)
+    return _plan(schedule, sampler, int(steps), 1.0 if sampler == "ddpm" else float(eta), float(strength))
+
+
+def _check_eta(eta: object, sampler: str) -> None:
+    if not is_number(eta) or not 0 <= eta <= 1:
         raise InputError(coded("E-INPUT-06", "eta={eta}: expected a number from 0 to 1.", eta=shortened(eta)))
     if eta and sampler != "ddim":
         raise InputError(
@@ -119,7 +139,10 @@ def make_plan(
                 sampler=shortened(sampler),
             )
         )
-    if not _is_number(strength) or not 0 < strength <= 1:
+
+
+def _check_strength(strength: object, most: int) -> None:
+    if not is_number(strength) or not 0 < strength <= 1:
         raise InputError(
             coded(
                 "E-INPUT-06",
@@ -138,10 +161,9 @@ def make_plan(
                 most=most,
             )
         )
-    return _plan(schedule, sampler, int(steps), 1.0 if sampler == "ddpm" else float(eta), float(strength))
 
 
-def _unknown_sampler(sampler: Any) -> InputError:
+def _unknown_sampler(sampler: object) -> InputError:
     shown, known, hint = shortened(sampler), ", ".join(SAMPLERS), did_you_mean(sampler, SAMPLERS)
     if hint:
         text = coded(
@@ -159,15 +181,6 @@ def _unknown_sampler(sampler: Any) -> InputError:
             known=known,
         )
     return InputError(text)
-
-
-def plain_number(value: Any) -> Any:
-    """Return a number of Python's own types for one of NumPy's or torch's; anything else as it is."""
-    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
 @lru_cache(maxsize=32)  # worth a tenth of the time that the loop itself takes for one image
@@ -229,9 +242,9 @@ def _stream() -> np.random.RandomState:
     return found
 
 
-def checked_seed(seed: Any) -> int:
+def checked_seed(seed: object) -> int:
     """Return a seed as an int, or raise an InputError."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+    if not is_integer(seed) or not 0 <= seed < 2**32:
         raise InputError(
             coded(
                 "E-INPUT-06",
@@ -292,13 +305,13 @@ class Noise:
 
 
 def denoise(
-    predict: Callable[[Any, int], Any],
+    predict: Callable[[_Array, int], _Array],
     plan: Plan,
-    x: Any,
-    noise: Callable[[], Any] | None = None,
-    keep: Callable[[Any, int], Any] | None = None,
+    x: _Array,
+    noise: Callable[[], _Array] | None = None,
+    keep: Callable[[_Array, int], _Array] | None = None,
     clip: bool = True,
-) -> Iterator[Any]:
+) -> Iterator[_Array]:
     """Denoise step by step, and yield x after each step, float32 (N, C, H, W) about [-1, 1].
 
     Args:

@@ -8,34 +8,24 @@ network's in [-1, 1].
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import Any, Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Callable, Iterator
 
 import numpy as np
 
 from onnxnn_runtime.api.calls import checked
+from onnxnn_runtime.arrays.numbers import check_integer
 from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.progress import ProgressLine
-from onnxnn_runtime.messages.shorten import shortened
 
-from .options import (
-    SamplingOptions,
-    check_baked,
-    check_draws,
-    how_many,
-    how_strong,
-    pick_guidance,
-    pick_labels,
-    plain_label,
-    read_images,
-    read_mask,
-    read_noise,
-)
+from .labels import pick_guidance, pick_labels, plain_label
+from .options import SamplingOptions, check_baked, check_draws, how_many, how_strong
 from .sampler import Noise, Plan, denoise, make_plan
+from .start import read_images, read_mask, read_noise
 
 __all__ = [
     "Predict",
@@ -75,39 +65,26 @@ def sample_images(
     Raises:
         InputError: An option is out of range, or does not match the model or the other options.
     """
-    label = plain_label(options.label)
-    given = None if options.noise is None else read_noise(options.noise, spec.shape)
-    images = None if options.start is None else read_images(options.start, spec, preprocess)
-    several = images if images is not None and len(images) > 1 else None
-    count = how_many(options.num, noise=given, start=several, label=_list(label))
+    given = _read(spec, options, preprocess)
     strength = how_strong(options.strength, options.start, options.mask)
     sampler = "dpm++" if options.sampler is None else options.sampler
     plan = make_plan(spec.schedule, sampler, options.steps, options.eta, strength)
-    labels = pick_labels(label, spec, count, options.seed)
-    guidance = pick_guidance(options.guidance, label, spec.classes)
-    mask = None if options.mask is None else read_mask(options.mask, spec.shape)
-    if images is not None:
-        images = np.broadcast_to(images, (count, *spec.shape))
+    guidance = pick_guidance(options.guidance, options.label, spec.classes)
     every = options.return_all_timesteps
     frames = len(plan) + 1 if every else 1
-    drawn = np.empty((count, frames, *spec.shape), np.float32)
-    parts = list(_parts(count, options.batch_size))
+    drawn = np.empty((given.count, frames, *spec.shape), np.float32)
+    parts = list(_parts(given.count, options.batch_size))
     total = len(parts) * len(plan)
     with ProgressLine(_progress_words, options.progress) as line:
         for number, part in enumerate(parts):
-            stream = Noise(options.seed, spec.shape, part.stop - part.start, part.start)
-            noise = _first(stream, given, part)
-            clean = None if images is None else images[part] * np.float32(2) - np.float32(1)
-            begin, keep = _beginning(spec.schedule, plan, noise, clean, mask)
-            run = _guided(predict, None if labels is None else labels[part], guidance, len(spec.classes))
-            if every:
-                drawn[part, 0] = _seen(begin)
-            for step, x in enumerate(denoise(run, plan, begin, stream, keep), 1):
+            run = _guided(predict, given.labels_of(part), guidance, len(spec.classes))
+            for step, x in enumerate(_states(run, spec, plan, given, part)):
                 if every or step == len(plan):
                     drawn[part, step % frames] = _seen(x)
-                if options.callback is not None:
+                if step and options.callback is not None:
                     options.callback(step, _seen(x))
-                line(number * len(plan) + step, total)
+                if step:
+                    line(number * len(plan) + step, total)
     if not np.isfinite(drawn[:, -1]).all():
         raise InputError(
             coded(
@@ -116,8 +93,8 @@ def sample_images(
                 "a smaller lr.",
             )
         )
-    if images is not None and mask is not None:
-        drawn[:, -1] = np.where(mask, drawn[:, -1], images)
+    if given.images is not None and given.mask is not None:
+        drawn[:, -1] = np.where(given.mask, drawn[:, -1], given.images)
     return drawn if every else drawn[:, 0]
 
 
@@ -125,8 +102,8 @@ def sample_images(
 def interpolate_images(
     predict: Predict,
     spec: DiffusionSpec,
-    first: Any,
-    second: Any,
+    first: object,
+    second: object,
     options: SamplingOptions,
     preprocess: Preprocess | None = None,
 ) -> np.ndarray:
@@ -186,41 +163,81 @@ def draw_with_graph(
     Raises:
         InputError: An option is out of range or does not match the model.
     """
-    label = plain_label(options.label)
-    given = None if options.noise is None else read_noise(options.noise, spec.shape)
-    count = how_many(options.num, noise=given, label=_list(label))
-    labels = pick_labels(label, spec, count, options.seed)
-    drawn = np.empty((count, *spec.shape), np.float32)
-    parts = list(_parts(count, options.batch_size))
+    given = _read(spec, options)
+    drawn = np.empty((given.count, *spec.shape), np.float32)
+    parts = list(_parts(given.count, options.batch_size))
     with ProgressLine(_progress_words, options.progress) as line:
         for number, part in enumerate(parts, 1):
-            x = _first(Noise(options.seed, spec.shape, part.stop - part.start, part.start), given, part)
-            drawn[part] = run(x, None if labels is None else labels[part])
+            drawn[part] = run(given.first_noise(given.stream(part), part), given.labels_of(part))
             line(number, len(parts))
     return drawn
 
 
-def _list(label: Any) -> list[Any] | None:
-    return list(label) if isinstance(label, (list, tuple)) else None
+@dataclass(frozen=True)
+class _Given:
+    """What each image is made of.
+
+    Args:
+        seed: The seed of all noise.
+        shape: (C, H, W) of an image.
+        count: How many images.
+        labels: Each one's class index, int64 (count,); None without classes.
+        noise: The first noise, float32 (count, C, H, W); None draws it.
+        images: What they begin with, float32 (count, C, H, W) in 0..1; None begins with noise alone.
+        mask: Where images are replaced, bool (H, W); None everywhere.
+    """
+
+    seed: int | None
+    shape: tuple[int, ...]
+    count: int
+    labels: np.ndarray | None
+    noise: np.ndarray | None
+    images: np.ndarray | None
+    mask: np.ndarray | None
+
+    def labels_of(self, part: slice) -> np.ndarray | None:
+        return None if self.labels is None else self.labels[part]
+
+    def stream(self, part: slice) -> Noise:
+        return Noise(self.seed, self.shape, part.stop - part.start, part.start)
+
+    def first_noise(self, stream: Noise, part: slice) -> np.ndarray:
+        """Draw the noise to begin with; what is given takes its place, so that later draws are the same."""
+        drawn = stream()
+        return drawn if self.noise is None else self.noise[part]
+
+
+def _read(spec: DiffusionSpec, options: SamplingOptions, preprocess: Preprocess | None = None) -> _Given:
+    """Return what the options give for each image, and how many there are."""
+    label = plain_label(options.label)
+    noise = None if options.noise is None else read_noise(options.noise, spec.shape)
+    images = None if options.start is None else read_images(options.start, spec, preprocess)
+    several = images if images is not None and len(images) > 1 else None
+    names = label if isinstance(label, (list, tuple)) else None
+    count = how_many(options.num, noise=noise, start=several, label=names)
+    labels = pick_labels(label, spec, count, options.seed)
+    mask = None if options.mask is None else read_mask(options.mask, spec.shape)
+    if images is not None:
+        images = np.broadcast_to(images, (count, *spec.shape))
+    return _Given(options.seed, spec.shape, count, labels, noise, images, mask)
+
+
+def _states(
+    run: Callable[[np.ndarray, int], np.ndarray], spec: DiffusionSpec, plan: Plan, given: _Given, part: slice
+) -> Iterator[np.ndarray]:
+    """Yield x of some images before the first step and after each, float32 (N, C, H, W) about [-1, 1]."""
+    stream = given.stream(part)
+    noise = given.first_noise(stream, part)
+    clean = None if given.images is None else given.images[part] * np.float32(2) - np.float32(1)
+    begin, keep = _beginning(spec.schedule, plan, noise, clean, given.mask)
+    yield begin
+    yield from denoise(run, plan, begin, stream, keep)
 
 
 def _parts(count: int, size: int) -> Iterator[slice]:
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "batch_size={size}: expected an integer of at least 1.",
-                size=shortened(size),
-            )
-        )
+    check_integer("batch_size", size)
     for start in range(0, count, size):
         yield slice(start, min(start + size, count))
-
-
-def _first(stream: Noise, given: np.ndarray | None, part: slice) -> np.ndarray:
-    """Draw the noise to begin with; what is given takes its place, so that later draws are the same."""
-    drawn = stream()
-    return drawn if given is None else given[part]
 
 
 def _guided(

@@ -8,7 +8,7 @@ where the networks' probabilities agree.
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Mapping, Sequence, Tuple
+from typing import Any, Callable, Generic, List, Mapping, Sequence, Tuple, TypeVar
 
 import numpy as np
 
@@ -19,13 +19,15 @@ from onnxnn_runtime.errors import CardError, InputError, located
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
+from .options import GenerationOptions
+
 __all__ = ["Step", "check_generates", "draw", "generate"]
 
 Step = Callable[[np.ndarray, Any], Tuple[np.ndarray, Any]]
 """(tokens int64 (1, T), state or None to begin) -> (how likely each token comes next (V,), state after)."""
 
-LONGEST = 1_000_000
-"""Tokens of the longest text: hours of work, and some hundred megabytes."""
+_Some = TypeVar("_Some", str, List[str])
+"""A text: characters, or words."""
 
 
 def check_generates(card: ModelCard, name: str) -> Mapping[str, int]:
@@ -71,50 +73,43 @@ def check_generates(card: ModelCard, name: str) -> Mapping[str, int]:
 
 
 def generate(
-    step: Step,
-    vocabulary: Mapping[str, int],
-    prompt: Text,
-    length: int | None = None,
-    temperature: float | None = None,
-    top_k: int | None = None,
-    seed: int | None = None,
-    stop: Text | None = None,
-) -> Any:
-    """Continue a text until it has `length` tokens.
+    step: Step, vocabulary: Mapping[str, int], prompt: object, options: GenerationOptions
+) -> str | list[str]:
+    """Continue a text until it has as many tokens as the options ask for.
 
     Args:
         step: Runs the network.
         vocabulary: Each token's id, from 0. Larger ids, for which the network may have an output too, are
             never written.
         prompt: How the text begins: text, each character a token, or a list of words.
-        length: Tokens of the whole text, the prompt's counted; None is 24.
-        temperature: Below 1 likely tokens become likelier: p^(1/temperature), scaled to sum to 1. At 0
-            the likeliest is taken. None is 1.
-        top_k: Draw among this many of the likeliest tokens; None among all.
-        seed: The same seed writes the same text; None another one each time.
-        stop: Writing ends where this text, or one of these texts, appears; it is left out. Where the
-            prompt is a list of words, a text is a word or several with spaces between them.
+        options: How it is continued.
 
     Returns:
         The whole text; a list of words where the prompt was one.
 
     Raises:
-        InputError: An option is out of range, or the prompt holds a token that the vocabulary lacks.
+        InputError: An option does not match the prompt, or the vocabulary lacks a token of the prompt or of
+            a stop.
     """
-    length = 24 if length is None else length
-    temperature = 1.0 if temperature is None else temperature
+    length = 24 if options.length is None else options.length
+    temperature = 1.0 if options.temperature is None else options.temperature
     numbers = to_numbers(prompt, vocabulary)
-    stops: Any = _check(numbers, length, temperature, top_k, seed, stop)
-    begin = plain(prompt)
-    if not isinstance(begin, str):
-        begin = [str(word) for word in begin]
-        stops = [_words_of(each, vocabulary) for each in stops]
+    if length <= len(numbers):
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "length={length}: expected more than {count}: the prompt has {count} tokens, and length "
+                "counts them.",
+                length=length,
+                count=len(numbers),
+            )
+        )
+    written = _written(plain(prompt), options.stops, vocabulary)
     words = sorted(vocabulary, key=vocabulary.__getitem__)
-    generator = np.random.Generator(np.random.PCG64(seed))
-    written = _Written(begin, stops)
+    generator = np.random.Generator(np.random.PCG64(options.seed))
     probabilities, state = step(np.array([numbers], dtype=np.int64), None)
     for position in range(len(numbers), length):
-        number = draw(probabilities[: len(words)], generator.random(), temperature, top_k)
+        number = draw(probabilities[: len(words)], generator.random(), temperature, options.top_k)
         if written.add(words[number]):
             break
         if position + 1 < length:
@@ -167,30 +162,42 @@ def _no_probabilities() -> InputError:
     )
 
 
-class _Written:
+class _Written(Generic[_Some]):
     """The text so far; ends where a stop appears in what was added.
 
     Args:
         prompt: Text, or a list of words.
         stops: Each of the prompt's type.
+        one: Turns a token into a text of the prompt's type.
     """
 
-    def __init__(self, prompt: Any, stops: Sequence[Any]) -> None:
-        self._prompt = prompt
-        self._added = type(prompt)()
-        self._stops = stops
+    def __init__(self, prompt: _Some, stops: Sequence[_Some], one: Callable[[str], _Some]) -> None:
+        self._prompt: _Some = prompt
+        self._added: _Some = prompt[:0]
+        self._stops: Sequence[_Some] = stops
+        self._one: Callable[[str], _Some] = one
 
     def add(self, word: str) -> bool:
         """Append a token; return whether a stop is complete now."""
-        self._added += word if isinstance(self._prompt, str) else [word]
+        self._added += self._one(word)
         for stop in self._stops:
             if self._added[-len(stop) :] == stop:
                 self._added = self._added[: -len(stop)]
                 return True
         return False
 
-    def result(self) -> Any:
+    def result(self) -> _Some:
         return self._prompt + self._added
+
+
+def _written(
+    prompt: Text, stops: Sequence[str], vocabulary: Mapping[str, int]
+) -> _Written[str] | _Written[list[str]]:
+    """Return a text that begins with the prompt."""
+    if isinstance(prompt, str):
+        return _Written(prompt, stops, str)
+    begin = [str(word) for word in prompt]
+    return _Written(begin, [_words_of(each, vocabulary) for each in stops], lambda word: [word])
 
 
 def _words_of(stop: str, vocabulary: Mapping[str, int]) -> list[str]:
@@ -205,70 +212,3 @@ def _words_of(stop: str, vocabulary: Mapping[str, int]) -> list[str]:
     except InputError as error:
         raise InputError(located("stop=" + shortened(stop), error)) from error
     return words
-
-
-def _check(
-    numbers: Sequence[int],
-    length: Any,
-    temperature: Any,
-    top_k: Any,
-    seed: Any,
-    stop: Any,
-) -> list[str]:
-    """Check the options; return the stops as a list."""
-    check_integer("length", length, 1)
-    if length > LONGEST:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "length={length}: expected at most {longest:,} tokens.",
-                length=shortened(length),
-                longest=LONGEST,
-            )
-        )
-    if length <= len(numbers):
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "length={length}: expected more than {count}: the prompt has {count} tokens, and length "
-                "counts them.",
-                length=length,
-                count=len(numbers),
-            )
-        )
-    is_number = isinstance(temperature, (int, float, np.number)) and not isinstance(temperature, bool)
-    if not is_number or not 0 <= temperature < math.inf:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "temperature={temperature}: expected a number of at least 0. 0 takes the likeliest token.",
-                temperature=shortened(temperature),
-            )
-        )
-    if top_k is not None:
-        check_integer("top_k", top_k, 1)
-    if seed is not None:
-        check_integer("seed", seed, 0)
-    stops = [stop] if isinstance(stop, str) else () if stop is None else stop
-    if not isinstance(stops, (list, tuple)) or not all(isinstance(each, str) and each for each in stops):
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "stop={stop}: expected a text or a list of texts, none of them empty.",
-                stop=shortened(stop),
-            )
-        )
-    return list(stops)
-
-
-def check_integer(name: str, value: Any, lowest: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < lowest:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "{name}={value}: expected an integer of at least {lowest}.",
-                name=name,
-                value=shortened(value),
-                lowest=lowest,
-            )
-        )

@@ -14,9 +14,9 @@ from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.errors import InputError, located
 from onnxnn_runtime.messages.catalogue import coded, gettext
 
-from .generate import check_integer
+from .options import GenerationOptions
 
-__all__ = ["END", "PADDING", "START", "Predict", "check_options", "search", "translate"]
+__all__ = ["END", "PADDING", "START", "Predict", "search", "translate"]
 
 PADDING, START, END = 0, 1, 2
 """What the first three tokens mean."""
@@ -26,17 +26,15 @@ Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def translate(
-    predict: Predict, spec: InputSpec, source: Any, max_length: int | None = None, beams: int | None = None
-) -> Any:
+    predict: Predict, spec: InputSpec, source: object, options: GenerationOptions
+) -> list[int] | list[list[int]]:
     """Write the targets of sources.
 
     Args:
         predict: Runs the network.
         spec: What the network takes.
         source: The tokens of one source, or of several, which may differ in length; 0 is padding.
-        max_length: The longest target with its end; None takes the longest that the network can write.
-        beams: How many beginnings are followed at once; 1, as None, always takes the likeliest token
-            (greedy).
+        options: The longest target, and how many beginnings are followed at once.
 
     Returns:
         A list of tokens for each source, without start and end; for a single source that list alone.
@@ -46,12 +44,9 @@ def translate(
             range.
     """
     sources, single = _read(source, spec)
-    longest = spec.max_length
+    longest, max_length = spec.max_length, options.max_length
     if max_length is None:
         max_length = longest or 2 * sources.shape[1] + 10
-    beams = 1 if beams is None else beams
-    check_integer("max_length", max_length, 1)
-    check_integer("beams", beams, 1)
     if longest is not None and max_length > longest:
         raise InputError(
             coded(
@@ -62,7 +57,7 @@ def translate(
                 longest=longest,
             )
         )
-    written = [_cut(tokens) for tokens in search(predict, sources, max_length, beams)]
+    written = [_cut(tokens) for tokens in search(predict, sources, max_length, options.beams or 1)]
     return written[0] if single else written
 
 
@@ -175,45 +170,6 @@ def _check_row(name: str, row: np.ndarray, spec: InputSpec) -> None:
         check_tokens(row, spec)
     except InputError as error:
         raise InputError(located(name, error)) from error
-
-
-def check_options(
-    translates: bool,
-    length: Any,
-    temperature: Any,
-    top_k: Any,
-    seed: Any,
-    stop: Any,
-    max_length: Any,
-    beams: Any,
-) -> None:
-    """Refuse an option of `generate` that the other kind of network has: writing text, or translating.
-
-    Raises:
-        InputError: There is one; the message names it.
-    """
-    of_text = {"length": length, "temperature": temperature, "top_k": top_k, "seed": seed, "stop": stop}
-    of_pairs = {"max_length": max_length, "beams": beams}
-    refused = [name for name, value in (of_text if translates else of_pairs).items() if value is not None]
-    if refused:
-        options = ", ".join(of_pairs if translates else of_text)
-        if translates:
-            raise InputError(
-                coded(
-                    "E-CALL-01",
-                    "{option}=...: expected an option of a sequence-to-sequence network: {options}.",
-                    option=refused[0],
-                    options=options,
-                )
-            )
-        raise InputError(
-            coded(
-                "E-CALL-01",
-                "{option}=...: expected an option of a network that continues a text: {options}.",
-                option=refused[0],
-                options=options,
-            )
-        )
 
 
 def _cut(tokens: np.ndarray) -> list[int]:

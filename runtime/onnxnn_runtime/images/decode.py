@@ -19,6 +19,7 @@ from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from . import patience
 from .formats import unreadable
 from .memory import shared
+from .modes import as_uint8, to_mode
 
 __all__ = [
     "CHANNEL_ORDERS",
@@ -27,7 +28,6 @@ __all__ = [
     "check_memory",
     "decode",
     "is_file_object",
-    "pixels",
     "read_content",
     "upright_size",
 ]
@@ -70,9 +70,6 @@ _WORK = {"WEBP": 12, "AVIF": 12, "HEIF": 12, "JPEG2000": 16}
 _PROGRESSIVE = 6
 """The same of a progressive JPEG file: 2 bytes for each coefficient."""
 
-_BAND = 2**20
-"""Pixels that are converted at a time, where a conversion needs several copies."""
-
 _HEAD = 256
 """How many bytes at the beginning of a file say what it is."""
 
@@ -106,7 +103,7 @@ def decode(
 
 def _from_any(image: ImageLike, color: str, draft: tuple[int, int] | None, channel_order: str) -> Image.Image:
     if isinstance(image, np.ndarray):
-        return _to_mode(_from_array(image, channel_order), color)
+        return to_mode(_from_array(image, channel_order), color)
     if isinstance(image, Image.Image):
         given = image
         return _reading("", lambda: _loaded(given, color))
@@ -166,12 +163,6 @@ def check_memory(what: str | Callable[[], str], needed: int) -> None:
             )
         )
     shared().reserve(needed, MAX_MEMORY)
-
-
-def pixels(image: Image.Image) -> np.ndarray:
-    """Return a PIL image of mode "RGB" or "L" as uint8 (height, width, channels)."""
-    array = np.asarray(image, dtype=np.uint8)
-    return array[:, :, np.newaxis] if array.ndim == 2 else array
 
 
 def _opened(image: Any) -> tuple[str, Any, bytes]:
@@ -349,7 +340,7 @@ def _loaded(image: Image.Image, color: str) -> Image.Image:
         width * height * (stored + max(work, 0 if is_ready else wanted)),
     )
     image.load()
-    return _to_mode(_upright(image), color)
+    return to_mode(_upright(image), color)
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -365,57 +356,6 @@ def _upright(image: Image.Image) -> Image.Image:
         2 * width * height * _BYTES.get(image.mode, 4),
     )
     return image.transpose(turn)
-
-
-def _to_mode(image: Image.Image, color: str) -> Image.Image:
-    mode = "L" if color == "grayscale" else "RGB"
-    if image.mode == "F":
-        raise InputError(
-            coded(
-                "E-INPUT-09",
-                "expected pixels of a fixed range, got floating-point pixels (mode F). Convert the image to "
-                "8 bits first.",
-            )
-        )
-    if image.mode == "LAB":
-        raise InputError(
-            coded(
-                "E-INPUT-09",
-                "expected RGB or grey pixels, got mode LAB, which needs a colour profile. Save the image as "
-                "RGB.",
-            )
-        )
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        return _in_bands(image, mode, _from_16_bits)
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        return _in_bands(image, mode, _over_white)
-    return image if image.mode == mode else image.convert(mode)
-
-
-def _in_bands(image: Image.Image, mode: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """Convert an image some rows at a time, so that copies on the way stay small."""
-    rows = max(1, _BAND // image.width)
-    if rows >= image.height:
-        converted = convert(image)
-        return converted if converted.mode == mode else converted.convert(mode)
-    result = Image.new(mode, image.size)
-    for top in range(0, image.height, rows):
-        band = image.crop((0, top, image.width, min(top + rows, image.height)))
-        result.paste(convert(band).convert(mode), (0, top))
-    return result
-
-
-def _from_16_bits(image: Image.Image) -> Image.Image:
-    # PNG and TIFF scans of 16 bits open as "I;16" or "I"; Pillow's own conversion would clip at 255.
-    grey = np.asarray(image).astype(np.int64)
-    return Image.fromarray(np.clip((grey + 128) // 257, 0, 255).astype(np.uint8))
-
-
-def _over_white(image: Image.Image) -> Image.Image:
-    if image.mode == "La":
-        image = image.convert("LA")  # the only mode that Pillow converts it to
-    layer = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", layer.size, (255, 255, 255, 255)), layer)
 
 
 def _from_array(array: np.ndarray, channel_order: str) -> Image.Image:
@@ -439,32 +379,4 @@ def _from_array(array: np.ndarray, channel_order: str) -> Image.Image:
     )
     if array.ndim == 3 and channel_order == "bgr":
         array = array[:, :, [2, 1, 0, 3][: array.shape[2]]]
-    return Image.fromarray(_as_uint8(array))
-
-
-def _as_uint8(array: np.ndarray) -> np.ndarray:
-    if array.dtype == np.uint8:
-        return array
-    if not (np.issubdtype(array.dtype, np.floating) or array.dtype == bool):
-        if np.issubdtype(array.dtype, np.integer) and array.min() >= 0 and array.max() <= 255:
-            return array.astype(np.uint8)
-        raise InputError(
-            coded(
-                "E-INPUT-04",
-                "expected integers 0..255 in an image array of {dtype}, got others. Convert it to uint8.",
-                dtype=array.dtype,
-            )
-        )
-    low, high = float(array.min()), float(array.max())
-    if not (low >= 0.0 and high <= 1.0):  # also true for NaN
-        raise InputError(
-            coded(
-                "E-INPUT-04",
-                "expected values in 0..1 in an image array of {dtype}, got {low:g}..{high:g}. Convert pixel "
-                "values 0..255 with .astype('uint8').",
-                dtype=array.dtype,
-                low=low,
-                high=high,
-            )
-        )
-    return np.rint(array.astype(np.float64) * 255).astype(np.uint8)
+    return Image.fromarray(as_uint8(array))

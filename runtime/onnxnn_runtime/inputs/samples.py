@@ -23,8 +23,9 @@ from onnxnn_runtime.card.vocabulary import renumbering
 from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import InputError, MissingInputError, located
 from onnxnn_runtime.files.access import regular_file
-from onnxnn_runtime.images.decode import decode, is_file_object, pixels, read_content
+from onnxnn_runtime.images.decode import decode, is_file_object, read_content
 from onnxnn_runtime.images.formats import IMAGE_SUFFIXES
+from onnxnn_runtime.images.modes import pixels
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import WHOLE, printable, shortened
 

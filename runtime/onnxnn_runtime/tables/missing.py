@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Collection, Sequence
+from typing import Collection, Sequence
 
 from onnxnn_runtime.arrays.conversion import is_several
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
-__all__ = ["MISSING", "check_labels", "marks_of_missing", "missing_places"]
+__all__ = ["MISSING", "marks_of_missing", "missing_labels", "missing_places"]
 
 _SIGNS = ("", "?", ".", "..", "-", "--", "\u2013", "\u2014", "\u2026")
 _WORDS = ("na", "n/a", "<na>", "nan", "-nan", "nat", "null", "none", "缺失", "1.#qnan", "-1.#ind")
@@ -42,61 +42,34 @@ def missing_places(
     return [place for place, text in enumerate(texts) if text in gone] if gone else []
 
 
-def check_labels(
-    cells: Sequence[str],
-    missing: Sequence[str],
-    source: str,
-    title: str,
-    lines: Sequence[int],
-    are_classes: bool = True,
-    classes: Collection[str] = (),
-    asked: bool = True,
-) -> None:
-    """Refuse a column of labels in which some are missing.
+def missing_labels(
+    source: str, title: str, rows: Sequence[int], marks: Sequence[str], may_be_class: bool, asked: bool
+) -> Message:
+    """Return the message about labels that are missing.
 
     Args:
-        cells: The labels.
-        missing: What stands in a cell without a value, in lower case.
         source, title: What messages call the table and the column.
-        lines: The number of each row's line.
-        are_classes: Whether they are classes, of which a mark such as "none" may be one.
-        classes: The names of the classes, where they are known.
+        rows: The lines of the rows without a label.
+        marks: What stands in their cells, other than nothing.
+        may_be_class: Whether a mark such as "none" may be a class.
         asked: Whether the user said that this column is the label.
-
-    Raises:
-        InputError: Some are missing; the message names the rows.
     """
-    gone = missing_places(cells, missing, classes)
-    if gone:
-        raise InputError(_missing_labels(gone, cells, source, title, lines, are_classes, asked))
-
-
-def _missing_labels(
-    gone: Sequence[int],
-    cells: Sequence[str],
-    source: str,
-    title: str,
-    lines: Sequence[int],
-    are_classes: bool,
-    asked: bool,
-) -> Message:
-    rows = ", ".join(str(lines[place]) for place in gone[:_LISTED])
-    if len(gone) > _LISTED:
-        rows = gettext("{names} and {more} more", names=rows, more=len(gone) - _LISTED)
-    marks = sorted({cells[place] for place in gone} - {""})
+    shown = ", ".join(map(str, rows[:_LISTED]))
+    if len(rows) > _LISTED:
+        shown = gettext("{names} and {more} more", names=shown, more=len(rows) - _LISTED)
     found = f" ({', '.join(shortened(mark, 20) for mark in marks)})" if marks else ""
     text = ngettext(
         "{source}: expected a label in each row of {title}, got none in row {rows}{found}. Fill in a label, "
         "or remove the row.",
         "{source}: expected a label in each row of {title}, got none in {count} rows, {rows}{found}. Fill in "
         "labels, or remove the rows.",
-        len(gone),
+        len(rows),
         source=source,
         title=title,
-        rows=rows,
+        rows=shown,
         found=found,
     )
-    if marks and are_classes:
+    if marks and may_be_class:
         text += gettext(" If that is a class, pass missing=[].")
     if not asked:
         text += gettext(" If another column is the label, name it with label=.")
@@ -107,7 +80,7 @@ _LISTED = 10
 """So many rows stand in a message."""
 
 
-def marks_of_missing(missing: Any) -> tuple[str, ...]:
+def marks_of_missing(missing: object) -> tuple[str, ...]:
     """Return what stands in a cell without a value, in lower case; None gives `MISSING`.
 
     Raises:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple, Sequence, Union
+from typing import Any, Collection, Iterator, NamedTuple, Sequence, Union
 
 import numpy as np
 
@@ -33,7 +33,7 @@ from .heading import (
     no_such_column,
 )
 from .marks import Marks, check_marks, commas_as, not_a_number, number, parse_cells
-from .missing import MISSING, check_labels, marks_of_missing
+from .missing import MISSING, marks_of_missing, missing_labels, missing_places
 from .numbers import parse
 from .scan import MAX_CELLS, MAX_COLUMNS, scan, separator_of
 from .text import Block, Record, TextFile, cells_of, open_table
@@ -169,8 +169,35 @@ class Table:
         """
         position = self.index(column)
         cells = [cell for block in self._blocks() for cell in self._column(block, position)]
-        check_labels(cells, self.missing, self.source, self.title(position), self.lines)
+        self.check_labels(cells, position)
         return cells
+
+    def check_labels(
+        self,
+        cells: Sequence[str],
+        position: int,
+        are_classes: bool = True,
+        classes: Collection[str] = (),
+        asked: bool = True,
+    ) -> None:
+        """Refuse a column of labels in which some are missing.
+
+        Args:
+            cells: The labels.
+            position: Where the column stands.
+            are_classes: Whether they are classes, of which a mark such as "none" may be one.
+            classes: The names of the classes, where they are known.
+            asked: Whether the user said that this column is the label.
+
+        Raises:
+            InputError: Some are missing; the message names the rows.
+        """
+        gone = missing_places(cells, self.missing, classes)
+        if gone:
+            rows = [self.lines[place] for place in gone]
+            marks = sorted({cells[place] for place in gone} - {""})
+            title = self.title(position)
+            raise InputError(missing_labels(self.source, title, rows, marks, are_classes, asked))
 
     def numbers(self, columns: Sequence[Column] | None = None, dtype: Any = np.float64) -> np.ndarray:
         """Return columns as an array (rows, columns).

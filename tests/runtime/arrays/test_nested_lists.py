@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime.arrays.conversion import MOST_HELD, MOST_LISTED, as_array, check_nesting
+from onnxnn_runtime.arrays.conversion import as_array
+from onnxnn_runtime.arrays.nesting import MOST_HELD, MOST_LISTED, check_nesting
 from support.hostile_values import itself, nested
 
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnxnn_runtime import InputError, Preprocess
 from onnxnn_runtime.images import decode as decoding
+from onnxnn_runtime.images import modes
 from PIL import Image
 from support.pngs import png
 
@@ -94,7 +95,7 @@ def test_bands_change_nothing(monkeypatch, mode, color):
         if mode == "P":
             image.info["transparency"] = 3
     whole = Preprocess(color).to_uint8(image)
-    monkeypatch.setattr(decoding, "_BAND", 100)
+    monkeypatch.setattr(modes, "_BAND", 100)
     np.testing.assert_array_equal(Preprocess(color).to_uint8(image), whole)
 
 
@@ -136,7 +137,7 @@ def test_every_file_is_read_alike_in_every_form(kind, width, height, form, color
     assert found.min() >= 0
     assert found.max() <= 1
     np.testing.assert_array_equal(found, preprocess(content))
-    expected = decoding.pixels(decoding.decode(content, "RGB"))
+    expected = modes.pixels(decoding.decode(content, "RGB"))
     given = expected[:, :, ::-1] if order == "bgr" else expected
     if color == "RGB":
         np.testing.assert_array_equal(preprocess(np.ascontiguousarray(given)), found)
