@@ -76,7 +76,7 @@ def generate(asked: Generating) -> None:
         beams=asked.beams,
     )
     if asked.as_json:
-        text = " ".join(found) if asked.words else found
+        text = " ".join(map(str, found)) if asked.words else found
         print_json({"prompt": asked.prompt, **({"target": found} if model.translates else {"text": text})})
     else:
         print_text(found if isinstance(found, str) else " ".join(map(str, found)))

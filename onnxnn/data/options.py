@@ -10,7 +10,7 @@ from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
-from onnxnn_runtime.tables.reader import Column
+from onnxnn_runtime.tables.table import Column
 
 __all__ = ["CACHE_MB", "ArrayOptions", "ImageOptions", "Index", "LoadOptions", "TableOptions"]
 

@@ -13,7 +13,9 @@ from onnxnn_runtime.arrays.conversion import is_several
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
-from onnxnn_runtime.tables.reader import Column, Table, index_columns, label_named, seems_index
+from onnxnn_runtime.tables.heading import label_named
+from onnxnn_runtime.tables.reader import index_columns, seems_index
+from onnxnn_runtime.tables.table import Column, Table
 
 from .options import Index
 

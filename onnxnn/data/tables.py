@@ -12,7 +12,8 @@ from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.warn import warn
 from onnxnn_runtime.tables.marks import NoNumberError
-from onnxnn_runtime.tables.reader import Read, Table, read_table
+from onnxnn_runtime.tables.reader import read_table
+from onnxnn_runtime.tables.table import Read, Table
 
 from onnxnn.graph.shape import Shape
 

@@ -15,7 +15,8 @@ from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.images.decode import decode
 from onnxnn_runtime.inputs.folders import Skipped, warn_of
-from onnxnn_runtime.inputs.samples import Sample, find_samples, in_channel_order
+from onnxnn_runtime.inputs.reading import Sample, in_channel_order
+from onnxnn_runtime.inputs.samples import find_samples
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.session.pipeline import batches, default_batch_size

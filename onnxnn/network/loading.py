@@ -10,7 +10,7 @@ from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
-from onnxnn_runtime.tables.reader import Column
+from onnxnn_runtime.tables.table import Column
 
 from onnxnn import data as loading
 from onnxnn.data import Batches, Data

@@ -28,9 +28,11 @@ from .errors import (
     TrainingError,
     UnknownAttributeError,
 )
-from .inputs.samples import Skipped
+from .inputs.folders import Skipped
+from .loading import load
 from .messages.suggestions import PACKAGE_ATTRIBUTES as _PACKAGE_ATTRIBUTES
-from .model import Embeddings, Model, Prediction, Predictions, load
+from .model import Model
+from .results import Embeddings, Prediction, Predictions
 
 if _TYPE_CHECKING:
     from .card.diffusion import DiffusionSpec, SamplerSpec

@@ -1,27 +1,23 @@
-"""A model file, ready to run: `load` and `Model`."""
+"""A model file, ready to run: `Model`, which `load` opens."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Callable, Iterator
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Tuple
 
 import numpy as np
 
-from .api.calls import checked, checked_class
-from .arrays.conversion import as_array, check_steps, check_tokens
-from .arrays.precision import check_precision
-from .card.card import InputSpec, ModelCard
+from .api.calls import checked_class
+from .arrays.numbers import check_integer
+from .card.card import Axis, InputSpec, ModelCard
 from .card.words import kind_name
-from .errors import CardError, InputError, located
+from .embedding import Part, joined, parts_of, reported, vector_output, vector_size, vectors_of
 from .inputs.folders import warn_of
-from .inputs.samples import Skipped, in_channel_order
-from .messages.catalogue import coded, gettext
-from .messages.shorten import printable, shortened
+from .inputs.options import Progress, ReadOptions
+from .inputs.whole import by_name, check_target, check_values, only_input
+from .messages.catalogue import gettext
 from .messages.suggestions import MODEL_ATTRIBUTES, MODEL_OPTIONS
-from .opening import Opening, card_of, check_timeout
-from .results import Embeddings, Prediction, Predictions, prediction
-from .session.pipeline import check_count, check_options, check_progress, reported
+from .opening import Opening, require_card
+from .results import Embeddings, Prediction, Predictions, check_predicts, prediction
 
 if TYPE_CHECKING:
     from .card.tokens import Text
@@ -29,83 +25,10 @@ if TYPE_CHECKING:
     from .session.engine import Engine
     from .session.onnxfile import FileFacts
 
-__all__ = ["Embeddings", "Model", "Prediction", "Predictions", "load"]
+__all__ = ["Embeddings", "Model", "Prediction", "Predictions"]
 
-Progress = Callable[[int, "int | None"], object]
-"""Called with the number of inputs done and, where it is known, of all."""
-
-
-@checked
-def load(
-    path: str | os.PathLike[str] | bytes,
-    device: str = "auto",
-    card: ModelCard | None = None,
-    threads: int | None = None,
-    draft: bool | None = None,
-    timeout: float | None = None,
-) -> Model:
-    """Open a model file.
-
-    The file is checked before it runs (see SECURITY.md), and its outputs are compared with its card.
-
-    Args:
-        path: The `.onnx` file, or its bytes.
-        device: "auto" (CUDA where it works, else the processor), "cpu", "cuda" or "cuda:1"; an
-            explicit device is used or refused.
-        card: Stands in for the file's own card, e.g. for a file that has none.
-        threads: Processor cores to use; None takes all that this process may use.
-        draft: Overrides the card's `Preprocess.draft`: True decodes large JPEG files at a fraction
-            of their size, which is faster and differs a little from training.
-        timeout: Seconds that one run of the graph may take, above 0; a run that takes longer raises an
-            InputError. None sets no limit, but 8 seconds for a graph with a loop that may run forever.
-
-    Raises:
-        MissingInputError: There is no such file.
-        InputError: The file is no ONNX file, cut short, needs other files or a newer ONNX Runtime.
-        CardError: The file's card is malformed or newer than this version.
-        DeviceError: The device was asked for explicitly and is not there.
-    """
-    from .session.engine import Engine  # here, because importing the package does without
-    from .session.onnxfile import ModelFile, inspect
-    from .session.providers import place
-
-    if card is not None and not isinstance(card, ModelCard):
-        raise InputError(
-            coded(
-                "E-CALL-03",
-                "load(card={card}): expected a ModelCard, or None for the file's own.",
-                card=shortened(card),
-            )
-        )
-    check_timeout(timeout)
-    opening = Opening(path, device, card, threads, draft, timeout)
-    file = ModelFile(path)
-    name = file.name
-    facts = inspect(file.content, name)
-    if facts.external:
-        raise InputError(
-            coded(
-                "E-MODEL-02",
-                "{name}: expected its weights in the file, got them in another one ({file}), which is never "
-                "opened. Save the model as one file, e.g. with onnx.save(onnx.load(path), out).",
-                name=name,
-                file=shortened(facts.external[0]),
-            )
-        )
-    card = card_of(facts.metadata, name, card, draft)
-    engine = Engine(file.take, name, facts, place(device), threads, card, timeout)
-    return Model(name, facts, card, engine, opening)
-
-
-def _reopen(opening: Opening) -> Model:
-    """Open a model again.
-
-    Raises:
-        InputError: The file was replaced since.
-        OnnxnnError: As for `load`.
-    """
-    opening.check_unchanged()
-    return load(opening.path, opening.device, opening.card, opening.threads, opening.draft, opening.timeout)
+_Opening = Tuple[Callable[[Opening], "Model"], Opening]
+"""What opens the model again, and how it was opened."""
 
 
 @checked_class(MODEL_ATTRIBUTES, MODEL_OPTIONS)
@@ -121,7 +44,7 @@ class Model:
     """
 
     def __init__(
-        self, name: str, facts: FileFacts, card: ModelCard | None, engine: Engine, opening: Opening
+        self, name: str, facts: FileFacts, card: ModelCard | None, engine: Engine, opening: _Opening
     ) -> None:
         self.name = name
         self.facts = facts
@@ -129,8 +52,9 @@ class Model:
         self._engine = engine
         self._opening = opening
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self._opening,)
+    def __reduce__(self) -> tuple[Callable[[Opening], Model], tuple[Opening]]:
+        reopen, opening = self._opening
+        return reopen, (opening,)
 
     @property
     def device(self) -> str:
@@ -138,12 +62,12 @@ class Model:
         return self._engine.device
 
     @property
-    def inputs(self) -> dict[str, tuple[str, tuple[Any, ...]]]:
+    def inputs(self) -> dict[str, tuple[str, tuple[Axis, ...]]]:
         """Each graph input's type and shape, e.g. {"input": ("float32", ("batch", 3, 224, 224))}."""
         return self._engine.inputs
 
     @property
-    def outputs(self) -> dict[str, tuple[str, tuple[Any, ...]]]:
+    def outputs(self) -> dict[str, tuple[str, tuple[Axis, ...]]]:
         """Each graph output's type and shape."""
         return self._engine.outputs
 
@@ -170,7 +94,7 @@ class Model:
         """Whether the model goes from sequence to sequence: then `generate` takes the tokens of a source."""
         return self._engine.arrays == ["input", "target"] and self.card is not None
 
-    def infer(self, x: Any) -> Any:
+    def infer(self, x: object) -> Any:
         """Run the graph on arrays as they are.
 
         Args:
@@ -188,72 +112,17 @@ class Model:
                 outputs are not what the card promises.
         """
         arrays = self._engine.arrays
-        x = self._by_name(x)
+        spec = None if self.card is None else self.card.input
+        x = by_name(x, spec, arrays, self.inputs)
         if isinstance(x, dict):
             if arrays and arrays[0] in x:
-                self._check_values(arrays[0], x[arrays[0]])
-            if self.translates and {"input", "target"} <= set(x):
-                self._check_target(x["target"], x["input"])
+                check_values(arrays[0], x[arrays[0]], spec)
+            if self.card is not None and self.translates and {"input", "target"} <= set(x):
+                check_target(x["target"], x["input"], self.card)
             return dict(zip(self.outputs, self._engine.run(x, list(self.outputs))))
-        if not arrays:
-            raise InputError(
-                coded("E-INPUT-03", "{name}: takes no input. Run it with infer({{}}).", name=self.name)
-            )
-        if len(arrays) != 1:
-            raise InputError(
-                coded(
-                    "E-INPUT-03",
-                    "{name}: expected {count} inputs ({inputs}), got one array. Give a dict with an array "
-                    "for each.",
-                    name=self.name,
-                    count=len(arrays),
-                    inputs=", ".join(printable(each, 40) for each in arrays[:20]),
-                )
-            )
-        self._check_values(arrays[0], x)
-        return self._engine.run({arrays[0]: x}, [next(iter(self.outputs))])[0]
-
-    def _by_name(self, x: Any) -> Any:
-        """Return a table that names its columns as an array in the card's order; anything else as it is."""
-        spec = None if self.card is None else self.card.input
-        if spec is None or not (spec.features or spec.kind == "table") or not self._engine.arrays:
-            return x
-        numbers = set(map(str, range(len(x)))) if isinstance(x, dict) else set()
-        if isinstance(x, dict) and not spec.features and set(map(str, x)) != numbers:
-            return x
-        from .inputs.rows import for_graph  # here, because images do without
-
-        first = self._engine.arrays[0]
-        if isinstance(x, dict) and first in x and first not in spec.features:
-            return {**x, first: for_graph(x[first], spec, first)}
-        return x if isinstance(x, dict) and set(x) <= set(self.inputs) else for_graph(x, spec, first)
-
-    def _check_values(self, name: str, x: Any, spec: InputSpec | None = None) -> None:
-        """Refuse what a graph may not: unknown and negative tokens, too many steps, rounded numbers."""
-        spec = spec or (None if self.card is None else self.card.input)
-        if x is None or spec is None or not (spec.kind in ("tokens", "sequence") or spec.deviations):
-            return
-        try:
-            check_precision(as_array(x), spec.deviations, spec.features)
-            (check_tokens if spec.kind == "tokens" else check_steps)(as_array(x), spec)
-        except InputError as error:
-            raise InputError(located(name, error)) from error
-
-    def _check_target(self, target: Any, source: Any) -> None:
-        card = self._require_card("infer")
-        size = card.output.shape[-1]
-        known = size if isinstance(size, int) else None
-        self._check_values("target", target, replace(card.input, vocabulary=None, num_tokens=known))
-        rows, sources = (np.shape(each) for each in (target, source))
-        if len(rows) == len(sources) == 2 and rows[0] != sources[0]:
-            raise InputError(
-                coded(
-                    "E-INPUT-03",
-                    "target: expected {sources} rows, one for each source of input, got {rows}.",
-                    sources=sources[0],
-                    rows=rows[0],
-                )
-            )
+        name = only_input(self.name, arrays)
+        check_values(name, x, spec)
+        return self._engine.run_first({name: x})
 
     def generate(
         self,
@@ -294,7 +163,7 @@ class Model:
         card = self._require_card("generate")
         asked.check_for(self.translates)
         if self.translates:
-            return seq2seq.translate(self._predict_next, card.input, prompt, asked)
+            return seq2seq.translate(self._engine.translator(), card.input, prompt, asked)
         vocabulary = generate.check_generates(card, self.name)
         return generate.generate(self._engine.stepper(), vocabulary, prompt, asked)
 
@@ -305,13 +174,13 @@ class Model:
         sampler: str | None = None,
         seed: int | None = None,
         eta: float = 0.0,
-        label: Any = None,
+        label: object = None,
         guidance: float | None = None,
         *,
-        noise: Any = None,
-        start: Any = None,
+        noise: object = None,
+        start: object = None,
         strength: float | None = None,
-        mask: Any = None,
+        mask: object = None,
         return_all_timesteps: bool = False,
         callback: Callable[[int, np.ndarray], object] | None = None,
         progress: bool = False,
@@ -342,37 +211,24 @@ class Model:
         from .diffusion import sampling  # here and below, so that other models open without it
 
         options = sampling.SamplingOptions(
-            num=num,
-            steps=steps,
-            sampler=sampler,
-            seed=seed,
-            eta=eta,
-            label=label,
-            guidance=guidance,
-            noise=noise,
-            start=start,
-            strength=strength,
-            mask=mask,
-            return_all_timesteps=return_all_timesteps,
-            callback=callback,
-            progress=progress,
-            batch_size=batch_size,
-        )
+            num, steps, sampler, seed, eta, label, guidance, noise, start, strength, mask,
+            return_all_timesteps, callback, progress, batch_size,
+        )  # fmt: skip
         spec = sampling.check_draws(self._require_card("sample"), self.name, self.inputs)
-        if spec.sampler is None:
-            preprocess = self.input_spec.preprocess
-            return sampling.sample_images(self._engine.denoiser(), spec, options, preprocess)
-        sampling.check_baked(spec.sampler, self.name, options)
-        return sampling.draw_with_graph(self._run_loop, spec, options)
+        if spec.sampler is not None:
+            sampling.check_baked(spec.sampler, self.name, options)
+            return sampling.draw_with_graph(self._engine.loop(), spec, options)
+        preprocess = self.input_spec.preprocess
+        return sampling.sample_images(self._engine.denoiser(), spec, options, preprocess)
 
     def interpolate(
         self,
-        first: Any,
-        second: Any,
+        first: object,
+        second: object,
         num: int = 9,
         strength: float = 0.6,
         seed: int | None = None,
-        **options: Any,
+        **options: object,
     ) -> np.ndarray:
         """Draw images that lead from one image to another.
 
@@ -397,31 +253,16 @@ class Model:
         from .diffusion import sampling
 
         spec = sampling.check_draws(self._require_card("sample"), self.name, self.inputs)
-        if spec.sampler is not None:
-            raise InputError(
-                coded(
-                    "E-INPUT-08",
-                    "{name}: interpolate() expected the denoiser alone, got a file with the sampling loop "
-                    "inside. Take the one that export() writes without sampler=.",
-                    name=self.name,
-                )
-            )
+        sampling.check_interpolates(spec, self.name)
         asked = sampling.SamplingOptions.between(num, strength, {"seed": seed, **options})
         preprocess = self.input_spec.preprocess
         return sampling.interpolate_images(self._engine.denoiser(), spec, first, second, asked, preprocess)
 
-    def _run_loop(self, noise: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-        feeds = {"noise": noise} if labels is None else {"noise": noise, "label": labels}
-        return self._engine.run(feeds, [next(iter(self.outputs))])[0]
-
-    def _predict_next(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
-        feeds = {"input": source, "target": target}
-        return self._engine.run(feeds, [next(iter(self.outputs))])[0]
-
     def predict(
         self,
-        inputs: Any,
+        inputs: object,
         k: int = 1,
+        *,
         errors: str = "raise",
         batch_size: int | None = None,
         progress: Progress | None = None,
@@ -448,46 +289,26 @@ class Model:
             CardError: The file has no card, or its output is no class and no value.
             InputError: An input does not match the model, or is broken and `errors` is "raise".
         """
+        options = ReadOptions(errors, batch_size, progress, channel_order)
         card = self._require_card("predict")
-        if card.output.kind not in ("classes", "binary", "values"):
-            other = {"tokens": "generate()", "image": "sample()"}.get(card.output.kind, "embed()")
-            raise CardError(
-                coded(
-                    "E-INPUT-08",
-                    "{name}: predict() expected an output of classes or values, got one of the kind {kind}. "
-                    "Use {other} or infer().",
-                    name=self.name,
-                    kind=repr(kind_name(card.output.kind)),
-                    other=other,
-                )
-            )
-        check_count("k", k)
-        if card.output.kind != "values" and len(card.output.shape) > 3:
-            raise CardError(
-                coded(
-                    "E-INPUT-08",
-                    "{name}: predict() expected one class for a sample, got classes for each part of it "
-                    "({shape}). Use infer().",
-                    name=self.name,
-                    shape=", ".join(map(str, card.output.shape)),
-                )
-            )
+        check_predicts(card, self.name)
+        check_integer("k", k)
         result = Predictions()
-        output = next(iter(self.outputs))
-        check_progress(progress)
-        for part, done, total in self._stream(inputs, output, errors, batch_size, channel_order):
+        for part, done, total in parts_of(
+            self._engine, card.input, inputs, next(iter(self.outputs)), options
+        ):
             result.skipped.extend(part.skipped)
             for name, scores in zip(part.names, part.vectors):
                 result.append(prediction(card, name, scores, k))
-            if progress is not None:
-                progress(done, total)
+            options.report(done, total)
         warn_of(result.skipped)
         return result
 
     def embed(
         self,
-        inputs: Any,
+        inputs: object,
         normalize: bool = False,
+        *,
         errors: str = "raise",
         batch_size: int | None = None,
         progress: Progress | None = None,
@@ -511,14 +332,15 @@ class Model:
             CardError: The file has no card, or no output that is a vector.
             InputError: An input does not match the model, or is broken and `errors` is "raise".
         """
-        result = self.embed_named(inputs, normalize, errors, batch_size, progress, channel_order)
+        result = self._embed_all(inputs, normalize, ReadOptions(errors, batch_size, progress, channel_order))
         warn_of(result.skipped)
         return result.vectors
 
     def embed_named(
         self,
-        inputs: Any,
+        inputs: object,
         normalize: bool = False,
+        *,
         errors: str = "raise",
         batch_size: int | None = None,
         progress: Progress | None = None,
@@ -529,28 +351,13 @@ class Model:
         Args:
             inputs, normalize, errors, batch_size, progress, channel_order: See `onnxnn_runtime.Model.embed`.
         """
-        vectors = np.zeros((0, self._vector_size()), np.float32)
-        names: list[str] = []
-        skipped: list[Skipped] = []
-        check_progress(progress)
-        for part, done, total in self._embed(inputs, normalize, errors, batch_size, channel_order):
-            start = len(names)
-            names.extend(part.names)
-            skipped.extend(part.skipped)
-            if len(names) > len(vectors):
-                # Grown in place: a list of parts would hold everything twice when it is joined.
-                size = max(len(names), len(vectors) + len(vectors) // 4)
-                vectors.resize((size, part.vectors.shape[1]), refcheck=False)
-            vectors[start : len(names)] = part.vectors
-            if progress is not None:
-                progress(done, total)
-        vectors.resize((len(names), vectors.shape[1]), refcheck=False)
-        return Embeddings(vectors, names, skipped)
+        return self._embed_all(inputs, normalize, ReadOptions(errors, batch_size, progress, channel_order))
 
     def embed_stream(
         self,
-        inputs: Any,
+        inputs: object,
         normalize: bool = False,
+        *,
         errors: str = "raise",
         batch_size: int | None = None,
         progress: Progress | None = None,
@@ -561,67 +368,22 @@ class Model:
         Args:
             inputs, normalize, errors, batch_size, progress, channel_order: See `onnxnn_runtime.Model.embed`.
         """
-        check_progress(progress)
-        return reported(self._embed(inputs, normalize, errors, batch_size, channel_order), progress)
+        options = ReadOptions(errors, batch_size, progress, channel_order)
+        return reported(self._embed(inputs, normalize, options), options)
 
-    def _embed(
-        self, inputs: Any, normalize: bool, errors: str, batch_size: int | None, channel_order: str | None
-    ) -> Iterator[tuple[Embeddings, int, int | None]]:
-        output = self._vector_output()
-        for part, done, total in self._stream(inputs, output, errors, batch_size, channel_order):
-            size = self._vector_size() if not part.names else -1
-            vectors: np.ndarray = part.vectors.reshape(len(part.names), size).astype(np.float32, copy=False)
-            if normalize:
-                length = np.linalg.norm(vectors, axis=1, keepdims=True)
-                vectors = vectors / np.where(length == 0, 1, length)
-            yield Embeddings(vectors, part.names, part.skipped), done, total
+    def _embed_all(self, inputs: object, normalize: bool, options: ReadOptions) -> Embeddings:
+        parts = self._embed(inputs, normalize, options)
+        return joined(parts, vector_size(self._engine, self._vector_output()), options)
 
-    def _stream(
-        self, inputs: Any, output: str, errors: str, batch_size: int | None, channel_order: str | None
-    ) -> Iterator[tuple[Embeddings, int, int | None]]:
-        """Yield the values of a few inputs at a time, how many are done, and of how many.
-
-        The callers report progress: an exception of the user's function would not pass a generator as it is.
-        """
-        check_options(batch_size, errors)
-        spec = in_channel_order(self._require_card("embed").input, channel_order)
-        done = 0
-        for total, names, values, skipped in self._engine.stream(inputs, spec, output, errors, batch_size):
-            done += len(names) + len(skipped)
-            yield Embeddings(values, names, skipped), done, total
+    def _embed(self, inputs: object, normalize: bool, options: ReadOptions) -> Iterator[Part]:
+        spec = self._require_card("embed").input
+        return vectors_of(self._engine, spec, inputs, self._vector_output(), normalize, options)
 
     def _vector_output(self) -> str:
-        card = self._require_card("embed")
-        if "embedding" in self.outputs:
-            return "embedding"
-        if card.output.kind == "embedding":
-            return next(iter(self.outputs))
-        raise CardError(
-            coded(
-                "E-INPUT-08",
-                "{name}: embed() expected an output 'embedding', got one of the kind {kind}. Export a "
-                "network with a feature vector before its head, or train with nn('embed').",
-                name=self.name,
-                kind=repr(kind_name(card.output.kind)),
-            )
-        )
-
-    def _vector_size(self) -> int:
-        shape = self.outputs[self._vector_output()][1]
-        return shape[-1] if shape and isinstance(shape[-1], int) else 0
+        return vector_output(self._require_card("embed"), self.outputs, self.name)
 
     def _require_card(self, what: str) -> ModelCard:
-        if self.card is None:
-            raise CardError(
-                coded(
-                    "E-CARD-01",
-                    "{name}: no onnxnn card in its metadata, which {what} needs. Export it with "
-                    "`onnxnn export`, pass card=ModelCard(...), or use infer() on arrays.",
-                    name=self.name,
-                    what=what,
-                )
-            )
-        return self.card
+        return require_card(self.card, self.name, what)
 
     @property
     def input_spec(self) -> InputSpec:

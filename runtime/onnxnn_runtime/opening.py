@@ -13,7 +13,7 @@ from .files.paths import expanded, path_text
 from .messages.catalogue import coded
 from .messages.shorten import shortened
 
-__all__ = ["Opening", "card_of", "check_timeout"]
+__all__ = ["Opening", "card_of", "check_timeout", "require_card"]
 
 _LONGEST = 1e9
 """Seconds of the longest timeout: what threads can wait for."""
@@ -87,6 +87,30 @@ def card_of(
     if card is None or draft is None or card.input.preprocess is None:
         return card
     return replace(card, input=replace(card.input, preprocess=replace(card.input.preprocess, draft=draft)))
+
+
+def require_card(card: ModelCard | None, name: str, what: str) -> ModelCard:
+    """Return a model's card.
+
+    Args:
+        card: The card, where there is one.
+        name: What errors call the model.
+        what: The call that needs it.
+
+    Raises:
+        CardError: There is none.
+    """
+    if card is not None:
+        return card
+    raise CardError(
+        coded(
+            "E-CARD-01",
+            "{name}: no onnxnn card in its metadata, which {what} needs. Export it with `onnxnn export`, "
+            "pass card=ModelCard(...), or use infer() on arrays.",
+            name=name,
+            what=what,
+        )
+    )
 
 
 def check_timeout(timeout: object) -> None:

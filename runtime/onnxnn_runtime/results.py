@@ -10,11 +10,13 @@ import numpy as np
 from .api.calls import checked_class
 from .card.card import ModelCard
 from .card.labels import best_classes, label_of
-from .inputs.samples import Skipped
-from .messages.catalogue import gettext, ngettext
+from .card.words import kind_name
+from .errors import CardError
+from .inputs.folders import Skipped
+from .messages.catalogue import coded, gettext, ngettext
 from .messages.suggestions import RESULT_ATTRIBUTES, RESULTS_ATTRIBUTES
 
-__all__ = ["Embeddings", "Prediction", "Predictions", "prediction"]
+__all__ = ["Embeddings", "Prediction", "Predictions", "check_predicts", "prediction"]
 
 SHOWN = 20
 """Predictions that a long list shows of itself."""
@@ -134,3 +136,38 @@ def prediction(card: ModelCard, name: str, scores: np.ndarray, k: int) -> Predic
     best = best_classes(card.output, flat, k)
     top = tuple((label_of(card.output.classes, i), score) for i, score in best)
     return Prediction(name, top[0][0], top[0][1], best[0][0], top, {}, scores, kind)
+
+
+def check_predicts(card: ModelCard, name: str) -> None:
+    """Refuse a model whose output is no class and no value.
+
+    Args:
+        card: What the model says about its output.
+        name: What errors call the model.
+
+    Raises:
+        CardError: It is one; the message says which call it has.
+    """
+    output = card.output
+    if output.kind not in ("classes", "binary", "values"):
+        other = {"tokens": "generate()", "image": "sample()"}.get(output.kind, "embed()")
+        raise CardError(
+            coded(
+                "E-INPUT-08",
+                "{name}: predict() expected an output of classes or values, got one of the kind {kind}. "
+                "Use {other} or infer().",
+                name=name,
+                kind=repr(kind_name(output.kind)),
+                other=other,
+            )
+        )
+    if output.kind != "values" and len(output.shape) > 3:
+        raise CardError(
+            coded(
+                "E-INPUT-08",
+                "{name}: predict() expected one class for a sample, got classes for each part of it "
+                "({shape}). Use infer().",
+                name=name,
+                shape=", ".join(map(str, output.shape)),
+            )
+        )

@@ -346,7 +346,7 @@ def test_missing_files_and_folders(tmp_path):
 
 @pytest.mark.parametrize("k", [0, True, 1.5, "x"])
 def test_k_is_an_integer(open_model, k):
-    with pytest.raises(rt.InputError, match=r"k=.*: expected an integer from 1"):
+    with pytest.raises(rt.InputError, match=r"k=.*: expected an integer of at least 1"):
         open_model("table").predict([[1, 2]], k=k)
 
 

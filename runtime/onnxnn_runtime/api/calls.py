@@ -1,4 +1,4 @@
-"""Public calls and attributes: a wrong option or name is refused with the name that was meant.
+"""Public calls: a wrong option is refused with the name that was meant.
 
 `checked` wraps a public function, `checked_class` the public methods of a class. A call with right options
 costs one more Python call; the signature is looked at only where Python itself refuses the arguments.
@@ -9,31 +9,27 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from typing import Any, Callable, Collection, Iterator, Mapping, NoReturn, Sequence, TypeVar
+from typing import Any, Callable, Collection, Iterator, Mapping, Sequence, TypeVar
 
-from onnxnn_runtime.errors import (
-    CallError,
-    OnnxnnError,
-    OutOfMemoryError,
-    UnknownAttributeError,
-    did_you_mean,
-)
+from onnxnn_runtime.errors import CallError, OnnxnnError, OutOfMemoryError, did_you_mean
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
-__all__ = ["Advice", "checked", "checked_class", "no_attribute", "unknown_options"]
+from .attributes import Advice, Setters, check_reading, check_setting
+
+__all__ = ["checked", "checked_class", "unknown_options"]
 
 T = TypeVar("T", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
-Advice = Mapping[str, str]
-"""An option or attribute of another library, in lower case -> what to do here, without the full stop."""
 
 _MOST_SETTINGS = 16
 """Entries of the largest tuple or dict that is looked into: longer ones are data."""
 
+_SETTINGS = (tuple, dict)
+"""What settings are given as; lists are data, and so are named tuples."""
+
 _SPECIAL = ("__init__", "__new__", "__call__")
-_COMPLETE = "_attributes_are_complete"
 
 
 def checked(function: T) -> T:
@@ -53,7 +49,7 @@ def checked_class(
     attributes: Advice | None = None,
     options: Mapping[str, Advice] | None = None,
     call: str = "",
-    values: Mapping[str, Callable[[Any], Any]] | None = None,
+    values: Setters | None = None,
 ) -> Callable[[C], C]:
     """Return a class decorator: methods refuse wrong options, and instances unknown attributes.
 
@@ -69,10 +65,10 @@ def checked_class(
 
     def decorate(cls: C) -> C:
         _check_methods(cls, options or {}, call or cls.__name__)
-        _check_reading(cls, attributes or {})
+        check_reading(cls, attributes or {})
         is_open = not issubclass(cls, tuple) and "__setattr__" not in vars(cls)  # frozen dataclasses have one
         if is_open:
-            _check_setting(cls, attributes or {}, values or {})
+            check_setting(cls, attributes or {}, values or {})
         return cls
 
     return decorate
@@ -133,7 +129,7 @@ def _checked(
     flags = _flags(function)
 
     @functools.wraps(function)
-    def checking(*args: Any, **options: Any) -> Any:
+    def checking(*args: object, **options: object) -> Any:
         if flags:
             _check_flags(call, flags, args, options)
         for value in () if any_size else (*args, *options.values()):
@@ -198,7 +194,7 @@ def _of_memory(call: str, error: Exception) -> Message:
     )
 
 
-def _flags(function: Callable[..., Any]) -> Mapping[str, int]:
+def _flags(function: Callable[..., object]) -> Mapping[str, int]:
     """Return the parameters that are True or False by their annotation, with their places.
 
     Those that are given by name alone have a place after all arguments.
@@ -211,7 +207,7 @@ def _flags(function: Callable[..., Any]) -> Mapping[str, int]:
 
 
 def _check_flags(
-    call: str, flags: Mapping[str, int], args: Sequence[Any], options: Mapping[str, Any]
+    call: str, flags: Mapping[str, int], args: Sequence[object], options: Mapping[str, object]
 ) -> None:
     """Refuse what is neither True nor False, nor 1 or 0: a text such as "no" would count as True."""
     for name, place in flags.items():
@@ -228,7 +224,7 @@ def _check_flags(
             )
 
 
-def _check_size(call: str, value: Any, levels: int = 2) -> None:
+def _check_size(call: str, value: object, levels: int = 2) -> None:
     """Refuse integers that no number of a computation holds, also in tuples and dicts of settings."""
     if type(value) is int and value.bit_length() > 63:
         raise CallError(
@@ -239,22 +235,27 @@ def _check_size(call: str, value: Any, levels: int = 2) -> None:
                 value=shortened(value),
             )
         )
-    if levels and type(value) in (tuple, dict) and len(value) <= _MOST_SETTINGS:  # lists are data
-        for each in value.values() if type(value) is dict else value:
+    if (
+        levels
+        and isinstance(value, (tuple, dict))
+        and type(value) in _SETTINGS
+        and len(value) <= _MOST_SETTINGS
+    ):
+        for each in value.values() if isinstance(value, dict) else value:
             _check_size(call, each, levels - 1)
 
 
-def _is_zero_or_one(value: Any) -> bool:
+def _is_zero_or_one(value: object) -> bool:
     return type(value).__name__ in ("bool", "bool_", "int") and value in (0, 1)  # bool_ is NumPy's
 
 
 def _problem(
-    function: Callable[..., Any],
+    function: Callable[..., object],
     call: str,
     advice: Advice,
     first: int,
-    args: Sequence[Any],
-    options: Mapping[str, Any],
+    args: Sequence[object],
+    options: Mapping[str, object],
 ) -> Message | None:
     """Say why Python does not call a function with these arguments; None where it does.
 
@@ -294,8 +295,8 @@ _COLLECTORS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 def _misplaced(
     parameters: Sequence[inspect.Parameter],
-    args: Sequence[Any],
-    options: Mapping[str, Any],
+    args: Sequence[object],
+    options: Mapping[str, object],
     meant: Collection[str],
 ) -> Iterator[str]:
     """Yield what is wrong with arguments that have known names.
@@ -344,100 +345,3 @@ def _check_methods(cls: type, options: Mapping[str, Advice], constructor: str) -
             made = _checked(value, call, advice, owner=cls, bound=True, any_size=constructs)
             made.__module__, made.__qualname__ = cls.__module__, f"{cls.__qualname__}.{name}"
             setattr(cls, name, made)
-
-
-def _check_reading(cls: Any, advice: Advice) -> None:
-    """Let instances answer for attributes that do not exist."""
-
-    def __getattr__(self: Any, name: str) -> NoReturn:
-        if name.startswith("_"):  # what copy, pickle, NumPy and notebooks look for
-            kind = shortened(type(self).__name__)
-            raise AttributeError(
-                gettext("{kind} object has no attribute {name}", kind=kind, name=shortened(name))
-            )
-        if hasattr(type(self), name):
-            object.__getattribute__(self, name)  # a property that raised AttributeError raises it again
-        raise UnknownAttributeError(_no_attribute(self, name, advice))
-
-    if not hasattr(cls, "__getattr__"):
-        cls.__getattr__ = __getattr__
-
-
-def _check_setting(cls: Any, advice: Advice, values: Mapping[str, Callable[[Any], Any]]) -> None:
-    """Let instances refuse new attributes as soon as they are constructed."""
-    construct = cls.__init__
-
-    @functools.wraps(construct)
-    def __init__(self: Any, *args: Any, **options: Any) -> None:
-        construct(self, *args, **options)
-        self.__dict__[_COMPLETE] = True
-
-    def __setattr__(self: Any, name: str, value: Any) -> None:
-        if type(self) is cls and not name.startswith("_") and _COMPLETE in self.__dict__:
-            _check_name(self, name, value, advice)
-            value = values[name](value) if name in values else value
-        object.__setattr__(self, name, value)
-
-    cls.__init__, cls.__setattr__ = __init__, __setattr__
-
-
-def _check_name(instance: Any, name: str, value: Any, advice: Advice) -> None:
-    """Refuse to set what is no attribute."""
-    cls = type(instance)
-    on_class = getattr(cls, name, None)
-    if on_class is None:
-        if name not in instance.__dict__:
-            raise UnknownAttributeError(_no_attribute(instance, name, advice))
-        return
-    if isinstance(on_class, property) and on_class.fset is None:
-        raise UnknownAttributeError(
-            coded("E-ATTRIBUTE-01", "{kind}.{name} can be read, not set.", kind=cls.__name__, name=name)
-        )
-    if inspect.isfunction(on_class) and not callable(value):
-        raise UnknownAttributeError(
-            coded(
-                "E-ATTRIBUTE-01",
-                "{kind}.{name} is a method. Call it: {name}(...).",
-                kind=cls.__name__,
-                name=name,
-            )
-        )
-
-
-def _no_attribute(instance: Any, name: str, advice: Advice) -> Message:
-    """Return the message about an attribute that does not exist."""
-    names = {*dir(type(instance)), *getattr(instance, "__dict__", ())}
-    known = sorted(each for each in names if not each.startswith("_"))
-    return no_attribute(type(instance).__name__, shortened(name), known, name, advice.get(name.lower()))
-
-
-def no_attribute(owner: str, quoted: str, known: Sequence[str], name: str, advice: str | None) -> Message:
-    """Return the message about an attribute that an object or a package does not have.
-
-    Args:
-        owner: Its name.
-        quoted: The attribute as the message shows it.
-        known: The attributes that exist.
-        name: The attribute.
-        advice: What to do instead, without the full stop; None where only a name can be near.
-    """
-    if advice is not None:
-        return coded(
-            "E-ATTRIBUTE-01",
-            "{owner} has no attribute {name}: {advice}.",
-            owner=owner,
-            name=quoted,
-            advice=advice,
-        )
-    hint = did_you_mean(name, known)
-    if hint:
-        return coded(
-            "E-ATTRIBUTE-01", "{owner} has no attribute {name}{hint}", owner=owner, name=quoted, hint=hint
-        )
-    return coded(
-        "E-ATTRIBUTE-01",
-        "{owner} has no attribute {name}. It has: {known}.",
-        owner=owner,
-        name=quoted,
-        known=", ".join(known),
-    )

@@ -10,7 +10,7 @@ import importlib
 import sys
 from typing import Any, Collection, Mapping
 
-from onnxnn_runtime.api.calls import no_attribute
+from onnxnn_runtime.api.attributes import no_attribute
 from onnxnn_runtime.errors import UnknownAttributeError
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable, shortened

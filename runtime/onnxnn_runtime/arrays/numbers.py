@@ -36,13 +36,15 @@ def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
-def check_integer(name: str, value: object, lowest: int = 1) -> None:
-    """Refuse what is no integer of at least `lowest`.
+def check_integer(name: str, value: object, lowest: int = 1, highest: int | None = None) -> None:
+    """Refuse what is no integer of at least `lowest`, and at most `highest`.
 
     Raises:
         InputError: It is none; the message begins with `name`.
     """
-    if not is_integer(value) or value < lowest:
+    if is_integer(value) and lowest <= value and (highest is None or value <= highest):
+        return
+    if highest is None:
         raise InputError(
             coded(
                 "E-INPUT-06",
@@ -52,3 +54,13 @@ def check_integer(name: str, value: object, lowest: int = 1) -> None:
                 lowest=lowest,
             )
         )
+    raise InputError(
+        coded(
+            "E-INPUT-06",
+            "{name}={value}: expected an integer from {lowest} to {highest}.",
+            name=name,
+            value=shortened(value),
+            lowest=lowest,
+            highest=highest,
+        )
+    )

@@ -18,7 +18,17 @@ from onnxnn_runtime.errors import CardError
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import printable, shortened
 
-from .fields import Fields, check_count, check_depth, check_texts, names_of, no_constant, one_of, positive
+from .fields import (
+    Fields,
+    check_count,
+    check_depth,
+    check_texts,
+    names_of,
+    no_constant,
+    one_of,
+    positive,
+    sizes_of,
+)
 from .preprocess import Preprocess
 
 if TYPE_CHECKING:
@@ -31,6 +41,7 @@ INPUT_KINDS = ("image", "table", "sequence", "tokens", "array")
 INPUT_DTYPES = ("float32", "float64")
 OUTPUT_KINDS = ("classes", "binary", "values", "embedding", "tokens", "image")
 SCORES = ("probability", "raw score")
+
 
 Axis = Union[int, str]
 """A fixed size, or the name of a free one such as "batch", "height" or "time"."""
@@ -257,7 +268,7 @@ def _input(data: dict[str, Any]) -> InputSpec:
         raise CardError(coded("E-CARD-02", "card: 'input.vocabulary': expected an integer for each token."))
     spec = InputSpec(
         kind=fields.take("kind", str),
-        shape=_shape("input.shape", fields.take("shape", list)),
+        shape=sizes_of("input.shape", fields.take("shape", list)),
         preprocess=None if preprocess is None else Preprocess.from_dict(preprocess),
         in_graph=fields.take("in_graph", bool),
         features=names_of("input.features", fields.take("features", list)),
@@ -338,7 +349,7 @@ def _state(entry: Any) -> StateSpec:
     state = StateSpec(
         name=fields.take("name", str),
         next=fields.take("next", str),
-        shape=_shape("input.states.shape", fields.take("shape", list)),
+        shape=sizes_of("input.states.shape", fields.take("shape", list)),
     )
     fields.done()
     return state
@@ -348,7 +359,7 @@ def _output(data: dict[str, Any]) -> OutputSpec:
     fields = Fields("output.", data)
     spec = OutputSpec(
         kind=fields.take("kind", str),
-        shape=_shape("output.shape", fields.take("shape", list)),
+        shape=sizes_of("output.shape", fields.take("shape", list)),
         classes=names_of("output.classes", fields.take("classes", list)),
         embedding=fields.take("embedding", int, optional=True),
         targets=names_of("output.targets", fields.take("targets", list)),
@@ -373,28 +384,6 @@ def _layer(entry: Any) -> dict[str, Any]:
     }
     fields.done()
     return layer
-
-
-def _shape(name: str, values: Sequence[Any]) -> tuple[Axis, ...]:
-    if not all(type(value) in (int, str) and value not in ("", 0) for value in values) or not values:
-        raise CardError(
-            coded(
-                "E-CARD-02",
-                "card: '{key}': expected sizes and axis names, got {value}.",
-                key=name,
-                value=shortened(values),
-            )
-        )
-    if any(isinstance(value, int) and value < 0 for value in values):
-        raise CardError(
-            coded(
-                "E-CARD-02",
-                "card: '{key}': expected sizes from 1, got {value}.",
-                key=name,
-                value=shortened(values),
-            )
-        )
-    return tuple(values)
 
 
 def _parity(data: dict[str, Any] | None) -> dict[str, float] | None:

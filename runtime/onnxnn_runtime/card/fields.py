@@ -20,6 +20,7 @@ __all__ = [
     "no_constant",
     "one_of",
     "positive",
+    "sizes_of",
 ]
 
 _DEEPEST = 100
@@ -147,3 +148,25 @@ def positive(name: str, values: list[Any]) -> tuple[float, ...]:
             )
         )
     return tuple(map(float, values))
+
+
+def sizes_of(name: str, values: Sequence[Any]) -> tuple[int | str, ...]:
+    if not all(type(value) in (int, str) and value not in ("", 0) for value in values) or not values:
+        raise CardError(
+            coded(
+                "E-CARD-02",
+                "card: '{key}': expected sizes and axis names, got {value}.",
+                key=name,
+                value=shortened(values),
+            )
+        )
+    if any(isinstance(value, int) and value < 0 for value in values):
+        raise CardError(
+            coded(
+                "E-CARD-02",
+                "card: '{key}': expected sizes from 1, got {value}.",
+                key=name,
+                value=shortened(values),
+            )
+        )
+    return tuple(values)

@@ -22,6 +22,7 @@ __all__ = [
     "SamplingOptions",
     "check_baked",
     "check_draws",
+    "check_interpolates",
     "how_many",
     "how_strong",
 ]
@@ -255,5 +256,22 @@ def check_baked(baked: SamplerSpec, name: str, options: SamplingOptions) -> None
                 sampler=shortened(baked.name),
                 steps=baked.steps,
                 guidance=baked.guidance,
+            )
+        )
+
+
+def check_interpolates(spec: DiffusionSpec, name: str) -> None:
+    """Refuse a file that holds the whole loop, which begins with noise.
+
+    Raises:
+        InputError: It does.
+    """
+    if spec.sampler is not None:
+        raise InputError(
+            coded(
+                "E-INPUT-08",
+                "{name}: interpolate() expected the denoiser alone, got a file with the sampling loop "
+                "inside. Take the one that export() writes without sampler=.",
+                name=name,
             )
         )

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator, TypeVar
 import numpy as np
 
 from onnxnn_runtime.api.invariants import present
-from onnxnn_runtime.arrays.numbers import is_integer, is_number, plain_number
+from onnxnn_runtime.arrays.numbers import check_integer, is_number, plain_number
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import InputError, did_you_mean
 from onnxnn_runtime.messages.catalogue import coded
@@ -113,15 +113,7 @@ def make_plan(
     most = schedule.timesteps
     if steps is None:
         steps = most if sampler == "ddpm" else min(20, most)
-    if not is_integer(steps) or not 1 <= steps <= most:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "steps={steps}: expected an integer from 1 to {most}.",
-                steps=shortened(steps),
-                most=most,
-            )
-        )
+    check_integer("steps", steps, highest=most)
     _check_eta(eta, sampler)
     _check_strength(strength, most)
     return _plan(schedule, sampler, int(steps), 1.0 if sampler == "ddpm" else float(eta), float(strength))
@@ -242,17 +234,9 @@ def _stream() -> np.random.RandomState:
     return found
 
 
-def checked_seed(seed: object) -> int:
+def checked_seed(seed: int) -> int:
     """Return a seed as an int, or raise an InputError."""
-    if not is_integer(seed) or not 0 <= seed < 2**32:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "seed={seed}: expected an integer from 0 to {most}.",
-                seed=shortened(seed),
-                most=2**32 - 1,
-            )
-        )
+    check_integer("seed", seed, 0, 2**32 - 1)
     return int(seed)
 
 

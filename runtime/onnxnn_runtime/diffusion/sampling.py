@@ -23,7 +23,7 @@ from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.progress import ProgressLine
 
 from .labels import pick_guidance, pick_labels, plain_label
-from .options import SamplingOptions, check_baked, check_draws, how_many, how_strong
+from .options import SamplingOptions, check_baked, check_draws, check_interpolates, how_many, how_strong
 from .sampler import Noise, Plan, denoise, make_plan
 from .start import read_images, read_mask, read_noise
 
@@ -32,6 +32,7 @@ __all__ = [
     "SamplingOptions",
     "check_baked",
     "check_draws",
+    "check_interpolates",
     "draw_with_graph",
     "interpolate_images",
     "sample_images",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import os
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from onnxnn_runtime.messages.catalogue import Message, gettext
+from onnxnn_runtime.messages.catalogue import Message, gettext, gettext_noop
 
 __all__ = [
     "TEXT",
@@ -38,12 +38,13 @@ class FileKind(NamedTuple):
     @property
     def name(self) -> str:
         """What messages call it, in English with its article, such as "a safetensors file"."""
-        return _words(self)[0]
+        return gettext(_WORDS[self.key][0], format=self.format)
 
     @property
     def advice(self) -> str:
         """What to do with it, a sentence; "" where nothing general can be said."""
-        return _words(self)[1]
+        advice = _WORDS[self.key][1]
+        return gettext(advice) if advice else ""
 
 
 EMPTY = FileKind("empty")
@@ -74,71 +75,70 @@ def image(name: str) -> FileKind:
     return FileKind("image", name)
 
 
-def _words(kind: FileKind) -> tuple[str, str]:
-    """Return the name and the advice of a kind."""
-    unpack, again = gettext("Unpack it first."), gettext("Copy or download it again.")
-    words = {
-        "empty": (gettext("an empty file"), again),
-        "unknown": (gettext("a file of another format"), ""),
-        "text": (gettext("a text file"), ""),
-        "onnx": (
-            gettext("an ONNX file"),
-            gettext("Run it with onnxnn_runtime.load, or `onnxnn predict`."),
-        ),
-        "torch": (
-            gettext("a torch file"),
-            gettext("An onnxnn checkpoint becomes an ONNX file with `onnxnn export`."),
-        ),
-        "torchscript": (
-            gettext("a TorchScript file, which holds a program"),
-            gettext(
-                "Save its weights in Python: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth')."
-            ),
-        ),
-        "pickle": (
-            gettext("a pickle of an old program, which could run code when opened, so it is not opened"),
-            "",
-        ),
-        "safetensors": (
-            gettext("a safetensors file"),
-            gettext(
-                "Convert it with the package safetensors: torch.save(safetensors.torch.load_file(FILE), "
-                "'weights.pth')."
-            ),
-        ),
-        "hdf5": (
-            gettext("an HDF5 file, such as Keras writes with .h5"),
-            gettext("Export it to ONNX with tf2onnx."),
-        ),
-        "keras": (
-            gettext("a Keras file (.keras)"),
-            gettext("Export it to ONNX with model.export(FILE, format='onnx')."),
-        ),
-        "html": (
-            gettext("an HTML page instead of the file"),
-            gettext("Open the address in a browser, and download the file itself."),
-        ),
-        "lfs": (
-            gettext("a pointer of Git LFS instead of the file itself"),
-            gettext("Fetch the file with `git lfs pull` in its repository."),
-        ),
-        "annex": (
-            gettext("a pointer of git-annex instead of the file itself"),
-            gettext("Fetch the file with `git annex get` in its repository."),
-        ),
-        "pdf": (gettext("a PDF document"), ""),
-        "npy": (gettext("a NumPy array (.npy)"), ""),
-        "npz": (gettext("a NumPy file of arrays (.npz)"), gettext("Load it as data: load_npz_data.")),
-        "gguf": (gettext("a GGUF file of llama.cpp"), ""),
-        "tflite": (gettext("a TensorFlow Lite file"), ""),
-        "zip": (gettext("a zip file"), ""),
-        "broken zip": (gettext("a zip file that is cut short or damaged"), again),
-        "other zip": (gettext("a zip file of other things"), unpack),
-        "image": (gettext("an image ({format})", format=kind.format), ""),
-        "archive": (gettext("an archive ({format})", format=kind.format), unpack),
-    }
-    return words[kind.key]
+_UNPACK = gettext_noop("Unpack it first.")
+_AGAIN = gettext_noop("Copy or download it again.")
 
+_WORDS = {
+    "empty": (gettext_noop("an empty file"), _AGAIN),
+    "unknown": (gettext_noop("a file of another format"), ""),
+    "text": (gettext_noop("a text file"), ""),
+    "onnx": (
+        gettext_noop("an ONNX file"),
+        gettext_noop("Run it with onnxnn_runtime.load, or `onnxnn predict`."),
+    ),
+    "torch": (
+        gettext_noop("a torch file"),
+        gettext_noop("An onnxnn checkpoint becomes an ONNX file with `onnxnn export`."),
+    ),
+    "torchscript": (
+        gettext_noop("a TorchScript file, which holds a program"),
+        gettext_noop(
+            "Save its weights in Python: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth')."
+        ),
+    ),
+    "pickle": (
+        gettext_noop("a pickle of an old program, which could run code when opened, so it is not opened"),
+        "",
+    ),
+    "safetensors": (
+        gettext_noop("a safetensors file"),
+        gettext_noop(
+            "Convert it with the package safetensors: torch.save(safetensors.torch.load_file(FILE), "
+            "'weights.pth')."
+        ),
+    ),
+    "hdf5": (
+        gettext_noop("an HDF5 file, such as Keras writes with .h5"),
+        gettext_noop("Export it to ONNX with tf2onnx."),
+    ),
+    "keras": (
+        gettext_noop("a Keras file (.keras)"),
+        gettext_noop("Export it to ONNX with model.export(FILE, format='onnx')."),
+    ),
+    "html": (
+        gettext_noop("an HTML page instead of the file"),
+        gettext_noop("Open the address in a browser, and download the file itself."),
+    ),
+    "lfs": (
+        gettext_noop("a pointer of Git LFS instead of the file itself"),
+        gettext_noop("Fetch the file with `git lfs pull` in its repository."),
+    ),
+    "annex": (
+        gettext_noop("a pointer of git-annex instead of the file itself"),
+        gettext_noop("Fetch the file with `git annex get` in its repository."),
+    ),
+    "pdf": (gettext_noop("a PDF document"), ""),
+    "npy": (gettext_noop("a NumPy array (.npy)"), ""),
+    "npz": (gettext_noop("a NumPy file of arrays (.npz)"), gettext_noop("Load it as data: load_npz_data.")),
+    "gguf": (gettext_noop("a GGUF file of llama.cpp"), ""),
+    "tflite": (gettext_noop("a TensorFlow Lite file"), ""),
+    "zip": (gettext_noop("a zip file"), ""),
+    "broken zip": (gettext_noop("a zip file that is cut short or damaged"), _AGAIN),
+    "other zip": (gettext_noop("a zip file of other things"), _UNPACK),
+    "image": (gettext_noop("an image ({format})"), ""),
+    "archive": (gettext_noop("an archive ({format})"), _UNPACK),
+}
+"""The name and the advice of each kind."""
 
 _MAGIC = (
     (b"\x89HDF\r\n\x1a\n", HDF5),
@@ -235,7 +235,7 @@ def instead(
     return Message(text.strip(), code)
 
 
-def _zipped(file: Any) -> FileKind:
+def _zipped(file: str | io.BytesIO) -> FileKind:
     """Return what a zip file is: its path, or an open file."""
     import zipfile  # here, because most files need it not
 

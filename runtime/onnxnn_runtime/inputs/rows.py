@@ -107,7 +107,7 @@ def chosen_columns(
         return places
     left = [position for position in places if position not in index]
     if wanted and len(left) == wanted + 1:
-        from onnxnn_runtime.tables.reader import label_named
+        from onnxnn_runtime.tables.heading import label_named
 
         label = label_named([names[position] for position in left], targets) if names else None
         left.pop(-1 if label is None else label)

@@ -9,10 +9,10 @@ from typing import Any, Iterable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
+from onnxnn_runtime.arrays.numbers import check_integer
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import PathLike, write_atomically
 from onnxnn_runtime.messages.catalogue import coded
-from onnxnn_runtime.messages.shorten import shortened
 
 from .output_files import check_output, check_suffix
 
@@ -55,14 +55,7 @@ def image_grid(images: Any, columns: int | None = None, captions: Sequence[str] 
     num, channels, height, width = array.shape
     if columns is None:
         columns = math.ceil(math.sqrt(num))
-    if isinstance(columns, bool) or not isinstance(columns, (int, np.integer)) or columns < 1:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "columns={columns}: expected an integer of at least 1.",
-                columns=shortened(columns),
-            )
-        )
+    check_integer("columns", columns)
     columns = min(int(columns), num)
     rows = math.ceil(num / columns)
     longer = max(rows * height, columns * width)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Mapping, Sequence
+from typing import Iterable, Iterator, Mapping, Sequence
 
 from onnxnn_runtime.errors import InputError, OnnxnnError, OutputError
 from onnxnn_runtime.files import filekind
@@ -58,7 +58,7 @@ _NO_FORMAT = (
 
 
 def check_suffix(
-    path: Any, suffixes: Sequence[str], name: str = "path", error: type[OnnxnnError] = OutputError
+    path: object, suffixes: Sequence[str], name: str = "path", error: type[OnnxnnError] = OutputError
 ) -> str:
     """Return the end of a file's name in lower case, where it is one of those that are written.
 
@@ -86,7 +86,7 @@ def _either(words: Sequence[str]) -> str:
 
 
 def check_output(
-    path: Any, kind: str, sources: Iterable[Any] = (), force: bool = False, option: str = "force=True"
+    path: object, kind: str, sources: Iterable[object] = (), force: bool = False, option: str = "force=True"
 ) -> None:
     """Refuse to replace an input of the same call, or a file of another format.
 
@@ -106,8 +106,17 @@ def check_output(
     check_folder(target)
     if force:
         return
-    shown, suffix = printable(str(path)), target.suffix.lower()
-    endings = FORMATS.get(kind, (suffix,))
+    shown = printable(str(path))
+    endings = FORMATS.get(kind, (target.suffix.lower(),))
+    _check_name(target, shown, kind, endings, option)
+    if os.path.isfile(target):
+        _check_no_source(target, shown, sources, option)
+        _check_format(target, shown, kind, endings, option)
+
+
+def _check_name(target: Path, shown: str, kind: str, endings: Sequence[str], option: str) -> None:
+    """Refuse a name for files of another format."""
+    suffix = target.suffix.lower()
     others = [name for name, ends in FORMATS.items() if suffix in ends and suffix not in endings]
     if others:
         raise OutputError(
@@ -122,24 +131,29 @@ def check_output(
                 option=option,
             )
         )
-    if not os.path.isfile(target):
-        return
-    for source in _paths(sources):
-        if _is_source(target, source):
-            raise OutputError(
-                coded(
-                    "E-OUTPUT-02",
-                    "{path}: expected another file than the one that is read, which would be lost. Choose "
-                    "another name, or use {option}.",
-                    path=shown,
-                    option=option,
-                )
+
+
+def _check_no_source(target: Path, shown: str, sources: Iterable[object], option: str) -> None:
+    """Refuse to replace an input."""
+    if any(_is_source(target, source) for source in _paths(sources)):
+        raise OutputError(
+            coded(
+                "E-OUTPUT-02",
+                "{path}: expected another file than the one that is read, which would be lost. Choose "
+                "another name, or use {option}.",
+                path=shown,
+                option=option,
             )
+        )
+
+
+def _check_format(target: Path, shown: str, kind: str, endings: Sequence[str], option: str) -> None:
+    """Refuse to replace a file of another format."""
     try:
         found = kind_of_file(target)
     except OSError as error:
-        raise unknown_before(path, error, option) from error
-    matches = suffix in endings if found in _NO_FORMAT else _KINDS.get(found) == kind
+        raise unknown_before(target, error, option) from error
+    matches = target.suffix.lower() in endings if found in _NO_FORMAT else _KINDS.get(found) == kind
     if not matches and found != filekind.EMPTY:
         raise OutputError(
             coded(
@@ -154,7 +168,7 @@ def check_output(
         )
 
 
-def _paths(sources: Iterable[Any]) -> Iterator[str]:
+def _paths(sources: Iterable[object]) -> Iterator[str]:
     """Yield those of the inputs that are paths; lists are looked through one level deep."""
     for source in sources:
         for each in source if isinstance(source, (list, tuple)) else (source,):

@@ -9,26 +9,32 @@ all cores share, made when there are many inputs.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from onnxnn_runtime.arrays.conversion import too_small
-from onnxnn_runtime.card.card import InputSpec, ModelCard
-from onnxnn_runtime.errors import CardError, InputError, OnnxnnError
-from onnxnn_runtime.inputs.samples import Sample, Skipped, find_samples
+from onnxnn_runtime.arrays.numbers import check_integer
+from onnxnn_runtime.card.card import Axis, InputSpec, ModelCard
+from onnxnn_runtime.errors import InputError, OnnxnnError
+from onnxnn_runtime.inputs.reading import Sample
+from onnxnn_runtime.inputs.samples import Skipped, find_samples
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext
-from onnxnn_runtime.messages.shorten import printable, shortened
+from onnxnn_runtime.messages.shorten import printable
 
+from .failures import cannot_load, cannot_run
 from .feeds import DTYPES, as_samples, check_divisor, check_feed
 from .forks import generation
 from .onnxfile import FileFacts
-from .pipeline import Batch, check_count, chunks, default_batch_size, ordered, read_chunk, total_of, weight_of
+from .pipeline import Batch, chunks, default_batch_size, ordered, read_chunk, total_of, weight_of
 from .promises import Promises
-from .providers import Placement, TimeLimitError, create_session, loads, num_threads, run, runtime_version
+from .providers import Placement, TimeLimitError, create_session, num_threads, run
+from .states import Described, check_states
 
 if TYPE_CHECKING:
     from onnxnn_runtime.generation.generate import Step
+
+    from .providers import NodeArg, Session
 
 _MANY = 64
 """From this many inputs on, the second session pays for the time that creating it takes."""
@@ -72,10 +78,10 @@ class Engine:
         self._name = name
         self._facts = facts
         self._placement = placement
-        self._single: Any = None
+        self._single: Session | None = None
         self._timeout = ENDLESS_SECONDS if timeout is None and facts.endless else timeout
         if threads is not None:
-            check_count("threads", threads, _MOST_THREADS)
+            check_integer("threads", threads, highest=_MOST_THREADS)
         self._threads = num_threads() if threads is None else int(threads)
         self._width = 0 if threads is None else self._threads
         self._generation = generation()
@@ -96,11 +102,11 @@ class Engine:
         held = {state.name for state in self._states}
         self.arrays = [each for each in self.inputs if each not in held]
         if card is not None:
-            self._check_states()
+            check_states(name, self._states, self.inputs, self.outputs)
         self._fixed_batch = _fixed_batch(self.arrays, self.inputs)
         self._promises = Promises(name, card, self.outputs, self._fixed_batch)
 
-    def _begin(self) -> tuple[Any, str]:
+    def _begin(self) -> tuple[Session, str]:
         """Return the first session, and where it runs."""
         created = self._create(self._width)
         if created is None:
@@ -115,7 +121,7 @@ class Engine:
             self._session, self._single = self._begin()[0], None
             self._generation = generation()
 
-    def run(self, feeds: Mapping[str, Any], outputs: Sequence[str]) -> list[np.ndarray]:
+    def run(self, feeds: Mapping[str, object], outputs: Sequence[str]) -> list[np.ndarray]:
         """Check arrays and run the graph on them.
 
         Raises:
@@ -144,60 +150,16 @@ class Engine:
         batch = len(checked[first]) if first is not None and checked[first].ndim else None
         return self._checked(self._session, self._with_states(checked), outputs, batch)
 
+    def run_first(self, feeds: Mapping[str, object]) -> np.ndarray:
+        """Return the first output; as `run`."""
+        return self.run(feeds, [next(iter(self.outputs))])[0]
+
     def _checked(
-        self, session: Any, feeds: dict[str, np.ndarray], outputs: Sequence[str], batch: int | None
+        self, session: Session, feeds: dict[str, np.ndarray], outputs: Sequence[str], batch: int | None
     ) -> list[np.ndarray]:
         """Run the graph, and compare its outputs with what the card promises."""
         values = self._run(session, feeds, outputs)
         return [self._promises.check(name, value, batch) for name, value in zip(outputs, values)]
-
-    def _check_states(self) -> None:
-        """Refuse a card that describes other states than the graph has."""
-        for state in self._states:
-            _, shape = self.inputs.get(state.name, ("", None))
-            if shape is None or state.next not in self.outputs:
-                raise CardError(
-                    coded(
-                        "E-MODEL-04",
-                        "{name}: its card has the state {state}, which the graph does not have. Export it "
-                        "again.",
-                        name=self._name,
-                        state=shortened(state.name),
-                    )
-                )
-            if _sizes(shape) != _sizes(state.shape):
-                stated, real = (
-                    ", ".join(printable(str(size), 40) for size in each) for each in (state.shape, shape)
-                )
-                raise CardError(
-                    coded(
-                        "E-MODEL-04",
-                        "{name}: state {state}: expected the shape ({expected}) by its card, got ({found}) "
-                        "of the graph. Export it again.",
-                        name=self._name,
-                        state=shortened(state.name),
-                        expected=stated,
-                        found=real,
-                    )
-                )
-        forgotten = [each for each in self.arrays if f"next_{each}" in self.outputs]
-        if forgotten:
-            raise CardError(
-                coded(
-                    "E-MODEL-04",
-                    "{name}: its card lacks its state {state}. Export it again.",
-                    name=self._name,
-                    state=shortened(forgotten[0]),
-                )
-            )
-        if not self.arrays:
-            raise CardError(
-                coded(
-                    "E-MODEL-04",
-                    "{name}: expected an input, got states alone in its card. Export it again.",
-                    name=self._name,
-                )
-            )
 
     def stepper(self) -> Step:
         """Return a function that runs a network which generates, for `onnxnn_runtime.generation.generate`."""
@@ -207,13 +169,25 @@ class Engine:
         self._renew()
         zeros = self._with_states({feed: np.zeros((1, 1), np.int64)})
 
-        def step(tokens: np.ndarray, states: Any) -> tuple[np.ndarray, Any]:
+        def step(
+            tokens: np.ndarray, states: Sequence[np.ndarray] | None
+        ) -> tuple[np.ndarray, Sequence[np.ndarray]]:
             feeds = dict(zeros) if states is None else dict(zip(names, states))
             feeds[feed] = tokens
             y, *after = self._checked(self._session, feeds, outputs, 1)
             return y[0, -1], after
 
         return step
+
+    def translator(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        """Return a function that runs a network from sequence to sequence, for `translate`."""
+        return lambda source, target: self.run_first({"input": source, "target": target})
+
+    def loop(self) -> Callable[[np.ndarray, np.ndarray | None], np.ndarray]:
+        """Return a function that runs a graph with the whole sampling loop, for `draw_with_graph`."""
+        return lambda noise, labels: self.run_first(
+            {"noise": noise} if labels is None else {"noise": noise, "label": labels}
+        )
 
     def denoiser(self) -> Callable[[np.ndarray, int, np.ndarray | None], np.ndarray]:
         """Return a function that runs the network of a diffusion model, for `sample_images`."""
@@ -245,7 +219,7 @@ class Engine:
         return {**feeds, **zeros}
 
     def stream(
-        self, source: Any, spec: InputSpec, output: str, errors: str, batch_size: int | None
+        self, source: object, spec: InputSpec, output: str, errors: str, batch_size: int | None
     ) -> Iterator[tuple[int | None, list[str], np.ndarray, list[Skipped]]]:
         """Read inputs and run the graph on them, in order and in bounded memory.
 
@@ -290,9 +264,9 @@ class Engine:
 
     def _work(
         self,
-        session: Any,
+        session: Session,
         shared: bool,
-        samples: Any,
+        samples: Iterable[Sample],
         spec: InputSpec,
         output: str,
         errors: str,
@@ -327,7 +301,7 @@ class Engine:
             if broken:
                 yield [], np.zeros((0, 0), np.float32), broken
 
-    def _in_batches(self, session: Any, feed: str, array: np.ndarray, output: str) -> np.ndarray:
+    def _in_batches(self, session: Session, feed: str, array: np.ndarray, output: str) -> np.ndarray:
         """Run samples, in a graph of a fixed batch as many at once as it takes; the last one fills it up."""
         size = self._fixed_batch or len(array)
         results = []
@@ -340,7 +314,7 @@ class Engine:
             results.append(self._checked(session, feeds, [output], size)[0][:count])
         return results[0] if len(results) == 1 else np.concatenate(results)
 
-    def _for_many(self) -> Any:
+    def _for_many(self) -> Session:
         """Return the session that several threads run at once, or the first one where it is as good."""
         if self._threads == 1 or self.device != "cpu":
             return self._session
@@ -349,7 +323,7 @@ class Engine:
             self._single = self._session if created is None else created[0]
         return self._single
 
-    def _create(self, threads: int) -> tuple[Any, str] | None:
+    def _create(self, threads: int) -> tuple[Session, str] | None:
         data = self._read()
         if data is None:
             return None
@@ -362,36 +336,11 @@ class Engine:
                 coded("E-MEMORY-01", "{name}: there is not enough memory to load it.", name=self._name)
             ) from error
         except Exception as error:  # ONNX Runtime's own classes differ between versions.
-            raise InputError(self._why_not(error)) from error
+            raise InputError(cannot_load(self._name, self._facts, error)) from error
 
-    def _why_not(self, error: Exception) -> Message:
-        version = runtime_version()
-        opset, ir_version = loads(version)
-        wanted = self._facts.opset.get("", 0)
-        installed = "ONNX Runtime {}.{}".format(*version)
-        if wanted > opset or self._facts.ir_version > ir_version:
-            fitting = min(wanted, opset), min(self._facts.ir_version, ir_version)
-            return coded(
-                "E-MODEL-03",
-                "{name}: expected up to opset {opset} and IR {ir}, which {installed} loads, got opset "
-                "{found_opset} and IR {found_ir}. Export it with {options}, or install a newer onnxruntime.",
-                name=self._name,
-                opset=opset,
-                ir=ir_version,
-                installed=installed,
-                found_opset=wanted,
-                found_ir=self._facts.ir_version,
-                options="opset_version={}, ir_version={}".format(*fitting),
-            )
-        return coded(
-            "E-MODEL-03",
-            "{name}: {installed} cannot load it ({reason}).",
-            name=self._name,
-            installed=installed,
-            reason=_first_line(error),
-        )
-
-    def _run(self, session: Any, feeds: dict[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]:
+    def _run(
+        self, session: Session, feeds: dict[str, np.ndarray], outputs: Sequence[str]
+    ) -> list[np.ndarray]:
         for name in outputs:
             if name in self.outputs and self.outputs[name][0] in _UNREADABLE:
                 raise InputError(
@@ -420,38 +369,7 @@ class Engine:
                 )
             ) from error
         except Exception as error:  # ONNX Runtime's own classes differ between versions.
-            self._explain(feeds, error)
-            shapes = ", ".join(f"{printable(name, 40)} {value.shape}" for name, value in feeds.items())
-            raise InputError(
-                coded(
-                    "E-MODEL-03",
-                    "{name}: cannot run on {inputs} ({reason}).",
-                    name=self._name,
-                    inputs=shapes[:300],
-                    reason=_first_line(error),
-                )
-            ) from error
-
-    def _explain(self, feeds: Mapping[str, np.ndarray], error: Exception) -> None:
-        """Raise an InputError where inputs disagree in an axis that they share, such as the batch."""
-        sizes: dict[str, tuple[str, int]] = {}
-        for name, value in feeds.items():
-            for axis, size in zip(self.inputs[name][1], value.shape):
-                if isinstance(axis, str) and axis and sizes.setdefault(axis, (name, size))[1] != size:
-                    first, other = sizes[axis]
-                    raise InputError(
-                        coded(
-                            "E-INPUT-03",
-                            "{name}: expected the same size along {axis}, got {other} in {first} and {size} "
-                            "in {second}.",
-                            name=self._name,
-                            axis=shortened(axis),
-                            other=other,
-                            first=first,
-                            size=size,
-                            second=name,
-                        )
-                    ) from error
+            raise InputError(cannot_run(self._name, self.inputs, feeds, error)) from error
 
 
 _UNREADABLE = (
@@ -464,21 +382,11 @@ _UNREADABLE = (
 """Types of outputs that ONNX Runtime's Python package cannot return."""
 
 
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return printable(lines[0] if lines else type(error).__name__, 400)
-
-
-def _fixed_batch(arrays: Sequence[str], inputs: Mapping[str, tuple[str, tuple[Any, ...]]]) -> int | None:
+def _fixed_batch(arrays: Sequence[str], inputs: Described) -> int | None:
     """Return how many samples a graph takes at once; None where it takes any number."""
     shape = inputs[arrays[0]][1] if arrays else ()
     return shape[0] if shape and isinstance(shape[0], int) and shape[0] > 0 else None
 
 
-def _sizes(shape: Sequence[Any]) -> list[int | None]:
-    """Return the sizes of a shape, None where an axis is free."""
-    return [size if isinstance(size, int) else None for size in shape]
-
-
-def _describe(value: Any) -> tuple[str, tuple[Any, ...]]:
+def _describe(value: NodeArg) -> tuple[str, tuple[Axis, ...]]:
     return DTYPES.get(value.type, value.type), tuple(value.shape)

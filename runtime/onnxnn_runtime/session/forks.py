@@ -22,7 +22,7 @@ def generation() -> int:
     return _generation
 
 
-def outlive(thing: Any) -> None:
+def outlive(thing: object) -> None:
     """Never take this down in a child that is forked, not even when the child ends.
 
     Taking down what has threads waits for them, and in a child they are not there.

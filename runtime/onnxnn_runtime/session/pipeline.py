@@ -17,10 +17,10 @@ from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.images.decode import upright_size
 from onnxnn_runtime.inputs.folders import Skipped, skipped_for
-from onnxnn_runtime.inputs.samples import Sample, find_samples, read_sample
+from onnxnn_runtime.inputs.options import ReadOptions
+from onnxnn_runtime.inputs.reading import Sample, read_sample
+from onnxnn_runtime.inputs.samples import find_samples
 from onnxnn_runtime.messages.catalogue import coded
-from onnxnn_runtime.messages.shorten import shortened
-from onnxnn_runtime.messages.suggestions import is_one_of
 
 from .forks import generation
 from .providers import num_threads
@@ -31,14 +31,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "batches",
-    "check_count",
-    "check_options",
-    "check_progress",
     "chunks",
     "default_batch_size",
     "ordered",
     "read_chunk",
-    "reported",
     "total_of",
     "weight_of",
 ]
@@ -95,9 +91,9 @@ def batches(
     Raises:
         InputError: A sample is broken or does not match the model, and `errors` is "raise".
     """
-    check_options(batch_size, errors)
+    options = ReadOptions(errors, batch_size)
     left_out: list[Skipped] = [] if skipped is None else skipped
-    samples = find_samples(source, spec, left_out, errors)
+    samples = find_samples(source, spec, left_out, options.errors)
 
     def read(chunk: list[Sample]) -> tuple[list[Batch], list[Skipped]]:
         return read_chunk(chunk, spec, errors)
@@ -119,86 +115,6 @@ def default_batch_size(spec: InputSpec, device: str = "cpu") -> int:
     """
     is_large = spec.kind in ("image", "array")
     return PER_WORKER if is_large and device == "cpu" else ON_DEVICE
-
-
-def check_options(batch_size: int | None, errors: str) -> None:
-    """Refuse a batch size or a way to treat errors that does not exist.
-
-    Raises:
-        InputError: One of them is wrong.
-    """
-    if not is_one_of(errors, ("raise", "skip")):
-        raise InputError(
-            coded("E-INPUT-06", "errors={errors}: expected 'raise' or 'skip'.", errors=shortened(errors))
-        )
-    if batch_size is not None:
-        check_count("batch_size", batch_size)
-
-
-def check_progress(progress: Any) -> None:
-    """Refuse what cannot be called to report progress.
-
-    Raises:
-        InputError: It is neither None nor a function.
-    """
-    if progress is not None and not callable(progress):
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "progress={progress}: expected a function of (done, total), or None. Pass e.g. "
-                "progress=print.",
-                progress=shortened(progress),
-            )
-        )
-
-
-def reported(parts: Iterable[tuple[_Out, int, int | None]], progress: Any) -> Iterator[_Out]:
-    """Yield the parts of a stream, and report after each how many inputs are done, and of how many.
-
-    Raises:
-        InputError: The function raised StopIteration, which would end the stream as if it were done.
-    """
-    for part, done, total in parts:
-        yield part
-        if progress is not None:
-            try:
-                progress(done, total)
-            except StopIteration as error:
-                raise InputError(
-                    coded(
-                        "E-INPUT-06",
-                        "progress: raised StopIteration, which would end the stream as if it were done. "
-                        "Raise another exception, or stop taking from the stream.",
-                    )
-                ) from error
-
-
-def check_count(name: str, value: Any, most: int | None = None) -> None:
-    """Refuse what is no integer from 1, or above `most`.
-
-    Raises:
-        InputError: It is none.
-    """
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < 1 or (most is not None and value > most):
-        if most is None:
-            raise InputError(
-                coded(
-                    "E-INPUT-06",
-                    "{option}={value}: expected an integer from 1.",
-                    option=name,
-                    value=shortened(value),
-                )
-            )
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "{option}={value}: expected an integer from 1 to {most}.",
-                option=name,
-                value=shortened(value),
-                most=most,
-            )
-        )
 
 
 def read_chunk(chunk: Iterable[Sample], spec: InputSpec, errors: str) -> tuple[list[Batch], list[Skipped]]:

@@ -6,7 +6,10 @@ import os
 import re
 import threading
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
+
+import numpy as np
 
 from onnxnn_runtime.errors import DeviceError
 from onnxnn_runtime.messages.catalogue import coded
@@ -52,6 +55,28 @@ LOADS: dict[tuple[int, int], tuple[int, int]] = {
 Measured by loading a one-node model of every opset and IR in each of them; up to 1.22 it agrees with
 https://onnxruntime.ai/docs/reference/compatibility.html, except that 1.15 already loads IR 9.
 """
+
+
+if TYPE_CHECKING:
+    from typing import Protocol  # of Python 3.8
+
+    from onnxnn_runtime.card.card import Axis
+
+    class NodeArg(Protocol):
+        """An input or output of ONNX Runtime's sessions."""
+
+        name: str
+        type: str
+        shape: Sequence[Axis]
+
+    class Session(Protocol):
+        """A session of ONNX Runtime."""
+
+        def get_inputs(self) -> Sequence[NodeArg]: ...
+        def get_outputs(self) -> Sequence[NodeArg]: ...
+        def run(
+            self, __outputs: Sequence[str], __feeds: Mapping[str, np.ndarray], __options: object = None
+        ) -> Sequence[Any]: ...
 
 
 @dataclass(frozen=True)
@@ -152,7 +177,7 @@ def place(device: str = "auto") -> Placement:
     return Placement(device, (cuda, _CPU), device != "auto")
 
 
-def create_session(data: bytes, placement: Placement, threads: int) -> tuple[Any, str]:
+def create_session(data: bytes, placement: Placement, threads: int) -> tuple[Session, str]:
     """Create an ONNX Runtime session from a model's bytes, and say where it runs.
 
     Args:
@@ -201,7 +226,9 @@ class TimeLimitError(Exception):
     """One run of a graph took too long."""
 
 
-def run(session: Any, outputs: list[str], feeds: dict[str, Any], seconds: float | None = None) -> list[Any]:
+def run(
+    session: Session, outputs: Sequence[str], feeds: Mapping[str, np.ndarray], seconds: float | None = None
+) -> list[Any]:
     """Run a session.
 
     Args:
@@ -233,7 +260,7 @@ def run(session: Any, outputs: list[str], feeds: dict[str, Any], seconds: float 
         ended.set()
 
 
-def _session(module: Any, data: bytes, options: Any, placement: Placement) -> Any:
+def _session(module: ModuleType, data: bytes, options: object, placement: Placement) -> Any:
     providers = list(placement.providers)
     if len(providers) == 1:
         return module.InferenceSession(data, sess_options=options, providers=providers)

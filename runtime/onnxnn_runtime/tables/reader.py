@@ -3,360 +3,31 @@
     bytes -> text (`table_text`) -> separator (`;`, tab or `,`) -> rows of cells -> heading or not
     (`table_heading`) -> numbers (`table_numbers`)
 
-Training and the runtime read a file through this one implementation. A file is read in blocks: what stays in
-memory is the array of numbers that was asked for.
+Training and the runtime read a file through this one implementation.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Collection, Iterator, NamedTuple, Sequence, Union
+from typing import Sequence
 
-import numpy as np
-
-from onnxnn_runtime.arrays.columns import counted, match_columns
-from onnxnn_runtime.arrays.conversion import from_objects
-from onnxnn_runtime.errors import InputError, located
+from onnxnn_runtime.arrays.columns import counted
+from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.paths import path_text
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
-from .heading import (
-    counts_rows,
-    counts_samples,
-    heading_of,
-    label_named,
-    may_count_rows,
-    no_such_column,
-)
-from .marks import Marks, check_marks, commas_as, not_a_number, number, parse_cells
-from .missing import MISSING, marks_of_missing, missing_labels, missing_places
-from .numbers import parse
-from .scan import MAX_CELLS, MAX_COLUMNS, scan, separator_of
-from .text import Block, Record, TextFile, cells_of, open_table
+from .heading import counts_rows, counts_samples, heading_of, may_count_rows
+from .marks import check_marks
+from .missing import marks_of_missing
+from .scan import scan, separator_of
+from .table import Table
+from .text import cells_of, open_table
 
-__all__ = [
-    "MAX_CELLS",
-    "MAX_COLUMNS",
-    "MISSING",
-    "Column",
-    "Read",
-    "Table",
-    "index_columns",
-    "label_named",
-    "read_table",
-    "seems_index",
-]
-
-Column = Union[int, str]
-"""A column's position from 0 (negative: from the end), or its name in the heading."""
-
-
-class Read(NamedTuple):
-    """What was read of a table.
-
-    Args:
-        numbers: The columns of numbers (rows, columns).
-        texts: The cells of the column of texts; [] where none was asked for.
-        rounding: By how much the type of `numbers` changes each column at most, float64 (columns,); 0 for
-            constant columns.
-    """
-
-    numbers: np.ndarray
-    texts: list[str]
-    rounding: np.ndarray
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table as its file holds it; the file is read when cells are asked for.
-
-    Args:
-        source: The file's name, for messages.
-        names: The names in the heading; () where the file has none, or its first row counts samples.
-        lines: For each row after the heading, the number of the line in the file on which it ends, from 1.
-        num_columns: How many columns every row has.
-        decimal_comma: Whether "0,5" can be a number, as in files separated by `;` or tabs.
-        notes: What was decided about the file and may surprise, a sentence each.
-        missing: What stands in a cell without a value, in lower case.
-        has_heading: Whether the first row is no row of data.
-    """
-
-    source: str
-    names: tuple[str, ...]
-    lines: tuple[int, ...]
-    num_columns: int
-    decimal_comma: bool = False
-    notes: tuple[str, ...] = ()
-    missing: tuple[str, ...] = MISSING
-    has_heading: bool = False
-    _text: TextFile = field(default=TextFile("", "utf-8"), repr=False)
-    _separator: str = field(default=",", repr=False)
-    _decimal: str | None = field(default=None, repr=False)
-    _thousands: str | None = field(default=None, repr=False)
-
-    @property
-    def rows(self) -> tuple[tuple[str, ...], ...]:
-        """The cells of each row after the heading, as text without the blanks around them."""
-        return tuple(tuple(cells) for _, rows in self._cells() for cells in rows)
-
-    def index(self, column: Column) -> int:
-        """Return a column's position from 0.
-
-        Raises:
-            InputError: There is no such column, or the name stands twice.
-        """
-        if isinstance(column, str):
-            if self.names.count(column) == 1:
-                return self.names.index(column)
-            if self.names and column not in self.names:
-                try:
-                    return match_columns([column], self.names, self.source)[0]
-                except InputError:
-                    pass  # what follows says more
-            raise no_such_column(self.source, self.names, column)
-        if not -self.num_columns <= column < self.num_columns:
-            raise InputError(
-                coded(
-                    "E-INPUT-03",
-                    "{source}: expected a column from 0 to {last}, got {column}.",
-                    source=self.source,
-                    last=self.num_columns - 1,
-                    column=column,
-                )
-            )
-        return column % self.num_columns
-
-    def title(self, column: int) -> str:
-        """Return how messages call the column at a position: "column 2 ('width')"."""
-        name = self.names[column] if self.names else ""
-        if name:
-            return gettext("column {number} ({name})", number=column + 1, name=shortened(name, 40))
-        return gettext("column {number}", number=column + 1)
-
-    @property
-    def columns(self) -> list[Any]:
-        """The names of the columns, or their positions, as a DataFrame has them: models take both alike."""
-        return list(self.names) or list(range(self.num_columns))
-
-    def to_numpy(self) -> np.ndarray:
-        """Return all cells (rows, columns): numbers, and texts where a cell is none."""
-        marks = self._marks(range(self.num_columns))
-        array = np.empty((len(self.lines), self.num_columns), object)
-        for place, row in enumerate(row for _, rows in self._cells() for row in rows):
-            for column, cell in enumerate(row):
-                value = number(cell, marks)
-                array[place, column] = cell if value is None else value
-        return from_objects(array)
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        return self.to_numpy() if dtype is None else self.to_numpy().astype(dtype)
-
-    def is_numeric(self, column: Column) -> bool:
-        """Return whether every cell of a column is a number."""
-        position = self.index(column)
-        marks = self._marks([position], strict=False)
-        return all(number(row[position], marks) is not None for _, rows in self._cells() for row in rows)
-
-    def texts(self, column: Column) -> list[str]:
-        """Return the cells of a column as text.
-
-        Raises:
-            InputError: Cells are missing; the message names the column and the rows.
-        """
-        position = self.index(column)
-        cells = [cell for block in self._blocks() for cell in self._column(block, position)]
-        self.check_labels(cells, position)
-        return cells
-
-    def check_labels(
-        self,
-        cells: Sequence[str],
-        position: int,
-        are_classes: bool = True,
-        classes: Collection[str] = (),
-        asked: bool = True,
-    ) -> None:
-        """Refuse a column of labels in which some are missing.
-
-        Args:
-            cells: The labels.
-            position: Where the column stands.
-            are_classes: Whether they are classes, of which a mark such as "none" may be one.
-            classes: The names of the classes, where they are known.
-            asked: Whether the user said that this column is the label.
-
-        Raises:
-            InputError: Some are missing; the message names the rows.
-        """
-        gone = missing_places(cells, self.missing, classes)
-        if gone:
-            rows = [self.lines[place] for place in gone]
-            marks = sorted({cells[place] for place in gone} - {""})
-            title = self.title(position)
-            raise InputError(missing_labels(self.source, title, rows, marks, are_classes, asked))
-
-    def numbers(self, columns: Sequence[Column] | None = None, dtype: Any = np.float64) -> np.ndarray:
-        """Return columns as an array (rows, columns).
-
-        Args:
-            columns: Which, in this order; None takes all.
-            dtype: The type of the array; cells are read as float64 first.
-
-        Raises:
-            InputError: A cell is empty or holds text; the message names row and column.
-        """
-        wanted = range(self.num_columns) if columns is None else columns
-        return self.numbers_and_texts([self.index(column) for column in wanted], None, dtype).numbers
-
-    def numbers_and_texts(
-        self, positions: Sequence[int], text: int | None = None, dtype: Any = np.float64
-    ) -> Read:
-        """Return columns of numbers as an array (rows, columns) and one column of texts, read at once.
-
-        Args:
-            positions: The columns of numbers.
-            text: The column of texts; None where there is none.
-            dtype: The type of the array.
-
-        Raises:
-            InputError: A cell of a column of numbers holds none.
-        """
-        array = np.empty((len(self.lines), len(positions)), dtype)
-        rounding = np.zeros(len(positions))
-        low, high = np.full(len(positions), np.inf), np.full(len(positions), -np.inf)
-        texts: list[str] = []
-        marks = self._marks(positions)
-        start = 0
-        for block in self._blocks():
-            found = self._parse(block, positions, marks)
-            if text is not None:
-                texts += self._column(block, text)
-            with np.errstate(over="ignore"):  # infinity, which the caller refuses, saying where
-                held = array[start : start + len(found)]
-                held[:] = found
-                if array.dtype != np.float64:
-                    rounding = np.maximum(rounding, np.abs(held - found).max(axis=0, initial=0))
-                    low, high = np.minimum(low, found.min(axis=0)), np.maximum(high, found.max(axis=0))
-            start += len(found)
-        return Read(array, texts, np.where(low == high, 0, rounding))
-
-    # ---- the file, a block at a time
-
-    def _blocks(self) -> Iterator[Block]:
-        skip = 1 if self.has_heading else 0
-        for block in self._text.blocks(self._separator):
-            if skip:
-                block = Block(block.records[skip:], block.lines[skip:])
-                skip = 0
-            if block.records:
-                yield block
-
-    def _cells(self) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
-        for block in self._blocks():
-            yield block.lines, [self._row(record) for record in block.records]
-
-    def _row(self, record: Record) -> list[str]:
-        return cells_of(record, self._separator)[: self.num_columns]
-
-    def _column(self, block: Block, position: int) -> list[str]:
-        separator, last = self._separator, self.num_columns - 1
-        records = block.records
-        if isinstance(records[0], str):
-            lines: list[str] = records  # type: ignore[assignment]  # all rows of a file are of one kind
-            if position == 0:
-                return [line.partition(separator)[0].strip() for line in lines]
-            if position == last and all(line.count(separator) == last for line in lines):
-                return [line.rpartition(separator)[2].strip() for line in lines]
-        return [self._row(record)[position] for record in records]
-
-    def _parse(self, block: Block, positions: Sequence[int], marks: Marks) -> np.ndarray:
-        found = self._parse_span(block, positions, marks)
-        if found is not None:
-            return found
-        rows = [self._row(record) for record in block.records]
-        chosen = [[row[position] for position in positions] for row in rows]
-        if not marks.thousands and self._separator != marks.decimal:
-            found = self._parse_lines([self._separator.join(row) for row in chosen], len(positions), marks)
-            if found is not None:
-                return found
-        found, wrong = parse_cells(chosen, marks)
-        if wrong is not None:
-            place, column = wrong
-            where = self._place(block.lines[place], positions[column])
-            raise not_a_number(self.source, where, chosen[place][column], marks)
-        return found
-
-    def _parse_span(self, block: Block, positions: Sequence[int], marks: Marks) -> np.ndarray | None:
-        """Read lines from the first to the last column, which is quick where all of them are numbers."""
-        if not positions or marks.thousands or not isinstance(block.records[0], str):
-            return None
-        first, last = min(positions), max(positions) + 1
-        if last - first > 2 * len(positions) + 8:
-            return None
-        lines: list[str] = block.records  # type: ignore[assignment]  # all rows of a file are of one kind
-        separator = self._separator
-        if first:
-            lines = [line.split(separator, first)[first] for line in lines]
-        width = self.num_columns - first
-        extra = {line.count(separator) + 1 - (last - first) for line in lines}
-        if extra != {0}:
-            if len(extra) > 1 or width == 0:
-                return None
-            after = extra.pop()
-            lines = [line.rsplit(separator, after)[0] for line in lines]
-        found = self._parse_lines(lines, last - first, marks)
-        if found is None or list(positions) == list(range(first, last)):
-            return found
-        return found[:, [position - first for position in positions]]
-
-    def _parse_lines(self, lines: list[str], columns: int, marks: Marks) -> np.ndarray | None:
-        text = "\n".join(lines) + "\n"
-        if marks.decimal != ".":
-            if "." in text:
-                return None
-            text = text.replace(marks.decimal, ".")
-        found = parse(text, self._separator, columns)
-        return found if found is not None and len(found) == len(lines) else None
-
-    # ---- how numbers are written
-
-    def _marks(self, positions: Sequence[int], strict: bool = True) -> Marks:
-        """Return how numbers are written in some columns.
-
-        Raises:
-            InputError: The file uses commas so that they may be decimal commas or stand between thousands.
-        """
-        if self._decimal is not None or self._thousands:
-            return Marks(self._decimal or ".", self._thousands or "")
-        if not self.decimal_comma:
-            return Marks()
-        if not any("," in part for block in self._blocks() for part in _parts(block.records)):
-            return Marks()
-        rows = ((line, row) for lines, rows in self._cells() for line, row in zip(lines, rows))
-        try:
-            return commas_as(rows, positions, self._place)
-        except InputError as error:
-            if not strict:
-                return Marks(",")
-            raise InputError(located(self.source, error)) from error
-
-    # ---- messages
-
-    def _place(self, line: int, position: int) -> str:
-        """Return how messages call a cell: "row 5, column 2 ('width')"."""
-        return gettext("row {line}, {column}", line=line, column=self.title(position))
-
-
-def _parts(records: Sequence[Record]) -> Iterator[str]:
-    for record in records:
-        if isinstance(record, str):
-            yield record
-        else:
-            yield from record
+__all__ = ["index_columns", "read_table", "seems_index"]
 
 
 def read_table(
@@ -391,15 +62,7 @@ def read_table(
         InputError: It is a folder, empty, no text, has a heading only, its rows differ in length, or it has
             more columns or cells than are read.
     """
-    if not isinstance(path, (str, bytes, os.PathLike)):
-        raise InputError(
-            coded(
-                "E-CALL-03",
-                "path={path}: expected the path of a CSV file, such as 'data.csv'.",
-                path=shortened(path, 40),
-            )
-        )
-    source = path_text(path)
+    source = _checked_path(path)
     check_marks(decimal, thousands)
     if not is_one_of(header, (None, True, False)):
         raise InputError(
@@ -409,43 +72,72 @@ def read_table(
         )
     text = open_table(source, encoding)
     separator = separator_of(text)
-    numbered, width, head = scan(text, separator)
-    lines = tuple(numbered)
+    lines, width, head = scan(text, separator)
     table = Table(
         source,
-        (),
-        lines,
-        width,
-        separator != ",",
-        (text.note,) if text.note else (),
-        marks_of_missing(missing),
-        False,
-        text,
-        separator,
-        decimal,
-        thousands,
+        names=(),
+        lines=tuple(lines),
+        num_columns=width,
+        decimal_comma=separator != ",",
+        notes=(text.note,) if text.note else (),
+        missing=marks_of_missing(missing),
+        _text=text,
+        _separator=separator,
+        _decimal=decimal,
+        _thousands=thousands,
     )
     rows = [cells_of(record, separator)[:width] for record in head]
     if header is None and known and set(map(_folded, known)) <= set(map(_folded, rows[0])):
         header = True
     has_heading, doubtful = (header, False) if header is not None else heading_of(rows, table.decimal_comma)
-    if not has_heading:
-        if header is None and _counts(rows[0]):
-            note = gettext(
-                "{source}: the first row ({row}) is taken as data, though it counts the columns. Use "
-                "header=True to take it as the heading; for predict, read_table(path, header=True).",
-                source=source,
-                row=_in_short(", ".join(rows[0])),
-            )
-            return replace(table, notes=(*table.notes, note))
+    if has_heading:
+        return _with_heading(table, rows[0], separator, doubtful)
+    return _without_heading(table, rows[0]) if header is None else table
+
+
+def _without_heading(table: Table, first: Sequence[str]) -> Table:
+    """Return a table whose first row is data, with a note where it counts the columns."""
+    if not _counts(first):
         return table
-    if len(lines) == 1:
+    note = gettext(
+        "{source}: the first row ({row}) is taken as data, though it counts the columns. Use "
+        "header=True to take it as the heading; for predict, read_table(path, header=True).",
+        source=table.source,
+        row=_in_short(", ".join(first)),
+    )
+    return replace(table, notes=(*table.notes, note))
+
+
+def _checked_path(path: object) -> str:
+    """Return the path of a table as text.
+
+    Raises:
+        InputError: It is no path.
+    """
+    if isinstance(path, (str, bytes, os.PathLike)):
+        return path_text(path)
+    raise InputError(
+        coded(
+            "E-CALL-03",
+            "path={path}: expected the path of a CSV file, such as 'data.csv'.",
+            path=shortened(path, 40),
+        )
+    )
+
+
+def _with_heading(table: Table, heading: Sequence[str], separator: str, doubtful: bool) -> Table:
+    """Return a table whose first row is its heading, with a note where that is doubtful.
+
+    Raises:
+        InputError: There are no other rows.
+    """
+    if len(table.lines) == 1:
         raise InputError(
             coded(
                 "E-INPUT-02",
                 "{source}: expected rows of data after the heading ({heading}), got none.",
-                source=source,
-                heading=_in_short(separator.join(rows[0])),
+                source=table.source,
+                heading=_in_short(separator.join(heading)),
             )
         )
     notes = table.notes
@@ -454,12 +146,12 @@ def read_table(
             gettext(
                 "{source}: the first row ({row}) is taken as the heading. Use header=False to take it as "
                 "data; for predict, read_table(path, header=False).",
-                source=source,
-                row=_in_short(", ".join(rows[0])),
+                source=table.source,
+                row=_in_short(", ".join(heading)),
             ),
         )
-    names = () if counts_samples(rows[0]) else tuple(rows[0])
-    return replace(table, names=names, lines=lines[1:], notes=notes, has_heading=True)
+    names = () if counts_samples(heading) else tuple(heading)
+    return replace(table, names=names, lines=table.lines[1:], notes=notes, has_heading=True)
 
 
 def _folded(name: str) -> str:

@@ -227,8 +227,8 @@ def test_missing_and_empty_folders(tmp_path):
     ("options", "message"),
     [
         ({"errors": "ignore"}, "expected 'raise' or 'skip'"),
-        ({"batch_size": 0}, "an integer from 1"),
-        ({"batch_size": True}, "batch_size=True: expected an integer from 1"),
+        ({"batch_size": 0}, "an integer of at least 1"),
+        ({"batch_size": True}, "batch_size=True: expected an integer of at least 1"),
     ],
 )
 def test_options_that_make_no_sense(options, message):

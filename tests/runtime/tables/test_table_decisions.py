@@ -7,7 +7,8 @@ import re
 import numpy as np
 import pytest
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.tables.reader import index_columns, label_named, read_table
+from onnxnn_runtime.tables.heading import label_named
+from onnxnn_runtime.tables.reader import index_columns, read_table
 
 
 @pytest.fixture

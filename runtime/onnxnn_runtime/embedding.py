@@ -1,0 +1,147 @@
+"""Many inputs through one output of a graph, a few at a time; and the vectors that come out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Iterable, Iterator, Tuple
+
+import numpy as np
+
+from .card.card import InputSpec, ModelCard
+from .card.words import kind_name
+from .errors import CardError, InputError
+from .inputs.folders import Skipped
+from .inputs.options import ReadOptions
+from .inputs.reading import in_channel_order
+from .messages.catalogue import coded
+from .results import Embeddings
+
+if TYPE_CHECKING:
+    from .session.engine import Engine
+    from .session.states import Described
+
+__all__ = ["Part", "joined", "parts_of", "reported", "vector_output", "vectors_of"]
+
+Part = Tuple[Embeddings, int, "int | None"]
+"""The values of a few inputs, how many inputs are done, and of how many."""
+
+
+def parts_of(
+    engine: Engine, spec: InputSpec, inputs: object, output: str, options: ReadOptions
+) -> Iterator[Part]:
+    """Yield an output's values of a few inputs at a time.
+
+    The callers report progress: an exception of the user's function would not pass a generator as it is.
+
+    Args:
+        engine: Runs the graph.
+        spec: What the model takes.
+        inputs: What `find_samples` takes.
+        output: The graph's output.
+        options: How inputs are read.
+
+    Raises:
+        InputError: An input does not match the model, or is broken and `errors` is "raise".
+    """
+    spec = in_channel_order(spec, options.channel_order)
+    done = 0
+    for total, names, values, skipped in engine.stream(
+        inputs, spec, output, options.errors, options.batch_size
+    ):
+        done += len(names) + len(skipped)
+        yield Embeddings(values, names, skipped), done, total
+
+
+def vectors_of(
+    engine: Engine, spec: InputSpec, inputs: object, output: str, normalize: bool, options: ReadOptions
+) -> Iterator[Part]:
+    """Yield the vectors of a few inputs at a time, float32 (N, D).
+
+    Args:
+        engine, spec, inputs, output, options: As for `parts_of`.
+        normalize: Scale each vector to length 1.
+    """
+    for part, done, total in parts_of(engine, spec, inputs, output, options):
+        size = vector_size(engine, output) if not part.names else -1
+        vectors: np.ndarray = part.vectors.reshape(len(part.names), size).astype(np.float32, copy=False)
+        if normalize:
+            length = np.linalg.norm(vectors, axis=1, keepdims=True)
+            vectors = vectors / np.where(length == 0, 1, length)
+        yield Embeddings(vectors, part.names, part.skipped), done, total
+
+
+def vector_size(engine: Engine, output: str) -> int:
+    """Return the length of an output's vectors; 0 where the graph leaves it open."""
+    shape = engine.outputs[output][1]
+    size = shape[-1] if shape else 0
+    return size if isinstance(size, int) else 0
+
+
+def joined(parts: Iterable[Part], size: int, options: ReadOptions) -> Embeddings:
+    """Return all vectors at once, and report progress.
+
+    Args:
+        parts: What `vectors_of` yields.
+        size: The length of a vector where there is none.
+        options: Say who is told how far it is.
+    """
+    vectors = np.zeros((0, size), np.float32)
+    names: list[str] = []
+    skipped: list[Skipped] = []
+    for part, done, total in parts:
+        start = len(names)
+        names.extend(part.names)
+        skipped.extend(part.skipped)
+        if len(names) > len(vectors):
+            # Grown in place: a list of parts would hold everything twice when it is joined.
+            grown = max(len(names), len(vectors) + len(vectors) // 4)
+            vectors.resize((grown, part.vectors.shape[1]), refcheck=False)
+        vectors[start : len(names)] = part.vectors
+        options.report(done, total)
+    vectors.resize((len(names), vectors.shape[1]), refcheck=False)
+    return Embeddings(vectors, names, skipped)
+
+
+def reported(parts: Iterable[Part], options: ReadOptions) -> Iterator[Embeddings]:
+    """Yield the vectors of a few inputs at a time, and report progress after each.
+
+    Raises:
+        InputError: The function raised StopIteration, which would end the stream as if it were done.
+    """
+    for part, done, total in parts:
+        yield part
+        try:
+            options.report(done, total)
+        except StopIteration as error:
+            raise InputError(
+                coded(
+                    "E-INPUT-06",
+                    "progress: raised StopIteration, which would end the stream as if it were done. "
+                    "Raise another exception, or stop taking from the stream.",
+                )
+            ) from error
+
+
+def vector_output(card: ModelCard, outputs: Described, name: str) -> str:
+    """Return the output that is a vector.
+
+    Args:
+        card: The model's card.
+        outputs: The graph's outputs.
+        name: What errors call the model.
+
+    Raises:
+        CardError: There is none.
+    """
+    if "embedding" in outputs:
+        return "embedding"
+    if card.output.kind == "embedding":
+        return next(iter(outputs))
+    raise CardError(
+        coded(
+            "E-INPUT-08",
+            "{name}: embed() expected an output 'embedding', got one of the kind {kind}. Export a "
+            "network with a feature vector before its head, or train with nn('embed').",
+            name=name,
+            kind=repr(kind_name(card.output.kind)),
+        )
+    )

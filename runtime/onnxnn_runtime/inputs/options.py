@@ -1,0 +1,64 @@
+"""How many inputs are read and run: the options that `predict` and `embed` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Union
+
+from onnxnn_runtime.arrays.numbers import check_integer
+from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.catalogue import coded
+from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.suggestions import is_one_of
+
+__all__ = ["Progress", "ReadOptions"]
+
+Progress = Callable[[int, Union[int, None]], object]
+"""Called with the number of inputs done and, where it is known, of all."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How inputs are read and run.
+
+    Args:
+        errors: "raise" stops at a broken input; "skip" leaves it out and says so.
+        batch_size: Inputs that run together; None takes 2 images on a processor, else 32 inputs.
+        progress: Called as progress(done, total or None) after each batch.
+        channel_order: "rgb", or "bgr" where arrays of images hold blue first, as OpenCV reads them; None
+            takes what the card says. Files, bytes and PIL images are RGB always.
+
+    Raises:
+        InputError: `errors`, `batch_size` or `progress` is none of these.
+    """
+
+    errors: str = "raise"
+    batch_size: int | None = None
+    progress: Progress | None = None
+    channel_order: str | None = None
+
+    def __post_init__(self) -> None:
+        if not is_one_of(self.errors, ("raise", "skip")):
+            raise InputError(
+                coded(
+                    "E-INPUT-06",
+                    "errors={errors}: expected 'raise' or 'skip'.",
+                    errors=shortened(self.errors),
+                )
+            )
+        if self.batch_size is not None:
+            check_integer("batch_size", self.batch_size)
+        if self.progress is not None and not callable(self.progress):
+            raise InputError(
+                coded(
+                    "E-INPUT-06",
+                    "progress={progress}: expected a function of (done, total), or None. Pass e.g. "
+                    "progress=print.",
+                    progress=shortened(self.progress),
+                )
+            )
+
+    def report(self, done: int, total: int | None) -> None:
+        """Say how many inputs are done, and of how many."""
+        if self.progress is not None:
+            self.progress(done, total)

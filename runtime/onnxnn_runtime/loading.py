@@ -1,0 +1,88 @@
+"""Opening a model file, and opening it again from a pickle."""
+
+from __future__ import annotations
+
+import os
+
+from .api.calls import checked
+from .card.card import ModelCard
+from .errors import InputError
+from .messages.catalogue import coded
+from .messages.shorten import shortened
+from .model import Model
+from .opening import Opening, card_of, check_timeout
+
+__all__ = ["load"]
+
+
+@checked
+def load(
+    path: str | os.PathLike[str] | bytes,
+    device: str = "auto",
+    card: ModelCard | None = None,
+    threads: int | None = None,
+    draft: bool | None = None,
+    timeout: float | None = None,
+) -> Model:
+    """Open a model file.
+
+    The file is checked before it runs (see SECURITY.md), and its outputs are compared with its card.
+
+    Args:
+        path: The `.onnx` file, or its bytes.
+        device: "auto" (CUDA where it works, else the processor), "cpu", "cuda" or "cuda:1"; an
+            explicit device is used or refused.
+        card: Stands in for the file's own card, e.g. for a file that has none.
+        threads: Processor cores to use; None takes all that this process may use.
+        draft: Overrides the card's `Preprocess.draft`: True decodes large JPEG files at a fraction
+            of their size, which is faster and differs a little from training.
+        timeout: Seconds that one run of the graph may take, above 0; a run that takes longer raises an
+            InputError. None sets no limit, but 8 seconds for a graph with a loop that may run forever.
+
+    Raises:
+        MissingInputError: There is no such file.
+        InputError: The file is no ONNX file, cut short, needs other files or a newer ONNX Runtime.
+        CardError: The file's card is malformed or newer than this version.
+        DeviceError: The device was asked for explicitly and is not there.
+    """
+    from .session.engine import Engine  # here, because importing the package does without
+    from .session.onnxfile import ModelFile, inspect
+    from .session.providers import place
+
+    if card is not None and not isinstance(card, ModelCard):
+        raise InputError(
+            coded(
+                "E-CALL-03",
+                "load(card={card}): expected a ModelCard, or None for the file's own.",
+                card=shortened(card),
+            )
+        )
+    check_timeout(timeout)
+    opening = Opening(path, device, card, threads, draft, timeout)
+    file = ModelFile(path)
+    name = file.name
+    facts = inspect(file.content, name)
+    if facts.external:
+        raise InputError(
+            coded(
+                "E-MODEL-02",
+                "{name}: expected its weights in the file, got them in another one ({file}), which is never "
+                "opened. Save the model as one file, e.g. with onnx.save(onnx.load(path), out).",
+                name=name,
+                file=shortened(facts.external[0]),
+            )
+        )
+    card = card_of(facts.metadata, name, card, draft)
+    engine = Engine(file.take, name, facts, place(device), threads, card, timeout)
+    return Model(name, facts, card, engine, (_reopen, opening))
+
+
+def _reopen(opening: Opening) -> Model:
+    """Open a model again.
+
+    Raises:
+        InputError: The file was replaced since.
+        OnnxnnError: As for `load`.
+    """
+    opening.check_unchanged()
+    return load(opening.path, opening.device, opening.card, opening.threads, opening.draft, opening.timeout)
