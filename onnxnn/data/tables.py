@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext
@@ -109,7 +110,7 @@ def _check_labels(
     table.check_labels(texts, column, are_classes, names, is_asked)
 
 
-def _read(table: Table, chosen: Chosen, dtype: object, may_be_another: bool) -> Read:
+def _read(table: Table, chosen: Chosen, dtype: npt.DTypeLike, may_be_another: bool) -> Read:
     """Return the numbers of the inputs and the texts of the label.
 
     Raises:

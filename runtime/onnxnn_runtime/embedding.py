@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Iterable, Iterator, Tuple
+from contextlib import closing
+from typing import TYPE_CHECKING, Generator, Iterator, Tuple
 
 import numpy as np
 
@@ -19,15 +20,16 @@ if TYPE_CHECKING:
     from .session.engine import Engine
     from .session.states import Described
 
-__all__ = ["Part", "joined", "parts_of", "reported", "vector_output", "vectors_of"]
+__all__ = ["Parts", "joined", "parts_of", "reported", "vector_output", "vectors_of"]
 
 Part = Tuple[Embeddings, int, "int | None"]
 """The values of a few inputs, how many inputs are done, and of how many."""
 
+Parts = Generator[Part, None, None]
+"""What is closed when it is left, so that no thread reads ahead any longer."""
 
-def parts_of(
-    engine: Engine, spec: InputSpec, inputs: object, output: str, options: ReadOptions
-) -> Iterator[Part]:
+
+def parts_of(engine: Engine, spec: InputSpec, inputs: object, output: str, options: ReadOptions) -> Parts:
     """Yield an output's values of a few inputs at a time.
 
     The callers report progress: an exception of the user's function would not pass a generator as it is.
@@ -53,7 +55,7 @@ def parts_of(
 
 def vectors_of(
     engine: Engine, spec: InputSpec, inputs: object, output: str, normalize: bool, options: ReadOptions
-) -> Iterator[Part]:
+) -> Parts:
     """Yield the vectors of a few inputs at a time, float32 (N, D).
 
     Args:
@@ -76,49 +78,51 @@ def vector_size(engine: Engine, output: str) -> int:
     return size if isinstance(size, int) else 0
 
 
-def joined(parts: Iterable[Part], size: int, options: ReadOptions) -> Embeddings:
+def joined(parts: Parts, size: int, options: ReadOptions) -> Embeddings:
     """Return all vectors at once, and report progress.
 
     Args:
         parts: What `vectors_of` yields.
         size: The length of a vector where there is none.
-        options: Say who is told how far it is.
+        options: Their `progress` is called after each part.
     """
     vectors = np.zeros((0, size), np.float32)
     names: list[str] = []
     skipped: list[Skipped] = []
-    for part, done, total in parts:
-        start = len(names)
-        names.extend(part.names)
-        skipped.extend(part.skipped)
-        if len(names) > len(vectors):
-            # Grown in place: a list of parts would hold everything twice when it is joined.
-            grown = max(len(names), len(vectors) + len(vectors) // 4)
-            vectors.resize((grown, part.vectors.shape[1]), refcheck=False)
-        vectors[start : len(names)] = part.vectors
-        options.report(done, total)
+    with closing(parts):
+        for part, done, total in parts:
+            start = len(names)
+            names.extend(part.names)
+            skipped.extend(part.skipped)
+            if len(names) > len(vectors):
+                # Grown in place: a list of parts would hold everything twice when it is joined.
+                grown = max(len(names), len(vectors) + len(vectors) // 4)
+                vectors.resize((grown, part.vectors.shape[1]), refcheck=False)
+            vectors[start : len(names)] = part.vectors
+            options.report(done, total)
     vectors.resize((len(names), vectors.shape[1]), refcheck=False)
     return Embeddings(vectors, names, skipped)
 
 
-def reported(parts: Iterable[Part], options: ReadOptions) -> Iterator[Embeddings]:
+def reported(parts: Parts, options: ReadOptions) -> Iterator[Embeddings]:
     """Yield the vectors of a few inputs at a time, and report progress after each.
 
     Raises:
         InputError: The function raised StopIteration, which would end the stream as if it were done.
     """
-    for part, done, total in parts:
-        yield part
-        try:
-            options.report(done, total)
-        except StopIteration as error:
-            raise InputError(
-                coded(
-                    "E-INPUT-06",
-                    "progress: raised StopIteration, which would end the stream as if it were done. "
-                    "Raise another exception, or stop taking from the stream.",
-                )
-            ) from error
+    with closing(parts):
+        for part, done, total in parts:
+            yield part
+            try:
+                options.report(done, total)
+            except StopIteration as error:
+                raise InputError(
+                    coded(
+                        "E-INPUT-06",
+                        "progress: raised StopIteration, which would end the stream as if it were done. "
+                        "Raise another exception, or stop taking from the stream.",
+                    )
+                ) from error
 
 
 def vector_output(card: ModelCard, outputs: Described, name: str) -> str:

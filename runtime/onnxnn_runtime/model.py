@@ -10,7 +10,7 @@ from .api.calls import checked_class
 from .arrays.numbers import check_integer
 from .card.card import Axis, InputSpec, ModelCard
 from .card.words import kind_name
-from .embedding import Part, joined, parts_of, reported, vector_output, vector_size, vectors_of
+from .embedding import Parts, joined, parts_of, reported, vector_output, vector_size, vectors_of
 from .inputs.folders import warn_of
 from .inputs.options import Progress, ReadOptions
 from .inputs.whole import by_name, check_target, check_values, only_input
@@ -375,7 +375,7 @@ class Model:
         parts = self._embed(inputs, normalize, options)
         return joined(parts, vector_size(self._engine, self._vector_output()), options)
 
-    def _embed(self, inputs: object, normalize: bool, options: ReadOptions) -> Iterator[Part]:
+    def _embed(self, inputs: object, normalize: bool, options: ReadOptions) -> Parts:
         spec = self._require_card("embed").input
         return vectors_of(self._engine, spec, inputs, self._vector_output(), normalize, options)
 

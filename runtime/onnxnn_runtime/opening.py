@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Any, Mapping
+from typing import Mapping
 
 from .arrays.numbers import is_number, plain_number
 from .card.card import METADATA_KEY, ModelCard
@@ -24,21 +24,25 @@ class Opening:
 
     def __init__(
         self,
-        path: Any,
+        path: str | os.PathLike[str] | bytes,
         device: str,
         card: ModelCard | None,
         threads: int | None,
         draft: bool | None,
         timeout: float | None,
     ) -> None:
-        is_path = isinstance(path, (str, os.PathLike))
-        self.path = os.path.abspath(expanded(path_text(path))) if is_path else path
+        self.path: str | bytes
+        self._state = None
+        if isinstance(path, (str, os.PathLike)):
+            self.path = os.path.abspath(expanded(path_text(path)))
+            self._state = _state(self.path)
+        else:
+            self.path = path
         self.device = device
         self.card = card
         self.threads = threads
         self.draft = draft
         self.timeout = timeout
-        self._state = _state(self.path) if is_path else None
 
     def check_unchanged(self) -> None:
         """Refuse a file that was replaced since: it may be another model.
@@ -46,7 +50,11 @@ class Opening:
         Raises:
             InputError: It has another size or time than when it was opened first.
         """
-        if self._state is not None and _state(self.path) not in (None, self._state):
+        if (
+            isinstance(self.path, str)
+            and self._state is not None
+            and _state(self.path) not in (None, self._state)
+        ):
             raise InputError(
                 coded(
                     "E-INPUT-02",
@@ -57,7 +65,7 @@ class Opening:
             )
 
 
-def _state(path: Any) -> tuple[int, int] | None:
+def _state(path: str) -> tuple[int, int] | None:
     try:
         found = os.stat(path)
     except (OSError, ValueError):

@@ -16,7 +16,7 @@ and not on which other pairs stand in the same call.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Callable
 
 import numpy as np
 
@@ -33,7 +33,9 @@ _BLOCK_BYTES = 8 << 20
 
 
 @checked
-def get_similarity(a: Any, b: Any, method: str = "cosine", use_softmax: bool = False) -> np.ndarray | float:
+def get_similarity(
+    a: object, b: object, method: str = "cosine", use_softmax: bool = False
+) -> np.ndarray | float:
     """Compare every vector of `a` with every vector of `b`.
 
     Args:
@@ -79,7 +81,7 @@ def get_similarity(a: Any, b: Any, method: str = "cosine", use_softmax: bool = F
     return np.asarray(result[:, 0] if right.ndim == 1 else result)
 
 
-def _unknown_method(method: Any) -> Message:
+def _unknown_method(method: object) -> Message:
     known, hint = ", ".join(_METHODS), did_you_mean(method, _METHODS)
     if hint:
         return coded(
@@ -256,7 +258,7 @@ _METHODS: dict[str, tuple[_Prepare, _Scores]] = {
 }
 
 
-def _vectors(name: str, values: Any) -> np.ndarray:
+def _vectors(name: str, values: object) -> np.ndarray:
     try:
         array = _as_numbers(values)
     except (TypeError, ValueError, OverflowError) as error:
@@ -282,7 +284,7 @@ def _vectors(name: str, values: Any) -> np.ndarray:
     return array
 
 
-def _as_numbers(values: Any) -> np.ndarray:
+def _as_numbers(values: object) -> np.ndarray:
     """Return vectors as float32 or float64; an array that is one already is not copied."""
     if isinstance(values, (list, tuple)):
         values = [without_gradient(each) for each in values]

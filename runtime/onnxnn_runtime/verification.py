@@ -6,11 +6,13 @@ The command `onnxnn verify` prints what is found here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Sequence, Tuple
+from typing import Any, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
 from .api.calls import checked, checked_class
+from .card.card import InputSpec, ModelCard
+from .card.diffusion import DiffusionSpec
 from .card.words import kind_name
 from .defaults import TOLERANCE
 from .errors import InputError, OnnxnnError
@@ -112,7 +114,7 @@ _COMPUTED, _FINITE, _SAME = " is computed", " is finite", " is the same alone an
 
 
 @checked
-def verify(model: Any) -> VerificationReport:
+def verify(model: Model) -> VerificationReport:
     """Run a model on made-up inputs, alone and in a batch, and compare what it returns with its card.
 
     Args:
@@ -139,7 +141,7 @@ _Found = Tuple[str, bool, str]
 """A check before it is named."""
 
 
-def _checks(model: Any) -> list[_Found]:
+def _checks(model: Model) -> list[_Found]:
     checks: list[_Found] = [("opens", True, repr(model))]
     try:
         single, double = made_up_inputs(model, 1), made_up_inputs(model, 2)
@@ -153,11 +155,11 @@ def _checks(model: Any) -> list[_Found]:
         return checks
     checks += _check_card(model.card, outputs)
     if model.card.diffusion is not None:
-        checks.append(_check_images(model))
+        checks.append(_check_images(model, model.card.diffusion))
     return checks
 
 
-def made_up_inputs(model: Any, batch: int) -> dict[str, Any]:
+def made_up_inputs(model: Model, batch: int) -> dict[str, Any]:
     """Return made-up inputs that the model takes; the first sample is the same in every batch."""
     spec = None if model.card is None else model.card.input
     feeds = {}
@@ -220,7 +222,7 @@ def _most(count: int, dtype: str) -> int:
     return max(1, min(count, int(np.iinfo(dtype).max), 2**31 - 1))
 
 
-def _highest(model: Any) -> dict[str, int]:
+def _highest(model: Model) -> dict[str, int]:
     """Return how many different integers each input takes, where that is known."""
     card = model.card
     if card is None:
@@ -235,7 +237,7 @@ def _highest(model: Any) -> dict[str, int]:
     return known
 
 
-def _sizes(shape: Sequence[Any], spec: Any) -> list[int]:
+def _sizes(shape: Sequence[object], spec: InputSpec | None) -> list[int]:
     """Return the sizes of one sample: the card's image size, else FREE_SIZE, where they are free."""
     height, width = spec.preprocess.output_size() if spec is not None and spec.preprocess else (None, None)
     named = {"height": height, "width": width}
@@ -247,7 +249,7 @@ def _sizes(shape: Sequence[Any], spec: Any) -> list[int]:
     ]
 
 
-def _check_output(model: Any, name: str, alone: Any, both: Any) -> list[_Found]:
+def _check_output(model: Model, name: str, alone: np.ndarray, both: np.ndarray) -> list[_Found]:
     """Check one output: its numbers are finite, and the first sample has the same alone and in a batch."""
     shown = printable(name, 60)
     if not isinstance(both, np.ndarray) or both.dtype.kind not in "biuf":
@@ -271,7 +273,7 @@ def _check_output(model: Any, name: str, alone: Any, both: Any) -> list[_Found]:
     return [*checks, (shown + _SAME, off <= TOLERANCE, detail)]
 
 
-def _check_card(card: Any, outputs: Any) -> list[_Found]:
+def _check_card(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> list[_Found]:
     first = next(iter(outputs.values()))
     checks = []
     if card.output.kind == "classes" and card.output.classes:
@@ -288,15 +290,14 @@ def _check_card(card: Any, outputs: Any) -> list[_Found]:
     return checks or [("card", True, detail)]
 
 
-def _check_images(model: Any) -> _Found:
+def _check_images(model: Model, diffusion: DiffusionSpec) -> _Found:
     """Sample two images, from the file of a denoiser in at most two steps."""
-    diffusion = model.card.diffusion
     steps = min(2, diffusion.schedule.timesteps) if diffusion.sampler is None else None
     try:
         drawn = model.sample(2, steps=steps, seed=0)
     except OnnxnnError as error:
         return "draws images", False, error.text
-    wanted = (2, *model.card.diffusion.shape)
+    wanted = (2, *diffusion.shape)
     is_right = drawn.shape == wanted and bool((drawn >= 0).all() and (drawn <= 1).all())
     detail = gettext(
         "shape {shape}, {low:.2g} to {high:.2g}", shape=drawn.shape, low=drawn.min(), high=drawn.max()

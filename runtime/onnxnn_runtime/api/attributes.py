@@ -21,10 +21,10 @@ Setters = Mapping[str, Callable[[Any], object]]
 _COMPLETE = "_attributes_are_complete"
 
 
-def check_reading(cls: Any, advice: Advice) -> None:
+def check_reading(cls: type, advice: Advice) -> None:
     """Let instances answer for attributes that do not exist."""
 
-    def __getattr__(self: Any, name: str) -> NoReturn:
+    def __getattr__(self: object, name: str) -> NoReturn:
         if name.startswith("_"):  # what copy, pickle, NumPy and notebooks look for
             kind = shortened(type(self).__name__)
             raise AttributeError(
@@ -34,26 +34,28 @@ def check_reading(cls: Any, advice: Advice) -> None:
             object.__getattribute__(self, name)  # a property that raised AttributeError raises it again
         raise UnknownAttributeError(_no_attribute(self, name, advice))
 
+    changed: Any = cls
     if not hasattr(cls, "__getattr__"):
-        cls.__getattr__ = __getattr__
+        changed.__getattr__ = __getattr__
 
 
-def check_setting(cls: Any, advice: Advice, values: Setters) -> None:
+def check_setting(cls: type, advice: Advice, values: Setters) -> None:
     """Let instances refuse new attributes as soon as they are constructed."""
-    construct = cls.__init__
+    changed: Any = cls
+    construct = changed.__init__
 
     @functools.wraps(construct)
-    def __init__(self: Any, *args: object, **options: object) -> None:
+    def __init__(self: object, *args: object, **options: object) -> None:
         construct(self, *args, **options)
         self.__dict__[_COMPLETE] = True
 
-    def __setattr__(self: Any, name: str, value: object) -> None:
+    def __setattr__(self: object, name: str, value: object) -> None:
         if type(self) is cls and not name.startswith("_") and _COMPLETE in self.__dict__:
             _check_name(self, name, value, advice)
             value = values[name](value) if name in values else value
         object.__setattr__(self, name, value)
 
-    cls.__init__, cls.__setattr__ = __init__, __setattr__
+    changed.__init__, changed.__setattr__ = __init__, __setattr__
 
 
 def _check_name(instance: object, name: str, value: object, advice: Advice) -> None:

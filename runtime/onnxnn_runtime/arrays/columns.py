@@ -52,7 +52,7 @@ class Named(NamedTuple):
     keys: tuple[Any, ...] = ()
 
 
-def column_texts(keys: Iterable[Any], wanted: Sequence[str] = ()) -> tuple[str, ...]:
+def column_texts(keys: Iterable[object], wanted: Sequence[str] = ()) -> tuple[str, ...]:
     """Return what columns are called, as texts; () where a library has only counted them.
 
     Integers are names, too, such as years, and the levels of pandas' MultiIndex are one name, with blanks
@@ -68,7 +68,7 @@ def column_texts(keys: Iterable[Any], wanted: Sequence[str] = ()) -> tuple[str, 
     return () if is_counted and not (wanted and set(wanted) <= set(names)) else names
 
 
-def _texts(keys: Iterable[Any]) -> tuple[str, ...]:
+def _texts(keys: Iterable[object]) -> tuple[str, ...]:
     return tuple(" ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in keys)
 
 
@@ -202,7 +202,7 @@ def first_without_number(values: np.ndarray, names: Sequence[str] = ()) -> str |
     return None
 
 
-def names_listed(names: Iterable[Any], plain: bool = False) -> str:
+def names_listed(names: Iterable[object], plain: bool = False) -> str:
     """Return names for a message: "'height', 'weight' and 3 more"; plain ones are not quoted."""
     listed = list(names)
     shown = ", ".join(shortened(name, 40) for name in listed[:_LISTED])
@@ -213,7 +213,7 @@ def names_listed(names: Iterable[Any], plain: bool = False) -> str:
     return shown
 
 
-def named_columns(value: Any, wanted: Sequence[str] = ()) -> Named | None:
+def named_columns(value: object, wanted: Sequence[str] = ()) -> Named | None:
     """Return a table's values with the names of its columns; None for what names none.
 
     Args:
@@ -232,12 +232,13 @@ def named_columns(value: Any, wanted: Sequence[str] = ()) -> Named | None:
         return _of_columns(value)
     if isinstance(value, (list, tuple)):
         return _of_rows(value, wanted)
-    keys = _frame_keys(value)
+    frame: Any = value
+    keys = _frame_keys(frame)
     names = column_texts(keys, wanted)
-    return Named(names, np.asarray(value.to_numpy()), keys) if names else None
+    return Named(names, np.asarray(frame.to_numpy()), keys) if names else None
 
 
-def named_row(value: Any, wanted: Sequence[str] = ()) -> Named | None:
+def named_row(value: object, wanted: Sequence[str] = ()) -> Named | None:
     """Return one row's values with their names; None for what names none.
 
     Args:
@@ -261,7 +262,7 @@ def named_row(value: Any, wanted: Sequence[str] = ()) -> Named | None:
     return _row(names, list(value.to_numpy())) if is_named else None
 
 
-def _row(names: Sequence[str], values: Sequence[Any]) -> Named | None:
+def _row(names: Sequence[str], values: Sequence[object]) -> Named | None:
     if not names:
         return None
     array = np.empty(len(names), object)
@@ -271,7 +272,7 @@ def _row(names: Sequence[str], values: Sequence[Any]) -> Named | None:
     return Named(tuple(names), array)
 
 
-def _frame_keys(value: Any) -> tuple[Any, ...]:
+def _frame_keys(value: object) -> tuple[Any, ...]:
     """Return what a DataFrame calls its columns; () where it is none."""
     columns = getattr(value, "columns", None)
     if columns is None or callable(columns) or not hasattr(value, "to_numpy"):
@@ -294,14 +295,12 @@ def _of_structured(array: np.ndarray) -> Named:
     return Named(tuple(names), _beside([np.asarray(without_gradient(array[name])) for name in names]), names)
 
 
-def _of_columns(columns: dict[Any, Any]) -> Named | None:
+def _of_columns(columns: dict[object, object]) -> Named | None:
     if not columns:
         return None
-    arrays = [
-        column if isinstance(column, str) else np.asarray(without_gradient(column))
-        for column in columns.values()
-    ]
-    if not all(isinstance(array, np.ndarray) and array.ndim == 1 for array in arrays):
+    given = [column for column in columns.values() if not isinstance(column, str)]
+    arrays = [np.asarray(without_gradient(column)) for column in given]
+    if len(arrays) != len(columns) or any(array.ndim != 1 for array in arrays):
         return None
     if len({len(array) for array in arrays}) != 1:
         lengths = names_listed(f"{name}: {len(array)}" for name, array in zip(columns, arrays))
@@ -315,7 +314,7 @@ def _of_columns(columns: dict[Any, Any]) -> Named | None:
     return Named(_texts(columns), _beside(arrays), tuple(columns))
 
 
-def _of_rows(rows: Sequence[Any], wanted: Sequence[str]) -> Named | None:
+def _of_rows(rows: Sequence[object], wanted: Sequence[str]) -> Named | None:
     if not rows or named_row(rows[0], wanted) is None or hasattr(rows, "_fields"):
         return None
     named = [named_row(row, wanted) for row in rows]
@@ -339,9 +338,9 @@ def _of_rows(rows: Sequence[Any], wanted: Sequence[str]) -> Named | None:
     return Named(names, values, tuple(rows[0]) if isinstance(rows[0], dict) else names)
 
 
-def _beside(columns: Sequence[Any]) -> np.ndarray:
+def _beside(columns: Sequence[np.ndarray]) -> np.ndarray:
     """Return columns as (rows, columns), of one type where numbers are among them alone."""
-    if all(np.asarray(column).dtype.kind in "biuf" for column in columns):
+    if all(column.dtype.kind in "biuf" for column in columns):
         return np.stack(columns, axis=1)
     array = np.empty((len(columns[0]), len(columns)), object)
     for position, column in enumerate(columns):

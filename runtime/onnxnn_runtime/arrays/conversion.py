@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-def as_array(value: Any) -> np.ndarray:
+def as_array(value: object) -> np.ndarray:
     """Return what was given as an array.
 
     Raises:
@@ -45,7 +45,7 @@ def as_array(value: Any) -> np.ndarray:
     return np.asarray(value)
 
 
-def without_gradient(value: Any) -> Any:
+def without_gradient(value: object) -> Any:
     """Return a torch tensor as NumPy reads it: dense, on the CPU, of a type it knows; anything else as it is.
 
     Raises:
@@ -64,17 +64,18 @@ def without_gradient(value: Any) -> Any:
                 "expected rows of the same length, got a nested tensor. Give its rows as a list: x.unbind().",
             )
         )
+    tensor: Any = value
     try:
-        value = value.detach()
-        if "sparse" in str(getattr(value, "layout", "")):
-            value = value.to_dense()
-        if getattr(value, "is_quantized", False):
-            value = value.dequantize()
-        value = value.cpu()
-        if hasattr(value, "resolve_neg"):
-            value = value.resolve_conj().resolve_neg()
-        small = str(value.dtype).startswith(("torch.bfloat16", "torch.float8"))
-        return value.float() if small else value
+        tensor = tensor.detach()
+        if "sparse" in str(getattr(tensor, "layout", "")):
+            tensor = tensor.to_dense()
+        if getattr(tensor, "is_quantized", False):
+            tensor = tensor.dequantize()
+        tensor = tensor.cpu()
+        if hasattr(tensor, "resolve_neg"):
+            tensor = tensor.resolve_conj().resolve_neg()
+        small = str(tensor.dtype).startswith(("torch.bfloat16", "torch.float8"))
+        return tensor.float() if small else tensor
     except RuntimeError as error:  # of the device "meta"
         raise InputError(
             coded(

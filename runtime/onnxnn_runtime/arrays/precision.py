@@ -69,7 +69,10 @@ def check_precision(array: np.ndarray, deviations: Sequence[float], features: Se
 
 
 def check_columns(
-    value: Any, deviations: Sequence[float], features: Sequence[str], keys: Sequence[Any]
+    value: object,
+    deviations: Sequence[float],
+    features: Sequence[str],
+    keys: Sequence[object],
 ) -> None:
     """Refuse columns of float32 in a DataFrame, records or a dict, which other columns hide in one array.
 
@@ -83,8 +86,9 @@ def check_columns(
     """
     if len(keys) != len(features) or len(deviations) not in (1, len(keys)):
         return
+    table: Any = value
     for place, key in enumerate(keys):
-        column = value[key]
+        column = table[key]
         kind = str(getattr(column, "dtype", "")).rpartition(".")[2].lower()
         if kind in ("float32", "float16"):
             array = np.asarray(column, kind)[..., np.newaxis]

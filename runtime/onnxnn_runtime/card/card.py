@@ -260,7 +260,7 @@ def _diffusion(fields: Fields) -> DiffusionSpec:
     return read_diffusion(fields.take("diffusion", dict))
 
 
-def _input(data: dict[str, Any]) -> InputSpec:
+def _input(data: dict[str, object]) -> InputSpec:
     fields = Fields("input.", data)
     preprocess = fields.take("preprocess", dict, optional=True)
     vocabulary = fields.take("vocabulary", dict, optional=True)
@@ -340,7 +340,7 @@ def _check_states(states: Sequence[StateSpec]) -> None:
             )
 
 
-def _state(entry: Any) -> StateSpec:
+def _state(entry: object) -> StateSpec:
     if not isinstance(entry, dict):
         raise CardError(
             coded("E-CARD-02", "card: 'input.states': expected objects, got {value}.", value=shortened(entry))
@@ -355,7 +355,7 @@ def _state(entry: Any) -> StateSpec:
     return state
 
 
-def _output(data: dict[str, Any]) -> OutputSpec:
+def _output(data: dict[str, object]) -> OutputSpec:
     fields = Fields("output.", data)
     spec = OutputSpec(
         kind=fields.take("kind", str),
@@ -370,7 +370,7 @@ def _output(data: dict[str, Any]) -> OutputSpec:
     return spec
 
 
-def _layer(entry: Any) -> dict[str, Any]:
+def _layer(entry: object) -> dict[str, Any]:
     if not isinstance(entry, dict):
         raise CardError(
             coded("E-CARD-02", "card: 'network': expected objects, got {value}.", value=shortened(entry))
@@ -386,7 +386,7 @@ def _layer(entry: Any) -> dict[str, Any]:
     return layer
 
 
-def _parity(data: dict[str, Any] | None) -> dict[str, float] | None:
+def _parity(data: dict[str, float] | None) -> dict[str, float] | None:
     if data is not None and not all(type(value) in (int, float) for value in data.values()):
         raise CardError(
             coded("E-CARD-02", "card: 'parity': expected numbers, got {value}.", value=shortened(data))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.errors import CardError, InputError
@@ -115,7 +114,7 @@ class DiffusionSpec:
             )
 
 
-def read_diffusion(data: dict[str, Any]) -> DiffusionSpec:
+def read_diffusion(data: dict[str, object]) -> DiffusionSpec:
     """Read the card's `diffusion`.
 
     Raises:
@@ -138,7 +137,7 @@ def read_diffusion(data: dict[str, Any]) -> DiffusionSpec:
     return spec
 
 
-def _sampler(data: dict[str, Any]) -> SamplerSpec:
+def _sampler(data: dict[str, object]) -> SamplerSpec:
     fields = Fields("diffusion.sampler.", data)
     spec = SamplerSpec(
         name=fields.take("name", str),

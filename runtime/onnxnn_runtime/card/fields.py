@@ -30,11 +30,11 @@ _DEEPEST = 100
 class Fields:
     """The keys of one JSON object, taken one by one with their types checked."""
 
-    def __init__(self, prefix: str, data: dict[str, Any]) -> None:
+    def __init__(self, prefix: str, data: dict[str, object]) -> None:
         self._prefix = prefix
         self._left = dict(data)
 
-    def take(self, key: str, kind: type[Any], optional: bool = False) -> Any:
+    def take(self, key: str, kind: type[object], optional: bool = False) -> Any:
         if key not in self._left:
             raise CardError(
                 coded("E-CARD-02", "card: expected the key '{key}', got none.", key=self._prefix + key)
@@ -66,7 +66,7 @@ class Fields:
             )
 
 
-def check_texts(text: str, data: Any) -> None:
+def check_texts(text: str, data: object) -> None:
     """Refuse halves of characters, which JSON can write as escapes and no file or terminal can hold."""
     if re.search(r"\\u[dD][89a-fA-F]", text) is None:
         return
@@ -78,7 +78,7 @@ def check_texts(text: str, data: Any) -> None:
         ) from error
 
 
-def check_depth(key: str, value: Any) -> None:
+def check_depth(key: str, value: object) -> None:
     """Refuse free parts that are nested so deep that nothing could read them."""
     level = [value]
     for _ in range(_DEEPEST):
@@ -107,7 +107,7 @@ def check_count(name: str, number: int | None) -> None:
         )
 
 
-def names_of(name: str, values: list[Any]) -> tuple[str, ...]:
+def names_of(name: str, values: list[str]) -> tuple[str, ...]:
     if not all(isinstance(value, str) for value in values):
         raise CardError(
             coded(
@@ -124,7 +124,7 @@ def no_constant(name: str) -> Any:
     raise ValueError(gettext("{name} is no JSON number", name=name))
 
 
-def one_of(name: str, value: Any, known: Sequence[str]) -> None:
+def one_of(name: str, value: object, known: Sequence[str]) -> None:
     if value not in known:
         raise CardError(
             coded(
@@ -137,7 +137,7 @@ def one_of(name: str, value: Any, known: Sequence[str]) -> None:
         )
 
 
-def positive(name: str, values: list[Any]) -> tuple[float, ...]:
+def positive(name: str, values: list[float]) -> tuple[float, ...]:
     if not all(type(value) in (int, float) and 0 < value < math.inf for value in values):
         raise CardError(
             coded(
@@ -150,7 +150,7 @@ def positive(name: str, values: list[Any]) -> tuple[float, ...]:
     return tuple(map(float, values))
 
 
-def sizes_of(name: str, values: Sequence[Any]) -> tuple[int | str, ...]:
+def sizes_of(name: str, values: Sequence[int | str]) -> tuple[int | str, ...]:
     if not all(type(value) in (int, str) and value not in ("", 0) for value in values) or not values:
         raise CardError(
             coded(

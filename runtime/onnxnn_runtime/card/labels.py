@@ -5,7 +5,7 @@ Training's metrics and `print_result`, and the runtime's `predict`, decide by th
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Sequence
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def label_of(classes: Sequence[str], index: int) -> str:
     return classes[index] if index < len(classes) else str(index)
 
 
-def best_classes(output: OutputSpec, scores: Any, k: int = 1) -> list[tuple[int, float]]:
+def best_classes(output: OutputSpec, scores: object, k: int = 1) -> list[tuple[int, float]]:
     """Return the k best classes of one vector of scores, best first, as (index, score).
 
     Args:

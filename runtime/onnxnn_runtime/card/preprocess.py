@@ -210,7 +210,7 @@ class Preprocess:
         return found
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Preprocess:
+    def from_dict(cls, data: Mapping[str, object]) -> Preprocess:
         """Read what `to_dict` wrote.
 
         Args:
@@ -237,13 +237,13 @@ class Preprocess:
                 )
             )
         try:
-            order = data.get("channel_order", "rgb")
-            return cls(data["color"], tuple(tuple(step) for step in steps), data["draft"], order)
+            rest = {"draft": data["draft"], "channel_order": data.get("channel_order", "rgb")}
+            return cls(data["color"], tuple(map(tuple, steps)), **rest)  # type: ignore[arg-type]  # checked there
         except (InputError, TypeError) as error:
             raise CardError(coded("E-CARD-02", "preprocess: {error}", error=error)) from error
 
 
-def checked_order(order: Any) -> str:
+def checked_order(order: object) -> str:
     """Return "rgb" or "bgr", in whatever case it was written.
 
     Raises:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Mapping, Sequence, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,17 @@ from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.errors import InputError, did_you_mean
 from onnxnn_runtime.messages.catalogue import Message, coded
 from onnxnn_runtime.messages.shorten import printable, shortened
+
+if TYPE_CHECKING:
+    from typing import Protocol  # of Python 3.8
+
+    class _Scaled(Protocol):
+        """What arrays of NumPy and tensors of torch have in common."""
+
+        def __mul__(self, __share: float) -> Any: ...
+
+
+_Images = TypeVar("_Images", bound="_Scaled")
 
 __all__ = ["KINDS", "PREDICTIONS", "Schedule"]
 
@@ -86,7 +97,7 @@ class Schedule:
         betas: np.ndarray = np.clip(1 - abar[1:] / abar[:-1], 0, _LARGEST_BETA)
         return betas
 
-    def add_noise(self, x: Any, noise: Any, t: int) -> Any:
+    def add_noise(self, x: _Images, noise: _Images, t: int) -> _Images:
         """Return x as it is after timestep t; t = -1 leaves it as it is.
 
         Args:
@@ -95,7 +106,8 @@ class Schedule:
             t: The timestep, -1 to timesteps - 1.
         """
         signal, strength = self.strengths(t)
-        return signal * x + strength * noise
+        noisy: _Images = x * signal + noise * strength
+        return noisy
 
     def strengths(self, t: int) -> tuple[float, float]:
         """Return (sqrt(abar_t), sqrt(1 - abar_t)): the shares of image and noise after timestep t.
@@ -120,7 +132,7 @@ class Schedule:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Schedule:
+    def from_dict(cls, data: Mapping[str, object]) -> Schedule:
         """Read what `to_dict` returned.
 
         Args:
@@ -138,10 +150,10 @@ class Schedule:
                     keys=keys or "{}",
                 )
             )
-        return cls(**data)
+        return cls(**data)  # type: ignore[arg-type]  # which the class checks
 
 
-def _unknown(option: str, value: Any, known: Sequence[str]) -> Message:
+def _unknown(option: str, value: object, known: Sequence[str]) -> Message:
     shown, names, hint = shortened(value), ", ".join(known), did_you_mean(value, known)
     if hint:
         return coded(
@@ -157,5 +169,5 @@ def _unknown(option: str, value: Any, known: Sequence[str]) -> Message:
     )
 
 
-def _sigmoid(x: Any) -> Any:
+def _sigmoid(x: float | np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.asarray(x, np.float64)))

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any, Mapping, Sequence, Union
+from typing import TYPE_CHECKING, Any, Mapping, Sequence, Union
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
+
+if TYPE_CHECKING:
+    from typing import Literal  # of Python 3.8
+
+    Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
 __all__ = ["Text", "is_file", "is_words", "plain", "to_numbers"]
 
@@ -118,7 +123,7 @@ def _hint(text: Text, vocabulary: Mapping[str, int]) -> str:
     )
 
 
-def _normalized(text: Text, form: Any) -> Text:
+def _normalized(text: Text, form: Form) -> Text:
     if isinstance(text, str):
         return unicodedata.normalize(form, text)
     return [unicodedata.normalize(form, word) for word in text]

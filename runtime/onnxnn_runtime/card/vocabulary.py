@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import Mapping
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from onnxnn_runtime.messages.shorten import shortened
 __all__ = ["checked_vocabulary", "renumbering", "texts_of"]
 
 
-def checked_vocabulary(word2idx: Any, error: type[OnnxnnError]) -> dict[str, int]:
+def checked_vocabulary(word2idx: object, error: type[OnnxnnError]) -> dict[str, int]:
     """Return a vocabulary with Python's integers, or raise `error` where it is none.
 
     Args:
@@ -138,7 +138,7 @@ def renumbering(own: Mapping[str, int], known: Mapping[str, int], error: type[On
     return found
 
 
-def _is_integer(value: Any) -> bool:
+def _is_integer(value: object) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 

@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Union
+from typing import BinaryIO, Callable, Union
 
 from onnxnn_runtime.errors import (
     CheckpointError,
@@ -27,7 +27,7 @@ from .paths import expanded, path_text, refuse_address
 PathLike = Union[str, "os.PathLike[str]"]
 
 
-def as_path(path: Any, name: str = "path", error: type[OnnxnnError] = OutputError) -> Path:
+def as_path(path: object, name: str = "path", error: type[OnnxnnError] = OutputError) -> Path:
     """Return a path, or raise `error` where it is none; messages call it `name`. "~" is the home folder."""
     text = path_text(path, error) if isinstance(path, (str, os.PathLike)) else ""
     if not text or "\0" in text:
@@ -42,7 +42,7 @@ def as_path(path: Any, name: str = "path", error: type[OnnxnnError] = OutputErro
 
 
 def regular_file(
-    path: Any, what: str = "file", error: type[OnnxnnError] = InputError, advice: str = ""
+    path: object, what: str = "file", error: type[OnnxnnError] = InputError, advice: str = ""
 ) -> Path:
     """Return the path of a regular file that can be opened; nothing is read from it.
 
@@ -85,7 +85,11 @@ def regular_file(
 
 
 def cannot_read(
-    path: Any, found: Exception, what: str = "file", error: type[OnnxnnError] = InputError, advice: str = ""
+    path: object,
+    found: Exception,
+    what: str = "file",
+    error: type[OnnxnnError] = InputError,
+    advice: str = "",
 ) -> OnnxnnError:
     """Return the error that says why a file could not be opened or read.
 
@@ -115,7 +119,7 @@ def _noun(what: str) -> str:
     return known.get(what, what)
 
 
-def _unreadable(path: Any, found: Exception, what: str) -> str:
+def _unreadable(path: object, found: Exception, what: str) -> str:
     if isinstance(found, PermissionError):
         return gettext(
             "{path}: no permission to read this {what}. Change its permissions, or copy it.",

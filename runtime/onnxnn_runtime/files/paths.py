@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from onnxnn_runtime.errors import InputError, OnnxnnError
 from onnxnn_runtime.messages.catalogue import coded
@@ -12,7 +11,7 @@ from onnxnn_runtime.messages.shorten import printable, shortened
 __all__ = ["expanded", "path_text", "refuse_address"]
 
 
-def path_text(path: Any, error: type[OnnxnnError] = InputError) -> str:
+def path_text(path: object, error: type[OnnxnnError] = InputError) -> str:
     """Return a path of any kind as text.
 
     Args:
@@ -23,7 +22,7 @@ def path_text(path: Any, error: type[OnnxnnError] = InputError) -> str:
         OnnxnnError: Its `__fspath__` fails, or returns no text; of class `error`.
     """
     try:
-        return os.fsdecode(path)
+        return os.fsdecode(path)  # type: ignore[arg-type]  # which it checks
     except Exception as found:  # whatever a custom object raises
         raise error(
             coded(

@@ -94,15 +94,15 @@ class _Machine:
         module, name = argument.split(" ", 1)
         self._stack.append(_Name(module, name))
 
-    def _stack_global(self, _: Any) -> None:
+    def _stack_global(self, _: object) -> None:
         name, module = self._stack.pop(), self._stack.pop()
         self._stack.append(_Name(module, name))
 
-    def _call(self, _: Any) -> None:
+    def _call(self, _: object) -> None:
         arguments = self._stack.pop()
         self._stack.append(_known(_Call(self._stack.pop(), arguments)))
 
-    def _build(self, _: Any) -> None:
+    def _build(self, _: object) -> None:
         state = self._stack.pop()
         if not isinstance(self._stack[-1], _Call):
             raise _NotPlain("state of plain data")
@@ -120,7 +120,7 @@ class _Machine:
         del self._stack[mark:]
         return values
 
-    def _tuple(self, _: Any) -> None:
+    def _tuple(self, _: object) -> None:
         self._stack.append(tuple(self._above_mark()))
 
     def _short_tuple(self, count: int) -> None:
@@ -128,30 +128,30 @@ class _Machine:
         del self._stack[-count:]
         self._stack.append(values)
 
-    def _list(self, _: Any) -> None:
+    def _list(self, _: object) -> None:
         self._stack.append(self._above_mark())
 
-    def _dict(self, _: Any) -> None:
+    def _dict(self, _: object) -> None:
         values = self._above_mark()
         self._stack.append({})
         self._fill(values)
 
-    def _append(self, _: Any) -> None:
+    def _append(self, _: object) -> None:
         value = self._stack.pop()
         self._stack[-1].append(value)
 
-    def _appends(self, _: Any) -> None:
+    def _appends(self, _: object) -> None:
         values = self._above_mark()
         self._stack[-1].extend(values)
 
-    def _set(self, _: Any) -> None:
+    def _set(self, _: object) -> None:
         value, key = self._stack.pop(), self._stack.pop()
         self._fill([key, value])
 
-    def _sets(self, _: Any) -> None:
+    def _sets(self, _: object) -> None:
         self._fill(self._above_mark())
 
-    def _fill(self, values: list[Any]) -> None:
+    def _fill(self, values: list[object]) -> None:
         filled = self._stack[-1]
         if type(filled) is not dict or len(values) % 2:
             raise _NotPlain("no dict, or a key without a value")
@@ -225,11 +225,11 @@ _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
 _ARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 
 
-def _is_numpys(value: Any, name: str) -> bool:
+def _is_numpys(value: object, name: str) -> bool:
     return isinstance(value, _Name) and value.module in _ARRAY and value.name == name
 
 
-def _unwrapped(value: Any) -> Any:
+def _unwrapped(value: object) -> Any:
     """Return the one object in an array of no axes: the state is (version, shape, dtype, order, objects)."""
     if not isinstance(value, _Call) or not _is_numpys(value.function, "_reconstruct"):
         return None

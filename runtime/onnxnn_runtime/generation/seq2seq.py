@@ -120,18 +120,18 @@ def _logarithms(probabilities: np.ndarray, ended: np.ndarray) -> np.ndarray:
     return found
 
 
-def _read(source: Any, spec: InputSpec) -> tuple[np.ndarray, bool]:
+def _read(source: object, spec: InputSpec) -> tuple[np.ndarray, bool]:
     """Return sources as int64 (N, S), short ones filled up, and whether it was a single one."""
     if isinstance(source, np.ndarray) and source.dtype == object:
         source = source.tolist()  # what NumPy makes of sources that differ in length
-    source = without_gradient(source)
-    if source is None or isinstance(source, (str, dict)):
-        raise _wrong_source(type(source).__name__)
-    is_rows = isinstance(source, (list, tuple)) and any(map(_is_nested, source))
-    if is_rows and not all(_is_nested(row) and not any(map(_is_nested, row)) for row in source):
+    given: Any = without_gradient(source)
+    if given is None or isinstance(given, (str, dict)):
+        raise _wrong_source(type(given).__name__)
+    is_rows = isinstance(given, (list, tuple)) and any(map(_is_nested, given))
+    if is_rows and not all(_is_nested(row) and not any(map(_is_nested, row)) for row in given):
         raise _wrong_source(gettext("lists of different depth"))
-    array = None if is_rows else np.asarray(source)
-    rows = [np.asarray(row) for row in (source if array is None or array.ndim == 2 else [array])]
+    array = None if is_rows else np.asarray(given)
+    rows = [np.asarray(row) for row in (given if array is None or array.ndim == 2 else [array])]
     if not rows:
         raise InputError(
             coded("E-INPUT-04", "source: expected at least one sequence of token ids, got an empty list.")
@@ -155,7 +155,7 @@ def _wrong_source(got: str, name: str = "source") -> InputError:
     )
 
 
-def _is_nested(value: Any) -> bool:
+def _is_nested(value: object) -> bool:
     return isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) > 0
 
 

@@ -135,7 +135,7 @@ def upright_size(image: str | Path | bytes) -> tuple[int, int] | None:
         return None
 
 
-def is_file_object(value: Any) -> bool:
+def is_file_object(value: object) -> bool:
     """Return whether a value is a file opened for reading, or acts like one."""
     return callable(getattr(value, "read", None))
 
@@ -165,7 +165,7 @@ def check_memory(what: str | Callable[[], str], needed: int) -> None:
     shared().reserve(needed, MAX_MEMORY)
 
 
-def _opened(image: Any) -> tuple[str, Any, bytes]:
+def _opened(image: object) -> tuple[str, str | io.BytesIO, bytes]:
     """Return (name, a path or an open binary file, how it begins) of a path, bytes or a file object.
 
     The name is "" where there is none; `_shown` says what messages call the image then.
@@ -193,7 +193,7 @@ def _opened(image: Any) -> tuple[str, Any, bytes]:
     return name, io.BytesIO(image), bytes(image[:_HEAD])
 
 
-def read_content(file: Any, text: bool = False) -> bytes:
+def read_content(file: object, text: bool = False) -> bytes:
     """Return what stands in an open file, an image's from its beginning where it can be rewound.
 
     Args:
@@ -203,7 +203,7 @@ def read_content(file: Any, text: bool = False) -> bytes:
     Raises:
         InputError: It is closed, breaks, returns something else, or has no end.
     """
-    binary = getattr(file, "buffer", file)  # below a file opened as text
+    binary: Any = getattr(file, "buffer", file)  # below a file opened as text
     try:
         if not text and callable(getattr(binary, "seekable", None)) and binary.seekable():
             binary.seek(0)  # the image may just have been saved into it
@@ -235,12 +235,12 @@ def read_content(file: Any, text: bool = False) -> bytes:
     return bytes(content)
 
 
-def _name(file: Any) -> str:
+def _name(file: object) -> str:
     name = getattr(file, "name", None)
     return name if isinstance(name, str) and name else gettext("the open file")
 
 
-def _shown(name: str, source: Any) -> str:
+def _shown(name: str, source: str | io.BytesIO | None) -> str:
     """Return what messages call an image; that of bytes or of Pillow has no name."""
     if name:
         return name
@@ -249,7 +249,9 @@ def _shown(name: str, source: Any) -> str:
     return gettext("the PIL image")
 
 
-def _reading(name: str, read: Callable[[], Image.Image], source: Any = None) -> Image.Image:
+def _reading(
+    name: str, read: Callable[[], Image.Image], source: str | io.BytesIO | None = None
+) -> Image.Image:
     """Return what `read` returns; whatever goes wrong becomes an InputError that begins with the name.
 
     `source` is a path, or an open file of bytes, so that the message can say what it is instead of an image.
@@ -281,7 +283,7 @@ def _unreadable(name: str, reason: str) -> Message:
     return coded("E-INPUT-09", "{name}: cannot be read as an image ({reason}).", name=name, reason=reason)
 
 
-def _no_image(name: str, source: Any) -> Message:
+def _no_image(name: str, source: str | io.BytesIO | None) -> Message:
     from onnxnn_runtime.files.filekind import (  # here, because only a mistake needs it
         UNKNOWN,
         instead,
@@ -301,7 +303,7 @@ def _no_image(name: str, source: Any) -> Message:
     return instead(name, gettext("an image"), kind, "E-INPUT-09")
 
 
-def _decoded(source: Any, color: str, draft: tuple[int, int] | None) -> Image.Image:
+def _decoded(source: str | io.BytesIO, color: str, draft: tuple[int, int] | None) -> Image.Image:
     with patience.opened(source) as opened:
         if opened.format == "EPS":  # Pillow would run Ghostscript on it
             raise InputError(

@@ -8,7 +8,7 @@ import sys
 from functools import lru_cache
 from typing import Any, Iterator, NamedTuple
 
-from PIL import ImageFont
+from PIL import ImageDraw, ImageFont
 
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -74,7 +74,12 @@ def lettering(text: str) -> Lettering:
 
 
 def draw_text(
-    draw: Any, position: tuple[float, float], text: str, color: Any, size: int, anchor: str | None = None
+    draw: ImageDraw.ImageDraw,
+    position: tuple[float, float],
+    text: str,
+    color: tuple[int, ...] | int | str,
+    size: int,
+    anchor: str | None = None,
 ) -> None:
     """Write a text into an image.
 

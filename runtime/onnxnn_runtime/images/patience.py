@@ -42,11 +42,11 @@ class _Counted:
     left = HEADER_READS
     has_header = False
 
-    def read(self, *size: Any) -> Any:
+    def read(self, *size: object) -> Any:
         self._count()
         return super().read(*size)  # type: ignore[misc]  # of the file beside it
 
-    def readline(self, *size: Any) -> Any:
+    def readline(self, *size: object) -> Any:
         self._count()
         return super().readline(*size)  # type: ignore[misc]
 

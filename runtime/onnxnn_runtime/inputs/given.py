@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Iterable
+from typing import TYPE_CHECKING, Any, Iterable, Sequence
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from onnxnn_runtime.files.paths import expanded, path_text, refuse_address
 from onnxnn_runtime.images.decode import is_file_object
 from onnxnn_runtime.messages.catalogue import coded
 
+if TYPE_CHECKING:
+    from typing import TypeGuard  # of Python 3.10
+
 __all__ = ["MAX_DEPTH", "file_name", "is_numeric", "is_things", "matching", "plain"]
 
 MAX_DEPTH = 12
@@ -21,7 +24,7 @@ MAX_DEPTH = 12
 _LONGEST_PATH = 4096
 
 
-def plain(value: Any, is_image: bool = True) -> Any:
+def plain(value: object, is_image: bool = True) -> Any:
     """Return what was given in one of a few forms.
 
     Args:
@@ -84,7 +87,7 @@ def matching(path: str) -> list[str]:
     return paths
 
 
-def is_numeric(values: Any, depth: int = MAX_DEPTH) -> bool:
+def is_numeric(values: Sequence[object], depth: int = MAX_DEPTH) -> bool:
     """Return whether a list is one array: a row with a number in it, or equally long lists of such.
 
     Named tuples are rows whose values have names, which are looked at one by one.
@@ -93,18 +96,18 @@ def is_numeric(values: Any, depth: int = MAX_DEPTH) -> bool:
         return False
     if any(isinstance(each, (int, float, np.number)) for each in values):
         return not any(isinstance(each, (list, tuple, dict, np.ndarray)) for each in values)
-    nested = depth > 0 and all(isinstance(each, (list, tuple)) for each in values)
-    lengths = {len(each) for each in values} if nested else set()
-    return len(lengths) == 1 and all(is_numeric(each, depth - 1) for each in values)
+    inside = [each for each in values if isinstance(each, (list, tuple))]
+    lengths = {len(each) for each in inside} if depth > 0 and len(inside) == len(values) else set()
+    return len(lengths) == 1 and all(is_numeric(each, depth - 1) for each in inside)
 
 
-def file_name(file: Any, otherwise: str) -> str:
+def file_name(file: object, otherwise: str) -> str:
     """Return the path of an open file, where it knows one."""
     name = getattr(file, "name", None)
     return name if isinstance(name, str) and name else otherwise
 
 
-def is_things(value: Any) -> bool:
+def is_things(value: object) -> TypeGuard[Iterable[object]]:
     """Return whether a value holds several things to look at, rather than being one."""
     is_one = isinstance(value, (str, bytes, bytearray, memoryview, dict)) or is_file_object(value)
     return isinstance(value, Iterable) and not is_one and not hasattr(value, "__array__")
@@ -120,5 +123,5 @@ def _is_path(value: bytes) -> bool:
         return False
 
 
-def _is_file(value: Any) -> bool:
+def _is_file(value: object) -> bool:
     return isinstance(value, (str, os.PathLike)) and os.path.isfile(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from typing import IO, Any, Container, Mapping
+from typing import IO, Any, Container, Mapping, Union
 
 import numpy as np
 
@@ -19,11 +19,13 @@ from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["VOCABULARY", "check_numpy_file", "read_arrays", "read_vocabulary"]
 
+_Path = Union[str, "os.PathLike[str]"]
+
 VOCABULARY = ("words", "word2idx")
 """The arrays that hold a vocabulary."""
 
 
-def read_arrays(path: Any, names: Container[str] | None, error: type[OnnxnnError]) -> dict[str, Any]:
+def read_arrays(path: _Path, names: Container[str] | None, error: type[OnnxnnError]) -> dict[str, Any]:
     """Return the arrays of a .npz file by name, or raise `error` where one cannot be read.
 
     Args:
@@ -72,7 +74,7 @@ UNPACKED = 1 << 26
 """Bytes that the arrays may unpack to beyond twenty times the size of the file."""
 
 
-def check_numpy_file(source: Any, name: str, error: type[OnnxnnError]) -> None:
+def check_numpy_file(source: str | os.PathLike[str] | IO[bytes], name: str, error: type[OnnxnnError]) -> None:
     """Refuse a .npy or .npz file that announces or unpacks to far more than it holds, before it is read.
 
     Args:
@@ -103,7 +105,7 @@ def check_numpy_file(source: Any, name: str, error: type[OnnxnnError]) -> None:
 
 
 def _check_sizes(
-    path: Any,
+    path: object,
     archive: zipfile.ZipFile,
     names: Container[str] | None,
     size: int,
@@ -160,7 +162,9 @@ def _checked_header(file: IO[bytes], size: int) -> Any:
     return dtype
 
 
-def read_vocabulary(path: Any, arrays: Mapping[str, Any], error: type[OnnxnnError]) -> dict[str, int] | None:
+def read_vocabulary(
+    path: _Path, arrays: Mapping[str, np.ndarray | dict[str, int]], error: type[OnnxnnError]
+) -> dict[str, int] | None:
     """Return the vocabulary among a .npz file's arrays; None where there is none.
 
     Args:
@@ -168,7 +172,7 @@ def read_vocabulary(path: Any, arrays: Mapping[str, Any], error: type[OnnxnnErro
         arrays: `words`, texts (V,) in the order of their ids, or `word2idx`, a JSON text or a dict.
         error: What to raise where they are something else, or differ.
     """
-    words = _words(path, arrays["words"], error) if "words" in arrays else None
+    words = _words(path, np.asarray(arrays["words"]), error) if "words" in arrays else None
     numbers = _numbers(path, arrays["word2idx"], error) if "word2idx" in arrays else None
     if words is None or numbers is None or words == numbers:
         return words or numbers
@@ -186,7 +190,7 @@ def read_vocabulary(path: Any, arrays: Mapping[str, Any], error: type[OnnxnnErro
     )
 
 
-def _read(path: Any, archive: zipfile.ZipFile, name: str, member: str, error: type[OnnxnnError]) -> Any:
+def _read(path: _Path, archive: zipfile.ZipFile, name: str, member: str, error: type[OnnxnnError]) -> Any:
     try:
         with archive.open(member) as file:
             size = archive.getinfo(member).file_size
@@ -228,7 +232,7 @@ def _how_to_save(name: str) -> str:
     return gettext("Save {name} as an array of numbers or texts.", name=shortened(name))
 
 
-def _instead(path: Any) -> str:
+def _instead(path: _Path) -> str:
     """Say what a file is instead, where that is known."""
     try:
         kind = kind_of_file(path)
@@ -243,8 +247,8 @@ def _reason(error: BaseException) -> str:
     return lines[0].rstrip(".") if lines else type(error).__name__
 
 
-def _words(path: Any, words: Any, error: type[OnnxnnError]) -> dict[str, int]:
-    if words.ndim != 1 or words.dtype.kind != "U":
+def _words(path: _Path, words: np.ndarray, error: type[OnnxnnError]) -> dict[str, int]:
+    if not isinstance(words, np.ndarray) or words.ndim != 1 or words.dtype.kind != "U":
         raise error(
             coded(
                 "E-DATA-11",
@@ -271,14 +275,14 @@ def _words(path: Any, words: Any, error: type[OnnxnnError]) -> dict[str, int]:
     return _checked(path, numbers, error)
 
 
-def _texts(path: Any, array: Any, error: type[OnnxnnError]) -> list[str]:
+def _texts(path: _Path, array: np.ndarray, error: type[OnnxnnError]) -> list[str]:
     try:
         return texts_of(array, error)
     except error as found:
         raise error(located(path, found)) from found
 
 
-def _numbers(path: Any, text: Any, error: type[OnnxnnError]) -> dict[str, int]:
+def _numbers(path: _Path, text: np.ndarray | dict[str, int], error: type[OnnxnnError]) -> dict[str, int]:
     if isinstance(text, dict):
         return _checked(path, text, error)
     try:
@@ -302,7 +306,7 @@ def _numbers(path: Any, text: Any, error: type[OnnxnnError]) -> dict[str, int]:
     return _checked(path, read, error)
 
 
-def _checked(path: Any, numbers: dict[Any, Any], error: type[OnnxnnError]) -> dict[str, int]:
+def _checked(path: _Path, numbers: dict[str, int], error: type[OnnxnnError]) -> dict[str, int]:
     try:
         return checked_vocabulary(numbers, error)
     except error as found:

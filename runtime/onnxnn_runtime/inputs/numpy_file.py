@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import IO
 
 import numpy as np
 
@@ -14,12 +14,12 @@ from onnxnn_runtime.messages.shorten import printable
 __all__ = ["is_numpy", "load_numpy"]
 
 
-def is_numpy(content: Any) -> bool:
+def is_numpy(content: bytes | bytearray | memoryview) -> bool:
     """Return whether a file's content is that of a .npy or .npz file."""
     return bytes(content[:6]) in (b"\x93NUMPY", b"PK\x03\x04\x14\x00", b"PK\x03\x04\x2d\x00")
 
 
-def load_numpy(source: Any, name: str) -> np.ndarray:
+def load_numpy(source: str | IO[bytes], name: str) -> np.ndarray:
     """Return the array of a .npy or .npz file; of several in a .npz file that named "data".
 
     Args:

@@ -23,7 +23,7 @@ from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
 from onnxnn_runtime.messages.warn import warn
 
 if TYPE_CHECKING:
-    from onnxnn_runtime.tables.reader import Table
+    from onnxnn_runtime.tables.table import Table
 
 __all__ = ["chosen_columns", "file_rows", "for_graph", "in_order", "is_row", "row_in_order", "width"]
 
@@ -136,7 +136,7 @@ def _other_columns(source: str, count: int, wanted: int, features: Sequence[str]
     )
 
 
-def in_order(value: Any, spec: InputSpec, source: str) -> Any:
+def in_order(value: object, spec: InputSpec, source: str) -> Any:
     """Return a table that names its columns as an array (rows, columns) in the network's order.
 
     What names no columns comes back as it is, and so does a list, whose rows are looked at one by one.
@@ -144,8 +144,9 @@ def in_order(value: Any, spec: InputSpec, source: str) -> Any:
     Raises:
         InputError: Its columns are not the network's.
     """
-    if hasattr(value, "numbers_and_texts"):  # a table that was read from a file
-        return _table_rows(value, spec, (), value.source)
+    if hasattr(value, "numbers_and_texts"):
+        table: Any = value  # which was read from a file
+        return _table_rows(table, spec, (), table.source)
     named = None if isinstance(value, (list, tuple)) else named_columns(value, spec.features)
     if named is None:
         return value
@@ -154,7 +155,7 @@ def in_order(value: Any, spec: InputSpec, source: str) -> Any:
     return _chosen(value, named, spec, source)
 
 
-def for_graph(value: Any, spec: InputSpec, source: str) -> Any:
+def for_graph(value: object, spec: InputSpec, source: str) -> Any:
     """Return rows that name their values, in whatever form, as an array (rows, columns); see `in_order`."""
     if hasattr(value, "numbers_and_texts"):
         return in_order(value, spec, source)
@@ -165,7 +166,7 @@ def for_graph(value: Any, spec: InputSpec, source: str) -> Any:
     return _chosen(value, named, spec, source)
 
 
-def _chosen(value: Any, named: Named, spec: InputSpec, source: str) -> np.ndarray:
+def _chosen(value: object, named: Named, spec: InputSpec, source: str) -> np.ndarray:
     if isinstance(value, (list, tuple)) and isinstance(value[0], dict):
         _check_named(named.names, spec, f"{source}[0]")
     positions = chosen_columns(named.names, len(named.names), spec, source)
@@ -176,12 +177,12 @@ def _chosen(value: Any, named: Named, spec: InputSpec, source: str) -> np.ndarra
     return from_objects(named.values[:, positions])
 
 
-def is_row(value: Any, features: Sequence[str] = ()) -> bool:
+def is_row(value: object, features: Sequence[str] = ()) -> bool:
     """Return whether something is one row that names its values; see `named_row`."""
     return named_row(value, features) is not None
 
 
-def row_in_order(row: Any, spec: InputSpec, source: str) -> Any:
+def row_in_order(row: object, spec: InputSpec, source: str) -> Any:
     """Return one row that names its values as an array in the network's order; anything else as it is.
 
     Raises:

@@ -10,7 +10,7 @@ import contextlib
 import io
 import os
 from dataclasses import replace
-from typing import Any, Iterable, Iterator, Sequence
+from typing import Iterable, Iterator, Sequence
 
 import numpy as np
 from PIL import Image
@@ -41,7 +41,7 @@ __all__ = [
 
 
 def find_samples(
-    source: Any, spec: InputSpec, skipped: list[Skipped], errors: str = "raise"
+    source: object, spec: InputSpec, skipped: list[Skipped], errors: str = "raise"
 ) -> Sequence[Sample] | Iterator[Sample]:
     """List the samples of whatever was given, in order, without reading images.
 
@@ -78,7 +78,7 @@ class _Finder:
         self._errors = errors
         self._single = len(spec.shape) - 1
 
-    def each(self, things: Iterable[Any], depth: int = 0, of: str = "input") -> Iterator[Sample]:
+    def each(self, things: Iterable[object], depth: int = 0, of: str = "input") -> Iterator[Sample]:
         """List the samples of many things, each of which is one image or holds several of them."""
         for number, thing in enumerate(things):
             name = f"{of if depth else 'input'}[{number}]"
@@ -87,7 +87,7 @@ class _Finder:
             else:
                 yield from self.find(thing, name, depth + 1)
 
-    def find(self, thing: Any, name: str, depth: int = 0) -> Iterator[Sample]:
+    def find(self, thing: object, name: str, depth: int = 0) -> Iterator[Sample]:
         """List the samples of one thing; what cannot be one is left out where `errors` says so.
 
         Args:
@@ -141,12 +141,12 @@ class _Finder:
             return self._numpy(path, path)
         return self._table(path)
 
-    def _numpy(self, source: Any, name: str) -> Iterator[Sample]:
+    def _numpy(self, source: str | io.BytesIO, name: str) -> Iterator[Sample]:
         """List the samples of a NumPy file: its path, or its content."""
         array = _in_own_numbers(load_numpy(source, name), name, self._spec)
         return self._image_array(array, name) if self._spec.kind == "image" else self._values(array, name)
 
-    def _file(self, file: Any, name: str) -> Iterator[Sample]:
+    def _file(self, file: object, name: str) -> Iterator[Sample]:
         """List the samples of an open file that holds no image: a NumPy file or a table."""
         name, content = file_name(file, name), read_content(file, text=True)
         if is_numpy(content):
@@ -177,7 +177,7 @@ class _Finder:
             except InputError as error:
                 raise type(error)(Message(error.text.replace(path, name), error.code)) from error
 
-    def _images(self, thing: Any, name: str, depth: int) -> Iterator[Sample]:
+    def _images(self, thing: object, name: str, depth: int) -> Iterator[Sample]:
         if isinstance(thing, (bytes, bytearray, memoryview)) and is_numpy(thing):
             return self._numpy(io.BytesIO(thing), name)
         if isinstance(thing, (bytes, bytearray, memoryview, Image.Image)):
@@ -269,7 +269,7 @@ class _Finder:
             )
         raise InputError(coded("E-INPUT-05", "{path}: expected a .npy or .npz file, or an array.", path=path))
 
-    def _values(self, thing: Any, name: str, depth: int = 0) -> Iterator[Sample]:
+    def _values(self, thing: object, name: str, depth: int = 0) -> Iterator[Sample]:
         from . import rows as tabular
 
         if self._is_text(thing):
@@ -288,7 +288,7 @@ class _Finder:
             return (Sample(each, array[i]) for i, each in _names(name, len(array)))
         return iter([Sample(name, array)])
 
-    def _is_text(self, thing: Any) -> bool:
+    def _is_text(self, thing: object) -> bool:
         if self._spec.kind != "tokens" or self._spec.vocabulary is None or not isinstance(thing, str):
             return False
         return not is_file(thing)
@@ -327,13 +327,13 @@ def _in_own_numbers(array: np.ndarray, path: str, spec: InputSpec) -> np.ndarray
     return found
 
 
-def _is_empty(thing: Any) -> bool:
+def _is_empty(thing: object) -> bool:
     if isinstance(thing, (list, tuple)):
         return not thing
     return 0 in getattr(thing, "shape", ())
 
 
-def _holds_text(values: Sequence[Any]) -> bool:
+def _holds_text(values: Sequence[object]) -> bool:
     return any(isinstance(each, (str, bytes, os.PathLike)) for each in values)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any, Iterable, Sequence
+from typing import Iterable, Sequence
 
 from .catalogue import gettext
 from .shorten import printable
@@ -15,7 +15,7 @@ SHOWN_ROWS = 50
 
 
 def table(
-    title: str, headings: Sequence[str], rows: Iterable[Sequence[Any]], total: int | None = None
+    title: str, headings: Sequence[str], rows: Iterable[Sequence[object]], total: int | None = None
 ) -> str:
     """Return a table as HTML; whatever they hold is text, never markup.
 
@@ -36,6 +36,6 @@ def table(
     return f"<p><b>{_cell(title)}</b></p>{whole}{more}"
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     text = f"{value:.4g}" if isinstance(value, float) else printable(value, 120)
     return escape(text)

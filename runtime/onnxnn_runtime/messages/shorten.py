@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import os
 import types
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterable, Iterator, TypeVar, Union
 
 from .catalogue import gettext
 
@@ -74,7 +74,7 @@ def bounded(message: str) -> str:
     return "\n".join(printable(line, WHOLE) for line in message.split("\n"))
 
 
-def _shown(value: Any, limit: int, depth: int) -> str:
+def _shown(value: object, limit: int, depth: int) -> str:
     """Return the value's text, not much longer than `limit`."""
     if value is None or value is Ellipsis or isinstance(value, bool):
         return str(value)
@@ -104,7 +104,7 @@ def _shown(value: Any, limit: int, depth: int) -> str:
 _SEQUENCES = ((list, "[", "]"), (tuple, "(", ")"), (set, "{", "}"), (frozenset, "{", "}"))
 
 
-def _entries(value: dict[Any, Any], limit: int, depth: int) -> Iterator[str]:
+def _entries(value: dict[object, object], limit: int, depth: int) -> Iterator[str]:
     for key, inside in dict.items(value):
         yield f"{_shown(key, limit, depth - 1)}: {_shown(inside, limit, depth - 1)}"
 
@@ -128,16 +128,17 @@ def _integer(value: int) -> str:
     return gettext("an integer of about {count:,} digits", count=int(value.bit_length() * 0.30103) + 1)
 
 
-def _other(value: Any, limit: int) -> str:
+def _other(value: object, limit: int) -> str:
     kind = type(value)
     module = str(getattr(kind, "__module__", "")).partition(".")[0]
     if isinstance(value, type):
         return printable(gettext("the class {name}", name=value.__name__), limit)
     if module == "numpy" and hasattr(value, "dtype"):
-        if not value.shape and value.dtype.kind in "biufcSU":
-            return _shown(value.item(), limit, 1)
-        shape = _shown(tuple(value.shape), limit, 1)
-        return _cut(gettext("{dtype} array {shape}", dtype=value.dtype, shape=shape), limit)
+        array: Any = value
+        if not array.shape and array.dtype.kind in "biufcSU":
+            return _shown(array.item(), limit, 1)
+        shape = _shown(tuple(array.shape), limit, 1)
+        return _cut(gettext("{dtype} array {shape}", dtype=array.dtype, shape=shape), limit)
     if module == "torch" and hasattr(value, "dtype") and hasattr(value, "shape"):
         shape = _shown(tuple(value.shape), limit, 1)
         return _cut(gettext("{dtype} tensor {shape}", dtype=value.dtype, shape=shape), limit)
@@ -174,13 +175,17 @@ def _repr(text: str) -> str:
     return quote + "".join(inside) + quote
 
 
-def _ends(text: Any, room: int) -> Any:
+_Ends = TypeVar("_Ends", bound=Union[str, bytes, bytearray])
+
+
+def _ends(text: _Ends, room: int) -> _Ends:
     """Return a text or bytes with only its two ends, "..." between, where there are more than `room`."""
     if len(text) <= room:
         return text
     half = max(0, room - 5) // 2
-    dots = "..." if isinstance(text, str) else b"..."
-    return text[: half + 1] + dots + text[len(text) - half :]
+    dots: Any = "..." if isinstance(text, str) else b"..."
+    ends: _Ends = text[: half + 1] + dots + text[len(text) - half :]
+    return ends
 
 
 _WRITTEN = frozenset("\u3000\u200d")

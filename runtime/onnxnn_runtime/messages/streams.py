@@ -62,11 +62,11 @@ class SafeStream:
         return descriptor
 
 
-def encodable(text: str, encoding: Any = None) -> str:
+def encodable(text: str, encoding: str | None = None) -> str:
     """Return a text as a stream of that encoding can hold it, with ? for what it cannot."""
     try:
-        return text.encode(encoding, "replace").decode(encoding)
-    except (LookupError, TypeError, UnicodeError):  # no such encoding, or none
+        return text.encode(encoding or "ascii", "replace").decode(encoding or "ascii")
+    except (LookupError, TypeError, UnicodeError):  # no such encoding
         return text.encode("ascii", "replace").decode("ascii")
 
 

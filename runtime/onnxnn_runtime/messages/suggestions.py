@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import abc
-from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from .catalogue import gettext
 
@@ -328,7 +328,7 @@ def key_of(name: object) -> str:
     return name.strip().lower() if isinstance(name, str) else ""
 
 
-def is_one_of(value: Any, choices: Collection[Any]) -> bool:
+def is_one_of(value: object, choices: Collection[object]) -> bool:
     """Return whether a value is one of some; an array or a table compares as many, and is none."""
     return not getattr(value, "shape", ()) and value in choices
 

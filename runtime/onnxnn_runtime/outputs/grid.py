@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, Iterable, Sequence
+from typing import Iterable, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -37,7 +37,7 @@ _EACH, _LAST = 80, 2000
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".gif": "GIF"}
 
 
-def image_grid(images: Any, columns: int | None = None, captions: Sequence[str] = ()) -> Image.Image:
+def image_grid(images: object, columns: int | None = None, captions: Sequence[str] = ()) -> Image.Image:
     """Lay images out in rows, small ones enlarged by an integer factor.
 
     Args:
@@ -87,7 +87,7 @@ def _write_captions(
 
 
 def write_grid(
-    images: Any,
+    images: object,
     path: PathLike,
     columns: int | None = None,
     captions: Sequence[str] = (),
@@ -114,7 +114,7 @@ def write_grid(
     return write_atomically(path, lambda file: grid.save(file, format=kind))
 
 
-def write_gif(timesteps: Any, path: PathLike, columns: int | None = None, force: bool = False) -> Path:
+def write_gif(timesteps: object, path: PathLike, columns: int | None = None, force: bool = False) -> Path:
     """Write how images emerge from noise as an animation that begins again after its last frame.
 
     Args:
@@ -151,7 +151,7 @@ def _frame(grid: Image.Image) -> Image.Image:
 
 def check_path(
     path: PathLike,
-    sources: Iterable[Any] = (),
+    sources: Iterable[object] = (),
     force: bool = False,
     option: str = "force=True",
     animated: bool = False,
@@ -168,7 +168,7 @@ def check_path(
     return kind
 
 
-def _check(images: Any, axes: int) -> np.ndarray:
+def _check(images: object, axes: int) -> np.ndarray:
     array = np.asarray(images)
     matches = array.ndim == axes and array.shape[-3] in (1, 3) and array.size and array.dtype.kind == "f"
     if not matches:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterable, Mapping, Sequence
+from typing import BinaryIO, Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -65,7 +65,7 @@ _FORMATS: Mapping[str, tuple[str, _Write]] = {
 
 
 def check_vectors_path(
-    path: Any, sources: Iterable[Any] = (), force: bool = False, option: str = "force=True"
+    path: object, sources: Iterable[object] = (), force: bool = False, option: str = "force=True"
 ) -> None:
     """Refuse, before there are vectors, a file that `write_vectors` would not write.
 
@@ -77,7 +77,7 @@ def check_vectors_path(
     check_output(path, _FORMATS[suffix][0], sources, force, option)
 
 
-def write_vectors(path: PathLike, vectors: Any, names: Sequence[str], force: bool = False) -> Path:
+def write_vectors(path: PathLike, vectors: object, names: Sequence[str], force: bool = False) -> Path:
     """Write feature vectors with the names of their inputs.
 
     Args:

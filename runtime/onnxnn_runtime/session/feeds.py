@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from onnxnn_runtime.arrays.conversion import as_array, as_floats
@@ -31,7 +29,7 @@ DTYPES = {
 """NumPy's names of ONNX Runtime's types; tensors of texts are arrays of objects."""
 
 
-def check_feed(name: str, value: Any, dtype: str, shape: tuple[Any, ...]) -> np.ndarray:
+def check_feed(name: str, value: object, dtype: str, shape: tuple[object, ...]) -> np.ndarray:
     """Return a value as the array that an input of a graph takes.
 
     Args:
@@ -74,7 +72,9 @@ def check_feed(name: str, value: Any, dtype: str, shape: tuple[Any, ...]) -> np.
     return np.asarray(array, dtype=dtype, order="C")
 
 
-def _other_array(name: str, array: np.ndarray, value: Any, dtype: str, shape: tuple[Any, ...]) -> InputError:
+def _other_array(
+    name: str, array: np.ndarray, value: object, dtype: str, shape: tuple[object, ...]
+) -> InputError:
     """Return the error for an array of another type or shape than an input takes."""
     wanted = ", ".join(gettext("free") if size is None else str(size) for size in shape)
     if 0 in array.shape:
@@ -100,13 +100,13 @@ def _other_array(name: str, array: np.ndarray, value: Any, dtype: str, shape: tu
     )
 
 
-def _described(array: np.ndarray, value: Any) -> str:
+def _described(array: np.ndarray, value: object) -> str:
     if array.dtype == object and not array.ndim:
         return shortened(value)
     return f"{array.dtype} {shortened(array.shape)}"
 
 
-def _texts(name: str, array: np.ndarray, value: Any) -> np.ndarray:
+def _texts(name: str, array: np.ndarray, value: object) -> np.ndarray:
     """Return texts as ONNX Runtime takes them."""
     if array.dtype.kind == "U" or (
         array.dtype == object and all(isinstance(each, str) for each in array.flat)
@@ -135,7 +135,7 @@ def _check_range(name: str, array: np.ndarray, dtype: str) -> None:
         )
 
 
-def _castable(given: np.dtype[Any], wanted: str) -> bool:
+def _castable(given: np.dtype, wanted: str) -> bool:
     """Return whether numbers of one type can stand for another without a change of meaning.
 
     uint8 is a raw image and never becomes 0..1 by a mere change of type.
@@ -168,7 +168,7 @@ def check_divisor(name: str, array: np.ndarray) -> None:
         )
 
 
-def as_samples(model: str, name: str, array: np.ndarray, dtype: str, shape: tuple[Any, ...]) -> np.ndarray:
+def as_samples(model: str, name: str, array: np.ndarray, dtype: str, shape: tuple[object, ...]) -> np.ndarray:
     """Return samples that were read as a card says, in the graph's own type where that is another float.
 
     Args:

@@ -71,7 +71,12 @@ class Tensor:
     """A constant; its numbers where it is small, else None; `outside` where they may lie in another file."""
 
     def __init__(
-        self, name: str, dims: list[int], dtype: int, values: Any = None, outside: bool = False
+        self,
+        name: str,
+        dims: list[int],
+        dtype: int,
+        values: Sequence[float] | None = None,
+        outside: bool = False,
     ) -> None:
         self.name = name
         self.dims = dims

@@ -50,7 +50,7 @@ class Sizes:
         elif node.kind in _COUNTED:
             self._shape(node, scope)
 
-    def _make(self, node: str, sizes: Sequence[Any]) -> None:
+    def _make(self, node: str, sizes: Sequence[float]) -> None:
         """Count numbers of a tensor with these sizes; an axis is long even where another has the length 0."""
         self.make(node, max(product(sizes), product([max(sizes, default=0)])))
 
@@ -122,7 +122,7 @@ class Sizes:
                 self.make(node.kind, 1000 * product(numbers))
 
 
-def _padded(pads: Sequence[Any]) -> float:
+def _padded(pads: Sequence[float]) -> float:
     """Return how many numbers a tensor holds at least after padding.
 
     Args:

@@ -8,7 +8,7 @@ bounds are those of the whole type then.
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple, Sequence, TypeVar
 
 from .graph_fields import INTEGERS, SMALL, Attribute, Node, Tensor, attributes_of, read_tensor
 
@@ -119,7 +119,10 @@ def _output(node: Node, place: int, inputs: Sequence[Fact]) -> Fact:
     return fact
 
 
-def _folded(operation: Callable[[Any, Any], Any], inputs: Sequence[Fact], limits: Fact) -> Any:
+_Operation = Callable[[float, float], float]
+
+
+def _folded(operation: _Operation, inputs: Sequence[Fact], limits: Fact) -> Any:
     """Return the numbers that an operation gives for constants; None where they are not known."""
     if len(inputs) != 2 or not all(each.numbers and each.flat for each in inputs):
         return None
@@ -131,7 +134,7 @@ def _folded(operation: Callable[[Any, Any], Any], inputs: Sequence[Fact], limits
     return found if all(limits.low <= each <= limits.high for each in found) else None
 
 
-def product(sizes: Sequence[Any]) -> float:
+def product(sizes: Sequence[float]) -> float:
     """Return the product of sizes; negative ones count as 0."""
     result = 1.0
     for size in sizes:
@@ -180,7 +183,10 @@ def _type_by_attribute(kind: str, found: dict[str, Attribute], inputs: Sequence[
     return inputs[source].dtype if source < len(inputs) and kind != "Cast" else 0
 
 
-def _each(value: Any, kinds: str) -> dict[str, Any]:
+_Some = TypeVar("_Some")
+
+
+def _each(value: _Some, kinds: str) -> dict[str, _Some]:
     return dict.fromkeys(kinds.split(), value)
 
 
@@ -254,7 +260,7 @@ _FILLED = frozenset(
 _Bounds = Callable[[Sequence[Fact], Fact], "tuple[float, float]"]
 
 
-def _corners(operation: Callable[[Any, Any], Any]) -> _Bounds:
+def _corners(operation: _Operation) -> _Bounds:
     """Return the rule of an operation that is largest and smallest where its inputs are."""
 
     def bounds(inputs: Sequence[Fact], fact: Fact) -> tuple[float, float]:
@@ -317,7 +323,7 @@ def _mod(inputs: Sequence[Fact], fact: Fact) -> tuple[float, float]:
     return 0, min(x.high, max(by.high - 1, 0))
 
 
-_FOLDED: dict[str, Callable[[Any, Any], Any]] = {
+_FOLDED: dict[str, _Operation] = {
     "Add": lambda x, y: x + y,
     "Sub": lambda x, y: x - y,
     "Mul": lambda x, y: x * y,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Generator, Iterable, Iterator, TypeVar
+from typing import TYPE_CHECKING, Callable, Generator, Iterable, Iterator, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -70,7 +70,7 @@ class Batch:
 
 
 def batches(
-    source: Any,
+    source: object,
     spec: InputSpec,
     batch_size: int | None = None,
     errors: str = "raise",

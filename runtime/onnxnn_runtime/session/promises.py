@@ -69,7 +69,7 @@ class Promises:
         for output, shape in self._shapes.items():
             self._compare(output, shape, *declared[output])
 
-    def check(self, output: str, values: Any, batch: int | None) -> Any:
+    def check(self, output: str, values: np.ndarray | None, batch: int | None) -> Any:
         """Return what a run returned for an output, or refuse it.
 
         Args:
@@ -101,7 +101,7 @@ class Promises:
         check_finite(self._name, output, values)
         return values
 
-    def other_shape(self, output: str, expected: tuple[int, ...], found: Any) -> InputError:
+    def other_shape(self, output: str, expected: tuple[int, ...], found: np.ndarray | None) -> InputError:
         """Return the error for an output of another shape than the input that it belongs to."""
         return InputError(
             coded(
@@ -115,7 +115,9 @@ class Promises:
             )
         )
 
-    def _compare(self, output: str, shape: tuple[Axis, ...], dtype: str, declared: tuple[Any, ...]) -> None:
+    def _compare(
+        self, output: str, shape: tuple[Axis, ...], dtype: str, declared: tuple[object, ...]
+    ) -> None:
         """Refuse a graph that declares an output otherwise than the card."""
         if dtype not in _NUMBERS:
             raise CardError(
@@ -169,7 +171,7 @@ class Promises:
                 )
             )
 
-    def _broken(self, output: str, expected: Sequence[Any], found: str) -> Message:
+    def _broken(self, output: str, expected: Sequence[object], found: str) -> Message:
         return coded(
             "E-MODEL-04",
             "{name}: output {output}: expected the shape {expected} by its card, got {found}. Export it "
@@ -207,7 +209,7 @@ def check_rows(name: str, output: str, found: tuple[int, ...], rows: int) -> Non
         )
 
 
-def check_finite(name: str, output: str, values: Any) -> None:
+def check_finite(name: str, output: str, values: np.ndarray) -> None:
     """Refuse an output with numbers that are NaN or infinite.
 
     Raises:
@@ -242,7 +244,7 @@ def _least_scores(card: ModelCard) -> int:
     return len(card.output.classes) if card.output.kind == "classes" else 1
 
 
-def _text(shape: Sequence[Any]) -> str:
+def _text(shape: Sequence[object]) -> str:
     return "({})".format(
         ", ".join(gettext("free") if size is None else printable(str(size), 30) for size in shape)
     )

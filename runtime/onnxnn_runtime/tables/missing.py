@@ -96,4 +96,4 @@ def marks_of_missing(missing: object) -> tuple[str, ...]:
                 missing=shortened(missing),
             )
         )
-    return tuple(mark.lower() for mark in missing)
+    return tuple(str(mark).lower() for mark in missing)

@@ -64,12 +64,7 @@ def read_table(
     """
     source = _checked_path(path)
     check_marks(decimal, thousands)
-    if not is_one_of(header, (None, True, False)):
-        raise InputError(
-            coded(
-                "E-INPUT-06", "header={header}: expected True, False or None.", header=shortened(header, 20)
-            )
-        )
+    _check_header(header)
     text = open_table(source, encoding)
     separator = separator_of(text)
     lines, width, head = scan(text, separator)
@@ -93,6 +88,15 @@ def read_table(
     if has_heading:
         return _with_heading(table, rows[0], separator, doubtful)
     return _without_heading(table, rows[0]) if header is None else table
+
+
+def _check_header(header: object) -> None:
+    if not is_one_of(header, (None, True, False)):
+        raise InputError(
+            coded(
+                "E-INPUT-06", "header={header}: expected True, False or None.", header=shortened(header, 20)
+            )
+        )
 
 
 def _without_heading(table: Table, first: Sequence[str]) -> Table:
