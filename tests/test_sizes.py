@@ -1,0 +1,82 @@
+"""Functions and files of a readable size, and options that are passed on whole."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from onnxnn_runtime.diffusion.options import SamplingOptions
+from support.paths import ROOT
+
+from onnxnn.data.options import ArrayOptions, ImageOptions, TableOptions
+from onnxnn.export.options import ExportOptions
+from onnxnn.training.settings import Settings
+
+LARGEST_FILE = 400  # lines
+LARGEST_FUNCTION = 60
+MOST_POSITIONAL = 7
+MOST_OF_OPTIONS = 4  # that a computation takes one by one
+
+OPTIONS = (ArrayOptions, ExportOptions, ImageOptions, SamplingOptions, Settings, TableOptions)
+
+PUBLIC = ("onnxnn/network", "runtime/onnxnn_runtime/model.py", "runtime/onnxnn_runtime/tables/reader.py")
+"""Where the calls of users list options, which they pass on as one object."""
+
+pytestmark = pytest.mark.skipif(not (ROOT / "runtime").is_dir(), reason="the sources are not here")
+
+SOURCES = {
+    path.relative_to(ROOT): path.read_text(encoding="utf-8")
+    for folder in ("onnxnn", "runtime/onnxnn_runtime", "cli/onnxnn_cli")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
+
+
+def functions() -> Iterator[tuple[Path, ast.FunctionDef]]:
+    """Yield every function of the packages, with its file."""
+    for path, text in SOURCES.items():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                yield path, node
+
+
+def length(node: ast.FunctionDef) -> int:
+    """Return the lines of a function, its docstring not counted: public calls describe each option."""
+    text = node.body[0] if ast.get_docstring(node, clean=False) is not None else None
+    described = 0 if text is None else (text.end_lineno or 0) - text.lineno + 1
+    return (node.end_lineno or 0) - node.lineno + 1 - described
+
+
+def positional(node: ast.FunctionDef) -> list[str]:
+    """Return the names of the arguments that a call may give by position, without the object itself."""
+    names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
+    return names[1:] if names[:1] in (["self"], ["cls"]) else names
+
+
+def test_no_file_is_too_long():
+    lines = {str(path): text.count("\n") for path, text in SOURCES.items()}
+    assert {path: number for path, number in lines.items() if number > LARGEST_FILE} == {}
+
+
+def test_no_function_is_too_long():
+    lines = {f"{path} {node.name}": length(node) for path, node in functions()}
+    assert {name: number for name, number in lines.items() if number > LARGEST_FUNCTION} == {}
+
+
+def test_no_function_takes_too_many_arguments_by_position():
+    counts = {f"{path} {node.name}": len(positional(node)) for path, node in functions()}
+    assert {name: number for name, number in counts.items() if number > MOST_POSITIONAL} == {}
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: options.__name__)
+def test_options_are_listed_by_their_class_and_by_public_calls_alone(options):
+    fields = {field.name for field in dataclasses.fields(options)}
+    listing = [
+        f"{path} {node.name}"
+        for path, node in functions()
+        if len(fields & {each.arg for each in (*node.args.args, *node.args.kwonlyargs)}) > MOST_OF_OPTIONS
+        and not path.as_posix().startswith(PUBLIC)
+    ]
+    assert listing == []
