@@ -8,8 +8,6 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import numpy as np
 import onnxnn_runtime
 import pytest
 from PIL import Image
+from support.prepared import run_python
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,9 +29,7 @@ def blocks(text, language):
 
 
 def run(arguments, folder):
-    done = subprocess.run(
-        arguments, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=False
-    )
+    done = run_python(arguments, folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 
@@ -77,11 +74,11 @@ def pets(tmp_path_factory):
     shutil.copytree(ROOT / "recipes", folder / "recipes", ignore=shutil.ignore_patterns("lenet"))
     training = blocks(README, "python")[0]
     assert "epochs=20" in training
-    run([sys.executable, "-c", training.replace("epochs=20", "epochs=1")], folder)
-    run([sys.executable, "-c", POEMS], folder)
+    run(["-c", training.replace("epochs=20", "epochs=1")], folder)
+    run(["-c", POEMS], folder)
     shutil.copy(ROOT / "tests/golden/models/denoiser_classes.onnx", folder / "digits.onnx")
     shutil.copytree(ROOT / "tests/basenn/fake/BaseNN", folder / "BaseNN")
-    run([sys.executable, "-c", OLD], folder)
+    run(["-c", OLD], folder)
     return folder
 
 
@@ -92,14 +89,14 @@ def test_the_script_has_ten_lines():
 @pytest.mark.slow
 def test_the_readme_uses_the_exported_file(pets):
     (_, using) = blocks(README, "python")
-    done = run([sys.executable, "-c", using], pets)
+    done = run(["-c", using], pets)
     assert "label=" in done.stdout
 
 
 @pytest.mark.slow
 def test_the_readme_of_the_runtime(pets):
     (code,) = blocks((ROOT / "runtime/README.md").read_text(encoding="utf-8"), "python")
-    assert "label=" in run([sys.executable, "-W", "error", "-c", code], pets).stdout
+    assert "label=" in run(["-W", "error", "-c", code], pets).stdout
 
 
 def documented():
@@ -114,7 +111,7 @@ def documented():
 def test_documented_commands_work(pets, line):
     name, *arguments = shlex.split(line)
     assert name == "onnxnn"
-    run([sys.executable, "-m", "onnxnn_cli", *arguments], pets)
+    run(["-m", "onnxnn_cli", *arguments], pets)
 
 
 def test_the_set_up_commands_are_targets_of_the_makefile():
@@ -148,7 +145,7 @@ def test_the_commands_of_contributing(line):
     if arguments[0].startswith("scripts/"):
         compile((ROOT / arguments[0]).read_text(encoding="utf-8"), arguments[0], "exec")
     else:
-        done = run([sys.executable, *arguments, "--collect-only", "-q", "-p", "no:cacheprovider"], ROOT)
+        done = run([*arguments, "--collect-only", "-q", "-p", "no:cacheprovider"], ROOT)
         assert re.search(r"\b\d+(/\d+)? tests collected", done.stdout)
 
 
@@ -166,7 +163,7 @@ def test_the_readme_installs_the_torch_that_make_installs():
 @pytest.mark.parametrize("line", sorted(set(re.findall(r"`pip install (\"\./.*?)`", README))))
 def test_the_pip_lines_of_the_readme(line):
     """A dry run without dependencies: the folders, the extras and the metadata are right."""
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--no-deps"]
+    pip = ["-m", "pip", "install", "--quiet", "--dry-run", "--no-deps"]
     run([*pip, *shlex.split(line)], ROOT)
 
 
