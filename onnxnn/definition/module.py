@@ -187,7 +187,7 @@ class Net(nn.Sequential):
                 raise TypeError
             some = states[: len(self.state_shapes()) + 1]  # of more, those are enough to refuse them
             given = [torch.as_tensor(state, dtype=torch.float32, device=x.device) for state in some]
-        except (IndexError, TypeError, ValueError) as error:
+        except (IndexError, NotImplementedError, TypeError, ValueError) as error:
             raise InputError(
                 coded(
                     "E-INPUT-05",

@@ -92,6 +92,7 @@ def test_tokens_that_do_not_continue_from_a_hidden_state(tokens, message):
         (5, "hidden state: .* got int"),
         ("abc", "hidden state: .* got str"),
         (torch.tensor(1.0), "hidden state: .* got Tensor"),
+        (torch.zeros(2, 2, 1, 24, device="meta"), "hidden state: .* got Tensor"),
         (np.zeros((5, 2)), "hidden state: expected the shapes"),
         ([np.array(["a"])], "hidden state: .* got list"),
         ([np.full((2, 1, 24), np.nan)] * 2, "got NaN or infinite ones"),
