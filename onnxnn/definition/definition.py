@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from onnxnn_runtime.errors import CardError, LayerError
-from onnxnn_runtime.messages.catalogue import Message, coded
+from onnxnn_runtime.messages.catalogue import Message, coded, following
 from onnxnn_runtime.messages.warn import warn
 from torch import nn
 
@@ -132,7 +132,7 @@ class Definition:
         except LayerError as error:
             self._added, self._closing = before, closing
             if stands_already(before, entry):
-                raise LayerError(Message(f"{error.text} {run_twice()}", error.code)) from error
+                raise LayerError(Message(error.text + following(run_twice()), error.code)) from error
             raise
         warn_of_stacking(self._added)
         for remark in entry.layer.remarks():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import following, gettext
 from onnxnn_runtime.messages.warn import warn
 
 from onnxnn.layers.activation import Softmax
@@ -35,4 +35,4 @@ def warn_of_stacking(added: Sequence[Entry]) -> None:
     closed = bool(calls) and any(isinstance(each, Softmax) for each in calls[-1])
     if half > 1 and closed and calls[:half] == calls[half:]:
         stand = gettext("the same {count} layers stand twice now.", count=half)
-        warn(f"{stand} {run_twice()}")
+        warn(stand + following(run_twice()))

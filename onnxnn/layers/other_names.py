@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from onnxnn_runtime.messages.catalogue import gettext, language
+from onnxnn_runtime.messages.catalogue import following, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
@@ -114,21 +114,16 @@ _SAME: Mapping[str, str] = {
 """Options of layers that only layers have under another name."""
 
 
-def _after(sentence: str) -> str:
-    """Return a sentence as it stands after another one: Chinese has no space between them."""
-    return f" {sentence}" if language() == "en" else sentence
-
-
 def sentences(texts: Sequence[str]) -> str:
     """Return sentences as one text; the first continues a line, the others begin with a capital."""
     first, *others = texts
-    return first + "".join(_after(each[0].upper() + each[1:]) for each in others)
+    return first + "".join(following(each[0].upper() + each[1:]) for each in others)
 
 
 def suggestion(word: object, known: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the known name that a word means, or "" when none is near."""
     name = nearest(word, known)
-    return _after(gettext("Did you mean {name}?", name=shortened(name))) if name else ""
+    return following(gettext("Did you mean {name}?", name=shortened(name))) if name else ""
 
 
 def instead_of_layer(name: str, known: Collection[str]) -> str:
@@ -136,12 +131,12 @@ def instead_of_layer(name: str, known: Collection[str]) -> str:
     key = name.lower().replace("_", "").strip()
     if key in _OWN_MODULES:
         module = _OWN_MODULES[key]
-        return _after(
+        return following(
             gettext("There is none here. Add a custom module: add(torch.nn.{name}(...)).", name=module)
         )
     if key in _LAYERS:
-        return _after(gettext("Did you mean {name}?", name=_LAYERS[key]))
-    return _after(_ADVICE[key]()) if key in _ADVICE else suggestion(name, known)
+        return following(gettext("Did you mean {name}?", name=_LAYERS[key]))
+    return following(_ADVICE[key]()) if key in _ADVICE else suggestion(name, known)
 
 
 OF_ADD = ("layer", "activation", "optimizer")
@@ -165,14 +160,17 @@ def instead_of_options(given: Mapping[str, object], known: Collection[str]) -> d
             continue
         same = _SAME.get(name.lower(), "")
         if size and name.lower() in (*_INPUT_SIZES, *_OUTPUT_SIZES):
-            found[name] = "size", _after(gettext("Write {size}.", size=size))
+            found[name] = "size", following(gettext("Write {size}.", size=size))
         elif same in known:
-            found[name] = same, _after(gettext("Did you mean {name}?", name=shortened(same)))
+            found[name] = same, following(gettext("Did you mean {name}?", name=shortened(same)))
         elif name.lower() in _OPTIONS:
-            found[name] = "", _after(_OPTIONS[name.lower()]())
+            found[name] = "", following(_OPTIONS[name.lower()]())
         else:
             near = nearest(name, known) or nearest(name, OF_ADD)
-            found[name] = near, _after(gettext("Did you mean {name}?", name=shortened(near))) if near else ""
+            found[name] = (
+                near,
+                following(gettext("Did you mean {name}?", name=shortened(near))) if near else "",
+            )
     return found
 
 

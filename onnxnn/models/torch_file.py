@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 import torch
 from onnxnn_runtime.files.filekind import NPZ, TORCHSCRIPT, FileKind, kind_of_bytes, kind_of_file
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import following, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .torch_pickle import (
@@ -84,7 +84,7 @@ def read_torch_file(source: Path | bytes, legacy: bool = False) -> Any:
                 what = gettext("the file is empty.")
             else:
                 what = gettext("expected a checkpoint or a torch file, got {kind}.", kind=kind.name)
-            raise NotTensors(f"{what} {kind.advice}".strip(), foreign=True)
+            raise NotTensors(what + following(kind.advice), foreign=True)
         file.seek(0)
         try:
             content = torch.load(file, map_location="cpu", weights_only=True)

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 import torch
-from onnxnn_runtime.errors import DataError, ExportError, LayerError
+from onnxnn_runtime.errors import DataError, ExportError, LayerError, OnnxnnError
 
 from onnxnn import nn
 from onnxnn.definition.definition import Definition
@@ -149,3 +149,23 @@ def test_mistakes_in_training_tables_have_codes_of_data(tmp_path, content, code)
     with pytest.raises(DataError) as caught:
         nn("cls", verbose=0).load_tab_data(path)
     assert caught.value.code == code
+
+
+def test_no_blank_stands_between_chinese_sentences(monkeypatch, tmp_path):
+    monkeypatch.setenv("ONNXNN_LANG", "zh")
+    (tmp_path / "a.pth").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    model = nn(verbose=0)
+    model.add("conv2d", size=(3, 4), kernel_size=3)
+    calls = [
+        lambda: model.load(tmp_path / "none.pth"),
+        lambda: model.load(tmp_path / "a.pth"),
+        lambda: model.load_img_data(tmp_path / "none"),
+        lambda: model.load_npz_data(tmp_path / "none.npz"),
+        lambda: model.add("conv2d", size=(3, 4), kernel_size=3),
+    ]
+    for call in calls:
+        with pytest.raises(OnnxnnError) as caught:
+            call()
+        text = caught.value.text.replace(str(tmp_path), "")
+        assert "。" in text
+        assert "。 " not in text

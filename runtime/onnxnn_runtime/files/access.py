@@ -19,7 +19,7 @@ from onnxnn_runtime.errors import (
     OnnxnnError,
     OutputError,
 )
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
+from onnxnn_runtime.messages.catalogue import Message, coded, following, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .paths import expanded, path_text, refuse_address
@@ -101,7 +101,7 @@ def cannot_read(
     if isinstance(found, (FileNotFoundError, NotADirectoryError)):
         kind = _MISSING.get(error, error)
         text = gettext("{path}: no such {what}.", path=path, what=what)
-        return kind(Message(f"{text} {advice}".strip(), code_of(error, missing=True)))
+        return kind(Message(text + following(advice), code_of(error, missing=True)))
     return error(Message(_unreadable(path, found, what), code_of(error)))
 
 

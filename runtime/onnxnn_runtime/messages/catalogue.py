@@ -13,7 +13,7 @@ import os
 import sys
 from typing import Any, Iterator, Mapping
 
-__all__ = ["Message", "coded", "gettext", "gettext_noop", "language", "ngettext"]
+__all__ = ["Message", "coded", "following", "gettext", "gettext_noop", "language", "ngettext"]
 
 VARIABLE = "ONNXNN_LANG"
 """The environment variable that chooses the language."""
@@ -89,6 +89,11 @@ def ngettext(__one: str, __many: str, count: int, **values: object) -> str:
             text = found
             break
     return _filled(text, {"count": count, **values})
+
+
+def following(sentence: str) -> str:
+    """Return a sentence as it stands after another one: Chinese has no space between them."""
+    return f" {sentence}" if sentence and language() == "en" else sentence
 
 
 def language() -> str:
