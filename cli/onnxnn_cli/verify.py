@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Optional
 
 import typer
@@ -34,10 +33,10 @@ def verify(
     import onnxnn_runtime as rt
 
     model = rt.load(file, device=device)
-    report = rt.verify(model)
-    if checkpoint is not None and report.runs:
-        compare = need_onnxnn("verify", "onnxnn.network.comparison").compare_with_checkpoint
-        report = replace(report, checks=(*report.checks, compare(model, checkpoint)))
+    if checkpoint is None:
+        report = rt.verify(model)
+    else:
+        report = need_onnxnn("verify", "onnxnn.network.comparison").verify_with_checkpoint(model, checkpoint)
     if as_json:
         print_json({"passed": report.passed, "checks": [each._asdict() for each in report.checks]})
     else:

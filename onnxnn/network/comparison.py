@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,32 @@ import numpy as np
 import onnxnn_runtime
 from onnxnn_runtime.defaults import TOLERANCE
 from onnxnn_runtime.messages.catalogue import gettext
-from onnxnn_runtime.verification import Check, made_up_inputs
+from onnxnn_runtime.verification import Check, VerificationReport, made_up_inputs
 
 from onnxnn.checkpoint import checkpoint as checkpoints
 from onnxnn.network import Network
 
-__all__ = ["compare_with_checkpoint"]
+__all__ = ["compare_with_checkpoint", "verify_with_checkpoint"]
 
 _NAME = "equals torch"
 """How reports name the check, in any language."""
+
+
+def verify_with_checkpoint(model: onnxnn_runtime.Model, checkpoint: str | Path) -> VerificationReport:
+    """Return what `onnxnn_runtime.verify` finds, and whether a model that runs computes what torch does.
+
+    Args:
+        model: The file as the runtime loads it.
+        checkpoint: The path of the checkpoint.
+
+    Raises:
+        CheckpointError: It cannot be read.
+        MissingCheckpointError: There is none.
+    """
+    report = onnxnn_runtime.verify(model)
+    if not report.runs:
+        return report
+    return replace(report, checks=(*report.checks, compare_with_checkpoint(model, checkpoint)))
 
 
 def compare_with_checkpoint(model: onnxnn_runtime.Model, checkpoint: str | Path) -> Check:
