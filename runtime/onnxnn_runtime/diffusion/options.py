@@ -237,11 +237,10 @@ def check_baked(baked: SamplerSpec, name: str, options: SamplingOptions) -> None
         InputError: One is given and differs from what the file does.
     """
     does = {"sampler": baked.name, "steps": baked.steps, "guidance": baked.guidance}
-    inside = (*does, "eta", "start", "strength", "mask", "return_all_timesteps", "callback")
-    for option in inside:
+    does.update(eta=0, return_all_timesteps=False)
+    for option in (*does, "start", "strength", "mask", "callback"):
         value = getattr(options, option)
-        is_left_out = value is None or (option == "return_all_timesteps" and value is False)
-        if is_left_out or is_one_of(value, (does.get(option, 0 if option == "eta" else None),)):
+        if value is None or is_one_of(value, (does.get(option),)):
             continue
         shown = shortened(value) if isinstance(value, (int, float, str)) else "..."
         raise InputError(

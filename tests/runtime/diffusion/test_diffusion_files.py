@@ -65,6 +65,7 @@ def test_a_file_that_holds_the_loop(open_model):
     assert_close(model.sample(5, seed=4, batch_size=2), expected)
     assert_close(model.sample(noise=noise), expected)
     assert_close(model.sample(5, seed=4, steps=10, sampler="ddim", guidance=1, eta=0), expected)
+    assert_close(model.sample(5, seed=4, eta=np.float32(0), return_all_timesteps=np.bool_(False)), expected)
 
 
 @pytest.mark.parametrize(
