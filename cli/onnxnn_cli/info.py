@@ -91,7 +91,7 @@ def _card_rows(card: ModelCard) -> List[Tuple[str, str]]:
         rows.append((gettext("embedding"), gettext("{count} numbers", count=card.output.embedding)))
     if card.diffusion is not None:
         rows.append((gettext("diffusion"), _diffusion(card.diffusion)))
-    rows.append((gettext("layers"), ", ".join(entry["name"] for entry in card.network)))
+    rows.append((gettext("layers"), ", ".join(str(entry["name"]) for entry in card.network)))
     if card.training:
         rows.append((gettext("training"), _plain(card.training)))
     if card.parity:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.card.words import kind_name
@@ -92,12 +93,16 @@ class Preparation:
         """
         spec, output = card.input, card.output
         first = card.network[0] if card.network else None
-        is_standardised = first is not None and first["layer"] == "normalize" and first["name"].endswith("e0")
+        is_standardised = (
+            first is not None and first["layer"] == "normalize" and str(first["name"]).endswith("e0")
+        )
         found = cls(
             kind=spec.kind,
             sample=sample,
             preprocess=spec.preprocess,
-            normalize=make("normalize", first["options"], stored=True) if first and is_standardised else None,
+            normalize=make("normalize", instance(first["options"], dict), stored=True)
+            if first and is_standardised
+            else None,
             features=spec.features,
             targets=output.targets,
             classes=card.classes,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.card.card import ModelCard
 
 from onnxnn.definition.definition import Definition
@@ -64,7 +65,7 @@ def closing_of(definition: Definition, card: ModelCard) -> Layer | None:
         return definition.closing
     *_, last = card.network or ({},)
     if str(last.get("name", "")).endswith("0") and len(card.network) > 1:
-        layer = make(last["layer"], last["options"], stored=True)
+        layer = make(instance(last["layer"], str), instance(last["options"], dict), stored=True)
         if f"{layer.title}0" == last["name"]:
             return layer
     if not card.training.get("epochs") or not isinstance(card.training.get("settings", {}), Mapping):

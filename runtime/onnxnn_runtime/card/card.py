@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Mapping, Sequence, Union
+from typing import TYPE_CHECKING, Mapping, Sequence, Union
 
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.defaults import TASKS
@@ -148,10 +148,10 @@ class ModelCard:
     """
 
     task: str
-    network: tuple[Mapping[str, Any], ...]
+    network: tuple[Mapping[str, object], ...]
     input: InputSpec
     output: OutputSpec
-    training: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, object] = field(default_factory=dict)
     parity: Mapping[str, float] | None = None
     license: str = ""
     note: str = ""
@@ -370,7 +370,7 @@ def _output(data: dict[str, object]) -> OutputSpec:
     return spec
 
 
-def _layer(entry: object) -> dict[str, Any]:
+def _layer(entry: object) -> dict[str, object]:
     if not isinstance(entry, dict):
         raise CardError(
             coded("E-CARD-02", "card: 'network': expected objects, got {value}.", value=shortened(entry))
