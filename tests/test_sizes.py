@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from onnxnn_runtime.diffusion.options import SamplingOptions
+from onnxnn_runtime.generation.options import GenerationOptions
+from onnxnn_runtime.opening import Opening
 from support.paths import ROOT
 
 from onnxnn.data.options import ArrayOptions, ImageOptions, TableOptions
@@ -20,9 +22,15 @@ LARGEST_FUNCTION = 60
 MOST_POSITIONAL = 7
 MOST_OF_OPTIONS = 4  # that a computation takes one by one
 
-OPTIONS = (ArrayOptions, ExportOptions, ImageOptions, SamplingOptions, Settings, TableOptions)
+OPTIONS = (
+    *(ArrayOptions, ExportOptions, GenerationOptions, ImageOptions),
+    *(Opening, SamplingOptions, Settings, TableOptions),
+)
 
-PUBLIC = ("onnxnn/network", "runtime/onnxnn_runtime/model.py", "runtime/onnxnn_runtime/tables/reader.py")
+PUBLIC = (
+    "onnxnn/network",
+    *(f"runtime/onnxnn_runtime/{name}.py" for name in ("loading", "model", "tables/reader")),
+)
 """Where the calls of users list options, which they pass on as one object."""
 
 pytestmark = pytest.mark.skipif(not (ROOT / "runtime").is_dir(), reason="the sources are not here")

@@ -10,7 +10,7 @@ from .errors import InputError
 from .messages.catalogue import coded
 from .messages.shorten import shortened
 from .model import Model
-from .opening import Opening, card_of, check_timeout
+from .opening import Opening, card_of
 
 __all__ = ["load"]
 
@@ -45,20 +45,15 @@ def load(
         CardError: The file's card is malformed or newer than this version.
         DeviceError: The device was asked for explicitly and is not there.
     """
+    return _open(Opening(path, device, card, threads, draft, timeout), path)
+
+
+def _open(opening: Opening, path: str | os.PathLike[str] | bytes) -> Model:
+    """Open a model; messages call it by `path`."""
     from .session.engine import Engine  # here, because importing the package does without
     from .session.onnxfile import ModelFile, inspect
     from .session.providers import place
 
-    if card is not None and not isinstance(card, ModelCard):
-        raise InputError(
-            coded(
-                "E-CALL-03",
-                "load(card={card}): expected a ModelCard, or None for the file's own.",
-                card=shortened(card),
-            )
-        )
-    check_timeout(timeout)
-    opening = Opening(path, device, card, threads, draft, timeout)
     file = ModelFile(path)
     name = file.name
     facts = inspect(file.content, name)
@@ -72,8 +67,9 @@ def load(
                 file=shortened(facts.external[0]),
             )
         )
-    card = card_of(facts.metadata, name, card, draft)
-    engine = Engine(file.take, name, facts, place(device), threads, card, timeout)
+    card = card_of(facts.metadata, name, opening.card, opening.draft)
+    device = place(opening.device)
+    engine = Engine(file.take, name, facts, device, opening.threads, card, opening.timeout)
     return Model(name, facts, card, engine, (_reopen, opening))
 
 
@@ -85,4 +81,4 @@ def _reopen(opening: Opening) -> Model:
         OnnxnnError: As for `load`.
     """
     opening.check_unchanged()
-    return load(opening.path, opening.device, opening.card, opening.threads, opening.draft, opening.timeout)
+    return _open(opening, opening.path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Mapping
 
 from .arrays.numbers import is_number, plain_number
@@ -13,36 +13,45 @@ from .files.paths import expanded, path_text
 from .messages.catalogue import coded
 from .messages.shorten import shortened
 
-__all__ = ["Opening", "card_of", "check_timeout", "require_card"]
+__all__ = ["Opening", "card_of", "require_card"]
 
 _LONGEST = 1e9
 """Seconds of the longest timeout: what threads can wait for."""
 
 
+@dataclass(frozen=True)
 class Opening:
-    """The arguments of `load`; a path becomes absolute, since another process may run in another folder."""
+    """The arguments of `load`; a path becomes absolute, since another process may run in another folder.
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str] | bytes,
-        device: str,
-        card: ModelCard | None,
-        threads: int | None,
-        draft: bool | None,
-        timeout: float | None,
-    ) -> None:
-        self.path: str | bytes
-        self._state = None
-        if isinstance(path, (str, os.PathLike)):
-            self.path = os.path.abspath(expanded(path_text(path)))
-            self._state = _state(self.path)
-        else:
-            self.path = path
-        self.device = device
-        self.card = card
-        self.threads = threads
-        self.draft = draft
-        self.timeout = timeout
+    Args:
+        path, device, card, threads, draft, timeout: See `onnxnn_runtime.load`.
+
+    Raises:
+        InputError: `card` is no card, or `timeout` no number of seconds.
+    """
+
+    path: str | os.PathLike[str] | bytes
+    device: str
+    card: ModelCard | None
+    threads: int | None
+    draft: bool | None
+    timeout: float | None
+    _state: tuple[int, int] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.card is not None and not isinstance(self.card, ModelCard):
+            raise InputError(
+                coded(
+                    "E-CALL-03",
+                    "load(card={card}): expected a ModelCard, or None for the file's own.",
+                    card=shortened(self.card),
+                )
+            )
+        _check_timeout(self.timeout)
+        if isinstance(self.path, (str, os.PathLike)):
+            path = os.path.abspath(expanded(path_text(self.path)))
+            object.__setattr__(self, "path", path)
+            object.__setattr__(self, "_state", _state(path))
 
     def check_unchanged(self) -> None:
         """Refuse a file that was replaced since: it may be another model.
@@ -121,7 +130,7 @@ def require_card(card: ModelCard | None, name: str, what: str) -> ModelCard:
     )
 
 
-def check_timeout(timeout: object) -> None:
+def _check_timeout(timeout: object) -> None:
     """Refuse a timeout that is no number of seconds.
 
     Raises:

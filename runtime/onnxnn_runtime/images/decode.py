@@ -98,27 +98,23 @@ def decode(
         MissingInputError: The file does not exist.
     """
     with shared().one_image():
-        return _from_any(image, color, draft, channel_order)
-
-
-def _from_any(image: ImageLike, color: str, draft: tuple[int, int] | None, channel_order: str) -> Image.Image:
-    if isinstance(image, np.ndarray):
-        return to_mode(_from_array(image, channel_order), color)
-    if isinstance(image, Image.Image):
-        given = image
-        return _reading("", lambda: _loaded(given, color))
-    name, source, head = _opened(image)
-    problem = unreadable(name, head)
-    if problem is not None:
-        raise InputError(
-            coded(
-                "E-INPUT-09",
-                "{name}: {problem}.",
-                name=_shown(name, source),
-                problem=problem,
+        if isinstance(image, np.ndarray):
+            return to_mode(_from_array(image, channel_order), color)
+        if isinstance(image, Image.Image):
+            given = image
+            return _reading("", lambda: _loaded(given, color))
+        name, source, head = _opened(image)
+        problem = unreadable(name, head)
+        if problem is not None:
+            raise InputError(
+                coded(
+                    "E-INPUT-09",
+                    "{name}: {problem}.",
+                    name=_shown(name, source),
+                    problem=problem,
+                )
             )
-        )
-    return _reading(name, lambda: _decoded(source, color, draft), source)
+        return _reading(name, lambda: _decoded(source, color, draft), source)
 
 
 def upright_size(image: str | Path | bytes) -> tuple[int, int] | None:
