@@ -292,7 +292,19 @@ def _of_structured(array: np.ndarray) -> Named:
                 shape=array.shape,
             )
         )
-    return Named(tuple(names), _beside([np.asarray(without_gradient(array[name])) for name in names]), names)
+    columns = [np.asarray(without_gradient(array[name])) for name in names]
+    for name, column in zip(names, columns):
+        if column.ndim != 1:
+            raise InputError(
+                coded(
+                    "E-INPUT-03",
+                    "column {name}: expected one value in each record, got {shape}. Give each value a column "
+                    "of its own.",
+                    name=shortened(name, 40),
+                    shape=column.shape[1:],
+                )
+            )
+    return Named(tuple(names), _beside(columns), names)
 
 
 def _of_columns(columns: dict[object, object]) -> Named | None:

@@ -128,7 +128,11 @@ def _masked(things: Sequence[object]) -> Iterator[np.ndarray]:
     """Yield the masked arrays with hidden values among things and the lists in them."""
     for _ in range(_LEVELS):
         for thing in things:
-            if isinstance(thing, np.ma.MaskedArray) and np.ma.is_masked(thing):
+            if not isinstance(thing, np.ma.MaskedArray):
+                continue
+            if thing.dtype.names:
+                yield from _masked([thing[name] for name in thing.dtype.names])
+            elif np.ma.is_masked(thing):
                 yield thing
         things = [
             each

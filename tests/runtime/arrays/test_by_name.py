@@ -196,6 +196,20 @@ def test_pandas(model, expected):
     np.testing.assert_array_equal(model.predict(frame[["宽", "length"]].iloc[1])[0].scores, expected[1])
 
 
+def test_records_of_arrays_and_of_hidden_values(model):
+    columns = swapped()
+    arrays = np.zeros(3, [("宽", "f4", (2,)), ("length", "f4")])
+    hidden = np.ma.masked_array(structured(columns), [(False, False), (True, False), (False, False)])
+    plain = np.ma.masked_array(structured(columns))
+    for run in (model.predict, model.infer):
+        with pytest.raises(InputError, match=r"column '宽': expected one value in each record, got \(2,\)"):
+            run(arrays)
+        with pytest.raises(InputError, match="a masked array that hides 1 of 3"):
+            run(hidden)
+    np.testing.assert_array_equal(model.infer(plain), model.infer(ROWS))
+    np.testing.assert_array_equal([each.scores for each in model.predict(plain)], model.infer(ROWS))
+
+
 @pytest.mark.parametrize("kinds", ["f4", "U2"])
 @pytest.mark.parametrize("shape", [(3, 1), (1, 3), (), (2, 2, 2)])
 def test_records_that_are_no_list(open_model, tmp_path, shape, kinds):
