@@ -50,6 +50,7 @@ class Exporting:
 @takes(Exporting)
 def export(asked: Exporting) -> None:
     """Turn a checkpoint into an ONNX file and compare the two."""
+    from onnxnn_runtime.card.words import parity_text
     from onnxnn_runtime.outputs.output_files import check_output
 
     network = need_onnxnn("export").nn(verbose=0)
@@ -68,13 +69,12 @@ def export(asked: Exporting) -> None:
     if asked.as_json:
         print_json({"file": str(report.path), "size": report.size, "parity": dict(report.parity)})
         return
-    off = ", ".join(f"{key} {value:.2g}" for key, value in report.parity.items())
     print_text(
         gettext(
             "{path}: {size:.2f} MB, largest difference from torch: {difference}",
             path=report.path,
             size=report.size / 1e6,
-            difference=off,
+            difference=parity_text(report.parity, 2),
         )
     )
     note(gettext("exported and compared in {seconds:.1f} s", seconds=report.seconds))

@@ -138,7 +138,7 @@ def _whole(table: Table, columns: list[int], x: Array) -> Array:
     for start in range(0, len(x), _ROWS):
         with np.errstate(over="ignore"):
             if not np.isfinite(x[start : start + _ROWS].astype(np.float32, copy=False)).all():
-                finite(table.numbers(columns), f"{table.source}: x")
+                finite(table.numbers(columns), gettext("{source}: {column}", source=table.source, column="x"))
     return x
 
 
@@ -146,7 +146,7 @@ def _labels(
     table: Table, texts: list[str], column: int, are_classes: bool, known: Preparation | None
 ) -> tuple[torch.Tensor, tuple[str, ...], tuple[str, ...]]:
     """Return label ids or values, the names of the classes, and a line about them where one is due."""
-    source = f"{table.source}: {table.title(column)}"
+    source = gettext("{source}: {column}", source=table.source, column=table.title(column))
     if not are_classes:
         return targets(table.numbers([column]), source), (), ()
     given, were_floats = class_labels(_with_points(table, texts, column))
