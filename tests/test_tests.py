@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +33,11 @@ CHECKS = {"raises", "warns", "deprecated_call", "fail"}
 
 pytestmark = pytest.mark.skipif(not (ROOT / "runtime").is_dir(), reason="the sources are not here")
 
-TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(TESTS.rglob("*.py"))}
+
+@functools.lru_cache(maxsize=1)
+def trees() -> dict[Path, ast.Module]:
+    """Return every file of tests, parsed."""
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(TESTS.rglob("*.py"))}
 
 
 def folders_of(folder: Path) -> set[str]:
@@ -47,7 +52,7 @@ def test_folders_of_tests_are_named_as_those_of_the_source(tests):
 
 
 def test_no_file_is_too_long():
-    lines = {str(path.relative_to(TESTS)): path.read_text(encoding="utf-8").count("\n") for path in TREES}
+    lines = {str(path.relative_to(TESTS)): path.read_text(encoding="utf-8").count("\n") for path in trees()}
     assert {name: number for name, number in lines.items() if number > LARGEST} == {}
 
 
@@ -74,13 +79,13 @@ def checks(function: ast.FunctionDef, checking: set[str]) -> bool:
 def test_every_test_can_fail():
     checking = set(CHECKS)
     helpers = [
-        each for tree in TREES.values() for each in functions(tree) if not each.name.startswith("test_")
+        each for tree in trees().values() for each in functions(tree) if not each.name.startswith("test_")
     ]
     while found := {each.name for each in helpers if each.name not in checking and checks(each, checking)}:
         checking |= found
     idle = [
         f"{path.relative_to(TESTS)}: {each.name}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for each in functions(tree)
         if each.name[:5] == "test_" and not checks(each, checking)
     ]
@@ -88,6 +93,6 @@ def test_every_test_can_fail():
 
 
 def test_names_of_tests_use_the_words_of_the_glossary():
-    names = [each.name.replace("_", " ") for tree in TREES.values() for each in functions(tree)]
+    names = [each.name.replace("_", " ") for tree in trees().values() for each in functions(tree)]
     avoided = re.compile(rf"\b(?:{AVOIDED})\b")
     assert [name for name in names if name.startswith("test ") and avoided.search(name)] == []

@@ -7,8 +7,6 @@ used; elsewhere they are exported once for all tests.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,8 +21,8 @@ def exported(tmp_path_factory):
     if given:
         return Path(given)
     folder = tmp_path_factory.mktemp("exported")
-    script = TESTS / "export_for_boards.py"
-    subprocess.run([sys.executable, str(script), str(folder)], stdin=subprocess.DEVNULL, check=True)
+    done = run_python([TESTS / "export_for_boards.py", folder], folder)
+    assert done.returncode == 0, done.stderr
     return folder
 
 

@@ -20,7 +20,13 @@ def small_packages(tmp_path):
     (tmp_path / "torch.py").write_text(text, encoding="utf-8")
 
 
-def test_doctor_finds_what_is_installed(onnxnn):
+@pytest.mark.parametrize(
+    "fixture",
+    [pytest.param("tmp_path", marks=pytest.mark.slow), "small_packages"],
+    ids=["all", "most are small"],
+)
+def test_doctor_finds_what_is_installed(onnxnn, request, fixture):
+    request.getfixturevalue(fixture)
     done = onnxnn("doctor", "--json")
     assert done.returncode == 0, done.stdout
     packages = {entry["package"]: entry for entry in json.loads(done.stdout)["packages"]}

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from onnxnn_runtime.errors import DataError
-from sklearn.datasets import load_iris
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from onnxnn import nn
@@ -70,6 +69,8 @@ def test_labels_of_a_container_are_kept_beside_the_result(tmp_path):
 
 
 def test_names_of_scikit_learn_are_kept():
+    from sklearn.datasets import load_iris  # it takes long to import
+
     iris = load_iris()
     model = network()
     model.load_dataset(iris)

@@ -19,8 +19,6 @@ from onnxnn.datasets import digits
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-schedulers = pytest.importorskip("diffusers.schedulers")
-
 SHAPE = (3, 8, 6)
 NUM = 4
 TIMESTEPS = 120
@@ -62,6 +60,7 @@ def toy(schedule):
 
 def reference(name, schedule, steps, **options):
     """Return a scheduler of diffusers with our betas."""
+    schedulers = pytest.importorskip("diffusers.schedulers")  # it takes long to import
     left = schedule.alphas_cumprod
     scheduler = getattr(schedulers, name)(
         num_train_timesteps=schedule.timesteps,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris
 
 
 @pytest.fixture(scope="module")
 def iris(tmp_path_factory):
     """The iris data as the lessons have it: a training and a test file."""
+    from sklearn.datasets import load_iris  # it takes long to import
+
     folder = tmp_path_factory.mktemp("iris")
     x, y = load_iris(return_X_y=True)
     order = np.random.default_rng(0).permutation(150)

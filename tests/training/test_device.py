@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
 from onnxnn_runtime.errors import DeviceError
+from support.prepared import run_python
 
 from onnxnn import nn
 from onnxnn.training import device, machine
@@ -36,8 +34,8 @@ for options in ({"devices": 2}, {"strategy": "ddp"}):
 
 
 def test_one_device_trains_without_lightning(tmp_path):
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    ran = run_python(["-c", SCRIPT, tmp_path], tmp_path)
+    assert ran.returncode == 0, ran.stderr
     lines = ran.stdout.splitlines()
     assert len(lines) == 2
     for line in lines:

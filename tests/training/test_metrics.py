@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 import torch
 from onnxnn_runtime.errors import TrainingError
-from sklearn import metrics as reference
 from torch import nn as torch_nn
 
 from onnxnn.definition.definition import Net
 from onnxnn.graph.shape import Shape
 from onnxnn.training import losses, metrics
+
+
+@pytest.fixture(scope="module")
+def reference():
+    from sklearn import metrics  # it takes long to import
+
+    return metrics
 
 
 def measured(name, net, output, target, task="cls", classes=3, batches=3):
@@ -29,7 +35,7 @@ def scores():
 
 
 @pytest.mark.parametrize("one_hot", [False, True])
-def test_accuracy_and_f1_of_classes(scores, one_hot):
+def test_accuracy_and_f1_of_classes(scores, one_hot, reference):
     output, target = scores
     found = output.argmax(1).numpy()
     net = Net(torch_nn.Softmax(dim=1))
@@ -39,14 +45,14 @@ def test_accuracy_and_f1_of_classes(scores, one_hot):
     assert measured("F1", net, output, given) == pytest.approx(expected, abs=1e-9)
 
 
-def test_f1_counts_only_classes_that_occur(scores):
+def test_f1_counts_only_classes_that_occur(scores, reference):
     output, target = scores[0], scores[1].clamp(max=1)
     output[:, 2] = -9.0
     expected = reference.f1_score(target.numpy(), output.argmax(1).numpy(), average="macro")
     assert measured("f1", Net(torch_nn.Softmax(dim=1)), output, target) == pytest.approx(expected, abs=1e-9)
 
 
-def test_binary_decides_at_one_half(scores):
+def test_binary_decides_at_one_half(scores, reference):
     logits, target = scores[0][:, :1], (scores[1] > 0).long()
     net = Net(torch_nn.Sigmoid())
     found = (logits[:, 0].sigmoid() > 0.5).long().numpy()
@@ -66,7 +72,7 @@ def test_errors_of_probabilities_although_the_loss_sees_logits(scores):
 
 
 @pytest.mark.parametrize("shape", [(50,), (50, 1)])
-def test_errors_of_values(scores, shape):
+def test_errors_of_values(scores, shape, reference):
     output, target = scores[0][:, :1], scores[0][:, 1]
     net = Net(torch_nn.Linear(1, 1))
     found = measured("mae", net, output, target.reshape(shape), task="reg", classes=0)

@@ -78,36 +78,37 @@ def test_small_values_read_as_python_writes_them(value, text):
     assert shortened(value) == text
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        "x" * 10_000_000,
-        b"\xff" * 10_000_000,
-        "\x1b" * 1000,
-        10**1_000_000,
-        -(10**5000),
-        list(range(1_000_000)),
-        tuple(["long" * 1000] * 1000),
-        dict.fromkeys(range(100_000), "value"),
-        {("key",) * 1000: 1},
-        set(range(100_000)),
-        [[[[["deep"] * 100] * 100] * 100] * 100] * 100,
-        deep(100_000, lambda value: [value]),
-        deep(100_000, lambda value: {"a": value}),
-        holds_itself(),
-        [Foreign()] * 1000,
-        [10**100_000] * 100,
-        type("N" * 1000, (), {})(),
-        np.zeros((1,) * 30),
-    ],
-    ids=lambda value: type(value).__name__,
-)
-@pytest.mark.parametrize("limit", [16, 80, 300])
-def test_large_values_are_short(value, limit):
-    # walking any of them whole takes minutes, or for ever
-    text = shortened(value, limit)
-    assert 0 < len(text) <= limit
-    assert text.isprintable()
+LARGE = {
+    "text": lambda: "x" * 10_000_000,
+    "bytes": lambda: b"\xff" * 10_000_000,
+    "control characters": lambda: "\x1b" * 1000,
+    "a large integer": lambda: 10**1_000_000,
+    "a negative integer": lambda: -(10**5000),
+    "a list": lambda: list(range(1_000_000)),
+    "a tuple of texts": lambda: tuple(["long" * 1000] * 1000),
+    "a dict": lambda: dict.fromkeys(range(100_000), "value"),
+    "a key": lambda: {("key",) * 1000: 1},
+    "a set": lambda: set(range(100_000)),
+    "equal lists in each other": lambda: [[[[["deep"] * 100] * 100] * 100] * 100] * 100,
+    "a deep list": lambda: deep(100_000, lambda value: [value]),
+    "a deep dict": lambda: deep(100_000, lambda value: {"a": value}),
+    "a list in itself": holds_itself,
+    "foreign objects": lambda: [Foreign()] * 1000,
+    "large integers": lambda: [10**100_000] * 100,
+    "a class": lambda: type("N" * 1000, (), {})(),
+    "an array": lambda: np.zeros((1,) * 30),
+}
+"""Functions that return the values, which take long to make."""
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_values_are_short(name):
+    value = LARGE[name]()
+    for limit in (16, 80, 300):
+        # walking any of them whole takes minutes, or for ever
+        text = shortened(value, limit)
+        assert 0 < len(text) <= limit
+        assert text.isprintable()
     assert printable(value, limit) == text or isinstance(value, str)
 
 
