@@ -50,30 +50,24 @@ class Net(nn.Sequential):
     after it whose `takes_mask` is true are called with it, `module(x, mask)`. And a `Stepping` module
     can resume from a state, a tuple of `num_states` tensors.
 
-    A network with `teacher_forcing` takes a pair, (source, what of the target is known), and says for each
+    A network from sequence to sequence takes a pair, (source, what of the target is known), and says for each
     step of the target what comes next.
 
     Attributes:
         has_mask: Whether any module makes a mask.
         has_custom: Whether any module is a custom one.
-        teacher_forcing: Whether it goes from sequence to sequence.
-        diffusion: Whether it is a `Denoiser` alone, which takes (x, t, label).
         custom_ending: "softmax" or "sigmoid" where the last module is a custom one and ends so.
     """
 
     has_mask = False
     has_custom = False
     custom_ending = ""
-    teacher_forcing = False
-    diffusion = False
 
     def add_placed(self, placed: Placed, module: nn.Module) -> None:
         """Append the module of a layer."""
         self.add_module(placed.name, module)
         self.has_mask |= placed.out_shape.masked
         self.has_custom |= isinstance(placed.layer, Custom)
-        self.teacher_forcing |= placed.layer.teacher_forcing
-        self.diffusion |= placed.layer.diffusion
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the output for a batch."""

@@ -201,7 +201,7 @@ def test_options_win_over_the_preset():
 def test_the_seeds_script_builds_a_network_without_data():
     model = nn(verbose=0)
     model.add("diffusion_model", img_size=28, timestep=500)
-    assert model.model.diffusion
+    assert isinstance(model.model[0], Denoiser)
     assert model.model[0].image_shape == (3, 28, 28)
     model.color = "grayscale"
     assert model.model[0].image_shape == (1, 28, 28)
