@@ -18,6 +18,7 @@ from onnxnn.layers.registry import frozen
 from onnxnn.training import optimizers
 
 from .core import NetworkCore
+from .state import OptimizerChoice
 
 __all__ = ["add", "print_model", "summary"]
 
@@ -58,8 +59,8 @@ def add(
             )
         name, options = optimizers.optimizer_name(optimizer), frozen(options)
         optimizers.check_optimizer_options(name, options)
-        self.optimizer, self._optimizer_options = name, options
-        self._state = replace(self._state, calls=self._state.calls + 1)
+        choice = OptimizerChoice(name, options, is_chosen=True)
+        self._state = replace(self._state, calls=self._state.calls + 1, optimizer=choice)
         return
     chosen = None if optimizer is None else optimizers.optimizer_name(optimizer)
     self._become(self._state.with_layer(layer, activation, options))

@@ -21,7 +21,7 @@ from onnxnn.inference.evaluation import data_of
 from onnxnn.training.history import History
 
 from .attributes import VALUES
-from .state import NetworkState
+from .state import NetworkState, OptimizerChoice
 
 Array = np.ndarray[Any, Any]
 
@@ -52,9 +52,6 @@ class NetworkCore:
         self.result: Array | None = None
         self.val_label: Array | None = None
         self._files: tuple[str, ...] = ()  # those that the last `inference` looked at, where it had several
-        self._optimizer = "Adam"
-        self._optimizer_options: dict[str, Any] = {}
-        self._optimizer_chosen = False
         self._state = NetworkState(task=name, is_task_open=task is None)
 
     @property
@@ -69,13 +66,13 @@ class NetworkCore:
     @property
     def optimizer(self) -> str:
         """The optimizer's name, as `add(optimizer=...)` sets it."""
-        return self._optimizer
+        return self._state.optimizer.name
 
     @optimizer.setter
     def optimizer(self, value: str) -> None:
-        if value != self._optimizer:
-            self._optimizer, self._optimizer_options = value, {}
-        self._optimizer_chosen = True
+        before = self._state.optimizer
+        options = before.options if value == before.name else {}
+        self._state = replace(self._state, optimizer=OptimizerChoice(value, options, is_chosen=True))
 
     @property
     def _data(self) -> Data | None:

@@ -25,16 +25,30 @@ from onnxnn.inference.evaluation import check_fits
 from onnxnn.inference.predict import Reader
 from onnxnn.kinds import NetworkKind, kind_of
 from onnxnn.layers import find, make
-from onnxnn.layers.diffusion import DiffusionModel
 from onnxnn.training import seq2seq as pairs
 
-__all__ = ["Changed", "NetworkState", "Waiting"]
+__all__ = ["Changed", "NetworkState", "OptimizerChoice", "Waiting"]
 
 Waiting = tuple[str | nn.Module | None, str | None, Mapping[str, object]]
 """A call of `add` that waits for data: its layer, its activation, its options."""
 
 Changed = tuple["NetworkState", tuple[str, ...]]
 """A new state, and lines for the user about what was done."""
+
+
+@dataclass(frozen=True)
+class OptimizerChoice:
+    """The optimizer that trains a network.
+
+    Args:
+        name: Its name.
+        options: Its options but the learning rate.
+        is_chosen: Whether the user chose it; a training that is resumed takes the checkpoint's otherwise.
+    """
+
+    name: str = "Adam"
+    options: Mapping[str, object] = field(default_factory=dict)
+    is_chosen: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +69,7 @@ class NetworkState:
         checkpoint: What it was loaded from.
         training: How it was trained; None as the checkpoint says.
         color: "RGB" or "grayscale" where images go in or come out.
+        optimizer: What trains it.
     """
 
     task: str = "cls"
@@ -67,6 +82,7 @@ class NetworkState:
     training: Mapping[str, Any] | None = None
     color: str | None = None
     is_task_open: bool = False
+    optimizer: OptimizerChoice = field(default_factory=OptimizerChoice)
 
     @property
     def preparation(self) -> Preparation | None:
@@ -187,11 +203,12 @@ class NetworkState:
             data = present(state.data)
         made = make(found.kind, options) if found is not None and found.diffusion else None
         lines: tuple[str, ...] = ()
-        if isinstance(made, DiffusionModel):
+        if made is not None:
             if not self.definition.entries:  # else the error that follows says more
-                fitted = data.in_size(made.img_size)
+                size = present(made.assumed_input()["height"])
+                fitted = data.in_size(size)
                 if fitted.sample != data.sample:
-                    lines = (gettext("images are resized to {size} x {size}", size=made.img_size),)
+                    lines = (gettext("images are resized to {size} x {size}", size=size),)
                 if fitted is not data:
                     state, _ = state.with_data(fitted)
         elif data.problem is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ from onnxnn.training.trainer import Trainer
 from .adapting import adapted
 from .core import NetworkCore
 from .restoring import restoring
-from .state import NetworkState
+from .state import NetworkState, OptimizerChoice
 
 __all__ = ["evaluate", "plot_history", "set_seed", "train"]
 
@@ -100,8 +101,8 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
         lr=lr,
         epochs=epochs,
         batch_size=batch_size,
-        optimizer=self.optimizer,
-        optimizer_options=self._optimizer_options,
+        optimizer=self._state.optimizer.name,
+        optimizer_options=self._state.optimizer.options,
         loss=loss,
         metrics=metrics,  # type: ignore[arg-type]  # any spelling comes in, names come out
         schedule=schedule,
@@ -114,15 +115,16 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
     machine = machine_for(device, devices, strategy, precision)
     start, finish = resume if checkpoint is None else checkpoint, resume is not None
     with _resumed(self._state, start) as (before, state):
-        settings = jobs.settings_of(wanted, before, finish, start, keep_optimizer=not self._optimizer_chosen)
-        state, lines = adapted(state, settings.loss)
+        is_chosen = state.optimizer.is_chosen
+        settings = jobs.settings_of(wanted, before, finish, start, keep_optimizer=not is_chosen)
+        optimizer = OptimizerChoice(settings.optimizer, settings.optimizer_options, is_chosen)
+        state, lines = adapted(replace(state, optimizer=optimizer), settings.loss)
         path = file if resume is None else Path(resume)
         job = _job(state, settings, path, self.verbose, callbacks)
         trainer = job.prepare(machine, before, finish)
     if before is not None:
         self.history = History(before.training.get("history", ()))
     self.save_fold = str(folder)
-    self._optimizer, self._optimizer_options = settings.optimizer, dict(settings.optimizer_options)
     self._become((state.owning(), lines))
     return _run(self, state, job, trainer)
 

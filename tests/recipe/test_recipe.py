@@ -66,7 +66,7 @@ def test_a_recipe_trains_and_exports_beside_itself(write, tmp_path, monkeypatch)
 def test_an_optimizer_with_options(write):
     network = read_recipe(write(GOOD.replace("SGD", "{name: sgd, momentum: 0.5}"))).build()
     assert network.optimizer == "SGD"
-    assert network._optimizer_options == {"momentum": 0.5}
+    assert network._state.optimizer.options == {"momentum": 0.5}
 
 
 @pytest.mark.parametrize(
