@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Protocol, TextIO, TypeVar
 
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.streams import SafeStream, is_terminal
@@ -16,11 +16,25 @@ __all__ = ["counted", "progress_bar"]
 
 T = TypeVar("T")
 
+
+class Bar(Protocol):
+    """What is asked of a bar of tqdm."""
+
+    def update(self, n: int = 1) -> object:
+        """Advance by some steps."""
+
+    def set_description(self, text: str) -> object:
+        """Say what is done."""
+
+    def close(self) -> object:
+        """Take the bar away."""
+
+
 DELAY = 1.0
 """Seconds of silence: what is loaded by then needs no bar."""
 
 
-def progress_bar(total: int, unit: str, stream: Any = None) -> Any:
+def progress_bar(total: int, unit: str, stream: SafeStream | TextIO | None = None) -> Any:
     """Return a bar of tqdm: of widgets in a notebook that has them, else of text on a stream.
 
     Args:
@@ -58,7 +72,7 @@ def counted(items: Iterable[T], total: int, wanted: bool) -> Iterator[T]:
             bar.close()
 
 
-def _advance(bar: Any, number: int, total: int, start: float) -> Any:
+def _advance(bar: Bar | None, number: int, total: int, start: float) -> Bar | None:
     if bar is not None:
         bar.update()
     elif time.monotonic() - start > DELAY:

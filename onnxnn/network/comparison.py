@@ -19,6 +19,8 @@ from onnxnn.network import Network
 
 __all__ = ["compare_with_checkpoint", "verify_with_checkpoint"]
 
+Array = np.ndarray[Any, Any]
+
 _NAME = "equals torch"
 """How reports name the check, in any language."""
 
@@ -70,9 +72,7 @@ def compare_with_checkpoint(model: onnxnn_runtime.Model, checkpoint: str | Path)
     return _difference(found, expected, max(1.0, float(np.max(np.abs(expected)))))
 
 
-def _difference(
-    found: np.ndarray[Any, Any], expected: np.ndarray[Any, Any], scale: float, are_images: bool = False
-) -> Check:
+def _difference(found: Array, expected: Array, scale: float, are_images: bool = False) -> Check:
     if expected.shape != found.shape:
         text = gettext(
             "expected an output of shape {expected}, as torch returns it, got {got}",
