@@ -101,8 +101,7 @@ def load_tab_data(
     """Load a CSV file; see `onnxnn.data.load_table`.
 
     The label is the column called label, class, target, y or 标签, for classes also species or the like
-    (docs/tables.md), else the last one. What is decided
-    about a file where another reading is possible is said in a warning, and these options choose:
+    (docs/tables.md), else the last one. Where a file can be read in several ways, a warning says how it is.
 
     Args:
         data_path: The file.
@@ -111,15 +110,13 @@ def load_tab_data(
         shuffle: Whether every epoch has another order.
         y_type: BaseNN's type of the labels. The task decides; labels with fractions are values to predict
             where it is float, or where no task was chosen.
-        num_workers: Accepted as BaseNN has it, without effect: a table is in memory.
-        data_type: BaseNN's older option, without effect.
+        num_workers, data_type: Accepted as BaseNN has them, without effect: a table is in memory.
         standardize: Whether the network's first operation brings each column to mean 0 and deviation 1.
         label: The label column, by name or by position from 0 (-1 is the last).
         index: A column that counts rows and is left out, or a list of those; False keeps all columns.
         header: Whether the first row is a heading.
         encoding: The file's encoding, such as "gb18030" or "cp1252".
-        decimal: The mark before a fraction: "." or ",".
-        thousands: The mark between thousands, such as ",".
+        decimal, thousands: The marks before a fraction, "." or ",", and between thousands, such as ",".
         missing: What stands in a cell without a value, such as ["?", "NA"]; [] where those are classes.
 
     Returns:
@@ -139,11 +136,9 @@ def load_tab_data(
         thousands=thousands,
         missing=missing,
     )
-    return _load(
-        self,
-        lambda task: loading.load_table(data_path, task, options, self._state.owned),
-        are_values="float" in shortened(y_type).lower(),
-    )
+    are_values = "float" in shortened(y_type).lower()
+    known = self._state.owned
+    return _load(self, lambda task: loading.load_table(data_path, task, options, known), are_values)
 
 
 def load_npz_data(
