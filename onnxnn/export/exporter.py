@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import onnx
-import onnx.checker
-import onnx.shape_inference
 import onnxnn_runtime
 import torch
 from onnxnn_runtime import ModelCard
