@@ -1,4 +1,4 @@
-"""The scripts that people and CI run tell a job that was skipped from one that passed."""
+"""The scripts that people and CI run distinguish a job that was skipped from one that passed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The arrows between the packages: onnxnn_cli -> onnxnn -> onnxnn_runtime, never the other way.
 
-Each package is imported in a fresh interpreter, which then tells what came with it.
+Each package is imported in a fresh interpreter, which then prints what came with it.
 """
 
 from __future__ import annotations

@@ -209,13 +209,13 @@ def test_actions(fake, tmp_path, form):
             "part04": fake.Part0(),
             "squeeze": fake.Squeeze(),
         }
-    behind = {
+    after = {
         "batchnorm1d6": modules.BatchNorm1d(8),
         "reshape": fake.Reshape(None),
         "linear7": modules.Linear(8, 3),
         "softmax8": modules.Softmax(dim=1),
     }
-    old = sequential(**recurrent, **between, **behind)
+    old = sequential(**recurrent, **between, **after)
     path = write(
         tmp_path / "old.pth", old, dataset_type="npz", input_size=np.array([1, 5, 6]), CLASSES=["a", "b", "c"]
     )

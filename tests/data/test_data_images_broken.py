@@ -57,9 +57,9 @@ def test_broken_images_are_left_out(folders, how, number, batch_mode, transform)
     with pytest.raises(DataError, match=r"errors='skip'") as raised:
         everything(folders, options)
     assert str(raised.value).count(str(broken)) == 1
-    with pytest.warns(UserWarning, match=r"1 broken image is left out: .*cat.\d\.jpg: ") as told:
+    with pytest.warns(UserWarning, match=r"1 broken image is left out: .*cat.\d\.jpg: ") as caught:
         data = load_images(folders, "cls", ImageOptions(errors="skip", **options))
-    assert str(told[0].message).count(str(broken)) == 1
+    assert str(caught[0].message).count(str(broken)) == 1
     assert sum(part.num_samples for part in data.parts) == 11
     assert sum(len(y) for part in data.parts for _, y in part) == 11
 

@@ -82,10 +82,10 @@ def test_what_only_diffusion_can_learn_from_is_reported_at_the_first_other_layer
     model = load(root)
     with pytest.raises(DataError, match=problem):
         model.add("conv2d", size=(3, 4), kernel_size=3)
-    behind = nn(verbose=0)
-    behind.add("conv2d", size=(3, 4), kernel_size=3)
+    after = nn(verbose=0)
+    after.add("conv2d", size=(3, 4), kernel_size=3)
     with pytest.raises(DataError, match=problem):
-        behind.load_img_data(root)
+        after.load_img_data(root)
 
 
 def test_continuing_from_a_checkpoint_alone(folders):
@@ -156,10 +156,10 @@ def test_color_is_rgb_by_default(tmp_path):
     assert model.sample(num=1, steps=1).shape == (1, 3, 8, 8)
     model.color = "grayscale"
     assert model.sample(num=1, steps=1).shape == (1, 1, 8, 8)
-    told = nn(verbose=0)
-    told.color = "grayscale"
-    told.add("diffusion_model", **SMALL)
-    assert told.model[0].image_shape == (1, 8, 8)
+    grey = nn(verbose=0)
+    grey.color = "grayscale"
+    grey.add("diffusion_model", **SMALL)
+    assert grey.model[0].image_shape == (1, 8, 8)
 
 
 def test_a_color_that_does_not_fit(tmp_path):

@@ -72,7 +72,7 @@ def test_values_carry_their_sizes_for_viewers(tmp_path):
 def test_batch_normalisation_is_folded_and_dropout_gone():
     definition = lenet()
     ops = [node.op_type for node in emit(definition, built(definition)).graph.node]
-    # The first stands behind an activation, so it stays; the second is folded into its convolution.
+    # The first comes after an activation, so it stays; the second is folded into its convolution.
     assert ops.count("BatchNormalization") == 1
     assert "Dropout" not in ops
 

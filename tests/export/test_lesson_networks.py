@@ -20,7 +20,7 @@ def named(function: Any) -> Any:
 
 
 def tolerance(given: dict[str, np.ndarray]) -> float:
-    """Return how far ONNX Runtime may be from torch: more behind 16 steps of a sequence."""
+    """Return how far ONNX Runtime may be from torch: more after 16 steps of a sequence."""
     x = given["input"]
     return 1e-4 if x.ndim <= 3 and x.shape[1] >= 16 else 1e-5
 

@@ -129,7 +129,7 @@ def test_networks_that_do_not_write_text_have_no_states(tmp_path, layers):
 
 
 def test_an_export_whose_states_are_wrong_is_refused(tmp_path, monkeypatch):
-    """The second call goes on from the first; a file that forgets must not pass."""
+    """The second call continues the first; a file that forgets must not pass."""
     from onnxnn.graph.builder import GraphBuilder
 
     monkeypatch.setattr(GraphBuilder, "next_state", lambda self, state, x: self._after.update({state: state}))

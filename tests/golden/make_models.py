@@ -53,7 +53,7 @@ def save(name: str, built: ModelProto) -> None:
 
 
 def channel_means(name: str, shape: list[object], outputs: list[object], tail: list[NodeProto]) -> GraphProto:
-    """Return a graph that averages each channel into `embedding` and goes on with `tail`."""
+    """Return a graph that averages each channel into `embedding` and continues with `tail`."""
     nodes = [node("GlobalAveragePool", ["input"], "pooled"), node("Flatten", ["pooled"], "embedding"), *tail]
     weights = [numpy_helper.from_array(CHANNEL_WEIGHTS, "weight")]
     return helper.make_graph(nodes, name, [value("input", shape)], outputs, weights)

@@ -1,4 +1,4 @@
-"""float32 for a network that takes float64: refused where it has lost what the network tells apart."""
+"""float32 for a network that takes float64: refused where it has lost what the network distinguishes."""
 
 from __future__ import annotations
 

@@ -127,9 +127,9 @@ def walk_dpm(schedule, steps, dtype):
     return expected, ours(schedule, toy(schedule), x, clip=False, sampler="dpm++", steps=steps)
 
 
-def difference(walked):
+def difference(pair):
     """Return the largest difference after each step."""
-    expected, found = walked
+    expected, found = pair
     assert expected.shape == found.shape
     assert expected.dtype == found.dtype
     return (expected - found).abs().amax((1, 2, 3, 4))
@@ -138,23 +138,23 @@ def difference(walked):
 @everything
 @pytest.mark.parametrize("steps", [TIMESTEPS, 50, 7, 1])
 def test_ddpm(monkeypatch, kind, prediction, steps):
-    walked = walk_ddpm(monkeypatch, Schedule(TIMESTEPS, kind, prediction), steps, torch.float64)
-    assert difference(walked).max() <= 1e-9  # diffusers draws a noise of 1e-10 in the last step
+    pair = walk_ddpm(monkeypatch, Schedule(TIMESTEPS, kind, prediction), steps, torch.float64)
+    assert difference(pair).max() <= 1e-9  # diffusers draws a noise of 1e-10 in the last step
 
 
 @everything
 @pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
 @pytest.mark.parametrize("steps", [TIMESTEPS, 20, 1])  # diffusers takes for granted that they divide
 def test_ddim(kind, prediction, steps, eta):
-    walked = walk_ddim(Schedule(TIMESTEPS, kind, prediction), steps, torch.float64, eta)
-    assert difference(walked).max() <= 1e-11
+    pair = walk_ddim(Schedule(TIMESTEPS, kind, prediction), steps, torch.float64, eta)
+    assert difference(pair).max() <= 1e-11
 
 
 @everything
 @pytest.mark.parametrize("steps", [60, 20, 7, 2, 1])
 def test_dpm(kind, prediction, steps):
-    walked = walk_dpm(Schedule(TIMESTEPS, kind, prediction), steps, torch.float64)
-    assert difference(walked).max() <= 1e-5  # diffusers rounds x to float32 in each step
+    pair = walk_dpm(Schedule(TIMESTEPS, kind, prediction), steps, torch.float64)
+    assert difference(pair).max() <= 1e-5  # diffusers rounds x to float32 in each step
 
 
 @everything
@@ -165,8 +165,8 @@ def test_images_in_float32(monkeypatch, kind, prediction, steps):
     walks = [walk_ddpm(monkeypatch, schedule, steps, torch.float32)]
     walks += [walk_ddim(schedule, steps, torch.float32, eta) for eta in (0.0, 1.0)]
     walks += [walk_dpm(schedule, steps, torch.float32)]
-    for walked in walks:
-        after = difference(walked)
+    for pair in walks:
+        after = difference(pair)
         assert after[-1] <= 1e-5
         if prediction == "v":
             assert after.max() <= 1e-5
@@ -180,8 +180,8 @@ def test_a_trained_network(monkeypatch, trained, steps):
     walks = [walk_ddpm(monkeypatch, schedule, steps, torch.float32)]
     walks += [walk_ddim(schedule, steps, torch.float32, eta) for eta in (0.0, 1.0)]
     walks += [walk_dpm(schedule, steps, torch.float32)]
-    for walked in walks:
-        assert difference(walked).max() <= 1e-5
+    for pair in walks:
+        assert difference(pair).max() <= 1e-5
 
 
 def test_the_toy_distribution_is_sampled():

@@ -302,9 +302,9 @@ class TestChinese:
 
     def test_without_a_font_it_says_so_once_and_continues(self, cnn, images):
         cnn.load_dataset(images, [0, 1, 2] * 2, classes=["猫", "狗", "鸟"])
-        with pytest.warns(UserWarning, match=r"ONNXNN_FONT='.*none.ttf': no such file") as told:
+        with pytest.warns(UserWarning, match=r"ONNXNN_FONT='.*none.ttf': no such file") as caught:
             cnn.visual_feature(images[0])
-        assert len(told) == 1
+        assert len(caught) == 1
         cnn.train(lr=0.01, epochs=1)
         pytest.importorskip("matplotlib")
         cnn.plot_history("history.png", title="训练")

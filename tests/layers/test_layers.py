@@ -187,7 +187,7 @@ EXAMPLES = {
     ],
     "unsqueeze": [({}, SEQUENCE)],
 }
-"""Options and the shape that arrives, for every layer."""
+"""Options and the input shape, for every layer."""
 
 ROWS = [pytest.param(k, o, s, id=f"{k}-{i}") for k, v in EXAMPLES.items() for i, (o, s) in enumerate(v)]
 

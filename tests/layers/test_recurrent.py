@@ -192,9 +192,9 @@ def test_dropout_without_a_second_layer_is_reported(layer, options):
     network.load_dataset(np.ones((2, 5, 6), "float32"), [0, 1])
     with pytest.warns(
         UserWarning, match=r"dropout acts between stacked layers.*Write num_layers=2, or"
-    ) as told:
+    ) as caught:
         network.add(layer, **options)
-    assert told[0].filename == __file__
+    assert caught[0].filename == __file__
     network.add("lstm", size=4, dropout=0.5, num_layers=2)
     network.model.eval()  # nothing is said twice
 

@@ -133,18 +133,18 @@ def windows(count=60, length=12):
     return np.stack([wave[i : i + length] for i in range(count)])[:, :, None], wave[length:]
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_time_series(tmp_path, told, capsys):
+@pytest.mark.parametrize("given", [True, False])
+def test_time_series(tmp_path, given, capsys):
     x, y = windows()
     torch.manual_seed(0)
     model = nn("reg")
     model.load_dataset(x, y, batch_size=20)
-    model.add("rnn", size=(1, 64), **({"return_sequences": False} if told else {}))
+    model.add("rnn", size=(1, 64), **({"return_sequences": False} if given else {}))
     model.add("linear", size=(64, 1))
     history = model.train(lr=0.003, epochs=4, save_fold=str(tmp_path))
     assert history[-1]["loss"] < history[0]["loss"]
     assert model.inference(x).shape == (60, 1)
-    assert ("rnn1: return_sequences=False, since" in capsys.readouterr().out) is not told
+    assert ("rnn1: return_sequences=False, since" in capsys.readouterr().out) is not given
     assert nn(verbose=0).inference(x, checkpoint=tmp_path / "basenn.pth").shape == (60, 1)
     assert model.export(tmp_path / "series.onnx").parity["absolute"] <= 1e-5
 

@@ -1,4 +1,4 @@
-"""The U-Net and its layer: sizes, presets, what it is told, and options that do not fit."""
+"""The U-Net and its layer: sizes, presets, its conditioning, and options that do not fit."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def test_what_comes_out_has_the_shape_of_what_goes_in(channels, options):
 def test_the_default_predicts_zeros_before_it_learned_anything():
     net = denoiser(**SMALL)
     assert not net(torch.randn(2, 1, 8, 8), torch.tensor([1, 2])).any()
-    x, told = torch.randn(2, 8, 4, 4), torch.randn(2, 32)
-    torch.testing.assert_close(net.down[0].blocks[0](x, told), x, rtol=0, atol=0)
+    x, cond = torch.randn(2, 8, 4, 4), torch.randn(2, 32)
+    torch.testing.assert_close(net.down[0].blocks[0](x, cond), x, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("preset", ["classroom", "basenn"])
@@ -155,13 +155,13 @@ def test_rms_norm_of_nothing_is_nothing():
 def test_the_conditioning_of_a_block_scales_and_shifts_its_second_norm():
     torch.manual_seed(0)
     block = woken(NormFirst(8, 16, 5))
-    x, told = torch.randn(2, 8, 4, 4), torch.randn(2, 5)
+    x, cond = torch.randn(2, 8, 4, 4), torch.randn(2, 5)
     weight, bias = (torch.from_numpy(array).float() for array in block.folded())
-    scale, shift = (told @ weight.T + bias)[:, :, None, None].chunk(2, 1)
+    scale, shift = (cond @ weight.T + bias)[:, :, None, None].chunk(2, 1)
     y = block.conv1(torch.nn.functional.silu(block.norm1(x)))
     plain = torch.nn.functional.group_norm(y, 8, eps=block.norm2.eps)
     expected = block.conv2(torch.nn.functional.silu(plain * scale + shift)) + block.shortcut(x)
-    torch.testing.assert_close(block(x, told), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(block(x, cond), expected, rtol=1e-4, atol=1e-4)
 
 
 # ---- the layer -----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ def scores(model, source):
 
 
 def points(count, classes, scale=1.0):
-    """Return four columns of different size, whose first tells the class."""
+    """Return four columns of different size, whose first determines the class."""
     labels = np.arange(count) % classes
     x = RNG.random((count, 4)) * [1, 100, 0.01, 1] * scale
     x[:, 0] += labels

@@ -149,7 +149,7 @@ def test_labels_take_the_outputs_of_their_own_numbers_where_there_are_so_many(tm
         model.load_dataset(x, y)
     model.add("linear", size=(3, units), activation="softmax")
     model.train(lr=0.3, epochs=40, metrics=["acc"])
-    for _ in range(2):  # also after going on
+    for _ in range(2):  # also after more training
         assert model.card().output.classes == classes
         assert model.evaluate((x, y))["acc"] == 1
         assert (model.inference(x).argmax(1) == y - (units == 3)).all()

@@ -15,7 +15,7 @@ NAMES = ["weight", "height", "tail"]
 
 
 def data(seed=0, count=60):
-    """Return three columns of which the first alone tells the class."""
+    """Return three columns of which the first alone determines the class."""
     rng = np.random.default_rng(seed)
     y = np.arange(count) % 2
     return rng.random((count, 3)) * [1, 50, 3] + np.outer(y, [2, 0, 0]) + [0, 100, 0], y

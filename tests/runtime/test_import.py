@@ -75,7 +75,7 @@ def test_no_call_loads_another_package(golden, tmp_path):
     assert set(json.loads(done.stdout.splitlines()[-1])) == ALLOWED
 
 
-@pytest.mark.parametrize("leftover", [False, True], ids=["missing", "empty folder left behind"])
+@pytest.mark.parametrize("leftover", [False, True], ids=["missing", "an empty folder"])
 def test_without_onnx_runtime_the_import_says_what_to_type(tmp_path, leftover):
     # A stand-in for a machine without it: the search finds nothing, or a folder with no module in it.
     (tmp_path / "onnxruntime").mkdir()

@@ -82,9 +82,9 @@ def test_broken_files_raise_or_are_left_out(open_model, folder, monkeypatch, man
     result = model.embed_named(folder, errors="skip", batch_size=1)
     assert result.vectors.shape == (39, 2)
     assert [each.name[-6:] for each in result.skipped] == ["es.txt", "07.png", "39.png"]
-    with pytest.warns(UserWarning, match="3 inputs were left out: ") as told:
+    with pytest.warns(UserWarning, match="3 inputs were left out: ") as caught:
         predictions = open_model("image_classifier").predict(folder, errors="skip")
-    assert (len(predictions), predictions.skipped, len(told)) == (39, result.skipped, 1)
+    assert (len(predictions), predictions.skipped, len(caught)) == (39, result.skipped, 1)
     with pytest.warns(UserWarning, match=r"3 inputs were left out: .*notes\.txt \(is no image\); .*07\.png"):
         model.embed(folder, errors="skip")
 

@@ -3,7 +3,7 @@
 The calls are load data, add layers, load a checkpoint, train and load other data. After each of them, in
 every order, the network is asked for everything that changes nothing: inference and evaluation of both data
 sets as files and as the batches that were handed out, and the exported file on the same files. So the orders
-of all eight are walked.
+of all eight are taken.
 
 A network that was trained or loaded must answer as the one of the plain order, whatever was called between
 and after: load the checkpoint; or load it, load the data and train; or load the data, add the layers and

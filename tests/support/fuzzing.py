@@ -61,7 +61,7 @@ def fuzz(target: str, numbers: Iterable[int], seconds: float = 10, megabytes: fl
         numbers: The cases.
         seconds: Processor time of one case; the clock may take six times as long on a busy machine.
         megabytes: The most memory that a worker may hold at any time, beside what it held before its first
-            case; networks and trainings are told to stay below half of it (see `onnxnn.definition.memory`).
+            case; networks and trainings have to stay below half of it (see `onnxnn.definition.memory`).
     """
     report = Report()
     worker: _Worker | None = None

@@ -1,4 +1,4 @@
-"""Auxiliary classifiers: their loss is part of training, and nothing of them is left behind it."""
+"""Auxiliary classifiers: their loss is part of training, and nothing of them remains after it."""
 
 from __future__ import annotations
 

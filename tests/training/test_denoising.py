@@ -34,7 +34,7 @@ def test_min_snr_weighs_the_error_of_the_clean_image_by_the_smaller_of_snr_and_f
 
 
 class Perfect(torch.nn.Module):
-    """Knows the clean images, and tells what the network should."""
+    """Knows the clean images, and predicts what the network should."""
 
     def __init__(self, clean, schedule):
         super().__init__()

@@ -35,7 +35,7 @@ def test_the_average_follows_its_formula():
 
 
 class Raw(Callback):
-    """Keeps the weights that were trained, as they are in a step and behind an epoch."""
+    """Keeps the weights that were trained, as they are in a step and after an epoch."""
 
     def on_step(self, trainer):
         self.trained = {name: value.clone() for name, value in trainer.net.state_dict().items()}

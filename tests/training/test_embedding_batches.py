@@ -91,7 +91,7 @@ def test_validation_without_pairs_is_left_out_with_a_warning(tmp_path):
 
 
 def test_sorted_samples_are_validated_and_evaluated_beside_other_classes(tmp_path):
-    """Batches of one class alone would have nothing to tell apart."""
+    """Batches of one class alone would have nothing to distinguish."""
     model = network(sorted([0, 1, 2, 3] * 10), batch_size=4, ratio=0.5)
     history = model.train(lr=1e-6, epochs=1, metrics=["acc"], save_fold=str(tmp_path))
     assert model.evaluate(batch_size=4)["loss"] == pytest.approx(history[0]["val_loss"], rel=1e-4)

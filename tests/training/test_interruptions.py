@@ -15,7 +15,7 @@ from onnxnn import nn
 from onnxnn.checkpoint import checkpoint
 from onnxnn.training.callbacks import Callback
 
-# ---- repeatable, and going on ----------------------------------------------------------------------
+# ---- repeatable, and resumed ------------------------------------------------------------------------
 
 
 def test_same_seed_same_bits(tmp_path):

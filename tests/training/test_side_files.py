@@ -72,9 +72,9 @@ def write_each_epoch(monkeypatch):
 def test_a_side_file_that_cannot_be_written_is_one_warning(tmp_path, monkeypatch, make, suffix, left, number):
     model = make(tmp_path)
     failing = Only(monkeypatch, suffix, range(1, 99), number)
-    with pytest.warns(UserWarning, match=r"cannot write .*Training continues without it") as told:
+    with pytest.warns(UserWarning, match=r"cannot write .*Training continues without it") as caught:
         history = model.train(epochs=4, callbacks=[failing])
-    assert len(told) == 1
+    assert len(caught) == 1
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
     assert (tmp_path / "basenn.pth").is_file()
     if left != "samples":

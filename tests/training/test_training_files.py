@@ -82,8 +82,10 @@ def test_the_history_never_replaces_another_table(tmp_path):
     flower_network(tmp_path).train(epochs=1)  # a history replaces another
 
 
-@pytest.mark.parametrize(("every", "verbose", "told"), [(0, 1, [1, 2, 3, 4]), (1e9, 1, [1, 4]), (0, 0, [])])
-def test_without_a_terminal_each_epoch_is_a_line(tmp_path, monkeypatch, capsys, every, verbose, told):
+@pytest.mark.parametrize(
+    ("every", "verbose", "expected"), [(0, 1, [1, 2, 3, 4]), (1e9, 1, [1, 4]), (0, 0, [])]
+)
+def test_without_a_terminal_each_epoch_is_a_line(tmp_path, monkeypatch, capsys, every, verbose, expected):
     monkeypatch.setattr(callbacks, "LINE_EVERY", every)
     monkeypatch.setattr(callbacks, "_is_watched", lambda: False)
     seen = []
@@ -96,7 +98,7 @@ def test_without_a_terminal_each_epoch_is_a_line(tmp_path, monkeypatch, capsys, 
     model.verbose = verbose
     model.train(epochs=4, metrics="acc", callbacks=[Look()])
     lines = ("".join(seen) + capsys.readouterr().err).splitlines()
-    assert [int(line.split()[1].split("/")[0]) for line in lines] == told
+    assert [int(line.split()[1].split("/")[0]) for line in lines] == expected
     assert all(line.startswith("epoch ") and "acc" in line for line in lines)
     assert bool(seen[0]) == bool(verbose)
 

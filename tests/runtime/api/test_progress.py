@@ -38,10 +38,10 @@ def test_what_progress_raises_is_passed_on_as_it_is(open_model, name, error):
 @pytest.mark.parametrize("name", list(CALLS))
 def test_progress_counts_to_the_end(open_model, name):
     model, call = CALLS[name]
-    told = []
-    call(open_model(model), lambda *each: told.append(each))
-    assert told[-1] == (9, 9)
-    assert [done for done, _ in told] == sorted({done for done, _ in told})
+    reported = []
+    call(open_model(model), lambda *each: reported.append(each))
+    assert reported[-1] == (9, 9)
+    assert [done for done, _ in reported] == sorted({done for done, _ in reported})
 
 
 @pytest.mark.parametrize("name", list(CALLS))
@@ -53,17 +53,17 @@ def test_what_is_no_function_is_refused(open_model, name, progress):
 
 
 def test_a_stream_reports_progress_too(open_model):
-    told = []
+    reported = []
     model = open_model("image_embedder")
-    parts = list(model.embed_stream(IMAGES, batch_size=2, progress=lambda *each: told.append(each)))
+    parts = list(model.embed_stream(IMAGES, batch_size=2, progress=lambda *each: reported.append(each)))
     assert sum(len(part.names) for part in parts) == 9
-    assert told[-1] == (9, 9)
+    assert reported[-1] == (9, 9)
     with pytest.raises(rt.InputError, match="expected a function"):
         list(model.embed_stream(IMAGES, progress=5))
 
 
 def test_a_stream_does_not_end_silently_where_progress_raises(open_model):
-    def stop(*told):
+    def stop(*reported):
         raise StopIteration("mine")
 
     with pytest.raises(rt.InputError, match="progress: raised StopIteration") as found:

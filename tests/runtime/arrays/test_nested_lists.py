@@ -54,15 +54,15 @@ def test_other_lists_pass(value):
 
 
 def test_each_list_is_visited_once():
-    walked = []
+    visited = []
 
     class Counted(list):
         def __iter__(self):
-            walked.append(id(self))
+            visited.append(id(self))
             return super().__iter__()
 
     value = Counted([1])
     for _ in range(20):
         value = Counted([value, value])
     check_nesting(value)
-    assert max(sum(1 for _ in group) for _, group in itertools.groupby(sorted(walked))) <= 4
+    assert max(sum(1 for _ in group) for _, group in itertools.groupby(sorted(visited))) <= 4

@@ -1,4 +1,4 @@
-"""Noise schedules against their papers' formulas, written anew, and against published numbers."""
+"""Noise schedules against their papers' formulas, written again here, and against published numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vocabularies that users and files hand over: read in linear time, or refused."""
+"""Vocabularies of users and files: read in linear time, or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of sampling in the types that users hand over: NumPy's, torch's, empty ones, patterns."""
+"""Options of sampling in the types that users give: NumPy's, torch's, empty ones, patterns."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Tensor:
 
 
 def draw(spec=NAMED, num=None, **options):
-    """Return images and the labels that the network was told."""
+    """Return images and the labels that the network got."""
     seen = []
 
     def predict(x, t, labels):

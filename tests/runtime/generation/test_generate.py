@@ -362,7 +362,7 @@ def test_a_card_with_states_which_the_graph_lacks(open_model):
 )
 def test_a_card_that_contradicts_the_states_of_its_graph(open_model, states, message):
     outputs = {"state0": "next_state0"}
-    told = tuple(rt.StateSpec(name, outputs.get(name, "output"), shape) for name, shape in states)
+    stated = tuple(rt.StateSpec(name, outputs.get(name, "output"), shape) for name, shape in states)
     card = open_model("text").card
     with pytest.raises(rt.CardError, match=message):
-        open_model("text", card=replace(card, input=replace(card.input, states=told)))
+        open_model("text", card=replace(card, input=replace(card.input, states=stated)))

@@ -27,7 +27,7 @@ class ForeignList(list):
     __repr__ = Foreign.__repr__
 
     def __iter__(self):
-        raise AssertionError("a message walked a list by foreign code")
+        raise AssertionError("a message iterated over a list by foreign code")
 
 
 def deep(levels, wrap):
