@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onnxnn_runtime.api.calls import checked
 from onnxnn_runtime.messages.catalogue import gettext
@@ -15,13 +15,16 @@ from onnxnn.console.display import PrintedResult
 
 from . import checkpoint as checkpoints
 
+if TYPE_CHECKING:
+    from onnxnn_runtime.card.card import LayerEntry
+
 __all__ = ["pth_info"]
 
 _SHOWN_WORDS = 10
 
 
 @checked
-def pth_info(checkpoint: str | Path) -> dict[str, Any]:
+def pth_info(checkpoint: str | Path) -> dict[str, object]:
     """Print and return what a checkpoint says about itself, under the names that BaseNN uses.
 
     Args:
@@ -77,7 +80,7 @@ def _part(how: Mapping[str, object], key: str) -> dict[str, Any]:
     return dict(part) if isinstance(part, dict) else {}
 
 
-def _layer(entry: Mapping[str, Any]) -> str:
+def _layer(entry: LayerEntry) -> str:
     options = ", ".join(
         f"{name}={shortened(tuple(value) if isinstance(value, list) else value)}"
         for name, value in entry["options"].items()

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.card.words import kind_name
@@ -100,9 +99,7 @@ class Preparation:
             kind=spec.kind,
             sample=sample,
             preprocess=spec.preprocess,
-            normalize=make("normalize", instance(first["options"], dict), stored=True)
-            if first and is_standardised
-            else None,
+            normalize=make("normalize", first["options"], stored=True) if first and is_standardised else None,
             features=spec.features,
             targets=output.targets,
             classes=card.classes,

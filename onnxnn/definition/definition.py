@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from onnxnn_runtime.errors import CardError, LayerError
 from onnxnn_runtime.messages.catalogue import Message, coded, following
@@ -26,6 +26,9 @@ from . import last_layer, memory, stored, summary
 from .entries import Entry, Placed, entry_of, place
 from .module import Net
 from .repeated import run_twice, stands_already, warn_of_stacking
+
+if TYPE_CHECKING:
+    from onnxnn_runtime.card.card import LayerEntry
 
 __all__ = ["Definition", "Net", "Placed"]
 
@@ -287,14 +290,14 @@ class Definition:
         other._closing = None if layer is None else Entry(0, layer)
         return other
 
-    def to_data(self) -> tuple[dict[str, Any], ...]:
+    def to_data(self) -> tuple[LayerEntry, ...]:
         """Return the layers, sizes filled in, as the card holds them."""
         return stored.to_data(self.entries, self.placed())
 
     @classmethod
     def from_data(
         cls,
-        data: Iterable[Mapping[str, Any]],
+        data: Iterable[LayerEntry],
         input_shape: Shape | None,
         modules: Iterable[nn.Module] = (),
     ) -> Definition:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from onnxnn_runtime.errors import CardError
 from onnxnn_runtime.messages.catalogue import coded
@@ -16,10 +16,13 @@ from onnxnn.layers.custom import Custom, MissingModuleError
 
 from .entries import Entry, Placed
 
+if TYPE_CHECKING:
+    from onnxnn_runtime.card.card import LayerEntry
+
 __all__ = ["from_data", "to_data"]
 
 
-def to_data(entries: Iterable[Entry], placed: Sequence[Placed]) -> tuple[dict[str, Any], ...]:
+def to_data(entries: Iterable[Entry], placed: Sequence[Placed]) -> tuple[LayerEntry, ...]:
     """Return layers as plain data, with the sizes that they have in their places."""
     resolved = {id(p.entry): p.layer for p in reversed(placed)}
     return tuple(
@@ -33,7 +36,7 @@ def to_data(entries: Iterable[Entry], placed: Sequence[Placed]) -> tuple[dict[st
     )
 
 
-def from_data(data: Iterable[Mapping[str, Any]], modules: Iterable[nn.Module]) -> Iterator[Entry]:
+def from_data(data: Iterable[LayerEntry], modules: Iterable[nn.Module]) -> Iterator[Entry]:
     """Yield the layers of what `to_data` returned.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.arrays.conversion import check_tokens
 from onnxnn_runtime.card.card import InputSpec, ModelCard
-from onnxnn_runtime.card.tokens import Text, is_file, is_words, to_numbers
+from onnxnn_runtime.card.tokens import is_file, is_words, to_numbers
 from onnxnn_runtime.errors import CardError, InputError
 from onnxnn_runtime.generation.generate import check_generates, generate
 from onnxnn_runtime.generation.options import GenerationOptions
@@ -79,7 +79,7 @@ def follow(net: Net, card: ModelCard, data: object, hidden: Sequence[object] | N
     return _Stepper(net)(tokens.reshape(1, -1), hidden)
 
 
-def write(net: Net, card: ModelCard, prompt: Text, options: GenerationOptions) -> str | list[str]:
+def write(net: Net, card: ModelCard, prompt: object, options: GenerationOptions) -> str | list[str]:
     """Continue a text; results and errors as in the runtime's `generate`.
 
     Raises:

@@ -179,7 +179,7 @@ class NetworkKind:
         """
         return predict.infer(net, predict.unlabelled(data, labels), spec, batch_size, read, names)
 
-    def generate(self, net: Net, card: ModelCard, prompt: Any, options: GenerationOptions) -> Generated:
+    def generate(self, net: Net, card: ModelCard, prompt: object, options: GenerationOptions) -> Generated:
         """Continue a prompt; see `onnxnn.Network.generate`.
 
         Args:

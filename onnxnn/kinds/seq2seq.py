@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -83,7 +82,7 @@ class SequenceToSequence(NetworkKind):
     def infer(
         self,
         net: Net,
-        data: Any,
+        data: object,
         spec: InputSpec,
         batch_size: int | None,
         read: Reader | None,
@@ -93,7 +92,7 @@ class SequenceToSequence(NetworkKind):
         """Return how likely each token comes next after every step of the targets."""
         return pairs.infer(net, data)
 
-    def generate(self, net: Net, card: ModelCard, prompt: Any, options: GenerationOptions) -> Generated:
+    def generate(self, net: Net, card: ModelCard, prompt: object, options: GenerationOptions) -> Generated:
         """Return the target of each source."""
         options.check_for(translates=True)
         return pairs.write(net, card.input, prompt, options)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxnn_runtime
@@ -16,6 +15,9 @@ from onnxnn_runtime.verification import Check, VerificationReport, made_up_input
 
 from onnxnn.checkpoint import checkpoint as checkpoints
 from onnxnn.network import Network
+
+if TYPE_CHECKING:
+    from onnxnn_runtime.card.card import LayerEntry
 
 __all__ = ["compare_with_checkpoint", "verify_with_checkpoint"]
 
@@ -102,7 +104,7 @@ def _other_network(checkpoint: str | Path, model: onnxnn_runtime.Model) -> Check
     return None
 
 
-def _layer(entry: Mapping[str, Any] | None) -> str:
+def _layer(entry: LayerEntry | None) -> str:
     if entry is None:
         return gettext("no more layers")
     options = [f"{name}={value}" for name, value in entry["options"].items()]

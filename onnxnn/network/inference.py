@@ -268,7 +268,7 @@ def generate(
     return self._state.kind.generate(self.model, self.card(), prompt, options)
 
 
-def print_result(self: NetworkCore, result: Array | None = None) -> dict[int, dict[str, Any]]:
+def print_result(self: NetworkCore, result: Array | None = None) -> dict[int, dict[str, object]]:
     """Print and return results as {i: {"预测值": label, "置信度": score}}.
 
     Scores of a network that was trained without softmax or sigmoid, as with loss="MSELoss", are no

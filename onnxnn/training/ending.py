@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.card.card import ModelCard
 
 from onnxnn.definition.definition import Definition
@@ -63,9 +62,9 @@ def closing_of(definition: Definition, card: ModelCard) -> Layer | None:
     """Return what a checkpoint's training put after the layers; older files do not hold it."""
     if definition.closing is not None:
         return definition.closing
-    *_, last = card.network or ({},)
-    if str(last.get("name", "")).endswith("0") and len(card.network) > 1:
-        layer = make(instance(last["layer"], str), instance(last["options"], dict), stored=True)
+    last = card.network[-1] if len(card.network) > 1 else None
+    if last is not None and last["name"].endswith("0"):
+        layer = make(last["layer"], last["options"], stored=True)
         if f"{layer.title}0" == last["name"]:
             return layer
     if not card.training.get("epochs") or not isinstance(card.training.get("settings", {}), Mapping):

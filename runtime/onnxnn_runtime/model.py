@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Tuple
+from typing import TYPE_CHECKING, Callable, Iterator, Mapping, Tuple, overload
 
 import numpy as np
 
@@ -94,7 +94,13 @@ class Model:
         """Whether the model goes from sequence to sequence: then `generate` takes the tokens of a source."""
         return self._engine.arrays == ["input", "target"] and self.card is not None
 
-    def infer(self, x: object) -> Any:
+    @overload
+    def infer(self, x: Mapping[str, object]) -> dict[str, np.ndarray]: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def infer(self, x: object) -> np.ndarray: ...
+
+    def infer(self, x: object) -> np.ndarray | dict[str, np.ndarray]:
         """Run the graph on arrays as they are.
 
         Args:
@@ -105,7 +111,7 @@ class Model:
 
         Returns:
             The first output; or, for a dict, a dict of all outputs. Sequences and maps of classical
-            models come as lists and dicts.
+            models come as lists and dicts, which the types leave out.
 
         Raises:
             InputError: A name, shape or type does not match the graph, or a number is NaN or infinite; or the

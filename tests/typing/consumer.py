@@ -54,7 +54,7 @@ def images(folder: Path) -> None:
     assert_type(model.evaluate(), dict[str, float])
     scores = model.inference(folder / "pictures" / "dark" / "0.png")
     assert_type(scores, Array)
-    assert_type(model.print_result(scores), dict[int, dict[str, Any]])
+    assert_type(model.print_result(scores), dict[int, dict[str, object]])
     assert_type(model.extract_feature(folder / "pictures" / "dark"), Array)
     assert_type(model.visual_feature(folder / "pictures" / "dark" / "0.png", save_fold=folder), list[Path])
     report = model.export(folder / "images.onnx")
@@ -62,7 +62,7 @@ def images(folder: Path) -> None:
     assert_type(report.size, int)
     assert_type(report.parity, dict[str, float])
     assert_type(model.save(folder / "images.pth"), Path)
-    assert_type(onnxnn.pth_info(folder / "images.pth"), dict[str, Any])
+    assert_type(onnxnn.pth_info(folder / "images.pth"), dict[str, object])
 
 
 def images_without_torch(folder: Path) -> None:
@@ -113,7 +113,10 @@ def table(folder: Path) -> None:
     values.add("linear", size=(2, 1))
     values.train(epochs=1)
     values.export(folder / "values.onnx", tolerance=1e-3)
-    output = runtime.load(folder / "values.onnx", device="cpu").predict(x)[0]
+    again = runtime.load(folder / "values.onnx", device="cpu")
+    assert_type(again.infer(x), np.ndarray)
+    assert_type(again.infer({"input": x})["output"], np.ndarray)
+    output = again.predict(x)[0]
     assert_type(dict(output.values), dict[str, float])
 
 

@@ -32,7 +32,18 @@ from .fields import (
 from .preprocess import Preprocess
 
 if TYPE_CHECKING:
+    from typing import TypedDict  # since Python 3.8
+
     from .diffusion import DiffusionSpec
+
+    class LayerEntry(TypedDict):
+        """A layer as the card holds it."""
+
+        name: str
+        layer: str
+        options: Mapping[str, object]
+        activation: str | None
+
 
 METADATA_KEY = "onnxnn"
 SCHEMA = 1
@@ -148,7 +159,7 @@ class ModelCard:
     """
 
     task: str
-    network: tuple[Mapping[str, object], ...]
+    network: tuple[LayerEntry, ...]
     input: InputSpec
     output: OutputSpec
     training: Mapping[str, object] = field(default_factory=dict)
@@ -370,13 +381,13 @@ def _output(data: dict[str, object]) -> OutputSpec:
     return spec
 
 
-def _layer(entry: object) -> dict[str, object]:
+def _layer(entry: object) -> LayerEntry:
     if not isinstance(entry, dict):
         raise CardError(
             coded("E-CARD-02", "card: 'network': expected objects, got {value}.", value=shortened(entry))
         )
     fields = Fields("network.", dict(entry))
-    layer = {
+    layer: LayerEntry = {
         "name": fields.take("name", str),
         "layer": fields.take("layer", str),
         "options": fields.take("options", dict),

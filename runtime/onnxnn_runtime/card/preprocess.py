@@ -202,9 +202,13 @@ class Preprocess:
             return None
         return int(numbers[0]), int(numbers[-1])
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the description as plain JSON data."""
-        found = {"color": self.color, "draft": self.draft, "steps": [list(step) for step in self.steps]}
+        found: dict[str, object] = {
+            "color": self.color,
+            "draft": self.draft,
+            "steps": [list(step) for step in self.steps],
+        }
         if self.channel_order != "rgb":  # so that other cards can be read by older versions
             found["channel_order"] = self.channel_order
         return found

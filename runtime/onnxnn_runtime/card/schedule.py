@@ -127,7 +127,7 @@ class Schedule:
         abar = 1.0 if t == -1 else float(self.alphas_cumprod[t])
         return math.sqrt(abar), math.sqrt(1 - abar)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return plain JSON data."""
         return asdict(self)
 
