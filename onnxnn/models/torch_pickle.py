@@ -146,9 +146,9 @@ class _Value:
         self.inside += inside
         self.size += len(inside)
 
-    def tuples(self) -> int:
-        """Return how many tuples a dict that is made of it may hash, where it holds keys or pairs."""
-        return sum(1 for each in self.inside if each.depth or (each.inside and each.inside[0].depth))
+    def tuples(self) -> list[_Value]:
+        """Return the tuples, or pairs with one, that a dict which is made of it may hash."""
+        return [each for each in self.inside if each.depth or (each.inside and each.inside[0].depth)]
 
 
 _CONSTANT = _Value(0, 1, [])
@@ -255,10 +255,12 @@ class _Walk:
 
     def _call(self, _: object) -> None:
         arguments, function = self._stack.pop(), self._stack.pop().name
+        hashed: list[_Value] = []
         if function in _HASHING:
-            self._hash(sum(each.tuples() for each in arguments.inside))
+            hashed = [each for argument in arguments.inside for each in argument.tuples()]
+            self._hash(len(hashed))
         size = self._count(arguments)
-        self._stack.append(_Value(1 if function == "torch Size" else 0, size, []))
+        self._stack.append(_Value(1 if function == "torch Size" else 0, size, hashed))
 
     def _build(self, _: object) -> None:
         self._count(self._stack.pop())
