@@ -4,12 +4,13 @@
     python scripts/messages.py --check  change nothing; exit with 1 where a catalogue is out of date
 
 The literals in calls of gettext, gettext_noop, ngettext and coded (onnxnn_runtime.messages.catalogue) are
-extracted.
+extracted, and the first lines of the docstrings of layers, which `onnxnn layers` prints.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import io
 import sys
 from collections.abc import Sequence
@@ -36,12 +37,31 @@ def extracted(package: str) -> dict[str | tuple[str, ...], list[str]]:
     found: dict[str | tuple[str, ...], list[str]] = {}
     for path in sorted((ROOT / package).rglob("*.py")):
         with path.open("rb") as file:
-            for _, message, _, _ in extract("python", file, KEYWORDS, options={"encoding": "utf-8"}):
-                modules = found.setdefault(message, [])
-                name = path.relative_to(ROOT / package).as_posix()
-                if name not in modules:
-                    modules.append(name)
+            messages = [each[1] for each in extract("python", file, KEYWORDS, options={"encoding": "utf-8"})]
+        for message in [*messages, *_layers(path)]:
+            modules = found.setdefault(message, [])
+            name = path.relative_to(ROOT / package).as_posix()
+            if name not in modules:
+                modules.append(name)
     return found
+
+
+def _layers(path: Path) -> list[str]:
+    """Return what each layer of a module does: the first line of its docstring."""
+    if path.parent.name != "layers":
+        return []
+    classes = (
+        node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)
+    )
+    docstrings = [
+        ast.get_docstring(each) or "" for each in classes if any(map(_is_layer, each.decorator_list))
+    ]
+    return [text.partition("\n")[0] for text in docstrings]
+
+
+def _is_layer(decorator: ast.expr) -> bool:
+    made = decorator.func if isinstance(decorator, ast.Call) else None
+    return isinstance(made, ast.Name) and made.id == "layer"
 
 
 def updated(package: str) -> Catalog:

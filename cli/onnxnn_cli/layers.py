@@ -24,7 +24,7 @@ def layers(
     if as_json:
         print_json(found)
         return
-    rows = [(entry["layer"], ", ".join(entry["options"]), entry["about"]) for entry in found]
+    rows = [(entry["layer"], ", ".join(entry["options"]), gettext(entry["about"])) for entry in found]
     print_table([(gettext("layer"), gettext("options"), gettext("what it does")), *rows])
 
 

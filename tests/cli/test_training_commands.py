@@ -135,6 +135,7 @@ def test_layers_are_listed_with_options(onnxnn):
     assert "mobilenet_backbone" in found
     assert all(entry["about"] for entry in found.values())
     assert "conv2d" in onnxnn("layers").stdout
+    assert "图像的卷积" in onnxnn("layers", ONNXNN_LANG="zh").stdout
 
 
 @pytest.mark.slow
