@@ -26,7 +26,7 @@ from onnxnn.data.options import ArrayOptions, TableOptions
 
 from .predict import arrays
 
-__all__ = ["batches_of", "check_fits", "data_of"]
+__all__ = ["batches_of", "check_fits", "data_of", "is_table_file"]
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -57,8 +57,14 @@ def batches_of(
             that it does not know.
     """
     task, spec = card.task, card.input
-    if header is not None:
-        _check_table(source, spec)
+    if header is not None and not is_table_file(source, spec):
+        raise DataError(
+            coded(
+                "E-DATA-09",
+                "evaluate(header=...): expected the path of a CSV file, got {got}. Leave header out.",
+                got=shortened(source, 40),
+            )
+        )
     asked = ArrayOptions(batch_size=batch_size, shuffle=False, channel_order=channel_order)
     if isinstance(source, Data):
         return prepared(source, "evaluate").train
@@ -92,17 +98,10 @@ def batches_of(
     )
 
 
-def _check_table(source: object, spec: InputSpec) -> None:
-    """Refuse an option of tables for other data."""
+def is_table_file(source: object, spec: InputSpec) -> bool:
+    """Return whether a network with such inputs reads `source` as a CSV file, for which `header` is."""
     path = os.fsdecode(source) if isinstance(source, str | os.PathLike) else ""
-    if not path or spec.kind == "image" or path.lower().endswith(".npz"):
-        raise DataError(
-            coded(
-                "E-DATA-09",
-                "evaluate(header=...): expected the path of a CSV file, got {got}. Leave header out.",
-                got=shortened(source, 40),
-            )
-        )
+    return bool(path) and spec.kind != "image" and not path.lower().endswith(".npz")
 
 
 def _may_fit(batches: Batches, spec: InputSpec) -> bool:

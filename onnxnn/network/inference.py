@@ -10,19 +10,22 @@ from typing import Any, cast, overload
 
 import numpy as np
 import torch
+from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.card.tokens import Text
 from onnxnn_runtime.diffusion.options import SamplingOptions
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.generation.options import Generated, GenerationOptions
 from onnxnn_runtime.messages.catalogue import coded
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.tables.reader import read_table
+from onnxnn_runtime.tables.table import Table
 
 from onnxnn.console.display import PrintedResult
 from onnxnn.data import Batches
 from onnxnn.inference import predict as running
 from onnxnn.inference import text
-from onnxnn.inference.evaluation import data_of
+from onnxnn.inference.evaluation import data_of, is_table_file
 
 from .core import NetworkCore
 from .diffusion import sampled
@@ -135,7 +138,7 @@ def inference(
             found = _Found(sampled(state, options))
         else:
             _check_not_asked(asked)
-            given = data if header is None else read_table(cast(str, data), header)
+            given = data if header is None else _table(data, state.card().input, header)
             found = _found(state, given, hidden, batch_size, channel_order)
     self.result, self.val_label, self._files = found.result, found.labels, found.files
     if show and not state.kind.samples_images:
@@ -179,6 +182,23 @@ def _sampling_options(
     if "return_all_timesteps" in asked and "steps" not in asked:
         asked = {"sampler": "ddpm", **asked}
     return SamplingOptions(label=None if label is False else label, progress=progress, **asked)
+
+
+def _table(data: object, spec: InputSpec, header: bool) -> Table:
+    """Return the table of a CSV file whose first row is a heading or not.
+
+    Raises:
+        InputError: There is no such file, or it is data of another kind.
+    """
+    if not is_table_file(data, spec):
+        raise InputError(
+            coded(
+                "E-INPUT-06",
+                "inference(header=...): expected the path of a CSV file, got {got}. Leave header out.",
+                got=shortened(data, 40),
+            )
+        )
+    return read_table(cast(str, data), header)
 
 
 def _check_not_asked(asked: Collection[str]) -> None:

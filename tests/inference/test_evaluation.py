@@ -10,7 +10,7 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 import torch
-from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.tables.reader import read_table
 from PIL import Image
 from support.frames import Frame
@@ -303,12 +303,15 @@ def test_a_first_row_of_names_that_the_network_knows_is_a_heading(tmp_path, head
     np.testing.assert_allclose([each.scores for each in served], model.inference(path), rtol=1e-5)
 
 
-@pytest.mark.parametrize("data", [(np.zeros((2, 3)), [0, 1]), "a.npz"])
+@pytest.mark.parametrize("data", [(np.zeros((2, 3)), [0, 1]), "a.npz", None, ["a.csv"]])
 def test_header_is_an_option_of_tables(data):
     model = nn("cls", verbose=0)
     model.add("linear", size=(3, 2), activation="softmax")
-    with pytest.raises(DataError, match=r"evaluate\(header=...\): expected the path of a CSV file"):
-        model.evaluate(data, header=True)
+    with pytest.raises(InputError, match=r"inference\(header=...\): expected the path of a CSV file"):
+        model.inference(data, header=True)
+    if data is not None:  # else the validation data is meant
+        with pytest.raises(DataError, match=r"evaluate\(header=...\): expected the path of a CSV file"):
+            model.evaluate(data, header=True)
 
 
 def test_a_table_that_was_read_first_is_as_its_file(tmp_path):
