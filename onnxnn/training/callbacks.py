@@ -24,7 +24,7 @@ from onnxnn_runtime.outputs.output_files import check_output
 from onnxnn.console.display import in_notebook
 from onnxnn.console.progress import progress_bar
 
-from .finite import check_weights
+from .finite import check_figures, check_weights
 from .state import TrainingState
 
 if TYPE_CHECKING:
@@ -190,6 +190,7 @@ class Writer(Callback):
         self._next_best = time.monotonic() + MEASURE_AFTER
 
     def on_epoch(self, trainer: Trainer) -> None:
+        check_figures(trainer.history[-1], trainer.net)
         if trainer.is_best and trainer.validation is not None:
             self._best = _Best.of(trainer)
         if time.monotonic() >= self._next:

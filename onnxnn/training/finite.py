@@ -10,7 +10,9 @@ from onnxnn_runtime.errors import TrainingError
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from torch import nn
 
-__all__ = ["check_losses", "check_weights"]
+from .history import Row
+
+__all__ = ["check_figures", "check_losses", "check_weights"]
 
 
 def check_losses(values: Sequence[float], epoch: int, first_step: int = 1) -> None:
@@ -34,6 +36,32 @@ def check_losses(values: Sequence[float], epoch: int, first_step: int = 1) -> No
                     epoch=epoch + 1,
                     step=step,
                     advice=_advice(epoch),
+                )
+            )
+
+
+def check_figures(row: Row, net: nn.Module) -> None:
+    """Refuse an epoch whose figures are no numbers: those of validation may be none before the loss is.
+
+    Args:
+        row: An epoch of the history.
+        net: The network after it, whose weights say more where they are no numbers.
+
+    Raises:
+        TrainingError: One is NaN or infinite.
+    """
+    epoch = int(row["epoch"])
+    for name, value in row.items():
+        if not math.isfinite(value):
+            check_weights(net, epoch)
+            raise TrainingError(
+                coded(
+                    "E-TRAIN-05",
+                    "{name} became {value} in epoch {epoch}. {advice}",
+                    name=name,
+                    value=value,
+                    epoch=epoch,
+                    advice=_advice(epoch - 1),
                 )
             )
 

@@ -127,6 +127,21 @@ def test_weights_that_became_infinite_are_never_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_validation_that_became_nan_ends_training_before_a_file_is_written(tmp_path):
+    class Spoil(Callback):
+        def on_step(self, trainer):
+            with torch.no_grad():
+                for weight in trainer.net.parameters():
+                    weight.fill_(1e30)  # a number, but what is computed with it is none
+
+    model = flower_network(tmp_path, batch_size=None, ratio=0.8)
+    before = {name: value.clone() for name, value in model.model.state_dict().items()}
+    with pytest.raises(TrainingError, match=r"val_loss became nan in epoch 1. Try a smaller lr"):
+        model.train(lr=0.01, epochs=3, callbacks=[Spoil()])
+    assert list(tmp_path.iterdir()) == []
+    assert all(torch.equal(value, before[name]) for name, value in model.model.state_dict().items())
+
+
 @pytest.mark.parametrize("ema", [None, 0.9])
 def test_a_learning_rate_too_high_leaves_the_network_as_it_came(tmp_path, ema):
     model = flower_network(tmp_path)
