@@ -77,7 +77,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp())
     torch.manual_seed(0)
     definition = Definition(Shape.image(3, 224, 224))
-    definition.add(1, "mobilenet", options={"num_classes": 1000})
+    definition = definition.with_layer(1, "mobilenet", options={"num_classes": 1000})
     net = definition.build().eval()
     classes = tuple(f"class {i}" for i in range(1000))
     preprocess = Preprocess("RGB", (("resize", 224, 224),))

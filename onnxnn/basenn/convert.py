@@ -229,8 +229,8 @@ def _convert(
     sample = _sample(meta, vocabulary)
     definition = Definition(sample)
     if images is not None and images.normalize is not None:
-        definition.set_input(sample, images.normalize)
-    _add_layers(definition, layer_calls(tree))
+        definition = definition.with_input(sample, images.normalize)
+    definition = _with_layers(definition, layer_calls(tree))
     if color == "RGB":
         tensors = _swap_first_channels(path, tensors)
         notes.append(
@@ -254,8 +254,11 @@ def _convert(
     return Converted(checkpoint.save(out, card, net.state_dict(), None, state), card, tuple(notes))
 
 
-def _add_layers(definition: Definition, calls: list[Call]) -> None:
-    """Add the layers; an activation joins the layer before it, and a flatten without effect is left out."""
+def _with_layers(definition: Definition, calls: list[Call]) -> Definition:
+    """Return the network with its layers.
+
+    An activation joins the layer before it, and a flatten without effect is left out.
+    """
     waiting, index = list(calls), 0
     while waiting:
         layer, options = waiting.pop(0)
@@ -263,7 +266,9 @@ def _add_layers(definition: Definition, calls: list[Call]) -> None:
             continue
         index += 1
         joined = bool(waiting) and not waiting[0][1] and find(waiting[0][0]).is_activation
-        definition.add(index, layer, waiting.pop(0)[0] if joined else None, options)
+        follows = waiting.pop(0)[0] if joined else None
+        definition = definition.with_layer(index, layer, follows, options)
+    return definition
 
 
 def _flattens(definition: Definition, after: list[Call]) -> bool:

@@ -34,7 +34,7 @@ __all__ = ["Definition", "Net", "Placed"]
 
 
 class Definition:
-    """The layers of a network in order.
+    """The layers of a network in order, immutable; its torch module is built when it is needed.
 
     Args:
         input_shape: One sample as the data gives it; None while no data is loaded, then the first
@@ -47,7 +47,7 @@ class Definition:
     def __init__(self, input_shape: Shape | None = None) -> None:
         self._input_shape = input_shape
         self._normalize: Entry | None = None
-        self._added: list[Entry] = []
+        self._added: tuple[Entry, ...] = ()
         self._closing: Entry | None = None
         self._modules: dict[str, tuple[Layer, Shape, nn.Module]] = {}
         self._net: Net | None = None
@@ -84,30 +84,33 @@ class Definition:
         signals = read_signals((entry.layer for entry in self._added), sample)
         return Shape.signal(*sample.sizes) if signals else sample
 
-    def set_input(self, shape: Shape | None, normalize: Layer | None = None) -> None:
-        """Say what the data looks like, and which normalisation belongs to it.
+    def with_input(self, shape: Shape | None, normalize: Layer | None = None) -> Definition:
+        """Return the same layers for data of another shape, and the normalisation that belongs to it.
 
         Raises:
-            LayerError: The layers added so far do not match it; nothing is changed then.
+            LayerError: The layers do not match it.
         """
-        before = self._input_shape, self._normalize
-        self._net = None
-        self._input_shape = shape
-        self._normalize = None if normalize is None else Entry(0, normalize)
-        try:
-            memory.check(self.placed())
-        except LayerError:
-            self._input_shape, self._normalize = before
-            raise
+        other = self._copied()
+        other._net = None
+        other._input_shape = shape
+        other._normalize = None if normalize is None else Entry(0, normalize)
+        memory.check(other.placed())
+        return other
 
-    def add(
+    def with_num_classes(self, number: int | None) -> Definition:
+        """Return the same network for data with so many classes, for layers that take them from there."""
+        other = self._copied()
+        other.num_classes = number
+        return other
+
+    def with_layer(
         self,
         index: int,
         layer: str | nn.Module | None,
         activation: str | None = None,
         options: Mapping[str, object] | None = None,
-    ) -> list[Placed]:
-        """Append a layer, an activation, or both.
+    ) -> Definition:
+        """Return the network with a layer, an activation, or both after its layers.
 
         Args:
             index: The number of the `add` call.
@@ -115,39 +118,31 @@ class Definition:
             activation: An activation's name in any case.
             options: The layer's options.
 
-        Returns:
-            What was added, in its place: the layer and, where given, its activation.
-
         Raises:
-            LayerError: Something is unknown or does not match; the network is as it was.
+            LayerError: Something is unknown or does not match.
         """
         entry = entry_of(index, layer, activation, dict(options or {}), self.num_classes)
-        before, closing = list(self._added), self._closing
-        self._closing = None  # other layers have other outputs
-        self._net = None
-        if layer is None:
-            self._drop_default_activation()
-        self._added.append(entry)
+        other = self._copied()
+        other._net = other._closing = None  # other layers have other outputs
+        other._added = (*(self._without_default_activation() if layer is None else self._added), entry)
         try:
-            all_placed = self.placed()
-            memory.check(all_placed)
-            added = [placed for placed in all_placed if placed.entry is entry]
+            memory.check(other.placed())
         except LayerError as error:
-            self._added, self._closing = before, closing
-            if stands_already(before, entry):
+            if stands_already(self._added, entry):
                 raise LayerError(Message(error.text + following(run_twice()), error.code)) from error
             raise
-        warn_of_stacking(self._added)
+        warn_of_stacking(other._added)
         for remark in entry.layer.remarks():
             warn(remark)
-        return added
+        return other
 
-    def _drop_default_activation(self) -> None:
-        """Make room for an activation of the user's after a layer that brought one."""
+    def _without_default_activation(self) -> tuple[Entry, ...]:
+        """Return the layers without the activation that the last one brought, to make room for another."""
         if self._added:
             last = self._added[-1]
             if last.activation is not None and last.activation.kind == last.layer.default_activation:
-                self._added[-1] = replace(last, activation=None)
+                return (*self._added[:-1], replace(last, activation=None))
+        return self._added
 
     def last_step_only(self) -> tuple[Definition, str] | None:
         """Return this network whose last recurrent layer returns its last step only, and that layer's name.
@@ -159,7 +154,8 @@ class Definition:
             entry = self._added[number]
             if isinstance(entry.layer, Recurrent) and entry.layer.return_sequences:
                 changed = self.with_own_weights()
-                changed._added[number] = replace(entry, layer=replace(entry.layer, return_sequences=False))
+                last = replace(entry, layer=replace(entry.layer, return_sequences=False))
+                changed._added = (*self._added[:number], last, *self._added[number + 1 :])
                 try:
                     changed.placed()
                 except LayerError:
@@ -240,15 +236,15 @@ class Definition:
         """Return "softmax" or "sigmoid" where the last layer is a custom module that ends so."""
         return last_layer.custom_ending(self.placed())
 
-    def copied(self) -> Definition:
-        """Return the same network, to be changed while this one stays; its modules are the same."""
+    def _copied(self) -> Definition:
+        """Return the same network, to be changed before it is handed out; its modules are the same."""
         other = copy.copy(self)
-        other._added, other._modules = list(self._added), dict(self._modules)
+        other._modules = dict(self._modules)
         return other
 
     def with_own_weights(self) -> Definition:
         """Return the same network with weights of its own; a custom module is the one that was added."""
-        other = self.copied()
+        other = self._copied()
         other._net = None
         self.net  # noqa: B018  # builds what was not built yet
         other._modules = {
@@ -261,13 +257,11 @@ class Definition:
         """Return the same network with another standardisation at its beginning."""
         if normalize == self.normalize:
             return self
-        other = self.copied()
-        other.set_input(self._input_shape, normalize)
-        return other
+        return self.with_input(self._input_shape, normalize)
 
     def resolved(self) -> Definition:
         """Return the same network with every size filled in: later data does not change what it is."""
-        frozen, other = self.frozen(), self.copied()
+        frozen, other = self.frozen(), self._copied()
         other._normalize, other._added, other._closing = frozen._normalize, frozen._added, frozen._closing
         return other
 
@@ -285,7 +279,7 @@ class Definition:
         """Return the same network with another layer after those that were added, or none."""
         if layer == self.closing:
             return self
-        other = self.copied()
+        other = self._copied()
         other._net = None
         other._closing = None if layer is None else Entry(0, layer)
         return other
@@ -315,7 +309,7 @@ class Definition:
         definition = cls(input_shape)
         for entry in stored.from_data(data, modules):
             if entry.index != 0:
-                definition._added.append(entry)
+                definition._added = (*definition._added, entry)
             elif definition._added:
                 definition._closing = entry
             else:
@@ -391,5 +385,5 @@ class Definition:
             None if entry is None else replace(entry, layer=resolved[id(entry)])
             for entry in (self._normalize, self._closing)
         )
-        frozen._added = [replace(entry, layer=resolved[id(entry)]) for entry in self._added]
+        frozen._added = tuple(replace(entry, layer=resolved[id(entry)]) for entry in self._added)
         return frozen

@@ -71,8 +71,7 @@ def _with_labels_as_outputs(state: NetworkState) -> Changed:
     wider = labels.up_to(units)
     if wider is None:
         return state, ()
-    definition = state.definition.copied()
-    definition.num_classes = len(wider.names)
+    definition = state.definition.with_num_classes(len(wider.names))
     data = data.relabelled(wider, wider.ids_of(labels))
     line = gettext(
         "the labels {labels} are taken as class indices, of 0 to {last}",

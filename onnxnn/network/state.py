@@ -171,10 +171,11 @@ class NetworkState:
         if self._has_to_wait(layer):
             return replace(self, waiting=(*self.waiting, (layer, activation, options))), ()
         state, lines = self._with_data_for(layer, options)
-        definition = state.definition.copied() if state.owned is None else state.definition.resolved()
+        definition = state.definition if state.owned is None else state.definition.resolved()
         if state.data is not None and (state.owned is None or not state.owned.classes):
-            definition.num_classes = len(state.data.classes) or None
-        added = definition.add(state.calls + 1, layer, activation, options)
+            definition = definition.with_num_classes(len(state.data.classes) or None)
+        definition = definition.with_layer(state.calls + 1, layer, activation, options)
+        added = [placed for placed in definition.placed() if placed.entry.index == state.calls + 1]
         owned = state.owned
         if owned is not None and not all(each.layer.keeps_outputs for each in added):
             owned = owned.without_labels()  # the outputs are others now
@@ -249,9 +250,8 @@ class NetworkState:
             raise data.problem
         if data.kind == "table" and self.definition.reads_tokens:
             data = data.as_tokens()
-        definition = self.definition.copied()
-        definition.num_classes = len(data.classes) or None
-        definition.set_input(data.sample, data.normalize)
+        definition = self.definition.with_num_classes(len(data.classes) or None)
+        definition = definition.with_input(data.sample, data.normalize)
         color = None if data.preprocess is None else data.preprocess.color
         return replace(self, definition=definition, data=data, color=color), data.remarks
 
@@ -351,8 +351,7 @@ class NetworkState:
                     got=channels,
                 )
             )
-        definition = self.definition.copied()
-        definition.set_input(Shape.image(channels, *shape.sizes[1:]))
+        definition = self.definition.with_input(Shape.image(channels, *shape.sizes[1:]))
         return replace(state, definition=definition)
 
 

@@ -15,12 +15,12 @@ from onnxnn.layers import make, registry
 
 def lenet() -> Definition:
     definition = Definition(Shape.image(1, 20, 20))
-    definition.add(1, "Conv2D", "ReLU", {"size": (1, 3), "kernel_size": (3, 3)})
-    definition.add(2, "MaxPool", options={"kernel_size": (2, 2)})
-    definition.add(3, "conv2d", "relu", {"size": (3, 10), "kernel_size": (3, 3)})
-    definition.add(4, "avgpool", options={"kernel_size": (2, 2)})
-    definition.add(5, "linear", "relu", {"size": (90, 10)})
-    definition.add(6, "linear", "softmax", {"size": (10, 2)})
+    definition = definition.with_layer(1, "Conv2D", "ReLU", {"size": (1, 3), "kernel_size": (3, 3)})
+    definition = definition.with_layer(2, "MaxPool", options={"kernel_size": (2, 2)})
+    definition = definition.with_layer(3, "conv2d", "relu", {"size": (3, 10), "kernel_size": (3, 3)})
+    definition = definition.with_layer(4, "avgpool", options={"kernel_size": (2, 2)})
+    definition = definition.with_layer(5, "linear", "relu", {"size": (90, 10)})
+    definition = definition.with_layer(6, "linear", "softmax", {"size": (10, 2)})
     return definition
 
 
@@ -103,14 +103,14 @@ def test_every_layer_is_documented():
 def test_data_that_does_not_fit_the_layers_is_refused_and_forgotten():
     definition = network(Shape.vector(4), ("linear", {"size": (4, 3)}))
     with pytest.raises(LayerError, match=r"Use size=\(5, 3\)"):
-        definition.set_input(Shape.vector(5))
+        definition = definition.with_input(Shape.vector(5))
     assert definition.input_shape == Shape.vector(4)
 
 
 def test_layers_built_before_keep_their_weights():
     definition = network(Shape.vector(4), ("linear", {"size": (4, 3)}))
     first = definition.build()[0]
-    definition.add(2, "relu")
+    definition = definition.with_layer(2, "relu")
     assert definition.build()[0] is first
 
 
@@ -146,14 +146,14 @@ def test_an_unknown_activation_is_called_so():
     with pytest.raises(
         LayerError, match=r"activation='sofmax': unknown activation. Did you mean 'softmax'\?"
     ):
-        Definition().add(1, "linear", "sofmax", {"size": (4, 3)})
+        Definition().with_layer(1, "linear", "sofmax", {"size": (4, 3)})
 
 
 @pytest.mark.parametrize("kind", ["softmax", "tanh"])
 def test_a_layer_and_its_activation_may_have_one_name(kind):
     definition = Definition(Shape.vector(4))
-    definition.add(1, kind, kind)
-    definition.add(2, "branches", None, {"paths": [[(kind, {"activation": kind})], []]})
+    definition = definition.with_layer(1, kind, kind)
+    definition = definition.with_layer(2, "branches", None, {"paths": [[(kind, {"activation": kind})], []]})
     net = definition.build()
     assert list(dict(net.named_children())) == [f"{kind}1", f"{kind}1_2", "branches2"]
     assert list(dict(net.get_submodule("branches2.0").named_children())) == [f"{kind}1", f"{kind}1_2"]
@@ -166,7 +166,7 @@ def test_a_layer_and_its_activation_may_have_one_name(kind):
 def test_a_module_named_as_an_activation_keeps_its_place():
     module = type("relu", (torch.nn.Linear,), {})(4, 3)
     definition = Definition(Shape.vector(4))
-    definition.add(1, module, "relu")
+    definition = definition.with_layer(1, module, "relu")
     net = definition.build()
     assert list(net) == [module, net.get_submodule("relu1_2")]
     assert list(net.state_dict()) == ["relu1.weight", "relu1.bias"]
@@ -175,8 +175,8 @@ def test_a_module_named_as_an_activation_keeps_its_place():
 def test_equal_names_are_distinguished():
     module = type("linear1", (torch.nn.Linear,), {})(4, 4)
     definition = Definition(Shape.vector(4))
-    definition.add(2, module)
-    definition.add(12, "linear", options={"size": 3})
+    definition = definition.with_layer(2, module)
+    definition = definition.with_layer(12, "linear", options={"size": 3})
     assert [placed.name for placed in definition.placed()] == ["linear12", "linear12_2"]
 
 
@@ -190,7 +190,7 @@ def test_softmax_is_over_the_channels_wherever_they_stand(axes):
 @pytest.mark.parametrize("before", [[], [("identity", {})]])
 def test_a_module_that_works_in_place_leaves_the_users_array_alone(before):
     definition = network(Shape.vector(4), *before)
-    definition.add(9, torch.nn.ReLU(inplace=True))
+    definition = definition.with_layer(9, torch.nn.ReLU(inplace=True))
     x = torch.full((3, 4), -1.0)
     assert definition.build()(x).sum() == 0
     assert x.sum() == -12

@@ -93,7 +93,7 @@ def test_the_smallest_size_of_each_free_axis(shape, layers, sizes):
 
 def test_what_a_custom_module_needs_is_not_known():
     definition = network(Shape.image(3, 9, 9), CONV, FREE)
-    definition.add(3, torch.nn.Identity())
+    definition = definition.with_layer(3, torch.nn.Identity())
     assert min_sizes(definition) == {}
 
 

@@ -41,7 +41,7 @@ LAYERS = [
 def test_a_layer_that_does_not_fit_is_refused_by_add(shape, layer, options):
     definition, start = Definition(shape), time.process_time()
     with pytest.raises(LayerError, match=rf"add\('{layer}'.* take .*GB are free here"):
-        definition.add(1, layer, None, options)
+        definition = definition.with_layer(1, layer, None, options)
     assert definition.entries == []
     assert time.process_time() - start < 5
 
@@ -57,14 +57,14 @@ def test_a_layer_that_does_not_fit_is_refused_by_add(shape, layer, options):
 )
 def test_stacks_have_a_stated_height(shape, layer, options):
     with pytest.raises(LayerError, match="to be at most 1,000, got") as error:
-        Definition(shape).add(1, layer, None, options)
+        Definition(shape).with_layer(1, layer, None, options)
     assert len(str(error.value)) < 400
 
 
 def test_the_estimate_is_what_the_weights_take():
     for layer, options in [("conv2d", {"size": 8, "kernel_size": 3}), ("mobilenet_backbone", {})]:
         definition = Definition(IMAGE)
-        definition.add(1, layer, None, options)
+        definition = definition.with_layer(1, layer, None, options)
         (placed,) = definition.placed()
         counted = memory.cost_of(placed.layer, placed.in_shape, placed.out_shape)
         weights = definition.build().parameters()
@@ -75,17 +75,17 @@ def test_estimating_draws_no_random_numbers():
     torch.manual_seed(0)
     before = torch.get_rng_state()
     definition = Definition(IMAGE)
-    definition.add(1, "conv2d", None, {"size": 9, "kernel_size": 3})
-    definition.add(2, "res_block", None, {"size": 9})
+    definition = definition.with_layer(1, "conv2d", None, {"size": 9, "kernel_size": 3})
+    definition = definition.with_layer(2, "res_block", None, {"size": 9})
     assert torch.equal(before, torch.get_rng_state())
 
 
 def test_a_network_of_layers_that_fit_alone(monkeypatch):
     monkeypatch.setenv(memory.VARIABLE, str(100 << 20))
     definition = Definition(Shape.vector(4096))
-    definition.add(1, "linear", None, {"size": 4096})
+    definition = definition.with_layer(1, "linear", None, {"size": 4096})
     with pytest.raises(LayerError, match=r"the network's weights take 0\.1 GB"):
-        definition.add(2, "linear", None, {"size": 4096})
+        definition = definition.with_layer(2, "linear", None, {"size": 4096})
     assert len(definition.entries) == 1
 
 

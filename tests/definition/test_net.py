@@ -106,7 +106,7 @@ def test_each_recurrent_layer_continues_from_its_own_state(kinds):
     torch.manual_seed(0)
     made = Definition(Shape.sequence(6, 5))
     for number, kind in enumerate(kinds, 1):
-        made.add(number, kind, options={"size": 5})
+        made = made.with_layer(number, kind, options={"size": 5})
     net, x = made.build().eval(), torch.randn(2, 6, 5)
     whole, end = net.step(x)
     first, states = net.step(x[:, :3])
@@ -117,7 +117,7 @@ def test_each_recurrent_layer_continues_from_its_own_state(kinds):
 
 def test_the_device_is_that_of_the_weights():
     made = Definition(Shape.vector(3))
-    made.add(1, "relu")
+    made = made.with_layer(1, "relu")
     assert made.build().device == torch.device("cpu")
-    made.add(2, "linear", options={"size": 2})
+    made = made.with_layer(2, "linear", options={"size": 2})
     assert made.build().to("meta").device == torch.device("meta")

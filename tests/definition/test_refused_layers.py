@@ -87,7 +87,7 @@ def test_what_does_not_fit_is_said_at_the_add(shape, layers, message):
     before = definition.to_data()
     layer, options = layers[-1]
     with pytest.raises(LayerError, match=message):
-        definition.add(9, layer, options=options)
+        definition = definition.with_layer(9, layer, options=options)
     assert definition.to_data() == before
 
 
@@ -220,14 +220,14 @@ def test_custom_is_no_name_to_choose():
 def test_wrong_calls():
     definition = Definition(Shape.vector(4))
     with pytest.raises(LayerError, match=r"expected a layer, an activation or an optimizer"):
-        definition.add(1, None)
+        definition = definition.with_layer(1, None)
     with pytest.raises(
         LayerError, match=r"expected a layer for the options slope. Write add\('leakyrelu', ...\)"
     ):
-        definition.add(1, None, "leakyrelu", {"slope": 0.1})
+        definition = definition.with_layer(1, None, "leakyrelu", {"slope": 0.1})
     with pytest.raises(
         LayerError, match=r"activation='linear': expected an activation, got the layer 'linear'"
     ):
-        definition.add(1, "linear", "linear", {"size": 3})
+        definition = definition.with_layer(1, "linear", "linear", {"size": 3})
     with pytest.raises(LayerError, match=r"unknown activation. Did you mean 'softmax'"):
-        definition.add(1, "linear", "softmaxx", {"size": 3})
+        definition = definition.with_layer(1, "linear", "softmaxx", {"size": 3})

@@ -15,7 +15,7 @@ IMAGE = Shape.image(3, 12, 10)
 def network(*layers, shape=IMAGE):
     definition = Definition(shape)
     for number, (name, options) in enumerate(layers, 1):
-        definition.add(number, name, options=options)
+        definition = definition.with_layer(number, name, options=options)
     return definition
 
 

@@ -68,9 +68,9 @@ def card(kind: str, classes: tuple[str, ...]) -> ModelCard:
 
 def network(module: nn.Module, shape: Shape, *more) -> Definition:
     definition = Definition(shape)
-    definition.add(1, module)
+    definition = definition.with_layer(1, module)
     for index, (layer, options) in enumerate(more, 2):
-        definition.add(index, layer, options=options)
+        definition = definition.with_layer(index, layer, options=options)
     return definition
 
 
@@ -78,9 +78,11 @@ def network(module: nn.Module, shape: Shape, *more) -> Definition:
 def test_convolutional_block_between_layers(tmp_path, opset):
     torch.manual_seed(0)
     definition = Definition(Shape.image(3, 12, 10))
-    definition.add(1, "conv2d", options={"size": (3, 4), "kernel_size": 3}, activation="relu")
-    definition.add(2, Residual())
-    definition.add(3, "batchnorm2d", options={"size": 4})
+    definition = definition.with_layer(
+        1, "conv2d", options={"size": (3, 4), "kernel_size": 3}, activation="relu"
+    )
+    definition = definition.with_layer(2, Residual())
+    definition = definition.with_layer(3, "batchnorm2d", options={"size": 4})
     net = definition.build()
     shake(net)
     report = export_onnx(
@@ -125,7 +127,7 @@ def test_its_weights_carry_the_layers_name(tmp_path):
 def test_a_module_that_fails_is_refused_and_the_network_is_as_before():
     definition = Definition(Shape.vector(4))
     with pytest.raises(LayerError, match=r"add\(Broken\(\.\.\.\)\): it fails for 4 features"):
-        definition.add(1, Broken())
+        definition = definition.with_layer(1, Broken())
     assert definition.entries == []
 
 
@@ -138,12 +140,12 @@ def test_something_else_is_no_layer():
     with pytest.raises(
         LayerError, match=r"expected a layer's name such as 'linear' or a torch.nn.Module, got int"
     ):
-        Definition(Shape.vector(4)).add(1, 5)
+        Definition(Shape.vector(4)).with_layer(1, 5)
 
 
 def test_a_module_takes_no_options():
     with pytest.raises(LayerError, match="a module has no options"):
-        Definition(Shape.vector(4)).add(1, nn.Linear(4, 2), options={"size": 3})
+        Definition(Shape.vector(4)).with_layer(1, nn.Linear(4, 2), options={"size": 3})
 
 
 def test_trying_a_module_leaves_its_mode_and_statistics():
@@ -185,8 +187,8 @@ class Values(nn.Module):
 
 def test_a_module_gives_floats_or_tokens_of_tokens():
     with pytest.raises(LayerError, match=r"expected forward to return float32, got int64"):
-        Definition(Shape.vector(4)).add(1, Whole())
+        Definition(Shape.vector(4)).with_layer(1, Whole())
     for module, axes in ((Clamped(), ("token",)), (Values(), ("feature",))):
         definition = Definition(Shape.tokens(5, vocabulary=9))
-        definition.add(1, module)
+        definition = definition.with_layer(1, module)
         assert definition.output_shape.axes == axes

@@ -28,7 +28,7 @@ def test_the_sample_script_runs_as_it_is(tmp_path, kind):
     else:
         features = 4 if kind == "table" else 100
         definition, card = Definition(Shape.vector(features)), table_card()
-        definition.add(1, "linear", options={"size": (features, 2)})
+        definition = definition.with_layer(1, "linear", options={"size": (features, 2)})
         example = generator.random(features, np.float32)
     folder = tmp_path / "模型 1"
     export_onnx(

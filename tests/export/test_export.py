@@ -90,8 +90,8 @@ def test_batch_normalisation_is_folded_and_dropout_gone():
 )
 def test_folding_gives_the_same_numbers(before, shape, after):
     definition = Definition(shape)
-    definition.add(1, before[0], options=before[1])
-    definition.add(2, after)
+    definition = definition.with_layer(1, before[0], options=before[1])
+    definition = definition.with_layer(2, after)
     net = built(definition)
     model = emit(definition, net)
     assert [node.op_type for node in model.graph.node] in (["Conv"], ["Gemm"])
@@ -100,8 +100,8 @@ def test_folding_gives_the_same_numbers(before, shape, after):
 
 def test_nothing_is_folded_into_a_value_that_is_read_twice():
     definition = Definition(Shape.vector(5))
-    definition.add(1, "linear", options={"size": 4})
-    definition.add(2, "batchnorm1d")
+    definition = definition.with_layer(1, "linear", options={"size": 4})
+    definition = definition.with_layer(2, "batchnorm1d")
     net = built(definition).eval()
     graph = GraphBuilder()
     x = graph.gemm("input", net[0].weight, net[0].bias)
@@ -129,22 +129,24 @@ def test_an_encoders_output_is_the_embedding(tmp_path, outputs, task):
 
 def test_mobilenets_own_features_are_an_output(tmp_path):
     definition = Definition(Shape.image(3, 32, 32))
-    definition.add(1, "mobilenet", "softmax", {"width": 0.35, "num_classes": 2})
+    definition = definition.with_layer(1, "mobilenet", "softmax", {"width": 0.35, "num_classes": 2})
     export_onnx(kind_of("cls", definition), built(definition), image_card(), tmp_path / "a.onnx")
     assert load(tmp_path / "a.onnx", device="cpu").card.output.embedding == 1280
 
 
 def test_a_head_on_the_input_has_no_feature_vector(tmp_path):
     definition = Definition(Shape.vector(4))
-    definition.add(1, "linear", options={"size": (4, 1)})
+    definition = definition.with_layer(1, "linear", options={"size": (4, 1)})
     export_onnx(kind_of("cls", definition), built(definition), table_card(), tmp_path / "a.onnx")
     assert list(load(tmp_path / "a.onnx", device="cpu").outputs) == ["output"]
 
 
 def test_standardisation_is_the_first_operation(tmp_path):
     definition = Definition()
-    definition.set_input(Shape.vector(2), make("normalize", {"mean": (2000.0, 5.0), "std": (10.0, 0.1)}))
-    definition.add(1, "linear", options={"size": (2, 1)})
+    definition = definition.with_input(
+        Shape.vector(2), make("normalize", {"mean": (2000.0, 5.0), "std": (10.0, 0.1)})
+    )
+    definition = definition.with_layer(1, "linear", options={"size": (2, 1)})
     report = export_onnx(kind_of("cls", definition), built(definition), table_card(), tmp_path / "a.onnx")
     assert report.parity["absolute"] <= 1e-5
     nodes = onnx.load(tmp_path / "a.onnx").graph.node
@@ -153,7 +155,7 @@ def test_standardisation_is_the_first_operation(tmp_path):
 
 def test_sequences_stay_free_in_time(tmp_path):
     definition = Definition(Shape.sequence(7, 4))
-    definition.add(1, "linear", "tanh", {"size": (4, 3)})
+    definition = definition.with_layer(1, "linear", "tanh", {"size": (4, 3)})
     card = ModelCard("reg", (), InputSpec("sequence", ()), OutputSpec("values", ()))
     export_onnx(kind_of("cls", definition), built(definition), card, tmp_path / "a.onnx")
     model = load(tmp_path / "a.onnx", device="cpu")
@@ -163,7 +165,7 @@ def test_sequences_stay_free_in_time(tmp_path):
 
 def test_an_image_that_shrinks_has_its_own_axis_names(tmp_path):
     definition = Definition(Shape.image(1, 9, 8))
-    definition.add(1, "conv2d", options={"size": 2, "kernel_size": 3})
+    definition = definition.with_layer(1, "conv2d", options={"size": 2, "kernel_size": 3})
     export_onnx(kind_of("cls", definition), built(definition), image_card(()), tmp_path / "a.onnx")
     model = load(tmp_path / "a.onnx", device="cpu")
     assert model.outputs["output"][1] == ("batch", 2, "output_height", "output_width")

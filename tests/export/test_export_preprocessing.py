@@ -23,8 +23,8 @@ from onnxnn.kinds import kind_of
 def test_preprocessing_in_the_graph(tmp_path, color):
     channels = 3 if color == "RGB" else 1
     definition = Definition(Shape.image(channels, 16, 12))
-    definition.add(1, "conv2d", "relu", {"size": 4, "kernel_size": 3})
-    definition.add(2, "linear", "softmax", {"size": 2})
+    definition = definition.with_layer(1, "conv2d", "relu", {"size": 4, "kernel_size": 3})
+    definition = definition.with_layer(2, "linear", "softmax", {"size": 2})
     net = built(definition)
     card = image_card(steps=(("resize_short", 20), ("center_crop", 16, 12)), color=color)
     path = tmp_path / "a.onnx"
@@ -55,7 +55,7 @@ def test_preprocessing_in_the_graph_without_a_resize_fixes_the_size(tmp_path):
 
 def test_preprocessing_in_the_graph_is_for_images(tmp_path):
     definition = Definition(Shape.vector(4))
-    definition.add(1, "linear", options={"size": 2})
+    definition = definition.with_layer(1, "linear", options={"size": 2})
     with pytest.raises(
         ExportError, match=r'preprocess="graph": expected a network that takes images, got one that takes'
     ):
@@ -86,10 +86,10 @@ def test_preprocessing_in_the_graph_is_for_images(tmp_path):
 
 def without_a_fixed_size(channels=3) -> Definition:
     definition = Definition(Shape.image(channels, 20, 20))
-    definition.add(1, "conv2d", options={"size": 2, "kernel_size": 3})
-    definition.add(2, "maxpool", options={"kernel_size": (2, 1)})
-    definition.add(3, "global_avgpool")
-    definition.add(4, "linear", "softmax", {"size": 2})
+    definition = definition.with_layer(1, "conv2d", options={"size": 2, "kernel_size": 3})
+    definition = definition.with_layer(2, "maxpool", options={"kernel_size": (2, 1)})
+    definition = definition.with_layer(3, "global_avgpool")
+    definition = definition.with_layer(4, "linear", "softmax", {"size": 2})
     return definition
 
 

@@ -116,6 +116,6 @@ def test_a_script_by_the_user_is_never_replaced(tmp_path):
 
 def test_probing_says_when_no_size_runs():
     definition = Definition()
-    definition.add(1, "conv2d", options={"size": (1, 1), "kernel_size": 300})
+    definition = definition.with_layer(1, "conv2d", options={"size": (1, 1), "kernel_size": 300})
     with pytest.raises(ExportError, match="Load data before exporting"):
         parity.probe_shapes(definition, definition.input_shape)

@@ -62,14 +62,14 @@ shapes = st.sampled_from(
 )
 def test_random_network(shape, steps, opset, normalised):
     definition = Definition()
-    definition.set_input(shape)
+    definition = definition.with_input(shape)
     if normalised:
-        definition.set_input(shape, make("normalize", {"mean": 0.2, "std": 0.5}))
+        definition = definition.with_input(shape, make("normalize", {"mean": 0.2, "std": 0.5}))
     for index, ((layer, options), activation) in enumerate(steps, 1):
         if layer in DIVIDE_BY_A_DEVIATION and min(definition.output_shape.sizes) < 4:
             continue  # of two or three values it may be nothing but rounding errors, which then grow large
         try:
-            definition.add(index, layer, activation, options)
+            definition = definition.with_layer(index, layer, activation, options)
         except LayerError:
             continue  # what does not fit is refused, and the network is as before
     if not definition.entries:
@@ -132,10 +132,10 @@ def test_the_smallest_sizes_are_where_torch_and_the_file_begin_to_refuse(beginni
     definition = Definition(shape)
     for index, (layer, options) in enumerate([*layers, *(spelled_out(step, conv) for step in steps)], 1):
         try:
-            definition.add(index, layer, options=options)
+            definition = definition.with_layer(index, layer, options=options)
         except LayerError:
             continue
-    definition.add(9, "global_avgpool")
+    definition = definition.with_layer(9, "global_avgpool")
     net = definition.build().eval()
     free = free_input(definition)
     names = [axis for axis, size in zip(free.axes, free.sizes, strict=True) if size is None]

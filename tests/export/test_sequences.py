@@ -21,7 +21,7 @@ SEQUENCE = Shape.sequence(5, 6)
 def definition(shape, *layers):
     made = Definition(shape)
     for index, (name, options) in enumerate(layers, 1):
-        made.add(index, name, options=options)
+        made = made.with_layer(index, name, options=options)
     return made
 
 

@@ -202,7 +202,7 @@ def test_generate_on_a_network_that_does_not():
 
 def test_emission_asks_for_the_target_as_an_input():
     definition = Definition(Shape.tokens(None))
-    definition.add(1, "transformer", options=SIZES)
+    definition = definition.with_layer(1, "transformer", options=SIZES)
     graph = GraphBuilder(13)
     definition.emit(graph, "input", definition.build().eval(), Shape.tokens(None))
     assert [value.name for value in graph.more_inputs] == ["target"]

@@ -25,7 +25,7 @@ POOLS = ("global_maxpool", "global_avgpool")
 def definition(*layers, shape=None):
     made = Definition(shape)
     for index, (name, options) in enumerate(layers, 1):
-        made.add(index, name, options=options)
+        made = made.with_layer(index, name, options=options)
     return made
 
 

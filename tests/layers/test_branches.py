@@ -142,8 +142,10 @@ def test_branches_of_vectors_that_cannot_be_added():
 
 def test_a_mobilenet_in_a_branch_takes_its_classes_from_the_data():
     definition = Definition(IMAGE)
-    definition.num_classes = 5
-    definition.add(1, "branches", options={"paths": [[("mobilenet", {"width": 0.35})], [CONV, "mean"]]})
+    definition = definition.with_num_classes(5)
+    definition = definition.with_layer(
+        1, "branches", options={"paths": [[("mobilenet", {"width": 0.35})], [CONV, "mean"]]}
+    )
     assert definition.output_shape == Shape.vector(9)
     assert Definition.from_data(definition.to_data(), IMAGE).output_shape == Shape.vector(9)
 
@@ -152,4 +154,4 @@ def test_paths_are_given_by_name():
     with pytest.raises(
         LayerError, match=r"expected an activation's name\. Write the options of a layer with"
     ):
-        Definition(IMAGE).add(1, "branches", [[], []], {"merge": "add"})
+        Definition(IMAGE).with_layer(1, "branches", [[], []], {"merge": "add"})

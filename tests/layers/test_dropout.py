@@ -76,7 +76,7 @@ def test_the_auxiliary_classifiers_share_is_the_papers():
 
 def test_it_travels_with_the_definition():
     definition = Definition(SEQUENCE)
-    definition.add(1, "lstm", options={"size": 6, "num_layers": 2, "dropout": 0.3})
-    definition.add(2, "dropout", options={"p": 0.6})
+    definition = definition.with_layer(1, "lstm", options={"size": 6, "num_layers": 2, "dropout": 0.3})
+    definition = definition.with_layer(2, "dropout", options={"p": 0.6})
     again = Definition.from_data(definition.to_data(), SEQUENCE).build()
     assert (again.lstm1.dropout, again.dropout2.p) == (0.3, 0.6)

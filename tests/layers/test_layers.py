@@ -194,7 +194,7 @@ ROWS = [pytest.param(k, o, s, id=f"{k}-{i}") for k, v in EXAMPLES.items() for i,
 
 def network(kind: str, options: dict, shape: Shape) -> Definition:
     definition = Definition(shape)
-    definition.add(1, kind, options=options)
+    definition = definition.with_layer(1, kind, options=options)
     return definition
 
 

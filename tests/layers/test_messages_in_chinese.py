@@ -54,7 +54,7 @@ def is_chinese(text):
 
 def refused(shape, layer, options):
     with pytest.raises(LayerError) as caught:
-        Definition(shape).add(1, layer, options=options)
+        Definition(shape).with_layer(1, layer, options=options)
     return caught.value
 
 

@@ -23,7 +23,7 @@ IMAGE = Shape.image(3, 32, 32)
 
 def network(layer="mobilenet_backbone", shape=IMAGE, **options):
     definition = Definition(shape)
-    definition.add(1, layer, options=options)
+    definition = definition.with_layer(1, layer, options=options)
     return definition
 
 
@@ -72,15 +72,15 @@ def test_any_size_gives_1280_features(height, width):
 
 def test_number_of_classes_comes_from_the_data():
     definition = Definition(IMAGE)
-    definition.num_classes = 7
-    definition.add(1, "MobileNet", options={"width": 0.35})
+    definition = definition.with_num_classes(7)
+    definition = definition.with_layer(1, "MobileNet", options={"width": 0.35})
     assert definition.output_shape == Shape.vector(7)
     assert definition.to_data()[0]["options"]["num_classes"] == 7
 
 
 def test_without_data_the_number_of_classes_is_asked_for():
     with pytest.raises(LayerError, match=r"number of classes is not known. Load the data before this line"):
-        Definition(IMAGE).add(1, "mobilenet")
+        Definition(IMAGE).with_layer(1, "mobilenet")
 
 
 def test_vectors_are_refused():

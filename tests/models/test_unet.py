@@ -21,8 +21,8 @@ SMALL = {"img_size": 8, "timestep": 20, "dim": 8, "dim_mults": (1, 2)}
 
 def definition(channels=1, known=None, **options):
     made = Definition(Shape.image(channels, options.get("img_size", 28), options.get("img_size", 28)))
-    made.num_classes = known
-    made.add(1, "diffusion_model", options=options)
+    made = made.with_num_classes(known)
+    made = made.with_layer(1, "diffusion_model", options=options)
     return made
 
 
@@ -259,7 +259,7 @@ def test_classes_need_data_that_names_them():
 )
 def test_images_that_do_not_match(shape, says):
     with pytest.raises(LayerError, match=says):
-        Definition(shape).add(1, "diffusion_model")
+        Definition(shape).with_layer(1, "diffusion_model")
 
 
 @pytest.mark.parametrize("layer", [("linear", {"size": 4}), ("relu", {}), ("diffusion_model", {})])

@@ -26,12 +26,12 @@ IMAGE = Shape.image(3, 224, 224)
 def as_published(name, classes=1000):
     """The network of a recipe for colour images of 224 x 224 and 1000 classes."""
     definition = Definition(IMAGE)
-    definition.num_classes = classes
+    definition = definition.with_num_classes(classes)
     for number, entry in enumerate(read_recipe(FOLDER / f"{name}.yaml").layers, 1):
         options = dict(entry.options)
         if entry.activation == "softmax" and entry.name == "linear":
             options["size"] = classes
-        definition.add(number, entry.name, entry.activation, options)
+        definition = definition.with_layer(number, entry.name, entry.activation, options)
     return definition
 
 
@@ -50,9 +50,9 @@ def test_a_recipe_is_a_network(name):
 def as_published_for_digits(name):
     recipe = read_recipe(FOLDER / f"{name}.yaml")
     definition = Definition(Shape.image(1, recipe.data, recipe.data))
-    definition.num_classes = 10
+    definition = definition.with_num_classes(10)
     for number, entry in enumerate(recipe.layers, 1):
-        definition.add(number, entry.name, entry.activation, dict(entry.options))
+        definition = definition.with_layer(number, entry.name, entry.activation, dict(entry.options))
     return definition
 
 

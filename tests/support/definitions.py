@@ -10,5 +10,5 @@ def network(shape: Shape | None, *layers) -> Definition:
     """Return the definition of a network, from pairs of a layer's name and its options."""
     definition = Definition(shape)
     for index, (layer, options) in enumerate(layers, 1):
-        definition.add(index, layer, options=options)
+        definition = definition.with_layer(index, layer, options=options)
     return definition

@@ -16,16 +16,18 @@ from support.onnx_check import shake
 
 def lenet() -> Definition:
     definition = Definition(Shape.image(1, 20, 20))
-    definition.add(1, "conv2d", "relu", {"size": (1, 3), "kernel_size": (3, 3)})
-    definition.add(2, "batchnorm2d", options={"size": 3})
-    definition.add(3, "maxpool", options={"kernel_size": (2, 2)})
-    definition.add(4, "conv2d", options={"size": (3, 10), "kernel_size": (3, 3), "bias": False})
-    definition.add(5, "batchnorm2d")
-    definition.add(6, activation="relu", layer=None)
-    definition.add(7, "avgpool", options={"kernel_size": (2, 2)})
-    definition.add(8, "linear", "relu", {"size": (90, 10)})
-    definition.add(9, "dropout", options={"p": 0.2})
-    definition.add(10, "linear", "softmax", {"size": (10, 2)})
+    definition = definition.with_layer(1, "conv2d", "relu", {"size": (1, 3), "kernel_size": (3, 3)})
+    definition = definition.with_layer(2, "batchnorm2d", options={"size": 3})
+    definition = definition.with_layer(3, "maxpool", options={"kernel_size": (2, 2)})
+    definition = definition.with_layer(
+        4, "conv2d", options={"size": (3, 10), "kernel_size": (3, 3), "bias": False}
+    )
+    definition = definition.with_layer(5, "batchnorm2d")
+    definition = definition.with_layer(6, activation="relu", layer=None)
+    definition = definition.with_layer(7, "avgpool", options={"kernel_size": (2, 2)})
+    definition = definition.with_layer(8, "linear", "relu", {"size": (90, 10)})
+    definition = definition.with_layer(9, "dropout", options={"p": 0.2})
+    definition = definition.with_layer(10, "linear", "softmax", {"size": (10, 2)})
     return definition
 
 
@@ -55,6 +57,6 @@ def table_card(kind="values") -> ModelCard:
 
 def backbone(outputs: int = 2) -> Definition:
     definition = Definition(Shape.image(3, 32, 32))
-    definition.add(1, "mobilenet_backbone", options={"width": 0.35})
-    definition.add(2, "linear", "softmax", {"size": (1280, outputs)})
+    definition = definition.with_layer(1, "mobilenet_backbone", options={"width": 0.35})
+    definition = definition.with_layer(2, "linear", "softmax", {"size": (1280, outputs)})
     return definition
