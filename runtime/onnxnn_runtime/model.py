@@ -282,10 +282,7 @@ class Model:
             k: How many of the best classes stand in `Prediction.top`.
             errors: "raise" stops at a broken input; "skip" leaves it out, with a warning that names it, and
                 lists it in `Predictions.skipped`.
-            batch_size: Inputs that run together; None takes 2 images on a processor, else 32 inputs.
-            progress: Called as progress(done, total or None) after each batch.
-            channel_order: "rgb", or "bgr" where arrays of images hold blue first, as OpenCV reads them; None
-                takes what the card says. Files, bytes and PIL images are RGB always.
+            batch_size, progress, channel_order: See `onnxnn_runtime.inputs.options.ReadOptions`.
 
         Returns:
             One `Prediction` per input, in order, none where all of them were left out; of a sequence whose
@@ -327,9 +324,7 @@ class Model:
             normalize: Scale each vector to length 1.
             errors: "raise" stops at a broken input; "skip" leaves it out, with a warning that names
                 it (`embed_named` returns the names instead).
-            batch_size: Inputs that run together; None takes 2 images on a processor, else 32 inputs.
-            progress: Called as progress(done, total or None) after each batch.
-            channel_order: As for `predict`.
+            batch_size, progress, channel_order: See `onnxnn_runtime.inputs.options.ReadOptions`.
 
         Returns:
             float32 (N, D), in the order of the inputs; (0, D) where all of them were left out.
