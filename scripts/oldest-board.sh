@@ -39,6 +39,6 @@ $venv/bin/python -m pip install --quiet --find-links "$work/wheels" --force-rein
 $venv/bin/python -m pip install --quiet --find-links "$work/wheels" "onnxnn-cli[cpu]"
 
 echo "oldest-board: exporting files with the current code"
-"$python" tests/export_for_boards.py "$work/exported"
+"$python" tests/support/export_for_boards.py "$work/exported"
 
 bash scripts/board-tests.sh "$PWD/$venv/bin/python" "$work"

@@ -21,7 +21,7 @@ def exported(tmp_path_factory):
     if given:
         return Path(given)
     folder = tmp_path_factory.mktemp("exported")
-    done = run_python([TESTS / "export_for_boards.py", folder], folder)
+    done = run_python([TESTS / "support" / "export_for_boards.py", folder], folder)
     assert done.returncode == 0, done.stderr
     return folder
 

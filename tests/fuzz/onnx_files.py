@@ -2,7 +2,7 @@
 
 Case `number` picks a file, damages its bytes, its protobuf fields or its card, opens it and uses it. The
 files are those of tests/golden/models, and networks exported from torch where FUZZ_EXPORTED names a
-folder of them (tests/export_for_boards.py writes one).
+folder of them (tests/support/export_for_boards.py writes one).
 """
 
 from __future__ import annotations

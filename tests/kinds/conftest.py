@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.transformers import made
+from support.reversals import made
 
 
 @pytest.fixture(scope="session")

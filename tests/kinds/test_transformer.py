@@ -12,7 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from support.prepared import run_python
-from support.transformers import SIZES, made, reversals
+from support.reversals import SIZES, made, reversals
 
 from onnxnn import nn
 from onnxnn.definition.definition import Definition

@@ -7,7 +7,7 @@ import onnxnn_runtime as rt
 import pytest
 import torch
 from onnxnn_runtime import CardError, DataError, InputError, LayerError, TrainingError
-from support.transformers import SIZES, made, reversals
+from support.reversals import SIZES, made, reversals
 from torch.utils.data import DataLoader, TensorDataset
 
 from onnxnn import nn

@@ -159,6 +159,7 @@ def end(arguments):
 
 
 if __name__ == "__main__":
+    sys.path[0] = ""  # else files beside this one hide packages of the same name
     for module in HEAVY:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)

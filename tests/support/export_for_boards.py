@@ -1,6 +1,6 @@
 """Export small models with the current code, for tests that run where torch is not installed.
 
-    python tests/export_for_boards.py FOLDER
+    python tests/support/export_for_boards.py FOLDER
 
 writes for each model NAME.onnx, and NAME.npz with the graph's input `x` and torch's `output` for it; and
 a few images in FOLDER/images. poems.onnx writes text; poems.txt is what torch writes for the same seed.
@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
 from onnxnn import nn
 from onnxnn.datasets import Digits, digits, write_class_folders
 
