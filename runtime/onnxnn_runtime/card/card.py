@@ -352,11 +352,7 @@ def _check_states(states: Sequence[StateSpec]) -> None:
 
 
 def _state(entry: object) -> StateSpec:
-    if not isinstance(entry, dict):
-        raise CardError(
-            coded("E-CARD-02", "card: 'input.states': expected objects, got {value}.", value=shortened(entry))
-        )
-    fields = Fields("input.states.", entry)
+    fields = Fields.of_entry("input.states", entry)
     state = StateSpec(
         name=fields.take("name", str),
         next=fields.take("next", str),
@@ -382,11 +378,7 @@ def _output(data: dict[str, object]) -> OutputSpec:
 
 
 def _layer(entry: object) -> LayerEntry:
-    if not isinstance(entry, dict):
-        raise CardError(
-            coded("E-CARD-02", "card: 'network': expected objects, got {value}.", value=shortened(entry))
-        )
-    fields = Fields("network.", dict(entry))
+    fields = Fields.of_entry("network", entry)
     layer: LayerEntry = {
         "name": fields.take("name", str),
         "layer": fields.take("layer", str),

@@ -34,6 +34,20 @@ class Fields:
         self._prefix = prefix
         self._left = dict(data)
 
+    @classmethod
+    def of_entry(cls, key: str, entry: object) -> Fields:
+        """Return the keys of one object of a list."""
+        if not isinstance(entry, dict):
+            raise CardError(
+                coded(
+                    "E-CARD-02",
+                    "card: '{key}': expected objects, got {value}.",
+                    key=key,
+                    value=shortened(entry),
+                )
+            )
+        return cls(f"{key}.", entry)
+
     def take(self, key: str, kind: type[object], optional: bool = False) -> Any:
         if key not in self._left:
             raise CardError(
