@@ -9,27 +9,20 @@ import onnx
 import onnxnn_runtime as rt
 import pytest
 import torch
+from support.definitions import network
 from support.onnx_check import largest_difference
 
 from onnxnn import nn
-from onnxnn.definition.definition import Definition
 from onnxnn.graph.shape import Shape
 
 SEQUENCE = Shape.sequence(5, 6)
-
-
-def definition(shape, *layers):
-    made = Definition(shape)
-    for index, (name, options) in enumerate(layers, 1):
-        made = made.with_layer(index, name, options=options)
-    return made
 
 
 @pytest.mark.parametrize("opset", [9, 10, 11, 13, 17, 18, 21])
 @pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
 def test_every_opset_gives_the_same(kind, opset):
     torch.manual_seed(0)
-    made = definition(
+    made = network(
         SEQUENCE,
         (kind, {"size": 4, "num_layers": 2, "bidirectional": True}),
         (kind, {"size": 5}),
@@ -44,7 +37,7 @@ def test_every_opset_gives_the_same(kind, opset):
 @pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
 def test_sixteen_steps_and_more(kind):
     torch.manual_seed(0)
-    made = definition(Shape.sequence(16, 20), (kind, {"size": 64, "num_layers": 2}), ("linear", {"size": 3}))
+    made = network(Shape.sequence(16, 20), (kind, {"size": 64, "num_layers": 2}), ("linear", {"size": 3}))
     shapes = [Shape.sequence(16, 20), Shape.sequence(50, 20)]
     assert largest_difference(made, made.build(), shapes) <= 1e-4
 

@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 import pytest
 from onnxnn_runtime.errors import OutputError
+from support.streams import OnlyWrites
 
 from onnxnn import nn
 from onnxnn.training import callbacks
@@ -101,17 +102,6 @@ def test_a_checkpoint_that_cannot_be_written_is_an_error(tmp_path, monkeypatch):
 
 
 # ---- streams ----------------------------------------------------------------------------------
-
-
-class OnlyWrites:
-    def __init__(self):
-        self.text = ""
-
-    def write(self, text):
-        self.text += text
-
-    def flush(self):
-        pass
 
 
 class Gone:

@@ -7,19 +7,7 @@ import sys
 
 import pytest
 from onnxnn_runtime.messages.streams import SafeStream, is_terminal, say
-
-
-class OnlyWrites:
-    """What many windowed programs put in the place of a stream."""
-
-    def __init__(self):
-        self.text = ""
-
-    def write(self, text):
-        self.text += text
-
-    def flush(self):
-        pass
+from support.streams import OnlyWrites
 
 
 class Ascii(OnlyWrites):
