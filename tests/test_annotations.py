@@ -12,7 +12,7 @@ import pytest
 from support.paths import ROOT
 
 FOLDERS = ("onnxnn", "runtime/onnxnn_runtime", "cli/onnxnn_cli")
-MOST = 40
+MOST = 25
 """Parameters with `Any`: what is read from JSON, YAML or pickles and is looked at key by key."""
 
 

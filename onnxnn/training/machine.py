@@ -51,7 +51,7 @@ def machine_for(
 def _several_devices() -> type[SeveralDevices]:
     try:
         from .several_devices import SeveralDevices
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         if str(error.name).startswith("onnxnn"):
             raise
         raise DeviceError(
