@@ -263,7 +263,9 @@ class _Walk:
         self._stack.append(_Value(1 if function == "torch Size" else 0, size, hashed))
 
     def _build(self, _: object) -> None:
-        self._count(self._stack.pop())
+        state = self._stack.pop()
+        self._hash(0 if state.depth else len(state.tuples()))
+        self._count(state)
 
     def _count(self, value: _Value) -> int:
         """Count what a call reads; return its size.

@@ -106,6 +106,10 @@ HOSTILE = {
         Raw(b"](ccollections\nCounter\nq\x02](" + b"K\x01K\x02\x86" * 600 + b"e\x85Rq\x03h\x02h\x03\x85Re"),
         "damaged",
     ),
+    "a state of tuples": (
+        Raw(b"ccollections\nOrderedDict\n)R}(" + b"K\x01K\x02\x86K\x00" * 600 + b"uq\x02b" + b"h\x02b"),
+        "damaged",
+    ),
     "tuples to count": (Raw(b"ccollections\nCounter\n(](" + b"K\x01K\x02\x86" * 1001 + b"etR"), "damaged"),
     **{
         f"calls of {name.split()[1]} that read one thing again": (
