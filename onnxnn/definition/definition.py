@@ -51,6 +51,7 @@ class Definition:
         self._closing: Entry | None = None
         self._modules: dict[str, tuple[Layer, Shape, nn.Module]] = {}
         self._net: Net | None = None
+        self._placed: tuple[Placed, ...] = ()
         self.num_classes: int | None = None
 
     @property
@@ -172,7 +173,13 @@ class Definition:
         Raises:
             LayerError: A layer does not match its input.
         """
-        shape = input_shape or self.input_shape
+        if input_shape is not None:
+            return self._place(input_shape)
+        if not self._placed:
+            self._placed = tuple(self._place(self.input_shape))
+        return list(self._placed)
+
+    def _place(self, shape: Shape | None) -> list[Placed]:
         if shape is not None and not shape.source and self._input_shape is not None:
             shape = shape.came_from(DATA)
         return place(self.entries, shape, self.num_classes)
@@ -239,7 +246,7 @@ class Definition:
     def _copied(self) -> Definition:
         """Return the same network, to be changed before it is handed out; its modules are the same."""
         other = copy.copy(self)
-        other._modules = dict(self._modules)
+        other._modules, other._placed = dict(self._modules), ()
         return other
 
     def with_own_weights(self) -> Definition:
