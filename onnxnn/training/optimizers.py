@@ -13,6 +13,8 @@ from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
+from .interruptions import uninterrupted
+
 __all__ = [
     "OPTIMIZERS",
     "Options",
@@ -195,7 +197,8 @@ def _construct(
 ) -> torch.optim.Optimizer:
     given = {"momentum": 0.9, **options} if name == "SGD" else options
     try:
-        return OPTIMIZERS[name](parameters, lr=lr, **given)  # type: ignore[call-arg]
+        with uninterrupted():  # torch imports its compiler, of 800 modules, for the first optimizer
+            return OPTIMIZERS[name](parameters, lr=lr, **given)  # type: ignore[call-arg]
     except (ValueError, TypeError, RuntimeError) as error:
         reason = str(error).rstrip(".")
         raise TrainingError(

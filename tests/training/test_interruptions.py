@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from support.weights import same_weights, saved_weights
 from onnxnn import nn
 from onnxnn.checkpoint import checkpoint
 from onnxnn.training.callbacks import Callback
+from onnxnn.training.optimizers import make_optimizer
 
 # ---- repeatable, and resumed ------------------------------------------------------------------------
 
@@ -161,3 +163,31 @@ def test_later_calls_continue_training_in_training_mode(tmp_path):
     model.train(lr=0.01, epochs=1, callbacks=[Look()])
     assert modes == [True] * 3
     assert not same_weights(before, dict(model.model.state_dict()))
+
+
+# ---- Ctrl-C that has to wait ------------------------------------------------------------------------
+
+
+def test_an_optimizer_is_made_before_ctrl_c_counts():
+    """The first one imports hundreds of modules, which Python would leave half imported."""
+    made = []
+
+    def parameters():
+        signal.raise_signal(signal.SIGINT)
+        yield torch.nn.Parameter(torch.zeros(2))
+        made.append(True)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background has none
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            make_optimizer("SGD", parameters(), 0.1)
+        assert made == [True]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_an_optimizer_is_made_in_any_thread():
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(make_optimizer, "SGD", [torch.nn.Parameter(torch.zeros(2))], 0.1).result()
+    assert made.param_groups[0]["lr"] == 0.1
