@@ -15,7 +15,7 @@ from support.paths import ROOT
 
 from onnxnn.data.options import ArrayOptions, ImageOptions, TableOptions
 from onnxnn.export.options import ExportOptions
-from onnxnn.training.settings import Settings
+from onnxnn.training.settings import TrainSettings
 
 LARGEST_FILE = 400  # lines
 LARGEST_FUNCTION = 60
@@ -24,7 +24,7 @@ MOST_OF_OPTIONS = 4  # that a computation takes one by one
 
 OPTIONS = (
     *(ArrayOptions, ExportOptions, GenerationOptions, ImageOptions),
-    *(Opening, SamplingOptions, Settings, TableOptions),
+    *(Opening, SamplingOptions, TrainSettings, TableOptions),
 )
 
 PUBLIC = (

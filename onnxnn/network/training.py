@@ -27,7 +27,7 @@ from onnxnn.training.ending import loss_of
 from onnxnn.training.history import History
 from onnxnn.training.losses import official_name
 from onnxnn.training.machine import machine_for
-from onnxnn.training.settings import Settings
+from onnxnn.training.settings import TrainSettings
 from onnxnn.training.trainer import Trainer
 
 from .adapting import adapted
@@ -72,7 +72,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
 
     Args:
         lr, epochs, batch_size, loss, metrics, schedule, clip, patience, monitor, ema, samples_every: See
-            `onnxnn.training.settings.Settings`.
+            `onnxnn.training.settings.TrainSettings`.
         batch_num: Accepted as BaseNN has it, without effect there and here.
         save_fold: Where checkpoints go, from now on.
         filename: The checkpoint's name.
@@ -97,7 +97,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
     _check_callbacks(callbacks)
     folder = as_path(self.save_fold if save_fold is None else save_fold, "save_fold", TrainingError)
     file = folder / _checkpoint_name(filename)
-    wanted = Settings(
+    wanted = TrainSettings(
         lr=lr,
         epochs=epochs,
         batch_size=batch_size,
@@ -198,7 +198,7 @@ def _resumed(
 
 
 def _job(
-    state: NetworkState, settings: Settings, path: Path, verbose: int, callbacks: Sequence[Callback]
+    state: NetworkState, settings: TrainSettings, path: Path, verbose: int, callbacks: Sequence[Callback]
 ) -> jobs.Job:
     """Return everything that one training needs."""
     data = present(state.data)

@@ -32,7 +32,7 @@ from .device import Machine, threads_for
 from .embedding import for_evaluation, for_pairs
 from .learner import evaluate
 from .optimizers import states_per_weight
-from .settings import Settings
+from .settings import TrainSettings
 from .state import TrainingState
 from .trainer import Trainer
 
@@ -64,7 +64,7 @@ class Job:
     kind: NetworkKind
     net: Net
     data: Data
-    settings: Settings
+    settings: TrainSettings
     path: Path
     describe: Describe
     verbose: int = 1
@@ -202,8 +202,12 @@ class Job:
 
 
 def settings_of(
-    settings: Settings, before: Checkpoint | None, finish: bool, path: object, keep_optimizer: bool = False
-) -> Settings:
+    settings: TrainSettings,
+    before: Checkpoint | None,
+    finish: bool,
+    path: object,
+    keep_optimizer: bool = False,
+) -> TrainSettings:
     """Return the settings of a training that resumes from a checkpoint.
 
     Args:
@@ -230,7 +234,7 @@ def settings_of(
         )
     if finish or keep_optimizer or settings.loss is None:
         try:
-            earlier = Settings.from_data(before.training["settings"])
+            earlier = TrainSettings.from_data(before.training["settings"])
         except (TrainingError, TypeError, ValueError, AttributeError) as error:
             reason = printable(getattr(error, "text", str(error)))
             raise CheckpointError(

@@ -14,7 +14,7 @@ from torch import nn
 from .lr_schedules import is_per_step, make_schedule
 from .optimizers import default_lr, make_optimizer
 from .resume import load_optimizer, load_schedule
-from .settings import Settings
+from .settings import TrainSettings
 from .state import TrainingState
 
 __all__ = ["Optimization"]
@@ -35,7 +35,7 @@ class Optimization:
     """
 
     def __init__(
-        self, settings: Settings, weights: Iterable[nn.Parameter], epochs: int, steps: int, fused: bool
+        self, settings: TrainSettings, weights: Iterable[nn.Parameter], epochs: int, steps: int, fused: bool
     ) -> None:
         self._settings, self._steps = settings, steps
         trained = [weight for weight in weights if weight.requires_grad]

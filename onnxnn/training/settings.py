@@ -16,11 +16,11 @@ from onnxnn.layers.registry import frozen
 
 from . import losses, lr_schedules, metrics, optimizers
 
-__all__ = ["Settings"]
+__all__ = ["TrainSettings"]
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainSettings:
     """How to train a network.
 
     Args:
@@ -109,7 +109,7 @@ class Settings:
         return data
 
     @classmethod
-    def from_data(cls, data: dict[str, Any]) -> Settings:
+    def from_data(cls, data: dict[str, Any]) -> TrainSettings:
         """Read what `to_data` returned."""
         known = {item.name for item in dataclasses.fields(cls)}
         return cls(**{key: value for key, value in data.items() if key in known})

@@ -27,7 +27,7 @@ from .monitor import Monitor
 from .optimization import Optimization
 from .random_state import random_state, set_random_state
 from .resume import check_random_state
-from .settings import Settings
+from .settings import TrainSettings
 from .state import AverageState, TrainingState
 
 __all__ = ["Trainer"]
@@ -66,7 +66,7 @@ class Trainer:
         learner: LossModule,
         train: Batches,
         validation: Batches | None,
-        settings: Settings,
+        settings: TrainSettings,
         *,
         metrics: Sequence[Metric] = (),
         machine: Machine | None = None,

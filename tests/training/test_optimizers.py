@@ -9,7 +9,7 @@ from onnxnn_runtime.errors import TrainingError
 
 from onnxnn import nn
 from onnxnn.training import lr_schedules, optimizers
-from onnxnn.training.settings import Settings
+from onnxnn.training.settings import TrainSettings
 
 
 def weight():
@@ -135,7 +135,7 @@ def test_onecycle_moves_every_step():
 )
 def test_settings_that_mean_nothing_are_refused(given, message):
     with pytest.raises(TrainingError, match=message):
-        Settings(**given)
+        TrainSettings(**given)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_settings_that_mean_nothing_are_refused(given, message):
 )
 def test_options_of_schedules_that_mean_nothing_are_refused(schedule, message):
     with pytest.raises(TrainingError, match=message):
-        Settings(schedule=schedule)
+        TrainSettings(schedule=schedule)
 
 
 def test_a_cosine_does_not_end_above_its_beginning():
@@ -199,7 +199,7 @@ def test_options_of_optimizers_that_mean_nothing_are_refused(name, options, mess
 
 
 def test_numbers_of_numpy_are_numbers():
-    settings = Settings(
+    settings = TrainSettings(
         np.float32(0.5),
         np.int64(2),
         np.int64(4),
@@ -207,7 +207,7 @@ def test_numbers_of_numpy_are_numbers():
         schedule={"name": "step", "step_size": np.int64(1)},
         ema=np.float64(0.5),
     )
-    plain = Settings(
+    plain = TrainSettings(
         0.5,
         2,
         4,
@@ -220,7 +220,7 @@ def test_numbers_of_numpy_are_numbers():
 
 
 def test_settings_survive_a_checkpoint():
-    settings = Settings(
+    settings = TrainSettings(
         0.1, 3, optimizer="sgd", schedule={"name": "step", "gamma": 0.5}, metrics="acc", clip=1
     )
-    assert Settings.from_data(settings.to_data()) == settings
+    assert TrainSettings.from_data(settings.to_data()) == settings

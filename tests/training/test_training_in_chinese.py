@@ -13,26 +13,26 @@ from onnxnn.training import advice, finite
 from onnxnn.training.callbacks import describe
 from onnxnn.training.history import History
 from onnxnn.training.machine import machine_for
-from onnxnn.training.settings import Settings
+from onnxnn.training.settings import TrainSettings
 
 REFUSED = [
-    lambda: Settings(epochs=0),
-    lambda: Settings(lr=-1),
-    lambda: Settings(ema=2),
-    lambda: Settings(loss="mseloss2"),
-    lambda: Settings(metrics="acu"),
-    lambda: Settings(metrics=5),
-    lambda: Settings(monitor="acc"),
-    lambda: Settings(monitor="val_loss").column(validated=False),
-    lambda: Settings(optimizer="Adm"),
-    lambda: Settings(optimizer_options={"weigth_decay": 1}),
-    lambda: Settings(optimizer_options={"learning_rate": 1}),
-    lambda: Settings(optimizer_options={"betas": 3, "eps": -1, "fused": "x", "capturable": True}),
-    lambda: Settings(schedule=5),
-    lambda: Settings(schedule="stepp"),
-    lambda: Settings(schedule={"name": "step", "gamma": -1}),
-    lambda: Settings(schedule={"name": "step", "step_size": 0}),
-    lambda: Settings(schedule={"name": "constant", "gamma": 1}),
+    lambda: TrainSettings(epochs=0),
+    lambda: TrainSettings(lr=-1),
+    lambda: TrainSettings(ema=2),
+    lambda: TrainSettings(loss="mseloss2"),
+    lambda: TrainSettings(metrics="acu"),
+    lambda: TrainSettings(metrics=5),
+    lambda: TrainSettings(monitor="acc"),
+    lambda: TrainSettings(monitor="val_loss").column(validated=False),
+    lambda: TrainSettings(optimizer="Adm"),
+    lambda: TrainSettings(optimizer_options={"weigth_decay": 1}),
+    lambda: TrainSettings(optimizer_options={"learning_rate": 1}),
+    lambda: TrainSettings(optimizer_options={"betas": 3, "eps": -1, "fused": "x", "capturable": True}),
+    lambda: TrainSettings(schedule=5),
+    lambda: TrainSettings(schedule="stepp"),
+    lambda: TrainSettings(schedule={"name": "step", "gamma": -1}),
+    lambda: TrainSettings(schedule={"name": "step", "step_size": 0}),
+    lambda: TrainSettings(schedule={"name": "constant", "gamma": 1}),
     lambda: machine_for(precision="8"),
     lambda: machine_for(strategy="dpp"),
     lambda: machine_for(devices=0),
@@ -74,7 +74,7 @@ def test_every_part_of_a_message_is_translated():
     with pytest.raises(
         OnnxnnError, match="betas 应为两个从 0 到小于 1 的数，实际为 3；fused 应为布尔值 True、"
     ):
-        Settings(optimizer_options=options)
+        TrainSettings(optimizer_options=options)
 
 
 @pytest.mark.usefixtures("chinese")
