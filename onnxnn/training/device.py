@@ -162,7 +162,8 @@ def _chosen(device: str) -> torch.device:
     names = {name: name for name in there} | {"auto": best}
     if best != "cpu":
         kind = best.split(":")[0]
-        names |= {"gpu": best, kind: best, f"{kind}:0": best}
+        names |= {kind: best, f"{kind}:0": best}
+        names |= {name.replace(kind, "gpu"): found for name, found in names.items()}
     if wanted not in names:
         raise not_available(f"device={shortened(device)}")
     return torch.device(names[wanted])

@@ -78,8 +78,8 @@ def test_half_precision_on_a_cpu_is_bfloat16(tmp_path):
         (["cpu"], {"auto": "cpu", " CPU ": "cpu", "cuda": None, "gpu": None, "cpu:0": None, "": None}),
         (
             ["cpu", "cuda:0", "cuda:1"],
-            {"auto": "cuda:0", "gpu": "cuda:0", "cuda": "cuda:0", "cuda:1": "cuda:1", "cpu": "cpu",
-             "cuda:2": None, "cuda:x": None, "mps": None},
+            {"auto": "cuda:0", "gpu": "cuda:0", "gpu:1": "cuda:1", "cuda": "cuda:0", "cuda:1": "cuda:1",
+             "cpu": "cpu", "cuda:2": None, "gpu:2": None, "cuda:x": None, "mps": None},
         ),
         (["cpu", "mps"], {"auto": "mps", "gpu": "mps", "mps": "mps", "mps:0": "mps", "cuda": None}),
     ],
