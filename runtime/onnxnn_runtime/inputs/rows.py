@@ -86,7 +86,7 @@ def chosen_columns(
 
     Where both have names, names decide; columns that are only counted go by their numbers. Elsewhere all
     columns are the network's, but for index columns and for one label column: the one whose name says so,
-    else the last.
+    else the last. Where a sample may have any length, all columns are one.
 
     Args:
         names: The names of the table's columns; () where it has none.
@@ -103,15 +103,15 @@ def chosen_columns(
     places = match_columns(known, names, source) if known else list(range(count))
     if spec.features and known:
         return places
-    if count == wanted:
+    if wanted in (0, count):
         return places
     left = [position for position in places if position not in index]
-    if wanted and len(left) == wanted + 1:
+    if len(left) == wanted + 1:
         from onnxnn_runtime.tables.heading import label_named
 
         label = label_named([names[position] for position in left], targets) if names else None
         left.pop(-1 if label is None else label)
-    if not wanted or len(left) != wanted:
+    if len(left) != wanted:
         raise InputError(_other_columns(source, count, wanted, spec.features))
     return left
 
@@ -150,8 +150,6 @@ def in_order(value: object, spec: InputSpec, source: str) -> Any:
     named = None if isinstance(value, (list, tuple)) else named_columns(value, spec.features)
     if named is None:
         return value
-    if not width(spec):
-        return from_objects(named.values)
     return _chosen(value, named, spec, source)
 
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from onnxnn_runtime import InputError
+from onnxnn_runtime.card.card import InputSpec
+from onnxnn_runtime.inputs.rows import in_order, row_in_order
 from onnxnn_runtime.tables.reader import read_table
 from support.frames import Frame
 
@@ -170,6 +172,12 @@ def test_numbers_of_columns_with_a_label(open_model):
     with pytest.warns(UserWarning, match="the columns '2', '1', '0' are taken by their numbers"):
         found = unnamed.predict(Frame({2: [0, 1, 0], 1: ROWS[:, 1], 0: ROWS[:, 0]}))
     np.testing.assert_array_equal([each.scores for each in found], unnamed.infer(ROWS))
+
+
+def test_numbers_of_columns_are_a_sample_of_any_length():
+    spec = InputSpec("tokens", ("batch", "time"))
+    assert in_order({2: [1, 2], 0: [0, 1], 1: [2, 0]}, spec, "input").tolist() == [[0, 2, 1], [1, 0, 2]]
+    assert row_in_order({2: 1, 0: 0, 1: 2}, spec, "input").tolist() == [0, 2, 1]
 
 
 @pytest.mark.parametrize("row", [{"a": 1.5, "b": 2.0}, {1: 1.5, 2: 2.0}, {0: 1.5, "b": 2.0}])
