@@ -141,9 +141,10 @@ def test_the_advice_to_skip_stands_only_where_others_are_left(run, folder):
         code, _, err = run("predict", "cnn.onnx", *inputs)
         assert code == 1
         assert ("--skip-errors" in err) is is_advised, err
-    code, _, err = run("predict", "a.onnx", "a.csv")
-    assert code == 1
-    assert "--skip-errors" not in err
+    for call in (["a.onnx", "a.csv"], ["cnn.onnx", broken, good, "--channel-order", "x"]):
+        code, _, err = run("predict", *call)
+        assert code == 1
+        assert "--skip-errors" not in err
     shutil.copy("a.png", str(folder / "folder" / "good.png"))
     assert "--skip-errors" in run("predict", "cnn.onnx", "folder")[2]
 
