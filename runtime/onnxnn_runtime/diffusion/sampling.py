@@ -66,11 +66,11 @@ def sample_images(
     Raises:
         InputError: An option is out of range, or does not match the model or the other options.
     """
-    given = _read(spec, options, preprocess)
     strength = how_strong(options.strength, options.start, options.mask)
+    given = _read(spec, options, preprocess)
     sampler = "dpm++" if options.sampler is None else options.sampler
     plan = make_plan(spec.schedule, sampler, options.steps, options.eta, strength)
-    guidance = pick_guidance(options.guidance, options.label, spec.classes)
+    guidance = pick_guidance(options.guidance, plain_label(options.label), spec.classes)
     every = options.return_all_timesteps
     frames = len(plan) + 1 if every else 1
     drawn = np.empty((given.count, frames, *spec.shape), np.float32)

@@ -94,7 +94,7 @@ def test_each_step_gets_its_time_and_the_type():
             "label=0: expected no label, because this model was trained without classes",
         ),
         ({"strength": 0.5}, "strength=...: expected start=..., the image that it belongs to"),
-        ({"mask": np.ones((4, 5))}, "mask=...: expected start=..., the image that it belongs to"),
+        ({"mask": np.ones((2, 2))}, "mask=...: expected start=..., the image that it belongs to"),
     ],
 )
 def test_options_that_do_not_fit(options, message):

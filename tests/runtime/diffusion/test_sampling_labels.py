@@ -134,6 +134,10 @@ def test_guidance_continues_from_none_to_the_label():
             {"guidance": 2.0, "label": "none"},
             "guidance=2.0: expected a label for images to follow, got none",
         ),
+        (
+            {"guidance": 2.0, "label": np.array("none")},
+            "guidance=2.0: expected a label for images to follow, got none",
+        ),
         ({"label": "None"}, "label='None': unknown class"),
     ],
 )
