@@ -6,8 +6,10 @@ import contextlib
 import dataclasses
 import importlib
 
+import numpy as np
 import onnxnn_runtime as rt
 import pytest
+from onnxnn_runtime.messages.shorten import shortened
 
 NAMES = {
     "onnxnn": ["Callback", "Network", "nn", "pth_info"],
@@ -61,10 +63,12 @@ def test_every_exported_name_exists(package):
 
 
 @pytest.mark.parametrize("name", NAMES["onnxnn_runtime"])
-@pytest.mark.parametrize("value", [3, None, "a", (1, 2, 2), {}])
+@pytest.mark.parametrize("value", [3, None, "a", (1, 2, 2), {}, np.zeros(2)], ids=shortened)
 def test_records_of_wrong_values_are_refused_or_print(name, value):
     public = getattr(rt, name)
     if dataclasses.is_dataclass(public):
-        needed = [field.name for field in dataclasses.fields(public) if field.default is dataclasses.MISSING]
-        with contextlib.suppress(rt.OnnxnnError):
-            assert str(public(**dict.fromkeys(needed, value)))
+        fields = [field for field in dataclasses.fields(public) if field.init]
+        needed = [field for field in fields if field.default is dataclasses.MISSING]
+        for given in (needed, fields):
+            with contextlib.suppress(rt.OnnxnnError):
+                assert str(public(**{field.name: value for field in given}))

@@ -28,6 +28,9 @@ class SamplerSpec:
         name: The sampler, such as "dpm++".
         steps: The number of denoising steps.
         guidance: The guidance scale: how strongly images follow their label.
+
+    Raises:
+        CardError: `guidance` is no number.
     """
 
     name: str
@@ -35,7 +38,16 @@ class SamplerSpec:
     guidance: float = 1.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "guidance", float(self.guidance))
+        try:
+            object.__setattr__(self, "guidance", float(self.guidance))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise CardError(
+                coded(
+                    "E-CARD-02",
+                    "card: 'diffusion.sampler.guidance': expected a number, got {guidance}.",
+                    guidance=shortened(self.guidance),
+                )
+            ) from error
 
 
 @checked_class()

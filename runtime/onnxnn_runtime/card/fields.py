@@ -10,6 +10,7 @@ from typing import Any, Sequence
 from onnxnn_runtime.errors import CardError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.suggestions import is_one_of
 
 __all__ = [
     "Fields",
@@ -139,7 +140,7 @@ def no_constant(name: str) -> Any:
 
 
 def one_of(name: str, value: object, known: Sequence[str]) -> None:
-    if value not in known:
+    if not is_one_of(value, known):
         raise CardError(
             coded(
                 "E-CARD-02",

@@ -88,7 +88,16 @@ class Preprocess:
                     known=", ".join(map(repr, COLORS)),
                 )
             )
-        object.__setattr__(self, "steps", tuple(tuple(step) for step in self.steps))
+        try:
+            object.__setattr__(self, "steps", tuple(map(tuple, self.steps)))
+        except TypeError as error:
+            raise InputError(
+                coded(
+                    "E-INPUT-06",
+                    "steps={steps}: expected a tuple of steps, such as (('resize', 32, 32),).",
+                    steps=shortened(self.steps),
+                )
+            ) from error
         for step in self.steps:
             _check_step(step)
         if not isinstance(self.draft, bool):

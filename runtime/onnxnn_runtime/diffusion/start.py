@@ -62,7 +62,7 @@ def read_images(source: object, spec: DiffusionSpec, preprocess: Preprocess | No
         preprocess: How an image becomes an array; None resizes it to that shape.
 
     Raises:
-        InputError: One is broken, or has another size after preprocessing.
+        InputError: There is none; or one is broken, or has another size after preprocessing.
     """
     channels, height, width = spec.shape
     if preprocess is None:
@@ -70,7 +70,12 @@ def read_images(source: object, spec: DiffusionSpec, preprocess: Preprocess | No
         preprocess = Preprocess(color, (("resize", height, width),))
     wanted = InputSpec("image", ("batch", channels, height, width), preprocess)
     skipped: list[Skipped] = []
-    return np.stack([read_sample(sample, wanted) for sample in find_samples(source, wanted, skipped)])
+    images = [read_sample(sample, wanted) for sample in find_samples(source, wanted, skipped)]
+    if not images:
+        raise InputError(
+            coded("E-INPUT-01", "input: expected at least one image, got none. Give the path of an image.")
+        )
+    return np.stack(images)
 
 
 def read_mask(mask: object, shape: tuple[int, ...]) -> np.ndarray:

@@ -252,6 +252,7 @@ def test_floating_point_images_have_no_range(tmp_path):
         (("RGB", (("resize", 3, 0),)), "expected integers from 1"),
         (("RGB", (("pad", 1, 1, 1, 1, 256),)), "up to 255, got"),
         (("RGB", ((),)), "preprocessing step None: expected one of"),
+        (("RGB", None), "steps=None: expected a tuple of steps"),
         (("RGB", (), 1), "draft=1"),
     ],
 )

@@ -75,6 +75,7 @@ def test_start_images_of_other_sizes_are_resized_as_the_card_says():
     [
         ({"start": "missing.png"}, "missing.png: no such file"),
         ({"start": 3}, "expected an image as a path"),
+        ({"start": []}, "expected at least one image, got none"),
         ({"start": START, "strength": 0}, "strength=0: expected a number above 0, at most 1"),
         ({"start": [START] * 2, "num": 3}, "num=3: expected 3 entries in start.* got 2"),
         ({"start": np.zeros((1, 1, 8, 8), np.float32)}, r"expected one sample of shape .*, got \(1, 8, 8\)"),

@@ -192,6 +192,8 @@ def test_a_missing_text(write):
         ("c", "expected a column 'c', got the columns a, a"),
         ("a", "expected one column 'a', got 2 in the heading"),
         (2, "expected a column from 0 to 1, got 2"),
+        (None, "expected a column from 0 to 1, got None"),
+        (1.0, "expected a column from 0 to 1, got 1.0"),
     ],
 )
 def test_columns_that_do_not_exist(write, column, message):
