@@ -31,7 +31,8 @@ class LocalResponseNorm(Layer):
 
     Input shape: (channels, height, width) per sample, float32
     Output shape: the same
-    Source: Krizhevsky et al., "ImageNet Classification with Deep Convolutional Neural Networks", 2012.
+    Source: Krizhevsky et al., "ImageNet Classification with Deep Convolutional Neural Networks", 2012,
+        section 3.3.
     """
 
     size: int = 5

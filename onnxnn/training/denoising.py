@@ -105,7 +105,7 @@ def weights_of_steps(schedule: Schedule, loss: str) -> Array:
         return np.ones(schedule.timesteps)
     alphas_cumprod = schedule.alphas_cumprod
     ratio = alphas_cumprod / (1 - alphas_cumprod)
-    held = np.minimum(ratio, _GAMMA)
+    held = np.minimum(ratio, _GAMMA)  # Hang et al. 2023, section 3.4
     weights: Array = held / (ratio if schedule.prediction == "noise" else ratio + 1)
     return weights
 
@@ -158,9 +158,12 @@ class Denoising(LossModule):
         t = self._steps(len(x)).to(x.device)
         noise = torch.randn_like(clean) if self.training else self._fixed_noise(clean)
         signal, strength = (values[t][:, None, None, None] for values in (self.signal, self.strength))
-        goal = noise if self._predicts_noise else signal * noise - strength * clean
+        goal = noise
+        if not self._predicts_noise:
+            goal = signal * noise - strength * clean  # v, Salimans & Ho 2022, appendix D
         label = self._labels(target) if self._denoiser.num_classes else None
-        prediction = self.net[0](signal * clean + strength * noise, t, label).float()
+        noised = signal * clean + strength * noise  # Ho et al. 2020, eq. 4
+        prediction = self.net[0](noised, t, label).float()
         return (self.weight[t] * self.loss(prediction, goal)).mean(), prediction
 
     def _steps(self, count: int) -> Tensor:

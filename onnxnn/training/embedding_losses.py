@@ -40,7 +40,7 @@ class SupCon(nn.Module):
         z = F.normalize(vectors.float(), dim=1)
         itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
         similarity = (z @ z.T / self.temperature).masked_fill(itself, -math.inf)
-        log_share = similarity - similarity.logsumexp(1, keepdim=True)
+        log_share = similarity - similarity.logsumexp(1, keepdim=True)  # Khosla et al. 2020, eq. 2
         positive = (classes[:, None] == classes[None, :]) & ~itself
         count = positive.sum(1)
         per_anchor = -log_share.masked_fill(~positive, 0.0).sum(1) / count.clamp(min=1)
@@ -77,7 +77,7 @@ class ArcFace(nn.Module):
         cosine = F.linear(F.normalize(vectors.float(), dim=1), F.normalize(self.directions, dim=1))
         own = cosine.gather(1, classes[:, None])
         sine = (1.0 - own.square()).clamp(min=1e-7).sqrt()
-        moved = own * math.cos(self.margin) - sine * math.sin(self.margin)  # cos(θ + m)
+        moved = own * math.cos(self.margin) - sine * math.sin(self.margin)  # cos(θ + m), eq. 3
         line = own - self.margin * math.sin(self.margin)
         moved = torch.where(own > math.cos(math.pi - self.margin), moved, line)
         return F.cross_entropy(self.scale * cosine.scatter(1, classes[:, None], moved), classes)

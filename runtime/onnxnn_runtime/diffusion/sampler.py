@@ -22,7 +22,7 @@ after the last):
     dpm++:               lambda = log(sqrt(abar) / sqrt(1 - abar)), h = lambda_s - lambda_t, r = h_before / h
                          D = (1 + 1 / 2r) x0 - 1 / 2r x0_before;  D = x0 in the first and the last step
                          x = sqrt((1 - abar_s) / (1 - abar_t)) x - sqrt(abar_s) (exp(-h) - 1) D
-                                                     Lu et al. 2022, algorithm 2
+                                                     Lu et al., "DPM-Solver++", 2022, algorithm 2
 """
 
 from __future__ import annotations
@@ -183,9 +183,9 @@ def _plan(schedule: Schedule, sampler: str, steps: int, eta: float, strength: fl
     then = np.append(alphas_cumprod[t[1:]], 1.0)
     signal, noise = np.sqrt(now), np.sqrt(1 - now)
     if schedule.prediction == "noise":
-        to_clean = np.stack([1 / signal, -noise / signal], axis=1)
+        to_clean = np.stack([1 / signal, -noise / signal], axis=1)  # Ho et al. 2020, eq. 15
     else:
-        to_clean = np.stack([signal, -noise], axis=1)
+        to_clean = np.stack([signal, -noise], axis=1)  # Salimans & Ho 2022, appendix D
     update = _dpm(now) if sampler == "dpm++" else _ddim(now, then, eta)
     return Plan(t, to_clean, update, np.append(t[1:], -1))
 
@@ -201,21 +201,23 @@ def _timesteps(most: int, steps: int, strength: float) -> np.ndarray:
 
 
 def _ddim(now: np.ndarray, then: np.ndarray, eta: float) -> np.ndarray:
-    sigma = eta * np.sqrt((1 - then) / (1 - now) * (1 - now / then))
+    """Return the updates a, b, 0 and d of Song et al. 2021, eq. 12, with e written in x and x0."""
+    sigma = eta * np.sqrt((1 - then) / (1 - now) * (1 - now / then))  # eq. 16
     a = np.sqrt(np.maximum(1 - then - sigma**2, 0) / (1 - now))
     b = np.sqrt(then) - a * np.sqrt(now)
     return np.stack([a, b, np.zeros_like(a), sigma], axis=1)
 
 
 def _dpm(now: np.ndarray) -> np.ndarray:
+    """Return the updates a, b, c and 0 of DPM-Solver++(2M), Lu et al. 2022, algorithm 2."""
     update = np.zeros((len(now), 4))
     update[-1, 1] = 1  # lambda_s and h are infinite: the estimate itself
-    h = np.diff(0.5 * np.log(now / (1 - now)))
+    h = np.diff(0.5 * np.log(now / (1 - now)))  # of lambda = log(sqrt(abar) / sqrt(1 - abar))
     back = np.zeros_like(h)  # 1 / 2r
     back[1:] = h[1:] / (2 * h[:-1])
     towards = -np.sqrt(now[1:]) * np.expm1(-h)
     update[:-1, 0] = np.sqrt((1 - now[1:]) / (1 - now[:-1]))
-    update[:-1, 1] = towards * (1 + back)
+    update[:-1, 1] = towards * (1 + back)  # D = (1 + 1 / 2r) x0 - 1 / 2r x0_before
     update[:-1, 2] = -towards * back
     return update
 
