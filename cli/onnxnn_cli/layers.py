@@ -20,7 +20,7 @@ def layers(
 ) -> None:
     """Print every layer with its options."""
     registry: Dict[str, Any] = need_onnxnn("layers", "onnxnn.layers").registry
-    found = [describe(name, registry[name]) for name in sorted(registry) if name != "custom"]
+    found = [describe(name, registry[name]) for name in sorted(registry) if registry[name].named]
     if as_json:
         print_json(found)
         return

@@ -221,7 +221,7 @@ def find(name: str, stored: bool = False) -> type[Layer]:
     """
     key = registry.find(name)
     known = [kind for kind, cls in registry.items() if cls.named]
-    if key is None:
+    if key is None or (key not in known and not stored and not registry[key].is_custom):
         spellings = [each for each in registry.spellings if registry.find(each) in known]
         raise LayerError(
             coded(

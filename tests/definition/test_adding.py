@@ -185,3 +185,9 @@ def test_a_mistyped_activation_beside_an_optimizer(model):
 
 def test_options_of_layers_are_not_taken_for_arguments_of_add(model):
     assert "'num_layers' is an option of which layer?" in refused(model, num_layers=3)
+
+
+@pytest.mark.parametrize("name", ["denormalize", "exponential"])
+def test_layers_that_training_alone_adds_are_unknown(name):
+    with pytest.raises(LayerError, match=rf"^add\('{name}'\): unknown layer"):
+        nn("reg", verbose=0).add(name)
