@@ -131,6 +131,20 @@ def test_layers_answer_for_themselves():
     assert asking == []
 
 
+def test_kinds_alone_ask_what_a_network_is():
+    asking = [
+        f"{module}: {ast.unparse(node)}"
+        for module, path in modules("onnxnn").items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("diffusion", "teacher_forcing")
+        if not ast.unparse(node.value).endswith(("card", "card()"))  # what its card says of sampling
+    ]
+    assert asking == [
+        "kinds.denoiser: entry.layer.diffusion",
+        "kinds.seq2seq: entry.layer.teacher_forcing",
+    ]
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_folder_has_its_place(package):
     assert {folder_of(name) for name in modules(package)} == set(FOLDERS[package])

@@ -211,20 +211,10 @@ class Definition:
         return last_layer.generates(self.placed())
 
     @property
-    def teacher_forcing(self) -> bool:
-        """Whether the network goes from sequence to sequence and learns from pairs."""
-        return any(entry.layer.teacher_forcing for entry in self._added)
-
-    @property
     def reads_tokens(self) -> bool:
         """Whether its input is integers, one for each step."""
         shape = self.input_shape if self.has_layers else None
         return shape is not None and shape.axes == ("token",)
-
-    @property
-    def diffusion(self) -> bool:
-        """Whether the network says what is noise in an image, and draws with that."""
-        return any(entry.layer.diffusion for entry in self._added)
 
     def vocabulary(self) -> int | None:
         """Return how many different tokens the network reads; None where it reads none."""

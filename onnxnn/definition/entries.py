@@ -13,7 +13,7 @@ from torch import nn
 
 from onnxnn.graph.shape import Shape
 from onnxnn.layers import Layer, make, option_names, unused_name
-from onnxnn.layers.activation import Activation, activation_of
+from onnxnn.layers.activation import activation_of
 from onnxnn.layers.custom import Custom
 
 __all__ = ["Entry", "Placed", "entry_of", "place"]
@@ -146,7 +146,7 @@ def _check_alone(layer: Layer, before: Mapping[str, Placed]) -> None:
     if not before:
         return
     first = next(iter(before.values())).layer
-    if first.diffusion or (first.teacher_forcing and not isinstance(layer, Activation)):
+    if first.stands_alone and not (layer.is_activation and first.default_activation):
         raise LayerError(
             coded(
                 "E-LAYER-06",
@@ -155,7 +155,7 @@ def _check_alone(layer: Layer, before: Mapping[str, Placed]) -> None:
                 first=shortened(first.kind),
             )
         )
-    if layer.diffusion:
+    if layer.stands_alone:
         raise LayerError(
             coded(
                 "E-LAYER-06",

@@ -88,8 +88,7 @@ def write_script(kind: NetworkKind, model: Path, card: ModelCard, example: Array
 
 def sampling_body(card: ModelCard) -> ScriptBody:
     """Return what samples images from noise."""
-    classes = () if card.diffusion is None else card.diffusion.classes
-    label = f", label={classes[0]!r}" if classes else ""
+    label = f", label={card.classes[0]!r}" if card.classes else ""
     use = [
         f"images = model.sample(num=16, seed=0{label})  # float32 (16, channels, height, width) in 0..1",
         'print(write_grid(images, folder / "images.png"))',

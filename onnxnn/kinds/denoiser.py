@@ -50,7 +50,7 @@ class DiffusionNetwork(NetworkKind):
     @classmethod
     def matches(cls, task: str, definition: Definition) -> bool:
         """Return whether the network is a diffusion model."""
-        return definition.diffusion
+        return any(entry.layer.diffusion for entry in definition.entries)
 
     @property
     def classifies(self) -> bool:

@@ -36,7 +36,7 @@ class SequenceToSequence(NetworkKind):
     @classmethod
     def matches(cls, task: str, definition: Definition) -> bool:
         """Return whether the network learns by teacher forcing."""
-        return definition.teacher_forcing
+        return any(entry.layer.teacher_forcing for entry in definition.entries)
 
     @property
     def _layer(self) -> Transformer:

@@ -128,7 +128,7 @@ def _read_step(given: object) -> Step:
         )
     activation = options.get("activation")
     made = make(name, {key: value for key, value in options.items() if key != "activation"})
-    if made.diffusion or made.teacher_forcing:
+    if made.stands_alone:
         raise LayerError(
             coded("E-LAYER-06", "{where}: a whole network stands alone, not in a branch.", where=made.call())
         )

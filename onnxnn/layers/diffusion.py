@@ -69,6 +69,7 @@ class DiffusionModel(Layer):
     preset: str | None = None
     patch: int | None = None
 
+    stands_alone: ClassVar[bool] = True
     diffusion: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -119,6 +120,10 @@ class DiffusionModel(Layer):
         if not isinstance(given, tuple) or not all(is_count(level, 0) and level < levels for level in given):
             expected = gettext("True, False or levels from 0 to {last}, such as ({last},)", last=levels - 1)
             raise wrong_value(self, "attention", given, expected)
+
+    @property
+    def image_size(self) -> int:
+        return self.img_size
 
     def assumed_input(self) -> Shape:
         return Shape.image(3, self.img_size, self.img_size)

@@ -64,6 +64,9 @@ class Layer(abc.ABC):
     reads_tokens: ClassVar[bool] = False
     """Whether the layer reads integers, one per step, instead of values."""
 
+    stands_alone: ClassVar[bool] = False
+    """Whether the layer is a whole network: no layer stands before it, after it or beside it."""
+
     teacher_forcing: ClassVar[bool] = False
     """Whether the layer is a whole network from sequence to sequence, which learns from pairs."""
 
@@ -91,6 +94,11 @@ class Layer(abc.ABC):
     def float64_deviations(self) -> tuple[float, ...]:
         """The deviations that the layer divides by in float64; () for a layer that computes in float32."""
         return ()
+
+    @property
+    def image_size(self) -> int | None:
+        """The height and width to which images are resized for this layer; None where it takes any."""
+        return None
 
     def assumed_input(self) -> Shape:
         """Return the input shape of this layer when it comes first and no data is loaded yet."""

@@ -161,6 +161,7 @@ class Transformer(Layer):
     dropout: float = 0.1
 
     reads_tokens: ClassVar[bool] = True
+    stands_alone: ClassVar[bool] = True
     teacher_forcing: ClassVar[bool] = True
     default_activation: ClassVar[str | None] = "softmax"
 

@@ -25,7 +25,6 @@ from onnxnn.inference.evaluation import check_fits
 from onnxnn.inference.predict import Reader
 from onnxnn.kinds import NetworkKind, kind_of
 from onnxnn.layers import find, make
-from onnxnn.training import seq2seq as pairs
 
 __all__ = ["Changed", "NetworkState", "OptimizerChoice", "Waiting"]
 
@@ -180,6 +179,8 @@ class NetworkState:
         if owned is not None and not all(each.layer.keeps_outputs for each in added):
             owned = owned.without_labels()  # the outputs are others now
         state = replace(state, definition=definition, calls=state.calls + 1, owned=owned, training={})
+        if state.data is not None and state.data.kind == "tokens" and added and added[0].layer.stands_alone:
+            state.kind.check_data(state.data)
         return state.with_color(state.color), (*lines, describe_added(added, state.batch_size))
 
     def _has_to_wait(self, layer: str | nn.Module | None) -> bool:
@@ -196,27 +197,23 @@ class NetworkState:
         Images are resized to those that a diffusion model draws, a table of integers is read as tokens.
         """
         data, state = self.data, self
+        lines: tuple[str, ...] = ()
         if data is None:
-            return self, ()
+            return self, lines
         found = find(layer) if isinstance(layer, str) else None
         if data.kind == "table" and not self.calls and found is not None and found.reads_tokens:
             state, _ = self.with_data(data.as_tokens())
             data = present(state.data)
-        made = make(found.kind, options) if found is not None and found.diffusion else None
-        lines: tuple[str, ...] = ()
-        if made is not None:
-            if not self.definition.entries:  # else the error that follows says more
-                size = present(made.assumed_input()["height"])
-                fitted = data.in_size(size)
-                if fitted.sample != data.sample:
-                    lines = (gettext("images are resized to {size} x {size}", size=size),)
-                if fitted is not data:
-                    state, _ = state.with_data(fitted)
-        elif data.problem is not None:
-            raise data.problem
-        learns_pairs = found is not None and found.teacher_forcing and not self.definition.entries
-        if found is not None and learns_pairs and data.kind == "tokens":
-            pairs.check_data(data, make(found.kind, options).resolve(data.sample), self.task)
+        size = make(found.kind, options).image_size if found is not None and found.stands_alone else None
+        if size is None:
+            if data.problem is not None:
+                raise data.problem
+        elif not self.definition.entries:  # else the error that follows says more
+            fitted = data.in_size(size)
+            if fitted.sample != data.sample:
+                lines = (gettext("images are resized to {size} x {size}", size=size),)
+            if fitted is not data:
+                state, _ = state.with_data(fitted)
         return state, lines
 
     # ---- data ----------------------------------------------------------------------------------
@@ -277,7 +274,7 @@ class NetworkState:
             check_fits(data.sample.sizes, data.kind, spec, source)
         if known is not None:
             new_classes = not set(data.classes) <= set(known.classes)
-            has_none = spec is not None and _draws_without_classes(self.card())
+            has_none = spec is not None and self.kind.samples_images and not self.card().classes
             keep_classes = keep_classes or has_none or (self.task == "embed" and new_classes)
             data = data.prepared(known, keep_classes=keep_classes, source=source)
         if data.problem is not None and not self.kind.samples_images:
@@ -353,7 +350,3 @@ class NetworkState:
             )
         definition = self.definition.with_input(Shape.image(channels, *shape.sizes[1:]))
         return replace(state, definition=definition)
-
-
-def _draws_without_classes(card: ModelCard) -> bool:
-    return card.diffusion is not None and not card.diffusion.classes

@@ -39,18 +39,7 @@ METRICS = ("acc", "exact")
 
 
 def options_of(layer: Layer) -> Transformer:
-    """Return the network's only layer.
-
-    Raises:
-        TrainingError: It is none that goes from sequence to sequence.
-    """
-    if not layer.teacher_forcing:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "pairs of sequences are learned by add('transformer', ...) alone. Use that layer.",
-            )
-        )
+    """Return the options of the only layer of a network from sequence to sequence."""
     return cast(Transformer, layer)
 
 
