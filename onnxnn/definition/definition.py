@@ -196,7 +196,7 @@ class Definition:
         Raises:
             LayerError: A layer does not match its input.
         """
-        return self.frozen().placed(input_shape)[-1].out_shape
+        return self.resolved().placed(input_shape)[-1].out_shape
 
     def feature_layer(self) -> Placed | None:
         """Return the head, whose input is the feature vector; None without one."""
@@ -257,9 +257,13 @@ class Definition:
         return self.with_input(self._input_shape, normalize)
 
     def resolved(self) -> Definition:
-        """Return the same network with every size filled in: later data does not change what it is."""
-        frozen, other = self.frozen(), self._copied()
-        other._normalize, other._added, other._closing = frozen._normalize, frozen._added, frozen._closing
+        """Return the same network with every size filled in: other data does not change what it is."""
+        layers, other = {id(placed.entry): placed.layer for placed in reversed(self.placed())}, self._copied()
+        other._normalize, other._closing = (
+            None if entry is None else replace(entry, layer=layers[id(entry)])
+            for entry in (self._normalize, self._closing)
+        )
+        other._added = tuple(replace(entry, layer=layers[id(entry)]) for entry in self._added)
         return other
 
     @property
@@ -367,20 +371,9 @@ class Definition:
             The output's value, and the feature vector's before the head where there is one.
         """
         head = self.feature_layer()
-        for placed in self.frozen().placed(input_shape):
+        for placed in self.resolved().placed(input_shape):
             with graph.scope(placed.name):
                 if head is not None and placed.name == head.name and isinstance(placed.layer, Linear):
                     graph.mark_feature(graph.flatten(x, len(placed.in_shape) + 1))
                 x = placed.layer.emit(graph, x, net.get_submodule(placed.name), placed.in_shape)
         return x, graph.feature
-
-    def frozen(self) -> Definition:
-        """Return the same network with every size filled in, so that it can meet free sizes."""
-        frozen = Definition(self.input_shape)
-        resolved = {id(p.entry): p.layer for p in reversed(self.placed())}
-        frozen._normalize, frozen._closing = (
-            None if entry is None else replace(entry, layer=resolved[id(entry)])
-            for entry in (self._normalize, self._closing)
-        )
-        frozen._added = tuple(replace(entry, layer=resolved[id(entry)]) for entry in self._added)
-        return frozen

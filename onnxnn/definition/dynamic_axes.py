@@ -31,13 +31,13 @@ def free_input(definition: Definition) -> Shape | None:
     shape = fixed_input(definition) or definition.input_shape
     if shape is None:
         return None
-    frozen = definition.frozen()
+    resolved = definition.resolved()
     for group in _FREE_AXES:
         free = shape.with_sizes(**dict.fromkeys(group))
         if free == shape:
             continue
         try:
-            placed = frozen.placed(free)
+            placed = resolved.placed(free)
         except LayerError:
             continue
         if not any(p.layer.fixes_input_size(p.in_shape) for p in placed):
@@ -50,10 +50,10 @@ def fixed_input(definition: Definition) -> Shape | None:
     shape = definition.input_shape
     if shape is None or None not in shape.sizes:
         return shape
-    frozen = definition.frozen()
+    resolved = definition.resolved()
     for guess in _GUESSES:
         sizes = dict.fromkeys(_open_axes(shape), guess)
-        if _takes(frozen, shape, **sizes):
+        if _takes(resolved, shape, **sizes):
             return shape.with_sizes(**sizes)
     return None
 
@@ -69,10 +69,10 @@ def max_length(definition: Definition) -> int | None:
     shape = definition.input_shape
     if shape is None or shape.axes not in (("token",), ("time", "feature")):
         return None
-    frozen, axis = definition.frozen(), shape.axes[0]
+    resolved, axis = definition.resolved(), shape.axes[0]
     limits = [p.layer.max_steps for p in definition.placed() if p.layer.max_steps is not None]
-    taken = [n for n in limits if _takes(frozen, shape, **{axis: n})]
-    return next((n for n in taken if not _takes(frozen, shape, **{axis: n + 1})), None)
+    taken = [n for n in limits if _takes(resolved, shape, **{axis: n})]
+    return next((n for n in taken if not _takes(resolved, shape, **{axis: n + 1})), None)
 
 
 def min_sizes(definition: Definition) -> dict[str, int]:
@@ -84,14 +84,14 @@ def min_sizes(definition: Definition) -> dict[str, int]:
     free = free_input(definition)
     if free is None or any(isinstance(entry.layer, Custom) for entry in definition.entries):
         return {}
-    axes, frozen = _open_axes(free), definition.frozen()
-    if _takes(frozen, free, **dict.fromkeys(axes, 1)):
+    axes, resolved = _open_axes(free), definition.resolved()
+    if _takes(resolved, free, **dict.fromkeys(axes, 1)):
         return {}
     large = fixed_input(definition)
     if large is None:
         return {}
     # Windows slide along each axis by itself, so the sizes of the others do not matter.
-    smallest = {axis: _smallest(frozen, large, axis) for axis in axes}
+    smallest = {axis: _smallest(resolved, large, axis) for axis in axes}
     return {axis: size for axis, size in smallest.items() if size > 1}
 
 
@@ -99,16 +99,16 @@ def _open_axes(shape: Shape) -> list[str]:
     return [axis for axis, size in zip(shape.axes, shape.sizes, strict=True) if size is None]
 
 
-def _smallest(frozen: Definition, shape: Shape, axis: str) -> int:
+def _smallest(resolved: Definition, shape: Shape, axis: str) -> int:
     """Return the smallest size of an axis that goes through, where the shape's own does."""
     size = present(shape[axis])
-    return 1 + bisect_left(range(1, size), True, key=lambda n: _takes(frozen, shape, **{axis: n}))
+    return 1 + bisect_left(range(1, size), True, key=lambda n: _takes(resolved, shape, **{axis: n}))
 
 
-def _takes(frozen: Definition, shape: Shape, **sizes: int) -> bool:
+def _takes(resolved: Definition, shape: Shape, **sizes: int) -> bool:
     """Return whether a shape with other sizes along some axes goes through the network."""
     try:
-        frozen.placed(shape.with_sizes(**sizes))
+        resolved.placed(shape.with_sizes(**sizes))
     except LayerError:
         return False
     return True
