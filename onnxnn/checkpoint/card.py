@@ -20,7 +20,7 @@ from onnxnn.definition.definition import Definition, Placed
 from onnxnn.definition.dynamic_axes import free_input, free_output, max_length, min_sizes
 from onnxnn.definition.last_layer import last_bounded
 from onnxnn.graph.shape import Shape
-from onnxnn.layers.registry import frozen
+from onnxnn.layers.registry import immutable
 
 if TYPE_CHECKING:
     from onnxnn.kinds.kind import NetworkKind
@@ -146,7 +146,7 @@ def how_trained(
 def describe_added(added: list[Placed], batch_size: int | None = None) -> str:
     """Return what `add` prints: "linear1: size=(4, 10), relu -> [120, 10]"."""
     first = added[0]
-    options = [f"{name}={shortened(frozen(value))}" for name, value in first.layer.options().items()]
+    options = [f"{name}={shortened(immutable(value))}" for name, value in first.layer.options().items()]
     options += [placed.layer.kind for placed in added[1:]]
     described = f": {', '.join(options)}" if options else ""
     return f"{first.name}{described} -> {added[-1].out_shape.batched(batch_size)}"

@@ -20,7 +20,7 @@ from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
 from onnxnn.layers import Layer
-from onnxnn.layers.registry import frozen
+from onnxnn.layers.registry import immutable
 
 from . import augment
 from .augment import Augmentation
@@ -225,7 +225,7 @@ def _make(name: str, value: object) -> Any:
             )
         )
     fields = [field.name for field in dataclasses.fields(cls)]
-    options = _options(name, fields, frozen(value))
+    options = _options(name, fields, immutable(value))
     wrong = (option for option in options if option not in fields)
     unknown = [_unknown(option, fields) for option in islice(wrong, _MOST_NAMED)]
     if unknown:
@@ -323,5 +323,5 @@ def _from_torchvision(transform: object, name: str) -> Any:
             )
         )
     fields = [field.name for field in dataclasses.fields(_KNOWN[name])]
-    options = {field: frozen(getattr(transform, field)) for field in fields if hasattr(transform, field)}
+    options = {field: immutable(getattr(transform, field)) for field in fields if hasattr(transform, field)}
     return _make(name, {field: value for field, value in options.items() if value is not None})

@@ -314,7 +314,7 @@ def make(name: str, options: Mapping[str, object], stored: bool = False) -> Laye
                 known=", ".join(fields),
             )
         )
-    return cls(**{fields[key].name: frozen(value) for key, value in options.items()})
+    return cls(**{fields[key].name: immutable(value) for key, value in options.items()})
 
 
 def read_signals(layers: Iterable[Layer], in_shape: Shape) -> bool | None:
@@ -334,20 +334,20 @@ def unused_name(name: str, taken: Collection[str]) -> str:
 
 def describe_call(kind: str, options: Mapping[str, object]) -> str:
     """Return a call as a user would have typed it: "add('linear', size=(4, 3))"."""
-    arguments = [repr(kind), *(f"{key}={shortened(frozen(value))}" for key, value in options.items())]
+    arguments = [repr(kind), *(f"{key}={shortened(immutable(value))}" for key, value in options.items())]
     return f"add({', '.join(arguments)})"
 
 
-def frozen(value: object) -> Any:
+def immutable(value: object) -> Any:
     """Return lists (as JSON has them) and arrays as tuples of Python's own values, all the way down.
 
     Raises:
         CallError: It is no option: deeper or larger than any, such as a list that holds itself.
     """
-    return _frozen(value, 0, [0])
+    return _immutable(value, 0, [0])
 
 
-def _frozen(value: object, depth: int, count: list[int]) -> Any:
+def _immutable(value: object, depth: int, count: list[int]) -> Any:
     if not isinstance(value, np.ndarray | torch.Tensor | Mapping | list | tuple):
         return value.tolist() if isinstance(value, np.generic) else value
     count[0] += math.prod(value.shape) if isinstance(value, np.ndarray | torch.Tensor) else len(value)
@@ -362,10 +362,10 @@ def _frozen(value: object, depth: int, count: list[int]) -> Any:
             )
         )
     if isinstance(value, np.ndarray | torch.Tensor):
-        return _frozen(value.tolist(), depth + 1, count)
+        return _immutable(value.tolist(), depth + 1, count)
     if isinstance(value, Mapping):
-        return {key: _frozen(item, depth + 1, count) for key, item in value.items()}
-    return tuple(_frozen(item, depth + 1, count) for item in value)
+        return {key: _immutable(item, depth + 1, count) for key, item in value.items()}
+    return tuple(_immutable(item, depth + 1, count) for item in value)
 
 
 def plain(value: object) -> Any:

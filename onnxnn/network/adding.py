@@ -14,7 +14,7 @@ from torch import nn
 from onnxnn.console.display import PrintedText
 from onnxnn.definition.summary import table
 from onnxnn.layers.adding import check_arguments
-from onnxnn.layers.registry import frozen
+from onnxnn.layers.registry import immutable
 from onnxnn.training import optimizers
 
 from .core import NetworkCore
@@ -57,7 +57,7 @@ def add(
                     "add('linear', size=(4, 3)).",
                 )
             )
-        name, options = optimizers.optimizer_name(optimizer), frozen(options)
+        name, options = optimizers.optimizer_name(optimizer), immutable(options)
         optimizers.check_optimizer_options(name, options)
         choice = OptimizerChoice(name, options, is_chosen=True)
         self._state = replace(self._state, calls=self._state.calls + 1, optimizer=choice)

@@ -14,7 +14,7 @@ from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
-from onnxnn.layers.registry import frozen
+from onnxnn.layers.registry import immutable
 from onnxnn.network import Network
 from onnxnn.training.optimizers import check_optimizer_options, optimizer_name
 
@@ -166,7 +166,7 @@ def optimizer_of(place: Place | None) -> tuple[str | None, dict[str, Any]]:
         name = place.required(given, "name").text()
         options = {key: each.option("Any") for key, each in given.items()}
     try:
-        check_optimizer_options(optimizer_name(str(name)), frozen(options))
+        check_optimizer_options(optimizer_name(str(name)), immutable(options))
     except TrainingError as error:
         raise InputError(located(line_of(place.file, place.line, place.key), error)) from error
     return name, options

@@ -12,7 +12,7 @@ from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
-from onnxnn.layers.registry import frozen
+from onnxnn.layers.registry import immutable
 
 from . import losses, lr_schedules, metrics, optimizers
 
@@ -64,7 +64,7 @@ class TrainSettings:
     def __post_init__(self) -> None:
         set_field = object.__setattr__
         for item in dataclasses.fields(self):
-            set_field(self, item.name, frozen(getattr(self, item.name)))
+            set_field(self, item.name, immutable(getattr(self, item.name)))
         set_field(self, "optimizer", optimizers.optimizer_name(self.optimizer))
         optimizers.check_optimizer_options(self.optimizer, self.optimizer_options)
         set_field(self, "metrics", metrics.official_names(self.metrics))
