@@ -14,6 +14,7 @@ import ast
 import io
 import sys
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -24,6 +25,8 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("runtime/onnxnn_runtime", "cli/onnxnn_cli", "onnxnn")
 LOCALE = "zh_CN"
+DATE = datetime(2026, 1, 1, tzinfo=timezone.utc)
+"""The date in the compiled catalogues: that of the day would change the files each time."""
 KEYWORDS = {"gettext": (1,), "gettext_noop": (1,), "ngettext": (1, 2), "coded": (2,)}
 
 
@@ -70,7 +73,7 @@ def updated(package: str) -> Catalog:
     if po_file(package).exists():
         with po_file(package).open("rb") as file:
             before = read_po(file, locale=LOCALE)
-    catalogue = Catalog(LOCALE, fuzzy=False)
+    catalogue = Catalog(LOCALE, fuzzy=False, project="onnxnn", creation_date=DATE)
     for message, modules in extracted(package).items():
         known = before.get(message if isinstance(message, str) else message[0])
         places = [(module, None) for module in modules]

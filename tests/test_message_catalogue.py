@@ -135,6 +135,7 @@ def script():
 @pytest.mark.parametrize("package", SOURCES)
 def test_the_catalogue_is_up_to_date(script, package):
     assert script.is_up_to_date(package), "run scripts/messages.py"
+    assert b"POT-Creation-Date: 2026-01-01" in script.po_file(package).with_suffix(".mo").read_bytes()
 
 
 @pytest.mark.parametrize("package", SOURCES)
