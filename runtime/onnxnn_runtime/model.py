@@ -17,7 +17,7 @@ from .inputs.whole import by_name, check_target, check_values, only_input
 from .messages.catalogue import gettext
 from .messages.suggestions import MODEL_ATTRIBUTES, MODEL_OPTIONS
 from .opening import Opening, require_card
-from .results import Embeddings, Prediction, Predictions, check_predicts, prediction
+from .results import Embeddings, Predictions, check_predicts, prediction
 
 if TYPE_CHECKING:
     from .card.tokens import Text
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .session.engine import Engine
     from .session.onnxfile import FileFacts
 
-__all__ = ["Embeddings", "Model", "Prediction", "Predictions"]
+__all__ = ["Model"]
 
 _Opening = Tuple[Callable[[Opening], "Model"], Opening]
 """What opens the model again, and how it was opened."""

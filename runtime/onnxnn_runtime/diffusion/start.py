@@ -11,9 +11,10 @@ from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.preprocess import COLORS, Preprocess, decode, pixels
 from onnxnn_runtime.errors import InputError, located
 from onnxnn_runtime.images.decode import is_file_object
+from onnxnn_runtime.inputs.folders import Skipped
 from onnxnn_runtime.inputs.given import matching, plain
 from onnxnn_runtime.inputs.reading import read_sample
-from onnxnn_runtime.inputs.samples import Skipped, find_samples
+from onnxnn_runtime.inputs.samples import find_samples
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 

@@ -22,22 +22,15 @@ from onnxnn_runtime.card.vocabulary import renumbering
 from onnxnn_runtime.errors import InputError, MissingInputError
 from onnxnn_runtime.files.access import regular_file
 from onnxnn_runtime.images.decode import is_file_object, read_content
-from onnxnn_runtime.images.formats import IMAGE_SUFFIXES
 from onnxnn_runtime.messages.catalogue import Message, coded
 from onnxnn_runtime.messages.shorten import shortened
 
-from .folders import Skipped, describe_skipped, find_images, is_stray, skipped_for
+from .folders import Skipped, describe_skipped, find_images, skipped_for
 from .given import MAX_DEPTH, file_name, is_numeric, is_things, matching, plain
 from .numpy_file import is_numpy, load_numpy
 from .reading import Sample
 
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "Skipped",
-    "find_images",
-    "find_samples",
-    "is_stray",
-]
+__all__ = ["find_samples"]
 
 
 def find_samples(

@@ -17,8 +17,9 @@ from onnxnn_runtime.arrays.conversion import too_small
 from onnxnn_runtime.arrays.numbers import check_integer
 from onnxnn_runtime.card.card import Axis, InputSpec, ModelCard
 from onnxnn_runtime.errors import InputError, OnnxnnError
+from onnxnn_runtime.inputs.folders import Skipped
 from onnxnn_runtime.inputs.reading import Sample
-from onnxnn_runtime.inputs.samples import Skipped, find_samples
+from onnxnn_runtime.inputs.samples import find_samples
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import printable
 

@@ -1,7 +1,7 @@
 """Reading tables of numbers: CSV files as spreadsheets and lessons write them.
 
-    bytes -> text (`table_text`) -> separator (`;`, tab or `,`) -> rows of cells -> heading or not
-    (`table_heading`) -> numbers (`table_numbers`)
+    bytes -> text (`text`) -> separator (`;`, tab or `,`) -> rows of cells (`scan`) -> heading or not
+    (`heading`) -> numbers (`table`, `numbers`)
 
 Training and the runtime read a file through this one implementation.
 """

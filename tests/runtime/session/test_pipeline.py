@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from onnxnn_runtime import InputError, InputSpec, MissingInputError, Preprocess
-from onnxnn_runtime.inputs.samples import find_images, find_samples
+from onnxnn_runtime.inputs.folders import find_images
+from onnxnn_runtime.inputs.samples import find_samples
 from onnxnn_runtime.session.pipeline import batches, ordered
 from PIL import Image
 from support.inputs import IMAGES, SEQUENCE, TABLE, TOKENS, read
