@@ -103,14 +103,17 @@ class MobileNetV2(nn.Module):
             self.features.eval()
 
     def _initialise(self) -> None:
-        """Let every block with a residual connection begin as the identity.
+        """Begin with weights that a small data set can train in the few steps that it gives.
 
-        Its last batch normalisation begins with weight 0 (Goyal et al., "Accurate, Large Minibatch SGD",
-        2017, section 5.1; arXiv:1706.02677). In the few steps that a small data set gives, the network then
-        learns more; convolutions keep torch's own initialisation for the same reason.
+        Convolutions are drawn from a normal distribution by their fan-out (He et al., "Delving Deep into
+        Rectifiers", 2015, section 2.2; arXiv:1502.01852), as in torchvision. Every block with a residual
+        connection begins as the identity: the weight of its last batch normalisation is 0 (Goyal et al.,
+        "Accurate, Large Minibatch SGD", 2017, section 5.1; arXiv:1706.02677).
         """
         for module in self.modules():
-            if isinstance(module, InvertedResidual) and module.residual:
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+            elif isinstance(module, InvertedResidual) and module.residual:
                 nn.init.zeros_(module.conv[-1].get_parameter("weight"))
             elif isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, 0, 0.01)

@@ -63,6 +63,18 @@ def test_multiply_adds_of_the_paper():
     assert total == pytest.approx(300e6, rel=0.01)
 
 
+def test_new_weights_are_drawn_by_fan_out_and_blocks_begin_as_the_identity():
+    torch.manual_seed(0)
+    model = MobileNetV2(num_classes=None)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Conv2d) and module.weight.numel() > 10_000:
+            fan_out = module.out_channels * module.kernel_size[0] * module.kernel_size[1]
+            assert module.weight.std().item() == pytest.approx((2 / fan_out) ** 0.5, rel=0.05)
+    x = torch.rand(1, 24, 8, 8)
+    block = next(each for each in model.modules() if isinstance(each, InvertedResidual) and each.residual)
+    assert torch.equal(block.eval()(x), x)
+
+
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (28, 28), (33, 50), (1, 1)])
 def test_any_size_gives_1280_features(height, width):
     definition = network(shape=Shape.image(3, height, width), width=0.35)
