@@ -62,7 +62,9 @@ def main() -> None:
         "torch eager": lambda: eager(model),
         "onnxnn in torch": lambda: model.generate(first, LENGTH, seed=0),
         "runtime": lambda: served.generate(first, LENGTH, seed=0),
-        "runtime, temperature 0.8, top_k 20": lambda: served.generate(first, LENGTH, 0.8, 20, seed=0),
+        "runtime, temperature 0.8, top_k 20": lambda: served.generate(
+            first, LENGTH, temperature=0.8, top_k=20, seed=0
+        ),
     }
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(RUNS + 1):
