@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from onnxnn_runtime.errors import TrainingError, name_hint
+from onnxnn_runtime.errors import TrainingError, name_hint, raise_together
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
@@ -44,7 +44,7 @@ class TrainSettings:
             that are powers of two, and eight of the whole training.
 
     Raises:
-        TrainingError: A name is unknown or a number is out of range.
+        TrainingError: A name is unknown or a number is out of range; it says all that is wrong.
     """
 
     lr: float | None = None
@@ -62,23 +62,21 @@ class TrainSettings:
     samples_every: int | None = None
 
     def __post_init__(self) -> None:
-        set_field = object.__setattr__
         for item in dataclasses.fields(self):
-            set_field(self, item.name, immutable(getattr(self, item.name)))
-        set_field(self, "optimizer", optimizers.optimizer_name(self.optimizer))
-        optimizers.check_optimizer_options(self.optimizer, self.optimizer_options)
-        set_field(self, "metrics", metrics.official_names(self.metrics))
-        if self.loss is not None:
-            losses.official_name(self.loss)
-        lr_schedules.check_schedule(self.schedule)
-        for name in ("epochs", "patience", "batch_size"):
-            _check_count(name, getattr(self, name), optional=name != "epochs")
-        for name in ("lr", "clip"):
-            _check_positive(name, getattr(self, name))
-        _check_share("ema", self.ema)
-        if self.samples_every is False or not is_one_of(self.samples_every, (0,)):
-            _check_count("samples_every", self.samples_every, optional=True)
-        self._check_monitor()
+            object.__setattr__(self, item.name, immutable(getattr(self, item.name)))
+        raise_together(
+            self._check_optimizer,
+            self._check_columns,
+            lambda: None if self.loss is None else losses.official_name(self.loss),
+            lambda: lr_schedules.check_schedule(self.schedule),
+            lambda: _check_count("epochs", self.epochs, optional=False),
+            lambda: _check_count("patience", self.patience, optional=True),
+            lambda: _check_count("batch_size", self.batch_size, optional=True),
+            lambda: _check_positive("lr", self.lr),
+            lambda: _check_positive("clip", self.clip),
+            lambda: _check_share("ema", self.ema),
+            self._check_samples_every,
+        )
 
     def column(self, validated: bool) -> str:
         """Return the history's column that says which epoch is best.
@@ -114,7 +112,16 @@ class TrainSettings:
         known = {item.name for item in dataclasses.fields(cls)}
         return cls(**{key: value for key, value in data.items() if key in known})
 
-    def _check_monitor(self) -> None:
+    def _check_optimizer(self) -> None:
+        object.__setattr__(self, "optimizer", optimizers.optimizer_name(self.optimizer))
+        optimizers.check_optimizer_options(self.optimizer, self.optimizer_options)
+
+    def _check_samples_every(self) -> None:
+        if self.samples_every is False or not is_one_of(self.samples_every, (0,)):
+            _check_count("samples_every", self.samples_every, optional=True)
+
+    def _check_columns(self) -> None:
+        object.__setattr__(self, "metrics", metrics.official_names(self.metrics))
         columns = ["loss", *self.metrics]
         known = [*columns, *(f"val_{name}" for name in columns)]
         if self.monitor is not None and not is_one_of(self.monitor, known):

@@ -21,9 +21,9 @@ A message says where, what was expected and what was given, and what to do.
 
 from __future__ import annotations
 
-from typing import Iterable
+from typing import Callable, Iterable
 
-from .messages.catalogue import Message, gettext
+from .messages.catalogue import Message, following, gettext
 from .messages.shorten import bounded, shortened
 
 __all__ = [
@@ -136,6 +136,28 @@ class UnknownAttributeError(OnnxnnError, AttributeError):
 def located(where: object, error: OnnxnnError) -> Message:
     """Return the text of an error after where it was found, with the code of its kind."""
     return Message(gettext("{where}: {error}", where=where, error=error), error.code)
+
+
+def raise_together(*checks: Callable[[], object]) -> None:
+    """Run all checks, and raise what they found as one error of the first one's class and code.
+
+    Args:
+        checks: Functions that raise an error of ours where something is wrong.
+
+    Raises:
+        OnnxnnError: At least one check raised it; with a sentence of each that did.
+    """
+    found = []
+    for check in checks:
+        try:
+            check()
+        except OnnxnnError as error:
+            found.append(error)
+    if len(found) > 1:
+        said = found[0].text + "".join(following(error.text) for error in found[1:])
+        raise type(found[0])(Message(said, found[0].code))
+    if found:
+        raise found[0]
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
