@@ -103,12 +103,12 @@ class MobileNetV2(nn.Module):
             self.features.eval()
 
     def _initialise(self) -> None:
-        """Begin with weights that a small data set can train in the few steps that it gives.
+        """Draw the weights as torchvision does, and let residual blocks begin as the identity.
 
         Convolutions are drawn from a normal distribution by their fan-out (He et al., "Delving Deep into
-        Rectifiers", 2015, section 2.2; arXiv:1502.01852), as in torchvision. Every block with a residual
-        connection begins as the identity: the weight of its last batch normalisation is 0 (Goyal et al.,
-        "Accurate, Large Minibatch SGD", 2017, section 5.1; arXiv:1706.02677).
+        Rectifiers", 2015, section 2.2; arXiv:1502.01852). The last batch normalisation of a block with a
+        residual connection has weight 0 (Goyal et al., "Accurate, Large Minibatch SGD", 2017, section 5.1;
+        arXiv:1706.02677), by which a small data set trains more in the few steps that it gives.
         """
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
