@@ -22,8 +22,9 @@ from embed_common import PEAK
 READERS = {
     "onnxnn": """
         from onnxnn.data import load_table as read
+        from onnxnn.data.options import TableOptions
         start = time.process_time()
-        x, y = read(path, "cls", shuffle=False).train.tensors()
+        x, y = read(path, "cls", TableOptions(shuffle=False)).train.tensors()
     """,
     "pandas": """
         import pandas
