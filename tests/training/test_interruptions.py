@@ -99,14 +99,14 @@ SCRIPT = """
 import signal, sys, numpy as np
 from onnxnn import nn
 from onnxnn.training.callbacks import Callback
-class Tell(Callback):
+class Announce(Callback):
     def on_epoch(self, trainer):
         print("epoch", flush=True)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts without it
 model = nn("cls", save_fold=sys.argv[1])
 model.load_dataset(np.zeros((6, 4), np.float32), np.arange(6) % 2)
 model.add("linear", size=(4, 2), activation="softmax")
-history = model.train(lr=0.01, epochs=10**7, callbacks=[Tell()])
+history = model.train(lr=0.01, epochs=10**7, callbacks=[Announce()])
 print("done", len(history) > 0, flush=True)
 """
 
