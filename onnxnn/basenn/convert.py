@@ -19,7 +19,7 @@ from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, LayerError
 from onnxnn_runtime.files.access import PathLike
 from onnxnn_runtime.files.filekind import PICKLE, TORCH, UNKNOWN, instead, kind_of_file
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.outputs.output_files import check_output
 
@@ -103,50 +103,42 @@ def import_checkpoint(
     try:
         return _convert(path, out, tree, meta, tensors, task)
     except LayerError as error:
-        raise CheckpointError(
-            coded(
-                "E-CKPT-05",
-                "{path}: the network cannot be built: {error} Where the checkpoint lacks the size of a "
-                "sample, give --input-size.",
-                path=path,
-                error=error,
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-05",
+            "{path}: the network cannot be built: {error} Where the checkpoint lacks the size of a "
+            "sample, give --input-size.",
+            path=path,
+            error=error,
         ) from error
     except (KeyError, TypeError, IndexError) as error:
-        raise CheckpointError(
-            coded(
-                "E-CKPT-05",
-                "{path}: expected a checkpoint as BaseNN 2.0 writes it, got another one ({kind}: {reason}).",
-                path=path,
-                kind=type(error).__name__,
-                reason=error,
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-05",
+            "{path}: expected a checkpoint as BaseNN 2.0 writes it, got another one ({kind}: {reason}).",
+            path=path,
+            kind=type(error).__name__,
+            reason=error,
         ) from error
 
 
 def _check(path: Path, trust_pickle: bool) -> None:
     """Refuse to open a file that is no checkpoint of BaseNN's, or is not trusted."""
     if _is_ours(path):
-        raise CheckpointError(
-            coded(
-                "E-CKPT-05",
-                "{path}: expected a BaseNN checkpoint, got one of onnxnn, which needs no conversion. Use it "
-                "with model.load or `onnxnn export` as it is.",
-                path=path,
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-05",
+            "{path}: expected a BaseNN checkpoint, got one of onnxnn, which needs no conversion. Use it "
+            "with model.load or `onnxnn export` as it is.",
+            path=path,
         )
     kind = kind_of_file(path)
     if kind not in (PICKLE, TORCH, UNKNOWN):
         raise CheckpointError(instead(str(path), gettext("a checkpoint of BaseNN 2.0"), kind, "E-CKPT-05"))
     if not trust_pickle:
-        raise CheckpointError(
-            coded(
-                "E-CKPT-05",
-                "{path}: a BaseNN checkpoint is a pickle, and opening one runs whatever program its maker "
-                "put into it, with your rights. Convert it only if you made it yourself or trust its maker: "
-                "`onnxnn import-basenn ... --trust-pickle`, or trust_pickle=True.",
-                path=path,
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-05",
+            "{path}: a BaseNN checkpoint is a pickle, and opening one runs whatever program its maker "
+            "put into it, with your rights. Convert it only if you made it yourself or trust its maker: "
+            "`onnxnn import-basenn ... --trust-pickle`, or trust_pickle=True.",
+            path=path,
         )
 
 
@@ -163,31 +155,25 @@ def _read_in_child(path: PathLike) -> tuple[dict[str, Any], dict[str, Any], dict
         try:
             code, said = run_child(str(Path(path).resolve()), folder)
         except subprocess.TimeoutExpired as error:
-            raise CheckpointError(
-                coded(
-                    "E-CKPT-05", "{path}: opening it took longer than {limit} s.", path=path, limit=_TIMEOUT
-                )
+            raise CheckpointError.coded(
+                "E-CKPT-05", "{path}: opening it took longer than {limit} s.", path=path, limit=_TIMEOUT
             ) from error
         reason = (said.strip().splitlines() or [gettext("no message")])[-1]
         if code == NO_BASENN:
-            raise CheckpointError(
-                coded(
-                    "E-PACKAGE-01",
-                    "{path}: its classes are BaseNN's, which cannot be imported here ({reason}). Install it "
-                    "in this environment: pip install BaseNN opencv-python pandas matplotlib torchvision "
-                    "einops. It is needed for this conversion only.",
-                    path=path,
-                    reason=reason,
-                )
+            raise CheckpointError.coded(
+                "E-PACKAGE-01",
+                "{path}: its classes are BaseNN's, which cannot be imported here ({reason}). Install it "
+                "in this environment: pip install BaseNN opencv-python pandas matplotlib torchvision "
+                "einops. It is needed for this conversion only.",
+                path=path,
+                reason=reason,
             )
         if code != 0:
-            raise CheckpointError(
-                coded(
-                    "E-CKPT-05",
-                    "{path}: expected a BaseNN checkpoint, got one that cannot be opened ({reason}).",
-                    path=path,
-                    reason=reason,
-                )
+            raise CheckpointError.coded(
+                "E-CKPT-05",
+                "{path}: expected a BaseNN checkpoint, got one that cannot be opened ({reason}).",
+                path=path,
+                reason=reason,
             )
         description = json.loads(Path(folder, "network.json").read_text("utf-8"))
         with np.load(Path(folder, "tensors.npz"), allow_pickle=False) as arrays:
@@ -321,15 +307,13 @@ def _swap_first_channels(path: PathLike, tensors: dict[str, torch.Tensor]) -> di
     elif weight.ndim == 2 and weight.shape[1] % 3 == 0:  # a linear on the flattened image
         swapped = weight.reshape(len(weight), 3, -1).flip(1).reshape(weight.shape)
     else:
-        raise CheckpointError(
-            coded(
-                "E-CKPT-05",
-                "{path}: expected a convolution over 3 channels or a linear layer first, which can be "
-                "changed from BGR to RGB, got {name} of shape {shape}.",
-                path=path,
-                name=shortened(name),
-                shape=tuple(weight.shape),
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-05",
+            "{path}: expected a convolution over 3 channels or a linear layer first, which can be "
+            "changed from BGR to RGB, got {name} of shape {shape}.",
+            path=path,
+            name=shortened(name),
+            shape=tuple(weight.shape),
         )
     return {**tensors, name: swapped}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from onnxnn_runtime.errors import CheckpointError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["Tree", "layer_calls"]
@@ -44,16 +44,14 @@ def layer_calls(tree: Tree) -> list[Call]:
 def _translate(name: str, tree: Tree) -> list[Call]:
     translate = _MODULES.get(tree["class"])
     if translate is None:
-        raise CheckpointError(
-            coded(
-                "E-CKPT-05",
-                "the layer {name}: expected a module that BaseNN's add() builds by a layer's name, got "
-                "{kind}. A custom module's code is in no file: add the module with onnxnn and train again. "
-                "Known: {known}.",
-                name=shortened(name),
-                kind=tree["class"],
-                known=", ".join(sorted(_MODULES)),
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-05",
+            "the layer {name}: expected a module that BaseNN's add() builds by a layer's name, got "
+            "{kind}. A custom module's code is in no file: add the module with onnxnn and train again. "
+            "Known: {known}.",
+            name=shortened(name),
+            kind=tree["class"],
+            known=", ".join(sorted(_MODULES)),
         )
     return translate(tree)
 
@@ -83,13 +81,11 @@ def _convolution(kind: str) -> Callable[[Tree], list[Call]]:
 
 def _zero_padding(tree: Tree) -> None:
     if tree["options"].get("padding_mode", "zeros") != "zeros":
-        raise CheckpointError(
-            coded(
-                "E-CKPT-05",
-                "{kind}: expected padding with zeros, got {mode}, which onnxnn does not have.",
-                kind=tree["class"],
-                mode=shortened(tree["options"]["padding_mode"]),
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-05",
+            "{kind}: expected padding with zeros, got {mode}, which onnxnn does not have.",
+            kind=tree["class"],
+            mode=shortened(tree["options"]["padding_mode"]),
         )
 
 
@@ -97,12 +93,10 @@ def _pool(kind: str) -> Callable[[Tree], list[Call]]:
     def translate(tree: Tree) -> list[Call]:
         given = tree["options"]
         if given.get("ceil_mode") or given.get("dilation", 1) not in (1, [1, 1]):
-            raise CheckpointError(
-                coded(
-                    "E-CKPT-05",
-                    "{kind}: expected a pool without ceil_mode and dilation, which onnxnn does not have.",
-                    kind=tree["class"],
-                )
+            raise CheckpointError.coded(
+                "E-CKPT-05",
+                "{kind}: expected a pool without ceil_mode and dilation, which onnxnn does not have.",
+                kind=tree["class"],
             )
         options = {name: _axes(given[name]) for name in ("kernel_size", "stride", "padding")}
         defaults = {"padding": 0, "stride": options["kernel_size"]}

@@ -11,7 +11,6 @@ import torch
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.card import Axis, InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn._version import __version__
@@ -79,9 +78,7 @@ def describe_input(definition: Definition, known: Preparation | None) -> InputSp
     """Return the input; a size that the network lets vary stands there as the axis's name."""
     shape = free_input(definition)
     if shape is None or not definition.has_layers:
-        raise LayerError(
-            coded("E-LAYER-10", "the network has no layers yet. Add some, or load a checkpoint.")
-        )
+        raise LayerError.coded("E-LAYER-10", "the network has no layers yet. Add some, or load a checkpoint.")
     spec = InputSpec(
         _KINDS.get(shape.axes, "array"),
         _batched(shape),

@@ -136,15 +136,13 @@ def load(path: PathLike) -> Checkpoint:
         raise CheckpointError(_foreign(path, data))
     schema = data.get("schema")
     if type(schema) is not int or schema != SCHEMA:
-        raise CheckpointError(
-            coded(
-                "E-CKPT-04",
-                "{path}: expected schema {expected}, which this version of onnxnn reads, got schema {got}. "
-                "Install a newer onnxnn.",
-                path=path,
-                expected=SCHEMA,
-                got=shortened(schema),
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-04",
+            "{path}: expected schema {expected}, which this version of onnxnn reads, got schema {got}. "
+            "Install a newer onnxnn.",
+            path=path,
+            expected=SCHEMA,
+            got=shortened(schema),
         )
     return _checked(path, data)
 
@@ -158,13 +156,11 @@ def existing(path: PathLike) -> Path:
     """
     file = as_path(path, "checkpoint", CheckpointError)
     if os.path.isdir(file):
-        raise CheckpointError(
-            coded(
-                "E-CKPT-02",
-                "{path}: expected a checkpoint, got a folder. Give a checkpoint in it, such as {example}.",
-                path=path,
-                example=file / "basenn.pth",
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-02",
+            "{path}: expected a checkpoint, got a folder. Give a checkpoint in it, such as {example}.",
+            path=path,
+            example=file / "basenn.pth",
         )
     advice = gettext("Training writes one into save_fold.")
     return regular_file(file, "checkpoint", CheckpointError, advice)
@@ -184,14 +180,12 @@ def fill(net: nn.Module, state_dict: Mapping[str, torch.Tensor], path: PathLike)
             listed = gettext(
                 "{problems}; and {count} more", problems=listed, count=len(problems) - _MOST_LISTED
             )
-        raise CheckpointError(
-            coded(
-                "E-CKPT-03",
-                "{path}: the checkpoint does not match this network: {problems}. Add the layers with which "
-                "it was trained, or none: then the checkpoint brings its own.",
-                path=path,
-                problems=listed,
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-03",
+            "{path}: the checkpoint does not match this network: {problems}. Add the layers with which "
+            "it was trained, or none: then the checkpoint brings its own.",
+            path=path,
+            problems=listed,
         )
     net.load_state_dict(dict(state_dict))
 
@@ -251,13 +245,11 @@ def _read(path: Path) -> Any:
     try:
         return read_torch_file(path)
     except NotTensors as error:
-        raise CheckpointError(
-            coded(
-                "E-CKPT-02",
-                "{path}: {reason} Expected a file that model.train or model.save wrote.",
-                path=path,
-                reason=error,
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-02",
+            "{path}: {reason} Expected a file that model.train or model.save wrote.",
+            path=path,
+            reason=error,
         ) from error
     except OSError as error:
         raise cannot_read(path, error, "checkpoint", CheckpointError) from error
@@ -268,25 +260,21 @@ def _checked(path: PathLike, data: dict[str, object]) -> Checkpoint:
     if not isinstance(weights, dict) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in weights.items()
     ):
-        raise CheckpointError(
-            coded(
-                "E-CKPT-02", "{path}: 'state_dict': expected tensors by name. The file is damaged.", path=path
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-02", "{path}: 'state_dict': expected tensors by name. The file is damaged.", path=path
         )
     if not (example is None or isinstance(example, torch.Tensor)) or not isinstance(training, dict):
-        raise CheckpointError(
-            coded(
-                "E-CKPT-02",
-                "{path}: 'example' and 'training': expected a tensor and a dict. The file is damaged.",
-                path=path,
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-02",
+            "{path}: 'example' and 'training': expected a tensor and a dict. The file is damaged.",
+            path=path,
         )
     weights = _current_names(weights)
     _check_numbers(path, weights)
     text = data.get("card")
     if not isinstance(text, str):
-        raise CheckpointError(
-            coded("E-CKPT-02", "{path}: 'card': expected a text. The file is damaged.", path=path)
+        raise CheckpointError.coded(
+            "E-CKPT-02", "{path}: 'card': expected a text. The file is damaged.", path=path
         )
     try:
         card = ModelCard.from_json(text)
@@ -294,8 +282,8 @@ def _checked(path: PathLike, data: dict[str, object]) -> Checkpoint:
         training = _with_current_names(training)
     except (CardError, CheckpointError) as error:
         if error.code == "E-CARD-03":
-            raise CheckpointError(coded("E-CKPT-04", "{path}: {error}", path=path, error=error)) from error
-        raise CheckpointError(coded("E-CKPT-02", "{path}: {error}", path=path, error=error)) from error
+            raise CheckpointError.coded("E-CKPT-04", "{path}: {error}", path=path, error=error) from error
+        raise CheckpointError.coded("E-CKPT-02", "{path}: {error}", path=path, error=error) from error
     return Checkpoint(card, weights, example, training)
 
 
@@ -318,12 +306,10 @@ def _check_numbers(path: PathLike, weights: Mapping[str, torch.Tensor]) -> None:
     """Refuse weights that are no numbers; infinite ones may be a mask of a custom module."""
     for name, value in weights.items():
         if value.is_floating_point() and bool(value.isnan().any()):
-            raise CheckpointError(
-                coded(
-                    "E-TRAIN-05",
-                    "{path}: expected numbers, got NaN in the weights {name}. Train again with a smaller lr, "
-                    "or from an earlier checkpoint.",
-                    path=path,
-                    name=shortened(name),
-                )
+            raise CheckpointError.coded(
+                "E-TRAIN-05",
+                "{path}: expected numbers, got NaN in the weights {name}. Train again with a smaller lr, "
+                "or from an earlier checkpoint.",
+                path=path,
+                name=shortened(name),
             )

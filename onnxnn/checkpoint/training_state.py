@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 import torch
 from onnxnn_runtime.errors import CheckpointError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["check_state"]
@@ -26,26 +26,24 @@ def check_state(state: Mapping[str, object]) -> None:
     for key, value in state.items():
         is_right = _KEYS.get(key)
         if is_right is None:
-            raise CheckpointError(
-                coded("E-CKPT-02", "the training state has the unknown key {key}.", key=shortened(key))
+            raise CheckpointError.coded(
+                "E-CKPT-02", "the training state has the unknown key {key}.", key=shortened(key)
             )
         if not is_right(value):
-            raise CheckpointError(
-                coded(
-                    "E-CKPT-02",
-                    "the training state: {key}: expected {expected}, got {got}.",
-                    key=shortened(key),
-                    expected=_expected(key),
-                    got=shortened(value),
-                )
+            raise CheckpointError.coded(
+                "E-CKPT-02",
+                "the training state: {key}: expected {expected}, got {got}.",
+                key=shortened(key),
+                expected=_expected(key),
+                got=shortened(value),
             )
     if "epoch" in state:
         missing = [
             key for key in ("settings", "history", "loss", "best", "epochs_since_best") if key not in state
         ]
         if missing:
-            raise CheckpointError(
-                coded("E-CKPT-02", "the training state lacks {keys}.", keys=", ".join(map(repr, missing)))
+            raise CheckpointError.coded(
+                "E-CKPT-02", "the training state lacks {keys}.", keys=", ".join(map(repr, missing))
             )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 
 from onnxnn.graph.shape import Shape
 
@@ -67,22 +67,20 @@ def describe(x: Array, vocabulary: Mapping[str, int] | None, wide: bool, order: 
     if x.ndim == 5:
         sample = Shape(x.shape[1:], ("channel", "depth", "height", "width"))
         return Described("array", ready, sample, ready[0])
-    raise DataError(
-        coded("E-DATA-06", "x: expected 2 to 5 axes, the samples first, got shape {shape}.", shape=x.shape)
+    raise DataError.coded(
+        "E-DATA-06", "x: expected 2 to 5 axes, the samples first, got shape {shape}.", shape=x.shape
     )
 
 
 def _no_images(order: str | None, x: Array) -> None:
     """Refuse an order of channels for what is no image."""
     if order == "bgr":
-        raise DataError(
-            coded(
-                "E-DATA-09",
-                "channel_order='bgr': expected images, got x of shape {shape} and type {dtype}, which is "
-                "read as other data. Leave it out, or give uint8 (N, H, W, 3).",
-                shape=x.shape,
-                dtype=x.dtype,
-            )
+        raise DataError.coded(
+            "E-DATA-09",
+            "channel_order='bgr': expected images, got x of shape {shape} and type {dtype}, which is "
+            "read as other data. Leave it out, or give uint8 (N, H, W, 3).",
+            shape=x.shape,
+            dtype=x.dtype,
         )
 
 
@@ -94,14 +92,11 @@ def _raw_images(x: Array, order: str | None) -> Described:
             advice = gettext("For images with the channels first write x.transpose(0, 2, 3, 1).")
         else:
             advice = gettext("For numbers that are no images write x.astype('float32').")
-        raise DataError(
-            coded(
-                "E-DATA-06",
-                "x: expected images, uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3), got shape {shape}. "
-                "{advice}",
-                shape=x.shape,
-                advice=advice,
-            )
+        raise DataError.coded(
+            "E-DATA-06",
+            "x: expected images, uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3), got shape {shape}. {advice}",
+            shape=x.shape,
+            advice=advice,
         )
     color = "RGB" if x.ndim == 4 and x.shape[3] == 3 else "grayscale"
     preprocess = Preprocess(color, channel_order=order or "rgb")

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import coded
 
 from .array_kinds import Described
 from .class_names import class_names
@@ -33,13 +32,11 @@ def given_labels(y: object, count: int, task: str, classes: object, known: Prepa
     names = class_names(classes) or (() if known is None else known.classes)
     check_texts(array, "y", names, are_typed=isinstance(y, list | tuple))
     if len(array) != count:
-        raise DataError(
-            coded(
-                "E-DATA-06",
-                "y: expected {expected} labels, one for each sample of x, got {got}.",
-                expected=count,
-                got=len(array),
-            )
+        raise DataError.coded(
+            "E-DATA-06",
+            "y: expected {expected} labels, one for each sample of x, got {got}.",
+            expected=count,
+            got=len(array),
         )
     is_column_each = array.ndim == 3 and array.shape[2] == 1 and task != "reg"
     array = array[:, :, 0] if is_column_each else array
@@ -87,7 +84,7 @@ def labels_of(
         DataError: There are none, they do not match x or the names, or they are of one class only.
     """
     if y is None:
-        raise DataError(coded("E-DATA-05", "y: expected one label for each sample, got None."))
+        raise DataError.coded("E-DATA-05", "y: expected one label for each sample, got None.")
     is_values = task == "reg" or (task == "gen" and y.dtype.kind == "f")
     if not is_values and described.kind in ("tokens", "sequence"):
         is_tokens = described.kind == "tokens"
@@ -98,9 +95,7 @@ def labels_of(
         return targets(y), ()
     numbers, names = class_numbers(y, classes, "y", quiet=is_known)
     if task in ("cls", "embed") and len(names) < 2 and not is_known:
-        raise DataError(
-            coded(
-                "E-DATA-05", "y: expected at least two classes, got one class only ({name}).", name=names[0]
-            )
+        raise DataError.coded(
+            "E-DATA-05", "y: expected at least two classes, got one class only ({name}).", name=names[0]
         )
     return numbers, names

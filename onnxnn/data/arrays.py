@@ -26,7 +26,7 @@ from onnxnn_runtime.card.preprocess import checked_order
 from onnxnn_runtime.card.vocabulary import checked_vocabulary
 from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import DataError, InputError, located
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -155,12 +155,10 @@ def _read(
         )
         labels, names = labels_of(y, task, options.classes, x, described, vocabulary, known is not None)
     if vocabulary is not None and len(vocabulary) < 2 and not names and not labels.is_floating_point():
-        raise DataError(
-            coded(
-                "E-DATA-11",
-                "word2idx: expected at least two different tokens, got one token only ({token}).",
-                token=shortened(next(iter(vocabulary))),
-            )
+        raise DataError.coded(
+            "E-DATA-11",
+            "word2idx: expected at least two different tokens, got one token only ({token}).",
+            token=shortened(next(iter(vocabulary))),
         )
     return _Read(x, described, labels, names)
 
@@ -212,20 +210,16 @@ def _standardized(
     if described.kind not in ("table", "sequence"):
         if standardize:
             if described.kind == "image":
-                raise DataError(
-                    coded(
-                        "E-DATA-09",
-                        "standardize=True: expected a table or sequences, got images. Use transform="
-                        "{{'Normalize': ...}} of load_img_data.",
-                    )
-                )
-            raise DataError(
-                coded(
+                raise DataError.coded(
                     "E-DATA-09",
-                    "standardize=True: expected a table or sequences, got data of the kind {kind!r}. Leave "
-                    "it out.",
-                    kind=kind_name(described.kind),
+                    "standardize=True: expected a table or sequences, got images. Use transform="
+                    "{{'Normalize': ...}} of load_img_data.",
                 )
+            raise DataError.coded(
+                "E-DATA-09",
+                "standardize=True: expected a table or sequences, got data of the kind {kind!r}. Leave "
+                "it out.",
+                kind=kind_name(described.kind),
             )
         return described, None
     rows = values.reshape(-1, values.shape[-1])
@@ -301,47 +295,37 @@ def _numeric(x: object, names: tuple[str, ...] = ()) -> Array:
     if array.dtype.kind not in "biuf":
         found = first_without_number(array, names)
         if found is None:
-            raise DataError(
-                coded(
-                    "E-DATA-04",
-                    "x: expected an array of numbers, got type {dtype}. Fill in or leave out what is no "
-                    "number, or make numbers of the columns, such as with x.astype(float).",
-                    dtype=array.dtype,
-                )
-            )
-        raise DataError(
-            coded(
+            raise DataError.coded(
                 "E-DATA-04",
-                "x: expected an array of numbers, got type {dtype}: {found}. Fill in or leave out what is no "
+                "x: expected an array of numbers, got type {dtype}. Fill in or leave out what is no "
                 "number, or make numbers of the columns, such as with x.astype(float).",
                 dtype=array.dtype,
-                found=found,
             )
+        raise DataError.coded(
+            "E-DATA-04",
+            "x: expected an array of numbers, got type {dtype}: {found}. Fill in or leave out what is no "
+            "number, or make numbers of the columns, such as with x.astype(float).",
+            dtype=array.dtype,
+            found=found,
         )
     if array.ndim == 0 or not len(array):
-        raise DataError(
-            coded(
-                "E-DATA-12",
-                "x: expected at least one sample, got an array of shape {shape}.",
-                shape=array.shape,
-            )
+        raise DataError.coded(
+            "E-DATA-12",
+            "x: expected at least one sample, got an array of shape {shape}.",
+            shape=array.shape,
         )
     if array.size == 0:
-        raise DataError(
-            coded(
-                "E-DATA-12",
-                "x: expected at least one step of each sequence, or value of each sample, got an array of "
-                "shape {shape}.",
-                shape=array.shape,
-            )
+        raise DataError.coded(
+            "E-DATA-12",
+            "x: expected at least one step of each sequence, or value of each sample, got an array of "
+            "shape {shape}.",
+            shape=array.shape,
         )
     if array.ndim == 1:
-        raise DataError(
-            coded(
-                "E-DATA-06",
-                "x: expected an axis for the numbers of one sample, got shape {shape}. For one number per "
-                "sample write x.reshape(-1, 1), for one sample x.reshape(1, -1).",
-                shape=array.shape,
-            )
+        raise DataError.coded(
+            "E-DATA-06",
+            "x: expected an axis for the numbers of one sample, got shape {shape}. For one number per "
+            "sample write x.reshape(-1, 1), for one sample x.reshape(1, -1).",
+            shape=array.shape,
         )
     return array

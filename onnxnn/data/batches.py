@@ -11,7 +11,7 @@ import torch
 from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.arrays.precision import check_precision
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from .preparation import Preparation
@@ -205,10 +205,8 @@ class Batches:
     ) -> None:
         value = len(samples) if batch_size is None else batch_size
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise DataError(
-                coded(
-                    "E-DATA-09", "batch_size={got}: expected an integer of at least 1.", got=shortened(value)
-                )
+            raise DataError.coded(
+                "E-DATA-09", "batch_size={got}: expected an integer of at least 1.", got=shortened(value)
             )
         for name, field in (
             ("samples", samples),

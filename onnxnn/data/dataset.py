@@ -15,7 +15,7 @@ from onnxnn_runtime.arrays.columns import match_columns, names_listed, names_wan
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.defaults import TASKS
 from onnxnn_runtime.errors import DataError, InputError, MissingDataError, MissingInputError
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
+from onnxnn_runtime.messages.catalogue import Message, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -233,12 +233,10 @@ class Data:
         found = [part.samples for part in self.parts]
         values = [samples.x for samples in found if isinstance(samples, InMemory)]
         if self.normalize is not None or not all(bool(((x >= 0) & (x == x.round())).all()) for x in values):
-            raise DataError(
-                coded(
-                    "E-DATA-11",
-                    "expected tokens, integers from 0 for each step (N, steps), got a table of other "
-                    "numbers. Give word2idx=... with an id for each token.",
-                )
+            raise DataError.coded(
+                "E-DATA-11",
+                "expected tokens, integers from 0 for each step (N, steps), got a table of other "
+                "numbers. Give word2idx=... with an id for each token.",
             )
         largest = max(int(x.max()) for x in values)
         (steps,) = self.sample.sizes
@@ -308,12 +306,10 @@ def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple
     """
     number = isinstance(ratio, int | float | np.integer | np.floating) and not isinstance(ratio, bool)
     if not number or not 0 < ratio <= 1:
-        raise DataError(
-            coded(
-                "E-DATA-09",
-                "train_val_ratio={got}: expected a number above 0 and at most 1, the share to train on.",
-                got=shortened(ratio),
-            )
+        raise DataError.coded(
+            "E-DATA-09",
+            "train_val_ratio={got}: expected a number above 0 and at most 1, the share to train on.",
+            got=shortened(ratio),
         )
     if ratio == 1:
         return torch.arange(count), torch.empty(0, dtype=torch.int64)
@@ -327,21 +323,17 @@ def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple
         held_back[members[torch.randperm(size, generator=generator)[keep:]]] = True
     if not held_back.any():
         if labels is None:
-            raise DataError(
-                coded(
-                    "E-DATA-12",
-                    "train_val_ratio={ratio}: expected at least two samples, to hold one back to validate "
-                    "with, got one. Give more samples, or train_val_ratio=1.",
-                    ratio=ratio,
-                )
-            )
-        raise ValuesError(
-            coded(
+            raise DataError.coded(
                 "E-DATA-12",
-                "train_val_ratio={ratio}: expected a class with at least two samples, to hold one back to "
-                "validate with, got one sample of each class. Give more samples, or train_val_ratio=1.",
+                "train_val_ratio={ratio}: expected at least two samples, to hold one back to validate "
+                "with, got one. Give more samples, or train_val_ratio=1.",
                 ratio=ratio,
             )
+        raise ValuesError.coded(
+            "E-DATA-12",
+            "train_val_ratio={ratio}: expected a class with at least two samples, to hold one back to "
+            "validate with, got one sample of each class. Give more samples, or train_val_ratio=1.",
+            ratio=ratio,
         )
     return torch.nonzero(~held_back).flatten(), torch.nonzero(held_back).flatten()
 
@@ -349,13 +341,11 @@ def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple
 def check_task(task: str) -> None:
     """Refuse a task that does not exist."""
     if task not in TASKS:
-        raise DataError(
-            coded(
-                "E-INPUT-06",
-                "nn({task}): expected one of {known}.",
-                task=shortened(task),
-                known=", ".join(map(repr, TASKS)),
-            )
+        raise DataError.coded(
+            "E-INPUT-06",
+            "nn({task}): expected one of {known}.",
+            task=shortened(task),
+            known=", ".join(map(repr, TASKS)),
         )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -36,25 +36,21 @@ def ordered(
     if not matched and len(names) == len(folders):
         return names, _by_order(root, folders, names)
     if missing:
-        raise DataError(
-            coded(
-                "E-DATA-05",
-                "classes: expected names of folders of {folder}, got {names}. Its folders: {known}.",
-                folder=root,
-                names=", ".join(map(repr, missing)),
-                known=known,
-            )
-        )
-    raise DataError(
-        coded(
+        raise DataError.coded(
             "E-DATA-05",
-            "classes: expected {expected} names for the folders of {folder}, got {count}; {missing} is "
-            "missing among them. Name every folder, or leave classes out.",
-            expected=len(folders),
+            "classes: expected names of folders of {folder}, got {names}. Its folders: {known}.",
             folder=root,
-            count=len(names),
-            missing=", ".join(repr(folder) for folder in folders if folder not in found),
+            names=", ".join(map(repr, missing)),
+            known=known,
         )
+    raise DataError.coded(
+        "E-DATA-05",
+        "classes: expected {expected} names for the folders of {folder}, got {count}; {missing} is "
+        "missing among them. Name every folder, or leave classes out.",
+        expected=len(folders),
+        folder=root,
+        count=len(names),
+        missing=", ".join(repr(folder) for folder in folders if folder not in found),
     )
 
 
@@ -77,26 +73,22 @@ def _matched(root: Path, folders: Sequence[str], names: Sequence[str]) -> dict[s
         elif alike:
             others = [other for other in names if other != name and folded(other) == folded(name)]
             if others:
-                raise DataError(
-                    coded(
-                        "E-DATA-05",
-                        "classes: {name} is ambiguous: in {folder} it could be {alike}, and {others} is "
-                        "among the classes, too. Write the names as the folders have them.",
-                        name=shortened(name),
-                        folder=root,
-                        alike=", ".join(map(repr, alike)),
-                        others=", ".join(map(repr, others)),
-                    )
-                )
-            raise DataError(
-                coded(
+                raise DataError.coded(
                     "E-DATA-05",
-                    "classes: {name} is ambiguous: in {folder} it could be {alike}. Write the names as the "
-                    "folders have them.",
+                    "classes: {name} is ambiguous: in {folder} it could be {alike}, and {others} is "
+                    "among the classes, too. Write the names as the folders have them.",
                     name=shortened(name),
                     folder=root,
                     alike=", ".join(map(repr, alike)),
+                    others=", ".join(map(repr, others)),
                 )
+            raise DataError.coded(
+                "E-DATA-05",
+                "classes: {name} is ambiguous: in {folder} it could be {alike}. Write the names as the "
+                "folders have them.",
+                name=shortened(name),
+                folder=root,
+                alike=", ".join(map(repr, alike)),
             )
     return found
 
@@ -105,29 +97,25 @@ def _by_order(root: Path, folders: dict[str, Path], names: Sequence[str]) -> lis
     """Return the folders in natural order, for titles that none of them has."""
     keys = [natural(folder)[0] for folder in folders.values()]
     if len(set(keys)) < len(keys):
-        raise DataError(
-            coded(
-                "E-DATA-05",
-                "classes: none is a folder of {folder}, and the order of its folders {names} is ambiguous. "
-                "Name the classes as the folders, or rename them.",
-                folder=root,
-                names=", ".join(map(repr, folders)),
-            )
+        raise DataError.coded(
+            "E-DATA-05",
+            "classes: none is a folder of {folder}, and the order of its folders {names} is ambiguous. "
+            "Name the classes as the folders, or rename them.",
+            folder=root,
+            names=", ".join(map(repr, folders)),
         )
     known = Known(_grouped(folders, _letters), _grouped(folders, _number), _grouped(folders, _both))
     for name, own in zip(names, folders, strict=True):
         alike = _meant(known, name)
         if alike and own not in alike:
-            raise DataError(
-                coded(
-                    "E-DATA-05",
-                    "classes: {name} looks like the folder {alike} of {folder}, and the folder at its place "
-                    "is {own}. Name the classes as the folders.",
-                    name=shortened(name),
-                    alike=shortened(alike[0]),
-                    folder=root,
-                    own=shortened(own),
-                )
+            raise DataError.coded(
+                "E-DATA-05",
+                "classes: {name} looks like the folder {alike} of {folder}, and the folder at its place "
+                "is {own}. Name the classes as the folders.",
+                name=shortened(name),
+                alike=shortened(alike[0]),
+                folder=root,
+                own=shortened(own),
             )
     pairs = ", ".join(
         gettext("{folder} is {name}", folder=shortened(folder), name=shortened(name))

@@ -12,7 +12,7 @@ from pathlib import Path
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.files.access import as_path, cannot_read
 from onnxnn_runtime.inputs.folders import Entry, Skipped, describe_skipped, entries, no_image
-from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -51,14 +51,11 @@ class ClassFolders:
         labels = tuple(self.labels[number] for number in kept)
         empty = [name for label, name in enumerate(self.classes) if label not in labels]
         if empty:
-            raise DataError(
-                coded(
-                    "E-DATA-02",
-                    "{folder}: none of the images of {names} can be read. Replace them, or remove the "
-                    "folder.",
-                    folder=self.root,
-                    names=", ".join(map(shortened, empty)),
-                )
+            raise DataError.coded(
+                "E-DATA-02",
+                "{folder}: none of the images of {names} can be read. Replace them, or remove the folder.",
+                folder=self.root,
+                names=", ".join(map(shortened, empty)),
             )
         return replace(self, files=tuple(self.files[number] for number in kept), labels=labels)
 
@@ -89,12 +86,10 @@ def find_images(path: str | os.PathLike[str], classes: object = None) -> ClassFo
     except (OSError, ValueError) as found:
         raise cannot_read(root, found, gettext("folder"), DataError, _advice()) from found
     if not os.path.isdir(root):
-        raise DataError(
-            coded(
-                "E-DATA-08",
-                "{path}: expected a folder that holds one folder for each class, got a file.",
-                path=root,
-            )
+        raise DataError.coded(
+            "E-DATA-08",
+            "{path}: expected a folder that holds one folder for each class, got a file.",
+            path=root,
         )
     around = _around(root)
     listed = [_outside(each, around) for each in entries(root, DataError)]
@@ -141,14 +136,12 @@ def _class_folders(root: Path, listed: Sequence[Entry]) -> dict[str, Path]:
     for path in sorted((Path(each.path) for each in listed if each.kind == "folder"), key=natural):
         name = unicodedata.normalize("NFC", _checked_name(path))
         if name in found:
-            raise DataError(
-                coded(
-                    "E-DATA-08",
-                    "{folder}: two folders have the name {name} in different Unicode forms. Merge them, or "
-                    "rename one.",
-                    folder=root,
-                    name=shortened(name),
-                )
+            raise DataError.coded(
+                "E-DATA-08",
+                "{folder}: two folders have the name {name} in different Unicode forms. Merge them, or "
+                "rename one.",
+                folder=root,
+                name=shortened(name),
             )
         found[name] = path
     if not found:
@@ -166,14 +159,12 @@ def _checked_name(folder: Path) -> str:
         with contextlib.suppress(UnicodeDecodeError):
             text = shortened(name.decode("gb18030"))
             shown = gettext("{name} (perhaps {text} in GBK)", name=shown, text=text)
-        raise DataError(
-            coded(
-                "E-DATA-08",
-                "{folder}: expected names of class folders in UTF-8, got {name}. Rename the folder, e.g. "
-                "with: convmv -f gbk -t utf-8 --notest",
-                folder=folder.parent,
-                name=shown,
-            )
+        raise DataError.coded(
+            "E-DATA-08",
+            "{folder}: expected names of class folders in UTF-8, got {name}. Rename the folder, e.g. "
+            "with: convmv -f gbk -t utf-8 --notest",
+            folder=folder.parent,
+            name=shown,
         ) from error
     return folder.name
 
@@ -181,23 +172,19 @@ def _checked_name(folder: Path) -> str:
 def _no_folders(root: Path, listed: Sequence[Entry]) -> DataError:
     images = [each for each in listed if each.kind == "image"]
     if images:
-        return DataError(
-            coded(
-                "E-DATA-08",
-                "{folder}: expected one folder of images for each class, got images without one. Put those "
-                "of each class into a folder (one folder is enough for nn('gen')), e.g. {example}.",
-                folder=root,
-                example=root / "cat" / Path(images[0].path).name,
-            )
-        )
-    return DataError(
-        coded(
+        return DataError.coded(
             "E-DATA-08",
-            "{folder}: expected class folders, got none; {found}. {advice}",
+            "{folder}: expected one folder of images for each class, got images without one. Put those "
+            "of each class into a folder (one folder is enough for nn('gen')), e.g. {example}.",
             folder=root,
-            found=describe_skipped([Skipped(each.path, each.reason) for each in listed]),
-            advice=_advice(),
+            example=root / "cat" / Path(images[0].path).name,
         )
+    return DataError.coded(
+        "E-DATA-08",
+        "{folder}: expected class folders, got none; {found}. {advice}",
+        folder=root,
+        found=describe_skipped([Skipped(each.path, each.reason) for each in listed]),
+        advice=_advice(),
     )
 
 
@@ -216,23 +203,18 @@ def _images(folder: Path) -> tuple[list[Path], list[Skipped]]:
     if images:
         return images, others
     if any(each.kind == "folder" for each in listed):
-        raise DataError(
-            coded(
-                "E-DATA-08",
-                "{folder}: expected images, got folders. Is {folder} the folder to load, rather than "
-                "{around}?",
-                folder=folder,
-                around=folder.parent,
-            )
-        )
-    raise DataError(
-        coded(
+        raise DataError.coded(
             "E-DATA-08",
-            "{folder}: expected images (.jpg, .png, ...) in the class folder, got none; {found}. Add some, "
-            "or remove the folder.",
+            "{folder}: expected images, got folders. Is {folder} the folder to load, rather than {around}?",
             folder=folder,
-            found=describe_skipped(others),
+            around=folder.parent,
         )
+    raise DataError.coded(
+        "E-DATA-08",
+        "{folder}: expected images (.jpg, .png, ...) in the class folder, got none; {found}. Add some, "
+        "or remove the folder.",
+        folder=folder,
+        found=describe_skipped(others),
     )
 
 

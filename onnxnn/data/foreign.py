@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
@@ -37,13 +37,10 @@ def check_no_pair(x: object, call: str) -> None:
     except (TypeError, ValueError):
         return  # rows of another kind, of which more is said later
     if sizes[0] == sizes[1] and (axes[0] > axes[1] or (isinstance(x, tuple) and axes[0] > 1)):
-        raise DataError(
-            coded(
-                "E-DATA-06",
-                "{call}((x, y)): expected samples and labels as two arguments, got one pair. Write {call}(x, "
-                "y).",
-                call=call,
-            )
+        raise DataError.coded(
+            "E-DATA-06",
+            "{call}((x, y)): expected samples and labels as two arguments, got one pair. Write {call}(x, y).",
+            call=call,
         )
 
 
@@ -73,10 +70,8 @@ def unpacked(source: object, call: str, labelled: bool = True) -> tuple[Any, Any
     else:
         batches, join = _samples(instance(source, Dataset), call), torch.stack
     if not batches:
-        raise DataError(
-            coded(
-                "E-DATA-12", "{call}({kind}): expected at least one (x, y), got none.", call=call, kind=kind
-            )
+        raise DataError.coded(
+            "E-DATA-12", "{call}({kind}): expected at least one (x, y), got none.", call=call, kind=kind
         )
     pairs = [_pair(batch, call, kind, labelled) for batch in batches]
     x = _joined([x for x, _ in pairs], join, call, kind)
@@ -97,13 +92,11 @@ def _samples(source: Dataset[object], call: str) -> list[Any]:
     if isinstance(source, IterableDataset):
         return list(source)
     if not hasattr(source, "__len__"):
-        raise DataError(
-            coded(
-                "E-DATA-06",
-                "{call}({kind}): expected a Dataset with a length, got one without. Give x and y.",
-                call=call,
-                kind=type(source).__name__,
-            )
+        raise DataError.coded(
+            "E-DATA-06",
+            "{call}({kind}): expected a Dataset with a length, got one without. Give x and y.",
+            call=call,
+            kind=type(source).__name__,
         )
     return [source[number] for number in range(len(source))]
 
@@ -116,14 +109,12 @@ def _pair(batch: object, call: str, kind: str, labelled: bool) -> tuple[Any, Any
             got = gettext("{count} values", count=len(batch))
         else:
             got = type(batch).__name__
-        raise DataError(
-            coded(
-                "E-DATA-06",
-                "{call}({kind}): expected pairs (x, y), got {got}.",
-                call=call,
-                kind=kind,
-                got=got,
-            )
+        raise DataError.coded(
+            "E-DATA-06",
+            "{call}({kind}): expected pairs (x, y), got {got}.",
+            call=call,
+            kind=kind,
+            got=got,
         )
     return (batch[0] if isinstance(batch, tuple | list) else batch), None
 
@@ -135,14 +126,12 @@ def _joined(parts: list[object], join: Join, call: str, kind: str) -> Any:
         tensors = [torch.as_tensor(np.asarray(part) if hasattr(part, "getbands") else part) for part in parts]
         return join(tensors)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise DataError(
-            coded(
-                "E-DATA-06",
-                "{call}({kind}): expected samples that are tensors of one shape, got others ({error}).",
-                call=call,
-                kind=kind,
-                error=printable(str(error)),
-            )
+        raise DataError.coded(
+            "E-DATA-06",
+            "{call}({kind}): expected samples that are tensors of one shape, got others ({error}).",
+            call=call,
+            kind=kind,
+            error=printable(str(error)),
         ) from error
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.card.preprocess import Preprocess, decode, pixels
 from onnxnn_runtime.errors import DataError, InputError
-from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.warn import warn
 
 from onnxnn.graph.shape import Shape
@@ -59,11 +59,9 @@ def load_images(
     """
     check_task(task)
     if task == "reg":
-        raise DataError(
-            coded(
-                "E-DATA-07",
-                "nn('reg'): expected numbers to predict, got class folders. Use load_dataset(x, y).",
-            )
+        raise DataError.coded(
+            "E-DATA-07",
+            "nn('reg'): expected numbers to predict, got class folders. Use load_dataset(x, y).",
         )
     asked = planned = plan(options.transform, options.color)
     if known is not None and known.preprocess is not None:
@@ -88,14 +86,12 @@ def _one_class(found: ClassFolders) -> DataError | None:
     """Return what is wrong with a single class folder."""
     if len(found.classes) > 1:
         return None
-    return DataError(
-        coded(
-            "E-DATA-05",
-            "{folder}: expected at least two class folders, got one class only ({name}). Add a folder "
-            "for each other class.",
-            folder=found.root,
-            name=found.classes[0],
-        )
+    return DataError.coded(
+        "E-DATA-05",
+        "{folder}: expected at least two class folders, got one class only ({name}). Add a folder "
+        "for each other class.",
+        folder=found.root,
+        name=found.classes[0],
     )
 
 

@@ -34,22 +34,18 @@ def as_array(values: object, source: str) -> Array:
         raise DataError(ragged(values, source)) from error
     if array.ndim == 0:
         if isinstance(values, str):
-            raise DataError(
-                coded(
-                    "E-DATA-06",
-                    "{source}={got}: expected a list or an array with one entry for each sample, such as "
-                    "frame['label'].",
-                    source=source,
-                    got=shortened(values, 40),
-                )
-            )
-        raise DataError(
-            coded(
+            raise DataError.coded(
                 "E-DATA-06",
-                "{source}={got}: expected a list or an array with one entry for each sample.",
+                "{source}={got}: expected a list or an array with one entry for each sample, such as "
+                "frame['label'].",
                 source=source,
                 got=shortened(values, 40),
             )
+        raise DataError.coded(
+            "E-DATA-06",
+            "{source}={got}: expected a list or an array with one entry for each sample.",
+            source=source,
+            got=shortened(values, 40),
         )
     if array.dtype.kind == "U" and isinstance(values, list | tuple):
         check_entries(np.array(values, object), source)  # in the array NaN is a text among texts
@@ -59,23 +55,19 @@ def as_array(values: object, source: str) -> Array:
     if array.dtype.kind == "O":
         check_entries(array, source)
         if not all(isinstance(value, str) for value in array.flat):
-            raise DataError(
-                coded(
-                    "E-DATA-05",
-                    "{source}: expected numbers alone or texts alone, one for each sample, got a mixture of "
-                    "types.",
-                    source=source,
-                )
+            raise DataError.coded(
+                "E-DATA-05",
+                "{source}: expected numbers alone or texts alone, one for each sample, got a mixture of "
+                "types.",
+                source=source,
             )
         array = np.array(_plain_texts(array.ravel().tolist()), str).reshape(array.shape)
     if array.size == 0:
-        raise DataError(
-            coded(
-                "E-DATA-12",
-                "{source}: expected one entry for each sample, got none (shape {shape}).",
-                source=source,
-                shape=array.shape,
-            )
+        raise DataError.coded(
+            "E-DATA-12",
+            "{source}: expected one entry for each sample, got none (shape {shape}).",
+            source=source,
+            shape=array.shape,
         )
     return array
 
@@ -105,13 +97,11 @@ def _decoded(array: Array, source: str) -> Array:
     try:
         texts = [value.decode("utf-8") if isinstance(value, bytes) else value for value in flat]
     except UnicodeDecodeError as error:
-        raise DataError(
-            coded(
-                "E-DATA-05",
-                "{source}: expected text in UTF-8, got {got}. Decode it first, such as label.decode('gbk').",
-                source=source,
-                got=shortened(error.object),
-            )
+        raise DataError.coded(
+            "E-DATA-05",
+            "{source}: expected text in UTF-8, got {got}. Decode it first, such as label.decode('gbk').",
+            source=source,
+            got=shortened(error.object),
         ) from error
     all_texts = all(isinstance(value, str) for value in texts)
     return np.array(texts, dtype=str if all_texts else object).reshape(array.shape)
@@ -179,15 +169,13 @@ def finite(array: Array, source: str) -> None:
         bad = ~np.isfinite(array.astype(np.float32, copy=False))
     if bad.any():
         where = tuple(int(number) for number in np.argwhere(bad)[0])
-        raise DataError(
-            coded(
-                "E-DATA-04",
-                "{source}[{position}]: expected a finite number, got {value}; {count} of {size} values are "
-                "not finite. Remove or replace them.",
-                source=source,
-                position=", ".join(map(str, where)),
-                value=array[where],
-                count=int(bad.sum()),
-                size=bad.size,
-            )
+        raise DataError.coded(
+            "E-DATA-04",
+            "{source}[{position}]: expected a finite number, got {value}; {count} of {size} values are "
+            "not finite. Remove or replace them.",
+            source=source,
+            position=", ".join(map(str, where)),
+            value=array[where],
+            count=int(bad.sum()),
+            size=bad.size,
         )

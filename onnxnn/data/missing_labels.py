@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import coded, ngettext
+from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.tables.missing import MISSING, missing_places
 
 __all__ = ["check_entries", "check_texts"]
@@ -27,12 +27,10 @@ def check_entries(labels: Array, source: str) -> None:
     flat = labels.ravel().tolist()
     gone = [number for number, value in enumerate(flat) if _is_missing(value)]
     if gone:
-        raise DataError(
-            coded(
-                "E-DATA-05",
-                "{missing}. Fill in missing labels, or leave those samples out.",
-                missing=_where(gone, str(flat[gone[0]]), source),
-            )
+        raise DataError.coded(
+            "E-DATA-05",
+            "{missing}. Fill in missing labels, or leave those samples out.",
+            missing=_where(gone, str(flat[gone[0]]), source),
         )
 
 
@@ -57,13 +55,11 @@ def check_texts(labels: Array, source: str, classes: Collection[str] = (), are_t
     places = missing_places(flat, () if are_typed else MISSING, classes)
     gone = [place for place in places if flat[place].strip() != "none"]
     if gone:
-        raise DataError(
-            coded(
-                "E-DATA-05",
-                "{missing}. Fill in missing labels, or leave those samples out; where that is a class of its "
-                "own, name all classes in classes=[...].",
-                missing=_where(gone, repr(flat[gone[0]]), source),
-            )
+        raise DataError.coded(
+            "E-DATA-05",
+            "{missing}. Fill in missing labels, or leave those samples out; where that is a class of its "
+            "own, name all classes in classes=[...].",
+            missing=_where(gone, repr(flat[gone[0]]), source),
         )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from onnxnn_runtime.errors import DataError, located
 from onnxnn_runtime.files.access import as_path, regular_file
 from onnxnn_runtime.inputs.npz import VOCABULARY, read_arrays, read_vocabulary
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from .arrays import from_arrays
@@ -44,20 +44,18 @@ def load_npz(
     """
     file = as_path(path, "data_path", DataError)
     if os.path.isdir(file):
-        raise DataError(coded("E-DATA-02", "{path}: expected a .npz file, got a folder.", path=path))
+        raise DataError.coded("E-DATA-02", "{path}: expected a .npz file, got a folder.", path=path)
     regular_file(file, gettext("file"), DataError)
     arrays = read_arrays(file, ("data", "label", *VOCABULARY), DataError)
     word2idx = read_vocabulary(path, arrays, DataError)
     if "data" not in arrays or ("label" not in arrays and word2idx is None):
-        raise DataError(
-            coded(
-                "E-DATA-02",
-                "{path}: expected an array {missing}, got a file of {held}. Save with "
-                "np.savez(path, data=x, label=y).",
-                path=path,
-                missing=shortened("data" if "data" not in arrays else "label"),
-                held=", ".join(arrays) or gettext("no arrays"),
-            )
+        raise DataError.coded(
+            "E-DATA-02",
+            "{path}: expected an array {missing}, got a file of {held}. Save with "
+            "np.savez(path, data=x, label=y).",
+            path=path,
+            missing=shortened("data" if "data" not in arrays else "label"),
+            held=", ".join(arrays) or gettext("no arrays"),
         )
     try:
         return from_arrays(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from onnxnn_runtime.arrays.numbers import plain_number
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 from onnxnn_runtime.tables.table import Column
@@ -69,19 +68,16 @@ class ImageOptions(LoadOptions):
     def __post_init__(self) -> None:
         workers = plain_number(self.num_workers)
         if isinstance(workers, bool) or not isinstance(workers, int) or not 0 <= workers <= _MOST_WORKERS:
-            raise DataError(
-                coded(
-                    "E-DATA-09",
-                    "num_workers={got}: expected an integer from 0 to {most}; 0 takes one thread for each "
-                    "core.",
-                    got=shortened(workers),
-                    most=_MOST_WORKERS,
-                )
+            raise DataError.coded(
+                "E-DATA-09",
+                "num_workers={got}: expected an integer from 0 to {most}; 0 takes one thread for each core.",
+                got=shortened(workers),
+                most=_MOST_WORKERS,
             )
         object.__setattr__(self, "num_workers", workers)
         if not is_one_of(self.errors, ("raise", "skip")):
-            raise DataError(
-                coded("E-DATA-09", "errors={got}: expected 'raise' or 'skip'.", got=shortened(self.errors))
+            raise DataError.coded(
+                "E-DATA-09", "errors={got}: expected 'raise' or 'skip'.", got=shortened(self.errors)
             )
 
     @property

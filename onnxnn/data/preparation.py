@@ -12,7 +12,7 @@ from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 
 from onnxnn.graph.shape import Shape
 from onnxnn.layers import Layer, make
@@ -144,22 +144,18 @@ class Preparation:
         if self.kind == "array" and own.kind == "image" and is_ready:
             return  # an array whose values happen to lie in 0..1
         if self.kind == "image" and own.kind == "array":
-            raise DataError(
-                coded(
-                    "E-DATA-07",
-                    "expected images in 0..1, got an array of other values. Divide pixel values 0..255 by "
-                    "255, or give uint8 images.",
-                )
-            )
-        raise DataError(
-            coded(
+            raise DataError.coded(
                 "E-DATA-07",
-                "expected data of the kind {kind!r} for this network, got {own!r} ({sample}). Load it into a "
-                "new network, nn().",
-                kind=kind_name(self.kind),
-                own=kind_name(own.kind),
-                sample=own.sample.describe(),
+                "expected images in 0..1, got an array of other values. Divide pixel values 0..255 by "
+                "255, or give uint8 images.",
             )
+        raise DataError.coded(
+            "E-DATA-07",
+            "expected data of the kind {kind!r} for this network, got {own!r} ({sample}). Load it into a "
+            "new network, nn().",
+            kind=kind_name(self.kind),
+            own=kind_name(own.kind),
+            sample=own.sample.describe(),
         )
 
     def differences(

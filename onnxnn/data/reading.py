@@ -19,7 +19,7 @@ from onnxnn_runtime.card.preprocess import ImageLike, Preprocess, apply_step, de
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.images.decode import upright_size
 from onnxnn_runtime.images.memory import shared
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
+from onnxnn_runtime.messages.catalogue import Message, gettext, ngettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.session.pipeline import ordered
 from PIL import Image
@@ -162,19 +162,17 @@ class Reader:
             )
         else:
             advice = gettext("Write transform={{'Resize': (64, 64)}}, which is (height, width).")
-        raise SizesDifferError(
-            coded(
-                "E-DATA-06",
-                "{file}: expected an image of height {height} and width {width}, as of {first}, got height "
-                "{got_height} and width {got_width}. A batch needs one size. {advice}",
-                file=file,
-                first=self.first,
-                height=height,
-                width=width,
-                got_height=other_height,
-                got_width=other_width,
-                advice=advice,
-            )
+        raise SizesDifferError.coded(
+            "E-DATA-06",
+            "{file}: expected an image of height {height} and width {width}, as of {first}, got height "
+            "{got_height} and width {got_width}. A batch needs one size. {advice}",
+            file=file,
+            first=self.first,
+            height=height,
+            width=width,
+            got_height=other_height,
+            got_width=other_width,
+            advice=advice,
         )
 
     def _check_sizes(self, files: Sequence[Path]) -> None:
@@ -330,31 +328,27 @@ def _result(function: Callable[[Image.Image], object], image: Image.Image, color
     try:
         result: Any = function(image)
     except Exception as error:
-        raise DataError(
-            coded(
-                "E-DATA-10",
-                "transform={function}: the function failed on an image of {width} x {height} pixels "
-                "({kind}: {error}).",
-                function=shortened(function),
-                width=image.width,
-                height=image.height,
-                kind=type(error).__name__,
-                error=printable(str(error)),
-            )
+        raise DataError.coded(
+            "E-DATA-10",
+            "transform={function}: the function failed on an image of {width} x {height} pixels "
+            "({kind}: {error}).",
+            function=shortened(function),
+            width=image.width,
+            height=image.height,
+            kind=type(error).__name__,
+            error=printable(str(error)),
         ) from error
     if isinstance(result, torch.Tensor) and result.ndim == 3:
         result = result.detach().cpu().permute(1, 2, 0).numpy()
     try:
         return decode(result, color)
     except InputError as error:
-        raise DataError(
-            coded(
-                "E-DATA-10",
-                "transform={function}: expected the function to return an image (PIL, uint8 (H, W, C), or a "
-                "tensor (C, H, W) in 0..1), got something else: {error} For mean and std write 'Normalize'.",
-                function=shortened(function),
-                error=error,
-            )
+        raise DataError.coded(
+            "E-DATA-10",
+            "transform={function}: expected the function to return an image (PIL, uint8 (H, W, C), or a "
+            "tensor (C, H, W) in 0..1), got something else: {error} For mean and std write 'Normalize'.",
+            function=shortened(function),
+            error=error,
         ) from error
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from onnxnn_runtime.arrays.columns import match_columns, names_listed, names_wanted
 from onnxnn_runtime.arrays.conversion import is_several
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.tables.heading import label_named
 from onnxnn_runtime.tables.reader import index_columns, seems_index
@@ -60,13 +60,11 @@ def choose_columns(
         DataError: A column is not there, or none is left for the inputs or the label.
     """
     if table.num_columns < 2:
-        raise DataError(
-            coded(
-                "E-DATA-03",
-                "{source}: expected columns of numbers and one of labels, got one column only. Separate "
-                "columns by ',', ';' or tabs.",
-                source=table.source,
-            )
+        raise DataError.coded(
+            "E-DATA-03",
+            "{source}: expected columns of numbers and one of labels, got one column only. Separate "
+            "columns by ',', ';' or tabs.",
+            source=table.source,
         )
     chosen = None if label is None else _position(table, label, "label")
     if features and names_wanted(features, table.names):
@@ -77,12 +75,10 @@ def choose_columns(
     counting, said = _index(table, chosen, index)
     kept = [column for column in range(table.num_columns) if column != chosen and column not in counting]
     if not kept:
-        raise DataError(
-            coded(
-                "E-DATA-03",
-                "{source}: no column is left for the inputs. Leave fewer out with index=.",
-                source=table.source,
-            )
+        raise DataError.coded(
+            "E-DATA-03",
+            "{source}: no column is left for the inputs. Leave fewer out with index=.",
+            source=table.source,
         )
     return Chosen(kept, chosen, notes + said)
 
@@ -96,13 +92,11 @@ def _by_name(
     if label is not None:
         return Chosen(columns, label)
     if not left:
-        raise DataError(
-            coded(
-                "E-DATA-03",
-                "{source}: expected the columns {names} and one more for the label, got no other.",
-                source=table.source,
-                names=names_listed(features, plain=True),
-            )
+        raise DataError.coded(
+            "E-DATA-03",
+            "{source}: expected the columns {names} and one more for the label, got no other.",
+            source=table.source,
+            names=names_listed(features, plain=True),
         )
     if len(left) > 1:
         named = label_named([table.names[column] for column in left], targets, are_classes)
@@ -176,13 +170,11 @@ def _index(table: Table, label: int | None, index: Index) -> tuple[list[int], tu
 
 def _position(table: Table, column: object, option: str) -> int:
     if isinstance(column, bool) or not isinstance(column, str | int | np.integer):
-        raise DataError(
-            coded(
-                "E-DATA-09",
-                "{option}={got}: expected the name of a column, or its position from 0 (-1 is the last).",
-                option=option,
-                got=shortened(column, 40),
-            )
+        raise DataError.coded(
+            "E-DATA-09",
+            "{option}={got}: expected the name of a column, or its position from 0 (-1 is the last).",
+            option=option,
+            got=shortened(column, 40),
         )
     return table.index(column if isinstance(column, str) else int(column))
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from onnxnn_runtime.errors import DataError, InputError
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
+from onnxnn_runtime.messages.catalogue import Message, gettext
 from onnxnn_runtime.messages.warn import warn
 from onnxnn_runtime.tables.marks import NoNumberError
 from onnxnn_runtime.tables.reader import read_table
@@ -154,13 +154,11 @@ def _labels(
         given = named_by_index(given, known.classes, source)
     labels, classes = class_numbers(given, None, source, quiet=known is not None)
     if len(classes) < 2 and known is None:
-        raise DataError(
-            coded(
-                "E-DATA-05",
-                "{source}: expected at least two classes, got one class only ({name}).",
-                source=source,
-                name=classes[0],
-            )
+        raise DataError.coded(
+            "E-DATA-05",
+            "{source}: expected at least two classes, got one class only ({name}).",
+            source=source,
+            name=classes[0],
         )
     if not were_floats:
         return labels, classes, ()

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.generation.seq2seq import END, START
-from onnxnn_runtime.messages.catalogue import coded
 
 from .class_names import class_names
 from .labels import class_numbers
@@ -26,13 +25,11 @@ def next_tokens(tokens: Array) -> tuple[Array, Array]:
         DataError: A sequence has less than two tokens.
     """
     if tokens.ndim == 2 and tokens.shape[1] < 2:
-        raise DataError(
-            coded(
-                "E-DATA-11",
-                "x of shape {shape}: expected sequences of at least two tokens, to learn which comes next, "
-                "got one token.",
-                shape=tokens.shape,
-            )
+        raise DataError.coded(
+            "E-DATA-11",
+            "x of shape {shape}: expected sequences of at least two tokens, to learn which comes next, "
+            "got one token.",
+            shape=tokens.shape,
         )
     return tokens[:, :-1], tokens[:, 1:]
 
@@ -65,29 +62,25 @@ def _are_targets(y: Array, task: str) -> bool:
 
 def _source(x: Array, task: str) -> Array:
     if task == "embed":
-        raise DataError(
-            coded(
-                "E-DATA-07",
-                "nn('embed'): expected classes, got y with targets for a transformer (each begins with "
-                "{start} and holds {end}). Use nn('gen').",
-                start=START,
-                end=END,
-            )
+        raise DataError.coded(
+            "E-DATA-07",
+            "nn('embed'): expected classes, got y with targets for a transformer (each begins with "
+            "{start} and holds {end}). Use nn('gen').",
+            start=START,
+            end=END,
         )
     wrong = np.argwhere((x < 0) | (x != np.round(x)) | np.isinf(x))
     if len(wrong):
         row, column = wrong[0].tolist()
-        raise DataError(
-            coded(
-                "E-DATA-11",
-                "x[{row}, {column}]: expected source tokens, integers from 0, got {value}, since y holds "
-                "targets for a transformer (each begins with {start} and holds {end}).",
-                row=row,
-                column=column,
-                value=x[row, column],
-                start=START,
-                end=END,
-            )
+        raise DataError.coded(
+            "E-DATA-11",
+            "x[{row}, {column}]: expected source tokens, integers from 0, got {value}, since y holds "
+            "targets for a transformer (each begins with {start} and holds {end}).",
+            row=row,
+            column=column,
+            value=x[row, column],
+            start=START,
+            end=END,
         )
     return x.astype(np.int64)
 
@@ -95,28 +88,24 @@ def _source(x: Array, task: str) -> Array:
 def check_tokens(x: Array, size: int, source: str = "x") -> None:
     """Refuse what are no tokens (N, T) below the size of the vocabulary, saying where it stands."""
     if x.ndim != 2 or x.dtype.kind not in "iu":
-        raise DataError(
-            coded(
-                "E-DATA-11",
-                "{source}: expected tokens, integers (N, T), got {dtype} of shape {shape}.",
-                source=source,
-                dtype=x.dtype,
-                shape=x.shape,
-            )
+        raise DataError.coded(
+            "E-DATA-11",
+            "{source}: expected tokens, integers (N, T), got {dtype} of shape {shape}.",
+            source=source,
+            dtype=x.dtype,
+            shape=x.shape,
         )
     wrong = np.argwhere((x < 0) | (x >= size))
     if len(wrong):
         row, column = (int(number) for number in wrong[0])
-        raise DataError(
-            coded(
-                "E-DATA-11",
-                "{source}[{row}, {column}]: expected a token id of the vocabulary, 0..{last}, got {value}.",
-                source=source,
-                row=row,
-                column=column,
-                last=size - 1,
-                value=x[row, column],
-            )
+        raise DataError.coded(
+            "E-DATA-11",
+            "{source}[{row}, {column}]: expected a token id of the vocabulary, 0..{last}, got {value}.",
+            source=source,
+            row=row,
+            column=column,
+            last=size - 1,
+            value=x[row, column],
         )
 
 
@@ -150,16 +139,14 @@ def step_labels(
     if not is_text and y.ndim == 2 and _are_labels_of_samples(y, named, y.shape[1] == steps[1] or tokens):
         return None
     if y.ndim > 2 or (y.shape[1] != steps[1] and not tokens):
-        raise DataError(
-            coded(
-                "E-DATA-06",
-                "y: expected a label for each step, {steps} or one-hot ({samples}, {length}, classes), or "
-                "one for each sample, ({samples},) or one-hot ({samples}, classes), got shape {shape}.",
-                steps=steps,
-                samples=steps[0],
-                length=steps[1],
-                shape=y.shape,
-            )
+        raise DataError.coded(
+            "E-DATA-06",
+            "y: expected a label for each step, {steps} or one-hot ({samples}, {length}, classes), or "
+            "one for each sample, ({samples},) or one-hot ({samples}, classes), got shape {shape}.",
+            steps=steps,
+            samples=steps[0],
+            length=steps[1],
+            shape=y.shape,
         )
     if tokens and named is None and not is_text:
         numbers = y.astype(np.int64)

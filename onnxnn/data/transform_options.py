@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any, ClassVar, Protocol, TypeGuard
 
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["Transform", "around", "call", "is_number", "pair", "probability", "refuse", "whole"]
@@ -27,7 +27,7 @@ def call(transform: Transform) -> str:
 
 def refuse(transform: Transform, problem: str) -> DataError:
     """Return the error that says what is wrong with a transform's options."""
-    return DataError(coded("E-DATA-10", "transform {call}: {problem}", call=call(transform), problem=problem))
+    return DataError.coded("E-DATA-10", "transform {call}: {problem}", call=call(transform), problem=problem)
 
 
 def is_number(value: object) -> TypeGuard[int | float]:

@@ -15,7 +15,7 @@ from typing import Any
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.preprocess import COLORS, Preprocess, Step
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
+from onnxnn_runtime.messages.catalogue import Message, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
@@ -104,13 +104,11 @@ def plan(transform: object, color: str = "RGB") -> Plan:
         DataError: A name or an option is unknown or wrong; all problems are reported together.
     """
     if not isinstance(color, str) or color not in COLORS:
-        raise DataError(
-            coded(
-                "E-DATA-09",
-                "color={got}: expected one of {known}.",
-                got=shortened(color),
-                known=", ".join(map(repr, COLORS)),
-            )
+        raise DataError.coded(
+            "E-DATA-09",
+            "color={got}: expected one of {known}.",
+            got=shortened(color),
+            known=", ".join(map(repr, COLORS)),
         )
     if transform is None:
         return Plan(color)
@@ -207,48 +205,40 @@ def _make(name: str, value: object) -> Any:
     if cls is None:
         shown, known, advice = shortened(name), ", ".join([*_KNOWN, *_NO_EFFECT]), _advice(name)
         if advice:
-            raise DataError(
-                coded(
-                    "E-DATA-10",
-                    "transform {name} is unknown. {advice} Known transforms: {known}.",
-                    name=shown,
-                    advice=advice,
-                    known=known,
-                )
-            )
-        raise DataError(
-            coded(
+            raise DataError.coded(
                 "E-DATA-10",
-                "transform {name} is unknown. Known transforms: {known}.",
+                "transform {name} is unknown. {advice} Known transforms: {known}.",
                 name=shown,
+                advice=advice,
                 known=known,
             )
+        raise DataError.coded(
+            "E-DATA-10",
+            "transform {name} is unknown. Known transforms: {known}.",
+            name=shown,
+            known=known,
         )
     fields = [field.name for field in dataclasses.fields(cls)]
     options = _options(name, fields, immutable(value))
     wrong = (option for option in options if option not in fields)
     unknown = [_unknown(option, fields) for option in islice(wrong, _MOST_NAMED)]
     if unknown:
-        raise DataError(
-            coded(
-                "E-DATA-10",
-                "transform {name}: unknown option {options}. Its options: {known}.",
-                name=shortened(name),
-                options=", ".join(unknown),
-                known=", ".join(fields),
-            )
+        raise DataError.coded(
+            "E-DATA-10",
+            "transform {name}: unknown option {options}. Its options: {known}.",
+            name=shortened(name),
+            options=", ".join(unknown),
+            known=", ".join(fields),
         )
     required = [f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING]
     missing = [repr(option) for option in required if option not in options]
     if missing:
-        raise DataError(
-            coded(
-                "E-DATA-10",
-                "transform {name}: {options} is missing. Its options: {known}.",
-                name=shortened(name),
-                options=", ".join(missing),
-                known=", ".join(fields),
-            )
+        raise DataError.coded(
+            "E-DATA-10",
+            "transform {name}: {options} is missing. Its options: {known}.",
+            name=shortened(name),
+            options=", ".join(missing),
+            known=", ".join(fields),
         )
     return cls(**options)
 
@@ -266,28 +256,24 @@ def _options(name: str, fields: list[str], value: object) -> dict[str, Any]:
     if isinstance(value, Mapping):
         return {str(option): given for option, given in value.items()}
     if isinstance(value, str):
-        raise DataError(
-            coded(
-                "E-DATA-10",
-                "transform {name}: expected values, a tuple of values or {{option: value}}, got the text "
-                "{value}, which is not evaluated. Its options: {known}.",
-                name=shortened(name),
-                value=shortened(value),
-                known=", ".join(fields),
-            )
+        raise DataError.coded(
+            "E-DATA-10",
+            "transform {name}: expected values, a tuple of values or {{option: value}}, got the text "
+            "{value}, which is not evaluated. Its options: {known}.",
+            name=shortened(name),
+            value=shortened(value),
+            known=", ".join(fields),
         )
     are_several = isinstance(value, tuple) and not (name in _PAIR_FIRST and all(map(is_number, value)))
     values = value if isinstance(value, tuple) and are_several else (value,)
     if len(values) > len(fields):
-        raise DataError(
-            coded(
-                "E-DATA-10",
-                "transform {name}: expected at most {most} values, got {count}. Its options: {known}.",
-                name=shortened(name),
-                most=len(fields),
-                count=len(values),
-                known=", ".join(fields),
-            )
+        raise DataError.coded(
+            "E-DATA-10",
+            "transform {name}: expected at most {most} values, got {count}. Its options: {known}.",
+            name=shortened(name),
+            most=len(fields),
+            count=len(values),
+            known=", ".join(fields),
         )
     return dict(zip(fields, values, strict=False))
 
@@ -302,25 +288,21 @@ def _from_objects(transform: object) -> list[Any]:
         if name in _KNOWN:
             return [_from_torchvision(transform, name)]
     if not callable(transform):
-        raise DataError(
-            coded(
-                "E-DATA-10",
-                "transform={got}: expected {{name: options}}, a function or a torchvision transform.",
-                got=shortened(transform),
-            )
+        raise DataError.coded(
+            "E-DATA-10",
+            "transform={got}: expected {{name: options}}, a function or a torchvision transform.",
+            got=shortened(transform),
         )
     return [transform]
 
 
 def _from_torchvision(transform: object, name: str) -> Any:
     if name == "Resize" and "bilinear" not in str(getattr(transform, "interpolation", "bilinear")).lower():
-        raise DataError(
-            coded(
-                "E-DATA-10",
-                "transform {name}: expected bilinear interpolation, got {got}. Leave the interpolation out.",
-                name=name,
-                got=printable(str(getattr(transform, "interpolation", "")), 80),
-            )
+        raise DataError.coded(
+            "E-DATA-10",
+            "transform {name}: expected bilinear interpolation, got {got}. Leave the interpolation out.",
+            name=name,
+            got=printable(str(getattr(transform, "interpolation", "")), 80),
         )
     fields = [field.name for field in dataclasses.fields(_KNOWN[name])]
     options = {field: immutable(getattr(transform, field)) for field in fields if hasattr(transform, field)}

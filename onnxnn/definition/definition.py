@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from onnxnn_runtime.errors import CardError, LayerError
-from onnxnn_runtime.messages.catalogue import Message, coded, following
+from onnxnn_runtime.messages.catalogue import Message, following
 from onnxnn_runtime.messages.warn import warn
 from torch import nn
 
@@ -318,8 +318,8 @@ class Definition:
         try:
             memory.check(definition.placed())
         except LayerError as error:
-            raise CardError(
-                coded("E-CARD-02", "card: the layers do not match each other: {error}", error=error)
+            raise CardError.coded(
+                "E-CARD-02", "card: the layers do not match each other: {error}", error=error
             ) from error
         return definition
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -88,18 +87,16 @@ def entry_of(
     if layer is not None:
         return Entry(index, Custom.of(layer, options), follows)
     if follows is None:
-        raise LayerError(
-            coded("E-LAYER-02", "add(): expected a layer, an activation or an optimizer, got nothing.")
+        raise LayerError.coded(
+            "E-LAYER-02", "add(): expected a layer, an activation or an optimizer, got nothing."
         )
     if options:
-        raise LayerError(
-            coded(
-                "E-LAYER-02",
-                "add(activation={name}): expected a layer for the options {options}. Write "
-                "add({name}, ...) for the options of an activation.",
-                name=shortened(activation),
-                options=", ".join(options),
-            )
+        raise LayerError.coded(
+            "E-LAYER-02",
+            "add(activation={name}): expected a layer for the options {options}. Write "
+            "add({name}, ...) for the options of an activation.",
+            name=shortened(activation),
+            options=", ".join(options),
         )
     return Entry(index, follows)
 
@@ -123,14 +120,12 @@ def place(entries: Iterable[Entry], shape: Shape | None, num_classes: int | None
                 continue
             name = unused_name(f"{layer.title}{entry.index}", found)
             if shape.axes == ("token",) and not layer.reads_tokens:
-                raise LayerError(
-                    coded(
-                        "E-LAYER-06",
-                        "{where}: expected vectors, got {shape}, which are integers. Put "
-                        "add('embedding', size=...) first: it makes a vector of each token.",
-                        where=layer.call(),
-                        shape=shape.describe(),
-                    )
+                raise LayerError.coded(
+                    "E-LAYER-06",
+                    "{where}: expected vectors, got {shape}, which are integers. Put "
+                    "add('embedding', size=...) first: it makes a vector of each token.",
+                    where=layer.call(),
+                    shape=shape.describe(),
                 )
             _check_alone(layer, found)
             if num_classes is not None:
@@ -147,20 +142,16 @@ def _check_alone(layer: Layer, before: Mapping[str, Placed]) -> None:
         return
     first = next(iter(before.values())).layer
     if first.stands_alone and not (layer.is_activation and first.default_activation):
-        raise LayerError(
-            coded(
-                "E-LAYER-06",
-                "{where}: expected no layer after {first}, which is a whole network.",
-                where=layer.call(),
-                first=shortened(first.kind),
-            )
+        raise LayerError.coded(
+            "E-LAYER-06",
+            "{where}: expected no layer after {first}, which is a whole network.",
+            where=layer.call(),
+            first=shortened(first.kind),
         )
     if layer.stands_alone:
-        raise LayerError(
-            coded(
-                "E-LAYER-06",
-                "{where}: expected no layer before it, since it is a whole network, got {before}.",
-                where=layer.call(),
-                before=shortened(list(before)[-1]),
-            )
+        raise LayerError.coded(
+            "E-LAYER-06",
+            "{where}: expected no layer before it, since it is a whole network, got {before}.",
+            where=layer.call(),
+            before=shortened(list(before)[-1]),
         )

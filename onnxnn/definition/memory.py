@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import torch
 from onnxnn_runtime.errors import LayerError, TrainingError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 
 from onnxnn.graph.shape import Shape
@@ -77,16 +77,13 @@ def _check_layer(layer: Layer, in_shape: Shape, out_shape: Shape) -> Cost:
     free = available()
     for part, size in ((gettext("its weights"), cost.weights), (gettext("one sample"), cost.output)):
         if size > free:
-            raise LayerError(
-                coded(
-                    "E-LAYER-09",
-                    "{where}: the numbers of {part} take {size}, and {free} are free here. Use smaller "
-                    "sizes.",
-                    where=layer.call(),
-                    part=part,
-                    size=gigabytes(size),
-                    free=gigabytes(free),
-                )
+            raise LayerError.coded(
+                "E-LAYER-09",
+                "{where}: the numbers of {part} take {size}, and {free} are free here. Use smaller sizes.",
+                where=layer.call(),
+                part=part,
+                size=gigabytes(size),
+                free=gigabytes(free),
             )
     return cost
 
@@ -98,13 +95,11 @@ def _check_weights(size: int) -> None:
         LayerError: They are.
     """
     if size > 1 << 26 and size > (free := available()):
-        raise LayerError(
-            coded(
-                "E-LAYER-09",
-                "the network's weights take {size}, and {free} are free here. Use smaller sizes.",
-                size=gigabytes(size),
-                free=gigabytes(free),
-            )
+        raise LayerError.coded(
+            "E-LAYER-09",
+            "the network's weights take {size}, and {free} are free here. Use smaller sizes.",
+            size=gigabytes(size),
+            free=gigabytes(free),
         )
 
 
@@ -136,16 +131,14 @@ def check_training(
     outputs = batch_size * sum(cost.output for cost in costs if cost.weights)
     needed = trained * (1 + states) + weights * copies + outputs
     if needed > (free := available()):
-        raise TrainingError(
-            coded(
-                "E-MEMORY-01",
-                "batch_size={batch_size}: training takes at least {needed} beside the weights, {outputs} of "
-                "it for the batch, and {free} are free here. Use a smaller batch_size or smaller layers.",
-                batch_size=batch_size,
-                needed=gigabytes(needed),
-                outputs=gigabytes(outputs),
-                free=gigabytes(free),
-            )
+        raise TrainingError.coded(
+            "E-MEMORY-01",
+            "batch_size={batch_size}: training takes at least {needed} beside the weights, {outputs} of "
+            "it for the batch, and {free} are free here. Use a smaller batch_size or smaller layers.",
+            batch_size=batch_size,
+            needed=gigabytes(needed),
+            outputs=gigabytes(outputs),
+            free=gigabytes(free),
         )
 
 

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 
 from onnxnn.layers.custom import Custom
@@ -182,32 +182,26 @@ class Net(nn.Sequential):
             some = states[: len(self.state_shapes()) + 1]  # of more, those are enough to refuse them
             given = [torch.as_tensor(state, dtype=torch.float32, device=x.device) for state in some]
         except (IndexError, NotImplementedError, TypeError, ValueError) as error:
-            raise InputError(
-                coded(
-                    "E-INPUT-05",
-                    "hidden state: expected what this network returned, or None, got {got}.",
-                    got=type(states).__name__,
-                )
+            raise InputError.coded(
+                "E-INPUT-05",
+                "hidden state: expected what this network returned, or None, got {got}.",
+                got=type(states).__name__,
             ) from error
         wanted = [tuple(len(x) if s == "batch" else s for s in shape) for shape in self.state_shapes()]
         found = [tuple(state.shape) for state in given]
         if found != wanted:
-            raise InputError(
-                coded(
-                    "E-INPUT-03",
-                    "hidden state: expected the shapes {expected}, got {got}. Pass what this network "
-                    "returned, or None.",
-                    expected=", ".join(map(str, wanted)) or gettext("none"),
-                    got=", ".join(map(str, found)) or gettext("none"),
-                )
+            raise InputError.coded(
+                "E-INPUT-03",
+                "hidden state: expected the shapes {expected}, got {got}. Pass what this network "
+                "returned, or None.",
+                expected=", ".join(map(str, wanted)) or gettext("none"),
+                got=", ".join(map(str, found)) or gettext("none"),
             )
         if not all(bool(state.isfinite().all()) for state in given):
-            raise InputError(
-                coded(
-                    "E-INPUT-04",
-                    "hidden state: expected finite numbers, got NaN or infinite ones. Begin again with None. "
-                    "If this network returned it, its training diverged: train it again with a smaller lr.",
-                )
+            raise InputError.coded(
+                "E-INPUT-04",
+                "hidden state: expected finite numbers, got NaN or infinite ones. Begin again with None. "
+                "If this network returned it, its training diverged: train it again with a smaller lr.",
             )
         return tuple(given)
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from onnxnn_runtime.errors import CardError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -58,12 +57,10 @@ def from_data(data: Iterable[LayerEntry], modules: Iterable[nn.Module]) -> Itera
         except MissingModuleError:
             raise
         except ValueError as error:
-            raise CardError(
-                coded(
-                    "E-CARD-02",
-                    "card: layer {layer} cannot be read: {error}",
-                    layer=shortened(entry.get("name")),
-                    error=error,
-                )
+            raise CardError.coded(
+                "E-CARD-02",
+                "card: layer {layer} cannot be read: {error}",
+                layer=shortened(entry.get("name")),
+                error=error,
             ) from error
         yield Entry(index, layer, activation)

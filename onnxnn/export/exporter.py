@@ -20,7 +20,7 @@ from onnxnn_runtime.card.words import parity_text
 from onnxnn_runtime.defaults import IR_VERSION, OPSET, TOLERANCE
 from onnxnn_runtime.errors import ExportError, OnnxnnError, OutputError
 from onnxnn_runtime.files.access import PathLike, as_path, check_target, first_bytes, write_atomically
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.html import table
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
@@ -146,14 +146,12 @@ def check_path(path: PathLike, sources: Sequence[object] = (), force: bool = Fal
     target = as_path(path)
     check_target(target)
     if os.path.isfile(target) and not force and first_bytes(target, 4, "force=True") == b"PK\x03\x04":
-        raise ExportError(
-            coded(
-                "E-OUTPUT-02",
-                "{path}: is a checkpoint or a file of arrays, which the ONNX file would replace. Choose "
-                "another name, such as {example}.",
-                path=target,
-                example=shortened(target.with_suffix(".onnx").name),
-            )
+        raise ExportError.coded(
+            "E-OUTPUT-02",
+            "{path}: is a checkpoint or a file of arrays, which the ONNX file would replace. Choose "
+            "another name, such as {example}.",
+            path=target,
+            example=shortened(target.with_suffix(".onnx").name),
         )
     check_output(target, "ONNX", sources, force)
 
@@ -163,22 +161,18 @@ def _check_weights(net: Net) -> None:
     for name, value in net.state_dict().items():
         size += value.numel() * value.element_size()
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-            raise ExportError(
-                coded(
-                    "E-EXPORT-02",
-                    "{name} holds NaN or infinite numbers: the training diverged. Train again with a smaller "
-                    "lr, or export an earlier checkpoint.",
-                    name=name,
-                )
+            raise ExportError.coded(
+                "E-EXPORT-02",
+                "{name} holds NaN or infinite numbers: the training diverged. Train again with a smaller "
+                "lr, or export an earlier checkpoint.",
+                name=name,
             )
     if size > MAX_BYTES - 2**20:
-        raise ExportError(
-            coded(
-                "E-EXPORT-02",
-                "expected weights of at most 2 GiB, which one ONNX file holds, got {size:.2f} GiB. Use "
-                "fewer or smaller layers.",
-                size=size / 2**30,
-            )
+        raise ExportError.coded(
+            "E-EXPORT-02",
+            "expected weights of at most 2 GiB, which one ONNX file holds, got {size:.2f} GiB. Use "
+            "fewer or smaller layers.",
+            size=size / 2**30,
         )
 
 
@@ -190,7 +184,7 @@ def _export(
 ) -> tuple[ModelCard, bytes, dict[str, float]]:
     definition = kind.definition
     if not definition.has_layers or definition.input_shape is None:
-        raise ExportError(coded("E-LAYER-10", "there is nothing to export. Add layers first."))
+        raise ExportError.coded("E-LAYER-10", "there is nothing to export. Add layers first.")
     candidates = [free_input(definition), definition.input_shape]
     custom = net.has_custom
     # Only a custom module can turn out to be less free than its shapes promise.
@@ -219,38 +213,34 @@ def _verify(
         loaded = onnxnn_runtime.load(model.SerializeToString(), device="cpu")
     except OnnxnnError as error:
         opset = next(entry.version for entry in model.opset_import if not entry.domain)
-        raise ExportError(
-            coded(
-                "E-EXPORT-03",
-                "ONNX Runtime here does not run opset {opset} with IR {ir_version} ({error}). Leave "
-                "opset_version and ir_version at {default_opset} and {default_ir_version}.",
-                opset=opset,
-                ir_version=model.ir_version,
-                error=error,
-                default_opset=OPSET,
-                default_ir_version=IR_VERSION,
-            )
+        raise ExportError.coded(
+            "E-EXPORT-03",
+            "ONNX Runtime here does not run opset {opset} with IR {ir_version} ({error}). Leave "
+            "opset_version and ir_version at {default_opset} and {default_ir_version}.",
+            opset=opset,
+            ir_version=model.ir_version,
+            error=error,
+            default_opset=OPSET,
+            default_ir_version=IR_VERSION,
         ) from error
     try:
         parity = measure(kind, loaded, net, card, free, tolerance)
     except ExportError:
         raise
     except OnnxnnError as error:
-        raise ExportError(
-            coded("E-EXPORT-03", "the exported file does not run: {error} Nothing was written.", error=error)
+        raise ExportError.coded(
+            "E-EXPORT-03", "the exported file does not run: {error} Nothing was written.", error=error
         ) from error
     is_rounding = tolerance >= TOLERANCE and parity.is_rounding()  # a stricter one is meant as it stands
     if not parity.relative <= tolerance and not is_rounding:
-        raise ExportError(
-            coded(
-                "E-EXPORT-03",
-                "the exported file differs from torch by {relative:.3g} relative ({absolute:.3g} absolute) "
-                "at input {shape}: expected at most {tolerance:g}. Nothing was written.",
-                relative=parity.relative,
-                absolute=parity.absolute,
-                shape=parity.where,
-                tolerance=tolerance,
-            )
+        raise ExportError.coded(
+            "E-EXPORT-03",
+            "the exported file differs from torch by {relative:.3g} relative ({absolute:.3g} absolute) "
+            "at input {shape}: expected at most {tolerance:g}. Nothing was written.",
+            relative=parity.relative,
+            absolute=parity.absolute,
+            shape=parity.where,
+            tolerance=tolerance,
         )
     if parity.relative > tolerance:
         warn(
@@ -271,12 +261,10 @@ def _serialise(model: onnx.ModelProto, card: ModelCard) -> bytes:
             entry.value = card.to_json()
     data: bytes = model.SerializeToString()
     if len(data) > MAX_BYTES:
-        raise ExportError(
-            coded(
-                "E-EXPORT-02",
-                "expected a file of at most 2 GiB, which one ONNX file holds, got {size:.2f} GiB. Use fewer "
-                "or smaller layers.",
-                size=len(data) / 2**30,
-            )
+        raise ExportError.coded(
+            "E-EXPORT-02",
+            "expected a file of at most 2 GiB, which one ONNX file holds, got {size:.2f} GiB. Use fewer "
+            "or smaller layers.",
+            size=len(data) / 2**30,
         )
     return data

@@ -13,7 +13,6 @@ from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.card import METADATA_KEY, Axis
 from onnxnn_runtime.errors import ExportError, LayerError
-from onnxnn_runtime.messages.catalogue import coded
 
 from onnxnn.definition.definition import Definition
 from onnxnn.definition.dynamic_axes import free_input, min_sizes
@@ -61,7 +60,7 @@ def build_model(
     try:
         y, feature = kind.emit(graph, x, net, card, free)
     except LayerError as error:
-        raise ExportError(coded("E-EXPORT-02", "{error}", error=error)) from error
+        raise ExportError.coded("E-EXPORT-02", "{error}", error=error) from error
     finished = _finish(card, kind, free, sample_dims, in_graph, has_feature=feature is not None)
     outputs = [_value_info(result, finished.output.shape)]
     if finished.output.embedding is not None:
@@ -166,7 +165,5 @@ def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
         inferred = onnx.shape_inference.infer_shapes(data, check_type=True, strict_mode=True)
         onnx.checker.check_model(data)
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
-        raise ExportError(
-            coded("E-EXPORT-03", "the graph is not valid ONNX: {error}", error=error)
-        ) from error
+        raise ExportError.coded("E-EXPORT-03", "the graph is not valid ONNX: {error}", error=error) from error
     return inferred

@@ -9,7 +9,7 @@ import onnx
 from onnxnn_runtime.arrays.numbers import plain_number
 from onnxnn_runtime.defaults import IR_VERSION, OPSET, TOLERANCE
 from onnxnn_runtime.errors import ExportError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 from onnxnn_runtime.messages.warn import warn
@@ -57,12 +57,10 @@ class ExportOptions:
         object.__setattr__(self, "ir_version", _writable_version(self.ir_version))
         check_versions(self.opset_version, self.ir_version)
         if not is_one_of(self.preprocess, ("runtime", "graph")):
-            raise ExportError(
-                coded(
-                    "E-EXPORT-01",
-                    'preprocess={preprocess}: expected "runtime" or "graph".',
-                    preprocess=shortened(self.preprocess),
-                )
+            raise ExportError.coded(
+                "E-EXPORT-01",
+                'preprocess={preprocess}: expected "runtime" or "graph".',
+                preprocess=shortened(self.preprocess),
             )
         tolerance = self.tolerance
         if (
@@ -70,12 +68,10 @@ class ExportOptions:
             or not isinstance(tolerance, int | float)
             or not 0 < tolerance < math.inf
         ):
-            raise ExportError(
-                coded(
-                    "E-EXPORT-01",
-                    "tolerance={tolerance}: expected a number above 0, such as 1e-4.",
-                    tolerance=shortened(tolerance),
-                )
+            raise ExportError.coded(
+                "E-EXPORT-01",
+                "tolerance={tolerance}: expected a number above 0, such as 1e-4.",
+                tolerance=shortened(tolerance),
             )
 
     @property
@@ -95,18 +91,16 @@ def check_versions(opset_version: int, ir_version: int) -> None:
         ("ir_version", ir_version, IR_VERSIONS),
     ):
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise ExportError(
-                coded(
-                    "E-EXPORT-01",
-                    "{name}={value}: expected {low} to {high}. The defaults, opset {opset} and IR "
-                    "{ir_version}, load in every ONNX Runtime since 1.8.",
-                    name=name,
-                    value=shortened(value),
-                    low=low,
-                    high=high,
-                    opset=OPSET,
-                    ir_version=IR_VERSION,
-                )
+            raise ExportError.coded(
+                "E-EXPORT-01",
+                "{name}={value}: expected {low} to {high}. The defaults, opset {opset} and IR "
+                "{ir_version}, load in every ONNX Runtime since 1.8.",
+                name=name,
+                value=shortened(value),
+                low=low,
+                high=high,
+                opset=OPSET,
+                ir_version=IR_VERSION,
             )
 
 

@@ -17,7 +17,6 @@ from onnxnn_runtime.card.card import Axis
 from onnxnn_runtime.card.preprocess import Step
 from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import ExportError
-from onnxnn_runtime.messages.catalogue import coded
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
@@ -40,23 +39,19 @@ def check(spec: InputSpec, opset: int) -> None:
         ExportError: The message says what is expected.
     """
     if spec.preprocess is None:
-        raise ExportError(
-            coded(
-                "E-EXPORT-01",
-                'preprocess="graph": expected a network that takes images, got one that takes {kind!r}. '
-                'Leave preprocess at "runtime".',
-                kind=kind_name(spec.kind),
-            )
+        raise ExportError.coded(
+            "E-EXPORT-01",
+            'preprocess="graph": expected a network that takes images, got one that takes {kind!r}. '
+            'Leave preprocess at "runtime".',
+            kind=kind_name(spec.kind),
         )
     if opset < MIN_OPSET:
-        raise ExportError(
-            coded(
-                "E-EXPORT-01",
-                'preprocess="graph": expected opset_version={oldest} or newer, got {opset}. Use a newer one, '
-                'or leave preprocess at "runtime".',
-                oldest=MIN_OPSET,
-                opset=opset,
-            )
+        raise ExportError.coded(
+            "E-EXPORT-01",
+            'preprocess="graph": expected opset_version={oldest} or newer, got {opset}. Use a newer one, '
+            'or leave preprocess at "runtime".',
+            oldest=MIN_OPSET,
+            opset=opset,
         )
 
 

@@ -15,7 +15,6 @@ from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
 from onnxnn_runtime.diffusion.sampler import make_plan
 from onnxnn_runtime.errors import ExportError, InputError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.definition.definition import Definition, Net
@@ -47,38 +46,32 @@ def with_loop(card: ModelCard, options: ExportOptions) -> ModelCard:
     if not given:
         return card
     if spec is None:
-        raise ExportError(
-            coded(
-                "E-EXPORT-01",
-                "export({options}): only a diffusion model is sampled, and this network is none. Leave these "
-                "options out.",
-                options=given,
-            )
+        raise ExportError.coded(
+            "E-EXPORT-01",
+            "export({options}): only a diffusion model is sampled, and this network is none. Leave these "
+            "options out.",
+            options=given,
         )
     if options.sampler is None:
-        raise ExportError(
-            coded(
-                "E-EXPORT-01",
-                "export({options}): expected a sampler for these options. Use sampler='dpm++' to put the "
-                "sampling loop into the file.",
-                options=given,
-            )
+        raise ExportError.coded(
+            "E-EXPORT-01",
+            "export({options}): expected a sampler for these options. Use sampler='dpm++' to put the "
+            "sampling loop into the file.",
+            options=given,
         )
     try:
         plan = make_plan(spec.schedule, options.sampler, options.steps)
     except InputError as error:
-        raise ExportError(
-            coded("E-EXPORT-01", "export({options}): {error}", options=given, error=error)
+        raise ExportError.coded(
+            "E-EXPORT-01", "export({options}): {error}", options=given, error=error
         ) from error
     if plan.draws:
-        raise ExportError(
-            coded(
-                "E-EXPORT-01",
-                "export({options}): {sampler} adds new noise at each step, and a graph takes noise only at "
-                "the beginning. Choose 'dpm++' or 'ddim', or leave sampler out: then the runtime samples.",
-                options=given,
-                sampler=shortened(options.sampler),
-            )
+        raise ExportError.coded(
+            "E-EXPORT-01",
+            "export({options}): {sampler} adds new noise at each step, and a graph takes noise only at "
+            "the beginning. Choose 'dpm++' or 'ddim', or leave sampler out: then the runtime samples.",
+            options=given,
+            sampler=shortened(options.sampler),
         )
     strength = _guidance(options.guidance, spec, given)
     return replace(card, diffusion=replace(spec, sampler=SamplerSpec(options.sampler, len(plan), strength)))
@@ -89,21 +82,17 @@ def _guidance(guidance: object, spec: DiffusionSpec, given: str) -> float:
     if guidance is None:
         return 1.0
     if not spec.classes:
-        raise ExportError(
-            coded(
-                "E-EXPORT-01",
-                "export({options}): expected a network with classes for guidance, got one without. Leave "
-                "guidance out.",
-                options=given,
-            )
+        raise ExportError.coded(
+            "E-EXPORT-01",
+            "export({options}): expected a network with classes for guidance, got one without. Leave "
+            "guidance out.",
+            options=given,
         )
     if isinstance(guidance, bool) or not isinstance(guidance, int | float) or not 0 <= guidance < math.inf:
-        raise ExportError(
-            coded(
-                "E-EXPORT-01",
-                "export({options}): expected guidance to be a number of at least 0; 1 is none, 2 is usual.",
-                options=given,
-            )
+        raise ExportError.coded(
+            "E-EXPORT-01",
+            "export({options}): expected guidance to be a number of at least 0; 1 is none, 2 is usual.",
+            options=given,
         )
     return guidance
 
@@ -115,21 +104,17 @@ def check(opset: int, in_graph: bool) -> None:
         ExportError: The opset is too old, or preprocessing is to stand in the graph.
     """
     if opset < OPSET:
-        raise ExportError(
-            coded(
-                "E-EXPORT-01",
-                "opset_version={opset}: expected at least {oldest}, the default, for a diffusion model.",
-                opset=opset,
-                oldest=OPSET,
-            )
+        raise ExportError.coded(
+            "E-EXPORT-01",
+            "opset_version={opset}: expected at least {oldest}, the default, for a diffusion model.",
+            opset=opset,
+            oldest=OPSET,
         )
     if in_graph:
-        raise ExportError(
-            coded(
-                "E-EXPORT-01",
-                'preprocess="graph": expected a network that takes images, got a diffusion model, which '
-                "takes noise. Leave preprocess out.",
-            )
+        raise ExportError.coded(
+            "E-EXPORT-01",
+            'preprocess="graph": expected a network that takes images, got a diffusion model, which '
+            "takes noise. Leave preprocess out.",
         )
 
 

@@ -13,7 +13,6 @@ import torch
 from onnxnn_runtime import ModelCard
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import ExportError, LayerError
-from onnxnn_runtime.messages.catalogue import coded
 
 from onnxnn.definition.definition import Definition, Net, Placed
 from onnxnn.definition.dynamic_axes import fixed_input
@@ -77,15 +76,13 @@ class Parity:
             ExportError: Their shapes differ.
         """
         if found.shape != expected.shape:
-            raise ExportError(
-                coded(
-                    "E-EXPORT-03",
-                    "expected the exported file to return shape {expected} for an input {where}, as torch "
-                    "does, got {found}. Nothing was written.",
-                    expected=expected.shape,
-                    where=where,
-                    found=found.shape,
-                )
+            raise ExportError.coded(
+                "E-EXPORT-03",
+                "expected the exported file to return shape {expected} for an input {where}, as torch "
+                "does, got {found}. Nothing was written.",
+                expected=expected.shape,
+                where=where,
+                found=found.shape,
             )
         absolute = float(np.abs(found.astype(np.float64) - expected).max(initial=0.0))
         relative = absolute / max(float(np.abs(expected).max(initial=0.0)), largest, 1e-12)
@@ -183,11 +180,9 @@ def probe_shapes(definition: Definition, free: Shape | None) -> list[Shape]:
     free = present(free)
     shape = fixed_input(definition)
     if shape is None:
-        raise ExportError(
-            coded(
-                "E-EXPORT-02",
-                "no size from 1 to 256 goes through this network. Load data before exporting.",
-            )
+        raise ExportError.coded(
+            "E-EXPORT-02",
+            "no size from 1 to 256 goes through this network. Load data before exporting.",
         )
     other = _another(definition, shape, free)
     return [shape] if other == shape else [shape, other]

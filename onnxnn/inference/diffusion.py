@@ -13,7 +13,6 @@ from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.diffusion.sampling import Predict
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.definition.module import Net
@@ -59,22 +58,18 @@ def add_noise(schedule: Schedule, image: Array, timestep: int, num: int) -> tupl
     """
     timestep, num = plain_number(timestep), plain_number(num)
     if type(timestep) is not int or not 1 <= timestep <= schedule.timesteps:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "noisy(timestep={timestep}): expected an integer from 1 to {most}, the timesteps of this "
-                "network.",
-                timestep=shortened(timestep),
-                most=schedule.timesteps,
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "noisy(timestep={timestep}): expected an integer from 1 to {most}, the timesteps of this "
+            "network.",
+            timestep=shortened(timestep),
+            most=schedule.timesteps,
         )
     if type(num) is not int or num < 1:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "noisy(num={num}): expected an integer of at least 1.",
-                num=shortened(num),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "noisy(num={num}): expected an integer of at least 1.",
+            num=shortened(num),
         )
     clean = torch.from_numpy(image) * 2 - 1
     noise = torch.randn_like(clean)

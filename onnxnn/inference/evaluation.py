@@ -15,7 +15,7 @@ from onnxnn_runtime.arrays.conversion import too_small
 from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.files.access import as_path
-from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data import Batches, Data, LabelMapping, Preparation, from_arrays, load_npz, load_table
@@ -58,12 +58,10 @@ def batches_of(
     """
     task, spec = card.task, card.input
     if header is not None and not is_table_file(source, spec):
-        raise DataError(
-            coded(
-                "E-DATA-09",
-                "evaluate(header=...): expected the path of a CSV file, got {got}. Leave header out.",
-                got=shortened(source, 40),
-            )
+        raise DataError.coded(
+            "E-DATA-09",
+            "evaluate(header=...): expected the path of a CSV file, got {got}. Leave header out.",
+            got=shortened(source, 40),
         )
     asked = ArrayOptions(batch_size=batch_size, shuffle=False, channel_order=channel_order)
     if isinstance(source, Data):
@@ -89,12 +87,10 @@ def batches_of(
             options = TableOptions(batch_size=batch_size, shuffle=False, header=header)
             loaded = load_table(path, task, options, known)
         return prepared(loaded, str(path)).train
-    raise DataError(
-        coded(
-            "E-CALL-03",
-            "evaluate({got}): expected (x, y), a path, a DataLoader, or what a load method returned.",
-            got=type(source).__name__,
-        )
+    raise DataError.coded(
+        "E-CALL-03",
+        "evaluate({got}): expected (x, y), a path, a DataLoader, or what a load method returned.",
+        got=type(source).__name__,
     )
 
 
@@ -155,13 +151,11 @@ class _Images(Samples):
             files = [self._files[i] for i in group.tolist()]
             read = list(arrays(files, self._spec, len(files), self._read))
             if len({array.shape[1:] for array in read}) > 1:
-                raise DataError(
-                    coded(
-                        "E-DATA-06",
-                        "evaluate: expected images of one size, since nn('embed') compares those of a "
-                        "batch, got several sizes. Train the network with transform={{'Resize': (64, 64)}}, "
-                        "or bring the files to one size.",
-                    )
+                raise DataError.coded(
+                    "E-DATA-06",
+                    "evaluate: expected images of one size, since nn('embed') compares those of a "
+                    "batch, got several sizes. Train the network with transform={{'Resize': (64, 64)}}, "
+                    "or bring the files to one size.",
                 )
             yield torch.from_numpy(np.concatenate(read)), self._labels[group]
 
@@ -192,18 +186,16 @@ def check_fits(sizes: Sequence[int | None], kind: str, spec: InputSpec, source: 
         for size, want in zip(sizes, wanted, strict=True)
     )
     if not is_same or (spec.kind == "tokens") != (kind == "tokens"):
-        raise DataError(
-            coded(
-                "E-DATA-07",
-                "{source}: expected {expected}, which the network takes, got {got}.",
-                source=source,
-                expected=_described(spec.kind, wanted, spec.features),
-                got=_described(kind, sizes),
-            )
+        raise DataError.coded(
+            "E-DATA-07",
+            "{source}: expected {expected}, which the network takes, got {got}.",
+            source=source,
+            expected=_described(spec.kind, wanted, spec.features),
+            got=_described(kind, sizes),
         )
     problem = too_small(sizes, spec)
     if problem is not None:
-        raise DataError(coded("E-DATA-07", "{source}: {problem}", source=source, problem=problem))
+        raise DataError.coded("E-DATA-07", "{source}: {problem}", source=source, problem=problem)
 
 
 def _described(kind: str, sizes: Sequence[int | str | None], names: Sequence[str] = ()) -> str:

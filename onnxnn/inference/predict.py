@@ -17,7 +17,7 @@ from onnxnn_runtime.images.decode import decode
 from onnxnn_runtime.inputs.folders import Skipped, warn_of
 from onnxnn_runtime.inputs.reading import Sample, in_channel_order
 from onnxnn_runtime.inputs.samples import find_samples
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.session.pipeline import batches, default_batch_size
 from onnxnn_runtime.session.promises import check_finite, check_rows
@@ -107,12 +107,10 @@ def check_given(data: object, call: str) -> None:
         InputError: There is none.
     """
     if data is None:
-        raise InputError(
-            coded(
-                "E-CALL-02",
-                "{call}: expected data, got none. Give a file, a folder, an array, or a list of those.",
-                call=call,
-            )
+        raise InputError.coded(
+            "E-CALL-02",
+            "{call}: expected data, got none. Give a file, a folder, an array, or a list of those.",
+            call=call,
         )
 
 
@@ -123,17 +121,15 @@ def joined(batches: list[Array]) -> Array:
         InputError: There is none, or they differ in shape.
     """
     if not batches:
-        raise InputError(coded("E-INPUT-03", "expected at least one sample, got none. Give one or more."))
+        raise InputError.coded("E-INPUT-03", "expected at least one sample, got none. Give one or more.")
     shapes = sorted({batch.shape[1:] for batch in batches})
     if len(shapes) > 1:
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "expected sequences of one length, got several, with outputs of shape {one} and {other}, "
-                "which make no one array. Call inference for each, or fill the short ones up in front.",
-                one=shapes[0],
-                other=shapes[1],
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "expected sequences of one length, got several, with outputs of shape {one} and {other}, "
+            "which make no one array. Call inference for each, or fill the short ones up in front.",
+            one=shapes[0],
+            other=shapes[1],
         )
     return np.concatenate(batches)
 
@@ -158,7 +154,7 @@ def arrays(
         array = np.asarray(_read(sample, spec, read), np.float32)
         problem = too_small(array.shape, spec)
         if problem is not None:
-            raise InputError(coded("E-INPUT-03", "{source}: {problem}", source=sample.name, problem=problem))
+            raise InputError.coded("E-INPUT-03", "{source}: {problem}", source=sample.name, problem=problem)
         names.append(sample.name)
         yield array[np.newaxis]
     warn_of(skipped)
@@ -199,13 +195,11 @@ def _inputs(batches: Batches | DataLoader[object], labels: list[Array]) -> Itera
         try:
             x = to_float(torch.as_tensor(x))
         except (TypeError, ValueError, RuntimeError) as error:
-            raise InputError(
-                coded(
-                    "E-INPUT-05",
-                    "inference(DataLoader): expected batches x or (x, y), tensors or arrays, got a {got} "
-                    "without numbers. Let the DataLoader return such batches.",
-                    got=type(x).__name__,
-                )
+            raise InputError.coded(
+                "E-INPUT-05",
+                "inference(DataLoader): expected batches x or (x, y), tensors or arrays, got a {got} "
+                "without numbers. Let the DataLoader return such batches.",
+                got=type(x).__name__,
             ) from error
         yield without_gradient(x).numpy()
 
@@ -246,13 +240,11 @@ def _without_network(result: object) -> dict[int, dict[str, Any]]:
     except (TypeError, ValueError):
         rows = np.zeros((0, 0))
     if rows.ndim != 2 or not rows.size:
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "print_result({got}): expected what inference returned, an array ({shape}).",
-                got=shortened(result),
-                shape=gettext("N, classes"),
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "print_result({got}): expected what inference returned, an array ({shape}).",
+            got=shortened(result),
+            shape=gettext("N, classes"),
         )
     check_finite("print_result()", "scores", rows)
     best = rows.argmax(1).tolist()
@@ -286,13 +278,11 @@ def _rows(result: object, output: OutputSpec) -> Array:
     is_result = array.ndim == len(output.shape) or (array.ndim == 2 and output.kind == "tokens")
     if not is_result or (isinstance(output.shape[-1], int) and array.shape[-1] != output.shape[-1]):
         shape = ", ".join(map(str, output.shape))
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "print_result({got}): expected what inference returned, an array ({shape}).",
-                got=type(result).__name__,
-                shape=shape,
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "print_result({got}): expected what inference returned, an array ({shape}).",
+            got=type(result).__name__,
+            shape=shape,
         )
     check_finite("print_result()", kind_name(output.kind), array)
     return array

@@ -13,7 +13,6 @@ from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.errors import CheckpointError, MissingCheckpointError
 from onnxnn_runtime.files.access import as_path, regular_file
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -112,24 +111,20 @@ def _find(pretrain: str | Path) -> Path | None:
 def _missing(pretrain: str | Path, file: PublishedFile | None) -> MissingCheckpointError:
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     if file is None:
-        return MissingCheckpointError(
-            coded(
-                "E-CKPT-01",
-                "pretrain={pretrain}: no such file of weights here or in {folder}. Give the path of a file. "
-                "Known are torchvision's mobilenet_v2 and resnet18, 34, 50, 101 and 152.",
-                pretrain=shortened(str(pretrain)),
-                folder=folder,
-            )
-        )
-    return MissingCheckpointError(
-        coded(
+        return MissingCheckpointError.coded(
             "E-CKPT-01",
-            "pretrain={pretrain}: no such file of weights here or in {folder}. Nothing is downloaded without "
-            "download=True, which fetches {file}. Or put that file into this folder.",
+            "pretrain={pretrain}: no such file of weights here or in {folder}. Give the path of a file. "
+            "Known are torchvision's mobilenet_v2 and resnet18, 34, 50, 101 and 152.",
             pretrain=shortened(str(pretrain)),
             folder=folder,
-            file=file.describe(),
         )
+    return MissingCheckpointError.coded(
+        "E-CKPT-01",
+        "pretrain={pretrain}: no such file of weights here or in {folder}. Nothing is downloaded without "
+        "download=True, which fetches {file}. Or put that file into this folder.",
+        pretrain=shortened(str(pretrain)),
+        folder=folder,
+        file=file.describe(),
     )
 
 
@@ -144,26 +139,22 @@ def _network(tensors: Mapping[str, torch.Tensor], path: Path) -> nn.Module:
         depths = [_depth(tensors, f"layer{number}.") for number in range(1, 5)]
         net = _ResNet(block, depths, len(tensors["fc.weight"]))
     if net is None:
-        raise CheckpointError(
-            coded(
-                "E-LAYER-08",
-                "weights {path}: expected the tensors of a known network, got others. Known are "
-                "torchvision's mobilenet_v2 and resnet18, 34, 50, 101 and 152.",
-                path=path,
-            )
+        raise CheckpointError.coded(
+            "E-LAYER-08",
+            "weights {path}: expected the tensors of a known network, got others. Known are "
+            "torchvision's mobilenet_v2 and resnet18, 34, 50, 101 and 152.",
+            path=path,
         )
     try:
         net.load_state_dict({**net.state_dict(), **tensors})
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
-        raise CheckpointError(
-            coded(
-                "E-LAYER-08",
-                "weights {path}: do not match the network that they name ({reason}). Known are torchvision's "
-                "mobilenet_v2 and resnet18, 34, 50, 101 and 152.",
-                path=path,
-                reason=reason,
-            )
+        raise CheckpointError.coded(
+            "E-LAYER-08",
+            "weights {path}: do not match the network that they name ({reason}). Known are torchvision's "
+            "mobilenet_v2 and resnet18, 34, 50, 101 and 152.",
+            path=path,
+            reason=reason,
         ) from error
     return net
 

@@ -10,7 +10,6 @@ from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.generation.options import GenerationOptions
 from onnxnn_runtime.generation.seq2seq import Predict, translate
-from onnxnn_runtime.messages.catalogue import coded
 from torch.utils.data import DataLoader
 
 from onnxnn.data import Batches
@@ -41,37 +40,30 @@ def infer(net: Net, source: object) -> Array:
 def _next_tokens(net: Net, pair: object) -> Array:
     """Return how likely each token comes next after every step of targets (N, T, vocabulary)."""
     if not isinstance(pair, tuple) or len(pair) != 2:
-        raise InputError(
-            coded(
-                "E-INPUT-05",
-                "inference(): expected two sequences for a transformer. Call generate(source), or "
-                "inference((source, target)) for how likely each token comes next.",
-            )
+        raise InputError.coded(
+            "E-INPUT-05",
+            "inference(): expected two sequences for a transformer. Call generate(source), or "
+            "inference((source, target)) for how likely each token comes next.",
         )
     source, target = (
         _rows_of_tokens(name, rows) for name, rows in zip(("source", "target"), pair, strict=True)
     )
     for name, tokens in (("source", source), ("target", target)):
         if tokens.ndim != 2 or tokens.dtype.kind not in "iu" or not tokens.size:
-            raise InputError(
-                coded(
-                    "E-INPUT-07",
-                    "{name}: expected integers (N, T), at least one sequence of at least one token, got "
-                    "{dtype} of shape {shape}.",
-                    name=name,
-                    dtype=tokens.dtype,
-                    shape=tokens.shape,
-                )
+            raise InputError.coded(
+                "E-INPUT-07",
+                "{name}: expected integers (N, T), at least one sequence of at least one token, got "
+                "{dtype} of shape {shape}.",
+                name=name,
+                dtype=tokens.dtype,
+                shape=tokens.shape,
             )
     if len(source) != len(target):
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "inference(): expected one target for each source, got {sources} sources and {targets} "
-                "targets.",
-                sources=len(source),
-                targets=len(target),
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "inference(): expected one target for each source, got {sources} sources and {targets} targets.",
+            sources=len(source),
+            targets=len(target),
         )
     return predictor(net)(source.astype(np.int64), target.astype(np.int64))
 

@@ -13,7 +13,7 @@ from onnxnn_runtime.card.tokens import is_file, is_words, to_numbers
 from onnxnn_runtime.errors import CardError, InputError
 from onnxnn_runtime.generation.generate import check_generates, generate
 from onnxnn_runtime.generation.options import GenerationOptions
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 
 from onnxnn.definition.module import Net, evaluating
 
@@ -49,31 +49,25 @@ def follow(net: Net, card: ModelCard, data: object, hidden: Sequence[object] | N
         InputError: A token is not in the vocabulary, or the state is another network's.
     """
     if card.output.kind != "tokens":
-        raise CardError(
-            coded(
-                "E-INPUT-08",
-                "inference(hidden=...): this network does not resume from a hidden state. Leave hidden out.",
-            )
+        raise CardError.coded(
+            "E-INPUT-08",
+            "inference(hidden=...): this network does not resume from a hidden state. Leave hidden out.",
         )
     given = _numbers(data, card.input)
     try:
         numbers = np.asarray(given)
     except ValueError as error:
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "inference(hidden=...): expected one sequence of at least one token, got rows that differ in "
-                "length.",
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "inference(hidden=...): expected one sequence of at least one token, got rows that differ in "
+            "length.",
         ) from error
     if not numbers.size or (numbers.ndim > 1 and numbers.size != numbers.shape[-1]):
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "inference(hidden=...): expected one sequence of at least one token, got tokens of shape "
-                "{shape}.",
-                shape=numbers.shape,
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "inference(hidden=...): expected one sequence of at least one token, got tokens of shape "
+            "{shape}.",
+            shape=numbers.shape,
         )
     tokens = check_tokens(numbers, card.input)
     return _Stepper(net)(tokens.reshape(1, -1), hidden)

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import LayerError, OutputError
 from onnxnn_runtime.files.access import PathLike, as_path, write_atomically
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.outputs.output_files import check_output
 from PIL import Image
@@ -104,13 +103,11 @@ def visual_filters(
         return _write_image(as_path(path), draw(name, now, float(np.abs(now).max())), force=force)
     then = before.get(f"{name}.weight")
     if then is None or then.shape != weight.shape:
-        raise LayerError(
-            coded(
-                "E-CKPT-03",
-                "visual_filters(before=...): expected weights of {layer} of the same size, got none. Give a "
-                "checkpoint of the same network.",
-                layer=shortened(name),
-            )
+        raise LayerError.coded(
+            "E-CKPT-03",
+            "visual_filters(before=...): expected weights of {layer} of the same size, got none. Give a "
+            "checkpoint of the same network.",
+            layer=shortened(name),
         )
     earlier = _as_filters(then, definition)
     limit = float(max(np.abs(now).max(), np.abs(earlier).max()))
@@ -126,12 +123,9 @@ def _first_weights(net: Net) -> tuple[str, torch.Tensor]:
     for name, module in net.named_modules():
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear):
             return name, module.weight
-    raise LayerError(
-        coded(
-            "E-LAYER-10",
-            "visual_filters(): expected a convolution or a 'linear' layer, got a network with neither. Add "
-            "one.",
-        )
+    raise LayerError.coded(
+        "E-LAYER-10",
+        "visual_filters(): expected a convolution or a 'linear' layer, got a network with neither. Add one.",
     )
 
 
@@ -176,12 +170,10 @@ def _write_text(path: Path, headings: Mapping[str, str], sample: Array, outputs:
 def _write_image(path: Path, image: Image.Image, sources: Sequence[object] = (), force: bool = False) -> Path:
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind is None or kind not in Image.SAVE:
-        raise OutputError(
-            coded(
-                "E-OUTPUT-01",
-                "{path}: expected the name of an image, .png or .jpg. Choose a name that ends so.",
-                path=path,
-            )
+        raise OutputError.coded(
+            "E-OUTPUT-01",
+            "{path}: expected the name of an image, .png or .jpg. Choose a name that ends so.",
+            path=path,
         )
     check_output(path, kind, sources, force)
     options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from onnxnn_runtime.errors import OnnxnnError, TrainingError
 from onnxnn_runtime.files.access import PathLike, as_path, write_atomically
 from onnxnn_runtime.images.fonts import lettering
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.outputs.output_files import check_output
 
@@ -46,19 +45,17 @@ def plot_history(
         from matplotlib.font_manager import FontProperties
         from matplotlib.ticker import MaxNLocator
     except ImportError as error:
-        raise OnnxnnError(
-            coded("E-PACKAGE-01", "drawing needs matplotlib. Install it: pip install matplotlib.")
+        raise OnnxnnError.coded(
+            "E-PACKAGE-01", "drawing needs matplotlib. Install it: pip install matplotlib."
         ) from error
     if not history:
-        raise TrainingError(coded("E-TRAIN-01", "there is no finished epoch to draw. Train first."))
+        raise TrainingError.coded("E-TRAIN-01", "there is no finished epoch to draw. Train first.")
     if not isinstance(title, str) or len(title) > _LONGEST_TITLE or _has_surrogates(title):
-        raise TrainingError(
-            coded(
-                "E-INPUT-06",
-                "title={title}: expected a text of at most {longest} characters in UTF-8.",
-                title=shortened(title),
-                longest=_LONGEST_TITLE,
-            )
+        raise TrainingError.coded(
+            "E-INPUT-06",
+            "title={title}: expected a text of at most {longest} characters in UTF-8.",
+            title=shortened(title),
+            longest=_LONGEST_TITLE,
         )
     names = [name for name in history[0] if not name.startswith("val_") and name not in ("epoch", "lr")]
     figure = Figure(figsize=(4.5 * len(names), 3.6), layout="constrained")  # no window, no global state
@@ -71,14 +68,12 @@ def plot_history(
     kind = as_path(path).suffix.lstrip(".").lower() or "png"
     known = figure.canvas.get_supported_filetypes()
     if kind not in known:
-        raise OnnxnnError(
-            coded(
-                "E-OUTPUT-01",
-                "{path}: cannot draw a .{kind} file. Choose one of {known}.",
-                path=path,
-                kind=kind,
-                known=", ".join(sorted(known)),
-            )
+        raise OnnxnnError.coded(
+            "E-OUTPUT-01",
+            "{path}: cannot draw a .{kind} file. Choose one of {known}.",
+            path=path,
+            kind=kind,
+            known=", ".join(sorted(known)),
         )
     check_output(path, _FORMATS.get(kind, kind.upper()), force=force)
     return write_atomically(path, lambda file: figure.savefig(file, format=kind, dpi=120))

@@ -11,7 +11,6 @@ import numpy as np
 from onnxnn_runtime.arrays.conversion import without_gradient
 from onnxnn_runtime.arrays.numbers import plain_number
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import is_terminal
 from PIL import Image
@@ -44,15 +43,13 @@ def arrange(images: object, size: tuple[int, int], every: bool) -> Array:
     is_size = isinstance(size, tuple | list) and len(size) == 2
     size = (plain_number(size[0]), plain_number(size[1])) if is_size else size
     if found.ndim not in (4, 5) or not is_size or not all(type(n) is int and n > 0 for n in size):
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "show({got}): expected what inference(num=...) returned, and size=(rows, columns) such as "
-                "(4, 4), got images of shape {shape} and size={size}.",
-                got=type(images).__name__,
-                shape=found.shape,
-                size=shortened(size),
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "show({got}): expected what inference(num=...) returned, and size=(rows, columns) such as "
+            "(4, 4), got images of shape {shape} and size={size}.",
+            got=type(images).__name__,
+            shape=found.shape,
+            size=shortened(size),
         )
     rows, columns = size
     return _steps_of_each(found, rows, columns) if every else _last_of_each(found, rows, columns)
@@ -61,38 +58,32 @@ def arrange(images: object, size: tuple[int, int], every: bool) -> Array:
 def _last_of_each(found: Array, rows: int, columns: int) -> Array:
     last = found[:, -1] if found.ndim == 5 else found
     if rows * columns > len(last):
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "show(size={size}): expected {wanted} images, got {found}. Sample more with num=, or "
-                "choose a smaller size.",
-                size=(rows, columns),
-                wanted=rows * columns,
-                found=len(last),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "show(size={size}): expected {wanted} images, got {found}. Sample more with num=, or "
+            "choose a smaller size.",
+            size=(rows, columns),
+            wanted=rows * columns,
+            found=len(last),
         )
     return last[: rows * columns]
 
 
 def _steps_of_each(found: Array, rows: int, columns: int) -> Array:
     if found.ndim == 4:
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "show(visual_timesteps=True): expected images with their steps, got images alone. Sample "
-                "with inference(num=..., return_all_timesteps=True).",
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "show(visual_timesteps=True): expected images with their steps, got images alone. Sample "
+            "with inference(num=..., return_all_timesteps=True).",
         )
     if rows > len(found) or columns > found.shape[1]:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "show(size={size}): expected at most {rows} rows of images and {columns} columns of steps. "
-                "Choose a smaller size.",
-                size=(rows, columns),
-                rows=len(found),
-                columns=found.shape[1],
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "show(size={size}): expected at most {rows} rows of images and {columns} columns of steps. "
+            "Choose a smaller size.",
+            size=(rows, columns),
+            rows=len(found),
+            columns=found.shape[1],
         )
     moments = np.linspace(0, found.shape[1] - 1, columns).round().astype(int) if columns > 1 else [-1]
     sheet: Array = found[:rows, moments]

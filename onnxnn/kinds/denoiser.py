@@ -16,7 +16,6 @@ from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.diffusion.options import SamplingOptions
 from onnxnn_runtime.diffusion.sampling import sample_images
 from onnxnn_runtime.errors import InputError, TrainingError
-from onnxnn_runtime.messages.catalogue import coded
 
 from onnxnn.data import Data, Preparation
 from onnxnn.definition.definition import Definition, Net
@@ -71,13 +70,11 @@ class DiffusionNetwork(NetworkKind):
     ) -> tuple[Loss, list[Metric]]:
         """Return the loss of a prediction; there are no metrics."""
         if names:
-            raise TrainingError(
-                coded(
-                    "E-TRAIN-04",
-                    "metrics={metrics}: a diffusion model is judged by its loss and its images. Leave "
-                    "metrics out, or write metrics=[].",
-                    metrics=list(names),
-                )
+            raise TrainingError.coded(
+                "E-TRAIN-04",
+                "metrics={metrics}: a diffusion model is judged by its loss and its images. Leave "
+                "metrics out, or write metrics=[].",
+                metrics=list(names),
             )
         return denoising.make_loss(None if loss is None else official_name(loss)), []
 
@@ -97,13 +94,11 @@ class DiffusionNetwork(NetworkKind):
 
     def check_takes_data(self, call: str) -> None:
         """Refuse a call with data."""
-        raise InputError(
-            coded(
-                "E-INPUT-08",
-                "{call}: expected a network that takes data, got a diffusion model, which samples images "
-                "from noise. Use sample(num=16) or inference(num=16).",
-                call=call,
-            )
+        raise InputError.coded(
+            "E-INPUT-08",
+            "{call}: expected a network that takes data, got a diffusion model, which samples images "
+            "from noise. Use sample(num=16) or inference(num=16).",
+            call=call,
         )
 
     @property

@@ -10,7 +10,6 @@ import torch
 from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.generation.options import Generated, GenerationOptions
-from onnxnn_runtime.messages.catalogue import coded
 
 from onnxnn.data import Data
 from onnxnn.definition.definition import Definition, Net
@@ -70,13 +69,11 @@ class SequenceToSequence(NetworkKind):
 
     def check_one_input(self, call: str) -> None:
         """Refuse a call with one input."""
-        raise InputError(
-            coded(
-                "E-INPUT-05",
-                "{call}: expected two inputs for this network from sequence to sequence, got one. Use "
-                "generate(source), or inference((source, target)).",
-                call=call,
-            )
+        raise InputError.coded(
+            "E-INPUT-05",
+            "{call}: expected two inputs for this network from sequence to sequence, got one. Use "
+            "generate(source), or inference((source, target)).",
+            call=call,
         )
 
     def infer(

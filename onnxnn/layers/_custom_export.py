@@ -16,7 +16,7 @@ import onnx.version_converter
 import torch
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import ExportError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.session import providers
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -60,18 +60,16 @@ def emit(
             continue
         return graph.inline(model, x)
     older, current = reasons
-    raise ExportError(
-        coded(
-            "E-EXPORT-02",
-            "{where}: torch cannot export this module at opset {opset} (the older exporter: {older}; the "
-            "current exporter: {current}). Try opset_version={newer}, which torch's current exporter writes "
-            "directly, or build the network from named layers.",
-            where=call,
-            opset=graph.opset,
-            older=older,
-            current=current,
-            newer=_CURRENT_OPSET,
-        )
+    raise ExportError.coded(
+        "E-EXPORT-02",
+        "{where}: torch cannot export this module at opset {opset} (the older exporter: {older}; the "
+        "current exporter: {current}). Try opset_version={newer}, which torch's current exporter writes "
+        "directly, or build the network from named layers.",
+        where=call,
+        opset=graph.opset,
+        older=older,
+        current=current,
+        newer=_CURRENT_OPSET,
     )
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.graph.shape import Shape
@@ -42,12 +41,10 @@ class Path:
             LayerError: It is no such list, or a layer or option is unknown.
         """
         if not isinstance(given, tuple):
-            raise LayerError(
-                coded(
-                    "E-LAYER-04",
-                    "expected a list of (layer, options), or an empty list for the bypass, got {got}.",
-                    got=shortened(given),
-                )
+            raise LayerError.coded(
+                "E-LAYER-04",
+                "expected a list of (layer, options), or an empty list for the bypass, got {got}.",
+                got=shortened(given),
             )
         return cls(tuple(_read_step(step) for step in given))
 
@@ -108,28 +105,24 @@ def _read_step(given: object) -> Step:
     elif isinstance(given, Mapping) and len(given) == 1:
         given = next(iter(given.items()))
     if not isinstance(given, tuple) or len(given) != 2 or not isinstance(given[0], str):
-        raise LayerError(
-            coded(
-                "E-LAYER-04",
-                'expected (layer, options), such as ("conv2d", {{"size": 64, "kernel_size": 3}}), got {got}. '
-                "A custom module goes into add itself.",
-                got=shortened(given),
-            )
+        raise LayerError.coded(
+            "E-LAYER-04",
+            'expected (layer, options), such as ("conv2d", {{"size": 64, "kernel_size": 3}}), got {got}. '
+            "A custom module goes into add itself.",
+            got=shortened(given),
         )
     name, options = given
     if not isinstance(options, Mapping):
-        raise LayerError(
-            coded(
-                "E-LAYER-04",
-                "expected the options of {layer} to be {{name: value}}, got {got}.",
-                layer=shortened(name),
-                got=shortened(options),
-            )
+        raise LayerError.coded(
+            "E-LAYER-04",
+            "expected the options of {layer} to be {{name: value}}, got {got}.",
+            layer=shortened(name),
+            got=shortened(options),
         )
     activation = options.get("activation")
     made = make(name, {key: value for key, value in options.items() if key != "activation"})
     if made.stands_alone:
-        raise LayerError(
-            coded("E-LAYER-06", "{where}: a whole network stands alone, not in a branch.", where=made.call())
+        raise LayerError.coded(
+            "E-LAYER-06", "{where}: a whole network stands alone, not in a branch.", where=made.call()
         )
     return Step(made, None if activation is None else activation_of(activation))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -216,34 +215,28 @@ def activation_of(name: str) -> Layer:
         LayerError: There is no such activation, or it is a layer; the message names the nearest one.
     """
     if not isinstance(name, str):
-        raise LayerError(
-            coded(
-                "E-LAYER-05",
-                "activation={got}: expected an activation's name. Write the options of a layer with their "
-                "names, such as size=(4, 3) or paths=[[...], [...]].",
-                got=shortened(name),
-            )
+        raise LayerError.coded(
+            "E-LAYER-05",
+            "activation={got}: expected an activation's name. Write the options of a layer with their "
+            "names, such as size=(4, 3) or paths=[[...], [...]].",
+            got=shortened(name),
         )
     known = sorted(kind for kind, each in registry.items() if issubclass(each, Activation))
     try:
         found = find(name)
     except LayerError as error:
-        raise LayerError(
-            coded(
-                "E-LAYER-05",
-                "activation={got}: unknown activation.{hint} Known: {known}.",
-                got=shortened(name),
-                hint=suggestion(name, known),
-                known=", ".join(known),
-            )
+        raise LayerError.coded(
+            "E-LAYER-05",
+            "activation={got}: unknown activation.{hint} Known: {known}.",
+            got=shortened(name),
+            hint=suggestion(name, known),
+            known=", ".join(known),
         ) from error
     if not issubclass(found, Activation):
-        raise LayerError(
-            coded(
-                "E-LAYER-05",
-                "activation={got}: expected an activation, got the layer {layer}.",
-                got=shortened(name),
-                layer=shortened(found.kind),
-            )
+        raise LayerError.coded(
+            "E-LAYER-05",
+            "activation={got}: expected an activation, got the layer {layer}.",
+            got=shortened(name),
+            layer=shortened(found.kind),
         )
     return make(name, {})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import nearest
 from torch import nn
@@ -31,12 +30,10 @@ def check_arguments(
     """
     if isinstance(layer, type) and issubclass(layer, nn.Module):
         name = layer.__name__
-        raise LayerError(
-            coded(
-                "E-LAYER-07",
-                "add({name}): expected a module, got its class. Write add({name}(...)).",
-                name=name,
-            )
+        raise LayerError.coded(
+            "E-LAYER-07",
+            "add({name}): expected a module, got its class. Write add({name}(...)).",
+            name=name,
         )
     misplaced = [each for each in (activation, optimizer) if each is not None and not isinstance(each, str)]
     has_place = not isinstance(layer, str) or not set(option_names(layer)[:1]) & set(options)
@@ -60,28 +57,24 @@ def _options_go_by_name(
     given = [f"{key}={shortened(value)}" for key, value in options.items()]
     call = f"add({', '.join([name, *places, *given])})"
     if not isinstance(layer, str):
-        return LayerError(
-            coded(
-                "E-LAYER-07",
-                "{where}: a module has no options; its second argument is an activation's name.",
-                where=call,
-            )
+        return LayerError.coded(
+            "E-LAYER-07",
+            "{where}: a module has no options; its second argument is an activation's name.",
+            where=call,
         )
     names = option_names(layer)
     if not names:
-        return LayerError(
-            coded("E-LAYER-02", "{where}: {kind} has no options.", where=call, kind=shortened(layer))
+        return LayerError.coded(
+            "E-LAYER-02", "{where}: {kind} has no options.", where=call, kind=shortened(layer)
         )
     written = [f"{key}={value}" for key, value in _named(names, misplaced, options).items()]
     texts = [each for each in (activation, optimizer) if isinstance(each, str)]
     written += given + [f"activation={shortened(each)}" for each in texts[:1]]
-    return LayerError(
-        coded(
-            "E-LAYER-02",
-            "{where}: options need their names. Write add({arguments}).",
-            where=call,
-            arguments=", ".join([name, *written]),
-        )
+    return LayerError.coded(
+        "E-LAYER-02",
+        "{where}: options need their names. Write add({arguments}).",
+        where=call,
+        arguments=", ".join([name, *written]),
     )
 
 
@@ -96,16 +89,14 @@ def _named(names: list[str], values: list[object], options: Mapping[str, object]
 def _without_layer(options: Mapping[str, object]) -> LayerError:
     given = ", ".join(f"{key}={shortened(value)}" for key, value in options.items())
     if all(key in _OF_TRAIN for key in options):
-        return LayerError(
-            coded("E-LAYER-02", "add({given}): these are options of train(): train({given}).", given=given)
+        return LayerError.coded(
+            "E-LAYER-02", "add({given}): these are options of train(): train({given}).", given=given
         )
-    return LayerError(
-        coded(
-            "E-LAYER-02",
-            "add({given}): {option} is an option of which layer? Write add('linear', {given}), for example.",
-            given=given,
-            option=shortened(next(iter(options))),
-        )
+    return LayerError.coded(
+        "E-LAYER-02",
+        "add({given}): {option} is an option of which layer? Write add('linear', {given}), for example.",
+        given=given,
+        option=shortened(next(iter(options))),
     )
 
 
@@ -116,12 +107,10 @@ def _check_mistyped(options: Mapping[str, object]) -> None:
         meant = "" if key in (*known, *_OF_TRAIN) else nearest(key, OF_ADD)
         if meant:
             given = ", ".join(f"{each}={shortened(value)}" for each, value in options.items())
-            raise LayerError(
-                coded(
-                    "E-LAYER-02",
-                    "add({given}): unknown option {option}. Did you mean {name}?",
-                    given=given,
-                    option=shortened(key),
-                    name=shortened(meant),
-                )
+            raise LayerError.coded(
+                "E-LAYER-02",
+                "add({given}): unknown option {option}. Did you mean {name}?",
+                given=given,
+                option=shortened(key),
+                name=shortened(meant),
             )

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
+from onnxnn_runtime.messages.catalogue import Message, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -179,24 +179,19 @@ class Branches(Layer):
         else:
             advice = gettext("Put a linear layer with the other branch's number of features into a branch.")
         if self.merge == "add":
-            return LayerError(
-                coded(
-                    "E-LAYER-03",
-                    "{where}: expected outputs of equal shapes to add, got {shapes}. {advice}",
-                    where=self.call(),
-                    shapes=given,
-                    advice=advice,
-                )
-            )
-        return LayerError(
-            coded(
+            return LayerError.coded(
                 "E-LAYER-03",
-                "{where}: expected outputs that differ only in channels (or features), got {shapes}. "
-                "{advice}",
+                "{where}: expected outputs of equal shapes to add, got {shapes}. {advice}",
                 where=self.call(),
                 shapes=given,
                 advice=advice,
             )
+        return LayerError.coded(
+            "E-LAYER-03",
+            "{where}: expected outputs that differ only in channels (or features), got {shapes}. {advice}",
+            where=self.call(),
+            shapes=given,
+            advice=advice,
         )
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from typing_extensions import Self
@@ -74,14 +74,11 @@ class Convolution(Layer):
         flag(self, "bias", self.bias)
         inputs, outputs = self._sizes
         if outputs % self.groups or (inputs is not None and inputs % self.groups):
-            raise LayerError(
-                coded(
-                    "E-LAYER-04",
-                    "{where}: expected groups to divide both the input and the output channels, got "
-                    "{groups}.",
-                    where=self.call(),
-                    groups=self.groups,
-                )
+            raise LayerError.coded(
+                "E-LAYER-04",
+                "{where}: expected groups to divide both the input and the output channels, got {groups}.",
+                where=self.call(),
+                groups=self.groups,
             )
 
     def _check_padding(self) -> None:
@@ -99,14 +96,12 @@ class Convolution(Layer):
             advice = str(both // 2)
             if both % 2:
                 advice = gettext("{padding} with an odd kernel_size", padding=both // 2)
-        raise LayerError(
-            coded(
-                "E-LAYER-04",
-                "{where}: expected padding to be an integer, got {got}. Write padding={advice}.",
-                where=self.call(),
-                got=shortened(self.padding),
-                advice=advice,
-            )
+        raise LayerError.coded(
+            "E-LAYER-04",
+            "{where}: expected padding to be an integer, got {got}. Write padding={advice}.",
+            where=self.call(),
+            got=shortened(self.padding),
+            advice=advice,
         )
 
     def assumed_input(self) -> Shape:

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import torch
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -69,22 +68,18 @@ class Custom(Layer):
     def of(cls, module: object, options: Mapping[str, object]) -> Custom:
         """Return the layer for what a user passed to `add`."""
         if not isinstance(module, nn.Module):
-            raise LayerError(
-                coded(
-                    "E-CALL-03",
-                    "add({got}): expected a layer's name such as 'linear' or a torch.nn.Module, got {kind}.",
-                    got=shortened(module),
-                    kind=type(module).__name__,
-                )
+            raise LayerError.coded(
+                "E-CALL-03",
+                "add({got}): expected a layer's name such as 'linear' or a torch.nn.Module, got {kind}.",
+                got=shortened(module),
+                kind=type(module).__name__,
             )
         if options:
-            raise LayerError(
-                coded(
-                    "E-LAYER-07",
-                    "add({name}(...)): a module has no options, got {options}.",
-                    name=type(module).__name__,
-                    options=shortened(dict(options)),
-                )
+            raise LayerError.coded(
+                "E-LAYER-07",
+                "add({name}(...)): a module has no options, got {options}.",
+                name=type(module).__name__,
+                options=shortened(dict(options)),
             )
         return cls(type(module).__name__, module)
 
@@ -92,22 +87,18 @@ class Custom(Layer):
         """Return the layer with the module that a loaded file asks for."""
         if module is None or type(module).__name__ != self.class_name:
             if module is None:
-                raise MissingModuleError(
-                    coded(
-                        "E-LAYER-07",
-                        "this network holds a custom module of class {name}, and none was added. A file "
-                        "never carries code: call model.add({name}(...)) before loading.",
-                        name=self.class_name,
-                    )
-                )
-            raise MissingModuleError(
-                coded(
+                raise MissingModuleError.coded(
                     "E-LAYER-07",
-                    "this network holds a custom module of class {name}, and a {got} was added. A file never "
-                    "carries code: call model.add({name}(...)) before loading.",
+                    "this network holds a custom module of class {name}, and none was added. A file "
+                    "never carries code: call model.add({name}(...)) before loading.",
                     name=self.class_name,
-                    got=type(module).__name__,
                 )
+            raise MissingModuleError.coded(
+                "E-LAYER-07",
+                "this network holds a custom module of class {name}, and a {got} was added. A file never "
+                "carries code: call model.add({name}(...)) before loading.",
+                name=self.class_name,
+                got=type(module).__name__,
             )
         return replace(self, module=module)
 
@@ -128,13 +119,11 @@ class Custom(Layer):
         if len(smaller) == 2 and ("time" in in_shape.axes or "token" in in_shape.axes):
             axes = ("time", "feature")
         if not axes or len(larger) != len(smaller):
-            raise LayerError(
-                coded(
-                    "E-LAYER-07",
-                    "{where}: expected an output with 1 to 4 axes after the batch, got {count}.",
-                    where=self.call(),
-                    count=len(smaller),
-                )
+            raise LayerError.coded(
+                "E-LAYER-07",
+                "{where}: expected an output with 1 to 4 axes after the batch, got {count}.",
+                where=self.call(),
+                count=len(smaller),
             )
         sizes = tuple(a if a == b else None for a, b in zip(smaller, larger, strict=True))
         return Shape(sizes, axes)
@@ -166,14 +155,12 @@ class Custom(Layer):
         """Return two shapes without free sizes, different along the free axes."""
         free = [axis for axis, size in zip(in_shape.axes, in_shape.sizes, strict=True) if size is None]
         if free and self.example is None:
-            raise LayerError(
-                coded(
-                    "E-LAYER-10",
-                    "{where}: expected a fixed input size, got {shape}. Load the data before adding a "
-                    "module, so that it can be tried.",
-                    where=self.call(),
-                    shape=in_shape.describe(),
-                )
+            raise LayerError.coded(
+                "E-LAYER-10",
+                "{where}: expected a fixed input size, got {shape}. Load the data before adding a "
+                "module, so that it can be tried.",
+                where=self.call(),
+                shape=in_shape.describe(),
             )
         known = {axis: self.example[axis] or 1 for axis in free} if self.example else {}
         more = {axis: size + max(1, size // 2) for axis, size in known.items()}
@@ -192,36 +179,30 @@ class Custom(Layer):
         try:
             y = self._forward(module, zeros)
         except Exception as error:  # whatever custom code raises
-            raise LayerError(
-                coded(
-                    "E-LAYER-07",
-                    "{where}: it fails for {shape} (tried on zeros of shape {sizes}): {kind}: {error}",
-                    where=self.call(),
-                    shape=in_shape.describe(),
-                    sizes=tuple(zeros.shape),
-                    kind=type(error).__name__,
-                    error=error,
-                )
+            raise LayerError.coded(
+                "E-LAYER-07",
+                "{where}: it fails for {shape} (tried on zeros of shape {sizes}): {kind}: {error}",
+                where=self.call(),
+                shape=in_shape.describe(),
+                sizes=tuple(zeros.shape),
+                kind=type(error).__name__,
+                error=error,
             ) from error
         if not isinstance(y, torch.Tensor) or y.ndim < 2 or y.shape[0] != 2:
-            raise LayerError(
-                coded(
-                    "E-LAYER-07",
-                    "{where}: expected forward to return one tensor, batch first: (2, ...) for a batch of 2, "
-                    "got {got}.",
-                    where=self.call(),
-                    got=tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__,
-                )
+            raise LayerError.coded(
+                "E-LAYER-07",
+                "{where}: expected forward to return one tensor, batch first: (2, ...) for a batch of 2, "
+                "got {got}.",
+                where=self.call(),
+                got=tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__,
             )
         tokens = in_shape.axes == ("token",) and y.ndim == 2 and y.dtype == torch.int64
         if not (tokens or y.is_floating_point()):
-            raise LayerError(
-                coded(
-                    "E-LAYER-07",
-                    "{where}: expected forward to return float32, got {got}. Return y.float(), for example.",
-                    where=self.call(),
-                    got=str(y.dtype).removeprefix("torch."),
-                )
+            raise LayerError.coded(
+                "E-LAYER-07",
+                "{where}: expected forward to return float32, got {got}. Return y.float(), for example.",
+                where=self.call(),
+                got=str(y.dtype).removeprefix("torch."),
             )
         return tuple(y.shape[1:]), y.dtype
 

@@ -9,7 +9,7 @@ from onnx import TensorProto
 from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import InputError, LayerError
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
+from onnxnn_runtime.messages.catalogue import Message, gettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -99,18 +99,16 @@ class DiffusionModel(Layer):
         factor = self.architecture().factor
         if self.img_size % factor:
             near = self.img_size // factor * factor
-            raise LayerError(
-                coded(
-                    "E-LAYER-04",
-                    "{where}: expected img_size to be a multiple of {factor}, by which {levels} levels and "
-                    "patches of {patch} divide it, got {got}. Use {sizes}.",
-                    where=self.call(),
-                    factor=factor,
-                    levels=len(mults),
-                    patch=self._value("patch"),
-                    got=self.img_size,
-                    sizes=gettext("{one} or {other}", one=near, other=near + factor) if near else factor,
-                )
+            raise LayerError.coded(
+                "E-LAYER-04",
+                "{where}: expected img_size to be a multiple of {factor}, by which {levels} levels and "
+                "patches of {patch} divide it, got {got}. Use {sizes}.",
+                where=self.call(),
+                factor=factor,
+                levels=len(mults),
+                patch=self._value("patch"),
+                got=self.img_size,
+                sizes=gettext("{one} or {other}", one=near, other=near + factor) if near else factor,
             )
 
     def _check_attention(self, levels: int) -> None:
@@ -132,24 +130,20 @@ class DiffusionModel(Layer):
         images(self, in_shape)
         channels, *sizes = in_shape.sizes
         if channels is None:
-            raise LayerError(
-                coded(
-                    "E-LAYER-03",
-                    "{where}: expected a fixed number of channels, got {shape}. Load the data first.",
-                    where=self.call(),
-                    shape=in_shape.describe(),
-                )
+            raise LayerError.coded(
+                "E-LAYER-03",
+                "{where}: expected a fixed number of channels, got {shape}. Load the data first.",
+                where=self.call(),
+                shape=in_shape.describe(),
             )
         if sizes != [self.img_size] * 2:
-            raise LayerError(
-                coded(
-                    "E-LAYER-03",
-                    "{where}: expected images of {size} x {size}, which it draws, got {shape}. Load them "
-                    "with transform={{'Resize': ({size}, {size})}}, or choose another img_size.",
-                    where=self.call(),
-                    size=self.img_size,
-                    shape=in_shape.describe(),
-                )
+            raise LayerError.coded(
+                "E-LAYER-03",
+                "{where}: expected images of {size} x {size}, which it draws, got {shape}. Load them "
+                "with transform={{'Resize': ({size}, {size})}}, or choose another img_size.",
+                where=self.call(),
+                size=self.img_size,
+                shape=in_shape.describe(),
             )
         named = {name: self._value(name) for name in _DEFAULTS["basenn"]}
         return replace(self, attention=self.architecture().attention, **named)
@@ -168,12 +162,10 @@ class DiffusionModel(Layer):
 
     def build(self, in_shape: Shape) -> nn.Module:
         if self.classes is True:
-            raise LayerError(
-                coded(
-                    "E-LAYER-10",
-                    "{where}: classes=True takes them from the data. Load it first.",
-                    where=self.call(),
-                )
+            raise LayerError.coded(
+                "E-LAYER-10",
+                "{where}: classes=True takes them from the data. Load it first.",
+                where=self.call(),
             )
         channels = present(in_shape["channel"])
         shape = channels, self.img_size, self.img_size

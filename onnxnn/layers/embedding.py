@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.errors import InputError, LayerError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 from typing_extensions import Self
 
@@ -46,24 +46,20 @@ class TokenReader(Layer):
             )
         known = in_shape.vocabulary
         if given is None and known is None:
-            raise LayerError(
-                coded(
-                    "E-LAYER-02",
-                    "{where}: the size of the vocabulary is not known. Load the data before this line, or "
-                    "write it.",
-                    where=self.call(),
-                )
+            raise LayerError.coded(
+                "E-LAYER-02",
+                "{where}: the size of the vocabulary is not known. Load the data before this line, or "
+                "write it.",
+                where=self.call(),
             )
         if given is not None and known is not None and known > given:
-            raise LayerError(
-                coded(
-                    "E-LAYER-03",
-                    "{where}: expected a vocabulary of at least {known} for the tokens of the data, got "
-                    "{given}. Use {known}.",
-                    where=self.call(),
-                    known=known,
-                    given=given,
-                )
+            raise LayerError.coded(
+                "E-LAYER-03",
+                "{where}: expected a vocabulary of at least {known} for the tokens of the data, got "
+                "{given}. Use {known}.",
+                where=self.call(),
+                known=known,
+                given=given,
             )
         return given or known or 0
 
@@ -136,12 +132,10 @@ class Embedding(TokenReader):
         if self.vocab_size is None and self.embedding_dim is None:
             return self.size
         if self.size is not None or self.embedding_dim is None:
-            raise LayerError(
-                coded(
-                    "E-LAYER-02",
-                    "{where}: expected size=(vocabulary, dim), or vocab_size=... and embedding_dim=...",
-                    where=self.call(),
-                )
+            raise LayerError.coded(
+                "E-LAYER-02",
+                "{where}: expected size=(vocabulary, dim), or vocab_size=... and embedding_dim=...",
+                where=self.call(),
             )
         return (self.vocab_size, self.embedding_dim)
 
@@ -235,14 +229,12 @@ class EmbeddingModule(nn.Embedding):
         try:
             y = F.embedding(tokens, self.weight)
         except IndexError as error:
-            raise InputError(
-                coded(
-                    "E-INPUT-07",
-                    "expected tokens 0..{largest}, the ids of the vocabulary, got {lowest}..{highest}.",
-                    largest=self.num_embeddings - 1,
-                    lowest=int(tokens.min()),
-                    highest=int(tokens.max()),
-                )
+            raise InputError.coded(
+                "E-INPUT-07",
+                "expected tokens 0..{largest}, the ids of the vocabulary, got {lowest}..{highest}.",
+                largest=self.num_embeddings - 1,
+                lowest=int(tokens.min()),
+                highest=int(tokens.max()),
             ) from error
         return y.transpose(1, 2) if self.channels_first else y
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import torch
 from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import coded
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -54,31 +53,27 @@ class Linear(Layer):
             return replace(self, size=(found, outputs))
         if found is not None and found != inputs:
             if in_shape.axes == ("time", "feature"):
-                raise LayerError(
-                    coded(
-                        "E-LAYER-03",
-                        "{where}: expected {features} inputs for each step of {shape}, or {expected} for all "
-                        "steps as one vector, got {got}. Use size=({features}, {outputs}), or "
-                        "size=({expected}, {outputs}), which ties the network to sequences of this length.",
-                        where=self.call(),
-                        features=in_shape["feature"],
-                        shape=in_shape.describe(),
-                        expected=found,
-                        got=inputs,
-                        outputs=outputs,
-                    )
-                )
-            raise LayerError(
-                coded(
+                raise LayerError.coded(
                     "E-LAYER-03",
-                    "{where}: expected {expected} inputs for {shape}, got {got}. Use size=({expected}, "
-                    "{outputs}).",
+                    "{where}: expected {features} inputs for each step of {shape}, or {expected} for all "
+                    "steps as one vector, got {got}. Use size=({features}, {outputs}), or "
+                    "size=({expected}, {outputs}), which ties the network to sequences of this length.",
                     where=self.call(),
-                    expected=found,
+                    features=in_shape["feature"],
                     shape=in_shape.describe(),
+                    expected=found,
                     got=inputs,
                     outputs=outputs,
                 )
+            raise LayerError.coded(
+                "E-LAYER-03",
+                "{where}: expected {expected} inputs for {shape}, got {got}. Use size=({expected}, "
+                "{outputs}).",
+                where=self.call(),
+                expected=found,
+                shape=in_shape.describe(),
+                got=inputs,
+                outputs=outputs,
             )
         return self
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -52,15 +52,13 @@ class LocalResponseNorm(Layer):
             )
             raise wrong_value(self, "size", self.size, expected)
         if self.alpha < 0 or self.k <= 0:
-            raise LayerError(
-                coded(
-                    "E-LAYER-04",
-                    "{where}: expected alpha of at least 0 and k above 0, got alpha={alpha} and k={k}: roots "
-                    "of negative numbers do not exist.",
-                    where=self.call(),
-                    alpha=self.alpha,
-                    k=self.k,
-                )
+            raise LayerError.coded(
+                "E-LAYER-04",
+                "{where}: expected alpha of at least 0 and k above 0, got alpha={alpha} and k={k}: roots "
+                "of negative numbers do not exist.",
+                where=self.call(),
+                alpha=self.alpha,
+                k=self.k,
             )
 
     def resolve(self, in_shape: Shape) -> LocalResponseNorm:

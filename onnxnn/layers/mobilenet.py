@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 from typing_extensions import Self
 
@@ -51,12 +51,10 @@ class _MobileNet(Layer):
             object.__setattr__(self, "weights", str(self.weights))
             check_source(self.call(), str(self.weights), self.sha256)
         elif self.sha256 is not None:
-            raise LayerError(
-                coded(
-                    "E-LAYER-02",
-                    "{where}: sha256 is the checksum of weights=..., which is missing.",
-                    where=self.call(),
-                )
+            raise LayerError.coded(
+                "E-LAYER-02",
+                "{where}: sha256 is the checksum of weights=..., which is missing.",
+                where=self.call(),
             )
 
     def assumed_input(self) -> Shape:
@@ -68,14 +66,12 @@ class _MobileNet(Layer):
             advice = back_in_order(in_shape, wanted) or gettext("Put it first, after loading images.")
             raise wrong_input(self, in_shape, places_expected(2), advice)
         if self.weights is not None and in_shape["channel"] not in (3, None):
-            raise LayerError(
-                coded(
-                    "E-LAYER-08",
-                    "{where}: expected images of 3 channels for these weights, got {shape}. Load the data "
-                    'with color="RGB".',
-                    where=self.call(),
-                    shape=in_shape.describe(),
-                )
+            raise LayerError.coded(
+                "E-LAYER-08",
+                "{where}: expected images of 3 channels for these weights, got {shape}. Load the data "
+                'with color="RGB".',
+                where=self.call(),
+                shape=in_shape.describe(),
             )
         return self
 
@@ -156,13 +152,11 @@ class MobileNet(_MobileNet):
 
     def resolve(self, in_shape: Shape) -> Self:
         if self.num_classes is None:
-            raise LayerError(
-                coded(
-                    "E-LAYER-02",
-                    "{where}: the number of classes is not known. Load the data before this line, or write "
-                    "num_classes=...",
-                    where=self.call(),
-                )
+            raise LayerError.coded(
+                "E-LAYER-02",
+                "{where}: the number of classes is not known. Load the data before this line, or write "
+                "num_classes=...",
+                where=self.call(),
             )
         return super().resolve(in_shape)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -47,15 +47,13 @@ class Permute(Layer):
 
     def resolve(self, in_shape: Shape) -> Permute:
         if len(in_shape) != len(self.axes):
-            raise LayerError(
-                coded(
-                    "E-LAYER-03",
-                    "{where}: expected axes to hold each of 1 to {count} once for {shape}, got {got}.",
-                    where=self.call(),
-                    count=len(in_shape),
-                    shape=in_shape.describe(),
-                    got=self.axes,
-                )
+            raise LayerError.coded(
+                "E-LAYER-03",
+                "{where}: expected axes to hold each of 1 to {count} once for {shape}, got {got}.",
+                where=self.call(),
+                count=len(in_shape),
+                shape=in_shape.describe(),
+                got=self.axes,
             )
         return self
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -59,13 +59,11 @@ class Pooling(Layer):
         given = {name: getattr(self, name) for name in ("kernel_size", "stride", "padding")}
         lengths = {name: len(value) for name, value in given.items() if isinstance(value, tuple)}
         if len(set(lengths.values())) > 1:
-            raise LayerError(
-                coded(
-                    "E-LAYER-04",
-                    "{where}: expected one number, or one per axis, got different lengths: {found}.",
-                    where=self.call(),
-                    found=", ".join(f"{name}={shortened(given[name])}" for name in lengths),
-                )
+            raise LayerError.coded(
+                "E-LAYER-04",
+                "{where}: expected one number, or one per axis, got different lengths: {found}.",
+                where=self.call(),
+                found=", ".join(f"{name}={shortened(given[name])}" for name in lengths),
             )
         self._settings(next(iter(lengths.values()), 1))
 
@@ -118,15 +116,13 @@ class Pooling(Layer):
         stride = kernel if self.stride is None else per_axis(self, "stride", self.stride, axes)
         padding = per_axis(self, "padding", self.padding, axes, lowest=0)
         if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
-            raise LayerError(
-                coded(
-                    "E-LAYER-04",
-                    "{where}: expected padding to be at most half of kernel_size={kernel}, got {got}: whole "
-                    "windows would lie outside.",
-                    where=self.call(),
-                    kernel=shortened(self.kernel_size),
-                    got=shortened(self.padding),
-                )
+            raise LayerError.coded(
+                "E-LAYER-04",
+                "{where}: expected padding to be at most half of kernel_size={kernel}, got {got}: whole "
+                "windows would lie outside.",
+                where=self.call(),
+                kernel=shortened(self.kernel_size),
+                got=shortened(self.padding),
             )
         return kernel, stride, padding
 

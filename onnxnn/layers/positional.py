@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.errors import InputError, LayerError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -69,16 +69,14 @@ class PositionalEmbedding(Layer):
         longest, dim = self._sizes
         steps, features = in_shape.sizes
         if steps is not None and steps > longest:
-            raise LayerError(
-                coded(
-                    "E-LAYER-03",
-                    "{where}: expected sequences of at most {longest} steps, got {steps}. Use size=({steps}, "
-                    "{features}).",
-                    where=self.call(),
-                    longest=longest,
-                    steps=steps,
-                    features=dim or features,
-                )
+            raise LayerError.coded(
+                "E-LAYER-03",
+                "{where}: expected sequences of at most {longest} steps, got {steps}. Use size=({steps}, "
+                "{features}).",
+                where=self.call(),
+                longest=longest,
+                steps=steps,
+                features=dim or features,
             )
         if dim is None and features is None:
             raise free_size(self, in_shape)
@@ -124,14 +122,12 @@ class Positions(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.shape[1] > len(self.weight):
-            raise InputError(
-                coded(
-                    "E-INPUT-03",
-                    "expected a sequence of at most {most} steps (max_length of the network's positional "
-                    "embedding), got {steps}.",
-                    most=len(self.weight),
-                    steps=x.shape[1],
-                )
+            raise InputError.coded(
+                "E-INPUT-03",
+                "expected a sequence of at most {most} steps (max_length of the network's positional "
+                "embedding), got {steps}.",
+                most=len(self.weight),
+                steps=x.shape[1],
             )
         return x + self.weight[: x.shape[1]]
 

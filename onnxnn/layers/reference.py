@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 
 __all__ = ["alone", "reference"]
 
@@ -59,13 +59,11 @@ def alone(run: Run, x: torch.Tensor) -> torch.Tensor:
         found = run(torch.cat(beside))[:1]
         if found.shape == y.shape and torch.allclose(y, found, rtol=1e-4, atol=1e-6, equal_nan=True):
             continue
-        raise InputError(
-            coded(
-                "E-LAYER-07",
-                "a custom module cannot run a single sample: {reason}, and its output for a sample depends "
-                "on the others of its batch. Let forward keep the batch axis, such as x.squeeze(1) or "
-                "x.flatten(1), or pass at least two samples.",
-                reason=reason,
-            )
+        raise InputError.coded(
+            "E-LAYER-07",
+            "a custom module cannot run a single sample: {reason}, and its output for a sample depends "
+            "on the others of its batch. Let forward keep the batch axis, such as x.squeeze(1) or "
+            "x.flatten(1), or pass at least two samples.",
+            reason=reason,
         )
     return y

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.api.registry import Registry
 from onnxnn_runtime.errors import CallError, LayerError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from typing_extensions import Self
@@ -102,13 +102,11 @@ class Layer(abc.ABC):
 
     def assumed_input(self) -> Shape:
         """Return the input shape of this layer when it comes first and no data is loaded yet."""
-        raise LayerError(
-            coded(
-                "E-LAYER-10",
-                "{where}: the shape of its input is not known. Load data first, or begin with a layer that "
-                "names its input size.",
-                where=self.call(),
-            )
+        raise LayerError.coded(
+            "E-LAYER-10",
+            "{where}: the shape of its input is not known. Load data first, or begin with a layer that "
+            "names its input size.",
+            where=self.call(),
         )
 
     def reads_signals(self, in_shape: Shape) -> bool | None:
@@ -231,22 +229,18 @@ def find(name: str, stored: bool = False) -> type[Layer]:
     known = [kind for kind, cls in registry.items() if cls.named]
     if key is None or (key not in known and not stored and not registry[key].is_custom):
         spellings = [each for each in registry.spellings if registry.find(each) in known]
-        raise LayerError(
-            coded(
-                "E-LAYER-01",
-                "add({name}): unknown layer.{hint} Known layers: {known}.",
-                name=shortened(name),
-                hint=instead_of_layer(name, spellings),
-                known=", ".join(sorted(known)),
-            )
+        raise LayerError.coded(
+            "E-LAYER-01",
+            "add({name}): unknown layer.{hint} Known layers: {known}.",
+            name=shortened(name),
+            hint=instead_of_layer(name, spellings),
+            known=", ".join(sorted(known)),
         )
     if key not in known and not stored:
-        raise LayerError(
-            coded(
-                "E-LAYER-01",
-                "add({name}): a custom module has no name. Pass the module itself: add(MyModule()).",
-                name=shortened(name),
-            )
+        raise LayerError.coded(
+            "E-LAYER-01",
+            "add({name}): a custom module has no name. Pass the module itself: add(MyModule()).",
+            name=shortened(name),
         )
     return registry[key]
 
@@ -295,24 +289,20 @@ def make(name: str, options: Mapping[str, object], stored: bool = False) -> Laye
     if problems:
         where, kind = describe_call(cls.kind, options), shortened(cls.kind)
         if not fields:
-            raise LayerError(
-                coded(
-                    "E-LAYER-02",
-                    "{where}: {problems} {kind} has no options.",
-                    where=where,
-                    problems=sentences(problems),
-                    kind=kind,
-                )
-            )
-        raise LayerError(
-            coded(
+            raise LayerError.coded(
                 "E-LAYER-02",
-                "{where}: {problems} Options of {kind}: {known}.",
+                "{where}: {problems} {kind} has no options.",
                 where=where,
                 problems=sentences(problems),
                 kind=kind,
-                known=", ".join(fields),
             )
+        raise LayerError.coded(
+            "E-LAYER-02",
+            "{where}: {problems} Options of {kind}: {known}.",
+            where=where,
+            problems=sentences(problems),
+            kind=kind,
+            known=", ".join(fields),
         )
     return cls(**{fields[key].name: immutable(value) for key, value in options.items()})
 
@@ -352,14 +342,12 @@ def _immutable(value: object, depth: int, count: list[int]) -> Any:
         return value.tolist() if isinstance(value, np.generic) else value
     count[0] += math.prod(value.shape) if isinstance(value, np.ndarray | torch.Tensor) else len(value)
     if depth > _DEEPEST or count[0] > _MOST_VALUES:
-        raise CallError(
-            coded(
-                "E-CALL-03",
-                "expected an option of at most {most:,} values, in lists at most {deepest} deep, got {got}.",
-                most=_MOST_VALUES,
-                deepest=_DEEPEST,
-                got=shortened(value),
-            )
+        raise CallError.coded(
+            "E-CALL-03",
+            "expected an option of at most {most:,} values, in lists at most {deepest} deep, got {got}.",
+            most=_MOST_VALUES,
+            deepest=_DEEPEST,
+            got=shortened(value),
         )
     if isinstance(value, np.ndarray | torch.Tensor):
         return _immutable(value.tolist(), depth + 1, count)

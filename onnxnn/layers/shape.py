@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -81,16 +81,14 @@ class Reshape(Layer):
         total = in_shape.numel
         matches = total is None or (total % known == 0 if -1 in self._sizes else total == known)
         if not matches:
-            raise LayerError(
-                coded(
-                    "E-LAYER-03",
-                    "{where}: expected sizes whose product is {total} for {shape}, got {sizes}. -1 stands "
-                    "for what is left.",
-                    where=self.call(),
-                    total=total,
-                    shape=in_shape.describe(),
-                    sizes=" x ".join("?" if size < 0 else str(size) for size in self._sizes),
-                )
+            raise LayerError.coded(
+                "E-LAYER-03",
+                "{where}: expected sizes whose product is {total} for {shape}, got {sizes}. -1 stands "
+                "for what is left.",
+                where=self.call(),
+                total=total,
+                shape=in_shape.describe(),
+                sizes=" x ".join("?" if size < 0 else str(size) for size in self._sizes),
             )
         left = None if total is None else total // known
         return Shape(tuple(left if size < 0 else size for size in self._sizes), self._axes)

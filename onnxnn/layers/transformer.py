@@ -11,7 +11,7 @@ from onnx import TensorProto
 from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.generation.seq2seq import END, PADDING
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -198,27 +198,22 @@ class Transformer(Layer):
         if steps is not None and not 1 <= steps <= self.max_length:
             if steps == 0:
                 raise no_steps(self)
-            raise LayerError(
-                coded(
-                    "E-LAYER-03",
-                    "{where}: expected sources of at most {most} tokens, got {steps}. Use "
-                    "max_length={steps}.",
-                    where=self.call(),
-                    most=self.max_length,
-                    steps=steps,
-                )
+            raise LayerError.coded(
+                "E-LAYER-03",
+                "{where}: expected sources of at most {most} tokens, got {steps}. Use max_length={steps}.",
+                where=self.call(),
+                most=self.max_length,
+                steps=steps,
             )
         if in_shape.vocabulary is not None and in_shape.vocabulary > self.source_vocab:
-            raise LayerError(
-                coded(
-                    "E-LAYER-03",
-                    "{where}: expected tokens 0..{largest} in the source, got {token}. Use "
-                    "source_vocab={vocabulary}.",
-                    where=self.call(),
-                    largest=self.source_vocab - 1,
-                    token=in_shape.vocabulary - 1,
-                    vocabulary=in_shape.vocabulary,
-                )
+            raise LayerError.coded(
+                "E-LAYER-03",
+                "{where}: expected tokens 0..{largest} in the source, got {token}. Use "
+                "source_vocab={vocabulary}.",
+                where=self.call(),
+                largest=self.source_vocab - 1,
+                token=in_shape.vocabulary - 1,
+                vocabulary=in_shape.vocabulary,
             )
         return self
 
@@ -318,14 +313,12 @@ def check_heads(layer: Layer, heads: int, dim: int | None) -> None:
     if dim is not None and dim % heads:
         known = [number for number in range(1, math.isqrt(dim) + 1) if dim % number == 0]
         known += [dim // number for number in reversed(known) if dim // number not in known]
-        raise LayerError(
-            coded(
-                "E-LAYER-04",
-                "{where}: expected num_heads to divide the {dim} features of a step, got {heads}. Use one of "
-                "{known}.",
-                where=layer.call(),
-                dim=dim,
-                heads=heads,
-                known=", ".join(map(str, known)),
-            )
+        raise LayerError.coded(
+            "E-LAYER-04",
+            "{where}: expected num_heads to divide the {dim} features of a step, got {heads}. Use one of "
+            "{known}.",
+            where=layer.call(),
+            dim=dim,
+            heads=heads,
+            known=", ".join(map(str, known)),
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 from onnxnn_runtime.errors import CheckpointError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -34,12 +34,10 @@ def take_over(net: nn.Module, tensors: Tensors, source: str, head: bool = True) 
     state = net.state_dict()
     own, given = _layers(state), _layers(tensors)
     if not own:
-        raise CheckpointError(
-            coded(
-                "E-CKPT-03",
-                "weights {source}: the network has no weights yet. Add its layers first.",
-                source=source,
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-03",
+            "weights {source}: the network has no weights yet. Add its layers first.",
+            source=source,
         )
     if own.keys() == given.keys():
         given = {name: given[name] for name in own}
@@ -53,16 +51,14 @@ def take_over(net: nn.Module, tensors: Tensors, source: str, head: bool = True) 
             is_last = head and number == numbers[0] == numbers[1]
             raise _other_layer(source, number, mine, theirs, is_last)
     if len(given) != len(own):
-        raise CheckpointError(
-            coded(
-                "E-CKPT-03",
-                "weights {source}: expected {expected} layers with weights, as the network has, got {got} in "
-                "the file. {advice}",
-                source=source,
-                expected=numbers[1],
-                got=numbers[0],
-                advice=_same_layers(),
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-03",
+            "weights {source}: expected {expected} layers with weights, as the network has, got {got} in "
+            "the file. {advice}",
+            source=source,
+            expected=numbers[1],
+            got=numbers[0],
+            advice=_same_layers(),
         )
     taken = {f"{here}.{leaf}": theirs[leaf] for (here, mine), (_, theirs) in pairs for leaf in mine}
     net.load_state_dict({**state, **taken})
@@ -72,19 +68,17 @@ def _other_layer(
     source: str, number: int, mine: tuple[str, Tensors], theirs: tuple[str, Tensors], is_last: bool
 ) -> CheckpointError:
     """Return the error for a layer of the file that does not match the network's in its place."""
-    return CheckpointError(
-        coded(
-            "E-CKPT-03",
-            "weights {source}: layer {number} with weights does not match: expected {here} as in the "
-            "network, {mine}, got {there} in the file, {theirs}. {advice}",
-            source=source,
-            number=number,
-            here=shortened(mine[0]),
-            mine=_text(mine[1]),
-            there=shortened(theirs[0]),
-            theirs=_text(theirs[1]),
-            advice=_other_classes() if is_last else _same_layers(),
-        )
+    return CheckpointError.coded(
+        "E-CKPT-03",
+        "weights {source}: layer {number} with weights does not match: expected {here} as in the "
+        "network, {mine}, got {there} in the file, {theirs}. {advice}",
+        source=source,
+        number=number,
+        here=shortened(mine[0]),
+        mine=_text(mine[1]),
+        there=shortened(theirs[0]),
+        theirs=_text(theirs[1]),
+        advice=_other_classes() if is_last else _same_layers(),
     )
 
 

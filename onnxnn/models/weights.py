@@ -15,7 +15,7 @@ from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CardError, CheckpointError, LayerError, OutputError
 from onnxnn_runtime.files.access import regular_file, write_atomically
 from onnxnn_runtime.files.paths import expanded
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .torch_file import NotTensors, read_torch_file
@@ -33,42 +33,34 @@ def check_source(call: str, source: str, sha256: str | None) -> None:
         LayerError: The file is missing, the URL is not https, or a URL comes without its checksum.
     """
     if sha256 is not None and not (isinstance(sha256, str) and re.fullmatch("[0-9a-fA-F]{64}", sha256)):
-        raise LayerError(
-            coded(
-                "E-LAYER-04",
-                "{where}: expected sha256 to be the 64 hexadecimal digits of a SHA-256 checksum, got {got}.",
-                where=call,
-                got=shortened(sha256),
-            )
+        raise LayerError.coded(
+            "E-LAYER-04",
+            "{where}: expected sha256 to be the 64 hexadecimal digits of a SHA-256 checksum, got {got}.",
+            where=call,
+            got=shortened(sha256),
         )
     scheme = urlparse(source).scheme
     if scheme == "https":
         if sha256 is None:
-            raise LayerError(
-                coded(
-                    "E-LAYER-02",
-                    "{where}: expected sha256=..., the file's checksum, for weights from the web, so that "
-                    "nobody can swap them. Compute it once with `sha256sum FILE` from a copy that you trust.",
-                    where=call,
-                )
+            raise LayerError.coded(
+                "E-LAYER-02",
+                "{where}: expected sha256=..., the file's checksum, for weights from the web, so that "
+                "nobody can swap them. Compute it once with `sha256sum FILE` from a copy that you trust.",
+                where=call,
             )
     elif "://" in source:
-        raise LayerError(
-            coded(
-                "E-LAYER-04",
-                "{where}: expected weights from a file or an https:// address, got {scheme}://.",
-                where=call,
-                scheme=scheme,
-            )
+        raise LayerError.coded(
+            "E-LAYER-04",
+            "{where}: expected weights from a file or an https:// address, got {scheme}://.",
+            where=call,
+            scheme=scheme,
         )
     elif not os.path.exists(expanded(source)):
-        raise LayerError(
-            coded(
-                "E-LAYER-08",
-                "{where}: no file {file}. Give the path of a weights file (.pth).",
-                where=call,
-                file=shortened(source),
-            )
+        raise LayerError.coded(
+            "E-LAYER-08",
+            "{where}: no file {file}. Give the path of a weights file (.pth).",
+            where=call,
+            file=shortened(source),
         )
 
 
@@ -99,36 +91,30 @@ def read_with_card(source: str, sha256: str | None) -> tuple[dict[str, torch.Ten
     if local:
         regular_file(cached, "file of weights", CheckpointError)
         if os.path.getsize(cached) > _LARGEST:
-            raise CheckpointError(
-                coded(
-                    "E-CKPT-02",
-                    "weights {source}: the file is larger than {most} GB.",
-                    source=source,
-                    most=_LARGEST >> 30,
-                )
+            raise CheckpointError.coded(
+                "E-CKPT-02",
+                "weights {source}: the file is larger than {most} GB.",
+                source=source,
+                most=_LARGEST >> 30,
             )
     try:
         content = read_torch_file(cached if sha256 is None else _checked(source, cached, sha256), legacy=True)
     except (CheckpointError, OutputError):
         raise
     except OSError as error:
-        raise CheckpointError(
-            coded(
-                "E-CKPT-02",
-                "weights {source}: the file cannot be read ({reason}).",
-                source=source,
-                reason=printable(str(error)),
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-02",
+            "weights {source}: the file cannot be read ({reason}).",
+            source=source,
+            reason=printable(str(error)),
         ) from error
     except NotTensors as error:
-        raise CheckpointError(
-            coded(
-                "E-CKPT-02",
-                "weights {source}: expected a file of tensors alone, and nothing else is opened: {error} "
-                "Save weights with torch.save(network.state_dict(), path).",
-                source=source,
-                error=error,
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-02",
+            "weights {source}: expected a file of tensors alone, and nothing else is opened: {error} "
+            "Save weights with torch.save(network.state_dict(), path).",
+            source=source,
+            error=error,
         ) from error
     return _tensors(source, content), _card(content)
 
@@ -139,15 +125,13 @@ def _checked(source: str, cached: Path, sha256: str) -> bytes:
     data = _download(source) if is_new else cached.read_bytes()
     found = hashlib.sha256(data).hexdigest()
     if found != sha256.lower():
-        raise CheckpointError(
-            coded(
-                "E-CKPT-02",
-                "weights {source}: expected the checksum {expected}, got {got}. The file is damaged or "
-                "another one; nothing of it was used.",
-                source=source,
-                expected=sha256.lower(),
-                got=found,
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-02",
+            "weights {source}: expected the checksum {expected}, got {got}. The file is damaged or "
+            "another one; nothing of it was used.",
+            source=source,
+            expected=sha256.lower(),
+            got=found,
         )
     if is_new:
         write_atomically(cached, lambda file: file.write(data))
@@ -173,13 +157,11 @@ def _tensors(source: str, content: object) -> dict[str, torch.Tensor]:
         CheckpointError: There are none.
     """
     if not isinstance(content, Mapping):
-        raise CheckpointError(
-            coded(
-                "E-CKPT-02",
-                "weights {source}: expected tensors by name, got {kind}.",
-                source=source,
-                kind=type(content).__name__,
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-02",
+            "weights {source}: expected tensors by name, got {kind}.",
+            source=source,
+            kind=type(content).__name__,
         )
     held: Mapping[object, object] = content
     for _ in range(3):  # such as {"model": {"state_dict": ...}}
@@ -189,14 +171,12 @@ def _tensors(source: str, content: object) -> dict[str, torch.Tensor]:
         held = inside[0]
     found = {str(key): value for key, value in held.items() if isinstance(value, torch.Tensor)}
     if not found:
-        raise CheckpointError(
-            coded(
-                "E-CKPT-02",
-                "weights {source}: expected tensors by name, got {names}. Save the weights alone: "
-                "torch.save(network.state_dict(), path).",
-                source=source,
-                names=shortened(list(held), 120),
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-02",
+            "weights {source}: expected tensors by name, got {names}. Save the weights alone: "
+            "torch.save(network.state_dict(), path).",
+            source=source,
+            names=shortened(list(held), 120),
         )
     return _without_module(found)
 
@@ -224,25 +204,21 @@ def load_into(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], sour
         elif key.startswith("classifier.") or (given is None and key.endswith("num_batches_tracked")):
             continue
         elif given is None:
-            raise CheckpointError(
-                coded(
-                    "E-LAYER-08",
-                    "weights {source}: {name} is missing; these are not MobileNetV2's weights.",
-                    source=source,
-                    name=shortened(key),
-                )
+            raise CheckpointError.coded(
+                "E-LAYER-08",
+                "weights {source}: {name} is missing; these are not MobileNetV2's weights.",
+                source=source,
+                name=shortened(key),
             )
         else:
-            raise CheckpointError(
-                coded(
-                    "E-LAYER-08",
-                    "weights {source}: expected shape {expected} for {name}, got {got}. Use the width= and "
-                    "the channels of the images that the weights were trained with.",
-                    source=source,
-                    name=shortened(key),
-                    expected=tuple(own.shape),
-                    got=tuple(given.shape),
-                )
+            raise CheckpointError.coded(
+                "E-LAYER-08",
+                "weights {source}: expected shape {expected} for {name}, got {got}. Use the width= and "
+                "the channels of the images that the weights were trained with.",
+                source=source,
+                name=shortened(key),
+                expected=tuple(own.shape),
+                got=tuple(given.shape),
             )
     module.load_state_dict({**state, **matching})
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import TrainingError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data.batches import InMemory
@@ -94,26 +94,22 @@ def _with_last_step_only(state: NetworkState) -> Changed:
     if state.kind.learns_each_step or data.train.num_targets in (shape["time"], shape.numel):
         return state, ()  # a target for each step
     if data.train.num_targets > 1 and data.train.num_classes:
-        raise TrainingError(
-            coded(
-                "E-DATA-07",
-                "the output of the network is {shape}: expected one label for each sequence or for each "
-                "of its {steps} steps, got {got} labels for each. Change the labels.",
-                shape=shape.describe(),
-                steps=shape["time"],
-                got=data.train.num_targets,
-            )
+        raise TrainingError.coded(
+            "E-DATA-07",
+            "the output of the network is {shape}: expected one label for each sequence or for each "
+            "of its {steps} steps, got {got} labels for each. Change the labels.",
+            shape=shape.describe(),
+            steps=shape["time"],
+            got=data.train.num_targets,
         )
     found = state.definition.last_step_only()
     if found is None:
-        raise TrainingError(
-            coded(
-                "E-DATA-07",
-                "the output of the network is {shape}: expected one for each sequence, as the data has "
-                "one label for each. Put add('global_avgpool') or add('flatten') before the last linear "
-                "layers.",
-                shape=shape.describe(),
-            )
+        raise TrainingError.coded(
+            "E-DATA-07",
+            "the output of the network is {shape}: expected one for each sequence, as the data has "
+            "one label for each. Put add('global_avgpool') or add('flatten') before the last linear "
+            "layers.",
+            shape=shape.describe(),
         )
     definition, name = found
     with torch.random.fork_rng(devices=[]):  # what is drawn here is overwritten

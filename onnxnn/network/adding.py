@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import cast
 
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.messages.warn import warn
 from torch import nn
@@ -50,12 +50,10 @@ def add(
     check_arguments(layer, activation, optimizer, options)
     if layer is None and activation is None:
         if optimizer is None:
-            raise LayerError(
-                coded(
-                    "E-CALL-02",
-                    "add(): expected a layer, an activation or an optimizer, got none. Name one, such as "
-                    "add('linear', size=(4, 3)).",
-                )
+            raise LayerError.coded(
+                "E-CALL-02",
+                "add(): expected a layer, an activation or an optimizer, got none. Name one, such as "
+                "add('linear', size=(4, 3)).",
             )
         name, options = optimizers.optimizer_name(optimizer), immutable(options)
         optimizers.check_optimizer_options(name, options)

@@ -9,7 +9,6 @@ from onnxnn_runtime.card.vocabulary import checked_vocabulary
 from onnxnn_runtime.defaults import TASKS
 from onnxnn_runtime.errors import TrainingError, name_hint
 from onnxnn_runtime.files.access import as_path
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import key_of
 
@@ -24,14 +23,12 @@ def _save_fold(value: object) -> str:
 
 def _task(value: object) -> str:
     if key_of(value) not in TASKS:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-03",
-                "task={value}: unknown task{hint} Known: {known}.",
-                value=shortened(value),
-                hint=name_hint(value, TASKS),
-                known=", ".join(TASKS),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-03",
+            "task={value}: unknown task{hint} Known: {known}.",
+            value=shortened(value),
+            hint=name_hint(value, TASKS),
+            known=", ".join(TASKS),
         )
     return key_of(value)
 
@@ -39,12 +36,10 @@ def _task(value: object) -> str:
 def _verbose(value: object) -> int:
     if isinstance(value, bool) or (isinstance(value, int) and value >= 0):
         return int(value)
-    raise TrainingError(
-        coded(
-            "E-TRAIN-03",
-            "verbose={value}: expected 0 (prints nothing) or 1.",
-            value=shortened(value),
-        )
+    raise TrainingError.coded(
+        "E-TRAIN-03",
+        "verbose={value}: expected 0 (prints nothing) or 1.",
+        value=shortened(value),
     )
 
 
@@ -56,16 +51,14 @@ def _words(value: object) -> dict[int, str] | None:
     if value is None:
         return None
     if not isinstance(value, Mapping):
-        raise TrainingError(
-            coded(
-                "E-DATA-11",
-                "idx2word: expected a dict of token ids and words, or None, got {value}.",
-                value=shortened(value),
-            )
+        raise TrainingError.coded(
+            "E-DATA-11",
+            "idx2word: expected a dict of token ids and words, or None, got {value}.",
+            value=shortened(value),
         )
     words = {str(word): number for number, word in value.items()}
     if len(words) != len(value):
-        raise TrainingError(coded("E-DATA-11", "idx2word: expected a word of its own for each token id."))
+        raise TrainingError.coded("E-DATA-11", "idx2word: expected a word of its own for each token id.")
     return {number: word for word, number in checked_vocabulary(words, TrainingError).items()}
 
 

@@ -10,7 +10,6 @@ from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.preprocess import COLORS
 from onnxnn_runtime.defaults import TASKS
 from onnxnn_runtime.errors import DataError, InputError, TrainingError, name_hint
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.messages.suggestions import key_of
@@ -35,14 +34,12 @@ class NetworkCore:
     def __init__(self, task: str | None = None, save_fold: str | None = None, verbose: int = 1) -> None:
         name = "cls" if task is None else key_of(task)
         if name not in TASKS:
-            raise TrainingError(
-                coded(
-                    "E-TRAIN-03",
-                    "nn({task}): unknown task{hint} Known: {known}.",
-                    task=shortened(task),
-                    hint=name_hint(name, TASKS),
-                    known=", ".join(TASKS),
-                )
+            raise TrainingError.coded(
+                "E-TRAIN-03",
+                "nn({task}): unknown task{hint} Known: {known}.",
+                task=shortened(task),
+                hint=name_hint(name, TASKS),
+                known=", ".join(TASKS),
             )
         self.save_fold = "checkpoints" if save_fold is None else VALUES["save_fold"](save_fold)
         self.verbose = VALUES["verbose"](verbose)
@@ -125,14 +122,12 @@ class NetworkCore:
     @color.setter
     def color(self, value: str | None) -> None:
         if value is not None and (not isinstance(value, str) or value not in COLORS):
-            raise InputError(
-                coded(
-                    "E-INPUT-06",
-                    "color={value}: unknown color{hint} Known: {known}.",
-                    value=shortened(value),
-                    hint=name_hint(value, COLORS),
-                    known=", ".join(COLORS),
-                )
+            raise InputError.coded(
+                "E-INPUT-06",
+                "color={value}: unknown color{hint} Known: {known}.",
+                value=shortened(value),
+                hint=name_hint(value, COLORS),
+                known=", ".join(COLORS),
             )
         self._state = self._state.with_color(value)
 
@@ -147,12 +142,10 @@ class NetworkCore:
 
     def _need_data(self) -> Data:
         if self._data is None:
-            raise DataError(
-                coded(
-                    "E-TRAIN-01",
-                    "there is no data to train on. Call load_img_data, load_tab_data, load_npz_data or "
-                    "load_dataset first.",
-                )
+            raise DataError.coded(
+                "E-TRAIN-01",
+                "there is no data to train on. Call load_img_data, load_tab_data, load_npz_data or "
+                "load_dataset first.",
             )
         return self._data
 
@@ -164,11 +157,9 @@ def _refuse_other(name: str, value: object, own: object) -> None:
         TrainingError: It is another one.
     """
     if value != own:
-        raise TrainingError(
-            coded(
-                "E-DATA-11",
-                "{name}: cannot be set, since the vocabulary belongs to the data. Write load_dataset(x, "
-                "word2idx=...), or load a checkpoint that has it.",
-                name=name,
-            )
+        raise TrainingError.coded(
+            "E-DATA-11",
+            "{name}: cannot be set, since the vocabulary belongs to the data. Write load_dataset(x, "
+            "word2idx=...), or load a checkpoint that has it.",
+            name=name,
         )

@@ -14,7 +14,7 @@ from onnxnn_runtime.diffusion.options import SamplingOptions
 from onnxnn_runtime.diffusion.sampling import interpolate_images, sample_images
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import as_path
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.outputs.grid import check_path, write_grid
 
@@ -190,13 +190,11 @@ def sampled(state: NetworkState, options: SamplingOptions, device: str = "auto")
 def _diffusion(state: NetworkState, call: str) -> DiffusionSpec:
     spec = state.card().diffusion
     if spec is None:
-        raise InputError(
-            coded(
-                "E-INPUT-08",
-                "{call}: expected a diffusion model, add('diffusion_model', img_size=28), got a network "
-                "that takes data. Use inference(data).",
-                call=call,
-            )
+        raise InputError.coded(
+            "E-INPUT-08",
+            "{call}: expected a diffusion model, add('diffusion_model', img_size=28), got a network "
+            "that takes data. Use inference(data).",
+            call=call,
         )
     return spec
 

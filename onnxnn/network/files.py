@@ -11,7 +11,7 @@ from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.defaults import IR_VERSION, OPSET, TOLERANCE
 from onnxnn_runtime.errors import CheckpointError, ExportError
 from onnxnn_runtime.files.access import as_path, regular_file
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.outputs.output_files import check_output
@@ -157,13 +157,11 @@ def convert(
         ExportError: As for `export`, or for another backend.
     """
     if not isinstance(backend, str) or backend.upper() != "ONNX":
-        raise ExportError(
-            coded(
-                "E-EXPORT-01",
-                "convert(): backend={backend}: expected 'ONNX' as the third argument. Give versions by "
-                "name: opset_version=11.",
-                backend=shortened(backend),
-            )
+        raise ExportError.coded(
+            "E-EXPORT-01",
+            "convert(): backend={backend}: expected 'ONNX' as the third argument. Give versions by "
+            "name: opset_version=11.",
+            backend=shortened(backend),
         )
     return export(
         self,

@@ -15,7 +15,6 @@ from onnxnn_runtime.card.tokens import Text
 from onnxnn_runtime.diffusion.options import SamplingOptions
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.generation.options import Generated, GenerationOptions
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.tables.reader import read_table
@@ -172,12 +171,10 @@ def _sampling_options(
         InputError: There is data.
     """
     if data is not None:
-        raise InputError(
-            coded(
-                "E-INPUT-05",
-                "inference(): expected no data, since a diffusion model draws images from noise. Use "
-                "inference(num=16), or sample(start=image, strength=0.6) to start from an image.",
-            )
+        raise InputError.coded(
+            "E-INPUT-05",
+            "inference(): expected no data, since a diffusion model draws images from noise. Use "
+            "inference(num=16), or sample(start=image, strength=0.6) to start from an image.",
         )
     if "return_all_timesteps" in asked and "steps" not in asked:
         asked = {"sampler": "ddpm", **asked}
@@ -191,12 +188,10 @@ def _table(data: object, spec: InputSpec, header: bool) -> Table:
         InputError: There is no such file, or it is data of another kind.
     """
     if not is_table_file(data, spec):
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "inference(header=...): expected the path of a CSV file, got {got}. Leave header out.",
-                got=shortened(data, 40),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "inference(header=...): expected the path of a CSV file, got {got}. Leave header out.",
+            got=shortened(data, 40),
         )
     return read_table(cast(str, data), header)
 
@@ -208,13 +203,11 @@ def _check_not_asked(asked: Collection[str]) -> None:
         InputError: There are some.
     """
     if asked:
-        raise InputError(
-            coded(
-                "E-INPUT-08",
-                "inference({options}): expected a diffusion model, add('diffusion_model', img_size=28), "
-                "got a network that takes data. Use inference(data).",
-                options=", ".join(f"{name}=" for name in asked),
-            )
+        raise InputError.coded(
+            "E-INPUT-08",
+            "inference({options}): expected a diffusion model, add('diffusion_model', img_size=28), "
+            "got a network that takes data. Use inference(data).",
+            options=", ".join(f"{name}=" for name in asked),
         )
 
 
@@ -306,7 +299,7 @@ def print_result(self: NetworkCore, result: Array | None = None) -> dict[int, di
     self._state.kind.check_takes_data("print_result()")
     found = self.result if result is None else result
     if found is None:
-        raise DataError(coded("E-CALL-02", "print_result(): there is no result yet. Call inference first."))
+        raise DataError.coded("E-CALL-02", "print_result(): there is no result yet. Call inference first.")
     without_layers = not self._definition.has_layers and result is not None
     files = self._files if found is self.result else ()
     named = running.readable(found, None if without_layers else self.card(), files)

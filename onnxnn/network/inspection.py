@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.session.promises import check_finite
@@ -57,11 +57,9 @@ def visual_feature(
     card = self.card()
     batch = next(running.arrays(source, card.input, 1, self._state.reader), None)
     if batch is None:
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "visual_feature(): expected a sample, got none. Give one image, row or text.",
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "visual_feature(): expected a sample, got none. Give one image, row or text.",
         )
     written = activations.visual_feature(
         self.model,
@@ -144,12 +142,10 @@ def extract_feature(
 def _either(img: object, data: object, call: str) -> object:
     """Return what was given under one of the two names."""
     if img is not None and data is not None:
-        raise InputError(
-            coded(
-                "E-CALL-02",
-                "{call}: img and data are two names of the same option. Give one of them.",
-                call=call,
-            )
+        raise InputError.coded(
+            "E-CALL-02",
+            "{call}: img and data are two names of the same option. Give one of them.",
+            call=call,
         )
     running.check_given(data if img is None else img, call)
     return data if img is None else img

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxnn_runtime.errors import DataError, InputError, LayerError, OnnxnnError, located
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
+from onnxnn_runtime.messages.catalogue import Message, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.outputs.output_files import check_output
 
@@ -202,10 +202,8 @@ class Recipe:
         options = self.export_options
         check_versions(options.get("opset_version", 13), options.get("ir_version", 7))
         if os.path.realpath(path) in map(os.path.realpath, files_of(self._checkpoint())):
-            raise InputError(
-                coded(
-                    "E-OUTPUT-02", "{path}: training writes a file of this name. Choose another.", path=path
-                )
+            raise InputError.coded(
+                "E-OUTPUT-02", "{path}: training writes a file of this name. Choose another.", path=path
             )
         sources = [source for source in (self.path, self.data, self.weights) if isinstance(source, Path)]
         check_path(path, sources, bool(options.get("force", False)))
@@ -274,14 +272,12 @@ def read_recipe(path: str | Path) -> Recipe:
     whole.known(found, KEYS)
     for key in ("data", "layers"):
         if key not in found:
-            raise InputError(
-                coded(
-                    "E-RECIPE-02",
-                    "{file}: the key {key} is missing. Keys of a recipe: {keys}.",
-                    file=file,
-                    key=shortened(key),
-                    keys=", ".join(KEYS),
-                )
+            raise InputError.coded(
+                "E-RECIPE-02",
+                "{file}: the key {key} is missing. Keys of a recipe: {keys}.",
+                file=file,
+                key=shortened(key),
+                keys=", ".join(KEYS),
             )
     source, data, data_options = data_of(found["data"])
     export, export_options = file_with_options(found.get("export"), Network.export)

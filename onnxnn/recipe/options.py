@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxnn_runtime.errors import InputError, LayerError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
@@ -74,7 +74,7 @@ class Place:
     def error(self, problem: str) -> InputError:
         """Return the error for the value at this place; the problem ends in a full stop."""
         where = line_of(self.file, self.line, printable(self.key, 100))
-        return InputError(coded("E-RECIPE-03", "{where}: {problem}", where=where, problem=problem))
+        return InputError.coded("E-RECIPE-03", "{where}: {problem}", where=where, problem=problem)
 
     def required(self, given: dict[str, Place], key: str) -> Place:
         """Take a place that must be there out of those of this mapping.
@@ -84,7 +84,7 @@ class Place:
         """
         if key not in given:
             where = line_of(self.file, self.line, f"{self.key}.{key}")
-            raise InputError(coded("E-RECIPE-02", "{where}: expected a text, got nothing.", where=where))
+            raise InputError.coded("E-RECIPE-02", "{where}: expected a text, got nothing.", where=where)
         return given.pop(key)
 
     def inside(self) -> dict[str, Place]:
@@ -102,16 +102,14 @@ class Place:
         """Report every unknown key at once, each with the nearest known one and its line."""
         unknown = [key for key in given if key not in known]
         if unknown:
-            raise InputError(
-                coded(
-                    "E-RECIPE-02",
-                    "{file}: unknown key {keys}. Known keys: {known}.",
-                    file=self.file,
-                    keys=gettext("; ").join(
-                        _unknown(given[key], nearest(key[:100], known)) for key in unknown[:8]
-                    ),
-                    known=", ".join(known),
-                )
+            raise InputError.coded(
+                "E-RECIPE-02",
+                "{file}: unknown key {keys}. Known keys: {known}.",
+                file=self.file,
+                keys=gettext("; ").join(
+                    _unknown(given[key], nearest(key[:100], known)) for key in unknown[:8]
+                ),
+                known=", ".join(known),
             )
 
     def plain(self) -> Any:

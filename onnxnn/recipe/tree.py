@@ -22,7 +22,7 @@ from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import as_path, cannot_read, regular_file
 from onnxnn_runtime.files.filekind import TEXT, UNKNOWN, instead, kind_of_file
 from onnxnn_runtime.files.paths import expanded
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
+from onnxnn_runtime.messages.catalogue import Message, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = ["Node", "as_text", "as_value", "beside", "line_of", "read_tree"]
@@ -83,8 +83,8 @@ def read_tree(path: Any) -> tuple[Path, Node]:
     """
     file = as_path(path, "recipe", InputError)
     if os.path.isdir(file):
-        raise InputError(
-            coded("E-RECIPE-01", "{file}: expected a recipe (a .yaml file), got a folder.", file=file)
+        raise InputError.coded(
+            "E-RECIPE-01", "{file}: expected a recipe (a .yaml file), got a folder.", file=file
         )
     regular_file(file, gettext("recipe"))
     try:
@@ -96,23 +96,19 @@ def read_tree(path: Any) -> tuple[Path, Node]:
                 Message(instead(str(file), gettext("a recipe (a .yaml file)"), kind), "E-RECIPE-01")
             )
         if len(data) > LARGEST:
-            raise InputError(
-                coded(
-                    "E-RECIPE-01",
-                    "{file}: expected a recipe of at most {most} KB, got a larger file.",
-                    file=file,
-                    most=LARGEST >> 10,
-                )
+            raise InputError.coded(
+                "E-RECIPE-01",
+                "{file}: expected a recipe of at most {most} KB, got a larger file.",
+                file=file,
+                most=LARGEST >> 10,
             )
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(
-            coded(
-                "E-RECIPE-01",
-                "{file}: expected UTF-8 text, got other bytes ({reason}). Save it as UTF-8.",
-                file=file,
-                reason=error,
-            )
+        raise InputError.coded(
+            "E-RECIPE-01",
+            "{file}: expected UTF-8 text, got other bytes ({reason}). Save it as UTF-8.",
+            file=file,
+            reason=error,
         ) from error
     except OSError as error:
         raise cannot_read(file, error, gettext("recipe")) from error
@@ -138,13 +134,11 @@ def _composed(file: Path, text: str) -> Node:
 
 
 def _no_yaml(file: Path, line: int, problem: object) -> InputError:
-    return InputError(
-        coded(
-            "E-RECIPE-01",
-            "{where}: expected YAML, got an error of its reader ({problem}).",
-            where=line_of(file, line),
-            problem=printable(str(problem), 120),
-        )
+    return InputError.coded(
+        "E-RECIPE-01",
+        "{where}: expected YAML, got an error of its reader ({problem}).",
+        where=line_of(file, line),
+        problem=printable(str(problem), 120),
     )
 
 
@@ -193,8 +187,8 @@ class _Composer:
         return self._root or Node(1, "")
 
     def _error(self, line: int, problem: str) -> InputError:
-        return InputError(
-            coded("E-RECIPE-01", "{where}: {problem}", where=line_of(self._file, line), problem=problem)
+        return InputError.coded(
+            "E-RECIPE-01", "{where}: {problem}", where=line_of(self._file, line), problem=problem
         )
 
     def _scalar(self, line: int, event: yaml.ScalarEvent) -> None:
@@ -207,13 +201,11 @@ class _Composer:
         inside = self._open[-1] if self._open else None
         if inside is not None and isinstance(inside.value, dict) and inside._key is None:
             if text in inside.value:
-                raise InputError(
-                    coded(
-                        "E-RECIPE-02",
-                        "{where}: the key {key} is given twice. Remove one.",
-                        where=line_of(self._file, line),
-                        key=shortened(text),
-                    )
+                raise InputError.coded(
+                    "E-RECIPE-02",
+                    "{where}: the key {key} is given twice. Remove one.",
+                    where=line_of(self._file, line),
+                    key=shortened(text),
                 )
             inside._key, inside._key_line = text, line
         else:
@@ -291,13 +283,11 @@ def as_value(node: Node, where: str, file: Path) -> Any:
     if _INTEGER.fullmatch(node.value):
         number = _integer(node.value)
         if number is None:
-            raise InputError(
-                coded(
-                    "E-RECIPE-03",
-                    "{where}: expected an integer of at most 64 bits, got one of {count} characters.",
-                    where=line_of(file, node.line, printable(where, 100)),
-                    count=len(node.value),
-                )
+            raise InputError.coded(
+                "E-RECIPE-03",
+                "{where}: expected an integer of at most 64 bits, got one of {count} characters.",
+                where=line_of(file, node.line, printable(where, 100)),
+                count=len(node.value),
             )
         return number
     if _NUMBER.fullmatch(node.value) and len(node.value) <= 400:
@@ -306,13 +296,11 @@ def as_value(node: Node, where: str, file: Path) -> Any:
             return value
     elif not _NOT_FINITE.fullmatch(node.value):
         return node.value
-    raise InputError(
-        coded(
-            "E-RECIPE-03",
-            "{where}: expected a finite number, got {got}.",
-            where=line_of(file, node.line, printable(where, 100)),
-            got=shortened(node.value),
-        )
+    raise InputError.coded(
+        "E-RECIPE-03",
+        "{where}: expected a finite number, got {got}.",
+        where=line_of(file, node.line, printable(where, 100)),
+        got=shortened(node.value),
     )
 
 

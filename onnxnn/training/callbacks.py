@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from onnxnn_runtime.errors import OutputError, TrainingError
 from onnxnn_runtime.files.access import cannot_write, check_target, first_bytes
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import SafeStream, is_terminal, say
 from onnxnn_runtime.messages.warn import warn
@@ -254,22 +254,18 @@ def check_files(path: Path) -> None:
     """
     last, best, table = files_of(path)
     if last.name.lower() == best.name:
-        raise TrainingError(
-            coded(
-                "E-OUTPUT-02",
-                "{path}: the last epoch cannot be written there, since that name is for the best epoch. "
-                "Choose another name, such as 'basenn.pth'.",
-                path=last,
-            )
+        raise TrainingError.coded(
+            "E-OUTPUT-02",
+            "{path}: the last epoch cannot be written there, since that name is for the best epoch. "
+            "Choose another name, such as 'basenn.pth'.",
+            path=last,
         )
     if last.suffix.lower() == table.suffix:
-        raise TrainingError(
-            coded(
-                "E-OUTPUT-02",
-                "{path}: the last epoch cannot be written there, since that name is for the history. Choose "
-                "another name, such as 'basenn.pth'.",
-                path=last,
-            )
+        raise TrainingError.coded(
+            "E-OUTPUT-02",
+            "{path}: the last epoch cannot be written there, since that name is for the history. Choose "
+            "another name, such as 'basenn.pth'.",
+            path=last,
         )
     check_writable(last.parent)
     check_target(table)
@@ -277,14 +273,12 @@ def check_files(path: Path) -> None:
     for file in (last, best):
         check_output(file, "checkpoint", option=option)
     if os.path.isfile(table) and first_bytes(table, 11, option) not in (b"epoch,loss,", b""):
-        raise TrainingError(
-            coded(
-                "E-OUTPUT-02",
-                "filename={filename}: the history would replace {table}, which no training wrote. Choose "
-                "another filename or save_fold.",
-                filename=shortened(last.name),
-                table=table,
-            )
+        raise TrainingError.coded(
+            "E-OUTPUT-02",
+            "filename={filename}: the history would replace {table}, which no training wrote. Choose "
+            "another filename or save_fold.",
+            filename=shortened(last.name),
+            table=table,
         )
 
 

@@ -25,16 +25,14 @@ def softmax_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     try:
         return F.cross_entropy(logits.flatten(0, -2), target.flatten())
     except IndexError as error:
-        raise TrainingError(
-            coded(
-                "E-DATA-07",
-                "expected class indices below {outputs}, the network's number of outputs, got {low}..{high}. "
-                "The last layer needs {needed} outputs.",
-                outputs=logits.shape[-1],
-                low=int(target.min()),
-                high=int(target.max()),
-                needed=int(target.max()) + 1,
-            )
+        raise TrainingError.coded(
+            "E-DATA-07",
+            "expected class indices below {outputs}, the network's number of outputs, got {low}..{high}. "
+            "The last layer needs {needed} outputs.",
+            outputs=logits.shape[-1],
+            low=int(target.min()),
+            high=int(target.max()),
+            needed=int(target.max()) + 1,
         ) from error
 
 

@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import DataError, TrainingError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data import Data
@@ -42,24 +41,20 @@ def check_data(data: Data, net: Net) -> None:
         DataError: It is no images, or there are other classes than the network's.
     """
     if data.preprocess is None:
-        raise DataError(
-            coded(
-                "E-DATA-07",
-                "expected images for a diffusion model, got data of the kind {kind}. Give class folders "
-                "(load_img_data), uint8 images, or float32 (N, C, H, W) in 0..1 with 1 or 3 channels.",
-                kind=repr(kind_name(data.kind)),
-            )
+        raise DataError.coded(
+            "E-DATA-07",
+            "expected images for a diffusion model, got data of the kind {kind}. Give class folders "
+            "(load_img_data), uint8 images, or float32 (N, C, H, W) in 0..1 with 1 or 3 channels.",
+            kind=repr(kind_name(data.kind)),
         )
     number = denoiser_of(net).num_classes
     if number and number != len(data.classes):
-        raise DataError(
-            coded(
-                "E-DATA-05",
-                "expected data with {expected} classes, for which the network was made, got {got}. Load the "
-                "data first, then add('diffusion_model', classes=True).",
-                expected=number,
-                got=len(data.classes),
-            )
+        raise DataError.coded(
+            "E-DATA-05",
+            "expected data with {expected} classes, for which the network was made, got {got}. Load the "
+            "data first, then add('diffusion_model', classes=True).",
+            expected=number,
+            got=len(data.classes),
         )
 
 
@@ -80,14 +75,11 @@ def make_loss(name: str | None) -> Loss:
     }
     wanted = name or "MinSNR"
     if wanted not in functions:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss={loss}: a diffusion model expects one of {known}. Leave loss out, or choose one of "
-                "them.",
-                loss=shortened(name),
-                known=", ".join(functions),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss={loss}: a diffusion model expects one of {known}. Leave loss out, or choose one of them.",
+            loss=shortened(name),
+            known=", ".join(functions),
         )
     function = functions[wanted]
     return Loss(wanted, lambda y, goal: function(y, goal, reduction="none").flatten(1).mean(1), False)

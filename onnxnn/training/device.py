@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from onnxnn_runtime.errors import DeviceError, TrainingError, name_hint
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import key_of
 from onnxnn_runtime.messages.warn import warn
@@ -175,14 +175,12 @@ def not_available(asked: str) -> DeviceError:
     Args:
         asked: The options that ask for them, e.g. "device='cuda:1'".
     """
-    return DeviceError(
-        coded(
-            "E-DEVICE-01",
-            "{asked}: not available here. This machine offers: {offered}. Use device='auto' to "
-            "choose one of them.",
-            asked=asked,
-            offered=", ".join(_offered()),
-        )
+    return DeviceError.coded(
+        "E-DEVICE-01",
+        "{asked}: not available here. This machine offers: {offered}. Use device='auto' to "
+        "choose one of them.",
+        asked=asked,
+        offered=", ".join(_offered()),
     )
 
 
@@ -194,14 +192,12 @@ def precision_name(given: str | int) -> str:
     """
     name = _SHORT.get(str(given), str(given)) if isinstance(given, str | int) else ""
     if name not in PRECISIONS:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-03",
-                "precision={precision}: unknown precision{hint} Known: {known}.",
-                precision=shortened(given),
-                hint=name_hint(name, PRECISIONS),
-                known=", ".join(PRECISIONS),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-03",
+            "precision={precision}: unknown precision{hint} Known: {known}.",
+            precision=shortened(given),
+            hint=name_hint(name, PRECISIONS),
+            known=", ".join(PRECISIONS),
         )
     return name
 

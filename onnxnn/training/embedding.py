@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onnxnn_runtime.errors import DataError, TrainingError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -29,34 +29,28 @@ def for_pairs(
     """
     labels = train.samples.labels
     if labels is None:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss={loss}: expected class labels to compare, got values. Load data with class labels.",
-                loss=shortened(loss),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss={loss}: expected class labels to compare, got values. Load data with class labels.",
+            loss=shortened(loss),
         )
     if loss == "SupCon":
         if not has_pairs(labels):
-            raise TrainingError(
-                coded(
-                    "E-DATA-12",
-                    "loss={loss}: expected two training samples of a class, got one of every class. Give at "
-                    "least two of each class, hold fewer back (train_val_ratio), or use loss='ArcFace'.",
-                    loss=shortened(loss),
-                )
+            raise TrainingError.coded(
+                "E-DATA-12",
+                "loss={loss}: expected two training samples of a class, got one of every class. Give at "
+                "least two of each class, hold fewer back (train_val_ratio), or use loss='ArcFace'.",
+                loss=shortened(loss),
             )
         smallest = SMALLEST_BATCH * processes
         if min(train.batch_size, len(labels)) < smallest and len(labels) >= smallest:
-            raise TrainingError(
-                coded(
-                    "E-TRAIN-03",
-                    "batch_size={batch_size}: loss={loss} compares samples of a class with those of others "
-                    "within a batch. Use batch_size={smallest} or more.",
-                    batch_size=train.batch_size,
-                    loss=shortened(loss),
-                    smallest=smallest,
-                )
+            raise TrainingError.coded(
+                "E-TRAIN-03",
+                "batch_size={batch_size}: loss={loss} compares samples of a class with those of others "
+                "within a batch. Use batch_size={smallest} or more.",
+                batch_size=train.batch_size,
+                loss=shortened(loss),
+                smallest=smallest,
             )
     together = 2 * processes
     if validation is not None and validation.samples.labels is not None:
@@ -86,21 +80,17 @@ def for_evaluation(batches: Batches, loss: str) -> PairedBatches:
     """
     labels = batches.samples.labels
     if labels is None:
-        raise DataError(
-            coded(
-                "E-DATA-12",
-                "evaluate: expected samples of a class, which loss={loss} and acc compare, got no labels. "
-                "Give at least two samples of each class.",
-                loss=shortened(loss),
-            )
+        raise DataError.coded(
+            "E-DATA-12",
+            "evaluate: expected samples of a class, which loss={loss} and acc compare, got no labels. "
+            "Give at least two samples of each class.",
+            loss=shortened(loss),
         )
     if not has_pairs(labels):
-        raise DataError(
-            coded(
-                "E-DATA-12",
-                "evaluate: expected samples of a class, which loss={loss} and acc compare, got one sample of "
-                "each class. Give at least two samples of each class.",
-                loss=shortened(loss),
-            )
+        raise DataError.coded(
+            "E-DATA-12",
+            "evaluate: expected samples of a class, which loss={loss} and acc compare, got one sample of "
+            "each class. Give at least two samples of each class.",
+            loss=shortened(loss),
         )
     return PairedBatches(batches)

@@ -28,15 +28,13 @@ def check_losses(values: Sequence[float], epoch: int, first_step: int = 1) -> No
     """
     for step, value in enumerate(values, first_step):
         if not math.isfinite(value):
-            raise TrainingError(
-                coded(
-                    "E-TRAIN-05",
-                    "the loss became {value} in epoch {epoch}, step {step}. {advice}",
-                    value=value,
-                    epoch=epoch + 1,
-                    step=step,
-                    advice=_advice(epoch),
-                )
+            raise TrainingError.coded(
+                "E-TRAIN-05",
+                "the loss became {value} in epoch {epoch}, step {step}. {advice}",
+                value=value,
+                epoch=epoch + 1,
+                step=step,
+                advice=_advice(epoch),
             )
 
 
@@ -54,15 +52,13 @@ def check_figures(row: Row, net: nn.Module) -> None:
     for name, value in row.items():
         if not math.isfinite(value):
             check_weights(net, epoch)
-            raise TrainingError(
-                coded(
-                    "E-TRAIN-05",
-                    "{name} became {value} in epoch {epoch}. {advice}",
-                    name=name,
-                    value=value,
-                    epoch=epoch,
-                    advice=_advice(epoch - 1),
-                )
+            raise TrainingError.coded(
+                "E-TRAIN-05",
+                "{name} became {value} in epoch {epoch}. {advice}",
+                name=name,
+                value=value,
+                epoch=epoch,
+                advice=_advice(epoch - 1),
             )
 
 

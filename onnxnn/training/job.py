@@ -13,7 +13,6 @@ import torch
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CheckpointError, InputError, OnnxnnError, OutputError, TrainingError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import printable
 from onnxnn_runtime.messages.streams import say
 
@@ -140,25 +139,21 @@ class Job:
             self._say(trainer)
             return self._how(trainer.state(light=True))
         except OutputError as error:
-            raise OutputError(
-                coded(
-                    "E-OUTPUT-01",
-                    "{error} Training stopped after epoch {epoch}; its weights are in memory, and "
-                    "model.save('elsewhere/basenn.pth') keeps them.",
-                    error=error,
-                    epoch=trainer.epoch,
-                )
+            raise OutputError.coded(
+                "E-OUTPUT-01",
+                "{error} Training stopped after epoch {epoch}; its weights are in memory, and "
+                "model.save('elsewhere/basenn.pth') keeps them.",
+                error=error,
+                epoch=trainer.epoch,
             ) from error
         except ValueError as error:
             if isinstance(error, OnnxnnError) or "more than 1 value per channel" not in str(error):
                 raise
-            raise TrainingError(
-                coded(
-                    "E-DATA-12",
-                    "batch_size={batch_size}: batch normalisation (batchnorm, action_model) expected at "
-                    "least two samples in a batch, got one. Load at least two and use batch_size=2 or more.",
-                    batch_size=self.data.train.batch_size,
-                )
+            raise TrainingError.coded(
+                "E-DATA-12",
+                "batch_size={batch_size}: batch normalisation (batchnorm, action_model) expected at "
+                "least two samples in a batch, got one. Load at least two and use batch_size=2 or more.",
+                batch_size=self.data.train.batch_size,
             ) from error
 
     def _say(self, trainer: Trainer) -> None:
@@ -225,25 +220,21 @@ def settings_of(
     if not {"settings", "epoch"} <= before.training.keys():
         if not finish:
             return settings
-        raise CheckpointError(
-            coded(
-                "E-CKPT-03",
-                "{path}: holds no training to finish. Use train(checkpoint=...) to train it.",
-                path=path,
-            )
+        raise CheckpointError.coded(
+            "E-CKPT-03",
+            "{path}: holds no training to finish. Use train(checkpoint=...) to train it.",
+            path=path,
         )
     if finish or keep_optimizer or settings.loss is None:
         try:
             earlier = TrainSettings.from_data(before.training["settings"])
         except (TrainingError, TypeError, ValueError, AttributeError) as error:
             reason = printable(getattr(error, "text", str(error)))
-            raise CheckpointError(
-                coded(
-                    "E-CKPT-02",
-                    "{path}: the settings of its training state are not valid: {reason}",
-                    path=path,
-                    reason=reason,
-                )
+            raise CheckpointError.coded(
+                "E-CKPT-02",
+                "{path}: the settings of its training state are not valid: {reason}",
+                path=path,
+                reason=reason,
             ) from error
         if finish:
             return earlier
@@ -284,11 +275,9 @@ def evaluate_network(
     learner = kind.learner(net, made).to(net.device).train(net.training)  # a new module is in training mode
     figures = evaluate(learner, kind.checked(batches), found, net.device)
     if math.isnan(figures["loss"]):
-        raise InputError(
-            coded(
-                "E-TRAIN-05",
-                "evaluate(): the loss is NaN, since the network returns NaN or infinite numbers for this "
-                "data. Check the range of the inputs, or train it again with a smaller lr.",
-            )
+        raise InputError.coded(
+            "E-TRAIN-05",
+            "evaluate(): the loss is NaN, since the network returns NaN or infinite numbers for this "
+            "data. Check the range of the inputs, or train it again with a smaller lr.",
         )
     return figures

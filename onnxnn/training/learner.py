@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.errors import TrainingError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -42,13 +41,11 @@ class Learner(LossModule):
         self.loss = loss
         self._has_auxiliary = any(isinstance(module, AuxiliaryClassifier) for module in net.modules())
         if self._has_auxiliary and loss.name in EMBEDDING_LOSSES:
-            raise TrainingError(
-                coded(
-                    "E-TRAIN-04",
-                    "loss={loss}: expected vectors to compare, got scores of classes from 'auxiliary_head'. "
-                    "Leave that layer out of nn('embed'), or train with nn('cls').",
-                    loss=shortened(loss.name),
-                )
+            raise TrainingError.coded(
+                "E-TRAIN-04",
+                "loss={loss}: expected vectors to compare, got scores of classes from 'auxiliary_head'. "
+                "Leave that layer out of nn('embed'), or train with nn('cls').",
+                loss=shortened(loss.name),
             )
 
     def forward(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,13 +67,11 @@ class Learner(LossModule):
         except Exception as error:  # whatever the user's own code raises
             if not self.net.has_custom or len(x) > 1:
                 raise
-            raise TrainingError(
-                coded(
-                    "E-LAYER-07",
-                    "a custom module failed on a batch of a single sample ({error}). Use batch_size=2 or "
-                    "more and at least two samples, or let the module keep the batch axis.",
-                    error=error,
-                )
+            raise TrainingError.coded(
+                "E-LAYER-07",
+                "a custom module failed on a batch of a single sample ({error}). Use batch_size=2 or "
+                "more and at least two samples, or let the module keep the batch axis.",
+                error=error,
             ) from error
 
     def _auxiliary_loss(self, target: Tensor) -> Tensor:

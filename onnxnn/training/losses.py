@@ -104,14 +104,12 @@ def official_name(name: str) -> str:
     """
     found = LOSSES.find(name)
     if found is None:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-02",
-                "loss={loss}: unknown loss{hint} Known: {known}.",
-                loss=shortened(name),
-                hint=LOSSES.hint(name),
-                known=", ".join(sorted(LOSSES)),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-02",
+            "loss={loss}: unknown loss{hint} Known: {known}.",
+            loss=shortened(name),
+            hint=LOSSES.hint(name),
+            known=", ".join(sorted(LOSSES)),
         )
     return found
 
@@ -138,12 +136,10 @@ def make(name: str | None, net: Net, output: Shape, task: str = "cls", num_class
     units = output["channel"] if "channel" in output.axes else output.sizes[-1]
     end = net.ending if net.scale is None else ""
     if wanted == "MinSNR":
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss='MinSNR' weighs the timesteps of a diffusion model, and this network is none. Leave "
-                "loss out, or choose another one.",
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss='MinSNR' weighs the timesteps of a diffusion model, and this network is none. Leave "
+            "loss out, or choose another one.",
         )
     if wanted in EMBEDDING_LOSSES or task == "embed":
         return _embedding(wanted, task, len(output), units, num_classes)
@@ -188,14 +184,12 @@ def _check_units(name: str, units: int | None, num_classes: int, end: str) -> No
             )
         )
     if units < num_classes:
-        raise TrainingError(
-            coded(
-                "E-DATA-07",
-                "expected at least {classes} outputs of the network for {classes} classes, got {outputs}. "
-                "Set the last layer's size to {classes}.",
-                classes=num_classes,
-                outputs=units,
-            )
+        raise TrainingError.coded(
+            "E-DATA-07",
+            "expected at least {classes} outputs of the network for {classes} classes, got {outputs}. "
+            "Set the last layer's size to {classes}.",
+            classes=num_classes,
+            outputs=units,
         )
 
 
@@ -203,36 +197,30 @@ def _check_class_axis(name: str, output: Shape) -> None:
     """Refuse outputs with the classes on an axis where the loss does not expect them."""
     of_images = name != "KLDivLoss" and len(output) > 2 and output.axes[0] == "channel"
     if len(output) > 1 and output.axes[-1] != "feature" and not of_images:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "the network returns {output}, and loss={loss} expects the classes on another axis. For one "
-                "label for each sample, end the network with add('global_avgpool') or add('flatten') and a "
-                "linear layer; for one at each position of a signal, with add('permute', axes=(2, 1)).",
-                output=output.describe(),
-                loss=shortened(name),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "the network returns {output}, and loss={loss} expects the classes on another axis. For one "
+            "label for each sample, end the network with add('global_avgpool') or add('flatten') and a "
+            "linear layer; for one at each position of a signal, with add('permute', axes=(2, 1)).",
+            output=output.describe(),
+            loss=shortened(name),
         )
 
 
 def _cross_entropy(name: str, net: Net, end: str, task: str) -> Loss:
     if task == "reg":
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss={loss}: expected classes, got nn('reg'), which predicts values. Use loss='MSELoss' or "
-                "'L1Loss'.",
-                loss=shortened(name),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss={loss}: expected classes, got nn('reg'), which predicts values. Use loss='MSELoss' or "
+            "'L1Loss'.",
+            loss=shortened(name),
         )
     if name == "NLLLoss" and not end:
         if isinstance(net[-1], nn.Linear):
-            raise TrainingError(
-                coded(
-                    "E-TRAIN-04",
-                    "loss='NLLLoss': expected probabilities, got the outputs of a linear layer. End the "
-                    "network with add(activation='softmax'), or use loss='CrossEntropyLoss'.",
-                )
+            raise TrainingError.coded(
+                "E-TRAIN-04",
+                "loss='NLLLoss': expected probabilities, got the outputs of a linear layer. End the "
+                "network with add(activation='softmax'), or use loss='CrossEntropyLoss'.",
             )
         return Loss(name, nll, False)
     return Loss(name, softmax_cross_entropy, from_logits=True)
@@ -242,12 +230,10 @@ def _binary(name: str, end: str) -> Loss:
     if end == "softmax":
         return Loss(name, lambda y, target: F.binary_cross_entropy(y, as_values(target, y)), False)
     if end == "" and name == "BCELoss":
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss='BCELoss': expected probabilities, got outputs of any size. End the network with "
-                "add(activation='sigmoid'), or use loss='BCEWithLogitsLoss'.",
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss='BCELoss': expected probabilities, got outputs of any size. End the network with "
+            "add(activation='sigmoid'), or use loss='BCEWithLogitsLoss'.",
         )
     return Loss(
         name, lambda y, target: F.binary_cross_entropy_with_logits(y, as_values(target, y)), from_logits=True
@@ -264,43 +250,34 @@ def _margin(name: str, task: str) -> Loss:
         function = F.soft_margin_loss if name == "SoftMarginLoss" else F.hinge_embedding_loss
         return Loss(name, lambda y, target: function(y, as_values(target, y)), from_logits=False)
     if name == "HingeEmbeddingLoss":
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss='HingeEmbeddingLoss': expected nn('reg'), distances and targets 1 (alike) or -1 (not), "
-                "got classes. For classes use loss='CrossEntropyLoss' or 'SoftMarginLoss'.",
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss='HingeEmbeddingLoss': expected nn('reg'), distances and targets 1 (alike) or -1 (not), "
+            "got classes. For classes use loss='CrossEntropyLoss' or 'SoftMarginLoss'.",
         )
     return Loss(name, lambda y, target: F.soft_margin_loss(y, 2 * as_values(target, y) - 1), from_logits=True)
 
 
 def _embedding(name: str, task: str, rank: int, units: int | None, num_classes: int) -> Loss:
     if task != "embed" or name not in EMBEDDING_LOSSES:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss={loss} with nn({task}): nn('embed') trains with loss='SupCon' or loss='ArcFace', and "
-                "only nn('embed') does. Change the loss or the task.",
-                loss=shortened(name),
-                task=shortened(task),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss={loss} with nn({task}): nn('embed') trains with loss='SupCon' or loss='ArcFace', and "
+            "only nn('embed') does. Change the loss or the task.",
+            loss=shortened(name),
+            task=shortened(task),
         )
     if rank != 1 or units is None:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "nn('embed'): expected a vector for each sample as output. End the network with "
-                "add('linear', ...).",
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "nn('embed'): expected a vector for each sample as output. End the network with "
+            "add('linear', ...).",
         )
     if num_classes < 2:
-        raise TrainingError(
-            coded(
-                "E-DATA-07",
-                "nn('embed'): expected data with at least 2 classes, got {classes}. Load data with 2 or "
-                "more.",
-                classes=num_classes,
-            )
+        raise TrainingError.coded(
+            "E-DATA-07",
+            "nn('embed'): expected data with at least 2 classes, got {classes}. Load data with 2 or more.",
+            classes=num_classes,
         )
     return Loss(name, SupCon() if name == "SupCon" else ArcFace(units, num_classes), from_logits=False)
 
@@ -310,19 +287,15 @@ def _of_values(name: str, net: Net, classifies: bool) -> Loss:
     scale = net.scale
     is_poisson, returns_rates = name == "PoissonNLLLoss", isinstance(scale, ExponentialModule)
     if is_poisson and classifies and (scale is not None or net.ending != "softmax"):
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss='PoissonNLLLoss': expected counts, got classes. Use loss='CrossEntropyLoss'.",
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss='PoissonNLLLoss': expected counts, got classes. Use loss='CrossEntropyLoss'.",
         )
     if is_poisson and scale is not None and not returns_rates:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss='PoissonNLLLoss' learns the logarithm of a rate, and this network was trained to "
-                "return values. Train a new one with it, or use loss='MSELoss'.",
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss='PoissonNLLLoss' learns the logarithm of a rate, and this network was trained to "
+            "return values. Train a new one with it, or use loss='MSELoss'.",
         )
     function = _OF_VALUES[name]
     if scale is not None and is_poisson == returns_rates:

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 import torch
 from onnxnn_runtime.api.registry import Registry
 from onnxnn_runtime.errors import TrainingError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch.optim import lr_scheduler
 
@@ -29,49 +29,41 @@ def check_schedule(schedule: str | Options | None) -> str:
     if schedule is None:
         return "constant"
     if not isinstance(schedule, str | Mapping):
-        raise TrainingError(
-            coded(
-                "E-TRAIN-03",
-                "schedule={schedule}: expected a name, or a dict of 'name' and options.",
-                schedule=shortened(schedule),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-03",
+            "schedule={schedule}: expected a name, or a dict of 'name' and options.",
+            schedule=shortened(schedule),
         )
     name = schedule if isinstance(schedule, str) else schedule.get("name", "")
     key = SCHEDULES.find(name)
     if key is None:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-02",
-                "schedule={schedule}: unknown schedule{hint} Known: {known}.",
-                schedule=shortened(schedule),
-                hint=SCHEDULES.hint(name),
-                known=", ".join(SCHEDULES),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-02",
+            "schedule={schedule}: unknown schedule{hint} Known: {known}.",
+            schedule=shortened(schedule),
+            hint=SCHEDULES.hint(name),
+            known=", ".join(SCHEDULES),
         )
     known = list(inspect.signature(SCHEDULES[key]).parameters)[3:]
     wrong = [with_meant(option, known) for option in _schedule_options(schedule) if option not in known]
     if wrong:
-        raise TrainingError(
-            coded(
-                "E-CALL-01",
-                "schedule {schedule} has no option {wrong}; it takes: {known}.",
-                schedule=shortened(key),
-                wrong=", ".join(wrong),
-                known=", ".join(known) or gettext("none"),
-            )
+        raise TrainingError.coded(
+            "E-CALL-01",
+            "schedule {schedule} has no option {wrong}; it takes: {known}.",
+            schedule=shortened(key),
+            wrong=", ".join(wrong),
+            known=", ".join(known) or gettext("none"),
         )
     for option, value in _schedule_options(schedule).items():
         matches, expected = _SCHEDULE_RANGES[key, option]
         if not matches(value):
-            raise TrainingError(
-                coded(
-                    "E-TRAIN-03",
-                    "schedule {schedule}: expected {option} to be {expected}, got {value}.",
-                    schedule=shortened(key),
-                    option=option,
-                    expected=expected(),
-                    value=shortened(value),
-                )
+            raise TrainingError.coded(
+                "E-TRAIN-03",
+                "schedule {schedule}: expected {option} to be {expected}, got {value}.",
+                schedule=shortened(key),
+                option=option,
+                expected=expected(),
+                value=shortened(value),
             )
     return key
 
@@ -94,8 +86,8 @@ def make_schedule(
     try:
         return SCHEDULES[name](optimizer, epochs, steps, **options)
     except (ValueError, TypeError, ZeroDivisionError) as error:
-        raise TrainingError(
-            coded("E-TRAIN-03", "schedule={schedule}: {error}.", schedule=shortened(schedule), error=error)
+        raise TrainingError.coded(
+            "E-TRAIN-03", "schedule={schedule}: {error}.", schedule=shortened(schedule), error=error
         ) from error
 
 

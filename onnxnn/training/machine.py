@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from onnxnn_runtime.errors import DeviceError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from .device import Machine, precision_name
@@ -35,13 +34,11 @@ def machine_for(
     """
     precision = precision_name(precision)
     if isinstance(devices, bool) or not isinstance(devices, int | np.integer) or devices < 1:
-        raise DeviceError(
-            coded(
-                "E-TRAIN-03",
-                "{name}={value}: expected an integer of at least 1.",
-                name="devices",
-                value=shortened(devices),
-            )
+        raise DeviceError.coded(
+            "E-TRAIN-03",
+            "{name}={value}: expected an integer of at least 1.",
+            name="devices",
+            value=shortened(devices),
         )
     if devices == 1 and isinstance(strategy, str) and strategy == "auto":
         return Machine(device, precision)
@@ -54,11 +51,9 @@ def _several_devices() -> type[SeveralDevices]:
     except ImportError as error:
         if str(error.name).startswith("onnxnn"):
             raise
-        raise DeviceError(
-            coded(
-                "E-PACKAGE-01",
-                "several devices, or a strategy for them, need Lightning Fabric. Install it: pip install "
-                '"onnxnn[scale]", or pip install lightning-fabric.',
-            )
+        raise DeviceError.coded(
+            "E-PACKAGE-01",
+            "several devices, or a strategy for them, need Lightning Fabric. Install it: pip install "
+            '"onnxnn[scale]", or pip install lightning-fabric.',
         ) from error
     return SeveralDevices

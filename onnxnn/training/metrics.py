@@ -15,7 +15,7 @@ from onnxnn_runtime.api.registry import Registry
 from onnxnn_runtime.arrays.conversion import is_several
 from onnxnn_runtime.card.labels import THRESHOLD
 from onnxnn_runtime.errors import TrainingError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -64,28 +64,24 @@ def official_names(names: str | Sequence[str] | None) -> tuple[str, ...]:
         TrainingError: There is no such metric; the message names the nearest one.
     """
     if names is not None and not isinstance(names, str) and not is_several(names):
-        raise TrainingError(
-            coded(
-                "E-TRAIN-03",
-                "metrics={metrics}: expected a name or a list of names. Known: {known}.",
-                metrics=shortened(names),
-                known=_KNOWN,
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-03",
+            "metrics={metrics}: expected a name or a list of names. Known: {known}.",
+            metrics=shortened(names),
+            known=_KNOWN,
         )
     given = [names] if isinstance(names, str) else () if names is None else names
     found: dict[str, None] = {}
     for name in given:
         official = METRICS.find(name)
         if official is None:
-            raise TrainingError(
-                coded(
-                    "E-TRAIN-02",
-                    "metrics={metrics}: unknown metric {metric}{hint} Known: {known}.",
-                    metrics=shortened(names),
-                    metric=shortened(name),
-                    hint=METRICS.hint(name),
-                    known=_KNOWN,
-                )
+            raise TrainingError.coded(
+                "E-TRAIN-02",
+                "metrics={metrics}: unknown metric {metric}{hint} Known: {known}.",
+                metrics=shortened(names),
+                metric=shortened(name),
+                hint=METRICS.hint(name),
+                known=_KNOWN,
             )
         found[official] = None
     return tuple(found)
@@ -108,21 +104,16 @@ def make(names: Sequence[str], net: Net, loss: Loss, task: str, num_classes: int
     """
     wanted = official_names(names)
     if "exact" in wanted:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "metrics: 'exact' counts whole sequences, which only a transformer writes. Leave it out.",
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "metrics: 'exact' counts whole sequences, which only a transformer writes. Leave it out.",
         )
     if task == "embed":
         if set(wanted) - {"acc"}:
-            raise TrainingError(
-                coded(
-                    "E-TRAIN-04",
-                    "metrics={metrics}: nn('embed') has only 'acc' (nearest neighbour). Leave the others "
-                    "out.",
-                    metrics=shortened(list(wanted)),
-                )
+            raise TrainingError.coded(
+                "E-TRAIN-04",
+                "metrics={metrics}: nn('embed') has only 'acc' (nearest neighbour). Leave the others out.",
+                metrics=shortened(list(wanted)),
             )
         return [Metric("acc", _neighbour_hits, share_of) for _ in wanted]
     if task == "reg" and {"acc", "f1"} & set(wanted):

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from onnxnn_runtime.errors import TrainingError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.warn import warn
 from torch import nn
 
@@ -40,8 +40,8 @@ class Optimization:
         self._settings, self._steps = settings, steps
         trained = [weight for weight in weights if weight.requires_grad]
         if not trained:
-            raise TrainingError(
-                coded("E-TRAIN-01", "the network has no weights to train. Add a layer such as 'linear'.")
+            raise TrainingError.coded(
+                "E-TRAIN-01", "the network has no weights to train. Add a layer such as 'linear'."
             )
         self._start_lr = default_lr(settings.optimizer) if settings.lr is None else settings.lr
         options = settings.optimizer_options

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 import torch
 from onnxnn_runtime.api.registry import Registry
 from onnxnn_runtime.errors import TrainingError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
@@ -60,14 +60,12 @@ def optimizer_name(name: str) -> str:
     """
     found = OPTIMIZERS.find(name)
     if found is None:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-02",
-                "optimizer={optimizer}: unknown optimizer{hint} Known: {known}.",
-                optimizer=shortened(name),
-                hint=OPTIMIZERS.hint(name),
-                known=", ".join(OPTIMIZERS),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-02",
+            "optimizer={optimizer}: unknown optimizer{hint} Known: {known}.",
+            optimizer=shortened(name),
+            hint=OPTIMIZERS.hint(name),
+            known=", ".join(OPTIMIZERS),
         )
     return found
 
@@ -83,14 +81,12 @@ def check_optimizer_options(name: str, options: Options) -> None:
     known = [key for key in parameters if key not in ("params", "lr")]
     wrong = [_unknown_option(key, known) for key in options if key not in known]
     if wrong:
-        raise TrainingError(
-            coded(
-                "E-CALL-01",
-                "optimizer {optimizer} has no option {wrong}; it takes: {known}.",
-                optimizer=shortened(name),
-                wrong=", ".join(wrong),
-                known=", ".join(known),
-            )
+        raise TrainingError.coded(
+            "E-CALL-01",
+            "optimizer {optimizer} has no option {wrong}; it takes: {known}.",
+            optimizer=shortened(name),
+            wrong=", ".join(wrong),
+            known=", ".join(known),
         )
     for key, value in options.items():
         matches, expected = _expected(key, parameters[key].default)
@@ -104,13 +100,11 @@ def check_optimizer_options(name: str, options: Options) -> None:
                 )
             )
     if wrong:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-03",
-                "optimizer {optimizer}: {wrong}.",
-                optimizer=shortened(name),
-                wrong=gettext("; ").join(wrong),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-03",
+            "optimizer {optimizer}: {wrong}.",
+            optimizer=shortened(name),
+            wrong=gettext("; ").join(wrong),
         )
     _construct(name, [torch.nn.Parameter(torch.zeros(1))], default_lr(name), options)
 
@@ -201,15 +195,13 @@ def _construct(
             return OPTIMIZERS[name](parameters, lr=lr, **given)  # type: ignore[call-arg]
     except (ValueError, TypeError, RuntimeError) as error:
         reason = str(error).rstrip(".")
-        raise TrainingError(
-            coded(
-                "E-TRAIN-03",
-                "optimizer {optimizer} with lr={lr} and {options}: {reason}.",
-                optimizer=shortened(name),
-                lr=lr,
-                options=dict(options),
-                reason=reason,
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-03",
+            "optimizer {optimizer} with lr={lr} and {options}: {reason}.",
+            optimizer=shortened(name),
+            lr=lr,
+            options=dict(options),
+            reason=reason,
         ) from error
 
 

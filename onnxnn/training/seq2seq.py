@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import DataError, TrainingError
 from onnxnn_runtime.generation.seq2seq import END, PADDING, START
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data import Data
@@ -56,18 +55,16 @@ def make_loss(name: str | None, net: Net, task: str) -> Loss:
     """
     name = usual_name(task) if name is None else official_name(name)
     if name != "CrossEntropyLoss" or task not in ("cls", "gen"):
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss={loss} with nn({task}): a transformer learns which token comes next. Use nn('gen') and "
-                "loss='CrossEntropyLoss'.",
-                loss=shortened(name),
-                task=shortened(task),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss={loss} with nn({task}): a transformer learns which token comes next. Use nn('gen') and "
+            "loss='CrossEntropyLoss'.",
+            loss=shortened(name),
+            task=shortened(task),
         )
     if net.ending != "softmax":
-        raise TrainingError(
-            coded("E-LAYER-05", "a transformer ends in softmax. Leave activation= out, or write 'softmax'.")
+        raise TrainingError.coded(
+            "E-LAYER-05", "a transformer ends in softmax. Leave activation= out, or write 'softmax'."
         )
     return Loss(name, next_token_loss, from_logits=True, size=num_tokens)
 
@@ -80,12 +77,10 @@ def make_metrics(names: str | Sequence[str] | None) -> list[Metric]:
     """
     wanted, counts = official_names(names), {"acc": right_tokens, "exact": right_sequences}
     if set(wanted) - set(counts):
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "metrics={metrics}: a transformer has 'acc' and 'exact'. Leave the others out.",
-                metrics=shortened(list(wanted)),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "metrics={metrics}: a transformer has 'acc' and 'exact'. Leave the others out.",
+            metrics=shortened(list(wanted)),
         )
     return [Metric(name, counts[name], share_of) for name in wanted]
 
@@ -113,15 +108,13 @@ def checked(batches: Iterable[tuple[Tensor, Tensor]], layer: Transformer) -> Ite
         _check_tokens("target", target, layer.target_vocab)
         for name, steps in (("source", source.shape[1]), ("target", target.shape[1] - 1)):
             if steps > layer.max_length:
-                raise DataError(
-                    coded(
-                        "E-DATA-07",
-                        "{name}: expected at most {max_length} tokens, the max_length of the network, got "
-                        "{steps}. Use max_length={steps}.",
-                        name=name,
-                        max_length=layer.max_length,
-                        steps=steps,
-                    )
+                raise DataError.coded(
+                    "E-DATA-07",
+                    "{name}: expected at most {max_length} tokens, the max_length of the network, got "
+                    "{steps}. Use max_length={steps}.",
+                    name=name,
+                    max_length=layer.max_length,
+                    steps=steps,
                 )
         _check_marks(target)
         yield source, target
@@ -135,13 +128,11 @@ def check_data(data: Data, layer: Layer, task: str) -> None:
         TrainingError: The task is one without pairs.
     """
     if task not in ("cls", "gen"):
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "nn({task}) with add('transformer'): expected nn('gen'), which learns pairs of sequences. "
-                "Use nn('gen').",
-                task=shortened(task),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "nn({task}) with add('transformer'): expected nn('gen'), which learns pairs of sequences. "
+            "Use nn('gen').",
+            task=shortened(task),
         )
     found = [part.tensors() for part in (data.train, data.validation) if part is not None]
     for _ in checked((pair for pair in found if pair is not None), options_of(layer)):
@@ -150,44 +141,38 @@ def check_data(data: Data, layer: Layer, task: str) -> None:
 
 def _check_tokens(name: str, tokens: Tensor, vocabulary: int) -> None:
     if tokens.ndim != 2 or tokens.is_floating_point():
-        raise DataError(
-            coded(
-                "E-DATA-11",
-                "{name}: expected token sequences, integers (N, steps), for a transformer, got {dtype} of "
-                "shape {shape}. Use load_dataset(source, target) with integers (N, S) and (N, T), such as "
-                "{name}.astype(int).",
-                name=name,
-                dtype=str(tokens.dtype)[6:],
-                shape=tuple(tokens.shape),
-            )
+        raise DataError.coded(
+            "E-DATA-11",
+            "{name}: expected token sequences, integers (N, steps), for a transformer, got {dtype} of "
+            "shape {shape}. Use load_dataset(source, target) with integers (N, S) and (N, T), such as "
+            "{name}.astype(int).",
+            name=name,
+            dtype=str(tokens.dtype)[6:],
+            shape=tuple(tokens.shape),
         )
     low, high = int(tokens.min()), int(tokens.max())
     if low < 0:
-        raise DataError(
-            coded(
-                "E-DATA-11",
-                "{name}: expected tokens 0..{last} for {name}_vocab={vocabulary}, got {low}..{high}. Count "
-                "tokens from 0.",
-                name=name,
-                last=vocabulary - 1,
-                vocabulary=vocabulary,
-                low=low,
-                high=high,
-            )
+        raise DataError.coded(
+            "E-DATA-11",
+            "{name}: expected tokens 0..{last} for {name}_vocab={vocabulary}, got {low}..{high}. Count "
+            "tokens from 0.",
+            name=name,
+            last=vocabulary - 1,
+            vocabulary=vocabulary,
+            low=low,
+            high=high,
         )
     if high >= vocabulary:
-        raise DataError(
-            coded(
-                "E-DATA-11",
-                "{name}: expected tokens 0..{last} for {name}_vocab={vocabulary}, got {low}..{high}. Use "
-                "{name}_vocab={needed}.",
-                name=name,
-                last=vocabulary - 1,
-                vocabulary=vocabulary,
-                low=low,
-                high=high,
-                needed=high + 1,
-            )
+        raise DataError.coded(
+            "E-DATA-11",
+            "{name}: expected tokens 0..{last} for {name}_vocab={vocabulary}, got {low}..{high}. Use "
+            "{name}_vocab={needed}.",
+            name=name,
+            last=vocabulary - 1,
+            vocabulary=vocabulary,
+            low=low,
+            high=high,
+            needed=high + 1,
         )
 
 
@@ -197,16 +182,14 @@ def _check_marks(target: Tensor) -> None:
     good &= ((ends == 0) == (target != PADDING)).all(1) & (target == START).sum(1).eq(1)
     if not bool(good.all()):
         row = target[int(good.logical_not().nonzero()[0])].tolist()
-        raise DataError(
-            coded(
-                "E-DATA-11",
-                "expected targets that begin with {start} (start), end with {end} (end) and have {padding} "
-                "(padding) after that only, got {target}. Write them like [1, 7, 5, 2, 0, 0].",
-                start=START,
-                end=END,
-                padding=PADDING,
-                target=row,
-            )
+        raise DataError.coded(
+            "E-DATA-11",
+            "expected targets that begin with {start} (start), end with {end} (end) and have {padding} "
+            "(padding) after that only, got {target}. Write them like [1, 7, 5, 2, 0, 0].",
+            start=START,
+            end=END,
+            padding=PADDING,
+            target=row,
         )
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from onnxnn_runtime.errors import TrainingError, name_hint, raise_together
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
@@ -86,14 +85,12 @@ class TrainSettings:
         """
         column = self.monitor or ("val_loss" if validated else "loss")
         if column.startswith("val_") and not validated:
-            raise TrainingError(
-                coded(
-                    "E-TRAIN-03",
-                    "monitor={monitor}: there is no validation data. Load data with train_val_ratio=0.8, or "
-                    "use monitor={instead}.",
-                    monitor=shortened(column),
-                    instead=shortened(column.removeprefix("val_")),
-                )
+            raise TrainingError.coded(
+                "E-TRAIN-03",
+                "monitor={monitor}: there is no validation data. Load data with train_val_ratio=0.8, or "
+                "use monitor={instead}.",
+                monitor=shortened(column),
+                instead=shortened(column.removeprefix("val_")),
             )
         return column
 
@@ -125,14 +122,12 @@ class TrainSettings:
         columns = ["loss", *self.metrics]
         known = [*columns, *(f"val_{name}" for name in columns)]
         if self.monitor is not None and not is_one_of(self.monitor, known):
-            raise TrainingError(
-                coded(
-                    "E-TRAIN-03",
-                    "monitor={monitor}: unknown column{hint} Known: {known}.",
-                    monitor=shortened(self.monitor),
-                    hint=name_hint(self.monitor, known),
-                    known=", ".join(known),
-                )
+            raise TrainingError.coded(
+                "E-TRAIN-03",
+                "monitor={monitor}: unknown column{hint} Known: {known}.",
+                monitor=shortened(self.monitor),
+                hint=name_hint(self.monitor, known),
+                known=", ".join(known),
             )
 
 
@@ -140,13 +135,11 @@ def _check_count(name: str, value: object, optional: bool) -> None:
     if value is None and optional:
         return
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-03",
-                "{name}={value}: expected an integer of at least 1.",
-                name=name,
-                value=shortened(value),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-03",
+            "{name}={value}: expected an integer of at least 1.",
+            name=name,
+            value=shortened(value),
         )
 
 
@@ -154,13 +147,11 @@ def _check_positive(name: str, value: object) -> None:
     if value is None:
         return
     if not optimizers.is_number(value) or value <= 0:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-03",
-                "{name}={value}: expected a number above 0, up to 3.4e38.",
-                name=name,
-                value=shortened(value),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-03",
+            "{name}={value}: expected a number above 0, up to 3.4e38.",
+            name=name,
+            value=shortened(value),
         )
 
 
@@ -168,11 +159,9 @@ def _check_share(name: str, value: object) -> None:
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-03",
-                "{name}={value}: expected a number from 0 to below 1.",
-                name=name,
-                value=shortened(value),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-03",
+            "{name}={value}: expected a number from 0 to below 1.",
+            name=name,
+            value=shortened(value),
         )

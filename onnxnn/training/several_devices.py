@@ -13,7 +13,6 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision.amp import MixedPrecision
 from lightning_fabric.strategies import STRATEGY_REGISTRY
 from onnxnn_runtime.errors import TrainingError, name_hint
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import key_of
 from torch import nn
@@ -115,12 +114,10 @@ class SeveralDevices(Machine):
 def _check_strategy(given: str) -> None:
     known = ("auto", *STRATEGY_REGISTRY.available_strategies())
     if not isinstance(given, str) or given not in known:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-03",
-                "strategy={strategy}: unknown strategy{hint} Known: {known}.",
-                strategy=shortened(given),
-                hint=name_hint(given, known),
-                known=", ".join(known),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-03",
+            "strategy={strategy}: unknown strategy{hint} Known: {known}.",
+            strategy=shortened(given),
+            hint=name_hint(given, known),
+            known=", ".join(known),
         )

@@ -11,7 +11,7 @@ import math
 
 import torch
 from onnxnn_runtime.errors import TrainingError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 
 from onnxnn.data.batches import Batches, InMemory
 from onnxnn.definition.definition import Definition
@@ -140,14 +140,12 @@ def _scale(bounds: Bounds, columns: torch.Tensor, any_units: bool) -> tuple[Scal
 
 def _check_logarithm(last: str, bounds: Bounds) -> None:
     if last != "exponential" and any(map(math.isfinite, bounds)):
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss='PoissonNLLLoss' learns the logarithm of a rate, which may be any number, and {last} "
-                "at the end returns values {possible}. Leave the last activation out.",
-                last=last,
-                possible=_described(bounds),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss='PoissonNLLLoss' learns the logarithm of a rate, which may be any number, and {last} "
+            "at the end returns values {possible}. Leave the last activation out.",
+            last=last,
+            possible=_described(bounds),
         )
 
 
@@ -170,21 +168,17 @@ def _check_probabilities(columns: torch.Tensor) -> None:
     if is_probability and bool(((columns.sum(0) - 1).abs() <= 1e-3).all()):
         return
     if len(columns) == 1:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "the network ends in softmax, whose single output is always 1: expected targets of 1, got "
-                "{found}. Leave the last activation out: add('linear', ...) without activation=.",
-                found=_range_of(columns),
-            )
-        )
-    raise TrainingError(
-        coded(
+        raise TrainingError.coded(
             "E-TRAIN-04",
-            "the network ends in softmax, whose outputs lie in 0..1 and add up to 1: expected such targets, "
-            "got {found}. Leave the last activation out: add('linear', ...) without activation=.",
-            found=gettext("other sums") if is_probability else _range_of(columns),
+            "the network ends in softmax, whose single output is always 1: expected targets of 1, got "
+            "{found}. Leave the last activation out: add('linear', ...) without activation=.",
+            found=_range_of(columns),
         )
+    raise TrainingError.coded(
+        "E-TRAIN-04",
+        "the network ends in softmax, whose outputs lie in 0..1 and add up to 1: expected such targets, "
+        "got {found}. Leave the last activation out: add('linear', ...) without activation=.",
+        found=gettext("other sums") if is_probability else _range_of(columns),
     )
 
 

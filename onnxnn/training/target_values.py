@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from onnxnn_runtime.errors import TrainingError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data.batches import Batches, InMemory
@@ -42,34 +41,28 @@ def check_values(task: str, definition: Definition, train: Batches, loss: str | 
     low, high = float(y.min()), float(y.max())
     found = f"{low:.5g}..{high:.5g}"
     if name in _PROBABILITIES and (low < -_ROUNDING or high > 1 + _ROUNDING):
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss={loss}: expected probabilities from 0 to 1, got targets in {found}. For other values "
-                "use loss='MSELoss' or 'L1Loss'.",
-                loss=shortened(name),
-                found=found,
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss={loss}: expected probabilities from 0 to 1, got targets in {found}. For other values "
+            "use loss='MSELoss' or 'L1Loss'.",
+            loss=shortened(name),
+            found=found,
         )
     if name == "PoissonNLLLoss" and low < 0:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss={loss}: expected counts from 0, got targets in {found}. For other values use "
-                "loss='MSELoss' or 'L1Loss'.",
-                loss=shortened(name),
-                found=found,
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss={loss}: expected counts from 0, got targets in {found}. For other values use "
+            "loss='MSELoss' or 'L1Loss'.",
+            loss=shortened(name),
+            found=found,
         )
     if name in _SIGNS and task == "reg" and not bool((y.abs() == 1).all()):
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss={loss}: expected targets of 1 and -1, got targets in {found}. For other values use "
-                "loss='MSELoss' or 'L1Loss'.",
-                loss=shortened(name),
-                found=found,
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss={loss}: expected targets of 1 and -1, got targets in {found}. For other values use "
+            "loss='MSELoss' or 'L1Loss'.",
+            loss=shortened(name),
+            found=found,
         )
     if name == "HingeEmbeddingLoss":
         _check_distances(definition)
@@ -82,56 +75,46 @@ def _check_distances(definition: Definition) -> None:
     if last is None and definition.placed()[-1].layer.is_custom:
         return
     if last is None or last[1].bounds[0] < 0:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss='HingeEmbeddingLoss': expected distances, which are never below 0; without that bound "
-                "it has no smallest value. End the network with activation='relu'.",
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss='HingeEmbeddingLoss': expected distances, which are never below 0; without that bound "
+            "it has no smallest value. End the network with activation='relu'.",
         )
 
 
 def _check_distributions(loss: str, task: str, ending: str, y: torch.Tensor, found: str) -> None:
     if float(y.min()) < -_ROUNDING:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss={loss}: expected probabilities that add up to 1 for each sample, got targets in "
-                "{found}. For other values use loss='MSELoss' or 'L1Loss'.",
-                loss=loss,
-                found=found,
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss={loss}: expected probabilities that add up to 1 for each sample, got targets in "
+            "{found}. For other values use loss='MSELoss' or 'L1Loss'.",
+            loss=loss,
+            found=found,
         )
     if y.ndim < 2 or y.shape[-1] < 2:
         if task != "cls":
-            raise TrainingError(
-                coded(
-                    "E-TRAIN-04",
-                    "loss={loss}: expected probabilities that add up to 1 for each sample, got a single "
-                    "target. For other values use loss='MSELoss' or 'L1Loss'.",
-                    loss=loss,
-                )
+            raise TrainingError.coded(
+                "E-TRAIN-04",
+                "loss={loss}: expected probabilities that add up to 1 for each sample, got a single "
+                "target. For other values use loss='MSELoss' or 'L1Loss'.",
+                loss=loss,
             )
         return
     sums = y.sum(-1)
     if bool(((sums - 1).abs() > _ADD_UP).any()):
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss={loss}: expected probabilities that add up to 1 for each sample, got sums of "
-                "{low:.5g}..{high:.5g}. Divide each row by its sum. For other values use loss='MSELoss' or "
-                "'L1Loss'.",
-                loss=loss,
-                low=float(sums.min()),
-                high=float(sums.max()),
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss={loss}: expected probabilities that add up to 1 for each sample, got sums of "
+            "{low:.5g}..{high:.5g}. Divide each row by its sum. For other values use loss='MSELoss' or "
+            "'L1Loss'.",
+            loss=loss,
+            low=float(sums.min()),
+            high=float(sums.max()),
         )
     if ending == "sigmoid" and task != "cls":
-        raise TrainingError(
-            coded(
-                "E-TRAIN-04",
-                "loss={loss}: expected probabilities that add up to 1 for each sample, got a network that "
-                "ends in sigmoid. End it with activation='softmax', or leave it out.",
-                loss=loss,
-            )
+        raise TrainingError.coded(
+            "E-TRAIN-04",
+            "loss={loss}: expected probabilities that add up to 1 for each sample, got a network that "
+            "ends in sigmoid. End it with activation='softmax', or leave it out.",
+            loss=loss,
         )

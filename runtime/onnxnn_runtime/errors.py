@@ -21,7 +21,7 @@ A message says where, what was expected and what was given, and what to do.
 
 from __future__ import annotations
 
-from typing import Callable, Iterable
+from typing import Callable, Iterable, TypeVar
 
 from .messages.catalogue import Message, following, gettext
 from .messages.shorten import bounded, shortened
@@ -45,6 +45,8 @@ __all__ = [
     "UnknownAttributeError",
 ]
 
+E = TypeVar("E", bound="OnnxnnError")
+
 
 class OnnxnnError(Exception):
     """Base class of all errors that onnxnn raises on purpose.
@@ -52,6 +54,17 @@ class OnnxnnError(Exception):
     Its text is of bounded length, and holds no character that steers a terminal, whatever it quotes.
     It ends in the code of its kind in brackets, [E-LAYER-03], which `onnxnn explain` explains.
     """
+
+    @classmethod
+    def coded(cls: type[E], __code: str, __message: str, **values: object) -> E:
+        """Return an error of this class, with a text in the language of the user and the code of its kind.
+
+        Args:
+            __code: A key of `onnxnn_runtime.messages.codes.CODES`.
+            __message: The English text, a literal, with a {name} for each of the values.
+            values: What to put in; of an error of ours its text without its code.
+        """
+        return cls(Message(gettext(__message, **values), __code))
 
     def __str__(self) -> str:
         return f"{self.text} [{self.code}]" if self.code else self.text
