@@ -9,7 +9,7 @@ import numpy as np
 
 from onnxnn_runtime.arrays.numbers import is_integer, is_number, plain_number
 from onnxnn_runtime.card.diffusion import DiffusionSpec
-from onnxnn_runtime.errors import InputError, did_you_mean
+from onnxnn_runtime.errors import InputError, name_hint
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import printable, shortened
 
@@ -98,25 +98,13 @@ def _class_number(label: object, classes: Sequence[str]) -> int:
     if is_integer(label) and 0 <= label < len(classes):
         return int(label)
     shown = ", ".join(printable(name, 40) for name in classes[:20]) + (", ..." if len(classes) > 20 else "")
-    hint = did_you_mean(label, classes) if isinstance(label, str) else ""
-    if hint:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "label={label}: unknown class{hint} Use a class name: {classes}; a class index from 0 to "
-                '{last}; or "none", the empty label.',
-                label=shortened(label),
-                hint=hint,
-                classes=shown,
-                last=len(classes) - 1,
-            )
-        )
     raise InputError(
         coded(
             "E-INPUT-06",
-            "label={label}: unknown class. Use a class name: {classes}; a class index from 0 to {last}; or "
-            '"none", the empty label.',
+            "label={label}: unknown class{hint} Use a class name: {classes}; a class index from 0 to "
+            '{last}; or "none", the empty label.',
             label=shortened(label),
+            hint=name_hint(label, classes),
             classes=shown,
             last=len(classes) - 1,
         )

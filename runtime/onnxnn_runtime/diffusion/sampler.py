@@ -37,7 +37,7 @@ import numpy as np
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.arrays.numbers import check_integer, is_number, plain_number
 from onnxnn_runtime.card.schedule import Schedule
-from onnxnn_runtime.errors import InputError, did_you_mean
+from onnxnn_runtime.errors import InputError, name_hint
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
@@ -156,23 +156,15 @@ def _check_strength(strength: object, most: int) -> None:
 
 
 def _unknown_sampler(sampler: object) -> InputError:
-    shown, known, hint = shortened(sampler), ", ".join(SAMPLERS), did_you_mean(sampler, SAMPLERS)
-    if hint:
-        text = coded(
+    return InputError(
+        coded(
             "E-INPUT-06",
             "sampler={sampler}: unknown sampler{hint} Choose one of {known}.",
-            sampler=shown,
-            hint=hint,
-            known=known,
+            sampler=shortened(sampler),
+            hint=name_hint(sampler, SAMPLERS),
+            known=", ".join(SAMPLERS),
         )
-    else:
-        text = coded(
-            "E-INPUT-06",
-            "sampler={sampler}: unknown sampler. Choose one of {known}.",
-            sampler=shown,
-            known=known,
-        )
-    return InputError(text)
+    )
 
 
 @lru_cache(maxsize=32)  # worth a tenth of the time that the loop itself takes for one image

@@ -14,43 +14,20 @@ __all__ = ["IMAGE_SUFFIXES", "enable", "unreadable"]
 _SUFFIXES = (
     ".avif .bmp .dib .gif .ico .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp"
 )
-IMAGE_SUFFIXES = frozenset(_SUFFIXES.split(" "))
+IMAGE_SUFFIXES = frozenset(_SUFFIXES.split())
 """How the names of image files end, in lower case."""
 
 _HEIF = "HEIC"
 _RAW = "raw camera"
 
+_RAW_SUFFIXES = (
+    ".3fr .arw .cr2 .cr3 .crw .dng .erf .iiq .kdc .mef .mos "
+    ".mrw .nef .nrw .orf .pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f"
+)
+
 _BY_SUFFIX = {
     **dict.fromkeys((".heic", ".heif", ".hif"), _HEIF),
-    **dict.fromkeys(
-        [
-            ".3fr",
-            ".arw",
-            ".cr2",
-            ".cr3",
-            ".crw",
-            ".dng",
-            ".erf",
-            ".iiq",
-            ".kdc",
-            ".mef",
-            ".mos",
-            ".mrw",
-            ".nef",
-            ".nrw",
-            ".orf",
-            ".pef",
-            ".raf",
-            ".raw",
-            ".rw2",
-            ".rwl",
-            ".sr2",
-            ".srf",
-            ".srw",
-            ".x3f",
-        ],
-        _RAW,
-    ),
+    **dict.fromkeys(_RAW_SUFFIXES.split(), _RAW),
     **dict.fromkeys((".svg", ".svgz"), "SVG"),
     ".jxl": "JPEG XL",
     **dict.fromkeys((".eps", ".ps"), "PostScript"),

@@ -273,31 +273,19 @@ class Engine:
         errors: str,
         batch_size: int,
     ) -> Iterator[tuple[list[str], np.ndarray, list[Skipped]]]:
-        feed = self.arrays[0]
+        def infer(batch: Batch) -> tuple[list[str], np.ndarray]:
+            return batch.names, self._in_batches(session, self.arrays[0], batch.array, output)
 
-        def infer(batch: Batch) -> np.ndarray:
-            return self._in_batches(session, feed, batch.array, output)
-
-        def both(chunk: list[Sample]) -> tuple[list[tuple[list[str], np.ndarray]], list[Skipped]]:
+        def work(chunk: list[Sample]) -> tuple[Iterable[tuple[list[str], np.ndarray]], list[Skipped]]:
             read, broken = read_chunk(chunk, spec, errors)
-            return [(batch.names, infer(batch)) for batch in read], broken
-
-        def only_read(chunk: list[Sample]) -> tuple[list[Batch], list[Skipped]]:
-            return read_chunk(chunk, spec, errors)
+            results = map(infer, read)  # a shared session runs them one by one, when they are asked for
+            return results if shared else list(results), broken
 
         weigh = weight_of(spec)
-        parts, total = chunks(samples, batch_size, weigh), total_of(weigh)
-        if not shared:
-            for results, broken in ordered(both, parts, self._threads, total):
-                for names, values in results:
-                    yield names, values, broken
-                    broken = []
-                if broken:
-                    yield [], np.zeros((0, 0), np.float32), broken
-            return
-        for read, broken in ordered(only_read, parts, self._threads, total):
-            for batch in read:
-                yield batch.names, infer(batch), broken
+        parts = chunks(samples, batch_size, weigh)
+        for results, broken in ordered(work, parts, self._threads, total_of(weigh)):
+            for names, values in results:
+                yield names, values, broken
                 broken = []
             if broken:
                 yield [], np.zeros((0, 0), np.float32), broken

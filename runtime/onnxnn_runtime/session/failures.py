@@ -10,7 +10,7 @@ from onnxnn_runtime.messages.catalogue import Message, coded
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .onnxfile import FileFacts
-from .providers import loads, runtime_version
+from .providers import first_line, loads, runtime_version
 from .states import Described
 
 __all__ = ["cannot_load", "cannot_run"]
@@ -47,7 +47,7 @@ def cannot_load(name: str, facts: FileFacts, error: Exception) -> Message:
         "{name}: {installed} cannot load it ({reason}).",
         name=name,
         installed=installed,
-        reason=_first_line(error),
+        reason=printable(first_line(error), 400),
     )
 
 
@@ -69,7 +69,7 @@ def cannot_run(name: str, inputs: Described, feeds: Mapping[str, np.ndarray], er
         "{name}: cannot run on {inputs} ({reason}).",
         name=name,
         inputs=shapes[:300],
-        reason=_first_line(error),
+        reason=printable(first_line(error), 400),
     )
 
 
@@ -92,8 +92,3 @@ def _disagreement(name: str, inputs: Described, feeds: Mapping[str, np.ndarray])
                     second=each,
                 )
     return None
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return printable(lines[0] if lines else type(error).__name__, 400)

@@ -59,11 +59,7 @@ def check_feed(name: str, value: object, dtype: str, shape: tuple[object, ...]) 
         return _texts(shown, array, value)
     if not _castable(array.dtype, dtype):
         raise _other_array(shown, array, value, dtype, shape)
-    is_alike = not shape or (
-        array.ndim == len(shape)
-        and all(given == size or not isinstance(size, int) for given, size in zip(array.shape, shape))
-    )
-    if not is_alike or 0 in array.shape:
+    if not _is_alike(array, shape) or 0 in array.shape:
         raise _other_array(shown, array, value, dtype, shape)
     if dtype.startswith("float"):
         array = as_floats(array, shown, dtype)
@@ -97,6 +93,14 @@ def _other_array(
             shape=wanted,
             found=_described(array, value),
         )
+    )
+
+
+def _is_alike(array: np.ndarray, shape: tuple[object, ...]) -> bool:
+    """Return whether an array has a shape that a graph declares, in which free axes have any size."""
+    return not shape or (
+        array.ndim == len(shape)
+        and all(given == size or not isinstance(size, int) for given, size in zip(array.shape, shape))
     )
 
 
@@ -178,14 +182,9 @@ def as_samples(model: str, name: str, array: np.ndarray, dtype: str, shape: tupl
     Raises:
         CardError: The graph expects another type or shape than its card.
     """
-    is_alike = not shape or (
-        array.ndim == len(shape)
-        and all(given == size or not isinstance(size, int) for given, size in zip(array.shape, shape))
-    )
     other = str(array.dtype) != dtype
-    if not is_alike or (
-        other and not (dtype in ("float16", "float32", "float64") and array.dtype.kind == "f")
-    ):
+    are_floats = dtype in ("float16", "float32", "float64") and array.dtype.kind == "f"
+    if not _is_alike(array, shape) or (other and not are_floats):
         wanted = ", ".join(gettext("free") if size is None else printable(str(size), 30) for size in shape)
         raise CardError(
             coded(

@@ -6,7 +6,8 @@ Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.prot
 from __future__ import annotations
 
 import struct
-from typing import Any, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -21,6 +22,7 @@ __all__ = [
     "Tensor",
     "attributes_of",
     "named",
+    "product",
     "read_node",
     "read_tensor",
     "read_type",
@@ -35,6 +37,7 @@ SMALL = 256
 """Numbers in the largest tensor whose numbers are read."""
 
 
+@dataclass
 class Node:
     """One node.
 
@@ -42,47 +45,38 @@ class Node:
     the attributes of the call, by name, where it stands in a function.
     """
 
-    def __init__(self) -> None:
-        self.domain = ""
-        self.kind = ""
-        self.inputs: list[str] = []
-        self.outputs: list[str] = []
-        self.attributes: list[tuple[str, memoryview]] = []
-        self.given: Mapping[str, memoryview] = {}
-        self.graphs: list[memoryview] = []
+    domain: str = ""
+    kind: str = ""
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    attributes: list[tuple[str, memoryview]] = field(default_factory=list)
+    given: Mapping[str, memoryview] = field(default_factory=dict)
+    graphs: list[memoryview] = field(default_factory=list)
 
 
+@dataclass
 class Attribute:
     """An attribute: a number, numbers, a count of texts, or a tensor.
 
     `kind` is its number in AttributeProto.AttributeType.
     """
 
-    def __init__(self) -> None:
-        self.kind = 0
-        self.number: Any = None
-        self.numbers: list[Any] = []
-        self.texts = 0
-        self.tensor: Any = None
-        self.sparse: Any = None
+    kind: int = 0
+    number: Any = None
+    numbers: list[Any] = field(default_factory=list)
+    texts: int = 0
+    tensor: Any = None
+    sparse: Any = None
 
 
-class Tensor:
+class Tensor(NamedTuple):
     """A constant; its numbers where it is small, else None; `outside` where they may lie in another file."""
 
-    def __init__(
-        self,
-        name: str,
-        dims: list[int],
-        dtype: int,
-        values: Sequence[float] | None = None,
-        outside: bool = False,
-    ) -> None:
-        self.name = name
-        self.dims = dims
-        self.dtype = dtype
-        self.values = values
-        self.outside = outside
+    name: str
+    dims: list[int]
+    dtype: int
+    values: Sequence[float] | None = None
+    outside: bool = False
 
 
 def read_node(data: memoryview) -> Node:
@@ -217,14 +211,15 @@ def read_tensor(data: memoryview) -> Tensor:
             outside = True
         elif number in (4, 5, 7, 10, 11):
             stored.append((number, value))
-    values = _numbers_in(dtype, raw, stored) if _count(dims) <= SMALL else None
+    values = _numbers_in(dtype, raw, stored) if product(dims) <= SMALL else None
     return Tensor(name, dims, dtype, values, outside)
 
 
-def _count(dims: Sequence[int]) -> float:
+def product(sizes: Sequence[float]) -> float:
+    """Return the product of sizes; negative ones count as 0."""
     result = 1.0
-    for size in dims:
-        result *= max(size, 0)
+    for size in sizes:
+        result *= max(float(size), 0.0)
     return result
 
 

@@ -6,9 +6,8 @@ from typing import Any, Sequence
 
 from onnxnn_runtime.messages.catalogue import gettext
 
-from .graph_fields import Node, Tensor, attributes_of, read_tensor
+from .graph_fields import Node, Tensor, attributes_of, product, read_tensor
 from .graph_scope import RefusedGraphError, Scope
-from .graph_values import product
 from .protobuf import fields_of, message_of, numbers_of
 
 __all__ = ["LARGEST", "MOST_NUMBERS", "Sizes"]

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from typing import Any, Callable, NamedTuple, Sequence, TypeVar
 
-from .graph_fields import INTEGERS, SMALL, Attribute, Node, Tensor, attributes_of, read_tensor
+from .graph_fields import INTEGERS, SMALL, Attribute, Node, Tensor, attributes_of, product, read_tensor
 
-__all__ = ["LOWEST", "OMITTED", "UNKNOWN", "Fact", "constant_fact", "infer", "of_type", "product", "union"]
+__all__ = ["LOWEST", "OMITTED", "UNKNOWN", "Fact", "constant_fact", "infer", "of_type", "union"]
 
 _FLOAT, _UINT8, _INT8, _INT32, _INT64, _BOOL = 1, 2, 3, 6, 7, 9
 _BITS = {2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 1, 12: 32, 13: 64}
@@ -132,14 +132,6 @@ def _folded(operation: _Operation, inputs: Sequence[Fact], limits: Fact) -> Any:
     count = max(len(x), len(y))
     found = [operation(a, b) for a, b in zip(x * (count // len(x)), y * (count // len(y)))]
     return found if all(limits.low <= each <= limits.high for each in found) else None
-
-
-def product(sizes: Sequence[float]) -> float:
-    """Return the product of sizes; negative ones count as 0."""
-    result = 1.0
-    for size in sizes:
-        result *= max(float(size), 0.0)
-    return result
 
 
 def _within(fact: Fact, low: float, high: float) -> Fact:

@@ -136,7 +136,7 @@ def inspect(data: bytes, name: str = "") -> FileFacts:
     """
     name = name or gettext("the model")
     if data.startswith(b"PK"):
-        raise _zip_file(_kind_of(data), name)
+        raise _another_file(_kind_of(data), name)
     from .graph_check import RefusedGraphError  # here, because importing the package does without
 
     try:
@@ -183,10 +183,7 @@ def _check_large(path: str, name: str, size: int) -> None:
     """
     from onnxnn_runtime.files.filekind import kind_of_file  # here, because few files are large
 
-    kind = kind_of_file(path)
-    with open(path, "rb") as file:
-        is_zip = file.read(2) == b"PK"
-    other = _zip_file(kind, name) if is_zip else _other(kind, name)
+    other = _other(kind_of_file(path), name)
     if other is None and size >= _LARGEST:
         other = InputError(
             coded(
@@ -200,7 +197,8 @@ def _check_large(path: str, name: str, size: int) -> None:
         raise other
 
 
-def _zip_file(kind: FileKind, name: str) -> InputError:
+def _another_file(kind: FileKind, name: str) -> InputError:
+    """Return the error that names what else a file is."""
     from onnxnn_runtime.files.filekind import TORCH, instead  # here, because only a mistake needs it
 
     advice = None
@@ -221,17 +219,9 @@ def _kind_of(data: bytes) -> FileKind:
 
 def _other(kind: FileKind, name: str) -> InputError | None:
     """Return the error that names what else a file is; None where that is not known."""
-    from onnxnn_runtime.files.filekind import (  # here, because only a mistake needs it
-        ONNX,
-        UNKNOWN,
-        instead,
-    )
+    from onnxnn_runtime.files.filekind import ONNX, UNKNOWN  # here, because only a mistake needs it
 
-    return (
-        None
-        if kind in (UNKNOWN, ONNX)
-        else InputError(instead(name, gettext("an ONNX file"), kind, "E-MODEL-01"))
-    )
+    return None if kind in (UNKNOWN, ONNX) else _another_file(kind, name)
 
 
 def _inspect(data: bytes) -> FileFacts:

@@ -21,6 +21,7 @@ __all__ = [
     "Placement",
     "TimeLimitError",
     "create_session",
+    "first_line",
     "loads",
     "num_threads",
     "onnxruntime",
@@ -273,13 +274,14 @@ def _session(module: ModuleType, data: bytes, options: object, placement: Placem
                     "E-DEVICE-01",
                     "device={device}: did not start ({reason}). Use device='cpu', or check the GPU.",
                     device=shortened(placement.device),
-                    reason=_first_line(error),
+                    reason=first_line(error),
                 )
             ) from error
         # "auto": the processor runs everything that CUDA runs; a broken file fails there again.
         return module.InferenceSession(data, sess_options=options, providers=[_CPU])
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its class where it says nothing."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
