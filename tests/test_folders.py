@@ -137,12 +137,36 @@ def test_kinds_alone_ask_what_a_network_is():
         for module, path in modules("onnxnn").items()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr in ("diffusion", "teacher_forcing")
-        if not ast.unparse(node.value).endswith(("card", "card()"))  # what its card says of sampling
+        if folder_of(module) != "kinds" or not ast.unparse(node.value).endswith("card")
     ]
     assert asking == [
         "kinds.denoiser: entry.layer.diffusion",
         "kinds.seq2seq: entry.layer.teacher_forcing",
     ]
+
+
+def asks_what_a_model_does(node: ast.AST) -> bool:
+    """Return whether code reads a card's `diffusion`, or compares with what the output of one kind is."""
+    if isinstance(node, ast.Attribute):
+        return node.attr == "diffusion"
+    if not isinstance(node, ast.Compare):
+        return False
+    constants = {each.value for each in ast.walk(node) if isinstance(each, ast.Constant)}
+    asked = {ast.unparse(each) for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+    return "embedding" in constants or (
+        any(each.endswith("output.kind") for each in asked) and not constants.isdisjoint(("tokens", "image"))
+    )
+
+
+def test_one_module_asks_what_a_model_file_does():
+    packages = (ROOT / "runtime" / "onnxnn_runtime", ROOT / "cli" / "onnxnn_cli")
+    asking = {
+        path.relative_to(package).as_posix()
+        for package in packages
+        for path in package.rglob("*.py")
+        if any(map(asks_what_a_model_does, ast.walk(ast.parse(path.read_text(encoding="utf-8")))))
+    }
+    assert asking == {"card/card.py", "card/kind.py"}  # the card keeps the field
 
 
 @pytest.mark.parametrize("package", PACKAGES)

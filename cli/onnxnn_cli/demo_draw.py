@@ -37,7 +37,7 @@ def draw(folder: Path) -> Dict[str, Any]:
 
     drawer = rt.load(folder / "drawer.onnx", device="cpu")
     denoiser = rt.load(folder / "denoiser.onnx", device="cpu")
-    spec = present(present(drawer.card).diffusion)
+    spec = present(drawer.kind.sampling)
     classes, baked = spec.classes, present(spec.sampler)
     wanted = list(classes) * ROWS
     options: Dict[str, Any] = {"steps": baked.steps, "sampler": baked.name, "guidance": baked.guidance}

@@ -64,9 +64,10 @@ def generate(asked: Generating) -> None:
     import onnxnn_runtime as rt
 
     model = rt.load(asked.file, device=asked.device)
+    translates = model.kind.does == "translate"
     prompt: Any = asked.prompt.split() if asked.words else asked.prompt
     found = model.generate(
-        _numbers(asked) if model.translates else prompt,
+        _numbers(asked) if translates else prompt,
         length=asked.length,
         temperature=asked.temperature,
         top_k=asked.top_k,
@@ -77,7 +78,7 @@ def generate(asked: Generating) -> None:
     )
     if asked.as_json:
         text = " ".join(map(str, found)) if asked.words else found
-        print_json({"prompt": asked.prompt, **({"target": found} if model.translates else {"text": text})})
+        print_json({"prompt": asked.prompt, **({"target": found} if translates else {"text": text})})
     else:
         print_text(found if isinstance(found, str) else " ".join(map(str, found)))
 

@@ -80,6 +80,7 @@ def _model(file: str) -> Tuple[Dict[str, object], Optional[ModelCard]]:
 
 
 def _card_rows(card: ModelCard) -> List[Tuple[str, str]]:
+    from onnxnn_runtime.card.kind import ModelKind
     from onnxnn_runtime.card.words import parity_text
 
     rows = [
@@ -89,8 +90,9 @@ def _card_rows(card: ModelCard) -> List[Tuple[str, str]]:
     ]
     if card.output.embedding:
         rows.append((gettext("embedding"), gettext("{count} numbers", count=card.output.embedding)))
-    if card.diffusion is not None:
-        rows.append((gettext("diffusion"), _diffusion(card.diffusion)))
+    sampling = ModelKind(card).sampling
+    if sampling is not None:
+        rows.append((gettext("diffusion"), _diffusion(sampling)))
     rows.append((gettext("layers"), ", ".join(str(entry["name"]) for entry in card.network)))
     if card.training:
         rows.append((gettext("training"), _plain(card.training)))

@@ -137,7 +137,7 @@ def _check_single_steps(model: Model, file: str) -> None:
     """
     from onnxnn_runtime.errors import InputError
 
-    spec = None if model.card is None else model.card.diffusion
+    spec = model.kind.sampling
     if spec is not None and spec.sampler is not None:
         raise InputError(
             coded(
@@ -151,8 +151,7 @@ def _check_single_steps(model: Model, file: str) -> None:
 
 def _name_or_number(label: Optional[str], model: Model) -> Union[str, int, None]:
     """Return a label as `Model.sample` takes it: digits that are no class name are a class index."""
-    spec = None if model.card is None else model.card.diffusion
-    classes = () if spec is None else spec.classes
+    classes = () if model.card is None else model.card.classes
     is_number = label is not None and label.isdecimal() and classes and label not in classes
     return int(str(label)) if is_number else label
 

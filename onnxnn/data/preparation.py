@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.card.card import ModelCard
+from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import DataError
@@ -104,7 +105,7 @@ class Preparation:
             targets=output.targets,
             classes=card.classes,
             vocabulary=spec.vocabulary,
-            class_counts=() if card.diffusion is None else card.diffusion.class_counts,
+            class_counts=ModelKind(card).class_counts,
             by_index=card.training.get(BY_INDEX) is True,
         )
         is_known = (found.preprocess, found.normalize, found.features, found.targets, found.classes)

@@ -13,6 +13,7 @@ import numpy as np
 from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
+from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.diffusion.sampler import make_plan
 from onnxnn_runtime.errors import ExportError, InputError
 from onnxnn_runtime.messages.shorten import shortened
@@ -40,7 +41,7 @@ def with_loop(card: ModelCard, options: ExportOptions) -> ModelCard:
     Raises:
         ExportError: An option has a wrong value, or the network is no diffusion model.
     """
-    spec = card.diffusion
+    spec = ModelKind(card).sampling
     asked = {name: getattr(options, name) for name in ("sampler", "steps", "guidance")}
     given = ", ".join(f"{name}={shortened(value)}" for name, value in asked.items() if value is not None)
     if not given:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.arrays.conversion import check_tokens
 from onnxnn_runtime.card.card import InputSpec, ModelCard
+from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.card.tokens import is_file, is_words, to_numbers
 from onnxnn_runtime.errors import CardError, InputError
 from onnxnn_runtime.generation.generate import check_generates, generate
@@ -25,7 +26,7 @@ Hidden = tuple[torch.Tensor, ...]
 
 def is_text(data: object, card: ModelCard) -> bool:
     """Return whether data for `inference` is text to a network that generates, and no file's path."""
-    if card.output.kind != "tokens" or card.input.vocabulary is None:
+    if ModelKind(card).does != "generate" or card.input.vocabulary is None:
         return False
     if not isinstance(data, str):
         return is_words(data, card.input.vocabulary)
@@ -48,7 +49,7 @@ def follow(net: Net, card: ModelCard, data: object, hidden: Sequence[object] | N
         CardError: The network does not generate.
         InputError: A token is not in the vocabulary, or the state is another network's.
     """
-    if card.output.kind != "tokens":
+    if ModelKind(card).does != "generate":
         raise CardError.coded(
             "E-INPUT-08",
             "inference(hidden=...): this network does not resume from a hidden state. Leave hidden out.",

@@ -61,7 +61,7 @@ def compare_with_checkpoint(model: onnxnn_runtime.Model, checkpoint: str | Path)
     network = Network(verbose=0)
     network.load(checkpoint)
     if network._state.kind.samples_images:
-        spec = None if model.card is None else model.card.diffusion
+        spec = model.kind.sampling
         options: dict[str, Any] = {"steps": 3}
         if spec is not None and spec.sampler is not None:
             baked = spec.sampler

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from onnxnn_runtime.card.diffusion import DiffusionSpec
+from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.diffusion.options import SamplingOptions
 from onnxnn_runtime.diffusion.sampling import interpolate_images, sample_images
@@ -188,7 +189,7 @@ def sampled(state: NetworkState, options: SamplingOptions, device: str = "auto")
 
 
 def _diffusion(state: NetworkState, call: str) -> DiffusionSpec:
-    spec = state.card().diffusion
+    spec = ModelKind(state.card()).sampling
     if spec is None:
         raise InputError.coded(
             "E-INPUT-08",

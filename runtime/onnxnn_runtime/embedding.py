@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generator, Iterator, Tuple
 import numpy as np
 
 from .card.card import InputSpec, ModelCard
+from .card.kind import ModelKind
 from .card.words import kind_name
 from .errors import CardError, InputError
 from .inputs.folders import Skipped
@@ -136,10 +137,9 @@ def vector_output(card: ModelCard, outputs: Described, name: str) -> str:
     Raises:
         CardError: There is none.
     """
-    if "embedding" in outputs:
-        return "embedding"
-    if card.output.kind == "embedding":
-        return next(iter(outputs))
+    vector = ModelKind(card, outputs=outputs).vector
+    if vector is not None:
+        return vector
     raise CardError(
         coded(
             "E-INPUT-08",

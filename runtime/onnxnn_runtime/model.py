@@ -9,6 +9,7 @@ import numpy as np
 from .api.calls import checked_class
 from .arrays.numbers import check_integer
 from .card.card import Axis, InputSpec, ModelCard
+from .card.kind import ModelKind
 from .card.words import kind_name
 from .embedding import Parts, joined, parts_of, reported, vector_output, vector_size, vectors_of
 from .inputs.folders import warn_of
@@ -90,9 +91,9 @@ class Model:
         return table(repr(self)[1:-1], headings, rows)
 
     @property
-    def translates(self) -> bool:
-        """Whether the model goes from sequence to sequence: then `generate` takes the tokens of a source."""
-        return self._engine.arrays == ["input", "target"] and self.card is not None
+    def kind(self) -> ModelKind:
+        """What the model does: `kind.does` says whether it classifies, embeds, generates or samples."""
+        return ModelKind(self.card, self.inputs, self.outputs)
 
     @overload
     def infer(self, x: Mapping[str, object]) -> dict[str, np.ndarray]: ...  # type: ignore[overload-overlap]
@@ -123,7 +124,7 @@ class Model:
         if isinstance(x, dict):
             if arrays and arrays[0] in x:
                 check_values(arrays[0], x[arrays[0]], spec)
-            if self.card is not None and self.translates and {"input", "target"} <= set(x):
+            if self.card is not None and self.kind.takes_target and {"input", "target"} <= set(x):
                 check_target(x["target"], x["input"], self.card)
             return dict(zip(self.outputs, self._engine.run(x, list(self.outputs))))
         name = only_input(self.name, arrays)
@@ -167,8 +168,9 @@ class Model:
 
         asked = options.GenerationOptions(length, temperature, top_k, seed, stop, max_length, beams)
         card = self._require_card("generate")
-        asked.check_for(self.translates)
-        if self.translates:
+        translates = self.kind.does == "translate"
+        asked.check_for(translates)
+        if translates:
             return seq2seq.translate(self._engine.translator(), card.input, prompt, asked)
         vocabulary = generate.check_generates(card, self.name)
         return generate.generate(self._engine.stepper(), vocabulary, prompt, asked)

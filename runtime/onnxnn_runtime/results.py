@@ -9,6 +9,7 @@ import numpy as np
 
 from .api.calls import checked_class
 from .card.card import ModelCard
+from .card.kind import ModelKind
 from .card.labels import best_classes, label_of
 from .card.words import kind_name
 from .errors import CardError
@@ -148,9 +149,18 @@ def check_predicts(card: ModelCard, name: str) -> None:
     Raises:
         CardError: It is one; the message says which call it has.
     """
-    output = card.output
-    if output.kind not in ("classes", "binary", "values"):
-        other = {"tokens": "generate()", "image": "sample()"}.get(output.kind, "embed()")
+    output, call = card.output, ModelKind(card).call
+    if call == "infer":
+        raise CardError(
+            coded(
+                "E-INPUT-08",
+                "{name}: predict() expected an output of classes or values, got one of the kind {kind}. "
+                "Use infer().",
+                name=name,
+                kind=repr(kind_name(output.kind)),
+            )
+        )
+    if call != "predict":
         raise CardError(
             coded(
                 "E-INPUT-08",
@@ -158,7 +168,7 @@ def check_predicts(card: ModelCard, name: str) -> None:
                 "Use {other} or infer().",
                 name=name,
                 kind=repr(kind_name(output.kind)),
-                other=other,
+                other=f"{call}()",
             )
         )
     if output.kind != "values" and len(output.shape) > 3:

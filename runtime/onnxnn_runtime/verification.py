@@ -13,6 +13,7 @@ import numpy as np
 from .api.calls import checked, checked_class
 from .card.card import InputSpec, ModelCard
 from .card.diffusion import DiffusionSpec
+from .card.kind import ModelKind
 from .card.words import kind_name
 from .defaults import TOLERANCE
 from .errors import InputError, OnnxnnError
@@ -153,9 +154,9 @@ def _checks(model: Model) -> list[_Found]:
     if model.card is None:
         checks.append(("card", False, gettext("the file has none; predict and embed will refuse it")))
         return checks
-    checks += _check_card(model.card, outputs)
-    if model.card.diffusion is not None:
-        checks.append(_check_images(model, model.card.diffusion))
+    checks += _check_card(model.card, model.kind, outputs)
+    if model.kind.sampling is not None:
+        checks.append(_check_images(model, model.kind.sampling))
     return checks
 
 
@@ -163,7 +164,7 @@ def made_up_inputs(model: Model, batch: int) -> dict[str, Any]:
     """Return made-up inputs that the model takes; the first sample is the same in every batch."""
     spec = None if model.card is None else model.card.input
     feeds = {}
-    highest_of = _highest(model)
+    num_integers = model.kind.num_integers
     states = {state.name for state in spec.states} if spec is not None else set()
     for name, (dtype, shape) in model.inputs.items():
         if name in states:
@@ -196,7 +197,7 @@ def made_up_inputs(model: Model, batch: int) -> dict[str, Any]:
             if dtype == "uint8":
                 samples.append(draw.randint(0, 256, sizes))
             elif dtype.startswith(("int", "uint")):
-                samples.append(draw.randint(0, _most(highest_of.get(name, 2), dtype), sizes))
+                samples.append(draw.randint(0, _most(num_integers.get(name, 2), dtype), sizes))
             elif dtype == "string":
                 samples.append(np.full(sizes, "a", object))
             elif dtype == "bool":
@@ -220,21 +221,6 @@ def made_up_inputs(model: Model, batch: int) -> dict[str, Any]:
 def _most(count: int, dtype: str) -> int:
     """Return the integer below which tokens are drawn, within their type."""
     return max(1, min(count, int(np.iinfo(dtype).max), 2**31 - 1))
-
-
-def _highest(model: Model) -> dict[str, int]:
-    """Return how many different integers each input takes, where that is known."""
-    card = model.card
-    if card is None:
-        return {}
-    if card.diffusion is not None:
-        return {"t": card.diffusion.schedule.timesteps, "label": len(card.diffusion.classes) + 1}
-    tokens = len(card.input.vocabulary or ()) or card.input.num_tokens or 2
-    known = dict.fromkeys(model.inputs, tokens)
-    if model.translates:
-        last = next(iter(model.outputs.values()))[1][-1:]
-        known["target"] = last[0] if last and isinstance(last[0], int) else tokens
-    return known
 
 
 def _sizes(shape: Sequence[object], spec: InputSpec | None) -> list[int]:
@@ -273,7 +259,7 @@ def _check_output(model: Model, name: str, alone: np.ndarray, both: np.ndarray) 
     return [*checks, (shown + _SAME, off <= TOLERANCE, detail)]
 
 
-def _check_card(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> list[_Found]:
+def _check_card(card: ModelCard, kind: ModelKind, outputs: Mapping[str, np.ndarray]) -> list[_Found]:
     first = next(iter(outputs.values()))
     checks = []
     if card.output.kind == "classes" and card.output.classes:
@@ -281,7 +267,7 @@ def _check_card(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> list[_Fou
         detail = gettext("{names} names, {scores} scores", names=num, scores=first.shape[-1])
         checks.append(("card names the classes", first.shape[-1] >= num, detail))
     if card.output.embedding:
-        there = "embedding" in outputs and outputs["embedding"].shape[-1] == card.output.embedding
+        there = kind.vector is not None and outputs[kind.vector].shape[-1] == card.output.embedding
         detail = gettext("{number} numbers", number=card.output.embedding)
         checks.append(("card describes the embedding", there, detail))
     detail = gettext(

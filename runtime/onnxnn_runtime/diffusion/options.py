@@ -11,6 +11,7 @@ from onnxnn_runtime.api.calls import checked_class, unknown_options
 from onnxnn_runtime.arrays.numbers import is_integer
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
+from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import CallError, CardError, InputError
 from onnxnn_runtime.messages.catalogue import coded, gettext
@@ -48,7 +49,7 @@ def check_draws(card: ModelCard, name: str, inputs: Collection[str]) -> Diffusio
     Raises:
         CardError: It says nothing, or the graph is another one.
     """
-    spec = card.diffusion
+    spec = ModelKind(card).sampling
     if spec is None:
         raise CardError(
             coded(

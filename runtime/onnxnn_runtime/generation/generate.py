@@ -13,6 +13,7 @@ from typing import Any, Callable, Generic, List, Mapping, Sequence, Tuple, TypeV
 import numpy as np
 
 from onnxnn_runtime.card.card import ModelCard
+from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.card.tokens import Text, plain, to_numbers
 from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import CardError, InputError, located
@@ -36,7 +37,7 @@ def check_generates(card: ModelCard, name: str) -> Mapping[str, int]:
     Raises:
         CardError: It does not; the message says what it does.
     """
-    if card.input.kind != "tokens" or card.output.kind != "tokens":
+    if ModelKind(card).does != "generate":
         if card.input.kind == "tokens":
             raise CardError(
                 coded(

@@ -12,6 +12,7 @@ from typing import Any, Mapping, Sequence, Tuple
 import numpy as np
 
 from onnxnn_runtime.card.card import Axis, ModelCard
+from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.errors import CardError, InputError
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import printable, shortened
@@ -233,9 +234,10 @@ def check_finite(name: str, output: str, values: np.ndarray) -> None:
 def _promised(card: ModelCard, declared: Declared) -> dict[str, tuple[Axis, ...]]:
     """Return the shape that each output has by the card."""
     promised = {next(iter(declared)): tuple(card.output.shape)}
-    if "embedding" in declared and "embedding" not in promised:
+    vector = ModelKind(card, outputs=declared).vector
+    if vector is not None and vector not in promised:
         size = card.output.embedding
-        promised["embedding"] = ("batch", "embedding" if size is None else size)
+        promised[vector] = ("batch", "embedding" if size is None else size)
     return promised
 
 
