@@ -139,6 +139,9 @@ def instead_of_layer(name: str, known: Collection[str]) -> str:
     return following(_ADVICE[key]()) if key in _ADVICE else suggestion(name, known)
 
 
+_MOST_NAMED = 5
+"""How many unknown options a message names."""
+
 OF_ADD = ("layer", "activation", "optimizer")
 """What `add` takes beside the options of a layer."""
 
@@ -151,13 +154,12 @@ def instead_of_options(given: Mapping[str, object], known: Collection[str]) -> d
         known: The layer's options.
 
     Returns:
-        Unknown option -> (the layer's option that it means or "", the advice after "unknown option 'x'.").
+        Unknown option -> (the layer's option that it means or "", the advice after "unknown option 'x'."),
+        of the first five.
     """
-    found = {}
+    found: dict[str, tuple[str, str]] = {}
     size = _size_of(given) if "size" in known and "size" not in given else ""
-    for name in given:
-        if name in known:
-            continue
+    for name in [name for name in given if name not in known][:_MOST_NAMED]:
         same = _SAME.get(name.lower(), "")
         if size and name.lower() in (*_INPUT_SIZES, *_OUTPUT_SIZES):
             found[name] = "size", following(gettext("Write {size}.", size=size))

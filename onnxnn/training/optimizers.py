@@ -51,6 +51,9 @@ _FOR_OTHER_LOOPS = ("capturable", "differentiable")
 _LARGEST = torch.finfo(torch.float32).max
 _FUSED = ("SGD", "Adam", "AdamW", "Adagrad")  # one kernel for all weights, on the CPU too
 
+_MOST_NAMED = 5
+"""How many unknown options a message names."""
+
 
 def optimizer_name(name: str) -> str:
     """Return an optimizer's name as torch writes it.
@@ -74,12 +77,13 @@ def check_optimizer_options(name: str, options: Options) -> None:
     """Refuse options that an optimizer does not know, and values of a wrong type or out of range.
 
     Raises:
-        TrainingError: All unknown options together, each with the nearest known one; or all wrong
+        TrainingError: The first five unknown options together, each with the nearest known one; or all wrong
             values.
     """
     parameters = inspect.signature(OPTIMIZERS[name]).parameters
     known = [key for key in parameters if key not in ("params", "lr")]
-    wrong = [_unknown_option(key, known) for key in options if key not in known]
+    unknown = [key for key in options if key not in known][:_MOST_NAMED]
+    wrong = [_unknown_option(key, known) for key in unknown]
     if wrong:
         raise TrainingError.coded(
             "E-CALL-01",

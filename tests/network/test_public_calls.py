@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import inspect
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -31,6 +32,23 @@ def test_every_public_call_refuses_an_unknown_option(name):
     assert isinstance(caught.value, OnnxnnError)
     for option in options:
         assert option in str(caught.value).partition("takes: ")[2]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda model, options: model.train(**options),
+        lambda model, options: model.inference(**options),
+        lambda model, options: model.add("linear", size=(4, 3), **options),
+        lambda model, options: model.add(optimizer="SGD", **options),
+    ],
+)
+def test_of_thousands_of_unknown_options_five_are_named(model, call):
+    began = time.monotonic()
+    with pytest.raises(OnnxnnError, match="'option4'") as caught:
+        call(model, {f"option{number}": 1 for number in range(50_000)})
+    assert time.monotonic() - began < 3  # the nearest name of each takes far longer
+    assert "'option5'" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", CALLS)

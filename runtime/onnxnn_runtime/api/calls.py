@@ -31,6 +31,9 @@ _SETTINGS = (tuple, dict)
 
 _SPECIAL = ("__init__", "__new__", "__call__")
 
+_MOST_NAMED = 5
+"""How many unknown options a message names; looking for the nearest name takes time for each."""
+
 
 def checked(function: T) -> T:
     """Return a function that refuses arguments it does not take with an error of ours.
@@ -77,7 +80,7 @@ def checked_class(
 def unknown_options(
     call: str, given: Collection[str], known: Collection[str], advice: Advice | None = None
 ) -> str:
-    """Return what is wrong with options that do not exist, all together; "" where all exist.
+    """Return what is wrong with options that do not exist, the first five together; "" where all exist.
 
     Args:
         call: What they were given to, as messages name it: "train()".
@@ -85,7 +88,7 @@ def unknown_options(
         known: The names that exist.
         advice: What to do for options of other libraries that do not exist here.
     """
-    wrong = [name for name in given if name not in known]
+    wrong = [name for name in given if name not in known][:_MOST_NAMED]
     found = [_unknown_option(name, known, advice or {}, len(wrong) == 1) for name in wrong]
     return _with_known(gettext("; ").join(found), call, known) if found else ""
 
@@ -279,7 +282,7 @@ def _problem(
     parameters = [each for each in parameters if each.kind not in _COLLECTORS]
     known = [each.name for each in parameters]
     takes = [*known, gettext("any other option by name")] if takes_any else known
-    wrong = [] if takes_any else [name for name in options if name not in known]
+    wrong = [] if takes_any else [name for name in options if name not in known][:_MOST_NAMED]
     meant = {nearest(name, known) for name in wrong}
     misplaced = list(_misplaced(parameters, args[first:], options, meant))
     alone = len(wrong) + len(misplaced) == 1

@@ -4,6 +4,7 @@ import copy
 import inspect
 import itertools
 import pickle  # noqa: TID251  # models travel between processes
+import time
 import traceback
 
 import numpy as np
@@ -258,6 +259,22 @@ def test_unknown_options_of_a_mapping():
         "unknown option 'learning_rate' (did you mean 'lr'?); unknown option 'verbose': use nn(verbose=0). "
         "train takes: lr."
     )
+
+
+@pytest.mark.parametrize("count", [5, 6, 100_000])
+def test_of_many_unknown_options_five_are_named(count):
+    def work(*, rate=1):
+        return rate
+
+    given = {f"ratio{number}": number for number in range(count)}
+    began = time.monotonic()
+    with pytest.raises(rt.CallError) as caught:
+        checked(work)(**given)
+    said = [caught.value.text, unknown_options("work()", given, ["rate"])]
+    assert time.monotonic() - began < 2  # 100,000 nearest names take far longer
+    for text in said:
+        assert [name for name in given if f"'{name}'" in text] == list(given)[:5]
+        assert text.endswith("work() takes: rate.")
 
 
 @pytest.mark.parametrize(
