@@ -32,6 +32,31 @@ class LabelMapping:
 
     names: tuple[str, ...] = ()
 
+    @property
+    def ids(self) -> dict[str, int]:
+        """The id of each name."""
+        return {name: id_ for id_, name in enumerate(self.names)}
+
+    def find(self, texts: Collection[str]) -> dict[str, int]:
+        """Return the id of each text that means one of the names; the others are left out.
+
+        A text means the name that it is. Else it means the one name that differs from it in case or in the
+        form of accents alone, unless that name is itself among the texts.
+
+        Args:
+            texts: Labels, or the names of other classes.
+        """
+        ids = self.ids
+        found = {text: ids[text] for text in texts if text in ids}
+        alike: dict[str, list[str]] = {}
+        for name in self.names:
+            alike.setdefault(folded(name), []).append(name)
+        for text in set(texts) - ids.keys():
+            names = alike.get(folded(text), [])
+            if len(names) == 1 and names[0] not in found:
+                found[text] = ids[names[0]]
+        return found
+
     def ids_of(
         self,
         own: LabelMapping,
@@ -65,13 +90,13 @@ class LabelMapping:
             own = LabelMapping(tuple(_BOOLS[folded(name)] for name in own.names))
             warn_of_bools(self.names, source)
         wanted = range(len(own.names)) if occurring is None else sorted(occurring)
-        found = self._by_name(own, wanted)
-        unknown = [own.names[id_] for id_ in wanted if id_ not in found]
+        known = self.find([own.names[id_] for id_ in wanted])
+        unknown = [own.names[id_] for id_ in wanted if own.names[id_] not in known]
         if len(unknown) == len(wanted):
             return self._by_order(own, wanted, source, named)
         if unknown:
             raise DataError(self._unknown(unknown, source))
-        return torch.tensor([found.get(id_, 0) for id_ in range(len(own.names))])
+        return torch.tensor([known.get(name, 0) for name in own.names])
 
     def as_values(self) -> torch.Tensor | None:
         """Return the numbers that the names are, float32 by id; None where a name is no integer."""
@@ -91,19 +116,6 @@ class LabelMapping:
         if units <= largest or self.names == tuple(map(str, range(len(self.names)))):
             return None
         return LabelMapping(tuple(map(str, range(largest + 1))))
-
-    def _by_name(self, own: LabelMapping, wanted: Collection[int]) -> dict[int, int]:
-        """Return ids by name as it stands; then without case, where that leaves no choice."""
-        exact = {name: id_ for id_, name in enumerate(self.names)}
-        found = {id_: exact[own.names[id_]] for id_ in wanted if own.names[id_] in exact}
-        left = [id_ for id_ in range(len(self.names)) if id_ not in found.values()]
-        known, given = ([folded(name) for name in names] for names in (self.names, own.names))
-        for id_ in wanted:
-            alike = [other for other in left if known[other] == given[id_]]
-            others = [other for other in wanted if other not in found and given[other] == given[id_]]
-            if id_ not in found and len(alike) == 1 and len(others) == 1:
-                found[id_] = alike[0]
-        return found
 
     def _by_order(
         self, own: LabelMapping, wanted: Collection[int], source: str, named: bool

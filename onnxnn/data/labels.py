@@ -13,7 +13,7 @@ from onnxnn_runtime.messages.warn import warn
 
 from .class_names import class_names
 from .label_arrays import as_array, finite
-from .label_mapping import folded, warn_of_bools
+from .label_mapping import LabelMapping, folded, warn_of_bools
 from .standardize import COARSE, needs_float64
 
 __all__ = ["ValuesError", "are_indices", "class_numbers", "named_by_index", "targets"]
@@ -219,7 +219,7 @@ def _numbers_of_names(numbers: Array, names: tuple[str, ...], source: str) -> to
     """Return the class indices of integers, which are names where all of them are, else class indices."""
     low, high = int(numbers.min()), int(numbers.max())
     found, positions = np.unique(numbers, return_inverse=True)
-    ids = {name: id_ for id_, name in enumerate(names)}
+    ids = LabelMapping(names).ids
     if all(str(number) in ids for number in found):
         named = np.array([ids[str(number)] for number in found], np.int64)
         if high < len(names) and low >= 0 and not np.array_equal(named, found):
@@ -259,13 +259,9 @@ def _texts(texts: Array, names: tuple[str, ...] | None, source: str) -> tuple[to
     if names is None:
         names = tuple(sorted(set(texts.tolist())))
         _warn_of_alike(names, source)
-    position = {name: number for number, name in enumerate(names)}
     different = set(texts.tolist())
-    for text in sorted(different - set(position)):
-        alike = [number for number, name in enumerate(names) if folded(name) == folded(text)]
-        if len(alike) == 1 and names[alike[0]] not in different:
-            position[text] = alike[0]
-    unknown = sorted(different - set(position))
+    ids = LabelMapping(names).find(different)
+    unknown = sorted(different - ids.keys())
     if unknown:
         raise DataError(
             coded(
@@ -276,7 +272,7 @@ def _texts(texts: Array, names: tuple[str, ...] | None, source: str) -> tuple[to
                 unknown=", ".join(map(repr, unknown[:5])),
             )
         )
-    return torch.tensor([position[text] for text in texts.tolist()], dtype=torch.int64), names
+    return torch.tensor([ids[text] for text in texts.tolist()], dtype=torch.int64), names
 
 
 def _warn_of_alike(names: tuple[str, ...], source: str) -> None:

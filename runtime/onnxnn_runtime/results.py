@@ -150,6 +150,7 @@ def check_predicts(card: ModelCard, name: str) -> None:
         CardError: It is one; the message says which call it has.
     """
     output, call = card.output, ModelKind(card).call
+    other = f"{call}()"
     if call == "infer":
         raise CardError(
             coded(
@@ -168,7 +169,7 @@ def check_predicts(card: ModelCard, name: str) -> None:
                 "Use {other} or infer().",
                 name=name,
                 kind=repr(kind_name(output.kind)),
-                other=f"{call}()",
+                other=other,
             )
         )
     if output.kind != "values" and len(output.shape) > 3:

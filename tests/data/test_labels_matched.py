@@ -28,6 +28,7 @@ def labels(model):
         (["café", "thé", "thé", "café"], ["Thé", NFD], [1, 0, 0, 1]),
         (["猫", "狗", "狗", "猫"], {0: "狗", 1: "猫"}, [1, 0, 0, 1]),
         (["Cat", "cat", "cat", "Cat"], ["cat", "Cat"], [1, 0, 0, 1]),
+        (["CAT", "dog", "Cat", "dog"], ["cat", "dog"], [0, 1, 0, 1]),
         ([3, 1, 2, 3], ["3", "2", "1"], [0, 2, 1, 0]),
         ([5, 7, 7, 5], ["7", "5", "6"], [1, 0, 0, 1]),
         ([-1.0, 1.0, 1.0, -1.0], [1, -1], [1, 0, 0, 1]),
@@ -52,6 +53,7 @@ def test_classes_are_matched_to_labels(tmp_path, y, classes, expected, how):
     ("y", "classes"),
     [
         (["CAT", "dog"], ["cat", "Cat", "dog"]),
+        (["CAT", "Cat"], ["cat", "Cat", "dog"]),
         (["Cat", "cat"], ["cat", "dog"]),
         (["wolf", "dog"], ["cat", "dog"]),
     ],
@@ -142,6 +144,7 @@ def test_texts_of_an_enum_are_texts(y, classes):
         (("Cat", "dog"), ("dog", "cat"), [1, 0]),
         (("CAFÉ", "x"), ("X", unicodedata.normalize("NFD", "café")), [1, 0]),
         (("b", "A", "c"), ("a", "b", "C"), [1, 0, 2]),
+        (("CAT", "Cat", "dog"), ("dog", "cat"), [1, 1, 0]),
     ],
 )
 def test_data_of_a_network_is_matched_by_name(own, known, expected):
@@ -149,7 +152,12 @@ def test_data_of_a_network_is_matched_by_name(own, known, expected):
 
 
 @pytest.mark.parametrize(
-    ("own", "known"), [(("CAT", "dog"), ("cat", "Cat", "dog")), (("cat", "Cat"), ("cat", "dog"))]
+    ("own", "known"),
+    [
+        (("CAT", "dog"), ("cat", "Cat", "dog")),
+        (("cat", "Cat"), ("cat", "dog")),
+        (("CAT", "Cat"), ("cat", "Cat", "dog")),
+    ],
 )
 def test_data_of_a_network_that_is_ambiguous_is_refused(own, known):
     with pytest.raises(DataError, match="expected classes of the network"):
