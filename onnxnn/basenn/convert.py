@@ -235,7 +235,7 @@ def _convert(
         vocabulary=vocabulary,
     )
     described = about.describe(kind_of(task, definition), preparation, None, how)
-    card = replace(described, note="Converted from a BaseNN checkpoint.")
+    card = replace(described, note=gettext("Converted from a BaseNN checkpoint."))
     state = {"sample": {"sizes": list(shape.sizes), "axes": list(shape.axes)}}
     return Converted(checkpoint.save(out, card, net.state_dict(), None, state), card, tuple(notes))
 

@@ -101,6 +101,16 @@ def test_a_table_network(fake, tmp_path):
     assert network.export(tmp_path / "new.onnx").parity["absolute"] < 1e-5
 
 
+@pytest.mark.parametrize(
+    ("language", "note"), [("en", "from a BaseNN checkpoint"), ("zh", "BaseNN 的检查点")]
+)
+def test_the_note_is_in_the_language_of_the_user(fake, tmp_path, monkeypatch, language, note):
+    monkeypatch.setenv("ONNXNN_LANG", language)
+    old = sequential(linear1=modules.Linear(4, 1))
+    network = converted(write(tmp_path / "old.pth", old, dataset_type="tab", input_size=np.array([1, 4])))
+    assert note in network.card().note
+
+
 def test_the_child_process(fake_in_a_child, tmp_path):
     old = sequential(reshape=fake_in_a_child.Reshape(None), linear1=modules.Linear(4, 2))
     network = converted(write(tmp_path / "old.pth", old, dataset_type="tab", input_size=np.array([1, 4])))
