@@ -204,9 +204,8 @@ def _another_file(kind: FileKind, name: str) -> InputError:
     advice = None
     if kind == TORCH:
         advice = gettext(
-            "A checkpoint becomes an ONNX file with `onnxnn export {name} -o FILE.onnx`, which needs the "
-            "training package.",
-            name=name,
+            "A checkpoint becomes an ONNX file with `onnxnn export CKPT -o FILE.onnx`, which needs the "
+            "training package."
         )
     return InputError(instead(name, gettext("an ONNX file"), kind, "E-MODEL-01", advice))
 

@@ -44,12 +44,14 @@ def test_every_truncation_is_refused(golden):
                 load(whole[:size], device="cpu")
 
 
-def test_a_checkpoint_is_known_as_one():
+def test_a_checkpoint_is_known_as_one(tmp_path):
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w") as archive:
         archive.writestr("archive/data.pkl", b"")
-    with pytest.raises(InputError, match=r"got a torch file\. .*`onnxnn export .* -o FILE\.onnx`"):
-        load(written.getvalue(), device="cpu")
+    (tmp_path / "my net.pth").write_bytes(written.getvalue())
+    for each in (written.getvalue(), tmp_path / "my net.pth"):
+        with pytest.raises(InputError, match=r"got a torch file\. .*`onnxnn export CKPT -o FILE\.onnx`"):
+            load(each, device="cpu")
     with pytest.raises(InputError, match="expected an ONNX file, got a zip file that is cut short"):
         load(b"PK\x03\x04 and more", device="cpu")
 
