@@ -25,18 +25,14 @@ def explain(
     from onnxnn_runtime.messages.codes import CODES
     from onnxnn_runtime.messages.shorten import shortened
 
-    from .text import coded
-
     wanted = code.strip().strip("[]").upper()
     if wanted not in CODES and wanted != "ALL":
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "explain: expected the code of an error, such as E-LAYER-03, got {code}{guess} "
-                "See onnxnn explain all.",
-                code=shortened(code),
-                guess=name_hint(wanted, CODES),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "explain: expected the code of an error, such as E-LAYER-03, got {code}{guess} "
+            "See onnxnn explain all.",
+            code=shortened(code),
+            guess=name_hint(wanted, CODES),
         )
     found = [_explained(each) for each in (CODES if wanted == "ALL" else [wanted])]
     if as_json:

@@ -17,25 +17,21 @@ def given(inputs: Sequence[Optional[str]]) -> List[Any]:
         return list(inputs)
     from onnxnn_runtime.errors import InputError
 
-    from .text import coded, gettext
+    from .text import gettext
 
     if list(inputs).count("-") > 1:
-        raise InputError(coded("E-INPUT-06", "-: stdin can be read only once. Give '-' once."))
+        raise InputError.coded("E-INPUT-06", "-: stdin can be read only once. Give '-' once.")
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None or stream.isatty():
-        raise InputError(
-            coded(
-                "E-INPUT-01",
-                "-: expected a file on stdin, got {got}. Pipe one, as in `... - < cat.jpg`.",
-                got=gettext("none") if stream is None else gettext("a terminal"),
-            )
+        raise InputError.coded(
+            "E-INPUT-01",
+            "-: expected a file on stdin, got {got}. Pipe one, as in `... - < cat.jpg`.",
+            got=gettext("none") if stream is None else gettext("a terminal"),
         )
     data = stream.read()
     if not data:
-        raise InputError(
-            coded(
-                "E-INPUT-01", "-: expected a file on stdin, got nothing. Pipe one, as in `... - < cat.jpg`."
-            )
+        raise InputError.coded(
+            "E-INPUT-01", "-: expected a file on stdin, got nothing. Pipe one, as in `... - < cat.jpg`."
         )
     return [_Stdin(data) if each == "-" else each for each in inputs]
 

@@ -23,15 +23,11 @@ def run_script(path: str) -> None:
     from onnxnn_runtime.messages.shorten import shortened
     from onnxnn_runtime.messages.user_lines import show_with_lines
 
-    from .text import coded
-
     if not os.path.isfile(path):
-        raise MissingInputError(
-            coded(
-                "E-INPUT-01",
-                "train: expected a Python script, got {path}: no such file.",
-                path=shortened(path),
-            )
+        raise MissingInputError.coded(
+            "E-INPUT-01",
+            "train: expected a Python script, got {path}: no such file.",
+            path=shortened(path),
         )
     sys.argv, sys.path[0] = [path], os.path.dirname(os.path.abspath(path))
     warnings.showwarning = _SHOWWARNING  # as in any script, at the line that it points at

@@ -7,7 +7,7 @@ import typer
 from .inputs import given
 from .options import DEVICE, JSON, MODEL
 from .output import print_json, print_text
-from .text import coded, gettext
+from .text import gettext
 
 HELP = gettext(
     "Print how similar the feature vectors of two inputs are.\n\n"
@@ -33,14 +33,12 @@ def similarity(
     model = rt.load(file, device=device)
     vectors = model.embed(given([a, b]))
     if len(vectors) != 2:
-        raise rt.InputError(
-            coded(
-                "E-INPUT-05",
-                "{a}, {b}: expected two inputs, got {count}. For folders use `onnxnn embed`.",
-                a=a,
-                b=b,
-                count=len(vectors),
-            )
+        raise rt.InputError.coded(
+            "E-INPUT-05",
+            "{a}, {b}: expected two inputs, got {count}. For folders use `onnxnn embed`.",
+            a=a,
+            b=b,
+            count=len(vectors),
         )
     value = float(rt.get_similarity(vectors[0], vectors[1], method=method))
     if as_json:

@@ -7,7 +7,6 @@ import os
 from .api.calls import checked
 from .card.card import ModelCard
 from .errors import InputError
-from .messages.catalogue import coded
 from .messages.shorten import shortened
 from .model import Model
 from .opening import Opening, card_of
@@ -58,14 +57,12 @@ def _open(opening: Opening, path: str | os.PathLike[str] | bytes) -> Model:
     name = file.name
     facts = inspect(file.content, name)
     if facts.external:
-        raise InputError(
-            coded(
-                "E-MODEL-02",
-                "{name}: expected its weights in the file, got them in another one ({file}), which is never "
-                "opened. Save the model as one file, e.g. with onnx.save(onnx.load(path), out).",
-                name=name,
-                file=shortened(facts.external[0]),
-            )
+        raise InputError.coded(
+            "E-MODEL-02",
+            "{name}: expected its weights in the file, got them in another one ({file}), which is never "
+            "opened. Save the model as one file, e.g. with onnx.save(onnx.load(path), out).",
+            name=name,
+            file=shortened(facts.external[0]),
         )
     card = card_of(facts.metadata, name, opening.card, opening.draft)
     device = place(opening.device)

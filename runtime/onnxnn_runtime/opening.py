@@ -10,7 +10,6 @@ from .arrays.numbers import is_number, plain_number
 from .card.card import METADATA_KEY, ModelCard
 from .errors import CardError, InputError, located
 from .files.paths import expanded, path_text
-from .messages.catalogue import coded
 from .messages.shorten import shortened
 
 __all__ = ["Opening", "card_of", "require_card"]
@@ -40,12 +39,10 @@ class Opening:
 
     def __post_init__(self) -> None:
         if self.card is not None and not isinstance(self.card, ModelCard):
-            raise InputError(
-                coded(
-                    "E-CALL-03",
-                    "load(card={card}): expected a ModelCard, or None for the file's own.",
-                    card=shortened(self.card),
-                )
+            raise InputError.coded(
+                "E-CALL-03",
+                "load(card={card}): expected a ModelCard, or None for the file's own.",
+                card=shortened(self.card),
             )
         _check_timeout(self.timeout)
         if isinstance(self.path, (str, os.PathLike)):
@@ -64,13 +61,11 @@ class Opening:
             and self._state is not None
             and _state(self.path) not in (None, self._state)
         ):
-            raise InputError(
-                coded(
-                    "E-INPUT-02",
-                    "{path}: changed after the model was opened, so this copy would be another model. "
-                    "load() it again.",
-                    path=self.path,
-                )
+            raise InputError.coded(
+                "E-INPUT-02",
+                "{path}: changed after the model was opened, so this copy would be another model. "
+                "load() it again.",
+                path=self.path,
             )
 
 
@@ -119,14 +114,12 @@ def require_card(card: ModelCard | None, name: str, what: str) -> ModelCard:
     """
     if card is not None:
         return card
-    raise CardError(
-        coded(
-            "E-CARD-01",
-            "{name}: no onnxnn card in its metadata, which {what} needs. Export it with `onnxnn export`, "
-            "pass card=ModelCard(...), or use infer() on arrays.",
-            name=name,
-            what=what,
-        )
+    raise CardError.coded(
+        "E-CARD-01",
+        "{name}: no onnxnn card in its metadata, which {what} needs. Export it with `onnxnn export`, "
+        "pass card=ModelCard(...), or use infer() on arrays.",
+        name=name,
+        what=what,
     )
 
 
@@ -138,10 +131,8 @@ def _check_timeout(timeout: object) -> None:
     """
     timeout = plain_number(timeout)
     if timeout is not None and not (is_number(timeout) and 0 < timeout <= _LONGEST):
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "timeout={timeout}: expected seconds, a number above 0, or None for no limit.",
-                timeout=shortened(timeout),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "timeout={timeout}: expected seconds, a number above 0, or None for no limit.",
+            timeout=shortened(timeout),
         )

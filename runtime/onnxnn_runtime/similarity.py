@@ -56,21 +56,18 @@ def get_similarity(
     left, right = _vectors("a", a), _vectors("b", b)
     rows, columns = np.atleast_2d(left), np.atleast_2d(right)
     if rows.shape[1] != columns.shape[1]:
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "expected vectors of the same length, got {a} (a) and {b} (b). Take both from the same "
-                "model.",
-                a=rows.shape[1],
-                b=columns.shape[1],
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "expected vectors of the same length, got {a} (a) and {b} (b). Take both from the same model.",
+            a=rows.shape[1],
+            b=columns.shape[1],
         )
     try:
         result = _compare(method, rows, columns)
     except _NotFiniteError as error:
         name = "a" if not np.isfinite(left).all() else "b"
-        raise InputError(
-            coded("E-INPUT-04", "{name}: expected finite numbers, got NaN or infinite ones.", name=name)
+        raise InputError.coded(
+            "E-INPUT-04", "{name}: expected finite numbers, got NaN or infinite ones.", name=name
         ) from error
     if use_softmax:
         result = _softmax(result)
@@ -264,22 +261,18 @@ def _vectors(name: str, values: object) -> np.ndarray:
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, InputError):
             raise InputError(located(name, error)) from error
-        raise InputError(
-            coded(
-                "E-INPUT-04",
-                "{name}: expected numbers, all vectors of the same length ({reason}).",
-                name=name,
-                reason=printable(str(error), 120),
-            )
+        raise InputError.coded(
+            "E-INPUT-04",
+            "{name}: expected numbers, all vectors of the same length ({reason}).",
+            name=name,
+            reason=printable(str(error), 120),
         ) from error
     if array.ndim not in (1, 2) or 0 in array.shape:
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "{name}: expected the shape (D,) for one vector or (N, D) for N vectors, got {shape}.",
-                name=name,
-                shape=array.shape,
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "{name}: expected the shape (D,) for one vector or (N, D) for N vectors, got {shape}.",
+            name=name,
+            shape=array.shape,
         )
     return array
 

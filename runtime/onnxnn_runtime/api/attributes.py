@@ -67,17 +67,15 @@ def _check_name(instance: object, name: str, value: object, advice: Advice) -> N
             raise UnknownAttributeError(_no_attribute(instance, name, advice))
         return
     if isinstance(on_class, property) and on_class.fset is None:
-        raise UnknownAttributeError(
-            coded("E-ATTRIBUTE-01", "{kind}.{name} can be read, not set.", kind=cls.__name__, name=name)
+        raise UnknownAttributeError.coded(
+            "E-ATTRIBUTE-01", "{kind}.{name} can be read, not set.", kind=cls.__name__, name=name
         )
     if inspect.isfunction(on_class) and not callable(value):
-        raise UnknownAttributeError(
-            coded(
-                "E-ATTRIBUTE-01",
-                "{kind}.{name} is a method. Call it: {name}(...).",
-                kind=cls.__name__,
-                name=name,
-            )
+        raise UnknownAttributeError.coded(
+            "E-ATTRIBUTE-01",
+            "{kind}.{name} is a method. Call it: {name}(...).",
+            kind=cls.__name__,
+            name=name,
         )
 
 

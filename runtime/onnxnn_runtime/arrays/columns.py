@@ -14,7 +14,7 @@ import numpy as np
 
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -133,15 +133,13 @@ def match_columns(wanted: Sequence[str], given: Sequence[str], source: str) -> l
     for name in wanted:
         places = exact.get(name) or folded.get(_folded(name), [])
         if len(places) > 1:
-            raise InputError(
-                coded(
-                    "E-INPUT-03",
-                    "{source}: expected one column {name}, got {count}: {alike}. Give each a different name.",
-                    source=source,
-                    name=shortened(name, 40),
-                    count=len(places),
-                    alike=names_listed(given[place] for place in places),
-                )
+            raise InputError.coded(
+                "E-INPUT-03",
+                "{source}: expected one column {name}, got {count}: {alike}. Give each a different name.",
+                source=source,
+                name=shortened(name, 40),
+                count=len(places),
+                alike=names_listed(given[place] for place in places),
             )
         if not places or places[0] in found:
             missing.append(name)
@@ -157,25 +155,21 @@ def _missing_columns(
     source: str, wanted: Sequence[str], missing: Sequence[str], additional: Sequence[str]
 ) -> InputError:
     if additional:
-        return InputError(
-            coded(
-                "E-INPUT-03",
-                "{source}: columns are missing: {missing}; additional: {additional}; expected {expected}. "
-                "Rename the columns, or add them.",
-                source=source,
-                missing=names_listed(missing),
-                additional=names_listed(additional),
-                expected=names_listed(wanted, plain=True),
-            )
-        )
-    return InputError(
-        coded(
+        return InputError.coded(
             "E-INPUT-03",
-            "{source}: columns are missing: {missing}; expected {expected}. Rename the columns, or add them.",
+            "{source}: columns are missing: {missing}; additional: {additional}; expected {expected}. "
+            "Rename the columns, or add them.",
             source=source,
             missing=names_listed(missing),
+            additional=names_listed(additional),
             expected=names_listed(wanted, plain=True),
         )
+    return InputError.coded(
+        "E-INPUT-03",
+        "{source}: columns are missing: {missing}; expected {expected}. Rename the columns, or add them.",
+        source=source,
+        missing=names_listed(missing),
+        expected=names_listed(wanted, plain=True),
     )
 
 
@@ -283,26 +277,22 @@ def _frame_keys(value: object) -> tuple[Any, ...]:
 def _of_structured(array: np.ndarray) -> Named:
     names = array.dtype.names or ()
     if array.ndim != 1:
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "array of the columns {names}: expected the shape (N,), one record for each sample, got "
-                "{shape}. Write array.reshape(-1).",
-                names=names_listed(names),
-                shape=array.shape,
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "array of the columns {names}: expected the shape (N,), one record for each sample, got "
+            "{shape}. Write array.reshape(-1).",
+            names=names_listed(names),
+            shape=array.shape,
         )
     columns = [np.asarray(without_gradient(array[name])) for name in names]
     for name, column in zip(names, columns):
         if column.ndim != 1:
-            raise InputError(
-                coded(
-                    "E-INPUT-03",
-                    "column {name}: expected one value in each record, got {shape}. Give each value a column "
-                    "of its own.",
-                    name=shortened(name, 40),
-                    shape=column.shape[1:],
-                )
+            raise InputError.coded(
+                "E-INPUT-03",
+                "column {name}: expected one value in each record, got {shape}. Give each value a column "
+                "of its own.",
+                name=shortened(name, 40),
+                shape=column.shape[1:],
             )
     return Named(tuple(names), _beside(columns), names)
 
@@ -316,12 +306,10 @@ def _of_columns(columns: dict[object, object]) -> Named | None:
         return None
     if len({len(array) for array in arrays}) != 1:
         lengths = names_listed(f"{name}: {len(array)}" for name, array in zip(columns, arrays))
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "expected columns of the same length, got {lengths}. Give each the same number of values.",
-                lengths=lengths,
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "expected columns of the same length, got {lengths}. Give each the same number of values.",
+            lengths=lengths,
         )
     return Named(_texts(columns), _beside(arrays), tuple(columns))
 
@@ -334,14 +322,12 @@ def _of_rows(rows: Sequence[object], wanted: Sequence[str]) -> Named | None:
     values = np.empty((len(named), len(names)), object)
     for number, row in enumerate(named):
         if row is None:
-            raise InputError(
-                coded(
-                    "E-INPUT-03",
-                    "input[{number}]: expected the columns that input[0] names, {names}, got a row without "
-                    "names.",
-                    number=number,
-                    names=names_listed(names),
-                )
+            raise InputError.coded(
+                "E-INPUT-03",
+                "input[{number}]: expected the columns that input[0] names, {names}, got a row without "
+                "names.",
+                number=number,
+                names=names_listed(names),
             )
         order = (
             range(len(names)) if row.names == names else match_columns(names, row.names, f"input[{number}]")

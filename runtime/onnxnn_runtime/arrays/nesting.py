@@ -8,7 +8,6 @@ from typing import Iterator, Sequence
 import numpy as np
 
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded
 
 __all__ = ["check_nesting", "check_not_masked", "check_size", "shape_of_lists"]
 
@@ -41,14 +40,12 @@ def check_nesting(value: object) -> None:
         check_size(value.size)
     is_long = isinstance(value, range) and len(value) > MOST_LISTED
     if is_long or (isinstance(value, (list, tuple)) and _count(value, {})[0] > MOST_LISTED):
-        raise InputError(
-            coded(
-                "E-INPUT-10",
-                "expected at most {most:,} values in a {kind}, got more. Make a NumPy array of them, or read "
-                "them in parts.",
-                most=MOST_LISTED,
-                kind=type(value).__name__,
-            )
+        raise InputError.coded(
+            "E-INPUT-10",
+            "expected at most {most:,} values in a {kind}, got more. Make a NumPy array of them, or read "
+            "them in parts.",
+            most=MOST_LISTED,
+            kind=type(value).__name__,
         )
 
 
@@ -59,13 +56,11 @@ def check_size(count: int) -> None:
         InputError: There are more than 100 billion.
     """
     if count > MOST_HELD:
-        raise InputError(
-            coded(
-                "E-INPUT-10",
-                "expected at most {most:,} values in an array, got {count:,}. Give it in parts.",
-                most=MOST_HELD,
-                count=count,
-            )
+        raise InputError.coded(
+            "E-INPUT-10",
+            "expected at most {most:,} values in an array, got {count:,}. Give it in parts.",
+            most=MOST_HELD,
+            count=count,
         )
 
 
@@ -86,13 +81,11 @@ def _count(things: Sequence[object], known: dict[int, tuple[int, int]], depth: i
         count = sum(count for count, _ in inside) + len(things) - len(inside)
         found = known[id(things)] = count, 1 + max([levels for _, levels in inside], default=0)
     if depth + found[1] - 1 > _MAX_AXES:
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "expected one list of samples, got lists more than {most} deep in each other, or one that "
-                "contains itself.",
-                most=_MAX_AXES,
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "expected one list of samples, got lists more than {most} deep in each other, or one that "
+            "contains itself.",
+            most=_MAX_AXES,
         )
     return found
 
@@ -109,15 +102,13 @@ def check_not_masked(value: object) -> None:
     if found is not None:
         hidden = np.argwhere(np.ma.getmaskarray(found))
         where = ", ".join(map(str, hidden[0].tolist()))
-        raise InputError(
-            coded(
-                "E-INPUT-04",
-                "expected an array without hidden values, got a masked array that hides {count} of {size}, "
-                "the first at [{where}]. Fill them with x.filled(value), or leave those samples out.",
-                count=len(hidden),
-                size=found.size,
-                where=where,
-            )
+        raise InputError.coded(
+            "E-INPUT-04",
+            "expected an array without hidden values, got a masked array that hides {count} of {size}, "
+            "the first at [{where}]. Fill them with x.filled(value), or leave those samples out.",
+            count=len(hidden),
+            size=found.size,
+            where=where,
         )
 
 

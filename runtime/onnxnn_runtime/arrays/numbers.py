@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 if TYPE_CHECKING:
@@ -45,22 +44,18 @@ def check_integer(name: str, value: object, lowest: int = 1, highest: int | None
     if is_integer(value) and lowest <= value and (highest is None or value <= highest):
         return
     if highest is None:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "{name}={value}: expected an integer of at least {lowest}.",
-                name=name,
-                value=shortened(value),
-                lowest=lowest,
-            )
-        )
-    raise InputError(
-        coded(
+        raise InputError.coded(
             "E-INPUT-06",
-            "{name}={value}: expected an integer from {lowest} to {highest}.",
+            "{name}={value}: expected an integer of at least {lowest}.",
             name=name,
             value=shortened(value),
             lowest=lowest,
-            highest=highest,
         )
+    raise InputError.coded(
+        "E-INPUT-06",
+        "{name}={value}: expected an integer from {lowest} to {highest}.",
+        name=name,
+        value=shortened(value),
+        lowest=lowest,
+        highest=highest,
     )

@@ -7,7 +7,6 @@ from typing import Any, Sequence
 import numpy as np
 
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded
 
 __all__ = ["COARSE", "check_columns", "check_precision", "rounded"]
 
@@ -55,16 +54,14 @@ def check_precision(array: np.ndarray, deviations: Sequence[float], features: Se
         column = int(np.argwhere(found)[0][-1])
         name = repr(features[column]) if len(features) > column else str(column)
         value = float(array[found][0])
-        raise InputError(
-            coded(
-                "E-INPUT-04",
-                "column {name}: expected float64, integers or lists, got {value:.10g} as {dtype}, which "
-                "cannot hold the differences between its values that the network was trained on. Give it as "
-                "float64 from the beginning.",
-                name=name,
-                value=value,
-                dtype=array.dtype,
-            )
+        raise InputError.coded(
+            "E-INPUT-04",
+            "column {name}: expected float64, integers or lists, got {value:.10g} as {dtype}, which "
+            "cannot hold the differences between its values that the network was trained on. Give it as "
+            "float64 from the beginning.",
+            name=name,
+            value=value,
+            dtype=array.dtype,
         )
 
 

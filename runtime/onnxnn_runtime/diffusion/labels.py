@@ -10,7 +10,6 @@ import numpy as np
 from onnxnn_runtime.arrays.numbers import is_integer, is_number, plain_number
 from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.errors import InputError, name_hint
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .options import MOST
@@ -26,13 +25,11 @@ def plain_label(label: object) -> object:
         InputError: There are more than are drawn in one call.
     """
     if np.prod(getattr(label, "shape", ()), dtype=np.float64) > MOST:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "label={label}: expected at most {most:,} labels, one for each image.",
-                label=shortened(label),
-                most=MOST,
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "label={label}: expected at most {most:,} labels, one for each image.",
+            label=shortened(label),
+            most=MOST,
         )
     return label.tolist() if hasattr(label, "tolist") else label
 
@@ -54,13 +51,11 @@ def pick_labels(label: object, spec: DiffusionSpec, num: int, seed: int | None =
     classes = spec.classes
     if not classes:
         if label is not None:
-            raise InputError(
-                coded(
-                    "E-INPUT-08",
-                    "label={label}: expected no label, because this model was trained without classes. Leave "
-                    "label out, or train with add('diffusion_model', ..., classes=True).",
-                    label=shortened(label),
-                )
+            raise InputError.coded(
+                "E-INPUT-08",
+                "label={label}: expected no label, because this model was trained without classes. Leave "
+                "label out, or train with add('diffusion_model', ..., classes=True).",
+                label=shortened(label),
             )
         return None
     if label is None:
@@ -98,16 +93,14 @@ def _class_number(label: object, classes: Sequence[str]) -> int:
     if is_integer(label) and 0 <= label < len(classes):
         return int(label)
     shown = ", ".join(printable(name, 40) for name in classes[:20]) + (", ..." if len(classes) > 20 else "")
-    raise InputError(
-        coded(
-            "E-INPUT-06",
-            "label={label}: unknown class{hint} Use a class name: {classes}; a class index from 0 to "
-            '{last}; or "none", the empty label.',
-            label=shortened(label),
-            hint=name_hint(label, classes),
-            classes=shown,
-            last=len(classes) - 1,
-        )
+    raise InputError.coded(
+        "E-INPUT-06",
+        "label={label}: unknown class{hint} Use a class name: {classes}; a class index from 0 to "
+        '{last}; or "none", the empty label.',
+        label=shortened(label),
+        hint=name_hint(label, classes),
+        classes=shown,
+        last=len(classes) - 1,
     )
 
 
@@ -121,20 +114,16 @@ def pick_guidance(guidance: float | None, label: object, classes: Sequence[str])
     if guidance is None:
         return 1.0
     if not is_number(guidance) or not 0 <= guidance < math.inf:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "guidance={guidance}: expected a number of at least 0. 1 is no guidance, 2 is usual.",
-                guidance=shortened(guidance),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "guidance={guidance}: expected a number of at least 0. 1 is no guidance, 2 is usual.",
+            guidance=shortened(guidance),
         )
     if guidance != 1 and (not classes or is_empty(label, classes)):
-        raise InputError(
-            coded(
-                "E-CALL-02",
-                "guidance={guidance}: expected a label for images to follow, got none. Give label=..., or "
-                "leave guidance out.",
-                guidance=guidance,
-            )
+        raise InputError.coded(
+            "E-CALL-02",
+            "guidance={guidance}: expected a label for images to follow, got none. Give label=..., or "
+            "leave guidance out.",
+            guidance=guidance,
         )
     return float(guidance)

@@ -15,7 +15,6 @@ from onnxnn_runtime.inputs.folders import Skipped
 from onnxnn_runtime.inputs.given import matching, plain
 from onnxnn_runtime.inputs.reading import read_sample
 from onnxnn_runtime.inputs.samples import find_samples
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["read_images", "read_mask", "read_noise"]
@@ -32,24 +31,20 @@ def read_noise(noise: object, shape: tuple[int, ...]) -> np.ndarray:
     except InputError as error:
         raise InputError(located("noise", error)) from error
     if array.dtype.kind != "f" or array.ndim != 4 or array.shape[1:] != shape or not len(array):
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "noise: expected float32 (num, {channels}, {height}, {width}), got {dtype} {shape}.",
-                channels=shape[0],
-                height=shape[1],
-                width=shape[2],
-                dtype=array.dtype,
-                shape=array.shape,
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "noise: expected float32 (num, {channels}, {height}, {width}), got {dtype} {shape}.",
+            channels=shape[0],
+            height=shape[1],
+            width=shape[2],
+            dtype=array.dtype,
+            shape=array.shape,
         )
     if not np.isfinite(array).all():
-        raise InputError(
-            coded(
-                "E-INPUT-04",
-                "noise: expected finite numbers, got NaN or infinite ones. Draw them from a standard normal "
-                "distribution.",
-            )
+        raise InputError.coded(
+            "E-INPUT-04",
+            "noise: expected finite numbers, got NaN or infinite ones. Draw them from a standard normal "
+            "distribution.",
         )
     return np.array(array, np.float32)
 
@@ -73,8 +68,8 @@ def read_images(source: object, spec: DiffusionSpec, preprocess: Preprocess | No
     skipped: list[Skipped] = []
     images = [read_sample(sample, wanted) for sample in find_samples(source, wanted, skipped)]
     if not images:
-        raise InputError(
-            coded("E-INPUT-01", "input: expected at least one image, got none. Give the path of an image.")
+        raise InputError.coded(
+            "E-INPUT-01", "input: expected at least one image, got none. Give the path of an image."
         )
     return np.stack(images)
 
@@ -94,13 +89,11 @@ def read_mask(mask: object, shape: tuple[int, ...]) -> np.ndarray:
     if isinstance(given, str):
         found = matching(given)
         if len(found) > 1:
-            raise InputError(
-                coded(
-                    "E-INPUT-06",
-                    "mask={mask}: expected one file, got {count} that match. Give one mask.",
-                    mask=shortened(given),
-                    count=len(found),
-                )
+            raise InputError.coded(
+                "E-INPUT-06",
+                "mask={mask}: expected one file, got {count} that match. Give one mask.",
+                mask=shortened(given),
+                count=len(found),
             )
         given = found[0]
     if isinstance(given, (str, bytes, bytearray, memoryview, Image.Image)) or is_file_object(given):
@@ -108,21 +101,17 @@ def read_mask(mask: object, shape: tuple[int, ...]) -> np.ndarray:
     else:
         array = as_array(given)
     if array.shape != shape[1:]:
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "mask: expected {expected}, the height and width of the model's images, got {got}. Resize it "
-                "first.",
-                expected=shape[1:],
-                got=array.shape,
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "mask: expected {expected}, the height and width of the model's images, got {got}. Resize it "
+            "first.",
+            expected=shape[1:],
+            got=array.shape,
         )
     if not any(np.isin(array, (0, white)).all() for white in (1, 255)):
-        raise InputError(
-            coded(
-                "E-INPUT-04",
-                "mask: expected 1 or 255 where the image is replaced and 0 where it is kept, got other "
-                "numbers. Write mask >= 128.",
-            )
+        raise InputError.coded(
+            "E-INPUT-04",
+            "mask: expected 1 or 255 where the image is replaced and 0 where it is kept, got other "
+            "numbers. Write mask >= 128.",
         )
     return np.asarray(array != 0)

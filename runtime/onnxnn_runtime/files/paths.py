@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from onnxnn_runtime.errors import InputError, OnnxnnError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = ["expanded", "path_text", "refuse_address"]
@@ -24,15 +23,12 @@ def path_text(path: object, error: type[OnnxnnError] = InputError) -> str:
     try:
         return os.fsdecode(path)  # type: ignore[arg-type]  # which it checks
     except Exception as found:  # whatever a custom object raises
-        raise error(
-            coded(
-                "E-CALL-03",
-                "{path}: expected a path from its __fspath__(), got {kind}: {reason}. Give the path as a "
-                "text.",
-                path=shortened(path, 80),
-                kind=type(found).__name__,
-                reason=printable(str(found), 100),
-            )
+        raise error.coded(
+            "E-CALL-03",
+            "{path}: expected a path from its __fspath__(), got {kind}: {reason}. Give the path as a text.",
+            path=shortened(path, 80),
+            kind=type(found).__name__,
+            reason=printable(str(found), 100),
         ) from found
 
 
@@ -52,11 +48,9 @@ def refuse_address(path: str, error: type[OnnxnnError] = InputError) -> None:
     import re  # here, because hardly any path comes this far
 
     if re.match(r"^(?:[A-Za-z][A-Za-z0-9+.-]+:/?/|data:\w+/)", path) and not os.path.lexists(path):
-        raise error(
-            coded(
-                "E-INPUT-05",
-                "{path}: expected the path of a file or folder, got an address (URL). Nothing is downloaded; "
-                "save it to a file first, and give the path of that.",
-                path=printable(path, 100),
-            )
+        raise error.coded(
+            "E-INPUT-05",
+            "{path}: expected the path of a file or folder, got an address (URL). Nothing is downloaded; "
+            "save it to a file first, and give the path of that.",
+            path=printable(path, 100),
         )

@@ -9,7 +9,6 @@ from typing import List, Sequence, Union
 from onnxnn_runtime.arrays.numbers import check_integer, is_number
 from onnxnn_runtime.card.tokens import Text
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["Generated", "GenerationOptions"]
@@ -59,32 +58,25 @@ class GenerationOptions:
             if value is not None:
                 check_integer(name, value, lowest)
         if self.length is not None and self.length > LONGEST:
-            raise InputError(
-                coded(
-                    "E-INPUT-06",
-                    "length={length}: expected at most {longest:,} tokens.",
-                    length=shortened(self.length),
-                    longest=LONGEST,
-                )
+            raise InputError.coded(
+                "E-INPUT-06",
+                "length={length}: expected at most {longest:,} tokens.",
+                length=shortened(self.length),
+                longest=LONGEST,
             )
         temperature = self.temperature
         if temperature is not None and (not is_number(temperature) or not 0 <= temperature < math.inf):
-            raise InputError(
-                coded(
-                    "E-INPUT-06",
-                    "temperature={temperature}: expected a number of at least 0. 0 takes the "
-                    "likeliest token.",
-                    temperature=shortened(temperature),
-                )
+            raise InputError.coded(
+                "E-INPUT-06",
+                "temperature={temperature}: expected a number of at least 0. 0 takes the likeliest token.",
+                temperature=shortened(temperature),
             )
         stops = self.stops
         if not isinstance(stops, (list, tuple)) or not all(isinstance(each, str) and each for each in stops):
-            raise InputError(
-                coded(
-                    "E-INPUT-06",
-                    "stop={stop}: expected a text or a list of texts, none of them empty.",
-                    stop=shortened(self.stop),
-                )
+            raise InputError.coded(
+                "E-INPUT-06",
+                "stop={stop}: expected a text or a list of texts, none of them empty.",
+                stop=shortened(self.stop),
             )
 
     @property
@@ -104,19 +96,15 @@ class GenerationOptions:
             return
         options = ", ".join(own)
         if translates:
-            raise InputError(
-                coded(
-                    "E-CALL-01",
-                    "{option}=...: expected an option of a sequence-to-sequence network: {options}.",
-                    option=refused[0],
-                    options=options,
-                )
-            )
-        raise InputError(
-            coded(
+            raise InputError.coded(
                 "E-CALL-01",
-                "{option}=...: expected an option of a network that continues a text: {options}.",
+                "{option}=...: expected an option of a sequence-to-sequence network: {options}.",
                 option=refused[0],
                 options=options,
             )
+        raise InputError.coded(
+            "E-CALL-01",
+            "{option}=...: expected an option of a network that continues a text: {options}.",
+            option=refused[0],
+            options=options,
         )

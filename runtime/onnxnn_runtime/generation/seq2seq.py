@@ -12,7 +12,7 @@ import numpy as np
 from onnxnn_runtime.arrays.conversion import check_tokens, without_gradient
 from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.errors import InputError, located
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 
 from .options import GenerationOptions
 
@@ -48,14 +48,12 @@ def translate(
     if max_length is None:
         max_length = longest or 2 * sources.shape[1] + 10
     if longest is not None and max_length > longest:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "max_length={max_length}: expected at most {longest}, the longest target that the network "
-                "can write.",
-                max_length=max_length,
-                longest=longest,
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "max_length={max_length}: expected at most {longest}, the longest target that the network "
+            "can write.",
+            max_length=max_length,
+            longest=longest,
         )
     written = [_cut(tokens) for tokens in search(predict, sources, max_length, options.beams or 1)]
     return written[0] if single else written
@@ -106,12 +104,10 @@ def _logarithms(probabilities: np.ndarray, ended: np.ndarray) -> np.ndarray:
         InputError: The probabilities are not finite.
     """
     if not np.isfinite(probabilities).all():
-        raise InputError(
-            coded(
-                "E-INPUT-08",
-                "expected finite probabilities of tokens from the network, got NaN or infinite ones. Train "
-                "it again with a smaller lr.",
-            )
+        raise InputError.coded(
+            "E-INPUT-08",
+            "expected finite probabilities of tokens from the network, got NaN or infinite ones. Train "
+            "it again with a smaller lr.",
         )
     found = np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float64).tiny))
     found[:, :, (PADDING, START)] = -np.inf
@@ -133,8 +129,8 @@ def _read(source: object, spec: InputSpec) -> tuple[np.ndarray, bool]:
     array = None if is_rows else np.asarray(given)
     rows = [np.asarray(row) for row in (given if array is None or array.ndim == 2 else [array])]
     if not rows:
-        raise InputError(
-            coded("E-INPUT-04", "source: expected at least one sequence of token ids, got an empty list.")
+        raise InputError.coded(
+            "E-INPUT-04", "source: expected at least one sequence of token ids, got an empty list."
         )
     for number, row in enumerate(rows):
         _check_row(f"source[{number}]" if len(rows) > 1 else "source", row, spec)
@@ -145,13 +141,11 @@ def _read(source: object, spec: InputSpec) -> tuple[np.ndarray, bool]:
 
 
 def _wrong_source(got: str, name: str = "source") -> InputError:
-    return InputError(
-        coded(
-            "E-INPUT-05",
-            "{name}: expected the token ids of one source, [5, 7], or of several, [[5, 7], [8]], got {got}.",
-            name=name,
-            got=got,
-        )
+    return InputError.coded(
+        "E-INPUT-05",
+        "{name}: expected the token ids of one source, [5, 7], or of several, [[5, 7], [8]], got {got}.",
+        name=name,
+        got=got,
     )
 
 
@@ -161,8 +155,8 @@ def _is_nested(value: object) -> bool:
 
 def _check_row(name: str, row: np.ndarray, spec: InputSpec) -> None:
     if row.ndim == 1 and not len(row):
-        raise InputError(
-            coded("E-INPUT-04", "{name}: expected at least one token id, got an empty sequence.", name=name)
+        raise InputError.coded(
+            "E-INPUT-04", "{name}: expected at least one token id, got an empty sequence.", name=name
         )
     if row.ndim != 1 or row.dtype.kind not in "iufO":
         raise _wrong_source(f"{row.dtype} {row.shape}", name)

@@ -8,7 +8,6 @@ import numpy as np
 from PIL import Image
 
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded
 
 __all__ = ["as_uint8", "pixels", "to_mode"]
 
@@ -30,20 +29,15 @@ def to_mode(image: Image.Image, color: str) -> Image.Image:
     """
     mode = "L" if color == "grayscale" else "RGB"
     if image.mode == "F":
-        raise InputError(
-            coded(
-                "E-INPUT-09",
-                "expected pixels of a fixed range, got floating-point pixels (mode F). Convert the image to "
-                "8 bits first.",
-            )
+        raise InputError.coded(
+            "E-INPUT-09",
+            "expected pixels of a fixed range, got floating-point pixels (mode F). Convert the image to "
+            "8 bits first.",
         )
     if image.mode == "LAB":
-        raise InputError(
-            coded(
-                "E-INPUT-09",
-                "expected RGB or grey pixels, got mode LAB, which needs a colour profile. Save the image as "
-                "RGB.",
-            )
+        raise InputError.coded(
+            "E-INPUT-09",
+            "expected RGB or grey pixels, got mode LAB, which needs a colour profile. Save the image as RGB.",
         )
     if image.mode == "I" or image.mode.startswith("I;16"):
         return _in_bands(image, mode, _from_16_bits)
@@ -89,23 +83,19 @@ def as_uint8(array: np.ndarray) -> np.ndarray:
     if not (np.issubdtype(array.dtype, np.floating) or array.dtype == bool):
         if np.issubdtype(array.dtype, np.integer) and array.min() >= 0 and array.max() <= 255:
             return array.astype(np.uint8)
-        raise InputError(
-            coded(
-                "E-INPUT-04",
-                "expected integers 0..255 in an image array of {dtype}, got others. Convert it to uint8.",
-                dtype=array.dtype,
-            )
+        raise InputError.coded(
+            "E-INPUT-04",
+            "expected integers 0..255 in an image array of {dtype}, got others. Convert it to uint8.",
+            dtype=array.dtype,
         )
     low, high = float(array.min()), float(array.max())
     if not (low >= 0.0 and high <= 1.0):  # also true for NaN
-        raise InputError(
-            coded(
-                "E-INPUT-04",
-                "expected values in 0..1 in an image array of {dtype}, got {low:g}..{high:g}. Convert pixel "
-                "values 0..255 with .astype('uint8').",
-                dtype=array.dtype,
-                low=low,
-                high=high,
-            )
+        raise InputError.coded(
+            "E-INPUT-04",
+            "expected values in 0..1 in an image array of {dtype}, got {low:g}..{high:g}. Convert pixel "
+            "values 0..255 with .astype('uint8').",
+            dtype=array.dtype,
+            low=low,
+            high=high,
         )
     return np.rint(array.astype(np.float64) * 255).astype(np.uint8)

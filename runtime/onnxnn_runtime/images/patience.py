@@ -15,7 +15,6 @@ from typing import Any, Iterator
 from PIL import Image
 
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded
 
 __all__ = ["opened"]
 
@@ -53,19 +52,14 @@ class _Counted:
     def _count(self) -> None:
         self.left -= 1
         if self.left < 0 and self.has_header:
-            raise InputError(
-                coded(
-                    "E-INPUT-10",
-                    "it has too many pixels for its format, which is read in small steps. Save it as PNG.",
-                )
+            raise InputError.coded(
+                "E-INPUT-10",
+                "it has too many pixels for its format, which is read in small steps. Save it as PNG.",
             )
         if self.left < 0:
-            raise InputError(
-                coded(
-                    "E-INPUT-09",
-                    "its parts are too many or too small, as in a damaged or forged file. Save it again as "
-                    "PNG.",
-                )
+            raise InputError.coded(
+                "E-INPUT-09",
+                "its parts are too many or too small, as in a damaged or forged file. Save it again as PNG.",
             )
 
 
@@ -115,13 +109,11 @@ def _start(source: str | io.BytesIO) -> bytes:
 def _without_comments(source: str | io.BytesIO, size: int) -> io.BytesIO:
     """Return a plain file of Netpbm without its comments, each of which makes Pillow copy a megabyte."""
     if size > _LARGEST_PLAIN:
-        raise InputError(
-            coded(
-                "E-INPUT-10",
-                "expected at most {most:.0f} MB of pixels as text, got {size:.0f} MB. Save it as PNG.",
-                most=_LARGEST_PLAIN / 1e6,
-                size=size / 1e6,
-            )
+        raise InputError.coded(
+            "E-INPUT-10",
+            "expected at most {most:.0f} MB of pixels as text, got {size:.0f} MB. Save it as PNG.",
+            most=_LARGEST_PLAIN / 1e6,
+            size=size / 1e6,
         )
     if isinstance(source, str):
         with open(source, "rb") as file:

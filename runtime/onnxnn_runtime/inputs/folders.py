@@ -17,7 +17,7 @@ from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.errors import InputError, MissingInputError, OnnxnnError
 from onnxnn_runtime.files.access import cannot_read
 from onnxnn_runtime.images.formats import IMAGE_SUFFIXES, unreadable
-from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import WHOLE, printable
 from onnxnn_runtime.messages.warn import warn
 
@@ -143,7 +143,7 @@ def find_images(folder: str | os.PathLike[str]) -> tuple[list[str], list[Skipped
     """
     top = os.fspath(folder)
     if not os.path.isdir(top):
-        raise MissingInputError(coded("E-INPUT-01", "{path}: no such folder.", path=top))
+        raise MissingInputError.coded("E-INPUT-01", "{path}: no such folder.", path=top)
     images: list[str] = []
     skipped: list[Skipped] = []
     visits: Counter[tuple[int, int]] = Counter()

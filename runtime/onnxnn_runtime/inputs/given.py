@@ -11,7 +11,6 @@ from onnxnn_runtime.arrays.conversion import from_objects, without_gradient
 from onnxnn_runtime.errors import InputError, MissingInputError
 from onnxnn_runtime.files.paths import expanded, path_text, refuse_address
 from onnxnn_runtime.images.decode import is_file_object
-from onnxnn_runtime.messages.catalogue import coded
 
 if TYPE_CHECKING:
     from typing import TypeGuard  # of Python 3.10
@@ -75,15 +74,13 @@ def matching(path: str) -> list[str]:
     try:
         paths = sorted(glob.glob(found, recursive=True))
     except RecursionError as error:
-        raise InputError(
-            coded(
-                "E-INPUT-02",
-                "{path}: folders lie too deep in each other for this pattern. Give a folder instead.",
-                path=path,
-            )
+        raise InputError.coded(
+            "E-INPUT-02",
+            "{path}: folders lie too deep in each other for this pattern. Give a folder instead.",
+            path=path,
         ) from error
     if not paths:
-        raise MissingInputError(coded("E-INPUT-01", "{path}: no file matches this pattern.", path=path))
+        raise MissingInputError.coded("E-INPUT-01", "{path}: no file matches this pattern.", path=path)
     return paths
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from onnxnn_runtime.card.vocabulary import check_characters
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable
 
 __all__ = ["is_numpy", "load_numpy"]
@@ -39,13 +39,11 @@ def load_numpy(source: str | IO[bytes], name: str) -> np.ndarray:
             return loaded
         with loaded:
             if "data" not in loaded.files and len(loaded.files) != 1:
-                raise InputError(
-                    coded(
-                        "E-INPUT-03",
-                        "{name}: expected one array, or one named 'data', got {arrays}.",
-                        name=name,
-                        arrays=", ".join(loaded.files) or gettext("none"),
-                    )
+                raise InputError.coded(
+                    "E-INPUT-03",
+                    "{name}: expected one array, or one named 'data', got {arrays}.",
+                    name=name,
+                    arrays=", ".join(loaded.files) or gettext("none"),
                 )
             array = np.asarray(loaded["data" if "data" in loaded.files else loaded.files[0]])
             check_characters(array)
@@ -54,11 +52,9 @@ def load_numpy(source: str | IO[bytes], name: str) -> np.ndarray:
         raise
     except Exception as error:  # NumPy and zipfile raise many kinds for broken files.
         reason = printable(str(error), 160)
-        raise InputError(
-            coded(
-                "E-INPUT-02",
-                "{name}: cannot be read as a NumPy file ({reason}). Save it again with np.save.",
-                name=name,
-                reason=reason,
-            )
+        raise InputError.coded(
+            "E-INPUT-02",
+            "{name}: cannot be read as a NumPy file ({reason}). Save it again with np.save.",
+            name=name,
+            reason=reason,
         ) from error

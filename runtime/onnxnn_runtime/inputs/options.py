@@ -7,7 +7,6 @@ from typing import Callable, Union
 
 from onnxnn_runtime.arrays.numbers import check_integer
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
@@ -39,23 +38,19 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         if not is_one_of(self.errors, ("raise", "skip")):
-            raise InputError(
-                coded(
-                    "E-INPUT-06",
-                    "errors={errors}: expected 'raise' or 'skip'.",
-                    errors=shortened(self.errors),
-                )
+            raise InputError.coded(
+                "E-INPUT-06",
+                "errors={errors}: expected 'raise' or 'skip'.",
+                errors=shortened(self.errors),
             )
         if self.batch_size is not None:
             check_integer("batch_size", self.batch_size)
         if self.progress is not None and not callable(self.progress):
-            raise InputError(
-                coded(
-                    "E-INPUT-06",
-                    "progress={progress}: expected a function of (done, total), or None. Pass e.g. "
-                    "progress=print.",
-                    progress=shortened(self.progress),
-                )
+            raise InputError.coded(
+                "E-INPUT-06",
+                "progress={progress}: expected a function of (done, total), or None. Pass e.g. "
+                "progress=print.",
+                progress=shortened(self.progress),
             )
 
     def report(self, done: int, total: int | None) -> None:

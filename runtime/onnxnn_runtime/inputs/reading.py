@@ -15,7 +15,7 @@ from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import InputError, located
 from onnxnn_runtime.images.decode import ImageLike, decode
 from onnxnn_runtime.images.modes import pixels
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import WHOLE, printable, shortened
 
 __all__ = ["Sample", "in_channel_order", "read_sample"]
@@ -49,14 +49,12 @@ def in_channel_order(spec: InputSpec, channel_order: str | None) -> InputSpec:
     if channel_order is None:
         return spec
     if spec.kind != "image" or spec.preprocess is None:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "channel_order={order}: expected a network that takes images, got one for input of the kind "
-                "{kind}. Leave it out.",
-                order=shortened(channel_order),
-                kind=repr(kind_name(spec.kind)),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "channel_order={order}: expected a network that takes images, got one for input of the kind "
+            "{kind}. Leave it out.",
+            order=shortened(channel_order),
+            kind=repr(kind_name(spec.kind)),
         )
     return replace(spec, preprocess=replace(spec.preprocess, channel_order=channel_order))
 
@@ -95,8 +93,8 @@ def read_sample(sample: Sample, spec: InputSpec) -> np.ndarray:
 
 def _read_image(value: ImageLike, spec: InputSpec) -> np.ndarray:
     if spec.preprocess is None:
-        raise InputError(
-            coded("E-INPUT-05", "expected an array, since the card describes no preprocessing of images.")
+        raise InputError.coded(
+            "E-INPUT-05", "expected an array, since the card describes no preprocessing of images."
         )
     if spec.in_graph:  # the graph turns it grey itself
         return pixels(decode(value, "RGB", channel_order=spec.preprocess.channel_order))
@@ -114,26 +112,22 @@ def _numbers(value: object, spec: InputSpec) -> np.ndarray:
 
         found = first_without_number(array, spec.features) if array.ndim == 1 else None
         if found and array.dtype.kind not in "US":
-            raise InputError(coded("E-INPUT-04", "expected numbers, but {found}.", found=found))
+            raise InputError.coded("E-INPUT-04", "expected numbers, but {found}.", found=found)
         other = shortened(array if array.ndim else array.item()) if array.dtype.kind == "O" else array.dtype
-        raise InputError(
-            coded(
-                "E-INPUT-04",
-                "expected numbers, got {found}.",
-                found=gettext("text") if array.dtype.kind in "US" else other,
-            )
+        raise InputError.coded(
+            "E-INPUT-04",
+            "expected numbers, got {found}.",
+            found=gettext("text") if array.dtype.kind in "US" else other,
         )
     check_precision(array, spec.deviations, spec.features)
     floats = as_floats(array, "", spec.dtype)
     if spec.kind == "image" and floats.size and not (array.min() >= 0 and array.max() <= 1):
-        raise InputError(
-            coded(
-                "E-INPUT-04",
-                "expected numbers in 0..1 in an array of an image, got {low:g}..{high:g}. Divide pixel "
-                "values 0..255 by 255.",
-                low=array.min(),
-                high=array.max(),
-            )
+        raise InputError.coded(
+            "E-INPUT-04",
+            "expected numbers in 0..1 in an array of an image, got {low:g}..{high:g}. Divide pixel "
+            "values 0..255 by 255.",
+            low=array.min(),
+            high=array.max(),
         )
     check_steps(floats, spec)
     return floats

@@ -202,14 +202,12 @@ def _warn_of_numbers(names: Sequence[str], positions: Sequence[int], spec: Input
 def _check_named(names: Sequence[str], spec: InputSpec, source: str) -> None:
     """Refuse a dict for a network without names, unless its keys are the numbers of the columns."""
     if not spec.features and not names_wanted((), names):
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "{source}: expected a list of numbers, since the network was trained without names, got a "
-                "row of the columns {names}.",
-                source=source,
-                names=names_listed(names),
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "{source}: expected a list of numbers, since the network was trained without names, got a "
+            "row of the columns {names}.",
+            source=source,
+            names=names_listed(names),
         )
 
 

@@ -22,7 +22,7 @@ from onnxnn_runtime.card.vocabulary import renumbering
 from onnxnn_runtime.errors import InputError, MissingInputError
 from onnxnn_runtime.files.access import regular_file
 from onnxnn_runtime.images.decode import is_file_object, read_content
-from onnxnn_runtime.messages.catalogue import Message, coded
+from onnxnn_runtime.messages.catalogue import Message
 from onnxnn_runtime.messages.shorten import shortened
 
 from .folders import Skipped, describe_skipped, find_images, skipped_for
@@ -90,13 +90,11 @@ class _Finder:
         """
         try:
             if depth > MAX_DEPTH:
-                raise InputError(
-                    coded(
-                        "E-INPUT-03",
-                        "{name}: expected lists at most {most} deep in each other, got deeper ones.",
-                        name=name,
-                        most=MAX_DEPTH,
-                    )
+                raise InputError.coded(
+                    "E-INPUT-03",
+                    "{name}: expected lists at most {most} deep in each other, got deeper ones.",
+                    name=name,
+                    most=MAX_DEPTH,
                 )
             try:
                 thing = plain(thing, self._spec.kind == "image")
@@ -155,14 +153,12 @@ class _Finder:
                 with open(path, "wb") as copy:
                     copy.write(content)
             except OSError as error:
-                raise InputError(
-                    coded(
-                        "E-INPUT-02",
-                        "{name}: an open table is copied to the folder of temporary files, which cannot be "
-                        "written ({reason}). Give the path of the file.",
-                        name=name,
-                        reason=error.strerror or error,
-                    )
+                raise InputError.coded(
+                    "E-INPUT-02",
+                    "{name}: an open table is copied to the folder of temporary files, which cannot be "
+                    "written ({reason}). Give the path of the file.",
+                    name=name,
+                    reason=error.strerror or error,
                 ) from error
             try:
                 for sample in self._table(path, name):
@@ -183,14 +179,12 @@ class _Finder:
         if is_things(thing):
             return self.each(thing, depth, name)
         if not hasattr(thing, "__array__"):
-            raise InputError(
-                coded(
-                    "E-INPUT-05",
-                    "{name}: expected an image as a path, a folder, bytes, an open file, a PIL image or a "
-                    "NumPy array, got {type}.",
-                    name=name,
-                    type=type(thing).__name__,
-                )
+            raise InputError.coded(
+                "E-INPUT-05",
+                "{name}: expected an image as a path, a folder, bytes, an open file, a PIL image or a "
+                "NumPy array, got {type}.",
+                name=name,
+                type=type(thing).__name__,
             )
         array = np.asarray(thing)
         if depth:
@@ -208,27 +202,23 @@ class _Finder:
             array.ndim == 3 and (array.shape[2] in (1, 3, 4) or array.shape[0] == channels)
         )
         if not is_one and array.ndim != 4:
-            raise InputError(
-                coded(
-                    "E-INPUT-03",
-                    "{name}: expected an image of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) in each "
-                    "array of a list, got {shape}. Give several images as one array (N, H, W, channels).",
-                    name=name,
-                    shape=array.shape,
-                )
+            raise InputError.coded(
+                "E-INPUT-03",
+                "{name}: expected an image of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) in each "
+                "array of a list, got {shape}. Give several images as one array (N, H, W, channels).",
+                name=name,
+                shape=array.shape,
             )
 
     def _folder(self, folder: str) -> Iterator[Sample]:
         images, skipped = find_images(folder)
         self._skipped.extend(skipped)
         if not images:
-            raise InputError(
-                coded(
-                    "E-INPUT-01",
-                    "{folder}: expected images in this folder, got none; {found}.",
-                    folder=folder,
-                    found=describe_skipped(skipped),
-                )
+            raise InputError.coded(
+                "E-INPUT-01",
+                "{folder}: expected images in this folder, got none; {found}.",
+                folder=folder,
+                found=describe_skipped(skipped),
             )
         return (Sample(path, path) for path in images)
 
@@ -252,15 +242,13 @@ class _Finder:
             names, rows = tabular.file_rows(path, self._spec, shown=shown)
             return (Sample(each, row) for each, row in zip(names, rows))
         if self._spec.kind == "tokens" and path.lower().endswith(".csv"):
-            raise InputError(
-                coded(
-                    "E-INPUT-05",
-                    "{path}: expected a .npy or .npz file, or an array: how many columns of a table are "
-                    "tokens is not known, since the training data named none.",
-                    path=path,
-                )
+            raise InputError.coded(
+                "E-INPUT-05",
+                "{path}: expected a .npy or .npz file, or an array: how many columns of a table are "
+                "tokens is not known, since the training data named none.",
+                path=path,
             )
-        raise InputError(coded("E-INPUT-05", "{path}: expected a .npy or .npz file, or an array.", path=path))
+        raise InputError.coded("E-INPUT-05", "{path}: expected a .npy or .npz file, or an array.", path=path)
 
     def _values(self, thing: object, name: str, depth: int = 0) -> Iterator[Sample]:
         from . import rows as tabular
@@ -291,14 +279,12 @@ def _missing(path: str, name: str) -> InputError:
     try:
         float(path)
     except ValueError:
-        return MissingInputError(coded("E-INPUT-01", "{path}: no such file.", path=path))
-    return InputError(
-        coded(
-            "E-INPUT-04",
-            "{name}: expected a number, got the text {text}. Convert it, as float does.",
-            name=name,
-            text=shortened(path),
-        )
+        return MissingInputError.coded("E-INPUT-01", "{path}: no such file.", path=path)
+    return InputError.coded(
+        "E-INPUT-04",
+        "{name}: expected a number, got the text {text}. Convert it, as float does.",
+        name=name,
+        text=shortened(path),
     )
 
 

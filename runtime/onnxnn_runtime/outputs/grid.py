@@ -12,7 +12,6 @@ from PIL import Image, ImageDraw
 from onnxnn_runtime.arrays.numbers import check_integer
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import PathLike, write_atomically
-from onnxnn_runtime.messages.catalogue import coded
 
 from .output_files import check_output, check_suffix
 
@@ -172,18 +171,16 @@ def _check(images: object, axes: int) -> np.ndarray:
     array = np.asarray(images)
     matches = array.ndim == axes and array.shape[-3] in (1, 3) and array.size and array.dtype.kind == "f"
     if not matches:
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "images: expected float32 {expected} in 0..1, where C is 1 or 3, got {dtype} {shape}.",
-                expected="(N, C, H, W)" if axes == 4 else "(N, steps + 1, C, H, W)",
-                dtype=array.dtype,
-                shape=array.shape,
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "images: expected float32 {expected} in 0..1, where C is 1 or 3, got {dtype} {shape}.",
+            expected="(N, C, H, W)" if axes == 4 else "(N, steps + 1, C, H, W)",
+            dtype=array.dtype,
+            shape=array.shape,
         )
     if not np.isfinite(array).all():
-        raise InputError(
-            coded("E-INPUT-04", "images: expected finite numbers in 0..1, got NaN or infinite ones.")
+        raise InputError.coded(
+            "E-INPUT-04", "images: expected finite numbers in 0..1, got NaN or infinite ones."
         )
     return array
 

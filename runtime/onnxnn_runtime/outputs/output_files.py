@@ -13,7 +13,7 @@ from onnxnn_runtime.files.filekind import kind_of_file
 from onnxnn_runtime.images.formats import IMAGE_SUFFIXES
 from onnxnn_runtime.inputs.folders import find_images
 from onnxnn_runtime.inputs.given import matching
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable
 
 __all__ = ["FORMATS", "check_output", "check_suffix"]
@@ -67,14 +67,12 @@ def check_suffix(
     """
     suffix = as_path(path, name, error).suffix.lower()
     if suffix not in suffixes:
-        raise error(
-            coded(
-                "E-OUTPUT-01",
-                "{path}: expected a name that ends in {expected}, got {got}. Choose such a name.",
-                path=printable(str(path)),
-                expected=_either(suffixes),
-                got=printable(suffix, 40) if suffix else gettext("no ending"),
-            )
+        raise error.coded(
+            "E-OUTPUT-01",
+            "{path}: expected a name that ends in {expected}, got {got}. Choose such a name.",
+            path=printable(str(path)),
+            expected=_either(suffixes),
+            got=printable(suffix, 40) if suffix else gettext("no ending"),
         )
     return suffix
 
@@ -119,31 +117,27 @@ def _check_name(target: Path, shown: str, kind: str, endings: Sequence[str], opt
     suffix = target.suffix.lower()
     others = [name for name, ends in FORMATS.items() if suffix in ends and suffix not in endings]
     if others:
-        raise OutputError(
-            coded(
-                "E-OUTPUT-02",
-                "{path}: expected a name for {kind} files, which are written here, got one for {other} "
-                "files. Use a name that ends in {ending}, or use {option}.",
-                path=shown,
-                kind=kind,
-                other=others[0],
-                ending=endings[0],
-                option=option,
-            )
+        raise OutputError.coded(
+            "E-OUTPUT-02",
+            "{path}: expected a name for {kind} files, which are written here, got one for {other} "
+            "files. Use a name that ends in {ending}, or use {option}.",
+            path=shown,
+            kind=kind,
+            other=others[0],
+            ending=endings[0],
+            option=option,
         )
 
 
 def _check_no_source(target: Path, shown: str, sources: Iterable[object], option: str) -> None:
     """Refuse to replace an input."""
     if any(_is_source(target, source) for source in _paths(sources)):
-        raise OutputError(
-            coded(
-                "E-OUTPUT-02",
-                "{path}: expected another file than the one that is read, which would be lost. Choose "
-                "another name, or use {option}.",
-                path=shown,
-                option=option,
-            )
+        raise OutputError.coded(
+            "E-OUTPUT-02",
+            "{path}: expected another file than the one that is read, which would be lost. Choose "
+            "another name, or use {option}.",
+            path=shown,
+            option=option,
         )
 
 
@@ -155,16 +149,14 @@ def _check_format(target: Path, shown: str, kind: str, endings: Sequence[str], o
         raise unknown_before(target, error, option) from error
     matches = target.suffix.lower() in endings if found in _NO_FORMAT else _KINDS.get(found) == kind
     if not matches and found != filekind.EMPTY:
-        raise OutputError(
-            coded(
-                "E-OUTPUT-02",
-                "{path}: expected a file of format {kind} to replace, got {found}. Choose another name, or "
-                "use {option}.",
-                path=shown,
-                kind=gettext("checkpoint") if kind == "checkpoint" else kind,
-                found=found.name,
-                option=option,
-            )
+        raise OutputError.coded(
+            "E-OUTPUT-02",
+            "{path}: expected a file of format {kind} to replace, got {found}. Choose another name, or "
+            "use {option}.",
+            path=shown,
+            kind=gettext("checkpoint") if kind == "checkpoint" else kind,
+            found=found.name,
+            option=option,
         )
 
 

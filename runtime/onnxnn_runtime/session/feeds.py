@@ -6,7 +6,7 @@ import numpy as np
 
 from onnxnn_runtime.arrays.conversion import as_array, as_floats
 from onnxnn_runtime.errors import CardError, InputError, located
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = ["DTYPES", "as_samples", "check_divisor", "check_feed"]
@@ -42,14 +42,12 @@ def check_feed(name: str, value: object, dtype: str, shape: tuple[object, ...]) 
     """
     shown = printable(name, 80)
     if dtype not in DTYPES.values():
-        raise InputError(
-            coded(
-                "E-INPUT-05",
-                "{name}: the graph expects {type}; only arrays of NumPy's numbers or texts can be given. Use "
-                "a model whose inputs are such tensors.",
-                name=shown,
-                type=dtype,
-            )
+        raise InputError.coded(
+            "E-INPUT-05",
+            "{name}: the graph expects {type}; only arrays of NumPy's numbers or texts can be given. Use "
+            "a model whose inputs are such tensors.",
+            name=shown,
+            type=dtype,
         )
     try:
         array = as_array(value)
@@ -74,25 +72,21 @@ def _other_array(
     """Return the error for an array of another type or shape than an input takes."""
     wanted = ", ".join(gettext("free") if size is None else str(size) for size in shape)
     if 0 in array.shape:
-        return InputError(
-            coded(
-                "E-INPUT-03",
-                "{name}: expected {type} ({shape}), at least 1 along each axis, got {found}.",
-                name=name,
-                type=dtype,
-                shape=wanted,
-                found=_described(array, value),
-            )
-        )
-    return InputError(
-        coded(
+        return InputError.coded(
             "E-INPUT-03",
-            "{name}: expected {type} ({shape}), got {found}.",
+            "{name}: expected {type} ({shape}), at least 1 along each axis, got {found}.",
             name=name,
             type=dtype,
             shape=wanted,
             found=_described(array, value),
         )
+    return InputError.coded(
+        "E-INPUT-03",
+        "{name}: expected {type} ({shape}), got {found}.",
+        name=name,
+        type=dtype,
+        shape=wanted,
+        found=_described(array, value),
     )
 
 
@@ -116,8 +110,8 @@ def _texts(name: str, array: np.ndarray, value: object) -> np.ndarray:
         array.dtype == object and all(isinstance(each, str) for each in array.flat)
     ):
         return array.astype(object)
-    raise InputError(
-        coded("E-INPUT-04", "{name}: expected texts, got {found}.", name=name, found=_described(array, value))
+    raise InputError.coded(
+        "E-INPUT-04", "{name}: expected texts, got {found}.", name=name, found=_described(array, value)
     )
 
 
@@ -125,17 +119,15 @@ def _check_range(name: str, array: np.ndarray, dtype: str) -> None:
     """Refuse integers that another type does not hold: they would come out as other numbers."""
     limits = np.iinfo(dtype)
     if array.size and (int(array.min()) < limits.min or int(array.max()) > limits.max):
-        raise InputError(
-            coded(
-                "E-INPUT-04",
-                "{name}: expected {type}, {lowest}..{highest}, got {low}..{high}.",
-                name=name,
-                type=dtype,
-                lowest=limits.min,
-                highest=limits.max,
-                low=array.min(),
-                high=array.max(),
-            )
+        raise InputError.coded(
+            "E-INPUT-04",
+            "{name}: expected {type}, {lowest}..{highest}, got {low}..{high}.",
+            name=name,
+            type=dtype,
+            lowest=limits.min,
+            highest=limits.max,
+            low=array.min(),
+            high=array.max(),
         )
 
 
@@ -161,14 +153,12 @@ def check_divisor(name: str, array: np.ndarray) -> None:
     """
     refused = [0, -1] if array.dtype in (np.int32, np.int64) else [0]
     if array.dtype.kind in "iu" and np.isin(array, refused).any():
-        raise InputError(
-            coded(
-                "E-INPUT-04",
-                "{name}: expected numbers other than {refused}: the graph divides by them, which can end "
-                "the whole process.",
-                name=printable(name, 80),
-                refused=", ".join(map(str, refused)),
-            )
+        raise InputError.coded(
+            "E-INPUT-04",
+            "{name}: expected numbers other than {refused}: the graph divides by them, which can end "
+            "the whole process.",
+            name=printable(name, 80),
+            refused=", ".join(map(str, refused)),
         )
 
 
@@ -186,16 +176,14 @@ def as_samples(model: str, name: str, array: np.ndarray, dtype: str, shape: tupl
     are_floats = dtype in ("float16", "float32", "float64") and array.dtype.kind == "f"
     if not _is_alike(array, shape) or (other and not are_floats):
         wanted = ", ".join(gettext("free") if size is None else printable(str(size), 30) for size in shape)
-        raise CardError(
-            coded(
-                "E-MODEL-04",
-                "{model}: input {name}: expected {type} ({shape}) by its graph, got {found} by its card. "
-                "Export it again, or pass the card that belongs to it as card=.",
-                model=model,
-                name=repr(printable(name, 40)),
-                type=dtype,
-                shape=wanted,
-                found=_described(array, array),
-            )
+        raise CardError.coded(
+            "E-MODEL-04",
+            "{model}: input {name}: expected {type} ({shape}) by its graph, got {found} by its card. "
+            "Export it again, or pass the card that belongs to it as card=.",
+            model=model,
+            name=repr(printable(name, 40)),
+            type=dtype,
+            shape=wanted,
+            found=_described(array, array),
         )
     return array.astype(dtype) if other else array

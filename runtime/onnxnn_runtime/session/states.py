@@ -6,7 +6,6 @@ from typing import Dict, Sequence, Tuple
 
 from onnxnn_runtime.card.card import Axis, StateSpec
 from onnxnn_runtime.errors import CardError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = ["Described", "check_states"]
@@ -29,48 +28,40 @@ def check_states(name: str, states: Sequence[StateSpec], inputs: Described, outp
     for state in states:
         _, shape = inputs.get(state.name, ("", None))
         if shape is None or state.next not in outputs:
-            raise CardError(
-                coded(
-                    "E-MODEL-04",
-                    "{name}: its card has the state {state}, which the graph does not have. Export it again.",
-                    name=name,
-                    state=shortened(state.name),
-                )
+            raise CardError.coded(
+                "E-MODEL-04",
+                "{name}: its card has the state {state}, which the graph does not have. Export it again.",
+                name=name,
+                state=shortened(state.name),
             )
         if _sizes(shape) != _sizes(state.shape):
             stated, real = (
                 ", ".join(printable(str(size), 40) for size in each) for each in (state.shape, shape)
             )
-            raise CardError(
-                coded(
-                    "E-MODEL-04",
-                    "{name}: state {state}: expected the shape ({expected}) by its card, got ({found}) "
-                    "of the graph. Export it again.",
-                    name=name,
-                    state=shortened(state.name),
-                    expected=stated,
-                    found=real,
-                )
+            raise CardError.coded(
+                "E-MODEL-04",
+                "{name}: state {state}: expected the shape ({expected}) by its card, got ({found}) "
+                "of the graph. Export it again.",
+                name=name,
+                state=shortened(state.name),
+                expected=stated,
+                found=real,
             )
     held = {state.name for state in states}
     arrays = [each for each in inputs if each not in held]
     forgotten = [each for each in arrays if f"next_{each}" in outputs]
     if forgotten:
-        raise CardError(
-            coded(
-                "E-MODEL-04",
-                "{name}: its card lacks its state {state}. Export it again.",
-                name=name,
-                state=shortened(forgotten[0]),
-            )
+        raise CardError.coded(
+            "E-MODEL-04",
+            "{name}: its card lacks its state {state}. Export it again.",
+            name=name,
+            state=shortened(forgotten[0]),
         )
     if not arrays:
-        raise CardError(
-            coded(
-                "E-MODEL-04",
-                "{name}: expected an input, got states alone in its card. Export it again.",
-                name=name,
-            )
+        raise CardError.coded(
+            "E-MODEL-04",
+            "{name}: expected an input, got states alone in its card. Export it again.",
+            name=name,
         )
 
 

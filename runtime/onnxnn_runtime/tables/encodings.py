@@ -14,7 +14,7 @@ from collections import Counter
 from typing import Callable, Iterator, NamedTuple, Pattern, Sequence
 
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from . import letters
@@ -72,13 +72,11 @@ def guess(source: str, data: bytes) -> tuple[str, str]:
     _check_not_broken(source, data)
     found = sorted(_candidates(data), key=lambda each: -each.score)  # of equals the first
     if not found:
-        raise InputError(
-            coded(
-                "E-INPUT-02",
-                "{source}: expected text in UTF-8, UTF-16, GBK or another encoding that is recognised, got "
-                "other bytes. Save it as CSV in UTF-8, or name its encoding with encoding=.",
-                source=source,
-            )
+        raise InputError.coded(
+            "E-INPUT-02",
+            "{source}: expected text in UTF-8, UTF-16, GBK or another encoding that is recognised, got "
+            "other bytes. Save it as CSV in UTF-8, or name its encoding with encoding=.",
+            source=source,
         )
     best = found[0]
     others = [each for each in found if each.text != best.text and best.score - each.score < _SURE]
@@ -109,15 +107,13 @@ def _check_not_broken(source: str, data: bytes) -> None:
     distinct = _distinct(data).decode("utf-8", "replace")
     if _is_mostly(_SURE_UTF8, text) or _is_mostly(_ANY_UTF8, distinct):
         line = next((line for line in text.split("\n") if "\ufffd" in line), "")
-        raise InputError(
-            coded(
-                "E-INPUT-02",
-                "{source}: expected UTF-8 throughout, got other bytes in {line}; it is damaged, cut short or "
-                "put together from several encodings. Save it as CSV in UTF-8, or name its encoding with "
-                "encoding=.",
-                source=source,
-                line=shortened(line, 60),
-            )
+        raise InputError.coded(
+            "E-INPUT-02",
+            "{source}: expected UTF-8 throughout, got other bytes in {line}; it is damaged, cut short or "
+            "put together from several encodings. Save it as CSV in UTF-8, or name its encoding with "
+            "encoding=.",
+            source=source,
+            line=shortened(line, 60),
         )
 
 

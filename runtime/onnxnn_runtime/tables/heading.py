@@ -9,7 +9,6 @@ from typing import Sequence
 import numpy as np
 
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from .marks import Marks, number
@@ -64,34 +63,28 @@ def no_such_column(source: str, names: Sequence[str], name: str) -> InputError:
     """Return the error that says why no column is meant by a name."""
     known = ", ".join(map(str, names[:20]))
     if not names:
-        return InputError(
-            coded(
-                "E-INPUT-03",
-                "{source}: expected a column {name}, got a file without heading. Give its position, from 0.",
-                source=source,
-                name=shortened(name),
-            )
-        )
-    if name in names:
-        return InputError(
-            coded(
-                "E-INPUT-03",
-                "{source}: expected one column {name}, got {count} in the heading: {known}. Give each a "
-                "different name.",
-                source=source,
-                name=shortened(name),
-                count=names.count(name),
-                known=known,
-            )
-        )
-    return InputError(
-        coded(
+        return InputError.coded(
             "E-INPUT-03",
-            "{source}: expected a column {name}, got the columns {known}.",
+            "{source}: expected a column {name}, got a file without heading. Give its position, from 0.",
             source=source,
             name=shortened(name),
+        )
+    if name in names:
+        return InputError.coded(
+            "E-INPUT-03",
+            "{source}: expected one column {name}, got {count} in the heading: {known}. Give each a "
+            "different name.",
+            source=source,
+            name=shortened(name),
+            count=names.count(name),
             known=known,
         )
+    return InputError.coded(
+        "E-INPUT-03",
+        "{source}: expected a column {name}, got the columns {known}.",
+        source=source,
+        name=shortened(name),
+        known=known,
     )
 
 

@@ -14,7 +14,6 @@ from typing import Callable, Iterable, Sequence
 import numpy as np
 
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
@@ -49,25 +48,21 @@ def check_marks(decimal: str | None, thousands: str | None) -> None:
         InputError: `decimal` is no "." or ",", `thousands` is no mark, or both are the same.
     """
     if not is_one_of(decimal, (None, ".", ",")):
-        raise InputError(
-            coded("E-INPUT-06", "decimal={decimal}: expected '.' or ','.", decimal=shortened(decimal, 20))
+        raise InputError.coded(
+            "E-INPUT-06", "decimal={decimal}: expected '.' or ','.", decimal=shortened(decimal, 20)
         )
     if not is_one_of(thousands, (None, "", ",", ".", " ", "'", "_", "\u00a0", "\u202f", "\u2019")):
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "thousands={thousands}: expected ',', '.', ' ', \"'\" or '_'.",
-                thousands=shortened(thousands, 20),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "thousands={thousands}: expected ',', '.', ' ', \"'\" or '_'.",
+            thousands=shortened(thousands, 20),
         )
     if thousands and thousands == (decimal or "."):
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "thousands={thousands}, decimal={decimal}: expected two different marks. Give decimal= too.",
-                thousands=shortened(thousands),
-                decimal=shortened(decimal or "."),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "thousands={thousands}, decimal={decimal}: expected two different marks. Give decimal= too.",
+            thousands=shortened(thousands),
+            decimal=shortened(decimal or "."),
         )
 
 
@@ -91,35 +86,28 @@ def number(cell: str, marks: Marks) -> float | None:
 def not_a_number(source: str, where: str, cell: str, marks: Marks) -> InputError:
     """Return the error for a cell that holds no number; `where` is what messages call the cell."""
     if cell.lower() in MISSING:
-        return InputError(
-            coded(
-                "E-INPUT-04",
-                "{source}: {where}: expected a number, got an empty cell or a mark of a missing value. "
-                "Fill it in, or remove the row.",
-                source=source,
-                where=where,
-            )
+        return InputError.coded(
+            "E-INPUT-04",
+            "{source}: {where}: expected a number, got an empty cell or a mark of a missing value. "
+            "Fill it in, or remove the row.",
+            source=source,
+            where=where,
         )
     if cell[:1].isdigit() and "," in cell and not marks.thousands and marks.decimal == ".":
-        return NoNumberError(
-            coded(
-                "E-INPUT-04",
-                "{source}: {where}: expected a number, got {cell}. Write it without the comma, or use "
-                "decimal=',' or thousands=','.",
-                source=source,
-                where=where,
-                cell=shortened(cell),
-            )
-        )
-    return NoNumberError(
-        coded(
+        return NoNumberError.coded(
             "E-INPUT-04",
-            "{source}: {where}: expected a number, got {cell}. Write a number, or remove the row or the "
-            "column.",
+            "{source}: {where}: expected a number, got {cell}. Write it without the comma, or use "
+            "decimal=',' or thousands=','.",
             source=source,
             where=where,
             cell=shortened(cell),
         )
+    return NoNumberError.coded(
+        "E-INPUT-04",
+        "{source}: {where}: expected a number, got {cell}. Write a number, or remove the row or the column.",
+        source=source,
+        where=where,
+        cell=shortened(cell),
     )
 
 
@@ -168,26 +156,22 @@ def commas_as(
         return Marks(",")
     where, cell = title(*comma[:2]), shortened(comma[2], 40)
     if point is None or point == comma:
-        raise InputError(
-            coded(
-                "E-INPUT-04",
-                "{where}: {cell} may hold a decimal comma or a mark between thousands. Use decimal=',' or "
-                "thousands=',', or write all numbers in one way, such as 1234.5.",
-                where=where,
-                cell=cell,
-            )
-        )
-    raise InputError(
-        coded(
+        raise InputError.coded(
             "E-INPUT-04",
-            "{where}: {cell}, and {other_where}: {other_cell}; commas and points are used, so the decimal "
-            "mark is unknown. Use decimal=',' or thousands=',', or write all numbers in one way, such as "
-            "1234.5.",
+            "{where}: {cell} may hold a decimal comma or a mark between thousands. Use decimal=',' or "
+            "thousands=',', or write all numbers in one way, such as 1234.5.",
             where=where,
             cell=cell,
-            other_where=title(*point[:2]),
-            other_cell=shortened(point[2], 40),
         )
+    raise InputError.coded(
+        "E-INPUT-04",
+        "{where}: {cell}, and {other_where}: {other_cell}; commas and points are used, so the decimal "
+        "mark is unknown. Use decimal=',' or thousands=',', or write all numbers in one way, such as "
+        "1234.5.",
+        where=where,
+        cell=cell,
+        other_where=title(*point[:2]),
+        other_cell=shortened(point[2], 40),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Collection, Sequence
 
 from onnxnn_runtime.arrays.conversion import is_several
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
+from onnxnn_runtime.messages.catalogue import Message, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["MISSING", "marks_of_missing", "missing_labels", "missing_places"]
@@ -89,11 +89,9 @@ def marks_of_missing(missing: object) -> tuple[str, ...]:
     if missing is None:
         return MISSING
     if not is_several(missing) or not all(isinstance(mark, str) for mark in missing):
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "missing={missing}: expected a list of texts, such as ['?', 'NA'], or [] for none.",
-                missing=shortened(missing),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "missing={missing}: expected a list of texts, such as ['?', 'NA'], or [] for none.",
+            missing=shortened(missing),
         )
     return tuple(str(mark).lower() for mark in missing)

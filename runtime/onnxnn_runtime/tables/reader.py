@@ -16,7 +16,7 @@ from typing import Sequence
 from onnxnn_runtime.arrays.columns import counted
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.paths import path_text
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
@@ -92,10 +92,8 @@ def read_table(
 
 def _check_header(header: object) -> None:
     if not is_one_of(header, (None, True, False)):
-        raise InputError(
-            coded(
-                "E-INPUT-06", "header={header}: expected True, False or None.", header=shortened(header, 20)
-            )
+        raise InputError.coded(
+            "E-INPUT-06", "header={header}: expected True, False or None.", header=shortened(header, 20)
         )
 
 
@@ -120,12 +118,10 @@ def _checked_path(path: object) -> str:
     """
     if isinstance(path, (str, bytes, os.PathLike)):
         return path_text(path)
-    raise InputError(
-        coded(
-            "E-CALL-03",
-            "path={path}: expected the path of a CSV file, such as 'data.csv'.",
-            path=shortened(path, 40),
-        )
+    raise InputError.coded(
+        "E-CALL-03",
+        "path={path}: expected the path of a CSV file, such as 'data.csv'.",
+        path=shortened(path, 40),
     )
 
 
@@ -136,13 +132,11 @@ def _with_heading(table: Table, heading: Sequence[str], separator: str, doubtful
         InputError: There are no other rows.
     """
     if len(table.lines) == 1:
-        raise InputError(
-            coded(
-                "E-INPUT-02",
-                "{source}: expected rows of data after the heading ({heading}), got none.",
-                source=table.source,
-                heading=_in_short(separator.join(heading)),
-            )
+        raise InputError.coded(
+            "E-INPUT-02",
+            "{source}: expected rows of data after the heading ({heading}), got none.",
+            source=table.source,
+            heading=_in_short(separator.join(heading)),
         )
     notes = table.notes
     if doubtful:

@@ -14,7 +14,7 @@ from onnxnn_runtime.arrays.columns import match_columns
 from onnxnn_runtime.arrays.conversion import from_objects
 from onnxnn_runtime.arrays.numbers import is_integer
 from onnxnn_runtime.errors import InputError, located
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from .heading import no_such_column
@@ -96,14 +96,12 @@ class Table:
                     pass  # what follows says more
             raise no_such_column(self.source, self.names, column)
         if not is_integer(column) or not -self.num_columns <= column < self.num_columns:
-            raise InputError(
-                coded(
-                    "E-INPUT-03",
-                    "{source}: expected a column from 0 to {last}, got {column}.",
-                    source=self.source,
-                    last=self.num_columns - 1,
-                    column=shortened(column),
-                )
+            raise InputError.coded(
+                "E-INPUT-03",
+                "{source}: expected a column from 0 to {last}, got {column}.",
+                source=self.source,
+                last=self.num_columns - 1,
+                column=shortened(column),
             )
         return column % self.num_columns
 

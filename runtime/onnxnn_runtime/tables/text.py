@@ -86,15 +86,13 @@ class TextFile:
             if self.separator and not count and lines:
                 lines[0] = ""
             if len(rest) > MAX_LINE:
-                raise InputError(
-                    coded(
-                        "E-INPUT-10",
-                        "{path}: line {line}: expected at most {most:,} characters, got more. Write one row "
-                        "per line.",
-                        path=self.path,
-                        line=count + len(lines) + 1,
-                        most=MAX_LINE,
-                    )
+                raise InputError.coded(
+                    "E-INPUT-10",
+                    "{path}: line {line}: expected at most {most:,} characters, got more. Write one row "
+                    "per line.",
+                    path=self.path,
+                    line=count + len(lines) + 1,
+                    most=MAX_LINE,
                 )
             count += len(lines)
             if lines:
@@ -131,14 +129,12 @@ class TextFile:
             for line in kept:
                 if len(line) > MAX_CELL and max(map(len, line.split(separator))) > MAX_CELL:
                     at = number + 1 + lines.index(line)
-                    raise InputError(
-                        coded(
-                            "E-INPUT-10",
-                            "{path}: row {row}: expected at most {most:,} characters in a cell, got more.",
-                            path=self.path,
-                            row=at,
-                            most=MAX_CELL,
-                        )
+                    raise InputError.coded(
+                        "E-INPUT-10",
+                        "{path}: row {row}: expected at most {most:,} characters in a cell, got more.",
+                        path=self.path,
+                        row=at,
+                        most=MAX_CELL,
                     )
             numbers = range(number + 1, number + len(lines) + 1)
             if len(kept) == len(lines):
@@ -163,14 +159,12 @@ class TextFile:
                     yield Block(records, numbers)
                     records, numbers, size = [], [], 0
         except csv.Error as error:
-            raise InputError(
-                coded(
-                    "E-INPUT-02",
-                    "{path}: row {row} cannot be read as CSV ({reason}). Close every quotation mark.",
-                    path=self.path,
-                    row=reader.line_num,
-                    reason=error,
-                )
+            raise InputError.coded(
+                "E-INPUT-02",
+                "{path}: row {row} cannot be read as CSV ({reason}). Close every quotation mark.",
+                path=self.path,
+                row=reader.line_num,
+                reason=error,
             ) from error
         if records:
             yield Block(records, numbers)
@@ -195,10 +189,8 @@ def open_table(path: str, encoding: str | None = None) -> TextFile:
             such encoding.
     """
     if "\0" not in path and os.path.isdir(path):
-        raise InputError(
-            coded(
-                "E-INPUT-02", "{path}: expected a CSV file, got a folder. Give the path of a file.", path=path
-            )
+        raise InputError.coded(
+            "E-INPUT-02", "{path}: expected a CSV file, got a folder. Give the path of a file.", path=path
         )
     file = str(regular_file(path, "file"))
     try:
@@ -230,19 +222,17 @@ _NO_TABLES = (filekind.HTML, filekind.LFS, filekind.ANNEX, filekind.PDF, filekin
 def _check_kind(path: str, file: str, start: bytes) -> None:
     """Refuse a file that says by its first bytes what else it is."""
     if start.startswith(b"\xd0\xcf\x11\xe0"):  # .xls
-        raise InputError(
-            coded("E-INPUT-02", "{path}: expected a CSV file, got a spreadsheet. Save it as CSV.", path=path)
+        raise InputError.coded(
+            "E-INPUT-02", "{path}: expected a CSV file, got a spreadsheet. Save it as CSV.", path=path
         )
     kind = filekind.kind_of_bytes(start)
     if start.startswith(b"PK\x03\x04"):
         kind = filekind.kind_of_file(file)
         if kind in (filekind.ZIP, filekind.BROKEN_ZIP, filekind.OTHER_ZIP):
-            raise InputError(
-                coded(
-                    "E-INPUT-02",
-                    "{path}: expected a CSV file, got a spreadsheet or zip file. Save it as CSV.",
-                    path=path,
-                )
+            raise InputError.coded(
+                "E-INPUT-02",
+                "{path}: expected a CSV file, got a spreadsheet or zip file. Save it as CSV.",
+                path=path,
             )
     elif kind not in _NO_TABLES and (b"\0" not in start or kind == filekind.UNKNOWN):
         return
@@ -258,13 +248,11 @@ def _codec(encoding: str) -> str:
         if not getattr(info, "_is_text_encoding", True):
             raise LookupError
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "encoding={encoding}: expected an encoding of Python, such as 'utf-8', 'gb18030', 'big5', "
-                "'shift_jis', 'cp1252' (Western Europe) or 'utf-16'.",
-                encoding=shortened(encoding, 40),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "encoding={encoding}: expected an encoding of Python, such as 'utf-8', 'gb18030', 'big5', "
+            "'shift_jis', 'cp1252' (Western Europe) or 'utf-16'.",
+            encoding=shortened(encoding, 40),
         ) from error
     return "utf-8-sig" if info.name == "utf-8" else str(info.name)
 
