@@ -28,117 +28,97 @@ class FileKind(NamedTuple):
     """What a file is.
 
     Args:
-        key: Which kind; it is never shown.
+        english: What messages call it in English, with its article.
+        todo: What to do with it in English, a sentence; "" where nothing general can be said.
         format: The format of an image or an archive, such as "PNG".
     """
 
-    key: str
+    english: str
+    todo: str = ""
     format: str = ""
 
     @property
     def name(self) -> str:
         """What messages call it, in English with its article, such as "a safetensors file"."""
-        return gettext(_WORDS[self.key][0], format=self.format)
+        return gettext(self.english, format=self.format)
 
     @property
     def advice(self) -> str:
         """What to do with it, a sentence; "" where nothing general can be said."""
-        advice = _WORDS[self.key][1]
-        return gettext(advice) if advice else ""
+        return gettext(self.todo) if self.todo else ""
 
-
-EMPTY = FileKind("empty")
-UNKNOWN = FileKind("unknown")
-TEXT = FileKind("text")
-ONNX = FileKind("onnx")
-TORCH = FileKind("torch")
-TORCHSCRIPT = FileKind("torchscript")
-PICKLE = FileKind("pickle")
-SAFETENSORS = FileKind("safetensors")
-HDF5 = FileKind("hdf5")
-KERAS = FileKind("keras")
-HTML = FileKind("html")
-LFS = FileKind("lfs")
-ANNEX = FileKind("annex")
-PDF = FileKind("pdf")
-NPY = FileKind("npy")
-NPZ = FileKind("npz")
-GGUF = FileKind("gguf")
-TFLITE = FileKind("tflite")
-ZIP = FileKind("zip")
-BROKEN_ZIP = FileKind("broken zip")
-OTHER_ZIP = FileKind("other zip")
+    @property
+    def is_image(self) -> bool:
+        """Whether it is an image."""
+        return self.english == _IMAGE
 
 
 def image(name: str) -> FileKind:
     """Return the kind of an image of a format, such as "PNG"."""
-    return FileKind("image", name)
+    return FileKind(_IMAGE, format=name)
+
+
+def _archive(name: str) -> FileKind:
+    return FileKind(gettext_noop("an archive ({format})"), _UNPACK, name)
 
 
 _UNPACK = gettext_noop("Unpack it first.")
 _AGAIN = gettext_noop("Copy or download it again.")
+_IMAGE = gettext_noop("an image ({format})")
 
-_WORDS = {
-    "empty": (gettext_noop("an empty file"), _AGAIN),
-    "unknown": (gettext_noop("a file of another format"), ""),
-    "text": (gettext_noop("a text file"), ""),
-    "onnx": (
-        gettext_noop("an ONNX file"),
-        gettext_noop("Run it with onnxnn_runtime.load, or `onnxnn predict`."),
+EMPTY = FileKind(gettext_noop("an empty file"), _AGAIN)
+UNKNOWN = FileKind(gettext_noop("a file of another format"))
+TEXT = FileKind(gettext_noop("a text file"))
+ONNX = FileKind(
+    gettext_noop("an ONNX file"), gettext_noop("Run it with onnxnn_runtime.load, or `onnxnn predict`.")
+)
+TORCH = FileKind(
+    gettext_noop("a torch file"),
+    gettext_noop("An onnxnn checkpoint becomes an ONNX file with `onnxnn export`."),
+)
+TORCHSCRIPT = FileKind(
+    gettext_noop("a TorchScript file, which holds a program"),
+    gettext_noop("Save its weights in Python: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth')."),
+)
+PICKLE = FileKind(
+    gettext_noop("a pickle of an old program, which could run code when opened, so it is not opened")
+)
+SAFETENSORS = FileKind(
+    gettext_noop("a safetensors file"),
+    gettext_noop(
+        "Convert it with the package safetensors: torch.save(safetensors.torch.load_file(FILE), "
+        "'weights.pth')."
     ),
-    "torch": (
-        gettext_noop("a torch file"),
-        gettext_noop("An onnxnn checkpoint becomes an ONNX file with `onnxnn export`."),
-    ),
-    "torchscript": (
-        gettext_noop("a TorchScript file, which holds a program"),
-        gettext_noop(
-            "Save its weights in Python: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth')."
-        ),
-    ),
-    "pickle": (
-        gettext_noop("a pickle of an old program, which could run code when opened, so it is not opened"),
-        "",
-    ),
-    "safetensors": (
-        gettext_noop("a safetensors file"),
-        gettext_noop(
-            "Convert it with the package safetensors: torch.save(safetensors.torch.load_file(FILE), "
-            "'weights.pth')."
-        ),
-    ),
-    "hdf5": (
-        gettext_noop("an HDF5 file, such as Keras writes with .h5"),
-        gettext_noop("Export it to ONNX with tf2onnx."),
-    ),
-    "keras": (
-        gettext_noop("a Keras file (.keras)"),
-        gettext_noop("Export it to ONNX with model.export(FILE, format='onnx')."),
-    ),
-    "html": (
-        gettext_noop("an HTML page instead of the file"),
-        gettext_noop("Open the address in a browser, and download the file itself."),
-    ),
-    "lfs": (
-        gettext_noop("a pointer of Git LFS instead of the file itself"),
-        gettext_noop("Fetch the file with `git lfs pull` in its repository."),
-    ),
-    "annex": (
-        gettext_noop("a pointer of git-annex instead of the file itself"),
-        gettext_noop("Fetch the file with `git annex get` in its repository."),
-    ),
-    "pdf": (gettext_noop("a PDF document"), ""),
-    "npy": (gettext_noop("a NumPy array (.npy)"), ""),
-    "npz": (gettext_noop("a NumPy file of arrays (.npz)"), gettext_noop("Load it as data: load_npz_data.")),
-    "gguf": (gettext_noop("a GGUF file of llama.cpp"), ""),
-    "tflite": (gettext_noop("a TensorFlow Lite file"), ""),
-    "zip": (gettext_noop("a zip file"), ""),
-    "broken zip": (gettext_noop("a zip file that is cut short or damaged"), _AGAIN),
-    "other zip": (gettext_noop("a zip file of other things"), _UNPACK),
-    "image": (gettext_noop("an image ({format})"), ""),
-    "archive": (gettext_noop("an archive ({format})"), _UNPACK),
-}
-"""The name and the advice of each kind."""
+)
+HDF5 = FileKind(
+    gettext_noop("an HDF5 file, such as Keras writes with .h5"),
+    gettext_noop("Export it to ONNX with tf2onnx."),
+)
+KERAS = FileKind(
+    gettext_noop("a Keras file (.keras)"),
+    gettext_noop("Export it to ONNX with model.export(FILE, format='onnx')."),
+)
+HTML = FileKind(
+    gettext_noop("an HTML page instead of the file"),
+    gettext_noop("Open the address in a browser, and download the file itself."),
+)
+LFS = FileKind(
+    gettext_noop("a pointer of Git LFS instead of the file itself"),
+    gettext_noop("Fetch the file with `git lfs pull` in its repository."),
+)
+ANNEX = FileKind(
+    gettext_noop("a pointer of git-annex instead of the file itself"),
+    gettext_noop("Fetch the file with `git annex get` in its repository."),
+)
+PDF = FileKind(gettext_noop("a PDF document"))
+NPY = FileKind(gettext_noop("a NumPy array (.npy)"))
+NPZ = FileKind(gettext_noop("a NumPy file of arrays (.npz)"), gettext_noop("Load it as data: load_npz_data."))
+GGUF = FileKind(gettext_noop("a GGUF file of llama.cpp"))
+TFLITE = FileKind(gettext_noop("a TensorFlow Lite file"))
+ZIP = FileKind(gettext_noop("a zip file"))
+BROKEN_ZIP = FileKind(gettext_noop("a zip file that is cut short or damaged"), _AGAIN)
+OTHER_ZIP = FileKind(gettext_noop("a zip file of other things"), _UNPACK)
+
 
 _MAGIC = (
     (b"\x89HDF\r\n\x1a\n", HDF5),
@@ -151,11 +131,11 @@ _MAGIC = (
     (b"MM\0*", image("TIFF")),
     (b"%PDF", PDF),
     (b"GGUF", GGUF),
-    (b"\x1f\x8b", FileKind("archive", "gzip")),
-    (b"BZh", FileKind("archive", "bzip2")),
-    (b"\xfd7zXZ", FileKind("archive", "xz")),
-    (b"7z\xbc\xaf", FileKind("archive", "7z")),
-    (b"Rar!", FileKind("archive", "RAR")),
+    (b"\x1f\x8b", _archive("gzip")),
+    (b"BZh", _archive("bzip2")),
+    (b"\xfd7zXZ", _archive("xz")),
+    (b"7z\xbc\xaf", _archive("7z")),
+    (b"Rar!", _archive("RAR")),
 )
 _PAGE = re.compile(
     rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)*(<!doctype\s+html|<html|<head|<body|<\?xml)",
@@ -184,7 +164,7 @@ def kind_of_bytes(head: bytes) -> FileKind:
     if head[4:8] == b"TFL3":
         return TFLITE
     if head[257:262] == b"ustar":
-        return FileKind("archive", "tar")
+        return _archive("tar")
     if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") < 1 << 30:
         return SAFETENSORS
     if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5:

@@ -293,7 +293,7 @@ def _no_image(name: str, source: str | io.BytesIO | None) -> Message:
         kind = UNKNOWN
         with contextlib.suppress(OSError):
             kind = UNKNOWN if source is None else kind_of_file(source)
-    if kind == UNKNOWN or kind.key == "image":
+    if kind == UNKNOWN or kind.is_image:
         why = gettext("its format is unknown") if kind == UNKNOWN else gettext("it is damaged")
         return _unreadable(name, why)
     return instead(name, gettext("an image"), kind, "E-INPUT-09")
