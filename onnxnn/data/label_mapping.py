@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from onnxnn_runtime.arrays.columns import folded
 from onnxnn_runtime.card.labels import readable
 from onnxnn_runtime.card.vocabulary import renumbering
 from onnxnn_runtime.errors import DataError
@@ -14,7 +14,7 @@ from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
-__all__ = ["LabelMapping", "folded", "token_ids", "warn_of_bools"]
+__all__ = ["LabelMapping", "token_ids", "warn_of_bools"]
 
 _SHOWN = 5
 
@@ -191,8 +191,3 @@ def warn_of_bools(names: Sequence[str], source: str) -> None:
                 second=shortened(names[1]),
             )
         )
-
-
-def folded(name: str) -> str:
-    """Return a class's name without what names of one class may differ in: case, and the form of accents."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.arrays.columns import folded
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -13,7 +14,7 @@ from onnxnn_runtime.messages.warn import warn
 
 from .class_names import class_names
 from .label_arrays import as_array, finite
-from .label_mapping import LabelMapping, folded, warn_of_bools
+from .label_mapping import LabelMapping, warn_of_bools
 from .standardize import COARSE, needs_float64
 
 __all__ = ["ValuesError", "are_indices", "class_numbers", "named_by_index", "targets"]

@@ -26,6 +26,7 @@ __all__ = [
     "column_texts",
     "counted",
     "first_without_number",
+    "folded",
     "match_columns",
     "named_columns",
     "named_row",
@@ -124,14 +125,14 @@ def match_columns(wanted: Sequence[str], given: Sequence[str], source: str) -> l
     for position, name in enumerate(given):
         exact.setdefault(name, []).append(position)
     known = set(wanted)
-    folded: dict[str, list[int]] = {}
+    alike: dict[str, list[int]] = {}
     for position, name in enumerate(given):
         if name not in known:
-            folded.setdefault(_folded(name), []).append(position)
+            alike.setdefault(folded(name), []).append(position)
     found: dict[int, str] = {}
     missing: list[str] = []
     for name in wanted:
-        places = exact.get(name) or folded.get(_folded(name), [])
+        places = exact.get(name) or alike.get(folded(name), [])
         if len(places) > 1:
             raise InputError.coded(
                 "E-INPUT-03",
@@ -346,5 +347,6 @@ def _beside(columns: Sequence[np.ndarray]) -> np.ndarray:
     return array
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """Return a name without what spellings of it differ in: case, the form of accents, blanks around it."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).strip()

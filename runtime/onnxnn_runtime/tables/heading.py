@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Sequence
 
 import numpy as np
 
+from onnxnn_runtime.arrays.columns import folded
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.shorten import shortened
 
@@ -18,7 +18,6 @@ __all__ = [
     "LABEL_NAMES",
     "counts_rows",
     "counts_samples",
-    "heading_of",
     "is_label_name",
     "judge_heading",
     "label_named",
@@ -38,7 +37,7 @@ _INDEX_NAMES = ("index", "id", "序号", "编号")
 
 def is_label_name(name: str) -> bool:
     """Return whether a column is called as labels are."""
-    return _plain(name) in (*LABEL_NAMES, *CLASS_NAMES)
+    return folded(name) in (*LABEL_NAMES, *CLASS_NAMES)
 
 
 def label_named(names: Sequence[str], targets: Sequence[str] = (), are_classes: bool = False) -> int | None:
@@ -49,8 +48,8 @@ def label_named(names: Sequence[str], targets: Sequence[str] = (), are_classes: 
         targets: The names of label columns that a network learned from; they come first.
         are_classes: Whether the labels are classes; then the last column counts where it is called so.
     """
-    plain = [_plain(name) for name in names]
-    for wanted in [*map(_plain, targets), *LABEL_NAMES]:
+    plain = [folded(name) for name in names]
+    for wanted in [*map(folded, targets), *LABEL_NAMES]:
         if plain.count(wanted) == 1:
             return plain.index(wanted)
     named = [name for name in CLASS_NAMES if are_classes and plain.count(name) == 1]
@@ -90,7 +89,7 @@ def no_such_column(source: str, names: Sequence[str], name: str) -> InputError:
 
 def may_count_rows(name: str) -> bool:
     """Return whether a column of this name may be an index, which pandas writes without a name."""
-    return not name or _unnamed(name) or _plain(name) in _INDEX_NAMES
+    return not name or _unnamed(name) or folded(name) in _INDEX_NAMES
 
 
 def counts_rows(name: str, values: np.ndarray) -> bool:
@@ -127,22 +126,22 @@ def counts_samples(first: Sequence[str]) -> bool:
     )
 
 
-def judge_heading(
-    first: Sequence[str], below: Sequence[Sequence[str]], numbers: Sequence[Sequence[float | None]]
-) -> tuple[bool, bool]:
+def judge_heading(rows: Sequence[Sequence[str]], decimal_comma: bool) -> tuple[bool, bool]:
     """Return whether the first row is a heading, and whether that is in doubt.
 
     Args:
-        first: The cells of the first row.
-        below: Rows below it, some thousand at most.
-        numbers: The numbers in those rows, and in the first row at the beginning; None where a cell is none.
+        rows: The cells of the first row and of those below it, some thousand at most.
+        decimal_comma: Whether "0,5" is a number.
 
     A text over a column of numbers is the name of that column. Numbers over numbers are names only where a
     text beside them says so: that is called as labels are, or all of them are different integers outside of
     what their columns hold, such as years; or where they count the columns, as pandas does for those without
     names (see `_count_columns`).
     """
-    heads, rest = numbers[0], numbers[1:]
+    first, below = rows[0], rows[1:]
+    heads, *rest = (
+        [number(cell.replace(",", ".") if decimal_comma else cell, Marks()) for cell in row] for row in rows
+    )
     columns = range(len(first))
     if not rest:
         return all(head is None for head in heads), False
@@ -168,15 +167,6 @@ def judge_heading(
     if beside and outside and distinct and len(years) > 0 and len(rest) > 1:
         return True, True
     return False, False
-
-
-def heading_of(rows: Sequence[Sequence[str]], decimal_comma: bool) -> tuple[bool, bool]:
-    """Return what `judge_heading` says about the first rows of a file."""
-    marks = Marks()
-    values = [
-        [number(cell.replace(",", ".") if decimal_comma else cell, marks) for cell in row] for row in rows
-    ]
-    return judge_heading(rows[0], rows[1:], values)
 
 
 def _count_columns(
@@ -244,7 +234,3 @@ def _is_outside(head: float | None, values: Sequence[float | None]) -> bool:
 
 def _unnamed(name: str) -> bool:
     return re.fullmatch(r"Unnamed: [0-9]+(\.[0-9]+)*(_level_[0-9]+)?", name) is not None
-
-
-def _plain(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold().strip()

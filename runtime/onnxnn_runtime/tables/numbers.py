@@ -1,4 +1,4 @@
-"""Reading millions of plain numbers in the cells of a table quickly; see `table_marks` for all others."""
+"""Reading millions of plain numbers in the cells of a table quickly; see `marks` for all others."""
 
 from __future__ import annotations
 

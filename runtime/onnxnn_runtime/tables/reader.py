@@ -13,14 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Sequence
 
-from onnxnn_runtime.arrays.columns import counted
+from onnxnn_runtime.arrays.columns import counted, folded
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.paths import path_text
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
-from .heading import counts_rows, counts_samples, heading_of, may_count_rows
+from .heading import counts_rows, counts_samples, judge_heading, may_count_rows
 from .marks import check_marks
 from .missing import marks_of_missing
 from .scan import scan, separator_of
@@ -82,9 +82,11 @@ def read_table(
         _thousands=thousands,
     )
     rows = [cells_of(record, separator)[:width] for record in head]
-    if header is None and known and set(map(_folded, known)) <= set(map(_folded, rows[0])):
+    if header is None and known and set(map(folded, known)) <= set(map(folded, rows[0])):
         header = True
-    has_heading, doubtful = (header, False) if header is not None else heading_of(rows, table.decimal_comma)
+    has_heading, doubtful = (
+        (header, False) if header is not None else judge_heading(rows, table.decimal_comma)
+    )
     if has_heading:
         return _with_heading(table, rows[0], separator, doubtful)
     return _without_heading(table, rows[0]) if header is None else table
@@ -150,10 +152,6 @@ def _with_heading(table: Table, heading: Sequence[str], separator: str, doubtful
         )
     names = () if counts_samples(heading) else tuple(heading)
     return replace(table, names=names, lines=table.lines[1:], notes=notes, has_heading=True)
-
-
-def _folded(name: str) -> str:
-    return name.strip().casefold()
 
 
 def _counts(cells: Sequence[str]) -> bool:

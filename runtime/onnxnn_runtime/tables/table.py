@@ -244,7 +244,7 @@ class Table:
             lines: list[str] = records  # type: ignore[assignment]  # all rows of a file are of one kind
             if position == 0:
                 return [line.partition(separator)[0].strip() for line in lines]
-            if position == last and all(line.count(separator) == last for line in lines):
+            if position == last and lines[0].count(separator) == last:  # as many as in every line
                 return [line.rpartition(separator)[2].strip() for line in lines]
         return [self._row(record)[position] for record in records]
 
@@ -276,12 +276,8 @@ class Table:
         separator = self._separator
         if first:
             lines = [line.split(separator, first)[first] for line in lines]
-        width = self.num_columns - first
-        extra = {line.count(separator) + 1 - (last - first) for line in lines}
-        if extra != {0}:
-            if len(extra) > 1 or width == 0:
-                return None
-            after = extra.pop()
+        after = lines[0].count(separator) + 1 - (last - first)  # as many as in every line
+        if after:
             lines = [line.rsplit(separator, after)[0] for line in lines]
         found = self._parse_lines(lines, last - first, marks)
         if found is None or list(positions) == list(range(first, last)):

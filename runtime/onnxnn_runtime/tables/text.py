@@ -125,10 +125,10 @@ class TextFile:
         blank = separator + " \t\r\x0b\x0c"
         number = 0
         for lines in self.lines():
-            kept = [line for line in lines if line.strip(blank)]
-            for line in kept:
+            numbers = [at for at, line in enumerate(lines, number + 1) if line.strip(blank)]
+            kept = [lines[at - number - 1] for at in numbers]
+            for at, line in zip(numbers, kept):
                 if len(line) > MAX_CELL and max(map(len, line.split(separator))) > MAX_CELL:
-                    at = number + 1 + lines.index(line)
                     raise InputError.coded(
                         "E-INPUT-10",
                         "{path}: row {row}: expected at most {most:,} characters in a cell, got more.",
@@ -136,11 +136,8 @@ class TextFile:
                         row=at,
                         most=MAX_CELL,
                     )
-            numbers = range(number + 1, number + len(lines) + 1)
-            if len(kept) == len(lines):
-                yield Block(list(kept), list(numbers))
-            elif kept:
-                yield Block(list(kept), [at for at, line in zip(numbers, lines) if line.strip(blank)])
+            if kept:
+                yield Block(list(kept), numbers)
             number += len(lines)
 
     def _quoted_blocks(self, separator: str) -> Iterator[Block]:
