@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import threading
@@ -265,6 +267,7 @@ def _session(module: ModuleType, data: bytes, options: object, placement: Placem
     providers = list(placement.providers)
     if len(providers) == 1:
         return module.InferenceSession(data, sess_options=options, providers=providers)
+    _load_cuda(module)
     try:
         return module.InferenceSession(data, sess_options=options, providers=providers)
     except Exception as error:
@@ -279,6 +282,18 @@ def _session(module: ModuleType, data: bytes, options: object, placement: Placem
             ) from error
         # "auto": the processor runs everything that CUDA runs; a broken file fails there again.
         return module.InferenceSession(data, sess_options=options, providers=[_CPU])
+
+
+def _load_cuda(module: ModuleType) -> None:
+    """Load the libraries of CUDA and cuDNN from NVIDIA's Python packages, where those are installed.
+
+    ONNX Runtime looks for them in the system's folders alone, and does not start on the GPU of a computer that
+    has them by `pip install "onnxruntime-gpu[cuda,cudnn]"`. What it prints about libraries that are missing
+    is kept back: whether the GPU starts is checked afterwards.
+    """
+    if hasattr(module, "preload_dlls"):  # from 1.21 on
+        with contextlib.redirect_stdout(io.StringIO()):
+            module.preload_dlls()
 
 
 def first_line(error: BaseException) -> str:
