@@ -46,6 +46,7 @@ _TEXTS = (
     gettext_noop("Invalid value: "),
     gettext_noop("{value} is not a valid integer."),
     gettext_noop("{value} is not a valid integer range."),
+    gettext_noop("{value} is not a valid int range."),  # before click 8.4
     gettext_noop("{value} is not a valid float."),
     gettext_noop("{value} is not in the range {range}."),
     gettext_noop("Input should be a valid integer, unable to parse string as an integer"),

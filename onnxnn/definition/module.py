@@ -20,7 +20,7 @@ from onnxnn.layers.reference import alone
 
 from .entries import Placed
 
-__all__ = ["Net", "evaluating"]
+__all__ = ["Net", "evaluating", "full_precision"]
 
 State = tuple[torch.Tensor, ...]
 
@@ -208,12 +208,34 @@ class Net(nn.Sequential):
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Keep a module in evaluation mode within, and put it back into the mode that it was in."""
+    """Keep a module in evaluation mode and in full precision within, and put back what was before."""
     was_training = module.training
     if was_training:  # walking through all modules costs more than a small batch
         module.eval()
     try:
-        yield
+        with full_precision():
+            yield
     finally:
         if was_training:
             module.train()
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Let NVIDIA GPUs compute convolutions and recurrent layers in float32 within.
+
+    torch lets them use TF32 otherwise, with ten bits of each factor: enough to learn by, but figures and
+    images would differ in the fourth digit from those of the exported file.
+    """
+    if not torch.cuda.is_initialized():
+        yield
+        return
+    kinds = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn)
+    before = [kind.fp32_precision for kind in kinds]
+    for kind in kinds:
+        kind.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        for kind, precision in zip(kinds, before, strict=True):
+            kind.fp32_precision = precision

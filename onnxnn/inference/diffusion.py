@@ -15,7 +15,7 @@ from onnxnn_runtime.diffusion.sampling import Predict
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.shorten import shortened
 
-from onnxnn.definition.module import Net
+from onnxnn.definition.module import Net, full_precision
 from onnxnn.models.unet import Denoiser
 
 __all__ = ["add_noise", "denoiser_of", "predictor", "spec_of"]
@@ -83,7 +83,7 @@ def predictor(net: Net, device: torch.device) -> Predict:
     denoiser = denoiser_of(net)
 
     def predict(x: Array, t: int, labels: Array | None) -> Array:
-        with torch.inference_mode():
+        with torch.inference_mode(), full_precision():
             images = torch.from_numpy(x).to(device)
             steps = torch.full((len(x),), t, dtype=torch.int64, device=device)
             numbers = None if labels is None else torch.from_numpy(labels).to(device)

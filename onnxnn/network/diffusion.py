@@ -19,6 +19,7 @@ from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.outputs.grid import check_path, write_grid
 
+from onnxnn.definition.module import evaluating
 from onnxnn.inference.diffusion import add_noise, predictor
 from onnxnn.inspection import wording
 from onnxnn.inspection.sheet import arrange, show_file
@@ -204,12 +205,11 @@ def _run(state: NetworkState, device: str, draw: Callable[..., Array], *given: o
     """Call one of the runtime's drawing functions with the network on a device."""
     place = Machine(device).device
     net = state.net.to(place)
-    was_training = net.training
-    net.eval()
     try:
-        return draw(predictor(net, place), *given)
+        with evaluating(net):
+            return draw(predictor(net, place), *given)
     finally:
-        net.train(was_training).to("cpu")
+        net.to("cpu")
 
 
 def _preprocess(state: NetworkState, spec: DiffusionSpec) -> Preprocess:

@@ -22,6 +22,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from onnxnn.data.batches import Batch
+from onnxnn.definition.module import full_precision
 
 from .random_state import random_state, set_random_state
 
@@ -87,7 +88,7 @@ class BatchStatistics:
             batches: Returns batches of the training data, augmented as in training.
         """
         state = random_state()
-        with self._measuring():
+        with self._measuring(), full_precision():
             torch.manual_seed(0)
             try:
                 with torch.no_grad():

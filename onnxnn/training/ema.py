@@ -74,8 +74,11 @@ class MovingAverage:
         put(self._weights, state["weights"])
 
     def _swap(self) -> None:
-        for name, weight in self._weights.items():
-            weight.data, self._other[name] = self._other[name], weight.data
+        with torch.no_grad():  # by value: cuDNN keeps the weights of a recurrent layer in one piece of memory
+            for name, weight in self._weights.items():
+                held = weight.clone()
+                weight.copy_(self._other[name])
+                self._other[name].copy_(held)
         self._shown = not self._shown
 
 

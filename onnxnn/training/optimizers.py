@@ -49,7 +49,7 @@ OPTIMIZERS: Registry[type[torch.optim.Optimizer]] = Registry(
 _DEFAULT_LR = {"SGD": 0.01, "Adam": 1e-3, "AdamW": 1e-3, "Adagrad": 0.01, "ASGD": 0.01, "RMSprop": 1e-3}
 _FOR_OTHER_LOOPS = ("capturable", "differentiable")
 _LARGEST = torch.finfo(torch.float32).max
-_FUSED = ("SGD", "Adam", "AdamW", "Adagrad")  # one kernel for all weights, on the CPU too
+_FUSED = ("SGD", "Adam", "AdamW", "Adagrad")  # one kernel for all weights; Adagrad has it on the CPU alone
 
 _MOST_NAMED = 5
 """How many unknown options a message names."""
@@ -183,11 +183,12 @@ def make_optimizer(
     Raises:
         TrainingError: An option is unknown or its value is wrong.
     """
-    given = dict(options or {})
+    given, weights = dict(options or {}), list(parameters)
     check_optimizer_options(name, given)
     if fused and name in _FUSED and not {"fused", "foreach"} & given.keys():
-        given["fused"] = not (given.get("maximize") and name == "Adagrad")
-    return _construct(name, parameters, lr, given)
+        on_cpu = all(weight.device.type == "cpu" for weight in weights)
+        given["fused"] = name != "Adagrad" or (on_cpu and not given.get("maximize"))
+    return _construct(name, weights, lr, given)
 
 
 def _construct(

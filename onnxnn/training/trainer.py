@@ -112,6 +112,7 @@ class Trainer:
                 it came.
         """
         self._module, self._stepper = self.machine.setup(self._learner, self._optimization.optimizer)
+        self._learner.train()  # every module: a training that failed leaves them in evaluation mode
         self._restore_random()
         with self._averaged():
             began_with = copy.deepcopy(self.net.state_dict())

@@ -12,5 +12,5 @@ def saved_weights(path):
 
 
 def same_weights(a, b):
-    """Whether two state dicts have the same names and the same bits."""
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+    """Whether two state dicts have the same names and the same bits, whatever device holds them."""
+    return a.keys() == b.keys() and all(torch.equal(a[name].cpu(), b[name].cpu()) for name in a)

@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from onnxnn_runtime.errors import (
@@ -15,6 +16,7 @@ from onnxnn_runtime.errors import (
 from support.flowers import flower_network, flowers
 from support.weights import same_weights, saved_weights
 
+from onnxnn import nn
 from onnxnn.checkpoint import checkpoint
 from onnxnn.training.callbacks import Callback
 from onnxnn.training.finite import check_weights
@@ -231,3 +233,25 @@ def test_statistics_that_became_nan_are_refused():
         TrainingError, match=r"the weights of 0.running_var became NaN or infinite in epoch 3"
     ):
         check_weights(module, 3)
+
+
+class Modes(Callback):
+    """Collects the modules that are in evaluation mode when the network has learned from a batch."""
+
+    def __init__(self):
+        self.evaluating = set()
+
+    def on_step(self, trainer):
+        self.evaluating |= {name for name, module in trainer.net.named_modules() if not module.training}
+
+
+def test_after_a_training_that_failed_every_module_learns(tmp_path):
+    x = np.random.default_rng(0).standard_normal((9, 6, 8)).astype(np.float32)
+    model = nn("cls", save_fold=str(tmp_path), verbose=0)
+    model.load_dataset(x, np.arange(9) % 2, batch_size=4)
+    model.add("action_model", size=(8, 2))
+    with pytest.raises(TrainingError, match="at least two samples in a batch"):
+        model.train(batch_size=1, epochs=1)
+    modes = Modes()
+    model.train(epochs=1, callbacks=[modes])
+    assert modes.evaluating == set()

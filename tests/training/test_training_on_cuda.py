@@ -12,17 +12,11 @@ from support.poems import poet
 from support.reversals import made
 
 from onnxnn import nn
+from onnxnn.training.optimizers import OPTIMIZERS
 
 GPU = "cuda"
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU, found by torch")
-
-
-@pytest.fixture(autouse=True)
-def full_precision():
-    """Convolutions in float32: TF32 keeps ten bits of each factor."""
-    with torch.backends.cudnn.flags(allow_tf32=False):
-        yield
 
 
 def images(folder):
@@ -43,7 +37,7 @@ def sequences(folder):
     x = np.random.default_rng(0).standard_normal((60, 7, 4)).astype(np.float32)
     model = nn("cls", save_fold=str(folder), verbose=0)
     model.set_seed(0)
-    model.load_dataset(x, (x.sum((1, 2)) > 0).astype(int), batch_size=20)
+    model.load_dataset(x, (x.sum((1, 2)) > 0).astype(int), batch_size=20, train_val_ratio=0.8)
     model.add("lstm", size=(4, 16), num_layers=2)
     model.add("linear", size=(16, 2), activation="softmax")
     return model
@@ -103,10 +97,9 @@ def test_each_precision_trains_and_exports(network, precision, tmp_path):
 
 
 @pytest.mark.parametrize("network", [images, sequences])
-def test_inference_on_the_gpu_equals_the_exported_file(network, tmp_path):
+def test_a_network_of_the_gpu_equals_the_exported_file(network, tmp_path):
     model = network(tmp_path)
     model.train(lr=1e-3, epochs=2, device=GPU)
-    assert model.model.device.type == GPU
     shape = (9, 3, 12, 12) if network is images else (9, 7, 4)
     x = np.random.default_rng(1).random(shape, dtype=np.float32)
     model.export(str(tmp_path / "model.onnx"))
@@ -128,6 +121,21 @@ def test_a_training_resumes_on_the_other_device(network, tmp_path):
             save_fold=str(tmp_path / device),
         )
         assert np.isfinite(history[-1]["loss"])
+
+
+@pytest.mark.parametrize("network", [images, sequences])
+def test_figures_of_the_gpu_are_those_of_the_cpu(network, tmp_path):
+    model = network(tmp_path)
+    history = model.train(lr=1e-3, epochs=2, device=GPU, ema=0.9)
+    assert model.evaluate()["loss"] == pytest.approx(history[-1]["val_loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_runs(name, tmp_path):
+    model = images(tmp_path)
+    model.add(optimizer=name)
+    history = model.train(lr=1e-3, epochs=1, device=GPU)
+    assert np.isfinite(history[-1]["loss"])
 
 
 def test_a_gpu_that_is_not_there_is_refused(tmp_path):

@@ -287,9 +287,9 @@ def _session(module: ModuleType, data: bytes, options: object, placement: Placem
 def _load_cuda(module: ModuleType) -> None:
     """Load the libraries of CUDA and cuDNN from NVIDIA's Python packages, where those are installed.
 
-    ONNX Runtime looks for them in the system's folders alone, and does not start on the GPU of a computer that
-    has them by `pip install "onnxruntime-gpu[cuda,cudnn]"`. What it prints about libraries that are missing
-    is kept back: whether the GPU starts is checked afterwards.
+    ONNX Runtime looks for them in the system's folders alone, and does not start on the GPU of a computer
+    that has them by `pip install "onnxruntime-gpu[cuda,cudnn]"`. What it prints about libraries that are
+    missing is kept back: whether the GPU starts is checked afterwards.
     """
     if hasattr(module, "preload_dlls"):  # from 1.21 on
         with contextlib.redirect_stdout(io.StringIO()):
