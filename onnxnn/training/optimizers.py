@@ -183,12 +183,14 @@ def make_optimizer(
     Raises:
         TrainingError: An option is unknown or its value is wrong.
     """
-    given, weights = dict(options or {}), list(parameters)
+    given = dict(options or {})
     check_optimizer_options(name, given)
-    if fused and name in _FUSED and not {"fused", "foreach"} & given.keys():
-        on_cpu = all(weight.device.type == "cpu" for weight in weights)
-        given["fused"] = name != "Adagrad" or (on_cpu and not given.get("maximize"))
-    return _construct(name, weights, lr, given)
+    with uninterrupted():  # torch imports its compiler, of 800 modules, for the first optimizer
+        weights = list(parameters)
+        if fused and name in _FUSED and not {"fused", "foreach"} & given.keys():
+            on_cpu = all(weight.device.type == "cpu" for weight in weights)
+            given["fused"] = name != "Adagrad" or (on_cpu and not given.get("maximize"))
+        return _construct(name, weights, lr, given)
 
 
 def _construct(
@@ -196,8 +198,7 @@ def _construct(
 ) -> torch.optim.Optimizer:
     given = {"momentum": 0.9, **options} if name == "SGD" else options
     try:
-        with uninterrupted():  # torch imports its compiler, of 800 modules, for the first optimizer
-            return OPTIMIZERS[name](parameters, lr=lr, **given)  # type: ignore[call-arg]
+        return OPTIMIZERS[name](parameters, lr=lr, **given)  # type: ignore[call-arg]
     except (ValueError, TypeError, RuntimeError) as error:
         reason = str(error).rstrip(".")
         raise TrainingError.coded(

@@ -29,7 +29,7 @@ PACKAGES = (
     ("onnxruntime", "onnxruntime", "1.8", gettext_noop("running models")),
     ("onnxruntime-gpu", "onnxruntime", "1.8", gettext_noop("running models on an NVIDIA GPU")),
     ("onnxnn", "onnxnn", "", gettext_noop("training")),
-    ("torch", "torch", "2.13", gettext_noop("training")),
+    ("torch", "torch", "2.11", gettext_noop("training")),
     ("onnx", "onnx", "1.16", gettext_noop("exporting")),
     ("lightning-fabric", "lightning_fabric", "2.4", gettext_noop("training on several devices")),
     ("onnxscript", "onnxscript", "0.3", gettext_noop("exporting custom modules")),

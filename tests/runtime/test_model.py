@@ -297,7 +297,7 @@ def test_a_file_without_a_card_says_what_to_do(open_model):
 
 def test_a_model_opens_from_its_bytes(golden):
     data = (golden / "models" / "image_classifier.onnx").read_bytes()
-    model = rt.load(data)
+    model = rt.load(data, device="cpu")
     assert model.predict(GREEN)[0].label == "绿"
     assert repr(model) == "<Model the model of 855 bytes: image -> classes, on cpu>"
 
@@ -358,7 +358,7 @@ def test_threads_are_an_integer(open_model, threads):
 
 def test_what_the_graph_itself_refuses_is_our_error(open_model, capfd):
     card = open_model("tokens").card
-    model = open_model("tokens", card=replace(card, input=replace(card.input, vocabulary=None)))
+    model = open_model("tokens", device="cpu", card=replace(card, input=replace(card.input, vocabulary=None)))
     with pytest.raises(rt.InputError, match=r"tokens\.onnx: cannot run on input \(1, 1\)"):
         model.infer(np.array([[7]]))
     assert capfd.readouterr().err == ""  # ONNX Runtime says nothing besides

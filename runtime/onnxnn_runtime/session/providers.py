@@ -164,7 +164,10 @@ def place(device: str = "auto") -> Placement:
             )
         )
     offered = onnxruntime().get_available_providers()
-    cuda = (_CUDA, {"device_id": int(match.group(2) or 0)})
+    options = {"device_id": int(match.group(2) or 0)}
+    if runtime_version() >= (1, 18):
+        options["use_tf32"] = 0  # TF32 keeps ten bits: the fourth digit would differ
+    cuda = (_CUDA, options)
     if match.group(1) == "cuda" and _CUDA not in offered:
         raise DeviceError(
             coded(
@@ -291,6 +294,8 @@ def _load_cuda(module: ModuleType) -> None:
     that has them by `pip install "onnxruntime-gpu[cuda,cudnn]"`. What it prints about libraries that are
     missing is kept back: whether the GPU starts is checked afterwards.
     """
+    if hasattr(module, "set_default_logger_severity"):
+        module.set_default_logger_severity(4)  # what fails becomes an error of ours, which says it
     if hasattr(module, "preload_dlls"):  # from 1.21 on
         with contextlib.redirect_stdout(io.StringIO()):
             module.preload_dlls()

@@ -26,7 +26,7 @@ def sizes_run(model, monkeypatch):
 @pytest.mark.parametrize("count", [3, 40, 80])
 @pytest.mark.parametrize("call", ["embed", "predict", "embed_named"])
 def test_images_run_a_few_at_a_time(open_model, monkeypatch, threads, count, call):
-    model = open_model("image_classifier", threads=threads)
+    model = open_model("image_classifier", threads=threads, device="cpu")
     sizes = sizes_run(model, monkeypatch)
     images = [np.full((6, 6, 3), i, np.uint8) for i in range(count)]
     getattr(model, call)(images)
@@ -36,14 +36,14 @@ def test_images_run_a_few_at_a_time(open_model, monkeypatch, threads, count, cal
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_given_batch_size_is_used(open_model, monkeypatch, threads):
-    model = open_model("image_classifier", threads=threads)
+    model = open_model("image_classifier", threads=threads, device="cpu")
     sizes = sizes_run(model, monkeypatch)
     model.embed([np.zeros((6, 6, 3), np.uint8)] * (engine._MANY + 6), batch_size=10)
     assert max(sizes) == 10
 
 
 def test_rows_of_a_table_run_many_at_a_time(open_model, monkeypatch):
-    model = open_model("table", threads=1)
+    model = open_model("table", threads=1, device="cpu")
     sizes = sizes_run(model, monkeypatch)
     model.predict(np.zeros((100, 2), np.float32))
     assert max(sizes) == ON_DEVICE
