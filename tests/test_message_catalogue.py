@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
 import string
 from pathlib import Path
 
 import pytest
 from onnxnn_runtime.messages.codes import CODES
+from support.catalogue import messages_script
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("runtime/onnxnn_runtime", "cli/onnxnn_cli", "onnxnn")
@@ -120,11 +120,7 @@ def fields(message: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def script():
-    pytest.importorskip("babel")
-    spec = importlib.util.spec_from_file_location("messages", ROOT / "scripts" / "messages.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return messages_script()
 
 
 @pytest.mark.parametrize("package", SOURCES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from .output import print_json, print_table, print_text
-from .text import gettext, runtime_module
+from .text import gettext, ngettext, runtime_module
 
 HELP = gettext(
     "Report what is installed and what is wrong with it.\n\n"
@@ -28,10 +28,10 @@ def doctor(
     else:
         print_text(
             gettext(
-                "Python {version}, {platform}, {cores} cores\n",
+                "Python {version}, {platform}, {cores}\n",
                 version=report.python,
                 platform=report.platform,
-                cores=report.cores,
+                cores=ngettext("{count} core", "{count} cores", report.cores),
             )
         )
         rows = [

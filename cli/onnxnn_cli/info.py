@@ -10,7 +10,7 @@ import typer
 
 from .options import JSON
 from .output import need_onnxnn, padded, print_json, print_text
-from .text import gettext
+from .text import gettext, ngettext
 
 if TYPE_CHECKING:
     from onnxnn_runtime.card.card import InputSpec, ModelCard, OutputSpec
@@ -89,7 +89,9 @@ def _card_rows(card: ModelCard) -> List[Tuple[str, str]]:
         (gettext("returns"), _returns(card.output)),
     ]
     if card.output.embedding:
-        rows.append((gettext("embedding"), gettext("{count} numbers", count=card.output.embedding)))
+        rows.append(
+            (gettext("embedding"), ngettext("{count} number", "{count} numbers", card.output.embedding))
+        )
     sampling = ModelKind(card).sampling
     if sampling is not None:
         rows.append((gettext("diffusion"), _diffusion(sampling)))
@@ -114,7 +116,9 @@ def _takes(spec: InputSpec) -> str:
     if spec.features:
         text += ": " + ", ".join(spec.features)
     if spec.vocabulary is not None or spec.num_tokens is not None:
-        text += gettext(", {count} tokens", count=len(spec.vocabulary or ()) or spec.num_tokens)
+        text += ngettext(
+            ", {count} token", ", {count} tokens", len(spec.vocabulary or ()) or spec.num_tokens or 0
+        )
     if spec.max_length is not None:
         text += gettext(", at most {count} in a sequence", count=spec.max_length)
     for axis, size in spec.min_sizes.items():
@@ -133,8 +137,8 @@ def _returns(spec: OutputSpec) -> str:
 def _diffusion(spec: DiffusionSpec) -> str:
     schedule = spec.schedule
     text = gettext(
-        "{timesteps} timesteps, {kind} schedule, predicts {prediction}",
-        timesteps=schedule.timesteps,
+        "{timesteps}, {kind} schedule, predicts {prediction}",
+        timesteps=ngettext("{count} timestep", "{count} timesteps", schedule.timesteps),
         kind=schedule.kind,
         prediction=schedule.prediction,
     )
@@ -142,9 +146,9 @@ def _diffusion(spec: DiffusionSpec) -> str:
         text += gettext("; classes: {names}", names=", ".join(spec.classes))
     if spec.sampler is not None:
         text += gettext(
-            "; the loop inside the graph: {sampler}, {steps} steps, guidance {guidance:g}",
+            "; the loop inside the graph: {sampler}, {steps}, guidance {guidance:g}",
             sampler=spec.sampler.name,
-            steps=spec.sampler.steps,
+            steps=ngettext("{count} step", "{count} steps", spec.sampler.steps),
             guidance=spec.sampler.guidance,
         )
     return text

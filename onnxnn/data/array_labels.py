@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.messages.catalogue import ngettext
 
 from .array_kinds import Described
 from .class_names import class_names
@@ -34,8 +35,8 @@ def given_labels(y: object, count: int, task: str, classes: object, known: Prepa
     if len(array) != count:
         raise DataError.coded(
             "E-DATA-06",
-            "y: expected {expected} labels, one for each sample of x, got {got}.",
-            expected=count,
+            "y: expected {expected}, one for each sample of x, got {got}.",
+            expected=ngettext("{count} label", "{count} labels", count),
             got=len(array),
         )
     is_column_each = array.ndim == 3 and array.shape[2] == 1 and task != "reg"

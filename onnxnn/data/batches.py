@@ -11,7 +11,7 @@ import torch
 from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.arrays.precision import check_precision
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from .preparation import Preparation
@@ -305,8 +305,8 @@ class Batches:
 
     def __repr__(self) -> str:
         return gettext(
-            "<Batches: {samples} samples, {count} of up to {size}, {order}>",
-            samples=self.num_samples,
+            "<Batches: {samples}, {count} of up to {size}, {order}>",
+            samples=ngettext("{count} sample", "{count} samples", self.num_samples),
             count=len(self),
             size=self.batch_size,
             order=gettext("shuffled") if self.shuffle else gettext("in order"),

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from onnxnn_runtime.arrays.columns import folded
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -44,9 +44,9 @@ def ordered(
         )
     raise DataError.coded(
         "E-DATA-05",
-        "classes: expected {expected} names for the folders of {folder}, got {count}; {missing} is "
+        "classes: expected {expected} for the folders of {folder}, got {count}; {missing} is "
         "missing among them. Name every folder, or leave classes out.",
-        expected=len(folders),
+        expected=ngettext("{count} name", "{count} names", len(folders)),
         folder=root,
         count=len(names),
         missing=", ".join(repr(folder) for folder in folders if folder not in found),

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.shorten import printable
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
@@ -106,7 +106,7 @@ def _pair(batch: object, call: str, kind: str, labelled: bool) -> tuple[Any, Any
         return batch[0], batch[1]
     if labelled:
         if isinstance(batch, tuple | list):
-            got = gettext("{count} values", count=len(batch))
+            got = ngettext("{count} value", "{count} values", len(batch))
         else:
             got = type(batch).__name__
         raise DataError.coded(

@@ -9,7 +9,7 @@ import numpy as np
 from onnxnn_runtime.arrays.conversion import from_objects, without_gradient
 from onnxnn_runtime.errors import DataError, InputError, located
 from onnxnn_runtime.inputs.given import MAX_DEPTH
-from onnxnn_runtime.messages.catalogue import Message, coded
+from onnxnn_runtime.messages.catalogue import Message, coded, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from .missing_labels import check_entries
@@ -147,10 +147,10 @@ def ragged(given: object, source: str) -> Message:
         )
     return coded(
         "E-DATA-06",
-        "{source}: expected rows of one length, got {first} values in row 0 and {got} in row {number}. Fill "
+        "{source}: expected rows of one length, got {first} in row 0 and {got} in row {number}. Fill "
         "short sequences up with 0.",
         source=source,
-        first=lengths[0],
+        first=ngettext("{count} value", "{count} values", lengths[0]),
         got=lengths[other],
         number=other,
     )
@@ -171,8 +171,8 @@ def finite(array: Array, source: str) -> None:
         where = tuple(int(number) for number in np.argwhere(bad)[0])
         raise DataError.coded(
             "E-DATA-04",
-            "{source}[{position}]: expected a finite number, got {value}; {count} of {size} values are "
-            "not finite. Remove or replace them.",
+            "{source}[{position}]: expected a finite number, got {value}; not finite: {count} of "
+            "{size}. Remove or replace them.",
             source=source,
             position=", ".join(map(str, where)),
             value=array[where],

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.arrays.columns import folded
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -108,11 +108,10 @@ def _check_indices(numbers: Array, names: tuple[str, ...], source: str) -> None:
         raise DataError(
             coded(
                 "E-DATA-05",
-                "{source}: expected class indices 0..{last} for the {count} named classes ({names}), got "
+                "{source}: expected class indices 0..{last} for the named classes ({names}), got "
                 "{low}..{high}.",
                 source=source,
                 last=len(names) - 1,
-                count=len(names),
                 names=", ".join(names),
                 low=low,
                 high=high,
@@ -318,9 +317,9 @@ def _one_hot(
         raise DataError(
             coded(
                 "E-DATA-05",
-                "{source}: expected {classes} one-hot columns, one for each named class, got {count}.",
+                "{source}: expected {classes} of one-hot labels, one for each named class, got {count}.",
                 source=source,
-                classes=len(names),
+                classes=ngettext("{count} column", "{count} columns", len(names)),
                 count=count,
             )
         )

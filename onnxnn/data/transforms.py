@@ -15,7 +15,7 @@ from typing import Any
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.preprocess import COLORS, Preprocess, Step
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import Message, gettext
+from onnxnn_runtime.messages.catalogue import Message, gettext, ngettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
@@ -269,9 +269,9 @@ def _options(name: str, fields: list[str], value: object) -> dict[str, Any]:
     if len(values) > len(fields):
         raise DataError.coded(
             "E-DATA-10",
-            "transform {name}: expected at most {most} values, got {count}. Its options: {known}.",
+            "transform {name}: expected at most {most}, got {count}. Its options: {known}.",
             name=shortened(name),
-            most=len(fields),
+            most=ngettext("{count} value", "{count} values", len(fields)),
             count=len(values),
             known=", ".join(fields),
         )

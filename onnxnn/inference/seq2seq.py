@@ -10,6 +10,7 @@ from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.generation.options import GenerationOptions
 from onnxnn_runtime.generation.seq2seq import Predict, translate
+from onnxnn_runtime.messages.catalogue import ngettext
 from torch.utils.data import DataLoader
 
 from onnxnn.data import Batches
@@ -61,9 +62,9 @@ def _next_tokens(net: Net, pair: object) -> Array:
     if len(source) != len(target):
         raise InputError.coded(
             "E-INPUT-03",
-            "inference(): expected one target for each source, got {sources} sources and {targets} targets.",
-            sources=len(source),
-            targets=len(target),
+            "inference(): expected one target for each source, got {sources} and {targets}.",
+            sources=ngettext("{count} source", "{count} sources", len(source)),
+            targets=ngettext("{count} target", "{count} targets", len(target)),
         )
     return predictor(net)(source.astype(np.int64), target.astype(np.int64))
 

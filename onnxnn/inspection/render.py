@@ -10,7 +10,7 @@ import numpy as np
 from onnxnn_runtime.images.fonts import cjk_font, draw_text, has_cjk
 from PIL import Image, ImageDraw
 
-from .wording import gettext
+from .wording import gettext, ngettext
 
 __all__ = ["draw_filters", "draw_units", "draw_values", "stack"]
 
@@ -92,9 +92,9 @@ def draw_filters(title: str, weights: Array, limit: float) -> Image.Image:
         maps = [_colors(each, _BLUE_RED) for filter_ in scaled for each in filter_]
     size = " x ".join(map(str, weights.shape[1:]))
     title = gettext(
-        "{title}: {count} filters of {size}, from {low:.3g} to {high:.3g}",
+        "{title}: {filters} of {size}, from {low:.3g} to {high:.3g}",
         title=title,
-        count=count,
+        filters=ngettext("{count} filter", "{count} filters", count),
         size=size,
         low=-limit,
         high=limit,
@@ -115,10 +115,10 @@ def draw_units(title: str, weights: Array, limit: float) -> Image.Image:
     """
     count, each = weights.shape
     title = gettext(
-        "{title}: {count} units of {each} weights, from {low:.3g} to {high:.3g}",
+        "{title}: {units} of {weights}, from {low:.3g} to {high:.3g}",
         title=title,
-        count=count,
-        each=each,
+        units=ngettext("{count} unit", "{count} units", count),
+        weights=ngettext("{count} weight", "{count} weights", each),
         low=-limit,
         high=limit,
     )

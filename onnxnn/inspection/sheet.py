@@ -11,6 +11,7 @@ import numpy as np
 from onnxnn_runtime.arrays.conversion import without_gradient
 from onnxnn_runtime.arrays.numbers import plain_number
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import is_terminal
 from PIL import Image
@@ -60,10 +61,10 @@ def _last_of_each(found: Array, rows: int, columns: int) -> Array:
     if rows * columns > len(last):
         raise InputError.coded(
             "E-INPUT-06",
-            "show(size={size}): expected {wanted} images, got {found}. Sample more with num=, or "
+            "show(size={size}): expected {wanted}, got {found}. Sample more with num=, or "
             "choose a smaller size.",
             size=(rows, columns),
-            wanted=rows * columns,
+            wanted=ngettext("{count} image", "{count} images", rows * columns),
             found=len(last),
         )
     return last[: rows * columns]
@@ -79,11 +80,11 @@ def _steps_of_each(found: Array, rows: int, columns: int) -> Array:
     if rows > len(found) or columns > found.shape[1]:
         raise InputError.coded(
             "E-INPUT-06",
-            "show(size={size}): expected at most {rows} rows of images and {columns} columns of steps. "
+            "show(size={size}): expected at most {rows} of images and {columns} of steps. "
             "Choose a smaller size.",
             size=(rows, columns),
-            rows=len(found),
-            columns=found.shape[1],
+            rows=ngettext("{count} row", "{count} rows", len(found)),
+            columns=ngettext("{count} column", "{count} columns", found.shape[1]),
         )
     moments = np.linspace(0, found.shape[1] - 1, columns).round().astype(int) if columns > 1 else [-1]
     sheet: Array = found[:rows, moments]

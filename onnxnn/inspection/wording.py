@@ -5,7 +5,7 @@ from __future__ import annotations
 from onnxnn_runtime.images.fonts import cjk_font
 from onnxnn_runtime.messages import catalogue
 
-__all__ = ["gettext"]
+__all__ = ["gettext", "ngettext"]
 
 
 def gettext(message: str, **values: object) -> str:
@@ -15,6 +15,22 @@ def gettext(message: str, **values: object) -> str:
         message: The English text, a literal, with a {name} for each of the values.
         values: What to put in.
     """
-    if catalogue.language() != "en" and cjk_font() is None:
-        return message.format(**values)
-    return catalogue.gettext(message, **values)
+    return catalogue.gettext(message, **values) if _can_write() else message.format(**values)
+
+
+def ngettext(one: str, many: str, count: int) -> str:
+    """Return a text to draw about a number of things; it is English where `gettext` is.
+
+    Args:
+        one: The English text where `count` is 1, a literal; {count} stands for the number.
+        many: The English text for other numbers.
+        count: How many.
+    """
+    if _can_write():
+        return catalogue.ngettext(one, many, count)
+    return (one if count == 1 else many).format(count=count)
+
+
+def _can_write() -> bool:
+    """Return whether a font has the characters of the user's language."""
+    return catalogue.language() == "en" or cjk_font() is not None

@@ -222,7 +222,7 @@ class Conv1d(Convolution):
             return along_steps(in_shape)
         steps, features = in_shape.sizes
         return gettext(
-            "Its channels would be the {features} features: pass the data as (N, {features}, {steps}) "
+            "Its channels would be the features ({features}): pass the data as (N, {features}, {steps}) "
             "instead, so that it slides along time.",
             features="?" if features is None else features,
             steps="?" if steps is None else steps,

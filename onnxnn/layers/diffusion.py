@@ -101,7 +101,7 @@ class DiffusionModel(Layer):
             near = self.img_size // factor * factor
             raise LayerError.coded(
                 "E-LAYER-04",
-                "{where}: expected img_size to be a multiple of {factor}, by which {levels} levels and "
+                "{where}: expected img_size to be a multiple of {factor}, by which its levels ({levels}) and "
                 "patches of {patch} divide it, got {got}. Use {sizes}.",
                 where=self.call(),
                 factor=factor,

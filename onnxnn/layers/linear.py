@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.catalogue import ngettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -55,10 +56,11 @@ class Linear(Layer):
             if in_shape.axes == ("time", "feature"):
                 raise LayerError.coded(
                     "E-LAYER-03",
-                    "{where}: expected {features} inputs for each step of {shape}, or {expected} for all "
+                    "{where}: expected {inputs} for each step of {shape}, or {expected} for all "
                     "steps as one vector, got {got}. Use size=({features}, {outputs}), or "
                     "size=({expected}, {outputs}), which ties the network to sequences of this length.",
                     where=self.call(),
+                    inputs=ngettext("{count} input", "{count} inputs", present(in_shape["feature"])),
                     features=in_shape["feature"],
                     shape=in_shape.describe(),
                     expected=found,
@@ -67,9 +69,9 @@ class Linear(Layer):
                 )
             raise LayerError.coded(
                 "E-LAYER-03",
-                "{where}: expected {expected} inputs for {shape}, got {got}. Use size=({expected}, "
-                "{outputs}).",
+                "{where}: expected {inputs} for {shape}, got {got}. Use size=({expected}, {outputs}).",
                 where=self.call(),
+                inputs=ngettext("{count} input", "{count} inputs", found),
                 expected=found,
                 shape=in_shape.describe(),
                 got=inputs,

@@ -12,7 +12,7 @@ import torch
 from onnx import TensorProto
 from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from typing_extensions import Self
@@ -169,9 +169,9 @@ class Normalize(Layer):
             if len(values) not in (1, count) and count is not None:
                 raise LayerError.coded(
                     "E-LAYER-03",
-                    "{where}: expected {count} numbers in {name} for {shape}, or one for all, got {got}.",
+                    "{where}: expected {numbers} in {name} for {shape}, or one for all, got {got}.",
                     where=self.call(),
-                    count=count,
+                    numbers=ngettext("{count} number", "{count} numbers", count),
                     name=name,
                     shape=in_shape.describe(),
                     got=len(values),

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.errors import InputError, LayerError
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -71,10 +71,10 @@ class PositionalEmbedding(Layer):
         if steps is not None and steps > longest:
             raise LayerError.coded(
                 "E-LAYER-03",
-                "{where}: expected sequences of at most {longest} steps, got {steps}. Use size=({steps}, "
+                "{where}: expected sequences of at most {longest}, got {steps}. Use size=({steps}, "
                 "{features}).",
                 where=self.call(),
-                longest=longest,
+                longest=ngettext("{count} step", "{count} steps", longest),
                 steps=steps,
                 features=dim or features,
             )
@@ -124,9 +124,9 @@ class Positions(nn.Module):
         if x.shape[1] > len(self.weight):
             raise InputError.coded(
                 "E-INPUT-03",
-                "expected a sequence of at most {most} steps (max_length of the network's positional "
+                "expected a sequence of at most {most} (max_length of the network's positional "
                 "embedding), got {steps}.",
-                most=len(self.weight),
+                most=ngettext("{count} step", "{count} steps", len(self.weight)),
                 steps=x.shape[1],
             )
         return x + self.weight[: x.shape[1]]

@@ -11,7 +11,7 @@ from onnx import TensorProto
 from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.generation.seq2seq import END, PADDING
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
@@ -200,9 +200,9 @@ class Transformer(Layer):
                 raise no_steps(self)
             raise LayerError.coded(
                 "E-LAYER-03",
-                "{where}: expected sources of at most {most} tokens, got {steps}. Use max_length={steps}.",
+                "{where}: expected sources of at most {most}, got {steps}. Use max_length={steps}.",
                 where=self.call(),
-                most=self.max_length,
+                most=ngettext("{count} token", "{count} tokens", self.max_length),
                 steps=steps,
             )
         if in_shape.vocabulary is not None and in_shape.vocabulary > self.source_vocab:
@@ -315,7 +315,7 @@ def check_heads(layer: Layer, heads: int, dim: int | None) -> None:
         known += [dim // number for number in reversed(known) if dim // number not in known]
         raise LayerError.coded(
             "E-LAYER-04",
-            "{where}: expected num_heads to divide the {dim} features of a step, got {heads}. Use one of "
+            "{where}: expected num_heads to divide the features of a step ({dim}), got {heads}. Use one of "
             "{known}.",
             where=layer.call(),
             dim=dim,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 from onnxnn_runtime.errors import CheckpointError
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -53,10 +53,10 @@ def take_over(net: nn.Module, tensors: Tensors, source: str, head: bool = True) 
     if len(given) != len(own):
         raise CheckpointError.coded(
             "E-CKPT-03",
-            "weights {source}: expected {expected} layers with weights, as the network has, got {got} in "
+            "weights {source}: expected {expected} with weights, as the network has, got {got} in "
             "the file. {advice}",
             source=source,
-            expected=numbers[1],
+            expected=ngettext("{count} layer", "{count} layers", numbers[1]),
             got=numbers[0],
             advice=_same_layers(),
         )

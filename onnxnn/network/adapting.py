@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import TrainingError
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data.batches import InMemory
@@ -97,10 +97,10 @@ def _with_last_step_only(state: NetworkState) -> Changed:
         raise TrainingError.coded(
             "E-DATA-07",
             "the output of the network is {shape}: expected one label for each sequence or for each "
-            "of its {steps} steps, got {got} labels for each. Change the labels.",
+            "of its steps ({steps}), got {got} for each. Change the labels.",
             shape=shape.describe(),
             steps=shape["time"],
-            got=data.train.num_targets,
+            got=ngettext("{count} label", "{count} labels", data.train.num_targets),
         )
     found = state.definition.last_step_only()
     if found is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 
 from .history import History
 
@@ -45,10 +45,10 @@ def advice(history: History, num_classes: int, samples: int, held_back: int) -> 
     if held_back <= 2 * num_classes:
         found.append(
             gettext(
-                "the validation set has {samples} samples for {classes} classes, so its figures are coarse. "
+                "the validation set has {samples} for {classes}, so its figures are coarse. "
                 "Hold more samples back with a smaller train_val_ratio, or collect more.",
-                samples=held_back,
-                classes=num_classes,
+                samples=ngettext("{count} sample", "{count} samples", held_back),
+                classes=ngettext("{count} class", "{count} classes", num_classes),
             )
         )
     last = history[-1]
@@ -57,10 +57,10 @@ def advice(history: History, num_classes: int, samples: int, held_back: int) -> 
         held = f"val_acc {last['val_acc']:.4g}" if "val_acc" in last else f"val_loss {last['val_loss']:.4g}"
         found.append(
             gettext(
-                "the network knows its {samples} training samples ({learned}), and is no better than a guess "
-                "on others ({held} with {classes} classes). Try more samples, random changes of them (for "
-                "images transform={{'RandomHorizontalFlip': {{'p': 0.5}}}}), a smaller network, or trained "
-                "weights to begin with (load_weights).",
+                "the network knows its training samples ({samples}, {learned}), and is no better than a "
+                "guess on others ({held} with {classes} classes). Try more samples, random changes of them "
+                "(for images transform={{'RandomHorizontalFlip': {{'p': 0.5}}}}), a smaller network, or "
+                "trained weights to begin with (load_weights).",
                 samples=samples,
                 learned=learned,
                 held=held,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from onnxnn_runtime.errors import OutputError, TrainingError
 from onnxnn_runtime.files.access import cannot_write, check_target, first_bytes
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import SafeStream, is_terminal, say
 from onnxnn_runtime.messages.warn import warn
@@ -127,9 +127,9 @@ class Progress(Callback):
             self._show_line(trainer)
         if self._say and trainer.interrupted:
             text = gettext(
-                "stopped by Ctrl-C: {epoch} of {epochs} epochs are done, what was learned is kept.",
+                "stopped by Ctrl-C: {epoch} of {epochs} done, what was learned is kept.",
                 epoch=trainer.epoch,
-                epochs=trainer.settings.epochs,
+                epochs=ngettext("{count} epoch", "{count} epochs", trainer.settings.epochs),
             )
             say(text, to="stderr")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import TrainingError
-from onnxnn_runtime.messages.catalogue import Message, coded
+from onnxnn_runtime.messages.catalogue import Message, coded, ngettext
 
 from .target_forms import as_classes, as_values, has_label_for_each
 
@@ -28,11 +28,11 @@ def softmax_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
         raise TrainingError.coded(
             "E-DATA-07",
             "expected class indices below {outputs}, the network's number of outputs, got {low}..{high}. "
-            "The last layer needs {needed} outputs.",
+            "The last layer needs {needed}.",
             outputs=logits.shape[-1],
             low=int(target.min()),
             high=int(target.max()),
-            needed=int(target.max()) + 1,
+            needed=ngettext("{count} output", "{count} outputs", int(target.max()) + 1),
         ) from error
 
 
@@ -66,7 +66,7 @@ def _labels_expected(logits: Tensor, target: Tensor) -> Message:
         return coded(
             "E-DATA-07",
             "the network returns {output}: expected one label for each sample, got labels {labels}, one for "
-            "each of {steps} steps. Leave out what ends the sequence in the network, return_sequences=False, "
+            "each step ({steps}). Leave out what ends the sequence in the network, return_sequences=False, "
             "add('global_avgpool') or add('flatten').",
             output=tuple(logits.shape),
             labels=tuple(target.shape),

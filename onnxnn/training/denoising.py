@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import DataError, TrainingError
+from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data import Data
@@ -51,9 +52,9 @@ def check_data(data: Data, net: Net) -> None:
     if number and number != len(data.classes):
         raise DataError.coded(
             "E-DATA-05",
-            "expected data with {expected} classes, for which the network was made, got {got}. Load the "
+            "expected data with {expected}, for which the network was made, got {got}. Load the "
             "data first, then add('diffusion_model', classes=True).",
-            expected=number,
+            expected=ngettext("{count} class", "{count} classes", number),
             got=len(data.classes),
         )
 

@@ -186,7 +186,7 @@ def _check_units(name: str, units: int | None, num_classes: int, end: str) -> No
     if units < num_classes:
         raise TrainingError.coded(
             "E-DATA-07",
-            "expected at least {classes} outputs of the network for {classes} classes, got {outputs}. "
+            "expected at least one output of the network for each class ({classes} in all), got {outputs}. "
             "Set the last layer's size to {classes}.",
             classes=num_classes,
             outputs=units,

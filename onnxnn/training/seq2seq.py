@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import DataError, TrainingError
 from onnxnn_runtime.generation.seq2seq import END, PADDING, START
+from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data import Data
@@ -110,10 +111,10 @@ def checked(batches: Iterable[tuple[Tensor, Tensor]], layer: Transformer) -> Ite
             if steps > layer.max_length:
                 raise DataError.coded(
                     "E-DATA-07",
-                    "{name}: expected at most {max_length} tokens, the max_length of the network, got "
+                    "{name}: expected at most {tokens}, the max_length of the network, got "
                     "{steps}. Use max_length={steps}.",
                     name=name,
-                    max_length=layer.max_length,
+                    tokens=ngettext("{count} token", "{count} tokens", layer.max_length),
                     steps=steps,
                 )
         _check_marks(target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import TrainingError
+from onnxnn_runtime.messages.catalogue import ngettext
 
 __all__ = ["as_classes", "as_values", "has_label_for_each"]
 
@@ -33,10 +34,10 @@ def as_values(target: Tensor, output: Tensor) -> Tensor:
         return F.one_hot(target.reshape(output.shape[:-1]), output.shape[-1]).to(output.dtype)
     raise TrainingError.coded(
         "E-DATA-07",
-        "the network returns {output}: expected {expected} target values for each sample, got targets "
+        "the network returns {output}: expected {expected} for each sample, got targets "
         "{targets}. The last layer's size must be the number of targets.",
         output=list(output.shape),
-        expected=output[0].numel(),
+        expected=ngettext("{count} target value", "{count} target values", output[0].numel()),
         targets=list(target.shape),
     )
 

@@ -94,8 +94,8 @@ class Embeddings(NamedTuple):
 
     def __repr__(self) -> str:
         return gettext(
-            "<Embeddings: {number} vectors {shape}, {skipped} left out>",
-            number=len(self.names),
+            "<Embeddings: {vectors} {shape}, {skipped} left out>",
+            vectors=ngettext("{count} vector", "{count} vectors", len(self.names)),
             shape=self.vectors.shape,
             skipped=len(self.skipped),
         )

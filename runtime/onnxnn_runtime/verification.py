@@ -17,7 +17,7 @@ from .card.kind import ModelKind
 from .card.words import kind_name
 from .defaults import TOLERANCE
 from .errors import InputError, OnnxnnError
-from .messages.catalogue import coded, gettext
+from .messages.catalogue import coded, gettext, ngettext
 from .messages.shorten import printable, shortened
 from .model import Model
 
@@ -264,11 +264,15 @@ def _check_card(card: ModelCard, kind: ModelKind, outputs: Mapping[str, np.ndarr
     checks = []
     if card.output.kind == "classes" and card.output.classes:
         num = len(card.output.classes)
-        detail = gettext("{names} names, {scores} scores", names=num, scores=first.shape[-1])
+        detail = gettext(
+            "{names}, {scores}",
+            names=ngettext("{count} name", "{count} names", num),
+            scores=ngettext("{count} score", "{count} scores", first.shape[-1]),
+        )
         checks.append(("card names the classes", first.shape[-1] >= num, detail))
     if card.output.embedding:
         there = kind.vector is not None and outputs[kind.vector].shape[-1] == card.output.embedding
-        detail = gettext("{number} numbers", number=card.output.embedding)
+        detail = ngettext("{count} number", "{count} numbers", card.output.embedding)
         checks.append(("card describes the embedding", there, detail))
     detail = gettext(
         "{input} to {output}", input=kind_name(card.input.kind), output=kind_name(card.output.kind)

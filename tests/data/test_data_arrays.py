@@ -193,7 +193,7 @@ def test_images_with_the_channels_first_are_the_same_images(channels):
             np.where(X == 5, np.nan, X),
             Y,
             "cls",
-            r"x\[2, 1\]: expected a finite number, got nan; 1 of 12 values are not finite",
+            r"x\[2, 1\]: expected a finite number, got nan; not finite: 1 of 12",
         ),
         (np.where(X == 5, -np.inf, X), Y, "cls", r"x\[2, 1\]: expected a finite number, got -inf"),
         (X, [0] * 6, "cls", "one class only"),

@@ -156,7 +156,7 @@ def test_functions_are_kept_in_their_place():
         ({"CenterCrop": 0}, "size: expected"),
         ({"Pad": (1, 2, 3)}, "padding: expected"),
         ({"Grayscale": 2}, "num_output_channels: expected 1 or 3"),
-        ({"RandomHorizontalFlip": (0.5, 1)}, "expected at most 1 values, got 2. Its options: p"),
+        ({"RandomHorizontalFlip": (0.5, 1)}, "expected at most 1 value, got 2. Its options: p"),
         ({"RandomHorizontalFlip": 2}, "p: expected a number from 0 to 1"),
         ({"Normalize": ([0.5, 0.5], [1, 1])}, r"mean: expected one .* for each channel \(3\), got 2"),
         ({"Normalize": ([0.5], [0])}, "numbers above 0"),

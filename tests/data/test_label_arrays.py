@@ -118,10 +118,10 @@ def test_numbers_that_do_not_count_from_zero(labels):
         ([0, None], None, "got None for entry 1"),
         ([0, 1], [None, "a"], "expected a text for each class, got None"),
         (np.array([0, "a"], dtype=object), None, "a mixture of types"),
-        ([0, 3], ["a", "b"], r"expected class indices 0\.\.1 for the 2 named classes \(a, b\), got 0\.\.3"),
+        ([0, 3], ["a", "b"], r"expected class indices 0\.\.1 for the named classes \(a, b\), got 0\.\.3"),
         ([-1, 0], ["a", "b"], r"got -1\.\.0"),
         (["a", "x"], ["a", "b"], "expected one of the classes 'a', 'b', got 'x'"),
-        (np.eye(3), ["a", "b"], "expected 2 one-hot columns, one for each named class, got 3"),
+        (np.eye(3), ["a", "b"], "expected 2 columns of one-hot labels, one for each named class, got 3"),
         (np.arange(1, 30000), None, "29999 different numbers"),
         (np.array([1j]), None, "expected numbers or texts"),
     ],
@@ -141,7 +141,7 @@ def test_targets_are_columns():
     ("values", "message"),
     [
         (["a"], "expected numbers for regression"),
-        ([1.0, float("inf")], r"y\[1\]: expected a finite number, got inf; 1 of 2 values"),
+        ([1.0, float("inf")], r"y\[1\]: expected a finite number, got inf; not finite: 1 of 2"),
         ([[1e39]], r"y\[0, 0\]: expected a finite number, got 1e\+39"),
     ],
 )

@@ -23,7 +23,7 @@ from onnxnn.graph.shape import Shape
     [
         (
             {"num_heads": 5},
-            "divide the 16 features of a step, got 5. Use one of 1, 2, 4, 8, 16",
+            "divide the features of a step .16., got 5. Use one of 1, 2, 4, 8, 16",
         ),
         ({"max_length": 9}, "expected sources of at most 9 tokens, got 10. Use max_length=10"),
         ({"max_length": 0}, "expected max_length to be an integer of at least 1, got 0"),

@@ -207,8 +207,9 @@ def test_longer_sequences_than_there_are_positions_are_refused(tmp_path, longest
     assert model.card.input.max_length == longest
     fits = np.ones((2, longest, 4), np.float32)
     np.testing.assert_allclose(model.infer(fits), network.inference(fits), atol=1e-5)
+    most = {1: "1 step", 8: "8 steps"}[longest]
     for run in (network.inference, model.infer, model.predict):
-        with pytest.raises(InputError, match=f"at most {longest} steps in a sequence, got {longest + 2}"):
+        with pytest.raises(InputError, match=f"at most {most} in a sequence, got {longest + 2}"):
             run(np.ones((1, longest + 2, 4), np.float32))
 
 
@@ -249,7 +250,7 @@ def test_parity_in_every_opset(tmp_path, opset):
             "transformer_encoder",
             {"size": (6, 8)},
             None,
-            r"num_heads to divide the 6 features of a step, got 4\. Use one of 1, 2, 3, 6\.",
+            r"num_heads to divide the features of a step \(6\), got 4\. Use one of 1, 2, 3, 6\.",
         ),
         ("transformer_encoder", {"size": 8, "num_heads": 3}, (5, 8), "Use one of 1, 2, 4, 8"),
         ("transformer_encoder", {"size": 8, "num_heads": 0}, (5, 8), "expected num_heads to be an integer"),

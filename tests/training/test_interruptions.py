@@ -89,7 +89,7 @@ def test_ctrl_c_keeps_what_was_learned(tmp_path, capsys):
     model.verbose = 1
     history = model.train(lr=0.01, epochs=9, callbacks=[StopAfter(2, step=1)])
     assert [row["epoch"] for row in history] == [1, 2]
-    assert "stopped by Ctrl-C: 2 of 9 epochs are done, what was learned is kept." in capsys.readouterr().err
+    assert "stopped by Ctrl-C: 2 of 9 epochs done, what was learned is kept." in capsys.readouterr().err
     assert same_weights(saved_weights(tmp_path / "basenn.pth"), dict(model.model.state_dict()))
     finished = flower_network(tmp_path).train(resume=tmp_path / "basenn.pth")
     assert [row["epoch"] for row in finished] == list(range(1, 10))

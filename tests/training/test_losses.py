@@ -211,7 +211,7 @@ def test_sequences_are_compared_step_by_step():
     [
         ("CrossEntropyLos", ending(3), "cls", 3, "Did you mean 'CrossEntropyLoss'"),
         ("zzz", ending(3), "cls", 3, "unknown loss. Known: ArcFace, BCELoss"),
-        (None, ending(2, SOFTMAX), "cls", 3, "at least 3 outputs of the network for 3 classes, got 2"),
+        (None, ending(2, SOFTMAX), "cls", 3, r"one output of the network for each class \(3 in all\), got 2"),
         (None, ending(1, SOFTMAX), "cls", 2, "one output unit with softmax cannot separate two classes"),
         (None, ending(1), "cls", 2, "activation='sigmoid'"),
         ("BCELoss", ending(3), "cls", 3, "expected probabilities"),

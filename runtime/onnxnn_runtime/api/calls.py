@@ -12,7 +12,7 @@ import sys
 from typing import Any, Callable, Collection, Iterator, Mapping, Sequence, TypeVar
 
 from onnxnn_runtime.errors import CallError, OnnxnnError, OutOfMemoryError, did_you_mean
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
@@ -313,8 +313,8 @@ def _misplaced(
     places = [each.name for each in parameters if each.kind == inspect.Parameter.POSITIONAL_OR_KEYWORD]
     if len(args) > len(places):
         yield gettext(
-            "expected at most {expected} arguments without a name, got {got}",
-            expected=len(places),
+            "expected at most {expected} without a name, got {got}",
+            expected=ngettext("{count} argument", "{count} arguments", len(places)),
             got=len(args),
         )
     for name in places[: len(args)]:

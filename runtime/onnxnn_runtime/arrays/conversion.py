@@ -8,7 +8,7 @@ import numpy as np
 
 from onnxnn_runtime.card.card import Axis, InputSpec
 from onnxnn_runtime.errors import InputError, located
-from onnxnn_runtime.messages.catalogue import Message, coded
+from onnxnn_runtime.messages.catalogue import Message, coded, ngettext
 
 from .nesting import check_nesting, check_not_masked, check_size, shape_of_lists
 
@@ -197,16 +197,16 @@ def check_steps(array: np.ndarray, spec: InputSpec) -> None:
         raise InputError(
             coded(
                 "E-INPUT-03",
-                "expected at most {most} tokens in a sequence, got {count}.",
-                most=spec.max_length,
+                "expected at most {most} in a sequence, got {count}.",
+                most=ngettext("{count} token", "{count} tokens", spec.max_length),
                 count=steps,
             )
         )
     raise InputError(
         coded(
             "E-INPUT-03",
-            "expected at most {most} steps in a sequence, got {count}.",
-            most=spec.max_length,
+            "expected at most {most} in a sequence, got {count}.",
+            most=ngettext("{count} step", "{count} steps", spec.max_length),
             count=steps,
         )
     )
@@ -268,27 +268,22 @@ def too_small(sizes: Sequence[int | None], spec: InputSpec) -> Message | None:
         return coded(
             "E-INPUT-03", "expected volumes of at least {expected}, got {got}.", expected=expected, got=got
         )
-    return _too_short("tokens" if spec.kind == "tokens" else free[0][0], expected, got)
+    return _too_short("tokens" if spec.kind == "tokens" else free[0][0], least[0], got)
 
 
-def _too_short(axis: str, expected: str, got: str) -> Message:
+def _too_short(axis: str, least: int, got: object) -> Message:
     """Return what is wrong along a single free axis."""
-    if axis == "tokens":
-        return coded(
-            "E-INPUT-03", "expected at least {expected} tokens, got {got}.", expected=expected, got=got
-        )
-    if axis == "time":
-        return coded(
-            "E-INPUT-03", "expected at least {expected} steps, got {got}.", expected=expected, got=got
-        )
-    if axis == "length":
-        return coded(
-            "E-INPUT-03", "expected at least {expected} positions, got {got}.", expected=expected, got=got
-        )
+    units = {
+        "tokens": ngettext("{count} token", "{count} tokens", least),
+        "time": ngettext("{count} step", "{count} steps", least),
+        "length": ngettext("{count} position", "{count} positions", least),
+    }
+    if axis in units:
+        return coded("E-INPUT-03", "expected at least {expected}, got {got}.", expected=units[axis], got=got)
     return coded(
         "E-INPUT-03",
         "expected at least {expected} along the axis {axis!r}, got {got}.",
-        expected=expected,
+        expected=least,
         axis=axis,
         got=got,
     )

@@ -100,8 +100,8 @@ class DiffusionSpec:
             raise CardError(
                 coded(
                     "E-CARD-02",
-                    "card: 'diffusion.class_counts': expected a count from 0 for each of the {classes} "
-                    "classes, not all 0, got {counts}.",
+                    "card: 'diffusion.class_counts': expected a count from 0 for each of the "
+                    "classes ({classes} here), not all 0, got {counts}.",
                     classes=len(self.classes),
                     counts=shortened(counts),
                 )

@@ -7,7 +7,7 @@ from typing import Mapping
 import numpy as np
 
 from onnxnn_runtime.errors import OnnxnnError
-from onnxnn_runtime.messages.catalogue import coded
+from onnxnn_runtime.messages.catalogue import coded, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["checked_vocabulary", "renumbering", "texts_of"]
@@ -65,8 +65,8 @@ def checked_vocabulary(word2idx: object, error: type[OnnxnnError]) -> dict[str, 
         raise error(
             coded(
                 "E-DATA-11",
-                "word2idx: expected the ids 0, 1, 2, ..., each once, got no {missing} among {count} tokens.",
-                count=len(word2idx),
+                "word2idx: expected the ids 0, 1, 2, ..., each once, got no {missing} among {tokens}.",
+                tokens=ngettext("{count} token", "{count} tokens", len(word2idx)),
                 missing=min(set(range(len(word2idx))) - set(vocabulary.values()), default=0),
             )
         )

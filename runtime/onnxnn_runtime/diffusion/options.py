@@ -14,7 +14,7 @@ from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
 from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import CallError, CardError, InputError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
@@ -193,9 +193,10 @@ def how_many(num: int | None, **given: Sized | None) -> int:
             raise InputError(
                 coded(
                     "E-INPUT-06",
-                    "num={num}: expected {num} entries in {name}, one for each image, got {length}. Use "
+                    "num={num}: expected {entries} in {name}, one for each image, got {length}. Use "
                     "num={length}, or leave num out.",
                     num=num,
+                    entries=ngettext("{count} entry", "{count} entries", num),
                     name=name,
                     length=length,
                 )

@@ -38,7 +38,7 @@ from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.arrays.numbers import check_integer, is_number, plain_number
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import InputError, name_hint
-from onnxnn_runtime.messages.catalogue import coded
+from onnxnn_runtime.messages.catalogue import coded, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["SAMPLERS", "Noise", "Plan", "checked_seed", "denoise", "make_plan"]
@@ -147,10 +147,10 @@ def _check_strength(strength: object, most: int) -> None:
             coded(
                 "E-INPUT-06",
                 "strength={strength:g}: expected at least {least:g}; less adds no noise in a schedule of "
-                "{most} timesteps.",
+                "{timesteps}.",
                 strength=strength,
                 least=1 / most,
-                most=most,
+                timesteps=ngettext("{count} timestep", "{count} timesteps", most),
             )
         )
 

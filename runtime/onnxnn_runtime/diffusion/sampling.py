@@ -19,7 +19,7 @@ from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 from onnxnn_runtime.messages.progress import ProgressLine
 
 from .labels import pick_guidance, pick_labels, plain_label
@@ -293,4 +293,9 @@ def _seen(x: np.ndarray) -> np.ndarray:
 
 def _progress_words(done: int, total: int | None) -> str:
     filled = "#" * (30 * done // total) if total else ""
-    return gettext("sampling [{bar}] {done} of {total} steps", bar=filled.ljust(30), done=done, total=total)
+    return gettext(
+        "sampling [{bar}] {done} of {steps}",
+        bar=filled.ljust(30),
+        done=done,
+        steps=ngettext("{count} step", "{count} steps", total or 0),
+    )

@@ -17,7 +17,7 @@ from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.card.tokens import Text, plain, to_numbers
 from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import CardError, InputError, located
-from onnxnn_runtime.messages.catalogue import coded
+from onnxnn_runtime.messages.catalogue import coded, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from .options import GenerationOptions
@@ -99,10 +99,11 @@ def generate(
         raise InputError(
             coded(
                 "E-INPUT-06",
-                "length={length}: expected more than {count}: the prompt has {count} tokens, and length "
+                "length={length}: expected more than {count}: the prompt has {tokens}, and length "
                 "counts them.",
                 length=length,
                 count=len(numbers),
+                tokens=ngettext("{count} token", "{count} tokens", len(numbers)),
             )
         )
     written = _written(plain(prompt), options.stops, vocabulary)

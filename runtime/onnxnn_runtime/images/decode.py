@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from onnxnn_runtime.errors import InputError, located
 from onnxnn_runtime.files.access import cannot_read, regular_file
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
 
 from . import patience
 from .formats import unreadable
@@ -241,7 +241,7 @@ def _shown(name: str, source: str | io.BytesIO | None) -> str:
     if name:
         return name
     if isinstance(source, io.BytesIO):
-        return gettext("the image of {count} bytes", count=source.getbuffer().nbytes)
+        return ngettext("the image of {count} byte", "the image of {count} bytes", source.getbuffer().nbytes)
     return gettext("the PIL image")
 
 

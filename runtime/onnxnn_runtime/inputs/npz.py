@@ -14,7 +14,7 @@ from onnxnn_runtime.errors import DataError, OnnxnnError, located
 from onnxnn_runtime.files.access import regular_file
 from onnxnn_runtime.files.filekind import BROKEN_ZIP, OTHER_ZIP, UNKNOWN, ZIP, kind_of_file
 from onnxnn_runtime.files.saved_dict import LARGEST, read_saved_dict
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["VOCABULARY", "check_numpy_file", "read_arrays", "read_vocabulary"]
@@ -156,7 +156,9 @@ def _checked_header(file: IO[bytes], size: int) -> Any:
     if not dtype.hasobject and (count * dtype.itemsize > size or (dtype.itemsize == 0 and count > size)):
         raise ValueError(
             gettext(
-                "its header announces {count:,} numbers, and {size:,} bytes are there", count=count, size=size
+                "its header announces {numbers}, got {bytes}",
+                numbers=ngettext("{count:,} number", "{count:,} numbers", count),
+                bytes=ngettext("{count:,} byte", "{count:,} bytes", size),
             )
         )
     return dtype

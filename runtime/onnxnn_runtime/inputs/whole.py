@@ -14,7 +14,7 @@ from onnxnn_runtime.arrays.conversion import as_array, check_steps, check_tokens
 from onnxnn_runtime.arrays.precision import check_precision
 from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.errors import InputError, located
-from onnxnn_runtime.messages.catalogue import coded
+from onnxnn_runtime.messages.catalogue import coded, ngettext
 from onnxnn_runtime.messages.shorten import printable
 
 __all__ = ["by_name", "check_target", "check_values", "only_input"]
@@ -79,8 +79,8 @@ def check_target(target: object, source: object, card: ModelCard) -> None:
         raise InputError(
             coded(
                 "E-INPUT-03",
-                "target: expected {sources} rows, one for each source of input, got {rows}.",
-                sources=sources[0],
+                "target: expected {sources}, one for each source of input, got {rows}.",
+                sources=ngettext("{count} row", "{count} rows", sources[0]),
                 rows=rows[0],
             )
         )

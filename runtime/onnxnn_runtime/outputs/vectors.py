@@ -11,7 +11,7 @@ import numpy as np
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import PathLike, write_atomically
-from onnxnn_runtime.messages.catalogue import coded
+from onnxnn_runtime.messages.catalogue import coded, ngettext
 
 from .output_files import check_output, check_suffix
 
@@ -100,9 +100,9 @@ def write_vectors(path: PathLike, vectors: object, names: Sequence[str], force: 
         raise InputError(
             coded(
                 "E-INPUT-03",
-                "vectors: expected (N, D) and N names, got {shape} and {count} names.",
+                "vectors: expected (N, D) and N names, got {shape} and {names}.",
                 shape=array.shape,
-                count=len(names),
+                names=ngettext("{count} name", "{count} names", len(names)),
             )
         )
     _, write = _FORMATS[Path(path).suffix.lower()]

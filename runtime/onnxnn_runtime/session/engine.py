@@ -351,7 +351,7 @@ class Engine:
             raise InputError(
                 coded(
                     "E-MODEL-03",
-                    "{name}: one run took more than {seconds:g} seconds and was stopped. Where that is not "
+                    "{name}: one run took more than {seconds:g} s and was stopped. Where that is not "
                     "enough, open it with load(..., timeout=SECONDS).",
                     name=self._name,
                     seconds=self._timeout,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 
 from .graph_fields import Node, attributes_of
 from .graph_scope import RefusedGraphError
@@ -52,9 +52,9 @@ def refuse_crash(node: Node, inputs: Sequence[Fact]) -> str:
             if each.number != len(node.outputs):
                 raise RefusedGraphError(
                     gettext(
-                        "Split has num_outputs={got} and {outputs} outputs; expected as many",
+                        "Split has num_outputs={got} and {outputs}; expected as many",
                         got=each.number,
-                        outputs=len(node.outputs),
+                        outputs=ngettext("{count} output", "{count} outputs", len(node.outputs)),
                     )
                 )
     elif node.kind == "TfIdfVectorizer":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Iterator, Mapping
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import cannot_read, regular_file
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .protobuf import fields_of, message_of, text_of
@@ -89,7 +89,7 @@ class ModelFile:
             )
         self._path = None if isinstance(path, bytes) else os.fspath(path)
         if isinstance(path, bytes):
-            self.name = gettext("the model of {size} bytes", size=len(path))
+            self.name = ngettext("the model of {count} byte", "the model of {count} bytes", len(path))
             self.content = path
             return
         self.name = printable(os.fspath(path))
@@ -157,10 +157,10 @@ def inspect(data: bytes, name: str = "") -> FileFacts:
         raise InputError(
             coded(
                 "E-MODEL-01",
-                "{name}: expected a complete ONNX file, got {size} bytes that are none ({error}). Copy, "
+                "{name}: expected a complete ONNX file, got {size} that are none ({error}). Copy, "
                 "download or export it again.",
                 name=name,
-                size=len(data),
+                size=ngettext("{count} byte", "{count} bytes", len(data)),
                 error=error,
             )
         ) from error

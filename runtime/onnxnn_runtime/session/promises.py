@@ -163,11 +163,11 @@ class Promises:
             raise InputError(
                 coded(
                     "E-MODEL-04",
-                    "{name}: output {output}: expected {expected} scores for a sample, one for each class of "
+                    "{name}: output {output}: expected {expected} for a sample, one for each class of "
                     "its card, got {found}. Export it again, or pass the card that belongs to it as card=.",
                     name=self._name,
                     output=shortened(output),
-                    expected=self._scores[output],
+                    expected=ngettext("{count} score", "{count} scores", self._scores[output]),
                     found=found[1],
                 )
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Iterator, Sequence, Union
 
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 
 __all__ = ["Value", "fields_of", "floats_of", "int32_of", "message_of", "numbers_of", "signed", "text_of"]
 
@@ -47,7 +47,13 @@ def fields_of(view: memoryview) -> Iterator[tuple[int, Value]]:
         else:
             raise ValueError(gettext("unknown wire type {type}", type=wire))
         if position + size > end:
-            raise ValueError(gettext("{missing} bytes are missing at the end", missing=position + size - end))
+            raise ValueError(
+                ngettext(
+                    "{count} byte is missing at the end",
+                    "{count} bytes are missing at the end",
+                    position + size - end,
+                )
+            )
         inside = view[position : position + size]
         yield number, inside if wire == 2 else bytes(inside)
         position += size

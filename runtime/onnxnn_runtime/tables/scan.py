@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 
 from .text import Record, TextFile
 
@@ -69,11 +69,11 @@ def scan(text: TextFile, separator: str) -> tuple[list[int], int, list[Record]]:
                 raise InputError(
                     coded(
                         "E-INPUT-03",
-                        "{path}: row {line}: expected {expected} cells separated by {mark}, as in row "
+                        "{path}: row {line}: expected {expected} separated by {mark}, as in row "
                         "{first}, got {got}. Give every row the same number of cells.",
                         path=text.path,
                         line=line,
-                        expected=length,
+                        expected=ngettext("{count} cell", "{count} cells", length),
                         mark=gettext("a tab") if separator == "\t" else repr(separator),
                         first=first,
                         got=count,
