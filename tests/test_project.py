@@ -51,6 +51,12 @@ def test_extras_are_passed_on(extra):
     assert project("onnxnn-cli")["optional-dependencies"][extra] == [f"onnxnn-runtime[{extra}]"]
 
 
+@pytest.mark.parametrize("extra", ["serve", "mqtt", "search", "lancedb", "qdrant", "ray"])
+def test_extras_of_the_runtime_are_passed_on_by_the_command(extra):
+    assert project("onnxnn-runtime")["optional-dependencies"][extra]
+    assert project("onnxnn-cli")["optional-dependencies"][extra] == [f"onnxnn-runtime[{extra}]"]
+
+
 def test_onnxruntime_is_only_chosen_by_extra():
     for name in PROJECTS:
         assert not [need for need in project(name)["dependencies"] if need.startswith("onnxruntime")]
