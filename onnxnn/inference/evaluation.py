@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,10 +142,11 @@ class _Images(Samples):
     def __iter__(self) -> Iterator[Batch]:
         """Yield all images in order; those of different sizes in batches of their own."""
         start = 0
-        for array in arrays(self._files, self._spec, self._batch_size, self._read):
-            stop = start + len(array)
-            yield torch.from_numpy(array), self._labels[start:stop]
-            start = stop
+        with closing(arrays(self._files, self._spec, self._batch_size, self._read)) as samples:
+            for array in samples:
+                stop = start + len(array)
+                yield torch.from_numpy(array), self._labels[start:stop]
+                start = stop
 
     def take(self, groups: Iterable[torch.Tensor]) -> Iterator[Batch]:
         for group in groups:

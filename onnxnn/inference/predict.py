@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -67,11 +68,9 @@ def infer(
     """
     device = net.device
     batch_size = default_batch_size(spec, device.type) if batch_size is None else batch_size
-    with evaluating(net), torch.inference_mode():
-        found = [
-            _checked(net.answer(torch.from_numpy(x).to(device)), len(x))
-            for x in arrays(source, spec, batch_size, read, names)
-        ]
+    read_ahead = closing(arrays(source, spec, batch_size, read, names))
+    with evaluating(net), torch.inference_mode(), read_ahead as samples:
+        found = [_checked(net.answer(torch.from_numpy(x).to(device)), len(x)) for x in samples]
     return joined(found)
 
 
@@ -140,14 +139,15 @@ def arrays(
     batch_size: int | None = None,
     read: Reader | None = None,
     names: list[str] | None = None,
-) -> Iterator[Array]:
+) -> Generator[Array, None, None]:
     """Yield batches as the network takes them; the arguments are those of `infer`."""
     names = [] if names is None else names
     skipped: list[Skipped] = []
     if read is None or spec.kind != "image":
-        for batch in batches(source, spec, batch_size, skipped=skipped):
-            names.extend(batch.names)
-            yield batch.array
+        with closing(batches(source, spec, batch_size, skipped=skipped)) as ahead:
+            for batch in ahead:
+                names.extend(batch.names)
+                yield batch.array
         warn_of(skipped)
         return
     for sample in find_samples(source, spec, skipped):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,9 @@ def pretrained_features(
     read = weights.read(str(path), None) if path or not file else weights.read(file.address, file.sha256)
     net = _network(read, path or Path(str(pretrain)))
     mean, std = (torch.tensor(values).reshape(3, 1, 1) for values in (_MEAN, _STD))
-    with evaluating(net), torch.inference_mode():
-        return np.concatenate(
-            [net((torch.from_numpy(x) - mean) / std).numpy() for x in arrays(source, _SPEC, batch_size)]
-        )
+    read_ahead = closing(arrays(source, _SPEC, batch_size))
+    with evaluating(net), torch.inference_mode(), read_ahead as samples:
+        return np.concatenate([net((torch.from_numpy(x) - mean) / std).numpy() for x in samples])
 
 
 class _ResNet(nn.Module):

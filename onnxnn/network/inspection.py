@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ def visual_feature(
     self._state.kind.check_one_input("visual_feature()")
     source = _either(img, data, "visual_feature()")
     card = self.card()
-    batch = next(running.arrays(source, card.input, 1, self._state.reader), None)
+    with closing(running.arrays(source, card.input, 1, self._state.reader)) as samples:
+        batch = next(samples, None)
     if batch is None:
         raise InputError.coded(
             "E-INPUT-03",
@@ -130,10 +132,11 @@ def extract_feature(
     card = self.card()
     output_is_vector = card.output.kind == "embedding"
     device = self.model.device
-    found = [
-        feature_vectors(self.model, self._definition, torch.from_numpy(x).to(device), output_is_vector)
-        for x in running.arrays(source, card.input, batch_size, self._state.reader)
-    ]
+    with closing(running.arrays(source, card.input, batch_size, self._state.reader)) as samples:
+        found = [
+            feature_vectors(self.model, self._definition, torch.from_numpy(x).to(device), output_is_vector)
+            for x in samples
+        ]
     vectors = running.joined(found)
     check_finite("extract_feature()", "vectors", vectors)
     return vectors

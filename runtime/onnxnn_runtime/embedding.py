@@ -47,11 +47,10 @@ def parts_of(engine: Engine, spec: InputSpec, inputs: object, output: str, optio
     """
     spec = in_channel_order(spec, options.channel_order)
     done = 0
-    for total, names, values, skipped in engine.stream(
-        inputs, spec, output, options.errors, options.batch_size
-    ):
-        done += len(names) + len(skipped)
-        yield Embeddings(values, names, skipped), done, total
+    with closing(engine.stream(inputs, spec, output, options.errors, options.batch_size)) as stream:
+        for total, names, values, skipped in stream:
+            done += len(names) + len(skipped)
+            yield Embeddings(values, names, skipped), done, total
 
 
 def vectors_of(
@@ -63,13 +62,14 @@ def vectors_of(
         engine, spec, inputs, output, options: As for `parts_of`.
         normalize: Scale each vector to length 1.
     """
-    for part, done, total in parts_of(engine, spec, inputs, output, options):
-        size = vector_size(engine, output) if not part.names else -1
-        vectors: np.ndarray = part.vectors.reshape(len(part.names), size).astype(np.float32, copy=False)
-        if normalize:
-            length = np.linalg.norm(vectors, axis=1, keepdims=True)
-            vectors = vectors / np.where(length == 0, 1, length)
-        yield Embeddings(vectors, part.names, part.skipped), done, total
+    with closing(parts_of(engine, spec, inputs, output, options)) as parts:
+        for part, done, total in parts:
+            size = vector_size(engine, output) if not part.names else -1
+            vectors: np.ndarray = part.vectors.reshape(len(part.names), size).astype(np.float32, copy=False)
+            if normalize:
+                length = np.linalg.norm(vectors, axis=1, keepdims=True)
+                vectors = vectors / np.where(length == 0, 1, length)
+            yield Embeddings(vectors, part.names, part.skipped), done, total
 
 
 def vector_size(engine: Engine, output: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Callable, Iterator, Mapping, Tuple, overload
 
 import numpy as np
@@ -299,13 +300,13 @@ class Model:
         check_predicts(card, self.name)
         check_integer("k", k)
         result = Predictions()
-        for part, done, total in parts_of(
-            self._engine, card.input, inputs, next(iter(self.outputs)), options
-        ):
-            result.skipped.extend(part.skipped)
-            for name, scores in zip(part.names, part.vectors):
-                result.append(prediction(card, name, scores, k))
-            options.report(done, total)
+        output = next(iter(self.outputs))
+        with closing(parts_of(self._engine, card.input, inputs, output, options)) as parts:
+            for part, done, total in parts:
+                result.skipped.extend(part.skipped)
+                for name, scores in zip(part.names, part.vectors):
+                    result.append(prediction(card, name, scores, k))
+                options.report(done, total)
         warn_of(result.skipped)
         return result
 

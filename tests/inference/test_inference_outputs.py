@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.session import pipeline
 
 from onnxnn import nn
 
@@ -59,6 +62,29 @@ def test_results_that_are_no_numbers_have_no_best_class(value, layers):
         model.add("linear", size=(4, 2), activation="softmax")
     with pytest.raises(InputError, match=r"print_result\(\): .* got 1 of 4"):
         model.print_result(np.array([[0.25, 0.75], [value, 0.5]]))
+
+
+class Fails(torch.nn.Module):
+    """Raises for samples; `add` tries it with zeros."""
+
+    def forward(self, x):
+        if x.any():
+            raise KeyError(len(x))
+        return x * 1.0
+
+
+@pytest.mark.parametrize("name", ["inference", "extract_feature"])
+def test_reading_ahead_ends_where_a_module_raises(monkeypatch, name):
+    model, kept, ordered = network(Fails()), [], pipeline.ordered
+
+    def keeping(*args, **options):
+        kept.append(ordered(*args, **options))
+        return kept[-1]  # which is not closed by being forgotten
+
+    monkeypatch.setattr(pipeline, "ordered", keeping)
+    with pytest.raises(KeyError):
+        getattr(model, name)(np.eye(4), batch_size=2)
+    assert [inspect.getgeneratorstate(each) for each in kept] == [inspect.GEN_CLOSED]
 
 
 def test_samples_without_a_row_of_their_own_are_counted():

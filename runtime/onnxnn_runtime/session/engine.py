@@ -9,7 +9,8 @@ all cores share, made when there are many inputs.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Callable, Generator, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -221,7 +222,7 @@ class Engine:
 
     def stream(
         self, source: object, spec: InputSpec, output: str, errors: str, batch_size: int | None
-    ) -> Iterator[tuple[int | None, list[str], np.ndarray, list[Skipped]]]:
+    ) -> Generator[tuple[int | None, list[str], np.ndarray, list[Skipped]], None, None]:
         """Read inputs and run the graph on them, in order and in bounded memory.
 
         Args:
@@ -255,11 +256,10 @@ class Engine:
         session = self._for_many() if len(first) == _MANY else self._session
         shared = session is self._session
         everything = itertools.chain(first, iterator)
-        for names, values, broken in self._work(
-            session, shared, everything, spec, output, errors, batch_size
-        ):
-            yield total, names, values, skipped + broken
-            skipped = []
+        with closing(self._work(session, shared, everything, spec, output, errors, batch_size)) as done:
+            for names, values, broken in done:
+                yield total, names, values, skipped + broken
+                skipped = []
         if skipped:
             yield total, [], np.zeros((0, 0), np.float32), skipped
 
@@ -272,7 +272,7 @@ class Engine:
         output: str,
         errors: str,
         batch_size: int,
-    ) -> Iterator[tuple[list[str], np.ndarray, list[Skipped]]]:
+    ) -> Generator[tuple[list[str], np.ndarray, list[Skipped]], None, None]:
         def infer(batch: Batch) -> tuple[list[str], np.ndarray]:
             return batch.names, self._in_batches(session, self.arrays[0], batch.array, output)
 
@@ -283,12 +283,13 @@ class Engine:
 
         weigh = weight_of(spec)
         parts = chunks(samples, batch_size, weigh)
-        for results, broken in ordered(work, parts, self._threads, total_of(weigh)):
-            for names, values in results:
-                yield names, values, broken
-                broken = []
-            if broken:
-                yield [], np.zeros((0, 0), np.float32), broken
+        with closing(ordered(work, parts, self._threads, total_of(weigh))) as ahead:
+            for results, broken in ahead:
+                for names, values in results:
+                    yield names, values, broken
+                    broken = []
+                if broken:
+                    yield [], np.zeros((0, 0), np.float32), broken
 
     def _in_batches(self, session: Session, feed: str, array: np.ndarray, output: str) -> np.ndarray:
         """Run samples, in a graph of a fixed batch as many at once as it takes; the last one fills it up."""

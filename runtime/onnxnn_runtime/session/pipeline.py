@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Generator, Iterable, Iterator, TypeVar
 
@@ -76,7 +77,7 @@ def batches(
     errors: str = "raise",
     workers: int | None = None,
     skipped: list[Skipped] | None = None,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Read inputs ahead in threads and yield them in batches, in order.
 
     Args:
@@ -101,9 +102,10 @@ def batches(
     size = default_batch_size(spec) if batch_size is None else batch_size
     weigh = weight_of(spec)
     parts = chunks(samples, size, weigh)
-    for read_batches, broken in ordered(read, parts, workers or num_threads(), total_of(weigh)):
-        left_out.extend(broken)
-        yield from read_batches
+    with closing(ordered(read, parts, workers or num_threads(), total_of(weigh))) as ahead:
+        for read_batches, broken in ahead:
+            left_out.extend(broken)
+            yield from read_batches
 
 
 def default_batch_size(spec: InputSpec, device: str = "cpu") -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import time
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 from onnxnn_runtime import InputError, InputSpec, MissingInputError, Preprocess
 from onnxnn_runtime.inputs.folders import find_images
 from onnxnn_runtime.inputs.samples import find_samples
+from onnxnn_runtime.session import engine, pipeline
 from onnxnn_runtime.session.pipeline import batches, ordered
 from PIL import Image
 from support.inputs import IMAGES, SEQUENCE, TABLE, TOKENS, read
@@ -262,6 +264,39 @@ def test_a_stream_that_is_left_stops_its_work(folder):
     next(stream)
     stream.close()
     assert not [each for each in threading.enumerate() if each.name.startswith("ThreadPool")]
+
+
+@pytest.fixture
+def read_ahead(monkeypatch):
+    """Return the generators that read ahead; being in a list, none is closed by being forgotten."""
+    kept = []
+
+    def keeping(*args, **options):
+        kept.append(ordered(*args, **options))
+        return kept[-1]
+
+    monkeypatch.setattr(engine, "ordered", keeping)
+    monkeypatch.setattr(pipeline, "ordered", keeping)
+    return kept
+
+
+@pytest.mark.parametrize("count", [40, 70])  # with all cores for each batch, and with one
+@pytest.mark.parametrize("name", ["predict", "embed", "embed_named", "embed_stream"])
+def test_reading_ahead_ends_where_progress_raises(open_model, read_ahead, name, count):
+    def stopped(done, total):
+        raise KeyError(done)
+
+    call = getattr(open_model("image_classifier", threads=2), name)
+    with pytest.raises(KeyError):
+        list(call([IMAGE] * count, batch_size=2, progress=stopped))
+    assert [inspect.getgeneratorstate(each) for each in read_ahead] == [inspect.GEN_CLOSED]
+
+
+def test_reading_ahead_ends_where_batches_are_left(read_ahead):
+    stream = batches([IMAGE] * 9, IMAGES, batch_size=1, workers=2)
+    next(stream)
+    stream.close()
+    assert [inspect.getgeneratorstate(each) for each in read_ahead] == [inspect.GEN_CLOSED]
 
 
 def test_generators_are_read_lazily(folder):
