@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,7 +103,10 @@ def from_arrays(
 
     def batches(part: torch.Tensor, shuffle: bool) -> Batches:
         own = samples if len(part) == len(samples) else samples.of(part)
-        again = _reread(own, preparation, options.batch_size, shuffle) if described.is_raw else None
+        again = None
+        if described.is_raw:
+            planned = Plan(present(preparation.preprocess).color)
+            again = _ReadAgain(own, preparation, options.batch_size, shuffle, planned)
         return Batches(own, options.batch_size, shuffle, preparation, again)
 
     return Data(
@@ -257,32 +260,40 @@ def _exact(described: Described, values: Array) -> torch.Tensor | None:
     return torch.from_numpy(values.astype(np.float64)) if rounded else None
 
 
-def _reread(
-    images: InMemory, preparation: Preparation, batch_size: int | None, shuffle: bool
-) -> Callable[[Callable[[Plan], Plan]], Batches]:
-    """Return what reads raw images in another way; see `Batches`."""
-    preprocess = present(preparation.preprocess)
-    planned, given = Plan(preprocess.color), preprocess.channel_order
+@dataclass(frozen=True, eq=False)
+class _ReadAgain:
+    """Reads raw images in another way; see `Batches`.
 
-    def reread(change: Callable[[Plan], Plan]) -> Batches:
-        changed = change(planned)
+    Args:
+        images: The images, RGB.
+        preparation: How they were prepared.
+        batch_size, shuffle: Those of their batches.
+        planned: What happens to them so far.
+    """
+
+    images: InMemory
+    preparation: Preparation
+    batch_size: int | None
+    shuffle: bool
+    planned: Plan
+
+    def __call__(self, change: Callable[[Plan], Plan]) -> Batches:
+        changed, given = change(self.planned), present(self.preparation.preprocess).channel_order
         preprocess, order = changed.preprocess, given  # of images.x, which is RGB
-        if preparation.order_assumed and changed.channel_order not in (None, given):
+        if self.preparation.order_assumed and changed.channel_order not in (None, given):
             order = changed.channel_order
-        source = images.x if order == given else images.x.flip(1)
+        source = self.images.x if order == given else self.images.x.flip(1)
         with as_data_errors():
             read = [preprocess.to_uint8(np.moveaxis(image.numpy(), 0, 2)) for image in source]
         x = np.ascontiguousarray(np.moveaxis(np.stack(read), 3, 1))
         known = replace(
-            preparation,
+            self.preparation,
             preprocess=replace(preprocess, channel_order=order),
             normalize=changed.normalize,
             sample=Shape.image(*x.shape[1:]),
         )
-        samples = InMemory(torch.from_numpy(x), images.y)
-        return Batches(samples, batch_size, shuffle, known, lambda then: reread(lambda p: then(change(p))))
-
-    return reread
+        samples, again = InMemory(torch.from_numpy(x), self.images.y), replace(self, planned=changed)
+        return Batches(samples, self.batch_size, self.shuffle, known, again)
 
 
 def _numeric(x: object, names: tuple[str, ...] = ()) -> Array:

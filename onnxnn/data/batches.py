@@ -160,6 +160,20 @@ class _Relabelled(Samples):
         return self.samples.sizes
 
 
+@dataclass(frozen=True, eq=False)
+class _ReadAgainRelabelled:
+    """Reads the same images in another way, with ids[y] for y."""
+
+    again: Reread
+    classes: tuple[str, ...]
+    ids: torch.Tensor
+
+    def __call__(self, change: Callable[[Plan], Plan]) -> Batches:
+        found = self.again(change)
+        prepared = replace(present(found.preparation), classes=self.classes)
+        return found.mapped(prepared, labels=self.ids)
+
+
 def to_float(x: torch.Tensor) -> torch.Tensor:
     """Return uint8 as float32 in 0..1, anything else as it is."""
     return x.to(torch.float32).div_(255) if x.dtype == torch.uint8 else x
@@ -262,15 +276,8 @@ class Batches:
             samples = samples if tokens is None else samples.with_tokens(tokens)
             samples = samples if targets is None else samples.with_targets(targets)
         if labels is not None:
-            ids, again = labels, self.reread
-            samples = samples.with_labels(ids)
-            if again is not None:
-
-                def reread(change: Callable[[Plan], Plan]) -> Batches:
-                    found = again(change)
-                    prepared = replace(present(found.preparation), classes=preparation.classes)
-                    return found.mapped(prepared, labels=ids)
-
+            samples = samples.with_labels(labels)
+            reread = reread and _ReadAgainRelabelled(reread, preparation.classes, labels)
         return replace(self, samples=samples, preparation=preparation, reread=reread)
 
     def with_channels_turned(self) -> Batches:

@@ -192,10 +192,21 @@ class _Source:
             named=True,
         )
 
-        def reread(change: Callable[[Plan], Plan]) -> Batches:
-            return replace(self, planned=change(planned), keep=True).batches(part, is_training)
-
+        reread = _ReadAgain(self, part, is_training)
         return Batches(samples, options.batch_size, options.shuffle and is_training, preparation, reread)
+
+
+@dataclass(frozen=True, eq=False)
+class _ReadAgain:
+    """Reads some images of a source in another way; see `Batches`."""
+
+    source: _Source
+    part: torch.Tensor
+    is_training: bool
+
+    def __call__(self, change: Callable[[Plan], Plan]) -> Batches:
+        source = replace(self.source, planned=change(self.source.planned), keep=True)
+        return source.batches(self.part, self.is_training)
 
 
 def _example(file: Path, preprocess: Preprocess) -> np.ndarray[Any, Any]:
