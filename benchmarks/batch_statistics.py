@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from quality_small_set import train, write
+from quality_small_set import IMAGES, train, write
+from quick import quick_or
 
 from onnxnn.training.trainer import Trainer
 
@@ -55,10 +56,10 @@ def timed(spent: list[float]) -> Iterator[None]:
 
 def main() -> None:
     """Print the median ratio for each batch size."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else quick_or(1, 3)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write(folder / "train", 20, 0)
+        write(folder / "train", IMAGES, 0)
         for options in ({"batch_size": 32}, {}):
             ratios = []
             for seed in range(rounds):

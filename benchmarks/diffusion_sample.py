@@ -28,10 +28,11 @@ import numpy as np
 import onnxnn_runtime as rt
 import torch
 from embed_common import PEAK
+from quick import quick_or
 
 from onnxnn import nn
 
-STEPS = 20
+STEPS = quick_or(2, 20)
 
 DRAW = """
 import sys
@@ -77,8 +78,8 @@ def export(folder: Path) -> tuple[Path, Path]:
 def outside(path: Path, runs: int) -> None:
     """Print the share of the time that is not the session's."""
     model = rt.load(path, device="cpu")
-    watched = Watched(model._engine._session)
-    model._engine._session = watched
+    engine: Any = model._engine
+    watched = engine._session = Watched(engine._session)
     for sampler in ("dpm++", "ddim", "ddpm"):
         for num in (1, 16):
             inside, between, around = [], [], []
@@ -104,11 +105,12 @@ def outside(path: Path, runs: int) -> None:
 def in_turns(denoiser: Path, loop: Path, runs: int) -> None:
     """Print how long 16 images take with the loop in Python and in the graph, and how far they differ."""
     models = [rt.load(path, device="cpu") for path in (denoiser, loop)]
+    asked: list[dict[str, Any]] = [{"steps": STEPS}, {}]
     for num in (1, 16):
         times: list[list[float]] = [[], []]
         drawn = [np.empty(0)] * 2
         for _ in range(runs + 1):
-            for i, (model, options) in enumerate(zip(models, ({"steps": STEPS}, {}), strict=True)):
+            for i, (model, options) in enumerate(zip(models, asked, strict=True)):
                 start = time.perf_counter()
                 drawn[i] = model.sample(num, seed=0, **options)
                 times[i].append(time.perf_counter() - start)
@@ -129,7 +131,7 @@ def peak(script: str, path: Path) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--runs", type=int, default=quick_or(1, 15))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         denoiser, loop = export(Path(folder))

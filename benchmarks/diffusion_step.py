@@ -25,9 +25,12 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
+from quick import QUICK, quick_or
 from train_common import Clock
 
 from onnxnn import nn
+
+BATCH, TRAINING_BATCH = quick_or((1, 2), (16, 64))
 
 
 def network(**options: Any) -> nn:
@@ -81,7 +84,8 @@ def report(what: str, seconds: dict[str, list[float]], ours: str) -> None:
 def steps_of(model: nn, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return noise and steps to predict for."""
     draw = np.random.default_rng(0)
-    x = draw.standard_normal((batch, *model.model[0].image_shape), dtype=np.float32)
+    shape: Any = model.model[0].image_shape
+    x = draw.standard_normal((batch, *shape), dtype=np.float32)
     return torch.from_numpy(x), torch.from_numpy(draw.integers(0, 500, batch))
 
 
@@ -92,7 +96,7 @@ def torch_export(model: nn, path: Path) -> None:
         logging.disable()
         torch.onnx.export(
             model.model[0],
-            steps_of(model, 16),
+            steps_of(model, BATCH),
             str(path),
             dynamo=True,
             opset_version=18,
@@ -121,31 +125,31 @@ def training_step(model: nn, batch: int) -> Callable[[], object]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--runs", type=int, default=quick_or(1, 15))
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     print(f"{given.threads} threads, {given.runs} runs of each in turn")
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = Path(folder) / "ours.onnx", Path(folder) / "torch.onnx"
-        model = network(preset="basenn")
+        model = network(**quick_or({}, {"preset": "basenn"}))
         model.export(ours)
-        torch_export(model, theirs)
-        x, t = steps_of(model, 16)
+        x, t = steps_of(model, BATCH)
         feeds = {"x": x.numpy(), "t": t.numpy()}
-        run_ours, run_theirs = session(ours, given.threads), session(theirs, given.threads)
-        ways: dict[str, Callable[[], object]] = {
-            "torch eager": lambda: model.model[0](x, t),
-            "torch's export": lambda: run_theirs.run(None, feeds),
-            "ours": lambda: run_ours.run(None, feeds),
-        }
-        report("BaseNN's network, batch 16", in_turn(ways, given.runs), "ours")
+        ways: dict[str, Callable[[], object]] = {"torch eager": lambda: model.model[0](x, t)}
+        if not QUICK:  # exporting takes longer than all else
+            torch_export(model, theirs)
+            run_theirs = session(theirs, given.threads)
+            ways["torch's export"] = lambda: run_theirs.run(None, feeds)
+        run_ours = session(ours, given.threads)
+        ways["ours"] = lambda: run_ours.run(None, feeds)
+        report(f"BaseNN's network, batch {BATCH}", in_turn(ways, given.runs), "ours")
         print("  to reach: 1.5 and 1.1 times")
 
         small = network()
         small.export(ours)
         run_small = session(ours, given.threads)
         parameters = sum(p.numel() for p in small.model.parameters())
-        for batch in (1, 16):
+        for batch in quick_or((1,), (1, BATCH)):
             few, when = steps_of(small, batch)
             fed = {"x": few.numpy(), "t": when.numpy()}
             ways = {
@@ -154,8 +158,9 @@ def main() -> None:
             }
             what = f"the default network ({parameters:,} parameters), batch {batch}"
             report(what, in_turn(ways, given.runs), "ours")
-        learned = in_turn({"training, batch 64": training_step(small, 64)}, given.runs)
-        report("a step of its training", learned, "training, batch 64")
+        name = f"training, batch {TRAINING_BATCH}"
+        learned = in_turn({name: training_step(small, TRAINING_BATCH)}, given.runs)
+        report("a step of its training", learned, name)
 
 
 if __name__ == "__main__":

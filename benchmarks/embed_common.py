@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from quick import quick_or
 
-SIZE = 224
+SIZE = quick_or(32, 224)
 
 # Says in a script's last line what it computed and its peak memory in MiB. VmHWM belongs to the program
 # alone; getrusage would count what the process that started it held.

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from embed_common import PEAK, make_files, make_model
+from quick import quick_or
 
 SCRIPT = """
 import sys, time
@@ -39,7 +40,7 @@ result = [count, kept, time.perf_counter() - start]
 class Run(NamedTuple):
     """One fresh process: files embedded, peak MiB, MiB of the result, seconds."""
 
-    count: int
+    files: int
     peak: float
     kept: float
     seconds: float
@@ -69,7 +70,7 @@ def compare_counts(model: str, few: Path, many: Path) -> None:
             found = run(model, folder, how)
             beyond.append(found.peak - found.kept)
             print(
-                f"{how:7} {found.count:6} files: peak {found.peak:6.1f} MiB, of it the result "
+                f"{how:7} {found.files:6} files: peak {found.peak:6.1f} MiB, of it the result "
                 f"{found.kept:5.1f} MiB"
             )
         print(f"{how:7} difference beyond the result: {beyond[1] - beyond[0]:+.1f} MiB")
@@ -93,8 +94,8 @@ def main() -> None:
     """Run the comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", help="an ONNX file with a card; without it one is exported")
-    parser.add_argument("--many", type=int, default=10_000, help="0 leaves this part out")
-    parser.add_argument("--files", type=int, default=200)
+    parser.add_argument("--many", type=int, default=quick_or(3, 10_000), help="0 leaves this part out")
+    parser.add_argument("--files", type=int, default=quick_or(2, 200))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--against", type=Path, metavar="FOLDER", help="another checkout")
     parser.add_argument("--rounds", type=int, default=3)
@@ -107,9 +108,9 @@ def main() -> None:
             compare_checkouts(model, work / "files", options.against, options.threads, options.rounds)
             return
         found = run(model, work / "files", "embed", options.threads)
-        print(f"{found.count} files, {options.threads} thread(s): peak {found.peak:.1f} MiB")
+        print(f"{found.files} files, {options.threads} thread(s): peak {found.peak:.1f} MiB")
         if options.many:
-            make_files(work / "few", 100)
+            make_files(work / "few", quick_or(2, 100))
             make_files(work / "many", options.many)
             compare_counts(model, work / "few", work / "many")
 

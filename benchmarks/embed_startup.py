@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from embed_common import PEAK, make_files, make_model
+from quick import quick_or
 
 BARE = """
 import sys
@@ -52,7 +53,7 @@ def main() -> None:
     """Run the comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", help="an ONNX file with a card; without it one is exported")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=quick_or(1, 15))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         image = make_files(Path(temporary), 1)[0]

@@ -33,6 +33,7 @@ import onnxruntime
 from embed_common import SIZE, make_files, make_model
 from onnxnn_runtime.session.providers import num_threads
 from PIL import Image
+from quick import quick_or
 
 BATCH = 32
 
@@ -85,7 +86,7 @@ class FastEmbed:
             "do_rescale": True,
             "do_normalize": False,
         }
-        (folder / "preprocessor_config.json").write_text(json.dumps(steps))
+        (folder / "preprocessor_config.json").write_text(json.dumps(steps), encoding="utf-8")
         self._process = subprocess.Popen(
             [python, "-c", _FASTEMBED, str(folder), str(BATCH)],
             stdin=subprocess.PIPE,
@@ -126,8 +127,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", help="an ONNX file with a card; without it one is exported")
     parser.add_argument("--fastembed", metavar="PYTHON", help="an interpreter that has fastembed")
-    parser.add_argument("--files", type=int, default=200)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--files", type=int, default=quick_or(4, 200))
+    parser.add_argument("--rounds", type=int, default=quick_or(1, 5))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)

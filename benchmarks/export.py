@@ -1,7 +1,7 @@
 """How long MobileNetV2 takes from a torch module to a verified ONNX file, and how fast that file runs.
 
-    python benchmarks/export.py            # all four; about two minutes
-    python benchmarks/export.py --quick    # without torch's current exporter
+    python benchmarks/export.py              # all three; about two minutes
+    python benchmarks/export.py --no-current # without torch's current exporter
 
 Times are wall seconds in one run: the median of five for ours and for torch's older exporter, one run for
 its current exporter (a warm process, after one export of a small module). Inference is ONNX Runtime with
@@ -18,22 +18,26 @@ import statistics
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import torch
 from onnxnn_runtime import InputSpec, ModelCard, OutputSpec, Preprocess
+from quick import QUICK, quick_or
 
 from onnxnn.definition.definition import Definition
 from onnxnn.export.exporter import export_onnx
 from onnxnn.graph.shape import Shape
 from onnxnn.kinds import kind_of
 
+SIDE = quick_or(32, 224)
+
 
 @contextlib.contextmanager
-def silent():
+def silent() -> Iterator[None]:
     logging.disable(logging.CRITICAL)
     with (
         warnings.catch_warnings(),
@@ -45,7 +49,7 @@ def silent():
     logging.disable(logging.NOTSET)
 
 
-def seconds(work: Callable[[], object], runs: int = 5) -> float:
+def seconds(work: Callable[[], object], runs: int = quick_or(1, 5)) -> float:
     taken = []
     for _ in range(runs):
         start = time.perf_counter()
@@ -54,9 +58,9 @@ def seconds(work: Callable[[], object], runs: int = 5) -> float:
     return statistics.median(taken)
 
 
-def inference(files: dict[str, Path], batch: int, runs: int = 25) -> dict[str, float]:
+def inference(files: dict[str, Path], batch: int, runs: int = quick_or(1, 25)) -> dict[str, float]:
     """Return milliseconds per image of each file, measured in turns."""
-    x = np.random.default_rng(0).random((batch, 3, 224, 224), np.float32)
+    x = np.random.default_rng(0).random((batch, 3, SIDE, SIDE), np.float32)
     sessions = {
         name: onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         for name, path in files.items()
@@ -72,18 +76,18 @@ def inference(files: dict[str, Path], batch: int, runs: int = 25) -> dict[str, f
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="leave torch's current exporter out")
-    quick = parser.parse_args().quick
+    parser.add_argument("--no-current", action="store_true", help="leave torch's current exporter out")
+    with_current = not (parser.parse_args().no_current or QUICK)
     folder = Path(tempfile.mkdtemp())
     torch.manual_seed(0)
-    definition = Definition(Shape.image(3, 224, 224))
+    definition = Definition(Shape.image(3, SIDE, SIDE))
     definition = definition.with_layer(1, "mobilenet", options={"num_classes": 1000})
     net = definition.build().eval()
     classes = tuple(f"class {i}" for i in range(1000))
-    preprocess = Preprocess("RGB", (("resize", 224, 224),))
+    preprocess = Preprocess("RGB", (("resize", SIDE, SIDE),))
     card = ModelCard("cls", (), InputSpec("image", (), preprocess), OutputSpec("classes", (), classes))
-    x = torch.rand(2, 3, 224, 224)
-    names = {"input_names": ["input"], "output_names": ["output"]}
+    x = torch.rand(2, 3, SIDE, SIDE)
+    names: dict[str, Any] = {"input_names": ["input"], "output_names": ["output"]}
     files = {"onnxnn": folder / "ours.onnx", "torch, older": folder / "older.onnx"}
 
     def ours() -> None:
@@ -109,10 +113,11 @@ def main() -> None:
 
     times = {}
     with silent():
-        ours(), older()  # warm up
+        ours()  # warm up
+        older()
         times["onnxnn"] = seconds(ours)
         times["torch, older"] = seconds(older)
-        if not quick:
+        if with_current:
             small = torch.nn.Linear(2, 2)
             torch.onnx.export(small, (torch.rand(1, 2),), str(folder / "small.onnx"), dynamo=True)
             files["torch, current"] = folder / "current.onnx"

@@ -13,16 +13,18 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxnn_runtime as rt
 import torch
+from quick import quick_or
 from torch import nn as torch_nn
 from train_common import Clock
 
 from onnxnn import nn
 
-VOCABULARY, LENGTH, RUNS = 8293, 50, 30
+VOCABULARY, LENGTH, RUNS = quick_or((50, 4, 1), (8293, 50, 30))
 
 
 def poem_writer() -> nn:
@@ -36,7 +38,8 @@ def poem_writer() -> nn:
 
 def eager(model: nn) -> None:
     """Write in torch as a tutorial would."""
-    module = model.model.em_lstm1.eval()
+    module: Any = model.model.em_lstm1
+    module.eval()
     token, state = torch.zeros(1, 1, dtype=torch.long), None
     with torch.inference_mode():
         for _ in range(LENGTH - 1):

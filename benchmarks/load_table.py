@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from embed_common import PEAK
+from quick import quick_or
 
 READERS = {
     "onnxnn": """
@@ -79,14 +80,14 @@ def run(reader: str, path: Path) -> tuple[list[int], float, float]:
 def main() -> None:
     """Write the tables, read them, print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=60_000)
-    parser.add_argument("--columns", type=int, default=785)
+    parser.add_argument("--rows", type=int, default=quick_or(20, 60_000))
+    parser.add_argument("--columns", type=int, default=quick_or(5, 785))
     parser.add_argument("--kind", choices=("pixels", "decimals"), action="append")
     parser.add_argument("--reader", choices=sorted(READERS), action="append")
     options = parser.parse_args()
     installed = [name for name in READERS if name in ("onnxnn", "numpy") or importlib.util.find_spec(name)]
     with tempfile.TemporaryDirectory() as folder:
-        for kind in options.kind or ("pixels", "decimals"):
+        for kind in options.kind or quick_or(["pixels"], ["pixels", "decimals"]):
             path = Path(folder) / f"{kind}.csv"
             write(path, options.rows, options.columns, kind)
             print(f"{options.rows:,} x {options.columns} {kind}, {path.stat().st_size / 2**20:.0f} MiB")

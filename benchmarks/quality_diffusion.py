@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import onnxnn_runtime as rt
 from onnxnn_runtime.outputs.grid import write_grid
+from quick import quick_or
 
 from onnxnn import nn
 from onnxnn.datasets import digits, write_class_folders
@@ -72,7 +73,7 @@ def train_classifier(folder: Path, path: Path) -> None:
     model.add("linear", size=(512, 64), activation="relu")
     model.add("linear", size=(64, 10), activation="softmax")
     model.save_fold = str(folder / "classifier")
-    history = model.train(lr=1e-3, epochs=12, metrics=["acc"])
+    history = model.train(lr=1e-3, epochs=quick_or(1, 12), metrics=["acc"])
     print(f"classifier: {history[-1]['acc']:.4f} of the digits it learned from", flush=True)
     model.export(path)
 
@@ -95,7 +96,7 @@ def train(name: str, folder: Path, minutes: float) -> Path:
         return path
     model = nn(verbose=0)
     model.set_seed(0)
-    batch = 32 if name == "basenn" else 64
+    batch = quick_or(2, 32 if name == "basenn" else 64)
     model.load_img_data(str(folder / "digits"), batch_size=batch, color="grayscale")
     stop = Stop(minutes)
     model.save_fold = str(folder / name)
@@ -114,9 +115,11 @@ def train(name: str, folder: Path, minutes: float) -> Path:
 def main() -> None:
     """Print the distances."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=8)
-    parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--baseline", nargs=2, default=("dpm++", 20), metavar=("SAMPLER", "STEPS"))
+    parser.add_argument("--minutes", type=float, default=quick_or(0, 8))
+    parser.add_argument("--samples", type=int, default=quick_or(4, 1000))
+    parser.add_argument(
+        "--baseline", nargs=2, default=("dpm++", quick_or(2, 20)), metavar=("SAMPLER", "STEPS")
+    )
     parser.add_argument("--only", choices=("ours", "basenn"))
     parser.add_argument("--keep", type=Path, help="a folder for what was trained; it is not trained again")
     options = parser.parse_args()
@@ -135,7 +138,7 @@ def main() -> None:
         print(f"noise               {frechet(known, features(noise)):8.3f}", flush=True)
         plans = {
             "basenn": [(options.baseline[0], int(options.baseline[1]))],
-            "ours": [("dpm++", 20), ("dpm++", 10), ("ddim", 20), ("ddpm", 500)],
+            "ours": quick_or([("ddpm", 2)], [("dpm++", 20), ("dpm++", 10), ("ddim", 20), ("ddpm", 500)]),
         }
         for name in ("ours", "basenn"):
             if options.only not in (None, name):

@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from quick import QUICK, quick_or
+
 from onnxnn.recipe import read_recipe
 
 FOLDER = Path(__file__).parents[1] / "recipes"
@@ -27,6 +29,7 @@ def accuracy(name: str) -> float:
             recipe,
             data_options={**recipe.data_options, "train_val_ratio": 0.8},
             save_fold=Path(folder),
+            train={**recipe.train, "epochs": 1} if QUICK else recipe.train,
             export=None,
         )
         return float(held_out.run().history[-1]["val_acc"])
@@ -34,7 +37,7 @@ def accuracy(name: str) -> float:
 
 def main() -> None:
     """Print a line for each recipe."""
-    for name in sys.argv[1:] or ("lenet", "resnet18"):
+    for name in sys.argv[1:] or quick_or(["lenet"], ["lenet", "resnet18"]):
         start = time.perf_counter()
         found = accuracy(name)
         print(f"{name}: {found:.4f} held out, {time.perf_counter() - start:.0f} s", flush=True)

@@ -13,6 +13,7 @@ import tempfile
 from typing import Any
 
 import numpy as np
+from quick import quick_or
 
 from onnxnn import nn
 
@@ -20,12 +21,12 @@ Array = np.ndarray[Any, Any]
 
 ACTIONS = ["walking", "boxing", "waving"]
 
-SHORT_FORM = [
+SHORT_FORM: list[tuple[str, dict[str, Any]]] = [
     ("action_model", {"size": (132, 256)}),
     ("linear", {"size": (256, 64)}),
     ("linear", {"size": (64, 3)}),
 ]
-LONG_FORM = [
+LONG_FORM: list[tuple[str, dict[str, Any]]] = [
     ("lstm", {"size": (132, 128)}),
     ("dropout", {"p": 0.2}),
     ("lstm", {"size": (128, 256)}),
@@ -76,7 +77,7 @@ def action_accuracy(layers: list[tuple[str, dict[str, Any]]]) -> float:
         model.add(name, **options)
     model.add(activation="softmax")
     with tempfile.TemporaryDirectory() as folder:
-        model.train(lr=1e-3, epochs=30, schedule="cosine", save_fold=folder)
+        model.train(lr=1e-3, epochs=quick_or(1, 30), schedule="cosine", save_fold=folder)
     return model.evaluate(poses(120, seed=1))["acc"]
 
 
@@ -98,7 +99,7 @@ def wave_errors() -> tuple[float, float]:
     model.add("rnn", size=(1, 64))
     model.add("linear", size=(64, 1))
     with tempfile.TemporaryDirectory() as folder:
-        model.train(lr=2e-3, epochs=40, schedule="cosine", clip=1.0, save_fold=folder)
+        model.train(lr=2e-3, epochs=quick_or(1, 40), schedule="cosine", clip=1.0, save_fold=folder)
     found = model.evaluate((x[1000:, :, np.newaxis], y[1000:]))["loss"]
     return found, float(np.mean((with_one[1000:] @ line - y[1000:]) ** 2))
 
@@ -114,7 +115,7 @@ def hello() -> str:
     model.add("rnn", size=(4, 16))
     model.add("linear", size=(16, 4), activation="softmax")
     with tempfile.TemporaryDirectory() as folder:
-        model.train(lr=0.05, epochs=60, save_fold=folder)
+        model.train(lr=0.05, epochs=quick_or(1, 60), save_fold=folder)
     return "".join(letters[number] for number in model.inference(x)[0].argmax(1))
 
 

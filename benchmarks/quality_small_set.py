@@ -14,15 +14,19 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxnn_runtime as rt
 from PIL import Image
+from quick import quick_or
 from sklearn.datasets import load_sample_images
 
 from onnxnn import nn
 
-SIDE, EPOCHS = 64, 20
+SIDE, EPOCHS = quick_or((32, 1), (64, 20))
+IMAGES, NEW_IMAGES = quick_or((5, 2), (20, 30))
+"""Of each class."""
 
 
 def photographs() -> dict[str, np.ndarray]:
@@ -51,7 +55,7 @@ def write(folder: Path, count: int, seed: int) -> None:
             crop(photo, draw).save(folder / name / f"{number}.png")
 
 
-def train(images: Path, folder: Path, seed: int, **options: int) -> nn:
+def train(images: Path, folder: Path, seed: int, **options: Any) -> nn:
     """Train as the README does."""
     model = nn("cls", save_fold=str(folder), verbose=0)
     model.set_seed(seed)
@@ -74,11 +78,11 @@ def accuracy(file: Path, images: Path) -> float:
 
 def main() -> None:
     """Print a line for each seed and batch size."""
-    for seed in map(int, sys.argv[1:] or ("0", "1", "2")):
+    for seed in map(int, sys.argv[1:] or quick_or(["0"], ["0", "1", "2"])):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            write(folder / "train", 20, seed)
-            write(folder / "new", 30, 1000 + seed)
+            write(folder / "train", IMAGES, seed)
+            write(folder / "new", NEW_IMAGES, 1000 + seed)
             for options, reach in (({"batch_size": 32}, 0.65), ({}, 0.85)):
                 start = time.perf_counter()
                 model = train(folder / "train", folder / "ckpt", seed, **options)

@@ -16,11 +16,14 @@ from typing import Any
 
 import numpy as np
 import onnxnn_runtime as rt
+from quick import quick_or
 from train_common import Clock
 
 from onnxnn import nn
 
 Array = np.ndarray[Any, Any]
+
+WORDS, REVIEWS, NEW, EPOCHS = quick_or((64, 64, 8, 1), (4000, 10_000, 1000, 12))
 
 
 def reversals(count: int, seed: int, longest: int = 10) -> tuple[Array, Array]:
@@ -52,10 +55,10 @@ def translator(folder: Path) -> nn:
     """Return a network from sequence to sequence that has learned from 4,000 words."""
     model = nn("gen", verbose=0, save_fold=str(folder))
     model.set_seed(0)
-    model.load_dataset(*reversals(4000, seed=0), batch_size=64)
-    sizes = {"source_vocab": 13, "target_vocab": 13, "size": (64, 128), "max_length": 12}
+    model.load_dataset(*reversals(WORDS, seed=0), batch_size=64)
+    sizes: dict[str, Any] = {"source_vocab": 13, "target_vocab": 13, "size": (64, 128), "max_length": 12}
     model.add("transformer", dropout=0.0, **sizes)
-    model.train(lr=1e-3, epochs=12, schedule="cosine")
+    model.train(lr=1e-3, epochs=EPOCHS, schedule="cosine")
     return model
 
 
@@ -63,13 +66,13 @@ def reader(folder: Path) -> nn:
     """Return an encoder that has learned from 10,000 reviews."""
     model = nn("cls", verbose=0, save_fold=str(folder))
     model.set_seed(0)
-    model.load_dataset(*reviews(10_000, seed=0), batch_size=64)
+    model.load_dataset(*reviews(REVIEWS, seed=0), batch_size=64)
     model.add("embedding", size=(14, 32))
     model.add("positional_embedding", size=(14, 32))
     model.add("transformer_encoder", size=(32, 64), num_heads=4)
     model.add("global_maxpool")
     model.add("linear", size=(32, 1), activation="sigmoid")
-    model.train(lr=3e-3, epochs=12, schedule="cosine", loss="binary_crossentropy")
+    model.train(lr=3e-3, epochs=EPOCHS, schedule="cosine", loss="binary_crossentropy")
     return model
 
 
@@ -79,10 +82,10 @@ def main() -> None:
         with Clock() as clock:
             model = translator(folder)
         parity = model.export(folder / "reverse.onnx").parity["absolute"]
-        source, target = reversals(1000, seed=1)
+        source, target = reversals(NEW, seed=1)
         wanted = [[int(token) for token in row if token > 2] for row in target]
         exact = model.evaluate((source, target))["exact"]
-        print(f"backwards: {exact:.3f} of 1000 new words exact in torch, trained in {clock.seconds:.0f} s")
+        print(f"backwards: {exact:.3f} of {NEW} new words exact in torch, trained in {clock.seconds:.0f} s")
         served = rt.load(folder / "reverse.onnx", device="cpu")
         for beams in (1, 4):
             written = served.generate(source, beams=beams)
@@ -91,9 +94,10 @@ def main() -> None:
         with Clock() as clock:
             model = reader(folder)
         parity = model.export(folder / "reviews.onnx").parity["absolute"]
-        accuracy = model.evaluate(reviews(1000, seed=1))["acc"]
+        accuracy = model.evaluate(reviews(NEW, seed=1))["acc"]
         print(
-            f"reviews: {accuracy:.3f} of 1000 new ones right, trained in {clock.seconds:.0f} s; {parity=:.1e}"
+            f"reviews: {accuracy:.3f} of {NEW} new ones right, trained in {clock.seconds:.0f} s; "
+            f"{parity=:.1e}"
         )
 
 

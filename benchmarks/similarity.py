@@ -11,21 +11,23 @@ from __future__ import annotations
 import argparse
 import time
 import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 from onnxnn_runtime import get_similarity
+from quick import quick_or
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--vectors", type=int, default=100_000)
-    parser.add_argument("--length", type=int, default=512)
-    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--vectors", type=int, default=quick_or(100, 100_000))
+    parser.add_argument("--length", type=int, default=quick_or(8, 512))
+    parser.add_argument("--repeats", type=int, default=quick_or(1, 15))
     options = parser.parse_args()
     stream = np.random.default_rng(0)
     gallery = stream.standard_normal((options.vectors, options.length), dtype=np.float32)
     query = stream.standard_normal(options.length, dtype=np.float32)
-    calls = {
+    calls: dict[str, Callable[[], object]] = {
         "bare product": lambda: gallery @ query,
         "cosine": lambda: get_similarity(gallery, query),
         "dot": lambda: get_similarity(gallery, query, "dot"),

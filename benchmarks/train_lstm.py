@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from quick import quick_or
 from torch import nn as torch_nn
 from train_common import Clock, report
 
@@ -22,7 +24,8 @@ from onnxnn import nn
 from onnxnn.training.callbacks import Callback
 from onnxnn.training.trainer import Trainer
 
-EPOCHS = 1
+EPOCHS, ROUNDS = 1, quick_or(1, 12)
+SAMPLES, VOCABULARY = quick_or((32, 50), (320, 2000))
 
 
 class Actions(torch_nn.Module):
@@ -36,7 +39,8 @@ class Actions(torch_nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.lstm(x)[0][:, -1])
+        output: torch.Tensor = self.head(self.lstm(x)[0][:, -1])
+        return output
 
 
 class Poems(torch_nn.Module):
@@ -49,7 +53,8 @@ class Poems(torch_nn.Module):
         self.linear = torch_nn.Linear(256, vocabulary)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.linear(self.lstm(self.embedding(x))[0]).flatten(0, 1)
+        output: torch.Tensor = self.linear(self.lstm(self.embedding(x))[0])
+        return output.flatten(0, 1)
 
 
 def plain(net: torch_nn.Module, x: torch.Tensor, y: torch.Tensor, batch_size: int) -> float:
@@ -60,12 +65,12 @@ def plain(net: torch_nn.Module, x: torch.Tensor, y: torch.Tensor, batch_size: in
         if epoch == 1:
             clock.__enter__()
         right = torch.zeros((), dtype=torch.long)
-        for chosen in torch.randperm(len(x)).split(batch_size):
+        for chosen in torch.split(torch.randperm(len(x)), batch_size):
             target = y[chosen].flatten()
             optimizer.zero_grad()
             output = net(x[chosen])
             loss = F.cross_entropy(output, target)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             right += (output.argmax(1) == target).sum()
     clock.__exit__()
@@ -87,7 +92,7 @@ class Watch(Callback):
             self.clock.__exit__()
 
 
-def ours(layers: list[tuple[str, dict[str, object]]], load: Callable[[nn], object]) -> float:
+def ours(layers: list[tuple[str, dict[str, Any]]], load: Callable[[nn], object]) -> float:
     """Train with onnxnn; return the seconds of all epochs but the first."""
     model, watch = nn("cls", verbose=0), Watch()
     load(model)
@@ -100,9 +105,9 @@ def ours(layers: list[tuple[str, dict[str, object]]], load: Callable[[nn], objec
 
 def main() -> None:
     draw = np.random.default_rng(0)
-    x = draw.normal(size=(320, 30, 132)).astype(np.float32)
-    y = draw.integers(0, 3, 320)
-    layers = [
+    x = draw.normal(size=(SAMPLES, 30, 132)).astype(np.float32)
+    y = draw.integers(0, 3, SAMPLES)
+    layers: list[tuple[str, dict[str, Any]]] = [
         ("action_model", {"size": (132, 256)}),
         ("linear", {"size": (256, 64)}),
         ("linear", {"size": (64, 3), "activation": "softmax"}),
@@ -112,23 +117,27 @@ def main() -> None:
             plain(Actions(), torch.from_numpy(x), torch.from_numpy(y), 32),
             ours(layers, lambda model: model.load_dataset(x, y, batch_size=32)),
         )
-        for _ in range(13)
+        for _ in range(ROUNDS + 1)
     ]
-    report("action network, 320 x 30 x 132, batch 32", times[1:], "plain loop", reach=1.05)
+    report(f"action network, {SAMPLES} x 30 x 132, batch 32", times[1:], "plain loop", reach=1.05)
 
-    vocabulary = 2000
-    rows = draw.integers(0, vocabulary, (320, 25))
-    words = {chr(0x4E00 + number): number for number in range(vocabulary)}
-    poems = [("em_lstm", {"size": (128, 256), "num_layers": 2})]
+    rows = draw.integers(0, VOCABULARY, (SAMPLES, 25))
+    words = {chr(0x4E00 + number): number for number in range(VOCABULARY)}
+    poems: list[tuple[str, dict[str, Any]]] = [("em_lstm", {"size": (128, 256), "num_layers": 2})]
     tokens = torch.from_numpy(rows)
     times = [
         (
-            plain(Poems(vocabulary), tokens[:, :-1], tokens[:, 1:], 16),
+            plain(Poems(VOCABULARY), tokens[:, :-1], tokens[:, 1:], 16),
             ours(poems, lambda model: model.load_dataset(rows, word2idx=words, batch_size=16)),
         )
-        for _ in range(13)
+        for _ in range(ROUNDS + 1)
     ]
-    report("poem writer, 320 x 24, vocabulary 2,000, batch 16", times[1:], "plain loop", reach=1.05)
+    report(
+        f"poem writer, {SAMPLES} x 24, vocabulary {VOCABULARY:,}, batch 16",
+        times[1:],
+        "plain loop",
+        reach=1.05,
+    )
 
 
 if __name__ == "__main__":

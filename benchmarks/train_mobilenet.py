@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from quick import quick_or
 from torch import nn as torch_nn
 from train_common import Clock, report
 from train_lenet import EpochTimes
@@ -21,7 +22,7 @@ from train_lenet import EpochTimes
 from onnxnn import nn
 from onnxnn.models.mobilenet import MobileNetV2
 
-BATCH, STEPS, EPOCHS, CLASSES = 32, 8, 3, 2
+BATCH, STEPS, EPOCHS, ROUNDS, CLASSES = quick_or((4, 2, 2, 1, 2), (32, 8, 3, 3, 2))
 
 
 def ours(x: np.ndarray, y: np.ndarray, folder: Path) -> list[float]:
@@ -61,10 +62,10 @@ def main() -> None:
     x = x.astype(np.float32)
     times: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as folder:
-        for _ in range(3):
+        for _ in range(ROUNDS):
             theirs, mine = plain(x, y), ours(x, y, Path(folder))
             times += zip(theirs[1:], mine[1:], strict=True)
-    report("MobileNetV2 at 64x64, 8 batches of 32", times, "plain loop", reach=1.05)
+    report(f"MobileNetV2 at 64x64, {STEPS} batches of {BATCH}", times, "plain loop", reach=1.05)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ from support.paths import ROOT
 from onnxnn import nn
 from onnxnn.graph.shape import Shape
 
-QUALITY = runpy.run_path(str(ROOT / "benchmarks" / "quality_sequences.py"))
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(str(ROOT / "benchmarks"))  # for what benchmarks share
+    QUALITY = runpy.run_path(str(ROOT / "benchmarks" / "quality_sequences.py"))
 
 
 SHORT, LONG = QUALITY["SHORT_FORM"], QUALITY["LONG_FORM"]
