@@ -98,7 +98,7 @@ def cannot_read(
         found: What the operating system, or Python on the way to it, raised.
     """
     what = _noun(what)
-    if isinstance(found, (FileNotFoundError, NotADirectoryError)):
+    if isinstance(found, (FileNotFoundError, NotADirectoryError)) and not _has_long_name(path, found):
         kind = _MISSING.get(error, error)
         text = gettext("{path}: no such {what}.", path=path, what=what)
         return kind(Message(text + following(advice), code_of(error, missing=True)))
@@ -130,7 +130,7 @@ def _unreadable(path: object, found: Exception, what: str) -> str:
         return gettext(
             "{path}: no file system can hold this name. Rename the {what}.", path=ascii(str(path)), what=what
         )
-    if getattr(found, "errno", None) == errno.ENAMETOOLONG:
+    if _has_long_name(path, found):
         return gettext(
             "{path}...: expected at most 255 bytes in the name of this {what}, got {count} characters.",
             path=str(path)[:40],
@@ -139,6 +139,15 @@ def _unreadable(path: object, found: Exception, what: str) -> str:
         )
     reason = getattr(found, "strerror", None) or found
     return gettext("{path}: this {what} cannot be read ({reason}).", path=path, what=what, reason=reason)
+
+
+_LONGEST_NAME = 255
+
+
+def _has_long_name(path: object, found: Exception) -> bool:
+    """Return whether a call failed since a name is too long; Windows says that it is wrong or not there."""
+    is_long = isinstance(found, OSError) and len(os.path.basename(str(path))) > _LONGEST_NAME
+    return is_long or getattr(found, "errno", None) == errno.ENAMETOOLONG
 
 
 def code_of(error: type[OnnxnnError], missing: bool = False) -> str:
@@ -314,7 +323,6 @@ def write_atomically(path: PathLike, write: Callable[[BinaryIO], object], sync: 
 def cannot_write(path: PathLike, error: Exception) -> OutputError:
     """Return the OutputError that says why `path` could not be written; the temporary file is not named."""
     shown = printable(str(path))
-    number = getattr(error, "errno", None)
     if isinstance(error, UnicodeEncodeError):
         return OutputError(
             coded(
@@ -323,7 +331,7 @@ def cannot_write(path: PathLike, error: Exception) -> OutputError:
                 path=shown,
             )
         )
-    if number == errno.ENAMETOOLONG:
+    if _has_long_name(path, error):
         return OutputError(
             coded(
                 "E-OUTPUT-01",

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import stat
 import subprocess
 import sys
@@ -19,9 +18,10 @@ from onnxnn_runtime.errors import (
     OnnxnnError,
     OutputError,
 )
-from onnxnn_runtime.files.access import as_path, regular_file, write_atomically
+from onnxnn_runtime.files.access import as_path, cannot_read, cannot_write, regular_file, write_atomically
 from onnxnn_runtime.tables.reader import read_table
 from support.hostile_values import Pathless
+from support.posix import socket_at
 
 
 def files_of(folder):
@@ -120,17 +120,15 @@ def test_a_process_killed_at_any_moment_leaves_the_old_file(tmp_path, moment):
 def not_regular(tmp_path):
     """Return what a path may name beside a file and a folder, each by its name in messages."""
     os.mkfifo(tmp_path / "pipe")
-    listening = socket.socket(socket.AF_UNIX)
-    listening.bind(str(tmp_path / "socket"))
     os.symlink(tmp_path / "pipe", tmp_path / "link")
-    yield {
-        "a named pipe": tmp_path / "pipe",
-        "a socket": tmp_path / "socket",
-        "a device": "/dev/zero",
-        "a named pipe, which": tmp_path / "link",
-        "a folder": tmp_path,
-    }
-    listening.close()
+    with socket_at(tmp_path / "socket") as bound:
+        yield {
+            "a named pipe": tmp_path / "pipe",
+            "a socket": bound,
+            "a device": "/dev/zero",
+            "a named pipe, which": tmp_path / "link",
+            "a folder": tmp_path,
+        }
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
@@ -179,6 +177,14 @@ def test_a_file_that_is_not_there_is_a_file_not_found_error(tmp_path, error, mis
 def test_names_that_no_file_has_are_refused(name, message):
     with pytest.raises(InputError, match=message):
         regular_file(name, "table")
+
+
+@pytest.mark.parametrize("reason", [FileNotFoundError(2, "No such file"), OSError(22, "Invalid argument")])
+def test_a_long_name_is_named_where_windows_says_something_else(reason):
+    for name in ("a" * 300, "folder/" + "a" * 256):
+        assert "at most 255 bytes" in str(cannot_read(name, reason))
+        assert "at most 255 bytes" in str(cannot_write(name, reason))
+    assert "at most 255 bytes" not in str(cannot_read("a/" * 300, reason))
 
 
 def test_a_file_without_permission_is_named_as_such(tmp_path, monkeypatch):
