@@ -24,13 +24,11 @@ demo: $(STAMP)
 	$(BIN)/onnxnn demo
 
 # Two processes with one thread each: threads of both that wait for the same cores take several times as long.
-test slow: export OMP_NUM_THREADS = 1
-
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 slow: $(STAMP)
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
 # All hostile files of tests/fuzz; the slow tests try a share of them.
 fuzz: $(STAMP)
