@@ -29,7 +29,9 @@ def jobs(tmp_path):
         shutil.copytree(ROOT / name, tmp_path / name)
 
     def run(*arguments, make="", **environment):
-        (tmp_path / "bin/make").write_text(f'#!/usr/bin/env bash\nset -eu\necho "make $1"\n{make}\n')
+        (tmp_path / "bin/make").write_text(
+            f'#!/usr/bin/env bash\nset -eu\necho "make $1"\n{make}\n', encoding="utf-8"
+        )
         (tmp_path / "bin/make").chmod(0o755)
         environment = {"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path), **environment}
         return subprocess.run(
@@ -56,7 +58,7 @@ def test_the_oldest_board_is_skipped_for_a_reason(jobs, tmp_path):
     done = jobs("scripts/oldest-board.sh", "bash", **environment)
     assert done.returncode == 0
     assert done.stdout == "oldest-board: SKIPPED, no such board here\n"
-    assert (tmp_path / "skipped").read_text() == done.stdout
+    assert (tmp_path / "skipped").read_text(encoding="utf-8") == done.stdout
 
 
 @pytest.mark.parametrize("job", ["test", "slow", "check", "torch-free", "oldest-board"])

@@ -31,6 +31,15 @@ LARGEST = 400  # lines
 
 CHECKS = {"raises", "warns", "deprecated_call", "fail"}
 
+POSIX_ONLY = re.compile(
+    r"os\.(?:fork|mkfifo|symlink|link|getuid|geteuid|setuid)\b|\.symlink_to\(|socket_at|SIGKILL|'/(?:dev|proc)/"
+    r"|import resource"
+)
+"""What Windows lacks, in code as `ast.unparse` writes it."""
+
+GUARDS = re.compile(r"\bposix\b|skipif|skip\(|mark\.slow|hasattr\(os")
+"""What leaves such a test out there; slow tests run on Linux alone."""
+
 pytestmark = pytest.mark.skipif(not (ROOT / "runtime").is_dir(), reason="the sources are not here")
 
 
@@ -96,3 +105,27 @@ def test_names_of_tests_use_the_words_of_the_glossary():
     names = [each.name.replace("_", " ") for tree in trees().values() for each in functions(tree)]
     avoided = re.compile(rf"\b(?:{AVOIDED})\b")
     assert [name for name in names if name.startswith("test ") and avoided.search(name)] == []
+
+
+def unguarded(tree: ast.Module) -> Iterator[str]:
+    """Yield the tests that need POSIX, or a function of their module that does, and run on Windows too."""
+    marks = [each for each in tree.body if isinstance(each, ast.Assign)]
+    if any(GUARDS.search(ast.unparse(each)) for each in marks if "pytestmark" in ast.unparse(each)):
+        return
+    texts = {each.name: ast.unparse(each) for each in functions(tree)}
+    needing = {name for name, text in texts.items() if POSIX_ONLY.search(text)}
+    for name, text in texts.items():
+        used = needing & {name, *re.findall(r"\w+", text)}
+        if name[:5] == "test_" and used and not GUARDS.search(text):
+            yield name
+
+
+def test_tests_that_need_posix_are_left_out_on_windows():
+    bare = {str(path.relative_to(TESTS)): list(unguarded(tree)) for path, tree in trees().items()}
+    assert {path: names for path, names in bare.items() if names} == {}
+
+
+def test_a_test_that_needs_posix_by_a_fixture_is_found():
+    code = "def pipe(): os.mkfifo('x')\ndef test_a(pipe): assert pipe\n"
+    assert list(unguarded(ast.parse(code))) == ["test_a"]
+    assert list(unguarded(ast.parse(code.replace("def test_a", "@posix\ndef test_a")))) == []

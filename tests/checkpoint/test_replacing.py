@@ -90,7 +90,7 @@ def test_names_for_other_formats_are_refused(trained, tmp_path, name):
 @pytest.mark.parametrize("where", ["a file instead of a folder", "a folder", "a long name"])
 def test_places_that_cannot_be_written_are_one_error_with_the_wanted_file(trained, tmp_path, name, where):
     suffix, write = WRITERS[name]
-    (tmp_path / "file").write_text("x")
+    (tmp_path / "file").write_text("x", encoding="utf-8")
     path = {
         "a file instead of a folder": tmp_path / "file" / f"wanted{suffix}",
         "a folder": tmp_path / f"wanted{suffix}",

@@ -64,7 +64,7 @@ ODD = [
     "\x9b31m",
     "\u202eabc",
     "a\nb",
-    os.fsdecode(b"\xff.png"),
+    "\udcff.png",
     "全\u3000角",
 ]
 

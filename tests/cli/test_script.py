@@ -22,7 +22,7 @@ if __name__ == "__main__":
 
 
 def test_an_error_of_ours(onnxnn, tmp_path):
-    (tmp_path / "lesson.py").write_text(LESSON)
+    (tmp_path / "lesson.py").write_text(LESSON, encoding="utf-8")
     done = onnxnn("train", "lesson.py", PYTHONWARNINGS="default")
     assert done.returncode == 1
     lines = done.stderr.splitlines()
@@ -37,7 +37,7 @@ def test_an_error_of_ours(onnxnn, tmp_path):
 
 
 def test_the_whole_traceback(onnxnn, tmp_path):
-    (tmp_path / "lesson.py").write_text(LESSON)
+    (tmp_path / "lesson.py").write_text(LESSON, encoding="utf-8")
     done = onnxnn("train", "lesson.py", ONNXNN_TRACEBACK="1")
     assert done.returncode == 1
     assert "calls.py" in done.stderr
@@ -48,7 +48,7 @@ def test_the_whole_traceback(onnxnn, tmp_path):
     ("source", "last"), [("1 / 0\n", "ZeroDivisionError: division by zero"), ("x = (\n", "SyntaxError:")]
 )
 def test_an_error_of_python(onnxnn, tmp_path, source, last):
-    (tmp_path / "lesson.py").write_text(source)
+    (tmp_path / "lesson.py").write_text(source, encoding="utf-8")
     done = onnxnn("train", "lesson.py")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(last)
@@ -57,7 +57,9 @@ def test_an_error_of_python(onnxnn, tmp_path, source, last):
 
 
 def test_the_exit_code_of_a_script(onnxnn, tmp_path):
-    (tmp_path / "lesson.py").write_text("import sys\nprint(sys.argv, __name__)\nsys.exit(3)\n")
+    (tmp_path / "lesson.py").write_text(
+        "import sys\nprint(sys.argv, __name__)\nsys.exit(3)\n", encoding="utf-8"
+    )
     done = onnxnn("train", "lesson.py")
     assert (done.returncode, done.stdout) == (3, "['lesson.py'] __main__\n")
 
@@ -65,8 +67,8 @@ def test_the_exit_code_of_a_script(onnxnn, tmp_path):
 def test_a_module_beside_the_script(onnxnn, tmp_path):
     folder = tmp_path / "lessons"
     folder.mkdir()
-    (folder / "helper.py").write_text("VALUE = 7\n")
-    (folder / "lesson.py").write_text("from helper import VALUE\nprint(VALUE)\n")
+    (folder / "helper.py").write_text("VALUE = 7\n", encoding="utf-8")
+    (folder / "lesson.py").write_text("from helper import VALUE\nprint(VALUE)\n", encoding="utf-8")
     assert onnxnn("train", "lessons/lesson.py").stdout == "7\n"
 
 

@@ -9,6 +9,7 @@ import types
 import numpy as np
 import pytest
 from PIL import Image
+from support.posix import posix
 
 from onnxnn import nn, pth_info
 from onnxnn.console.display import in_notebook
@@ -191,6 +192,7 @@ def test_looking_at_a_network_draws_no_random_numbers():
     assert torch.equal(first, torch.rand(1))
 
 
+@posix
 def test_tables_hold_text_and_no_markup(model, tmp_path):
     class Evil(type(model)):
         pass

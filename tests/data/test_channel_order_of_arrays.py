@@ -76,7 +76,7 @@ def test_the_network_learns_from_rgb(tmp_path, form, how):
     else:
         text = "data: {npz: a.npz, channel_order: bgr, shuffle: false, train_val_ratio: 1}\n"
         text += "layers:\n  - linear: {size: [108, 2]}\n"
-        (tmp_path / "r.yaml").write_text(text)
+        (tmp_path / "r.yaml").write_text(text, encoding="utf-8")
         model = read_recipe(tmp_path / "r.yaml").build()
     np.testing.assert_array_equal(inputs(model), inputs(network(FORMS[form](RGB))))
     assert model.card().input.preprocess.channel_order == "bgr"
@@ -162,7 +162,9 @@ def loaded_from_npz(folder, x, **options):
 def loaded_by_a_recipe(folder, x, **options):
     np.savez(folder / "a.npz", data=x, label=Y)
     options = "".join(f", {name}: {value}" for name, value in options.items())
-    (folder / "r.yaml").write_text(f"data: {{npz: a.npz{options}}}\nlayers:\n  - linear: {{size: 2}}\n")
+    (folder / "r.yaml").write_text(
+        f"data: {{npz: a.npz{options}}}\nlayers:\n  - linear: {{size: 2}}\n", encoding="utf-8"
+    )
     read_recipe(folder / "r.yaml").build()
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnxnn_runtime.errors import DataError, MissingDataError
 from PIL import Image
+from support.posix import posix
 from support.prepared import run_python
 
 from onnxnn import nn
@@ -27,7 +28,10 @@ def make(root, names):
     """Make class folders of two images each, whose first pixel says which folder they lie in."""
     for number, name in enumerate(names):
         folder = root / name
-        folder.mkdir(parents=True)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            pytest.skip("this file system takes two of these names for one")
         for i in range(2):
             Image.new("RGB", (4, 4), (number, 0, 0)).save(folder / f"{i}.png")
     return root
@@ -182,6 +186,7 @@ def test_evaluation_matches_names(tmp_path, names):
 # ---- links, permissions, names ---------------------------------------------------------------------
 
 
+@posix
 def test_links_are_followed(tmp_path):
     make(tmp_path / "store", ["cat", "dog"])
     view = tmp_path / "view"
@@ -197,6 +202,7 @@ def test_links_are_followed(tmp_path):
     assert (found.classes, found.labels) == (("a", "b"), (0, 0, 1))
 
 
+@posix
 def test_what_is_no_regular_file_is_left_out(tmp_path):
     make(tmp_path, ["cat", "dog"])
     os.mkfifo(tmp_path / "cat" / "pipe.png")
@@ -234,7 +240,7 @@ def test_names_that_are_no_text_are_refused_at_once(tmp_path, name):
     make(tmp_path, ["cat"])
     try:
         os.mkdir(os.path.join(os.fsencode(tmp_path), name))
-    except OSError:
+    except (OSError, ValueError):
         pytest.skip("this file system takes UTF-8 alone")
     with pytest.raises(DataError, match=r"in UTF-8, got .*Rename the folder"):
         nn("cls", verbose=0).load_img_data(tmp_path)
@@ -256,9 +262,11 @@ def test_an_address_is_refused_as_such(address):
 def test_the_home_folder(tmp_path, monkeypatch):
     make(tmp_path / "pets", ["cat", "dog"])
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert find_images("~/pets").classes == ("cat", "dog")
 
 
+@posix
 @pytest.mark.parametrize("what", [".", "cat"])
 def test_without_permission(public_folder, what):
     """As another user: the administrator may read everything."""

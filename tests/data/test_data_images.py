@@ -277,9 +277,9 @@ def test_stray_files(folders):
     for name in ("Thumbs.db", ".DS_Store", "desktop.ini"):
         (folders / "dog" / name).write_bytes(b"x")
     (folders / ".ipynb_checkpoints").mkdir()
-    (folders / "readme.txt").write_text("beside the class folders")
+    (folders / "readme.txt").write_text("beside the class folders", encoding="utf-8")
     assert load_images(folders, "cls").train.num_samples == 12
-    (folders / "dog" / "notes.txt").write_text("x")
+    (folders / "dog" / "notes.txt").write_text("x", encoding="utf-8")
     (folders / "猫" / "more").mkdir()
     with pytest.warns(
         UserWarning, match=r"skipped: dog.notes\.txt \(is no image\); 猫.more \(is a folder\)\.$"

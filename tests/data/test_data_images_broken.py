@@ -36,7 +36,7 @@ def folders(tmp_path):
 BROKEN = {
     "cut short": lambda path: path.write_bytes(path.read_bytes()[:500]),
     "empty": lambda path: path.write_bytes(b""),
-    "text": lambda path: path.write_text("hello"),
+    "text": lambda path: path.write_text("hello", encoding="utf-8"),
     "floats": lambda path: Image.new("F", (32, 32)).save(path, "TIFF"),
     "HEIC inside": lambda path: path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(50)),
 }
@@ -98,10 +98,10 @@ def test_a_recipe_may_leave_broken_images_out(folders, tmp_path):
     (folders / "cat" / "2.jpg").write_bytes(b"x")
     recipe = tmp_path / "r.yaml"
     text = "task: cls\ndata: {{images: ., {}train_val_ratio: 1}}\nlayers:\n  - linear: {{size: [3072, 2]}}\n"
-    recipe.write_text(text.format("errors: skip, "))
+    recipe.write_text(text.format("errors: skip, "), encoding="utf-8")
     with pytest.warns(UserWarning, match="1 broken image is left out"):
         assert read_recipe(recipe).build()._need_data().train.num_samples == 11
-    recipe.write_text(text.format(""))
+    recipe.write_text(text.format(""), encoding="utf-8")
     with pytest.raises(DataError, match="errors='skip'"):
         read_recipe(recipe).build()
 

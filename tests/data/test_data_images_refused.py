@@ -42,7 +42,7 @@ def test_missing_and_empty_folders(tmp_path, folders):
     (folders / "wolf").mkdir()
     with pytest.raises(DataError, match=r"wolf: expected images .* in the class folder, got none"):
         load_images(folders, "cls")
-    (folders / "wolf" / "a.txt").write_text("x")
+    (folders / "wolf" / "a.txt").write_text("x", encoding="utf-8")
     with pytest.raises(DataError, match=r"wolf: expected images .* in the class folder, got none"):
         load_images(folders, "cls")
     with pytest.raises(DataError, match=r"expected a folder .*, got a file"):

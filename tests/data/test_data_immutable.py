@@ -42,7 +42,9 @@ def data(request, folder):
         np.savez(folder / "a.npz", data=rng.normal(size=(8, 3)), label=LABELS)
         return load_npz(folder / "a.npz", "cls", options)
     if request.param == "csv":
-        (folder / "a.csv").write_text("x,y,label\n" + "".join(f"{n},{n % 3},{n % 2}\n" for n in range(8)))
+        (folder / "a.csv").write_text(
+            "x,y,label\n" + "".join(f"{n},{n % 3},{n % 2}\n" for n in range(8)), encoding="utf-8"
+        )
         return load_table(folder / "a.csv", "cls", TableOptions(train_val_ratio=0.5))
     transform = None if request.param == "files" else FLIP
     batch_mode = request.param == "read files"

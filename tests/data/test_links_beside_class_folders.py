@@ -7,8 +7,11 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
+from support.posix import posix
 
 from onnxnn import nn
+
+pytestmark = posix
 
 
 @pytest.fixture

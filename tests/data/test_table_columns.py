@@ -329,7 +329,9 @@ def test_a_last_column_that_counts_rows_may_be_chosen(load):
 def test_lessons_whose_first_rows_count_samples(tmp_path):
     rows = "".join(f"{5 + k},3.{k},{2 * k},0.5,{k}\n" for k in [0, 1, 2] * 4)
     for count in (12, 30):
-        (tmp_path / f"{count}.csv").write_text(f"{count},4,setosa,versicolor,virginica\n{rows}")
+        (tmp_path / f"{count}.csv").write_text(
+            f"{count},4,setosa,versicolor,virginica\n{rows}", encoding="utf-8"
+        )
     model = nn("cls", verbose=0)
     model.load_tab_data(tmp_path / "12.csv")
     model.add("linear", size=(4, 3), activation="softmax")

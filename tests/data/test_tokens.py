@@ -114,7 +114,7 @@ def test_tokens_from_floats_and_from_csv(tmp_path):
     draw = np.random.default_rng(0)
     x, y = draw.integers(0, 20, (16, 3)), np.arange(16) % 2
     rows = "\n".join(",".join(map(str, [*row, label])) for row, label in zip(x, y, strict=True))
-    (tmp_path / "words.csv").write_text("a,b,c,label\n" + rows)
+    (tmp_path / "words.csv").write_text("a,b,c,label\n" + rows, encoding="utf-8")
     model = nn("cls", verbose=0, save_fold=str(tmp_path))
     model.load_tab_data(tmp_path / "words.csv")
     model.add("embedding", size=(20, 8))

@@ -63,6 +63,6 @@ def test_class_folders_hold_the_images(tmp_path):
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
-    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
     with pytest.raises(OutputError, match="cannot write"):
         write_class_folders(digits(size=8), tmp_path / "file")

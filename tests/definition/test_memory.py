@@ -106,7 +106,7 @@ def test_a_batch_that_does_not_fit(monkeypatch, tmp_path):
 
 def test_recipes_name_the_layer_and_its_line(tmp_path):
     text = "data: {digits: 8}\nlayers:\n  - flatten\n  - linear: {size: 1000000000000}\n"
-    (tmp_path / "big.yaml").write_text(text)
+    (tmp_path / "big.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(LayerError, match=r"big\.yaml, line 4, layer 2: .*take "):
         read_recipe(tmp_path / "big.yaml").run()
 

@@ -80,7 +80,7 @@ def test_more_than_two_gigabytes_are_refused(tmp_path, monkeypatch):
 
 
 def test_an_unwritable_folder_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     definition = lenet()
     with pytest.raises(OutputError, match=r"cannot write .*a.onnx"):
         export_onnx(kind_of("cls", definition), built(definition), image_card(), tmp_path / "file" / "a.onnx")
@@ -101,13 +101,13 @@ def test_a_checkpoint_is_never_replaced(tmp_path):
 
 
 def test_a_script_by_the_user_is_never_replaced(tmp_path):
-    (tmp_path / "pets.py").write_text("print('mine')")
+    (tmp_path / "pets.py").write_text("print('mine')", encoding="utf-8")
     definition = lenet()
     with pytest.warns(UserWarning, match=r"pets.py: exists already and was not written by export"):
         export_onnx(
             kind_of("cls", definition), built(definition), image_card(), tmp_path / "pets.onnx", script=True
         )
-    assert (tmp_path / "pets.py").read_text() == "print('mine')"
+    assert (tmp_path / "pets.py").read_text(encoding="utf-8") == "print('mine')"
     for _ in range(2):  # one of ours is replaced
         export_onnx(
             kind_of("cls", definition), built(definition), image_card(), tmp_path / "cats.onnx", script=True

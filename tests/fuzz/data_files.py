@@ -89,7 +89,9 @@ def prepared() -> tuple[Path, Any, Any]:
     images.load_img_data(folder / "known", transform={"Resize": (8, 8)})
     images.add("linear", size=(192, 2), activation="softmax")
     images.export(folder / "images.onnx")
-    (folder / "rows.csv").write_text("a,b,label\n" + "".join(f"{i},{i % 3},{i % 2}\n" for i in range(12)))
+    (folder / "rows.csv").write_text(
+        "a,b,label\n" + "".join(f"{i},{i % 3},{i % 2}\n" for i in range(12)), encoding="utf-8"
+    )
     table = nn("cls", save_fold=str(folder), verbose=0)
     table.load_tab_data(folder / "rows.csv")
     table.add("linear", size=(2, 2), activation="softmax")

@@ -104,7 +104,7 @@ def test_tables_with_some_of_the_classes(tmp_path, labels, kept):
         model.model[0].weight.copy_(torch.eye(3) * 3)
         model.model[0].bias.zero_()
     lines = [f"{','.join(map(str, np.eye(3)[row]))},{labels[row]}" for row in rows if row in kept]
-    (tmp_path / "test.csv").write_text("\n".join(["x,y,z,label", *lines]))
+    (tmp_path / "test.csv").write_text("\n".join(["x,y,z,label", *lines]), encoding="utf-8")
     assert model.evaluate(tmp_path / "test.csv")["acc"] == 1
 
 
@@ -270,7 +270,7 @@ COUNTED = "0,1,2,3\n5,1,2,0\n2,3,1,1\n2,5,4,0\n"
 
 def test_header_decides_in_evaluate_and_inference_too(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_text(COUNTED)
+    path.write_text(COUNTED, encoding="utf-8")
     model = nn("cls", verbose=0)
     model.load_tab_data(path, header=False)
     model.add("linear", size=(3, 4), activation="softmax")
@@ -289,13 +289,15 @@ def test_header_decides_in_evaluate_and_inference_too(tmp_path):
 def test_a_first_row_of_names_that_the_network_knows_is_a_heading(tmp_path, heading):
     """Nothing else says that of integers among integers."""
     path, other = tmp_path / "a.csv", tmp_path / "b.csv"
-    path.write_text("5,3,9\n1,2,0\n2,3,1\n3,1,0\n4,0,1\n")
+    path.write_text("5,3,9\n1,2,0\n2,3,1\n3,1,0\n4,0,1\n", encoding="utf-8")
     model = nn("cls", verbose=0)
     model.load_tab_data(path, header=True)
     model.add("linear", size=(2, 2), activation="softmax")
     columns = {"5": (1, 2, 3, 4), "3": (2, 3, 1, 0), "9": (0, 1, 0, 1), "8": (7, 7, 7, 7)}
     rows = zip(*(columns[name] for name in heading.split(",")), strict=True)
-    other.write_text("\n".join([heading, *(",".join(map(str, row)) for row in rows)]) + "\n")
+    other.write_text(
+        "\n".join([heading, *(",".join(map(str, row)) for row in rows)]) + "\n", encoding="utf-8"
+    )
     np.testing.assert_array_equal(model.inference(other), model.inference(path))
     assert model.evaluate(other) == model.evaluate(path)
     model.export(tmp_path / "a.onnx")
@@ -316,7 +318,7 @@ def test_header_is_an_option_of_tables(data):
 
 def test_a_table_that_was_read_first_is_as_its_file(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_text(",x,y,z,label\n0,5,1,2,0\n1,2,3,1,1\n2,2,5,4,0\n")
+    path.write_text(",x,y,z,label\n0,5,1,2,0\n1,2,3,1,1\n2,2,5,4,0\n", encoding="utf-8")
     model = nn("cls", verbose=0)
     model.add("linear", size=(3, 2), activation="softmax")
     for table in (read_table(path), [read_table(path)]):

@@ -126,7 +126,7 @@ class TestLayers:
             mlp.visual_feature(nothing)
 
     def test_a_folder_that_cannot_be_written(self, cnn, images, folder):
-        (folder / "layers").write_text("a file")
+        (folder / "layers").write_text("a file", encoding="utf-8")
         with pytest.raises(OutputError, match="cannot write"):
             cnn.visual_feature(images[0])
 

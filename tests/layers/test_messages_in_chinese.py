@@ -145,7 +145,7 @@ def test_an_exporter_that_fails_without_a_word(monkeypatch):
 def test_mistakes_in_training_tables_have_codes_of_data(tmp_path, content, code):
     path = tmp_path / "a.csv"
     if content is not None:
-        path.write_text(content)
+        path.write_text(content, encoding="utf-8")
     with pytest.raises(DataError) as caught:
         nn("cls", verbose=0).load_tab_data(path)
     assert caught.value.code == code

@@ -143,6 +143,7 @@ def test_our_own_names_are_taken_by_name(tmp_path):
 def test_the_home_folder_may_be_written_short(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
     model, again = (nn("reg", verbose=0) for _ in range(2))
     for each in (model, again):
         each.add("linear", size=(2, 1))

@@ -39,7 +39,7 @@ def published(tmp_path_factory):
 def test_names_and_shapes_are_torchvisions():
     state = MobileNetV2(1000).state_dict()
     found = [" ".join([name, *map(str, value.shape)]) for name, value in state.items()]
-    assert found == NAMES.read_text().splitlines()
+    assert found == NAMES.read_text(encoding="utf-8").splitlines()
 
 
 def test_number_of_parameters_is_torchvisions():

@@ -75,6 +75,7 @@ def test_evaluate_finds_the_home_folder(form, tmp_path, monkeypatch):
 
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
     np.savez(tmp_path / "data.npz", data=X, label=Y)
     model = network(tmp_path, True)
     model.train(epochs=1)

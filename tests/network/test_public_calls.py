@@ -341,7 +341,7 @@ def test_a_value_that_is_huge_written_out_is_refused_in_a_short_message(
         "add": {"layer": "linear", "size": (4, 2)},
         "train": {"epochs": 1, "save_fold": str(tmp_path)},
     }.get(method, {})
-    (tmp_path / "t.csv").write_text("a,label\n1,x\n2,y\n")
+    (tmp_path / "t.csv").write_text("a,label\n1,x\n2,y\n", encoding="utf-8")
     if method == "train":
         model.load_dataset(x, y)
         model.add("linear", size=(4, 2), activation="softmax")
@@ -359,7 +359,7 @@ WITHOUT_AXES = [np.array(1), np.array("a"), torch.tensor(1), np.array([])]
 @pytest.mark.filterwarnings("ignore")
 def test_options_that_are_arrays_without_axes_are_refused_by_us_or_work(call, tmp_path):
     path, x, y = tmp_path / "a.csv", np.eye(4, 3), [0, 1, 0, 1]
-    path.write_text("a,b,y\n1,2,0\n3,2,1\n4,1,0\n")
+    path.write_text("a,b,y\n1,2,0\n3,2,1\n4,1,0\n", encoding="utf-8")
     model = nn("cls", save_fold=str(tmp_path), verbose=0)
     model.load_dataset(x, y)
     model.add("linear", size=(3, 2), activation="softmax")

@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 from onnxnn_runtime import InputError, MissingInputError, OnnxnnError
+from support.posix import posix
 
 from onnxnn.datasets import Digits, digits, write_class_folders
 from onnxnn.recipe import read_recipe
@@ -212,6 +213,7 @@ def test_aliases_that_multiply_are_refused_in_a_short_message(write, place):
     assert re.search(r"line \d: anchors and aliases", str(error.value))
 
 
+@posix
 def test_only_a_regular_file_is_read(tmp_path):
     os.mkfifo(tmp_path / "pipe.yaml")
     with pytest.raises(InputError, match="a named pipe"):
@@ -322,10 +324,14 @@ def test_a_few_samples_are_all_trained_on_and_that_is_said(write, tmp_path, caps
 
 @pytest.mark.parametrize(("more", "said"), [("", True), (", train_val_ratio: 0.8", False)])
 def test_a_task_that_holds_nothing_back_says_so(tmp_path, capsys, more, said):
-    (tmp_path / "a.csv").write_text("a,b,label\n" + "".join(f"{i},{i * i},{i % 2}\n" for i in range(40)))
+    (tmp_path / "a.csv").write_text(
+        "a,b,label\n" + "".join(f"{i},{i * i},{i % 2}\n" for i in range(40)), encoding="utf-8"
+    )
     recipe = tmp_path / "recipe.yaml"
     layers = "layers:\n- linear: {size: 3}\n"
-    recipe.write_text(f"task: embed\ndata: {{table: a.csv{more}}}\n{layers}train: {{epochs: 1}}\n")
+    recipe.write_text(
+        f"task: embed\ndata: {{table: a.csv{more}}}\n{layers}train: {{epochs: 1}}\n", encoding="utf-8"
+    )
     done = read_recipe(recipe).run()
     shown = capsys.readouterr().out
     assert ("no samples are held back" in shown) is said

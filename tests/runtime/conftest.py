@@ -43,5 +43,5 @@ def folder(tmp_path):
         Image.fromarray(random.randint(0, 256, (size[0], size[1], 3)).astype(np.uint8)).save(str(path))
     for name in ("Thumbs.db", ".DS_Store", "desktop.ini", "._00.png"):
         (root / "red" / name).write_bytes(b"x")
-    (root / "notes.txt").write_text("x")
+    (root / "notes.txt").write_text("x", encoding="utf-8")
     return root

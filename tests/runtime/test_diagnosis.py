@@ -13,7 +13,7 @@ from onnxnn_runtime import doctor
     ("body", "problem"),
     [
         ("import os; os._exit(139)", r"crashes the process \(code 139\)"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "crashes the process"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", "crashes the process"),
         ("raise ImportError('libcudart.so is missing')", "libcudart.so is missing"),
         ("__version__ = '1'", "^$"),
     ],

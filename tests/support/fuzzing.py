@@ -155,7 +155,7 @@ class _Worker:
     def _work(self) -> float:
         """Return the seconds of processor time that the process has taken; 0 where that is unknown."""
         try:
-            with open(f"/proc/{self._process.pid}/stat") as file:
+            with open(f"/proc/{self._process.pid}/stat", encoding="utf-8") as file:
                 numbers = file.read().rpartition(")")[2].split()
             return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
         except (OSError, IndexError, ValueError):
@@ -177,7 +177,7 @@ class _Worker:
 def _status(process: str, key: str) -> float:
     """Return an entry of /proc/.../status in megabytes; 0 where there is none."""
     try:
-        with open(f"/proc/{process}/status") as file:
+        with open(f"/proc/{process}/status", encoding="utf-8") as file:
             return next((int(line.split()[1]) / 1024 for line in file if line.startswith(key)), 0.0)
     except OSError:
         return 0.0
@@ -219,7 +219,7 @@ def _forget_peak() -> float:
     """Return the most memory held since the last call, in MB."""
     peak = _status("self", "VmHWM")
     try:
-        with open("/proc/self/clear_refs", "w") as file:
+        with open("/proc/self/clear_refs", "w", encoding="utf-8") as file:
             file.write("5")
     except OSError:
         return peak  # of the whole life of the process, then

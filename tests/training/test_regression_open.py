@@ -95,7 +95,9 @@ def test_0_and_1_stay_two_classes(tmp_path, activation):
 
 def test_values_keep_the_name_of_their_column(tmp_path):
     model = nn(save_fold=str(tmp_path), verbose=0)
-    (tmp_path / "t.csv").write_text("a,b,price\n" + "".join(f"{n},{-n},{n * 10 + 5}\n" for n in range(6)))
+    (tmp_path / "t.csv").write_text(
+        "a,b,price\n" + "".join(f"{n},{-n},{n * 10 + 5}\n" for n in range(6)), encoding="utf-8"
+    )
     with pytest.warns(UserWarning, match="do not count from 0"):
         model.load_tab_data(tmp_path / "t.csv", shuffle=False)
     model.add("linear", size=(2, 1))

@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 import pytest
 from onnxnn_runtime.errors import OutputError
+from support.posix import posix
 from support.streams import OnlyWrites
 
 from onnxnn import nn
@@ -236,6 +237,7 @@ def test_nothing_is_warned_of_where_all_is_well(tmp_path):
     assert (tmp_path / "samples" / "epoch_0002.png").is_file()
 
 
+@posix
 def test_a_folder_that_no_file_system_can_name_is_one_error(tmp_path):
     with pytest.raises(OutputError, match="no file system can hold this name"):
         classifier(tmp_path / "\ud800").train(epochs=1)

@@ -31,7 +31,7 @@ def test_history_files_and_best_checkpoint(tmp_path):
     assert all(type(value) in (int, float) for row in history for value in row.values())
     assert list(history.steps[0]) == ["epoch", "step", "loss", "acc", "f1"]
     assert [(step["epoch"], step["step"]) for step in history.steps[:4]] == [(1, 1), (1, 2), (1, 3), (2, 1)]
-    lines = (tmp_path / "basenn.csv").read_text().splitlines()
+    lines = (tmp_path / "basenn.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "epoch,loss,acc,f1,val_loss,val_acc,val_f1,lr"
     assert float(lines[12].split(",")[1]) == history[-1]["loss"]
     best = min(history, key=lambda row: row["val_loss"])
@@ -210,7 +210,7 @@ print(history[-1]["loss"], history[-1]["mae"], history[-1]["val_loss"], flush=Tr
 @pytest.mark.skipif(sys.platform == "win32", reason="two processes talk through gloo")
 def test_two_processes_learn_what_one_learns(tmp_path):
     script = tmp_path / "two.py"
-    script.write_text(TWO)
+    script.write_text(TWO, encoding="utf-8")
     found = []
     for devices in ("1", "2"):
         command = [sys.executable, str(script), str(tmp_path / devices), devices]

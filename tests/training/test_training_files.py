@@ -18,7 +18,7 @@ from onnxnn.training.callbacks import Callback
 
 
 def test_an_unwritable_folder_is_known_before_the_first_epoch(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     started = []
 
     class Started(Callback):
@@ -54,7 +54,7 @@ def test_a_folder_that_goes_away_leaves_history_and_weights(tmp_path, monkeypatc
         def on_epoch(self, trainer):
             if trainer.epoch == 2:
                 shutil.rmtree(tmp_path / "ckpt")
-                (tmp_path / "ckpt").write_text("a file")
+                (tmp_path / "ckpt").write_text("a file", encoding="utf-8")
 
     monkeypatch.setattr(callbacks, "WRITE_EVERY", 0)
     monkeypatch.setattr(callbacks, "WRITE_SHARE", 0)
@@ -74,7 +74,7 @@ def test_names_that_other_files_of_a_training_have_are_refused(tmp_path, name):
 
 
 def test_the_history_never_replaces_another_table(tmp_path):
-    (tmp_path / "iris.csv").write_text("sepal,kind\n1,0\n2,1\n")
+    (tmp_path / "iris.csv").write_text("sepal,kind\n1,0\n2,1\n", encoding="utf-8")
     with pytest.raises(TrainingError, match=r"the history would replace .*iris.csv.*Choose another filename"):
         flower_network(tmp_path).train(epochs=1, filename="iris.pth")
     assert [path.name for path in tmp_path.iterdir()] == ["iris.csv"]

@@ -37,7 +37,7 @@ REFUSED = [
 @pytest.mark.parametrize(("options", "error"), REFUSED)
 def test_what_is_refused_changes_nothing(tmp_path, monkeypatch, options, error):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "a_file").write_text("")
+    (tmp_path / "a_file").write_text("", encoding="utf-8")
     (tmp_path / "ckpt" / "taken.pth").mkdir(parents=True)
     (tmp_path / "ckpt" / "taken.csv.csv").mkdir()
     flower_network("other").train(lr=0.1, epochs=2)

@@ -36,7 +36,9 @@ def test_which_versions_work_together(numpy, onnxruntime, fits):
 def test_the_import_says_so_before_onnx_runtime_is_imported(tmp_path):
     package = tmp_path / "onnxruntime"
     package.mkdir()
-    (package / "__init__.py").write_text('__version__ = "1.17.3"\nraise SystemExit("imported")\n')
+    (package / "__init__.py").write_text(
+        '__version__ = "1.17.3"\nraise SystemExit("imported")\n', encoding="utf-8"
+    )
     done = subprocess.run(
         [sys.executable, "-c", "import numpy; numpy.__version__ = '2.1.0'; import onnxnn_runtime"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])},
@@ -53,14 +55,14 @@ def test_the_import_says_so_before_onnx_runtime_is_imported(tmp_path):
 @pytest.mark.parametrize("text", ['__version__ = "1.20.1"', "nothing", ""])
 def test_what_is_new_enough_or_unknown_is_imported(text, tmp_path, monkeypatch):
     monkeypatch.setattr(np, "__version__", "2.1.0")
-    (tmp_path / "init.py").write_text(text)
+    (tmp_path / "init.py").write_text(text, encoding="utf-8")
     check_versions(str(tmp_path / "init.py"))
     check_versions(str(tmp_path / "missing.py"))
 
 
 @pytest.mark.skipif(not (ROOT / "runtime" / "pyproject.toml").exists(), reason="without the repository")
 def test_the_requirements_exclude_it_where_pip_would_choose_numpy_2():
-    text = (ROOT / "runtime" / "pyproject.toml").read_text()
+    text = (ROOT / "runtime" / "pyproject.toml").read_text(encoding="utf-8")
     for package in ("onnxruntime", "onnxruntime-gpu"):
         assert re.search(f"\"{package}>=1.19; python_version >= '3.9'\"", text)
         assert re.search(f"\"{package}>=1.8; python_version < '3.9'\"", text)

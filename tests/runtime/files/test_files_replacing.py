@@ -16,8 +16,7 @@ import onnxnn_runtime.files.atomic as atomic
 import pytest
 from onnxnn_runtime.errors import OutputError
 from onnxnn_runtime.files.access import write_atomically
-
-posix = pytest.mark.skipif(os.name == "nt", reason="Windows has other modes and links")
+from support.posix import posix
 
 
 def put(content):
@@ -118,6 +117,7 @@ def test_names_that_are_not_utf_8_are_written(tmp_path):
     str(found.value).encode("utf-8")  # can be printed
 
 
+@posix
 def test_names_that_no_file_system_holds_are_refused(tmp_path):
     with pytest.raises(OutputError, match="no file system can hold this name"):
         write_atomically(tmp_path / "a\ud800b", put(b"new"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +13,7 @@ from onnxnn_runtime.images.formats import IMAGE_SUFFIXES
 from onnxnn_runtime.inputs.folders import find_images
 from onnxnn_runtime.inputs.given import matching
 from PIL import Image
-
-needs_posix = pytest.mark.skipif(os.name == "nt", reason="links, pipes and permissions of POSIX")
+from support.posix import posix, socket_at
 
 
 @pytest.fixture
@@ -23,7 +21,7 @@ def model(open_model):
     return open_model("image_any_size")
 
 
-@needs_posix
+@posix
 def test_links_are_followed_and_loops_end(model, files, tmp_path):
     store, view = tmp_path / "store", tmp_path / "view"
     (store / "a").mkdir(parents=True)
@@ -42,7 +40,7 @@ def test_links_are_followed_and_loops_end(model, files, tmp_path):
     )
 
 
-@needs_posix
+@posix
 def test_links_that_double_at_every_level_end(tmp_path):
     for level in range(20):
         (tmp_path / str(level)).mkdir()
@@ -53,7 +51,7 @@ def test_links_that_double_at_every_level_end(tmp_path):
     assert 1 <= len(images) <= 8
 
 
-@needs_posix
+@posix
 def test_a_folder_deeper_than_the_stack(tmp_path):
     here = os.getcwd()
     os.chdir(str(tmp_path))
@@ -72,7 +70,7 @@ def test_a_folder_deeper_than_the_stack(tmp_path):
         subprocess.run(["rm", "-r", str(tmp_path / "d")], check=True)  # Python cannot remove it
 
 
-@needs_posix
+@posix
 @pytest.mark.parametrize("name", ["pipe.png", "socket.png", "device.png"])
 @pytest.mark.parametrize("kind", ["image_any_size", "table", "sequence"])
 def test_what_is_no_regular_file_is_never_opened(open_model, files, name, kind):
@@ -81,9 +79,8 @@ def test_what_is_no_regular_file_is_never_opened(open_model, files, name, kind):
     if name == "pipe.png":
         os.mkfifo(str(path))
     elif name == "socket.png":
-        short = os.path.relpath(str(path))
-        with socket.socket(socket.AF_UNIX) as server:
-            server.bind(short if len(short) < 100 else str(path))
+        with socket_at(path):
+            assert path.exists()
     else:
         os.symlink("/dev/zero", str(path))
     model = open_model(kind)
@@ -94,7 +91,7 @@ def test_what_is_no_regular_file_is_never_opened(open_model, files, name, kind):
         assert (len(found.names), found.skipped) == (3, [(str(path), "is not a regular file")])
 
 
-@needs_posix
+@posix
 def test_without_permission(public_folder):
     """As another user: the administrator may read everything."""
     (public_folder / "closed").mkdir(mode=0)

@@ -34,7 +34,7 @@ class Readable:
 
 ONE = {
     "an open file": lambda path: open(str(path), "rb"),  # noqa: SIM115
-    "a file opened as text": lambda path: open(str(path)),  # noqa: SIM115
+    "a file opened as text": lambda path: open(str(path), encoding="utf-8"),  # noqa: SIM115
     "BytesIO": lambda path: io.BytesIO(path.read_bytes()),
     "an object with read": lambda path: Readable(path.read_bytes()),
     "a path as bytes": lambda path: os.fsencode(str(path)),
@@ -101,6 +101,7 @@ def test_pandas(model, files):
 def test_the_home_folder(model, files, monkeypatch):
     monkeypatch.setenv("HOME", str(files[0].parent))
     monkeypatch.setenv("USERPROFILE", str(files[0].parent))
+    monkeypatch.setenv("USERPROFILE", str(files[0].parent))
     np.testing.assert_array_equal(model.embed("~/1.png"), model.embed(files[1]))
     np.testing.assert_array_equal(model.embed(["~/*.png"]), model.embed(files))
 
@@ -154,9 +155,10 @@ def test_a_numpy_file_that_is_open(open_model, tmp_path):
 def test_an_open_table(open_model, tmp_path):
     model = open_model("table")
     rows = "1,2\n3,4\n5,6\n"
-    (tmp_path / "a.csv").write_text(rows)
+    (tmp_path / "a.csv").write_text(rows, encoding="utf-8")
     expected = model.predict(tmp_path / "a.csv")
-    for given in (io.StringIO(rows), io.BytesIO(rows.encode()), open(str(tmp_path / "a.csv"))):  # noqa: SIM115
+    opened = open(str(tmp_path / "a.csv"), encoding="utf-8")  # noqa: SIM115  # the model closes none
+    for given in (io.StringIO(rows), io.BytesIO(rows.encode()), opened):
         found = model.predict(given)
         assert [each.label for each in found] == [each.label for each in expected]
         given.close()

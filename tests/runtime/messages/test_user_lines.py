@@ -16,7 +16,7 @@ SCRIPT = "import onnxnn_runtime as rt\n\ndef open_it():\n    rt.load('missing.on
 
 def raised(path, source=SCRIPT):
     """Run a program and return its error."""
-    path.write_text(source)
+    path.write_text(source, encoding="utf-8")
     module = types.ModuleType("lesson")
     with pytest.raises(Exception) as caught:  # noqa: PT011 - any error
         exec(compile(source, str(path), "exec"), module.__dict__)

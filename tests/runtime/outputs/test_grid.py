@@ -120,6 +120,6 @@ def test_names_that_do_not_fit(tmp_path):
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
-    (tmp_path / "file").write_text("x")
+    (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(rt.OutputError, match="cannot write"):
         write_grid(levels(1), tmp_path / "file" / "grid.png")

@@ -200,7 +200,7 @@ def test_names_that_differ_by_case_only(photo):
 VECTORS = np.random.RandomState(0).randn(5, 7).astype(np.float32) * np.float32(
     [[1e-30], [1], [1e30], [3], [0]]
 )
-NAMES = ["a.png", "猫,狗.png", 'quo"te', "line\nbreak", os.fsdecode(b"\xff.png")]
+NAMES = ["a.png", "猫,狗.png", 'quo"te', "line\nbreak", "\udcff.png"]
 
 
 def read_npz(path):

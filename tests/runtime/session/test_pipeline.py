@@ -221,7 +221,7 @@ def test_missing_and_empty_folders(tmp_path):
         find_images(tmp_path / "none")
     with pytest.raises(InputError, match="expected images in this folder, got none; it is empty"):
         read(tmp_path, IMAGES)
-    (tmp_path / "a.txt").write_text("x")
+    (tmp_path / "a.txt").write_text("x", encoding="utf-8")
     with pytest.raises(InputError, match="it holds 1 other file"):
         read(tmp_path, IMAGES)
 

@@ -38,7 +38,7 @@ def test_tables_from_csv(tmp_path, text):
 
 
 def test_a_table_of_another_width_is_refused(tmp_path):
-    (tmp_path / "a.csv").write_text("1,2,3,4\n5,6,7,8\n")
+    (tmp_path / "a.csv").write_text("1,2,3,4\n5,6,7,8\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"expected 2 columns \(length, width\), .* got 4"):
         read(tmp_path / "a.csv", TABLE)
 

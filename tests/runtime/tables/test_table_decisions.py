@@ -306,10 +306,10 @@ def test_other_first_rows_name_columns(write, first):
 def test_a_first_row_that_counts_the_columns_from_0_is_said_where_it_is_data(tmp_path, heading, noted):
     path = tmp_path / "a.csv"
     rows = [",".join(str(number + 5) for number in range(heading.count(",") + 1))] * 2
-    path.write_text("\n".join([heading, *rows]) + "\n")
+    path.write_text("\n".join([heading, *rows]) + "\n", encoding="utf-8")
     table = read_table(path)
     assert not table.has_heading
     assert any("though it counts the columns" in note for note in table.notes) == noted
     assert read_table(path, header=True).has_heading
-    path.write_text("5,6,0\n7,8,1\n")
+    path.write_text("5,6,0\n7,8,1\n", encoding="utf-8")
     assert not any("though it counts" in note for note in read_table(path).notes)

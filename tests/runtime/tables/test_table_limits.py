@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 import tracemalloc
 
 import numpy as np
 import pytest
 from onnxnn_runtime.errors import InputError, MissingInputError
 from onnxnn_runtime.tables.reader import read_table
+from support.posix import posix, socket_at
 
 CASES = {
     "columns": ("1," * 999_999 + "2\n", "expected at most 100,000 columns, got 1,000,000"),
@@ -83,21 +83,15 @@ def test_numbers_are_those_that_python_reads(tmp_path, form):
     assert read_table(path, header=False).numbers().tolist() == expected
 
 
+@posix
 def test_a_pipe_a_socket_and_a_device_are_not_opened(tmp_path):
-    if not hasattr(os, "mkfifo"):
-        pytest.skip("there are no named pipes here")
     os.mkfifo(str(tmp_path / "pipe.csv"))
     with pytest.raises(InputError, match="named pipe"):
         read_table(tmp_path / "pipe.csv")
     with pytest.raises(InputError, match="not a regular file"):
         read_table("/dev/zero")
-    opened = socket.socket(socket.AF_UNIX)
-    try:
-        opened.bind(str(tmp_path / "s.csv"))
-        with pytest.raises(InputError, match="socket"):
-            read_table(tmp_path / "s.csv")
-    finally:
-        opened.close()
+    with socket_at(tmp_path / "s.csv") as path, pytest.raises(InputError, match="socket"):
+        read_table(path)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +105,7 @@ def test_names_that_no_file_has(tmp_path, name, kind):
 
 def test_a_file_without_permission(tmp_path, monkeypatch):
     path = tmp_path / "a.csv"
-    path.write_text("1,2\n")
+    path.write_text("1,2\n", encoding="utf-8")
 
     def refuse(*_args, **_options):
         raise PermissionError(13, "Permission denied", str(path))
