@@ -35,7 +35,7 @@ from . import (
     verify,
 )
 from .output import NoOutput, note
-from .text import Message, coded, gettext
+from .text import Message, coded, gettext, runtime_module
 from .usage import ClickError, Command, Group, show_click_error
 
 COMMANDS: Dict[Callable[..., None], str] = {
@@ -129,7 +129,7 @@ def _say(text: str) -> None:
 def _message(error: Exception) -> str:
     """Return what an error says, with its code; of the system's alone without its number."""
     if _is_of_stdout(error):
-        reason = error.strerror  # type: ignore[attr-defined]
+        reason = runtime_module("messages.system").system_reason(error)
         return _with_code(
             coded("E-OUTPUT-01", "the output cannot be written to stdout: {reason}.", reason=reason)
         )

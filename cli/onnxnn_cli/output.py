@@ -11,7 +11,7 @@ import sys
 import unicodedata
 from typing import Any, ContextManager, Iterable, List, Sequence
 
-from .text import coded, gettext
+from .text import coded, gettext, runtime_module
 
 
 class NoOutput(Exception):
@@ -117,7 +117,7 @@ def _write(text: str) -> None:
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             raise
-        reason = getattr(error, "strerror", None) or error
+        reason = runtime_module("messages.system").system_reason(error)
         raise NoOutput(
             coded("E-OUTPUT-01", "the result cannot be written to stdout: {reason}.", reason=reason)
         ) from error

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.graph.shape import Shape, axis_name
@@ -87,22 +87,27 @@ def wrong_input(layer: Layer, in_shape: Shape, expected: str, advice: str) -> La
     )
 
 
-def wrong_size(layer: Layer, in_shape: Shape, expected: int, got: int, size: object) -> LayerError:
+def wrong_size(layer: Layer, in_shape: Shape, axis: str, expected: int, got: int, size: object) -> LayerError:
     """Return the error for a layer whose first size is not that of its input.
 
     Args:
         layer: The layer.
         in_shape: One sample of its input.
+        axis: "channel" or "feature", along which it is.
         expected: The size that its input has.
         got: The size that the user gave.
         size: The value of `size` that matches.
     """
+    if axis == "channel":
+        inputs = ngettext("{count} input channel", "{count} input channels", expected)
+    else:
+        inputs = ngettext("{count} input feature", "{count} input features", expected)
     return LayerError(
         coded(
             "E-LAYER-03",
-            "{where}: expected an input size of {expected} for {shape}, got {got}. Use size={size}.",
+            "{where}: expected {expected} for {shape}, got {got}. Use size={size}.",
             where=layer.call(),
-            expected=expected,
+            expected=inputs,
             shape=in_shape.describe(),
             got=got,
             size=size,
@@ -110,13 +115,24 @@ def wrong_size(layer: Layer, in_shape: Shape, expected: int, got: int, size: obj
     )
 
 
-def free_size(layer: Layer, in_shape: Shape) -> LayerError:
-    """Return the error for a layer that has to know a size which its input leaves free."""
+def free_size(layer: Layer, in_shape: Shape, axis: str = "") -> LayerError:
+    """Return the error for a layer that has to know a size which its input leaves free.
+
+    Args:
+        layer: The layer.
+        in_shape: One sample of its input.
+        axis: "channel" or "feature", along which it is; "" where it is the number of all values.
+    """
+    expected = {
+        "channel": gettext("a fixed number of input channels"),
+        "feature": gettext("a fixed number of input features"),
+    }.get(axis, gettext("a fixed input size"))
     return LayerError(
         coded(
             "E-LAYER-03",
-            "{where}: expected a fixed input size, got {shape}. Write it in size=..., or load data first.",
+            "{where}: expected {expected}, got {shape}. Write it in size=..., or load data first.",
             where=layer.call(),
+            expected=expected,
             shape=in_shape.describe(),
         )
     )
@@ -169,9 +185,9 @@ def size_along(layer: Layer, in_shape: Shape, axis: str, size: int | None) -> in
     """
     found = in_shape[axis]
     if size is None and found is None:
-        raise free_size(layer, in_shape)
+        raise free_size(layer, in_shape, axis)
     if size is not None and found is not None and size != found:
-        raise wrong_size(layer, in_shape, found, size, found)
+        raise wrong_size(layer, in_shape, axis, found, size, found)
     known = present(found if size is None else size)
     return known
 
@@ -349,9 +365,9 @@ def with_channels(layer: Layer, in_shape: Shape, size: tuple[int | None, ...]) -
     images(layer, in_shape)
     channels = in_shape["channel"]
     if size[0] is None and channels is None:
-        raise free_size(layer, in_shape)
+        raise free_size(layer, in_shape, "channel")
     if size[0] is not None and channels is not None and channels != size[0]:
-        raise wrong_size(layer, in_shape, channels, size[0], (channels, *size[1:]))
+        raise wrong_size(layer, in_shape, "channel", channels, size[0], (channels, *size[1:]))
     return (size[0] or channels, *size[1:])
 
 

@@ -115,10 +115,10 @@ class Convolution(Layer):
         channels = self._seen(in_shape)["channel"]
         if inputs is None:
             if channels is None:
-                raise free_size(self, in_shape)
+                raise free_size(self, in_shape, "channel")
             return replace(self, size=(channels, outputs))
         if channels not in (None, inputs):
-            raise wrong_size(self, in_shape, channels, inputs, (channels, outputs))
+            raise wrong_size(self, in_shape, "channel", channels, inputs, (channels, outputs))
         return self
 
     def out_shape(self, in_shape: Shape) -> Shape:

@@ -79,9 +79,9 @@ class PositionalEmbedding(Layer):
                 features=dim or features,
             )
         if dim is None and features is None:
-            raise free_size(self, in_shape)
+            raise free_size(self, in_shape, "feature")
         if dim is not None and features is not None and dim != features:
-            raise wrong_size(self, in_shape, features, dim, (longest, features))
+            raise wrong_size(self, in_shape, "feature", features, dim, (longest, features))
         return replace(self, size=(longest, dim or features))
 
     def out_shape(self, in_shape: Shape) -> Shape:

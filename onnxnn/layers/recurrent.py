@@ -95,10 +95,10 @@ class Recurrent(Layer):
             raise no_steps(self)
         if features is None:
             if found is None:
-                raise free_size(self, in_shape)
+                raise free_size(self, in_shape, "feature")
             return replace(self, size=(found, hidden))
         if found not in (None, features):
-            raise wrong_size(self, in_shape, found, features, (found, hidden))
+            raise wrong_size(self, in_shape, "feature", found, features, (found, hidden))
         return self
 
     def out_shape(self, in_shape: Shape) -> Shape:

@@ -127,7 +127,7 @@ class ActionModel(Layer):
         features, hidden = self._sizes
         found = in_shape["feature"]
         if features is not None and found is not None and found != features:
-            raise wrong_size(self, in_shape, found, features, (found, hidden))
+            raise wrong_size(self, in_shape, "feature", found, features, (found, hidden))
         return replace(self, size=self._lstm.resolve(in_shape).size)
 
     def out_shape(self, in_shape: Shape) -> Shape:

@@ -83,9 +83,9 @@ class TransformerEncoder(Layer):
         if steps == 0:
             raise no_steps(self)
         if dim is None and features is None:
-            raise free_size(self, in_shape)
+            raise free_size(self, in_shape, "feature")
         if dim is not None and features is not None and dim != features:
-            raise wrong_size(self, in_shape, features, dim, (features, feedforward))
+            raise wrong_size(self, in_shape, "feature", features, dim, (features, feedforward))
         check_heads(self, self.num_heads, dim or features)
         return replace(self, size=(dim or features, feedforward))
 

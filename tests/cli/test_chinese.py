@@ -75,3 +75,13 @@ def test_columns_of_chinese_are_aligned(capsys):
     assert padded("cat", 4) + "|" == "cat |"
     print_table([("名称", "x"), ("a", "y")])
     assert capsys.readouterr().out == "名称  x\na     y\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize("call", [["--help"], ["info"], ["info", "missing.onnx"]])
+def test_english_where_the_streams_cannot_hold_chinese(onnxnn, encoding, call):
+    found = onnxnn(*call, ONNXNN_LANG="zh", PYTHONIOENCODING=encoding)
+    said = found.stdout + found.stderr
+    assert re.search("Usage|[Mm]issing|no such", said)
+    assert "?" * 3 not in said
+    assert "\\u" not in said

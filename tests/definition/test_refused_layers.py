@@ -33,7 +33,7 @@ from onnxnn.layers import make
         (
             Shape.image(3, 20, 20),
             [("conv2d", {"size": (1, 3), "kernel_size": 3})],
-            r"3 for 3 channels x 20 x 20 from the data, got 1\. Use size=\(3, 3\)",
+            r"3 input channels for 3 channels x 20 x 20 from the data, got 1\. Use size=\(3, 3\)",
         ),
         (
             Shape.image(1, 4, 9),
@@ -89,6 +89,25 @@ def test_what_does_not_fit_is_said_at_the_add(shape, layers, message):
     with pytest.raises(LayerError, match=message):
         definition = definition.with_layer(9, layer, options=options)
     assert definition.to_data() == before
+
+
+@pytest.mark.parametrize(
+    ("shape", "layer", "options", "noun"),
+    [
+        (Shape.signal(3, 20), "conv1d", {"size": (1, 4), "kernel_size": 3}, "channel"),
+        (Shape.image(3, 9, 9), "conv2d", {"size": (1, 4), "kernel_size": 3}, "channel"),
+        (Shape.image(3, 9, 9), "res_block", {"size": (1, 4)}, "channel"),
+        (Shape.image(3, 9, 9), "batchnorm2d", {"size": 1}, "channel"),
+        (Shape.vector(3), "batchnorm1d", {"size": 1}, "feature"),
+        (Shape.sequence(5, 3), "lstm", {"size": (1, 4)}, "feature"),
+        (Shape.sequence(5, 3), "layernorm", {"size": 1}, "feature"),
+        (Shape.sequence(5, 3), "positional_embedding", {"size": (9, 1)}, "feature"),
+        (Shape.sequence(5, 3), "transformer_encoder", {"size": (1, 4), "num_heads": 1}, "feature"),
+    ],
+)
+def test_a_wrong_first_size_is_called_what_it_counts(shape, layer, options, noun):
+    with pytest.raises(LayerError, match=f"expected 3 input {noun}s for .*, got 1"):
+        network(shape, (layer, options))
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_a_bottlenecks_stride_is_the_3x3s():
         (
             {"size": (3, 6)},
             IMAGE,
-            r"expected an input size of 4 for 4 channels x 9 x 8 from the data, got 3. Use size=\(4, 6\)",
+            r"expected 4 input channels for 4 channels x 9 x 8 from the data, got 3. Use size=\(4, 6\)",
         ),
         ({"size": 6}, SIGNAL, r"expected an image \(channels, height, width\), got "),
         ({"size": 6, "num_blocks": 0}, IMAGE, r"expected num_blocks to be an integer of at least 1, got 0"),
@@ -68,5 +68,5 @@ def test_residual_blocks_refuse(options, shape, message):
 
 
 def test_channels_of_unknown_number_are_refused():
-    with pytest.raises(LayerError, match=r"expected a fixed input size, got [?] channels x 9 x 8"):
+    with pytest.raises(LayerError, match=r"a fixed number of input channels, got [?] channels x 9 x 8"):
         network(("res_block", {"size": 6}), shape=Shape.image(None, 9, 8))

@@ -137,7 +137,7 @@ def test_the_number_of_steps_is_free():
             SEQUENCE,
             "rnn",
             {"size": (7, 4)},
-            r"an input size of 6 for 5 steps x 6 features .* Use size=\(6, 4\)",
+            r"6 input features for 5 steps x 6 features .* Use size=\(6, 4\)",
         ),
         (SEQUENCE, "action_model", {"size": (7, 4)}, r"Use size=\(6, 4\)"),
         (SEQUENCE, "rnn", {"size": (6, 0)}, r"expected size to be \(features, hidden\)"),

@@ -21,6 +21,7 @@ from onnxnn_runtime.errors import (
 )
 from onnxnn_runtime.messages.catalogue import Message, coded, following, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
+from onnxnn_runtime.messages.system import system_reason
 
 from .paths import expanded, path_text, refuse_address
 
@@ -137,7 +138,7 @@ def _unreadable(path: object, found: Exception, what: str) -> str:
             what=what,
             count=len(str(path)),
         )
-    reason = getattr(found, "strerror", None) or found
+    reason = system_reason(found)
     return gettext("{path}: this {what} cannot be read ({reason}).", path=path, what=what, reason=reason)
 
 
@@ -265,7 +266,7 @@ def unknown_before(path: PathLike, error: OSError, option: str = "") -> OutputEr
                 "{path}: expected a file that may be replaced, got one that cannot be read ({reason}). "
                 "Change its permissions, choose another name, or use {option}.",
                 path=printable(str(path)),
-                reason=error.strerror,
+                reason=system_reason(error),
                 option=option,
             )
         )
@@ -275,7 +276,7 @@ def unknown_before(path: PathLike, error: OSError, option: str = "") -> OutputEr
             "{path}: expected a file that may be replaced, got one that cannot be read ({reason}). Change "
             "its permissions, or choose another name.",
             path=printable(str(path)),
-            reason=error.strerror,
+            reason=system_reason(error),
         )
     )
 
@@ -341,7 +342,7 @@ def cannot_write(path: PathLike, error: Exception) -> OutputError:
                 count=len(os.fsencode(os.path.basename(path))),
             )
         )
-    reason: object = getattr(error, "strerror", None) or type(error).__name__
+    reason = system_reason(error) if getattr(error, "strerror", None) else type(error).__name__
     if isinstance(error, (FileExistsError, NotADirectoryError)):
         reason = gettext("expected a folder, got a file in its place")
     if isinstance(error, PermissionError):

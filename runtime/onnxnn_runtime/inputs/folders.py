@@ -19,6 +19,7 @@ from onnxnn_runtime.files.access import cannot_read
 from onnxnn_runtime.images.formats import IMAGE_SUFFIXES, unreadable
 from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import WHOLE, printable
+from onnxnn_runtime.messages.system import system_reason
 from onnxnn_runtime.messages.warn import warn
 
 __all__ = [
@@ -206,8 +207,7 @@ def _entry(path: str) -> Entry:
     except FileNotFoundError:
         return Entry(path, "other", gettext("is a link to something that is not there"))
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        return Entry(path, "other", gettext("cannot be read ({reason})", reason=reason))
+        return Entry(path, "other", gettext("cannot be read ({reason})", reason=system_reason(error)))
     if stat.S_ISDIR(found.st_mode):
         return Entry(path, "folder", id=(found.st_dev, found.st_ino))
     if not stat.S_ISREG(found.st_mode):

@@ -24,6 +24,7 @@ from onnxnn_runtime.files.access import regular_file
 from onnxnn_runtime.images.decode import is_file_object, read_content
 from onnxnn_runtime.messages.catalogue import Message
 from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.system import system_reason
 
 from .folders import Skipped, describe_skipped, find_images, skipped_for
 from .given import MAX_DEPTH, file_name, is_numeric, is_things, matching, plain
@@ -158,7 +159,7 @@ class _Finder:
                     "{name}: an open table is copied to the folder of temporary files, which cannot be "
                     "written ({reason}). Give the path of the file.",
                     name=name,
-                    reason=error.strerror or error,
+                    reason=system_reason(error),
                 ) from error
             try:
                 for sample in self._table(path, name):

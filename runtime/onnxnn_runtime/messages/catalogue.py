@@ -4,13 +4,15 @@
 
 The English text is the key (gettext's msgid); its translation stands in the package that says it, in
 `locale/zh_CN/LC_MESSAGES/<package>.po`, compiled to `.mo`. The language is that of the environment variable
-ONNXNN_LANG ("en", "zh"), else the system's, else English; what no catalogue knows shows in English.
+ONNXNN_LANG ("en", "zh"), else the system's, else English; what no catalogue knows shows in English, and
+so does everything where stdout or stderr cannot hold the characters of the language.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache
 from typing import Any, Iterator, Mapping
 
 __all__ = ["Message", "coded", "following", "gettext", "gettext_noop", "language", "ngettext"]
@@ -99,7 +101,22 @@ def following(sentence: str) -> str:
 def language() -> str:
     """Return the language of messages: "zh_CN" or "en"."""
     chosen = os.environ.get(VARIABLE) or _system_language()
-    return _CHINESE if chosen.lower().startswith("zh") else "en"
+    return _CHINESE if chosen.lower().startswith("zh") and _can_be_shown() else "en"
+
+
+def _can_be_shown() -> bool:
+    """Return whether the streams of the process hold Chinese: escapes and question marks help nobody."""
+    names = {getattr(stream, "encoding", None) for stream in (sys.stdout, sys.stderr)}
+    return all(_holds_chinese(name) for name in names if isinstance(name, str))
+
+
+@lru_cache(maxsize=None)
+def _holds_chinese(encoding: str) -> bool:
+    try:
+        "中".encode(encoding)
+    except (LookupError, UnicodeError):
+        return False
+    return True
 
 
 def _filled(text: str, values: Mapping[str, object]) -> str:

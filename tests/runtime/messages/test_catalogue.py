@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle  # noqa: TID251 - reads what the same line wrote
 import sys
 import types
@@ -144,3 +145,20 @@ def test_differences_are_named_in_the_language_of_the_user(monkeypatch):
     assert parity_text(parity, 2) == "absolute 1e-06, relative 2e-07"
     monkeypatch.setenv("ONNXNN_LANG", "zh")
     assert parity_text(parity, 2) == "绝对 1e-06，相对 2e-07"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"), [("utf-8", "zh_CN"), ("gbk", "zh_CN"), ("ascii", "en"), ("cp1252", "en")]
+)
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_english_where_a_stream_cannot_hold_chinese(monkeypatch, name, encoding, expected):
+    monkeypatch.setenv("ONNXNN_LANG", "zh")
+    monkeypatch.setattr(sys, name, io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    assert language() == expected
+
+
+@pytest.mark.parametrize("stream", [None, io.StringIO(), object()])
+def test_streams_without_an_encoding_hold_chinese(monkeypatch, stream):
+    monkeypatch.setenv("ONNXNN_LANG", "zh")
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert language() == "zh_CN"
