@@ -65,6 +65,11 @@ def test_no_file_is_too_long():
     assert {name: number for name, number in lines.items() if number > LARGEST} == {}
 
 
+def test_no_two_files_have_one_name():
+    names = [path.name for path in trees() if path.name.startswith("test_")]
+    assert sorted(names) == sorted(set(names))
+
+
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef]:
     """Yield the functions in a module, those within functions and classes too."""
     return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
