@@ -105,6 +105,7 @@ def _card_rows(card: ModelCard) -> List[Tuple[str, str]]:
 
 
 def _takes(spec: InputSpec) -> str:
+    from onnxnn_runtime.card.tokens import token_count
     from onnxnn_runtime.card.words import kind_name
 
     text = f"{kind_name(spec.kind)} {_shape(spec.shape)}"
@@ -115,10 +116,9 @@ def _takes(spec: InputSpec) -> str:
         text += gettext(", preprocessing inside the graph")
     if spec.features:
         text += ": " + ", ".join(spec.features)
-    if spec.vocabulary is not None or spec.num_tokens is not None:
-        text += ngettext(
-            ", {count} token", ", {count} tokens", len(spec.vocabulary or ()) or spec.num_tokens or 0
-        )
+    tokens = token_count(spec)
+    if tokens is not None:
+        text += ngettext(", {count} token", ", {count} tokens", tokens)
     if spec.max_length is not None:
         text += gettext(", at most {count} in a sequence", count=spec.max_length)
     for axis, size in spec.min_sizes.items():

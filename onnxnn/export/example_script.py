@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 from onnxnn_runtime import ModelCard
 from onnxnn_runtime.card.labels import THRESHOLD
-from onnxnn_runtime.card.tokens import is_words
+from onnxnn_runtime.card.tokens import is_words, token_count
 from onnxnn_runtime.files.access import first_bytes, write_atomically
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.warn import warn
@@ -218,6 +218,6 @@ def _random(card: ModelCard, dtype: DTypeLike) -> Array:
         height, width = (sizes[0], sizes[1]) if card.input.in_graph else (sizes[1], sizes[2])
         return generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
     if card.input.kind == "tokens":
-        known = len(card.input.vocabulary or ()) or card.input.num_tokens or 2
+        known = token_count(card.input) or 2
         return generator.integers(0, known, sizes, dtype=np.int64)
     return generator.standard_normal(sizes).astype(dtype)

@@ -12,6 +12,7 @@ import onnxnn_runtime
 import torch
 from onnxnn_runtime import ModelCard
 from onnxnn_runtime.api.invariants import present
+from onnxnn_runtime.card.tokens import token_count
 from onnxnn_runtime.errors import ExportError, LayerError
 
 from onnxnn.definition.definition import Definition, Net, Placed
@@ -268,7 +269,7 @@ def random_samples(definition: Definition, trial: Trial) -> tuple[Array, torch.T
         preprocess = replace(present(card.input.preprocess), channel_order="rgb")
         return images, torch.from_numpy(np.stack([preprocess(image) for image in images]))
     if card.input.kind == "tokens":
-        known = len(card.input.vocabulary or ()) or card.input.num_tokens or 2
+        known = token_count(card.input) or 2
         tokens = generator.integers(0, known, sizes)
         return tokens, torch.from_numpy(tokens)
     if card.input.kind == "image":

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -130,7 +131,7 @@ def extract_feature(
     self._state.kind.check_takes_data("extract_feature()")
     self._state.kind.check_one_input("extract_feature()")
     card = self.card()
-    output_is_vector = card.output.kind == "embedding"
+    output_is_vector = ModelKind(card).does == "embed"
     device = self.model.device
     with closing(running.arrays(source, card.input, batch_size, self._state.reader)) as samples:
         found = [

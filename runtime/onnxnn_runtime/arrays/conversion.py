@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Collection, Sequence
 import numpy as np
 
 from onnxnn_runtime.card.card import Axis, InputSpec
+from onnxnn_runtime.card.tokens import token_count
 from onnxnn_runtime.errors import InputError, located
 from onnxnn_runtime.messages.catalogue import Message, coded, ngettext
 
@@ -148,7 +149,7 @@ def check_tokens(array: np.ndarray, spec: InputSpec) -> np.ndarray:
         raise InputError(
             coded("E-INPUT-07", "expected integers as token ids, got {dtype}.", dtype=array.dtype)
         )
-    size = len(spec.vocabulary) if spec.vocabulary else spec.num_tokens
+    size = token_count(spec)
     if array.size and (array.min() < 0 or array.max() >= (size or 2**63)):
         form = ".10g" if array.dtype.kind == "f" else "d"
         low, high = format(array.min(), form), format(array.max(), form)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Mapping, Tuple
 
 from .card import ModelCard
+from .tokens import token_count
 
 if TYPE_CHECKING:
     from .diffusion import DiffusionSpec
@@ -115,8 +116,7 @@ class ModelKind:
             return {}
         if self.sampling is not None:
             return {"t": self.sampling.schedule.timesteps, "label": len(self.sampling.classes) + 1}
-        spec = self.card.input
-        tokens = len(spec.vocabulary or ()) or spec.num_tokens or 2
+        tokens = token_count(self.card.input) or 2
         known = dict.fromkeys(self.inputs, tokens)
         if self.takes_target:
             last = next(iter(self.outputs.values()), ("", ()))[1][-1:]

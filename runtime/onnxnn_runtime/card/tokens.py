@@ -13,12 +13,19 @@ from onnxnn_runtime.messages.shorten import shortened
 if TYPE_CHECKING:
     from typing import Literal  # of Python 3.8
 
+    from .card import InputSpec
+
     Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
-__all__ = ["Text", "is_file", "is_words", "plain", "to_numbers"]
+__all__ = ["Text", "is_file", "is_words", "plain", "to_numbers", "token_count"]
 
 Text = Union[str, Sequence[str]]
 """Text, each character and each mark such as <START> a token; or a list of words, each a token."""
+
+
+def token_count(spec: InputSpec) -> int | None:
+    """Return how many different tokens a network takes, with ids from 0; None where that is not known."""
+    return len(spec.vocabulary or ()) or spec.num_tokens
 
 
 def is_words(thing: object, vocabulary: Mapping[str, int] | None) -> bool:

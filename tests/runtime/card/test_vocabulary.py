@@ -7,7 +7,8 @@ import pickle  # noqa: TID251  (writes what `read_saved_dict` takes apart withou
 
 import numpy as np
 import pytest
-from onnxnn_runtime import InputError
+from onnxnn_runtime import InputError, InputSpec
+from onnxnn_runtime.card.tokens import token_count
 from onnxnn_runtime.card.vocabulary import checked_vocabulary, texts_of
 from onnxnn_runtime.files.saved_dict import read_saved_dict
 from onnxnn_runtime.inputs.npz import read_arrays, read_vocabulary
@@ -82,3 +83,12 @@ def test_a_saved_dict_is_read():
     stream = io.BytesIO()
     pickle.dump(np.array(words), stream, 2)
     assert read_saved_dict(stream.getvalue()) == words
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "num_tokens", "count"),
+    [({"a": 0, "b": 1}, 5, 2), (None, 5, 5), ({}, 5, 5), ({}, None, None), (None, None, None)],
+)
+def test_the_vocabulary_says_first_how_many_tokens_there_are(vocabulary, num_tokens, count):
+    spec = InputSpec("tokens", ("batch", "time"), vocabulary=vocabulary, num_tokens=num_tokens)
+    assert token_count(spec) == count
