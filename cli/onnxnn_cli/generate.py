@@ -9,7 +9,7 @@ import typer
 
 from .options import DEVICE, JSON, MODEL, takes
 from .output import print_json, print_text
-from .text import coded, gettext
+from .text import gettext
 
 HELP = gettext(
     "Continue a text, character by character; or write the target of a source of numbers.\n\n"
@@ -92,21 +92,16 @@ def _numbers(asked: Generating) -> List[int]:
     from onnxnn_runtime.errors import InputError
 
     if asked.words:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "--words: expected a model that continues a text, got a sequence-to-sequence model, which "
-                "takes integers. Leave --words out.",
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "--words: expected a model that continues a text, got a sequence-to-sequence model, which "
+            "takes integers. Leave --words out.",
         )
     try:
         return [int(number) for number in asked.prompt.replace(",", " ").split()]
     except ValueError as error:
-        raise InputError(
-            coded(
-                "E-INPUT-07",
-                "{prompt!r}: expected integers, such as '5 7 3', because this is a sequence-to-sequence "
-                "model.",
-                prompt=asked.prompt,
-            )
+        raise InputError.coded(
+            "E-INPUT-07",
+            "{prompt!r}: expected integers, such as '5 7 3', because this is a sequence-to-sequence model.",
+            prompt=asked.prompt,
         ) from error

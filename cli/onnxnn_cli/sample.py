@@ -12,7 +12,7 @@ import typer
 from .inputs import given, sources
 from .options import DEVICE, FORCE, JSON, MODEL, takes
 from .output import print_json, print_text
-from .text import coded, gettext, ngettext
+from .text import gettext, ngettext
 
 if TYPE_CHECKING:
     from onnxnn_runtime import Model
@@ -120,12 +120,10 @@ def _check_files(asked: Sampling) -> None:
         return
     check_path(asked.gif, read, asked.force, "--force", animated=True)
     if os.path.realpath(asked.gif) == os.path.realpath(asked.out):
-        raise InputError(
-            coded(
-                "E-OUTPUT-02",
-                "--out and --gif: expected two files, got {path} for both. Choose another for one.",
-                path=asked.out,
-            )
+        raise InputError.coded(
+            "E-OUTPUT-02",
+            "--out and --gif: expected two files, got {path} for both. Choose another for one.",
+            path=asked.out,
         )
 
 
@@ -139,13 +137,11 @@ def _check_single_steps(model: Model, file: str) -> None:
 
     spec = model.kind.sampling
     if spec is not None and spec.sampler is not None:
-        raise InputError(
-            coded(
-                "E-INPUT-08",
-                "{path}: --gif needs single steps, but the sampling loop is inside this file. Leave --gif "
-                "out, or use a file of the denoiser alone, which `onnxnn export` writes without --sampler.",
-                path=file,
-            )
+        raise InputError.coded(
+            "E-INPUT-08",
+            "{path}: --gif needs single steps, but the sampling loop is inside this file. Leave --gif "
+            "out, or use a file of the denoiser alone, which `onnxnn export` writes without --sampler.",
+            path=file,
         )
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Mapping, Sequence, Union
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.defaults import TASKS
 from onnxnn_runtime.errors import CardError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .fields import (
@@ -207,13 +206,11 @@ class ModelCard:
         try:
             return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise CardError(
-                coded(
-                    "E-CARD-02",
-                    "card: expected texts, finite numbers, booleans, lists and dicts, got what JSON cannot "
-                    "hold ({error}).",
-                    error=error,
-                )
+            raise CardError.coded(
+                "E-CARD-02",
+                "card: expected texts, finite numbers, booleans, lists and dicts, got what JSON cannot "
+                "hold ({error}).",
+                error=error,
             ) from error
 
     @classmethod
@@ -230,20 +227,18 @@ class ModelCard:
         try:
             data = json.loads(text, parse_constant=no_constant)
         except (ValueError, RecursionError) as error:
-            raise CardError(
-                coded("E-CARD-02", "card: is not valid JSON ({error}).", error=printable(str(error), 120))
+            raise CardError.coded(
+                "E-CARD-02", "card: is not valid JSON ({error}).", error=printable(str(error), 120)
             ) from error
         if not isinstance(data, dict) or not isinstance(data.get("schema"), int):
-            raise CardError(coded("E-CARD-02", "card: expected a JSON object with an integer 'schema'."))
+            raise CardError.coded("E-CARD-02", "card: expected a JSON object with an integer 'schema'.")
         if data["schema"] != SCHEMA:
-            raise CardError(
-                coded(
-                    "E-CARD-03",
-                    "card: expected schema {expected}, which this version of onnxnn reads, got schema "
-                    "{schema}. Install a newer onnxnn-runtime.",
-                    expected=SCHEMA,
-                    schema=shortened(data["schema"]),
-                )
+            raise CardError.coded(
+                "E-CARD-03",
+                "card: expected schema {expected}, which this version of onnxnn reads, got schema "
+                "{schema}. Install a newer onnxnn-runtime.",
+                expected=SCHEMA,
+                schema=shortened(data["schema"]),
             )
         check_texts(text, data)
         for key in ("network", "training"):
@@ -276,7 +271,7 @@ def _input(data: dict[str, object]) -> InputSpec:
     preprocess = fields.take("preprocess", dict, optional=True)
     vocabulary = fields.take("vocabulary", dict, optional=True)
     if vocabulary is not None and not all(type(number) is int for number in vocabulary.values()):
-        raise CardError(coded("E-CARD-02", "card: 'input.vocabulary': expected an integer for each token."))
+        raise CardError.coded("E-CARD-02", "card: 'input.vocabulary': expected an integer for each token.")
     spec = InputSpec(
         kind=fields.take("kind", str),
         shape=sizes_of("input.shape", fields.take("shape", list)),
@@ -299,12 +294,10 @@ def _input(data: dict[str, object]) -> InputSpec:
     if not all(
         axis in spec.shape[1:] and type(size) is int and size > 1 for axis, size in spec.min_sizes.items()
     ):
-        raise CardError(
-            coded(
-                "E-CARD-02",
-                "card: 'input.min_sizes': expected an integer above 1 for names of free axes, got {value}.",
-                value=shortened(spec.min_sizes),
-            )
+        raise CardError.coded(
+            "E-CARD-02",
+            "card: 'input.min_sizes': expected an integer above 1 for names of free axes, got {value}.",
+            value=shortened(spec.min_sizes),
         )
     return spec
 
@@ -316,25 +309,21 @@ def _check_vocabulary(spec: InputSpec) -> None:
     left = set(range(size))
     for token, number in spec.vocabulary.items():
         if number not in left:
-            raise CardError(
-                coded(
-                    "E-CARD-02",
-                    "card: 'input.vocabulary': expected the ids 0..{last}, each once, got {id} for {token}.",
-                    last=size - 1,
-                    id=shortened(number),
-                    token=shortened(token),
-                )
+            raise CardError.coded(
+                "E-CARD-02",
+                "card: 'input.vocabulary': expected the ids 0..{last}, each once, got {id} for {token}.",
+                last=size - 1,
+                id=shortened(number),
+                token=shortened(token),
             )
         left.remove(number)
     if spec.num_tokens is not None and size > spec.num_tokens:
-        raise CardError(
-            coded(
-                "E-CARD-02",
-                "card: 'input.vocabulary': expected at most as many tokens as 'input.num_tokens' ({most}), "
-                "got {size}.",
-                most=spec.num_tokens,
-                size=size,
-            )
+        raise CardError.coded(
+            "E-CARD-02",
+            "card: 'input.vocabulary': expected at most as many tokens as 'input.num_tokens' ({most}), "
+            "got {size}.",
+            most=spec.num_tokens,
+            size=size,
         )
 
 
@@ -342,12 +331,10 @@ def _check_states(states: Sequence[StateSpec]) -> None:
     for names in ([state.name for state in states], [state.next for state in states]):
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
-            raise CardError(
-                coded(
-                    "E-CARD-02",
-                    "card: 'input.states': expected each name once, got {name} twice.",
-                    name=shortened(twice[0]),
-                )
+            raise CardError.coded(
+                "E-CARD-02",
+                "card: 'input.states': expected each name once, got {name} twice.",
+                name=shortened(twice[0]),
             )
 
 
@@ -391,7 +378,7 @@ def _layer(entry: object) -> LayerEntry:
 
 def _parity(data: dict[str, float] | None) -> dict[str, float] | None:
     if data is not None and not all(type(value) in (int, float) for value in data.values()):
-        raise CardError(
-            coded("E-CARD-02", "card: 'parity': expected numbers, got {value}.", value=shortened(data))
+        raise CardError.coded(
+            "E-CARD-02", "card: 'parity': expected numbers, got {value}.", value=shortened(data)
         )
     return data

@@ -20,7 +20,7 @@ from onnxnn_runtime.errors import CardError, InputError
 from onnxnn_runtime.images.decode import CHANNEL_ORDERS, ImageLike, check_memory, decode
 from onnxnn_runtime.images.memory import shared
 from onnxnn_runtime.images.modes import pixels
-from onnxnn_runtime.messages.catalogue import coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = [
@@ -80,29 +80,25 @@ class Preprocess:
 
     def __post_init__(self) -> None:
         if not isinstance(self.color, str) or self.color not in COLORS:
-            raise InputError(
-                coded(
-                    "E-INPUT-06",
-                    "color={color}: expected one of {known}.",
-                    color=shortened(self.color),
-                    known=", ".join(map(repr, COLORS)),
-                )
+            raise InputError.coded(
+                "E-INPUT-06",
+                "color={color}: expected one of {known}.",
+                color=shortened(self.color),
+                known=", ".join(map(repr, COLORS)),
             )
         try:
             object.__setattr__(self, "steps", tuple(map(tuple, self.steps)))
         except TypeError as error:
-            raise InputError(
-                coded(
-                    "E-INPUT-06",
-                    "steps={steps}: expected a tuple of steps, such as (('resize', 32, 32),).",
-                    steps=shortened(self.steps),
-                )
+            raise InputError.coded(
+                "E-INPUT-06",
+                "steps={steps}: expected a tuple of steps, such as (('resize', 32, 32),).",
+                steps=shortened(self.steps),
             ) from error
         for step in self.steps:
             _check_step(step)
         if not isinstance(self.draft, bool):
-            raise InputError(
-                coded("E-INPUT-06", "draft={draft}: expected True or False.", draft=shortened(self.draft))
+            raise InputError.coded(
+                "E-INPUT-06", "draft={draft}: expected True or False.", draft=shortened(self.draft)
             )
         object.__setattr__(self, "channel_order", checked_order(self.channel_order))
 
@@ -173,12 +169,10 @@ class Preprocess:
             InputError: It has fewer than three axes.
         """
         if not isinstance(image, np.ndarray) or image.ndim < 3:
-            raise InputError(
-                coded(
-                    "E-INPUT-03",
-                    "to_float: expected an array (..., height, width, channels), got {value}.",
-                    value=shortened(image),
-                )
+            raise InputError.coded(
+                "E-INPUT-03",
+                "to_float: expected an array (..., height, width, channels), got {value}.",
+                value=shortened(image),
             )
         planes = np.moveaxis(image, -1, -3)
         scaled = np.empty(planes.shape, np.float32)
@@ -233,27 +227,23 @@ class Preprocess:
             CardError: A key or a value is not what this version writes.
         """
         if not isinstance(data, Mapping) or set(data) - {"channel_order"} != {"color", "draft", "steps"}:
-            raise CardError(
-                coded(
-                    "E-CARD-02",
-                    "preprocess: expected the keys 'color', 'draft' and 'steps', got {value}.",
-                    value=shortened(data),
-                )
+            raise CardError.coded(
+                "E-CARD-02",
+                "preprocess: expected the keys 'color', 'draft' and 'steps', got {value}.",
+                value=shortened(data),
             )
         steps = data["steps"]
         if not isinstance(steps, list) or not all(isinstance(step, list) for step in steps):
-            raise CardError(
-                coded(
-                    "E-CARD-02",
-                    "preprocess: 'steps': expected a list of lists, got {value}.",
-                    value=shortened(steps),
-                )
+            raise CardError.coded(
+                "E-CARD-02",
+                "preprocess: 'steps': expected a list of lists, got {value}.",
+                value=shortened(steps),
             )
         try:
             rest = {"draft": data["draft"], "channel_order": data.get("channel_order", "rgb")}
             return cls(data["color"], tuple(map(tuple, steps)), **rest)  # type: ignore[arg-type]  # checked there
         except (InputError, TypeError) as error:
-            raise CardError(coded("E-CARD-02", "preprocess: {error}", error=error)) from error
+            raise CardError.coded("E-CARD-02", "preprocess: {error}", error=error) from error
 
 
 def checked_order(order: object) -> str:
@@ -264,12 +254,10 @@ def checked_order(order: object) -> str:
     """
     if isinstance(order, str) and order.lower() in CHANNEL_ORDERS:
         return order.lower()
-    raise InputError(
-        coded(
-            "E-INPUT-06",
-            "channel_order={order}: expected 'rgb', or 'bgr' as OpenCV orders its arrays.",
-            order=shortened(order),
-        )
+    raise InputError.coded(
+        "E-INPUT-06",
+        "channel_order={order}: expected 'rgb', or 'bgr' as OpenCV orders its arrays.",
+        order=shortened(order),
     )
 
 
@@ -363,35 +351,29 @@ def _expand(image: Image.Image, border: tuple[int, int, int, int], fill: int) ->
 def _check_step(step: Step) -> None:
     name = step[0] if step else None
     if name not in STEPS:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "preprocessing step {step}: expected one of {known}.",
-                step=shortened(name),
-                known=", ".join(STEPS),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "preprocessing step {step}: expected one of {known}.",
+            step=shortened(name),
+            known=", ".join(STEPS),
         )
     numbers: list[Any] = list(step[1:])
     whole = all(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
     if len(numbers) != STEPS[str(name)] or not whole:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "preprocessing step {step}: expected {count} integers, got {numbers}.",
-                step=shortened(name),
-                count=STEPS[str(name)],
-                numbers=shortened(numbers),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "preprocessing step {step}: expected {count} integers, got {numbers}.",
+            step=shortened(name),
+            count=STEPS[str(name)],
+            numbers=shortened(numbers),
         )
     lowest = 0 if name == "pad" else 1
     if any(number < lowest for number in numbers) or (name == "pad" and numbers[4] > 255):
         range_of_pad = gettext("integers from 0, the last one (fill) up to 255")
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "preprocessing step {step}: expected {expected}, got {numbers}.",
-                step=shortened(name),
-                expected=range_of_pad if name == "pad" else gettext("integers from 1"),
-                numbers=shortened(numbers),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "preprocessing step {step}: expected {expected}, got {numbers}.",
+            step=shortened(name),
+            expected=range_of_pad if name == "pad" else gettext("integers from 1"),
+            numbers=shortened(numbers),
         )

@@ -62,13 +62,11 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if type(self.timesteps) is not int or not 1 <= self.timesteps <= MOST_TIMESTEPS:
-            raise InputError(
-                coded(
-                    "E-INPUT-06",
-                    "timestep={timesteps}: expected an integer from 1 to {most}, such as 500.",
-                    timesteps=shortened(self.timesteps),
-                    most=MOST_TIMESTEPS,
-                )
+            raise InputError.coded(
+                "E-INPUT-06",
+                "timestep={timesteps}: expected an integer from 1 to {most}, such as 500.",
+                timesteps=shortened(self.timesteps),
+                most=MOST_TIMESTEPS,
             )
         for name, value, known in (
             ("schedule", self.kind, KINDS),
@@ -119,10 +117,8 @@ class Schedule:
             InputError: There is no such timestep.
         """
         if not -1 <= t < self.timesteps:
-            raise InputError(
-                coded(
-                    "E-INPUT-06", "t={t}: expected a timestep from 0 to {last}.", t=t, last=self.timesteps - 1
-                )
+            raise InputError.coded(
+                "E-INPUT-06", "t={t}: expected a timestep from 0 to {last}.", t=t, last=self.timesteps - 1
             )
         abar = 1.0 if t == -1 else float(self.alphas_cumprod[t])
         return math.sqrt(abar), math.sqrt(1 - abar)
@@ -143,12 +139,10 @@ class Schedule:
         """
         if sorted(data) != ["kind", "prediction", "timesteps"]:
             keys = printable(", ".join(sorted(data)))
-            raise InputError(
-                coded(
-                    "E-INPUT-06",
-                    "schedule: expected the keys kind, prediction and timesteps, got {keys}.",
-                    keys=keys or "{}",
-                )
+            raise InputError.coded(
+                "E-INPUT-06",
+                "schedule: expected the keys kind, prediction and timesteps, got {keys}.",
+                keys=keys or "{}",
             )
         return cls(**data)  # type: ignore[arg-type]  # which the class checks
 
