@@ -265,8 +265,7 @@ def _order(wanted: tuple[str, ...], own: tuple[str, ...], source: str) -> torch.
         return None
     with as_data_errors():
         positions = match_columns(names, own, source)
-    if not wanted:
-        warn_of_numbers(own, positions, source)
+    warn_of_numbers(wanted, own, positions, source)
     return torch.tensor(positions)
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from .api.calls import checked
 from .arrays.conversion import as_array, without_gradient
 from .errors import InputError, did_you_mean, located
-from .messages.catalogue import Message, coded, gettext
+from .messages.catalogue import gettext
 from .messages.shorten import printable, shortened
 from .session.pipeline import ordered
 from .session.providers import num_threads
@@ -52,7 +52,7 @@ def get_similarity(
         InputError: The method is unknown, the shapes do not match, or a number is not finite.
     """
     if not isinstance(method, str) or method not in _METHODS:
-        raise InputError(_unknown_method(method))
+        raise _unknown_method(method)
     left, right = _vectors("a", a), _vectors("b", b)
     rows, columns = np.atleast_2d(left), np.atleast_2d(right)
     if rows.shape[1] != columns.shape[1]:
@@ -78,17 +78,17 @@ def get_similarity(
     return np.asarray(result[:, 0] if right.ndim == 1 else result)
 
 
-def _unknown_method(method: object) -> Message:
+def _unknown_method(method: object) -> InputError:
     known, hint = ", ".join(_METHODS), did_you_mean(method, _METHODS)
     if hint:
-        return coded(
+        return InputError.coded(
             "E-INPUT-06",
             "method={method}: unknown{hint} Choose one of {known}.",
             method=shortened(method),
             hint=hint,
             known=known,
         )
-    return coded(
+    return InputError.coded(
         "E-INPUT-06", "method={method}: expected one of {known}.", method=shortened(method), known=known
     )
 

@@ -88,9 +88,12 @@ def names_wanted(known: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
     return numbers if given and set(numbers) == set(given) else ()
 
 
-def warn_of_numbers(given: Sequence[str], positions: Sequence[int], source: str) -> None:
+def warn_of_numbers(
+    known: Sequence[str], given: Sequence[str], positions: Sequence[int], source: str
+) -> None:
     """Say that columns that are only counted go by their numbers, where that is not how they stand."""
-    if list(positions) != list(range(len(positions))):
+    is_counted = not known and names_wanted((), given)
+    if is_counted and list(positions) != list(range(len(positions))):
         warn(
             gettext(
                 "{source}: the columns {names} are taken by their numbers, 0 first, because the network was "

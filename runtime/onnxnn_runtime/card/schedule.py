@@ -15,7 +15,6 @@ import numpy as np
 
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.errors import InputError, did_you_mean
-from onnxnn_runtime.messages.catalogue import Message, coded
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ class Schedule:
             ("prediction", self.prediction, PREDICTIONS),
         ):
             if value not in known:
-                raise InputError(_unknown(name, value, known))
+                raise _unknown(name, value, known)
 
     @property
     def alphas_cumprod(self) -> np.ndarray:
@@ -147,10 +146,10 @@ class Schedule:
         return cls(**data)  # type: ignore[arg-type]  # which the class checks
 
 
-def _unknown(option: str, value: object, known: Sequence[str]) -> Message:
+def _unknown(option: str, value: object, known: Sequence[str]) -> InputError:
     shown, names, hint = shortened(value), ", ".join(known), did_you_mean(value, known)
     if hint:
-        return coded(
+        return InputError.coded(
             "E-INPUT-06",
             "{option}={value}: unknown{hint} Choose one of {known}.",
             option=option,
@@ -158,7 +157,7 @@ def _unknown(option: str, value: object, known: Sequence[str]) -> Message:
             hint=hint,
             known=names,
         )
-    return coded(
+    return InputError.coded(
         "E-INPUT-06", "{option}={value}: expected one of {known}.", option=option, value=shown, known=names
     )
 

@@ -19,7 +19,7 @@ from onnxnn_runtime.arrays.conversion import from_objects
 from onnxnn_runtime.arrays.precision import check_columns
 from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.warn import warn
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _table_rows(table: Table, spec: InputSpec, targets: Sequence[str], shown: st
     else:
         index = index_columns(table) if table.names else []
         positions = chosen_columns(table.names, table.num_columns, spec, path, index, targets)
-        _warn_of_numbers(table.names, positions, spec, path)
+        warn_of_numbers(spec.features, table.names, positions, path)
         if len(positions) < table.num_columns and 0 in positions and seems_index(table):
             warn(
                 gettext(
@@ -112,14 +112,14 @@ def chosen_columns(
         label = label_named([names[position] for position in left], targets) if names else None
         left.pop(-1 if label is None else label)
     if len(left) != wanted:
-        raise InputError(_other_columns(source, count, wanted, spec.features))
+        raise _other_columns(source, count, wanted, spec.features)
     return left
 
 
-def _other_columns(source: str, count: int, wanted: int, features: Sequence[str]) -> Message:
+def _other_columns(source: str, count: int, wanted: int, features: Sequence[str]) -> InputError:
     columns = ngettext("{count} column", "{count} columns", wanted)
     if features:
-        return coded(
+        return InputError.coded(
             "E-INPUT-03",
             "{source}: expected {columns} ({names}), or one more with the label last, got {got}.",
             source=source,
@@ -127,7 +127,7 @@ def _other_columns(source: str, count: int, wanted: int, features: Sequence[str]
             names=names_listed(features, plain=True),
             got=count,
         )
-    return coded(
+    return InputError.coded(
         "E-INPUT-03",
         "{source}: expected {columns}, or one more with the label last, got {got}.",
         source=source,
@@ -169,7 +169,7 @@ def _chosen(value: object, named: Named, spec: InputSpec, source: str) -> np.nda
         _check_named(named.names, spec, f"{source}[0]")
     positions = chosen_columns(named.names, len(named.names), spec, source)
     if not isinstance(value, (dict, list, tuple)):  # the keys of a dict have no other order
-        _warn_of_numbers(named.names, positions, spec, source)
+        warn_of_numbers(spec.features, named.names, positions, source)
     if spec.deviations and not isinstance(value, (list, tuple)):
         check_columns(value, spec.deviations, spec.features, [named.keys[position] for position in positions])
     return from_objects(named.values[:, positions])
@@ -192,11 +192,6 @@ def row_in_order(row: object, spec: InputSpec, source: str) -> Any:
     if isinstance(row, dict):
         _check_named(named.names, spec, source)
     return from_objects(named.values[chosen_columns(named.names, len(named.names), spec, source)])
-
-
-def _warn_of_numbers(names: Sequence[str], positions: Sequence[int], spec: InputSpec, source: str) -> None:
-    if not spec.features and names_wanted((), names):
-        warn_of_numbers(names, positions, source)
 
 
 def _check_named(names: Sequence[str], spec: InputSpec, source: str) -> None:

@@ -17,7 +17,7 @@ from typing import IO, Iterator, Union
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files import filekind
 from onnxnn_runtime.files.access import cannot_read, regular_file
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from .encodings import guess
@@ -117,7 +117,7 @@ class TextFile:
                         return
                     yield chunk
         except UnicodeError as error:
-            raise InputError(_no_text(self.path, self.encoding)) from error
+            raise _no_text(self.path, self.encoding) from error
         except OSError as error:
             raise cannot_read(self.path, error, "CSV file") from error
 
@@ -262,7 +262,7 @@ def _find(path: str, file: IO[bytes]) -> tuple[str, str]:
     # to the end of a line, since half of a character would be none in the right encoding
     for chunk in iter(lambda: file.read(_CHUNK) + file.readline(_CHUNK), b""):
         if b"\0" in chunk:
-            raise InputError(_binary(path))
+            raise _binary(path)
         if chunk.isascii():
             if not decoder.getstate()[0]:
                 continue
@@ -292,24 +292,24 @@ def _has_quotes(path: str, file: IO[bytes], encoding: str) -> bool:
         try:
             text = decoder.decode(chunk)
         except UnicodeError as error:
-            raise InputError(_no_text(path, encoding)) from error
+            raise _no_text(path, encoding) from error
         if "\0" in text:
-            raise InputError(_binary(path))
+            raise _binary(path)
         if '"' in text:
             return True
     return False
 
 
-def _binary(path: str) -> Message:
-    return coded(
+def _binary(path: str) -> InputError:
+    return InputError.coded(
         "E-INPUT-02",
         "{path}: expected text in UTF-8, UTF-16 or GBK, got other bytes. Save it as CSV in UTF-8.",
         path=path,
     )
 
 
-def _no_text(path: str, encoding: str) -> Message:
-    return coded(
+def _no_text(path: str, encoding: str) -> InputError:
+    return InputError.coded(
         "E-INPUT-02",
         "{path}: expected text in {encoding}, got other bytes. Save it as CSV in UTF-8, or name its encoding "
         "with encoding=.",
