@@ -14,7 +14,7 @@ from .card.labels import best_classes, label_of
 from .card.words import kind_name
 from .errors import CardError
 from .inputs.folders import Skipped
-from .messages.catalogue import coded, gettext, ngettext
+from .messages.catalogue import gettext, ngettext
 from .messages.suggestions import RESULT_ATTRIBUTES, RESULTS_ATTRIBUTES
 
 __all__ = ["Embeddings", "Prediction", "Predictions", "check_predicts", "prediction"]
@@ -152,33 +152,27 @@ def check_predicts(card: ModelCard, name: str) -> None:
     output, call = card.output, ModelKind(card).call
     other = f"{call}()"
     if call == "infer":
-        raise CardError(
-            coded(
-                "E-INPUT-08",
-                "{name}: predict() expected an output of classes or values, got one of the kind {kind}. "
-                "Use infer().",
-                name=name,
-                kind=repr(kind_name(output.kind)),
-            )
+        raise CardError.coded(
+            "E-INPUT-08",
+            "{name}: predict() expected an output of classes or values, got one of the kind {kind}. "
+            "Use infer().",
+            name=name,
+            kind=repr(kind_name(output.kind)),
         )
     if call != "predict":
-        raise CardError(
-            coded(
-                "E-INPUT-08",
-                "{name}: predict() expected an output of classes or values, got one of the kind {kind}. "
-                "Use {other} or infer().",
-                name=name,
-                kind=repr(kind_name(output.kind)),
-                other=other,
-            )
+        raise CardError.coded(
+            "E-INPUT-08",
+            "{name}: predict() expected an output of classes or values, got one of the kind {kind}. "
+            "Use {other} or infer().",
+            name=name,
+            kind=repr(kind_name(output.kind)),
+            other=other,
         )
     if output.kind != "values" and len(output.shape) > 3:
-        raise CardError(
-            coded(
-                "E-INPUT-08",
-                "{name}: predict() expected one class for a sample, got classes for each part of it "
-                "({shape}). Use infer().",
-                name=name,
-                shape=", ".join(map(str, output.shape)),
-            )
+        raise CardError.coded(
+            "E-INPUT-08",
+            "{name}: predict() expected one class for a sample, got classes for each part of it "
+            "({shape}). Use infer().",
+            name=name,
+            shape=", ".join(map(str, output.shape)),
         )

@@ -17,7 +17,7 @@ from .card.kind import ModelKind
 from .card.words import kind_name
 from .defaults import TOLERANCE
 from .errors import InputError, OnnxnnError
-from .messages.catalogue import coded, gettext, ngettext
+from .messages.catalogue import gettext, ngettext
 from .messages.shorten import printable, shortened
 from .model import Model
 
@@ -62,13 +62,11 @@ class VerificationReport:
         if not isinstance(self.checks, (tuple, list)) or not all(
             isinstance(each, Check) and isinstance(each.name, str) for each in self.checks
         ):
-            raise InputError(
-                coded(
-                    "E-CALL-03",
-                    "VerificationReport(checks={checks}): expected the checks of verify(model), a tuple of "
-                    "Check(name, passed, detail).",
-                    checks=shortened(self.checks),
-                )
+            raise InputError.coded(
+                "E-CALL-03",
+                "VerificationReport(checks={checks}): expected the checks of verify(model), a tuple of "
+                "Check(name, passed, detail).",
+                checks=shortened(self.checks),
             )
         object.__setattr__(self, "checks", tuple(self.checks))
 
@@ -128,12 +126,10 @@ def verify(model: Model) -> VerificationReport:
         InputError: It is no model.
     """
     if not isinstance(model, Model):
-        raise InputError(
-            coded(
-                "E-CALL-03",
-                "verify({model}): expected what load() returned. Write load(path).",
-                model=shortened(model, 40),
-            )
+        raise InputError.coded(
+            "E-CALL-03",
+            "verify({model}): expected what load() returned. Write load(path).",
+            model=shortened(model, 40),
         )
     return VerificationReport(tuple(Check(*each) for each in _checks(model)))
 
@@ -171,25 +167,21 @@ def made_up_inputs(model: Model, batch: int) -> dict[str, Any]:
             continue  # they begin with zeros
         sizes = _sizes(shape, spec)
         if np.prod([float(size) for size in sizes]) > _MOST_NUMBERS or len(sizes) >= _MOST_AXES:
-            raise InputError(
-                coded(
-                    "E-INPUT-10",
-                    "{name}: one sample has {sizes} numbers, more than verify makes up. Run the model on one "
-                    "of yours with infer().",
-                    name=printable(name, 60),
-                    sizes=shortened(tuple(sizes)),
-                )
+            raise InputError.coded(
+                "E-INPUT-10",
+                "{name}: one sample has {sizes} numbers, more than verify makes up. Run the model on one "
+                "of yours with infer().",
+                name=printable(name, 60),
+                sizes=shortened(tuple(sizes)),
             )
         count = shape[0] if shape and isinstance(shape[0], int) and shape[0] > 0 else batch
         if count * np.prod([float(size) for size in sizes]) > 4 * _MOST_NUMBERS:
-            raise InputError(
-                coded(
-                    "E-INPUT-10",
-                    "{name}: a batch of {number} samples is more than verify makes up. Run the model on one "
-                    "of yours with infer().",
-                    name=printable(name, 60),
-                    number=count,
-                )
+            raise InputError.coded(
+                "E-INPUT-10",
+                "{name}: a batch of {number} samples is more than verify makes up. Run the model on one "
+                "of yours with infer().",
+                name=printable(name, 60),
+                number=count,
             )
         samples: list[Any] = []
         for seed in range(count):
@@ -205,13 +197,11 @@ def made_up_inputs(model: Model, batch: int) -> dict[str, Any]:
             elif dtype.startswith("float"):
                 samples.append(draw.random_sample(sizes))
             else:
-                raise InputError(
-                    coded(
-                        "E-INPUT-05",
-                        "{name}: the graph expects {type}; only tensors of numbers or texts can be given.",
-                        name=printable(name, 60),
-                        type=dtype,
-                    )
+                raise InputError.coded(
+                    "E-INPUT-05",
+                    "{name}: the graph expects {type}; only tensors of numbers or texts can be given.",
+                    name=printable(name, 60),
+                    type=dtype,
                 )
         made = np.stack(samples) if shape else samples[0]
         feeds[name] = made if dtype == "string" else made.astype(dtype)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.errors import CardError, InputError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from .fields import Fields, names_of
@@ -41,12 +40,10 @@ class SamplerSpec:
         try:
             object.__setattr__(self, "guidance", float(self.guidance))
         except (TypeError, ValueError, OverflowError) as error:
-            raise CardError(
-                coded(
-                    "E-CARD-02",
-                    "card: 'diffusion.sampler.guidance': expected a number, got {guidance}.",
-                    guidance=shortened(self.guidance),
-                )
+            raise CardError.coded(
+                "E-CARD-02",
+                "card: 'diffusion.sampler.guidance': expected a number, got {guidance}.",
+                guidance=shortened(self.guidance),
             ) from error
 
 
@@ -82,14 +79,12 @@ class DiffusionSpec:
             and self.shape[0] in (1, 3)
         )
         if not is_valid or self.shape[0] * self.shape[1] * self.shape[2] > _LARGEST_IMAGE:
-            raise CardError(
-                coded(
-                    "E-CARD-02",
-                    "card: 'diffusion.shape': expected (1 or 3 channels, height, width) of at most {most:,} "
-                    "numbers, got {shape}.",
-                    most=_LARGEST_IMAGE,
-                    shape=shortened(self.shape),
-                )
+            raise CardError.coded(
+                "E-CARD-02",
+                "card: 'diffusion.shape': expected (1 or 3 channels, height, width) of at most {most:,} "
+                "numbers, got {shape}.",
+                most=_LARGEST_IMAGE,
+                shape=shortened(self.shape),
             )
         counts = self.class_counts
         if counts and (
@@ -97,32 +92,26 @@ class DiffusionSpec:
             or not all(type(count) is int and 0 <= count <= _MOST_SAMPLES for count in counts)
             or not any(counts)
         ):
-            raise CardError(
-                coded(
-                    "E-CARD-02",
-                    "card: 'diffusion.class_counts': expected a count from 0 for each of the "
-                    "classes ({classes} here), not all 0, got {counts}.",
-                    classes=len(self.classes),
-                    counts=shortened(counts),
-                )
+            raise CardError.coded(
+                "E-CARD-02",
+                "card: 'diffusion.class_counts': expected a count from 0 for each of the "
+                "classes ({classes} here), not all 0, got {counts}.",
+                classes=len(self.classes),
+                counts=shortened(counts),
             )
         if not isinstance(self.schedule, Schedule):
-            raise CardError(
-                coded(
-                    "E-CARD-02",
-                    "card: 'diffusion.schedule': expected a Schedule, got {schedule}.",
-                    schedule=shortened(self.schedule),
-                )
+            raise CardError.coded(
+                "E-CARD-02",
+                "card: 'diffusion.schedule': expected a Schedule, got {schedule}.",
+                schedule=shortened(self.schedule),
             )
         most = self.schedule.timesteps
         if self.sampler is not None and not 1 <= self.sampler.steps <= most:
-            raise CardError(
-                coded(
-                    "E-CARD-02",
-                    "card: 'diffusion.sampler.steps': expected 1 to {most}, got {steps}.",
-                    most=most,
-                    steps=self.sampler.steps,
-                )
+            raise CardError.coded(
+                "E-CARD-02",
+                "card: 'diffusion.sampler.steps': expected 1 to {most}, got {steps}.",
+                most=most,
+                steps=self.sampler.steps,
             )
 
 
@@ -136,7 +125,7 @@ def read_diffusion(data: dict[str, object]) -> DiffusionSpec:
     try:
         schedule = Schedule.from_dict(fields.take("schedule", dict))
     except InputError as error:
-        raise CardError(coded("E-CARD-02", "card: 'diffusion.schedule': {error}", error=error)) from error
+        raise CardError.coded("E-CARD-02", "card: 'diffusion.schedule': {error}", error=error) from error
     sampler = fields.take("sampler", dict, optional=True)
     spec = DiffusionSpec(
         schedule=schedule,

@@ -21,54 +21,46 @@ def checked_vocabulary(word2idx: object, error: type[OnnxnnError]) -> dict[str, 
         error: What to raise.
     """
     if not isinstance(word2idx, Mapping):
-        raise error(
-            coded(
-                "E-DATA-11",
-                "word2idx: expected a dict {{token: id}}, got {type}. For a list of tokens write "
-                "{{token: id for id, token in enumerate(tokens)}}.",
-                type=type(word2idx).__name__,
-            )
+        raise error.coded(
+            "E-DATA-11",
+            "word2idx: expected a dict {{token: id}}, got {type}. For a list of tokens write "
+            "{{token: id for id, token in enumerate(tokens)}}.",
+            type=type(word2idx).__name__,
         )
     if not word2idx:
-        raise error(
-            coded("E-DATA-11", "word2idx: expected the id of every token, {{token: id}}, got an empty one.")
+        raise error.coded(
+            "E-DATA-11", "word2idx: expected the id of every token, {{token: id}}, got an empty one."
         )
     for word, number in word2idx.items():
         if not _is_integer(number):
             if _is_integer(word) and isinstance(number, str):
-                raise error(
-                    coded(
-                        "E-DATA-11",
-                        "word2idx: expected the ids 0, 1, 2, ..., each once, got {id} for {token}. Turn it "
-                        "around: {{token: id for id, token in word2idx.items()}}.",
-                        id=shortened(number),
-                        token=shortened(word),
-                    )
-                )
-            raise error(
-                coded(
+                raise error.coded(
                     "E-DATA-11",
-                    "word2idx: expected the ids 0, 1, 2, ..., each once, got {id} for {token}.",
+                    "word2idx: expected the ids 0, 1, 2, ..., each once, got {id} for {token}. Turn it "
+                    "around: {{token: id for id, token in word2idx.items()}}.",
                     id=shortened(number),
                     token=shortened(word),
                 )
+            raise error.coded(
+                "E-DATA-11",
+                "word2idx: expected the ids 0, 1, 2, ..., each once, got {id} for {token}.",
+                id=shortened(number),
+                token=shortened(word),
             )
         if not isinstance(word, str) and not _is_integer(word):
-            raise error(
-                coded("E-DATA-11", "word2idx: expected texts as tokens, got {token}.", token=shortened(word))
+            raise error.coded(
+                "E-DATA-11", "word2idx: expected texts as tokens, got {token}.", token=shortened(word)
             )
         _check_text(str(word), error)
     vocabulary = {str(word): int(number) for word, number in word2idx.items()}
     if len(vocabulary) != len(word2idx):
-        raise error(coded("E-DATA-11", "word2idx: expected each token once, got two of the same text."))
+        raise error.coded("E-DATA-11", "word2idx: expected each token once, got two of the same text.")
     if set(vocabulary.values()) != set(range(len(word2idx))):
-        raise error(
-            coded(
-                "E-DATA-11",
-                "word2idx: expected the ids 0, 1, 2, ..., each once, got no {missing} among {tokens}.",
-                tokens=ngettext("{count} token", "{count} tokens", len(word2idx)),
-                missing=min(set(range(len(word2idx))) - set(vocabulary.values()), default=0),
-            )
+        raise error.coded(
+            "E-DATA-11",
+            "word2idx: expected the ids 0, 1, 2, ..., each once, got no {missing} among {tokens}.",
+            tokens=ngettext("{count} token", "{count} tokens", len(word2idx)),
+            missing=min(set(range(len(word2idx))) - set(vocabulary.values()), default=0),
         )
     return vocabulary
 
@@ -125,14 +117,12 @@ def renumbering(own: Mapping[str, int], known: Mapping[str, int], error: type[On
     found = np.zeros(len(own), np.int64)
     for word, number in own.items():
         if word not in known:
-            raise error(
-                coded(
-                    "E-DATA-11",
-                    "expected tokens of the network's vocabulary of {count}, got {token} in the data. Leave "
-                    "out what holds it, and number the tokens as the network does, by model.word2idx.",
-                    count=len(known),
-                    token=shortened(word),
-                )
+            raise error.coded(
+                "E-DATA-11",
+                "expected tokens of the network's vocabulary of {count}, got {token} in the data. Leave "
+                "out what holds it, and number the tokens as the network does, by model.word2idx.",
+                count=len(known),
+                token=shortened(word),
             )
         found[number] = known[word]
     return found
@@ -146,11 +136,9 @@ def _check_text(word: str, error: type[OnnxnnError]) -> None:
     try:
         word.encode("utf-8")
     except UnicodeEncodeError as found:
-        raise error(
-            coded(
-                "E-DATA-11",
-                "the vocabulary has {token}, with half a character (a lone surrogate), which no file can "
-                "hold. Read the text again, with open(path, encoding='utf-8').",
-                token=shortened(word),
-            )
+        raise error.coded(
+            "E-DATA-11",
+            "the vocabulary has {token}, with half a character (a lone surrogate), which no file can "
+            "hold. Read the text again, with open(path, encoding='utf-8').",
+            token=shortened(word),
         ) from found

@@ -14,7 +14,7 @@ from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
 from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import CallError, CardError, InputError
-from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
@@ -51,27 +51,23 @@ def check_draws(card: ModelCard, name: str, inputs: Collection[str]) -> Diffusio
     """
     spec = ModelKind(card).sampling
     if spec is None:
-        raise CardError(
-            coded(
-                "E-INPUT-08",
-                "{name}: expected a diffusion model, got one from {input!r} to {output!r} without noise "
-                "schedule in its card. Images are sampled by a network of add('diffusion_model', ...).",
-                name=name,
-                input=kind_name(card.input.kind),
-                output=kind_name(card.output.kind),
-            )
+        raise CardError.coded(
+            "E-INPUT-08",
+            "{name}: expected a diffusion model, got one from {input!r} to {output!r} without noise "
+            "schedule in its card. Images are sampled by a network of add('diffusion_model', ...).",
+            name=name,
+            input=kind_name(card.input.kind),
+            output=kind_name(card.output.kind),
         )
     wanted = (["x", "t"] if spec.sampler is None else ["noise"]) + (["label"] if spec.classes else [])
     if sorted(inputs) != sorted(wanted):
-        raise CardError(
-            coded(
-                "E-MODEL-04",
-                "{name}: expected the inputs {expected} of the diffusion model in its card, got {got} in the "
-                "graph. Export the model again.",
-                name=name,
-                expected=", ".join(wanted),
-                got=", ".join(inputs),
-            )
+        raise CardError.coded(
+            "E-MODEL-04",
+            "{name}: expected the inputs {expected} of the diffusion model in its card, got {got} in the "
+            "graph. Export the model again.",
+            name=name,
+            expected=", ".join(wanted),
+            got=", ".join(inputs),
         )
     return spec
 
@@ -132,12 +128,10 @@ class SamplingOptions:
 
     def __post_init__(self) -> None:
         if self.callback is not None and not callable(self.callback):
-            raise InputError(
-                coded(
-                    "E-CALL-03",
-                    "callback={callback}: expected a function of (step, images).",
-                    callback=shortened(self.callback),
-                )
+            raise InputError.coded(
+                "E-CALL-03",
+                "callback={callback}: expected a function of (step, images).",
+                callback=shortened(self.callback),
             )
 
     @classmethod
@@ -157,7 +151,7 @@ class SamplingOptions:
         advice = dict.fromkeys(_OF_ENDS, gettext("both images are given. Leave it out"))
         problems = unknown_options("interpolate()", options, others, advice)
         if problems:
-            raise CallError(coded("E-CALL-01", "{call}: {problems}", call="interpolate()", problems=problems))
+            raise CallError.coded("E-CALL-01", "{call}: {problems}", call="interpolate()", problems=problems)
         # each is checked where it is used
         return cls(num=num, strength=strength, **options)  # type: ignore[arg-type]
 
@@ -180,26 +174,22 @@ def how_many(num: int | None, **given: Sized | None) -> int:
     if num is None:
         num = max(lengths.values(), default=NUM)
     if not is_integer(num) or not 1 <= num <= MOST:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "num={num}: expected an integer from 1 to {most:,}.",
-                num=shortened(num),
-                most=MOST,
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "num={num}: expected an integer from 1 to {most:,}.",
+            num=shortened(num),
+            most=MOST,
         )
     for name, length in lengths.items():
         if length != num:
-            raise InputError(
-                coded(
-                    "E-INPUT-06",
-                    "num={num}: expected {entries} in {name}, one for each image, got {length}. Use "
-                    "num={length}, or leave num out.",
-                    num=num,
-                    entries=ngettext("{count} entry", "{count} entries", num),
-                    name=name,
-                    length=length,
-                )
+            raise InputError.coded(
+                "E-INPUT-06",
+                "num={num}: expected {entries} in {name}, one for each image, got {length}. Use "
+                "num={length}, or leave num out.",
+                num=num,
+                entries=ngettext("{count} entry", "{count} entries", num),
+                name=name,
+                length=length,
             )
     return int(num)
 
@@ -213,13 +203,11 @@ def how_strong(strength: float | None, start: object, mask: object) -> float:
     if start is None:
         for name, value in (("strength", strength), ("mask", mask)):
             if value is not None:
-                raise InputError(
-                    coded(
-                        "E-CALL-02",
-                        "{name}=...: expected start=..., the image that it belongs to, got none. Give "
-                        "start=... too.",
-                        name=name,
-                    )
+                raise InputError.coded(
+                    "E-CALL-02",
+                    "{name}=...: expected start=..., the image that it belongs to, got none. Give "
+                    "start=... too.",
+                    name=name,
                 )
         return 1.0
     if strength is None:
@@ -245,19 +233,17 @@ def check_baked(baked: SamplerSpec, name: str, options: SamplingOptions) -> None
         if value is None or is_one_of(value, (does.get(option),)):
             continue
         shown = shortened(value) if isinstance(value, (int, float, str)) else "..."
-        raise InputError(
-            coded(
-                "E-INPUT-08",
-                "{name}: {option}={value}: expected the sampling loop inside this file, sampler={sampler}, "
-                "steps={steps} and guidance={guidance:g}. Leave {option} out, or use a file of the denoiser "
-                "alone, which export() writes without sampler=.",
-                name=name,
-                option=option,
-                value=shown,
-                sampler=shortened(baked.name),
-                steps=baked.steps,
-                guidance=baked.guidance,
-            )
+        raise InputError.coded(
+            "E-INPUT-08",
+            "{name}: {option}={value}: expected the sampling loop inside this file, sampler={sampler}, "
+            "steps={steps} and guidance={guidance:g}. Leave {option} out, or use a file of the denoiser "
+            "alone, which export() writes without sampler=.",
+            name=name,
+            option=option,
+            value=shown,
+            sampler=shortened(baked.name),
+            steps=baked.steps,
+            guidance=baked.guidance,
         )
 
 
@@ -268,11 +254,9 @@ def check_interpolates(spec: DiffusionSpec, name: str) -> None:
         InputError: It does.
     """
     if spec.sampler is not None:
-        raise InputError(
-            coded(
-                "E-INPUT-08",
-                "{name}: interpolate() expected the denoiser alone, got a file with the sampling loop "
-                "inside. Take the one that export() writes without sampler=.",
-                name=name,
-            )
+        raise InputError.coded(
+            "E-INPUT-08",
+            "{name}: interpolate() expected the denoiser alone, got a file with the sampling loop "
+            "inside. Take the one that export() writes without sampler=.",
+            name=name,
         )

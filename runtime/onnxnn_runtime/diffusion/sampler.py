@@ -38,7 +38,7 @@ from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.arrays.numbers import check_integer, is_number, plain_number
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import InputError, name_hint
-from onnxnn_runtime.messages.catalogue import coded, ngettext
+from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["SAMPLERS", "Noise", "Plan", "checked_seed", "denoise", "make_plan"]
@@ -121,49 +121,41 @@ def make_plan(
 
 def _check_eta(eta: object, sampler: str) -> None:
     if not is_number(eta) or not 0 <= eta <= 1:
-        raise InputError(coded("E-INPUT-06", "eta={eta}: expected a number from 0 to 1.", eta=shortened(eta)))
+        raise InputError.coded("E-INPUT-06", "eta={eta}: expected a number from 0 to 1.", eta=shortened(eta))
     if eta and sampler != "ddim":
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                'eta={eta}: expected sampler="ddim", got {sampler}. Leave eta out, or use sampler="ddim".',
-                eta=shortened(eta),
-                sampler=shortened(sampler),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            'eta={eta}: expected sampler="ddim", got {sampler}. Leave eta out, or use sampler="ddim".',
+            eta=shortened(eta),
+            sampler=shortened(sampler),
         )
 
 
 def _check_strength(strength: object, most: int) -> None:
     if not is_number(strength) or not 0 < strength <= 1:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "strength={strength}: expected a number above 0, at most 1.",
-                strength=shortened(strength),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "strength={strength}: expected a number above 0, at most 1.",
+            strength=shortened(strength),
         )
     if round(most * float(strength)) < 1:
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "strength={strength:g}: expected at least {least:g}; less adds no noise in a schedule of "
-                "{timesteps}.",
-                strength=strength,
-                least=1 / most,
-                timesteps=ngettext("{count} timestep", "{count} timesteps", most),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "strength={strength:g}: expected at least {least:g}; less adds no noise in a schedule of "
+            "{timesteps}.",
+            strength=strength,
+            least=1 / most,
+            timesteps=ngettext("{count} timestep", "{count} timesteps", most),
         )
 
 
 def _unknown_sampler(sampler: object) -> InputError:
-    return InputError(
-        coded(
-            "E-INPUT-06",
-            "sampler={sampler}: unknown sampler{hint} Choose one of {known}.",
-            sampler=shortened(sampler),
-            hint=name_hint(sampler, SAMPLERS),
-            known=", ".join(SAMPLERS),
-        )
+    return InputError.coded(
+        "E-INPUT-06",
+        "sampler={sampler}: unknown sampler{hint} Choose one of {known}.",
+        sampler=shortened(sampler),
+        hint=name_hint(sampler, SAMPLERS),
+        known=", ".join(SAMPLERS),
     )
 
 

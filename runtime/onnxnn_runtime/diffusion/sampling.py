@@ -19,7 +19,7 @@ from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.card.schedule import Schedule
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.progress import ProgressLine
 
 from .labels import pick_guidance, pick_labels, plain_label
@@ -87,12 +87,10 @@ def sample_images(
                 if step:
                     line(number * len(plan) + step, total)
     if not np.isfinite(drawn[:, -1]).all():
-        raise InputError(
-            coded(
-                "E-INPUT-08",
-                "expected finite predictions from the network, got NaN or infinite ones. Train it again with "
-                "a smaller lr.",
-            )
+        raise InputError.coded(
+            "E-INPUT-08",
+            "expected finite predictions from the network, got NaN or infinite ones. Train it again with "
+            "a smaller lr.",
         )
     if given.images is not None and given.mask is not None:
         drawn[:, -1] = np.where(given.mask, drawn[:, -1], given.images)
@@ -128,11 +126,11 @@ def interpolate_images(
     """
     num = how_many(options.num)
     if num < 2:
-        raise InputError(coded("E-INPUT-06", "num={num}: expected at least 2, for the two ends.", num=num))
+        raise InputError.coded("E-INPUT-06", "num={num}: expected at least 2, for the two ends.", num=num)
     ends = [read_images(each, spec, preprocess) for each in (first, second)]
     if any(len(images) != 1 for images in ends):
-        raise InputError(
-            coded("E-INPUT-06", "interpolate(): expected one image for each of the two ends, got several.")
+        raise InputError.coded(
+            "E-INPUT-06", "interpolate(): expected one image for each of the two ends, got several."
         )
     way = np.linspace(0, 1, num, dtype=np.float32).reshape(-1, 1, 1, 1)
     blends = (ends[0] * (1 - way) + ends[1] * way).clip(0, 1)

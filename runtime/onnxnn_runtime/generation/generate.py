@@ -17,7 +17,7 @@ from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.card.tokens import Text, plain, to_numbers
 from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import CardError, InputError, located
-from onnxnn_runtime.messages.catalogue import coded, ngettext
+from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from .options import GenerationOptions
@@ -39,36 +39,29 @@ def check_generates(card: ModelCard, name: str) -> Mapping[str, int]:
     """
     if ModelKind(card).does != "generate":
         if card.input.kind == "tokens":
-            raise CardError(
-                coded(
-                    "E-INPUT-08",
-                    "{name}: expected a model that generates text, got one from {input!r} to {output!r}. End "
-                    "the network in a softmax over all tokens at each step, and leave out layers that look "
-                    "ahead (bidirectional=True, positional_embedding, attention).",
-                    name=name,
-                    input=kind_name(card.input.kind),
-                    output=kind_name(card.output.kind),
-                )
-            )
-        raise CardError(
-            coded(
+            raise CardError.coded(
                 "E-INPUT-08",
-                "{name}: expected a model that generates text, got one from {input!r} to {output!r}. Train a "
-                "network that reads tokens and predicts the next one at each step, such as "
-                "add('em_lstm', size=(128, 256), num_layers=2).",
+                "{name}: expected a model that generates text, got one from {input!r} to {output!r}. End "
+                "the network in a softmax over all tokens at each step, and leave out layers that look "
+                "ahead (bidirectional=True, positional_embedding, attention).",
                 name=name,
                 input=kind_name(card.input.kind),
                 output=kind_name(card.output.kind),
             )
+        raise CardError.coded(
+            "E-INPUT-08",
+            "{name}: expected a model that generates text, got one from {input!r} to {output!r}. Train a "
+            "network that reads tokens and predicts the next one at each step, such as "
+            "add('em_lstm', size=(128, 256), num_layers=2).",
+            name=name,
+            input=kind_name(card.input.kind),
+            output=kind_name(card.output.kind),
         )
     if card.input.vocabulary is None:
-        raise CardError(
-            coded(
-                "E-INPUT-08",
-                "{name}: expected a vocabulary in its card, got none. Train it on data loaded with "
-                "word2idx=...",
-                name=name,
-            )
+        raise CardError.coded(
+            "E-INPUT-08",
+            "{name}: expected a vocabulary in its card, got none. Train it on data loaded with word2idx=...",
+            name=name,
         )
     return card.input.vocabulary
 
@@ -96,15 +89,12 @@ def generate(
     temperature = 1.0 if options.temperature is None else options.temperature
     numbers = to_numbers(prompt, vocabulary)
     if length <= len(numbers):
-        raise InputError(
-            coded(
-                "E-INPUT-06",
-                "length={length}: expected more than {count}: the prompt has {tokens}, and length "
-                "counts them.",
-                length=length,
-                count=len(numbers),
-                tokens=ngettext("{count} token", "{count} tokens", len(numbers)),
-            )
+        raise InputError.coded(
+            "E-INPUT-06",
+            "length={length}: expected more than {count}: the prompt has {tokens}, and length counts them.",
+            length=length,
+            count=len(numbers),
+            tokens=ngettext("{count} token", "{count} tokens", len(numbers)),
         )
     written = _written(plain(prompt), options.stops, vocabulary)
     words = sorted(vocabulary, key=vocabulary.__getitem__)
@@ -155,12 +145,10 @@ def draw(probabilities: np.ndarray, chance: float, temperature: float = 1.0, top
 
 
 def _no_probabilities() -> InputError:
-    return InputError(
-        coded(
-            "E-INPUT-08",
-            "expected finite probabilities of tokens from the network, got NaN, infinite ones, or all 0. "
-            "Train it again with a smaller lr.",
-        )
+    return InputError.coded(
+        "E-INPUT-08",
+        "expected finite probabilities of tokens from the network, got NaN, infinite ones, or all 0. "
+        "Train it again with a smaller lr.",
     )
 
 

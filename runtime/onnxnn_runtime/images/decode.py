@@ -106,13 +106,11 @@ def decode(
         name, source, head = _opened(image)
         problem = unreadable(name, head)
         if problem is not None:
-            raise InputError(
-                coded(
-                    "E-INPUT-09",
-                    "{name}: {problem}.",
-                    name=_shown(name, source),
-                    problem=problem,
-                )
+            raise InputError.coded(
+                "E-INPUT-09",
+                "{name}: {problem}.",
+                name=_shown(name, source),
+                problem=problem,
             )
         return _reading(name, lambda: _decoded(source, color, draft), source)
 
@@ -147,16 +145,14 @@ def check_memory(what: str | Callable[[], str], needed: int) -> None:
         InputError: It would.
     """
     if needed > MAX_MEMORY:
-        raise InputError(
-            coded(
-                "E-INPUT-10",
-                "{what} needs {needed:.0f} MB; expected at most {most:.0f} MB for one image, because a "
-                "forged one could fill the memory. Save it smaller; or, if you trust it, set "
-                "onnxnn_runtime.images.decode.MAX_MEMORY to more bytes in your program.",
-                what=what if isinstance(what, str) else what(),
-                needed=needed / 1e6,
-                most=MAX_MEMORY / 1e6,
-            )
+        raise InputError.coded(
+            "E-INPUT-10",
+            "{what} needs {needed:.0f} MB; expected at most {most:.0f} MB for one image, because a "
+            "forged one could fill the memory. Save it smaller; or, if you trust it, set "
+            "onnxnn_runtime.images.decode.MAX_MEMORY to more bytes in your program.",
+            what=what if isinstance(what, str) else what(),
+            needed=needed / 1e6,
+            most=MAX_MEMORY / 1e6,
         )
     shared().reserve(needed, MAX_MEMORY)
 
@@ -179,12 +175,10 @@ def _opened(image: object) -> tuple[str, str | io.BytesIO, bytes]:
     elif isinstance(image, (bytes, bytearray, memoryview)):
         name = ""
     else:
-        raise InputError(
-            coded(
-                "E-INPUT-05",
-                "expected a path, bytes, an open file, a PIL image or a NumPy array as an image, got {got}.",
-                got=type(image).__name__,
-            )
+        raise InputError.coded(
+            "E-INPUT-05",
+            "expected a path, bytes, an open file, a PIL image or a NumPy array as an image, got {got}.",
+            got=type(image).__name__,
         )
     return name, io.BytesIO(image), bytes(image[:_HEAD])
 
@@ -205,28 +199,24 @@ def read_content(file: object, text: bool = False) -> bytes:
             binary.seek(0)  # the image may just have been saved into it
         content = binary.read(_MAX_FILE + 1)
     except Exception as error:  # whatever a closed, detached or foreign object raises
-        raise InputError(
-            coded("E-INPUT-02", "{name}: cannot be read ({reason}).", name=_name(file), reason=error)
+        raise InputError.coded(
+            "E-INPUT-02", "{name}: cannot be read ({reason}).", name=_name(file), reason=error
         ) from error
     if text and isinstance(content, str):
         content = content.encode("utf-8", "surrogateescape")
     if not isinstance(content, (bytes, bytearray, memoryview)):
-        raise InputError(
-            coded(
-                "E-INPUT-02",
-                "{name}: expected bytes from its read(), got {got}. Open it with mode 'rb'.",
-                name=_name(file),
-                got=type(content).__name__,
-            )
+        raise InputError.coded(
+            "E-INPUT-02",
+            "{name}: expected bytes from its read(), got {got}. Open it with mode 'rb'.",
+            name=_name(file),
+            got=type(content).__name__,
         )
     if len(content) > _MAX_FILE:
-        raise InputError(
-            coded(
-                "E-INPUT-10",
-                "{name}: expected an image file of at most {most:.0f} MB, got a larger one.",
-                name=_name(file),
-                most=_MAX_FILE / 1e6,
-            )
+        raise InputError.coded(
+            "E-INPUT-10",
+            "{name}: expected an image file of at most {most:.0f} MB, got a larger one.",
+            name=_name(file),
+            most=_MAX_FILE / 1e6,
         )
     return bytes(content)
 
@@ -257,15 +247,13 @@ def _reading(
     except InputError as error:
         raise InputError(located(_shown(name, source), error)) from error
     except Image.DecompressionBombError as error:
-        raise InputError(
-            coded(
-                "E-INPUT-10",
-                "{name}: expected an image of at most {most:.0f} million pixels, got a larger one; a forged "
-                "one could fill the memory. Save it smaller; or, if you trust it, raise "
-                "PIL.Image.MAX_IMAGE_PIXELS in your program.",
-                name=_shown(name, source),
-                most=2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6,
-            )
+        raise InputError.coded(
+            "E-INPUT-10",
+            "{name}: expected an image of at most {most:.0f} million pixels, got a larger one; a forged "
+            "one could fill the memory. Save it smaller; or, if you trust it, raise "
+            "PIL.Image.MAX_IMAGE_PIXELS in your program.",
+            name=_shown(name, source),
+            most=2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6,
         ) from error
     except UnidentifiedImageError as error:
         raise InputError(_no_image(_shown(name, source), source)) from error
@@ -302,11 +290,9 @@ def _no_image(name: str, source: str | io.BytesIO | None) -> Message:
 def _decoded(source: str | io.BytesIO, color: str, draft: tuple[int, int] | None) -> Image.Image:
     with patience.opened(source) as opened:
         if opened.format == "EPS":  # Pillow would run Ghostscript on it
-            raise InputError(
-                coded(
-                    "E-INPUT-09",
-                    "expected an image of pixels, got PostScript, which is a program. Export it as PNG.",
-                )
+            raise InputError.coded(
+                "E-INPUT-09",
+                "expected an image of pixels, got PostScript, which is a program. Export it as PNG.",
             )
         if draft is not None:
             turned = opened.getexif().get(_ORIENTATION, 1) in _TURNED
@@ -318,13 +304,11 @@ def _loaded(image: Image.Image, color: str) -> Image.Image:
     """Return an image of Pillow in the mode that is wanted, if its pixels can be had in bounded memory."""
     width, height = image.size
     if not width or not height:
-        raise InputError(
-            coded(
-                "E-INPUT-09",
-                "expected an image with pixels, got {width} x {height}.",
-                width=width,
-                height=height,
-            )
+        raise InputError.coded(
+            "E-INPUT-09",
+            "expected an image with pixels, got {width} x {height}.",
+            width=width,
+            height=height,
         )
     stored, wanted = _BYTES.get(image.mode, 4), 1 if color == "grayscale" else 4
     work = _WORK.get(image.format or "", 0)
@@ -360,13 +344,11 @@ def _from_array(array: np.ndarray, channel_order: str) -> Image.Image:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:
-        raise InputError(
-            coded(
-                "E-INPUT-09",
-                "expected an image of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got an array of shape "
-                "{shape}. For several images give (N, H, W, 3), or a list of images.",
-                shape=array.shape,
-            )
+        raise InputError.coded(
+            "E-INPUT-09",
+            "expected an image of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got an array of shape "
+            "{shape}. For several images give (N, H, W, 3), or a list of images.",
+            shape=array.shape,
         )
     height, width = array.shape[:2]
     check_memory(

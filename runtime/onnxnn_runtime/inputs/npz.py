@@ -14,7 +14,7 @@ from onnxnn_runtime.errors import DataError, OnnxnnError, located
 from onnxnn_runtime.files.access import regular_file
 from onnxnn_runtime.files.filekind import BROKEN_ZIP, OTHER_ZIP, UNKNOWN, ZIP, kind_of_file
 from onnxnn_runtime.files.saved_dict import LARGEST, read_saved_dict
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
+from onnxnn_runtime.messages.catalogue import Message, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["VOCABULARY", "check_numpy_file", "read_arrays", "read_vocabulary"]
@@ -114,30 +114,26 @@ def _check_sizes(
     """Refuse a file of too many arrays, or of arrays that unpack to far more than the file holds."""
     entries = archive.infolist()
     if len(entries) > MOST_NAMES:
-        raise error(
-            coded(
-                "E-INPUT-10",
-                "{path}: expected at most {most:,} arrays in a file, got {count:,}.",
-                path=path,
-                most=MOST_NAMES,
-                count=len(entries),
-            )
+        raise error.coded(
+            "E-INPUT-10",
+            "{path}: expected at most {most:,} arrays in a file, got {count:,}.",
+            path=path,
+            most=MOST_NAMES,
+            count=len(entries),
         )
     unpacked, most = 0, 20 * size + UNPACKED
     for entry in entries:
         name = entry.filename[:-4] if entry.filename.endswith(".npy") else entry.filename
         unpacked += entry.file_size if names is None or name in names or name == "word2ix" else 0
     if unpacked > most:
-        raise error(
-            coded(
-                "E-INPUT-10",
-                "{path}: expected {size:,} bytes that unpack to at most {most:,}, got {unpacked:,}. Save "
-                "fewer samples, or all of them without compression, with np.savez.",
-                path=path,
-                size=size,
-                most=most,
-                unpacked=unpacked,
-            )
+        raise error.coded(
+            "E-INPUT-10",
+            "{path}: expected {size:,} bytes that unpack to at most {most:,}, got {unpacked:,}. Save "
+            "fewer samples, or all of them without compression, with np.savez.",
+            path=path,
+            size=size,
+            most=most,
+            unpacked=unpacked,
         )
 
 
@@ -179,16 +175,14 @@ def read_vocabulary(
     if words is None or numbers is None or words == numbers:
         return words or numbers
     word = next(word for word in (*words, *numbers) if words.get(word) != numbers.get(word))
-    raise error(
-        coded(
-            "E-DATA-11",
-            "{path}: expected the same ids in 'words' and 'word2idx', got {first} and {second} for {word}. "
-            "Save one of them.",
-            path=path,
-            first=words.get(word),
-            second=numbers.get(word),
-            word=shortened(word),
-        )
+    raise error.coded(
+        "E-DATA-11",
+        "{path}: expected the same ids in 'words' and 'word2idx', got {first} and {second} for {word}. "
+        "Save one of them.",
+        path=path,
+        first=words.get(word),
+        second=numbers.get(word),
+        word=shortened(word),
     )
 
 
@@ -251,27 +245,23 @@ def _reason(error: BaseException) -> str:
 
 def _words(path: _Path, words: np.ndarray, error: type[OnnxnnError]) -> dict[str, int]:
     if not isinstance(words, np.ndarray) or words.ndim != 1 or words.dtype.kind != "U":
-        raise error(
-            coded(
-                "E-DATA-11",
-                "{path}: 'words': expected texts (V,), got {type} {shape}.",
-                path=path,
-                type=words.dtype,
-                shape=words.shape,
-            )
+        raise error.coded(
+            "E-DATA-11",
+            "{path}: 'words': expected texts (V,), got {type} {shape}.",
+            path=path,
+            type=words.dtype,
+            shape=words.shape,
         )
     numbers: dict[str, int] = {}
     for number, word in enumerate(_texts(path, words, error)):
         if word in numbers:
-            raise error(
-                coded(
-                    "E-DATA-11",
-                    "{path}: 'words': expected every word once, got {word} at {first} and {second}.",
-                    path=path,
-                    word=shortened(word),
-                    first=numbers[word],
-                    second=number,
-                )
+            raise error.coded(
+                "E-DATA-11",
+                "{path}: 'words': expected every word once, got {word} at {first} and {second}.",
+                path=path,
+                word=shortened(word),
+                first=numbers[word],
+                second=number,
             )
         numbers[word] = number
     return _checked(path, numbers, error)
@@ -293,17 +283,15 @@ def _numbers(path: _Path, text: np.ndarray | dict[str, int], error: type[OnnxnnE
     except (ValueError, RecursionError) as found:
         if isinstance(found, OnnxnnError):
             raise
-        raise error(
-            coded(
-                "E-DATA-11",
-                "{path}: 'word2idx': expected a JSON text {{\"word\": id}}, got what is none ({reason}).",
-                path=path,
-                reason=_reason(found),
-            )
+        raise error.coded(
+            "E-DATA-11",
+            "{path}: 'word2idx': expected a JSON text {{\"word\": id}}, got what is none ({reason}).",
+            path=path,
+            reason=_reason(found),
         ) from found
     if not isinstance(read, dict):
-        raise error(
-            coded("E-DATA-11", "{path}: 'word2idx': expected a JSON text {{\"word\": id}}.", path=path)
+        raise error.coded(
+            "E-DATA-11", "{path}: 'word2idx': expected a JSON text {{\"word\": id}}.", path=path
         )
     return _checked(path, read, error)
 

@@ -14,7 +14,7 @@ from onnxnn_runtime.arrays.conversion import as_array, check_steps, check_tokens
 from onnxnn_runtime.arrays.precision import check_precision
 from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.errors import InputError, located
-from onnxnn_runtime.messages.catalogue import coded, ngettext
+from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.shorten import printable
 
 __all__ = ["by_name", "check_target", "check_values", "only_input"]
@@ -76,13 +76,11 @@ def check_target(target: object, source: object, card: ModelCard) -> None:
     check_values("target", target, replace(card.input, vocabulary=None, num_tokens=known))
     rows, sources = np.shape(as_array(target)), np.shape(as_array(source))
     if len(rows) == len(sources) == 2 and rows[0] != sources[0]:
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "target: expected {sources}, one for each source of input, got {rows}.",
-                sources=ngettext("{count} row", "{count} rows", sources[0]),
-                rows=rows[0],
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "target: expected {sources}, one for each source of input, got {rows}.",
+            sources=ngettext("{count} row", "{count} rows", sources[0]),
+            rows=rows[0],
         )
 
 
@@ -99,13 +97,11 @@ def only_input(name: str, arrays: Sequence[str]) -> str:
     if len(arrays) == 1:
         return arrays[0]
     if not arrays:
-        raise InputError(coded("E-INPUT-03", "{name}: takes no input. Run it with infer({{}}).", name=name))
-    raise InputError(
-        coded(
-            "E-INPUT-03",
-            "{name}: expected {count} inputs ({inputs}), got one array. Give a dict with an array for each.",
-            name=name,
-            count=len(arrays),
-            inputs=", ".join(printable(each, 40) for each in arrays[:20]),
-        )
+        raise InputError.coded("E-INPUT-03", "{name}: takes no input. Run it with infer({{}}).", name=name)
+    raise InputError.coded(
+        "E-INPUT-03",
+        "{name}: expected {count} inputs ({inputs}), got one array. Give a dict with an array for each.",
+        name=name,
+        count=len(arrays),
+        inputs=", ".join(printable(each, 40) for each in arrays[:20]),
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import PathLike, write_atomically
-from onnxnn_runtime.messages.catalogue import coded, ngettext
+from onnxnn_runtime.messages.catalogue import ngettext
 
 from .output_files import check_output, check_suffix
 
@@ -97,13 +97,11 @@ def write_vectors(path: PathLike, vectors: object, names: Sequence[str], force: 
     check_vectors_path(path, force=force)
     array = np.asarray(vectors)
     if array.ndim != 2 or len(array) != len(names):
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "vectors: expected (N, D) and N names, got {shape} and {names}.",
-                shape=array.shape,
-                names=ngettext("{count} name", "{count} names", len(names)),
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "vectors: expected (N, D) and N names, got {shape} and {names}.",
+            shape=array.shape,
+            names=ngettext("{count} name", "{count} names", len(names)),
         )
     _, write = _FORMATS[Path(path).suffix.lower()]
     return write_atomically(path, lambda file: write(file, array, names))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Iterator, Mapping
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import cannot_read, regular_file
-from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .protobuf import fields_of, message_of, text_of
@@ -80,12 +80,10 @@ class ModelFile:
 
     def __init__(self, path: str | os.PathLike[str] | bytes) -> None:
         if not isinstance(path, (str, bytes, os.PathLike)):
-            raise InputError(
-                coded(
-                    "E-CALL-03",
-                    "load({path}): expected the path of an .onnx file, or its bytes.",
-                    path=shortened(path),
-                )
+            raise InputError.coded(
+                "E-CALL-03",
+                "load({path}): expected the path of an .onnx file, or its bytes.",
+                path=shortened(path),
             )
         self._path = None if isinstance(path, bytes) else os.fspath(path)
         if isinstance(path, bytes):
@@ -142,35 +140,29 @@ def inspect(data: bytes, name: str = "") -> FileFacts:
     try:
         facts = _inspect(data)
     except RefusedGraphError as error:
-        raise InputError(
-            coded(
-                "E-MODEL-02",
-                "{name}: is not run: {error}. SECURITY.md says what is checked.",
-                name=name,
-                error=error,
-            )
+        raise InputError.coded(
+            "E-MODEL-02",
+            "{name}: is not run: {error}. SECURITY.md says what is checked.",
+            name=name,
+            error=error,
         ) from error
     except (IndexError, ValueError, TypeError) as error:
         other = _other(_kind_of(data), name)
         if other is not None:
             raise other from error
-        raise InputError(
-            coded(
-                "E-MODEL-01",
-                "{name}: expected a complete ONNX file, got {size} that are none ({error}). Copy, "
-                "download or export it again.",
-                name=name,
-                size=ngettext("{count} byte", "{count} bytes", len(data)),
-                error=error,
-            )
+        raise InputError.coded(
+            "E-MODEL-01",
+            "{name}: expected a complete ONNX file, got {size} that are none ({error}). Copy, "
+            "download or export it again.",
+            name=name,
+            size=ngettext("{count} byte", "{count} bytes", len(data)),
+            error=error,
         ) from error
     if not facts.ir_version or not facts.opset:
-        raise _other(_kind_of(data), name) or InputError(
-            coded(
-                "E-MODEL-01",
-                "{name}: expected an ONNX file (.onnx), as `export` writes it, got another kind of file.",
-                name=name,
-            )
+        raise _other(_kind_of(data), name) or InputError.coded(
+            "E-MODEL-01",
+            "{name}: expected an ONNX file (.onnx), as `export` writes it, got another kind of file.",
+            name=name,
         )
     return facts
 
@@ -185,13 +177,11 @@ def _check_large(path: str, name: str, size: int) -> None:
 
     other = _other(kind_of_file(path), name)
     if other is None and size >= _LARGEST:
-        other = InputError(
-            coded(
-                "E-INPUT-10",
-                "{name}: expected less than 2 GiB, as ONNX files in one piece have, got {size:.1f} GiB.",
-                name=name,
-                size=size / 2**30,
-            )
+        other = InputError.coded(
+            "E-INPUT-10",
+            "{name}: expected less than 2 GiB, as ONNX files in one piece have, got {size:.1f} GiB.",
+            name=name,
+            size=size / 2**30,
         )
     if other is not None:
         raise other

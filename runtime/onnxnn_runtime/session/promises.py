@@ -43,21 +43,17 @@ class Promises:
         self, name: str, card: ModelCard | None, declared: Declared, fixed_batch: int | None = None
     ) -> None:
         if not declared:
-            raise InputError(
-                coded(
-                    "E-MODEL-04",
-                    "{name}: expected at least one output in its graph, got none. Export it again.",
-                    name=name,
-                )
+            raise InputError.coded(
+                "E-MODEL-04",
+                "{name}: expected at least one output in its graph, got none. Export it again.",
+                name=name,
             )
         if card is not None and not (card.input.shape and card.output.shape):
-            raise CardError(
-                coded(
-                    "E-CARD-02",
-                    "{name}: expected shapes such as ('batch', 3) of input and output in its card, got one "
-                    "without axes.",
-                    name=name,
-                )
+            raise CardError.coded(
+                "E-CARD-02",
+                "{name}: expected shapes such as ('batch', 3) of input and output in its card, got one "
+                "without axes.",
+                name=name,
             )
         self._name = name
         self._declared = declared
@@ -83,14 +79,12 @@ class Promises:
                 or infinite.
         """
         if values is None:
-            raise InputError(
-                coded(
-                    "E-MODEL-03",
-                    "{name}: its output {output} came back empty. This version of ONNX Runtime cannot "
-                    "compute it; install a newer onnxruntime, or export the model again.",
-                    name=self._name,
-                    output=repr(printable(output, 80)),
-                )
+            raise InputError.coded(
+                "E-MODEL-03",
+                "{name}: its output {output} came back empty. This version of ONNX Runtime cannot "
+                "compute it; install a newer onnxruntime, or export the model again.",
+                name=self._name,
+                output=repr(printable(output, 80)),
             )
         shape = self._shapes.get(output)
         if shape is None:
@@ -104,16 +98,14 @@ class Promises:
 
     def other_shape(self, output: str, expected: tuple[int, ...], found: np.ndarray | None) -> InputError:
         """Return the error for an output of another shape than the input that it belongs to."""
-        return InputError(
-            coded(
-                "E-MODEL-04",
-                "{name}: output {output}: expected {expected}, the shape of its input, got {found}. Export "
-                "it again.",
-                name=self._name,
-                output=repr(printable(output, 80)),
-                expected=_text(expected),
-                found=gettext("nothing") if found is None else _text(np.shape(found)),
-            )
+        return InputError.coded(
+            "E-MODEL-04",
+            "{name}: output {output}: expected {expected}, the shape of its input, got {found}. Export "
+            "it again.",
+            name=self._name,
+            output=repr(printable(output, 80)),
+            expected=_text(expected),
+            found=gettext("nothing") if found is None else _text(np.shape(found)),
         )
 
     def _compare(
@@ -121,15 +113,13 @@ class Promises:
     ) -> None:
         """Refuse a graph that declares an output otherwise than the card."""
         if dtype not in _NUMBERS:
-            raise CardError(
-                coded(
-                    "E-MODEL-04",
-                    "{name}: output {output}: expected float32, as its card promises, got {type} of the "
-                    "graph. Use a model whose output is float32, or infer() without a card.",
-                    name=self._name,
-                    output=repr(printable(output, 80)),
-                    type=dtype,
-                )
+            raise CardError.coded(
+                "E-MODEL-04",
+                "{name}: output {output}: expected float32, as its card promises, got {type} of the "
+                "graph. Use a model whose output is float32, or infer() without a card.",
+                name=self._name,
+                output=repr(printable(output, 80)),
+                type=dtype,
             )
         if not declared:  # of a scalar, and of an unknown number of axes: known after the first run
             return
@@ -160,16 +150,14 @@ class Promises:
                 check_rows(self._name, output, found, rows)
             raise InputError(self._broken(output, shape, _text(found)))
         if len(found) == 2 and found[1] < self._scores.get(output, 0):
-            raise InputError(
-                coded(
-                    "E-MODEL-04",
-                    "{name}: output {output}: expected {expected} for a sample, one for each class of "
-                    "its card, got {found}. Export it again, or pass the card that belongs to it as card=.",
-                    name=self._name,
-                    output=shortened(output),
-                    expected=ngettext("{count} score", "{count} scores", self._scores[output]),
-                    found=found[1],
-                )
+            raise InputError.coded(
+                "E-MODEL-04",
+                "{name}: output {output}: expected {expected} for a sample, one for each class of "
+                "its card, got {found}. Export it again, or pass the card that belongs to it as card=.",
+                name=self._name,
+                output=shortened(output),
+                expected=ngettext("{count} score", "{count} scores", self._scores[output]),
+                found=found[1],
             )
 
     def _broken(self, output: str, expected: Sequence[object], found: str) -> Message:
@@ -197,16 +185,14 @@ def check_rows(name: str, output: str, found: tuple[int, ...], rows: int) -> Non
         InputError: The message has both counts.
     """
     if found[:1] != (rows,):
-        raise InputError(
-            coded(
-                "E-MODEL-04",
-                "{name}: output {output}: expected one row for each of {samples}, got {found}. Export it "
-                "with a batch axis that its outputs keep.",
-                name=name,
-                output=shortened(output),
-                samples=ngettext("{count} sample", "{count} samples", rows),
-                found=found[0] if found else gettext("none"),
-            )
+        raise InputError.coded(
+            "E-MODEL-04",
+            "{name}: output {output}: expected one row for each of {samples}, got {found}. Export it "
+            "with a batch axis that its outputs keep.",
+            name=name,
+            output=shortened(output),
+            samples=ngettext("{count} sample", "{count} samples", rows),
+            found=found[0] if found else gettext("none"),
         )
 
 
@@ -218,16 +204,14 @@ def check_finite(name: str, output: str, values: np.ndarray) -> None:
     """
     if not np.isfinite(values).all():
         bad = int(np.size(values) - np.isfinite(values).sum())
-        raise InputError(
-            coded(
-                "E-MODEL-04",
-                "{name}: output {output}: expected finite numbers, got {bad} of {all} that are NaN or "
-                "infinite. Check the range of the inputs, or train it again with a smaller lr.",
-                name=name,
-                output=shortened(output),
-                bad=bad,
-                all=np.size(values),
-            )
+        raise InputError.coded(
+            "E-MODEL-04",
+            "{name}: output {output}: expected finite numbers, got {bad} of {all} that are NaN or "
+            "infinite. Check the range of the inputs, or train it again with a smaller lr.",
+            name=name,
+            output=shortened(output),
+            bad=bad,
+            all=np.size(values),
         )
 
 

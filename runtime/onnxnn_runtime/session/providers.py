@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence
 import numpy as np
 
 from onnxnn_runtime.errors import DeviceError
-from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import shortened
 
 from .forks import outlive
@@ -110,13 +109,11 @@ def onnxruntime() -> Any:
     try:
         import onnxruntime as module
     except ImportError as error:
-        raise DeviceError(
-            coded(
-                "E-PACKAGE-01",
-                "ONNX Runtime cannot be imported ({error}). Install it again: pip install --force-reinstall "
-                "onnxruntime, or onnxruntime-gpu where that is the one you have.",
-                error=error,
-            )
+        raise DeviceError.coded(
+            "E-PACKAGE-01",
+            "ONNX Runtime cannot be imported ({error}). Install it again: pip install --force-reinstall "
+            "onnxruntime, or onnxruntime-gpu where that is the one you have.",
+            error=error,
         ) from error
     return module
 
@@ -156,12 +153,10 @@ def place(device: str = "auto") -> Placement:
     """
     match = re.match(r"^(auto|cpu|cuda)(?::(\d+))?$", device) if isinstance(device, str) else None
     if match is None or (match.group(2) and match.group(1) != "cuda"):
-        raise DeviceError(
-            coded(
-                "E-DEVICE-01",
-                "device={device}: expected 'auto', 'cpu', 'cuda' or 'cuda:1'.",
-                device=shortened(device),
-            )
+        raise DeviceError.coded(
+            "E-DEVICE-01",
+            "device={device}: expected 'auto', 'cpu', 'cuda' or 'cuda:1'.",
+            device=shortened(device),
         )
     offered = onnxruntime().get_available_providers()
     options = {"device_id": int(match.group(2) or 0)}
@@ -169,14 +164,12 @@ def place(device: str = "auto") -> Placement:
         options["use_tf32"] = 0  # TF32 keeps ten bits: the fourth digit would differ
     cuda = (_CUDA, options)
     if match.group(1) == "cuda" and _CUDA not in offered:
-        raise DeviceError(
-            coded(
-                "E-DEVICE-01",
-                "device={device}: ONNX Runtime offers {offered} only. Install onnxruntime-gpu instead of "
-                "onnxruntime, or use device='cpu'.",
-                device=shortened(device),
-                offered=", ".join(offered),
-            )
+        raise DeviceError.coded(
+            "E-DEVICE-01",
+            "device={device}: ONNX Runtime offers {offered} only. Install onnxruntime-gpu instead of "
+            "onnxruntime, or use device='cpu'.",
+            device=shortened(device),
+            offered=", ".join(offered),
         )
     if match.group(1) == "cpu" or _CUDA not in offered:
         return Placement(device, (_CPU,), device == "cpu")
@@ -214,14 +207,12 @@ def create_session(data: bytes, placement: Placement, threads: int) -> tuple[Ses
     chosen = session.get_providers()[0]
     wanted = placement.providers[0]
     if placement.explicit and chosen != (wanted if isinstance(wanted, str) else wanted[0]):
-        raise DeviceError(
-            coded(
-                "E-DEVICE-01",
-                "device={device}: did not start, and ONNX Runtime would use {chosen}. Check that CUDA and "
-                "cuDNN match this onnxruntime-gpu, or use device='cpu'.",
-                device=shortened(placement.device),
-                chosen=chosen,
-            )
+        raise DeviceError.coded(
+            "E-DEVICE-01",
+            "device={device}: did not start, and ONNX Runtime would use {chosen}. Check that CUDA and "
+            "cuDNN match this onnxruntime-gpu, or use device='cpu'.",
+            device=shortened(placement.device),
+            chosen=chosen,
         )
     if chosen == _CUDA:
         return session, "cuda:{}".format(wanted[1]["device_id"])
@@ -275,13 +266,11 @@ def _session(module: ModuleType, data: bytes, options: object, placement: Placem
         return module.InferenceSession(data, sess_options=options, providers=providers)
     except Exception as error:
         if placement.explicit:
-            raise DeviceError(
-                coded(
-                    "E-DEVICE-01",
-                    "device={device}: did not start ({reason}). Use device='cpu', or check the GPU.",
-                    device=shortened(placement.device),
-                    reason=first_line(error),
-                )
+            raise DeviceError.coded(
+                "E-DEVICE-01",
+                "device={device}: did not start ({reason}). Use device='cpu', or check the GPU.",
+                device=shortened(placement.device),
+                reason=first_line(error),
             ) from error
         # "auto": the processor runs everything that CUDA runs; a broken file fails there again.
         return module.InferenceSession(data, sess_options=options, providers=[_CPU])

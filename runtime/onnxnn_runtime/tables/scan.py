@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 
 from .text import Record, TextFile
 
@@ -31,12 +31,10 @@ def separator_of(text: TextFile) -> str:
 
 
 def _empty(text: TextFile) -> InputError:
-    return InputError(
-        coded(
-            "E-INPUT-02",
-            "{path}: expected a CSV file with one row per sample, got an empty file.",
-            path=text.path,
-        )
+    return InputError.coded(
+        "E-INPUT-02",
+        "{path}: expected a CSV file with one row per sample, got an empty file.",
+        path=text.path,
     )
 
 
@@ -55,41 +53,35 @@ def scan(text: TextFile, separator: str) -> tuple[list[int], int, list[Record]]:
             if not length:
                 length, first = count, line
                 if length > MAX_COLUMNS:
-                    raise InputError(
-                        coded(
-                            "E-INPUT-10",
-                            "{path}: expected at most {most:,} columns, got {count:,}. Write each row as a "
-                            "line; for larger data use a .npz file.",
-                            path=text.path,
-                            most=MAX_COLUMNS,
-                            count=length,
-                        )
+                    raise InputError.coded(
+                        "E-INPUT-10",
+                        "{path}: expected at most {most:,} columns, got {count:,}. Write each row as a "
+                        "line; for larger data use a .npz file.",
+                        path=text.path,
+                        most=MAX_COLUMNS,
+                        count=length,
                     )
             if count != length:
-                raise InputError(
-                    coded(
-                        "E-INPUT-03",
-                        "{path}: row {line}: expected {expected} separated by {mark}, as in row "
-                        "{first}, got {got}. Give every row the same number of cells.",
-                        path=text.path,
-                        line=line,
-                        expected=ngettext("{count} cell", "{count} cells", length),
-                        mark=gettext("a tab") if separator == "\t" else repr(separator),
-                        first=first,
-                        got=count,
-                    )
+                raise InputError.coded(
+                    "E-INPUT-03",
+                    "{path}: row {line}: expected {expected} separated by {mark}, as in row "
+                    "{first}, got {got}. Give every row the same number of cells.",
+                    path=text.path,
+                    line=line,
+                    expected=ngettext("{count} cell", "{count} cells", length),
+                    mark=gettext("a tab") if separator == "\t" else repr(separator),
+                    first=first,
+                    got=count,
                 )
             if width < length:
                 width = max(width, length - _trailing(record, separator))
         numbers += block.lines
         if len(numbers) * length > MAX_CELLS:
-            raise InputError(
-                coded(
-                    "E-INPUT-10",
-                    "{path}: expected at most {most:,} cells, got more. Use fewer rows, or a .npz file.",
-                    path=text.path,
-                    most=MAX_CELLS,
-                )
+            raise InputError.coded(
+                "E-INPUT-10",
+                "{path}: expected at most {most:,} cells, got more. Use fewer rows, or a .npz file.",
+                path=text.path,
+                most=MAX_CELLS,
             )
         head += block.records[: 1 + min(_HEAD, max(20, _HEAD_CELLS // length)) - len(head)]
     if not numbers:
