@@ -1,6 +1,6 @@
 """The one way in which text for people is worded: English in the source, other languages from catalogues.
 
-    raise InputError(coded("E-INPUT-03", "{where}: expected {expected} columns, got {got}.", where=..., ...))
+    raise InputError.coded("E-INPUT-03", "{where}: expected {expected} columns, got {got}.", where=..., ...)
 
 The English text is the key (gettext's msgid); its translation stands in the package that says it, in
 `locale/zh_CN/LC_MESSAGES/<package>.po`, compiled to `.mo`. The language is that of the environment variable
