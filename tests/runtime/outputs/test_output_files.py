@@ -242,7 +242,7 @@ def test_no_vectors_at_all(tmp_path, suffix):
 
 
 def test_vectors_need_a_name_each(tmp_path):
-    with pytest.raises(rt.InputError, match=r"expected \(N, D\) and N names, got \(5, 7\) and 1 names"):
+    with pytest.raises(rt.InputError, match=r"expected \(N, D\) and N names, got \(5, 7\) and 1 name\b"):
         write_vectors(tmp_path / "v.npz", VECTORS, ["a"])
 
 
