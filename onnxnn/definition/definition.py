@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import torch
 from onnxnn_runtime.errors import CardError, LayerError
 from onnxnn_runtime.messages.catalogue import Message, following
 from onnxnn_runtime.messages.warn import warn
@@ -157,6 +158,7 @@ class Definition:
                 changed = self.with_own_weights()
                 last = replace(entry, layer=replace(entry.layer, return_sequences=False))
                 changed._added = (*self._added[:number], last, *self._added[number + 1 :])
+                changed._net, changed._placed = None, ()
                 try:
                     changed.placed()
                 except LayerError:
@@ -240,13 +242,23 @@ class Definition:
         return other
 
     def with_own_weights(self) -> Definition:
-        """Return the same network with weights of its own; a custom module is the one that was added."""
-        other = self._copied()
-        other._net = None
-        self.net  # noqa: B018  # builds what was not built yet
+        """Return the same network with a torch module of its own, of equal weights.
+
+        What is done with those weights is not seen here, but for custom modules, which are the ones that were
+        added. The module is copied, not built a second time: what a script set in it stays (`requires_grad`,
+        hooks), no random number is drawn and no file is read.
+        """
+        net, other = self.net, self._copied()
+        known: dict[int, object] = {id(module): module for module in self.custom_modules()}
+        for part in net.modules():
+            for value in vars(part).values():
+                if isinstance(value, torch.Tensor) and not value.is_leaf:  # computed, and no weight
+                    known[id(value)] = value.detach()
+        other._net = copy.deepcopy(net, known)
         other._modules = {
-            name: (layer, shape, module if isinstance(layer, Custom) else copy.deepcopy(module))
-            for name, (layer, shape, module) in self._modules.items()
+            name: (layer, shape, other._net.get_submodule(name))
+            for name, (layer, shape, _) in self._modules.items()
+            if name in other._net._modules
         }
         return other
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -86,6 +87,10 @@ class NetworkCore:
         vocabulary = None if preparation is None else preparation.vocabulary
         self._word2idx = None if vocabulary is None else dict(vocabulary)
         self._idx2word = None if vocabulary is None else {id_: word for word, id_ in vocabulary.items()}
+        self._say(lines)
+
+    def _say(self, lines: Iterable[str]) -> None:
+        """Print lines about what is done, unless the network is silent."""
         if self.verbose:
             for line in lines:
                 say(line)

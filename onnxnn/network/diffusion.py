@@ -28,7 +28,7 @@ from onnxnn.training.device import Machine
 from .core import NetworkCore
 from .state import NetworkState
 
-__all__ = ["interpolate", "noisy", "sample", "sampled", "show"]
+__all__ = ["interpolate", "noisy", "sample", "show"]
 
 Array = np.ndarray[Any, Any]
 
@@ -123,7 +123,9 @@ def sample(
         progress=progress,
         batch_size=batch_size,
     )
-    return sampled(self._state, options, device)
+    state = self._state
+    spec = _diffusion(state, "sample()")
+    return _run(state, device, sample_images, spec, options, _preprocess(state, spec))
 
 
 def interpolate(
@@ -175,18 +177,6 @@ def show(
     images = arrange(data, size, visual_timesteps)
     target = _shown_path(self, path, "images.png", [], force)
     return _show(self, images, size[1], target, gettext("images: {path}", path=target))
-
-
-def sampled(state: NetworkState, options: SamplingOptions, device: str = "auto") -> Array:
-    """Return the images that a diffusion model draws; see `sample`.
-
-    Args:
-        state: The network.
-        options: How to draw.
-        device: As for `train`.
-    """
-    spec = _diffusion(state, "sample()")
-    return _run(state, device, sample_images, spec, options, _preprocess(state, spec))
 
 
 def _diffusion(state: NetworkState, call: str) -> DiffusionSpec:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.card import ModelCard
@@ -26,8 +28,11 @@ from onnxnn.models.take_over import take_over
 from onnxnn.training.history import History
 
 from .core import NetworkCore
-from .restoring import restoring
-from .state import NetworkState
+from .custom_weights import custom_weights_kept
+from .restoring import restored
+
+if TYPE_CHECKING:
+    from . import Network
 
 __all__ = ["check_export", "convert", "export", "load", "load_weights", "save", "used"]
 
@@ -51,7 +56,7 @@ def save(self: NetworkCore, model_path: str | Path = "basenn.pth", force: bool =
     net, shape = state.net, state.definition.input_shape
     shape = present(shape)
     sample = {"sizes": list(shape.sizes), "axes": list(shape.axes)}
-    return checkpoints.save(model_path, state.card(), net.state_dict(), state.example, {"sample": sample})
+    return checkpoints.save(model_path, self.card(), net.state_dict(), state.example, {"sample": sample})
 
 
 def load(self: NetworkCore, model_path: str | Path) -> None:
@@ -68,29 +73,31 @@ def load(self: NetworkCore, model_path: str | Path) -> None:
         DataError: The data that was loaded for it is of another kind or has other columns, words or
             classes; the network is as it was.
     """
-    with _from_checkpoint(self, model_path):
-        pass
+    loaded = checkpoints.load(model_path)
+    with custom_weights_kept(self._state):
+        state = restored(self._state, loaded, model_path)
+    self._become((state, ()))
+    self.history = History(loaded.training.get("history", ()))
 
 
-def used(self: NetworkCore, checkpoint: str | Path | None) -> AbstractContextManager[NetworkState]:
-    """Return a context with the state that a call with `checkpoint=` uses.
+@contextmanager
+def used(self: Network, checkpoint: str | Path | None) -> Iterator[Network]:
+    """Yield the network that a call with `checkpoint=` uses.
 
-    It is that of the checkpoint, which the network takes when what is inside has succeeded; for None it is
-    the network's own.
+    It is a copy that has loaded the checkpoint, and the network becomes it when what is inside has
+    succeeded; for None it is the network itself.
 
     Raises (as it is entered):
         CheckpointError, LayerError, DataError: As for `load`.
     """
-    return nullcontext(self._state) if checkpoint is None else _from_checkpoint(self, checkpoint)
-
-
-@contextmanager
-def _from_checkpoint(self: NetworkCore, path: str | Path) -> Iterator[NetworkState]:
-    loaded = checkpoints.load(path)
-    with restoring(self._state, loaded, path) as state:
-        yield state
-    self._become((state, ()))
-    self.history = History(loaded.training.get("history", ()))
+    if checkpoint is None:
+        yield self
+        return
+    loaded = copy.copy(self)  # the same state and attributes, which calls replace and do not change
+    with custom_weights_kept(self._state):
+        loaded.load(checkpoint)
+        yield loaded
+    vars(self).update(vars(loaded))
 
 
 def load_weights(self: NetworkCore, path: str | Path, sha256: str | None = None, head: bool = True) -> None:
@@ -137,7 +144,7 @@ def load_weights(self: NetworkCore, path: str | Path, sha256: str | None = None,
 
 
 def convert(
-    self: NetworkCore,
+    self: Network,
     checkpoint: str | Path | None = None,
     out_file: str | Path = "convert_model.onnx",
     backend: str = "ONNX",
@@ -163,8 +170,7 @@ def convert(
             "name: opset_version=11.",
             backend=shortened(backend),
         )
-    return export(
-        self,
+    return self.export(
         out_file,
         checkpoint=checkpoint,
         opset_version=opset_version,
@@ -175,7 +181,7 @@ def convert(
 
 
 def export(
-    self: NetworkCore,
+    self: Network,
     path: str | Path,
     checkpoint: str | Path | None = None,
     opset_version: int = OPSET,
@@ -208,12 +214,13 @@ def export(
         ExportError: It cannot be written as asked, or differs from torch; no file is left.
     """
     options = ExportOptions(opset_version, ir_version, preprocess, tolerance, sampler, steps, guidance)
-    with used(self, checkpoint) as state:
+    with used(self, checkpoint) as network:
+        state = network._state
         example = state.example
         return export_onnx(
             state.kind,
             state.net,
-            state.card(),
+            network.card(),
             path,
             options,
             example=None if example is None else example.numpy(),

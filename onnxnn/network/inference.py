@@ -6,13 +6,12 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 import torch
 from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.card.tokens import Text
-from onnxnn_runtime.diffusion.options import SamplingOptions
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.generation.options import Generated, GenerationOptions
 from onnxnn_runtime.messages.shorten import shortened
@@ -27,9 +26,11 @@ from onnxnn.inference import text
 from onnxnn.inference.evaluation import data_of, is_table_file
 
 from .core import NetworkCore
-from .diffusion import sampled
 from .files import used
 from .state import NetworkState
+
+if TYPE_CHECKING:
+    from . import Network
 
 __all__ = ["generate", "inference", "print_result"]
 
@@ -39,7 +40,7 @@ Hidden = tuple[torch.Tensor, ...]
 
 @overload
 def inference(
-    self: NetworkCore,
+    self: Network,
     data: object,
     show: bool = False,
     checkpoint: str | Path | None = None,
@@ -50,7 +51,7 @@ def inference(
 
 @overload
 def inference(
-    self: NetworkCore,
+    self: Network,
     data: object = None,
     show: bool = False,
     checkpoint: str | Path | None = None,
@@ -70,7 +71,7 @@ def inference(
 
 
 def inference(
-    self: NetworkCore,
+    self: Network,
     data: object = None,
     show: bool = False,
     checkpoint: str | Path | None = None,
@@ -130,11 +131,11 @@ def inference(
         "return_all_timesteps": return_all_timesteps or None,
     }
     asked = {name: value for name, value in drawing.items() if value is not None}
-    with used(self, checkpoint) as state:
+    with used(self, checkpoint) as network:
+        state = network._state
         state.check_layers()
         if state.kind.samples_images:
-            options = _sampling_options(data, label, asked, bool(self.verbose))
-            found = _Found(sampled(state, options))
+            found = _Found(network.sample(**_sampling_options(data, label, asked, bool(self.verbose))))
         else:
             _check_not_asked(asked)
             given = data if header is None else _table(data, state.card().input, header)
@@ -164,8 +165,8 @@ class _Found:
 
 def _sampling_options(
     data: object, label: object, asked: Mapping[str, Any], progress: bool
-) -> SamplingOptions:
-    """Return how a diffusion model draws.
+) -> Mapping[str, Any]:
+    """Return the options of `sample` with which a diffusion model draws.
 
     Raises:
         InputError: There is data.
@@ -178,7 +179,7 @@ def _sampling_options(
         )
     if "return_all_timesteps" in asked and "steps" not in asked:
         asked = {"sampler": "ddpm", **asked}
-    return SamplingOptions(label=None if label is False else label, progress=progress, **asked)
+    return {"label": None if label is False else label, "progress": progress, **asked}
 
 
 def _table(data: object, spec: InputSpec, header: bool) -> Table:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,17 +20,16 @@ from onnxnn.training.ending import closing_of
 
 from .state import NetworkState
 
-__all__ = ["restoring"]
+__all__ = ["restored"]
 
 
-@contextmanager
-def restoring(
+def restored(
     before: NetworkState, loaded: Checkpoint, path: str | Path, own_layers: bool = False
-) -> Iterator[NetworkState]:
-    """Yield the network of a checkpoint, with the data of the one before prepared as it knows it.
+) -> NetworkState:
+    """Return the network of a checkpoint, with the data of the one before prepared as it knows it.
 
-    The network before stays as it is, weights included. Custom modules are the user's own objects, so they
-    are filled themselves, and get their weights back where what is inside raises.
+    The network before stays as it is, weights included, but for custom modules, which are filled themselves:
+    call it within `custom_weights_kept`.
 
     Args:
         before: The network before.
@@ -41,23 +37,11 @@ def restoring(
         path: Its path, for messages.
         own_layers: Whether its weights have to match the layers that were added.
 
-    Raises (as it is entered):
+    Raises:
         CheckpointError: The weights do not match the layers, or the shape of a sample is missing.
         LayerError: A custom module is missing.
         DataError: The data is of another kind, or has other columns, words or classes.
     """
-    modules = before.custom_modules()
-    weights = [copy.deepcopy(module.state_dict()) for module in modules]
-    try:
-        yield _restored(before, loaded, path, own_layers)
-    except BaseException:
-        for module, values in zip(modules, weights, strict=True):
-            module.load_state_dict(values)
-        raise
-
-
-def _restored(before: NetworkState, loaded: Checkpoint, path: str | Path, own_layers: bool) -> NetworkState:
-    """Return the network of a checkpoint; see `restoring`."""
     card = loaded.card
     if not card.network:
         raise CheckpointError(

@@ -317,6 +317,10 @@ class NetworkState:
         """Return the network that owns the preparation of its data."""
         return replace(self, owned=present(self.data).counted)
 
+    def with_own_weights(self) -> NetworkState:
+        """Return the same network with a torch module of its own; see `Definition.with_own_weights`."""
+        return replace(self, definition=self.definition.with_own_weights())
+
     def custom_modules(self) -> list[nn.Module]:
         """Return the modules of custom layers, of those that wait for data too."""
         return self.definition.custom_modules() + [

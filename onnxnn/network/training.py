@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +31,8 @@ from onnxnn.training.trainer import Trainer
 
 from .adapting import adapted
 from .core import NetworkCore
-from .restoring import restoring
+from .custom_weights import custom_weights_kept
+from .restoring import restored
 from .state import NetworkState, OptimizerChoice
 
 __all__ = ["evaluate", "plot_history", "set_seed", "train"]
@@ -67,8 +67,11 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
 
     `basenn.pth` holds the last epoch, `best.pth` the best one where there is validation data, those of a
     training that is resumed among them, and `basenn.csv` the history. Ctrl-C ends training and keeps
-    what was learned. What is refused leaves the network and its data as they were. A last batch of a
-    single sample joins the batch before it.
+    what was learned. A last batch of a single sample joins the batch before it.
+
+    What is trained is a torch module of its own, `trainer.net` in a callback, which the network takes when
+    training is over; custom modules are trained themselves. A training that is refused or fails, because the
+    loss becomes NaN or a callback raises, leaves the network and its data as they were.
 
     Args:
         lr, epochs, batch_size, loss, metrics, schedule, clip, patience, monitor, ema, samples_every: See
@@ -86,7 +89,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
 
     Raises:
         TrainingError: A name is unknown, a number is out of range, or sizes do not match; or the loss
-            became NaN, and the network has the weights with which training began.
+            became NaN.
         CheckpointError: The checkpoint cannot be used, or is of another network.
         DataError: There is no data, or it has other words or classes than the checkpoint's.
         DeviceError: This machine does not have the device.
@@ -114,34 +117,72 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
     )
     machine = machine_for(device, devices, strategy, precision)
     start, finish = resume if checkpoint is None else checkpoint, resume is not None
-    with _resumed(self._state, start) as (before, state):
-        is_chosen = state.optimizer.is_chosen
-        settings = jobs.settings_of(wanted, before, finish, start, keep_optimizer=not is_chosen)
-        optimizer = OptimizerChoice(settings.optimizer, settings.optimizer_options, is_chosen)
-        state, lines = adapted(replace(state, optimizer=optimizer), settings.loss)
-        path = file if resume is None else Path(resume)
-        job = _job(state, settings, path, self.verbose, callbacks)
+    with custom_weights_kept(self._state):
+        before, state = _started(self._state, start)
+        settings = jobs.settings_of(wanted, before, finish, start, not state.optimizer.is_chosen)
+        state, lines = adapted(_with_optimizer(state, settings), settings.loss)
+        state, job = _job(state, before is None, settings, Path(resume or file), self.verbose, callbacks)
         trainer = job.prepare(machine, before, finish)
-    if before is not None:
-        self.history = History(before.training.get("history", ()))
-    self.save_fold = str(folder)
-    self._become((state.owning(), lines))
-    return _run(self, state, job, trainer)
+        self._say(lines)
+        state, stopped = _trained(state, job, trainer)
+    self._become((state, ()))
+    self.save_fold, self.history = str(folder), trainer.history
+    if stopped is None:
+        return self.history
+    raise stopped
 
 
-def _run(self: NetworkCore, state: NetworkState, job: jobs.Job, trainer: Trainer) -> History:
-    """Train, and keep what was learned."""
+def _with_optimizer(state: NetworkState, settings: TrainSettings) -> NetworkState:
+    """Return the network with the optimizer that trains it."""
+    is_chosen = state.optimizer.is_chosen
+    return replace(
+        state, optimizer=OptimizerChoice(settings.optimizer, settings.optimizer_options, is_chosen)
+    )
+
+
+def _job(
+    state: NetworkState,
+    is_shared: bool,
+    settings: TrainSettings,
+    path: Path,
+    verbose: int,
+    callbacks: Sequence[Callback],
+) -> tuple[NetworkState, jobs.Job]:
+    """Return the network with the weights that are trained, and everything that one training needs.
+
+    Args:
+        state: The network as it is to be trained.
+        is_shared: Whether its weights are still those of the network before.
+        settings, path, verbose, callbacks: As for `Job`.
+    """
+    data = present(state.data)
+    if settings.batch_size is not None:
+        data = data.with_batch_size(settings.batch_size)
+    jobs.check(state.kind, data, settings)
+    if is_shared:
+        state = state.with_own_weights()
+    describe = state.owning().card
+    return state, jobs.Job(state.kind, state.net, data, settings, path, describe, verbose, callbacks)
+
+
+def _trained(
+    state: NetworkState, job: jobs.Job, trainer: Trainer
+) -> tuple[NetworkState, OutputError | KeyboardInterrupt | None]:
+    """Return the network as it was trained, and what ended training but leaves what was learned.
+
+    That is a file that cannot be written any more, or Ctrl-C while the last files are written.
+
+    Raises:
+        TrainingError: The loss became NaN.
+    """
     try:
-        how = job.run(trainer)
-    except TrainingError:  # the trainer put the weights back
-        self._state = state
-        raise
-    except OutputError:
-        self.history = trainer.history  # what was learned is in memory
-        raise
-    self._state = state.with_training(how)
-    self.history = trainer.history
-    return self.history
+        return state.with_training(job.run(trainer)), None
+    except OutputError as error:
+        return state.owning(), error
+    except KeyboardInterrupt as error:
+        if not trainer.interrupted:  # training had not begun
+            raise
+        return state.owning(), error
 
 
 def _check_one_start(checkpoint: object, resume: object) -> None:
@@ -179,33 +220,17 @@ def _checkpoint_name(filename: str) -> Path:
     return file
 
 
-@contextmanager
-def _resumed(
-    state: NetworkState, path: str | Path | None
-) -> Iterator[tuple[Checkpoint | None, NetworkState]]:
-    """Yield the checkpoint to resume, if any, and the network with its weights; see `restoring`.
+def _started(state: NetworkState, path: str | Path | None) -> tuple[Checkpoint | None, NetworkState]:
+    """Return the checkpoint to resume, if any, and the network with its weights; see `restored`.
 
-    Raises (as it is entered):
+    Raises:
         LayerError: The network has no layers.
     """
     if path is None:
         state.check_layers()
-        yield None, state
-        return
+        return None, state
     loaded = checkpoints.load(path)
-    with restoring(state, loaded, path, own_layers=state.definition.has_layers) as resumed:
-        yield loaded, resumed
-
-
-def _job(
-    state: NetworkState, settings: TrainSettings, path: Path, verbose: int, callbacks: Sequence[Callback]
-) -> jobs.Job:
-    """Return everything that one training needs."""
-    data = present(state.data)
-    if settings.batch_size is not None:
-        data = data.with_batch_size(settings.batch_size)
-    describe = state.owning().card
-    return jobs.Job(state.kind, state.net, data, settings, path, describe, verbose, callbacks)
+    return loaded, restored(state, loaded, path, own_layers=state.definition.has_layers)
 
 
 def evaluate(

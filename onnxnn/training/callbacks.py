@@ -45,8 +45,9 @@ MEASURE_SHARE = 60.0
 class Callback:
     """Something to do as training goes; override what you need.
 
-    `trainer.epoch` counts finished epochs, `trainer.history` holds their rows, and
-    `trainer.stop = True` ends training after the epoch.
+    `trainer.epoch` counts finished epochs, `trainer.history` holds their rows, `trainer.net` is the torch
+    module that is trained, and `trainer.stop = True` ends training after the epoch. The network whose `train`
+    was called is as it was until training is over.
     """
 
     def on_start(self, trainer: Trainer) -> None:

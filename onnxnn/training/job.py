@@ -38,7 +38,7 @@ from .trainer import Trainer
 if TYPE_CHECKING:
     from onnxnn.kinds.kind import NetworkKind
 
-__all__ = ["Job", "evaluate_network", "settings_of"]
+__all__ = ["Job", "check", "evaluate_network", "settings_of"]
 
 Describe = Callable[[Mapping[str, Any]], ModelCard]
 """How it was trained -> the model card."""
@@ -49,9 +49,8 @@ class Job:
     """Everything one training needs.
 
     Args:
-        task: "cls", "reg", "gen" or "embed".
-        definition: The network as data.
-        net: The network.
+        kind: The network as its kind.
+        net: Its torch module, which is trained itself.
         data: What to learn from.
         settings: How to train.
         path: The checkpoint to write.
@@ -82,8 +81,6 @@ class Job:
             TrainingError: Loss, metrics, network and data do not match.
             CheckpointError: The state of the training to resume from does not match.
         """
-        self.kind.check_data(self.data)
-        self._check_memory()
         wanted = self.settings
         loss, found = self.kind.loss_and_metrics(self.net, self.data.num_classes, wanted.loss, wanted.metrics)
         train, validation = self.data.train, self.data.validation
@@ -102,28 +99,13 @@ class Job:
                 *self._samples(),
                 *self.callbacks,
             ],
-            decay=self._decay,
+            decay=_decay(self.kind, self.settings),
         )
         if before is not None and "epoch" in before.training:  # `save` keeps weights alone
             keep_best = os.path.isfile(files_of(self.path)[1])
             trainer.resume(cast(TrainingState, before.training), same_schedule=finish, keep_best=keep_best)
         check_files(self.path)  # last: it makes the folder, which nothing that is refused may leave
         return trainer
-
-    @property
-    def _decay(self) -> float:
-        """The decay of the moving average of weights, 0 for none."""
-        return self.kind.ema if self.settings.ema is None else self.settings.ema
-
-    def _check_memory(self) -> None:
-        placed = self.kind.definition.placed()
-        layers = ((each.layer, each.in_shape, each.out_shape) for each in placed)
-        batch = min(self.data.train.batch_size, self.data.train.num_samples)
-        states = states_per_weight(self.settings.optimizer, self.settings.optimizer_options)
-        copies = (
-            1 + (self._decay > 0) + (self.data.validation is not None)
-        )  # 1: the weights with which it begins
-        memory.check_training(self.net, layers, batch, states, copies)
 
     def run(self, trainer: Trainer) -> dict[str, Any]:
         """Train and return how the network was trained, as the card says it.
@@ -194,6 +176,27 @@ class Job:
         settings = state["settings"] | {"lr": state["lr"]}
         how = how_trained(settings, state["history"], self.data.train.num_samples)
         return how | {BY_INDEX: True} if self.data.preparation.by_index else how
+
+
+def check(kind: NetworkKind, data: Data, settings: TrainSettings) -> None:
+    """Refuse a training before weights are copied for it.
+
+    Raises:
+        TrainingError: The network cannot learn from such data, or there is too little memory.
+        DataError: The data is of another kind.
+    """
+    kind.check_data(data)
+    definition = kind.definition
+    layers = ((each.layer, each.in_shape, each.out_shape) for each in definition.placed())
+    batch = min(data.train.batch_size, data.train.num_samples)
+    states = states_per_weight(settings.optimizer, settings.optimizer_options)
+    copies = 1 + (_decay(kind, settings) > 0) + (data.validation is not None)  # 1: those that are trained
+    memory.check_training(definition.net, layers, batch, states, copies)
+
+
+def _decay(kind: NetworkKind, settings: TrainSettings) -> float:
+    """Return the decay of the moving average of weights, 0 for none."""
+    return kind.ema if settings.ema is None else settings.ema
 
 
 def settings_of(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -105,17 +104,15 @@ class Trainer:
     def run(self) -> History:
         """Train to the last epoch and return the history; the network comes back on the CPU.
 
-        Ctrl-C ends training early and keeps what was learned.
+        Ctrl-C ends training early and keeps what was learned; a second one, while the last files are written,
+        passes.
 
         Raises:
-            TrainingError: The loss or a weight became NaN or infinite; the network has the weights with which
-                it came.
+            TrainingError: The loss or a weight became NaN or infinite.
         """
         self._module, self._stepper = self.machine.setup(self._learner, self._optimization.optimizer)
         self._learner.train()  # every module: a training that failed leaves them in evaluation mode
         self._restore_random()
-        with self._averaged():
-            began_with = copy.deepcopy(self.net.state_dict())
         try:
             self._all_epochs()
             if self._average is not None:
@@ -123,12 +120,11 @@ class Trainer:
             self._finish_measuring()
             self._call("on_end")
         except BaseException as error:
+            self.interrupted = self.interrupted or isinstance(error, KeyboardInterrupt)
             self._call("on_failure")
-            if isinstance(error, TrainingError):
-                self.net.load_state_dict(began_with)
-                self._leave_machine()
             raise
-        self._leave_machine()
+        finally:
+            self._leave_machine()
         return self.history
 
     def _all_epochs(self) -> None:
@@ -143,6 +139,7 @@ class Trainer:
             self._statistics.end()
 
     def _leave_machine(self) -> None:
+        self._learner.zero_grad()  # gradients take as much memory as weights
         self._learner.to("cpu")
         if self._channels_last:
             self._learner.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]

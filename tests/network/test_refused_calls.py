@@ -8,7 +8,7 @@ import inspect
 import numpy as np
 import pytest
 import torch
-from onnxnn_runtime.errors import OnnxnnError, TrainingError
+from onnxnn_runtime.errors import OnnxnnError
 
 from onnxnn import Callback, Network, nn
 
@@ -203,42 +203,3 @@ def raising(error):
         raise error
 
     return act
-
-
-def test_an_interrupted_training_keeps_what_was_learned(tmp_path):
-    model = network(tmp_path)
-    data, net = model._state.data, model.model
-    weights = {name: value.clone() for name, value in net.state_dict().items()}
-    history = model.train(lr=0.05, epochs=9, callbacks=[After(2, raising(KeyboardInterrupt()))])
-    assert model.history is history
-    assert len(history) == 2
-    assert (model._state.data, model.model) == (data, net)
-    assert model._state.owned is not None
-    assert not any(torch.equal(value, weights[name]) for name, value in net.state_dict().items())
-
-
-def test_an_exception_of_a_callback_passes_and_the_network_can_be_trained_again(tmp_path):
-    model = network(tmp_path)
-    data, net = model._state.data, model.model
-    error = RuntimeError("broken")
-    with pytest.raises(RuntimeError) as caught:
-        model.train(lr=0.05, epochs=9, callbacks=[After(2, raising(error))])
-    assert caught.value is error
-    assert (model._state.data, model.model) == (data, net)
-    assert np.isfinite(model.inference(X)).all()
-    assert len(model.train(lr=0.05, epochs=1)) == 1
-
-
-def test_weights_that_became_nan_are_those_with_which_training_began(tmp_path):
-    def spoil(trainer):
-        with torch.no_grad():
-            next(trainer.net.parameters()).fill_(torch.nan)
-
-    model = network(tmp_path)
-    data, net, history = model._state.data, model.model, model.history
-    weights = {name: value.clone() for name, value in net.state_dict().items()}
-    with pytest.raises(TrainingError, match="became nan"):
-        model.train(lr=0.05, epochs=9, callbacks=[After(1, spoil)])
-    assert (model._state.data, model.model) == (data, net)
-    assert model.history is history
-    assert all(torch.equal(value, weights[name]) for name, value in net.state_dict().items())
