@@ -10,6 +10,7 @@ from onnxnn_runtime.card.card import Axis, InputSpec
 from onnxnn_runtime.card.tokens import token_count
 from onnxnn_runtime.errors import InputError, located
 from onnxnn_runtime.messages.catalogue import Message, coded, ngettext
+from onnxnn_runtime.messages.shapes import shape_text
 
 from .nesting import check_nesting, check_not_masked, check_size, shape_of_lists
 
@@ -224,20 +225,27 @@ def check_shape(array: np.ndarray, spec: InputSpec) -> None:
         size == want or (isinstance(want, str) and size > 0) for size, want in zip(array.shape, wanted)
     )
     if not matches:
-        expected, got = ", ".join(map(str, wanted)), ", ".join(map(str, array.shape))
+        expected, got = shape_text(wanted), shape_text(array.shape)
         if 0 in array.shape and any(isinstance(want, str) for want in wanted):
             raise InputError(
                 coded(
                     "E-INPUT-03",
-                    "expected one sample of shape ({expected}) with at least one step, got ({got}).",
+                    "expected one sample of shape {expected} with at least one step, got {got}.",
                     expected=expected,
                     got=got,
                 )
             )
+        if spec.kind == "table" and array.ndim == len(wanted) == 1:
+            raise InputError.coded(
+                "E-INPUT-03",
+                "expected {expected} in a row, got {got}.",
+                expected=ngettext("{count} column", "{count} columns", int(wanted[0])),
+                got=len(array),
+            )
         raise InputError(
             coded(
                 "E-INPUT-03",
-                "expected one sample of shape ({expected}), got ({got}).",
+                "expected one sample of shape {expected}, got {got}.",
                 expected=expected,
                 got=got,
             )

@@ -15,6 +15,7 @@ from onnxnn_runtime.card.card import Axis, ModelCard
 from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.errors import CardError, InputError
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = ["Declared", "Promises", "check_finite", "check_rows"]
@@ -104,8 +105,8 @@ class Promises:
             "it again.",
             name=self._name,
             output=repr(printable(output, 80)),
-            expected=_text(expected),
-            found=gettext("nothing") if found is None else _text(np.shape(found)),
+            expected=shape_text(expected),
+            found=gettext("nothing") if found is None else shape_text(np.shape(found)),
         )
 
     def _compare(
@@ -132,7 +133,7 @@ class Promises:
         ]
         if len(shape) != len(declared) or batch or any(sizes):
             raise CardError(
-                self._broken(output, shape, gettext("{shape} of the graph", shape=_text(declared)))
+                self._broken(output, shape, gettext("{shape} of the graph", shape=shape_text(declared)))
             )
 
     def _check_shape(
@@ -148,7 +149,7 @@ class Promises:
         if not matches:
             if rows is not None:
                 check_rows(self._name, output, found, rows)
-            raise InputError(self._broken(output, shape, _text(found)))
+            raise InputError(self._broken(output, shape, shape_text(found)))
         if len(found) == 2 and found[1] < self._scores.get(output, 0):
             raise InputError.coded(
                 "E-MODEL-04",
@@ -167,7 +168,7 @@ class Promises:
             "again, or pass the card that belongs to it as card=.",
             name=self._name,
             output=shortened(output),
-            expected=_text(expected),
+            expected=shape_text(expected),
             found=found,
         )
 
@@ -228,9 +229,3 @@ def _promised(card: ModelCard, declared: Declared) -> dict[str, tuple[Axis, ...]
 def _least_scores(card: ModelCard) -> int:
     """Return how many scores a sample has at least: more than classes are classes without a name."""
     return len(card.output.classes) if card.output.kind == "classes" else 1
-
-
-def _text(shape: Sequence[object]) -> str:
-    return "({})".format(
-        ", ".join(gettext("free") if size is None else printable(str(size), 30) for size in shape)
-    )

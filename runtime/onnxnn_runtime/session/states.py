@@ -6,7 +6,8 @@ from typing import Dict, Sequence, Tuple
 
 from onnxnn_runtime.card.card import Axis, StateSpec
 from onnxnn_runtime.errors import CardError
-from onnxnn_runtime.messages.shorten import printable, shortened
+from onnxnn_runtime.messages.shapes import shape_text
+from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["Described", "check_states"]
 
@@ -35,17 +36,14 @@ def check_states(name: str, states: Sequence[StateSpec], inputs: Described, outp
                 state=shortened(state.name),
             )
         if _sizes(shape) != _sizes(state.shape):
-            stated, real = (
-                ", ".join(printable(str(size), 40) for size in each) for each in (state.shape, shape)
-            )
             raise CardError.coded(
                 "E-MODEL-04",
-                "{name}: state {state}: expected the shape ({expected}) by its card, got ({found}) "
+                "{name}: state {state}: expected the shape {expected} by its card, got {found} "
                 "of the graph. Export it again.",
                 name=name,
                 state=shortened(state.name),
-                expected=stated,
-                found=real,
+                expected=shape_text(state.shape),
+                found=shape_text(shape),
             )
     held = {state.name for state in states}
     arrays = [each for each in inputs if each not in held]
