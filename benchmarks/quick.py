@@ -2,7 +2,7 @@
 
     python benchmarks/train_iris.py --quick
 
-So a test can tell whether a benchmark still runs. Without the option nothing differs.
+So a test can say whether a benchmark still runs. Without the option nothing differs.
 """
 
 from __future__ import annotations
