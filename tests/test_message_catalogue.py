@@ -16,7 +16,6 @@ SOURCES = ("runtime/onnxnn_runtime", "cli/onnxnn_cli", "onnxnn")
 
 # Exceptions that never reach people: what they say becomes part of an error of ours, or they are caught.
 INTERNAL: tuple[str, ...] = (
-    "_NotPlain",  # caught in files/saved_dict.py: the pickle is no dict of plain data
     "not_available",  # takes what was asked for as code, "device='cuda'", and words the rest
 )
 

@@ -4,7 +4,7 @@ A torch file is a zip with a pickle, which is a program for a small stack machin
 `torch.load(weights_only=True)` runs what builds data. Before that the file is checked:
 
     zip       one entry of a name, nothing that unpacks to far more than the file holds, whole entries (CRC)
-    pickle    its size, its number of steps, the names that it mentions, sizes of what it announces
+    pickle    its size, its number of steps, its names, calls and keys, sizes of what it announces
     result    types (None, numbers, texts, lists, tuples, dicts, dense tensors), depth, number of values
 
 so that time and memory grow with the size of the file and no faster.
@@ -25,20 +25,22 @@ from onnxnn_runtime.messages.catalogue import following, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .torch_pickle import (
-    DEEPEST,
     LARGEST_PICKLE,
     LEGACY,
     NotTensors,
     check_pickle,
     first_line,
     is_legacy,
-    too_deep,
+    wrong_key,
 )
 
 __all__ = ["NotTensors", "read_torch_file"]
 
 MOST_VALUES = 1_000_000
 """Values inside each other, counted as often as they are reached."""
+
+DEEPEST = 32
+"""Levels of lists, tuples and dicts inside each other."""
 
 UNPACKED = 1 << 26
 """Bytes that entries may unpack to beyond four times the size of the file."""
@@ -199,7 +201,11 @@ class _Plain:
         if value is None or type(value) in (bool, int, float, str, bytes):
             return value
         if depth >= DEEPEST:
-            raise NotTensors(too_deep())
+            raise NotTensors(
+                gettext(
+                    "lists, tuples and dicts lie more than {deepest} deep inside each other.", deepest=DEEPEST
+                )
+            )
         if isinstance(value, torch.Tensor):
             return self._tensor(value)
         if isinstance(value, dict):
@@ -215,9 +221,7 @@ class _Plain:
 
     def _key(self, key: object) -> Any:
         if type(key) not in (str, int):
-            raise NotTensors(
-                gettext("expected names that are texts or integers, got {got}.", got=shortened(key))
-            )
+            raise NotTensors(wrong_key(shortened(key)))
         return key
 
     def _tensor(self, value: torch.Tensor) -> torch.Tensor:

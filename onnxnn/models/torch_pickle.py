@@ -1,24 +1,34 @@
-"""Checking a pickle that torch wrote, without running it: its size, its steps, the names that it mentions."""
+"""Checking a pickle that torch wrote before torch reads it: its size, its steps, names, calls and keys.
+
+`torch.load(weights_only=True)` imports what is on its list alone. But it hashes whatever is a key, makes room
+for as many numbers as a file announces, and lets calls read one thing again and again. So `PlainUnpickler`
+goes through the pickle first, with the few calls that tensors and plain data are made of.
+"""
 
 from __future__ import annotations
 
-import pickletools
 import re
-from collections.abc import Callable
 from typing import Any, BinaryIO
 
+from onnxnn_runtime.files.plain_pickle import (
+    ERRORS,
+    Global,
+    PlainUnpickler,
+    TooManySteps,
+    WrongKey,
+    WrongOpcode,
+)
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = [
-    "DEEPEST",
     "LARGEST_PICKLE",
     "LEGACY",
     "NotTensors",
     "check_pickle",
     "first_line",
     "is_legacy",
-    "too_deep",
+    "wrong_key",
 ]
 
 LARGEST_PICKLE = 1 << 24
@@ -26,12 +36,6 @@ LARGEST_PICKLE = 1 << 24
 
 MOST_STEPS = 1_000_000
 """Steps of the pickle's program; a history of 60,000 epochs with 6 columns takes about so many."""
-
-DEEPEST = 32
-"""Levels of lists and dicts inside each other."""
-
-MOST_TUPLE_KEYS = 1000
-"""Keys of dicts that are tuples; a hostile file can give them one hash, and each addition compares all."""
 
 MOST_READ_AGAIN = 1_000_000
 """Values and characters that calls may read beyond once what stands in the file."""
@@ -62,11 +66,6 @@ _DTYPES = frozenset(
         *("float16", "bfloat16", "float32", "float64", "uint16", "uint32"),
     )
 )
-_NUMBERS = ("BININT", "BININT1", "BININT2", "LONG1", "INT", "LONG", "LONG4")
-_REFUSED = (
-    *("INST", "OBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "STACK_GLOBAL", "PERSID", "DUP", "POP"),
-    *("BYTEARRAY8", "NEXT_BUFFER", "READONLY_BUFFER", "EMPTY_SET", "ADDITEMS", "FROZENSET"),
-)
 
 
 class NotTensors(ValueError):
@@ -93,30 +92,36 @@ def is_legacy(head: bytes) -> bool:
 
 
 def check_pickle(file: BinaryIO, size: int) -> None:
-    """Go through a pickle's program without running it.
+    """Go through a pickle's program, of which nothing is imported or called, and leave the file after it.
+
+    Args:
+        file: Open at the pickle.
+        size: Bytes of the whole file.
 
     Raises:
         NotTensors: It is longer than the limits, mentions what holds code, or announces more than there is.
     """
-    begin, walk = file.tell(), _Walk(size)
+    begin = file.tell()
+    data = file.read(LARGEST_PICKLE + 1)
+    unpickler = _TorchPickle(data, size)
     try:
-        for steps, (opcode, argument, position) in enumerate(pickletools.genops(file)):
-            if steps > MOST_STEPS or (position or 0) - begin > LARGEST_PICKLE:
-                raise NotTensors(
-                    gettext(
-                        "it holds more than {most:,} names, texts and numbers beside its tensors.",
-                        most=MOST_STEPS,
-                    )
-                )
-            walk.step(opcode.name, argument)
-    except _ForeignName as error:
-        file.seek(begin)
-        raise _not_weights(error.name, file.read(LARGEST_PICKLE)) from error
+        unpickler.load()
     except NotTensors:
         raise
-    except (ValueError, LookupError, TypeError, MemoryError, OverflowError) as error:
+    except TooManySteps as error:
+        raise NotTensors(_too_much()) from error
+    except WrongOpcode as error:
+        raise NotTensors(_code()) from error
+    except WrongKey as error:
+        raise NotTensors(wrong_key(str(error))) from error
+    except _ForeignName as error:
+        raise _not_weights(error.name, data) from error
+    except ERRORS as error:
+        if len(data) > LARGEST_PICKLE:
+            raise NotTensors(_too_much()) from error
         reason = first_line(error)
         raise NotTensors(gettext("the file is damaged ({reason}).", reason=reason)) from error
+    file.seek(begin + unpickler.file.tell())
 
 
 class _ForeignName(Exception):
@@ -127,230 +132,136 @@ class _ForeignName(Exception):
         self.name = name
 
 
-class _Value:
-    """What a step leaves on the stack, as far as it matters.
+class _TensorPart:
+    """Stands in for a storage, a tensor, a parameter or a device."""
+
+
+_PART = _TensorPart()
+_ARGUMENTS = (str, bool, int, type(None), dict, Global, _TensorPart)
+_TENSORS = ("torch.nn.parameter Parameter", "torch device")
+
+
+class _TorchPickle(PlainUnpickler):
+    """Makes the dicts and lists of a torch file, with stand-ins for tensors; counts what calls read.
 
     Args:
-        depth: How deep tuples lie inside each other in it; 0 for all but tuples.
-        size: The values or characters in it.
-        inside: The values of a list or tuple, the keys of a dict.
-        name: What a global is called.
+        data: The pickle, and possibly more after it.
+        size: Bytes of the whole file.
     """
 
-    __slots__ = ("depth", "inside", "name", "size")
-
-    def __init__(self, depth: int, size: int, inside: list[_Value], name: str = "") -> None:
-        self.depth, self.size, self.inside, self.name = depth, size, inside, name
-
-    def add(self, inside: list[_Value]) -> None:
-        self.inside += inside
-        self.size += len(inside)
-
-    def tuples(self) -> list[_Value]:
-        """Return the tuples, or pairs with one, that a dict which is made of it may hash."""
-        return [each for each in self.inside if each.depth or (each.inside and each.inside[0].depth)]
-
-
-_CONSTANT = _Value(0, 1, [])
-_HASHING = ("collections OrderedDict", "collections Counter")
-_TEXTS = (str, bytes)
-_SHORT = 64
-
-
-class _Walk:
-    """Follows a pickle's stack: how deep tuples lie in each other, and how much calls read.
-
-    What is built is checked afterwards. But a dict hashes a tuple that is its key at once, all the way down;
-    and a call may read again and again what stands in the file once.
-    """
-
-    def __init__(self, size: int) -> None:
+    def __init__(self, data: bytes, size: int) -> None:
+        super().__init__(data, MOST_STEPS)
         self._size = size
-        self._declared = self._tuple_keys = self._written = self._read = 0
-        self._stack: list[_Value] = []
-        self._marks: list[int] = []
-        self._memo: dict[int, _Value] = {}
-        self._numbers: list[int] = []
-        self._before = ""
+        self._declared = self._values = self._characters = 0
 
-    def step(self, name: str, argument: object) -> None:
-        action = _ACTIONS.get(name)
-        if action is not None:
-            action(self, argument)
-        elif isinstance(argument, _TEXTS) and len(argument) > _SHORT:
-            self._written += len(argument)
-            self._stack.append(_Value(0, len(argument), []))
-        else:  # a short text, a number, an empty tuple, ...
-            self._written += 1
-            self._stack.append(_CONSTANT)
-        self._before = name
+    def find_class(self, module: str, name: str) -> Global:
+        found = f"{module} {name}"
+        storage = module == "torch" and name.endswith("Storage")
+        if not (found in _NAMES or found in _DTYPES or storage):
+            raise _ForeignName(found)
+        return super().find_class(module, name)
 
-    def _put(self, key: int) -> None:
-        if key > MOST_STEPS or self._before in _NUMBERS:
+    def check_number(self, number: int) -> None:
+        if not -(2**63) <= number < 2**64:
+            raise NotTensors(
+                gettext("expected numbers of at most 64 bits, got {got}.", got=shortened(int(number)))
+            )
+
+    def persistent_load(self, pid: Any) -> object:
+        """Count the numbers of a storage; torch before 1.6 makes room for them before it reads them."""
+        if not _is_storage(pid):
             raise NotTensors(_foreign())
-        self._memo[key] = self._stack[-1]
+        self._declared += pid[4]
+        if self._declared > 64 * self._size:
+            raise NotTensors(gettext("the file is damaged: it announces more numbers than it holds."))
+        return _PART
 
-    def _memoize(self, _: object) -> None:
-        self._memo[len(self._memo)] = self._stack[-1]
+    def called(self, function: str, arguments: tuple[Any, ...]) -> object:
+        self._count(arguments)
+        if function == "collections OrderedDict" and len(arguments) < 2:
+            return self._filled(*arguments)
+        if function == "collections Counter" and len(arguments) == 1 and type(arguments[0]) is dict:
+            return self._filled(arguments[0])
+        if function == "_codecs encode" and arguments[1:] == ("latin1",) and type(arguments[0]) is str:
+            return arguments[0].encode("latin1")
+        if function == "torch Size" and len(arguments) == 1 and _is_size(arguments[0]):
+            return arguments[0]
+        if function.startswith("torch._utils _rebuild") or function in _TENSORS:
+            self._check_parts(arguments)
+            return _PART
+        raise NotTensors(_foreign())
 
-    def _get(self, key: int) -> None:
-        self._stack.append(self._memo[key])
-
-    def _mark(self, _: object) -> None:
-        self._marks.append(len(self._stack))
-        self._numbers = []
-
-    def _to_mark(self, _: object) -> list[_Value]:
-        begin = self._marks.pop()
-        inside = self._stack[begin:]
-        del self._stack[begin:]
-        return inside
-
-    def _empty(self, _: object) -> None:
-        self._stack.append(_Value(0, 1, []))
-
-    def _list(self, _: object) -> None:
-        inside = self._to_mark(_)
-        self._empty(_)
-        self._stack[-1].add(inside)
-
-    def _append(self, _: object) -> None:
-        value = self._stack.pop()
-        self._stack[-1].add([value])
-
-    def _appends(self, _: object) -> None:
-        inside = self._to_mark(_)
-        self._stack[-1].add(inside)
-
-    def _dict(self, _: object) -> None:
-        inside = self._to_mark(_)
-        self._empty(_)
-        self._fill(inside)
-
-    def _set_items(self, _: object) -> None:
-        self._fill(self._to_mark(_))
-
-    def _set_item(self, _: object) -> None:
-        inside = self._stack[-2:]
-        del self._stack[-2:]
-        self._fill(inside)
-
-    def _fill(self, keys_and_values: list[_Value]) -> None:
-        keys = keys_and_values[::2]
-        self._stack[-1].add(keys)
-        self._hash(sum(1 for key in keys if key.depth))
-
-    def _hash(self, tuples: int) -> None:
-        self._tuple_keys += tuples
-        if self._tuple_keys > MOST_TUPLE_KEYS:
+    def built(self, value: object, state: object) -> None:
+        """Check the state of an OrderedDict, or of a parameter as torch before 0.4 wrote it."""
+        if type(value) is dict and type(state) is dict:
+            self._count((state,))
+        elif value is _PART and type(state) is tuple:
+            self._count(state)
+            self._check_parts(state)
+        else:
             raise NotTensors(_foreign())
 
-    def _tuple(self, _: object) -> None:
-        self._push_tuple(self._to_mark(_))
+    def _filled(self, content: Any = ()) -> dict[Any, None]:
+        """Return the keys of a dict that is made of a dict, or of pairs as Python 2 writes them."""
+        if type(content) is dict:
+            return dict.fromkeys(content)
+        pairs = content if type(content) in (list, tuple) else [content]
+        for pair in pairs:
+            if type(pair) not in (list, tuple) or len(pair) != 2:
+                raise NotTensors(_foreign())
+            self.check_key(pair[0])
+        return {key: None for key, _ in pairs}
 
-    def _short_tuple(self, count: int) -> None:
-        inside = self._stack[-count:]
-        del self._stack[-count:]
-        self._push_tuple(inside)
+    def _check_parts(self, values: tuple[object, ...]) -> None:
+        if not all(type(each) in _ARGUMENTS or _is_size(each) for each in values):
+            raise NotTensors(_foreign())
 
-    def _call(self, _: object) -> None:
-        arguments, function = self._stack.pop(), self._stack.pop().name
-        hashed: list[_Value] = []
-        if function in _HASHING:
-            hashed = [each for argument in arguments.inside for each in argument.tuples()]
-            self._hash(len(hashed))
-        size = self._count(arguments)
-        self._stack.append(_Value(1 if function == "torch Size" else 0, size, hashed))
-
-    def _build(self, _: object) -> None:
-        state = self._stack.pop()
-        self._hash(0 if state.depth else len(state.tuples()))
-        self._count(state)
-
-    def _count(self, value: _Value) -> int:
-        """Count what a call reads; return its size.
+    def _count(self, values: tuple[Any, ...]) -> None:
+        """Count what a call reads.
 
         Raises:
             NotTensors: Calls read far more than what stands in the file.
         """
-        size = 1
-        for each in value.inside:
-            size += each.size
-        self._read += size
-        if self._read > self._written + MOST_READ_AGAIN:
+        self._values += 1 + len(values)
+        for each in values:
+            if type(each) in (str, bytes):
+                self._characters += len(each)
+            elif type(each) in (list, tuple, dict):
+                self._values += len(each)
+        characters = self.file.tell() + MOST_READ_AGAIN
+        if self._values > self.steps + MOST_READ_AGAIN or self._characters > characters:
             raise NotTensors(_foreign())
-        return size
-
-    def _global(self, name: str) -> None:
-        _check_name(name)
-        self._stack.append(_Value(0, 1, [], name))
-
-    def _number(self, value: int) -> None:
-        if not -(2**63) <= value < 2**64:
-            raise NotTensors(
-                gettext("expected numbers of at most 64 bits, got {got}.", got=shortened(int(value)))
-            )
-        self._numbers.append(value)
-        self._written += 1
-        self._stack.append(_CONSTANT)
-
-    def _refuse(self, _: object) -> None:
-        raise NotTensors(_code())
-
-    def _nothing(self, _: object) -> None:
-        """What says nothing about the data."""
-
-    def _push_tuple(self, inside: list[_Value]) -> None:
-        depth = size = 1
-        for each in inside:
-            size += each.size
-            depth = max(depth, each.depth + 1)
-        if depth > DEEPEST:
-            raise NotTensors(too_deep())
-        self._stack.append(_Value(depth, size, inside))
-
-    def _declare(self, _: object) -> None:
-        """Count the numbers of a storage; torch before 1.6 makes room for them before it reads them."""
-        self._stack[-1] = _CONSTANT
-        self._declared += max(self._numbers, default=0)
-        if self._declared > 64 * self._size:
-            raise NotTensors(gettext("the file is damaged: it announces more numbers than it holds."))
 
 
-_ACTIONS: dict[str, Callable[[_Walk, Any], object]] = {
-    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), _Walk._put),
-    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _Walk._get),
-    **dict.fromkeys(("EMPTY_LIST", "EMPTY_DICT"), _Walk._empty),
-    **dict.fromkeys(("REDUCE", "NEWOBJ"), _Walk._call),
-    **dict.fromkeys(("PROTO", "FRAME", "STOP"), _Walk._nothing),
-    **dict.fromkeys(_NUMBERS, _Walk._number),
-    **dict.fromkeys(_REFUSED, _Walk._refuse),
-    "DICT": _Walk._dict,
-    "LIST": _Walk._list,
-    "MEMOIZE": _Walk._memoize,
-    "MARK": _Walk._mark,
-    "TUPLE": _Walk._tuple,
-    "TUPLE1": lambda walk, _: walk._short_tuple(1),
-    "TUPLE2": lambda walk, _: walk._short_tuple(2),
-    "TUPLE3": lambda walk, _: walk._short_tuple(3),
-    "APPEND": _Walk._append,
-    "APPENDS": _Walk._appends,
-    "BUILD": _Walk._build,
-    "POP_MARK": _Walk._to_mark,
-    "SETITEM": _Walk._set_item,
-    "SETITEMS": _Walk._set_items,
-    "GLOBAL": _Walk._global,
-    "BINPERSID": _Walk._declare,
-}
-"""What each step does to the stack; those that are not named here put a constant on it."""
+def _is_storage(pid: object) -> bool:
+    """Tell whether torch wrote it: ("storage", type, key, device, count), maybe with (key, offset, count).
+
+    The second is a view, in files of torch before 0.4. Keys are hashed.
+    """
+    if type(pid) is not tuple or len(pid) not in (5, 6):
+        return False
+    kinds = [type(each) for each in pid[:5]]
+    view = pid[5] if len(pid) == 6 else None
+    is_view = view is None or (type(view) is tuple and [type(each) for each in view] == [str, int, int])
+    return kinds == [str, Global, str, str, int] and pid[0] == "storage" and pid[4] >= 0 and is_view
+
+
+def _is_size(value: object) -> bool:
+    return type(value) is tuple and all(type(each) is int for each in value)
+
+
+def _too_much() -> str:
+    return gettext(
+        "it holds more than {most:,} names, texts and numbers beside its tensors.", most=MOST_STEPS
+    )
+
+
+def wrong_key(got: str) -> str:
+    return gettext("expected names that are texts or integers, got {got}.", got=got)
 
 
 def _foreign() -> str:
     return gettext("the file is damaged: it is not as torch writes it.")
-
-
-def too_deep() -> str:
-    return gettext("lists, tuples and dicts lie more than {deepest} deep inside each other.", deepest=DEEPEST)
 
 
 def _code() -> str:
@@ -358,12 +269,6 @@ def _code() -> str:
         "it holds a pickled object and not only weights, and opening one could run any program, so it is not "
         "opened."
     )
-
-
-def _check_name(name: str) -> None:
-    storage = name.startswith("torch ") and name.endswith("Storage")
-    if not (name in _NAMES or name in _DTYPES or storage):
-        raise _ForeignName(name)
 
 
 def _not_weights(name: str, pickle: bytes) -> NotTensors:

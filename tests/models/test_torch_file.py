@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 import zipfile
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
 import numpy as np
 import pytest
@@ -48,6 +48,30 @@ def test_files_of_torch_before_1_6_are_read_where_asked_for():
         read_torch_file(data)
 
 
+def test_an_ordered_dict_as_python_2_writes_it():
+    pairs = Call("collections OrderedDict", ([["a", TENSOR], ["b", 2]],), {"_metadata": {"": 1}})
+    found = read_torch_file(torch_zip({"state": pairs}))["state"]
+    assert torch.equal(found.pop("a"), TENSOR)
+    assert found == {"b": 2}
+
+
+def test_values_of_several_types_that_torch_writes():
+    again = torch.nn.Parameter(TENSOR[0])
+    content = {
+        "size": torch.Size((2, 3)),
+        "type": torch.float16,
+        "device": torch.device("cpu"),
+        "bytes": b"\xff",
+    }
+    content.update(
+        count=Counter("aab"), again=[again, again], pairs=[(each, (each,)) for each in range(3000)]
+    )
+    found = read_torch_file(saved(content))
+    assert [torch.equal(each, TENSOR[0]) for each in found.pop("again")] == [True, True]
+    del content["again"]
+    assert found == {**content, "type": "torch.float16", "device": "cpu"}
+
+
 def expanded():
     return Call(
         "torch._utils _rebuild_tensor_v2",
@@ -69,12 +93,17 @@ def doubling(levels):
     return value
 
 
+NUMBERED = b"".join(b"M" + number.to_bytes(2, "little") + b"K\x00" for number in range(4000))
+"""4000 names and values of a dict."""
+
+A_TUPLE = "expected names that are texts or integers, got tuple"
+
 HOSTILE = {
     "deep lists": ({"a": deep(1500)}, "deep inside each other"),
     "deep tuples": ({"a": deep(1500, b")", b"\x85")}, "deep inside each other"),
     "a deep tuple as a key": (
         Raw(b"}" + deep(200_000, b")", b"\x85").steps + b"Ns"),
-        "deep inside each other",
+        A_TUPLE,
     ),
     "a list that holds itself": (Raw(b"]q\x00h\x00a"), "deep inside each other"),
     "lists that double": (doubling(28), "more than 1,000,000 values"),
@@ -85,22 +114,22 @@ HOSTILE = {
     "room for much": ({"a": Call("builtins bytearray", (10**12,))}, "could run any program"),
     "a program": ({"a": Call("os system", ("true",))}, "could run any program.*It names os.system"),
     "steps that build objects": (Raw(b"(ios\nsystem\n"), "could run any program"),
-    "a memo of gigabytes": (Raw(b"]r\xff\xff\xff\x7f"), "damaged"),
+    "a memo of gigabytes": ({"a": Raw(b"}r\xff\xff\xff\x7f")}, None),
     "an attribute in place of a method": (
         {"a": Call("collections OrderedDict", (), {"items": 1, "get": 2})},
         None,
     ),
-    "many tuples as names": (Raw(b"}(" + b"K\x01K\x02\x86K\x00" * 1001 + b"u"), "damaged"),
-    "tuple after tuple as a name": (Raw(b"}" + b"K\x01K\x02\x86K\x00s" * 1001), "damaged"),
-    "tuples as names of a dict": (Raw(b"(" + b"K\x01K\x02\x86K\x00" * 1001 + b"d"), "damaged"),
-    "sizes as names": (Raw(b"}(" + b"ctorch\nSize\n(K\x01K\x02t\x85RK\x00" * 1001 + b"u"), "damaged"),
+    "many tuples as names": (Raw(b"}(" + b"K\x01K\x02\x86K\x00" * 1001 + b"u"), A_TUPLE),
+    "tuple after tuple as a name": (Raw(b"}" + b"K\x01K\x02\x86K\x00s" * 1001), A_TUPLE),
+    "tuples as names of a dict": (Raw(b"(" + b"K\x01K\x02\x86K\x00" * 1001 + b"d"), A_TUPLE),
+    "sizes as names": (Raw(b"}(" + b"ctorch\nSize\n(K\x01K\x02t\x85RK\x00" * 1001 + b"u"), A_TUPLE),
     "tuples in pairs": (
         Raw(b"ccollections\nOrderedDict\n(](" + b"(K\x01K\x02\x86K\x00t" * 1001 + b"etR"),
-        "damaged",
+        A_TUPLE,
     ),
     "tuples in lists of two": (
         Raw(b"ccollections\nOrderedDict\n(](" + b"](K\x01K\x02\x86K\x00e" * 1001 + b"etR"),
-        "damaged",
+        A_TUPLE,
     ),
     "tuples that are hashed again": (
         Raw(b"](ccollections\nCounter\nq\x02](" + b"K\x01K\x02\x86" * 600 + b"e\x85Rq\x03h\x02h\x03\x85Re"),
@@ -108,7 +137,7 @@ HOSTILE = {
     ),
     "a state of tuples": (
         Raw(b"ccollections\nOrderedDict\n)R}(" + b"K\x01K\x02\x86K\x00" * 600 + b"uq\x02b" + b"h\x02b"),
-        "damaged",
+        A_TUPLE,
     ),
     "tuples to count": (Raw(b"ccollections\nCounter\n(](" + b"K\x01K\x02\x86" * 1001 + b"etR"), "damaged"),
     **{
@@ -121,16 +150,28 @@ HOSTILE = {
         )
         for name, thing in {
             "collections Counter": b"](" + b"K\x01" * 4000 + b"e",
-            "collections OrderedDict": b"}(" + b"K\x01K\x00" * 4000 + b"u",
+            "collections OrderedDict": b"}(" + NUMBERED + b"u",
             "torch Size": b"(" + b"K\x01" * 4000 + b"t",
             "_codecs encode": b"X\xa0\x0f\0\0" + b"a" * 4000,
         }.items()
     },
     "a state that is read again": (
-        Raw(b"ccollections\nOrderedDict\n)R}(" + b"K\x01K\x00" * 4000 + b"uq\x02b" + b"h\x02b" * 400),
+        Raw(b"ccollections\nOrderedDict\n)R}(" + NUMBERED + b"uq\x02b" + b"h\x02b" * 400),
         "damaged",
     ),
     "tensors as names": (Raw(b"}(K\x01K\x02(K\x03K\x04tK\x05u"), "expected names that are texts or integers"),
+    "a storage whose name takes long to hash": (
+        Raw(
+            b"(X\x07\0\0\0storagectorch\nFloatStorage\n)" + b"q\x00h\x00\x86" * 30 + b"X\x03\0\0\0cpuK\x06tQ"
+        ),
+        "damaged",
+    ),
+    "a name that takes long to hash": (Raw(b"})" + b"q\x00h\x00\x86" * 30 + b"Ns"), A_TUPLE),
+    "a text that takes long to encode": (
+        {"a": Call("_codecs encode", ("".join(map(chr, range(256, 4000))), "punycode"))},
+        "damaged",
+    ),
+    "a storage without a file": ({"a": Call("torch.storage UntypedStorage", (2**40,))}, "damaged"),
     "a set": ({"a": Call("builtins set", ([1],))}, "could run any program"),
     "sparse tensors": ({"a": Call("torch._utils _rebuild_sparse_tensor", ())}, "could run any program"),
 }

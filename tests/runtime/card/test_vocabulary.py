@@ -68,7 +68,23 @@ PICKLES = {
     "states": b"(l" + b"Nb" * 900_000 + b".",
     "doubled tuples": b")q\x00" + b"h\x00h\x00\x86q\x00" * 200_000 + b".",
     "a long number": b"I" + b"9" * 1_000_000 + b"\n.",
+    "keys that are not equal to themselves": b"}(" + b"G\x7f\xf8" + bytes(6) + b"Nu.",
+    "tuples as keys": b"}(" + b"K\x01K\x02\x86Nu.",
     "keys of one hash": pickle.dumps(np.array({(2**61 - 1) * each: 0 for each in range(9, 99)}, object), 2),
+    "a text that is encoded again and again": b"]c_codecs\nencode\nq\x00X@B\x0f\0"
+    + b"a" * 1_000_000
+    + b"q\x01X\x06\0\0\0latin1q\x02"
+    + b"h\x00h\x01h\x02\x86R" * 4000
+    + b".",
+    "a long name, again and again": b"]X@B\x0f\0"
+    + b"a" * 1_000_000
+    + b"q\x01"
+    + b"h\x01h\x01\x93" * 9000
+    + b".",
+    "a text in place of a function": b"X\x01\0\0\0a)R.",
+    "a state of a name": b"ccollections\nOrderedDict\n}b.",
+    "a long line": b"V" + b"a" * 1_000_000 + b"\n.",
+    "a memo of gigabytes": b"}r\xff\xff\xff\x7f.",
     "a longer number": b"\x8b" + (1_000_000).to_bytes(4, "little") + b"\x7f" * 1_000_000 + b".",
 }
 
