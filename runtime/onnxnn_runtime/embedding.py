@@ -14,7 +14,6 @@ from .errors import CardError, InputError
 from .inputs.folders import Skipped
 from .inputs.options import ReadOptions
 from .inputs.reading import in_channel_order
-from .messages.catalogue import coded
 from .results import Embeddings
 
 if TYPE_CHECKING:
@@ -117,12 +116,10 @@ def reported(parts: Parts, options: ReadOptions) -> Iterator[Embeddings]:
             try:
                 options.report(done, total)
             except StopIteration as error:
-                raise InputError(
-                    coded(
-                        "E-INPUT-06",
-                        "progress: raised StopIteration, which would end the stream as if it were done. "
-                        "Raise another exception, or stop taking from the stream.",
-                    )
+                raise InputError.coded(
+                    "E-INPUT-06",
+                    "progress: raised StopIteration, which would end the stream as if it were done. "
+                    "Raise another exception, or stop taking from the stream.",
                 ) from error
 
 
@@ -140,12 +137,10 @@ def vector_output(card: ModelCard, outputs: Described, name: str) -> str:
     vector = ModelKind(card, outputs=outputs).vector
     if vector is not None:
         return vector
-    raise CardError(
-        coded(
-            "E-INPUT-08",
-            "{name}: embed() expected an output 'embedding', got one of the kind {kind}. Export a "
-            "network with a feature vector before its head, or train with nn('embed').",
-            name=name,
-            kind=repr(kind_name(card.output.kind)),
-        )
+    raise CardError.coded(
+        "E-INPUT-08",
+        "{name}: embed() expected an output 'embedding', got one of the kind {kind}. Export a "
+        "network with a feature vector before its head, or train with nn('embed').",
+        name=name,
+        kind=repr(kind_name(card.output.kind)),
     )

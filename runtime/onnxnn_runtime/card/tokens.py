@@ -7,7 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Any, Mapping, Sequence, Union
 
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 if TYPE_CHECKING:
@@ -65,27 +65,23 @@ def to_numbers(text: object, vocabulary: Mapping[str, int]) -> list[int]:
     """
     text = plain(text)
     if not isinstance(text, Sequence) or not all(isinstance(token, str) for token in text):
-        raise InputError(
-            coded(
-                "E-INPUT-07",
-                "expected text, or a list of words, each a text, got {value}.",
-                value=shortened(text, 40),
-            )
+        raise InputError.coded(
+            "E-INPUT-07",
+            "expected text, or a list of words, each a text, got {value}.",
+            value=shortened(text, 40),
         )
     tokens = _tokens(text, vocabulary) if isinstance(text, str) else text
     unknown = [token for token in tokens if token not in vocabulary]
     if unknown:
-        raise InputError(
-            coded(
-                "E-INPUT-07",
-                "{token} is not in the vocabulary of {tokens}. {advice}",
-                token=shortened(unknown[0]),
-                tokens=ngettext("{count} token", "{count} tokens", len(vocabulary)),
-                advice=_hint(text, vocabulary) or gettext("It holds {tokens}.", tokens=_some(vocabulary)),
-            )
+        raise InputError.coded(
+            "E-INPUT-07",
+            "{token} is not in the vocabulary of {tokens}. {advice}",
+            token=shortened(unknown[0]),
+            tokens=ngettext("{count} token", "{count} tokens", len(vocabulary)),
+            advice=_hint(text, vocabulary) or gettext("It holds {tokens}.", tokens=_some(vocabulary)),
         )
     if not len(tokens):
-        raise InputError(coded("E-INPUT-07", "expected at least one token, got an empty text."))
+        raise InputError.coded("E-INPUT-07", "expected at least one token, got an empty text.")
     return [vocabulary[token] for token in tokens]
 
 

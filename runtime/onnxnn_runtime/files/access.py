@@ -19,7 +19,7 @@ from onnxnn_runtime.errors import (
     OnnxnnError,
     OutputError,
 )
-from onnxnn_runtime.messages.catalogue import Message, coded, following, gettext
+from onnxnn_runtime.messages.catalogue import Message, following, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.system import system_reason
 
@@ -199,22 +199,17 @@ def check_target(path: PathLike) -> None:
     except (OSError, ValueError) as error:
         raise cannot_write(path, error) from error
     if stat.S_ISDIR(mode):
-        raise OutputError(
-            coded(
-                "E-OUTPUT-01",
-                "cannot write {path}: expected the name of a file, got a folder. Give a file, such as one in "
-                "it.",
-                path=printable(str(path)),
-            )
+        raise OutputError.coded(
+            "E-OUTPUT-01",
+            "cannot write {path}: expected the name of a file, got a folder. Give a file, such as one in it.",
+            path=printable(str(path)),
         )
     if not stat.S_ISREG(mode):
-        raise OutputError(
-            coded(
-                "E-OUTPUT-01",
-                "cannot write {path}: expected a regular file, got {got}. Choose another name.",
-                path=printable(str(path)),
-                got=_kind(mode),
-            )
+        raise OutputError.coded(
+            "E-OUTPUT-01",
+            "cannot write {path}: expected a regular file, got {got}. Choose another name.",
+            path=printable(str(path)),
+            got=_kind(mode),
         )
 
 
@@ -260,24 +255,20 @@ def first_bytes(path: PathLike, count: int, option: str = "") -> bytes:
 def unknown_before(path: PathLike, error: OSError, option: str = "") -> OutputError:
     """Return the error that says why a file is not replaced which cannot be looked at."""
     if option:
-        return OutputError(
-            coded(
-                "E-OUTPUT-02",
-                "{path}: expected a file that may be replaced, got one that cannot be read ({reason}). "
-                "Change its permissions, choose another name, or use {option}.",
-                path=printable(str(path)),
-                reason=system_reason(error),
-                option=option,
-            )
-        )
-    return OutputError(
-        coded(
+        return OutputError.coded(
             "E-OUTPUT-02",
-            "{path}: expected a file that may be replaced, got one that cannot be read ({reason}). Change "
-            "its permissions, or choose another name.",
+            "{path}: expected a file that may be replaced, got one that cannot be read ({reason}). "
+            "Change its permissions, choose another name, or use {option}.",
             path=printable(str(path)),
             reason=system_reason(error),
+            option=option,
         )
+    return OutputError.coded(
+        "E-OUTPUT-02",
+        "{path}: expected a file that may be replaced, got one that cannot be read ({reason}). Change "
+        "its permissions, or choose another name.",
+        path=printable(str(path)),
+        reason=system_reason(error),
     )
 
 
@@ -325,44 +316,36 @@ def cannot_write(path: PathLike, error: Exception) -> OutputError:
     """Return the OutputError that says why `path` could not be written; the temporary file is not named."""
     shown = printable(str(path))
     if isinstance(error, UnicodeEncodeError):
-        return OutputError(
-            coded(
-                "E-OUTPUT-01",
-                "cannot write {path}: no file system can hold this name. Choose another one.",
-                path=shown,
-            )
+        return OutputError.coded(
+            "E-OUTPUT-01",
+            "cannot write {path}: no file system can hold this name. Choose another one.",
+            path=shown,
         )
     if _has_long_name(path, error):
-        return OutputError(
-            coded(
-                "E-OUTPUT-01",
-                "cannot write {path}: expected a name of at most 255 bytes, got {count} bytes. Choose a "
-                "shorter one.",
-                path=shown,
-                count=len(os.fsencode(os.path.basename(path))),
-            )
+        return OutputError.coded(
+            "E-OUTPUT-01",
+            "cannot write {path}: expected a name of at most 255 bytes, got {count} bytes. Choose a "
+            "shorter one.",
+            path=shown,
+            count=len(os.fsencode(os.path.basename(path))),
         )
     reason = system_reason(error) if getattr(error, "strerror", None) else type(error).__name__
     if isinstance(error, (FileExistsError, NotADirectoryError)):
         reason = gettext("expected a folder, got a file in its place")
     if isinstance(error, PermissionError):
-        return OutputError(
-            coded(
-                "E-OUTPUT-01",
-                "cannot write {path}: {reason}. Nothing was changed. Choose a folder that exists, is "
-                "writable and has space. If another program has the file open, close it there.",
-                path=shown,
-                reason=reason,
-            )
-        )
-    return OutputError(
-        coded(
+        return OutputError.coded(
             "E-OUTPUT-01",
-            "cannot write {path}: {reason}. Nothing was changed. Choose a folder that exists, is writable "
-            "and has space.",
+            "cannot write {path}: {reason}. Nothing was changed. Choose a folder that exists, is "
+            "writable and has space. If another program has the file open, close it there.",
             path=shown,
             reason=reason,
         )
+    return OutputError.coded(
+        "E-OUTPUT-01",
+        "cannot write {path}: {reason}. Nothing was changed. Choose a folder that exists, is writable "
+        "and has space.",
+        path=shown,
+        reason=reason,
     )
 
 
