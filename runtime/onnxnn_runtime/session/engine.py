@@ -21,14 +21,14 @@ from onnxnn_runtime.errors import InputError, OnnxnnError
 from onnxnn_runtime.inputs.folders import Skipped
 from onnxnn_runtime.inputs.reading import Sample
 from onnxnn_runtime.inputs.samples import find_samples
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
+from onnxnn_runtime.messages.catalogue import Message, gettext
 from onnxnn_runtime.messages.shorten import printable
 
 from .failures import cannot_load, cannot_run
 from .feeds import DTYPES, as_samples, check_divisor, check_feed
 from .forks import generation
 from .onnxfile import FileFacts
-from .pipeline import Batch, chunks, default_batch_size, ordered, read_chunk, total_of, weight_of
+from .pipeline import Batch, default_batch_size, in_chunks, read_chunk
 from .promises import Promises
 from .providers import Placement, TimeLimitError, create_session, num_threads, run
 from .states import Described, check_states
@@ -92,12 +92,10 @@ class Engine:
             self.inputs = {each.name: _describe(each) for each in self._session.get_inputs()}
             self.outputs = {each.name: _describe(each) for each in self._session.get_outputs()}
         except UnicodeDecodeError as error:
-            raise InputError(
-                coded(
-                    "E-MODEL-01",
-                    "{name}: expected names of UTF-8 text in its graph, got other bytes. Export it again.",
-                    name=name,
-                )
+            raise InputError.coded(
+                "E-MODEL-01",
+                "{name}: expected names of UTF-8 text in its graph, got other bytes. Export it again.",
+                name=name,
             ) from error
         self._spec = None if card is None else card.input
         self._states = () if card is None else card.input.states
@@ -112,8 +110,8 @@ class Engine:
         """Return the first session, and where it runs."""
         created = self._create(self._width)
         if created is None:
-            raise InputError(
-                coded("E-INPUT-02", "{name}: changed after it was opened. Open it again.", name=self._name)
+            raise InputError.coded(
+                "E-INPUT-02", "{name}: changed after it was opened. Open it again.", name=self._name
             )
         return created
 
@@ -131,15 +129,13 @@ class Engine:
         """
         unknown, missing = set(feeds) - set(self.inputs), set(self.arrays) - set(feeds)
         if unknown or missing:
-            raise InputError(
-                coded(
-                    "E-INPUT-03",
-                    "{name}: expected arrays for {inputs}, got {given}.",
-                    name=self._name,
-                    inputs=", ".join(printable(each, 40) for each in self.inputs) or gettext("no input"),
-                    given=", ".join(printable(each, 40) for each in itertools.islice(feeds, 20))
-                    or gettext("none"),
-                )
+            raise InputError.coded(
+                "E-INPUT-03",
+                "{name}: expected arrays for {inputs}, got {given}.",
+                name=self._name,
+                inputs=", ".join(printable(each, 40) for each in self.inputs) or gettext("no input"),
+                given=", ".join(printable(each, 40) for each in itertools.islice(feeds, 20))
+                or gettext("none"),
             )
         self._renew()
         checked = {name: check_feed(name, value, *self.inputs[name]) for name, value in feeds.items()}
@@ -235,15 +231,13 @@ class Engine:
         """
         if len(self.arrays) != 1:
             inputs = printable(", ".join(self.arrays), 200)
-            raise InputError(
-                coded(
-                    "E-INPUT-08",
-                    "{name}: takes {count} inputs ({inputs}), where predict() and embed() give one. Use "
-                    "infer({{name: array, ...}}).",
-                    name=self._name,
-                    count=len(self.arrays),
-                    inputs=inputs,
-                )
+            raise InputError.coded(
+                "E-INPUT-08",
+                "{name}: takes {count} inputs ({inputs}), where predict() and embed() give one. Use "
+                "infer({{name: array, ...}}).",
+                name=self._name,
+                count=len(self.arrays),
+                inputs=inputs,
             )
         if batch_size is None:
             batch_size = default_batch_size(spec, self.device)
@@ -281,9 +275,7 @@ class Engine:
             results = map(infer, read)  # a shared session runs them one by one, when they are asked for
             return results if shared else list(results), broken
 
-        weigh = weight_of(spec)
-        parts = chunks(samples, batch_size, weigh)
-        with closing(ordered(work, parts, self._threads, total_of(weigh))) as ahead:
+        with closing(in_chunks(work, samples, spec, batch_size, self._threads)) as ahead:
             for results, broken in ahead:
                 for names, values in results:
                     yield names, values, broken
@@ -322,8 +314,8 @@ class Engine:
         except (OnnxnnError, MemoryError) as error:
             if isinstance(error, OnnxnnError):
                 raise
-            raise InputError(
-                coded("E-MEMORY-01", "{name}: there is not enough memory to load it.", name=self._name)
+            raise InputError.coded(
+                "E-MEMORY-01", "{name}: there is not enough memory to load it.", name=self._name
             ) from error
         except Exception as error:  # ONNX Runtime's own classes differ between versions.
             raise InputError(cannot_load(self._name, self._facts, error)) from error
@@ -333,15 +325,13 @@ class Engine:
     ) -> list[np.ndarray]:
         for name in outputs:
             if name in self.outputs and self.outputs[name][0] in _UNREADABLE:
-                raise InputError(
-                    coded(
-                        "E-MODEL-03",
-                        "{name}: its output {output} is {type}, which NumPy does not have. Add a Cast to "
-                        "float32 after it.",
-                        name=self._name,
-                        output=repr(printable(name, 80)),
-                        type=self.outputs[name][0],
-                    )
+                raise InputError.coded(
+                    "E-MODEL-03",
+                    "{name}: its output {output} is {type}, which NumPy does not have. Add a Cast to "
+                    "float32 after it.",
+                    name=self._name,
+                    output=repr(printable(name, 80)),
+                    type=self.outputs[name][0],
                 )
         for name in self._facts.divisors:
             if name in feeds:
@@ -349,14 +339,12 @@ class Engine:
         try:
             return run(session, list(outputs), feeds, self._timeout)
         except TimeLimitError as error:
-            raise InputError(
-                coded(
-                    "E-MODEL-03",
-                    "{name}: one run took more than {seconds:g} s and was stopped. Where that is not "
-                    "enough, open it with load(..., timeout=SECONDS).",
-                    name=self._name,
-                    seconds=self._timeout,
-                )
+            raise InputError.coded(
+                "E-MODEL-03",
+                "{name}: one run took more than {seconds:g} s and was stopped. Where that is not "
+                "enough, open it with load(..., timeout=SECONDS).",
+                name=self._name,
+                seconds=self._timeout,
             ) from error
         except Exception as error:  # ONNX Runtime's own classes differ between versions.
             raise InputError(cannot_run(self._name, self.inputs, feeds, error)) from error

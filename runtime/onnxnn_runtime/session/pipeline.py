@@ -21,7 +21,6 @@ from onnxnn_runtime.inputs.folders import Skipped, skipped_for
 from onnxnn_runtime.inputs.options import ReadOptions
 from onnxnn_runtime.inputs.reading import Sample, read_sample
 from onnxnn_runtime.inputs.samples import find_samples
-from onnxnn_runtime.messages.catalogue import coded
 
 from .forks import generation
 from .providers import num_threads
@@ -34,10 +33,9 @@ __all__ = [
     "batches",
     "chunks",
     "default_batch_size",
+    "in_chunks",
     "ordered",
     "read_chunk",
-    "total_of",
-    "weight_of",
 ]
 
 PER_WORKER = 2
@@ -100,9 +98,7 @@ def batches(
         return read_chunk(chunk, spec, errors)
 
     size = default_batch_size(spec) if batch_size is None else batch_size
-    weigh = weight_of(spec)
-    parts = chunks(samples, size, weigh)
-    with closing(ordered(read, parts, workers or num_threads(), total_of(weigh))) as ahead:
+    with closing(in_chunks(read, samples, spec, size, workers or num_threads())) as ahead:
         for read_batches, broken in ahead:
             left_out.extend(broken)
             yield from read_batches
@@ -149,7 +145,20 @@ def read_chunk(chunk: Iterable[Sample], spec: InputSpec, errors: str) -> tuple[l
     return result, broken
 
 
-def weight_of(spec: InputSpec) -> Callable[[Sample], int] | None:
+def in_chunks(
+    function: Callable[[list[Sample]], _Out],
+    samples: Iterable[Sample],
+    spec: InputSpec,
+    size: int,
+    workers: int,
+) -> Generator[_Out, None, None]:
+    """Yield function(chunk) for each `size` samples, computed ahead in threads; see `ordered`."""
+    weigh = _weight_of(spec)
+    total = None if weigh is None else lambda chunk: sum(map(weigh, chunk))
+    return ordered(function, chunks(samples, size, weigh), workers, total)
+
+
+def _weight_of(spec: InputSpec) -> Callable[[Sample], int] | None:
     """Return what weighs samples before they are read, None where all are of one size, or small."""
     preprocess = spec.preprocess
     if spec.kind != "image" or preprocess is None or None not in preprocess.output_size():
@@ -168,11 +177,6 @@ def _memory_of(sample: Sample, spec: InputSpec) -> int:
         array_size: int = getattr(value, "size", 0)
         return 4 * array_size
     return 0 if size is None else 4 * channels * size[0] * size[1]
-
-
-def total_of(weigh: Callable[[_In], int] | None) -> Callable[[list[_In]], int] | None:
-    """Return what weighs lists of items."""
-    return None if weigh is None else lambda chunk: sum(map(weigh, chunk))
 
 
 def chunks(items: Iterable[_In], size: int, weigh: Callable[[_In], int] | None = None) -> Iterator[list[_In]]:
@@ -246,12 +250,10 @@ def ordered(
 def _result(future: Future[_Out], begun: int) -> _Out:
     """Return what a thread computed, unless this process was forked since and the thread is not here."""
     if generation() != begun:
-        raise InputError(
-            coded(
-                "E-INPUT-08",
-                "these results were begun before the process was forked, and the threads that compute them "
-                "are not in the child. Begin them again there, with another call of embed_stream() or the "
-                "like.",
-            )
+        raise InputError.coded(
+            "E-INPUT-08",
+            "these results were begun before the process was forked, and the threads that compute them "
+            "are not in the child. Begin them again there, with another call of embed_stream() or the "
+            "like.",
         )
     return future.result()

@@ -12,7 +12,7 @@ import pytest
 from onnxnn_runtime import InputError, InputSpec, MissingInputError, Preprocess
 from onnxnn_runtime.inputs.folders import find_images
 from onnxnn_runtime.inputs.samples import find_samples
-from onnxnn_runtime.session import engine, pipeline
+from onnxnn_runtime.session import pipeline
 from onnxnn_runtime.session.pipeline import batches, ordered
 from PIL import Image
 from support.inputs import IMAGES, SEQUENCE, TABLE, TOKENS, read
@@ -275,7 +275,6 @@ def read_ahead(monkeypatch):
         kept.append(ordered(*args, **options))
         return kept[-1]
 
-    monkeypatch.setattr(engine, "ordered", keeping)
     monkeypatch.setattr(pipeline, "ordered", keeping)
     return kept
 
