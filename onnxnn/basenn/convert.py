@@ -236,8 +236,8 @@ def _convert(
     )
     described = about.describe(kind_of(task, definition), preparation, None, how)
     card = replace(described, note=gettext("Converted from a BaseNN checkpoint."))
-    state = {"sample": {"sizes": list(shape.sizes), "axes": list(shape.axes)}}
-    return Converted(checkpoint.save(out, card, net.state_dict(), None, state), card, tuple(notes))
+    written = checkpoint.save(out, card, net.state_dict(), None, {"sample": shape.to_data()})
+    return Converted(written, card, tuple(notes))
 
 
 def _with_layers(definition: Definition, calls: list[Call]) -> Definition:

@@ -20,6 +20,7 @@ from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
 from onnxnn.layers import Layer
+from onnxnn.layers.other_names import with_meant
 from onnxnn.layers.registry import immutable
 
 from . import augment
@@ -221,7 +222,7 @@ def _make(name: str, value: object) -> Any:
     fields = [field.name for field in dataclasses.fields(cls)]
     options = _options(name, fields, immutable(value))
     wrong = (option for option in options if option not in fields)
-    unknown = [_unknown(option, fields) for option in islice(wrong, _MOST_NAMED)]
+    unknown = [with_meant(option, fields) for option in islice(wrong, _MOST_NAMED)]
     if unknown:
         raise DataError.coded(
             "E-DATA-10",
@@ -241,13 +242,6 @@ def _make(name: str, value: object) -> Any:
             known=", ".join(fields),
         )
     return cls(**options)
-
-
-def _unknown(option: str, fields: list[str]) -> str:
-    meant = nearest(option, fields)
-    if not meant:
-        return shortened(option)
-    return gettext("{option} (did you mean {meant}?)", option=shortened(option), meant=shortened(meant))
 
 
 def _options(name: str, fields: list[str], value: object) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from onnxnn_runtime.messages.warn import warn
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
-from onnxnn.graph.shape import DATA, Shape
+from onnxnn.graph.shape import DATA, Shape, total
 from onnxnn.layers import Layer, read_signals
 from onnxnn.layers.custom import Custom
 from onnxnn.layers.embedding import TokenReader
@@ -358,9 +358,7 @@ class Definition:
 
     def multiply_adds(self) -> int | None:
         """Return the multiply-adds of one sample; None while a size is free."""
-        counts = [placed.layer.multiply_adds(placed.in_shape) for placed in self.placed()]
-        known = [count for count in counts if count is not None]
-        return sum(known) if len(known) == len(counts) else None
+        return total(placed.layer.multiply_adds(placed.in_shape) for placed in self.placed())
 
     def summary(self, batch: int | None = None) -> str:
         """Return the table of layers, output shapes, parameters and multiply-adds.

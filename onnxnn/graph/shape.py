@@ -8,12 +8,13 @@ None where it is not known yet or where the data may choose it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.messages.catalogue import gettext, ngettext
 
-__all__ = ["AXES", "DATA", "Shape", "axis_name"]
+__all__ = ["AXES", "DATA", "Shape", "axis_name", "total"]
 
 AXES = ("channel", "depth", "height", "width", "time", "feature", "token", "length")
 """Every axis name. "length" is the one spatial axis of a one-dimensional convolution."""
@@ -83,8 +84,7 @@ class Shape:
     @property
     def numel(self) -> Size:
         """The number of values in one sample; None while a size is free."""
-        known = [size for size in self.sizes if size is not None]
-        return math.prod(known) if len(known) == len(self.sizes) else None
+        return None if None in self.sizes else math.prod(map(present, self.sizes))
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -103,6 +103,10 @@ class Shape:
     def came_from(self, source: str) -> Shape:
         """Return a copy that remembers what produced it."""
         return replace(self, source=source)
+
+    def to_data(self) -> dict[str, list[Size] | list[str]]:
+        """Return sizes and axes as JSON data."""
+        return {"sizes": list(self.sizes), "axes": list(self.axes)}
 
     def batched(self, batch: Size = None) -> str:
         """Return the sizes with the batch in front, as the lessons write them: "[120, 10]"."""
@@ -131,6 +135,12 @@ class Shape:
     def __repr__(self) -> str:
         pairs = zip(self.axes, self.sizes, strict=True)
         return "Shape(" + ", ".join(f"{axis} {'?' if size is None else size}" for axis, size in pairs) + ")"
+
+
+def total(sizes: Iterable[Size]) -> Size:
+    """Return the sum of sizes; None while one is free."""
+    known = list(sizes)
+    return None if None in known else sum(map(present, known))
 
 
 def axis_name(axis: str) -> str:

@@ -24,8 +24,17 @@ class Activation(Layer):
     is_activation: ClassVar[bool] = True
     keeps_outputs: ClassVar[bool] = True
 
-    def out_shape(self, in_shape: Shape) -> Shape:
-        return in_shape
+    module: ClassVar[type[nn.Module]]
+    """Torch's module, of an activation without options."""
+
+    op: ClassVar[str]
+    """The ONNX operator, where one alone computes it."""
+
+    def build(self, in_shape: Shape) -> nn.Module:
+        return self.module()
+
+    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
+        return graph.node(self.op, x)
 
     def reads_signals(self, in_shape: Shape) -> bool | None:
         return None
@@ -40,12 +49,8 @@ class ReLU(Activation):
     """y = max(0, x)."""
 
     bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
-
-    def build(self, in_shape: Shape) -> nn.Module:
-        return nn.ReLU()
-
-    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        return graph.node("Relu", x)
+    module: ClassVar[type[nn.Module]] = nn.ReLU
+    op: ClassVar[str] = "Relu"
 
 
 @layer("softmax")
@@ -75,12 +80,8 @@ class Sigmoid(Activation):
     """y = 1 / (1 + exp(-x)). As the last layer, the loss sees the values before it."""
 
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
-
-    def build(self, in_shape: Shape) -> nn.Module:
-        return nn.Sigmoid()
-
-    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        return graph.node("Sigmoid", x)
+    module: ClassVar[type[nn.Module]] = nn.Sigmoid
+    op: ClassVar[str] = "Sigmoid"
 
 
 @layer("leakyrelu", "leaky_relu")
@@ -110,12 +111,8 @@ class Tanh(Activation):
     """y = (exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
 
     bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-
-    def build(self, in_shape: Shape) -> nn.Module:
-        return nn.Tanh()
-
-    def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        return graph.node("Tanh", x)
+    module: ClassVar[type[nn.Module]] = nn.Tanh
+    op: ClassVar[str] = "Tanh"
 
 
 @layer("relu6")
@@ -127,9 +124,7 @@ class ReLU6(Activation):
     """
 
     bounds: ClassVar[tuple[float, float]] = (0.0, 6.0)
-
-    def build(self, in_shape: Shape) -> nn.Module:
-        return nn.ReLU6()
+    module: ClassVar[type[nn.Module]] = nn.ReLU6
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         return graph.clip(x, 0.0, 6.0)
@@ -144,9 +139,7 @@ class GELU(Activation):
     """
 
     bounds: ClassVar[tuple[float, float]] = (-0.17, math.inf)
-
-    def build(self, in_shape: Shape) -> nn.Module:
-        return nn.GELU()
+    module: ClassVar[type[nn.Module]] = nn.GELU
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         return graph.gelu(x)
@@ -161,9 +154,7 @@ class SiLU(Activation):
     """
 
     bounds: ClassVar[tuple[float, float]] = (-0.2785, math.inf)
-
-    def build(self, in_shape: Shape) -> nn.Module:
-        return nn.SiLU()
+    module: ClassVar[type[nn.Module]] = nn.SiLU
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         return graph.node("Mul", x, graph.node("Sigmoid", x))
@@ -201,8 +192,7 @@ class ELU(Activation):
 class Identity(Activation):
     """y = x."""
 
-    def build(self, in_shape: Shape) -> nn.Module:
-        return nn.Identity()
+    module: ClassVar[type[nn.Module]] = nn.Identity
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         return x

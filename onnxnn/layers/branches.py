@@ -14,7 +14,7 @@ from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
-from onnxnn.graph.shape import Shape
+from onnxnn.graph.shape import Shape, total
 
 from ._checks import spatial_axes, unknown_value, wrong_value
 from ._sequential import Path
@@ -88,9 +88,7 @@ class Branches(Layer):
         merged = replace(shapes[0], masked=any(shape.masked for shape in shapes))
         if joined is None:
             return merged
-        sizes = [shape[joined] for shape in shapes]
-        known = [size for size in sizes if size is not None]
-        return merged.with_sizes(**{joined: sum(known) if len(known) == len(sizes) else None})
+        return merged.with_sizes(**{joined: total(shape[joined] for shape in shapes)})
 
     def build(self, in_shape: Shape) -> nn.Module:
         paths = []
@@ -113,12 +111,10 @@ class Branches(Layer):
             values.append(y)
         if self.merge == "concat":
             return graph.node("Concat", *values, axis=self._axis(in_shape))
-        return functools.reduce(lambda total, value: graph.node("Add", total, value), values)
+        return functools.reduce(lambda added, value: graph.node("Add", added, value), values)
 
     def multiply_adds(self, in_shape: Shape) -> int | None:
-        counts = [inner.multiply_adds(shape) for _, inner, shape in self._placed(in_shape)]
-        known = [count for count in counts if count is not None]
-        return sum(known) if len(known) == len(counts) else None
+        return total(inner.multiply_adds(shape) for _, inner, shape in self._placed(in_shape))
 
     def fixes_input_size(self, in_shape: Shape) -> bool:
         if any(inner.fixes_input_size(shape) for _, inner, shape in self._placed(in_shape)):
@@ -216,8 +212,8 @@ class BranchesModule(nn.ModuleList):
         values = [_run(path, x, mask) for path in self]
         if self.axis is not None:
             return torch.cat(values, self.axis)
-        total: torch.Tensor = functools.reduce(torch.add, values)
-        return total
+        added: torch.Tensor = functools.reduce(torch.add, values)
+        return added
 
 
 def _run(path: nn.Module, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:

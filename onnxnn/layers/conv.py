@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
-from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import gettext, gettext_noop
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from typing_extensions import Self
@@ -22,20 +21,18 @@ from ._checks import (
     back_in_order,
     count,
     flag,
-    free_size,
     is_count,
-    pair_of_sizes,
     per_axis,
     places_expected,
     windows,
     wrong_input,
-    wrong_size,
 )
-from .registry import Layer, layer
+from ._sized import Sized
+from .registry import layer
 
 
 @dataclass(frozen=True)
-class Convolution(Layer):
+class Convolution(Sized):
     """What convolutions of any number of axes share.
 
     y[o, n] = b[o] + Σᵢ Σₖ w[o, i, k] · x[i, S·n + D·k - P] for output channel o and position n, with stride
@@ -52,7 +49,6 @@ class Convolution(Layer):
         bias: Whether to learn b.
     """
 
-    size: tuple[int | None, int] | int
     kernel_size: int | tuple[int, ...]
     stride: int | tuple[int, ...] = 1
     padding: int | tuple[int, ...] = 0
@@ -60,19 +56,17 @@ class Convolution(Layer):
     dilation: int | tuple[int, ...] = 1
     bias: bool = True
 
+    meaning: ClassVar[str] = gettext_noop("(input channels, output channels)")
     axes: ClassVar[tuple[str, ...]]
     module: ClassVar[type[nn.Conv1d | nn.Conv2d | nn.Conv3d]]
 
     def __post_init__(self) -> None:
         self._check_padding()
-        object.__setattr__(
-            self, "size", pair_of_sizes(self, self.size, lambda: gettext("(input channels, output channels)"))
-        )
-        for name, lowest in (("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1)):
-            self._spatial(name, lowest)
+        super().__post_init__()
+        self._windows  # noqa: B018  # refuses what is no such number
         count(self, "groups", self.groups)
         flag(self, "bias", self.bias)
-        inputs, outputs = self._sizes
+        inputs, outputs = self.sizes
         if outputs % self.groups or (inputs is not None and inputs % self.groups):
             raise LayerError.coded(
                 "E-LAYER-04",
@@ -104,48 +98,25 @@ class Convolution(Layer):
             advice=advice,
         )
 
-    def assumed_input(self) -> Shape:
-        if self._sizes[0] is None:
-            return super().assumed_input()
-        free = (None,) * len(self.axes)
-        return Shape((self._sizes[0], *free), ("channel", *self.axes))
+    def _input_of(self, inputs: int) -> Shape:
+        return Shape((inputs, *(None for _ in self.axes)), ("channel", *self.axes))
 
     def resolve(self, in_shape: Shape) -> Self:
-        inputs, outputs = self._sizes
-        channels = self._seen(in_shape)["channel"]
-        if inputs is None:
-            if channels is None:
-                raise free_size(self, in_shape, "channel")
-            return replace(self, size=(channels, outputs))
-        if channels not in (None, inputs):
-            raise wrong_size(self, in_shape, "channel", channels, inputs, (channels, outputs))
-        return self
+        return self._with_inputs(self._seen(in_shape), "channel")
 
     def out_shape(self, in_shape: Shape) -> Shape:
         seen = self._seen(in_shape)
-        sizes = windows(
-            self,
-            seen,
-            self._spatial("kernel_size"),
-            self._spatial("stride"),
-            self._spatial("padding", 0),
-            self._spatial("dilation"),
-        )
-        return seen.with_sizes(channel=self._sizes[1], **sizes)
+        return seen.with_sizes(channel=self.sizes[1], **windows(self, seen, *self._windows))
 
     def build(self, in_shape: Shape) -> nn.Module:
-        inputs, outputs = self._sizes
-        inputs = present(inputs)  # resolved
-        kernel, stride = self._spatial("kernel_size"), self._spatial("stride")
+        inputs, outputs = self.resolved_sizes
+        kernel, stride, padding, _ = self._windows
         is_pointwise = len(self.axes) == 2 and set(kernel) == {1} and max(stride) > 1
-        unpadded = is_pointwise and not any(self._spatial("padding", 0))
+        unpadded = is_pointwise and not any(padding)
         return (PointwiseConv2d if unpadded else self.module)(
             inputs,
             outputs,
-            self._spatial("kernel_size"),  # type: ignore[arg-type]  # a tuple of the right length
-            self._spatial("stride"),  # type: ignore[arg-type]  # likewise
-            self._spatial("padding", 0),  # type: ignore[arg-type]  # likewise
-            self._spatial("dilation"),  # type: ignore[arg-type]  # likewise
+            *self._windows,  # type: ignore[arg-type]  # tuples of the right length
             groups=self.groups,
             bias=self.bias,
         )
@@ -156,21 +127,25 @@ class Convolution(Layer):
         return graph.conv(x, module)
 
     def multiply_adds(self, in_shape: Shape) -> int | None:
-        inputs = self._sizes[0]
+        inputs = self.sizes[0]
         positions = self.out_shape(in_shape).numel
         if positions is None or inputs is None:
             return None
-        return positions * (inputs // self.groups) * math.prod(self._spatial("kernel_size"))
+        return positions * (inputs // self.groups) * math.prod(self._windows[0])
 
     def fixes_input_size(self, in_shape: Shape) -> bool:
         return self._seen(in_shape)["channel"] is None
 
     @property
-    def _sizes(self) -> tuple[int | None, int]:
-        return instance(self.size, tuple)
-
-    def _spatial(self, name: str, lowest: int = 1) -> tuple[int, ...]:
-        return per_axis(self, name, getattr(self, name), len(self.axes), lowest)
+    def _windows(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """Kernel, stride, padding and dilation, each one per axis."""
+        axes = len(self.axes)
+        return (
+            per_axis(self, "kernel_size", self.kernel_size, axes),
+            per_axis(self, "stride", self.stride, axes),
+            per_axis(self, "padding", self.padding, axes, lowest=0),
+            per_axis(self, "dilation", self.dilation, axes),
+        )
 
     def _seen(self, in_shape: Shape) -> Shape:
         """Return the shape with the axes that this convolution needs, or refuse it."""
@@ -213,7 +188,7 @@ class Conv1d(Convolution):
     module: ClassVar[type[nn.Conv1d | nn.Conv2d | nn.Conv3d]] = nn.Conv1d
 
     def reads_signals(self, in_shape: Shape) -> bool | None:
-        return in_shape.sizes[0] == self._sizes[0]
+        return in_shape.sizes[0] == self.sizes[0]
 
     def _advice(self, in_shape: Shape) -> str:
         if in_shape.axes != ("time", "feature"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,7 +13,7 @@ from torch import nn
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from .norm import Normalize
+from .norm import MeanAndStd, Normalize
 from .registry import layer
 
 __all__ = ["Denormalize", "DenormalizeModule", "Exponential", "ExponentialModule"]
@@ -39,8 +38,7 @@ class Denormalize(Normalize):
     named: ClassVar[bool] = False
 
     def build(self, in_shape: Shape) -> nn.Module:
-        trailing = len(in_shape) - 1 - in_shape.axes.index(self._axis(in_shape))
-        return DenormalizeModule(self._mean, self._std, trailing)
+        return DenormalizeModule(self._mean, self._std, self._trailing(in_shape))
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         module = instance(module, DenormalizeModule)
@@ -48,18 +46,8 @@ class Denormalize(Normalize):
         return graph.node("Add", scaled, graph.weight("mean", module.mean))
 
 
-class DenormalizeModule(nn.Module):
-    """x · std + mean, both kept as buffers with `trailing` axes of size 1 after them."""
-
-    mean: torch.Tensor
-    std: torch.Tensor
-
-    def __init__(self, mean: Sequence[float], std: Sequence[float], trailing: int) -> None:
-        super().__init__()
-        shape = (-1,) + (1,) * trailing
-        # The layer's options carry the numbers; the state dict need not repeat them.
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).reshape(shape), persistent=False)
-        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).reshape(shape), persistent=False)
+class DenormalizeModule(MeanAndStd):
+    """x · std + mean."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x * self.std + self.mean
@@ -80,8 +68,7 @@ class Exponential(Denormalize):
     bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
     def build(self, in_shape: Shape) -> nn.Module:
-        trailing = len(in_shape) - 1 - in_shape.axes.index(self._axis(in_shape))
-        return ExponentialModule(self._mean, self._std, trailing)
+        return ExponentialModule(self._mean, self._std, self._trailing(in_shape))
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         return super().emit(graph, graph.node("Exp", x), module, in_shape)

@@ -157,9 +157,6 @@ class DiffusionModel(Layer):
         """Return this layer with classes=True filled in."""
         return replace(self, classes=number) if self.classes is True else self
 
-    def out_shape(self, in_shape: Shape) -> Shape:
-        return in_shape
-
     def build(self, in_shape: Shape) -> nn.Module:
         if self.classes is True:
             raise LayerError.coded(

@@ -15,7 +15,7 @@ from torch import nn
 from typing_extensions import Self
 
 from onnxnn.graph.builder import GraphBuilder, Value
-from onnxnn.graph.shape import Shape
+from onnxnn.graph.shape import Shape, total
 
 from ._checks import count, flag, is_count, pair_of_sizes, wrong_input, wrong_value
 from .linear import Linear
@@ -190,9 +190,7 @@ class EmLSTM(TokenReader):
         return x
 
     def multiply_adds(self, in_shape: Shape) -> int | None:
-        counts = [part.multiply_adds(shape) for part, shape in self._parts(in_shape)]
-        known = [number for number in counts if number is not None]
-        return sum(known) if len(known) == len(counts) else None
+        return total(part.multiply_adds(shape) for part, shape in self._parts(in_shape))
 
     def causal(self, in_shape: Shape) -> bool:
         return True

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from onnxnn_runtime.api.invariants import instance, present
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import gettext, gettext_noop
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import is_count, number, pair_of_sizes, with_channels, wrong_value
+from ._checks import is_count, number, with_channels, wrong_value
+from ._sized import SizedForImages
 from .registry import Layer, layer
 
 
@@ -116,7 +116,7 @@ def _conv(inputs: int, outputs: int, kernel: int) -> tuple[nn.Module, nn.Module]
 
 @layer("auxiliary_head")
 @dataclass(frozen=True)
-class AuxiliaryHead(Layer):
+class AuxiliaryHead(SizedForImages):
     """A second classifier in the middle of a deep network, which returns its input unchanged.
 
     In training its loss, times `weight`, is added to the network's own, so that the layers before it get a
@@ -133,37 +133,21 @@ class AuxiliaryHead(Layer):
         5 x 5 with stride 3 on 14 x 14, for one size of images only).
     """
 
-    size: tuple[int | None, int] | int
     weight: float = 0.3
 
+    meaning: ClassVar[str] = gettext_noop("(input channels, classes)")
+
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "size", pair_of_sizes(self, self.size, lambda: gettext("(input channels, classes)"))
-        )
+        super().__post_init__()
         number(self, "weight", self.weight)
         if self.weight < 0:
             raise wrong_value(self, "weight", self.weight, gettext("a number of at least 0"))
 
-    def assumed_input(self) -> Shape:
-        return super().assumed_input() if self._sizes[0] is None else Shape.image(self._sizes[0], None, None)
-
-    def resolve(self, in_shape: Shape) -> AuxiliaryHead:
-        return replace(self, size=with_channels(self, in_shape, self._sizes))
-
-    def out_shape(self, in_shape: Shape) -> Shape:
-        return in_shape
-
     def build(self, in_shape: Shape) -> nn.Module:
-        inputs, classes = self._sizes
-        inputs = present(inputs)  # resolved
-        return AuxiliaryClassifier(inputs, classes, self.weight)
+        return AuxiliaryClassifier(*self.resolved_sizes, self.weight)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         return x
-
-    @property
-    def _sizes(self) -> tuple[int | None, int]:
-        return instance(self.size, tuple)
 
 
 class AuxiliaryClassifier(nn.Module):

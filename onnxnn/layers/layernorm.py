@@ -52,9 +52,6 @@ class LayerNorm(Layer):
             )
         return replace(self, size=size_along(self, in_shape, "feature", self.size))
 
-    def out_shape(self, in_shape: Shape) -> Shape:
-        return in_shape
-
     def build(self, in_shape: Shape) -> nn.Module:
         return nn.LayerNorm(present(self.size))  # resolved
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from onnxnn_runtime.api.invariants import instance, present
+from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.messages.catalogue import ngettext
 from torch import nn
@@ -13,13 +13,14 @@ from torch import nn
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import flag, free_size, pair_of_sizes
-from .registry import Layer, layer
+from ._checks import flag, free_size
+from ._sized import Sized
+from .registry import layer
 
 
 @layer("linear", "dense", "fc")
 @dataclass(frozen=True)
-class Linear(Layer):
+class Linear(Sized):
     """Affine map y = x Wᵀ + b.
 
     A sequence (time, feature) whose last axis equals the inputs is mapped step by step; everything
@@ -33,20 +34,14 @@ class Linear(Layer):
     Output shape: (outputs,), or (time, outputs) for a sequence
     """
 
-    size: tuple[int | None, int] | int
     bias: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "size", pair_of_sizes(self, self.size))
+        super().__post_init__()
         flag(self, "bias", self.bias)
 
-    def assumed_input(self) -> Shape:
-        if self._sizes[0] is None:
-            return super().assumed_input()
-        return Shape.vector(self._sizes[0])
-
     def resolve(self, in_shape: Shape) -> Linear:
-        inputs, outputs = self._sizes
+        inputs, outputs = self.sizes
         found = in_shape["feature"] if self._stepwise(in_shape) else in_shape.numel
         if inputs is None:
             if found is None:
@@ -81,14 +76,12 @@ class Linear(Layer):
 
     def out_shape(self, in_shape: Shape) -> Shape:
         if self._stepwise(in_shape):
-            return in_shape.with_sizes(feature=self._sizes[1])
-        return Shape.vector(self._sizes[1])
+            return in_shape.with_sizes(feature=self.sizes[1])
+        return Shape.vector(self.sizes[1])
 
     def build(self, in_shape: Shape) -> nn.Module:
-        inputs, outputs = self._sizes
-        inputs = present(inputs)  # resolved
         kind = nn.Linear if self._stepwise(in_shape) else FlatLinear
-        return kind(inputs, outputs, bias=self.bias)
+        return kind(*self.resolved_sizes, bias=self.bias)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         module = instance(module, nn.Linear)
@@ -98,7 +91,7 @@ class Linear(Layer):
         return graph.gemm(graph.flatten(x, len(in_shape) + 1), module.weight, module.bias)
 
     def multiply_adds(self, in_shape: Shape) -> int | None:
-        inputs, outputs = self._sizes
+        inputs, outputs = self.sizes
         steps = in_shape["time"] if self._stepwise(in_shape) else 1
         return None if inputs is None or steps is None else inputs * outputs * steps
 
@@ -108,14 +101,10 @@ class Linear(Layer):
     def causal(self, in_shape: Shape) -> bool:
         return self._stepwise(in_shape)
 
-    @property
-    def _sizes(self) -> tuple[int | None, int]:
-        return instance(self.size, tuple)
-
     def _stepwise(self, in_shape: Shape) -> bool:
         if in_shape.axes != ("time", "feature"):
             return False
-        return self._sizes[0] in (None, in_shape["feature"]) or in_shape["feature"] is None
+        return self.sizes[0] in (None, in_shape["feature"]) or in_shape["feature"] is None
 
 
 class FlatLinear(nn.Linear):

@@ -65,9 +65,6 @@ class LocalResponseNorm(Layer):
         images(self, in_shape)
         return self
 
-    def out_shape(self, in_shape: Shape) -> Shape:
-        return in_shape
-
     def build(self, in_shape: Shape) -> nn.Module:
         return nn.LocalResponseNorm(self.size, self.alpha, self.beta, self.k)
 

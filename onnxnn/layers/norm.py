@@ -66,9 +66,6 @@ class BatchNorm(Layer):
             raise wrong_input(self, in_shape, expected, advice)
         return replace(self, size=size_along(self, in_shape, self._axis(in_shape), self.size))
 
-    def out_shape(self, in_shape: Shape) -> Shape:
-        return in_shape
-
     def causal(self, in_shape: Shape) -> bool:
         return True
 
@@ -178,15 +175,12 @@ class Normalize(Layer):
                 )
         return self
 
-    def out_shape(self, in_shape: Shape) -> Shape:
-        return in_shape
-
     def causal(self, in_shape: Shape) -> bool:
         return True
 
     def build(self, in_shape: Shape) -> nn.Module:
-        trailing = len(in_shape) - 1 - in_shape.axes.index(self._axis(in_shape))
-        return NormalizeModule(self._mean, self._std, trailing, torch.float64 if self.wide else torch.float32)
+        dtype = torch.float64 if self.wide else torch.float32
+        return NormalizeModule(self._mean, self._std, self._trailing(in_shape), dtype)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         module = instance(module, NormalizeModule)
@@ -233,9 +227,13 @@ class Normalize(Layer):
     def _axis(in_shape: Shape) -> str:
         return next((axis for axis in ("channel", "feature") if axis in in_shape.axes), in_shape.axes[-1])
 
+    def _trailing(self, in_shape: Shape) -> int:
+        """Return how many axes stand after that of the numbers."""
+        return len(in_shape) - 1 - in_shape.axes.index(self._axis(in_shape))
 
-class NormalizeModule(nn.Module):
-    """(x - mean) / std as float32, kept as buffers of a type with `trailing` axes of size 1 after them."""
+
+class MeanAndStd(nn.Module):
+    """Mean and deviation as buffers of a type, with `trailing` axes of size 1 after them."""
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -248,6 +246,10 @@ class NormalizeModule(nn.Module):
         # The layer's options carry the numbers; the state dict need not repeat them.
         self.register_buffer("mean", torch.tensor(mean, dtype=dtype).reshape(shape), persistent=False)
         self.register_buffer("std", torch.tensor(std, dtype=dtype).reshape(shape), persistent=False)
+
+
+class NormalizeModule(MeanAndStd):
+    """(x - mean) / std as float32."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = (x - self.mean) / self.std

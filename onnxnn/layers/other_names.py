@@ -8,7 +8,7 @@ from onnxnn_runtime.messages.catalogue import following, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
-__all__ = ["OF_ADD", "instead_of_layer", "instead_of_options", "sentences", "suggestion"]
+__all__ = ["OF_ADD", "instead_of_layer", "instead_of_options", "sentences", "suggestion", "with_meant"]
 
 _LAYERS: Mapping[str, str] = {
     "activation": "add(activation='relu')",
@@ -124,6 +124,14 @@ def suggestion(word: object, known: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the known name that a word means, or "" when none is near."""
     name = nearest(word, known)
     return following(gettext("Did you mean {name}?", name=shortened(name))) if name else ""
+
+
+def with_meant(option: object, known: Iterable[str]) -> str:
+    """Return an unknown option with the known one that it means."""
+    meant = nearest(option, known)
+    if not meant:
+        return shortened(option)
+    return gettext("{option} (did you mean {meant}?)", option=shortened(option), meant=shortened(meant))
 
 
 def instead_of_layer(name: str, known: Collection[str]) -> str:

@@ -84,9 +84,6 @@ class PositionalEmbedding(Layer):
             raise wrong_size(self, in_shape, "feature", features, dim, (longest, features))
         return replace(self, size=(longest, dim or features))
 
-    def out_shape(self, in_shape: Shape) -> Shape:
-        return in_shape
-
     def build(self, in_shape: Shape) -> nn.Module:
         longest, dim = self._sizes
         dim = present(dim)  # resolved

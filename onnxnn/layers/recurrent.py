@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from onnxnn_runtime.api.invariants import instance, present
+from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.messages.catalogue import gettext
 from torch import nn
-from typing_extensions import Self
 
 from onnxnn.graph.builder import Array, GraphBuilder, Value, to_numpy
 from onnxnn.graph.shape import Shape
 
-from ._checks import (
-    count,
-    flag,
-    free_size,
-    no_steps,
-    pair_of_sizes,
-    probability,
-    sequences,
-    wrong_size,
-    wrong_value,
-)
-from .registry import Layer, layer
+from ._checks import count, flag, probability, wrong_value
+from ._sized import SizedForSequences
+from .registry import layer
 
 State = tuple[torch.Tensor, ...]
 """What a recurrent layer remembers: each (layers x directions, N, hidden); LSTM has two, h and c."""
 
 
 @dataclass(frozen=True)
-class Recurrent(Layer):
+class Recurrent(SizedForSequences):
     """What recurrent layers share: a state h that is updated at every step of a sequence.
 
     Args:
@@ -51,7 +41,6 @@ class Recurrent(Layer):
     Output shape: (time, hidden), or (hidden,) with return_sequences=False
     """
 
-    size: tuple[int | None, int] | int
     num_layers: int = 1
     bidirectional: bool = False
     return_sequences: bool = True
@@ -63,9 +52,7 @@ class Recurrent(Layer):
     """The order in which ONNX wants torch's gates."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "size", pair_of_sizes(self, self.size, lambda: gettext("(features, hidden)"))
-        )
+        super().__post_init__()
         count(self, "num_layers", self.num_layers)
         flag(self, "bidirectional", self.bidirectional)
         flag(self, "return_sequences", self.return_sequences)
@@ -82,42 +69,17 @@ class Recurrent(Layer):
             )
         ]
 
-    def assumed_input(self) -> Shape:
-        if self._sizes[0] is None:
-            return super().assumed_input()
-        return Shape.sequence(None, self._sizes[0])
-
-    def resolve(self, in_shape: Shape) -> Self:
-        features, hidden = self._sizes
-        sequences(self, in_shape)
-        found = in_shape["feature"]
-        if in_shape["time"] == 0:
-            raise no_steps(self)
-        if features is None:
-            if found is None:
-                raise free_size(self, in_shape, "feature")
-            return replace(self, size=(found, hidden))
-        if found not in (None, features):
-            raise wrong_size(self, in_shape, "feature", found, features, (found, hidden))
-        return self
-
     def out_shape(self, in_shape: Shape) -> Shape:
-        features = self._sizes[1] * self._directions
+        features = self.sizes[1] * self._directions
         return in_shape.with_sizes(feature=features) if self.return_sequences else Shape.vector(features)
-
-    def fixes_input_size(self, in_shape: Shape) -> bool:
-        return in_shape["feature"] is None
 
     def causal(self, in_shape: Shape) -> bool:
         return self.return_sequences and not self.bidirectional
 
     def build(self, in_shape: Shape) -> nn.Module:
-        features, hidden = self._sizes
-        features = present(features)  # resolved
         dropout = self.dropout if self.num_layers > 1 else 0.0  # torch warns where it has no effect
         module = self.module(
-            features,
-            hidden,
+            *self.resolved_sizes,
             self.num_layers,
             batch_first=True,
             dropout=dropout,
@@ -169,7 +131,7 @@ class Recurrent(Layer):
             graph.weight("bias", biases),
             *(["", *initial] if initial else []),
             outputs=1 + module.num_states,
-            hidden_size=self._sizes[1],
+            hidden_size=self.sizes[1],
             direction="bidirectional" if self.bidirectional else "forward",
             **self._attributes(),
         )
@@ -184,7 +146,7 @@ class Recurrent(Layer):
         return np.concatenate([blocks[gate] for gate in self.gates])
 
     def multiply_adds(self, in_shape: Shape) -> int | None:
-        features, hidden = self._sizes
+        features, hidden = self.sizes
         steps = in_shape["time"]
         if steps is None or features is None:
             return None
@@ -201,10 +163,6 @@ class Recurrent(Layer):
     def _attributes(self) -> dict[str, Any]:
         """What ONNX's operator of this kind takes besides."""
         return {}
-
-    @property
-    def _sizes(self) -> tuple[int | None, int]:
-        return instance(self.size, tuple)
 
     @property
     def _directions(self) -> int:

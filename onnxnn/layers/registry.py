@@ -135,9 +135,9 @@ class Layer(abc.ABC):
         """Return notes about the options, for a warning when the layer is added."""
         return []
 
-    @abc.abstractmethod
     def out_shape(self, in_shape: Shape) -> Shape:
-        """Return the shape of one sample after this (resolved) layer."""
+        """Return the shape of one sample after this (resolved) layer: that of its input by default."""
+        return in_shape
 
     @abc.abstractmethod
     def build(self, in_shape: Shape) -> nn.Module:

@@ -37,9 +37,6 @@ class Dropout(Layer):
     def reads_signals(self, in_shape: Shape) -> bool | None:
         return None
 
-    def out_shape(self, in_shape: Shape) -> Shape:
-        return in_shape
-
     def causal(self, in_shape: Shape) -> bool:
         return True
 

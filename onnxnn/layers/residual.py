@@ -5,24 +5,24 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
-from onnxnn_runtime.api.invariants import instance, present
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.api.invariants import instance
+from onnxnn_runtime.messages.catalogue import gettext_noop
 from torch import nn
-from typing_extensions import Self
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 from onnxnn.models.resnet import BasicBlock, Bottleneck
 
-from ._checks import count, pair_of_sizes, with_channels
-from .registry import Layer, layer
+from ._checks import count
+from ._sized import SizedForImages
+from .registry import layer
 
 
 @dataclass(frozen=True)
-class Residual(Layer):
+class Residual(SizedForImages):
     """What both kinds of residual blocks share: y = relu(F(x) + shortcut(x)).
 
     The shortcut is x itself, or a 1x1 convolution with batch normalisation where F changes the shape.
@@ -37,32 +37,22 @@ class Residual(Layer):
     Source: He, Zhang, Ren, Sun: "Deep Residual Learning for Image Recognition", 2016.
     """
 
-    size: tuple[int | None, int] | int
     num_blocks: int = 1
     stride: int = 1
 
+    meaning: ClassVar[str] = gettext_noop("(input channels, channels)")
     bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
     block: ClassVar[type[BasicBlock | Bottleneck]]
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "size", pair_of_sizes(self, self.size, lambda: gettext("(input channels, channels)"))
-        )
+        super().__post_init__()
         count(self, "num_blocks", self.num_blocks)
         count(self, "stride", self.stride)
-
-    def assumed_input(self) -> Shape:
-        if self._sizes[0] is None:
-            return super().assumed_input()
-        return Shape.image(self._sizes[0], None, None)
-
-    def resolve(self, in_shape: Shape) -> Self:
-        return replace(self, size=with_channels(self, in_shape, self._sizes))
 
     def out_shape(self, in_shape: Shape) -> Shape:
         # 3x3 padded by 1 and 1x1 agree at any size: N = (W - 1)/S + 1.
         height, width = (_strided(in_shape[axis], self.stride) for axis in ("height", "width"))
-        return in_shape.with_sizes(channel=self._sizes[1] * self.block.expansion, height=height, width=width)
+        return in_shape.with_sizes(channel=self.sizes[1] * self.block.expansion, height=height, width=width)
 
     def build(self, in_shape: Shape) -> nn.Module:
         return nn.Sequential(*(self.block(*settings) for settings in self._blocks()))
@@ -94,15 +84,10 @@ class Residual(Layer):
 
     def _blocks(self) -> Iterator[tuple[int, int, int]]:
         """Yield (input channels, channels, stride) of every block."""
-        inputs, channels = self._sizes
-        inputs = present(inputs)  # resolved
+        inputs, channels = self.resolved_sizes
         yield inputs, channels, self.stride
         for _ in range(self.num_blocks - 1):
             yield channels * self.block.expansion, channels, 1
-
-    @property
-    def _sizes(self) -> tuple[int | None, int]:
-        return instance(self.size, tuple)
 
 
 @layer("res_block")

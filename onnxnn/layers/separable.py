@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
-from onnxnn_runtime.api.invariants import instance, present
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.api.invariants import instance
 from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import flag, pair_of_sizes, per_axis, windows, with_channels
-from .registry import Layer, layer
+from ._checks import flag, per_axis, windows
+from ._sized import SizedForImages
+from .registry import layer
 
 
 @layer("separable_conv2d", "separableconv2d")
 @dataclass(frozen=True)
-class SeparableConv2d(Layer):
+class SeparableConv2d(SizedForImages):
     """A convolution in two steps: each channel by itself along the image, then 1x1 across the channels.
 
     z[i, n] = Σₖ d[i, k] · x[i, S·n + k - P], y[o, n] = b[o] + Σᵢ p[o, i] · z[i, n]: inputs · F² +
@@ -38,34 +38,21 @@ class SeparableConv2d(Layer):
     Source: Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", 2017.
     """
 
-    size: tuple[int | None, int] | int
     kernel_size: int | tuple[int, ...]
     stride: int | tuple[int, ...] = 1
     padding: int | tuple[int, ...] = 0
     bias: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "size", pair_of_sizes(self, self.size, lambda: gettext("(input channels, output channels)"))
-        )
+        super().__post_init__()
         self._settings()
         flag(self, "bias", self.bias)
 
-    def assumed_input(self) -> Shape:
-        if self._sizes[0] is None:
-            return super().assumed_input()
-        return Shape.image(self._sizes[0], None, None)
-
-    def resolve(self, in_shape: Shape) -> SeparableConv2d:
-        return replace(self, size=with_channels(self, in_shape, self._sizes))
-
     def out_shape(self, in_shape: Shape) -> Shape:
-        return in_shape.with_sizes(channel=self._sizes[1], **windows(self, in_shape, *self._settings()))
+        return in_shape.with_sizes(channel=self.sizes[1], **windows(self, in_shape, *self._settings()))
 
     def build(self, in_shape: Shape) -> nn.Module:
-        inputs, outputs = self._sizes
-        inputs = present(inputs)  # resolved
-        return Separable(inputs, outputs, *self._settings(), bias=self.bias)
+        return Separable(*self.resolved_sizes, *self._settings(), bias=self.bias)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         module = instance(module, Separable)
@@ -75,15 +62,11 @@ class SeparableConv2d(Layer):
             return graph.conv(x, module.pointwise)
 
     def multiply_adds(self, in_shape: Shape) -> int | None:
-        inputs, outputs = self._sizes
+        inputs, outputs = self.sizes
         positions = self.out_shape(in_shape).with_sizes(channel=1).numel
         if positions is None or inputs is None:
             return None
         return positions * inputs * (math.prod(self._settings()[0]) + outputs)
-
-    @property
-    def _sizes(self) -> tuple[int | None, int]:
-        return instance(self.size, tuple)
 
     def _settings(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from onnxnn_runtime.api.invariants import instance
@@ -12,7 +12,8 @@ from torch import nn
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import pair_of_sizes, sequences, wrong_input, wrong_size
+from ._checks import sequences, wrong_input
+from ._sized import SizedForSequences
 from .recurrent import LSTM, LSTMModule
 from .registry import Layer, layer
 
@@ -87,9 +88,6 @@ class Squeeze(Layer):
 class Part0(Layer):
     """Nothing: BaseNN takes the outputs of a recurrent layer with it; ours returns only these."""
 
-    def out_shape(self, in_shape: Shape) -> Shape:
-        return in_shape
-
     def build(self, in_shape: Shape) -> nn.Module:
         return nn.Identity()
 
@@ -102,7 +100,7 @@ class Part0(Layer):
 
 @layer("action_model")
 @dataclass(frozen=True)
-class ActionModel(Layer):
+class ActionModel(SizedForSequences):
     """An LSTM, its last step, and batch normalisation: the short form of the lesson on actions.
 
     Args:
@@ -112,29 +110,11 @@ class ActionModel(Layer):
     Output shape: (hidden,)
     """
 
-    size: tuple[int | None, int] | int
-
-    def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "size", pair_of_sizes(self, self.size, lambda: gettext("(features, hidden)"))
-        )
-
-    def assumed_input(self) -> Shape:
-        return self._lstm.assumed_input() if self._sizes[0] is not None else super().assumed_input()
-
-    def resolve(self, in_shape: Shape) -> ActionModel:
-        sequences(self, in_shape)
-        features, hidden = self._sizes
-        found = in_shape["feature"]
-        if features is not None and found is not None and found != features:
-            raise wrong_size(self, in_shape, "feature", found, features, (found, hidden))
-        return replace(self, size=self._lstm.resolve(in_shape).size)
-
     def out_shape(self, in_shape: Shape) -> Shape:
-        return Shape.vector(self._sizes[1])
+        return Shape.vector(self.sizes[1])
 
     def build(self, in_shape: Shape) -> nn.Module:
-        return ActionModule(self._lstm.build(in_shape), self._sizes[1])
+        return ActionModule(self._lstm.build(in_shape), self.sizes[1])
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         module = instance(module, ActionModule)
@@ -145,16 +125,9 @@ class ActionModel(Layer):
     def multiply_adds(self, in_shape: Shape) -> int | None:
         return self._lstm.multiply_adds(in_shape)
 
-    def fixes_input_size(self, in_shape: Shape) -> bool:
-        return self._lstm.fixes_input_size(in_shape)
-
     @property
     def _lstm(self) -> LSTM:
         return LSTM(self.size, return_sequences=False)
-
-    @property
-    def _sizes(self) -> tuple[int | None, int]:
-        return instance(self.size, tuple)
 
 
 class LastStep(nn.Module):

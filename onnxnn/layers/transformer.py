@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from onnx import TensorProto
-from onnxnn_runtime.api.invariants import instance, present
+from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.generation.seq2seq import END, PADDING
-from onnxnn_runtime.messages.catalogue import gettext, ngettext
+from onnxnn_runtime.messages.catalogue import gettext, gettext_noop, ngettext
 from torch import nn
+from typing_extensions import Self
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
 from ._checks import (
     count,
-    free_size,
     is_count,
     no_steps,
-    pair_of_sizes,
     probability,
-    sequences,
     wrong_input,
-    wrong_size,
     wrong_value,
 )
+from ._sized import SizedForSequences
 from .attention import Block, Stack, bias_of, causal_bias, emit_bias, emit_causal_bias, emit_linear
 from .embedding import EmbeddingModule
 from .masks import Masked
@@ -38,7 +36,7 @@ from .registry import Layer, layer
 
 @layer("transformer_encoder")
 @dataclass(frozen=True)
-class TransformerEncoder(Layer):
+class TransformerEncoder(SizedForSequences):
     """Every step looks at all steps of its sequence and takes in what matters to it.
 
     In each layer x + Attention(LayerNorm(x)), then x + W₂ relu(W₁ LayerNorm(x)); a last LayerNorm after
@@ -60,43 +58,26 @@ class TransformerEncoder(Layer):
     Normalization in the Transformer Architecture", 2020.
     """
 
-    size: tuple[int | None, int] | int
     num_heads: int = 4
     num_layers: int = 1
     dropout: float = 0.1
 
+    meaning: ClassVar[str] = gettext_noop("(dim, feedforward)")
+
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "size", pair_of_sizes(self, self.size, lambda: gettext("(dim, feedforward)"))
-        )
+        super().__post_init__()
         count(self, "num_layers", self.num_layers)
         count(self, "num_heads", self.num_heads)
         probability(self, "dropout", self.dropout)
 
-    def assumed_input(self) -> Shape:
-        return super().assumed_input() if self._sizes[0] is None else Shape.sequence(None, self._sizes[0])
-
-    def resolve(self, in_shape: Shape) -> TransformerEncoder:
-        sequences(self, in_shape)
-        dim, feedforward = self._sizes
-        steps, features = in_shape.sizes
-        if steps == 0:
-            raise no_steps(self)
-        if dim is None and features is None:
-            raise free_size(self, in_shape, "feature")
-        if dim is not None and features is not None and dim != features:
-            raise wrong_size(self, in_shape, "feature", features, dim, (features, feedforward))
-        check_heads(self, self.num_heads, dim or features)
-        return replace(self, size=(dim or features, feedforward))
-
-    def out_shape(self, in_shape: Shape) -> Shape:
-        return in_shape
+    def resolve(self, in_shape: Shape) -> Self:
+        resolved = super().resolve(in_shape)
+        check_heads(self, self.num_heads, resolved.sizes[0])
+        return resolved
 
     def build(self, in_shape: Shape) -> nn.Module:
-        dim, feedforward = self._sizes
-        dim = present(dim)  # resolved
         return EncoderModule(
-            dim, feedforward, self.num_heads, self.num_layers, self.dropout, takes_mask=in_shape.masked
+            *self.resolved_sizes, self.num_heads, self.num_layers, self.dropout, takes_mask=in_shape.masked
         )
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
@@ -106,18 +87,11 @@ class TransformerEncoder(Layer):
             return module.stack.emit(graph, x, bias)
 
     def multiply_adds(self, in_shape: Shape) -> int | None:
-        dim, feedforward = self._sizes
+        dim, feedforward = self.sizes
         steps = in_shape["time"]
         if steps is None or dim is None:
             return None
         return self.num_layers * steps * dim * (4 * dim + 2 * steps + 2 * feedforward)
-
-    def fixes_input_size(self, in_shape: Shape) -> bool:
-        return in_shape["feature"] is None
-
-    @property
-    def _sizes(self) -> tuple[int | None, int]:
-        return instance(self.size, tuple)
 
 
 @layer("transformer")

@@ -53,10 +53,8 @@ def save(self: NetworkCore, model_path: str | Path = "basenn.pth", force: bool =
     """
     check_output(model_path, "checkpoint", force=force)
     state = self._state
-    net, shape = state.net, state.definition.input_shape
-    shape = present(shape)
-    sample = {"sizes": list(shape.sizes), "axes": list(shape.axes)}
-    return checkpoints.save(model_path, self.card(), net.state_dict(), state.example, {"sample": sample})
+    training = {"sample": present(state.definition.input_shape).to_data()}
+    return checkpoints.save(model_path, self.card(), state.net.state_dict(), state.example, training)
 
 
 def load(self: NetworkCore, model_path: str | Path) -> None:

@@ -141,12 +141,9 @@ class Job:
     def _say(self, trainer: Trainer) -> None:
         """Say which epoch was best, and what a user should know about the figures."""
         history, validation = trainer.history, trainer.validation
-        if (
-            not self.verbose
-            or validation is None
-            or history.best_epoch is None
-            or not trainer.machine.is_main
-        ):
+        if not self.verbose or validation is None or not trainer.machine.is_main:
+            return
+        if history.best_epoch is None:
             return
         lines = [best_line(history, self.settings.column(validated=True))]
         if self.kind.classifies and self.data.classes:
@@ -167,8 +164,7 @@ class Job:
         return self.kind.callbacks(folder, self.data, self.settings.samples_every, self.verbose)
 
     def _write(self, path: Path, weights: Mapping[str, torch.Tensor], state: TrainingState) -> None:
-        shape = present(self.kind.definition.input_shape)
-        sample = {"sizes": list(shape.sizes), "axes": list(shape.axes)}
+        sample = present(self.kind.definition.input_shape).to_data()
         example = torch.from_numpy(self.data.example.copy())
         checkpoint.save(path, self.describe(self._how(state)), weights, example, {**state, "sample": sample})
 

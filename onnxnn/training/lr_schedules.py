@@ -13,9 +13,11 @@ from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch.optim import lr_scheduler
 
-from .optimizers import Options, Range, at_least_0, is_number, with_meant
+from onnxnn.layers.other_names import with_meant
 
-__all__ = ["SCHEDULES", "Schedule", "check_schedule", "is_per_step", "make_schedule"]
+from .optimizers import Options, Range, at_least_0, is_number
+
+__all__ = ["SCHEDULES", "Schedule", "check_schedule", "is_count", "is_per_step", "make_schedule"]
 
 Schedule = lr_scheduler.LRScheduler
 
@@ -157,7 +159,8 @@ SCHEDULES: Registry[Callable[..., Schedule | None]] = Registry(
 """Every schedule by name, with its options after (optimizer, epochs, steps)."""
 
 
-def _is_count(value: object, lowest: int = 1) -> bool:
+def is_count(value: object, lowest: int = 1) -> bool:
+    """Return whether a value is an integer of at least `lowest`."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= lowest
 
 
@@ -178,13 +181,13 @@ _SCHEDULE_RANGES: dict[tuple[str, str], Range] = {
     ("cosine", "end"): (lambda value: is_number(value) and value >= 0, at_least_0),
     ("linear", "end"): _SHARE,
     ("step", "step_size"): (
-        lambda value: value is None or _is_count(value),
+        lambda value: value is None or is_count(value),
         lambda: gettext("an integer of at least 1"),
     ),
     ("step", "gamma"): _POSITIVE,
     ("exponential", "gamma"): _POSITIVE,
     ("plateau", "patience"): (
-        lambda value: _is_count(value, 0),
+        lambda value: is_count(value, 0),
         lambda: gettext("an integer of at least 0"),
     ),
     ("plateau", "factor"): (

@@ -13,6 +13,8 @@ from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
+from onnxnn.layers.other_names import with_meant
+
 from .interruptions import uninterrupted
 
 __all__ = [
@@ -26,7 +28,6 @@ __all__ = [
     "make_optimizer",
     "optimizer_name",
     "states_per_weight",
-    "with_meant",
 ]
 
 Options = Mapping[str, Any]
@@ -118,14 +119,6 @@ def _unknown_option(key: object, known: list[str]) -> str:
     if nearest(key, ["lr", *known]) == "lr":
         return gettext("{option}, which is an option of train(): train(lr=...)", option=shortened(key))
     return with_meant(key, [*known, "layer", "activation"])
-
-
-def with_meant(option: object, known: list[str]) -> str:
-    """Return an unknown option with the known one that it means."""
-    meant = nearest(option, known)
-    if not meant:
-        return shortened(option)
-    return gettext("{option} (did you mean {meant}?)", option=shortened(option), meant=shortened(meant))
 
 
 def _expected(key: str, default: object) -> Range:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from onnxnn_runtime.errors import TrainingError, name_hint, raise_together
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
 from onnxnn.layers.registry import immutable
 
 from . import losses, lr_schedules, metrics, optimizers
+from .optimizers import Range
 
 __all__ = ["TrainSettings"]
 
@@ -68,12 +70,12 @@ class TrainSettings:
             self._check_columns,
             lambda: None if self.loss is None else losses.official_name(self.loss),
             lambda: lr_schedules.check_schedule(self.schedule),
-            lambda: _check_count("epochs", self.epochs, optional=False),
-            lambda: _check_count("patience", self.patience, optional=True),
-            lambda: _check_count("batch_size", self.batch_size, optional=True),
-            lambda: _check_positive("lr", self.lr),
-            lambda: _check_positive("clip", self.clip),
-            lambda: _check_share("ema", self.ema),
+            lambda: _check("epochs", self.epochs, _COUNT, optional=False),
+            lambda: _check("patience", self.patience, _COUNT),
+            lambda: _check("batch_size", self.batch_size, _COUNT),
+            lambda: _check("lr", self.lr, _POSITIVE),
+            lambda: _check("clip", self.clip, _POSITIVE),
+            lambda: _check("ema", self.ema, _SHARE),
             self._check_samples_every,
         )
 
@@ -115,7 +117,7 @@ class TrainSettings:
 
     def _check_samples_every(self) -> None:
         if self.samples_every is False or not is_one_of(self.samples_every, (0,)):
-            _check_count("samples_every", self.samples_every, optional=True)
+            _check("samples_every", self.samples_every, _COUNT)
 
     def _check_columns(self) -> None:
         object.__setattr__(self, "metrics", metrics.official_names(self.metrics))
@@ -131,37 +133,24 @@ class TrainSettings:
             )
 
 
-def _check_count(name: str, value: object, optional: bool) -> None:
-    if value is None and optional:
-        return
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+_COUNT: Range = (lr_schedules.is_count, lambda: gettext("an integer of at least 1"))
+_POSITIVE: Range = (
+    lambda value: optimizers.is_number(value) and value > 0,
+    lambda: gettext("a number above 0, up to 3.4e38"),
+)
+_SHARE: Range = (
+    lambda value: optimizers.is_number(value) and 0 <= value < 1,
+    lambda: gettext("a number from 0 to below 1"),
+)
+
+
+def _check(name: str, value: object, allowed: Range, optional: bool = True) -> None:
+    matches, expected = allowed
+    if not matches(value) and not (value is None and optional):
         raise TrainingError.coded(
             "E-TRAIN-03",
-            "{name}={value}: expected an integer of at least 1.",
+            "{name}={value}: expected {expected}.",
             name=name,
             value=shortened(value),
-        )
-
-
-def _check_positive(name: str, value: object) -> None:
-    if value is None:
-        return
-    if not optimizers.is_number(value) or value <= 0:
-        raise TrainingError.coded(
-            "E-TRAIN-03",
-            "{name}={value}: expected a number above 0, up to 3.4e38.",
-            name=name,
-            value=shortened(value),
-        )
-
-
-def _check_share(name: str, value: object) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise TrainingError.coded(
-            "E-TRAIN-03",
-            "{name}={value}: expected a number from 0 to below 1.",
-            name=name,
-            value=shortened(value),
+            expected=expected(),
         )
