@@ -163,33 +163,31 @@ class GraphBuilder(Nodes):
 
     def squeeze(self, x: Value, axis: int) -> Value:
         """Remove an axis of size 1."""
-        if self.opset < 13:
-            return self.node("Squeeze", x, axes=[axis])
-        return self.node("Squeeze", x, self.constant([axis]))
+        return self._along("Squeeze", x, [axis], 13)
 
     def unsqueeze(self, x: Value, axis: int) -> Value:
         """Insert an axis of size 1."""
-        if self.opset < 13:
-            return self.node("Unsqueeze", x, axes=[axis])
-        return self.node("Unsqueeze", x, self.constant([axis]))
+        return self._along("Unsqueeze", x, [axis], 13)
 
     def mean(self, x: Value, axes: Sequence[int], keepdims: bool = False) -> Value:
         """Mean over axes."""
-        if self.opset < 18:
-            return self.node("ReduceMean", x, axes=list(axes), keepdims=int(keepdims))
-        return self.node("ReduceMean", x, self.constant(axes), keepdims=int(keepdims))
+        return self._along("ReduceMean", x, axes, 18, keepdims=int(keepdims))
 
     def largest(self, x: Value, axes: Sequence[int], keepdims: bool = False) -> Value:
         """Largest value over axes."""
-        if self.opset < 18:
-            return self.node("ReduceMax", x, axes=list(axes), keepdims=int(keepdims))
-        return self.node("ReduceMax", x, self.constant(axes), keepdims=int(keepdims))
+        return self._along("ReduceMax", x, axes, 18, keepdims=int(keepdims))
 
     def total(self, x: Value, axes: Sequence[int], keepdims: bool = False) -> Value:
         """Sum over axes."""
-        if self.opset < 13:
-            return self.node("ReduceSum", x, axes=list(axes), keepdims=int(keepdims))
-        return self.node("ReduceSum", x, self.constant(axes), keepdims=int(keepdims))
+        return self._along("ReduceSum", x, axes, 13, keepdims=int(keepdims))
+
+    def _along(
+        self, operator: str, x: Value, axes: Sequence[int], since: int, keepdims: int | None = None
+    ) -> Value:
+        """Write a node along axes, which are an attribute before the opset `since`, then an input."""
+        if self.opset < since:
+            return self.node(operator, x, axes=list(axes), keepdims=keepdims)
+        return self.node(operator, x, self.constant(axes), keepdims=keepdims)
 
     def layer_norm(self, x: Value, module: nn.LayerNorm, rank: int) -> Value:
         """(x - μ) / √(σ² + ε) · γ + β over the last of `rank` axes; its own operator from opset 17 on."""
