@@ -47,42 +47,46 @@ class Augmentation(ABC):
 
 
 @dataclass(frozen=True)
-class RandomHorizontalFlip(Augmentation):
+class _AtRandom(Augmentation):
+    """A change that is made with probability p, 0..1."""
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        probability(self)
+
+    def __call__(self, image: Image.Image, random: Random) -> Image.Image:
+        return self.change(image) if random.random() < self.p else image
+
+    @abstractmethod
+    def change(self, image: Image.Image) -> Image.Image:
+        """Return the changed image."""
+
+
+@dataclass(frozen=True)
+class RandomHorizontalFlip(_AtRandom):
     """Mirror left and right with probability p, 0..1."""
 
-    p: float = 0.5
-
-    def __post_init__(self) -> None:
-        probability(self)
-
-    def __call__(self, image: Image.Image, random: Random) -> Image.Image:
-        return ImageOps.mirror(image) if random.random() < self.p else image
+    def change(self, image: Image.Image) -> Image.Image:
+        return ImageOps.mirror(image)
 
 
 @dataclass(frozen=True)
-class RandomVerticalFlip(Augmentation):
+class RandomVerticalFlip(_AtRandom):
     """Mirror top and bottom with probability p, 0..1."""
 
-    p: float = 0.5
-
-    def __post_init__(self) -> None:
-        probability(self)
-
-    def __call__(self, image: Image.Image, random: Random) -> Image.Image:
-        return ImageOps.flip(image) if random.random() < self.p else image
+    def change(self, image: Image.Image) -> Image.Image:
+        return ImageOps.flip(image)
 
 
 @dataclass(frozen=True)
-class RandomGrayscale(Augmentation):
+class RandomGrayscale(_AtRandom):
     """Take the colour out with probability p, 0..1; the number of channels stays."""
 
     p: float = 0.1
 
-    def __post_init__(self) -> None:
-        probability(self)
-
-    def __call__(self, image: Image.Image, random: Random) -> Image.Image:
-        return apply_step(image, ("grayscale",)) if random.random() < self.p else image
+    def change(self, image: Image.Image) -> Image.Image:
+        return apply_step(image, ("grayscale",))
 
 
 @dataclass(frozen=True)
