@@ -153,10 +153,6 @@ def _leaky(tree: Tree) -> list[Call]:
     return [("leakyrelu", _without_default({"slope": tree["options"]["negative_slope"]}, slope=0.2))]
 
 
-def _nothing(tree: Tree) -> list[Call]:
-    return []
-
-
 def _plain(*calls: Call) -> Callable[[Tree], list[Call]]:
     return lambda tree: [(name, dict(options)) for name, options in calls]
 
@@ -173,7 +169,7 @@ _MODULES: dict[str, Callable[[Tree], list[Call]]] = {
     "Dropout": lambda tree: [("dropout", {"p": tree["options"]["p"]})],
     "LSTM": _lstm,
     "lstm": _embedding_lstm,
-    "Part0": _nothing,
+    "Part0": _plain(),
     "dim2": _plain(("unsqueeze", {}), ("squeeze", {})),
     "Unsqueeze": _plain(("unsqueeze", {})),
     "Squeeze": _plain(("squeeze", {})),

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 import torch
 from onnxnn_runtime.errors import CheckpointError
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import gettext, gettext_noop
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["check_state"]
@@ -24,17 +24,17 @@ def check_state(state: Mapping[str, object]) -> None:
         CheckpointError: A key is unknown or holds something else; the text names it.
     """
     for key, value in state.items():
-        is_right = _KEYS.get(key)
-        if is_right is None:
+        if key not in _KEYS:
             raise CheckpointError.coded(
                 "E-CKPT-02", "the training state has the unknown key {key}.", key=shortened(key)
             )
+        is_right, expected = _KEYS[key]
         if not is_right(value):
             raise CheckpointError.coded(
                 "E-CKPT-02",
                 "the training state: {key}: expected {expected}, got {got}.",
                 key=shortened(key),
-                expected=_expected(key),
+                expected=gettext(expected, most=_MOST_SETTINGS),
                 got=shortened(value),
             )
     if "epoch" in state:
@@ -123,42 +123,22 @@ def _or_none(is_right: Callable[[object], bool]) -> Callable[[Any], bool]:
     return lambda value: value is None or is_right(value)
 
 
-_KEYS: dict[str, Callable[[Any], bool]] = {
-    "sample": _is_sample,
-    "epoch": _is_count,
-    "settings": _is_settings,
-    "lr": _or_none(_is_number),
-    "history": _is_history,
-    "unmeasured": _or_none(_is_row),
-    "best": _is_number,
-    "best_epoch": _or_none(_is_count),
-    "epochs_since_best": _is_count,
-    "loss": _is_tensors,
-    "optimizer": _is_optimizer,
-    "schedule": _or_none(_is_names),
-    "random": _is_random,
-    "average": _or_none(_is_average),
+_COUNT = gettext_noop("an integer of at least 0")
+_NUMBER = gettext_noop("a number")
+_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "sample": (_is_sample, gettext_noop("the sizes and axes of one sample")),
+    "epoch": (_is_count, _COUNT),
+    "settings": (_is_settings, gettext_noop("settings by name, at most {most:,} values")),
+    "lr": (_or_none(_is_number), _NUMBER),
+    "history": (_is_history, gettext_noop("a list of {{name: number}}")),
+    "unmeasured": (_or_none(_is_row), gettext_noop("{{name: number}}")),
+    "best": (_is_number, _NUMBER),
+    "best_epoch": (_or_none(_is_count), _COUNT),
+    "epochs_since_best": (_is_count, _COUNT),
+    "loss": (_is_tensors, gettext_noop("tensors by name")),
+    "optimizer": (_is_optimizer, gettext_noop("the state of an optimizer")),
+    "schedule": (_or_none(_is_names), gettext_noop("the state of a schedule")),
+    "random": (_is_random, gettext_noop("the states of the random generators")),
+    "average": (_or_none(_is_average), gettext_noop("a moving average of weights")),
 }
-"""For each key the check of its value."""
-
-
-def _expected(key: str) -> str:
-    """Return in words what a key holds."""
-    number, count = gettext("a number"), gettext("an integer of at least 0")
-    settings = gettext("settings by name, at most {most:,} values", most=_MOST_SETTINGS)
-    return {
-        "sample": gettext("the sizes and axes of one sample"),
-        "epoch": count,
-        "settings": settings,
-        "lr": number,
-        "history": gettext("a list of {{name: number}}"),
-        "unmeasured": gettext("{{name: number}}"),
-        "best": number,
-        "best_epoch": count,
-        "epochs_since_best": count,
-        "loss": gettext("tensors by name"),
-        "optimizer": gettext("the state of an optimizer"),
-        "schedule": gettext("the state of a schedule"),
-        "random": gettext("the states of the random generators"),
-        "average": gettext("a moving average of weights"),
-    }[key]
+"""For each key the check of its value, and in words what it holds."""

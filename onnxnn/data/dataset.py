@@ -185,7 +185,8 @@ class Data:
         columns = _order(network.features, own.features, source)
         sample = own.sample if columns is None else Shape.vector(len(columns))
         targets = _order(network.targets, own.targets, source) if len(own.targets) > 1 else None
-        labels = tokens if data._labels_are_tokens() else data._class_ids(network, source)
+        of_tokens = data.vocabulary is not None and not data.classes and data.train.num_classes > 0
+        labels = tokens if of_tokens else data._class_ids(network, source)
         known = replace(
             own,
             kind=network.kind,
@@ -247,9 +248,6 @@ class Data:
     def _with_parts(self, change: Callable[[Batches], Batches]) -> Data:
         validation = None if self.validation is None else change(self.validation)
         return replace(self, train=change(self.train), validation=validation)
-
-    def _labels_are_tokens(self) -> bool:
-        return self.vocabulary is not None and not self.classes and self.train.num_classes > 0
 
     def _class_ids(self, network: Preparation, source: str) -> torch.Tensor | None:
         found = [part.occurring() for part in self.parts]

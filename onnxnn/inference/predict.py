@@ -189,7 +189,8 @@ def unlabelled(source: object, labels: list[Array]) -> Any:
 
 def _inputs(batches: Batches | DataLoader[object], labels: list[Array]) -> Iterator[Array]:
     for batch in batches:
-        x, y = batch if isinstance(batch, list | tuple) and len(batch) == 2 else (_only(batch), None)
+        parts = batch if isinstance(batch, list | tuple) else (batch,)
+        x, y = parts if len(parts) == 2 else (parts[0], None)
         if y is not None:
             labels.append(np.asarray(y))
         try:
@@ -202,10 +203,6 @@ def _inputs(batches: Batches | DataLoader[object], labels: list[Array]) -> Itera
                 got=type(x).__name__,
             ) from error
         yield without_gradient(x).numpy()
-
-
-def _only(batch: object) -> Any:
-    return batch[0] if isinstance(batch, list | tuple) else batch
 
 
 def readable(result: object, card: ModelCard | None, files: Sequence[str] = ()) -> dict[int, dict[str, Any]]:

@@ -141,7 +141,8 @@ class DiffusionNetwork(NetworkKind):
 
     def value_names(self, card: ModelCard) -> tuple[str, str]:
         """Return the names of the denoiser's values, or of the whole loop's."""
-        return ("x", "output") if _loop_of(card) is None else ("noise", "images")
+        is_loop = card.diffusion is not None and card.diffusion.sampler is not None
+        return ("noise", "images") if is_loop else ("x", "output")
 
     def emit(
         self, graph: GraphBuilder, x: Value, net: Net, card: ModelCard, free: Shape
@@ -176,7 +177,3 @@ class DiffusionNetwork(NetworkKind):
             y = net[0](*given)
         found = trial.model.infer({"x": noise, "t": t, **feeds})["output"]
         return parity.joined(found, y.cpu().numpy(), noise.shape)
-
-
-def _loop_of(card: ModelCard) -> object:
-    return None if card.diffusion is None else card.diffusion.sampler

@@ -66,6 +66,9 @@ class NetworkKind:
     takes_ending: ClassVar[bool] = True
     """Whether what a loss wants, such as softmax or the targets' scale, may follow the last layer."""
 
+    writes_tokens: ClassVar[bool] = False
+    """Whether it writes tokens, unless it is to predict values or to compare vectors."""
+
     learns_each_step: ClassVar[bool] = False
     """Whether every step of a sequence has a target of its own, whatever the data."""
 
@@ -213,6 +216,8 @@ class NetworkKind:
 
     def output_kind(self, num_classes: int) -> str:
         """Return "classes", "binary", "values", "embedding", "tokens" or "image"."""
+        if self.writes_tokens and self.task not in ("embed", "reg"):
+            return "tokens"
         return output_kind(self.task, self.definition, num_classes)
 
     def diffusion_spec(self, known: Preparation | None) -> DiffusionSpec | None:

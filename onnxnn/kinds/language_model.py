@@ -23,14 +23,12 @@ __all__ = ["LanguageModel"]
 class LanguageModel(NetworkKind):
     """A network that reads tokens and writes text, with states that its file hands on from call to call."""
 
+    writes_tokens = True
+
     @classmethod
     def matches(cls, task: str, definition: Definition) -> bool:
         """Return whether each output is a distribution of the next token."""
         return definition.generates()
-
-    def output_kind(self, num_classes: int) -> str:
-        """Return "tokens"; values to predict and vectors to compare stay what they are."""
-        return super().output_kind(num_classes) if self.task in ("embed", "reg") else "tokens"
 
     def input_spec(self, known: Preparation | None) -> InputSpec:
         """Return what goes in, with the recurrent states."""

@@ -32,6 +32,10 @@ __all__ = ["SequenceToSequence"]
 class SequenceToSequence(NetworkKind):
     """A transformer of encoder and decoder: (source, what of the target is known) -> the next tokens."""
 
+    takes_ending = False
+    learns_each_step = True
+    writes_tokens = True
+
     @classmethod
     def matches(cls, task: str, definition: Definition) -> bool:
         """Return whether the network learns by teacher forcing."""
@@ -45,9 +49,6 @@ class SequenceToSequence(NetworkKind):
     def default_metrics(self) -> str | Sequence[str]:
         """The share of right tokens, and of sequences that are right as a whole."""
         return seq2seq.METRICS
-
-    takes_ending = False
-    learns_each_step = True
 
     def check_data(self, data: Data) -> None:
         """Refuse data that is no pairs of token sequences; see `onnxnn.training.seq2seq.check_data`."""
@@ -93,10 +94,6 @@ class SequenceToSequence(NetworkKind):
         """Return the target of each source."""
         options.check_for(translates=True)
         return pairs.write(net, card.input, prompt, options)
-
-    def output_kind(self, num_classes: int) -> str:
-        """Return "tokens"; values to predict and vectors to compare stay what they are."""
-        return super().output_kind(num_classes) if self.task in ("embed", "reg") else "tokens"
 
     def output_axis(self, axis: str) -> str:
         """Return the name of the target's axis, whose size is not the source's."""

@@ -45,16 +45,7 @@ def verify_with_checkpoint(model: onnxnn_runtime.Model, checkpoint: str | Path) 
 
 
 def compare_with_checkpoint(model: onnxnn_runtime.Model, checkpoint: str | Path) -> Check:
-    """Return whether a model file computes what torch computes with a checkpoint, on made-up inputs.
-
-    Args:
-        model: The file as the runtime loads it.
-        checkpoint: The path of the checkpoint.
-
-    Raises:
-        CheckpointError: It cannot be read.
-        MissingCheckpointError: There is none.
-    """
+    """Return whether a file computes what torch computes with a checkpoint; as `verify_with_checkpoint`."""
     other = _other_network(checkpoint, model)
     if other is not None:
         return other

@@ -149,7 +149,10 @@ class Denoising(LossModule):
         """
         clean = x * 2 - 1
         t = self._steps(len(x)).to(x.device)
-        noise = torch.randn_like(clean) if self.training else self._fixed_noise(clean)
+        if self.training:
+            noise = torch.randn_like(clean)
+        else:
+            noise = torch.randn(x.shape, generator=self._generator).to(clean)
         signal, strength = (values[t][:, None, None, None] for values in (self.signal, self.strength))
         goal = noise
         if not self._predicts_noise:
@@ -169,9 +172,6 @@ class Denoising(LossModule):
             places = (torch.arange(self._seen, self._seen + count, dtype=torch.float64) + 0.5) * _GOLDEN % 1
             self._seen += count
         return (places * timesteps).long().clamp_(max=timesteps - 1)
-
-    def _fixed_noise(self, x: Tensor) -> Tensor:
-        return torch.randn(x.shape, generator=self._generator).to(x)
 
     def _labels(self, target: Tensor) -> Tensor:
         if not self.training:
