@@ -21,7 +21,7 @@ import torch
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CardError, CheckpointError
 from onnxnn_runtime.files.access import PathLike, as_path, cannot_read, regular_file, write_atomically
-from onnxnn_runtime.messages.catalogue import Message, coded, gettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -133,7 +133,7 @@ def load(path: PathLike) -> Checkpoint:
     data = _read(existing(path))
     form = data.get("format") if isinstance(data, dict) else None
     if not isinstance(form, str) or form != FORMAT:
-        raise CheckpointError(_foreign(path, data))
+        raise _foreign(path, data)
     schema = data.get("schema")
     if type(schema) is not int or schema != SCHEMA:
         raise CheckpointError.coded(
@@ -217,23 +217,22 @@ def _differences(own: Mapping[str, torch.Tensor], stored: Mapping[str, torch.Ten
             yield gettext("{name} is {dtype} in the checkpoint", name=name, dtype=dtype)
 
 
-def _foreign(path: PathLike, data: object) -> Message:
-    """Return the message about a torch file that is no checkpoint of ours; `load_weights` takes some."""
+def _foreign(path: PathLike, data: object) -> CheckpointError:
+    """Return the error for a torch file that is no checkpoint of ours; `load_weights` takes some."""
+    got = ""
     if isinstance(data, dict) and any(isinstance(value, torch.Tensor) for value in data.values()):
-        return coded(
+        got = gettext("a torch file that holds weights by name")
+    elif isinstance(data, dict) and any(key in data for key in WRAPPERS):
+        got = gettext("one of another program")
+    if got:
+        return CheckpointError.coded(
             "E-CKPT-02",
-            "{path}: expected an onnxnn checkpoint, got a torch file that holds weights by name. Add the "
-            "layers, and call load_weights instead of load.",
+            "{path}: expected an onnxnn checkpoint, got {got}. Add the layers, and call load_weights instead "
+            "of load.",
             path=path,
+            got=got,
         )
-    if isinstance(data, dict) and any(key in data for key in WRAPPERS):
-        return coded(
-            "E-CKPT-02",
-            "{path}: expected an onnxnn checkpoint, got one of another program. Add the layers, and call "
-            "load_weights instead of load.",
-            path=path,
-        )
-    return coded(
+    return CheckpointError.coded(
         "E-CKPT-02",
         "{path}: expected an onnxnn checkpoint, as model.train or model.save writes it, got another torch "
         "file.",
@@ -260,22 +259,14 @@ def _checked(path: PathLike, data: dict[str, object]) -> Checkpoint:
     if not isinstance(weights, dict) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in weights.items()
     ):
-        raise CheckpointError.coded(
-            "E-CKPT-02", "{path}: 'state_dict': expected tensors by name. The file is damaged.", path=path
-        )
+        raise _damaged(path, "'state_dict'", gettext("tensors by name"))
     if not (example is None or isinstance(example, torch.Tensor)) or not isinstance(training, dict):
-        raise CheckpointError.coded(
-            "E-CKPT-02",
-            "{path}: 'example' and 'training': expected a tensor and a dict. The file is damaged.",
-            path=path,
-        )
+        raise _damaged(path, gettext("'example' and 'training'"), gettext("a tensor and a dict"))
     weights = _current_names(weights)
     _check_numbers(path, weights)
     text = data.get("card")
     if not isinstance(text, str):
-        raise CheckpointError.coded(
-            "E-CKPT-02", "{path}: 'card': expected a text. The file is damaged.", path=path
-        )
+        raise _damaged(path, "'card'", gettext("a text"))
     try:
         card = ModelCard.from_json(text)
         check_state(training)
@@ -285,6 +276,16 @@ def _checked(path: PathLike, data: dict[str, object]) -> Checkpoint:
             raise CheckpointError.coded("E-CKPT-04", "{path}: {error}", path=path, error=error) from error
         raise CheckpointError.coded("E-CKPT-02", "{path}: {error}", path=path, error=error) from error
     return Checkpoint(card, weights, example, training)
+
+
+def _damaged(path: PathLike, part: str, expected: str) -> CheckpointError:
+    return CheckpointError.coded(
+        "E-CKPT-02",
+        "{path}: {part}: expected {expected}. The file is damaged.",
+        path=path,
+        part=part,
+        expected=expected,
+    )
 
 
 def _current_names(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -35,37 +35,28 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def whole(transform: Transform, name: str, lowest: int = 0, highest: int | None = None) -> int:
-    """Return an option that must be an integer in a range."""
+def whole(transform: Transform, name: str, lowest: int, highest: int) -> None:
+    """Refuse an option that is no integer in a range."""
     value = getattr(transform, name)
-    is_above = isinstance(value, int) and not isinstance(value, bool) and value >= lowest
-    if is_above and (highest is None or value <= highest):
-        return int(value)
-    got = shortened(value)
-    if highest is None:
-        problem = gettext(
-            "{name}: expected an integer of at least {lowest}, got {got}.", name=name, lowest=lowest, got=got
-        )
-    else:
+    if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
         problem = gettext(
             "{name}: expected an integer from {lowest} to {highest}, got {got}.",
             name=name,
             lowest=lowest,
             highest=highest,
-            got=got,
+            got=shortened(value),
         )
-    raise refuse(transform, problem)
+        raise refuse(transform, problem)
 
 
-def probability(transform: Transform, name: str = "p") -> float:
-    """Return an option that must be a number in 0..1."""
+def probability(transform: Transform, name: str = "p") -> None:
+    """Refuse an option that is no number in 0..1."""
     value = getattr(transform, name)
     if not is_number(value) or not 0 <= value <= 1:
         raise refuse(
             transform,
             gettext("{name}: expected a number from 0 to 1, got {got}.", name=name, got=shortened(value)),
         )
-    return float(value)
 
 
 def pair(transform: Transform, name: str, low: float, high: float) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from typing import Any
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.preprocess import COLORS, Preprocess, Step
 from onnxnn_runtime.errors import DataError
-from onnxnn_runtime.messages.catalogue import Message, gettext, ngettext
+from onnxnn_runtime.messages.catalogue import Message, following, gettext, ngettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
@@ -204,20 +204,12 @@ def _make(name: str, value: object) -> Any:
         return _Nothing()
     cls = _KNOWN.get(name)
     if cls is None:
-        shown, known, advice = shortened(name), ", ".join([*_KNOWN, *_NO_EFFECT]), _advice(name)
-        if advice:
-            raise DataError.coded(
-                "E-DATA-10",
-                "transform {name} is unknown. {advice} Known transforms: {known}.",
-                name=shown,
-                advice=advice,
-                known=known,
-            )
         raise DataError.coded(
             "E-DATA-10",
-            "transform {name} is unknown. Known transforms: {known}.",
-            name=shown,
-            known=known,
+            "transform {name} is unknown.{advice} Known transforms: {known}.",
+            name=shortened(name),
+            advice=following(_advice(name)),
+            known=", ".join([*_KNOWN, *_NO_EFFECT]),
         )
     fields = [field.name for field in dataclasses.fields(cls)]
     options = _options(name, fields, immutable(value))

@@ -85,14 +85,14 @@ class Custom(Layer):
 
     def with_module(self, module: nn.Module | None) -> Custom:
         """Return the layer with the module that a loaded file asks for."""
-        if module is None or type(module).__name__ != self.class_name:
-            if module is None:
-                raise MissingModuleError.coded(
-                    "E-LAYER-07",
-                    "this network holds a custom module of class {name}, and none was added. A file "
-                    "never carries code: call model.add({name}(...)) before loading.",
-                    name=self.class_name,
-                )
+        if module is None:
+            raise MissingModuleError.coded(
+                "E-LAYER-07",
+                "this network holds a custom module of class {name}, and none was added. A file never "
+                "carries code: call model.add({name}(...)) before loading.",
+                name=self.class_name,
+            )
+        if type(module).__name__ != self.class_name:
             raise MissingModuleError.coded(
                 "E-LAYER-07",
                 "this network holds a custom module of class {name}, and a {got} was added. A file never "

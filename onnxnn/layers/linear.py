@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from onnxnn_runtime.api.invariants import instance
+from onnxnn_runtime.api.invariants import instance, present
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.messages.catalogue import ngettext
 from torch import nn

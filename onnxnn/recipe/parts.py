@@ -10,7 +10,7 @@ from typing import Any
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.defaults import TASKS
 from onnxnn_runtime.errors import InputError, TrainingError, located
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import following, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
@@ -59,17 +59,10 @@ def task_of(place: Place | None) -> str:
     task = "cls" if place is None else str(place.text())
     if task not in TASKS:
         place = present(place)
-        known, got, meant = ", ".join(TASKS), shortened(task), nearest(task[:100], TASKS)
-        if meant:
-            raise place.error(
-                gettext(
-                    "expected one of {known}, got {got}. Did you mean {meant}?",
-                    known=known,
-                    got=got,
-                    meant=shortened(meant),
-                )
-            )
-        raise place.error(gettext("expected one of {known}, got {got}.", known=known, got=got))
+        problem = gettext("expected one of {known}, got {got}.", known=", ".join(TASKS), got=shortened(task))
+        meant = nearest(task[:100], TASKS)
+        hint = gettext("Did you mean {meant}?", meant=shortened(meant)) if meant else ""
+        raise place.error(problem + following(hint))
     return task
 
 

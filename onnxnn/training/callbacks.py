@@ -254,19 +254,16 @@ def check_files(path: Path) -> None:
         OutputError: The folder cannot be written, or a file's place is taken.
     """
     last, best, table = files_of(path)
-    if last.name.lower() == best.name:
-        raise TrainingError.coded(
-            "E-OUTPUT-02",
-            "{path}: the last epoch cannot be written there, since that name is for the best epoch. "
-            "Choose another name, such as 'basenn.pth'.",
-            path=last,
-        )
+    use = gettext("the best epoch") if last.name.lower() == best.name else ""
     if last.suffix.lower() == table.suffix:
+        use = gettext("the history")
+    if use:
         raise TrainingError.coded(
             "E-OUTPUT-02",
-            "{path}: the last epoch cannot be written there, since that name is for the history. Choose "
-            "another name, such as 'basenn.pth'.",
+            "{path}: the last epoch cannot be written there, since that name is for {use}. Choose another "
+            "name, such as 'basenn.pth'.",
             path=last,
+            use=use,
         )
     check_writable(last.parent)
     check_target(table)

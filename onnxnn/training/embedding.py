@@ -79,18 +79,12 @@ def for_evaluation(batches: Batches, loss: str) -> PairedBatches:
         DataError: There are no labels, or no class has two samples.
     """
     labels = batches.samples.labels
-    if labels is None:
+    if labels is None or not has_pairs(labels):
         raise DataError.coded(
             "E-DATA-12",
-            "evaluate: expected samples of a class, which loss={loss} and acc compare, got no labels. "
+            "evaluate: expected samples of a class, which loss={loss} and acc compare, got {got}. "
             "Give at least two samples of each class.",
             loss=shortened(loss),
-        )
-    if not has_pairs(labels):
-        raise DataError.coded(
-            "E-DATA-12",
-            "evaluate: expected samples of a class, which loss={loss} and acc compare, got one sample of "
-            "each class. Give at least two samples of each class.",
-            loss=shortened(loss),
+            got=gettext("no labels") if labels is None else gettext("one sample of each class"),
         )
     return PairedBatches(batches)

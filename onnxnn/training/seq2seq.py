@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import DataError, TrainingError
 from onnxnn_runtime.generation.seq2seq import END, PADDING, START
-from onnxnn_runtime.messages.catalogue import ngettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data import Data
@@ -152,28 +152,18 @@ def _check_tokens(name: str, tokens: Tensor, vocabulary: int) -> None:
             shape=tuple(tokens.shape),
         )
     low, high = int(tokens.min()), int(tokens.max())
-    if low < 0:
+    if low < 0 or high >= vocabulary:
         raise DataError.coded(
             "E-DATA-11",
-            "{name}: expected tokens 0..{last} for {name}_vocab={vocabulary}, got {low}..{high}. Count "
-            "tokens from 0.",
+            "{name}: expected tokens 0..{last} for {name}_vocab={vocabulary}, got {low}..{high}. {advice}",
             name=name,
             last=vocabulary - 1,
             vocabulary=vocabulary,
             low=low,
             high=high,
-        )
-    if high >= vocabulary:
-        raise DataError.coded(
-            "E-DATA-11",
-            "{name}: expected tokens 0..{last} for {name}_vocab={vocabulary}, got {low}..{high}. Use "
-            "{name}_vocab={needed}.",
-            name=name,
-            last=vocabulary - 1,
-            vocabulary=vocabulary,
-            low=low,
-            high=high,
-            needed=high + 1,
+            advice=gettext("Count tokens from 0.")
+            if low < 0
+            else gettext("Use {name}_vocab={needed}.", name=name, needed=high + 1),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from onnxnn_runtime.errors import TrainingError
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data.batches import Batches, InMemory
@@ -39,35 +40,29 @@ def check_values(task: str, definition: Definition, train: Batches, loss: str | 
     if not samples.y.is_floating_point():
         return
     low, high = float(y.min()), float(y.max())
-    found = f"{low:.5g}..{high:.5g}"
+    expected = ""
     if name in _PROBABILITIES and (low < -_ROUNDING or high > 1 + _ROUNDING):
+        expected = gettext("probabilities from 0 to 1")
+    elif name == "PoissonNLLLoss" and low < 0:
+        expected = gettext("counts from 0")
+    elif name in _SIGNS and task == "reg" and not bool((y.abs() == 1).all()):
+        expected = gettext("targets of 1 and -1")
+    elif name == "KLDivLoss" and low < -_ROUNDING:
+        expected = gettext("probabilities that add up to 1 for each sample")
+    if expected:
         raise TrainingError.coded(
             "E-TRAIN-04",
-            "loss={loss}: expected probabilities from 0 to 1, got targets in {found}. For other values "
-            "use loss='MSELoss' or 'L1Loss'.",
-            loss=shortened(name),
-            found=found,
-        )
-    if name == "PoissonNLLLoss" and low < 0:
-        raise TrainingError.coded(
-            "E-TRAIN-04",
-            "loss={loss}: expected counts from 0, got targets in {found}. For other values use "
+            "loss={loss}: expected {expected}, got targets in {low:.5g}..{high:.5g}. For other values use "
             "loss='MSELoss' or 'L1Loss'.",
             loss=shortened(name),
-            found=found,
-        )
-    if name in _SIGNS and task == "reg" and not bool((y.abs() == 1).all()):
-        raise TrainingError.coded(
-            "E-TRAIN-04",
-            "loss={loss}: expected targets of 1 and -1, got targets in {found}. For other values use "
-            "loss='MSELoss' or 'L1Loss'.",
-            loss=shortened(name),
-            found=found,
+            expected=expected,
+            low=low,
+            high=high,
         )
     if name == "HingeEmbeddingLoss":
         _check_distances(definition)
     if name == "KLDivLoss":
-        _check_distributions(shortened(name), task, definition.net.ending, y, found)
+        _check_distributions(shortened(name), task, definition.net.ending, y)
 
 
 def _check_distances(definition: Definition) -> None:
@@ -82,15 +77,7 @@ def _check_distances(definition: Definition) -> None:
         )
 
 
-def _check_distributions(loss: str, task: str, ending: str, y: torch.Tensor, found: str) -> None:
-    if float(y.min()) < -_ROUNDING:
-        raise TrainingError.coded(
-            "E-TRAIN-04",
-            "loss={loss}: expected probabilities that add up to 1 for each sample, got targets in "
-            "{found}. For other values use loss='MSELoss' or 'L1Loss'.",
-            loss=loss,
-            found=found,
-        )
+def _check_distributions(loss: str, task: str, ending: str, y: torch.Tensor) -> None:
     if y.ndim < 2 or y.shape[-1] < 2:
         if task != "cls":
             raise TrainingError.coded(
