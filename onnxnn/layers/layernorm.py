@@ -12,13 +12,14 @@ from torch import nn
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import is_count, size_along, wrong_input, wrong_value
-from .registry import Layer, layer
+from ._checks import size_along, wrong_input
+from .norm import FeatureNorm
+from .registry import layer
 
 
 @layer("layernorm", "layer_norm")
 @dataclass(frozen=True)
-class LayerNorm(Layer):
+class LayerNorm(FeatureNorm):
     """y = γ (x - μ) / √(σ² + ε) + β, with μ and σ² over the features of each vector or step, ε = 1e-5.
 
     Unlike batch normalisation it does the same in training and inference, and no sample depends on others.
@@ -31,12 +32,6 @@ class LayerNorm(Layer):
 
     Source: Ba, Kiros, Hinton: "Layer Normalization", 2016, arXiv:1607.06450.
     """
-
-    size: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.size is not None and not is_count(self.size):
-            raise wrong_value(self, "size", self.size, gettext("an integer of at least {lowest}", lowest=1))
 
     def assumed_input(self) -> Shape:
         return super().assumed_input() if self.size is None else Shape.vector(self.size)
@@ -59,11 +54,5 @@ class LayerNorm(Layer):
         module = instance(module, nn.LayerNorm)
         return graph.layer_norm(x, module, rank=len(in_shape) + 1)
 
-    def multiply_adds(self, in_shape: Shape) -> int | None:
-        return in_shape.numel
-
     def fixes_input_size(self, in_shape: Shape) -> bool:
         return in_shape["feature"] is None
-
-    def causal(self, in_shape: Shape) -> bool:
-        return True

@@ -20,12 +20,29 @@ from typing_extensions import Self
 from onnxnn.graph.builder import Array, GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-from ._checks import back_in_order, is_count, places_expected, size_along, wrong_input, wrong_value
+from ._checks import back_in_order, count, places_expected, size_along, wrong_input, wrong_value
 from .registry import Layer, layer
 
 
 @dataclass(frozen=True)
-class BatchNorm(Layer):
+class FeatureNorm(Layer):
+    """What normalisations with weights share: the size of the axis that has them, and their cost."""
+
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is not None:
+            count(self, "size", self.size)
+
+    def causal(self, in_shape: Shape) -> bool:
+        return True
+
+    def multiply_adds(self, in_shape: Shape) -> int | None:
+        return in_shape.numel
+
+
+@dataclass(frozen=True)
+class BatchNorm(FeatureNorm):
     """What the batch normalisations share.
 
     y = γ (x - μ) / √(σ² + ε) + β for each channel or feature, with μ and σ² of the batch in training, and
@@ -38,13 +55,7 @@ class BatchNorm(Layer):
     Source: Ioffe & Szegedy, "Batch Normalization", 2015.
     """
 
-    size: int | None = None
-
     layouts: ClassVar[tuple[tuple[str, ...], ...]]
-
-    def __post_init__(self) -> None:
-        if self.size is not None and not is_count(self.size):
-            raise wrong_value(self, "size", self.size, gettext("an integer of at least {lowest}", lowest=1))
 
     def assumed_input(self) -> Shape:
         if self.size is None:
@@ -66,17 +77,11 @@ class BatchNorm(Layer):
             raise wrong_input(self, in_shape, expected, advice)
         return replace(self, size=size_along(self, in_shape, self._axis(in_shape), self.size))
 
-    def causal(self, in_shape: Shape) -> bool:
-        return True
-
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         if not isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
             raise AssertionError
         axis = in_shape.axes.index(self._axis(in_shape)) + 1
         return graph.batch_norm(x, module, axis=axis, rank=len(in_shape) + 1)
-
-    def multiply_adds(self, in_shape: Shape) -> int | None:
-        return in_shape.numel
 
     def fixes_input_size(self, in_shape: Shape) -> bool:
         return in_shape[self._axis(in_shape)] is None
