@@ -96,7 +96,7 @@ class Progress(Callback):
     """
 
     def __init__(self, verbose: int = 1) -> None:
-        self._show = bool(verbose) and (is_terminal() or in_notebook())
+        self._show = bool(verbose) and _is_watched()
         self._say = bool(verbose)
         self._bar: Any = None
         self._stream: Any = SafeStream("stderr")
@@ -310,3 +310,7 @@ def describe(row: Mapping[str, float], epochs: int) -> str:
     return gettext(
         "epoch {epoch}/{epochs}  {figures}", epoch=int(row["epoch"]), epochs=epochs, figures=figures
     )
+
+
+def _is_watched() -> bool:
+    return is_terminal() or in_notebook()
