@@ -11,7 +11,7 @@ from onnxnn_runtime.errors import DataError
 from onnxnn.data import transforms
 from onnxnn.data.augment import ColorJitter, RandomAffine, RandomCrop, RandomHorizontalFlip, RandomResizedCrop
 from onnxnn.data.transforms import plan
-from onnxnn.layers import make
+from onnxnn.layers import make, other_names
 
 
 @pytest.mark.parametrize(
@@ -186,9 +186,10 @@ def test_unknown_colour():
 def test_of_many_mistakes_the_first_are_looked_for(transform, monkeypatch):
     looked_for = []
     nearest = transforms.nearest
-    monkeypatch.setattr(
-        transforms, "nearest", lambda word, known: looked_for.append(word) or nearest(word, known)
-    )
+    for module in (transforms, other_names):
+        monkeypatch.setattr(
+            module, "nearest", lambda word, known: looked_for.append(word) or nearest(word, known)
+        )
     with pytest.raises(DataError, match="unknown"):
         plan(transform, "RGB")
     assert len(looked_for) == 5
