@@ -38,11 +38,9 @@ def as_array(value: object) -> np.ndarray:
     """
     value = without_gradient(value)
     if shape_of_lists(value) is None:  # of which old NumPy makes an array of lists
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "expected rows of the same length, such as [[1, 2], [3, 4]], got different ones.",
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "expected rows of the same length, such as [[1, 2], [3, 4]], got different ones.",
         )
     return np.asarray(value)
 
@@ -60,11 +58,9 @@ def without_gradient(value: object) -> Any:
         return value
     check_size(value.numel() if hasattr(value, "numel") else 0)
     if getattr(value, "is_nested", False):
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "expected rows of the same length, got a nested tensor. Give its rows as a list: x.unbind().",
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "expected rows of the same length, got a nested tensor. Give its rows as a list: x.unbind().",
         )
     tensor: Any = value
     try:
@@ -79,12 +75,10 @@ def without_gradient(value: object) -> Any:
         small = str(tensor.dtype).startswith(("torch.bfloat16", "torch.float8"))
         return tensor.float() if small else tensor
     except RuntimeError as error:  # of the device "meta"
-        raise InputError(
-            coded(
-                "E-INPUT-04",
-                "expected a tensor with numbers, got one that cannot be read ({reason}).",
-                reason=error,
-            )
+        raise InputError.coded(
+            "E-INPUT-04",
+            "expected a tensor with numbers, got one that cannot be read ({reason}).",
+            reason=error,
         ) from error
 
 
@@ -121,21 +115,16 @@ def as_floats(array: np.ndarray, name: str, dtype: str = "float32") -> np.ndarra
     if np.isfinite(floats).all():
         return floats
     if np.isfinite(array).all():
-        error = InputError(
-            coded(
-                "E-INPUT-04",
-                "expected numbers of at most {most:.2g} for {dtype}, got a larger one. Scale the numbers "
-                "down.",
-                most=np.finfo(dtype).max,
-                dtype=dtype,
-            )
+        error = InputError.coded(
+            "E-INPUT-04",
+            "expected numbers of at most {most:.2g} for {dtype}, got a larger one. Scale the numbers down.",
+            most=np.finfo(dtype).max,
+            dtype=dtype,
         )
     else:
-        error = InputError(
-            coded(
-                "E-INPUT-04",
-                "expected finite numbers, got NaN or infinite ones. Fill the gaps, or leave the sample out.",
-            )
+        error = InputError.coded(
+            "E-INPUT-04",
+            "expected finite numbers, got NaN or infinite ones. Fill the gaps, or leave the sample out.",
         )
     raise InputError(located(name, error)) if name else error
 
@@ -147,25 +136,23 @@ def check_tokens(array: np.ndarray, spec: InputSpec) -> np.ndarray:
         InputError: One is not below the size of the vocabulary, or there are too many for a sequence.
     """
     if not _are_integers(array):
-        raise InputError(
-            coded("E-INPUT-07", "expected integers as token ids, got {dtype}.", dtype=array.dtype)
+        raise InputError.coded(
+            "E-INPUT-07", "expected integers as token ids, got {dtype}.", dtype=array.dtype
         )
     size = token_count(spec)
     if array.size and (array.min() < 0 or array.max() >= (size or 2**63)):
         form = ".10g" if array.dtype.kind == "f" else "d"
         low, high = format(array.min(), form), format(array.max(), form)
         if size is None:
-            raise InputError(
-                coded("E-INPUT-07", "expected token ids from 0, got {low}..{high}.", low=low, high=high)
+            raise InputError.coded(
+                "E-INPUT-07", "expected token ids from 0, got {low}..{high}.", low=low, high=high
             )
-        raise InputError(
-            coded(
-                "E-INPUT-07",
-                "expected token ids 0..{last}, as in the vocabulary, got {low}..{high}.",
-                last=size - 1,
-                low=low,
-                high=high,
-            )
+        raise InputError.coded(
+            "E-INPUT-07",
+            "expected token ids 0..{last}, as in the vocabulary, got {low}..{high}.",
+            last=size - 1,
+            low=low,
+            high=high,
         )
     check_steps(array, spec)
     return np.asarray(array, dtype=np.int64)
@@ -196,21 +183,17 @@ def check_steps(array: np.ndarray, spec: InputSpec) -> None:
     if steps <= spec.max_length:
         return
     if spec.kind == "tokens":
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "expected at most {most} in a sequence, got {count}.",
-                most=ngettext("{count} token", "{count} tokens", spec.max_length),
-                count=steps,
-            )
-        )
-    raise InputError(
-        coded(
+        raise InputError.coded(
             "E-INPUT-03",
             "expected at most {most} in a sequence, got {count}.",
-            most=ngettext("{count} step", "{count} steps", spec.max_length),
+            most=ngettext("{count} token", "{count} tokens", spec.max_length),
             count=steps,
         )
+    raise InputError.coded(
+        "E-INPUT-03",
+        "expected at most {most} in a sequence, got {count}.",
+        most=ngettext("{count} step", "{count} steps", spec.max_length),
+        count=steps,
     )
 
 
@@ -227,13 +210,11 @@ def check_shape(array: np.ndarray, spec: InputSpec) -> None:
     if not matches:
         expected, got = shape_text(wanted), shape_text(array.shape)
         if 0 in array.shape and any(isinstance(want, str) for want in wanted):
-            raise InputError(
-                coded(
-                    "E-INPUT-03",
-                    "expected one sample of shape {expected} with at least one step, got {got}.",
-                    expected=expected,
-                    got=got,
-                )
+            raise InputError.coded(
+                "E-INPUT-03",
+                "expected one sample of shape {expected} with at least one step, got {got}.",
+                expected=expected,
+                got=got,
             )
         if spec.kind == "table" and array.ndim == len(wanted) == 1:
             raise InputError.coded(
@@ -242,13 +223,11 @@ def check_shape(array: np.ndarray, spec: InputSpec) -> None:
                 expected=ngettext("{count} column", "{count} columns", int(wanted[0])),
                 got=len(array),
             )
-        raise InputError(
-            coded(
-                "E-INPUT-03",
-                "expected one sample of shape {expected}, got {got}.",
-                expected=expected,
-                got=got,
-            )
+        raise InputError.coded(
+            "E-INPUT-03",
+            "expected one sample of shape {expected}, got {got}.",
+            expected=expected,
+            got=got,
         )
     problem = too_small(array.shape, spec)
     if problem is not None:
