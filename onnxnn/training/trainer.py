@@ -111,7 +111,7 @@ class Trainer:
             TrainingError: The loss or a weight became NaN or infinite.
         """
         self._module, self._stepper = self.machine.setup(self._learner, self._optimization.optimizer)
-        self._learner.train()  # every module: a training that failed leaves them in evaluation mode
+        self._learner.train()  # every module: an earlier training leaves them in evaluation mode
         self._restore_random()
         try:
             self._all_epochs()
