@@ -234,7 +234,7 @@ class _TorchPickle(PlainUnpickler):
 
 
 def _is_storage(pid: object) -> bool:
-    """Tell whether torch wrote it: ("storage", type, key, device, count), maybe with (key, offset, count).
+    """Say whether torch wrote it: ("storage", type, key, device, count), maybe with (key, offset, count).
 
     The second is a view, in files of torch before 0.4. Keys are hashed.
     """
