@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from onnxnn_runtime.diffusion.options import SamplingOptions
 from onnxnn_runtime.generation.options import GenerationOptions
+from onnxnn_runtime.inputs.options import ReadOptions
 from onnxnn_runtime.opening import Opening
 from support.paths import ROOT
 
@@ -88,3 +89,35 @@ def test_options_are_listed_by_their_class_and_by_public_calls_alone(options):
         and not path.as_posix().startswith(PUBLIC)
     ]
     assert listing == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [ExportOptions, Opening, ReadOptions, SamplingOptions, TrainSettings],
+    ids=lambda options: options.__name__,
+)
+def test_options_are_listed_by_one_signature_at_most(options):
+    """Others take the fields of the class; see `onnxnn_runtime.api.options`."""
+    fields = {field.name for field in dataclasses.fields(options)}
+    listing = {
+        f"{path} {node.name}"
+        for path, node in functions()
+        if len(fields & {each.arg for each in (*node.args.args, *node.args.kwonlyargs)})
+        >= min(len(fields), MOST_OF_OPTIONS + 1)
+    }
+    assert len(listing) <= 1
+
+
+def test_type_checkers_see_the_fields_of_read_options():
+    path = "runtime/onnxnn_runtime/inputs/options.py"
+    classes = [each for each in ast.walk(ast.parse(SOURCES[Path(path)])) if isinstance(each, ast.ClassDef)]
+    listed = {
+        each.name: [
+            (ast.unparse(line.target), ast.unparse(line.annotation))
+            for line in each.body
+            if isinstance(line, ast.AnnAssign)
+        ]
+        for each in classes
+    }
+    assert listed["Reading"] == listed["ReadOptions"]
+    assert listed["Reading"]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from onnxnn_runtime.api.options import takes
 from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
@@ -71,26 +73,19 @@ def noisy(
     return found
 
 
-def sample(
-    self: NetworkCore,
-    num: int | None = None,
-    steps: int | None = None,
-    sampler: str | None = None,
-    seed: int | None = None,
-    eta: float = 0.0,
-    label: object = None,
-    guidance: float | None = None,
-    *,
-    noise: object = None,
-    start: object = None,
-    strength: float | None = None,
-    mask: object = None,
-    return_all_timesteps: bool = False,
-    callback: Callable[[int, Array], object] | None = None,
-    progress: bool = False,
-    batch_size: int = 64,
-    device: str = "auto",
-) -> Array:
+@dataclass(frozen=True, eq=False)
+class SamplingOnDevice(SamplingOptions):
+    """How `Network.sample` draws images.
+
+    Args:
+        device: As for `train`.
+    """
+
+    device: str = "auto"
+
+
+@takes(SamplingOnDevice, by_place=7)
+def sample(self: NetworkCore, options: SamplingOnDevice) -> Array:
     """Draw images; the same as `onnxnn_runtime.load(file).sample` of the exported file.
 
     Args:
@@ -106,26 +101,9 @@ def sample(
     Raises:
         InputError: The network is no diffusion model, or an option is wrong.
     """
-    options = SamplingOptions(
-        num=num,
-        steps=steps,
-        sampler=sampler,
-        seed=seed,
-        eta=eta,
-        label=label,
-        guidance=guidance,
-        noise=noise,
-        start=start,
-        strength=strength,
-        mask=mask,
-        return_all_timesteps=return_all_timesteps,
-        callback=callback,
-        progress=progress,
-        batch_size=batch_size,
-    )
     state = self._state
     spec = _diffusion(state, "sample()")
-    return _run(state, device, sample_images, spec, options, _preprocess(state, spec))
+    return _run(state, options.device, sample_images, spec, options, _preprocess(state, spec))
 
 
 def interpolate(

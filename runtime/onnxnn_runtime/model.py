@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Callable, Iterator, Mapping, Tuple, overload
 import numpy as np
 
 from .api.calls import checked_class
+from .api.options import takes, takes_by_name
 from .arrays.numbers import check_integer
 from .card.card import Axis, InputSpec, ModelCard
 from .card.kind import ModelKind
 from .card.words import kind_name
+from .diffusion.options import SamplingOptions
 from .embedding import Parts, joined, parts_of, reported, vector_output, vector_size, vectors_of
 from .inputs.folders import warn_of
-from .inputs.options import Progress, ReadOptions
+from .inputs.options import ReadOptions
 from .inputs.whole import by_name, check_target, check_values, only_input
 from .messages.catalogue import gettext
 from .messages.suggestions import MODEL_ATTRIBUTES, MODEL_OPTIONS
@@ -22,8 +24,11 @@ from .opening import Opening, require_card
 from .results import Embeddings, Predictions, check_predicts, prediction
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from .card.tokens import Text
     from .generation.options import Generated
+    from .inputs.options import Reading
     from .session.engine import Engine
     from .session.onnxfile import FileFacts
 
@@ -176,25 +181,8 @@ class Model:
         vocabulary = generate.check_generates(card, self.name)
         return generate.generate(self._engine.stepper(), vocabulary, prompt, asked)
 
-    def sample(
-        self,
-        num: int | None = None,
-        steps: int | None = None,
-        sampler: str | None = None,
-        seed: int | None = None,
-        eta: float = 0.0,
-        label: object = None,
-        guidance: float | None = None,
-        *,
-        noise: object = None,
-        start: object = None,
-        strength: float | None = None,
-        mask: object = None,
-        return_all_timesteps: bool = False,
-        callback: Callable[[int, np.ndarray], object] | None = None,
-        progress: bool = False,
-        batch_size: int = 64,
-    ) -> np.ndarray:
+    @takes(SamplingOptions, by_place=7)
+    def sample(self, options: SamplingOptions) -> np.ndarray:
         """Draw images with a diffusion model.
 
             model.sample(num=16, steps=20, seed=0)
@@ -219,10 +207,6 @@ class Model:
         """
         from .diffusion import sampling  # here and below, so that other models open without it
 
-        options = sampling.SamplingOptions(
-            num, steps, sampler, seed, eta, label, guidance, noise, start, strength, mask,
-            return_all_timesteps, callback, progress, batch_size,
-        )  # fmt: skip
         spec = sampling.check_draws(self._require_card("sample"), self.name, self.inputs)
         if spec.sampler is not None:
             sampling.check_baked(spec.sampler, self.name, options)
@@ -267,16 +251,8 @@ class Model:
         preprocess = self.input_spec.preprocess
         return sampling.interpolate_images(self._engine.denoiser(), spec, first, second, asked, preprocess)
 
-    def predict(
-        self,
-        inputs: object,
-        k: int = 1,
-        *,
-        errors: str = "raise",
-        batch_size: int | None = None,
-        progress: Progress | None = None,
-        channel_order: str | None = None,
-    ) -> Predictions:
+    @takes_by_name(ReadOptions)
+    def predict(self, inputs: object, k: int = 1, **options: Unpack[Reading]) -> Predictions:
         """Classify inputs, or compute their values.
 
         Args:
@@ -295,31 +271,23 @@ class Model:
             CardError: The file has no card, or its output is no class and no value.
             InputError: An input does not match the model, or is broken and `errors` is "raise".
         """
-        options = ReadOptions(errors, batch_size, progress, channel_order)
+        asked = ReadOptions(**options)
         card = self._require_card("predict")
         check_predicts(card, self.name)
         check_integer("k", k)
         result = Predictions()
         output = next(iter(self.outputs))
-        with closing(parts_of(self._engine, card.input, inputs, output, options)) as parts:
+        with closing(parts_of(self._engine, card.input, inputs, output, asked)) as parts:
             for part, done, total in parts:
                 result.skipped.extend(part.skipped)
                 for name, scores in zip(part.names, part.vectors):
                     result.append(prediction(card, name, scores, k))
-                options.report(done, total)
+                asked.report(done, total)
         warn_of(result.skipped)
         return result
 
-    def embed(
-        self,
-        inputs: object,
-        normalize: bool = False,
-        *,
-        errors: str = "raise",
-        batch_size: int | None = None,
-        progress: Progress | None = None,
-        channel_order: str | None = None,
-    ) -> np.ndarray:
+    @takes_by_name(ReadOptions)
+    def embed(self, inputs: object, normalize: bool = False, **options: Unpack[Reading]) -> np.ndarray:
         """Turn inputs into vectors.
 
         Args:
@@ -336,44 +304,30 @@ class Model:
             CardError: The file has no card, or no output that is a vector.
             InputError: An input does not match the model, or is broken and `errors` is "raise".
         """
-        result = self._embed_all(inputs, normalize, ReadOptions(errors, batch_size, progress, channel_order))
+        result = self._embed_all(inputs, normalize, ReadOptions(**options))
         warn_of(result.skipped)
         return result.vectors
 
-    def embed_named(
-        self,
-        inputs: object,
-        normalize: bool = False,
-        *,
-        errors: str = "raise",
-        batch_size: int | None = None,
-        progress: Progress | None = None,
-        channel_order: str | None = None,
-    ) -> Embeddings:
+    @takes_by_name(ReadOptions)
+    def embed_named(self, inputs: object, normalize: bool = False, **options: Unpack[Reading]) -> Embeddings:
         """Like `embed`, and also return the name of each vector's input and what was left out.
 
         Args:
             inputs, normalize, errors, batch_size, progress, channel_order: See `onnxnn_runtime.Model.embed`.
         """
-        return self._embed_all(inputs, normalize, ReadOptions(errors, batch_size, progress, channel_order))
+        return self._embed_all(inputs, normalize, ReadOptions(**options))
 
+    @takes_by_name(ReadOptions)
     def embed_stream(
-        self,
-        inputs: object,
-        normalize: bool = False,
-        *,
-        errors: str = "raise",
-        batch_size: int | None = None,
-        progress: Progress | None = None,
-        channel_order: str | None = None,
+        self, inputs: object, normalize: bool = False, **options: Unpack[Reading]
     ) -> Iterator[Embeddings]:
         """Like `embed_named`, but yield the vectors a few at a time, so that none need stay in memory.
 
         Args:
             inputs, normalize, errors, batch_size, progress, channel_order: See `onnxnn_runtime.Model.embed`.
         """
-        options = ReadOptions(errors, batch_size, progress, channel_order)
-        return reported(self._embed(inputs, normalize, options), options)
+        asked = ReadOptions(**options)
+        return reported(self._embed(inputs, normalize, asked), asked)
 
     def _embed_all(self, inputs: object, normalize: bool, options: ReadOptions) -> Embeddings:
         parts = self._embed(inputs, normalize, options)

@@ -130,6 +130,7 @@ def _checked(
         any_size: Whether integers may have any size: those of a card are checked by what reads it.
     """
     flags = _flags(function)
+    is_derived = "__signature__" in vars(function)  # Python alone would not refuse what it does not have
 
     @functools.wraps(function)
     def checking(*args: object, **options: object) -> Any:
@@ -147,6 +148,10 @@ def _checked(
                     call=call,
                 )
             )
+        if is_derived:
+            problem = _problem(function, f"{call}()", advice, int(bound), args, options)
+            if problem is not None:
+                raise CallError(problem)
         try:
             return function(*args, **options)
         except TypeError as error:
@@ -202,6 +207,13 @@ def _flags(function: Callable[..., object]) -> Mapping[str, int]:
 
     Those that are given by name alone have a place after all arguments.
     """
+    if "__signature__" in vars(function):
+        parameters = list(inspect.signature(function).parameters.values())
+        return {
+            each.name: sys.maxsize if each.kind == inspect.Parameter.KEYWORD_ONLY else place
+            for place, each in enumerate(parameters)
+            if each.annotation in ("bool", bool)
+        }
     code = inspect.unwrap(function).__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     kinds = getattr(function, "__annotations__", {})

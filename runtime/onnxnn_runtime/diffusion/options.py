@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Callable, Collection, Mapping, Sized
+from typing import TYPE_CHECKING, Callable, Collection, Mapping, Sized
 
 import numpy as np
 
 from onnxnn_runtime.api.calls import checked_class, unknown_options
 from onnxnn_runtime.arrays.numbers import is_integer
 from onnxnn_runtime.card.card import ModelCard
-from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
 from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import CallError, CardError, InputError
 from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
+
+if TYPE_CHECKING:
+    from dataclasses import KW_ONLY
+
+    from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
 
 __all__ = [
     "Callback",
@@ -117,6 +121,8 @@ class SamplingOptions:
     eta: float = 0.0
     label: object = None
     guidance: float | None = None
+    if TYPE_CHECKING:  # Python 3.7 has no fields that are given by name alone
+        _: KW_ONLY
     noise: object = None
     start: object = None
     strength: float | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Union
+from typing import TYPE_CHECKING, Callable, Union
 
 from onnxnn_runtime.arrays.numbers import check_integer
 from onnxnn_runtime.errors import InputError
@@ -14,6 +14,17 @@ __all__ = ["Progress", "ReadOptions"]
 
 Progress = Callable[[int, Union[int, None]], object]
 """Called with the number of inputs done and, where it is known, of all."""
+
+if TYPE_CHECKING:
+    from typing_extensions import TypedDict
+
+    class Reading(TypedDict, total=False):
+        """The options of `ReadOptions` for type checkers: the signature of all calls that read inputs."""
+
+        errors: str
+        batch_size: int | None
+        progress: Progress | None
+        channel_order: str | None
 
 
 @dataclass(frozen=True)
