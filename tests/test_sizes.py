@@ -16,6 +16,7 @@ from support.paths import ROOT
 
 from onnxnn.data.options import ArrayOptions, ImageOptions, TableOptions
 from onnxnn.export.options import ExportOptions
+from onnxnn.training.device_options import DeviceOptions
 from onnxnn.training.settings import TrainSettings
 
 LARGEST_FILE = 400  # lines
@@ -93,7 +94,7 @@ def test_options_are_listed_by_their_class_and_by_public_calls_alone(options):
 
 @pytest.mark.parametrize(
     "options",
-    [ExportOptions, Opening, ReadOptions, SamplingOptions, TrainSettings],
+    [DeviceOptions, ExportOptions, Opening, ReadOptions, SamplingOptions, TrainSettings],
     ids=lambda options: options.__name__,
 )
 def test_options_are_listed_by_one_signature_at_most(options):

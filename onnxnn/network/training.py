@@ -22,6 +22,7 @@ from onnxnn.inference.evaluation import batches_of
 from onnxnn.inspection import history_plot
 from onnxnn.training import job as jobs
 from onnxnn.training.callbacks import Callback
+from onnxnn.training.device_options import DeviceOptions
 from onnxnn.training.ending import loss_of
 from onnxnn.training.history import History
 from onnxnn.training.losses import official_name
@@ -84,7 +85,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
             again.
         resume: Finish the interrupted training of this checkpoint, with its own settings, and write
             to it. The other settings of this call do not count.
-        device, devices, strategy, precision: See `onnxnn.training.machine.machine_for`.
+        device, devices, strategy, precision: See `onnxnn.training.device_options.DeviceOptions`.
         callbacks: Instances of `onnxnn.Callback`, called during training.
 
     Raises:
@@ -115,7 +116,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
         ema=ema,
         samples_every=samples_every,
     )
-    machine = machine_for(device, devices, strategy, precision)
+    machine = machine_for(DeviceOptions(device, devices, strategy, precision))
     start, finish = resume if checkpoint is None else checkpoint, resume is not None
     with custom_weights_kept(self._state):
         before, state = _started(self._state, start)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from onnxnn_runtime.errors import DeviceError
-from onnxnn_runtime.messages.shorten import shortened
 
-from .device import Machine, precision_name
+from .device import Machine
+from .device_options import DeviceOptions
 
 if TYPE_CHECKING:
     from .several_devices import SeveralDevices
@@ -16,33 +15,17 @@ if TYPE_CHECKING:
 __all__ = ["machine_for"]
 
 
-def machine_for(
-    device: str = "auto", devices: int = 1, strategy: str = "auto", precision: str | int = "32-true"
-) -> Machine:
+def machine_for(options: DeviceOptions) -> Machine:
     """Return devices, precision and processes of one training.
-
-    Args:
-        device: See `onnxnn.training.device.Machine`.
-        devices: How many devices, each with its own process; 1 is the plain case.
-        strategy: Lightning Fabric's strategy for several devices, e.g. "ddp".
-        precision: See `onnxnn.training.device.Machine`.
 
     Raises:
         DeviceError: The device is not there, or not as many, or they cannot be used with that strategy; or
             Lightning Fabric, which several devices need, is not installed.
-        TrainingError: The precision or the strategy is unknown.
+        TrainingError: The strategy is unknown.
     """
-    precision = precision_name(precision)
-    if isinstance(devices, bool) or not isinstance(devices, int | np.integer) or devices < 1:
-        raise DeviceError.coded(
-            "E-TRAIN-03",
-            "{name}={value}: expected an integer of at least 1.",
-            name="devices",
-            value=shortened(devices),
-        )
-    if devices == 1 and isinstance(strategy, str) and strategy == "auto":
-        return Machine(device, precision)
-    return _several_devices()(device, int(devices), strategy, precision)
+    if options.is_plain:
+        return Machine(options.device, options.precision)
+    return _several_devices()(options)
 
 
 def _several_devices() -> type[SeveralDevices]:

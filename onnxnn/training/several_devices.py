@@ -18,6 +18,7 @@ from onnxnn_runtime.messages.suggestions import key_of
 from torch import nn
 
 from .device import Batch, Machine, Step, not_available
+from .device_options import DeviceOptions
 from .history import Row
 
 __all__ = ["SeveralDevices"]
@@ -34,35 +35,32 @@ class _InputsKept(MixedPrecision):
 
 
 class SeveralDevices(Machine):
-    """Devices, precision and processes of one training; see `onnxnn.training.machine.machine_for`.
+    """Devices, precision and processes of one training.
 
     Args:
-        device, devices, strategy: As there.
-        precision: "32-true", "16-mixed" or "bf16-mixed".
+        options: Which devices, how many, in which precision.
     """
 
-    def __init__(self, device: str, devices: int, strategy: str, precision: str) -> None:
-        _check_strategy(strategy)
-        kind, _, number = key_of(device).partition(":")
-        options: Any = {
+    def __init__(self, options: DeviceOptions) -> None:
+        _check_strategy(options.strategy)
+        kind, _, number = key_of(options.device).partition(":")
+        given: Any = {
             "accelerator": kind,
-            "devices": [int(number)] if number.isdecimal() else devices,
-            "strategy": strategy,
-            "precision": precision,
+            "devices": [int(number)] if number.isdecimal() else options.devices,
+            "strategy": options.strategy,
+            "precision": options.precision,
         }
         try:
-            self._fabric = Fabric(**options)
+            self._fabric = Fabric(**given)
         except Exception as error:  # Fabric has its own tree of errors for what is not there
-            several = f", devices={devices}" if devices != 1 else ""
-            by = f", strategy={shortened(strategy)}" if strategy != "auto" else ""
-            raise not_available(f"device={shortened(device)}{several}{by}") from error
+            raise not_available(options.described()) from error
         used = self._fabric.strategy.precision
         if type(used) is MixedPrecision:
             self._fabric.strategy.precision = _InputsKept(cast(Any, used.precision), used.device, used.scaler)
         self.device = self._fabric.device
         self.processes = int(self._fabric.world_size)
         self.is_main = self._fabric.global_rank == 0
-        self.fused = precision != "16-mixed"
+        self.fused = options.precision != "16-mixed"
 
     def start(self) -> None:
         """Start the other processes, where there are any; each runs the same script to here."""

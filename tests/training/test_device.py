@@ -10,6 +10,7 @@ from support.prepared import run_python
 
 from onnxnn import nn
 from onnxnn.training import device, machine
+from onnxnn.training.device_options import DeviceOptions
 from onnxnn.training.several_devices import SeveralDevices
 
 SCRIPT = """
@@ -59,8 +60,12 @@ def trained(folder, precision, clip):
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_plain_torch_learns_what_fabric_learns(tmp_path, monkeypatch, precision, clip):
     rows, weights = trained(tmp_path, precision, clip)
-    monkeypatch.setattr(machine, "Machine", lambda name, kind: SeveralDevices(name, 1, "auto", kind))
-    assert isinstance(machine.machine_for(), SeveralDevices)
+
+    def several(name, kind):
+        return SeveralDevices(DeviceOptions(name, precision=kind))
+
+    monkeypatch.setattr(machine, "Machine", several)
+    assert isinstance(machine.machine_for(DeviceOptions()), SeveralDevices)
     others, other_weights = trained(tmp_path, precision, clip)
     assert rows == others
     assert all(torch.equal(value, other_weights[name]) for name, value in weights.items())

@@ -11,6 +11,7 @@ from onnxnn.export import sampling_loop
 from onnxnn.inference import predict
 from onnxnn.training import advice, finite
 from onnxnn.training.callbacks import describe
+from onnxnn.training.device_options import DeviceOptions
 from onnxnn.training.history import History
 from onnxnn.training.machine import machine_for
 from onnxnn.training.settings import TrainSettings
@@ -33,10 +34,10 @@ REFUSED = [
     lambda: TrainSettings(schedule={"name": "step", "gamma": -1}),
     lambda: TrainSettings(schedule={"name": "step", "step_size": 0}),
     lambda: TrainSettings(schedule={"name": "constant", "gamma": 1}),
-    lambda: machine_for(precision="8"),
-    lambda: machine_for(strategy="dpp"),
-    lambda: machine_for(devices=0),
-    lambda: machine_for(device="tpu"),
+    lambda: machine_for(DeviceOptions(precision="8")),
+    lambda: machine_for(DeviceOptions(strategy="dpp")),
+    lambda: machine_for(DeviceOptions(devices=0)),
+    lambda: machine_for(DeviceOptions(device="tpu")),
     lambda: finite.check_losses([float("nan")], 0),
     lambda: finite.check_losses([float("nan")], 3),
     lambda: export_options.check_versions(3, 7),

@@ -38,11 +38,13 @@ def takes(
         function: Callable[[First, Options], Result],
     ) -> Callable[Concatenate[First, Fields], Result]:
         first = next(iter(inspect.signature(function).parameters))
+        run: Callable[..., Result] = function
+        construct: Callable[..., Options] = options
 
         @functools.wraps(function)
-        def call(*args: Any, **given: Any) -> Result:
+        def call(*args: object, **given: object) -> Result:
             taken = args[0] if args else given.pop(first)  # `checked` made sure that it is there
-            return function(taken, options(*args[1:], **given))
+            return run(taken, construct(*args[1:], **given))
 
         _complete(call, function, 1, _fields(options, by_place))
         return call
