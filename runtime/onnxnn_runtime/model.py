@@ -69,6 +69,14 @@ class Model:
         return self._engine.device
 
     @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the graph and its weights, 64 hexadecimal digits; the card does not count.
+
+        Vectors belong together where this is the same.
+        """
+        return self._engine.fingerprint()
+
+    @property
     def inputs(self) -> dict[str, tuple[str, tuple[Axis, ...]]]:
         """Each graph input's type and shape, e.g. {"input": ("float32", ("batch", 3, 224, 224))}."""
         return self._engine.inputs

@@ -110,10 +110,26 @@ class Engine:
         """Return the first session, and where it runs."""
         created = self._create(self._width)
         if created is None:
-            raise InputError.coded(
-                "E-INPUT-02", "{name}: changed after it was opened. Open it again.", name=self._name
-            )
+            raise self._changed()
         return created
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the graph and its weights.
+
+        Raises:
+            InputError: The file was replaced after it was opened.
+        """
+        from .fingerprint import fingerprint  # here, because few ask
+
+        content = self._read()
+        if content is None:
+            raise self._changed()
+        return fingerprint(content)
+
+    def _changed(self) -> InputError:
+        return InputError.coded(
+            "E-INPUT-02", "{name}: changed after it was opened. Open it again.", name=self._name
+        )
 
     def _renew(self) -> None:
         """Make the sessions again in a process that was forked; see `forks`."""
