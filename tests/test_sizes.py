@@ -94,7 +94,7 @@ def test_options_are_listed_by_their_class_and_by_public_calls_alone(options):
 
 @pytest.mark.parametrize(
     "options",
-    [DeviceOptions, ExportOptions, Opening, ReadOptions, SamplingOptions, TrainSettings],
+    [DeviceOptions, ExportOptions, GenerationOptions, Opening, ReadOptions, SamplingOptions, TrainSettings],
     ids=lambda options: options.__name__,
 )
 def test_options_are_listed_by_one_signature_at_most(options):

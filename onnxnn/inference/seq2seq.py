@@ -76,11 +76,9 @@ def _rows_of_tokens(name: str, rows: object) -> Array:
         raise InputError(ragged(rows, name)) from error
 
 
-def write(
-    net: Net, spec: InputSpec, source: object, options: GenerationOptions
-) -> list[int] | list[list[int]]:
+def write(net: Net, spec: InputSpec, options: GenerationOptions) -> list[int] | list[list[int]]:
     """Write the targets of sources; see `onnxnn_runtime.generation.seq2seq.translate`."""
-    return translate(predictor(net), spec, source, options)
+    return translate(predictor(net), spec, options)
 
 
 def predictor(net: Net) -> Predict:

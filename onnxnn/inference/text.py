@@ -74,13 +74,13 @@ def follow(net: Net, card: ModelCard, data: object, hidden: Sequence[object] | N
     return _Stepper(net)(tokens.reshape(1, -1), hidden)
 
 
-def write(net: Net, card: ModelCard, prompt: object, options: GenerationOptions) -> str | list[str]:
+def write(net: Net, card: ModelCard, options: GenerationOptions) -> str | list[str]:
     """Continue a text; results and errors as in the runtime's `generate`.
 
     Raises:
         CardError: The network does not generate.
     """
-    return generate(_Stepper(net), check_generates(card, gettext("this network")), prompt, options)
+    return generate(_Stepper(net), check_generates(card, gettext("this network")), options)
 
 
 def _numbers(data: object, spec: InputSpec) -> Any:

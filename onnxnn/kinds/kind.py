@@ -182,21 +182,20 @@ class NetworkKind:
         """
         return predict.infer(net, predict.unlabelled(data, labels), spec, batch_size, read, names)
 
-    def generate(self, net: Net, card: ModelCard, prompt: object, options: GenerationOptions) -> Generated:
+    def generate(self, net: Net, card: ModelCard, options: GenerationOptions) -> Generated:
         """Continue a prompt; see `onnxnn.Network.generate`.
 
         Args:
             net: The network.
             card: Its card.
-            prompt: How the text begins, or the sources.
-            options: How it is continued.
+            options: How the text begins, or the sources, and how it is continued.
 
         Raises:
             CardError: The network does not generate.
             InputError: An option is out of range, or of another kind of network.
         """
         options.check_for(translates=False)
-        return text.write(net, card, prompt, options)
+        return text.write(net, card, options)
 
     # ---- card ----------------------------------------------------------------------------------
 

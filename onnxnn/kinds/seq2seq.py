@@ -90,10 +90,10 @@ class SequenceToSequence(NetworkKind):
         """Return how likely each token comes next after every step of the targets."""
         return pairs.infer(net, data)
 
-    def generate(self, net: Net, card: ModelCard, prompt: object, options: GenerationOptions) -> Generated:
+    def generate(self, net: Net, card: ModelCard, options: GenerationOptions) -> Generated:
         """Return the target of each source."""
         options.check_for(translates=True)
-        return pairs.write(net, card.input, prompt, options)
+        return pairs.write(net, card.input, options)
 
     def output_axis(self, axis: str) -> str:
         """Return the name of the target's axis, whose size is not the source's."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 import torch
+from onnxnn_runtime.api.options import takes
 from onnxnn_runtime.card.card import InputSpec
-from onnxnn_runtime.card.tokens import Text
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.generation.options import Generated, GenerationOptions
 from onnxnn_runtime.messages.shorten import shortened
@@ -246,18 +246,8 @@ def _inputs_of(state: NetworkState, batches: Batches) -> tuple[Batches, bool]:
         return state.prepared(data, "inference()", keep_classes=True).train, False
 
 
-def generate(
-    self: NetworkCore,
-    prompt: object,
-    length: int | None = None,
-    temperature: float | None = None,
-    top_k: int | None = None,
-    seed: int | None = None,
-    stop: Text | None = None,
-    *,
-    max_length: int | None = None,
-    beams: int | None = None,
-) -> Generated:
+@takes(GenerationOptions, by_place=6)
+def generate(self: NetworkCore, options: GenerationOptions) -> Generated:
     """Continue a text, token by token; or write the target of a source.
 
         model.generate("长", length=24, temperature=0.8, top_k=20, seed=0)
@@ -278,8 +268,7 @@ def generate(
             token of the prompt.
     """
     self._state.kind.check_takes_data("generate()")
-    options = GenerationOptions(length, temperature, top_k, seed, stop, max_length, beams)
-    return self._state.kind.generate(self.model, self.card(), prompt, options)
+    return self._state.kind.generate(self.model, self.card(), options)
 
 
 def print_result(self: NetworkCore, result: Array | None = None) -> dict[int, dict[str, object]]:

@@ -15,6 +15,7 @@ from .card.kind import ModelKind
 from .card.words import kind_name
 from .diffusion.options import SamplingOptions
 from .embedding import Parts, joined, parts_of, reported, vector_output, vector_size, vectors_of
+from .generation.options import GenerationOptions
 from .inputs.folders import warn_of
 from .inputs.options import ReadOptions
 from .inputs.whole import by_name, check_target, check_values, only_input
@@ -26,7 +27,6 @@ from .results import Embeddings, Predictions, check_predicts, prediction
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .card.tokens import Text
     from .generation.options import Generated
     from .inputs.options import Reading
     from .session.engine import Engine
@@ -145,18 +145,8 @@ class Model:
         check_values(name, x, spec)
         return self._engine.run_first({name: x})
 
-    def generate(
-        self,
-        prompt: object,
-        length: int | None = None,
-        *,
-        temperature: float | None = None,
-        top_k: int | None = None,
-        seed: int | None = None,
-        stop: Text | None = None,
-        max_length: int | None = None,
-        beams: int | None = None,
-    ) -> Generated:
+    @takes(GenerationOptions, by_place=6)
+    def generate(self, options: GenerationOptions) -> Generated:
         """Continue a text, or write the target of a source.
 
             model.generate("长", length=24, temperature=0.8, seed=0)
@@ -178,16 +168,15 @@ class Model:
             InputError: An option is out of range or of the other kind of model, or the vocabulary lacks a
                 token of the prompt.
         """
-        from .generation import generate, options, seq2seq  # here, so that other models open without them
+        from .generation import generate, seq2seq  # here, so that other models open without them
 
-        asked = options.GenerationOptions(length, temperature, top_k, seed, stop, max_length, beams)
         card = self._require_card("generate")
         translates = self.kind.does == "translate"
-        asked.check_for(translates)
+        options.check_for(translates)
         if translates:
-            return seq2seq.translate(self._engine.translator(), card.input, prompt, asked)
+            return seq2seq.translate(self._engine.translator(), card.input, options)
         vocabulary = generate.check_generates(card, self.name)
-        return generate.generate(self._engine.stepper(), vocabulary, prompt, asked)
+        return generate.generate(self._engine.stepper(), vocabulary, options)
 
     @takes(SamplingOptions, by_place=7)
     def sample(self, options: SamplingOptions) -> np.ndarray:

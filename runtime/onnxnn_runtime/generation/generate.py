@@ -66,17 +66,14 @@ def check_generates(card: ModelCard, name: str) -> Mapping[str, int]:
     return card.input.vocabulary
 
 
-def generate(
-    step: Step, vocabulary: Mapping[str, int], prompt: object, options: GenerationOptions
-) -> str | list[str]:
+def generate(step: Step, vocabulary: Mapping[str, int], options: GenerationOptions) -> str | list[str]:
     """Continue a text until it has as many tokens as the options ask for.
 
     Args:
         step: Runs the network.
         vocabulary: Each token's id, from 0. Larger ids, for which the network may have an output too, are
             never written.
-        prompt: How the text begins: text, each character a token, or a list of words.
-        options: How it is continued.
+        options: How it begins, and how it is continued.
 
     Returns:
         The whole text; a list of words where the prompt was one.
@@ -87,6 +84,7 @@ def generate(
     """
     length = 24 if options.length is None else options.length
     temperature = 1.0 if options.temperature is None else options.temperature
+    prompt = options.prompt
     numbers = to_numbers(prompt, vocabulary)
     if length <= len(numbers):
         raise InputError.coded(

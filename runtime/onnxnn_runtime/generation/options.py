@@ -23,11 +23,13 @@ _OF_TEXT = ("length", "temperature", "top_k", "seed", "stop")
 _OF_PAIRS = ("max_length", "beams")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GenerationOptions:
     """How a text is continued, or the target of a source is written.
 
     Args:
+        prompt: How the text begins: text, each character a token, or a list of words. From sequence to
+            sequence the tokens of one source, or of several, which may differ in length; 0 is padding.
         length: Tokens of the whole text, the prompt's counted; None is 24.
         temperature: Below 1 likely tokens become likelier: p^(1/temperature), scaled to sum to 1. At 0
             the likeliest is taken. None is 1.
@@ -44,6 +46,7 @@ class GenerationOptions:
         InputError: One is out of range.
     """
 
+    prompt: object
     length: int | None = None
     temperature: float | None = None
     top_k: int | None = None

@@ -25,16 +25,13 @@ Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(sources int64 (N, S), targets so far int64 (N, T)) -> how likely each token comes next (N, T, V)."""
 
 
-def translate(
-    predict: Predict, spec: InputSpec, source: object, options: GenerationOptions
-) -> list[int] | list[list[int]]:
+def translate(predict: Predict, spec: InputSpec, options: GenerationOptions) -> list[int] | list[list[int]]:
     """Write the targets of sources.
 
     Args:
         predict: Runs the network.
         spec: What the network takes.
-        source: The tokens of one source, or of several, which may differ in length; 0 is padding.
-        options: The longest target, and how many beginnings are followed at once.
+        options: The sources, the longest target, and how many beginnings are followed at once.
 
     Returns:
         A list of tokens for each source, without start and end; for a single source that list alone.
@@ -43,7 +40,7 @@ def translate(
         InputError: A token is not in the vocabulary, a source is empty or too long, or an option is out of
             range.
     """
-    sources, single = _read(source, spec)
+    sources, single = _read(options.prompt, spec)
     longest, max_length = spec.max_length, options.max_length
     if max_length is None:
         max_length = longest or 2 * sources.shape[1] + 10

@@ -146,13 +146,13 @@ def in_turn(tokens, state):
     ],
 )
 def test_stops_of_words(stop, written):
-    assert generate(in_turn, NAMES, ["the"], GenerationOptions(6, stop=stop)) == written
+    assert generate(in_turn, NAMES, GenerationOptions(["the"], 6, stop=stop)) == written
 
 
 @pytest.mark.parametrize("stop", ["zebra", "cat zebra", ["cat", "zebra"]])
 def test_a_stop_word_that_the_vocabulary_lacks(stop):
     with pytest.raises(rt.InputError, match=r"stop='.*zebra': 'zebra' is not in the vocabulary of 4 tokens"):
-        generate(in_turn, NAMES, ["the"], GenerationOptions(6, stop=stop))
+        generate(in_turn, NAMES, GenerationOptions(["the"], 6, stop=stop))
 
 
 @pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"top_k": 3}, {"temperature": 0.5, "top_k": 5}])
@@ -160,7 +160,7 @@ def test_numbers_without_a_word_are_never_written(options):
     def step(tokens, state):
         return np.array([0.02, 0.04, 0.01, 0.03, 0.6, 0.3], np.float32), None
 
-    text = generate(step, WORDS, "春", GenerationOptions(60, seed=0, **options))
+    text = generate(step, WORDS, GenerationOptions("春", 60, seed=0, **options))
     assert len(text) == 60
     if options.get("temperature") == 0:
         assert set(text[1:]) == {"江"}
@@ -173,7 +173,7 @@ def test_nothing_is_computed_for_the_last_token():
         calls.append(tokens.tolist())
         return np.array([0.1, 0.2, 0.3, 0.4], np.float32), None
 
-    assert generate(step, WORDS, "春江", GenerationOptions(4, temperature=0)) == "春江月月"
+    assert generate(step, WORDS, GenerationOptions("春江", 4, temperature=0)) == "春江月月"
     assert calls == [[[0, 1]], [[3]]]
 
 

@@ -47,22 +47,22 @@ def likeliest(table_of, max_length):
 
 
 def test_greedy_takes_the_likeliest_token_of_each_source():
-    assert translate(echo, SPEC, [[5, 3, 8], [4], [7, 7]], GenerationOptions()) == [[5, 3, 8], [4], [7, 7]]
+    assert translate(echo, SPEC, GenerationOptions([[5, 3, 8], [4], [7, 7]])) == [[5, 3, 8], [4], [7, 7]]
 
 
 def test_a_single_source_gives_a_single_target():
-    assert translate(echo, SPEC, [5, 3, 8], GenerationOptions()) == [5, 3, 8]
-    assert translate(echo, SPEC, np.array([[5, 3, 8]]), GenerationOptions()) == [[5, 3, 8]]
+    assert translate(echo, SPEC, GenerationOptions([5, 3, 8])) == [5, 3, 8]
+    assert translate(echo, SPEC, GenerationOptions(np.array([[5, 3, 8]]))) == [[5, 3, 8]]
 
 
 def test_sources_in_an_array_of_lists():
     sources = np.empty(2, object)
     sources[:] = [[5, 3, 8], [4]]
-    assert translate(echo, SPEC, sources, GenerationOptions()) == [[5, 3, 8], [4]]
+    assert translate(echo, SPEC, GenerationOptions(sources)) == [[5, 3, 8], [4]]
 
 
 def test_writing_stops_at_max_length():
-    assert translate(echo, SPEC, [5, 3, 8], GenerationOptions(max_length=2)) == [5, 3]
+    assert translate(echo, SPEC, GenerationOptions([5, 3, 8], max_length=2)) == [5, 3]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -108,7 +108,7 @@ def test_padding_and_start_are_never_written():
         said[:, :, 4] = 0.01
         return said
 
-    assert translate(fond_of_padding, SPEC, [3], GenerationOptions(max_length=3)) == [4, 4, 4]
+    assert translate(fond_of_padding, SPEC, GenerationOptions([3], max_length=3)) == [4, 4, 4]
 
 
 @pytest.mark.parametrize(
@@ -137,12 +137,12 @@ def test_padding_and_start_are_never_written():
 )
 def test_what_is_refused(source, options, message):
     with pytest.raises(InputError, match=message):
-        translate(echo, SPEC, source, GenerationOptions(**options))
+        translate(echo, SPEC, GenerationOptions(source, **options))
 
 
 def test_probabilities_that_are_not_finite():
     with pytest.raises(InputError, match="expected finite probabilities"):
-        translate(lambda s, t: np.full((*t.shape, 9), np.nan), SPEC, [3], GenerationOptions())
+        translate(lambda s, t: np.full((*t.shape, 9), np.nan), SPEC, GenerationOptions([3]))
 
 
 def test_generate_on_a_model_that_does_not(open_model):
