@@ -59,6 +59,7 @@ FOLDERS = {
             "loading",
             "verification",
             "doctor",
+            "server",
             "",
         ),
     ),

@@ -163,6 +163,33 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "classes: [yes, no]",
         gettext_noop("Write texts in quotes: ['yes', 'no']."),
     ),
+    "E-SERVER-01": Explanation(
+        gettext_noop("A request names a model that is not served, or none where several are."),
+        "POST /predict?model=cats",
+        gettext_noop("Use one of the names that the message lists: that of a file without its ending."),
+    ),
+    "E-SERVER-02": Explanation(
+        gettext_noop("The server was started with a token, and the request has none or another one."),
+        "curl http://server:8000/predict -F image=@cat.jpg",
+        gettext_noop("Send the header 'Authorization: Bearer TOKEN' with the server's token."),
+    ),
+    "E-SERVER-03": Explanation(
+        gettext_noop("The body of a request, or the number of its inputs, is above the server's limit."),
+        "curl http://server:8000/predict -F image=@video.mp4",
+        gettext_noop("Send fewer or smaller inputs, or start the server with a higher limit."),
+    ),
+    "E-SERVER-04": Explanation(
+        gettext_noop("More requests wait than the server takes, or one took longer than it may."),
+        "503 Service Unavailable",
+        gettext_noop(
+            "Send the request again after the seconds of the header Retry-After, and fewer at once."
+        ),
+    ),
+    "E-SERVER-05": Explanation(
+        gettext_noop("A request is not written as the server expects it."),
+        "POST /predict with a body that is no JSON",
+        gettext_noop("Correct what the message names; /docs of the server shows what it takes."),
+    ),
     "E-PACKAGE-01": Explanation(
         gettext_noop("A package that the call needs is missing or too old."),
         "import onnxnn  # without torch",

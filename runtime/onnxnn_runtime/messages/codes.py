@@ -77,6 +77,11 @@ CODES: Mapping[str, str] = {
     "E-RECIPE-01": gettext_noop("a recipe cannot be read"),
     "E-RECIPE-02": gettext_noop("a key of a recipe is unknown, missing or repeated"),
     "E-RECIPE-03": gettext_noop("a value of a recipe is wrong"),
+    "E-SERVER-01": gettext_noop("a request names no model that is served"),
+    "E-SERVER-02": gettext_noop("a token is missing or wrong"),
+    "E-SERVER-03": gettext_noop("a request is too large"),
+    "E-SERVER-04": gettext_noop("a server is busy, or a request took too long"),
+    "E-SERVER-05": gettext_noop("a request is malformed"),
     "E-PACKAGE-01": gettext_noop("a package is missing or of a wrong version"),
 }
 """Code -> the kind of mistake in a few words, English."""

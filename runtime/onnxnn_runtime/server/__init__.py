@@ -1,0 +1,1 @@
+"""`onnxnn serve`: models answer over HTTP."""

@@ -1,0 +1,110 @@
+"""The application: models, routes and middleware put together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from types import ModuleType
+from typing import AsyncIterator, Sequence
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from onnxnn_runtime.errors import InputError, OnnxnnError
+
+from .errors import on_error
+from .metrics import CONTENT_TYPE, Metrics
+from .middleware import Guard
+from .served import Served
+from .settings import ServerSettings
+from .state import ServerState
+
+__all__ = ["PARTS", "create_app"]
+
+PARTS: tuple[ModuleType, ...] = ()
+"""The modules whose `routes(state)` the server has, each a list of Starlette's routes."""
+
+
+def create_app(paths: Sequence[str], settings: ServerSettings) -> Starlette:
+    """Return the application that serves some model files.
+
+    Args:
+        paths: The files.
+        settings: Limits, token and the like.
+
+    Returns:
+        An ASGI application; `app.state.onnxnn` is its `ServerState`.
+
+    Raises:
+        OnnxnnError: A file cannot be opened, or two have one name.
+    """
+    metrics = Metrics()
+    models: dict[str, Served] = {}
+    for path in paths:
+        served = Served(path, settings, metrics)
+        if served.name in models:
+            raise InputError.coded(
+                "E-INPUT-06",
+                "{path}: expected files with different names, got two called {name}. Rename one.",
+                path=path,
+                name=served.name,
+            )
+        models[served.name] = served
+    state = ServerState(models, settings, metrics)
+    routes = [Route("/healthz", _healthz), Route("/metrics", _metrics)]
+    for part in PARTS:
+        routes += part.routes(state)
+    known: dict[object, str] = {route.endpoint: route.path for route in routes}
+    middleware = [Middleware(Guard, state=state, routes=known)]
+    if settings.cors:
+        middleware.insert(
+            0,
+            Middleware(CORSMiddleware, allow_origins=settings.cors, allow_methods=["*"], allow_headers=["*"]),
+        )
+    app = Starlette(
+        routes=routes,
+        middleware=middleware,
+        exception_handlers={OnnxnnError: on_error, HTTPException: on_error},
+        lifespan=_lifespan,
+    )
+    app.state.onnxnn = state
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    """Warm the models up before the first request, look for changed files, and let the lanes end at last."""
+    state: ServerState = app.state.onnxnn
+    for served in state.models.values():
+        await served.start()
+    watching = asyncio.ensure_future(_watch(state))
+    try:
+        yield
+    finally:
+        watching.cancel()
+        for served in state.models.values():
+            served.stop()
+
+
+async def _watch(state: ServerState) -> None:
+    while state.settings.reload_interval:
+        await asyncio.sleep(state.settings.reload_interval)
+        for served in state.models.values():
+            await served.reload()
+
+
+async def _healthz(request: Request) -> JSONResponse:
+    state: ServerState = request.app.state.onnxnn
+    states = {name: served.state for name, served in state.models.items()}
+    ready = all(each == "ready" for each in states.values())
+    return JSONResponse({"ready": ready, "models": states}, 200 if ready else 503)
+
+
+async def _metrics(request: Request) -> Response:
+    state: ServerState = request.app.state.onnxnn
+    return PlainTextResponse(state.metrics.text(), media_type=CONTENT_TYPE)

@@ -1,0 +1,156 @@
+"""One model of a server, opened again when its file changes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable, Mapping, TypeVar
+
+import numpy as np
+
+from onnxnn_runtime.card.kind import ModelKind
+from onnxnn_runtime.errors import OnnxnnError
+from onnxnn_runtime.loading import load
+from onnxnn_runtime.session.providers import num_threads
+
+from .lanes import Lanes
+from .metrics import Metrics
+from .settings import ServerSettings
+
+if TYPE_CHECKING:
+    from onnxnn_runtime.model import Model
+
+__all__ = ["Served"]
+
+_log = logging.getLogger("onnxnn.server")
+
+_Result = TypeVar("_Result")
+
+
+class Served:
+    """A model file that answers requests.
+
+    Args:
+        path: The file.
+        settings: What the server was started with.
+        metrics: Counts the batches.
+
+    Attributes:
+        name: The file's name without folder and ending, which requests use; never a path.
+        version: "1".
+        state: "loading", "ready", or "failed" after the server has stopped.
+        lanes: What runs the model; others after its file has changed.
+
+    Raises:
+        OnnxnnError: As for `load`.
+    """
+
+    version = "1"
+
+    def __init__(self, path: str, settings: ServerSettings, metrics: Metrics) -> None:
+        self.path = os.path.abspath(path)
+        self.name = Path(path).stem
+        self.state = "loading"
+        self._settings = settings
+        self._metrics = metrics
+        self._seen = _state(self.path)
+        self.lanes = self._open()
+        metrics.watch(self.name, lambda: self.lanes.waiting)
+
+    @property
+    def model(self) -> Model:
+        """The model as it is now."""
+        return self.lanes.model
+
+    @property
+    def kind(self) -> ModelKind:
+        """What the model does."""
+        return self.model.kind
+
+    def does(self, call: str) -> bool:
+        """Return whether the model has a call: "predict", "embed", "generate", "sample" or "infer"."""
+        kind = self.kind
+        return call in ("infer", kind.call) or (call == "embed" and kind.vector is not None)
+
+    async def infer(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run the graph on arrays; requests that wait together may run as one batch.
+
+        Args:
+            feeds: An array for each input, as for `Model.infer`.
+
+        Returns:
+            All outputs.
+
+        Raises:
+            Overloaded: Too many requests wait.
+            TimeLimit: It took longer than `request_timeout`.
+            InputError: As for `Model.infer`.
+        """
+        return (await self.lanes.run([lambda model: feeds]))[0]
+
+    async def call(self, function: Callable[..., _Result], *args: object) -> _Result:
+        """Return function(model, *args), run in a lane, for what is more than one run of the graph.
+
+            text = await served.call(lambda model: model.generate("春", seed=0))
+
+        Raises:
+            Overloaded: Too many requests wait.
+            TimeLimit: It took longer than `request_timeout`.
+        """
+        result: _Result = await self.lanes.call(lambda model: function(model, *args))
+        return result
+
+    async def start(self) -> None:
+        """Run the model once, so that the first request need not wait for what is set up then."""
+        await self._warm_up(self.lanes)
+        self.state = "ready"
+
+    def stop(self) -> None:
+        """Let the lanes end once they have run what waits."""
+        self.state = "failed"
+        self.lanes.stop()
+
+    async def reload(self) -> None:
+        """Open the file again if it has changed; until the new model is warm, the old one answers.
+
+        A file that cannot be opened is logged, and the old model stays.
+        """
+        seen = _state(self.path)
+        if seen is None or seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            lanes = await asyncio.get_running_loop().run_in_executor(None, self._open)
+        except OnnxnnError as error:
+            _log.error("%s", error)
+            return
+        await self._warm_up(lanes)
+        before, self.lanes = self.lanes, lanes
+        before.stop()
+
+    def _open(self) -> Lanes:
+        settings = self._settings
+        models = [load(self.path, device=settings.device, threads=settings.threads)]
+        count = 1
+        if models[0].device == "cpu":
+            count = settings.threads or num_threads()
+        if count > 1:
+            models.append(load(self.path, device="cpu", threads=1))
+        return Lanes(self.name, models, count, settings.queue, settings.request_timeout, self._metrics)
+
+    async def _warm_up(self, lanes: Lanes) -> None:
+        """Run every session on made-up inputs; a model that takes none is warm with its first request."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, lanes.warm_up)
+        except OnnxnnError as error:
+            _log.warning("%s", error)
+
+
+def _state(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns

@@ -1,0 +1,79 @@
+"""What the parts of a server share: `app.state.onnxnn`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onnxnn_runtime.errors import name_hint
+from onnxnn_runtime.messages.shorten import shortened
+
+from .errors import BadRequest, UnknownModel
+from .metrics import Metrics
+from .settings import ServerSettings
+
+if TYPE_CHECKING:
+    from .served import Served
+
+__all__ = ["ServerState"]
+
+
+@dataclass
+class ServerState:
+    """The models, settings, gallery and counters of one server.
+
+    Args:
+        models: Each by its name, in the order of the command line.
+        settings: What the server was started with.
+        metrics: What `/metrics` prints.
+        gallery: What `/search` looks in, or None.
+    """
+
+    models: dict[str, Served]
+    settings: ServerSettings
+    metrics: Metrics
+    gallery: object | None = None
+
+    def model(self, name: object = None) -> Served:
+        """Return a model by its name; None is the only one.
+
+        Raises:
+            UnknownModel: There is none of this name.
+            BadRequest: There are several, and the request names none.
+        """
+        if name is None or name == "":
+            if len(self.models) == 1:
+                return next(iter(self.models.values()))
+            raise BadRequest.coded(
+                "E-SERVER-01",
+                "model: expected the name of a model, since several are served. Choose from {names}.",
+                names=", ".join(self.models),
+            )
+        found = self.models.get(name) if isinstance(name, str) else None
+        if found is None:
+            raise UnknownModel.coded(
+                "E-SERVER-01",
+                "model={name}: no model of this name is served{hint} There are {names}.",
+                name=shortened(name),
+                hint=name_hint(name, self.models),
+                names=", ".join(self.models),
+            )
+        return found
+
+    def chosen(self, name: object, call: str) -> Served:
+        """Return the model for a call; without a name the only one that has it.
+
+        Args:
+            name: What the request says.
+            call: "predict", "embed", "generate" or "sample".
+
+        Raises:
+            UnknownModel: There is none of this name, or none that has the call.
+            BadRequest: There are several, and the request names none.
+        """
+        if name is not None and name != "":
+            return self.model(name)
+        able = [each for each in self.models.values() if each.does(call)]
+        if len(able) == 1:
+            return able[0]
+        return self.model(None)

@@ -1,0 +1,135 @@
+"""Servers for tests: in this process, and in one of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import subprocess
+import sys
+
+import pytest
+from support.paths import GOLDEN
+
+pytest.importorskip("starlette", reason="needs onnxnn-runtime[serve]")
+httpx = pytest.importorskip("httpx", reason="needs httpx, which speaks to the server")
+
+
+class Client:
+    """Speaks HTTP to an application in this process; `gather` sends several requests at once.
+
+    Args:
+        app: What `create_app` returned.
+    """
+
+    def __init__(self, app):
+        self.app = app
+        self.state = app.state.onnxnn
+        self._loop = asyncio.new_event_loop()
+        self._lifespan = app.router.lifespan_context(app)
+        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://server")
+
+    def __enter__(self):
+        self.run(self._lifespan.__aenter__())
+        return self
+
+    def __exit__(self, *_):
+        self.run(self._client.aclose())
+        self.run(self._lifespan.__aexit__(None, None, None))
+        self.run(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+    def run(self, awaitable):
+        """Run a coroutine in the loop of the application."""
+        return self._loop.run_until_complete(awaitable)
+
+    def request(self, method, path, **options):
+        return self.run(self._client.request(method, path, **options))
+
+    def get(self, path, **options):
+        return self.request("GET", path, **options)
+
+    def post(self, path, **options):
+        return self.request("POST", path, **options)
+
+    def gather(self, *requests):
+        """Send requests (method, path, options of httpx) at once; return the responses in order."""
+
+        async def send():
+            return await asyncio.gather(
+                *(self._client.request(method, path, **options) for method, path, options in requests)
+            )
+
+        return self.run(send())
+
+
+@pytest.fixture
+def serving():
+    """Serve golden models by name, or files: `with serving("table", queue=1) as client`."""
+    from onnxnn_runtime.server.app import create_app
+    from onnxnn_runtime.server.settings import ServerSettings
+
+    def serving(*names, **settings):
+        paths = [str(GOLDEN / "models" / f"{name}.onnx") if "." not in str(name) else name for name in names]
+        settings.setdefault("access_log", False)
+        return Client(create_app(paths, ServerSettings(**settings)))
+
+    return serving
+
+
+@pytest.fixture
+def client(serving):
+    """A server of one model that classifies images."""
+    with serving("image_classifier") as client:
+        yield client
+
+
+RUN = """
+import sys
+from onnxnn_runtime.server.run import serve
+from onnxnn_runtime.server.settings import ServerSettings
+serve(sys.argv[2:], ServerSettings(port=0, **eval(sys.argv[1])))
+"""
+
+
+class Process:
+    """A server in a process of its own.
+
+    Attributes:
+        url: Its address.
+        process: The `subprocess.Popen`.
+    """
+
+    def __init__(self, paths, settings):
+        command = [sys.executable, "-c", RUN, repr(settings), *map(str, paths)]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        )
+        line = self.process.stdout.readline()
+        if "http" not in line:
+            self.process.kill()
+            raise AssertionError(self.process.communicate()[1])
+        self.url = line.split()[-1]
+
+    def terminate(self):
+        """Tell it to stop; return its exit status and what it wrote since."""
+        self.process.send_signal(signal.SIGTERM)
+        out, err = self.process.communicate(timeout=60)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def server_process():
+    """Start servers of golden models in processes: `server_process("table", queue=1).url`."""
+    started = []
+
+    def server_process(*names, **settings):
+        paths = [GOLDEN / "models" / f"{name}.onnx" if "." not in str(name) else name for name in names]
+        started.append(Process(paths, {"access_log": False, **settings}))
+        return started[-1]
+
+    yield server_process
+    for each in started:
+        with contextlib.suppress(ProcessLookupError):
+            each.process.kill()
+        each.process.communicate()
