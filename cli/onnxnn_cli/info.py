@@ -10,7 +10,7 @@ import typer
 
 from .options import JSON
 from .output import need_onnxnn, padded, print_json, print_text
-from .text import gettext, ngettext
+from .text import gettext, ngettext, runtime_module
 
 if TYPE_CHECKING:
     from onnxnn_runtime.card.card import InputSpec, ModelCard, OutputSpec
@@ -155,7 +155,7 @@ def _diffusion(spec: DiffusionSpec) -> str:
 
 
 def _shape(shape: Sequence[object]) -> str:
-    return "({})".format(", ".join(map(str, shape)))
+    return str(runtime_module("messages.shapes").shape_text(shape))
 
 
 def _plain(value: object) -> str:

@@ -20,6 +20,7 @@ from onnxnn_runtime.errors import CheckpointError, LayerError
 from onnxnn_runtime.files.access import PathLike
 from onnxnn_runtime.files.filekind import PICKLE, TORCH, UNKNOWN, instead, kind_of_file
 from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.outputs.output_files import check_output
 
@@ -313,7 +314,7 @@ def _swap_first_channels(path: PathLike, tensors: dict[str, torch.Tensor]) -> di
             "changed from BGR to RGB, got {name} of shape {shape}.",
             path=path,
             name=shortened(name),
-            shape=tuple(weight.shape),
+            shape=shape_text(weight.shape),
         )
     return {**tensors, name: swapped}
 

@@ -22,6 +22,7 @@ from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import CardError, CheckpointError
 from onnxnn_runtime.files.access import PathLike, as_path, cannot_read, regular_file, write_atomically
 from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
@@ -208,8 +209,8 @@ def _differences(own: Mapping[str, torch.Tensor], stored: Mapping[str, torch.Ten
             yield gettext(
                 "{name} is {stored} in the checkpoint, {own} in the network",
                 name=name,
-                stored=tuple(value.shape),
-                own=tuple(ours.shape),
+                stored=shape_text(value.shape),
+                own=shape_text(ours.shape),
             )
     for name, value, ours in both:
         if ours.is_floating_point() != value.is_floating_point():

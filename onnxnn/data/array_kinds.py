@@ -10,6 +10,7 @@ import numpy as np
 from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shapes import shape_text
 
 from onnxnn.graph.shape import Shape
 
@@ -68,7 +69,9 @@ def describe(x: Array, vocabulary: Mapping[str, int] | None, wide: bool, order: 
         sample = Shape(x.shape[1:], ("channel", "depth", "height", "width"))
         return Described("array", ready, sample, ready[0])
     raise DataError.coded(
-        "E-DATA-06", "x: expected 2 to 5 axes, the samples first, got shape {shape}.", shape=x.shape
+        "E-DATA-06",
+        "x: expected 2 to 5 axes, the samples first, got shape {shape}.",
+        shape=shape_text(x.shape),
     )
 
 
@@ -79,7 +82,7 @@ def _no_images(order: str | None, x: Array) -> None:
             "E-DATA-09",
             "channel_order='bgr': expected images, got x of shape {shape} and type {dtype}, which is "
             "read as other data. Leave it out, or give uint8 (N, H, W, 3).",
-            shape=x.shape,
+            shape=shape_text(x.shape),
             dtype=x.dtype,
         )
 
@@ -95,7 +98,7 @@ def _raw_images(x: Array, order: str | None) -> Described:
         raise DataError.coded(
             "E-DATA-06",
             "x: expected images, uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3), got shape {shape}. {advice}",
-            shape=x.shape,
+            shape=shape_text(x.shape),
             advice=advice,
         )
     color = "RGB" if x.ndim == 4 and x.shape[3] == 3 else "grayscale"

@@ -27,6 +27,7 @@ from onnxnn_runtime.card.vocabulary import checked_vocabulary
 from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import DataError, InputError, located
 from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -197,7 +198,7 @@ def _remarks(
             "x: {dtype} images {shape} are read as RGB; where OpenCV (cv2.imread) read them, give "
             "channel_order='bgr'",
             dtype=x.dtype,
-            shape=x.shape,
+            shape=shape_text(x.shape),
         ),
     )
 
@@ -323,20 +324,20 @@ def _numeric(x: object, names: tuple[str, ...] = ()) -> Array:
         raise DataError.coded(
             "E-DATA-12",
             "x: expected at least one sample, got an array of shape {shape}.",
-            shape=array.shape,
+            shape=shape_text(array.shape),
         )
     if array.size == 0:
         raise DataError.coded(
             "E-DATA-12",
             "x: expected at least one step of each sequence, or value of each sample, got an array of "
             "shape {shape}.",
-            shape=array.shape,
+            shape=shape_text(array.shape),
         )
     if array.ndim == 1:
         raise DataError.coded(
             "E-DATA-06",
             "x: expected an axis for the numbers of one sample, got shape {shape}. For one number per "
             "sample write x.reshape(-1, 1), for one sample x.reshape(1, -1).",
-            shape=array.shape,
+            shape=shape_text(array.shape),
         )
     return array

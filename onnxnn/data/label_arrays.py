@@ -10,6 +10,7 @@ from onnxnn_runtime.arrays.conversion import from_objects, without_gradient
 from onnxnn_runtime.errors import DataError, InputError, located
 from onnxnn_runtime.inputs.given import MAX_DEPTH
 from onnxnn_runtime.messages.catalogue import Message, coded, ngettext
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 
 from .missing_labels import check_entries
@@ -67,7 +68,7 @@ def as_array(values: object, source: str) -> Array:
             "E-DATA-12",
             "{source}: expected one entry for each sample, got none (shape {shape}).",
             source=source,
-            shape=array.shape,
+            shape=shape_text(array.shape),
         )
     return array
 

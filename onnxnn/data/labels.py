@@ -9,6 +9,7 @@ import torch
 from onnxnn_runtime.arrays.columns import folded
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import coded, gettext, ngettext
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -66,7 +67,7 @@ def class_numbers(
                 "{source}: expected one label per sample (N,), a column (N, 1) or one-hot (N, classes), got "
                 "shape {shape}.",
                 source=source,
-                shape=array.shape,
+                shape=shape_text(array.shape),
             )
         )
     are_bools = names is None or {"true", "false"} <= set(map(folded, names))
@@ -307,7 +308,7 @@ def _one_hot(
                 "{source} of shape {shape}: expected one label per sample (N,), or rows with a single 1, got "
                 "{values} in row {row}.",
                 source=source,
-                shape=array.shape,
+                shape=shape_text(array.shape),
                 values=shortened(array[row].tolist()),
                 row=row,
             )

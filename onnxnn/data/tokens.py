@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.generation.seq2seq import END, START
+from onnxnn_runtime.messages.shapes import shape_text
 
 from .class_names import class_names
 from .labels import class_numbers
@@ -29,7 +30,7 @@ def next_tokens(tokens: Array) -> tuple[Array, Array]:
             "E-DATA-11",
             "x of shape {shape}: expected sequences of at least two tokens, to learn which comes next, "
             "got one token.",
-            shape=tokens.shape,
+            shape=shape_text(tokens.shape),
         )
     return tokens[:, :-1], tokens[:, 1:]
 
@@ -93,7 +94,7 @@ def check_tokens(x: Array, size: int, source: str = "x") -> None:
             "{source}: expected tokens, integers (N, T), got {dtype} of shape {shape}.",
             source=source,
             dtype=x.dtype,
-            shape=x.shape,
+            shape=shape_text(x.shape),
         )
     wrong = np.argwhere((x < 0) | (x >= size))
     if len(wrong):
@@ -146,7 +147,7 @@ def step_labels(
             steps=steps,
             samples=steps[0],
             length=steps[1],
-            shape=y.shape,
+            shape=shape_text(y.shape),
         )
     if tokens and named is None and not is_text:
         numbers = y.astype(np.int64)

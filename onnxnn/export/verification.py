@@ -14,6 +14,7 @@ from onnxnn_runtime import ModelCard
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.tokens import token_count
 from onnxnn_runtime.errors import ExportError, LayerError
+from onnxnn_runtime.messages.shapes import shape_text
 
 from onnxnn.definition.definition import Definition, Net, Placed
 from onnxnn.definition.dynamic_axes import fixed_input
@@ -81,9 +82,9 @@ class Parity:
                 "E-EXPORT-03",
                 "expected the exported file to return shape {expected} for an input {where}, as torch "
                 "does, got {found}. Nothing was written.",
-                expected=expected.shape,
+                expected=shape_text(expected.shape),
                 where=where,
-                found=found.shape,
+                found=shape_text(found.shape),
             )
         absolute = float(np.abs(found.astype(np.float64) - expected).max(initial=0.0))
         relative = absolute / max(float(np.abs(expected).max(initial=0.0)), largest, 1e-12)

@@ -19,6 +19,7 @@ from onnxnn_runtime.inputs.folders import Skipped, warn_of
 from onnxnn_runtime.inputs.reading import Sample, in_channel_order
 from onnxnn_runtime.inputs.samples import find_samples
 from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.session.pipeline import batches, default_batch_size
 from onnxnn_runtime.session.promises import check_finite, check_rows
@@ -127,8 +128,8 @@ def joined(batches: list[Array]) -> Array:
             "E-INPUT-03",
             "expected sequences of one length, got several, with outputs of shape {one} and {other}, "
             "which make no one array. Call inference for each, or fill the short ones up in front.",
-            one=shapes[0],
-            other=shapes[1],
+            one=shape_text(shapes[0]),
+            other=shape_text(shapes[1]),
         )
     return np.concatenate(batches)
 
@@ -237,11 +238,12 @@ def _without_network(result: object) -> dict[int, dict[str, Any]]:
     except (TypeError, ValueError):
         rows = np.zeros((0, 0))
     if rows.ndim != 2 or not rows.size:
+        expected = "({})".format(gettext("N, classes"))
         raise InputError.coded(
             "E-INPUT-03",
-            "print_result({got}): expected what inference returned, an array ({shape}).",
+            "print_result({got}): expected what inference returned, an array {shape}.",
             got=shortened(result),
-            shape=gettext("N, classes"),
+            shape=expected,
         )
     check_finite("print_result()", "scores", rows)
     best = rows.argmax(1).tolist()
@@ -274,12 +276,11 @@ def _rows(result: object, output: OutputSpec) -> Array:
         array = array[np.newaxis]
     is_result = array.ndim == len(output.shape) or (array.ndim == 2 and output.kind == "tokens")
     if not is_result or (isinstance(output.shape[-1], int) and array.shape[-1] != output.shape[-1]):
-        shape = ", ".join(map(str, output.shape))
         raise InputError.coded(
             "E-INPUT-03",
-            "print_result({got}): expected what inference returned, an array ({shape}).",
+            "print_result({got}): expected what inference returned, an array {shape}.",
             got=type(result).__name__,
-            shape=shape,
+            shape=shape_text(output.shape),
         )
     check_finite("print_result()", kind_name(output.kind), array)
     return array

@@ -11,6 +11,7 @@ from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.generation.options import GenerationOptions
 from onnxnn_runtime.generation.seq2seq import Predict, translate
 from onnxnn_runtime.messages.catalogue import ngettext
+from onnxnn_runtime.messages.shapes import shape_text
 from torch.utils.data import DataLoader
 
 from onnxnn.data import Batches
@@ -57,7 +58,7 @@ def _next_tokens(net: Net, pair: object) -> Array:
                 "{dtype} of shape {shape}.",
                 name=name,
                 dtype=tokens.dtype,
-                shape=tokens.shape,
+                shape=shape_text(tokens.shape),
             )
     if len(source) != len(target):
         raise InputError.coded(

@@ -15,6 +15,7 @@ from onnxnn_runtime.errors import CardError, InputError
 from onnxnn_runtime.generation.generate import check_generates, generate
 from onnxnn_runtime.generation.options import GenerationOptions
 from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shapes import shape_text
 
 from onnxnn.definition.module import Net, evaluating
 
@@ -68,7 +69,7 @@ def follow(net: Net, card: ModelCard, data: object, hidden: Sequence[object] | N
             "E-INPUT-03",
             "inference(hidden=...): expected one sequence of at least one token, got tokens of shape "
             "{shape}.",
-            shape=numbers.shape,
+            shape=shape_text(numbers.shape),
         )
     tokens = check_tokens(numbers, card.input)
     return _Stepper(net)(tokens.reshape(1, -1), hidden)

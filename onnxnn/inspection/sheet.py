@@ -12,6 +12,7 @@ from onnxnn_runtime.arrays.conversion import without_gradient
 from onnxnn_runtime.arrays.numbers import plain_number
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import ngettext
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import is_terminal
 from PIL import Image
@@ -49,7 +50,7 @@ def arrange(images: object, size: tuple[int, int], every: bool) -> Array:
             "show({got}): expected what inference(num=...) returned, and size=(rows, columns) such as "
             "(4, 4), got images of shape {shape} and size={size}.",
             got=type(images).__name__,
-            shape=found.shape,
+            shape=shape_text(found.shape),
             size=shortened(size),
         )
     rows, columns = size

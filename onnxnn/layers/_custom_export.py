@@ -17,6 +17,7 @@ import torch
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import ExportError
 from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.session import providers
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -155,7 +156,11 @@ def _compare(model: onnx.ModelProto, module: nn.Module, probes: Sequence[Shape])
             found = session.run(None, {session.get_inputs()[0].name: x.numpy()})[0]
             if found.shape != expected.shape:
                 raise ExportError(
-                    gettext("expected shape {expected}, got {got}", expected=expected.shape, got=found.shape)
+                    gettext(
+                        "expected shape {expected}, got {got}",
+                        expected=shape_text(expected.shape),
+                        got=shape_text(found.shape),
+                    )
                 )
             difference = float(np.abs(found - expected).max())
             if not difference <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import LayerError
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -184,7 +185,7 @@ class Custom(Layer):
                 "{where}: it fails for {shape} (tried on zeros of shape {sizes}): {kind}: {error}",
                 where=self.call(),
                 shape=in_shape.describe(),
-                sizes=tuple(zeros.shape),
+                sizes=shape_text(zeros.shape),
                 kind=type(error).__name__,
                 error=error,
             ) from error
@@ -194,7 +195,7 @@ class Custom(Layer):
                 "{where}: expected forward to return one tensor, batch first: (2, ...) for a batch of 2, "
                 "got {got}.",
                 where=self.call(),
-                got=tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__,
+                got=shape_text(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__,
             )
         tokens = in_shape.axes == ("token",) and y.ndim == 2 and y.dtype == torch.int64
         if not (tokens or y.is_floating_point()):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shapes import shape_text
 
 __all__ = ["alone", "reference"]
 
@@ -45,7 +46,7 @@ def alone(run: Run, x: torch.Tensor) -> torch.Tensor:
         if y.ndim > 1 and len(y) == 1 and bool(y.isfinite().all()):
             return y
         reason = (
-            gettext("for a batch of one it returns the shape {shape}", shape=tuple(y.shape))
+            gettext("for a batch of one it returns the shape {shape}", shape=shape_text(y.shape))
             if y.isfinite().all()
             else gettext("for a batch of one it returns NaN or infinite numbers")
         )

@@ -16,6 +16,7 @@ from onnxnn_runtime.errors import CardError, CheckpointError, LayerError, Output
 from onnxnn_runtime.files.access import regular_file, write_atomically
 from onnxnn_runtime.files.paths import expanded
 from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .torch_file import NotTensors, read_torch_file
@@ -217,8 +218,8 @@ def load_into(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], sour
                 "the channels of the images that the weights were trained with.",
                 source=source,
                 name=shortened(key),
-                expected=tuple(own.shape),
-                got=tuple(given.shape),
+                expected=shape_text(own.shape),
+                got=shape_text(given.shape),
             )
     module.load_state_dict({**state, **matching})
 

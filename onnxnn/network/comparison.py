@@ -11,6 +11,7 @@ import numpy as np
 import onnxnn_runtime
 from onnxnn_runtime.defaults import TOLERANCE
 from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.verification import Check, VerificationReport, made_up_inputs
 
 from onnxnn.checkpoint import checkpoint as checkpoints
@@ -69,8 +70,8 @@ def _difference(found: Array, expected: Array, scale: float, are_images: bool = 
     if expected.shape != found.shape:
         text = gettext(
             "expected an output of shape {expected}, as torch returns it, got {got}",
-            expected=expected.shape,
-            got=found.shape,
+            expected=shape_text(expected.shape),
+            got=shape_text(found.shape),
         )
         return Check(_NAME, False, text)
     off = float(np.max(np.abs(expected - found)))

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import TrainingError
 from onnxnn_runtime.messages.catalogue import Message, coded, ngettext
+from onnxnn_runtime.messages.shapes import shape_text
 
 from .target_forms import as_classes, as_values, has_label_for_each
 
@@ -68,8 +69,8 @@ def _labels_expected(logits: Tensor, target: Tensor) -> Message:
             "the network returns {output}: expected one label for each sample, got labels {labels}, one for "
             "each step ({steps}). Leave out what ends the sequence in the network, return_sequences=False, "
             "add('global_avgpool') or add('flatten').",
-            output=tuple(logits.shape),
-            labels=tuple(target.shape),
+            output=shape_text(logits.shape),
+            labels=shape_text(target.shape),
             steps=target.shape[1],
         )
     if target.ndim > 1:
@@ -77,15 +78,15 @@ def _labels_expected(logits: Tensor, target: Tensor) -> Message:
             "E-DATA-07",
             "the network returns {output}: expected labels {expected}, got {labels}. Load labels of that "
             "shape.",
-            output=tuple(logits.shape),
-            expected=tuple(logits.shape[:-1]),
-            labels=tuple(target.shape),
+            output=shape_text(logits.shape),
+            expected=shape_text(logits.shape[:-1]),
+            labels=shape_text(target.shape),
         )
     return coded(
         "E-DATA-07",
         "the network returns {output}: expected labels {expected}, got {labels}. For one label for each "
         "sample, end the network with add('global_avgpool') or add('flatten') and a linear layer.",
-        output=tuple(logits.shape),
-        expected=tuple(logits.shape[:-1]),
-        labels=tuple(target.shape),
+        output=shape_text(logits.shape),
+        expected=shape_text(logits.shape[:-1]),
+        labels=shape_text(target.shape),
     )

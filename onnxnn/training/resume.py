@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import torch
 from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 
 from .random_state import random_state, set_random_state
@@ -43,7 +44,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, object]
                         "the optimizer's {key} is {value} for a weight {shape}",
                         key=key,
                         value=shortened(value),
-                        shape=tuple(weight.shape),
+                        shape=shape_text(weight.shape),
                     )
                 )
 

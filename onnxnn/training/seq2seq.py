@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from onnxnn_runtime.errors import DataError, TrainingError
 from onnxnn_runtime.generation.seq2seq import END, PADDING, START
 from onnxnn_runtime.messages.catalogue import gettext, ngettext
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.data import Data
@@ -149,7 +150,7 @@ def _check_tokens(name: str, tokens: Tensor, vocabulary: int) -> None:
             "{name}.astype(int).",
             name=name,
             dtype=str(tokens.dtype)[6:],
-            shape=tuple(tokens.shape),
+            shape=shape_text(tokens.shape),
         )
     low, high = int(tokens.min()), int(tokens.max())
     if low < 0 or high >= vocabulary:

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from onnxnn_runtime.errors import TrainingError
 from onnxnn_runtime.messages.catalogue import ngettext
+from onnxnn_runtime.messages.shapes import shape_text
 
 __all__ = ["as_classes", "as_values", "has_label_for_each"]
 
@@ -36,9 +37,9 @@ def as_values(target: Tensor, output: Tensor) -> Tensor:
         "E-DATA-07",
         "the network returns {output}: expected {expected} for each sample, got targets "
         "{targets}. The last layer's size must be the number of targets.",
-        output=list(output.shape),
+        output=shape_text(output.shape),
         expected=ngettext("{count} target value", "{count} target values", output[0].numel()),
-        targets=list(target.shape),
+        targets=shape_text(target.shape),
     )
 
 

@@ -7,6 +7,8 @@ from typing import List, Mapping, NamedTuple
 
 import numpy as np
 
+from onnxnn_runtime.messages.shapes import shape_text
+
 from .api.calls import checked_class
 from .card.card import ModelCard
 from .card.kind import ModelKind
@@ -96,7 +98,7 @@ class Embeddings(NamedTuple):
         return gettext(
             "<Embeddings: {vectors} {shape}, {skipped} left out>",
             vectors=ngettext("{count} vector", "{count} vectors", len(self.names)),
-            shape=self.vectors.shape,
+            shape=shape_text(self.vectors.shape),
             skipped=len(self.skipped),
         )
 
@@ -172,7 +174,7 @@ def check_predicts(card: ModelCard, name: str) -> None:
         raise CardError.coded(
             "E-INPUT-08",
             "{name}: predict() expected one class for a sample, got classes for each part of it "
-            "({shape}). Use infer().",
+            "{shape}. Use infer().",
             name=name,
-            shape=", ".join(map(str, output.shape)),
+            shape=shape_text(output.shape),
         )

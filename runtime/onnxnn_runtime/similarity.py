@@ -20,6 +20,8 @@ from typing import Callable
 
 import numpy as np
 
+from onnxnn_runtime.messages.shapes import shape_text
+
 from .api.calls import checked
 from .arrays.conversion import as_array, without_gradient
 from .errors import InputError, did_you_mean, located
@@ -272,7 +274,7 @@ def _vectors(name: str, values: object) -> np.ndarray:
             "E-INPUT-03",
             "{name}: expected the shape (D,) for one vector or (N, D) for N vectors, got {shape}.",
             name=name,
-            shape=array.shape,
+            shape=shape_text(array.shape),
         )
     return array
 

@@ -10,6 +10,8 @@ from typing import Any, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
+from onnxnn_runtime.messages.shapes import shape_text
+
 from .api.calls import checked, checked_class
 from .card.card import InputSpec, ModelCard
 from .card.diffusion import DiffusionSpec
@@ -235,14 +237,18 @@ def _check_output(model: Model, name: str, alone: np.ndarray, both: np.ndarray) 
             detail = gettext("{type}, which predict and embed do not read", type=type(both).__name__)
         return [(shown + _COMPUTED, True, detail)]
     finite = bool(np.isfinite(both).all())
-    checks: list[_Found] = [(shown + _FINITE, finite, gettext("shape {shape}", shape=both.shape))]
+    checks: list[_Found] = [(shown + _FINITE, finite, gettext("shape {shape}", shape=shape_text(both.shape)))]
     shape = model.outputs[name][1]
     axis = shape.index("batch") if "batch" in shape else 0
     if not both.ndim or both.shape == alone.shape or not finite:
         return checks  # nothing in it belongs to one sample, or the batch is fixed
     first = np.take(both, [0], axis).astype(float)
     if first.shape != alone.shape:
-        detail = gettext("shape {alone} alone, {both} for two samples", alone=alone.shape, both=both.shape)
+        detail = gettext(
+            "shape {alone} alone, {both} for two samples",
+            alone=shape_text(alone.shape),
+            both=shape_text(both.shape),
+        )
         return [*checks, (shown + _SAME, False, detail)]
     off = float(np.max(np.abs(first - alone))) if first.size else 0.0
     detail = gettext("largest difference {difference:.2g}", difference=off)
@@ -280,6 +286,9 @@ def _check_images(model: Model, diffusion: DiffusionSpec) -> _Found:
     wanted = (2, *diffusion.shape)
     is_right = drawn.shape == wanted and bool((drawn >= 0).all() and (drawn <= 1).all())
     detail = gettext(
-        "shape {shape}, {low:.2g} to {high:.2g}", shape=drawn.shape, low=drawn.min(), high=drawn.max()
+        "shape {shape}, {low:.2g} to {high:.2g}",
+        shape=shape_text(drawn.shape),
+        low=drawn.min(),
+        high=drawn.max(),
     )
     return "draws images", is_right, detail

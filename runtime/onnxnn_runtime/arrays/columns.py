@@ -15,6 +15,7 @@ import numpy as np
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
@@ -286,7 +287,7 @@ def _of_structured(array: np.ndarray) -> Named:
             "array of the columns {names}: expected the shape (N,), one record for each sample, got "
             "{shape}. Write array.reshape(-1).",
             names=names_listed(names),
-            shape=array.shape,
+            shape=shape_text(array.shape),
         )
     columns = [np.asarray(without_gradient(array[name])) for name in names]
     for name, column in zip(names, columns):
@@ -296,7 +297,7 @@ def _of_structured(array: np.ndarray) -> Named:
                 "column {name}: expected one value in each record, got {shape}. Give each value a column "
                 "of its own.",
                 name=shortened(name, 40),
-                shape=column.shape[1:],
+                shape=shape_text(column.shape[1:]),
             )
     return Named(tuple(names), _beside(columns), names)
 

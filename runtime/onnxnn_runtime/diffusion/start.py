@@ -15,6 +15,7 @@ from onnxnn_runtime.inputs.folders import Skipped
 from onnxnn_runtime.inputs.given import matching, plain
 from onnxnn_runtime.inputs.reading import read_sample
 from onnxnn_runtime.inputs.samples import find_samples
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["read_images", "read_mask", "read_noise"]
@@ -38,7 +39,7 @@ def read_noise(noise: object, shape: tuple[int, ...]) -> np.ndarray:
             height=shape[1],
             width=shape[2],
             dtype=array.dtype,
-            shape=array.shape,
+            shape=shape_text(array.shape),
         )
     if not np.isfinite(array).all():
         raise InputError.coded(
@@ -105,8 +106,8 @@ def read_mask(mask: object, shape: tuple[int, ...]) -> np.ndarray:
             "E-INPUT-03",
             "mask: expected {expected}, the height and width of the model's images, got {got}. Resize it "
             "first.",
-            expected=shape[1:],
-            got=array.shape,
+            expected=shape_text(shape[1:]),
+            got=shape_text(array.shape),
         )
     if not any(np.isin(array, (0, white)).all() for white in (1, 255)):
         raise InputError.coded(

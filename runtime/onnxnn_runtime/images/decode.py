@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from onnxnn_runtime.errors import InputError, located
 from onnxnn_runtime.files.access import cannot_read, regular_file
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
+from onnxnn_runtime.messages.shapes import shape_text
 
 from . import patience
 from .formats import unreadable
@@ -348,7 +349,7 @@ def _from_array(array: np.ndarray, channel_order: str) -> Image.Image:
             "E-INPUT-09",
             "expected an image of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got an array of shape "
             "{shape}. For several images give (N, H, W, 3), or a list of images.",
-            shape=array.shape,
+            shape=shape_text(array.shape),
         )
     height, width = array.shape[:2]
     check_memory(

@@ -15,6 +15,7 @@ from onnxnn_runtime.files.access import regular_file
 from onnxnn_runtime.files.filekind import BROKEN_ZIP, OTHER_ZIP, UNKNOWN, ZIP, kind_of_file
 from onnxnn_runtime.files.saved_dict import LARGEST, read_saved_dict
 from onnxnn_runtime.messages.catalogue import Message, gettext, ngettext
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 
 __all__ = ["VOCABULARY", "check_numpy_file", "read_arrays", "read_vocabulary"]
@@ -250,7 +251,7 @@ def _words(path: _Path, words: np.ndarray, error: type[OnnxnnError]) -> dict[str
             "{path}: 'words': expected texts (V,), got {type} {shape}.",
             path=path,
             type=words.dtype,
-            shape=words.shape,
+            shape=shape_text(words.shape),
         )
     numbers: dict[str, int] = {}
     for number, word in enumerate(_texts(path, words, error)):

@@ -23,6 +23,7 @@ from onnxnn_runtime.errors import InputError, MissingInputError
 from onnxnn_runtime.files.access import regular_file
 from onnxnn_runtime.images.decode import is_file_object, read_content
 from onnxnn_runtime.messages.catalogue import Message
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.system import system_reason
 
@@ -208,7 +209,7 @@ class _Finder:
                 "{name}: expected an image of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) in each "
                 "array of a list, got {shape}. Give several images as one array (N, H, W, channels).",
                 name=name,
-                shape=array.shape,
+                shape=shape_text(array.shape),
             )
 
     def _folder(self, folder: str) -> Iterator[Sample]:

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from onnxnn_runtime.arrays.numbers import check_integer
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import PathLike, write_atomically
+from onnxnn_runtime.messages.shapes import shape_text
 
 from .output_files import check_output, check_suffix
 
@@ -176,7 +177,7 @@ def _check(images: object, axes: int) -> np.ndarray:
             "images: expected float32 {expected} in 0..1, where C is 1 or 3, got {dtype} {shape}.",
             expected="(N, C, H, W)" if axes == 4 else "(N, steps + 1, C, H, W)",
             dtype=array.dtype,
-            shape=array.shape,
+            shape=shape_text(array.shape),
         )
     if not np.isfinite(array).all():
         raise InputError.coded(

@@ -12,6 +12,7 @@ import numpy as np
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import PathLike, write_atomically
 from onnxnn_runtime.messages.catalogue import ngettext
+from onnxnn_runtime.messages.shapes import shape_text
 
 from .output_files import check_output, check_suffix
 
@@ -100,7 +101,7 @@ def write_vectors(path: PathLike, vectors: object, names: Sequence[str], force: 
         raise InputError.coded(
             "E-INPUT-03",
             "vectors: expected (N, D) and N names, got {shape} and {names}.",
-            shape=array.shape,
+            shape=shape_text(array.shape),
             names=ngettext("{count} name", "{count} names", len(names)),
         )
     _, write = _FORMATS[Path(path).suffix.lower()]

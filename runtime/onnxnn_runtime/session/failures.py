@@ -7,6 +7,7 @@ from typing import Mapping
 import numpy as np
 
 from onnxnn_runtime.messages.catalogue import Message, coded
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .onnxfile import FileFacts
@@ -63,7 +64,7 @@ def cannot_run(name: str, inputs: Described, feeds: Mapping[str, np.ndarray], er
     problem = _disagreement(name, inputs, feeds)
     if problem is not None:
         return problem
-    shapes = ", ".join(f"{printable(each, 40)} {value.shape}" for each, value in feeds.items())
+    shapes = ", ".join(f"{printable(each, 40)} {shape_text(value.shape)}" for each, value in feeds.items())
     return coded(
         "E-MODEL-03",
         "{name}: cannot run on {inputs} ({reason}).",

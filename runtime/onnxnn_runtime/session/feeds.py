@@ -6,7 +6,7 @@ import numpy as np
 
 from onnxnn_runtime.arrays.conversion import as_array, as_floats
 from onnxnn_runtime.errors import CardError, InputError, located
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 __all__ = ["DTYPES", "as_samples", "check_divisor", "check_feed"]
@@ -70,22 +70,21 @@ def _other_array(
     name: str, array: np.ndarray, value: object, dtype: str, shape: tuple[object, ...]
 ) -> InputError:
     """Return the error for an array of another type or shape than an input takes."""
-    wanted = ", ".join(gettext("free") if size is None else str(size) for size in shape)
     if 0 in array.shape:
         return InputError.coded(
             "E-INPUT-03",
-            "{name}: expected {type} ({shape}), at least 1 along each axis, got {found}.",
+            "{name}: expected {type} {shape}, at least 1 along each axis, got {found}.",
             name=name,
             type=dtype,
-            shape=wanted,
+            shape=shape_text(shape),
             found=_described(array, value),
         )
     return InputError.coded(
         "E-INPUT-03",
-        "{name}: expected {type} ({shape}), got {found}.",
+        "{name}: expected {type} {shape}, got {found}.",
         name=name,
         type=dtype,
-        shape=wanted,
+        shape=shape_text(shape),
         found=_described(array, value),
     )
 
@@ -101,7 +100,7 @@ def _is_alike(array: np.ndarray, shape: tuple[object, ...]) -> bool:
 def _described(array: np.ndarray, value: object) -> str:
     if array.dtype == object and not array.ndim:
         return shortened(value)
-    return f"{array.dtype} {shortened(array.shape)}"
+    return f"{array.dtype} {shape_text(array.shape)}"
 
 
 def _texts(name: str, array: np.ndarray, value: object) -> np.ndarray:
@@ -175,15 +174,14 @@ def as_samples(model: str, name: str, array: np.ndarray, dtype: str, shape: tupl
     other = str(array.dtype) != dtype
     are_floats = dtype in ("float16", "float32", "float64") and array.dtype.kind == "f"
     if not _is_alike(array, shape) or (other and not are_floats):
-        wanted = ", ".join(gettext("free") if size is None else printable(str(size), 30) for size in shape)
         raise CardError.coded(
             "E-MODEL-04",
-            "{model}: input {name}: expected {type} ({shape}) by its graph, got {found} by its card. "
+            "{model}: input {name}: expected {type} {shape} by its graph, got {found} by its card. "
             "Export it again, or pass the card that belongs to it as card=.",
             model=model,
             name=repr(printable(name, 40)),
             type=dtype,
-            shape=wanted,
+            shape=shape_text(shape),
             found=_described(array, array),
         )
     return array.astype(dtype) if other else array
