@@ -17,7 +17,8 @@ from onnxnn_runtime.files.access import regular_file, write_atomically
 from onnxnn_runtime.files.paths import expanded
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shapes import shape_text
-from onnxnn_runtime.messages.shorten import printable, shortened
+from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.system import system_reason
 
 from .torch_file import NotTensors, read_torch_file
 
@@ -107,7 +108,7 @@ def read_with_card(source: str, sha256: str | None) -> tuple[dict[str, torch.Ten
             "E-CKPT-02",
             "weights {source}: the file cannot be read ({reason}).",
             source=source,
-            reason=printable(str(error)),
+            reason=system_reason(error),
         ) from error
     except NotTensors as error:
         raise CheckpointError.coded(

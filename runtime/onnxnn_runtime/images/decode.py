@@ -16,6 +16,7 @@ from onnxnn_runtime.errors import InputError, located
 from onnxnn_runtime.files.access import cannot_read, regular_file
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
 from onnxnn_runtime.messages.shapes import shape_text
+from onnxnn_runtime.messages.system import system_reason
 
 from . import patience
 from .formats import unreadable
@@ -201,7 +202,7 @@ def read_content(file: object, text: bool = False) -> bytes:
         content = binary.read(_MAX_FILE + 1)
     except Exception as error:  # whatever a closed, detached or foreign object raises
         raise InputError.coded(
-            "E-INPUT-02", "{name}: cannot be read ({reason}).", name=_name(file), reason=error
+            "E-INPUT-02", "{name}: cannot be read ({reason}).", name=_name(file), reason=system_reason(error)
         ) from error
     if text and isinstance(content, str):
         content = content.encode("utf-8", "surrogateescape")
@@ -260,7 +261,8 @@ def _reading(
         raise InputError(_no_image(_shown(name, source), source)) from error
     except Exception as error:  # Pillow raises many kinds for broken files; all mean the same here.
         shown = _shown(name, source)
-        reason = (str(error).replace(f"'{name}'", "it") if name else str(error)).strip()
+        reason = system_reason(error)
+        reason = (reason.replace(f"'{name}'", "it") if name else reason).strip()
         raise InputError(_unreadable(shown, reason or type(error).__name__)) from error
 
 

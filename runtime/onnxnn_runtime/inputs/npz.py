@@ -17,6 +17,7 @@ from onnxnn_runtime.files.saved_dict import LARGEST, read_saved_dict
 from onnxnn_runtime.messages.catalogue import Message, gettext, ngettext
 from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.system import system_reason
 
 __all__ = ["VOCABULARY", "check_numpy_file", "read_arrays", "read_vocabulary"]
 
@@ -240,7 +241,7 @@ def _instead(path: _Path) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
+    lines = system_reason(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
 
 

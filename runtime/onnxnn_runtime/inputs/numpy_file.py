@@ -10,6 +10,7 @@ from onnxnn_runtime.card.vocabulary import check_characters
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable
+from onnxnn_runtime.messages.system import system_reason
 
 __all__ = ["is_numpy", "load_numpy"]
 
@@ -51,7 +52,7 @@ def load_numpy(source: str | IO[bytes], name: str) -> np.ndarray:
     except InputError:
         raise
     except Exception as error:  # NumPy and zipfile raise many kinds for broken files.
-        reason = printable(str(error), 160)
+        reason = printable(system_reason(error), 160)
         raise InputError.coded(
             "E-INPUT-02",
             "{name}: cannot be read as a NumPy file ({reason}). Save it again with np.save.",

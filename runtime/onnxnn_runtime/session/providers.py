@@ -15,6 +15,7 @@ import numpy as np
 
 from onnxnn_runtime.errors import DeviceError
 from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.messages.system import system_reason
 
 from .forks import outlive
 
@@ -291,6 +292,6 @@ def _load_cuda(module: ModuleType) -> None:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, or its class where it says nothing."""
-    lines = str(error).strip().splitlines()
+    """Return the first line of what an error says, of the system's in the user's language, or its class."""
+    lines = system_reason(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 
 import pytest
+from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import cannot_read, cannot_write, unknown_before
+from onnxnn_runtime.images.decode import decode
 from onnxnn_runtime.messages.system import system_reason
+from onnxnn_runtime.session.providers import first_line
 
 COMMON = ("EACCES", "EISDIR", "EMFILE", "ENAMETOOLONG", "ENOENT", "ENOSPC", "EPERM", "EROFS")
 
@@ -37,3 +41,25 @@ def test_errors_of_files_in_chinese_hold_no_english_reason(monkeypatch, worded):
     said = str(worded("a.onnx", OSError(number, os.strerror(number))))
     assert "没有剩余空间" in said
     assert os.strerror(number) not in said
+
+
+class BrokenFile(io.BytesIO):
+    def read(self, size=-1):
+        raise OSError(errno.EIO, os.strerror(errno.EIO), "/mnt/stick")
+
+
+def test_the_reason_of_an_open_file_is_in_chinese(monkeypatch):
+    monkeypatch.setenv("ONNXNN_LANG", "zh")
+    with pytest.raises(InputError, match="（输入/输出错误）") as caught:
+        decode(BrokenFile(), "RGB")
+    assert "Errno" not in str(caught.value)
+
+
+def test_the_first_line_of_an_error_of_the_system_is_its_reason(monkeypatch):
+    error = OSError(errno.ENOENT, os.strerror(errno.ENOENT), "libcuda.so.1")
+    monkeypatch.setenv("ONNXNN_LANG", "en")
+    assert first_line(error) == os.strerror(errno.ENOENT)
+    monkeypatch.setenv("ONNXNN_LANG", "zh")
+    assert re.fullmatch("[\u4e00-\u9fff]+", first_line(error))
+    assert first_line(OSError("a\nb")) == "a"
+    assert first_line(OSError()) == "OSError"
