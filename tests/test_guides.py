@@ -30,7 +30,7 @@ SLOW = (
     "diffusion.md",
     "guides/image-encoder.md",
     "guides/look-inside-the-weights.md",
-    "pictures.md",
+    "image-data.md",
     "sequences.md",
     "transformers.md",
     "zh-CN/boards.md",

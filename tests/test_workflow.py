@@ -59,7 +59,7 @@ def test_every_python_is_tried_and_the_outermost_on_every_system():
 
 def test_pre_commit_runs_what_make_check_runs():
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
-    assert [each["repo"] for each in hooks] == ["local"]  # so that pyproject.toml alone pins versions
+    assert [each["repo"] for each in hooks] == ["local"]  # so that pyproject.toml alone sets versions
     entries = [hook["entry"] for hook in hooks[0]["hooks"]]
     check = re.search(r"^check: .*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)[1]
     tools = [re.sub(r"\$\(BIN\)/| --check| \.$", "", line.strip()) for line in check.splitlines()]

@@ -151,7 +151,7 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     "E-DATA-10": Explanation(
         gettext_noop("The name or the value of a transform or an augmentation is wrong."),
         "model.load_img_data('pets', transform={'Resise': (64, 64)})",
-        gettext_noop("Use the names and values that docs/pictures.md lists."),
+        gettext_noop("Use the names and values that docs/image-data.md lists."),
     ),
     "E-DATA-11": Explanation(
         gettext_noop("Tokens are not in the vocabulary, or a vocabulary has ids twice or none for a word."),

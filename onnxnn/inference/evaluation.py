@@ -27,7 +27,7 @@ from onnxnn.data.options import ArrayOptions, TableOptions
 
 from .predict import arrays
 
-__all__ = ["batches_of", "check_fits", "data_of", "is_table_file"]
+__all__ = ["batches_of", "check_sample", "data_of", "is_table_file"]
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -69,7 +69,7 @@ def batches_of(
         return prepared(source, "evaluate").train
     if isinstance(source, Batches):
         if source.preparation is None or not _may_fit(source, spec):
-            check_fits(source.samples.sizes, "tokens" if source.of_tokens else "numbers", spec, "evaluate")
+            check_sample(source.samples.sizes, "tokens" if source.of_tokens else "numbers", spec, "evaluate")
             return source
         return prepared(data_of(source), "evaluate").train
     if is_foreign(source):
@@ -170,7 +170,7 @@ class _Images(Samples):
         return self._labels
 
 
-def check_fits(sizes: Sequence[int | None], kind: str, spec: InputSpec, source: str) -> None:
+def check_sample(sizes: Sequence[int | None], kind: str, spec: InputSpec, source: str) -> None:
     """Refuse samples of another shape than a network takes.
 
     Args:

@@ -21,7 +21,7 @@ from onnxnn.checkpoint.checkpoint import Checkpoint
 from onnxnn.data import Data, Preparation
 from onnxnn.definition.definition import Definition, Net
 from onnxnn.graph.shape import Shape
-from onnxnn.inference.evaluation import check_fits
+from onnxnn.inference.evaluation import check_sample
 from onnxnn.inference.predict import Reader
 from onnxnn.kinds import NetworkKind, kind_of
 from onnxnn.layers import find, make
@@ -271,7 +271,7 @@ class NetworkState:
             data = data.as_tokens()
         is_named = known is not None and known.features and data.features
         if spec is not None and data.is_ready and not is_named:
-            check_fits(data.sample.sizes, data.kind, spec, source)
+            check_sample(data.sample.sizes, data.kind, spec, source)
         if known is not None:
             new_classes = not set(data.classes) <= set(known.classes)
             has_none = spec is not None and self.kind.samples_images and not self.card().classes
@@ -280,7 +280,7 @@ class NetworkState:
         if data.problem is not None and not self.kind.samples_images:
             raise data.problem
         if spec is not None:
-            check_fits(data.sample.sizes, data.kind, spec, source)
+            check_sample(data.sample.sizes, data.kind, spec, source)
         return data
 
     def as_now(self, data: Data) -> Data:

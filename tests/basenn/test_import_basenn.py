@@ -252,7 +252,7 @@ def test_the_size_can_be_given_where_the_checkpoint_has_none(fake, tmp_path):
     )
     path = write(tmp_path / "old.pth", old, dataset_type="other", input_size=None)
     done = basenn.import_checkpoint(path, tmp_path / "new.pth", trust_pickle=True)
-    assert done.card.input.shape == ("batch", 1, 8, 8)  # the square image that fits
+    assert done.card.input.shape == ("batch", 1, 8, 8)  # the square image of this size
     done = basenn.import_checkpoint(path, tmp_path / "new.pth", trust_pickle=True, input_size=(1, 5, 14))
     assert done.card.input.shape == ("batch", 1, 5, 14)
 

@@ -102,13 +102,13 @@ def test_foreign_files_are_named_and_never_run(tmp_path):
     (tmp_path / "old.pkl").write_bytes(pickle.dumps(Evil()))
     torch.save(torch.nn.Sequential(torch.nn.Linear(2, 2)), tmp_path / "module.pth")
     torch.save({"w": torch.zeros(2)}, tmp_path / "weights.pth")
-    (tmp_path / "picture.pth").write_bytes(b"\x89PNG....")
+    (tmp_path / "image.pth").write_bytes(b"\x89PNG....")
     for name, message in [
         ("evil.pth", "holds a pickled object"),
         ("old.pkl", "pickle of an old program"),
         ("module.pth", "pickled module"),
         ("weights.pth", "expected an onnxnn checkpoint"),
-        ("picture.pth", "expected a checkpoint or a torch file, got"),
+        ("image.pth", "expected a checkpoint or a torch file, got"),
     ]:
         with pytest.raises(CheckpointError, match=message):
             checkpoint.load(tmp_path / name)

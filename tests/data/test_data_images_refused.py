@@ -76,7 +76,7 @@ def test_classes_that_do_not_fit(folders, classes, message):
 def test_broken_images_are_named(folders, batch_mode):
     broken = [folders / "dog" / "图 1.png", folders / "猫" / "图 0.png"]
     broken[0].write_bytes(broken[0].read_bytes()[:60])
-    broken[1].write_bytes(b"no picture")
+    broken[1].write_bytes(b"no image")
     with pytest.raises(DataError, match=r"dog.图 1\.png: cannot be read") as caught:
         everything(load_images(folders, "cls", ImageOptions(shuffle=False, batch_mode=batch_mode)).train)
     assert batch_mode or "图 0.png" in str(caught.value)

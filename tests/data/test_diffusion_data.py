@@ -16,7 +16,7 @@ def folders(tmp_path):
     """Class folders of images in different sizes."""
 
     def write(sizes=((8, 8),), classes=("only",)):
-        root = tmp_path / "pictures"
+        root = tmp_path / "images"
         for name in classes:
             (root / name).mkdir(parents=True)
             for number in range(6):

@@ -48,12 +48,12 @@ def test_they_are_refused(folder, batch_mode, transform):
 
 
 @pytest.mark.parametrize(
-    ("transform", "fits"),
+    ("transform", "is_accepted"),
     [({"Resize": (8, 8)}, True), ({"CenterCrop": 16}, True), ({"Resize": 8}, False), ({"Pad": 2}, False)],
 )
-def test_a_transform_may_bring_them_to_one_size(folder, transform, fits):
+def test_a_transform_may_bring_them_to_one_size(folder, transform, is_accepted):
     found = load_images(folder, "cls", ImageOptions(batch_mode=True, transform=transform))
-    if fits:
+    if is_accepted:
         assert len(found.train) == 1
         assert found.problem is None
     else:

@@ -13,7 +13,7 @@ from onnxnn import nn
 NETWORKS = {
     "table": [("linear", {"size": (4, 10), "activation": "relu"}), ("linear", {"size": (10, 3)})],
     "images": [("conv2d", {"size": (1, 6), "kernel_size": 3}), ("maxpool", {"kernel_size": 2})],
-    "fits at first": [
+    "matches at first": [
         ("conv2d", {"size": (1, 1), "kernel_size": 1}),
         ("batchnorm2d", {"size": 1}),
         ("reshape", {"size": (4,)}),

@@ -116,7 +116,7 @@ ROUND_APART = [[("maxpool", {"kernel_size": 2})], [("avgpool", {"kernel_size": 1
         ),
         (None, [FIRST, ("linear", {"size": (3600, 2)})], (3, 32, 32)),
         (None, [FIRST, ("linear", {"size": (26 * 26 * 4, 2)})], (3, 28, 28)),
-        (None, [FIRST, ("linear", {"size": (17, 2)})], (3, None, None)),  # no square image fits
+        (None, [FIRST, ("linear", {"size": (17, 2)})], (3, None, None)),  # no square image has that size
         (None, [FIRST, ("branches", {"paths": ROUND_APART})], (3, 32, 32)),
         (None, [FIRST, ("global_avgpool", {})], (3, None, None)),
         (None, [("lstm", {"size": (4, 6)}), ("linear", {"size": (30, 3)})], (5, 4)),

@@ -194,8 +194,8 @@ def diffusion() -> None:
     grey = DiffusionSpec(Schedule(30, "cosine", "v"), (1, 4, 5))
     save("denoiser", model(denoiser(grey, np.full((1, 1, 1, 1), 0.3)), diffusion_card(grey)))
     both = DiffusionSpec(Schedule(40, "linear", "noise"), (3, 6, 4), ("红", "blue"))
-    pictures = np.array([0.2, 0.9, 0.5]).reshape(3, 1, 1, 1)  # the last one where there is no label
-    save("denoiser_classes", model(denoiser(both, pictures), diffusion_card(both)))
+    known = np.array([0.2, 0.9, 0.5]).reshape(3, 1, 1, 1)  # the last one where there is no label
+    save("denoiser_classes", model(denoiser(both, known), diffusion_card(both)))
 
     nodes = [node("Mul", ["noise", "tenth"], "little"), node("Add", ["little", "half"], "images")]
     numbers = {"tenth": 0.1, "half": 0.5}
@@ -214,30 +214,30 @@ def diffusion_card(spec: DiffusionSpec) -> ModelCard:
     return ModelCard("gen", (), taken, OutputSpec("image", ("batch", *spec.shape)), diffusion=spec)
 
 
-def denoiser(spec: DiffusionSpec, pictures: np.ndarray) -> GraphProto:
+def denoiser(spec: DiffusionSpec, known: np.ndarray) -> GraphProto:
     """Return the graph that predicts as if x were noise over a known image, for each label one, in 0..1."""
     left = spec.schedule.alphas_cumprod.reshape(-1, 1, 1, 1)
-    tables = {"signals": np.sqrt(left), "strengths": np.sqrt(1 - left), "pictures": 2 * pictures - 1}
+    tables = {"signals": np.sqrt(left), "strengths": np.sqrt(1 - left), "images": 2 * known - 1}
     stored = [numpy_helper.from_array(array.astype(np.float32), name) for name, array in tables.items()]
     nodes = [
         node("Gather", ["signals", "t"], "signal"),
         node("Gather", ["strengths", "t"], "strength"),
-        node("Mul", ["signal", "picture"], "left"),
+        node("Mul", ["signal", "image"], "left"),
         node("Sub", ["x", "left"], "laid"),
     ]
     inputs = [value("x", ["batch", *spec.shape]), value("t", ["batch"], TensorProto.INT64)]
     if spec.classes:
         inputs.append(value("label", ["batch"], TensorProto.INT64))
-        nodes.insert(0, node("Gather", ["pictures", "label"], "picture"))
+        nodes.insert(0, node("Gather", ["images", "label"], "image"))
     else:
-        nodes.insert(0, node("Identity", ["pictures"], "picture"))
+        nodes.insert(0, node("Identity", ["images"], "image"))
     if spec.schedule.prediction == "noise":
         nodes.append(node("Div", ["laid", "strength"], "output"))
     else:
         nodes += [
             node("Div", ["laid", "strength"], "noise"),
             node("Mul", ["signal", "noise"], "some"),
-            node("Mul", ["strength", "picture"], "other"),
+            node("Mul", ["strength", "image"], "other"),
             node("Sub", ["some", "other"], "output"),
         ]
     return helper.make_graph(nodes, "denoiser", inputs, [value("output", ["batch", *spec.shape])], stored)
@@ -270,7 +270,7 @@ def resize() -> None:
     import torch
 
     image = np.random.default_rng(0).integers(0, 256, (3, 23, 31), dtype=np.uint8)
-    arrays = {"picture": image.transpose(1, 2, 0)}
+    arrays = {"image": image.transpose(1, 2, 0)}
     for height, width in ((8, 8), (11, 40), (40, 11)):
         resized = torch.nn.functional.interpolate(
             torch.from_numpy(image)[None].double(), (height, width), mode="bilinear", antialias=True

@@ -33,7 +33,7 @@ def folders(tmp_path_factory):
     return root
 
 
-def that_tells_colors_apart(model):
+def that_separates_colors(model):
     """Add one linear layer which gives the channels' means as scores, in the order of the classes."""
     model.add("global_avgpool")
     model.add("linear", size=(3, 3), activation="softmax")
@@ -48,7 +48,7 @@ def that_tells_colors_apart(model):
 def test_images_of_folders_have_the_networks_class_numbers(folders, order):
     model = nn("cls", verbose=0)
     model.load_img_data(folders, classes=order)
-    assert that_tells_colors_apart(model).evaluate(str(folders))["acc"] == 1.0
+    assert that_separates_colors(model).evaluate(str(folders))["acc"] == 1.0
 
 
 def test_folders_of_other_names_are_taken_in_order(folders, tmp_path):
@@ -56,7 +56,7 @@ def test_folders_of_other_names_are_taken_in_order(folders, tmp_path):
         shutil.copytree(folders / name, tmp_path / str(number))
     model = nn("cls", verbose=0)
     model.load_img_data(folders)
-    that_tells_colors_apart(model)
+    that_separates_colors(model)
     with pytest.warns(
         UserWarning, match="folders 0, 1, 2 are taken for the classes blue, green, red, in this order"
     ):
@@ -68,7 +68,7 @@ def test_a_folder_without_some_of_the_classes(folders, tmp_path):
         shutil.copytree(folders / name, tmp_path / name)
     model = nn("cls", verbose=0)
     model.load_img_data(folders)
-    assert that_tells_colors_apart(model).evaluate(str(tmp_path))["acc"] == 1.0
+    assert that_separates_colors(model).evaluate(str(tmp_path))["acc"] == 1.0
     shutil.copytree(folders / "blue", tmp_path / "violet")
     with pytest.raises(
         DataError, match=r"expected classes of the network \(blue, green, red\), got 'violet'"

@@ -50,7 +50,7 @@ def layers_then_load(checkpoint, path):
     return model, batches
 
 
-def going_on(checkpoint, path, layers=True):
+def continued(checkpoint, path, layers=True):
     model = nn("cls", verbose=0, save_fold=str(path.parent))
     batches = model.load_npz_data(path)
     if layers:
@@ -59,11 +59,11 @@ def going_on(checkpoint, path, layers=True):
     return model, batches
 
 
-def going_on_without_layers(checkpoint, path):
-    return going_on(checkpoint, path, layers=False)
+def continued_without_layers(checkpoint, path):
+    return continued(checkpoint, path, layers=False)
 
 
-WAYS = [data_then_load, load_then_data, layers_then_load, going_on, going_on_without_layers]
+WAYS = [data_then_load, load_then_data, layers_then_load, continued, continued_without_layers]
 
 
 @pytest.mark.parametrize("way", WAYS)

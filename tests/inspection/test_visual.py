@@ -292,7 +292,7 @@ class TestFacts:
 class TestChinese:
     @pytest.fixture(autouse=True)
     def no_font(self, monkeypatch, folder):
-        forget = (fonts.cjk_font.cache_clear, fonts._tell_missing.cache_clear)
+        forget = (fonts.cjk_font.cache_clear, fonts._warn_missing.cache_clear)
         monkeypatch.setenv(fonts.ENVIRONMENT, str(folder / "none.ttf"))
         for each in forget:
             each()

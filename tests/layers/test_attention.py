@@ -205,8 +205,8 @@ def test_longer_sequences_than_there_are_positions_are_refused(tmp_path, longest
     network.export(tmp_path / "steps.onnx")
     model = rt.load(tmp_path / "steps.onnx")
     assert model.card.input.max_length == longest
-    fits = np.ones((2, longest, 4), np.float32)
-    np.testing.assert_allclose(model.infer(fits), network.inference(fits), atol=1e-5)
+    allowed = np.ones((2, longest, 4), np.float32)
+    np.testing.assert_allclose(model.infer(allowed), network.inference(allowed), atol=1e-5)
     most = {1: "1 step", 8: "8 steps"}[longest]
     for run in (network.inference, model.infer, model.predict):
         with pytest.raises(InputError, match=f"at most {most} in a sequence, got {longest + 2}"):

@@ -37,7 +37,7 @@ def test_inception_refuses(size, message):
 
 
 def test_what_goes_through_inceptions_keeps_its_size():
-    """He et al. 2015: weights of variance 2 / fan-in keep the mean square behind relu from layer to layer."""
+    """He et al. 2015: weights of variance 2 / fan-in keep the mean square after relu from layer to layer."""
     torch.manual_seed(0)
     net = network(
         ("inception", {"size": (64, 64, (64, 64), (64, 64), 64)}), shape=Shape.image(64, 9, 8)

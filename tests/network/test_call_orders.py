@@ -31,7 +31,7 @@ def write_table(path, names, x, labels):
 
 def dense(outputs, activation="softmax"):
     def add(model):
-        model.add("linear", size=(4, 5), activation="relu")  # which fits nothing but the data
+        model.add("linear", size=(4, 5), activation="relu")  # whose inputs match the data alone
         model.add("linear", size=(5, outputs), activation=activation)
 
     return add

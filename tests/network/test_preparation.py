@@ -179,7 +179,7 @@ def test_other_names_in_order_are_said():
 
 
 def test_images_of_another_size_leave_a_trained_network_as_it_is(tmp_path):
-    """Where height and width are free, data of another size fits and changes no weight."""
+    """Where height and width are free, data of another size is accepted and changes no weight."""
     rng = np.random.default_rng(0)
     x, y = rng.random((8, 1, 8, 8), np.float32), np.arange(8) % 2
     model = nn(save_fold=str(tmp_path), verbose=0)

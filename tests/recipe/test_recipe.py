@@ -103,9 +103,9 @@ def test_1e_minus_3_is_a_number_and_a_byte_order_mark_is_ignored(write, tmp_path
 
 def test_images_are_found_beside_the_recipe(write, tmp_path):
     few = Digits(*(array[:20] for array in digits(size=8)))
-    write_class_folders(few, tmp_path / "pictures")
+    write_class_folders(few, tmp_path / "images")
     text = GOOD.replace(
-        "{digits: 12, batch_size: 200, train_val_ratio: 0.8}", "{images: pictures, color: grayscale}"
+        "{digits: 12, batch_size: 200, train_val_ratio: 0.8}", "{images: images, color: grayscale}"
     )
     network = read_recipe(write(text)).build()
     assert network.card().output.classes == tuple("0123456789")

@@ -50,15 +50,15 @@ NAMES = [
 @pytest.mark.parametrize("first", NAMES)
 def test_class_names_are_the_text_that_is_written(write, tmp_path, first):
     few = Digits(*(array[:40] for array in digits(size=8)))
-    write_class_folders(few, tmp_path / "pictures")
+    write_class_folders(few, tmp_path / "images")
     for number in range(2, 10):
-        for file in (tmp_path / f"pictures/{number}").iterdir():
+        for file in (tmp_path / f"images/{number}").iterdir():
             file.unlink()
-        (tmp_path / f"pictures/{number}").rmdir()
-    (tmp_path / "pictures/0").rename(tmp_path / "pictures" / first)
-    (tmp_path / "pictures/1").rename(tmp_path / "pictures/zz")
+        (tmp_path / f"images/{number}").rmdir()
+    (tmp_path / "images/0").rename(tmp_path / "images" / first)
+    (tmp_path / "images/1").rename(tmp_path / "images/zz")
     names = sorted([first, "zz"])
-    recipe = read_recipe(write(f"data:\n  images: pictures\n  classes: [{', '.join(names)}]\n{LAYERS}"))
+    recipe = read_recipe(write(f"data:\n  images: images\n  classes: [{', '.join(names)}]\n{LAYERS}"))
     assert recipe.data_options["classes"] == names
     assert recipe.build().card().output.classes == tuple(names)
 

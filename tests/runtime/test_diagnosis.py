@@ -72,8 +72,8 @@ def test_numpy_2_beside_an_old_onnx_runtime_is_named():
     (problem,) = doctor.runtime_problems(versions)
     assert "onnxruntime 1.18.1 was built for NumPy 1 and crashes with NumPy 2.1.0" in problem
     assert 'pip install "numpy<2"' in problem
-    for fits in ({"numpy": "1.26.4", "onnxruntime": "1.18.1"}, {"numpy": "2.1.0", "onnxruntime": "1.19.0"}):
-        assert doctor.runtime_problems(fits) == []
+    for works in ({"numpy": "1.26.4", "onnxruntime": "1.18.1"}, {"numpy": "2.1.0", "onnxruntime": "1.19.0"}):
+        assert doctor.runtime_problems(works) == []
 
 
 def test_onnx_runtime_has_to_run_a_model(monkeypatch):

@@ -118,9 +118,9 @@ def reverse(folder):
 def doodles(folder):
     """A tiny diffusion model, with the loop and without, and what torch predicts and draws from a noise."""
     draw = np.random.default_rng(4)
-    pictures = draw.integers(0, 256, (30, 8, 8), dtype=np.uint8)
+    images = draw.integers(0, 256, (30, 8, 8), dtype=np.uint8)
     network = nn(verbose=0)
-    network.load_dataset(pictures, np.arange(30) % 2, classes=["dots", "dashes"], batch_size=10)
+    network.load_dataset(images, np.arange(30) % 2, classes=["dots", "dashes"], batch_size=10)
     network.add("diffusion_model", img_size=8, timestep=40, dim=8, dim_mults=(1, 2), classes=True)
     network.train(lr=1e-3, epochs=2, metrics=[], save_fold=str(folder / "doodles_checkpoint"))
     network.export(str(folder / "doodles.onnx"))

@@ -62,12 +62,12 @@ def _status(pid: int) -> int | None:
 
 
 def streamed(path: str) -> None:
-    """Go on in a child with what the threads of its parent began."""
+    """Continue in a child with what the threads of its parent began."""
     model = rt.load(path, device="cpu", threads=2)
     stream = model.embed_stream(IMAGES, batch_size=4)
     count = len(next(stream).names)
 
-    def go_on() -> None:
+    def resumed() -> None:
         problem = ""
         try:
             list(stream)
@@ -75,7 +75,7 @@ def streamed(path: str) -> None:
             problem = str(error)
         os._exit(0 if "begun before the process was forked" in problem else 1)
 
-    _in_child(go_on)
+    _in_child(resumed)
     assert count + sum(len(part.names) for part in stream) == len(IMAGES)
 
 

@@ -41,7 +41,7 @@ def write_images(folder: Path) -> Path:
 
 def images(folder: Path) -> None:
     model: Network = nn("cls", save_fold=str(folder / "images"), verbose=0)
-    loaded = model.load_img_data(write_images(folder / "pictures"), batch_size=4, train_val_ratio=0.5)
+    loaded = model.load_img_data(write_images(folder / "dataset"), batch_size=4, train_val_ratio=0.5)
     assert_type(loaded, Loaded)
     model.add("conv2d", size=(3, 4), kernel_size=3, activation="relu")
     model.add("global_avgpool")
@@ -52,11 +52,11 @@ def images(folder: Path) -> None:
     assert_type(history[-1]["loss"], float)
     assert_type(history.best_epoch, "int | None")
     assert_type(model.evaluate(), dict[str, float])
-    scores = model.inference(folder / "pictures" / "dark" / "0.png")
+    scores = model.inference(folder / "dataset" / "dark" / "0.png")
     assert_type(scores, Array)
     assert_type(model.print_result(scores), dict[int, dict[str, object]])
-    assert_type(model.extract_feature(folder / "pictures" / "dark"), Array)
-    assert_type(model.visual_feature(folder / "pictures" / "dark" / "0.png", save_fold=folder), list[Path])
+    assert_type(model.extract_feature(folder / "dataset" / "dark"), Array)
+    assert_type(model.visual_feature(folder / "dataset" / "dark" / "0.png", save_fold=folder), list[Path])
     report = model.export(folder / "images.onnx")
     assert_type(report.path, Path)
     assert_type(report.size, int)
@@ -68,7 +68,7 @@ def images(folder: Path) -> None:
 def images_without_torch(folder: Path) -> None:
     model = runtime.load(folder / "images.onnx", device="cpu")
     assert_type(model, runtime.Model)
-    results = model.predict(folder / "pictures", k=2)
+    results = model.predict(folder / "dataset", k=2)
     assert_type(results, runtime.Predictions)
     best = results[0]
     assert_type(best, runtime.Prediction)
@@ -81,7 +81,7 @@ def images_without_torch(folder: Path) -> None:
     card = model.card
     if card is not None:
         assert_type(card.output.classes, tuple[str, ...])
-    vectors = runtime.load(folder / "images.onnx").embed_named(folder / "pictures")
+    vectors = runtime.load(folder / "images.onnx").embed_named(folder / "dataset")
     assert_type(vectors.names, list[str])
     assert_type(runtime.get_similarity(vectors.vectors, vectors.vectors), "np.ndarray | float")
     try:
@@ -139,7 +139,7 @@ def text(folder: Path) -> None:
 
 def diffusion(folder: Path) -> None:
     model = nn("gen", save_fold=str(folder / "diffusion"), verbose=0)
-    model.load_img_data(folder / "pictures", color="grayscale")
+    model.load_img_data(folder / "dataset", color="grayscale")
     model.add("diffusion_model", img_size=16, timestep=10, dim=8, dim_mults=(1, 2))
     model.train(epochs=1, samples_every=0)
     assert_type(model.sample(num=2, steps=2, seed=0), Array)

@@ -68,7 +68,7 @@ def lettering(text: str) -> Lettering:
         return Lettering(text, None)
     path = cjk_font()
     if path is None:
-        _tell_missing(os.environ.get(ENVIRONMENT, ""))
+        _warn_missing(os.environ.get(ENVIRONMENT, ""))
         text = "".join("?" if has_cjk(character) else character for character in text)
     return Lettering(text, path)
 
@@ -116,7 +116,7 @@ def cjk_font() -> str | None:
 
 
 @lru_cache(maxsize=None)
-def _tell_missing(given: str) -> None:
+def _warn_missing(given: str) -> None:
     """Warn, once, that there is no font for Chinese."""
     if not given:
         text = gettext(

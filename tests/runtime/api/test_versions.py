@@ -14,7 +14,7 @@ from support.paths import ROOT
 
 
 @pytest.mark.parametrize(
-    ("numpy", "onnxruntime", "fits"),
+    ("numpy", "onnxruntime", "works"),
     [
         ("1.21.6", "1.8.0", True),
         ("1.26.4", "1.18.1", True),
@@ -25,9 +25,9 @@ from support.paths import ROOT
         ("3.0", "1.17.3", False),
     ],
 )
-def test_which_versions_work_together(numpy, onnxruntime, fits):
+def test_which_versions_work_together(numpy, onnxruntime, works):
     problem = do_not_fit(numpy, onnxruntime)
-    assert (problem is None) == fits
+    assert (problem is None) == works
     if problem is not None:
         assert f"NumPy {numpy}" in problem
         assert 'pip install "numpy<2"' in problem

@@ -30,7 +30,7 @@ def test_an_image_becomes_channels_first_in_0_to_1(image):
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (11, 40), (40, 11)])
 def test_resize_equals_an_independent_implementation(golden, height, width):
     with np.load(str(golden / "resize.npz")) as arrays:
-        image, expected = arrays["picture"], arrays[f"{height}x{width}"]
+        image, expected = arrays["image"], arrays[f"{height}x{width}"]
     result = Preprocess("RGB", (("resize", height, width),)).to_uint8(image)
     assert np.abs(result - expected).max() <= 1.01  # Pillow rounds after each of its two passes
 

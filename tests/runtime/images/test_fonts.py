@@ -15,10 +15,10 @@ INK = (0, 0, 0)
 @pytest.fixture(autouse=True)
 def forget():
     fonts.cjk_font.cache_clear()
-    fonts._tell_missing.cache_clear()
+    fonts._warn_missing.cache_clear()
     yield
     fonts.cjk_font.cache_clear()
-    fonts._tell_missing.cache_clear()
+    fonts._warn_missing.cache_clear()
 
 
 @pytest.fixture
