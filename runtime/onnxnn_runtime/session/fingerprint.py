@@ -1,4 +1,4 @@
-"""What tells one model from another: the SHA-256 of its graph and weights."""
+"""What distinguishes one model from another: the SHA-256 of its graph and weights."""
 
 from __future__ import annotations
 
