@@ -57,6 +57,7 @@ FOLDERS = {
             "embedding",
             "model",
             "loading",
+            "gallery",
             "verification",
             "doctor",
             "server",

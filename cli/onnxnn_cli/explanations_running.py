@@ -105,6 +105,31 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "model.infer({'img': x})  # the input is named image",
         gettext_noop("Use the names and shapes of model.inputs and model.outputs."),
     ),
+    "E-GALLERY-01": Explanation(
+        gettext_noop("A folder holds no gallery, or one that was copied in part or changed otherwise."),
+        "rt.Gallery.open('photos.galery')",
+        gettext_noop("Correct the path, copy the whole folder again, or build the gallery again."),
+    ),
+    "E-GALLERY-02": Explanation(
+        gettext_noop("The vectors of two models cannot be compared, even where they have the same length."),
+        "rt.Gallery.open('photos.gallery', rt.load('other.onnx'))",
+        gettext_noop("Use the model that the message names, or build a gallery with the new one."),
+    ),
+    "E-GALLERY-03": Explanation(
+        gettext_noop("Two processes would write to one gallery; any number may search it."),
+        "gallery.add('new/')  # while `onnxnn gallery build` runs",
+        gettext_noop("Wait until the process that the message names has finished."),
+    ),
+    "E-GALLERY-04": Explanation(
+        gettext_noop("Each entry of a gallery has a name of its own."),
+        "gallery.add_vectors(vectors, ['cat', 'cat'])",
+        gettext_noop("Give names that differ; `onnxnn gallery list` prints those that are there."),
+    ),
+    "E-GALLERY-05": Explanation(
+        gettext_noop("Images are searched for by the model's vectors, and classes are those of labels."),
+        "rt.Gallery.open('photos.gallery').search('cat.jpg')",
+        gettext_noop("Open the gallery with its model, or give labels when entries are added."),
+    ),
     "E-DEVICE-01": Explanation(
         gettext_noop("There is no such device, or the installed torch or ONNX Runtime cannot use it."),
         "model.train(device='cuda')",

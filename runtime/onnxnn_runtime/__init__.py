@@ -37,6 +37,8 @@ from .results import Embeddings, Prediction, Predictions
 if _TYPE_CHECKING:
     from .card.diffusion import DiffusionSpec, SamplerSpec
     from .card.schedule import Schedule
+    from .gallery.gallery import Gallery
+    from .gallery.results import Changes, Classification, Match, Matches
     from .similarity import get_similarity
     from .verification import VerificationReport, verify
 
@@ -54,15 +56,20 @@ __version__ = "0.1.0"
 __all__ = [
     "CallError",
     "CardError",
+    "Changes",
     "CheckpointError",
+    "Classification",
     "DataError",
     "DeviceError",
     "DiffusionSpec",
     "Embeddings",
     "ExportError",
+    "Gallery",
     "InputError",
     "InputSpec",
     "LayerError",
+    "Match",
+    "Matches",
     "MissingDataError",
     "MissingInputError",
     "Model",
@@ -87,7 +94,12 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Changes": "gallery.results",
+    "Classification": "gallery.results",
     "DiffusionSpec": "card.diffusion",
+    "Gallery": "gallery.gallery",
+    "Match": "gallery.results",
+    "Matches": "gallery.results",
     "SamplerSpec": "card.diffusion",
     "Schedule": "card.schedule",
     "VerificationReport": "verification",

@@ -17,7 +17,7 @@ try:
 except ImportError:  # Windows, where an open file cannot be removed anyway
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["remove_abandoned", "replace_whole"]
+__all__ = ["flush_to_disk", "remove_abandoned", "replace_whole"]
 
 
 def replace_whole(target: Path, write: Callable[[BinaryIO], object], sync: bool) -> None:
@@ -30,7 +30,7 @@ def replace_whole(target: Path, write: Callable[[BinaryIO], object], sync: bool)
             write(_Plain(file))  # type: ignore[arg-type]  # all of BinaryIO that writers use
             file.flush()
             if sync:
-                _sync(file.fileno())
+                flush_to_disk(file.fileno())
             if before is not None:
                 _take_over(temporary, before)
             if fcntl is not None:
@@ -157,7 +157,12 @@ _UNSUPPORTED = {
 """What file systems answer to flushing that they cannot: some of networks, of FUSE, and FAT."""
 
 
-def _sync(descriptor: int) -> None:
+def flush_to_disk(descriptor: int) -> None:
+    """Wait until the disk has an open file, where the file system can say so.
+
+    Raises:
+        OSError: The disk is full, or failed.
+    """
     try:
         os.fsync(descriptor)
     except OSError as error:

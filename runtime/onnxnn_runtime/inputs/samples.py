@@ -48,6 +48,7 @@ def find_samples(
             (N,).
             For sequences, tokens and arrays: an array of one sample or of many, a `.npy` or `.npz`
             file, or a list of those; for tokens with a vocabulary also text.
+            A generator may yield samples that were found before, which are taken as they are.
         spec: What the model takes.
         skipped: Files of folders that are no images are added to it, and what `errors` leaves out.
         errors: "raise" stops at a file or folder that cannot be read; "skip" leaves it out.
@@ -90,6 +91,8 @@ class _Finder:
             name: What messages call it.
             depth: How many lists it lies in.
         """
+        if isinstance(thing, Sample):
+            return iter([thing])
         try:
             if depth > MAX_DEPTH:
                 raise InputError.coded(

@@ -1,0 +1,81 @@
+"""Exact search: the products of queries and all vectors, and the largest of them."""
+
+from __future__ import annotations
+
+from typing import Iterator, Tuple
+
+import numpy as np
+
+__all__ = ["Found", "best", "products", "unit"]
+
+Found = Tuple[np.ndarray, np.ndarray]
+"""int64 rows and float32 scores of one query, the best first."""
+
+DECIMALS = 6
+"""Scores are rounded to these, which float32 holds, so that vectors that are equal have equal scores."""
+
+_SLACK = 2.0 * 10.0**-DECIMALS
+"""How far below the k-th score one may lie that is equal to it when it is rounded."""
+
+_MOST_SCORES = 1 << 24
+"""Scores in memory at once: 64 MiB."""
+
+_CONVERTED = 1 << 21
+"""Numbers of float16 that are converted at once: 8 MiB of float32."""
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Return float32 vectors (N, D) of length 1; those of length zero stay zero."""
+    wide = vectors.astype(np.float64)
+    length = np.sqrt(np.square(wide).sum(axis=1, keepdims=True))
+    return np.asarray((wide / np.where(length == 0, 1, length)).astype(np.float32))
+
+
+def best(
+    vectors: np.ndarray, queries: np.ndarray, k: int | None, threshold: float | None, removed: np.ndarray
+) -> Iterator[Found]:
+    """Yield the best rows for each query.
+
+    Args:
+        vectors: float32 or float16 (R, D) of unit length.
+        queries: float32 (M, D) of unit length.
+        k: How many at most; None for all.
+        threshold: The lowest score, itself included; None for any.
+        removed: int64, rows that are left out.
+    """
+    many = max(1, _MOST_SCORES // max(1, len(vectors)))
+    for start in range(0, len(queries), many):
+        scores = products(queries[start : start + many], vectors)
+        if len(removed):
+            scores[:, removed] = -np.inf
+        for row in scores:
+            yield _best_of(row, k, threshold, len(vectors) - len(removed))
+
+
+def products(queries: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return queries (M, D) times vectors (R, D), float32 (M, R); float32 vectors are not copied."""
+    if vectors.dtype == np.float32:
+        return np.asarray(queries @ vectors.T)
+    result = np.empty((len(queries), len(vectors)), np.float32)
+    rows = max(1, _CONVERTED // max(1, vectors.shape[1]))
+    for start in range(0, len(vectors), rows):
+        block = vectors[start : start + rows].astype(np.float32)
+        np.matmul(queries, block.T, out=result[:, start : start + rows])
+    return result
+
+
+def _best_of(scores: np.ndarray, k: int | None, threshold: float | None, most: int) -> Found:
+    """Return the best of one query's scores; of equal ones those of the first rows."""
+    num = most if k is None else min(k, most)
+    if not num:
+        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+    if num < len(scores):
+        lowest = scores[np.argpartition(scores, -num)[-num:]].min()
+        candidates = np.flatnonzero(scores >= lowest - _SLACK)
+    else:
+        candidates = np.arange(len(scores))
+    rounded = np.clip(np.round(scores[candidates].astype(np.float64), DECIMALS), -1, 1)
+    order = np.argsort(-rounded, kind="stable")[:num]
+    if threshold is not None:
+        order = order[rounded[order] >= threshold]
+    return candidates[order], rounded[order]

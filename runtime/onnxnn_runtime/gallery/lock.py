@@ -1,0 +1,112 @@
+"""One writer of a gallery: a lock file that names its owner.
+
+The lock is one of the operating system on an open file, so it ends with the process that holds it, however
+that ends; the text in the file, which process and host that is, is for people. Nobody ever removes the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from pathlib import Path
+from typing import BinaryIO, Iterator
+
+from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.files.access import cannot_write
+from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shorten import printable
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["LOCK", "writer_lock"]
+
+LOCK = "writer.lock"
+
+_BYTE = 1 << 30
+"""The byte that is locked on Windows, where others could not read it: far beyond the text."""
+
+
+@contextlib.contextmanager
+def writer_lock(folder: Path) -> Iterator[None]:
+    """Hold the lock of a gallery while the block runs.
+
+    Raises:
+        InputError: Another writer holds it, in this process or another one; the message names it.
+        OutputError: The folder may not be written.
+    """
+    path = folder / LOCK
+    try:
+        file = open(str(path), "a+b")  # noqa: SIM115  # closed below
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    with file:
+        if not _taken(file):
+            raise _busy(folder, file)
+        _write_owner(file, {"pid": os.getpid(), "host": socket.gethostname()})
+        try:
+            yield
+        finally:
+            _write_owner(file, None)
+            _release(file)
+
+
+def _taken(file: BinaryIO) -> bool:
+    """Take the lock of the operating system; return whether nobody else has it.
+
+    File systems that know no locks, some of networks, let everybody have it.
+    """
+    try:
+        if fcntl is not None:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt
+
+            file.seek(_BYTE)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:
+        return fcntl is not None
+    return True
+
+
+def _release(file: BinaryIO) -> None:
+    with contextlib.suppress(OSError):
+        if fcntl is not None:
+            fcntl.flock(file.fileno(), fcntl.LOCK_UN)
+        else:
+            import msvcrt
+
+            file.seek(_BYTE)
+            msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+
+def _write_owner(file: BinaryIO, owner: object) -> None:
+    with contextlib.suppress(OSError):  # the lock holds without the text
+        file.seek(0)
+        file.truncate()
+        file.write(b"" if owner is None else json.dumps(owner).encode("ascii"))
+        file.flush()
+
+
+def _busy(folder: Path, file: BinaryIO) -> InputError:
+    owner = gettext("another process")
+    try:
+        file.seek(0)
+        found = json.loads(file.read(1000).decode("ascii"))
+        pid, host = int(found["pid"]), printable(str(found["host"]), 80)
+        owner = gettext("process {pid} on {host}", pid=pid, host=host)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        pass  # taken a moment ago, and not written yet
+    return InputError.coded(
+        "E-GALLERY-03",
+        "{path}: expected one writer at a time, but {owner} is writing to this gallery. Wait until it has "
+        "finished; searching is possible meanwhile.",
+        path=printable(str(folder)),
+        owner=owner,
+    )

@@ -1,0 +1,65 @@
+"""A gallery in memory alone, until it is saved."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import Iterator
+
+import numpy as np
+
+from .entries import Entries, Record, View
+from .manifest import About
+
+__all__ = ["MemoryStore"]
+
+
+class MemoryStore:
+    """Entries and vectors that no file holds.
+
+    Args:
+        about: What the vectors are.
+        entries: What there is.
+        vectors: Their vectors (R, D), of the dtype that `about` says.
+    """
+
+    path = None
+
+    def __init__(
+        self, about: About, entries: Entries | None = None, vectors: np.ndarray | None = None
+    ) -> None:
+        self.about = about
+        self.entries = Entries() if entries is None else entries
+        self._vectors = np.zeros((0, about.dimension), about.dtype) if vectors is None else vectors
+        self._view = self.entries.view(self._vectors)
+
+    def view(self) -> View:
+        """Return what there is now."""
+        return self._view
+
+    def refresh(self) -> bool:
+        """Return False: nobody else changes it."""
+        return False
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Changes happen within this block, and are seen when it ends."""
+        try:
+            yield
+        finally:
+            self._view = self.entries.view(self._vectors[: len(self.entries.names)])
+
+    def append(self, record: Record, vectors: np.ndarray | None = None) -> None:
+        """Change the entries, and add the vectors (N, D) of unit length of those that are new."""
+        if vectors is not None and len(vectors):
+            if not self.about.dimension:
+                self.about = replace(self.about, dimension=vectors.shape[1])
+                self._vectors = np.zeros((0, vectors.shape[1]), self.about.dtype)
+            start = len(self.entries.names)
+            needed = start + len(vectors)
+            if needed > len(self._vectors):
+                grown = np.empty((max(needed, start + start // 2), vectors.shape[1]), self.about.dtype)
+                grown[:start] = self._vectors[:start]
+                self._vectors = grown
+            self._vectors[start:needed] = vectors
+        self.entries.apply(record)

@@ -1,0 +1,39 @@
+"""What is wrong with the folder of a gallery, as errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from onnxnn_runtime.errors import InputError, MissingInputError, OnnxnnError
+from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shorten import printable
+
+__all__ = ["damaged", "missing"]
+
+
+def missing(path: Path) -> MissingInputError:
+    """Return the error for a folder that is not there."""
+    return MissingInputError.coded(
+        "E-GALLERY-01",
+        "{path}: no such gallery. Build one with Gallery.build(model, inputs, path), or `onnxnn gallery "
+        "build`.",
+        path=printable(str(path)),
+    )
+
+
+def damaged(path: Path, file: str, reason: str = "") -> OnnxnnError:
+    """Return the error for a gallery that was cut off, or changed by something else.
+
+    Args:
+        path: Its folder.
+        file: The file in it that is wrong.
+        reason: What is wrong with the file; "" where it ends too early.
+    """
+    return InputError.coded(
+        "E-GALLERY-01",
+        "{path}: expected a complete gallery, got one whose file {file} {reason}. Copy the whole folder "
+        "again, or build the gallery again.",
+        path=printable(str(path)),
+        file=file,
+        reason=reason or gettext("is cut off"),
+    )

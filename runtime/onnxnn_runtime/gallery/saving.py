@@ -1,0 +1,101 @@
+"""Creating the folder of a gallery, and writing a whole gallery into one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from onnxnn_runtime.errors import InputError, OnnxnnError
+from onnxnn_runtime.files.access import cannot_read, cannot_write
+from onnxnn_runtime.messages.shorten import printable
+
+from .compaction import created, remove_others, started
+from .entries import Entries, View
+from .lock import writer_lock
+from .manifest import MANIFEST, About, Manifest, is_file_of_gallery, read_manifest, write_manifest
+from .synced import flush_folder
+
+__all__ = ["create_folder", "save_to"]
+
+
+def create_folder(folder: Path, about: About) -> None:
+    """Make an empty gallery where there is none yet.
+
+    Raises:
+        InputError: There is something else, or another process is writing there.
+        OutputError: The folder cannot be written.
+    """
+    if (folder / MANIFEST).exists():
+        return
+    _make(folder)
+    with writer_lock(folder):
+        if not (folder / MANIFEST).exists():
+            vectors = np.zeros((0, about.dimension), about.dtype)
+            _write_whole(folder, started(about), Entries(), vectors)
+
+
+def save_to(folder: Path, about: About, entries: Entries, view: View) -> None:
+    """Write a whole gallery into a folder, in place of the one that is there.
+
+    Raises:
+        InputError: The folder holds something else, or another process is writing there.
+        OutputError: It cannot be written.
+    """
+    _make(folder)
+    with writer_lock(folder):
+        before = started(about)
+        if (folder / MANIFEST).exists():
+            before = _numbers_of(folder, before)
+        _write_whole(folder, before, entries, view.vectors)
+
+
+def _write_whole(folder: Path, before: Manifest, entries: Entries, vectors: np.ndarray) -> None:
+    try:
+        made = created(folder, before, entries, vectors, again=True)
+        write_manifest(folder, made)
+        flush_folder(folder)
+        remove_others(folder, made)
+    except OSError as error:
+        if isinstance(error, OnnxnnError):
+            raise
+        raise cannot_write(folder, error) from error
+
+
+def _numbers_of(folder: Path, wanted: Manifest) -> Manifest:
+    """Return a manifest whose files get other numbers than those that are in use."""
+    try:
+        found = read_manifest(folder)
+    except InputError:
+        numbers = [_number(name) for name in os.listdir(str(folder))]
+        return replace(wanted, number=max(numbers, default=0))
+    return replace(wanted, number=max(found.number, found.vectors))
+
+
+def _number(name: str) -> int:
+    digits = name.partition("-")[2].partition(".")[0]
+    return int(digits) if is_file_of_gallery(name) and digits.isdigit() else 0
+
+
+def _make(folder: Path) -> None:
+    """Make a folder; refuse one that holds something else than a gallery."""
+    try:
+        os.makedirs(str(folder), exist_ok=True)
+        names = os.listdir(str(folder))
+    except FileExistsError as error:
+        raise cannot_write(folder, error) from error
+    except OSError as error:
+        raise (
+            cannot_read(folder, error, "folder") if folder.is_dir() else cannot_write(folder, error)
+        ) from error
+    others = [name for name in sorted(names) if not is_file_of_gallery(name)]
+    if others and MANIFEST not in names:
+        raise InputError.coded(
+            "E-GALLERY-01",
+            "{path}: expected a gallery or an empty folder, got one with other files, such as {name}. Give "
+            "another folder; it is created.",
+            path=printable(str(folder)),
+            name=printable(others[0]),
+        )
