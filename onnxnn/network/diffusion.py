@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ class SamplingOnDevice(SamplingOptions):
         device: As for `train`.
     """
 
-    device: str = "auto"
+    device: str = field(default="auto", kw_only=True)
 
 
 @takes(SamplingOnDevice, by_place=7)

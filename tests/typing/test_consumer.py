@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import onnxnn_runtime
 import pytest
 from support.paths import ROOT
 
@@ -51,3 +54,32 @@ def test_a_wrong_script_is_not(tmp_path):
 def test_the_script_runs(tmp_path):
     done = run(tmp_path, sys.executable, "-W", "error", str(SCRIPT))
     assert done.returncode == 0, done.stderr
+
+
+def calls(cls):
+    """Yield each method called with all its arguments, and with one too many that have no name."""
+    for name, method in inspect.getmembers(cls, inspect.isfunction):
+        parameters = list(inspect.signature(method).parameters.values())
+        kinds = [each.kind for each in parameters]
+        if name.startswith("_") or inspect.Parameter.VAR_POSITIONAL in kinds:
+            continue
+        places = ["x"] * kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        named = [f"{each.name}=x" for each in parameters if each.kind == inspect.Parameter.KEYWORD_ONLY]
+        yield f"{cls.__name__}.{name}({', '.join([*places, *named])})"
+        yield f"{cls.__name__}.{name}({', '.join([*places, 'x'])})"
+
+
+def test_type_checkers_see_the_arguments_that_python_takes(tmp_path):
+    import onnxnn
+
+    lines = [*calls(onnxnn_runtime.Model), *calls(onnxnn.Network)]
+    assert len(lines) > 60
+    head = (
+        "from typing import Any\nfrom onnxnn import Network\nfrom onnxnn_runtime import Model\nx: Any = 1\n"
+    )
+    (tmp_path / "consumer.py").write_text(head + "\n".join(lines), encoding="utf-8")
+    done = checked(tmp_path)
+    wrong = {int(number) - 5 for number in re.findall(r"consumer.py:([0-9]+): error", done.stdout)}
+    taken, refused = set(range(0, len(lines), 2)), set(range(1, len(lines), 2))
+    assert [lines[number] for number in sorted(wrong & taken)] == [], done.stdout
+    assert [lines[number] for number in sorted(refused - wrong)] == []

@@ -15,7 +15,7 @@ from onnxnn_runtime.messages.shapes import shape_text
 from .nesting import check_nesting, check_not_masked, check_size, shape_of_lists
 
 if TYPE_CHECKING:
-    from typing import TypeGuard  # of Python 3.10
+    from typing_extensions import TypeGuard  # of Python 3.10
 
 __all__ = [
     "as_array",

@@ -10,7 +10,7 @@ from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.shorten import shortened
 
 if TYPE_CHECKING:
-    from typing import TypeGuard  # of Python 3.10
+    from typing_extensions import TypeGuard  # of Python 3.10
 
 __all__ = ["check_integer", "is_integer", "is_number", "plain_number"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Callable, Collection, Mapping, Sized
 
@@ -18,7 +19,8 @@ from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
 if TYPE_CHECKING:
-    from dataclasses import KW_ONLY
+    if sys.version_info >= (3, 10):
+        from dataclasses import KW_ONLY
 
     from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
 
@@ -121,7 +123,7 @@ class SamplingOptions:
     eta: float = 0.0
     label: object = None
     guidance: float | None = None
-    if TYPE_CHECKING:  # Python 3.7 has no fields that are given by name alone
+    if TYPE_CHECKING and sys.version_info >= (3, 10):  # older ones have no fields given by name alone
         _: KW_ONLY
     noise: object = None
     start: object = None

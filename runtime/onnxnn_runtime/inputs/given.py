@@ -13,7 +13,7 @@ from onnxnn_runtime.files.paths import expanded, path_text, refuse_address
 from onnxnn_runtime.images.decode import is_file_object
 
 if TYPE_CHECKING:
-    from typing import TypeGuard  # of Python 3.10
+    from typing_extensions import TypeGuard  # of Python 3.10
 
 __all__ = ["MAX_DEPTH", "file_name", "is_numeric", "is_things", "matching", "plain"]
 
