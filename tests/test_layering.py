@@ -9,6 +9,7 @@ import ast
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,19 +50,39 @@ def test_training_does_not_import_the_command(tmp_path):
     assert not loaded & {"onnxnn_cli", "typer", "cv2"}
 
 
+def imports_of(path: Path) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool, bool]]:
+    """Yield each import of a file: whether it is for type checkers alone, and for some Pythons alone."""
+    waiting: list[tuple[ast.AST, bool, bool]] = [(ast.parse(path.read_text(encoding="utf-8")), False, False)]
+    while waiting:
+        node, for_checkers, for_some = waiting.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node, for_checkers, for_some
+        if isinstance(node, ast.If):
+            test = ast.unparse(node.test)
+            inside = (for_checkers or test == "TYPE_CHECKING", for_some or "version_info" in test)
+            waiting += [(each, *inside) for each in node.body]
+            waiting += [(each, for_checkers, for_some) for each in node.orelse]
+        else:
+            waiting += [(each, for_checkers, for_some) for each in ast.iter_child_nodes(node)]
+
+
 def imported_in(folder: Path) -> dict[str, set[str]]:
-    """Return the top-level modules that each source file imports anywhere, functions included."""
+    """Return the top-level modules that each source file imports anywhere, functions included.
+
+    `typing_extensions` does not count where it is for type checkers alone, which bring it.
+    """
     found: dict[str, set[str]] = {}
     for path in sorted(folder.rglob("*.py")):
         names = found.setdefault(str(path.relative_to(ROOT)), set())
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node, for_checkers, _ in imports_of(path):
             if isinstance(node, ast.Import):
                 names.update(alias.name.split(".")[0] for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            elif node.level == 0 and node.module and not (for_checkers and node.module == EXTENSIONS):
                 names.add(node.module.split(".")[0])
     return found
 
 
+EXTENSIONS = "typing_extensions"
 STANDARD = sys.stdlib_module_names - {"pickle"}  # nothing read from a file may run code
 PICKLE = "runtime/onnxnn_runtime/files/plain_pickle.py"
 """The one file with an unpickler, which imports and calls nothing."""
@@ -76,6 +97,9 @@ ALLOWED = {
 }
 """What the source files of each package may import beside the standard library."""
 
+SERVER = {"python_multipart", "starlette", "uvicorn"}
+"""What the files of the server may import, too: the extra `serve` brings it."""
+
 
 @pytest.mark.skipif(not (ROOT / "runtime").is_dir(), reason="the sources are not here")
 @pytest.mark.parametrize("folder", ALLOWED)
@@ -85,4 +109,25 @@ def test_source_files_import_what_their_package_may(folder):
     refused = {path: names - ALLOWED[folder] - STANDARD for path, names in imports.items()}
     if PICKLE in refused:
         refused[PICKLE] -= {"pickle"}
+    for path in refused:
+        refused[path] -= SERVER if path.startswith("runtime/onnxnn_runtime/server/") else set()
     assert {path: names for path, names in refused.items() if names} == {}
+
+
+OF_PYTHON_3_8 = {"concurrent.futures.Future", "typing.Literal", "typing.Protocol", "typing.TypedDict"}
+
+
+@pytest.mark.skipif(not (ROOT / "runtime").is_dir(), reason="the sources are not here")
+@pytest.mark.parametrize("folder", ["runtime/onnxnn_runtime", "cli/onnxnn_cli"])
+def test_type_checkers_of_old_pythons_know_what_they_import(folder):
+    """What an old Python does not have makes a signature wrong there, and nobody is told why."""
+    newer = {
+        f"{path.name}: {node.module}.{alias.name}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node, for_checkers, for_some in imports_of(path)
+        if for_checkers and not for_some and isinstance(node, ast.ImportFrom) and node.level == 0
+        for alias in node.names
+        if (node.module or "").split(".")[0] in STANDARD
+        and f"{node.module}.{alias.name}" not in OF_PYTHON_3_8
+    }
+    assert newer == set()
