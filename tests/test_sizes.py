@@ -12,6 +12,7 @@ from onnxnn_runtime.diffusion.options import SamplingOptions
 from onnxnn_runtime.generation.options import GenerationOptions
 from onnxnn_runtime.inputs.options import ReadOptions
 from onnxnn_runtime.opening import Opening
+from onnxnn_runtime.tables.options import CsvOptions
 from support.paths import ROOT
 
 from onnxnn.data.options import ArrayOptions, ImageOptions, TableOptions
@@ -94,7 +95,16 @@ def test_options_are_listed_by_their_class_and_by_public_calls_alone(options):
 
 @pytest.mark.parametrize(
     "options",
-    [DeviceOptions, ExportOptions, GenerationOptions, Opening, ReadOptions, SamplingOptions, TrainSettings],
+    [
+        CsvOptions,
+        DeviceOptions,
+        ExportOptions,
+        GenerationOptions,
+        Opening,
+        ReadOptions,
+        SamplingOptions,
+        TrainSettings,
+    ],
     ids=lambda options: options.__name__,
 )
 def test_options_are_listed_by_one_signature_at_most(options):

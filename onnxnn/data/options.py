@@ -9,6 +9,7 @@ from onnxnn_runtime.arrays.numbers import plain_number
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
+from onnxnn_runtime.tables.options import CsvOptions
 from onnxnn_runtime.tables.table import Column
 
 __all__ = ["CACHE_MB", "ArrayOptions", "ImageOptions", "Index", "LoadOptions", "TableOptions"]
@@ -106,7 +107,7 @@ class ArrayOptions(LoadOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableOptions(LoadOptions):
+class TableOptions(LoadOptions, CsvOptions):
     """How a CSV file is loaded.
 
     Args:
@@ -118,14 +119,8 @@ class TableOptions(LoadOptions):
             `onnxnn_runtime.tables.heading.label_named`), else the last.
         index: Columns that count rows and are left out, by name or position; None finds those that pandas
             writes, False keeps all.
-        header, encoding, decimal, thousands, missing: See `onnxnn_runtime.tables.reader.read_table`.
     """
 
     standardize: bool = False
     label: Column | None = None
     index: Index = None
-    header: bool | None = None
-    encoding: str | None = None
-    decimal: str | None = None
-    thousands: str | None = None
-    missing: Sequence[str] | None = None

@@ -13,7 +13,7 @@ from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.messages.catalogue import Message, gettext
 from onnxnn_runtime.messages.warn import warn
 from onnxnn_runtime.tables.marks import NoNumberError
-from onnxnn_runtime.tables.reader import read_table
+from onnxnn_runtime.tables.reader import table_of
 from onnxnn_runtime.tables.table import Read, Table
 
 from onnxnn.graph.shape import Shape
@@ -40,7 +40,7 @@ def load_table(
     """Return the data set of a CSV file: one column is the label and the others are numbers.
 
     Args:
-        path: The file; see `onnxnn_runtime.tables.reader.read_table` for what is understood.
+        path: The file; see `onnxnn_runtime.tables.reader.table_of` for what is understood.
         task: "cls" (labels are integers or names), "reg" (they are numbers), "gen" or "embed".
         options: How it is loaded.
         known: How the network that the rows are for has its data prepared: its columns are found by their
@@ -55,7 +55,7 @@ def load_table(
     features, names = ((), ()) if known is None else (known.features, known.targets)
     are_classes, wide = task in ("cls", "embed"), known is not None and known.is_wide
     with as_data_errors():
-        table = _opened(path, options, features)
+        table = table_of(path, options, features)
         chosen = choose_columns(table, options.label, options.index, features, names, are_classes)
         is_open = options.label is None and not features
         read = _read(table, chosen, np.float64 if wide else np.float32, is_open)
@@ -90,11 +90,6 @@ def load_table(
         example=samples[0].x[0].numpy().copy(),
         remarks=remarks if known is None else known.differences(None, normalize),
     )
-
-
-def _opened(path: str | Path, options: TableOptions, features: tuple[str, ...]) -> Table:
-    marks = options.decimal, options.thousands, options.missing
-    return read_table(path, options.header, options.encoding, *marks, known=features)
 
 
 def _names(table: Table, columns: Sequence[int]) -> tuple[str, ...]:

@@ -45,9 +45,10 @@ def file_rows(
     Raises:
         InputError: The file is no table, or its columns are not the network's.
     """
-    from onnxnn_runtime.tables.reader import read_table  # here and below, so that images start without it
+    from onnxnn_runtime.tables.options import CsvOptions  # here and below, so that images start without it
+    from onnxnn_runtime.tables.reader import table_of
 
-    table = read_table(path, known=spec.features)
+    table = table_of(path, CsvOptions(), known=spec.features)
     return [f"{path}:{line}" for line in table.lines], _table_rows(table, spec, targets, shown or path)
 
 

@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Sequence
 
+from onnxnn_runtime.api.calls import checked
+from onnxnn_runtime.api.options import takes
 from onnxnn_runtime.arrays.columns import counted, folded
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.paths import path_text
@@ -23,23 +25,32 @@ from onnxnn_runtime.messages.suggestions import is_one_of
 from .heading import counts_rows, counts_samples, judge_heading, may_count_rows
 from .marks import check_marks
 from .missing import marks_of_missing
+from .options import CsvOptions
 from .scan import scan, separator_of
 from .table import Table
 from .text import cells_of, open_table
 
-__all__ = ["index_columns", "read_table", "seems_index"]
+__all__ = ["index_columns", "read_table", "seems_index", "table_of"]
 
 
-def read_table(
-    path: str | Path,
-    header: bool | None = None,
-    encoding: str | None = None,
-    decimal: str | None = None,
-    thousands: str | None = None,
-    missing: Sequence[str] | None = None,
-    known: Sequence[str] = (),
-) -> Table:
+@checked
+@takes(CsvOptions, by_place=5)
+def read_table(path: str | Path, options: CsvOptions) -> Table:
     """Read a CSV file.
+
+    Args:
+        path: The file.
+        header, encoding, decimal, thousands, missing: See `onnxnn_runtime.tables.options.CsvOptions`.
+
+    Raises:
+        MissingInputError: There is no such file.
+        InputError: See `table_of`.
+    """
+    return table_of(path, options)
+
+
+def table_of(path: str | Path, options: CsvOptions, known: Sequence[str] = ()) -> Table:
+    """Return the table of a CSV file.
 
     The separator is `;` or a tab where the first line has one, otherwise `,`. Cells may be quoted.
     Blank lines are skipped, and so are empty last columns, which a comma at each line's end makes. The
@@ -49,23 +60,20 @@ def read_table(
 
     Args:
         path: The file.
-        header: Whether the first row is a heading; None decides by what stands there.
-        encoding: The encoding; None finds out: UTF-8, UTF-16, else the most probable one.
-        decimal: The mark before a fraction, "." or ","; None takes a comma where it can be nothing else.
-        thousands: The mark between groups of three digits; None takes none.
-        missing: What stands in a cell without a value beside nothing; None takes `MISSING`.
+        options: How it is written.
         known: The names of columns of the network that it is for: where the first row has them all, it is a
             heading.
 
     Raises:
         MissingInputError: There is no such file.
-        InputError: It is a folder, empty, no text, has a heading only, its rows differ in length, or it has
-            more columns or cells than are read.
+        InputError: It is a folder, empty, no text, has a heading only, its rows differ in length, it has
+            more columns or cells than are read, or an option is wrong.
     """
     source = _checked_path(path)
-    check_marks(decimal, thousands)
+    header = options.header
+    check_marks(options.decimal, options.thousands)
     _check_header(header)
-    text = open_table(source, encoding)
+    text = open_table(source, options.encoding)
     separator = separator_of(text)
     lines, width, head = scan(text, separator)
     table = Table(
@@ -75,11 +83,11 @@ def read_table(
         num_columns=width,
         decimal_comma=separator != ",",
         notes=(text.note,) if text.note else (),
-        missing=marks_of_missing(missing),
+        missing=marks_of_missing(options.missing),
         _text=text,
         _separator=separator,
-        _decimal=decimal,
-        _thousands=thousands,
+        _decimal=options.decimal,
+        _thousands=options.thousands,
     )
     rows = [cells_of(record, separator)[:width] for record in head]
     if header is None and known and set(map(folded, known)) <= set(map(folded, rows[0])):

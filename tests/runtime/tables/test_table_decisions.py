@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.errors import CallError, InputError
 from onnxnn_runtime.tables.heading import label_named
 from onnxnn_runtime.tables.reader import index_columns, read_table
 
@@ -236,6 +236,11 @@ def test_thousands_have_groups_of_three_digits(write):
 def test_options_that_do_not_exist(write, options, message):
     with pytest.raises(InputError, match=message):
         read_table(write("1,2\n3,4\n"), **options)
+
+
+def test_an_option_that_is_misspelt(write):
+    with pytest.raises(CallError, match=r"read_table\(\): unknown option 'decimals'.*'decimal'\?"):
+        read_table(write("1,2\n3,4\n"), decimals=",")
 
 
 @pytest.mark.parametrize(
