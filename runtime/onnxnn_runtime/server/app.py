@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from onnxnn_runtime.errors import InputError, OnnxnnError
 
+from . import api
 from .errors import on_error
 from .metrics import CONTENT_TYPE, Metrics
 from .middleware import Guard
@@ -26,7 +27,7 @@ from .state import ServerState
 
 __all__ = ["PARTS", "create_app"]
 
-PARTS: tuple[ModuleType, ...] = ()
+PARTS: tuple[ModuleType, ...] = (api,)
 """The modules whose `routes(state)` the server has, each a list of Starlette's routes."""
 
 

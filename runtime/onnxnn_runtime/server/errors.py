@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,6 +19,9 @@ from onnxnn_runtime.errors import (
     OutOfMemoryError,
 )
 from onnxnn_runtime.messages.catalogue import gettext
+
+if TYPE_CHECKING:
+    from .state import ServerState
 
 __all__ = [
     "BadRequest",
@@ -97,13 +101,14 @@ def status_of(error: Exception) -> int:
     return 400 if isinstance(error, (InputError, CardError, CallError)) else 500
 
 
-def answer(error: Exception, path: str) -> JSONResponse:
+def answer(error: Exception, path: str, hidden: Mapping[str, str] = MappingProxyType({})) -> JSONResponse:
     """Return the response to a request that failed.
 
     Args:
         error: What was raised. What is no mistake of the client is logged, and the client learns no more
             than that there was one.
         path: The path of the request, which decides the shape of the body.
+        hidden: What stands in messages in place of paths of this machine.
     """
     status = status_of(error)
     headers: dict[str, str] = {}
@@ -121,6 +126,8 @@ def answer(error: Exception, path: str) -> JSONResponse:
         code, message = error.code, error.text
     else:
         code, message = "", str(getattr(error, "detail", "")) or gettext("There is nothing here.")
+    for file, name in hidden.items():
+        message = message.replace(file, name)
     return JSONResponse(body_of(path, status, code, message), status, headers)
 
 
@@ -143,4 +150,5 @@ def body_of(path: str, status: int, code: str, message: str) -> Mapping[str, Any
 
 async def on_error(request: Request, error: Exception) -> JSONResponse:
     """Answer a request that failed; Starlette calls it."""
-    return answer(error, request.url.path)
+    state: ServerState = request.app.state.onnxnn
+    return answer(error, request.url.path, state.hidden)

@@ -67,7 +67,7 @@ class Guard:
         except Exception as error:
             if status:
                 raise  # the response is half sent
-            await answer(error, scope["path"])(scope, receive, sending)
+            await answer(error, scope["path"], self._state.hidden)(scope, receive, sending)
         finally:
             self._count(scope, status, time.perf_counter() - begun, request_id)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Mapping
 
 from onnxnn_runtime.errors import name_hint
 from onnxnn_runtime.messages.shorten import shortened
@@ -33,6 +33,11 @@ class ServerState:
     settings: ServerSettings
     metrics: Metrics
     gallery: object | None = None
+
+    @property
+    def hidden(self) -> Mapping[str, str]:
+        """The path of each model's file, which clients need not know, and the name that they know."""
+        return {served.path: name for name, served in self.models.items()}
 
     def model(self, name: object = None) -> Served:
         """Return a model by its name; None is the only one.

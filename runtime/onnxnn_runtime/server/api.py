@@ -1,0 +1,223 @@
+"""The server's own calls: predict, embed, similarity, generate and sample, as in Python."""
+
+from __future__ import annotations
+
+import base64
+import io
+import random
+from typing import TYPE_CHECKING, Any, Collection, Sequence
+
+import numpy as np
+from PIL import Image
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from onnxnn_runtime.embedding import vector_output
+from onnxnn_runtime.images.decode import decode
+from onnxnn_runtime.opening import require_card
+from onnxnn_runtime.outputs.grid import image_grid
+from onnxnn_runtime.results import Prediction, check_predicts, prediction
+from onnxnn_runtime.similarity import get_similarity
+
+from .asked import Asked, read
+from .content import as_json, binary
+from .errors import BadRequest
+from .images import check_image
+from .samples import preparations
+from .served import Served
+from .settings import ServerSettings
+from .state import ServerState
+
+if TYPE_CHECKING:
+    from onnxnn_runtime.model import Model
+
+__all__ = ["as_data", "routes", "vectors"]
+
+_TEXT = ("length", "temperature", "top_k", "seed", "stop", "max_length", "beams")
+_SAMPLE = ("num", "steps", "sampler", "seed", "eta", "label", "guidance", "strength", "start", "mask")
+
+_NPY = "application/x-npy"
+
+MOST_CLASSES = 1_000
+MOST_TOKENS = 2_000
+MOST_BEAMS = 32
+"""What one request may ask for."""
+
+
+def routes(state: ServerState) -> list[Route]:
+    """Return the routes of the server's own calls."""
+    calls = {
+        "/predict": _predict,
+        "/embed": _embed,
+        "/similarity": _similarity,
+        "/generate": _generate,
+        "/sample": _sample,
+    }
+    return [Route(path, call, methods=["POST"]) for path, call in calls.items()]
+
+
+async def _predict(request: Request) -> Response:
+    asked, served, settings = await _asked(request, "predict", ("k",))
+    k = asked.integer("k", MOST_CLASSES) or 1
+    lanes = served.lanes
+    card = require_card(lanes.model.card, served.name, "predict")
+    check_predicts(card, served.name)
+    first = next(iter(lanes.model.outputs))
+    found = await lanes.run(preparations(asked.inputs, lanes.model, settings))
+    predictions = [
+        as_data(prediction(card, f"input[{number}]", outputs[first][0], k))
+        for number, outputs in enumerate(found)
+    ]
+    return as_json({"model": served.name, "predictions": predictions})
+
+
+async def _embed(request: Request) -> Response:
+    asked, served, settings = await _asked(request, "embed", ("normalize",))
+    found = await vectors(served, asked.inputs, settings, asked.flag("normalize"))
+    if _NPY in request.headers.get("accept", ""):
+        file = io.BytesIO()
+        np.save(file, found)
+        return Response(file.getvalue(), media_type=_NPY)
+    return as_json({"model": served.name, "embeddings": found.tolist()})
+
+
+async def _similarity(request: Request) -> Response:
+    asked, served, settings = await _asked(request, "embed", ("method",))
+    if len(asked.inputs) != 2:
+        raise BadRequest.coded(
+            "E-CALL-02", "expected two inputs to compare, got {count}.", count=len(asked.inputs)
+        )
+    method = str(asked.options.get("method", "cosine"))
+    found = await vectors(served, asked.inputs, settings)
+    value = get_similarity(found[0], found[1], method)
+    return as_json({"model": served.name, "method": method, "similarity": value})
+
+
+async def _generate(request: Request) -> Response:
+    asked, served, _ = await _asked(request, "generate", ("prompt", *_TEXT))
+    for name in ("length", "max_length"):
+        asked.integer(name, MOST_TOKENS)
+    asked.integer("beams", MOST_BEAMS)
+    prompt = asked.options.get("prompt", asked.inputs[0] if asked.inputs else None)
+    if not isinstance(prompt, (str, list)):
+        raise BadRequest.coded(
+            "E-CALL-02", "prompt: expected how the text begins, or the tokens of a source. Send prompt."
+        )
+    options = _given(asked, _TEXT)
+    found = await served.call(lambda model: model.generate(prompt, **options))
+    key = "target" if served.kind.does == "translate" else "text"
+    return as_json({"model": served.name, key: found})
+
+
+async def _sample(request: Request) -> Response:
+    asked, served, settings = await _asked(request, "sample", _SAMPLE, files=("start", "mask"))
+    num = asked.integer("num", settings.max_items)
+    seed = asked.value("seed")
+    options = {
+        **_given(asked, _SAMPLE),
+        "seed": random.SystemRandom().randrange(2**32) if seed is None else seed,
+    }
+    if num is None and not isinstance(options.get("label"), list):
+        options["num"] = min(16, settings.max_items)
+    encoded = {name: _image(asked, name) for name in ("start", "mask") if name in {*options, *asked.files}}
+
+    def sample(model: Model) -> np.ndarray:
+        for name, data in encoded.items():
+            check_image(data, settings, name)
+            options[name] = decode(data)
+        return model.sample(**options)
+
+    images = await served.call(sample)
+    if "image/png" in request.headers.get("accept", ""):
+        return Response(_png(image_grid(images)), media_type="image/png")
+    pngs = [base64.b64encode(_png(_pixels(each))).decode("ascii") for each in images]
+    return as_json(
+        {
+            "model": served.name,
+            "images": ["data:image/png;base64," + each for each in pngs],
+            "seed": options["seed"],
+        }
+    )
+
+
+async def _asked(
+    request: Request, call: str, options: Collection[str], files: Collection[str] = ()
+) -> tuple[Asked, Served, ServerSettings]:
+    """Return what a request asks for, the model that it is for, and the settings."""
+    state: ServerState = request.app.state.onnxnn
+    asked = await read(request, state.settings, files)
+    asked.check_options(options)
+    return asked, state.chosen(asked.model, call), state.settings
+
+
+async def vectors(
+    served: Served, inputs: Sequence[object], settings: ServerSettings, normalize: bool = False
+) -> np.ndarray:
+    """Return the feature vectors of inputs, float32 (N, D).
+
+    Args:
+        served: The model.
+        inputs: As for `preparations`.
+        settings: Limits.
+        normalize: Scale each vector to length 1.
+
+    Raises:
+        OnnxnnError: An input does not match the model, or the model has no vectors.
+    """
+    lanes = served.lanes
+    output = vector_output(
+        require_card(lanes.model.card, served.name, "embed"), lanes.model.outputs, served.name
+    )
+    found = await lanes.run(preparations(inputs, lanes.model, settings))
+    rows: np.ndarray = np.stack([each[output][0].reshape(-1) for each in found]).astype(
+        np.float32, copy=False
+    )
+    if normalize:
+        length = np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = rows / np.where(length == 0, 1, length)
+    return rows
+
+
+def as_data(found: Prediction) -> dict[str, object]:
+    """Return a prediction as JSON has it."""
+    if found.values:
+        return {"values": dict(found.values)}
+    data: dict[str, object] = {"label": found.label, "score": found.score}
+    if found.score_kind != "probability":
+        data["score_kind"] = found.score_kind
+    if found.top:
+        data["top"] = [{"label": label, "score": score} for label, score in found.top]
+    return data
+
+
+def _given(asked: Asked, names: Collection[str]) -> dict[str, Any]:
+    """Return the options that a request gives, with the types of the call."""
+    found = {name: asked.value(name) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _image(asked: Asked, name: str) -> bytes:
+    """Return an image that is an option.
+
+    Raises:
+        BadRequest: It is no file, no base64 and no data URI.
+    """
+    if name in asked.files:
+        return asked.files[name]
+    value = asked.options[name]
+    if not isinstance(value, str):
+        raise BadRequest.coded("E-CALL-03", "{name}: expected an image as a file or as base64.", name=name)
+    return binary(value, name)
+
+
+def _pixels(image: np.ndarray) -> Image.Image:
+    """Return float (C, H, W) in 0..1 as an image."""
+    array = np.moveaxis(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8), 0, -1)
+    return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+
+
+def _png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format="PNG")
+    return file.getvalue()

@@ -1,0 +1,245 @@
+"""What a request asks for, in whichever way it is written: multipart, JSON, or one image as the body."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import Collection, Mapping, Sequence
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from onnxnn_runtime.arrays.numbers import check_integer
+from onnxnn_runtime.errors import name_hint
+from onnxnn_runtime.messages.shorten import shortened
+
+from .content import json_object
+from .errors import BadRequest, TooLarge, UnsupportedMedia
+from .settings import ServerSettings
+
+__all__ = ["Asked", "read"]
+
+_IN_LOOP = 100_000
+"""Bytes of JSON that are read at once; longer texts are read in a thread, so that others need not wait."""
+
+_MOST_FIELDS = 32
+"""Fields of a form that are no files."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request asks for.
+
+    Args:
+        inputs: Bytes of uploaded files, or values of the JSON's `inputs` or `input`.
+        options: Everything else by name; texts, but for JSON.
+        files: Uploaded files that are options, such as `mask`.
+    """
+
+    inputs: Sequence[object]
+    options: Mapping[str, object]
+    files: Mapping[str, bytes]
+
+    @property
+    def model(self) -> object:
+        """The name of the model, or None."""
+        return self.options.get("model")
+
+    def check_options(self, known: Collection[str]) -> None:
+        """Refuse options that a call does not have.
+
+        Raises:
+            BadRequest: There is one; the message names it.
+        """
+        for name in (*self.options, *self.files):
+            if name != "model" and name not in known:
+                raise BadRequest.coded(
+                    "E-CALL-01",
+                    "{name}: unknown option{hint} Options: {known}.",
+                    name=shortened(name),
+                    hint=name_hint(name, known),
+                    known=", ".join(["model", *known]),
+                )
+
+    def value(self, name: str) -> object:
+        """Return an option; of a text that is a number or true or false of JSON that value."""
+        value = self.options.get(name)
+        if not isinstance(value, _Text):
+            return value
+        try:
+            found: object = json.loads(value)
+        except (ValueError, RecursionError):
+            return str(value)
+        return found if isinstance(found, (bool, int, float)) else str(value)
+
+    def flag(self, name: str) -> bool:
+        """Return an option that is true or false; False where it is not there.
+
+        Raises:
+            BadRequest: It is something else.
+        """
+        value = self.value(name)
+        if value is not None and not isinstance(value, bool):
+            raise BadRequest.coded(
+                "E-INPUT-06",
+                "{name}={value}: expected true or false.",
+                name=name,
+                value=shortened(value),
+            )
+        return bool(value)
+
+    def integer(self, name: str, most: int) -> int | None:
+        """Return an option that is an integer from 1 to `most`, or None where it is not there.
+
+        Raises:
+            InputError: It is none.
+            TooLarge: It is more than the server allows.
+        """
+        value = self.value(name)
+        if value is None:
+            return None
+        check_integer(name, value)
+        if isinstance(value, int) and value <= most:
+            return value
+        raise TooLarge.coded(
+            "E-SERVER-03",
+            "{name}={value}: expected at most {most}, which this server allows.",
+            name=name,
+            value=shortened(value),
+            most=most,
+        )
+
+
+class _Parser(MultiPartParser):
+    """Keeps uploaded files in memory: the limit of the body is one for them, too."""
+
+    spool_max_size = 2**40
+
+
+class _Text(str):
+    """An option of a form or an address, which has no types."""
+
+
+async def read(request: Request, settings: ServerSettings, files: Collection[str] = ()) -> Asked:
+    """Return what a request asks for.
+
+    Args:
+        request: A POST. Options may stand in its address, too.
+        settings: How many inputs there may be.
+        files: The names of uploaded files that are options; all others are inputs.
+
+    Raises:
+        BadRequest: The body is malformed.
+        TooLarge: There are too many inputs.
+        UnsupportedMedia: The body is of another type.
+    """
+    options: dict[str, object] = {name: _Text(value) for name, value in request.query_params.items()}
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        inputs, fields, uploaded = await _form(request, settings, files)
+        asked = Asked(inputs, {**options, **fields}, uploaded)
+    elif kind == "application/x-www-form-urlencoded":
+        inputs, fields = _pairs(await request.body())
+        asked = Asked(inputs, {**options, **fields}, {})
+    elif kind.startswith("image/") or kind == "application/octet-stream":
+        asked = Asked([await request.body()], options, {})
+    elif kind in ("application/json", ""):
+        asked = _of_json(await _json(request), options)
+    else:
+        raise UnsupportedMedia.coded(
+            "E-SERVER-05",
+            "Content-Type={kind}: expected a form, application/json, or an image/jpeg or other image alone.",
+            kind=shortened(kind),
+        )
+    if len(asked.inputs) > settings.max_items:
+        raise TooLarge.coded(
+            "E-SERVER-03",
+            "inputs: expected at most {most}, got {count}. Send them in several requests.",
+            most=settings.max_items,
+            count=len(asked.inputs),
+        )
+    return asked
+
+
+async def _json(request: Request) -> dict[str, object]:
+    body = await request.body()
+    if not body:
+        return {}
+    if len(body) <= _IN_LOOP:
+        return json_object(body)
+    return await asyncio.get_running_loop().run_in_executor(None, json_object, body)
+
+
+def _of_json(found: Mapping[str, object], options: Mapping[str, object]) -> Asked:
+    both = {**options, **found}
+    if "inputs" in both and "input" in both:
+        raise BadRequest.coded("E-CALL-02", "inputs: given together with input. Leave one out.")
+    inputs = both.pop("inputs", None)
+    if inputs is None:
+        inputs = [both.pop("input")] if "input" in both else []
+    if not isinstance(inputs, list):
+        raise BadRequest.coded(
+            "E-CALL-03",
+            "inputs={value}: expected a list. For a single one give input.",
+            value=shortened(inputs),
+        )
+    return Asked(inputs, both, {})
+
+
+def _pairs(body: bytes) -> tuple[list[object], dict[str, object]]:
+    inputs: list[object] = []
+    fields: dict[str, object] = {}
+    try:
+        pairs = parse_qsl(
+            body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+        )
+    except ValueError as error:
+        raise BadRequest.coded(
+            "E-SERVER-05", "expected a form of at most {most} fields in UTF-8.", most=_MOST_FIELDS
+        ) from error
+    for name, value in pairs:
+        _put(name, value, inputs, fields)
+    return inputs, fields
+
+
+async def _form(
+    request: Request, settings: ServerSettings, names: Collection[str]
+) -> tuple[list[object], dict[str, object], dict[str, bytes]]:
+    inputs: list[object] = []
+    fields: dict[str, object] = {}
+    files: dict[str, bytes] = {}
+    parser = _Parser(
+        request.headers,
+        request.stream(),
+        max_files=settings.max_items + len(names),
+        max_fields=_MOST_FIELDS,
+        max_part_size=2**20,
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise BadRequest.coded(
+            "E-SERVER-05", "expected a form of multipart/form-data ({reason}).", reason=error.message
+        ) from error
+    try:
+        for name, value in form.multi_items():
+            if not isinstance(value, UploadFile):
+                _put(name, value, inputs, fields)
+            elif name in names:
+                files[name] = await value.read()
+            else:
+                inputs.append(await value.read())
+    finally:
+        await form.close()
+    return inputs, fields, files
+
+
+def _put(name: str, value: str, inputs: list[object], fields: dict[str, object]) -> None:
+    """Put a field that is text where it belongs: to the inputs, or to the options."""
+    if name in ("input", "inputs"):
+        inputs.append(_Text(value))
+    else:
+        fields[name] = _Text(value)
