@@ -35,7 +35,7 @@ def given_labels(y: object, count: int, task: str, classes: object, known: Prepa
     if len(array) != count:
         raise DataError.coded(
             "E-DATA-06",
-            "y: expected {expected}, one for each sample of x, got {got}.",
+            "y: expected {expected}, one for each sample of x, got {got}. Give x and y of the same samples.",
             expected=ngettext("{count} label", "{count} labels", count),
             got=len(array),
         )
@@ -85,7 +85,10 @@ def labels_of(
         DataError: There are none, they do not match x or the names, or they are of one class only.
     """
     if y is None:
-        raise DataError.coded("E-DATA-05", "y: expected one label for each sample, got None.")
+        raise DataError.coded(
+            "E-DATA-05",
+            "y: expected one label for each sample, got None. Give a list or an array of them after x.",
+        )
     is_values = task == "reg" or (task == "gen" and y.dtype.kind == "f")
     if not is_values and described.kind in ("tokens", "sequence"):
         is_tokens = described.kind == "tokens"

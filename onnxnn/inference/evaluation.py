@@ -90,7 +90,8 @@ def batches_of(
         return prepared(loaded, str(path)).train
     raise DataError.coded(
         "E-CALL-03",
-        "evaluate({got}): expected (x, y), a path, a DataLoader, or what a load method returned.",
+        "evaluate({got}): expected (x, y), a path, a DataLoader, or what a load method returned. Give the "
+        "samples with their labels: evaluate((x, y)).",
         got=type(source).__name__,
     )
 

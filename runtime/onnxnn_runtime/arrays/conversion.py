@@ -219,13 +219,14 @@ def check_shape(array: np.ndarray, spec: InputSpec) -> None:
         if spec.kind == "table" and array.ndim == len(wanted) == 1:
             raise InputError.coded(
                 "E-INPUT-03",
-                "expected {expected} in a row, got {got}.",
+                "expected {expected} in a row, got {got}. Give the columns of the training, in their order.",
                 expected=ngettext("{count} column", "{count} columns", int(wanted[0])),
                 got=len(array),
             )
         raise InputError.coded(
             "E-INPUT-03",
-            "expected one sample of shape {expected}, got {got}.",
+            "expected one sample of shape {expected}, got {got}. Give a list of such samples, or one array "
+            "of them with the samples first.",
             expected=expected,
             got=got,
         )

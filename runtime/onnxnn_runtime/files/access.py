@@ -33,9 +33,10 @@ def as_path(path: object, name: str = "path", error: type[OnnxnnError] = OutputE
     text = path_text(path, error) if isinstance(path, (str, os.PathLike)) else ""
     if not text or "\0" in text:
         text = gettext(
-            "{name}={path}: expected the path of a file or folder, such as 'basenn.pth'.",
+            "{name}={path}: expected the path of a file or folder. Give it as a text, such as {example}.",
             name=name,
             path=shortened(path, 40),
+            example="'folder/file'",
         )
         raise error(Message(text, code_of(error, missing=True)))
     refuse_address(text, error)
