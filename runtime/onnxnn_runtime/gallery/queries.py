@@ -11,6 +11,7 @@ from PIL import Image
 from onnxnn_runtime.arrays.conversion import without_gradient
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.inputs.given import is_numeric
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import printable
 
 from .exact import unit
@@ -71,7 +72,7 @@ def checked_vectors(vectors: np.ndarray, dimension: int, name: str) -> np.ndarra
             name=name,
             dimension=dimension or "D",
             dtype=vectors.dtype,
-            shape=vectors.shape,
+            shape=shape_text(vectors.shape),
         )
     with np.errstate(over="ignore"):
         result = np.asarray(vectors, np.float32)

@@ -55,15 +55,15 @@ class _Job:
         self.results[number] = result
         self.left -= 1
         if not self.left:
-            self._tell(None)
+            self._finish(None)
 
     def fail(self, error: BaseException) -> None:
         """End the job with an error."""
         self.abandoned = True
-        self._tell(error)
+        self._finish(error)
 
-    def _tell(self, error: BaseException | None) -> None:
-        def tell() -> None:
+    def _finish(self, error: BaseException | None) -> None:
+        def settle() -> None:
             if self.future.done():
                 return
             if error is None:
@@ -71,7 +71,7 @@ class _Job:
             else:
                 self.future.set_exception(error)
 
-        self.loop.call_soon_threadsafe(tell)
+        self.loop.call_soon_threadsafe(settle)
 
 
 class _Part:

@@ -18,7 +18,7 @@ __all__ = ["serve"]
 
 
 def serve(paths: Sequence[str], settings: ServerSettings) -> None:
-    """Serve model files until the process is told to stop (SIGTERM, Ctrl-C); then finish what has begun.
+    """Serve model files until the process is stopped (SIGTERM, Ctrl-C); then finish what has begun.
 
     Args:
         paths: The `.onnx` files.

@@ -32,7 +32,7 @@ class ServerSettings:
         max_pixels: Pixels of the largest image.
         max_items: Inputs of one request, images that it samples, and tokens of a text in hundreds.
         request_timeout: Seconds until a request is answered with 504.
-        header_timeout: Seconds in which the headers of a request must arrive.
+        header_timeout: Seconds in which the headers of a request must be received.
         drain_timeout: Seconds that requests may still take when the server is stopped.
         workers: Processes that serve.
         gallery: The folder of the gallery that `/search` looks in.

@@ -112,7 +112,7 @@ class Process:
         self.url = line.split()[-1]
 
     def terminate(self):
-        """Tell it to stop; return its exit status and what it wrote since."""
+        """Stop it; return its exit status and what it wrote since."""
         self.process.send_signal(signal.SIGTERM)
         out, err = self.process.communicate(timeout=60)
         return self.process.returncode, out, err
