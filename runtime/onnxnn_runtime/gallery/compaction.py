@@ -7,13 +7,15 @@ import os
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO, Sequence
 
 import numpy as np
+
+from onnxnn_runtime.files.access import write_atomically
 
 from .entries import Entries
 from .log import packed
 from .manifest import MANIFEST, About, Manifest, is_file_of_gallery
-from .synced import flush
 
 __all__ = ["created", "remove_others", "started"]
 
@@ -38,11 +40,11 @@ def created(folder: Path, before: Manifest, entries: Entries, vectors: np.ndarra
     """
     number = max(before.number, before.vectors) + 1
     made = replace(before, number=number, vectors=number if again else before.vectors, log_bytes=0)
-    rows = range(len(entries.names))
+    rows: Sequence[int] = range(len(entries.names))
     if again:
         kept = [row for row in rows if row not in entries.removed]
         _write_vectors(folder / made.name_of("vectors"), vectors, kept)
-        rows = kept  # type: ignore[assignment]
+        rows = kept
     names = [None if row in entries.removed else entries.names[row] for row in rows]
     content = packed([names, [entries.labels[row] for row in rows]])
     files = packed([[entries.file_of(row) for row in rows]])
@@ -69,14 +71,13 @@ def remove_others(folder: Path, manifest: Manifest) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with open(str(path), "wb") as file:
-        file.write(content)
-        flush(file)
+    write_atomically(path, lambda file: file.write(content))
 
 
 def _write_vectors(path: Path, vectors: np.ndarray, rows: list[int]) -> None:
-    with open(str(path), "wb") as file:
+    def write(file: BinaryIO) -> None:
         for start in range(0, len(rows), _ROWS):
             block = vectors[rows[start : start + _ROWS]]
             file.write(block.astype("<f4" if block.dtype.itemsize == 4 else "<f2", copy=False).tobytes())
-        flush(file)
+
+    write_atomically(path, write)

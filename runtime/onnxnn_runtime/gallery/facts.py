@@ -79,7 +79,7 @@ class GalleryFacts:
 
     def __repr__(self) -> str:
         return gettext(
-            "<Gallery {where}: {entries} of {dimension} numbers, {model}>",
+            "<Gallery {where}: {entries}, dimension {dimension}, {model}>",
             where=self._where,
             entries=ngettext("{count} entry", "{count} entries", len(self)),
             dimension=self.dimension,

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Iterable, Sequence
 import numpy as np
 
 from onnxnn_runtime.api.calls import checked_class
+from onnxnn_runtime.api.options import takes_by_name
 from onnxnn_runtime.arrays.numbers import check_integer
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import PathLike, as_path
 from onnxnn_runtime.inputs.folders import warn_of
-from onnxnn_runtime.inputs.options import Progress, ReadOptions
+from onnxnn_runtime.inputs.options import ReadOptions
 from onnxnn_runtime.messages.shorten import printable
 
 from .checks import check_dtype, check_same_dtype, check_threshold, name_is_known, no_such_name, record_of
@@ -32,6 +33,9 @@ from .store import Store
 from .update import AddOptions, update
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from onnxnn_runtime.inputs.options import Reading
     from onnxnn_runtime.model import Model
 
 __all__ = ["Gallery"]
@@ -66,6 +70,7 @@ class Gallery(GalleryFacts):
         self.changes = Changes(0, 0, 0, 0, [])
 
     @classmethod
+    @takes_by_name(ReadOptions)
     def build(
         cls,
         model: Model,
@@ -75,10 +80,7 @@ class Gallery(GalleryFacts):
         *,
         names: Sequence[str] | None = None,
         dtype: str | None = None,
-        errors: str = "raise",
-        batch_size: int | None = None,
-        progress: Progress | None = None,
-        channel_order: str | None = None,
+        **options: Unpack[Reading],
     ) -> Gallery:
         """Make a gallery that holds exactly these inputs.
 
@@ -106,7 +108,7 @@ class Gallery(GalleryFacts):
                 something else, or another process writes to it.
             OutputError: The folder cannot be written.
         """
-        options = AddOptions(labels, names, True, ReadOptions(errors, batch_size, progress, channel_order))
+        asked = AddOptions(labels, names, True, ReadOptions(**options))
         check_dtype(dtype)
         about = about_model(model, dtype or "float32")
         if path is None:
@@ -116,7 +118,7 @@ class Gallery(GalleryFacts):
             create_folder(folder, about)
             gallery = cls.open(folder, model)
             check_same_dtype(dtype, gallery.dtype, gallery._where)
-        gallery._update(inputs, options)
+        gallery._update(inputs, asked)
         return gallery
 
     @classmethod
@@ -201,16 +203,14 @@ class Gallery(GalleryFacts):
         save_to(folder, self._store.about, self._store.entries, self._store.view())
         return folder
 
+    @takes_by_name(ReadOptions)
     def add(
         self,
         inputs: object,
         labels: Labels = None,
         *,
         names: Sequence[str] | None = None,
-        errors: str = "raise",
-        batch_size: int | None = None,
-        progress: Progress | None = None,
-        channel_order: str | None = None,
+        **options: Unpack[Reading],
     ) -> Changes:
         """Add inputs; files that are there already are embedded again only where they have changed.
 
@@ -229,8 +229,7 @@ class Gallery(GalleryFacts):
                 before stays.
             OutputError: The folder cannot be written.
         """
-        options = AddOptions(labels, names, False, ReadOptions(errors, batch_size, progress, channel_order))
-        return self._update(inputs, options)
+        return self._update(inputs, AddOptions(labels, names, False, ReadOptions(**options)))
 
     def add_vectors(self, vectors: object, names: Sequence[str], labels: Labels = None) -> Changes:
         """Add vectors that were computed before, all of them or none.

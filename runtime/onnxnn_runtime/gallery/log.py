@@ -116,8 +116,9 @@ def _label(value: object) -> str | None:
     return value
 
 
-def _file(value: Any) -> FileState | None:
+def _file(value: object) -> FileState | None:
     if value is None:
         return None
-    size, changed, digest = value
-    return int(size), int(changed), str(digest)
+    if not isinstance(value, list) or len(value) != 3:
+        raise ValueError
+    return int(value[0]), int(value[1]), str(value[2])

@@ -6,7 +6,6 @@ import json
 import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Mapping
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import cannot_read, write_atomically
@@ -118,25 +117,26 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise cannot_read(folder / MANIFEST, error) from error
     try:
-        data = json.loads(content.decode("ascii"))
-        if not isinstance(data, dict) or data.pop("format") != _FORMAT:
-            raise ValueError
-        version = data.pop("version")
-        if type(version) is int and version > _VERSION:
-            raise _newer(folder, version)
-        return _checked(data)
+        return _checked(content, folder)
     except InputError:
         raise
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise damaged(folder, MANIFEST) from error
 
 
-def _checked(data: Mapping[str, Any]) -> Manifest:
+def _checked(content: bytes, folder: Path) -> Manifest:
     """Return a manifest whose values are of the right types and possible.
 
     Raises:
-        ValueError, KeyError, TypeError: They are not.
+        InputError: It is of a newer version.
+        ValueError, KeyError, TypeError: It is damaged.
     """
+    data = json.loads(content.decode("ascii"))
+    if not isinstance(data, dict) or data.pop("format") != _FORMAT:
+        raise ValueError
+    version = data.pop("version")
+    if type(version) is int and version > _VERSION:
+        raise _newer(folder, version)
     about = About(**data["about"])
     texts = (about.model, about.path, about.sha256, about.preprocess)
     if about.dtype not in ("float32", "float16") or not all(isinstance(each, str) for each in texts):

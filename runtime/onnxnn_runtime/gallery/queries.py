@@ -68,7 +68,7 @@ def checked_vectors(vectors: np.ndarray, dimension: int, name: str) -> np.ndarra
     if vectors.ndim != 2 or vectors.dtype.kind not in "fiu" or (dimension and vectors.shape[1] != dimension):
         raise InputError.coded(
             "E-INPUT-03",
-            "{name}: expected vectors of {dimension} numbers, as this gallery has, got {dtype} {shape}.",
+            "{name}: expected vectors of dimension {dimension}, as this gallery has, got {dtype} {shape}.",
             name=name,
             dimension=dimension or "D",
             dtype=vectors.dtype,
