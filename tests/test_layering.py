@@ -120,7 +120,7 @@ OF_PYTHON_3_8 = {"concurrent.futures.Future", "typing.Literal", "typing.Protocol
 @pytest.mark.skipif(not (ROOT / "runtime").is_dir(), reason="the sources are not here")
 @pytest.mark.parametrize("folder", ["runtime/onnxnn_runtime", "cli/onnxnn_cli"])
 def test_type_checkers_of_old_pythons_know_what_they_import(folder):
-    """What an old Python does not have makes a signature wrong there, and nobody is told why."""
+    """What an old Python does not have makes a signature wrong there, without an error."""
     newer = {
         f"{path.name}: {node.module}.{alias.name}"
         for path in sorted((ROOT / folder).rglob("*.py"))
