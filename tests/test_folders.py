@@ -58,6 +58,7 @@ FOLDERS = {
             "model",
             "loading",
             "gallery",
+            "bulk",
             "verification",
             "doctor",
             "server",

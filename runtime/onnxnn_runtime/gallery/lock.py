@@ -11,7 +11,7 @@ import json
 import os
 import socket
 from pathlib import Path
-from typing import BinaryIO, Iterator
+from typing import BinaryIO, Callable, Iterator
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import cannot_write
@@ -32,21 +32,28 @@ _BYTE = 1 << 30
 
 
 @contextlib.contextmanager
-def writer_lock(folder: Path) -> Iterator[None]:
-    """Hold the lock of a gallery while the block runs.
+def writer_lock(
+    folder: Path, name: str = LOCK, busy: Callable[[str, str], InputError] | None = None
+) -> Iterator[None]:
+    """Hold the lock of a gallery, or of another folder, while the block runs.
+
+    Args:
+        folder: The folder, which exists.
+        name: The file in it that is locked.
+        busy: Makes the error of (folder, owner) where another writer holds it; None speaks of a gallery.
 
     Raises:
         InputError: Another writer holds it, in this process or another one; the message names it.
         OutputError: The folder may not be written.
     """
-    path = folder / LOCK
+    path = folder / name
     try:
         file = open(str(path), "a+b")  # noqa: SIM115  # closed below
     except OSError as error:
         raise cannot_write(path, error) from error
     with file:
         if not _taken(file):
-            raise _busy(folder, file)
+            raise (busy or _busy)(printable(str(folder)), _owner(file))
         _write_owner(file, {"pid": os.getpid(), "host": socket.gethostname()})
         try:
             yield
@@ -94,19 +101,22 @@ def _write_owner(file: BinaryIO, owner: object) -> None:
         file.flush()
 
 
-def _busy(folder: Path, file: BinaryIO) -> InputError:
-    owner = gettext("another process")
+def _owner(file: BinaryIO) -> str:
+    """Return who holds the lock, for a message."""
     try:
         file.seek(0)
         found = json.loads(file.read(1000).decode("ascii"))
         pid, host = int(found["pid"]), printable(str(found["host"]), 80)
-        owner = gettext("process {pid} on {host}", pid=pid, host=host)
+        return gettext("process {pid} on {host}", pid=pid, host=host)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        pass  # taken a moment ago, and not written yet
+        return gettext("another process")  # it took the lock a moment ago, and has not written yet
+
+
+def _busy(folder: str, owner: str) -> InputError:
     return InputError.coded(
         "E-GALLERY-03",
         "{path}: expected one writer at a time, but {owner} is writing to this gallery. Wait until it has "
         "finished; searching is possible meanwhile.",
-        path=printable(str(folder)),
+        path=folder,
         owner=owner,
     )
