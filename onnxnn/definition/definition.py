@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import torch
 from onnxnn_runtime.errors import CardError, LayerError
 from onnxnn_runtime.messages.catalogue import Message, following
 from onnxnn_runtime.messages.warn import warn
@@ -26,6 +25,7 @@ from onnxnn.layers.transformer import Transformer
 from . import last_layer, memory, stored, summary
 from .entries import Entry, Placed, entry_of, place
 from .module import Net
+from .module_copy import copied
 from .repeated import run_twice, stands_already, warn_of_stacking
 
 if TYPE_CHECKING:
@@ -245,16 +245,11 @@ class Definition:
         """Return the same network with a torch module of its own, of equal weights.
 
         What is done with those weights is not seen here, but for custom modules, which are the ones that were
-        added. The module is copied, not built a second time: what a script set in it stays (`requires_grad`,
-        hooks), no random number is drawn and no file is read.
+        added, with the layers and weights that they hold. The module is copied, not built a second time: what
+        a script set in it stays (`requires_grad`, hooks), no random number is drawn and no file is read.
         """
         net, other = self.net, self._copied()
-        known: dict[int, object] = {id(module): module for module in self.custom_modules()}
-        for part in net.modules():
-            for value in vars(part).values():
-                if isinstance(value, torch.Tensor) and not value.is_leaf:  # computed, and no weight
-                    known[id(value)] = value.detach()
-        other._net = copy.deepcopy(net, known)
+        other._net = copied(net, shared=self.custom_modules())
         other._modules = {
             name: (layer, shape, other._net.get_submodule(name))
             for name, (layer, shape, _) in self._modules.items()

@@ -235,6 +235,38 @@ def test_what_a_script_set_in_the_torch_module_counts(tmp_path):
     assert int((model.model[-2].weight == 0).sum()) == 8  # of 15
 
 
+class Counter:
+    """An object whose method is a hook."""
+
+    calls = 0
+
+    def count(self, *given):
+        self.calls += 1
+
+
+def test_hooks_of_layers_and_weights_are_those_of_the_script(tmp_path):
+    model, counter = network(tmp_path), Counter()
+    model.model.linear1.register_forward_hook(counter.count)
+    weight = model.model.linear1.weight
+    weight.register_hook(torch.zeros_like)
+    for _ in range(2):
+        before = counter.calls
+        model.train(lr=0.05, epochs=1)
+        assert counter.calls == before + 3
+    assert torch.equal(model.model.linear1.weight, weight)
+
+
+@pytest.mark.parametrize("options", [{}, {"ema": 0.9}])
+def test_a_custom_module_stays_tied_to_a_layer(tmp_path, options):
+    model = network(tmp_path)
+    own = torch.nn.Linear(3, 5)
+    model.model.linear1.register_parameter("bias", own.bias)
+    model.add(own)
+    model.train(lr=0.05, epochs=2, **options)
+    assert model.model.linear1.bias is own.bias
+    assert sum(part is own for part in model.model.modules()) == 1
+
+
 @pytest.mark.parametrize("ratio", [1.0, 0.75])
 def test_a_network_resumes_a_checkpoint_of_its_own_as_another_does(tmp_path, ratio):
     """Both in training mode, in which dropout leaves outputs out."""
