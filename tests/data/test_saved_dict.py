@@ -36,6 +36,12 @@ def test_numbers_and_texts_of_numpy(dtype, protocol):
         assert {type(part) for pair in found.items() for part in pair} == {str, int}
 
 
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_an_empty_text_of_numpy(protocol):
+    words = {np.str_(""): 0, np.str_("a"): 1}
+    assert read_saved_dict(pickle.dumps(np.array(words, dtype=object), protocol)) == words
+
+
 def test_a_large_vocabulary():
     words = {f"词{i}": i for i in range(20_000)}
     assert read_saved_dict(pickle.dumps(np.array(words, dtype=object))) == words

@@ -12,6 +12,7 @@ WHOLE = {
     "checkpoints": 5_000,
     "recipes": 3_800,
     "data_files": 2_500,
+    "vocabularies": 5_000,
     "arrays": 1_000,
 }
 """Module of this folder -> how many cases the whole has, where it does not count them itself."""

@@ -28,7 +28,9 @@ def test_every_argument_is_tried_once_with_every_value():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["checkpoints", "recipes", "arrays", "data_files", "arguments"])
+@pytest.mark.parametrize(
+    "what", ["checkpoints", "recipes", "arrays", "vocabularies", "data_files", "arguments"]
+)
 def test_more_of_each_end_in_answers_or_in_errors_of_ours(what):
     numbers = share(what)
     report = fuzz(f"fuzz.{what}:check", numbers)

@@ -28,6 +28,7 @@ MOST_STEPS = 600_000
 _PLAIN = (str, int, float, bool, type(None))
 _ARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _RECONSTRUCT = [f"{module} _reconstruct" for module in _ARRAY]
+_BYTES = ("__builtin__ bytes", "builtins bytes")
 _SCALAR = [f"{module} scalar" for module in _ARRAY]
 
 
@@ -66,8 +67,10 @@ class _SavedDict(PlainUnpickler):
     def called(self, function: str, arguments: tuple[Any, ...]) -> object:
         if function == "collections OrderedDict" and not arguments:
             return {}
+        if function in _BYTES and not arguments:
+            return b""  # in protocol 0 to 2, as the bytes that follow
         if function == "_codecs encode" and arguments[1:] == ("latin1",):
-            return self._once(arguments[0]).encode("latin1")  # bytes in protocol 0 to 2
+            return self._once(arguments[0]).encode("latin1")
         if function in _SCALAR:
             dtype, content = arguments
             return _scalar(dtype, self._once(content))
