@@ -153,6 +153,28 @@ class Data:
         known = replace(self.preparation, classes=(), class_counts=())
         return self._with_parts(lambda part: part.with_values(known, values))
 
+    def as_values(self, source: str) -> Data:
+        """Return the same data set as a regression learns from it: with the numbers that its classes are.
+
+        Args:
+            source: What messages call the data.
+
+        Raises:
+            DataError: Its classes are no numbers.
+        """
+        if not self.classes:
+            return self
+        values, samples = self.preparation.labels.as_values(), self.train.samples
+        if values is None or not isinstance(samples, InMemory) or samples.y.ndim != 1:
+            raise DataError.coded(
+                "E-DATA-04",
+                "{source}: expected numbers, as the network predicts values, got classes such as {got}. Load "
+                "data with numbers after the checkpoint, or use a network of nn('cls').",
+                source=source,
+                got=shortened(self.classes[0]),
+            )
+        return self.with_values(values)
+
     def prepared(self, network: Preparation, keep_classes: bool = False, source: str | None = None) -> Data:
         """Return the same data set prepared as a network has it: by name, in batches of its own.
 

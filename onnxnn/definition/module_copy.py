@@ -19,8 +19,8 @@ def copied(module: M, shared: Iterable[nn.Module] = ()) -> M:
     """Return a copy of a module with weights of its own, and with the hooks of modules and of weights.
 
     A hook is called by the copy as by the module: where it is a method of an object, or an object that is
-    called, a copy of that object would count what nobody sees. `copy.deepcopy` copies it, and leaves the hooks
-    of weights out.
+    called, a copy of that object would count what nobody sees. `copy.deepcopy` copies it, and leaves the
+    hooks of weights out.
 
     Args:
         module: The module.

@@ -241,6 +241,8 @@ class NetworkState:
         return state, lines
 
     def _with_own_preparation(self, data: Data) -> Changed:
+        if self.task == "reg":
+            data = data.as_values(gettext("the data"))
         if self.kind.image_size is not None:
             data = data.in_size(self.kind.image_size)
         elif data.problem is not None and (self.definition.has_layers or self.waiting):
@@ -265,6 +267,8 @@ class NetworkState:
                 network does not know.
         """
         source = source or gettext("the data")
+        if self.task == "reg":
+            data = data.as_values(source)
         known = self.preparation
         spec = self.card().input if self.definition.has_layers else None
         if data.kind == "table" and (spec.kind if spec else known.kind if known else "") == "tokens":

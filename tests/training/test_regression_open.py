@@ -157,3 +157,53 @@ def test_arrays_are_standardised_by_the_network(tmp_path, shape):
 def test_images_are_not_standardised():
     with pytest.raises(DataError, match=r"standardize=True.*Normalize"):
         nn(verbose=0).load_dataset(np.zeros((4, 8, 8, 3), np.uint8), [0, 1, 0, 1], standardize=True)
+
+
+def labels_1_4_7(load, folder, task=None):
+    model = nn(*([] if task is None else [task]), save_fold=str(folder), verbose=0)
+    model.set_seed(0)
+    load(model, rows()[0], np.array([1, 4, 7, 4] * 10), folder)
+    add(model)
+    return model
+
+
+@pytest.mark.filterwarnings("ignore:.*do not count from 0")
+@pytest.mark.parametrize("load", [dataset, table, npz])
+@pytest.mark.parametrize("task", [None, "cls", "reg"])
+def test_a_new_object_resumes_an_open_regression_as_the_same_one_does(tmp_path, load, task):
+    model = labels_1_4_7(load, tmp_path)
+    model.train(lr=0.05, epochs=2, loss="MSELoss")
+    (tmp_path / "basenn.pth").rename(tmp_path / "two.pth")
+    own = model.train(epochs=2, checkpoint=tmp_path / "two.pth")
+    other = labels_1_4_7(load, tmp_path, task)
+    assert other.train(epochs=2, checkpoint=tmp_path / "two.pth") == own
+    loaded = labels_1_4_7(load, tmp_path, task)
+    loaded.load(tmp_path / "basenn.pth")
+    assert loaded.task == "reg"
+    assert loaded._data.train.tensors()[1].unique().tolist() == [1, 4, 7]
+    assert loaded._state.card() == other._state.card() == model._state.card()
+
+
+def test_labels_handed_out_before_are_values_after_it(tmp_path):
+    model = nn(save_fold=str(tmp_path), verbose=0)
+    x, y = rows()[0], np.array([1, 4, 7, 4] * 10)
+    with pytest.warns(UserWarning, match="do not count from 0"):
+        train = model.load_dataset(x, y, shuffle=False)
+    add(model)
+    model.train(lr=0.05, epochs=1, loss="MSELoss")
+    expected = np.abs(model.inference(x).ravel() - y).mean()
+    assert model.evaluate(train, metrics="mae")["mae"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_classes_with_names_are_refused_by_a_regression(tmp_path):
+    model = nn(save_fold=str(tmp_path), verbose=0)
+    model.load_dataset(*rows())
+    add(model)
+    model.save(tmp_path / "values.pth")
+    other = nn(save_fold=str(tmp_path), verbose=0)
+    other.load_dataset(rows()[0], ["cat", "dog"] * 20)
+    add(other)
+    state = other._state
+    with pytest.raises(DataError, match=r"expected numbers, as the network predicts values, got .* 'cat'"):
+        other.train(checkpoint=tmp_path / "values.pth", epochs=1)
+    assert other._state is state
