@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from onnxnn_runtime.arrays.numbers import plain_number
 from onnxnn_runtime.errors import DataError
@@ -12,7 +13,10 @@ from onnxnn_runtime.messages.suggestions import is_one_of
 from onnxnn_runtime.tables.options import CsvOptions
 from onnxnn_runtime.tables.table import Column
 
-__all__ = ["CACHE_MB", "ArrayOptions", "ImageOptions", "Index", "LoadOptions", "TableOptions"]
+__all__ = [
+    *("CACHE_MB", "ArrayOptions", "ImageOptions", "Index", "LoadOptions"),
+    *("NumberOptions", "Numbers", "TableOptions"),
+]
 
 CACHE_MB = 2048.0
 """How many megabytes of decoded images are kept in memory unless `cache_mb` says otherwise."""
@@ -20,6 +24,13 @@ CACHE_MB = 2048.0
 Index = Column | Sequence[Column] | bool | None
 
 _MOST_WORKERS = 256
+
+
+class Numbers(TypedDict, total=False):
+    """The options of `NumberOptions` for type checkers: the signature of all calls that load arrays."""
+
+    channel_order: str | None
+    standardize: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,22 +99,31 @@ class ImageOptions(LoadOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArrayOptions(LoadOptions):
-    """How arrays are loaded.
+class NumberOptions:
+    """What the numbers of arrays mean, and how they come to the network.
 
     Args:
-        classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}.
-        word2idx: The id of each token.
         channel_order: "rgb", or "bgr" where images hold blue first, as OpenCV reads them. The network gets
             RGB in either case, and keeps the order for arrays that are given later.
         standardize: Whether each number of a row, or of a step, is brought to mean 0 and deviation 1 by the
             network's first operation, in float64 where float32 cannot hold it; for tables and sequences.
     """
 
-    classes: object = None
-    word2idx: Mapping[str, int] | None = None
     channel_order: str | None = None
     standardize: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayOptions(LoadOptions, NumberOptions):
+    """How arrays are loaded.
+
+    Args:
+        classes: The names of the classes: a list, {"cat": 0} or {0: "cat"}.
+        word2idx: The id of each token.
+    """
+
+    classes: object = None
+    word2idx: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

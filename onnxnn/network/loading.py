@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from onnxnn_runtime.api.options import takes_by_name
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -16,10 +18,13 @@ from onnxnn import data as loading
 from onnxnn.data import Batches, Data
 from onnxnn.data.foreign import check_no_pair, is_foreign, unpacked
 from onnxnn.data.labels import ValuesError
-from onnxnn.data.options import ArrayOptions, ImageOptions, Index, TableOptions
+from onnxnn.data.options import ArrayOptions, ImageOptions, Index, NumberOptions, Numbers, TableOptions
 
 from .core import NetworkCore
 from .state import NetworkState
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["load_dataset", "load_img_data", "load_npz_data", "load_tab_data"]
 
@@ -141,6 +146,7 @@ def load_tab_data(
     return _load(self, lambda task: loading.load_table(data_path, task, options, known), are_values)
 
 
+@takes_by_name(NumberOptions)
 def load_npz_data(
     self: NetworkCore,
     data_path: str | Path,
@@ -150,9 +156,7 @@ def load_npz_data(
     train_val_ratio: float = 1.0,
     num_workers: int = 0,
     data_type: object = None,
-    *,
-    channel_order: str | None = None,
-    standardize: bool = False,
+    **numbers: Unpack[Numbers],
 ) -> Loaded:
     """Load a .npz file with the arrays `data` and `label`; see `onnxnn.data.load_npz`.
 
@@ -176,12 +180,12 @@ def load_npz_data(
         batch_size=batch_size,
         train_val_ratio=train_val_ratio,
         shuffle=shuffle,
-        channel_order=channel_order,
-        standardize=standardize,
+        **numbers,
     )
     return _load(self, lambda task: loading.load_npz(data_path, task, options, self._state.owned))
 
 
+@takes_by_name(NumberOptions)
 def load_dataset(
     self: NetworkCore,
     x: object,
@@ -193,8 +197,7 @@ def load_dataset(
     shuffle: bool = True,
     *,
     word2idx: Mapping[str, int] | None = None,
-    channel_order: str | None = None,
-    standardize: bool = False,
+    **numbers: Unpack[Numbers],
 ) -> Loaded:
     """Take arrays or lists; see `onnxnn.data.from_arrays`.
 
@@ -226,8 +229,7 @@ def load_dataset(
         train_val_ratio=train_val_ratio,
         shuffle=shuffle,
         word2idx=word2idx,
-        channel_order=channel_order,
-        standardize=standardize,
+        **numbers,
     )
     return _load(self, lambda task: loading.from_arrays(x, y, task, options, self._state.owned))
 
