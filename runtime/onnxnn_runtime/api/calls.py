@@ -139,14 +139,12 @@ def _checked(
         for value in () if any_size else (*args, *options.values()):
             _check_size(call, value)
         if owner is not None and not (args and isinstance(args[0], owner)):
-            raise CallError(
-                coded(
-                    "E-CALL-02",
-                    "{name}.{call}(): expected an object, got the class. Make an object first: "
-                    "{name}(...).{call}(...).",
-                    name=owner.__name__,
-                    call=call,
-                )
+            raise CallError.coded(
+                "E-CALL-02",
+                "{name}.{call}(): expected an object, got the class. Make an object first: "
+                "{name}(...).{call}(...).",
+                name=owner.__name__,
+                call=call,
             )
         if is_derived:
             problem = _problem(function, f"{call}()", advice, int(bound), args, options)
@@ -228,27 +226,23 @@ def _check_flags(
     for name, place in flags.items():
         value = options[name] if name in options else args[place] if place < len(args) else False
         if value is not True and value is not False and not _is_zero_or_one(value):
-            raise CallError(
-                coded(
-                    "E-CALL-03",
-                    "{call}(): {name}={value}: expected True or False.",
-                    call=call,
-                    name=name,
-                    value=shortened(value),
-                )
+            raise CallError.coded(
+                "E-CALL-03",
+                "{call}(): {name}={value}: expected True or False.",
+                call=call,
+                name=name,
+                value=shortened(value),
             )
 
 
 def _check_size(call: str, value: object, levels: int = 2) -> None:
     """Refuse integers that no number of a computation holds, also in tuples and dicts of settings."""
     if type(value) is int and value.bit_length() > 63:
-        raise CallError(
-            coded(
-                "E-CALL-03",
-                "{call}(): expected integers of at most 64 bits, got {value}.",
-                call=call,
-                value=shortened(value),
-            )
+        raise CallError.coded(
+            "E-CALL-03",
+            "{call}(): expected integers of at most 64 bits, got {value}.",
+            call=call,
+            value=shortened(value),
         )
     if (
         levels
