@@ -141,7 +141,8 @@ def plan(folder: Path, inputs: Sequence[str], shards: Sequence[Shard], errors: s
         errors: "raise" or "skip".
         size: The most inputs of a new shard.
     """
-    given, done, jobs = set(inputs), set(), []
+    given, jobs = set(inputs), []
+    done: set[str] = set()
     for shard in shards:
         stale = [each.name for each in shard.records if each.name in given and _is_stale(each, errors)]
         done.update(each.name for each in shard.records)
