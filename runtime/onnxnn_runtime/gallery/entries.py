@@ -75,8 +75,9 @@ class Entries:
         labels: Sequence[str | None] = (),
         read_files: Callable[[], Sequence[FileState | None]] = list,
     ) -> None:
-        self.removed = {row for row, name in enumerate(names) if name is None}
-        self.names = ["" if name is None else name for name in names]
+        is_sparse = None in names
+        self.removed = {row for row, name in enumerate(names) if name is None} if is_sparse else set()
+        self.names: list[str] = ["" if name is None else name for name in names]
         self.labels: list[str | None] = list(labels)
         self._read_files: Callable[[], Sequence[FileState | None]] | None = read_files
         self._files: dict[int, FileState | None] = {}

@@ -230,8 +230,7 @@ def _is_missing() -> str:
 
 def _read(path: Path, manifest: Manifest) -> _Loaded:
     names, labels = _columns(path, manifest, "names", manifest.names_bytes, manifest.names_crc, 2)
-    texts_or_none = all(each is None or isinstance(each, str) for each in (*names, *labels))
-    if not texts_or_none:
+    if not set(map(type, names)) | set(map(type, labels)) <= {str, type(None)}:
         raise damaged(path, manifest.name_of("names"))
 
     def read_files() -> Sequence[FileState | None]:

@@ -112,7 +112,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     try:
         content = (folder / MANIFEST).read_bytes()
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise _no_manifest(folder) from error
     except OSError as error:
         raise cannot_read(folder / MANIFEST, error) from error
