@@ -130,7 +130,9 @@ def _checked(
         any_size: Whether integers may have any size: those of a card are checked by what reads it.
     """
     flags = _flags(function)
-    is_derived = "__signature__" in vars(function)  # Python alone would not refuse what it does not have
+    takes = (
+        _taking(function) if "__signature__" in vars(function) else None
+    )  # where Python refuses too little
 
     @functools.wraps(function)
     def checking(*args: object, **options: object) -> Any:
@@ -146,7 +148,7 @@ def _checked(
                 name=owner.__name__,
                 call=call,
             )
-        if is_derived:
+        if takes is not None and not takes(args, options):
             problem = _problem(function, f"{call}()", advice, int(bound), args, options)
             if problem is not None:
                 raise CallError(problem)
@@ -198,6 +200,22 @@ def _of_memory(call: str, error: Exception) -> Message:
         call=call,
         reason=reason,
     )
+
+
+def _taking(
+    function: Callable[..., object],
+) -> Callable[[Sequence[object], Mapping[str, object]], bool]:
+    """Return a quick check of whether a call's arguments match a signature without collectors."""
+    parameters = inspect.signature(function).parameters.values()
+    places = [each.name for each in parameters if each.kind == inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    names = {each.name for each in parameters}
+    needed = {each.name for each in parameters if each.default is inspect.Parameter.empty}
+
+    def takes(args: Sequence[object], options: Mapping[str, object]) -> bool:
+        given = {*places[: len(args)], *options}
+        return len(given) == len(args) + len(options) and needed <= given <= names
+
+    return takes
 
 
 def _flags(function: Callable[..., object]) -> Mapping[str, int]:

@@ -75,3 +75,11 @@ def test_the_function_gets_one_object():
 def test_what_is_no_field_is_refused(call, message):
     with pytest.raises(CallError, match=message):
         call()
+
+
+def test_a_right_call_is_not_bound_to_the_signature(monkeypatch):
+    """That would take longer than a small network."""
+    monkeypatch.setattr(inspect, "signature", None)
+    assert Maker().make(3, seed=4) == Making(3, 4)
+    assert Maker().named("a", 3, seed=4) == {"name": "a", "num": 3, "seed": 4}
+    assert make(name="a", num=3) == ("a", Making(3))
