@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from .interruptions import uninterrupted
 from .state import AverageState
 
 __all__ = ["MovingAverage", "put"]
@@ -74,12 +75,12 @@ class MovingAverage:
         put(self._weights, state["weights"])
 
     def _swap(self) -> None:
-        with torch.no_grad():  # by value: cuDNN keeps the weights of a recurrent layer in one piece of memory
+        with torch.no_grad(), uninterrupted():  # all or none: half of each are the weights of nothing
             for name, weight in self._weights.items():
-                held = weight.clone()
+                held = weight.clone()  # by value: cuDNN keeps the weights of a layer in one piece of memory
                 weight.copy_(self._other[name])
                 self._other[name].copy_(held)
-        self._shown = not self._shown
+            self._shown = not self._shown
 
 
 def put(weights: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -32,6 +34,35 @@ def test_the_average_follows_its_formula():
     average.keep()
     assert float(net.weight) == pytest.approx(expected, rel=1e-6)
     assert average.state()["weights"]["weight"] == 11
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_ctrl_c_swaps_all_weights_or_none(monkeypatch, number):
+    net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    average = MovingAverage(net, 0.5)
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight.fill_(7.0)
+    copy, calls = torch.Tensor.copy_, []
+
+    def interrupted(self, other):
+        calls.append(self)
+        if len(calls) == number + 1:
+            signal.raise_signal(signal.SIGINT)
+        return copy(self, other)
+
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.Tensor, "copy_", interrupted)
+            with pytest.raises(KeyboardInterrupt), average.shown():
+                pass
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert len(calls) == 8
+    assert all((weight == 7).all() for weight in average.state()["weights"].values())
+    average.keep()
+    assert not any((weight == 7).any() for weight in net.parameters())
 
 
 class Raw(Callback):
