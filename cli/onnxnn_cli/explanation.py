@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Explanation"]
-
 
 class Explanation(NamedTuple):
     """What `onnxnn explain` says about one kind of mistake; cause and remedy are keys of the catalogue."""

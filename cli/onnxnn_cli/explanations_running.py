@@ -7,8 +7,6 @@ from typing import Mapping
 from .explanation import Explanation
 from .text import gettext_noop
 
-__all__ = ["EXPLANATIONS"]
-
 EXPLANATIONS: Mapping[str, Explanation] = {
     "E-CARD-01": Explanation(
         gettext_noop("The model file was not written by onnxnn, so preprocessing and labels are not known."),

@@ -13,8 +13,6 @@ import typer.core
 from .output import note
 from .text import gettext, gettext_noop, language
 
-__all__ = ["ClickError", "Command", "Group", "in_language", "show_click_error"]
-
 ClickError: Type[Exception] = typer.BadParameter.__mro__[2]
 """The class of all errors of Click, which some versions of Typer import and others bring along."""
 

@@ -38,8 +38,6 @@ from . import child
 from .child import NO_BASENN
 from .translate import FLATTEN, Call, layer_calls
 
-__all__ = ["Converted", "import_checkpoint"]
-
 _TIMEOUT = 300  # seconds
 
 _CARRIED = {

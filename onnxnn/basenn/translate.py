@@ -9,8 +9,6 @@ from onnxnn_runtime.errors import CheckpointError
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 
-__all__ = ["Tree", "layer_calls"]
-
 Tree = Mapping[str, Any]
 """A module: its "class", its plain "options", the names of its own "parameters", its "children"."""
 

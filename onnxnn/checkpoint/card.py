@@ -24,15 +24,6 @@ from onnxnn.layers.registry import immutable
 if TYPE_CHECKING:
     from onnxnn.kinds.kind import NetworkKind
 
-__all__ = [
-    "describe",
-    "describe_added",
-    "describe_input",
-    "describe_output",
-    "how_trained",
-    "output_kind",
-]
-
 _KINDS = {
     ("feature",): "table",
     ("channel", "height", "width"): "array",

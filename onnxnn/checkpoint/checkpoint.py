@@ -32,8 +32,6 @@ from onnxnn.models.weights import WRAPPERS
 
 from .training_state import check_state
 
-__all__ = ["SCHEMA", "Checkpoint", "existing", "fill", "load", "save"]
-
 FORMAT = "onnxnn"
 SCHEMA = 1
 

@@ -18,8 +18,6 @@ from . import checkpoint as checkpoints
 if TYPE_CHECKING:
     from onnxnn_runtime.card.card import LayerEntry
 
-__all__ = ["pth_info"]
-
 _SHOWN_WORDS = 10
 
 

@@ -11,8 +11,6 @@ from onnxnn_runtime.errors import CheckpointError
 from onnxnn_runtime.messages.catalogue import gettext, gettext_noop
 from onnxnn_runtime.messages.shorten import shortened
 
-__all__ = ["check_state"]
-
 
 def check_state(state: Mapping[str, object]) -> None:
     """Refuse a training state of other types or ranges than `Trainer.state` and `Network.save` write.

@@ -12,8 +12,6 @@ from typing import Any
 
 from onnxnn_runtime.messages.catalogue import ngettext
 
-__all__ = ["PrintedResult", "PrintedText", "in_notebook", "show_images"]
-
 _KINDS = {".png": "Image", ".jpg": "Image", ".jpeg": "Image", ".gif": "Image", ".svg": "SVG"}
 _MOST = 30
 """Images that one call shows; all of them are files."""

@@ -12,8 +12,6 @@ from onnxnn_runtime.messages.streams import SafeStream, is_terminal
 
 from .display import in_notebook
 
-__all__ = ["counted", "progress_bar"]
-
 T = TypeVar("T")
 
 

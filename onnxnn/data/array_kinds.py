@@ -18,8 +18,6 @@ from .dataset import as_data_errors
 from .label_arrays import finite
 from .tokens import check_tokens
 
-__all__ = ["Described", "describe", "described_tokens"]
-
 Array = np.ndarray[Any, Any]
 
 _COLOR = {1: "grayscale", 3: "RGB"}

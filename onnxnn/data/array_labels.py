@@ -18,8 +18,6 @@ from .missing_labels import check_texts
 from .preparation import Preparation
 from .tokens import step_labels
 
-__all__ = ["given_labels", "labels_of", "names_of_classes"]
-
 Array = np.ndarray[Any, Any]
 
 

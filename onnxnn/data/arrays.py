@@ -47,8 +47,6 @@ from .standardize import COARSE, needs_float64, rounded_columns, standardization
 from .tokens import check_tokens, next_tokens, source_tokens
 from .transforms import Plan
 
-__all__ = ["from_arrays"]
-
 Array = np.ndarray[Any, Any]
 
 _ROUNDED = (np.float32, np.float16)

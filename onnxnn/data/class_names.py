@@ -14,8 +14,6 @@ from onnxnn_runtime.arrays.conversion import is_several
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.shorten import shortened
 
-__all__ = ["class_names"]
-
 _MOST_NAMES = 1_000_000
 
 

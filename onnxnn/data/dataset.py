@@ -27,8 +27,6 @@ from .label_mapping import LabelMapping, token_ids
 from .labels import ValuesError
 from .preparation import Preparation
 
-__all__ = ["Data", "as_data_errors", "split"]
-
 
 @dataclass(frozen=True, eq=False)
 class Data:

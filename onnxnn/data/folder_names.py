@@ -14,8 +14,6 @@ from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
-__all__ = ["natural", "ordered"]
-
 Key = TypeVar("Key")
 
 _MOST_COMPARED = 1000

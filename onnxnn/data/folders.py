@@ -19,8 +19,6 @@ from onnxnn_runtime.messages.warn import warn
 from .class_names import class_names
 from .folder_names import natural, ordered
 
-__all__ = ["ClassFolders", "find_images"]
-
 _LISTED = 5
 
 

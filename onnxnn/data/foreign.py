@@ -13,8 +13,6 @@ from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.shorten import printable
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-__all__ = ["check_no_pair", "is_foreign", "unpacked"]
-
 Join = Callable[[list[torch.Tensor]], torch.Tensor]
 
 

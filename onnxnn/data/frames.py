@@ -12,8 +12,6 @@ from onnxnn_runtime.messages.warn import warn
 from .dataset import as_data_errors
 from .preparation import Preparation
 
-__all__ = ["named_values", "names_of_targets", "warn_of_order"]
-
 
 def named_values(x: object, known: Preparation | None) -> tuple[tuple[str, ...], Any]:
     """Return the names of a table's columns, () where they have none, and its values.

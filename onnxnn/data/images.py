@@ -25,8 +25,6 @@ from .preparation import Preparation
 from .reading import BrokenImagesError, Reader, SizesDifferError
 from .transforms import Plan, plan
 
-__all__ = ["load_images"]
-
 _EXAMPLE_SIDE = 256
 
 

@@ -15,8 +15,6 @@ from onnxnn_runtime.messages.shorten import shortened
 
 from .missing_labels import check_entries
 
-__all__ = ["as_array", "finite", "ragged"]
-
 Array = np.ndarray[Any, Any]
 
 

@@ -14,8 +14,6 @@ from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
-__all__ = ["LabelMapping", "token_ids", "warn_of_bools"]
-
 _SHOWN = 5
 
 _BOOLS = {"false": "0", "true": "1"}

@@ -18,8 +18,6 @@ from .label_arrays import as_array, finite
 from .label_mapping import LabelMapping, warn_of_bools
 from .standardize import COARSE, needs_float64
 
-__all__ = ["ValuesError", "are_indices", "class_numbers", "named_by_index", "targets"]
-
 _MOST_CLASSES = 10_000
 """The integers below which labels are classes by default."""
 

@@ -10,8 +10,6 @@ from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.tables.missing import MISSING, missing_places
 
-__all__ = ["check_entries", "check_texts"]
-
 _TYPES = ("NAType", "NaTType")
 """The types of missing values in pandas, which is never imported."""
 

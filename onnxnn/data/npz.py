@@ -17,8 +17,6 @@ from .dataset import Data
 from .options import ArrayOptions
 from .preparation import Preparation
 
-__all__ = ["load_npz"]
-
 
 def load_npz(
     path: str | Path,

@@ -13,11 +13,6 @@ from onnxnn_runtime.messages.suggestions import is_one_of
 from onnxnn_runtime.tables.options import CsvOptions
 from onnxnn_runtime.tables.table import Column
 
-__all__ = [
-    *("CACHE_MB", "ArrayOptions", "ImageOptions", "Index", "LoadOptions"),
-    *("NumberOptions", "Numbers", "TableOptions"),
-]
-
 CACHE_MB = 2048.0
 """How many megabytes of decoded images are kept in memory unless `cache_mb` says otherwise."""
 

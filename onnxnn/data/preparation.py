@@ -20,8 +20,6 @@ from onnxnn.layers import Layer, make
 
 from .label_mapping import LabelMapping
 
-__all__ = ["BY_INDEX", "Preparation"]
-
 BY_INDEX = "class_indices"
 """The key of `Preparation.by_index` in what a card says about training."""
 

@@ -31,8 +31,6 @@ from .batches import Batch, InMemory, Samples, to_float
 from .dataset import as_data_errors
 from .transforms import Operation, Plan
 
-__all__ = ["BrokenImagesError", "Reader", "SizesDifferError"]
-
 _AHEAD = 3  # batches that are read while one is trained on
 _SMALL_SIDE = 64  # pixels
 _SMALL = _SMALL_SIDE**2  # pixels; below, threads wait for each other's Python and are slower than one alone

@@ -19,8 +19,6 @@ from onnxnn_runtime.tables.table import Column, Table
 
 from .options import Index
 
-__all__ = ["Chosen", "choose_columns", "class_labels"]
-
 
 @dataclass(frozen=True)
 class Chosen:

@@ -27,8 +27,6 @@ from .preparation import Preparation
 from .standardize import COARSE, needs_float64, standardization
 from .table_columns import Chosen, choose_columns, class_labels
 
-__all__ = ["load_table"]
-
 _ROWS = 4096
 
 Array = np.ndarray[Any, Any]

@@ -13,8 +13,6 @@ from onnxnn_runtime.messages.shapes import shape_text
 from .class_names import class_names
 from .labels import class_numbers
 
-__all__ = ["check_tokens", "next_tokens", "source_tokens", "step_labels"]
-
 Array = np.ndarray[Any, Any]
 Labels = tuple[torch.Tensor, tuple[str, ...]]
 

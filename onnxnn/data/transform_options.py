@@ -9,8 +9,6 @@ from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 
-__all__ = ["Transform", "around", "call", "is_number", "pair", "probability", "refuse", "whole"]
-
 
 class Transform(Protocol):
     """A dataclass whose fields are the options of a transform."""

@@ -29,8 +29,6 @@ from .fixed_transforms import CenterCrop, Grayscale, Normalize, Pad, Resize
 from .preparation import Preparation
 from .transform_options import is_number
 
-__all__ = ["Plan", "plan"]
-
 Operation = Step | Augmentation | Callable[[Any], Any]
 
 

@@ -12,8 +12,6 @@ from onnxnn.layers.custom import Custom
 
 from .definition import Definition
 
-__all__ = ["fixed_input", "free_input", "free_output", "max_length", "min_sizes"]
-
 _FREE_AXES = (
     ("depth", "height", "width", "length", "time", "token"),
     ("time", "token"),

@@ -15,8 +15,6 @@ from onnxnn.layers import Layer, make, option_names, unused_name
 from onnxnn.layers.activation import activation_of
 from onnxnn.layers.custom import Custom
 
-__all__ = ["Entry", "Placed", "entry_of", "place"]
-
 
 @dataclass(frozen=True)
 class Entry:

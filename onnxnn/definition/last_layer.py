@@ -19,8 +19,6 @@ from .entries import Placed
 if TYPE_CHECKING:
     from .definition import Definition
 
-__all__ = ["custom_ending", "feature_layer", "feature_size", "generates", "is_softmax", "last_bounded"]
-
 _SAME_VALUES = (
     *("flatten", "reshape", "dropout", "identity", "squeeze", "unsqueeze", "permute", "part0"),
     *("maxpool", "avgpool", "maxpool1d", "avgpool1d", "maxpool3d", "global_avgpool", "global_maxpool"),

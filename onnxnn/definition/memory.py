@@ -24,8 +24,6 @@ from onnxnn.layers import Layer
 
 from .entries import Placed
 
-__all__ = ["Cost", "available", "check", "check_training", "cost_of", "gigabytes"]
-
 MOST_TENSORS = 100_000
 """Tensors of weights in one layer."""
 

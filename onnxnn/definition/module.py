@@ -20,8 +20,6 @@ from onnxnn.layers.reference import alone
 
 from .entries import Placed
 
-__all__ = ["Net", "evaluating", "full_precision"]
-
 State = tuple[torch.Tensor, ...]
 
 

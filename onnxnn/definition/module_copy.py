@@ -10,8 +10,6 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-__all__ = ["copied"]
-
 M = TypeVar("M", bound=nn.Module)
 
 

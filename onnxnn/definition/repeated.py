@@ -11,8 +11,6 @@ from onnxnn.layers.activation import Softmax
 
 from .entries import Entry
 
-__all__ = ["run_twice", "stands_already", "warn_of_stacking"]
-
 
 def run_twice() -> str:
     return gettext(

@@ -18,8 +18,6 @@ from .entries import Entry, Placed
 if TYPE_CHECKING:
     from onnxnn_runtime.card.card import LayerEntry
 
-__all__ = ["from_data", "to_data"]
-
 
 def to_data(entries: Iterable[Entry], placed: Sequence[Placed]) -> tuple[LayerEntry, ...]:
     """Return layers as plain data, with the sizes that they have in their places."""

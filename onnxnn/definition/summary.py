@@ -13,8 +13,6 @@ from onnxnn.graph.shape import Shape
 if TYPE_CHECKING:
     from .definition import Definition
 
-__all__ = ["Row", "rows", "table"]
-
 
 @dataclass(frozen=True)
 class Row:

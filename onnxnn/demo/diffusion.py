@@ -13,8 +13,6 @@ from onnxnn.training.callbacks import Callback
 if TYPE_CHECKING:
     from onnxnn.training.trainer import Trainer
 
-__all__ = ["train_drawer", "write_images"]
-
 GUIDANCE = 2.0
 STEPS = 20
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from onnxnn.datasets import digits, moved, split, write_class_folders
 from onnxnn.network import Network as nn
 
-__all__ = ["train_encoder", "write_images"]
-
 
 def write_images(folder: Path) -> None:
     """Write the digits as class folders of PNG files: train, held_out, and held_out moved a little."""

@@ -22,8 +22,6 @@ from PIL.PngImagePlugin import PngInfo
 if TYPE_CHECKING:
     from onnxnn.kinds.kind import NetworkKind
 
-__all__ = ["ScriptBody", "input_body", "prompt_body", "sampling_body", "target_body", "write_script"]
-
 Array = np.ndarray[Any, Any]
 
 _MAX_LITERALS = 64

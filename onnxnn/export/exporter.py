@@ -40,8 +40,6 @@ from .verification import Parity, measure
 if TYPE_CHECKING:
     from onnxnn.kinds.kind import NetworkKind
 
-__all__ = ["ExportReport", "check_export", "check_path", "export_onnx"]
-
 MAX_BYTES = 2**31 - 1
 """Where one protobuf file ends."""
 

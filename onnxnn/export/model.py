@@ -27,8 +27,6 @@ from .verification import probe_shapes
 if TYPE_CHECKING:
     from onnxnn.kinds.kind import NetworkKind
 
-__all__ = ["axis_names", "build_model", "output_axis"]
-
 _DATASET_TYPES = {"image": "img", "table": "tab"}  # XEduHub's words; anything else is "npz"
 
 

@@ -14,8 +14,6 @@ from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 from onnxnn_runtime.messages.warn import warn
 
-__all__ = ["IR_VERSIONS", "OPSETS", "ExportOptions", "check_versions"]
-
 OPSETS = (9, onnx.defs.onnx_opset_version())
 """The oldest opset that the layers can be written in, and the newest that onnx knows."""
 

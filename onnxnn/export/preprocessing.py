@@ -21,8 +21,6 @@ from onnxnn_runtime.errors import ExportError
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
-__all__ = ["check", "emit", "input_axes", "input_min_sizes", "network_input"]
-
 MIN_OPSET = 13
 
 _PRECISION = 2.0**22

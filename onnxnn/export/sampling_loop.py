@@ -25,8 +25,6 @@ from onnxnn.models.unet import Denoiser
 
 from .options import ExportOptions
 
-__all__ = ["OPSET", "check", "emit", "emit_loop", "with_loop"]
-
 OPSET = 13
 """The oldest opset in which diffusion models are written."""
 

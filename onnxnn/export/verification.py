@@ -25,8 +25,6 @@ from onnxnn.layers.reference import reference
 if TYPE_CHECKING:
     from onnxnn.kinds.kind import NetworkKind
 
-__all__ = ["ROUNDINGS", "Parity", "Trial", "compare_outputs", "measure", "probe_shapes", "random_samples"]
-
 Array = np.ndarray[Any, Any]
 
 _BATCHES = (1, 3)

@@ -18,8 +18,6 @@ from numpy.typing import ArrayLike, DTypeLike
 from onnx import TensorProto, helper, numpy_helper
 from onnxnn_runtime.defaults import OPSET
 
-__all__ = ["Array", "Nodes", "Value", "to_numpy"]
-
 Value = str
 """The name of a value in the graph."""
 

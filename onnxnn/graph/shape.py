@@ -14,8 +14,6 @@ from dataclasses import dataclass, field, replace
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.messages.catalogue import gettext, ngettext
 
-__all__ = ["AXES", "DATA", "Shape", "axis_name", "total"]
-
 AXES = ("channel", "depth", "height", "width", "time", "feature", "token", "length")
 """Every axis name. "length" is the one spatial axis of a one-dimensional convolution."""
 

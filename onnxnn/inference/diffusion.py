@@ -18,8 +18,6 @@ from onnxnn_runtime.messages.shorten import shortened
 from onnxnn.definition.module import Net, full_precision
 from onnxnn.models.unet import Denoiser
 
-__all__ = ["add_noise", "denoiser_of", "predictor", "spec_of"]
-
 Array = np.ndarray[Any, Any]
 
 

@@ -27,8 +27,6 @@ from onnxnn.data.options import ArrayOptions, TableOptions
 
 from .predict import arrays
 
-__all__ = ["batches_of", "check_sample", "data_of", "is_table_file"]
-
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 

@@ -10,8 +10,6 @@ import torch
 from onnxnn.definition.definition import Definition
 from onnxnn.definition.module import Net, evaluating
 
-__all__ = ["feature_vectors", "layer_outputs"]
-
 Array = np.ndarray[Any, Any]
 
 

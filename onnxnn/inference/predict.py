@@ -30,8 +30,6 @@ from onnxnn.data.batches import to_float
 from onnxnn.data.foreign import is_foreign, unpacked
 from onnxnn.definition.module import Net, evaluating
 
-__all__ = ["arrays", "check_given", "in_order", "infer", "joined", "readable", "unlabelled"]
-
 Array = np.ndarray[Any, Any]
 
 _RAW_SCORE = "原始分数 (raw score)"

@@ -25,8 +25,6 @@ from onnxnn.models.resnet import BasicBlock, Bottleneck
 
 from .predict import arrays
 
-__all__ = ["pretrained_features"]
-
 Array = np.ndarray[Any, Any]
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as torchvision's networks want

@@ -20,8 +20,6 @@ from onnxnn.definition.module import Net, evaluating
 
 from .predict import joined
 
-__all__ = ["infer", "predictor", "write"]
-
 Array = np.ndarray[Any, Any]
 
 

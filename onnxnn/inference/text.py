@@ -19,8 +19,6 @@ from onnxnn_runtime.messages.shapes import shape_text
 
 from onnxnn.definition.module import Net, evaluating
 
-__all__ = ["follow", "is_text", "write"]
-
 Array = np.ndarray[Any, Any]
 Hidden = tuple[torch.Tensor, ...]
 

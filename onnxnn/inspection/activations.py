@@ -21,8 +21,6 @@ from onnxnn.inference.features import layer_outputs
 from .render import draw_filters, draw_units, draw_values, stack
 from .wording import gettext
 
-__all__ = ["visual_feature", "visual_filters"]
-
 Array = np.ndarray[Any, Any]
 
 

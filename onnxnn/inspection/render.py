@@ -12,8 +12,6 @@ from PIL import Image, ImageDraw
 
 from .wording import gettext, ngettext
 
-__all__ = ["draw_filters", "draw_units", "draw_values", "stack"]
-
 Array = np.ndarray[Any, Any]
 Color = Callable[[Array], Array]
 """Numbers 0..1 of any shape -> uint8 (..., 3)."""

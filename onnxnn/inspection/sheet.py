@@ -19,8 +19,6 @@ from PIL import Image
 
 from onnxnn.console.display import in_notebook, show_images
 
-__all__ = ["arrange", "show_file"]
-
 Array = np.ndarray[Any, Any]
 
 

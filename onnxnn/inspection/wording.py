@@ -5,8 +5,6 @@ from __future__ import annotations
 from onnxnn_runtime.images.fonts import cjk_font
 from onnxnn_runtime.messages import catalogue
 
-__all__ = ["gettext", "ngettext"]
-
 
 def gettext(message: str, **values: object) -> str:
     """Return a text to draw; it is English where no font has the characters of the user's language.

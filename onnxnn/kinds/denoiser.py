@@ -34,8 +34,6 @@ from onnxnn.training.sample_grid import SampleGrid
 
 from .kind import Array, NetworkKind, in_mode_of, register
 
-__all__ = ["DiffusionNetwork"]
-
 
 @register
 class DiffusionNetwork(NetworkKind):

@@ -30,8 +30,6 @@ from onnxnn.training.learner import Learner, LossModule
 from onnxnn.training.losses import Loss
 from onnxnn.training.metrics import Metric
 
-__all__ = ["NetworkKind", "in_mode_of", "kind_of", "register", "registered"]
-
 Array = np.ndarray[Any, Any]
 
 

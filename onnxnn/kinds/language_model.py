@@ -16,8 +16,6 @@ from onnxnn.export.verification import Parity, Trial, random_samples
 
 from .kind import Array, NetworkKind, register
 
-__all__ = ["LanguageModel"]
-
 
 @register
 class LanguageModel(NetworkKind):

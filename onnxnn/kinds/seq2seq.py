@@ -25,8 +25,6 @@ from onnxnn.training.metrics import Metric
 
 from .kind import Array, Batch, NetworkKind, in_mode_of, register
 
-__all__ = ["SequenceToSequence"]
-
 
 @register
 class SequenceToSequence(NetworkKind):

@@ -27,8 +27,6 @@ from onnxnn.graph.shape import Shape
 
 from .reference import reference
 
-__all__ = ["emit", "sample"]
-
 _TOLERANCE = 1e-4
 _LEGACY_OPSETS = range(9, 21)
 _CURRENT_OPSET = 18

@@ -12,8 +12,6 @@ from torch import nn
 from .other_names import OF_ADD
 from .registry import option_names, registry
 
-__all__ = ["check_arguments"]
-
 _OF_TRAIN = ("epochs", "learning_rate", "loss", "lr", "metrics")
 
 

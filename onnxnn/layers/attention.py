@@ -22,17 +22,6 @@ from onnxnn.graph.builder import GraphBuilder, Value
 
 from .masks import lowest
 
-__all__ = [
-    "Attention",
-    "Block",
-    "Stack",
-    "bias_of",
-    "causal_bias",
-    "emit_bias",
-    "emit_causal_bias",
-    "emit_linear",
-]
-
 Tensor = torch.Tensor
 
 

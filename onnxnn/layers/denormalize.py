@@ -16,8 +16,6 @@ from onnxnn.graph.shape import Shape
 from .norm import MeanAndStd, Normalize
 from .registry import layer
 
-__all__ = ["Denormalize", "DenormalizeModule", "Exponential", "ExponentialModule"]
-
 
 @layer("denormalize")
 @dataclass(frozen=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-__all__ = ["Masked", "call", "lowest"]
-
 
 class Masked(nn.Module):
     """A module that gets which steps are no padding, where the layers before it know.

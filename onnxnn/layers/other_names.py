@@ -8,8 +8,6 @@ from onnxnn_runtime.messages.catalogue import following, gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
-__all__ = ["OF_ADD", "instead_of_layer", "instead_of_options", "sentences", "suggestion", "with_meant"]
-
 _LAYERS: Mapping[str, str] = {
     "activation": "add(activation='relu')",
     "adaptiveavgpool2d": "'global_avgpool'",

@@ -18,8 +18,6 @@ from onnxnn.graph.shape import Shape
 from ._checks import free_size, is_count, sequences, unknown_value, wrong_size, wrong_value
 from .registry import Layer, layer
 
-__all__ = ["PositionalEmbedding", "Positions", "sinusoids"]
-
 KINDS = ("learned", "sinusoidal")
 
 

@@ -9,8 +9,6 @@ from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shapes import shape_text
 
-__all__ = ["alone", "reference"]
-
 Run = Callable[[torch.Tensor], torch.Tensor]
 
 

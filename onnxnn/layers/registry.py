@@ -22,19 +22,6 @@ from onnxnn.graph.shape import Shape
 
 from .other_names import instead_of_layer, instead_of_options, sentences
 
-__all__ = [
-    "TRANSIENT",
-    "Layer",
-    "find",
-    "layer",
-    "make",
-    "option_name",
-    "option_names",
-    "read_signals",
-    "registry",
-    "unused_name",
-]
-
 _DEEPEST = 32
 _MOST_VALUES = 1_000_000
 """Limits of an option: those of a checkpoint's values."""

@@ -12,8 +12,6 @@ from torch import nn
 
 from onnxnn.graph.builder import GraphBuilder, Value
 
-__all__ = ["InvertedResidual", "MobileNetV2"]
-
 # expansion t, output channels c, repetitions n, stride s of the first
 _BOTTLENECKS = (
     (1, 16, 1, 1),

@@ -11,8 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-__all__ = ["PointwiseConv2d", "can_be_channels_last", "is_strided_pointwise"]
-
 
 class PointwiseConv2d(nn.Conv2d):
     """`torch.nn.Conv2d` of kernel 1 without padding: pixels that the stride skips are left out before."""

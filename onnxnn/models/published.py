@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
-__all__ = ["PUBLISHED", "PublishedFile", "published"]
-
 
 @dataclass(frozen=True)
 class PublishedFile:

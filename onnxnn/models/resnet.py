@@ -16,8 +16,6 @@ from onnxnn.graph.builder import GraphBuilder, Value
 
 from .pointwise import PointwiseConv2d
 
-__all__ = ["BasicBlock", "Bottleneck"]
-
 
 class _Block(nn.Module, abc.ABC):
     """y = relu(F(x) + shortcut(x)) for images (N, inputs, H, W).

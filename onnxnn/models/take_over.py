@@ -10,8 +10,6 @@ from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
-__all__ = ["take_over"]
-
 Tensors = Mapping[str, torch.Tensor]
 
 

@@ -21,16 +21,6 @@ from onnxnn_runtime.files.plain_pickle import (
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
-__all__ = [
-    "LARGEST_PICKLE",
-    "LEGACY",
-    "NotTensors",
-    "check_pickle",
-    "first_line",
-    "is_legacy",
-    "wrong_key",
-]
-
 LARGEST_PICKLE = 1 << 24
 """Bytes of the pickle, tensors not counted."""
 

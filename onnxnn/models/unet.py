@@ -44,8 +44,6 @@ from .unet_blocks import (
     emit_silu,
 )
 
-__all__ = ["PRESETS", "Architecture", "Denoiser", "current_name"]
-
 Tensor = torch.Tensor
 
 PRESETS = ("classroom", "basenn")

@@ -18,17 +18,6 @@ from torch import nn
 
 from onnxnn.graph.builder import Array, GraphBuilder, Value, to_numpy
 
-__all__ = [
-    "GROUPS",
-    "Attention",
-    "ConvFirst",
-    "LinearAttention",
-    "NormFirst",
-    "ResidualBlock",
-    "RmsNorm",
-    "begin_at_zero",
-]
-
 Tensor = torch.Tensor
 
 Size = tuple[int, int]

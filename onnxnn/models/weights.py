@@ -22,8 +22,6 @@ from onnxnn_runtime.messages.system import system_reason
 
 from .torch_file import NotTensors, read_torch_file
 
-__all__ = ["WRAPPERS", "check_source", "fetch", "load_into", "read", "read_with_card"]
-
 _TIMEOUT = 60  # seconds without an answer
 _LARGEST = 2**32  # bytes of a file; the largest published weights of the recipes' networks take 2**29
 

@@ -18,8 +18,6 @@ from onnxnn.training.target_values import check_values
 
 from .state import Changed, NetworkState
 
-__all__ = ["adapted"]
-
 
 def adapted(state: NetworkState, loss: str | None) -> Changed:
     """Return the network as its data and a loss want it, and what to say about that.

@@ -20,8 +20,6 @@ from onnxnn.training import optimizers
 from .core import NetworkCore
 from .state import OptimizerChoice
 
-__all__ = ["add", "print_model", "summary"]
-
 
 def add(
     self: NetworkCore,

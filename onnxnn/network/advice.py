@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.suggestions import AdviceTable
 
-__all__ = ["ATTRIBUTES", "OPTIONS", "PACKAGE"]
-
 
 def _attributes() -> Mapping[str, str]:
     return {**_of_layers(), **_of_training(), **_of_inference(), **_of_files(), **_of_weights()}

@@ -14,8 +14,6 @@ from onnxnn_runtime.messages.suggestions import key_of
 
 from onnxnn.training import optimizers
 
-__all__ = ["VALUES"]
-
 
 def _save_fold(value: object) -> str:
     return str(as_path(value, "save_fold", TrainingError))

@@ -20,8 +20,6 @@ from onnxnn.network import Network
 if TYPE_CHECKING:
     from onnxnn_runtime.card.card import LayerEntry
 
-__all__ = ["compare_with_checkpoint", "verify_with_checkpoint"]
-
 Array = np.ndarray[Any, Any]
 
 _NAME = "equals torch"

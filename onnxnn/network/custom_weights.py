@@ -10,8 +10,6 @@ import torch
 
 from .state import NetworkState
 
-__all__ = ["custom_weights_kept"]
-
 
 @contextmanager
 def custom_weights_kept(state: NetworkState) -> Iterator[None]:

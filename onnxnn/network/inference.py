@@ -32,8 +32,6 @@ from .state import NetworkState
 if TYPE_CHECKING:
     from . import Network
 
-__all__ = ["generate", "inference", "print_result"]
-
 Array = np.ndarray[Any, Any]
 Hidden = tuple[torch.Tensor, ...]
 

@@ -26,8 +26,6 @@ from .state import NetworkState
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["load_dataset", "load_img_data", "load_npz_data", "load_tab_data"]
-
 Loaded = Batches | tuple[Batches, Batches]
 """The batches to train on; with `train_val_ratio` below 1 those to train on, and those to validate with."""
 

@@ -10,8 +10,6 @@ from onnxnn_runtime.messages.html import table
 if TYPE_CHECKING:
     from .core import NetworkCore
 
-__all__ = ["as_html", "as_line"]
-
 
 def as_line(network: NetworkCore) -> str:
     """Return "Network cls: 2 layers, (4) -> (3), 120 samples, 20 epochs"."""

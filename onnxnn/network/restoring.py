@@ -20,8 +20,6 @@ from onnxnn.training.ending import closing_of
 
 from .state import NetworkState
 
-__all__ = ["restored"]
-
 
 def restored(
     before: NetworkState, loaded: Checkpoint, path: str | Path, own_layers: bool = False

@@ -26,8 +26,6 @@ from onnxnn.inference.predict import Reader
 from onnxnn.kinds import NetworkKind, kind_of
 from onnxnn.layers import find, make
 
-__all__ = ["Changed", "NetworkState", "OptimizerChoice", "Waiting"]
-
 Waiting = tuple[str | nn.Module | None, str | None, Mapping[str, object]]
 """A call of `add` that waits for data: its layer, its activation, its options."""
 

@@ -21,17 +21,6 @@ from onnxnn.training.optimizers import check_optimizer_options, optimizer_name
 from .options import Kinds, Place, kinds_of_layer, kinds_of_method, line_of
 from .tree import beside
 
-__all__ = [
-    "LayerEntry",
-    "data_of",
-    "file_with_options",
-    "layers_of",
-    "lines_of",
-    "optimizer_of",
-    "options_of",
-    "task_of",
-]
-
 MOST_LAYERS = 1000
 """Lines of `layers`."""
 

@@ -25,8 +25,6 @@ from onnxnn_runtime.files.paths import expanded
 from onnxnn_runtime.messages.catalogue import Message, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
-__all__ = ["Node", "as_text", "as_value", "beside", "line_of", "read_tree"]
-
 LARGEST = 1 << 18
 """Bytes of a recipe."""
 

@@ -8,8 +8,6 @@ from onnxnn_runtime.messages.catalogue import gettext, ngettext
 
 from .history import History
 
-__all__ = ["advice", "best_line"]
-
 _FIGURES = 5
 """Epochs at the end of which every one has to be at chance."""
 

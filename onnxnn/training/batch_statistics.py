@@ -26,8 +26,6 @@ from onnxnn.definition.module import full_precision
 
 from .random_state import random_state, set_random_state
 
-__all__ = ["SAMPLES", "SMALLEST_BATCH", "BatchStatistics"]
-
 SAMPLES = 2_000
 """How many samples are measured at most; 1,000 are enough (Wu & Johnson, section 3.2)."""
 

@@ -30,8 +30,6 @@ from .state import TrainingState
 if TYPE_CHECKING:
     from .trainer import Trainer
 
-__all__ = ["Callback", "Progress", "SideFile", "Writer", "check_files", "check_writable", "files_of"]
-
 Write = Callable[[Path, Mapping[str, torch.Tensor], TrainingState], object]
 """(path, weights, training state) -> writes one checkpoint."""
 

@@ -10,8 +10,6 @@ from onnxnn_runtime.messages.shapes import shape_text
 
 from .target_forms import as_classes, as_values, has_label_for_each
 
-__all__ = ["kl_divergence", "nll", "softmax_cross_entropy"]
-
 Tensor = torch.Tensor
 
 

@@ -17,8 +17,6 @@ from torch import nn
 from onnxnn.definition.definition import Definition, Net
 from onnxnn.definition.last_layer import last_bounded
 
-__all__ = ["outputs_kept_alive"]
-
 
 @contextmanager
 def outputs_kept_alive(task: str, definition: Definition, net: Net) -> Iterator[None]:

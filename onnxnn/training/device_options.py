@@ -10,8 +10,6 @@ from onnxnn_runtime.messages.shorten import shortened
 
 from .device import precision_name
 
-__all__ = ["DeviceOptions"]
-
 
 @dataclass(frozen=True)
 class DeviceOptions:

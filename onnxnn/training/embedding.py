@@ -10,8 +10,6 @@ from onnxnn_runtime.messages.warn import warn
 from onnxnn.data.batches import Batches
 from onnxnn.data.pairing import SMALLEST_BATCH, PairedBatches, has_pairs
 
-__all__ = ["for_evaluation", "for_pairs"]
-
 
 def for_pairs(
     train: Batches, validation: Batches | None, loss: str, processes: int = 1

@@ -11,8 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-__all__ = ["ArcFace", "SupCon"]
-
 
 class SupCon(nn.Module):
     """Supervised contrastive loss: every other sample of the same class in the batch is a positive.

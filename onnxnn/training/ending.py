@@ -17,8 +17,6 @@ from onnxnn.layers import Layer, make
 
 from .losses import official_name
 
-__all__ = ["closing_of", "loss_of", "score_ending"]
-
 _SOFTMAX_LOSSES = ("CrossEntropyLoss", "NLLLoss", "KLDivLoss")
 _ENDING_OF_VALUES = {
     "KLDivLoss": "softmax",

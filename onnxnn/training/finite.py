@@ -12,8 +12,6 @@ from torch import nn
 
 from .history import Row
 
-__all__ = ["check_figures", "check_losses", "check_weights"]
-
 
 def check_losses(values: Sequence[float], epoch: int, first_step: int = 1) -> None:
     """Refuse losses that are no numbers.

@@ -13,8 +13,6 @@ from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.html import SHOWN_ROWS, table
 from onnxnn_runtime.outputs.output_files import check_output
 
-__all__ = ["History"]
-
 Row = dict[str, float]
 
 

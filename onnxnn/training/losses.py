@@ -27,15 +27,6 @@ from .cross_entropy import kl_divergence, nll, softmax_cross_entropy
 from .embedding_losses import ArcFace, SupCon
 from .target_forms import as_values
 
-__all__ = [
-    "EMBEDDING_LOSSES",
-    "LOSSES",
-    "REGRESSION_LOSSES",
-    "Loss",
-    "make",
-    "official_name",
-]
-
 Tensor = torch.Tensor
 
 LOSSES: Registry[None] = Registry(

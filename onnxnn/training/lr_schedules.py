@@ -17,8 +17,6 @@ from onnxnn.layers.other_names import with_meant
 
 from .optimizers import Options, Range, at_least_0, is_number
 
-__all__ = ["SCHEDULES", "Schedule", "check_schedule", "is_count", "is_per_step", "make_schedule"]
-
 Schedule = lr_scheduler.LRScheduler
 
 

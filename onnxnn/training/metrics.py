@@ -24,8 +24,6 @@ from onnxnn.definition.definition import Net
 from .losses import Loss
 from .target_forms import as_classes, as_values
 
-__all__ = ["METRICS", "Metric", "higher_is_better", "make", "official_names"]
-
 Tensor = torch.Tensor
 
 METRICS: Registry[None] = Registry(

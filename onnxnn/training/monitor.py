@@ -9,8 +9,6 @@ from .history import Row
 from .metrics import higher_is_better
 from .state import TrainingState
 
-__all__ = ["Monitor"]
-
 
 class Monitor:
     """The column of the history that says which epoch is best.

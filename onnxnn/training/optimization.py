@@ -17,8 +17,6 @@ from .resume import load_optimizer, load_schedule
 from .settings import TrainSettings
 from .state import TrainingState
 
-__all__ = ["Optimization"]
-
 
 class Optimization:
     """An optimizer and its schedule.

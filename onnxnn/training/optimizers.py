@@ -17,19 +17,6 @@ from onnxnn.layers.other_names import with_meant
 
 from .interruptions import uninterrupted
 
-__all__ = [
-    "OPTIMIZERS",
-    "Options",
-    "Range",
-    "at_least_0",
-    "check_optimizer_options",
-    "default_lr",
-    "is_number",
-    "make_optimizer",
-    "optimizer_name",
-    "states_per_weight",
-]
-
 Options = Mapping[str, Any]
 Range = tuple[Callable[[Any], bool], Callable[[], str]]
 """What says whether a value matches, and in words, in the language of the user, what is expected."""

@@ -10,8 +10,6 @@ import torch
 
 from .state import RandomState
 
-__all__ = ["random_state", "set_random_state"]
-
 
 def random_state() -> RandomState:
     """Return the state of every random generator that training draws from, as tensors."""

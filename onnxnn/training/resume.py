@@ -15,8 +15,6 @@ from onnxnn_runtime.messages.shorten import shortened
 from .random_state import random_state, set_random_state
 from .state import RandomState
 
-__all__ = ["check_random_state", "load_optimizer", "load_schedule"]
-
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, object]) -> None:
     """Let an optimizer resume with what one of the same kind had gathered.

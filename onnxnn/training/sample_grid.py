@@ -19,8 +19,6 @@ from .callbacks import Callback, SideFile
 if TYPE_CHECKING:
     from .trainer import Trainer
 
-__all__ = ["SampleGrid"]
-
 _NUM = 16
 _STEPS = 10
 

@@ -22,17 +22,6 @@ from .learner import Learner
 from .losses import Loss, official_name, usual_name
 from .metrics import Metric, official_names, share_of
 
-__all__ = [
-    "METRICS",
-    "check_data",
-    "checked",
-    "next_token_loss",
-    "num_tokens",
-    "options_of",
-    "right_sequences",
-    "right_tokens",
-]
-
 Tensor = torch.Tensor
 
 METRICS = ("acc", "exact")

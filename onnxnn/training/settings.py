@@ -17,8 +17,6 @@ from onnxnn.layers.registry import immutable
 from . import losses, lr_schedules, metrics, optimizers
 from .optimizers import Range
 
-__all__ = ["TrainSettings"]
-
 
 @dataclass(frozen=True)
 class TrainSettings:

@@ -8,8 +8,6 @@ import torch
 
 from .history import Row
 
-__all__ = ["AverageState", "RandomState", "TrainingState"]
-
 Tensor = torch.Tensor
 
 

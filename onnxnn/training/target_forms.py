@@ -8,8 +8,6 @@ from onnxnn_runtime.errors import TrainingError
 from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.shapes import shape_text
 
-__all__ = ["as_classes", "as_values", "has_label_for_each"]
-
 Tensor = torch.Tensor
 
 

@@ -22,8 +22,6 @@ from onnxnn.layers.denormalize import Denormalize
 
 from .losses import official_name
 
-__all__ = ["target_scale"]
-
 Bounds = tuple[float, float]
 Scale = tuple[torch.Tensor, torch.Tensor]
 

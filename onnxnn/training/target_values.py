@@ -13,8 +13,6 @@ from onnxnn.definition.last_layer import last_bounded
 
 from .losses import official_name
 
-__all__ = ["check_values"]
-
 _PROBABILITIES = ("BCELoss", "BCEWithLogitsLoss", "MultiLabelSoftMarginLoss")
 _SIGNS = ("SoftMarginLoss", "HingeEmbeddingLoss")
 _ROUNDING = 1e-6

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["IR_VERSION", "OPSET", "TASKS", "TOLERANCE"]
-
 TASKS = ("cls", "reg", "gen", "embed")
 """What networks learn: classes, values, to generate, or vectors to compare."""
 

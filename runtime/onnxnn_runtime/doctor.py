@@ -19,8 +19,6 @@ from typing import Any, NamedTuple
 
 from onnxnn_runtime.messages.catalogue import gettext, gettext_noop
 
-__all__ = ["Finding", "Report", "diagnose"]
-
 # A package, the module it is imported as, the lowest version that works, and what it is for.
 PACKAGES = (
     ("onnxnn-runtime", "onnxnn_runtime", "", gettext_noop("running models")),

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from .session.engine import Engine
     from .session.states import Described
 
-__all__ = ["Parts", "joined", "parts_of", "reported", "vector_output", "vectors_of"]
-
 Part = Tuple[Embeddings, int, "int | None"]
 """The values of a few inputs, how many inputs are done, and of how many."""
 

@@ -26,25 +26,6 @@ from typing import Callable, Iterable, TypeVar
 from .messages.catalogue import Message, following, gettext
 from .messages.shorten import bounded, shortened
 
-__all__ = [
-    "CallError",
-    "CardError",
-    "CheckpointError",
-    "DataError",
-    "DeviceError",
-    "ExportError",
-    "InputError",
-    "LayerError",
-    "MissingCheckpointError",
-    "MissingDataError",
-    "MissingInputError",
-    "OnnxnnError",
-    "OutOfMemoryError",
-    "OutputError",
-    "TrainingError",
-    "UnknownAttributeError",
-]
-
 E = TypeVar("E", bound="OnnxnnError")
 
 

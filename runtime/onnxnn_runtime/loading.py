@@ -11,8 +11,6 @@ from .messages.shorten import shortened
 from .model import Model
 from .opening import Opening, card_of
 
-__all__ = ["load"]
-
 
 @checked
 def load(

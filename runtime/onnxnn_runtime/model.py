@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from .session.engine import Engine
     from .session.onnxfile import FileFacts
 
-__all__ = ["Model"]
-
 _Opening = Tuple[Callable[[Opening], "Model"], Opening]
 """What opens the model again, and how it was opened."""
 

@@ -12,8 +12,6 @@ from .errors import CardError, InputError, located
 from .files.paths import expanded, path_text
 from .messages.shorten import shortened
 
-__all__ = ["Opening", "card_of", "require_card"]
-
 _LONGEST = 1e9
 """Seconds of the longest timeout: what threads can wait for."""
 

@@ -19,8 +19,6 @@ from .inputs.folders import Skipped
 from .messages.catalogue import gettext, ngettext
 from .messages.suggestions import RESULT_ATTRIBUTES, RESULTS_ATTRIBUTES
 
-__all__ = ["Embeddings", "Prediction", "Predictions", "check_predicts", "prediction"]
-
 SHOWN = 20
 """Predictions that a long list shows of itself."""
 

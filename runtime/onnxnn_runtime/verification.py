@@ -23,8 +23,6 @@ from .messages.catalogue import gettext, ngettext
 from .messages.shorten import printable, shortened
 from .model import Model
 
-__all__ = ["Check", "VerificationReport", "made_up_inputs", "verify"]
-
 FREE_SIZE = 64
 """The height, width or length that a check uses where the model leaves it free."""
 

@@ -10,8 +10,6 @@ from onnxnn_runtime.errors import UnknownAttributeError, did_you_mean
 from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import shortened
 
-__all__ = ["Advice", "Setters", "check_reading", "check_setting", "no_attribute"]
-
 Advice = Mapping[str, str]
 """An option or attribute of another library, in lower case -> what to do here, without the full stop."""
 

@@ -15,8 +15,6 @@ from onnxnn_runtime.errors import UnknownAttributeError
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
-__all__ = ["package_attribute"]
-
 
 def package_attribute(
     package: str, name: str, known: Collection[str], lazy: Mapping[str, str], advice: Mapping[str, str]

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     Fields = ParamSpec("Fields")
 
-__all__ = ["takes", "takes_by_name"]
-
 First = TypeVar("First")
 Options = TypeVar("Options")
 Result = TypeVar("Result")

@@ -8,8 +8,6 @@ from onnxnn_runtime.errors import name_hint
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.suggestions import key_of
 
-__all__ = ["Registry"]
-
 T = TypeVar("T")
 
 

@@ -8,8 +8,6 @@ import numpy as np
 
 from onnxnn_runtime.messages.catalogue import gettext
 
-__all__ = ["FIRST_WITH_NUMPY_2", "check_versions", "do_not_fit"]
-
 FIRST_WITH_NUMPY_2 = (1, 19)
 """The first ONNX Runtime that was built for NumPy 2; older ones end the process with it."""
 

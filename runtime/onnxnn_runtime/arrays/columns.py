@@ -22,20 +22,6 @@ from onnxnn_runtime.messages.warn import warn
 from .conversion import without_gradient
 from .nesting import check_not_masked
 
-__all__ = [
-    "Named",
-    "column_texts",
-    "counted",
-    "first_without_number",
-    "folded",
-    "match_columns",
-    "named_columns",
-    "named_row",
-    "names_listed",
-    "names_wanted",
-    "warn_of_numbers",
-]
-
 _LISTED = 8
 """So many names stand in a message."""
 

@@ -17,18 +17,6 @@ from .nesting import check_nesting, check_not_masked, check_size, shape_of_lists
 if TYPE_CHECKING:
     from typing_extensions import TypeGuard  # of Python 3.10
 
-__all__ = [
-    "as_array",
-    "as_floats",
-    "check_shape",
-    "check_steps",
-    "check_tokens",
-    "from_objects",
-    "is_several",
-    "too_small",
-    "without_gradient",
-]
-
 
 def as_array(value: object) -> np.ndarray:
     """Return what was given as an array.

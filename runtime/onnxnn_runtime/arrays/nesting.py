@@ -9,9 +9,6 @@ import numpy as np
 
 from onnxnn_runtime.errors import InputError
 
-__all__ = ["check_nesting", "check_not_masked", "check_size", "shape_of_lists"]
-
-
 _MAX_AXES = 32
 """Axes that every version of NumPy can hold."""
 

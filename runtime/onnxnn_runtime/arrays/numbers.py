@@ -12,8 +12,6 @@ from onnxnn_runtime.messages.shorten import shortened
 if TYPE_CHECKING:
     from typing_extensions import TypeGuard  # of Python 3.10
 
-__all__ = ["check_integer", "is_integer", "is_number", "plain_number"]
-
 _Some = TypeVar("_Some")
 
 

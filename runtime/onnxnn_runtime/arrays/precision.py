@@ -8,8 +8,6 @@ import numpy as np
 
 from onnxnn_runtime.errors import InputError
 
-__all__ = ["COARSE", "check_columns", "check_precision", "rounded"]
-
 COARSE = 1e-3
 """The share of a column's deviation from which on rounding loses what a network learns from."""
 

@@ -16,8 +16,6 @@ from onnxnn_runtime.loading import load
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.model import Model
 
-__all__ = ["Embedder"]
-
 _INPUTS = ("bytes", "content", "image", "data", "path")
 """Columns that hold inputs, as Ray Data and Spark name them; the first that is there is taken."""
 

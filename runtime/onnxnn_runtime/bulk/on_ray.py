@@ -12,8 +12,6 @@ from .packages import ray
 from .plan import Job
 from .work import Done, Settings, work
 
-__all__ = ["work_on_ray"]
-
 
 class Worker:
     """Works on jobs in a process of Ray.

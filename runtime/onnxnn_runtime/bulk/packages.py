@@ -7,8 +7,6 @@ from typing import Any
 
 from onnxnn_runtime.messages.catalogue import coded
 
-__all__ = ["arrow", "parquet", "ray"]
-
 
 def arrow() -> Any:
     """Return the module `pyarrow`, or raise an ImportError that says what to type."""

@@ -18,8 +18,6 @@ from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .shards import Maker, Record, Shard, read_shard, record_of
 
-__all__ = ["Job", "check_maker", "find_inputs", "find_shards", "plan"]
-
 _NAME = re.compile(r"part-(\d{5,})\.parquet")
 
 

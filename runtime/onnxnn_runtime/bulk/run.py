@@ -25,8 +25,6 @@ from .plan import Job, check_maker, find_inputs, find_shards, plan
 from .shards import Maker, Shard
 from .work import Done, Settings, remove_temporary, work
 
-__all__ = ["BulkResult", "embed_files"]
-
 _ENGINES = ("local", "ray")
 
 LOCK = ".lock"

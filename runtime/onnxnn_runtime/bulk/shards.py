@@ -25,8 +25,6 @@ from onnxnn_runtime.messages.shorten import printable
 
 from .packages import arrow, parquet
 
-__all__ = ["Maker", "Record", "Shard", "read_shard", "read_vectors", "record_of", "write_shard"]
-
 _KEY = b"onnxnn"
 _FORMAT = 1
 

@@ -20,8 +20,6 @@ from onnxnn_runtime.model import Model
 from .plan import Job
 from .shards import Maker, Record, Shard, read_vectors, record_of, write_shard
 
-__all__ = ["Done", "Settings", "remove_temporary", "work"]
-
 _END = ".unnamed"
 """How temporary names end; readers of folders of Parquet files pass over those that begin with a dot."""
 

@@ -11,8 +11,6 @@ from onnxnn_runtime.messages.shorten import shortened
 from .fields import Fields, names_of
 from .schedule import Schedule
 
-__all__ = ["DiffusionSpec", "SamplerSpec", "read_diffusion"]
-
 _MOST_SAMPLES = 10**15
 _LARGEST_IMAGE = 2**23
 """Numbers in one image of a diffusion model: three channels of 1,672 x 1,672."""

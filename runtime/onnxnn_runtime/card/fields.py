@@ -12,18 +12,6 @@ from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
-__all__ = [
-    "Fields",
-    "check_count",
-    "check_depth",
-    "check_texts",
-    "names_of",
-    "no_constant",
-    "one_of",
-    "positive",
-    "sizes_of",
-]
-
 _DEEPEST = 100
 """Lists and dicts inside each other in the free parts of a card."""
 

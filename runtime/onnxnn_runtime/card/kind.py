@@ -15,8 +15,6 @@ from .tokens import token_count
 if TYPE_CHECKING:
     from .diffusion import DiffusionSpec
 
-__all__ = ["CALLS", "ModelKind", "Values"]
-
 Values = Mapping[str, Tuple[str, Tuple[Any, ...]]]
 """The type and shape of each input or output of a graph, e.g. {"output": ("float32", ("batch", 3))}."""
 

@@ -11,8 +11,6 @@ import numpy as np
 
 from .card import OutputSpec
 
-__all__ = ["THRESHOLD", "best_classes", "label_of", "readable"]
-
 THRESHOLD = 0.5
 """A binary network's score from which on the second class is meant: score >= THRESHOLD."""
 

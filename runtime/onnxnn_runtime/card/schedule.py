@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 _Images = TypeVar("_Images", bound="_Scaled")
 
-__all__ = ["KINDS", "PREDICTIONS", "Schedule"]
-
 KINDS = ("linear", "cosine", "sigmoid")
 PREDICTIONS = ("noise", "v")
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
-__all__ = ["Text", "is_file", "is_words", "plain", "to_numbers", "token_count"]
-
 Text = Union[str, Sequence[str]]
 """Text, each character and each mark such as <START> a token; or a list of words, each a token."""
 

@@ -10,8 +10,6 @@ from onnxnn_runtime.errors import OnnxnnError
 from onnxnn_runtime.messages.catalogue import coded, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
-__all__ = ["checked_vocabulary", "renumbering", "texts_of"]
-
 
 def checked_vocabulary(word2idx: object, error: type[OnnxnnError]) -> dict[str, int]:
     """Return a vocabulary with Python's integers, or raise `error` where it is none.

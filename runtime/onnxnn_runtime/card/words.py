@@ -6,8 +6,6 @@ from typing import Mapping
 
 from onnxnn_runtime.messages.catalogue import gettext
 
-__all__ = ["kind_name", "parity_text"]
-
 
 def kind_name(kind: str) -> str:
     """Return a kind of input or output, such as "table", in the language of the user.

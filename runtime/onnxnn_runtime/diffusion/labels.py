@@ -15,8 +15,6 @@ from onnxnn_runtime.messages.shorten import printable, shortened
 from .options import MOST
 from .sampler import checked_seed
 
-__all__ = ["pick_guidance", "pick_labels", "plain_label"]
-
 
 def plain_label(label: object) -> object:
     """Return a label, or a list of labels, of Python's own types for NumPy's and torch's.

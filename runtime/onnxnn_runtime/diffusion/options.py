@@ -24,16 +24,6 @@ if TYPE_CHECKING:
 
     from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
 
-__all__ = [
-    "Callback",
-    "SamplingOptions",
-    "check_baked",
-    "check_draws",
-    "check_interpolates",
-    "how_many",
-    "how_strong",
-]
-
 NUM = 16
 """How many images are sampled by default."""
 

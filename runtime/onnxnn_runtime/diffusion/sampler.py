@@ -41,8 +41,6 @@ from onnxnn_runtime.errors import InputError, name_hint
 from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
-__all__ = ["SAMPLERS", "Noise", "Plan", "checked_seed", "denoise", "make_plan"]
-
 if TYPE_CHECKING:
     from typing import Protocol  # of Python 3.8
 

@@ -18,8 +18,6 @@ from onnxnn_runtime.inputs.samples import find_samples
 from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 
-__all__ = ["read_images", "read_mask", "read_noise"]
-
 
 def read_noise(noise: object, shape: tuple[int, ...]) -> np.ndarray:
     """Return noise that was given, float32 (N, C, H, W).

@@ -9,17 +9,6 @@ from typing import NamedTuple
 
 from onnxnn_runtime.messages.catalogue import Message, gettext, gettext_noop
 
-__all__ = [
-    "TEXT",
-    "TORCH",
-    "FileKind",
-    "image",
-    "instead",
-    "kind_of_bytes",
-    "kind_of_content",
-    "kind_of_file",
-]
-
 HEAD = 512
 """Bytes that are looked at."""
 

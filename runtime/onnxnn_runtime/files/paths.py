@@ -7,8 +7,6 @@ import os
 from onnxnn_runtime.errors import InputError, OnnxnnError
 from onnxnn_runtime.messages.shorten import printable, shortened
 
-__all__ = ["expanded", "path_text", "refuse_address"]
-
 
 def path_text(path: object, error: type[OnnxnnError] = InputError) -> str:
     """Return a path of any kind as text.

@@ -23,15 +23,6 @@ import struct
 from dataclasses import dataclass
 from typing import Any, Callable, ClassVar
 
-__all__ = [
-    "ERRORS",
-    "Global",
-    "PlainUnpickler",
-    "TooManySteps",
-    "WrongKey",
-    "WrongOpcode",
-]
-
 ERRORS = (
     *(pickle.UnpicklingError, struct.error, EOFError, ValueError, LookupError, TypeError),
     *(AttributeError, OverflowError, MemoryError),

@@ -16,8 +16,6 @@ import numpy as np
 
 from onnxnn_runtime.files.plain_pickle import ERRORS, PlainUnpickler, WrongOpcode
 
-__all__ = ["LARGEST", "read_saved_dict"]
-
 LARGEST = 1 << 26
 """Bytes of the largest pickle that is followed; a vocabulary of 100,000 words takes about 2 MB."""
 

@@ -13,16 +13,6 @@ from onnxnn_runtime.messages.suggestions import is_one_of
 from .entries import Record
 from .labels import Labeller, Labels
 
-__all__ = [
-    "check_dtype",
-    "check_same_dtype",
-    "check_threshold",
-    "name_is_known",
-    "name_stands_twice",
-    "no_such_name",
-    "record_of",
-]
-
 
 def check_dtype(dtype: object) -> None:
     """Refuse a type that vectors are not stored in.

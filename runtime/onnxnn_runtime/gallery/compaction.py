@@ -17,8 +17,6 @@ from .entries import Entries
 from .log import packed
 from .manifest import MANIFEST, About, Manifest, is_file_of_gallery
 
-__all__ = ["created", "remove_others", "started"]
-
 _ROWS = 4096
 """Vectors that are copied at once."""
 

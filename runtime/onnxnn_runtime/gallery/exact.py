@@ -6,8 +6,6 @@ from typing import Iterator, Tuple
 
 import numpy as np
 
-__all__ = ["Found", "best", "products", "unit"]
-
 Found = Tuple[np.ndarray, np.ndarray]
 """int64 rows and float32 scores of one query, the best first."""
 

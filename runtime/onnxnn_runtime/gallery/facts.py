@@ -11,8 +11,6 @@ from onnxnn_runtime.messages.shorten import printable
 
 from .store import Store
 
-__all__ = ["GalleryFacts"]
-
 
 class GalleryFacts:
     """Names, labels and vectors of a gallery, and what they are."""

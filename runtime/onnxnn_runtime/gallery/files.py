@@ -6,8 +6,6 @@ import os
 
 from .entries import FileState
 
-__all__ = ["state_of", "with_hash"]
-
 _BLOCK = 1 << 20
 
 

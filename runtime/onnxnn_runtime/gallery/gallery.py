@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from onnxnn_runtime.inputs.options import Reading
     from onnxnn_runtime.model import Model
 
-__all__ = ["Gallery"]
-
 
 @checked_class()
 class Gallery(GalleryFacts):

@@ -9,8 +9,6 @@ import numpy as np
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.shorten import shortened
 
-__all__ = ["Labeller", "Labels"]
-
 Labels = Union[None, str, Iterable[object], Mapping[str, object], Callable[[str], object]]
 """One label for all, one for each input in order, a mapping or a function from names; or none."""
 

@@ -23,8 +23,6 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["LOCK", "writer_lock"]
-
 LOCK = "writer.lock"
 
 _BYTE = 1 << 30

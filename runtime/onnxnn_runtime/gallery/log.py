@@ -14,8 +14,6 @@ from typing import Any, NamedTuple, Sequence
 from .entries import FileState, Record
 from .problems import damaged
 
-__all__ = ["Logged", "line_of", "packed", "read_log", "unpacked"]
-
 
 class Logged(NamedTuple):
     """A change as the log has it.

@@ -10,8 +10,6 @@ from .entries import View
 from .exact import products
 from .results import Classification, Match, Matches
 
-__all__ = ["classified", "groups", "matches_of"]
-
 _ROWS = 256
 """Entries that are compared with all later ones at once."""
 

@@ -11,8 +11,6 @@ import numpy as np
 from .entries import Entries, Record, View
 from .manifest import About
 
-__all__ = ["MemoryStore"]
-
 
 class MemoryStore:
     """Entries and vectors that no file holds.

@@ -17,8 +17,6 @@ from .manifest import About
 if TYPE_CHECKING:
     from onnxnn_runtime.model import Model
 
-__all__ = ["about_model", "check_model"]
-
 _SHOWN = 12
 """Digits of a SHA-256 that messages show."""
 

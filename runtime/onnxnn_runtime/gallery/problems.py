@@ -8,8 +8,6 @@ from onnxnn_runtime.errors import InputError, MissingInputError, OnnxnnError
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable
 
-__all__ = ["damaged", "missing"]
-
 
 def missing(path: Path) -> MissingInputError:
     """Return the error for a folder that is not there."""

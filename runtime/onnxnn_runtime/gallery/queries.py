@@ -19,8 +19,6 @@ from .exact import unit
 if TYPE_CHECKING:
     from onnxnn_runtime.model import Model
 
-__all__ = ["Queries", "checked_vectors", "query_vectors"]
-
 Queries = Tuple[np.ndarray, List[str], bool]
 """float32 (M, D) of unit length, the name of each, and whether they were given as several."""
 

@@ -8,8 +8,6 @@ from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.inputs.folders import Skipped
 from onnxnn_runtime.messages.catalogue import gettext, ngettext
 
-__all__ = ["Changes", "Classification", "Match", "Matches"]
-
 
 @checked_class()
 class Match(NamedTuple):

@@ -18,8 +18,6 @@ from .lock import writer_lock
 from .manifest import MANIFEST, About, Manifest, is_file_of_gallery, read_manifest, write_manifest
 from .synced import flush_folder
 
-__all__ = ["create_folder", "save_to"]
-
 
 def create_folder(folder: Path, about: About) -> None:
     """Make an empty gallery where there is none yet.

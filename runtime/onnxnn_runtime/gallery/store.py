@@ -7,6 +7,4 @@ from typing import Union
 from .folder import FolderStore
 from .memory import MemoryStore
 
-__all__ = ["Store"]
-
 Store = Union[MemoryStore, FolderStore]

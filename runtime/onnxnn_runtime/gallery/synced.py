@@ -9,8 +9,6 @@ from typing import BinaryIO
 
 from onnxnn_runtime.files.atomic import flush_to_disk
 
-__all__ = ["flush", "flush_folder"]
-
 
 def flush(file: BinaryIO) -> None:
     """Write an open file's content to the disk.

@@ -25,8 +25,6 @@ from .store import Store
 if TYPE_CHECKING:
     from onnxnn_runtime.model import Model
 
-__all__ = ["AddOptions", "update"]
-
 
 @dataclass(frozen=True)
 class AddOptions:

@@ -22,8 +22,6 @@ from onnxnn_runtime.messages.shorten import shortened
 
 from .options import GenerationOptions
 
-__all__ = ["Step", "check_generates", "draw", "generate"]
-
 Step = Callable[[np.ndarray, Any], Tuple[np.ndarray, Any]]
 """(tokens int64 (1, T), state or None to begin) -> (how likely each token comes next (V,), state after)."""
 

@@ -11,8 +11,6 @@ from onnxnn_runtime.card.tokens import Text
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.shorten import shortened
 
-__all__ = ["Generated", "GenerationOptions"]
-
 Generated = Union[str, List[str], List[int], List[List[int]]]
 """A text, or a list of words where the prompt was one; or the tokens of one source, or of several."""
 

@@ -16,8 +16,6 @@ from onnxnn_runtime.messages.catalogue import gettext
 
 from .options import GenerationOptions
 
-__all__ = ["END", "PADDING", "START", "Predict", "search", "translate"]
-
 PADDING, START, END = 0, 1, 2
 """What the first three tokens mean."""
 

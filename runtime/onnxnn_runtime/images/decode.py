@@ -23,17 +23,6 @@ from .formats import unreadable
 from .memory import shared
 from .modes import as_uint8, to_mode
 
-__all__ = [
-    "CHANNEL_ORDERS",
-    "MAX_MEMORY",
-    "ImageLike",
-    "check_memory",
-    "decode",
-    "is_file_object",
-    "read_content",
-    "upright_size",
-]
-
 ImageLike = Union[str, Path, bytes, Image.Image, np.ndarray]
 """A file's path, a file's bytes, a file opened for reading, a PIL image, or an array (H, W), (H, W, 3),
 (H, W, 4) or (H, W, 1)."""

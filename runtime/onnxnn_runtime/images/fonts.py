@@ -14,8 +14,6 @@ from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
-__all__ = ["ENVIRONMENT", "Lettering", "cjk_font", "draw_text", "has_cjk", "lettering"]
-
 ENVIRONMENT = "ONNXNN_FONT"
 """The environment variable that names a font file to take before all others."""
 

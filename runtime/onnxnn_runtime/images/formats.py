@@ -9,8 +9,6 @@ from PIL import Image
 
 from onnxnn_runtime.messages.catalogue import gettext, gettext_noop
 
-__all__ = ["IMAGE_SUFFIXES", "enable", "unreadable"]
-
 _SUFFIXES = (
     ".avif .bmp .dib .gif .ico .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp"
 )

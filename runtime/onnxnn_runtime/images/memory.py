@@ -9,8 +9,6 @@ from typing import Iterator
 
 from PIL import Image
 
-__all__ = ["Budget", "shared"]
-
 _SMALL = 32 * 2**20
 """Bytes that a step may take beside what was reserved for its image."""
 

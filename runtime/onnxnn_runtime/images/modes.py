@@ -9,8 +9,6 @@ from PIL import Image
 
 from onnxnn_runtime.errors import InputError
 
-__all__ = ["as_uint8", "pixels", "to_mode"]
-
 _BAND = 2**20
 """Pixels that are converted at a time, where a conversion needs several copies."""
 

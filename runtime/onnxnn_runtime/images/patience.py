@@ -16,8 +16,6 @@ from PIL import Image
 
 from onnxnn_runtime.errors import InputError
 
-__all__ = ["opened"]
-
 HEADER_READS = 1_000_000
 """How often Pillow may read of one file before its size in pixels is known."""
 

@@ -22,19 +22,6 @@ from onnxnn_runtime.messages.shorten import WHOLE, printable
 from onnxnn_runtime.messages.system import system_reason
 from onnxnn_runtime.messages.warn import warn
 
-__all__ = [
-    "Entry",
-    "LeftOutWarning",
-    "Skipped",
-    "describe_skipped",
-    "entries",
-    "find_images",
-    "is_stray",
-    "no_image",
-    "skipped_for",
-    "warn_of",
-]
-
 _STRAY = frozenset(["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"])
 
 _MOST_VISITS = 8

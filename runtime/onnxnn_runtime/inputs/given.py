@@ -15,8 +15,6 @@ from onnxnn_runtime.images.decode import is_file_object
 if TYPE_CHECKING:
     from typing_extensions import TypeGuard  # of Python 3.10
 
-__all__ = ["MAX_DEPTH", "file_name", "is_numeric", "is_things", "matching", "plain"]
-
 MAX_DEPTH = 12
 """How deep lists may lie in lists; arrays have fewer axes than that."""
 

@@ -19,8 +19,6 @@ from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.system import system_reason
 
-__all__ = ["VOCABULARY", "check_numpy_file", "read_arrays", "read_vocabulary"]
-
 _Path = Union[str, "os.PathLike[str]"]
 
 VOCABULARY = ("words", "word2idx")

@@ -12,8 +12,6 @@ from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable
 from onnxnn_runtime.messages.system import system_reason
 
-__all__ = ["is_numpy", "load_numpy"]
-
 
 def is_numpy(content: bytes | bytearray | memoryview) -> bool:
     """Return whether a file's content is that of a .npy or .npz file."""

@@ -10,8 +10,6 @@ from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
-__all__ = ["Progress", "ReadOptions"]
-
 Progress = Callable[[int, Union[int, None]], object]
 """Called with the number of inputs done and, where it is known, of all."""
 

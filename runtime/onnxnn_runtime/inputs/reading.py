@@ -18,8 +18,6 @@ from onnxnn_runtime.images.modes import pixels
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import WHOLE, printable, shortened
 
-__all__ = ["Sample", "in_channel_order", "read_sample"]
-
 
 @dataclass(frozen=True)
 class Sample:

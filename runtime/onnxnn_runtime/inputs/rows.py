@@ -25,8 +25,6 @@ from onnxnn_runtime.messages.warn import warn
 if TYPE_CHECKING:
     from onnxnn_runtime.tables.table import Table
 
-__all__ = ["chosen_columns", "file_rows", "for_graph", "in_order", "is_row", "row_in_order", "width"]
-
 
 def file_rows(
     path: str, spec: InputSpec, targets: Sequence[str] = (), shown: str = ""

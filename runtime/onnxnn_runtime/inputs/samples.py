@@ -32,8 +32,6 @@ from .given import MAX_DEPTH, file_name, is_numeric, is_things, matching, plain
 from .numpy_file import is_numpy, load_numpy
 from .reading import Sample
 
-__all__ = ["find_samples"]
-
 
 def find_samples(
     source: object, spec: InputSpec, skipped: list[Skipped], errors: str = "raise"

@@ -17,8 +17,6 @@ from onnxnn_runtime.errors import InputError, located
 from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.shorten import printable
 
-__all__ = ["by_name", "check_target", "check_values", "only_input"]
-
 
 def by_name(x: object, spec: InputSpec | None, arrays: Sequence[str], inputs: Collection[str]) -> Any:
     """Return a table that names its columns as an array in the card's order; anything else as it is.

@@ -15,8 +15,6 @@ import sys
 from functools import lru_cache
 from typing import Any, Iterator, Mapping
 
-__all__ = ["Message", "coded", "following", "gettext", "gettext_noop", "language", "ngettext"]
-
 VARIABLE = "ONNXNN_LANG"
 """The environment variable that chooses the language."""
 

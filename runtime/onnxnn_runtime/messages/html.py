@@ -8,8 +8,6 @@ from typing import Iterable, Sequence
 from .catalogue import gettext
 from .shorten import printable
 
-__all__ = ["SHOWN_ROWS", "table"]
-
 SHOWN_ROWS = 50
 """Rows of a long table that are shown; a line under it says how many there are."""
 

@@ -7,8 +7,6 @@ from typing import Callable
 
 from .streams import is_terminal, say
 
-__all__ = ["ProgressLine"]
-
 
 class ProgressLine:
     """One line that is drawn again and again, and cleared at the end.

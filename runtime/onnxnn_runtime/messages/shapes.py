@@ -7,8 +7,6 @@ from typing import Sequence
 from .catalogue import gettext
 from .shorten import printable
 
-__all__ = ["shape_text"]
-
 
 def shape_text(sizes: Sequence[object]) -> str:
     """Return a shape as NumPy prints it: "(3, 8, 8)", "(4,)", "(batch, 2)"; None is an axis that is free."""

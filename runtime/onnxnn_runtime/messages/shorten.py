@@ -14,8 +14,6 @@ from typing import Any, Iterable, Iterator, TypeVar, Union
 
 from .catalogue import gettext
 
-__all__ = ["bounded", "printable", "shortened"]
-
 WHOLE = 6000
 """The limit with which a path or a line of a message shows whole."""
 

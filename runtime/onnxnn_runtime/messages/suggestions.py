@@ -7,19 +7,6 @@ from typing import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from .catalogue import gettext
 
-__all__ = [
-    "MODEL_ATTRIBUTES",
-    "MODEL_OPTIONS",
-    "OTHER_NAMES",
-    "PACKAGE_ATTRIBUTES",
-    "RESULTS_ATTRIBUTES",
-    "RESULT_ATTRIBUTES",
-    "AdviceTable",
-    "is_one_of",
-    "key_of",
-    "nearest",
-]
-
 _SIZE = ("size",)
 _FILE = ("path", "out_file", "model_path", "filename", "data_path", "checkpoint")
 _FOLDER = ("save_fold", "data_path")

@@ -6,8 +6,6 @@ import errno
 
 from .catalogue import gettext, gettext_noop, language
 
-__all__ = ["system_reason"]
-
 _REASONS = {
     errno.EACCES: gettext_noop("Permission denied"),
     errno.EBUSY: gettext_noop("Device or resource busy"),

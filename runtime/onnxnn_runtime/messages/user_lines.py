@@ -14,8 +14,6 @@ from .catalogue import gettext
 from .streams import SafeStream
 from .warn import is_ours
 
-__all__ = ["VARIABLE", "lines_of", "rendered", "show_in_consoles", "show_with_lines"]
-
 VARIABLE = "ONNXNN_TRACEBACK"
 """The environment variable that asks for whole tracebacks with "1"."""
 

@@ -16,8 +16,6 @@ from onnxnn_runtime.messages.shapes import shape_text
 
 from .output_files import check_output, check_suffix
 
-__all__ = ["check_path", "image_grid", "write_gif", "write_grid"]
-
 _GAP = 2
 """Pixels between images."""
 _BETWEEN = 128

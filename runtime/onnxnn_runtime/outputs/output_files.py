@@ -16,8 +16,6 @@ from onnxnn_runtime.inputs.given import matching
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable
 
-__all__ = ["FORMATS", "check_output", "check_suffix"]
-
 FORMATS: Mapping[str, tuple[str, ...]] = {
     "ONNX": (".onnx",),
     "checkpoint": (".pth", ".pt", ".ckpt"),

@@ -16,8 +16,6 @@ from onnxnn_runtime.messages.shapes import shape_text
 
 from .output_files import check_output, check_suffix
 
-__all__ = ["check_vectors_path", "write_vectors"]
-
 _Write = Callable[[BinaryIO, np.ndarray, Sequence[str]], object]
 
 

@@ -15,8 +15,6 @@ from onnxnn_runtime.messages.shorten import shortened
 
 from .errors import BadRequest, TooLarge
 
-__all__ = ["as_json", "binary", "json_object"]
-
 MOST_VALUES = 2_000_000
 """Values in a JSON text: each becomes an object of Python, which takes up to a hundred bytes."""
 

@@ -12,8 +12,6 @@ from onnxnn_runtime.messages.catalogue import ngettext
 from .errors import BadRequest, TooLarge, UnsupportedMedia
 from .settings import ServerSettings
 
-__all__ = ["FORMATS", "check_image"]
-
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 """What Pillow calls the formats that are read: those that phones, cameras and browsers write."""
 

@@ -9,8 +9,6 @@ import threading
 from collections import Counter
 from typing import Callable, Iterator, Sequence
 
-__all__ = ["CONTENT_TYPE", "Histogram", "Metrics"]
-
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from .lanes import Feeds, Prepare
 
-__all__ = ["preparations"]
-
 
 def preparations(inputs: Sequence[object], model: Model, settings: ServerSettings) -> list[Prepare]:
     """Return a function for each sample that makes the array of the model's input from it.

@@ -22,8 +22,6 @@ from .settings import ServerSettings
 if TYPE_CHECKING:
     from onnxnn_runtime.model import Model
 
-__all__ = ["Served"]
-
 _log = logging.getLogger("onnxnn.server")
 
 _Result = TypeVar("_Result")

@@ -14,8 +14,6 @@ from .onnxfile import FileFacts
 from .providers import first_line, loads, runtime_version
 from .states import Described
 
-__all__ = ["cannot_load", "cannot_run"]
-
 
 def cannot_load(name: str, facts: FileFacts, error: Exception) -> Message:
     """Return why ONNX Runtime does not load a model.

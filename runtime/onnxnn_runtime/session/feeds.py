@@ -9,8 +9,6 @@ from onnxnn_runtime.errors import CardError, InputError, located
 from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import printable, shortened
 
-__all__ = ["DTYPES", "as_samples", "check_divisor", "check_feed"]
-
 DTYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",

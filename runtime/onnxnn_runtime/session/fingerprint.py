@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from .protobuf import fields_of, message_of
 
-__all__ = ["fingerprint"]
-
 _COMPUTING = {7: b"graph", 8: b"opset", 25: b"function"}
 """The fields of `ModelProto` that decide what a model computes; weights lie in the graph."""
 

@@ -7,8 +7,6 @@ import os
 import weakref
 from typing import Any
 
-__all__ = ["generation", "outlive"]
-
 _generation = 0
 _threaded: weakref.WeakSet[Any] = weakref.WeakSet()
 

@@ -13,8 +13,6 @@ from .graph_fields import Node, attributes_of
 from .graph_scope import RefusedGraphError
 from .graph_values import OMITTED, Fact
 
-__all__ = ["refuse_crash"]
-
 _ALL_INPUTS = ("Max", "Mean", "Min", "Sum", "LayerNormalization")
 _ALL_OUTPUTS = ("Loop", "Split")
 """Operators none of whose inputs, or outputs, may have an empty name."""

@@ -14,21 +14,6 @@ from onnxnn_runtime.messages.shorten import shortened
 
 from .protobuf import Value, fields_of, floats_of, int32_of, message_of, numbers_of, signed, text_of
 
-__all__ = [
-    "INTEGERS",
-    "SMALL",
-    "Attribute",
-    "Node",
-    "Tensor",
-    "attributes_of",
-    "named",
-    "product",
-    "read_node",
-    "read_tensor",
-    "read_type",
-    "resolved",
-]
-
 INTEGERS = (2, 3, 4, 5, 6, 7, 12, 13)
 """Numbers of types in TensorProto.DataType."""
 

@@ -10,8 +10,6 @@ from .graph_fields import Node, read_type
 from .graph_values import OMITTED, UNKNOWN, Fact
 from .protobuf import Value, message_of
 
-__all__ = ["RefusedGraphError", "Scope"]
-
 
 class RefusedGraphError(Exception):
     """A graph is whole, and must not run."""

@@ -10,8 +10,6 @@ from .graph_fields import Node, Tensor, attributes_of, product, read_tensor
 from .graph_scope import RefusedGraphError, Scope
 from .protobuf import fields_of, message_of, numbers_of
 
-__all__ = ["LARGEST", "MOST_NUMBERS", "Sizes"]
-
 LARGEST = 2**26
 """Numbers in one tensor that a graph makes of a shape: a quarter of a gigabyte of float32."""
 

@@ -12,8 +12,6 @@ from typing import Any, Callable, NamedTuple, Sequence, TypeVar
 
 from .graph_fields import INTEGERS, SMALL, Attribute, Node, Tensor, attributes_of, product, read_tensor
 
-__all__ = ["LOWEST", "OMITTED", "UNKNOWN", "Fact", "constant_fact", "infer", "of_type", "union"]
-
 _FLOAT, _UINT8, _INT8, _INT32, _INT64, _BOOL = 1, 2, 3, 6, 7, 9
 _BITS = {2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 1, 12: 32, 13: 64}
 _UNSIGNED = (2, 4, 9, 12, 13)

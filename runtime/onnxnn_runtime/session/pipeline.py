@@ -28,16 +28,6 @@ from .providers import num_threads
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = [
-    "Batch",
-    "batches",
-    "chunks",
-    "default_batch_size",
-    "in_chunks",
-    "ordered",
-    "read_chunk",
-]
-
 PER_WORKER = 2
 """Images that one processor core takes through a network together.
 

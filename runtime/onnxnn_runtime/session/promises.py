@@ -18,8 +18,6 @@ from onnxnn_runtime.messages.catalogue import Message, coded, gettext, ngettext
 from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import printable, shortened
 
-__all__ = ["Declared", "Promises", "check_finite", "check_rows"]
-
 Declared = Mapping[str, Tuple[str, Tuple[Any, ...]]]
 """Each output's type and shape, e.g. {"output": ("float32", ("batch", 3))}."""
 

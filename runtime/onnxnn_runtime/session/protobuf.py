@@ -7,8 +7,6 @@ from typing import Any, Iterator, Sequence, Union
 
 from onnxnn_runtime.messages.catalogue import gettext, ngettext
 
-__all__ = ["Value", "fields_of", "floats_of", "int32_of", "message_of", "numbers_of", "signed", "text_of"]
-
 Value = Union[int, memoryview, bytes]
 """A varint, a message or text of stated length, or the 4 or 8 bytes of a number of fixed size.
 

@@ -19,19 +19,6 @@ from onnxnn_runtime.messages.system import system_reason
 
 from .forks import outlive
 
-__all__ = [
-    "Placement",
-    "TimeLimitError",
-    "create_session",
-    "first_line",
-    "loads",
-    "num_threads",
-    "onnxruntime",
-    "place",
-    "run",
-    "runtime_version",
-]
-
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
 

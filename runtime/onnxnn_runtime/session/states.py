@@ -9,8 +9,6 @@ from onnxnn_runtime.errors import CardError
 from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 
-__all__ = ["Described", "check_states"]
-
 Described = Dict[str, Tuple[str, Tuple[Axis, ...]]]
 """The inputs or outputs of a graph by name: type, and sizes of all axes."""
 

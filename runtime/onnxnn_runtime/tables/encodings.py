@@ -19,8 +19,6 @@ from onnxnn_runtime.messages.shorten import shortened
 
 from . import letters
 
-__all__ = ["guess"]
-
 _SURE = 4.0
 """Logarithm of the odds from which on no other encoding is mentioned."""
 

@@ -13,18 +13,6 @@ from onnxnn_runtime.messages.shorten import shortened
 
 from .marks import Marks, number
 
-__all__ = [
-    "CLASS_NAMES",
-    "LABEL_NAMES",
-    "counts_rows",
-    "counts_samples",
-    "is_label_name",
-    "judge_heading",
-    "label_named",
-    "may_count_rows",
-    "no_such_column",
-]
-
 LABEL_NAMES = ("label", "labels", "标签", "class", "类别", "target", "目标", "y")
 """What label columns are called, the surest first."""
 

@@ -5,20 +5,6 @@ Of Chinese, Japanese and Korean there are the most frequent characters, and thos
 
 from __future__ import annotations
 
-__all__ = [
-    "ARABIC",
-    "BALTIC",
-    "CENTRAL",
-    "CYRILLIC",
-    "GREEK",
-    "HANGUL",
-    "HANZI",
-    "HEBREW",
-    "THAI",
-    "TURKISH",
-    "WESTERN",
-]
-
 WESTERN = (
     "éèàêçâîôùûïœëÉÀÈÊÇü",  # French
     "äüößÄÖÜé",  # German

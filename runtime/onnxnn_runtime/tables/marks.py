@@ -19,8 +19,6 @@ from onnxnn_runtime.messages.suggestions import is_one_of
 
 from .missing import MISSING
 
-__all__ = ["Marks", "NoNumberError", "check_marks", "commas_as", "not_a_number", "number", "parse_cells"]
-
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 

@@ -9,8 +9,6 @@ from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import Message, gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
-__all__ = ["MISSING", "marks_of_missing", "missing_labels", "missing_places"]
-
 _SIGNS = ("", "?", ".", "..", "-", "--", "\u2013", "\u2014", "\u2026")
 _WORDS = ("na", "n/a", "<na>", "nan", "-nan", "nat", "null", "none", "缺失", "1.#qnan", "-1.#ind")
 _SPREADSHEET = ("#n/a", "#n/a n/a", "#value!", "#div/0!", "#ref!", "#name?", "#num!", "#null!")

@@ -6,8 +6,6 @@ import warnings
 
 import numpy as np
 
-__all__ = ["parse"]
-
 _PLAIN = b"0123456789+-.eE"
 _LONGEST = 12
 """Characters of a cell that is read in arrays; longer ones are read faster by NumPy."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Sequence
 
-__all__ = ["CsvOptions"]
-
 
 @dataclass(frozen=True)
 class CsvOptions:

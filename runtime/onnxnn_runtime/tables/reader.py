@@ -30,8 +30,6 @@ from .scan import scan, separator_of
 from .table import Table
 from .text import cells_of, open_table
 
-__all__ = ["index_columns", "read_table", "seems_index", "table_of"]
-
 
 @checked
 @takes(CsvOptions, by_place=5)

@@ -7,8 +7,6 @@ from onnxnn_runtime.messages.catalogue import gettext, ngettext
 
 from .text import Record, TextFile
 
-__all__ = ["MAX_CELLS", "MAX_COLUMNS", "scan", "separator_of"]
-
 MAX_COLUMNS = 100_000
 """The most columns that are read."""
 

@@ -26,8 +26,6 @@ from .text import Block, Record, TextFile, cells_of
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-__all__ = ["Column", "Read", "Table"]
-
 Column = Union[int, str]
 """A column's position from 0 (negative: from the end), or its name in the heading."""
 

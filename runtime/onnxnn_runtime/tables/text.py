@@ -22,8 +22,6 @@ from onnxnn_runtime.messages.shorten import shortened
 
 from .encodings import guess
 
-__all__ = ["MAX_CELL", "MAX_LINE", "Block", "TextFile", "cells_of", "open_table"]
-
 MAX_LINE = 2**24
 """Characters of the longest line that is read."""
 
