@@ -18,7 +18,7 @@ def copied(module: M, shared: Iterable[nn.Module] = ()) -> M:
 
     A hook is called by the copy as by the module: where it is a method of an object, or an object that is
     called, a copy of that object would count what nobody sees. `copy.deepcopy` copies it, and leaves the
-    hooks of weights out.
+    hooks of weights out. Outputs that a script kept in the module are kept by the copy without their graph.
 
     Args:
         module: The module.
@@ -30,9 +30,8 @@ def copied(module: M, shared: Iterable[nn.Module] = ()) -> M:
     known: dict[int, object] = {}
     for part in parts:
         for name, value in vars(part).items():
-            if isinstance(value, torch.Tensor) and not value.is_leaf:  # computed, and no weight
-                known[id(value)] = value.detach()
-            elif name.endswith("_hooks"):
+            known.update((id(found), found.detach()) for found in _computed(value, set()))
+            if name.endswith("_hooks"):
                 known.update((id(hook), hook) for hook in _hooks(value) if id(_owner(hook)) not in own)
     for each in shared:
         for kept in (*each.modules(), *each.parameters(), *each.buffers()):
@@ -42,6 +41,17 @@ def copied(module: M, shared: Iterable[nn.Module] = ()) -> M:
         if before is not after:
             _copy_hooks(before, after)
     return found
+
+
+def _computed(value: object, seen: set[int]) -> Iterator[torch.Tensor]:
+    """Yield tensors that were computed, of which there are no deep copies, also those in plain data."""
+    if isinstance(value, torch.Tensor):
+        if not value.is_leaf:
+            yield value
+    elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
+        seen.add(id(value))
+        for inside in value.values() if isinstance(value, dict) else value:
+            yield from _computed(inside, seen)
 
 
 def _hooks(by_number: object) -> Iterator[object]:

@@ -142,3 +142,15 @@ def test_computed_weights_follow_the_copy(change):
             weight.zero_()
     assert not found[2](X).any()
     assert net(X).any()
+
+
+def test_outputs_kept_in_a_layer_do_not_prevent_a_copy():
+    net = network()
+    kept = net[0](X)
+    net[0].kept = {"one": kept, "all": [kept, (kept, 1)]}
+    net[0].kept["itself"] = net[0].kept
+    found = copied(net)[0].kept
+    assert torch.equal(found["one"], kept)
+    assert not found["one"].requires_grad
+    assert found["all"][1][0] is found["one"]
+    assert found["itself"] is found
