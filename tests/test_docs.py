@@ -173,6 +173,8 @@ RUN = {
     "CONTRIBUTING.md": {"sh": 5},
     "runtime/README.md": {"python": 1},
     **{page: {"sh": None} for page in COMMANDS_PAGES},
+    "docs/deploy.md": {"python": 3, "sh": 1, "yaml": 1},  # run by test_deploy_page.py
+    "docs/zh-CN/deploy.md": {"python": 3, "sh": 1, "yaml": 1},  # the same blocks: see test_translations.py
 }
 """The pages whose blocks are run here, and how many each has; test_guides.py runs all of docs but these."""
 

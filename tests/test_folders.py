@@ -59,6 +59,7 @@ FOLDERS = {
             "loading",
             "gallery",
             "bulk",
+            "triton",
             "verification",
             "doctor",
             "server",

@@ -13,7 +13,8 @@ from .text import gettext
 
 HELP = gettext(
     "Turn a checkpoint into an ONNX file and compare the two.\n\n"
-    "Needs the training package, and no training data.\n\n"
+    "Needs the training package, and no training data. With --triton a model repository of Triton Inference "
+    "Server is written, too, or of an ONNX file that is there.\n\n"
     "Example: onnxnn export ckpt/basenn.pth -o pets.onnx"
 )
 """The help text."""
@@ -24,7 +25,15 @@ class Exporting:
     """What is typed after `onnxnn export`."""
 
     checkpoint: str = typer.Argument(..., metavar="CKPT", help=gettext("A checkpoint, e.g. ckpt/basenn.pth."))
-    out: str = typer.Option(..., "--out", "-o", metavar="FILE", help=gettext("The .onnx file to write."))
+    out: Optional[str] = typer.Option(
+        None, "--out", "-o", metavar="FILE", help=gettext("The .onnx file to write.")
+    )
+    triton: Optional[str] = typer.Option(
+        None,
+        "--triton",
+        metavar="FOLDER",
+        help=gettext("A model repository of Triton to write into; CKPT may be an .onnx file then."),
+    )
     opset: int = typer.Option(13, "--opset", help=gettext("Version of the ONNX operators."))
     ir: int = typer.Option(7, "--ir", help=gettext("Version of the ONNX file format."))
     preprocess: str = typer.Option(
@@ -50,6 +59,11 @@ class Exporting:
 @takes(Exporting)
 def export(asked: Exporting) -> None:
     """Turn a checkpoint into an ONNX file and compare the two."""
+    if asked.triton is not None and asked.checkpoint.lower().endswith(".onnx"):
+        _write_triton_alone(asked)
+        return
+    if asked.out is None:
+        raise typer.BadParameter(gettext("expected -o FILE, the .onnx file to write."))
     from onnxnn_runtime.card.words import parity_text
     from onnxnn_runtime.outputs.output_files import check_output
 
@@ -66,8 +80,10 @@ def export(asked: Exporting) -> None:
         guidance=asked.guidance,
         force=asked.force,
     )
+    triton = None if asked.triton is None else _write_triton(str(report.path), asked)
     if asked.as_json:
-        print_json({"file": str(report.path), "size": report.size, "parity": dict(report.parity)})
+        facts = {"file": str(report.path), "size": report.size, "parity": dict(report.parity)}
+        print_json(facts if triton is None else {**facts, "triton": triton})
         return
     print_text(
         gettext(
@@ -77,4 +93,25 @@ def export(asked: Exporting) -> None:
             difference=parity_text(report.parity, 2),
         )
     )
+    if triton is not None:
+        print_text(gettext("{path}: a model for Triton", path=triton))
     note(gettext("exported and compared in {seconds:.1f} s", seconds=report.seconds))
+
+
+def _write_triton_alone(asked: Exporting) -> None:
+    """Write a model repository from an ONNX file that is there."""
+    if asked.out is not None:
+        raise typer.BadParameter(
+            gettext("{path} is an ONNX file already: give --triton without -o.", path=asked.checkpoint)
+        )
+    triton = _write_triton(asked.checkpoint, asked)
+    if asked.as_json:
+        print_json({"triton": triton})
+    else:
+        print_text(gettext("{path}: a model for Triton", path=triton))
+
+
+def _write_triton(path: str, asked: Exporting) -> str:
+    from onnxnn_runtime.triton import write_triton
+
+    return str(write_triton(path, asked.triton or "", force=asked.force))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Iterable, Iterator, Mapping, Sequence, TypeVar, cast
 
 import numpy as np
 
@@ -16,8 +16,29 @@ from onnxnn_runtime.loading import load
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.model import Model
 
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Frame(Protocol):
+        """What a DataFrame of pandas has."""
+
+        columns: Iterable[str]
+        iloc: Mapping[Sequence[int], Frame]
+
+        def __getitem__(self, column: str) -> np.ndarray: ...
+
+        def drop(self, *, columns: Sequence[str]) -> Frame: ...
+
+        def assign(self, *, vector: list[np.ndarray]) -> object: ...
+
+
+Batch = TypeVar("Batch")
+
 _INPUTS = ("bytes", "content", "image", "data", "path")
 """Columns that hold inputs, as Ray Data and Spark name them; the first that is there is taken."""
+
+_SINGLE = (str, bytes, bytearray, memoryview, os.PathLike)
+"""What a single row holds in the column of inputs, where a batch holds several."""
 
 _LARGE = frozenset(("bytes", "content", "image", "data"))
 """Columns that a result leaves out: what was embedded would travel on with its vector."""
@@ -69,7 +90,7 @@ class Embedder:
         self._column = column
         self._normalize = normalize
 
-    def __call__(self, batch: object) -> Any:
+    def __call__(self, batch: Batch) -> Batch:
         """Return a batch with a column "vector", of the same kind as the given one.
 
         Args:
@@ -83,32 +104,34 @@ class Embedder:
         Raises:
             InputError: There is no column with inputs, or an input is broken and `errors` is "raise".
         """
+        return cast(Batch, self._embedded(batch))
+
+    def _embedded(self, batch: object) -> object:
         if isinstance(batch, Iterator):
             return map(self, batch)
         if isinstance(batch, Mapping):
             column = self._column_of(batch)
-            if isinstance(batch[column], (str, bytes, bytearray, memoryview, os.PathLike)):
+            if isinstance(batch[column], _SINGLE):
                 return self._row(batch, column)
             kept, vectors = self._vectors(column, list(batch[column]))
-            rest = {
-                name: _chosen(values, kept) for name, values in batch.items() if name not in _left(column)
-            }
+            left = _left(column)
+            rest = {name: _chosen(values, kept) for name, values in batch.items() if name not in left}
             return {**rest, "vector": vectors}
         if hasattr(batch, "columns") and hasattr(batch, "iloc"):
-            return self._frame(batch)
+            return self._frame(cast("Frame", batch))
         raise InputError.coded(
             "E-INPUT-05",
             "batch: expected a dict of columns, a pandas DataFrame, or an iterator of those, got {type}.",
             type=type(batch).__name__,
         )
 
-    def _frame(self, frame: Any) -> Any:
-        column = self._column_of(frame)
+    def _frame(self, frame: Frame) -> object:
+        column = self._column_of(frame.columns)
         kept, vectors = self._vectors(column, frame[column].tolist())
         rest = frame.iloc[kept].drop(columns=[name for name in _left(column) if name in frame.columns])
         return rest.assign(vector=list(vectors))
 
-    def _row(self, row: Mapping[str, Any], column: str) -> dict[str, Any]:
+    def _row(self, row: Mapping[str, object], column: str) -> dict[str, object]:
         kept, vectors = self._vectors(column, [row[column]])
         if not kept:
             raise InputError.coded(
@@ -119,13 +142,14 @@ class Embedder:
         rest = {name: value for name, value in row.items() if name not in _left(column)}
         return {**rest, "vector": vectors[0]}
 
-    def _column_of(self, batch: Any) -> str:
+    def _column_of(self, columns: Iterable[str]) -> str:
         """Return the column with the inputs."""
+        there = list(columns)
         names = [self._column] if self._column is not None else _INPUTS
         for name in names:
-            if name in batch:
+            if name in there:
                 return name
-        known = [printable(str(each), 40) for each in batch]
+        known = [printable(str(each), 40) for each in there]
         raise InputError.coded(
             "E-INPUT-03",
             "batch: expected one of the columns {expected}, got {got}. Name the one with the inputs: "
@@ -134,7 +158,7 @@ class Embedder:
             got=shortened(known),
         )
 
-    def _vectors(self, column: str, inputs: Sequence[Any]) -> tuple[list[int], np.ndarray]:
+    def _vectors(self, column: str, inputs: Sequence[object]) -> tuple[list[int], np.ndarray]:
         """Return the numbers of the rows that are kept, and their vectors."""
         if not inputs:
             return [], np.zeros((0, self._dimension), np.float32)
@@ -175,8 +199,9 @@ def _left(column: str) -> tuple[str, ...]:
     return (column, "vector") if column in _LARGE else ("vector",)
 
 
-def _chosen(values: Any, kept: list[int]) -> Any:
+def _chosen(values: np.ndarray | Sequence[object], kept: list[int]) -> np.ndarray | list[object]:
     """Return those values of a column whose rows are kept."""
     if isinstance(values, np.ndarray):
-        return values[np.array(kept, np.intp)]
+        found: np.ndarray = values[np.array(kept, np.intp)]
+        return found
     return [values[number] for number in kept]
