@@ -25,6 +25,7 @@ from onnxnn.console.display import in_notebook
 from onnxnn.console.progress import progress_bar
 
 from .finite import check_figures, check_weights
+from .interruptions import uninterrupted
 from .state import TrainingState
 
 if TYPE_CHECKING:
@@ -203,13 +204,17 @@ class Writer(Callback):
         check_weights(trainer.net, trainer.epoch)
         if self._best is not None and (self._best.is_measured or time.monotonic() >= self._next_best):
             best, self._best = self._measured(self._best, trainer), None
-            self._write(self.best, best.weights, best.state)
+            self._save(self.best, best.weights, best.state)
         began = time.monotonic()
-        self._write(self.path, trainer.net.state_dict(), trainer.state())
+        self._save(self.path, trainer.net.state_dict(), trainer.state())
         if trainer.history:
             self._history.write(lambda: trainer.history.write_csv(self.table))
         ended = time.monotonic()
         self._next = ended + max(WRITE_EVERY, WRITE_SHARE * (ended - began))
+
+    def _save(self, path: Path, weights: Mapping[str, torch.Tensor], state: TrainingState) -> None:
+        with uninterrupted():  # torch makes an error of its own of Ctrl-C while it writes
+            self._write(path, weights, state)
 
     def _measured(self, best: _Best, trainer: Trainer) -> _Best:
         if best.is_measured:

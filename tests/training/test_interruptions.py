@@ -95,6 +95,35 @@ def test_ctrl_c_keeps_what_was_learned(tmp_path, capsys):
     assert [row["epoch"] for row in finished] == list(range(1, 10))
 
 
+def test_ctrl_c_waits_for_a_checkpoint_to_be_written(tmp_path, monkeypatch):
+    save = torch.save
+    monkeypatch.setattr(torch, "save", lambda content, file: save(content, Interrupting(file)))
+    model = flower_network(tmp_path)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        history = model.train(lr=0.01, epochs=9)
+    except KeyboardInterrupt:  # the last checkpoint's
+        history = model.history
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(history) == 1
+    assert same_weights(saved_weights(tmp_path / "basenn.pth"), dict(model.model.state_dict()))
+
+
+class Interrupting:
+    """A file that gets Ctrl-C as it is written."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def write(self, data):
+        signal.raise_signal(signal.SIGINT)
+        return self.file.write(data)
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+
 SCRIPT = """
 import signal, sys, numpy as np
 from onnxnn import nn
