@@ -68,8 +68,7 @@ def compare(gallery: Gallery, vectors: np.ndarray, queries: np.ndarray, repeats:
             start = time.perf_counter()
             call()
             best[name] = min(best[name], time.perf_counter() - start)
-    found = gallery.search(queries, K)
-    assert isinstance(found, list)
+    found = gallery.search(list(queries), K)
     for matches, rows in zip(found, bare(), strict=True):
         names = {gallery.names[row] for row in rows} if gallery.dtype == "float32" else None
         assert names is None or {each.name for each in matches} == names

@@ -94,6 +94,13 @@ def test_the_readme_uses_the_exported_file(pets):
 
 
 @pytest.mark.slow
+def test_the_page_of_galleries(pets):
+    first, second = blocks((ROOT / "docs/galleries.md").read_text(encoding="utf-8"), "python")
+    lines = run(["-W", "error", "-c", first + second], pets).stdout.splitlines()
+    assert (len(lines), lines[-1]) == (4, "cat")
+
+
+@pytest.mark.slow
 def test_the_readme_of_the_runtime(pets):
     (code,) = blocks((ROOT / "runtime/README.md").read_text(encoding="utf-8"), "python")
     assert "label=" in run(["-W", "error", "-c", code], pets).stdout

@@ -15,6 +15,7 @@ PAGES = {
     "docs/zh-CN/boards.md": "docs/boards.md",
     "docs/zh-CN/commands.md": "docs/commands.md",
     "docs/zh-CN/deploy.md": "docs/deploy.md",
+    "docs/zh-CN/galleries.md": "docs/galleries.md",
 }
 """Chinese page -> English page."""
 

@@ -79,7 +79,7 @@ def embed(asked: Embedding) -> None:
     _check_needs_no_folder(asked)
     check_vectors_path(asked.out, sources([asked.file, *asked.inputs]), asked.force, option="--force")
     model = rt.load(asked.file, device=asked.device)
-    with ProgressLine(_progress) as progress, advising_to_skip(asked.skip_errors, asked.inputs):
+    with ProgressLine(progress_words) as progress, advising_to_skip(asked.skip_errors, asked.inputs):
         found = model.embed_named(
             given(asked.inputs),
             asked.normalize,
@@ -123,7 +123,7 @@ def _embed_into_shards(asked: Embedding) -> None:
     from onnxnn_runtime.bulk import embed_files
     from onnxnn_runtime.messages.progress import ProgressLine
 
-    with ProgressLine(_progress) as progress, advising_to_skip(asked.skip_errors, asked.inputs):
+    with ProgressLine(progress_words) as progress, advising_to_skip(asked.skip_errors, asked.inputs):
         found = embed_files(
             asked.file,
             asked.inputs,
@@ -158,7 +158,7 @@ def _print_count(num: int, dimension: int, out: str) -> None:
     )
 
 
-def _progress(done: int, total: Optional[int]) -> str:
+def progress_words(done: int, total: Optional[int]) -> str:
     if total is None:
         return gettext("embedded {done}", done=done)
     return gettext("embedded {done} of {total}", done=done, total=total)

@@ -24,6 +24,7 @@ from . import (
     embed,
     explain,
     export,
+    gallery,
     generate,
     import_basenn,
     info,
@@ -56,6 +57,9 @@ COMMANDS: Dict[Callable[..., None], str] = {
 }
 """Command -> its help text, in the language of the user."""
 
+GROUPS: Dict[str, str] = {"gallery": gallery.HELP}
+"""Commands that have commands of their own."""
+
 # Typer's versions for Python 3.7 write "\\[required]" into plain help texts where the package rich is there.
 for name, value in (("HAS_RICH", False), ("rich", None)):
     if hasattr(typer.core, name):
@@ -73,6 +77,11 @@ app = typer.Typer(
 
 for command, text in COMMANDS.items():
     app.command(cls=Command, help=text)(command)
+
+group = typer.Typer(cls=Group, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+for name, command in gallery.COMMANDS.items():
+    group.command(name, cls=Command, help=gallery.HELPS[name])(command)
+app.add_typer(group, name="gallery", help=gallery.HELP)
 
 
 def _version(wanted: bool) -> None:

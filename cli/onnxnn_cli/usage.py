@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from functools import partial
-from typing import Match, Type
+from typing import List, Match, Type
 
 import typer
 import typer.core
@@ -64,6 +64,11 @@ class Command(typer.core.TyperCommand):
 
 class Group(typer.core.TyperGroup):
     """The list of commands, whose help is in the language of the user."""
+
+    def list_commands(self, ctx: object) -> List[str]:
+        """Return the names as they are listed: those that have commands of their own last."""
+        names = super().list_commands(ctx)  # type: ignore[arg-type]  # a Context of Typer's Click
+        return sorted(names, key=lambda name: isinstance(self.commands[name], Group))
 
     def get_help(self, ctx: object) -> str:
         """Return the help text."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from onnxnn_cli.main import COMMANDS
+from onnxnn_cli.main import COMMANDS, GROUPS
 from onnxnn_cli.output import padded, print_table
 
-NAMES = [command.__name__.replace("_", "-") for command in COMMANDS]
+NAMES = [*(command.__name__.replace("_", "-") for command in COMMANDS), *GROUPS]
 
 
 def is_chinese(text):

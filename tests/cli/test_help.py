@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from onnxnn_cli.main import COMMANDS
+from onnxnn_cli.main import COMMANDS, GROUPS
 from support.paths import ROOT
 
-NAMES = [command.__name__.replace("_", "-") for command in COMMANDS]
+NAMES = [*(command.__name__.replace("_", "-") for command in COMMANDS), *GROUPS]
 PAGE = ROOT / "docs" / "commands.md"
 TESTS = Path(__file__).parent
 
@@ -32,7 +32,7 @@ def test_the_list_of_commands_is_complete(onnxnn_process):
 @pytest.mark.parametrize("name", NAMES)
 def test_each_command_has_a_section_with_the_example_of_its_help(name):
     sections = dict(re.findall(r"^## ([\w-]+)\n(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), flags=re.M | re.S))
-    text = list(COMMANDS.values())[NAMES.index(name)]
+    text = [*COMMANDS.values(), *GROUPS.values()][NAMES.index(name)]
     (example,) = re.findall(r"Example: (.*)", text)
     assert example in sections[name]
 

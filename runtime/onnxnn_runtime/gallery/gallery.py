@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterable, Sequence
+from typing import TYPE_CHECKING, Iterable, Sequence, overload
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from .manifest import About
 from .matching import classified, groups, matches_of
 from .memory import MemoryStore
 from .origin import about_model, check_model
-from .queries import checked_vectors, query_vectors
+from .queries import OneImage, Several, checked_vectors, query_vectors
 from .results import Changes, Classification, Matches
 from .saving import create_folder, save_to
 from .store import Store
@@ -270,12 +270,23 @@ class Gallery(GalleryFacts):
         self.changes = Changes(0, 0, 0, len(rows), [])
         return self.changes
 
+    @overload
+    def search(self, query: Several, k: int = 5, threshold: float | None = None) -> list[Matches]: ...
+
+    @overload
+    def search(self, query: OneImage, k: int = 5, threshold: float | None = None) -> Matches: ...
+
+    @overload
+    def search(
+        self, query: object, k: int = 5, threshold: float | None = None
+    ) -> Matches | list[Matches]: ...
+
     def search(self, query: object, k: int = 5, threshold: float | None = None) -> Matches | list[Matches]:
         """Find the entries that are most similar to a query.
 
         Args:
-            query: An input of the model (for images path, bytes, PIL image or uint8 array), or a vector (D,)
-                of any length; or several: a list of inputs, a folder, or vectors (M, D).
+            query: An input of the model (for images path, bytes, PIL image or uint8 array), or a vector
+                (D,) of any length; or several: a list of inputs or folders, or vectors (M, D).
             k: How many at most; fewer where there are fewer.
             threshold: The lowest cosine similarity, -1..1; matches with just this score count.
 
@@ -310,6 +321,15 @@ class Gallery(GalleryFacts):
         """
         check_threshold(threshold)
         return groups(self._store.view(), threshold)
+
+    @overload
+    def classify(self, query: Several, k: int = 5) -> list[Classification]: ...
+
+    @overload
+    def classify(self, query: OneImage, k: int = 5) -> Classification: ...
+
+    @overload
+    def classify(self, query: object, k: int = 5) -> Classification | list[Classification]: ...
 
     def classify(self, query: object, k: int = 5) -> Classification | list[Classification]:
         """Classify queries by the labels of their nearest neighbours; entries without a label do not count.

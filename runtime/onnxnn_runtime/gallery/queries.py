@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Iterator, List, Tuple
+from typing import TYPE_CHECKING, Any, Iterator, List, Tuple, Union
 
 import numpy as np
 from PIL import Image
@@ -18,6 +18,12 @@ from .exact import unit
 
 if TYPE_CHECKING:
     from onnxnn_runtime.model import Model
+
+Several = Union[List[Any], Tuple[Any, ...]]
+"""Queries of which each is answered."""
+
+OneImage = Union[str, "os.PathLike[str]", bytes, Image.Image]
+"""A query that is one image, or another file."""
 
 Queries = Tuple[np.ndarray, List[str], bool]
 """float32 (M, D) of unit length, the name of each, and whether they were given as several."""
@@ -47,7 +53,11 @@ def query_vectors(query: object, model: Model | None, dimension: int, where: str
             "Gallery.open(path, model) to search for images and other inputs.",
             path=where,
         )
+    if isinstance(query, (str, os.PathLike)) and os.path.isdir(os.fspath(query)):
+        raise _several_in_one(str(query))
     found = model.embed_named(query)
+    if isinstance(query, (str, os.PathLike)) and len(found.names) != 1:
+        raise _several_in_one(str(query))
     if not np.isfinite(found.vectors).all():
         raise InputError.coded(
             "E-INPUT-04",
@@ -106,9 +116,14 @@ def _is_row(query: np.ndarray, model: Model) -> bool:
     return query.dtype.kind not in "f" or (len(sizes) > 0 and sizes[-1] == query.shape[-1])
 
 
-def _is_several(query: object) -> bool:
-    if isinstance(query, (str, os.PathLike)):
-        return os.path.isdir(os.fspath(query))
-    return isinstance(query, (list, tuple, Iterator)) or (
-        not isinstance(query, (bytes, bytearray, Image.Image)) and getattr(query, "ndim", 0) == 4
+def _several_in_one(path: str) -> InputError:
+    return InputError.coded(
+        "E-INPUT-05",
+        "{path}: expected one input, got a folder or several files. Give a list to search for each of them: "
+        "search([path]).",
+        path=printable(path),
     )
+
+
+def _is_several(query: object) -> bool:
+    return isinstance(query, (list, tuple, Iterator)) or getattr(query, "ndim", 0) == 4

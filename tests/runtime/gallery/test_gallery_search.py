@@ -116,7 +116,10 @@ def test_a_query_is_anything_that_the_model_takes(model, photos, image):
     assert several[:2] == [one, one]
     assert gallery.search([path], 2) == [one]
     assert gallery.search(np.stack([image, image]), 2) == [several[2], several[2]]
-    assert [each.query for each in gallery.search(str(photos), 1)] == gallery.names
+    assert [each.query for each in gallery.search([photos], 1)] == gallery.names
+    for query in (photos, str(photos / "red" / "*.png")):
+        with pytest.raises(rt.InputError, match=r"expected one input, got a folder or several files"):
+            gallery.search(query)
 
 
 def test_rows_of_a_table_are_searched_for(open_model):
