@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Generator, Sequence
+from typing import Any, Generator, Sequence
 
-from onnxnn_runtime.errors import InputError, OnnxnnError
+from onnxnn_runtime.errors import DeviceError, InputError, OnnxnnError
+from onnxnn_runtime.messages.shorten import printable
 from onnxnn_runtime.model import Model
 
 from .packages import ray
@@ -38,6 +39,9 @@ class Worker:
         self._model = model
         self._settings = settings
 
+    def ready(self) -> None:
+        """Answer once this process has begun."""
+
     def work(self, job: Job) -> Done:
         """Embed the inputs of a job and write its shard."""
         return work(self._model, job, self._settings)
@@ -58,32 +62,54 @@ def work_on_ray(
 
     Raises:
         OnnxnnError: As `work` raises it.
+        DeviceError: An actor ended, or could not begin.
     """
     engine = ray()
     is_own = not engine.is_initialized()
     if is_own:
-        engine.init(include_dashboard=False, log_to_driver=False, logging_level="error")
-    actors = []
+        _start(engine, workers)
+    actors: list[Any] = []
     try:
         count = workers or int(engine.cluster_resources().get("CPU", 1)) or 1
         kind = engine.remote(num_cpus=1)(Worker)
-        actors = [kind.remote(model, settings, os.getcwd()) for _ in range(min(count, len(jobs)))]
-        waiting, running = list(reversed(jobs)), {}
-        for actor in actors:
-            running[actor.work.remote(waiting.pop())] = actor
-        while running:
-            (ready,), _ = engine.wait(list(running), num_returns=1)
-            actor = running.pop(ready)
-            done = engine.get(ready)
-            if waiting:
-                running[actor.work.remote(waiting.pop())] = actor
-            yield done
-    except engine.exceptions.RayTaskError as error:
-        if isinstance(error.cause, OnnxnnError):
-            raise error.cause from None
-        raise
+        actors += [kind.remote(model, settings, os.getcwd()) for _ in range(min(count, len(jobs)))]
+        yield from _distributed(engine, actors, jobs)
+    except engine.exceptions.RayError as error:
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, OnnxnnError):
+            raise cause from None
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise DeviceError.coded(
+            "E-DEVICE-01",
+            "engine='ray': a worker ended ({reason}). What is finished stays: run it again.",
+            reason=printable(lines[-1].strip().rstrip("."), 300),
+        ) from error
     finally:
         for actor in actors:
             engine.kill(actor)
         if is_own:
             engine.shutdown()
+
+
+def _start(engine: Any, workers: int | None) -> None:
+    """Join the cluster that RAY_ADDRESS names; where it names none, start one on this machine."""
+    address = os.environ.get("RAY_ADDRESS")
+    options = {"address": "local", "include_dashboard": False, "num_cpus": workers}
+    if address:
+        options = {"address": address}
+    engine.init(log_to_driver=False, logging_level="error", **options)
+
+
+def _distributed(engine: Any, actors: Sequence[Any], jobs: Sequence[Job]) -> Generator[Done, None, None]:
+    """Give each actor that has begun one job after the other; those that never begin hold up none."""
+    waiting = list(reversed(jobs))
+    beginning = {actor.ready.remote(): actor for actor in actors}
+    running: dict[Any, Any] = {}
+    while waiting or running:
+        (found,), _ = engine.wait([*beginning, *running], num_returns=1)
+        actor = beginning.pop(found, None) or running.pop(found)
+        done = engine.get(found)
+        if waiting:
+            running[actor.work.remote(waiting.pop())] = actor
+        if done is not None:
+            yield done

@@ -8,7 +8,7 @@ import tempfile
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime.bulk import Embedder, embed_files
+from onnxnn_runtime.bulk import Embedder, embed_files, on_ray
 from PIL import Image
 
 ray = pytest.importorskip("ray", reason='needs Ray: pip install "onnxnn-runtime[ray]"')
@@ -52,6 +52,17 @@ def test_two_actors_write_shards(cluster, golden, photos, tmp_path, monkeypatch)
     assert sorted(found["name"]) == names
     vectors = [found["vector"][found["name"].index(name)] for name in names]
     np.testing.assert_allclose(vectors, rt.load(path, device="cpu").embed(names), rtol=0, atol=1e-6)
+
+
+def test_an_actor_that_ends_is_said(cluster, golden, photos, tmp_path, monkeypatch):
+    class Ending(on_ray.Worker):
+        def work(self, job):
+            os._exit(1)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(on_ray, "Worker", Ending)
+    with pytest.raises(rt.DeviceError, match=r"a worker ended .*What is finished stays: run it again"):
+        embed_files(golden / "models" / "image_embedder.onnx", "photos", "v", engine="ray", workers=1)
 
 
 def test_ray_data(cluster, golden, photos):
