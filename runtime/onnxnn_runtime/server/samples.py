@@ -18,6 +18,7 @@ from onnxnn_runtime.messages.shorten import shortened
 from .content import binary
 from .errors import BadRequest, TooLarge
 from .images import check_image
+from .nested import flattened
 from .settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -111,15 +112,17 @@ def _array(value: object, name: str) -> np.ndarray:
     Raises:
         BadRequest: They hold something else, or have different lengths.
     """
-    try:
-        array = np.asarray(value)
-    except (ValueError, OverflowError):  # lists of different lengths, integers of more than 64 bits
-        array = np.asarray(None)
-    if array.dtype.kind not in "fiu" or not array.size:
-        raise BadRequest.coded(
-            "E-INPUT-04",
-            "{name}: expected numbers in lists of equal lengths, got {value}.",
-            name=name,
-            value=shortened(value, 40),
-        )
-    return array
+    found = flattened(value)
+    if found is not None and found[0] and set(map(type, found[0])) <= {int, float}:
+        try:
+            array = np.array(found[0]).reshape(found[1])
+        except (ValueError, OverflowError):  # integers of more than 64 bits, more axes than NumPy has
+            array = np.asarray(None)
+        if array.dtype.kind in "fiu":
+            return array
+    raise BadRequest.coded(
+        "E-INPUT-04",
+        "{name}: expected numbers in lists of equal lengths, got {value}.",
+        name=name,
+        value=shortened(value, 40),
+    )
