@@ -63,7 +63,7 @@ class Client:
         return self.run(send())
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def serving():
     """Serve golden models by name, or files: `with serving("table", queue=1) as client`."""
     from onnxnn_runtime.server.app import create_app
@@ -118,9 +118,9 @@ class Process:
         return self.process.returncode, out, err
 
 
-@pytest.fixture
-def server_process():
-    """Start servers of golden models in processes: `server_process("table", queue=1).url`."""
+@contextlib.contextmanager
+def processes():
+    """Start servers in processes, and end them all."""
     started = []
 
     def server_process(*names, **settings):
@@ -128,8 +128,24 @@ def server_process():
         started.append(Process(paths, {"access_log": False, **settings}))
         return started[-1]
 
-    yield server_process
-    for each in started:
-        with contextlib.suppress(ProcessLookupError):
-            each.process.kill()
-        each.process.communicate()
+    try:
+        yield server_process
+    finally:
+        for each in started:
+            with contextlib.suppress(ProcessLookupError):
+                each.process.kill()
+            each.process.communicate()
+
+
+@pytest.fixture
+def server_process():
+    """Start servers of golden models in processes: `server_process("table", queue=1).url`."""
+    with processes() as server_process:
+        yield server_process
+
+
+@pytest.fixture(scope="module")
+def server_processes():
+    """Start servers that all tests of a module use, as `server_process` does for one."""
+    with processes() as server_process:
+        yield server_process

@@ -1,0 +1,25 @@
+"""Work on large bodies in a thread, so that other requests need not wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Callable, TypeVar
+
+__all__ = ["in_thread"]
+
+_IN_LOOP = 100_000
+"""Bytes or values that are worked on at once, in less than a millisecond or two."""
+
+_Result = TypeVar("_Result")
+
+
+async def in_thread(size: int, function: Callable[[], _Result]) -> _Result:
+    """Return function(); where there is much to do, it runs in a thread.
+
+    Args:
+        size: Bytes or values that the function works on.
+        function: What to do.
+    """
+    if size <= _IN_LOOP:
+        return function()
+    return await asyncio.get_running_loop().run_in_executor(None, function)
