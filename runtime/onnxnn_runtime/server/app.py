@@ -22,7 +22,7 @@ from .errors import on_error
 from .metrics import CONTENT_TYPE, Metrics
 from .middleware import Guard
 from .served import Served
-from .settings import ServerSettings
+from .settings import HEADER_TIMEOUT, ServerSettings
 from .state import ServerState
 
 __all__ = ["PARTS", "create_app"]
@@ -78,14 +78,14 @@ def create_app(paths: Sequence[str], settings: ServerSettings) -> Starlette:
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+async def _lifespan(app: Starlette) -> AsyncIterator[dict[str, object]]:
     """Warm the models up before the first request, look for changed files, and let the lanes end at last."""
     state: ServerState = app.state.onnxnn
     for served in state.models.values():
         await served.start()
     watching = asyncio.ensure_future(_watch(state))
     try:
-        yield
+        yield {HEADER_TIMEOUT: state.settings.header_timeout}
     finally:
         watching.cancel()
         for served in state.models.values():

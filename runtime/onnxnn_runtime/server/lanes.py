@@ -111,7 +111,7 @@ class Lanes:
         self._changed = threading.Condition()
         self._working = 0
         self._stopped = False
-        self.waiting = 0
+        self._waiting = 0
         self._threads = [
             threading.Thread(target=self._lane, name=f"onnxnn {name}", daemon=True) for _ in range(count)
         ]
@@ -125,6 +125,25 @@ class Lanes:
     async def call(self, work: _Work) -> Any:
         """Return work(model), run in a lane; see `Served.call` for errors."""
         return (await self._submit([(None, work)]))[0]
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return self._waiting
+
+    def check_free(self) -> None:
+        """Refuse a request where no more may wait.
+
+        Raises:
+            Overloaded: As many wait as may.
+        """
+        if self._stopped or self._waiting >= self._queue:
+            raise Overloaded.coded(
+                "E-SERVER-04",
+                "{name}: {count} requests wait already, which is the most. Try again in a second.",
+                name=self._name,
+                count=self._waiting,
+            )
 
     def warm_up(self) -> None:
         """Run each session on made-up inputs.
@@ -146,14 +165,8 @@ class Lanes:
             return []
         job = _Job(len(parts))
         with self._changed:
-            if self._stopped or self.waiting >= self._queue:
-                raise Overloaded.coded(
-                    "E-SERVER-04",
-                    "{name}: {count} requests wait already, which is the most. Try again in a second.",
-                    name=self._name,
-                    count=self.waiting,
-                )
-            self.waiting += 1
+            self.check_free()
+            self._waiting += 1
             self._parts.extend(_Part(job, number, *each) for number, each in enumerate(parts))
             self._changed.notify(len(parts))
         timer = job.loop.call_later(self._seconds, job.fail, self._too_late())
@@ -196,7 +209,7 @@ class Lanes:
             part = self._parts.popleft()
             if not part.job.begun:
                 part.job.begun = True
-                self.waiting -= 1
+                self._waiting -= 1
             if not part.job.abandoned:
                 taken.append(part)
         return taken

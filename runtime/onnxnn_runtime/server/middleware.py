@@ -15,7 +15,8 @@ from starlette.datastructures import Headers, MutableHeaders
 
 from onnxnn_runtime.messages.catalogue import gettext
 
-from .errors import BadRequest, TimeLimit, TooLarge, Unauthorized, answer
+from .errors import BadRequest, Overloaded, TimeLimit, TooLarge, Unauthorized, answer
+from .settings import ServerSettings
 from .state import ServerState
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ __all__ = ["OPEN_PATHS", "Guard"]
 
 OPEN_PATHS = ("/healthz", "/v2/health/live", "/v2/health/ready")
 """Paths that answer without the token, for whoever watches whether the server lives."""
+
+_BODIES = 8
+"""Bodies of the largest size that may be in memory at once; or many small ones."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
@@ -42,6 +46,7 @@ class Guard:
         self._app = app
         self._state = state
         self._routes = routes
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -61,15 +66,34 @@ class Guard:
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 
+        body = _Body(self._state.settings, receive)
         try:
             self._check_token(scope["path"], headers)
-            await self._app(scope, self._limited(receive, headers), sending)
+            if scope["method"] == "POST":
+                self._state.check_free()
+                body.check_length(headers.get("content-length", "0"))
+            await self._app(scope, lambda: self._receive(body), sending)
         except Exception as error:
             if status:
                 raise  # the response is half sent
             await answer(error, scope["path"], self._state.hidden)(scope, receive, sending)
         finally:
+            self._held -= body.received
             self._count(scope, status, time.perf_counter() - begun, request_id)
+
+    async def _receive(self, body: _Body) -> Message:
+        """Return the next piece of a body.
+
+        Raises:
+            Overloaded: All bodies together take more memory than they may.
+        """
+        message = await body.receive()
+        self._held += len(message.get("body", b""))
+        if self._held > _BODIES * self._state.settings.max_body_bytes:
+            raise Overloaded.coded(
+                "E-SERVER-04", "other requests take all memory for bodies. Try again in a second."
+            )
+        return message
 
     def _check_token(self, path: str, headers: Headers) -> None:
         token = self._state.settings.token
@@ -82,40 +106,6 @@ class Guard:
                 "expected the header 'Authorization: Bearer TOKEN' with the token of this server, got {got}.",
                 got=gettext("another one") if given else gettext("none"),
             )
-
-    def _limited(self, receive: Receive, headers: Headers) -> Receive:
-        """Return a function that receives a body up to its limits of bytes and seconds."""
-        settings, loop = self._state.settings, asyncio.get_running_loop()
-        length = headers.get("content-length", "0")
-        if not length.isdecimal():
-            raise BadRequest.coded(
-                "E-SERVER-05", "Content-Length: expected an integer, got {got!r}.", got=length[:20]
-            )
-        if int(length) > settings.max_body_bytes:
-            raise _too_large(settings.max_body_bytes)
-        received, complete = 0, False
-        deadline = loop.time() + settings.request_timeout
-
-        async def receiving() -> Message:
-            nonlocal received, complete
-            if complete:
-                return await receive()  # waits for the client to leave
-            try:
-                message = await asyncio.wait_for(receive(), max(0.0, deadline - loop.time()))
-            except asyncio.TimeoutError:
-                raise TimeLimit.coded(
-                    "E-SERVER-04",
-                    "expected the whole body within {seconds:g} s, got {count} bytes of it.",
-                    seconds=settings.request_timeout,
-                    count=received,
-                ) from None
-            received += len(message.get("body", b""))
-            complete = not message.get("more_body", False)
-            if received > settings.max_body_bytes:
-                raise _too_large(settings.max_body_bytes)
-            return message
-
-        return receiving
 
     def _count(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         route = self._routes.get(scope.get("endpoint"), "")
@@ -134,15 +124,67 @@ class Guard:
             print(json.dumps(line), file=sys.stdout, flush=True)
 
 
+class _Body:
+    """The body of one request, up to its limits of bytes and seconds.
+
+    Args:
+        settings: The limits.
+        receive: What brings the pieces.
+    """
+
+    def __init__(self, settings: ServerSettings, receive: Receive) -> None:
+        self.received = 0
+        self._settings = settings
+        self._receive = receive
+        self._complete = False
+        self._deadline = time.monotonic() + settings.request_timeout
+
+    def check_length(self, length: str) -> None:
+        """Refuse a body by what its header says.
+
+        Raises:
+            BadRequest: That is no length.
+            TooLarge: It is too long.
+        """
+        if not (length.isascii() and length.isdecimal()):
+            raise BadRequest.coded(
+                "E-SERVER-05", "Content-Length: expected an integer, got {got!r}.", got=length[:20]
+            )
+        if len(length) > 18 or int(length) > self._settings.max_body_bytes:
+            raise self._too_large()
+
+    async def receive(self) -> Message:
+        """Return the next piece.
+
+        Raises:
+            TimeLimit: It has not come in time.
+            TooLarge: All are too long together.
+        """
+        if self._complete:
+            return await self._receive()  # waits for the client to leave
+        try:
+            message = await asyncio.wait_for(self._receive(), max(0.0, self._deadline - time.monotonic()))
+        except asyncio.TimeoutError:
+            raise TimeLimit.coded(
+                "E-SERVER-04",
+                "expected the whole body within {seconds:g} s, got {count} bytes of it.",
+                seconds=self._settings.request_timeout,
+                count=self.received,
+            ) from None
+        self.received += len(message.get("body", b""))
+        self._complete = not message.get("more_body", False)
+        if self.received > self._settings.max_body_bytes:
+            raise self._too_large()
+        return message
+
+    def _too_large(self) -> TooLarge:
+        most = self._settings.max_body_bytes / 1e6
+        return TooLarge.coded(
+            "E-SERVER-03", "expected a body of at most {most:.3g} MB, got a larger one. Send less.", most=most
+        )
+
+
 def _id_of(headers: Headers) -> str:
     """Return the id that the client gave a request, or a new one."""
     given = headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-
-
-def _too_large(most: int) -> TooLarge:
-    return TooLarge.coded(
-        "E-SERVER-03",
-        "expected a body of at most {most:.3g} MB, got a larger one. Send less.",
-        most=most / 1e6,
-    )

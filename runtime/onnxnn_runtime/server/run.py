@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import signal
+import socket
 import sys
-from typing import TYPE_CHECKING, Sequence
+from typing import Sequence
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.system import system_reason
 
 from .settings import ServerSettings
 
-if TYPE_CHECKING:
-    import socket
-
 __all__ = ["serve"]
+
+_BACKLOG = 2048
+"""Connections that wait until they are accepted."""
 
 
 def serve(paths: Sequence[str], settings: ServerSettings) -> None:
@@ -25,13 +28,12 @@ def serve(paths: Sequence[str], settings: ServerSettings) -> None:
         settings: Address, token, limits.
 
     Raises:
-        InputError: A package is missing, a file cannot be opened, or the address is in use.
+        InputError: A package is missing, a file cannot be opened, or the address cannot be listened on.
     """
     try:
         import python_multipart  # noqa: F401
+        import starlette  # noqa: F401
         import uvicorn
-
-        from .app import create_app
     except ImportError as error:
         raise InputError.coded(
             "E-PACKAGE-01",
@@ -39,27 +41,56 @@ def serve(paths: Sequence[str], settings: ServerSettings) -> None:
             '"onnxnn-runtime[serve]"',
             error=error,
         ) from error
+    from .app import create_app
+    from .protocol import DeadlineProtocol
 
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            if sockets:
-                print(gettext("Serving at {address}", address=address(sockets[0].getsockname())), flush=True)
-
+    application = functools.partial(create_app, [str(path) for path in paths], settings)
     config = uvicorn.Config(
-        create_app(paths, settings),
-        host=settings.host,
-        port=settings.port,
+        application if settings.workers > 1 else application(),
+        factory=settings.workers > 1,
+        http=DeadlineProtocol,
+        ws="none",
+        lifespan="on",
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=int(settings.drain_timeout),
+        workers=settings.workers,
     )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again when it is done
-    Server(config).run(sockets=[config.bind_socket()])
+    # uvicorn raises the signal again when it is done.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with _listening(settings) as listener:
+        print(gettext("Serving at {address}", address=_address(listener)), flush=True)
+        if settings.workers > 1:
+            from uvicorn.supervisors import Multiprocess
+
+            Multiprocess(config, sockets=[listener]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[listener])
 
 
-def address(name: Sequence[object]) -> str:
+def _listening(settings: ServerSettings) -> socket.socket:
+    """Return a socket that listens: clients wait in its queue until the models are warm.
+
+    Raises:
+        InputError: The address is in use, or not one of this machine.
+    """
+    host = settings.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, settings.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise InputError.coded(
+            "E-INPUT-06",
+            "{host}:{port}: cannot be listened on ({reason}). Choose another --host or --port.",
+            host=host,
+            port=settings.port,
+            reason=system_reason(error),
+        ) from error
+
+
+def _address(listener: socket.socket) -> str:
     """Return the address of a socket as browsers take it."""
-    host = f"[{name[0]}]" if ":" in str(name[0]) else name[0]
-    return f"http://{host}:{name[1]}"
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

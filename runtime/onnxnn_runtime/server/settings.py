@@ -9,7 +9,10 @@ from onnxnn_runtime.arrays.numbers import check_integer, is_number
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.shorten import shortened
 
-__all__ = ["ServerSettings"]
+__all__ = ["HEADER_TIMEOUT", "ServerSettings", "is_loopback"]
+
+HEADER_TIMEOUT = "onnxnn_header_timeout"
+"""Where the application tells the connections how many seconds headers may take: a key of its lifespan."""
 
 _LONGEST = 86_400.0
 """Seconds of the longest timeout: one day."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Mapping
 from onnxnn_runtime.errors import name_hint
 from onnxnn_runtime.messages.shorten import shortened
 
-from .errors import BadRequest, UnknownModel
+from .errors import BadRequest, Overloaded, UnknownModel
 from .metrics import Metrics
 from .settings import ServerSettings
 
@@ -64,6 +64,19 @@ class ServerState:
                 names=", ".join(self.models),
             )
         return found
+
+    def check_free(self) -> None:
+        """Refuse a request whichever model it is for, before its body is read.
+
+        Raises:
+            Overloaded: No model can take one.
+        """
+        for served in self.models.values():
+            try:
+                return served.lanes.check_free()
+            except Overloaded as error:
+                refused = error
+        raise refused
 
     def chosen(self, name: object, call: str) -> Served:
         """Return the model for a call; without a name the only one that has it.
