@@ -73,6 +73,7 @@ def create_app(paths: Sequence[str], settings: ServerSettings) -> Starlette:
         exception_handlers={OnnxnnError: on_error, HTTPException: on_error},
         lifespan=_lifespan,
     )
+    app.router.redirect_slashes = False
     app.state.onnxnn = state
     return app
 

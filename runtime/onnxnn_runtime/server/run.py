@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import signal
 import socket
@@ -60,7 +61,7 @@ def serve(paths: Sequence[str], settings: ServerSettings) -> None:
     )
     # uvicorn raises the signal again when it is done.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with _listening(settings) as listener:
+    with _listening(settings) as listener, contextlib.suppress(KeyboardInterrupt):
         print(gettext("Serving at {address}", address=_address(listener)), flush=True)
         if settings.workers > 1:
             from uvicorn.supervisors import Multiprocess

@@ -43,8 +43,11 @@ class Client:
         """Run a coroutine in the loop of the application."""
         return self._loop.run_until_complete(awaitable)
 
+    async def send(self, method, path, **options):
+        return await self._client.request(method, path, **options)
+
     def request(self, method, path, **options):
-        return self.run(self._client.request(method, path, **options))
+        return self.run(self.send(method, path, **options))
 
     def get(self, path, **options):
         return self.request("GET", path, **options)
@@ -57,7 +60,7 @@ class Client:
 
         async def send():
             return await asyncio.gather(
-                *(self._client.request(method, path, **options) for method, path, options in requests)
+                *(self.send(method, path, **options) for method, path, options in requests)
             )
 
         return self.run(send())

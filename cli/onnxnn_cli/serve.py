@@ -1,0 +1,118 @@
+"""`onnxnn serve`: models answer over HTTP."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, List, Optional
+
+import typer
+
+from .options import DEVICE, takes
+from .text import gettext
+
+if TYPE_CHECKING:
+    from onnxnn_runtime.server.settings import ServerSettings
+
+HELP = gettext(
+    "Answer over HTTP what models say: for other programs, and for tablets in a browser.\n\n"
+    "Example: onnxnn serve pets.onnx --port 8000"
+)
+"""The help text."""
+
+TOKEN = "ONNXNN_TOKEN"
+"""The environment variable that holds the token."""
+
+
+_FILES: Any = typer.Argument(
+    ..., metavar="FILE", help=gettext("Model files; requests name them without folder and .onnx.")
+)
+_CORS: Any = typer.Option(
+    None,
+    "--cors",
+    metavar="ORIGIN",
+    help=gettext("Web pages that may use the server, such as https://a.org."),
+)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What is typed after `onnxnn serve`."""
+
+    files: List[str] = _FILES
+    host: str = typer.Option(
+        "127.0.0.1", "--host", help=gettext("The address; 0.0.0.0 is open to other machines, with a token.")
+    )
+    port: int = typer.Option(8000, "--port", min=0, max=65535, help=gettext("The port; 0 takes a free one."))
+    token_file: Optional[str] = typer.Option(
+        None,
+        "--token-file",
+        metavar="FILE",
+        help=gettext("A file with the token that requests need; or set ONNXNN_TOKEN."),
+    )
+    allow_open: bool = typer.Option(
+        False, "--allow-open", help=gettext("Let other machines in without a token.")
+    )
+    cors: Optional[List[str]] = _CORS
+    queue: int = typer.Option(64, "--queue", min=1, help=gettext("Requests that may wait for a model."))
+    max_body: int = typer.Option(32, "--max-body", min=1, help=gettext("The largest request, in MB."))
+    max_pixels: int = typer.Option(
+        50, "--max-pixels", min=1, help=gettext("The largest image, in millions of pixels.")
+    )
+    max_items: int = typer.Option(64, "--max-items", min=1, help=gettext("Inputs in one request."))
+    timeout: float = typer.Option(30.0, "--timeout", help=gettext("Seconds that one request may take."))
+    header_timeout: float = typer.Option(
+        10.0, "--header-timeout", help=gettext("Seconds in which the headers of a request are expected.")
+    )
+    workers: int = typer.Option(
+        1, "--workers", min=1, help=gettext("Processes; one uses all processor cores already.")
+    )
+    threads: Optional[int] = typer.Option(
+        None, "--threads", min=1, help=gettext("Processor cores to use; all where left out.")
+    )
+    device: str = DEVICE
+    quiet: bool = typer.Option(False, "--quiet", help=gettext("Print no line for each request."))
+
+
+@takes(Serving)
+def serve(asked: Serving) -> None:
+    """Answer over HTTP what models say: for other programs, and for tablets in a browser."""
+    from onnxnn_runtime.server.run import serve as run
+
+    run(asked.files, _settings(asked))
+
+
+def _settings(asked: Serving) -> ServerSettings:
+    from onnxnn_runtime.server.settings import ServerSettings
+
+    return ServerSettings(
+        host=asked.host,
+        port=asked.port,
+        token=_token(asked.token_file),
+        allow_open=asked.allow_open,
+        cors=tuple(asked.cors or ()),
+        queue=asked.queue,
+        max_body_bytes=asked.max_body * 1_000_000,
+        max_pixels=asked.max_pixels * 1_000_000,
+        max_items=asked.max_items,
+        request_timeout=asked.timeout,
+        header_timeout=asked.header_timeout,
+        workers=asked.workers,
+        threads=asked.threads,
+        device=asked.device,
+        access_log=not asked.quiet,
+    )
+
+
+def _token(path: Optional[str]) -> Optional[str]:
+    """Return the token: of the file, else of the environment, else None.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    if path is None:
+        return os.environ.get(TOKEN) or None
+    from onnxnn_runtime.files.access import regular_file
+
+    with open(str(regular_file(path)), encoding="utf-8", errors="replace") as file:
+        return file.read(10_000).strip()
