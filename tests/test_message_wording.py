@@ -43,6 +43,8 @@ ALLOWED = {
     "models/weights.py": ("{most} bytes",),
     "recipe/parts.py": ("{most:,} layers",),
     "recipe/tree.py": ("{most:,} keys", "{most} levels", "{count} characters"),
+    "server/content.py": ("{most:,} values",),
+    "server/images.py": ("{most:.3g} million pixels",),
     "session/graph_check.py": ("{limit:,} nodes",),
     "tables/scan.py": ("{most:,} columns", "{most:,} cells"),
     "tables/text.py": ("{most:,} characters",),

@@ -14,6 +14,7 @@ PAGES = {
     "docs/zh-CN/differences-from-basenn.md": "docs/differences-from-basenn.md",
     "docs/zh-CN/boards.md": "docs/boards.md",
     "docs/zh-CN/commands.md": "docs/commands.md",
+    "docs/zh-CN/serving.md": "docs/serving.md",
     "docs/zh-CN/deploy.md": "docs/deploy.md",
     "docs/zh-CN/galleries.md": "docs/galleries.md",
 }

@@ -167,9 +167,8 @@ class _Body:
         except asyncio.TimeoutError:
             raise TimeLimit.coded(
                 "E-SERVER-04",
-                "expected the whole body within {seconds:g} s, got {count} bytes of it.",
+                "expected the whole body within {seconds:g} s, got a part of it.",
                 seconds=self._settings.request_timeout,
-                count=self.received,
             ) from None
         self.received += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)

@@ -16,7 +16,7 @@ _Protocol: Any = AutoHTTPProtocol  # that of httptools where it is installed, el
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
-class DeadlineProtocol(_Protocol):
+class DeadlineProtocol(_Protocol):  # type: ignore[misc]
     """Closes a connection on which no request is complete enough to be answered within some seconds.
 
     The same holds for what is left of a body after its request was answered, e.g. with 413. While a request

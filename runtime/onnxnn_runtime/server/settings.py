@@ -12,7 +12,7 @@ from onnxnn_runtime.messages.shorten import shortened
 __all__ = ["HEADER_TIMEOUT", "ServerSettings", "is_loopback"]
 
 HEADER_TIMEOUT = "onnxnn_header_timeout"
-"""Where the application tells the connections how many seconds headers may take: a key of its lifespan."""
+"""The key of the lifespan's state under which connections find the seconds that headers may take."""
 
 _LONGEST = 86_400.0
 """Seconds of the longest timeout: one day."""
