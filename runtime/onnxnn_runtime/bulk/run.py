@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generator, Iterable, Sequence
 
-from onnxnn_runtime.api.calls import checked
+from onnxnn_runtime.api.calls import checked, checked_class
 from onnxnn_runtime.arrays.numbers import check_integer
 from onnxnn_runtime.errors import InputError, OutputError
 from onnxnn_runtime.files.access import as_path, cannot_write, check_folder
@@ -31,6 +31,7 @@ LOCK = ".lock"
 """The file that one run at a time has locked; readers of Parquet folders pass over names with a dot."""
 
 
+@checked_class()
 @dataclass(frozen=True)
 class BulkResult:
     """What a run has done.
