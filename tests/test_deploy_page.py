@@ -10,6 +10,7 @@ import socket
 import tempfile
 
 import numpy as np
+import onnxnn_runtime as rt
 import pytest
 import yaml
 from PIL import Image
@@ -51,6 +52,26 @@ def test_the_command_and_the_request(folder):
     assert f'name: "{given["name"]}"\n  data_type: TYPE_{given["datatype"]}\n  dims: [ 3, -1, -1 ]' in config
     assert given["shape"] == [1, 3, 8, 8]
     assert len(given["data"]) == 192
+
+
+ASK = """
+from onnxnn_runtime.server.app import create_app
+from onnxnn_runtime.server.settings import ServerSettings
+from starlette.testclient import TestClient
+with TestClient(create_app(["pets.onnx"], ServerSettings())) as client:
+    print(client.post("/v2/models/pets/infer", content=request).text)
+"""
+
+
+def test_our_own_server_answers_the_request(folder):
+    pytest.importorskip("starlette", reason='needs the server: pip install "onnxnn-runtime[serve]"')
+    done = run_python(["-c", blocks("python")[0] + ASK], folder)
+    assert done.returncode == 0, done.stderr
+    (line,) = (line for line in done.stdout.splitlines() if "outputs" in line)
+    output = json.loads(line)["outputs"][0]
+    model = rt.load(folder / "pets.onnx", device="cpu")
+    (expected,) = model.predict(folder / "cat.png")
+    np.testing.assert_allclose(output["data"], expected.scores, rtol=1e-5)
 
 
 def test_the_manifest():
