@@ -44,6 +44,9 @@ class Serving:
         "127.0.0.1", "--host", help=gettext("The address; 0.0.0.0 is open to other machines, with a token.")
     )
     port: int = typer.Option(8000, "--port", min=0, max=65535, help=gettext("The port; 0 takes a free one."))
+    gallery: Optional[str] = typer.Option(
+        None, "--gallery", metavar="GALLERY", help=gettext("A gallery of one of the models, for /search.")
+    )
     token_file: Optional[str] = typer.Option(
         None,
         "--token-file",
@@ -92,6 +95,7 @@ def _settings(asked: Serving) -> ServerSettings:
         allow_open=asked.allow_open,
         cors=tuple(asked.cors or ()),
         queue=asked.queue,
+        gallery=asked.gallery,
         max_body_bytes=asked.max_body * 1_000_000,
         max_pixels=asked.max_pixels * 1_000_000,
         max_items=asked.max_items,

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from onnxnn_runtime.errors import InputError, OnnxnnError
 
-from . import api, openai_api, protocol_v2
+from . import api, openai_api, protocol_v2, search
 from .errors import on_error
 from .metrics import CONTENT_TYPE, Metrics
 from .middleware import Guard
@@ -27,7 +27,7 @@ from .state import ServerState
 
 __all__ = ["PARTS", "create_app"]
 
-PARTS: tuple[ModuleType, ...] = (api, protocol_v2, openai_api)
+PARTS: tuple[ModuleType, ...] = (api, search, protocol_v2, openai_api)
 """The modules whose `routes(state)` the server has, each a list of Starlette's routes."""
 
 
@@ -56,7 +56,10 @@ def create_app(paths: Sequence[str], settings: ServerSettings) -> Starlette:
                 name=served.name,
             )
         models[served.name] = served
-    state = ServerState(models, settings, metrics)
+    gallery = None
+    if settings.gallery is not None:
+        gallery = search.open_gallery(settings.gallery, list(models.values()))
+    state = ServerState(models, settings, metrics, gallery)
     routes = [Route("/healthz", _healthz), Route("/metrics", _metrics)]
     for part in PARTS:
         routes += part.routes(state)

@@ -30,6 +30,7 @@ __all__ = [
     "TimeLimit",
     "TooLarge",
     "Unauthorized",
+    "Unavailable",
     "UnknownModel",
     "UnsupportedMedia",
     "answer",
@@ -82,6 +83,12 @@ class Overloaded(RequestError):
 
     status = 503
     retry_after = 1
+
+
+class Unavailable(RequestError):
+    """What was asked for is not there at the moment."""
+
+    status = 503
 
 
 class TimeLimit(RequestError):

@@ -13,6 +13,7 @@ from .metrics import Metrics
 from .settings import ServerSettings
 
 if TYPE_CHECKING:
+    from .search import GallerySearch
     from .served import Served
 
 __all__ = ["ServerState"]
@@ -32,7 +33,7 @@ class ServerState:
     models: dict[str, Served]
     settings: ServerSettings
     metrics: Metrics
-    gallery: object | None = None
+    gallery: GallerySearch | None = None
 
     @property
     def hidden(self) -> Mapping[str, str]:
