@@ -81,6 +81,12 @@ def images_without_torch(folder: Path) -> None:
     card = model.card
     if card is not None:
         assert_type(card.output.classes, tuple[str, ...])
+    gallery = runtime.Gallery.build(model, folder / "dataset", labels="pet")
+    assert_type(gallery, runtime.Gallery)
+    assert_type(gallery.search(gallery.names[0]), runtime.Matches)
+    assert_type(gallery.search(gallery.names), list[runtime.Matches])
+    assert_type(gallery.classify(gallery.names[0]).label, str)
+    assert_type(gallery.duplicates(), list[runtime.Matches])
     vectors = runtime.load(folder / "images.onnx").embed_named(folder / "dataset")
     assert_type(vectors.names, list[str])
     assert_type(runtime.get_similarity(vectors.vectors, vectors.vectors), "np.ndarray | float")

@@ -19,14 +19,18 @@ _MOST_SCORES = 1 << 24
 """Scores in memory at once: 64 MiB."""
 
 _CONVERTED = 1 << 21
-"""Numbers of float16 that are converted at once: 8 MiB of float32."""
+"""Numbers that are converted to another type at once: 8 MiB of float32."""
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
     """Return float32 vectors (N, D) of length 1; those of length zero stay zero."""
-    wide = vectors.astype(np.float64)
-    length = np.sqrt(np.square(wide).sum(axis=1, keepdims=True))
-    return np.asarray((wide / np.where(length == 0, 1, length)).astype(np.float32))
+    result = np.empty(vectors.shape, np.float32)
+    rows = max(1, _CONVERTED // max(1, vectors.shape[1]))
+    for start in range(0, len(vectors), rows):
+        wide = vectors[start : start + rows].astype(np.float64)
+        length = np.sqrt(np.square(wide).sum(axis=1, keepdims=True))
+        result[start : start + rows] = wide / np.where(length == 0, 1, length)
+    return result
 
 
 def best(
@@ -41,6 +45,10 @@ def best(
         threshold: The lowest score, itself included; None for any.
         removed: int64, rows that are left out.
     """
+    if not len(vectors):
+        nothing = np.zeros(0, np.int64), np.zeros(0, np.float32)
+        yield from [nothing] * len(queries)
+        return
     many = max(1, _MOST_SCORES // max(1, len(vectors)))
     for start in range(0, len(queries), many):
         scores = products(queries[start : start + many], vectors)

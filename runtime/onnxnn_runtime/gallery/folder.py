@@ -76,6 +76,10 @@ class FolderStore:
         self._take(_load(path))
         self._open: _Open | None = None
 
+    def __reduce__(self) -> tuple[type[FolderStore], tuple[Path]]:
+        """Another process opens the folder again."""
+        return FolderStore, (self.path,)
+
     @property
     def about(self) -> About:
         """What the vectors are."""

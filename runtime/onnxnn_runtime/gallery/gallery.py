@@ -17,18 +17,18 @@ from onnxnn_runtime.inputs.options import ReadOptions
 from onnxnn_runtime.messages.shorten import printable
 
 from .checks import check_dtype, check_same_dtype, check_threshold, name_is_known, no_such_name, record_of
-from .entries import Entries, Record, View
-from .exact import best, unit
+from .entries import Entries, Record
+from .exact import unit
 from .facts import GalleryFacts
 from .folder import FolderStore
 from .labels import Labels
 from .manifest import About
-from .matching import classified, groups, matches_of
+from .matching import best_matches, classified, groups
 from .memory import MemoryStore
 from .origin import about_model, check_model
 from .queries import OneImage, Several, checked_vectors, query_vectors
 from .results import Changes, Classification, Matches
-from .saving import create_folder, save_to
+from .saving import create_folder, remove_folder, save_to
 from .store import Store
 from .update import AddOptions, update
 
@@ -56,6 +56,12 @@ class Gallery(GalleryFacts):
     A gallery in a folder survives a killed process with all that was reported done. One process at a time
     writes to it, and any number read, each with what there was when it opened or called `refresh`.
     A gallery may be used from several threads for reading.
+
+    `build`, `open`, `load` and `from_vectors` make one.
+
+    Args:
+        store: Where its entries are, `onnxnn_runtime.gallery.store.Store`.
+        model: As the attribute.
 
     Attributes:
         model: The model that embeds queries and new inputs, or None: then vectors alone are searched for.
@@ -109,14 +115,20 @@ class Gallery(GalleryFacts):
         asked = AddOptions(labels, names, True, ReadOptions(**options))
         check_dtype(dtype)
         about = about_model(model, dtype or "float32")
+        is_new = False
         if path is None:
             gallery = cls(MemoryStore(about), model)
         else:
             folder = as_path(path, "path", InputError)
-            create_folder(folder, about)
+            is_new = create_folder(folder, about)
             gallery = cls.open(folder, model)
             check_same_dtype(dtype, gallery.dtype, gallery._where)
-        gallery._update(inputs, asked)
+        try:
+            gallery._update(inputs, asked)
+        except BaseException:
+            if is_new and not len(gallery):
+                remove_folder(folder)
+            raise
         return gallery
 
     @classmethod
@@ -181,7 +193,9 @@ class Gallery(GalleryFacts):
         opened = cls.open(path, model)
         view = opened._store.view()
         rows = view.rows
-        entries = Entries([view.names[row] for row in rows], [view.labels[row] for row in rows])
+        files = [opened._store.entries.file_of(row) for row in rows]
+        names, labels = [view.names[row] for row in rows], [view.labels[row] for row in rows]
+        entries = Entries(names, labels, lambda: files)
         return cls(MemoryStore(opened._store.about, entries, view.vectors[rows]), model)
 
     def save(self, path: PathLike) -> Path:
@@ -262,11 +276,14 @@ class Gallery(GalleryFacts):
         """
         wanted = [names] if isinstance(names, str) else list(names)
         with self._store.writing():
-            rows = {self._store.entries.row_of(name): name for name in wanted}
-            if None in rows:
-                raise no_such_name(rows[None])
+            rows = set()
+            for name in wanted:
+                row = self._store.entries.row_of(name) if isinstance(name, str) else None
+                if row is None:
+                    raise no_such_name(name)
+                rows.add(row)
             if rows:
-                self._store.append(Record(removed=sorted(row for row in rows if row is not None)))
+                self._store.append(Record(removed=sorted(rows)))
         self.changes = Changes(0, 0, 0, len(rows), [])
         return self.changes
 
@@ -300,7 +317,7 @@ class Gallery(GalleryFacts):
         check_integer("k", k)
         check_threshold(threshold)
         vectors, names, several = query_vectors(query, self.model, self.dimension, self._where)
-        found = self._best(self._store.view(), vectors, names, k, threshold)
+        found = best_matches(self._store.view(), vectors, names, k, threshold)
         return found if several else found[0]
 
     def duplicates(self, threshold: float = 0.95) -> list[Matches]:
@@ -356,7 +373,7 @@ class Gallery(GalleryFacts):
                 path=self._where,
             )
         vectors, names, several = query_vectors(query, self.model, self.dimension, self._where)
-        found = [classified(each) for each in self._best(view, vectors, names, k, None)]
+        found = [classified(each) for each in best_matches(view, vectors, names, k, None)]
         return found if several else found[0]
 
     def refresh(self) -> bool:
@@ -379,9 +396,3 @@ class Gallery(GalleryFacts):
             self.changes = update(self._store, self.model, inputs, options)
         warn_of(self.changes.skipped)
         return self.changes
-
-    def _best(
-        self, view: View, vectors: np.ndarray, names: Sequence[str], k: int, threshold: float | None
-    ) -> list[Matches]:
-        found = best(view.vectors, vectors, k, threshold, view.removed)
-        return [matches_of(view, name, rows, scores) for name, (rows, scores) in zip(names, found)]

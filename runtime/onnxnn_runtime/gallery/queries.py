@@ -64,7 +64,11 @@ def query_vectors(query: object, model: Model | None, dimension: int, where: str
             "{name}: expected a vector of finite numbers from the model, got NaN or infinite ones.",
             name=printable(found.names[int(np.argmin(np.isfinite(found.vectors).all(axis=1)))]),
         )
-    return unit(found.vectors), found.names, _is_several(query) or len(found.names) != 1
+    return (
+        unit(found.vectors),
+        found.names,
+        _is_several(query, model.input_spec.kind) or len(found.names) != 1,
+    )
 
 
 def checked_vectors(vectors: np.ndarray, dimension: int, name: str) -> np.ndarray:
@@ -84,7 +88,7 @@ def checked_vectors(vectors: np.ndarray, dimension: int, name: str) -> np.ndarra
         )
     with np.errstate(over="ignore"):
         result = np.asarray(vectors, np.float32)
-    if not np.isfinite(result).all():
+    if not np.isfinite(result.sum(dtype=np.float64)):  # as it is where one of them is not
         raise InputError.coded(
             "E-INPUT-04", "{name}: expected finite numbers, got NaN or infinite ones.", name=name
         )
@@ -125,5 +129,9 @@ def _several_in_one(path: str) -> InputError:
     )
 
 
-def _is_several(query: object) -> bool:
-    return isinstance(query, (list, tuple, Iterator)) or getattr(query, "ndim", 0) == 4
+def _is_several(query: object, kind: str) -> bool:
+    """Return whether a query is a list, or an array with an axis more than one input of its kind has."""
+    if isinstance(query, (list, tuple)):
+        return not (is_numeric(query) and not any(isinstance(each, (list, tuple)) for each in query))
+    axes = {"image": 4, "table": 2}.get(kind, 0)
+    return isinstance(query, Iterator) or (axes > 0 and getattr(query, "ndim", 0) == axes)

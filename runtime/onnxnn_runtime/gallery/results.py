@@ -28,8 +28,9 @@ class Match(NamedTuple):
 class Matches(List[Match]):
     """The matches of one query, the most similar first; equal scores in the order in which they were added.
 
-    Attributes:
+    Args:
         query: The name of the query: a path, or "input[3]".
+        matches: What was found.
     """
 
     def __init__(self, query: str = "", matches: list[Match] | None = None) -> None:

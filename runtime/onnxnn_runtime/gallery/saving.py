@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -19,20 +20,29 @@ from .manifest import MANIFEST, About, Manifest, is_file_of_gallery, read_manife
 from .synced import flush_folder
 
 
-def create_folder(folder: Path, about: About) -> None:
-    """Make an empty gallery where there is none yet.
+def create_folder(folder: Path, about: About) -> bool:
+    """Make an empty gallery where there is none yet; return whether there was none.
 
     Raises:
         InputError: There is something else, or another process is writing there.
         OutputError: The folder cannot be written.
     """
     if (folder / MANIFEST).exists():
-        return
+        return False
     _make(folder)
     with writer_lock(folder):
-        if not (folder / MANIFEST).exists():
-            vectors = np.zeros((0, about.dimension), about.dtype)
-            _write_whole(folder, started(about), Entries(), vectors)
+        if (folder / MANIFEST).exists():
+            return False
+        _write_whole(folder, started(about), Entries(), np.zeros((0, about.dimension), about.dtype))
+    return True
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove an empty gallery that was made for a call which was refused, as far as possible."""
+    with contextlib.suppress(OSError):
+        for name in filter(is_file_of_gallery, os.listdir(str(folder))):
+            os.unlink(str(folder / name))
+        os.rmdir(str(folder))
 
 
 def save_to(folder: Path, about: About, entries: Entries, view: View) -> None:

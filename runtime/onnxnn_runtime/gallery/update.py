@@ -65,7 +65,7 @@ def update(store: Store, model: Model, inputs: object, options: AddOptions) -> C
     skipped: list[Skipped] = []
     samples = find_samples(inputs, spec, skipped, read.errors)
     total = len(samples) if isinstance(samples, Sequence) else None
-    plan, added, changed = _Plan(), 0, 0
+    plan, added, changed, left_out = _Plan(), 0, 0, 0
     named = _named(samples, options.names)
     wanted = _wanted(store, named, plan, options, spec.kind == "image")
     parts = model.embed_stream(
@@ -73,19 +73,20 @@ def update(store: Store, model: Model, inputs: object, options: AddOptions) -> C
     )
     for part in parts:
         skipped.extend(part.skipped)
+        left_out += len(part.skipped)
         record, vectors = _record(store, plan, part.names, part.vectors, read.errors, skipped)
         if record.names:
             store.append(record, vectors)
         changed += len(record.removed)
         added += len(record.names) - len(record.removed)
-        read.report(plan.unchanged + added + changed + len(part.skipped), total)
+        read.report(plan.unchanged + added + changed + left_out, total)
     gone = _gone(store, plan, skipped) if options.exact else []
     last = Record(
         removed=gone, updated={row: new for row, new in plan.updated.items() if row not in set(gone)}
     )
     if not last.is_empty:
         store.append(last)
-    read.report(plan.unchanged + added + changed, total)
+    read.report(plan.unchanged + added + changed + left_out, total)
     return Changes(added, changed, plan.unchanged, len(gone), skipped)
 
 

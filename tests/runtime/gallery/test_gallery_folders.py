@@ -73,7 +73,8 @@ def test_readers_keep_what_they_opened_until_they_refresh(path, monkeypatch):
     files = set(os.listdir(str(path)))
     writer.add_vectors([[2, 1], [-1, 0]], ["d", "e"], "x")
     writer.remove(["a", "b", "c"])  # most of them: the vectors are written again, too
-    assert len(files & set(os.listdir(str(path)))) == 2  # the manifest and the lock
+    if os.name != "nt":  # where files that are mapped stay until later
+        assert len(files & set(os.listdir(str(path)))) == 2  # the manifest and the lock
     assert (reader.names, len(reader), reader.search([1, 0], 1)[0].name) == (["a", "b", "c"], 3, "a")
     assert reader.refresh()
     assert (reader.names, reader.labels, reader.search([1, 0], 1)[0].name) == (["d", "e"], ["x", "x"], "d")

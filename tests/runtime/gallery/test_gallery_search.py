@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
+from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.gallery import exact
 from PIL import Image
+from support.models import graph, node, value
+from support.models import model as made
 
 
 def numbered(vectors, **options):
@@ -122,12 +125,17 @@ def test_a_query_is_anything_that_the_model_takes(model, photos, image):
             gallery.search(query)
 
 
-def test_rows_of_a_table_are_searched_for(open_model):
-    values = open_model("table", device="cpu")
-    if values.kind.vector is None:
-        pytest.skip("the model has no vector")
-    gallery = rt.Gallery.build(values, [[1.0, 2.0], [3.0, 4.0]], names=["a", "b"])
-    assert gallery.search([3.0, 4.0], 1)[0].name == "b"
+def test_the_length_distinguishes_rows_of_a_table_from_their_vectors():
+    """A network of two numbers to four."""
+    card = ModelCard("embed", (), InputSpec("table", ("batch", 2)), OutputSpec("embedding", ("batch", 4)))
+    nodes = [node("Concat", ["input", "input"], ["output"], axis=1)]
+    content = made(graph(nodes, [value("input", ("batch", 2))], [value("output", ("batch", 4))]), card)
+    gallery = rt.Gallery.build(rt.load(content, device="cpu"), [[1.0, 2.0], [4.0, 3.0]], names=["a", "b"])
+    for query in ([4.0, 3.0], np.array([4.0, 3.0]), [4.0, 3.0, 4.0, 3.0], np.array([8, 6, 8, 6.0])):
+        assert gallery.search(query, 1)[0][:2] == ("b", 1.0)
+    assert [each[0].name for each in gallery.search([[4.0, 3.0], [1.0, 2.0]], 1)] == ["b", "a"]
+    with pytest.raises(rt.InputError, match=r"expected vectors of dimension 4"):
+        gallery.search([1.0, 2.0, 3.0])
 
 
 def test_scores_print_as_a_table_in_notebooks():
