@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Generator, Sequence
+from typing import TYPE_CHECKING, Generator, Sequence
 
 from onnxnn_runtime.errors import DeviceError, InputError, OnnxnnError
 from onnxnn_runtime.messages.shorten import printable
@@ -12,6 +12,21 @@ from onnxnn_runtime.model import Model
 from .packages import ray
 from .plan import Job
 from .work import Done, Settings, work
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Method(Protocol):
+        """A method of an actor."""
+
+        def remote(self, *given: object) -> object:
+            """Begin a call, and return what stands for its result."""
+
+    class Actor(Protocol):
+        """What Ray returns for a `Worker` in a process of its own."""
+
+        ready: Method
+        work: Method
 
 
 class Worker:
@@ -67,13 +82,13 @@ def work_on_ray(
     engine = ray()
     is_own = not engine.is_initialized()
     if is_own:
-        _start(engine, workers)
-    actors: list[Any] = []
+        _start(workers)
+    actors: list[Actor] = []
     try:
         count = workers or int(engine.cluster_resources().get("CPU", 1)) or 1
         kind = engine.remote(num_cpus=1)(Worker)
         actors += [kind.remote(model, settings, os.getcwd()) for _ in range(min(count, len(jobs)))]
-        yield from _distributed(engine, actors, jobs)
+        yield from _distributed(actors, jobs)
     except engine.exceptions.RayError as error:
         cause = getattr(error, "cause", None)
         if isinstance(cause, OnnxnnError):
@@ -91,20 +106,21 @@ def work_on_ray(
             engine.shutdown()
 
 
-def _start(engine: Any, workers: int | None) -> None:
+def _start(workers: int | None) -> None:
     """Join the cluster that RAY_ADDRESS names; where it names none, start one on this machine."""
     address = os.environ.get("RAY_ADDRESS")
     options = {"address": "local", "include_dashboard": False, "num_cpus": workers}
     if address:
         options = {"address": address}
-    engine.init(log_to_driver=False, logging_level="error", **options)
+    ray().init(log_to_driver=False, logging_level="error", **options)
 
 
-def _distributed(engine: Any, actors: Sequence[Any], jobs: Sequence[Job]) -> Generator[Done, None, None]:
+def _distributed(actors: Sequence[Actor], jobs: Sequence[Job]) -> Generator[Done, None, None]:
     """Give each actor that has begun one job after the other; those that never begin hold up none."""
+    engine = ray()
     waiting = list(reversed(jobs))
     beginning = {actor.ready.remote(): actor for actor in actors}
-    running: dict[Any, Any] = {}
+    running: dict[object, Actor] = {}
     while waiting or running:
         (found,), _ = engine.wait([*beginning, *running], num_returns=1)
         actor = beginning.pop(found, None) or running.pop(found)
