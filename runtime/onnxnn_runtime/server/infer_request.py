@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Mapping, Sequence
 from starlette.requests import Request
 
 from onnxnn_runtime.inputs.whole import only_input
+from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .content import json_object
@@ -209,9 +210,9 @@ def _tensor(entry: Mapping[str, object], where: str, data: bytes | None) -> Tens
 def _other_length(expected: int, tail: bytes) -> BadRequest:
     return BadRequest.coded(
         "E-SERVER-05",
-        "expected {expected} bytes of binary data after the JSON, as binary_data_size of the inputs says, "
-        "got {found}. The header {header} says where the JSON ends.",
-        expected=shortened(expected),
+        "expected {expected} of binary data after the JSON, as binary_data_size of the inputs says, got "
+        "{found}. The header {header} says where the JSON ends.",
+        expected=ngettext("{count} byte", "{count} bytes", expected),
         found=len(tail),
         header=HEADER,
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import printable, shortened
 
@@ -76,7 +77,7 @@ class Tensor:
         ):
             raise BadRequest.coded(
                 "E-INPUT-03",
-                "{name}: expected as shape a list of at most {most} integers from 1, got {shape}.",
+                "{name}: expected as shape a list of integers from 1, at most {most} of them, got {shape}.",
                 name=printable(self.name, 80),
                 most=_MOST_AXES,
                 shape=shortened(list(self.shape)),
@@ -152,10 +153,10 @@ def _cut(tensor: Tensor) -> list[bytes]:
     raise BadRequest.coded(
         "E-SERVER-05",
         "{name}: expected elements of BYTES, each after its length as 4 little-endian bytes, in the number "
-        "of the shape {shape}; got {count} bytes that are not such.",
+        "of the shape {shape}, got {found} that are not such.",
         name=tensor.name,
         shape=shape_text(tensor.shape),
-        count=len(data),
+        found=ngettext("{count} byte", "{count} bytes", len(data)),
     )
 
 
@@ -176,9 +177,9 @@ def _from_binary(tensor: Tensor, dtype: np.dtype) -> np.ndarray:
     if len(tensor.binary) != expected:
         raise BadRequest.coded(
             "E-SERVER-05",
-            "{name}: expected {expected} bytes for {datatype} {shape}, got {found}.",
+            "{name}: expected {expected} for {datatype} {shape}, got {found}.",
             name=tensor.name,
-            expected=shortened(expected),
+            expected=ngettext("{count} byte", "{count} bytes", expected),
             datatype=tensor.datatype,
             shape=shape_text(tensor.shape),
             found=len(tensor.binary),
