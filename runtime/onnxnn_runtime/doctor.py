@@ -30,6 +30,9 @@ PACKAGES = (
     ("torch", "torch", "2.11", gettext_noop("training")),
     ("onnx", "onnx", "1.16", gettext_noop("exporting")),
     ("lightning-fabric", "lightning_fabric", "2.4", gettext_noop("training on several devices")),
+    ("starlette", "starlette", "1.0", gettext_noop("serving")),
+    ("uvicorn", "uvicorn", "0.35", gettext_noop("serving")),
+    ("python-multipart", "python_multipart", "0.0.20", gettext_noop("serving")),
     ("onnxscript", "onnxscript", "0.3", gettext_noop("exporting custom modules")),
     ("matplotlib", "matplotlib", "3.9", "plot_history"),
 )
