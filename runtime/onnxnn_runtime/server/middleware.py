@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["OPEN_PATHS", "Guard"]
 
-OPEN_PATHS = ("/healthz", "/v2/health/live", "/v2/health/ready")
-"""Paths that answer without the token, for whoever watches whether the server lives."""
+OPEN_PATHS = ("/healthz", "/v2/health/live", "/v2/health/ready", "/", "/docs", "/openapi.json")
+"""Paths that answer without the token: for whoever watches whether the server lives, and the pages, which ask
+for the token."""
+
+OPEN_FOLDER = "/static/"
+"""What the pages consist of answers without the token, too."""
 
 _BODIES = 8
 """Bodies of the largest size that may be in memory at once; or many small ones."""
@@ -97,7 +101,7 @@ class Guard:
 
     def _check_token(self, path: str, headers: Headers) -> None:
         token = self._state.settings.token
-        if token is None or path in OPEN_PATHS:
+        if token is None or path in OPEN_PATHS or path.startswith(OPEN_FOLDER):
             return
         given = headers.get("authorization", "")
         if not hmac.compare_digest(given.encode("latin-1"), b"Bearer " + token.encode("ascii")):
