@@ -25,13 +25,17 @@ function typeOf(schema) {
   if (schema.anyOf) return schema.anyOf.map(typeOf).join(' | ');
   if (schema.format === 'binary') return 'file';
   const types = [].concat(schema.type || 'any').map((type) =>
-    type === 'array' && schema.items ? `${typeOf(schema.items)}[]` : type,
+    type === 'array' && schema.items ? listOf(typeOf(schema.items)) : type,
   );
   const range = [];
   if (schema.minimum !== undefined) range.push(`≥ ${schema.minimum}`);
   if (schema.exclusiveMinimum !== undefined) range.push(`> ${schema.exclusiveMinimum}`);
   if (schema.maximum !== undefined) range.push(`≤ ${schema.maximum}`);
   return types.join(' | ') + (range.length ? ` ${range.join(', ')}` : '');
+}
+
+function listOf(type) {
+  return type.includes(' ') ? `(${type})[]` : `${type}[]`;
 }
 
 function table(rows) {
@@ -43,7 +47,7 @@ function table(rows) {
 }
 
 // The rows of an object's properties; those of objects inside it by a path such as error.message.
-function rowsOf(schema, before, depth) {
+function rowsOf(schema, isAsked, before, depth) {
   const whole = resolved(schema);
   const rows = [];
   const required = whole.required || [];
@@ -51,13 +55,13 @@ function rowsOf(schema, before, depth) {
     const part = whole.properties[name];
     const inner = resolved(part);
     const meaning = said(part) || said(inner);
-    const must = required.includes(name) && depth === 0 && before === '' ? text('docs_required') : '';
+    const must = required.includes(name) && isAsked && depth === 0 ? text('docs_required') : '';
     rows.push([before + name, typeOf(part), [meaning, must].filter(Boolean).join(' · ')]);
     if (depth < 3) {
-      if (inner.properties) rows.push(...rowsOf(inner, before + name + '.', depth + 1));
+      if (inner.properties) rows.push(...rowsOf(inner, isAsked, before + name + '.', depth + 1));
       const items = resolved(inner.items);
-      if (items.properties) rows.push(...rowsOf(items, before + name + '[].', depth + 1));
-      for (const each of inner.anyOf || []) rows.push(...rowsOf(each, before + name + '.', depth + 1));
+      if (items.properties) rows.push(...rowsOf(items, isAsked, before + name + '[].', depth + 1));
+      for (const each of inner.anyOf || []) rows.push(...rowsOf(each, isAsked, before + name + '.', depth + 1));
     }
   }
   return rows;
@@ -67,7 +71,7 @@ function contentOf(content, key, status) {
   const shown = [];
   const plain = [];
   for (const type of Object.keys(content || {})) {
-    const rows = rowsOf(content[type].schema, '', 0);
+    const rows = rowsOf(content[type].schema, key === 'docs_body', '', 0);
     if (rows.length) shown.push(element('h3', {}, text(key, { type: type, status: status })), table(rows));
     else plain.push(type);
   }
@@ -80,11 +84,13 @@ function answers(responses) {
   const errors = [];
   for (const status of Object.keys(responses)) {
     const response = resolved(responses[status]);
-    if (status < 400) shown.push(...contentOf(response.content, 'docs_answer', status), element('p', {}, said(response)));
-    else errors.push(element('tr', {}, element('td', {}, element('code', {}, status)), element('td', {}, said(response))));
+    if (status < 400) {
+      const [heading, ...others] = contentOf(response.content, 'docs_answer', status);
+      shown.push(heading, element('p', { class: 'soft' }, said(response)), ...others);
+    } else errors.push(element('tr', {}, element('td', {}, element('code', {}, status)), element('td', {}, said(response))));
   }
   if (errors.length) {
-    shown.push(element('h3', {}, text('docs_errors')), element('table', {}, element('tbody', {}, ...errors)));
+    shown.push(element('h3', {}, text('docs_errors')), element('table', { class: 'errors' }, element('tbody', {}, ...errors)));
   }
   return shown;
 }

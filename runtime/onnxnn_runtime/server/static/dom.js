@@ -21,7 +21,7 @@ export function currentLanguage() {
   return language;
 }
 
-// text('wait', {seconds: 3}) puts 3 in place of {seconds}.
+// text('seed_was', {seed: 3}) puts 3 in place of {seed}.
 export function text(key, values) {
   const found = (texts[key] || {})[language] || key;
   return found.replace(/\{(\w+)\}/g, (whole, name) => (values && name in values ? String(values[name]) : whole));
