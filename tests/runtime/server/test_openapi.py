@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from starlette.routing import Route
 
+pytest.importorskip("starlette", reason="needs onnxnn-runtime[serve]")
 jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema, which checks schemas")
+
+from onnxnn_runtime.server.page import STATIC  # noqa: E402
+from starlette.routing import Route  # noqa: E402
 
 ANSWERS = {
     "/predict of classes": ("image_classifier", "/predict?k=2", {"input": [[[0, 0, 0]] * 2] * 2}, 200),
@@ -53,6 +56,8 @@ def test_the_document_names_the_routes(client, document):
         for method in route.methods - {"HEAD"}
     }
     assert {(path, method) for path, item in document["paths"].items() for method in item} == routes
+    written = json.loads((STATIC / "openapi.json").read_text(encoding="utf-8"))
+    assert set(written["paths"]) == set(document["paths"])
 
 
 def test_every_reference_leads_to_something(document):

@@ -1,4 +1,4 @@
-"""The page for browsers: its files, what they may load, its texts, and what it is told about models."""
+"""The page for browsers: its files, what they may load, its texts, and what it knows of models."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from support.paths import ROOT
 
-STATIC = ROOT / "runtime/onnxnn_runtime/server/static"
-if not STATIC.is_dir():  # the package is installed, and its source is not here
-    from onnxnn_runtime.server.page import STATIC
+pytest.importorskip("starlette", reason="needs onnxnn-runtime[serve]")
+
+from onnxnn_runtime.server.page import STATIC
+
 FILES = {path.name: path.read_text(encoding="utf-8") for path in sorted(STATIC.iterdir())}
 CODE = {name: text for name, text in FILES.items() if name.endswith((".html", ".js", ".css"))}
 TEXTS = json.loads(FILES["texts.json"])
