@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from onnxnn_runtime.errors import InputError, OnnxnnError
 
-from . import api, openai_api, openapi, page, protocol_v2, search
+from . import api, openai_api, openapi, page, protocol_v2, search, thumbnails
 from .errors import on_error
 from .metrics import CONTENT_TYPE, Metrics
 from .middleware import Guard
@@ -27,7 +27,7 @@ from .state import ServerState
 
 __all__ = ["PARTS", "create_app"]
 
-PARTS: tuple[ModuleType, ...] = (api, search, protocol_v2, openai_api, page, openapi)
+PARTS: tuple[ModuleType, ...] = (api, search, protocol_v2, openai_api, page, thumbnails, openapi)
 """The modules whose `routes(state)` the server has, each a list of Starlette's routes."""
 
 

@@ -6,6 +6,7 @@ https://spec.openapis.org/oas/v3.1.0
 from __future__ import annotations
 
 import json
+import sys
 from typing import Collection
 
 from starlette.requests import Request
@@ -31,13 +32,12 @@ def document(paths: Collection[str], needs_token: bool) -> dict[str, object]:
         paths: The paths of the routes that the server has; those that it lacks are left out.
         needs_token: Whether requests need the server's token.
     """
-    from onnxnn_runtime import __version__
-
+    version = str(sys.modules["onnxnn_runtime"].__version__)  # above this folder in the order of imports
     found: dict[str, object] = json.loads((STATIC / "openapi.json").read_text(encoding="utf-8"))
     described = found["paths"]
     if isinstance(described, dict):
         found["paths"] = {path: item for path, item in described.items() if path in paths}
-    found["info"] = {"title": "onnxnn serve", "version": __version__}
+    found["info"] = {"title": "onnxnn serve", "version": version}
     found["security"] = [{"token": []}] if needs_token else []
     return found
 

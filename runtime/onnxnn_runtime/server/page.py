@@ -94,7 +94,7 @@ async def _models(request: Request) -> Response:
     return as_json(
         {
             "models": [described(each) for each in state.models.values()],
-            "gallery": state.gallery is not None,
+            "gallery": None if state.gallery is None else state.gallery.served.name,
             "max_items": settings.max_items,
             "max_body_bytes": settings.max_body_bytes,
             "max_pixels": settings.max_pixels,

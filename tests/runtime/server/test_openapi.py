@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("starlette", reason="needs onnxnn-runtime[serve]")
 jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema, which checks schemas")
 
+import onnxnn_runtime  # noqa: E402
 from onnxnn_runtime.server.page import STATIC  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
@@ -27,8 +28,17 @@ ANSWERS = {
 
 
 @pytest.fixture
-def document(client):
-    return client.get("/openapi.json").json()
+def whole(serving, open_model, tmp_path):
+    """A server with every route."""
+    model = open_model("image_classifier")
+    gallery = onnxnn_runtime.Gallery.from_vectors([[1, 2, 3]], ["a.png"], model=model)
+    with serving("image_classifier", gallery=str(gallery.save(tmp_path / "gallery"))) as client:
+        yield client
+
+
+@pytest.fixture
+def document(whole):
+    return whole.get("/openapi.json").json()
 
 
 def resolved(document, part):
@@ -48,10 +58,10 @@ def parts(node):
         yield from parts(each)
 
 
-def test_the_document_names_the_routes(client, document):
+def test_the_document_names_the_routes(whole, document):
     routes = {
         (route.path, method.lower())
-        for route in client.app.routes
+        for route in whole.app.routes
         if isinstance(route, Route)
         for method in route.methods - {"HEAD"}
     }
@@ -89,6 +99,16 @@ def test_the_document_says_whether_a_token_is_needed(serving):
         found = client.get("/openapi.json").json()
     assert found["security"] == [{"token": []}]
     assert found["paths"]["/healthz"]["get"]["security"] == []
+
+
+def test_the_document_of_a_server_without_a_gallery_has_no_search(client):
+    assert "/search" not in client.get("/openapi.json").json()["paths"]
+
+
+def test_matches_are_as_the_document_says(whole, document):
+    answer = whole.post("/search", json={"input": [[[0, 0, 9]] * 2] * 2})
+    assert answer.json()["matches"][0][0]["name"] == "a.png"
+    check(document, "post", "/search", answer)
 
 
 @pytest.mark.parametrize("name", ANSWERS)

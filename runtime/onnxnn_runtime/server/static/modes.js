@@ -15,7 +15,7 @@ export function modesOf(model, facts) {
     modes.push({ key: 'mode_predict', build: isImage ? predictImage : predictNumbers });
   }
   if (model.has_vector && isImage) modes.push({ key: 'mode_compare', build: compare });
-  if (model.has_vector && isImage && facts.gallery) modes.push({ key: 'mode_search', build: search });
+  if (model.has_vector && isImage && facts.gallery === model.name) modes.push({ key: 'mode_search', build: search });
   if (model.does === 'generate') modes.push({ key: 'mode_generate', build: generate });
   if (model.does === 'translate') modes.push({ key: 'mode_translate', build: translate });
   if (model.does === 'sample') modes.push({ key: 'mode_sample', build: sample });
@@ -35,8 +35,8 @@ function asked(model) {
 function search(model, ask, failed) {
   const send = (file) =>
     ask(async () => {
-      const found = (await postFiles('/search', [file], { model: model.name, k: 8 })).matches;
-      return matchesResult(Array.isArray(found[0]) ? found[0] : found);
+      const found = await postFiles('/search', [file], { model: model.name, k: 8 });
+      return matchesResult(found.matches[0]);
     });
   return [imageInput(text('drop_here'), send, failed)];
 }
