@@ -200,6 +200,15 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "model.train(callbacks=[print])",
         gettext_noop("Derive a class from onnxnn.Callback and give an instance of it."),
     ),
+    "E-TRAIN-07": Explanation(
+        gettext_noop(
+            "One of several processes of a training ended before the others, or did not do what they did."
+        ),
+        "if rank == 1:\n    raise SystemExit  # while process 0 calls model.train()",
+        gettext_noop(
+            "Let every process run the same script; look for the first error above, and at the memory."
+        ),
+    ),
     "E-CKPT-01": Explanation(
         gettext_noop("There is no checkpoint of this name."),
         "model.train(checkpoint='ckpt/basenn.pht')",

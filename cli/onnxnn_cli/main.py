@@ -120,6 +120,8 @@ def main() -> None:
             sys.exit(1)
         if not _is_ours(error):
             raise
+        if _is_left_to_others(error):
+            sys.exit(1)
         _say(_message(error))
         if _is_of_stdout(error):
             _leave_quietly()
@@ -172,6 +174,12 @@ def _is_ours(error: Exception) -> bool:
     errors = sys.modules.get("onnxnn_runtime.errors")
     of_the_system = isinstance(error, (ImportError, OSError, NoOutput))
     return of_the_system or (errors is not None and isinstance(error, errors.OnnxnnError))
+
+
+def _is_left_to_others(error: Exception) -> bool:
+    """Return whether another process of the same training says so; see onnxnn_runtime.messages.shown_once."""
+    shown_once: Any = sys.modules.get("onnxnn_runtime.messages.shown_once")
+    return shown_once is not None and bool(shown_once.is_left_to_others(error))
 
 
 def _leave_quietly() -> None:

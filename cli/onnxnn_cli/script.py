@@ -21,6 +21,7 @@ def run_script(path: str) -> None:
     """
     from onnxnn_runtime.errors import MissingInputError
     from onnxnn_runtime.messages.shorten import shortened
+    from onnxnn_runtime.messages.shown_once import is_left_to_others
     from onnxnn_runtime.messages.user_lines import show_with_lines
 
     if not os.path.isfile(path):
@@ -34,6 +35,8 @@ def run_script(path: str) -> None:
     try:
         runpy.run_path(path, run_name="__main__")
     except Exception as error:
+        if is_left_to_others(error):
+            sys.exit(1)
         of_the_script = _from(error.__traceback__, path)
         show_with_lines(type(error), error.with_traceback(of_the_script), of_the_script)
         sys.exit(1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import typer
 
 from .options import JSON
 from .output import need_onnxnn, note, print_json, print_text, progress_on_stderr
 from .script import run_script
-from .text import gettext
+from .text import gettext, runtime_module
 
 HELP = gettext(
     "Train the network that a recipe describes, or run a script that trains.\n\n"
@@ -25,15 +27,27 @@ def train(
         metavar="RECIPE",
         help=gettext("A recipe, e.g. recipes/lenet.yaml, or a Python script, e.g. lesson.py."),
     ),
+    devices: Optional[int] = typer.Option(
+        None,
+        "--devices",
+        metavar="NUMBER",
+        help=gettext("How many devices train together, each with its own process; instead of the recipe's."),
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Train the network that a recipe describes, or run a script that trains."""
     recipes = need_onnxnn("train", "onnxnn.recipe")
     if recipe.lower().endswith(".py"):
+        if devices is not None:
+            raise typer.BadParameter(
+                gettext("a script says itself on how many devices it trains: train(devices=2).")
+            )
         run_script(recipe)
         return
     with progress_on_stderr():
-        done = recipes.read_recipe(recipe).run()
+        done = recipes.read_recipe(recipe).on_devices(devices).run()
+    if not runtime_module("messages.processes").is_main_process():
+        return
     last = done.history[-1] if done.history else {}
     if as_json:
         print_json(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -332,9 +332,14 @@ class Batches:
         if whole is not None:  # the order within one batch makes no difference
             yield whole
             return
+        yield from self.samples.take(self.groups())
+
+    def groups(self) -> Sequence[torch.Tensor]:
+        """Return the sample numbers of each batch of an epoch, int64 (n,), in an order that is drawn."""
         count = self.num_samples
-        order = torch.randperm(count) if self.shuffle else torch.arange(count)
-        yield from self.samples.take(torch.split(order, _sizes(count, self.batch_size)))
+        is_whole = len(self) == 1 and self.tensors() is not None
+        order = torch.randperm(count) if self.shuffle and not is_whole else torch.arange(count)
+        return torch.split(order, _sizes(count, self.batch_size))
 
     def some(self, count: int, smallest: int = 1) -> Iterator[Batch]:
         """Yield batches of at most `count` samples in all, drawn from torch's global generator.

@@ -46,10 +46,10 @@ class PairedBatches(Batches):
         object.__setattr__(self, "together", together)
 
     def __iter__(self) -> Iterator[Batch]:
-        yield from self.samples.take(self._groups())
+        yield from self.samples.take(self.groups())
 
-    def _groups(self) -> list[torch.Tensor]:
-        """Return the sample numbers of each batch."""
+    def groups(self) -> list[torch.Tensor]:
+        """Return the sample numbers of each batch of an epoch, int64 (n,), in an order that is drawn."""
         generator = None if self.shuffle else torch.Generator().manual_seed(0)
         groups: list[list[int]] = [[]]
         for part in self._turns(generator):

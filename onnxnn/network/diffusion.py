@@ -28,6 +28,7 @@ from onnxnn.inspection.sheet import arrange, show_file
 from onnxnn.training.device import Machine
 
 from .core import NetworkCore
+from .once import written_once
 from .state import NetworkState
 
 __all__ = ["interpolate", "noisy", "sample", "show"]
@@ -35,6 +36,7 @@ __all__ = ["interpolate", "noisy", "sample", "show"]
 Array = np.ndarray[Any, Any]
 
 
+@written_once
 def noisy(
     self: NetworkCore,
     data: ImageLike,
@@ -128,6 +130,7 @@ def interpolate(
     return _run(state, device, interpolate_images, spec, first, second, asked, _preprocess(state, spec))
 
 
+@written_once
 def show(
     self: NetworkCore,
     data: object,

@@ -29,6 +29,7 @@ from onnxnn.training.history import History
 
 from .core import NetworkCore
 from .custom_weights import custom_weights_kept
+from .once import written_once
 from .restoring import restored
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _CLOSINGS = ("denormalize", "exponential", "softmax", "sigmoid")
 """What training may put after the last layer."""
 
 
+@written_once
 def save(self: NetworkCore, model_path: str | Path = "basenn.pth", force: bool = False) -> Path:
     """Write a checkpoint of the network as it is, without the state that training resumes from.
 
@@ -178,6 +180,7 @@ def convert(
     )
 
 
+@written_once
 def export(
     self: Network,
     path: str | Path,

@@ -23,12 +23,14 @@ from onnxnn.inference.pretrained import pretrained_features
 from onnxnn.inspection import activations
 
 from .core import NetworkCore
+from .once import written_once
 
 __all__ = ["extract_feature", "visual_feature", "visual_filters"]
 
 Array = np.ndarray[Any, Any]
 
 
+@written_once
 def visual_feature(
     self: NetworkCore,
     img: object = None,
@@ -85,6 +87,7 @@ def visual_feature(
     return written
 
 
+@written_once
 def visual_filters(
     self: NetworkCore, path: str | Path = "filters.png", before: str | Path | None = None, force: bool = False
 ) -> Path:

@@ -33,6 +33,7 @@ from onnxnn.training.trainer import Trainer
 from .adapting import adapted
 from .core import NetworkCore
 from .custom_weights import custom_weights_kept
+from .once import written_once
 from .restoring import restored
 from .state import NetworkState, OptimizerChoice
 
@@ -118,7 +119,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
     )
     machine = machine_for(DeviceOptions(device, devices, strategy, precision))
     start, finish = resume if checkpoint is None else checkpoint, resume is not None
-    with custom_weights_kept(self._state):
+    with machine.training(), custom_weights_kept(self._state):
         before, state = _started(self._state, start)
         settings = jobs.settings_of(wanted, before, finish, start, not state.optimizer.is_chosen)
         state, lines = adapted(_with_optimizer(state, settings), settings.loss)
@@ -130,7 +131,8 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
     self.save_fold, self.history = str(folder), trainer.history
     if stopped is None:
         return self.history
-    raise stopped
+    with machine.training():
+        raise stopped
 
 
 def _with_optimizer(state: NetworkState, settings: TrainSettings) -> NetworkState:
@@ -307,6 +309,7 @@ def set_seed(self: NetworkCore, seed: int) -> None:
     torch.backends.cudnn.deterministic = True
 
 
+@written_once
 def plot_history(
     self: NetworkCore, path: str | Path = "history.png", title: str = "", force: bool = False
 ) -> Path:

@@ -24,7 +24,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,10 @@ class Recipe:
             network.add(optimizer=self.optimizer, **self.optimizer_options)
         network.save_fold = str(self.save_fold)
         return network
+
+    def on_devices(self, devices: int | None) -> Recipe:
+        """Return the same recipe for another number of devices; None leaves it as it is."""
+        return self if devices is None else replace(self, train={**self.train, "devices": devices})
 
     def run(self) -> Trained:
         """Build, train and export; return what was made.

@@ -115,6 +115,8 @@ class Denoising(LossModule):
     and steps are the same each time, counted from the moment it was switched to.
     """
 
+    is_per_sample = False  # the noise of a sample goes by its place in the data
+
     def __init__(self, net: Net, loss: Loss) -> None:
         super().__init__()
         self.net = net

@@ -9,6 +9,7 @@ import contextlib
 import platform
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import torch
 from onnxnn_runtime.errors import DeviceError, TrainingError, name_hint
@@ -18,11 +19,19 @@ from onnxnn_runtime.messages.suggestions import key_of
 from onnxnn_runtime.messages.warn import warn
 from torch import nn
 
-from onnxnn.data.batches import Batch
+from onnxnn.data.batches import Batch, Batches
 
-from .history import Row
-
-__all__ = ["PRECISIONS", "Batch", "Machine", "Step", "not_available", "precision_name", "threads_for"]
+__all__ = [
+    "PRECISIONS",
+    "Batch",
+    "Machine",
+    "Share",
+    "Size",
+    "Step",
+    "not_available",
+    "precision_name",
+    "threads_for",
+]
 
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 _SHORT = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
@@ -30,6 +39,14 @@ Tensor = torch.Tensor
 Optimizer = torch.optim.Optimizer
 Step = Callable[[Tensor, Tensor], Batch]
 """(x, target) -> (loss, what the loss saw)."""
+
+Share = tuple[Tensor, Tensor, float]
+"""Samples, targets, and how much their mean loss counts: 1 where it is that of the whole batch."""
+
+Size = Callable[[Tensor], int | Tensor]
+"""target -> how many things the mean loss of a batch is over."""
+
+T = TypeVar("T")
 
 ONE_THREAD_BELOW = 1_000_000
 """Multiply-adds of a batch below which a second thread of the processor gains nothing.
@@ -130,12 +147,25 @@ class Machine:
             self._scaler.step(optimizer)
             self._scaler.update()
 
-    def batches(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """Yield this process's share of every batch, on its device."""
+    def batches(self, batches: Batches, size: Size) -> Iterator[Share]:
+        """Yield this process's share of every batch of an epoch, on its device.
+
+        Args:
+            batches: The training set.
+            size: target -> how many things the mean loss of a batch is over.
+        """
         for x, y in batches:
-            if self.device.type != "cpu":
-                x, y = x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)
-            yield x, y
+            yield (*self.placed(x, y), 1.0)
+
+    def placed(self, x: Tensor, y: Tensor) -> Batch:
+        """Return a batch on the device of this process."""
+        if self.device.type != "cpu":
+            x, y = x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)
+        return x, y
+
+    def part(self, batches: Batches) -> Iterable[Batch]:
+        """Return this process's samples of data that is measured; together the processes have each once."""
+        return batches
 
     def total(self, values: Tensor) -> Tensor:
         """Return the sum over all processes."""
@@ -150,9 +180,31 @@ class Machine:
         """
         return values.tolist(), sizes
 
-    def agree(self, row: Row) -> Row:
-        """Return the main process's figures in all processes."""
-        return row
+    def together(self, work: Callable[[], T]) -> list[T]:
+        """Do something in every process, and return what it returned in each, the main process first.
+
+        Args:
+            work: It waits for no other process.
+
+        Raises:
+            Exception: What it raised, in all processes the same.
+        """
+        return [work()]
+
+    def take_from_main(self, module: nn.Module) -> None:
+        """Let a module have the weights and buffers that it has in the main process."""
+
+    def epoch(self) -> contextlib.AbstractContextManager[None]:
+        """Take the steps of an epoch inside."""
+        return contextlib.nullcontext()
+
+    def after_step(self) -> contextlib.AbstractContextManager[None]:
+        """Do something after a step inside, which waits for no other process."""
+        return contextlib.nullcontext()
+
+    def training(self) -> contextlib.AbstractContextManager[None]:
+        """Train inside: what ends training ends it in all processes, and one of them shows it."""
+        return contextlib.nullcontext()
 
 
 def _chosen(device: str) -> torch.device:

@@ -17,7 +17,8 @@ class DeviceOptions:
 
     Args:
         device: See `onnxnn.training.device.Machine`.
-        devices: How many devices, each with its own process; 1 is the plain case.
+        devices: How many devices, each with its own process; 1 is the plain case. In a script that
+            `torchrun` started, its processes are used.
         strategy: Lightning Fabric's strategy for several devices, e.g. "ddp".
         precision: See `onnxnn.training.device.Machine`.
 

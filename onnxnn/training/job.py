@@ -102,9 +102,11 @@ class Job:
             decay=_decay(self.kind, self.settings),
         )
         if before is not None and "epoch" in before.training:  # `save` keeps weights alone
-            keep_best = os.path.isfile(files_of(self.path)[1])
-            trainer.resume(cast(TrainingState, before.training), same_schedule=finish, keep_best=keep_best)
-        check_files(self.path)  # last: it makes the folder, which nothing that is refused may leave
+            keep_best = machine.together(lambda: os.path.isfile(files_of(self.path)[1]))[0]
+            state = cast(TrainingState, before.training)
+            machine.together(lambda: trainer.resume(state, same_schedule=finish, keep_best=keep_best))
+        # Last: it makes the folder, which nothing that is refused may leave.
+        machine.together(lambda: check_files(self.path) if machine.is_main else None)
         return trainer
 
     def run(self, trainer: Trainer) -> dict[str, Any]:

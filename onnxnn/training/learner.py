@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,16 +18,21 @@ from onnxnn.layers.inception import AuxiliaryClassifier
 from .losses import EMBEDDING_LOSSES, Loss
 from .metrics import Metric
 
-__all__ = ["Learner", "LossModule", "evaluate"]
+__all__ = ["Learner", "LossModule", "Sums", "evaluate", "figures", "sums"]
 
 Tensor = torch.Tensor
 
 
 class LossModule(nn.Module):
-    """A network and its loss as one module: (x, target) -> (the loss of the batch, what the loss saw)."""
+    """A network and its loss as one module: (x, target) -> (the loss of the batch, what the loss saw).
+
+    Attributes:
+        is_per_sample: Whether the loss of a sample is the same in any batch when it is measured.
+    """
 
     net: Net
     loss: Loss
+    is_per_sample = True
 
 
 class Learner(LossModule):
@@ -39,6 +45,7 @@ class Learner(LossModule):
         super().__init__()
         self.net = net
         self.loss = loss
+        self.is_per_sample = loss.name not in EMBEDDING_LOSSES
         self._has_auxiliary = any(isinstance(module, AuxiliaryClassifier) for module in net.modules())
         if self._has_auxiliary and loss.name in EMBEDDING_LOSSES:
             raise TrainingError.coded(
@@ -97,6 +104,31 @@ def evaluate(
         metrics: What else to compute.
         device: Where the learner is.
     """
+    return figures([sums(learner, batches, metrics, device)], metrics)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What figures are computed from.
+
+    Args:
+        loss: The sum of the losses of all samples or tokens.
+        size: How many there were.
+        counts: For each metric the sum of its counts, None where there was no batch.
+    """
+
+    loss: Tensor
+    size: int
+    counts: tuple[Tensor | None, ...]
+
+
+def sums(
+    learner: LossModule,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    metrics: Sequence[Metric],
+    device: torch.device,
+) -> Sums:
+    """Return the sums over batches that `figures` makes numbers of; see `evaluate`."""
     total, whole = torch.zeros((), dtype=torch.float64), 0
     counts: list[Tensor | None] = [None] * len(metrics)
     with evaluating(learner), torch.inference_mode():
@@ -107,10 +139,22 @@ def evaluate(
             total += loss.double().cpu() * size
             whole += size
             for number, metric in enumerate(metrics):
-                count, before = metric.count(output, target), counts[number]
-                counts[number] = count if before is None else before + count
-    found = {"loss": float(total) / max(whole, 1)}
-    for metric, sums in zip(metrics, counts, strict=True):
-        if sums is not None:
-            found[metric.name] = metric.value(sums.cpu())
+                counts[number] = _added(counts[number], metric.count(output, target))
+    return Sums(total, whole, tuple(None if count is None else count.cpu() for count in counts))
+
+
+def figures(parts: Sequence[Sums], metrics: Sequence[Metric]) -> dict[str, float]:
+    """Return the mean loss and the metrics of all parts of some data together."""
+    total = torch.stack([part.loss for part in parts]).sum()
+    found = {"loss": float(total) / max(sum(part.size for part in parts), 1)}
+    for number, metric in enumerate(metrics):
+        count: Tensor | None = None
+        for part in parts:
+            count = _added(count, part.counts[number])
+        if count is not None:
+            found[metric.name] = metric.value(count)
     return found
+
+
+def _added(before: Tensor | None, count: Tensor | None) -> Tensor | None:
+    return count if before is None else before if count is None else before + count

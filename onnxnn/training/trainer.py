@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from onnxnn_runtime.errors import CheckpointError, TrainingError
+from onnxnn_runtime.errors import CheckpointError
 from onnxnn_runtime.messages.catalogue import coded
 from onnxnn_runtime.messages.shorten import printable
 
@@ -18,9 +18,9 @@ from .batch_statistics import SAMPLES, SMALLEST_BATCH, BatchStatistics
 from .callbacks import Callback
 from .device import Machine
 from .ema import MovingAverage, put
-from .finite import check_losses
+from .epoch_figures import EpochFigures
 from .history import History, Row
-from .learner import LossModule, evaluate
+from .learner import LossModule, Sums, figures, sums
 from .metrics import Metric
 from .monitor import Monitor
 from .optimization import Optimization
@@ -79,12 +79,13 @@ class Trainer:
         self.epoch = 0
         self.stop = self.is_best = self.interrupted = False
         self._monitor = Monitor(settings.column(validation is not None), settings.patience)
-        self._losses: list[Tensor] = []
+        self._figures = EpochFigures(self.loss, self.metrics, 0)
         self.is_measured = True
         self._unmeasured: Row | None = None
         self._look_at = time.monotonic() + _LOOK_EVERY
         self.machine.start()
         self._learner = learner.to(self.machine.device)
+        self.machine.take_from_main(self._learner)
         # Convolutions run 1.2 (LeNet) to 1.7 times (MobileNetV2) as fast with channels last in memory.
         self._channels_last = can_be_channels_last(self.net)
         if self._channels_last:
@@ -118,7 +119,8 @@ class Trainer:
             if self._average is not None:
                 self._average.keep()
             self._finish_measuring()
-            self._call("on_end")
+            self.machine.together(lambda: self._call("on_end"))
+            self.machine.take_from_main(self._learner)  # buffers that each process has of its own samples
         except BaseException as error:
             self.interrupted = self.interrupted or isinstance(error, KeyboardInterrupt)
             self._call("on_failure")
@@ -129,7 +131,7 @@ class Trainer:
 
     def _all_epochs(self) -> None:
         try:
-            self._call("on_start")
+            self.machine.together(lambda: self._call("on_start"))
             while self.epoch < self.settings.epochs and not self.stop:
                 self._one_epoch()
         except KeyboardInterrupt:
@@ -153,80 +155,58 @@ class Trainer:
     def _one_epoch(self) -> None:
         if not self.net.training:  # walking through all modules costs more than a small batch
             self._learner.train()
-        self._losses, self._unmeasured = [], None
+        self._unmeasured = None
         self._statistics.begin_epoch()
-        sizes: list[int | Tensor] = []
-        counts: list[list[Tensor]] = [[] for _ in self.metrics]
+        self._figures = EpochFigures(self.loss, self.metrics, self.epoch)
         listeners = [c for c in self.callbacks if type(c).on_step is not Callback.on_step]
         lr = self._optimization.lr
-        for x, target in self.machine.batches(self.train):
-            output = self._step(x, target)
-            self._optimization.after_step()
-            sizes.append(self.loss.size(target))
-            for metric, found in zip(self.metrics, counts, strict=True):
-                found.append(metric.count(output, target))
-            for listener in listeners:
-                listener.on_step(self)
-        row = self._summarise(sizes, counts)
+        with self.machine.epoch():
+            for x, target, share in self.machine.batches(self.train, self.loss.size):
+                loss, output = self._step(x, target, share)
+                with self.machine.after_step():
+                    self._after_step(loss, output, target, share, listeners if self.machine.is_main else [])
+        self.machine.together(lambda: None)  # an error after the last step
+        row, steps = self._figures.summary(self.machine)
+        self.history.steps.extend(steps)
         row["lr"] = lr
         with self._averaged():
             self._finish_epoch(row)
 
-    def _step(self, x: Tensor, target: Tensor) -> Tensor:
-        """Learn from one batch and return what the loss saw, without waiting for any number."""
+    def _step(self, x: Tensor, target: Tensor, share: float) -> tuple[Tensor, Tensor]:
+        """Learn from one batch and return (loss, what it saw), without waiting for any number."""
         x = self._laid_out(x)
         if self._statistics:
             self._statistics.begin_step()
             self.is_measured = False
         self._stepper.zero_grad()
         loss, output = self._module(x, target)
-        self.machine.backward(loss)
+        self.machine.backward(loss if share == 1 else loss * share)
         if self.settings.clip is not None:
             self.machine.clip(self._stepper, self.settings.clip)
         self.machine.step(self._stepper)
         if self._average is not None:
             self._average.update()
-        self._losses.append(loss.detach())
-        if time.monotonic() > self._look_at:  # a long epoch is not wasted on NaN
-            check_losses([float(self._losses[-1])], self.epoch, len(self._losses))
-            self._look_at = time.monotonic() + _LOOK_EVERY
-        seen: Tensor = output.detach()
-        return seen
+        self._optimization.after_step()
+        return loss.detach(), output.detach()
 
-    def _summarise(self, batches: list[int | Tensor], counts: list[list[Tensor]]) -> Row:
-        """Turn an epoch's tensors into numbers, all at once."""
-        if not batches:
-            raise TrainingError(
-                coded(
-                    "E-DATA-12",
-                    "expected batches of at least one sample for each device, got none in this epoch. Use a "
-                    "larger batch_size or fewer devices.",
-                )
-            )
-        sizes = [int(size) for size in batches]
-        values, sizes = self.machine.means(torch.stack(self._losses), sizes)
-        check_losses(values, self.epoch)
-        mean = sum(value * size for value, size in zip(values, sizes, strict=True)) / sum(sizes)
-        row: Row = {"epoch": self.epoch + 1, "loss": mean}
-        steps: list[Row] = [
-            {"epoch": self.epoch + 1, "step": number, "loss": value} for number, value in enumerate(values, 1)
-        ]
-        for metric, found in zip(self.metrics, counts, strict=True):
-            each = self.machine.total(torch.stack(found)).cpu()
-            row[metric.name] = metric.value(each.sum(0))
-            for step, count in zip(steps, each, strict=True):
-                step[metric.name] = metric.value(count)
-        self.history.steps.extend(steps)
-        return row
+    def _after_step(
+        self, loss: Tensor, output: Tensor, target: Tensor, share: float, listeners: Iterable[Callback]
+    ) -> None:
+        self._figures.add(loss, output, target, share)
+        if time.monotonic() > self._look_at:  # a long epoch is not wasted on NaN
+            self._figures.check_last()
+            self._look_at = time.monotonic() + _LOOK_EVERY
+        for listener in listeners:
+            listener.on_step(self)
 
     def _laid_out(self, x: Tensor) -> Tensor:
         return x.contiguous(memory_format=torch.channels_last) if self._channels_last and x.ndim == 4 else x
 
     def _finish_epoch(self, row: Row) -> None:
-        self._losses = []
+        self._figures = EpochFigures(self.loss, self.metrics, self.epoch)
         if self._average is not None:  # the statistics of training are those of other weights
             self._measure()
-        row.update(self.machine.agree(self._validated()))
+        row.update(self._validated())
         row["lr"] = row.pop("lr")  # last column
         self.history.append(row)
         self.epoch += 1
@@ -237,13 +217,29 @@ class Trainer:
         self._optimization.after_epoch(self._monitor.signed(row))
         if self.validation is not None and (self.stop or self.epoch >= self.settings.epochs):
             self._finish_measuring()  # without validation there is time until the end
-        self._call("on_epoch")
+        self.stop = any(self.machine.together(self._is_to_stop))
 
-    def _validated(self) -> Row:
-        """Return loss and metrics of the validation data, where there is some."""
+    def _is_to_stop(self) -> bool:
+        """Call the callbacks after an epoch, and return whether training is to stop."""
+        self._call("on_epoch")
+        return self.stop
+
+    def _validated(self, alone: bool = False) -> Row:
+        """Return loss and metrics of the validation data, where there is some.
+
+        Args:
+            alone: Whether this process calls it alone.
+        """
         if self.validation is None:
             return {}
-        found = evaluate(self._learner, self.validation, self.metrics, self.machine.device)
+        machine, is_shared = self.machine, self._learner.is_per_sample and not alone
+        data = machine.part(self.validation) if is_shared else self.validation
+
+        def measured() -> Sums:
+            return sums(self._learner, data, self.metrics, machine.device)
+
+        parts = [measured()] if alone else machine.together(measured)
+        found = figures(parts if is_shared else parts[:1], self.metrics)
         return {f"val_{name}": value for name, value in found.items()}
 
     # ---- batch normalisation -------------------------------------------------------------------
@@ -265,9 +261,9 @@ class Trainer:
         if self.is_measured:
             return
         self._measure()
-        if not self.history or self._losses:  # an epoch was broken off after it
+        if not self.history or self._figures:  # an epoch was broken off after it
             return
-        row, found = self.history[-1], self.machine.agree(self._validated())
+        row, found = self.history[-1], self._validated()
         self._unmeasured = {name: row[name] for name in found}  # what a training that is resumed goes by
         row.update(found)
         if self._monitor.signed(row) < self._monitor.best:
@@ -284,7 +280,7 @@ class Trainer:
         self.is_measured = False
         try:
             self._measure()
-            return _copied(self.net.state_dict()), self._validated()
+            return _copied(self.net.state_dict()), self._validated(alone=True)
         finally:
             self.net.load_state_dict(now)
             self.is_measured = is_measured

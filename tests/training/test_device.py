@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import types
+
 import numpy as np
 import pytest
 import torch
@@ -42,6 +45,50 @@ def test_one_device_trains_without_lightning(tmp_path):
     for line in lines:
         assert 'need Lightning Fabric. Install it: pip install "onnxnn[scale]"' in line
         assert line.endswith("[E-PACKAGE-01]")
+
+
+@pytest.fixture
+def torchrun(monkeypatch):
+    """Set what `torchrun` leaves in the environment of its second process."""
+
+    def started(processes, here):
+        names = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+        for name, value in zip(names, (processes, 1, 1, here), strict=True):
+            monkeypatch.setenv(name, str(value))
+
+    return started
+
+
+@pytest.mark.parametrize("devices", [1, 2, 4])
+def test_processes_that_run_are_used(monkeypatch, torchrun, devices):
+    made = []
+    monkeypatch.setattr(machine, "_several_devices", lambda: lambda *given: made.append(given))
+    torchrun(4, 2)  # two on each of two computers
+    machine.machine_for(DeviceOptions("cpu", devices))
+    assert made == [(DeviceOptions("cpu", 2),)]
+
+
+def test_another_number_of_processes_is_refused(torchrun):
+    torchrun(2, 2)
+    with pytest.raises(DeviceError, match="devices=3: expected 2, since so many processes run this script"):
+        machine.machine_for(DeviceOptions("cpu", 3))
+
+
+def test_under_torchrun_lightning_is_needed(monkeypatch, torchrun):
+    monkeypatch.delitem(sys.modules, "onnxnn.training.several_devices")
+    monkeypatch.setitem(sys.modules, "lightning_fabric", None)
+    torchrun(2, 2)
+    with pytest.raises(
+        DeviceError, match=r'need Lightning Fabric. Install it: pip install "onnxnn\[scale\]"'
+    ):
+        machine.machine_for(DeviceOptions())
+
+
+def test_a_console_has_no_script_for_other_processes(monkeypatch):
+    monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
+    several = machine.machine_for(DeviceOptions("cpu", 2))
+    with pytest.raises(DeviceError, match=r"devices=2: .* in a notebook or console there is none"):
+        several.start()
 
 
 def trained(folder, precision, clip):

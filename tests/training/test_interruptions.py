@@ -5,16 +5,19 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from support.flowers import flower_network, flowers
+from support.posix import posix
 from support.weights import same_weights, saved_weights
 
 from onnxnn import nn
 from onnxnn.checkpoint import checkpoint
 from onnxnn.training.callbacks import Callback
+from onnxnn.training.interruptions import Interruptions
 from onnxnn.training.optimizers import make_optimizer
 
 # ---- repeatable, and resumed ------------------------------------------------------------------------
@@ -220,3 +223,20 @@ def test_an_optimizer_is_made_in_any_thread():
     with ThreadPoolExecutor(1) as pool:
         made = pool.submit(make_optimizer, "SGD", [torch.nn.Parameter(torch.zeros(2))], 0.1).result()
     assert made.param_groups[0]["lr"] == 0.1
+
+
+@posix
+def test_several_processes_count_ctrl_c_to_end_together(monkeypatch):
+    monkeypatch.setattr("onnxnn.training.interruptions._ONE", 0.05)
+    handler = signal.getsignal(signal.SIGINT)
+    found = Interruptions()
+    with found.counted():
+        for _ in range(2):  # the terminal's and torchrun's
+            signal.raise_signal(signal.SIGINT)
+        assert found.count == 2
+        time.sleep(0.1)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is handler
+    with found.counted(False), pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)

@@ -9,15 +9,31 @@ import os
 import re
 import stat
 import time
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, BinaryIO, Callable
+from typing import Any, BinaryIO, Callable, Iterator
 
 try:
     import fcntl
 except ImportError:  # Windows, where an open file cannot be removed anyway
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["flush_to_disk", "remove_abandoned", "replace_whole"]
+__all__ = ["discarding", "flush_to_disk", "remove_abandoned", "replace_whole"]
+
+_IS_DISCARDED = ContextVar("_IS_DISCARDED", default=False)
+
+
+@contextlib.contextmanager
+def discarding() -> Iterator[None]:
+    """Leave files as they are: what is written inside goes to temporary files, which are removed.
+
+    So a process does all that another one does which writes the same files.
+    """
+    before = _IS_DISCARDED.set(True)
+    try:
+        yield
+    finally:
+        _IS_DISCARDED.reset(before)
 
 
 def replace_whole(target: Path, write: Callable[[BinaryIO], object], sync: bool) -> None:
@@ -31,11 +47,13 @@ def replace_whole(target: Path, write: Callable[[BinaryIO], object], sync: bool)
             file.flush()
             if sync:
                 flush_to_disk(file.fileno())
-            if before is not None:
+            if before is not None and not _IS_DISCARDED.get():
                 _take_over(temporary, before)
-            if fcntl is not None:
+            if fcntl is not None and not _IS_DISCARDED.get():
                 _replace(temporary, target)  # while it is locked, so that nobody takes it for abandoned
-        if fcntl is None:
+        if _IS_DISCARDED.get():
+            temporary.unlink()
+        elif fcntl is None:
             _replace(temporary, target)  # Windows renames closed files only
     except BaseException:
         with contextlib.suppress(OSError):  # e.g. the disk has become read-only; the first error counts

@@ -41,6 +41,7 @@ CODES: Mapping[str, str] = {
     "E-TRAIN-04": gettext_noop("a loss or metric does not match network and data"),
     "E-TRAIN-05": gettext_noop("the loss or a weight became NaN or infinite"),
     "E-TRAIN-06": gettext_noop("a callback failed or is wrong"),
+    "E-TRAIN-07": gettext_noop("a process of a training on several devices failed"),
     "E-CKPT-01": gettext_noop("a checkpoint does not exist"),
     "E-CKPT-02": gettext_noop("a checkpoint is damaged, or another kind of file"),
     "E-CKPT-03": gettext_noop("a checkpoint does not match the network or data"),

@@ -7,6 +7,7 @@ import re
 import sys
 from typing import Any
 
+from .processes import is_main_process
 from .shorten import escaped
 
 __all__ = ["SafeStream", "is_terminal", "say", "visible"]
@@ -85,8 +86,12 @@ _ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\udc
 def say(*values: object, end: str = "\n", to: str = "stdout") -> None:
     """Print like `print`, on "stdout" or "stderr", and never raise; see `SafeStream` and `visible`.
 
+    Of several processes of one training the main one alone prints.
+
     `end` alone may steer the terminal, as a line that is drawn again and again does.
     """
+    if not is_main_process():
+        return
     stream = SafeStream(to)
     stream.write(visible(" ".join(map(str, values))) + end)
     if to == "stderr":

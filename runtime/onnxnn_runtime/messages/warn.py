@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 
+from .processes import is_main_process
 from .shorten import bounded
 
 __all__ = ["is_ours", "warn"]
@@ -15,10 +16,14 @@ _PACKAGES = ("onnxnn", "onnxnn_runtime", "onnxnn_cli")
 def warn(text: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the nearest line outside our packages, however many of our functions lie between.
 
+    Of several processes of one training the main one alone warns.
+
     Args:
         text: What to say; a long one is shortened, and control characters show as escapes.
         category: The class of the warning.
     """
+    if not is_main_process():
+        return
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and is_ours(frame.f_globals.get("__name__")):
         frame, level = frame.f_back, level + 1

@@ -365,3 +365,16 @@ def test_many_writers_of_one_file_leave_one_whole_file(tmp_path):
         list(pool.map(lambda content: write_atomically(tmp_path / "file", put(content)), contents))
     assert (tmp_path / "file").read_bytes() in contents
     assert names_in(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("content", [None, b"old"])
+def test_what_another_process_writes_is_discarded(tmp_path, content):
+    path = tmp_path / "a.bin"
+    if content is not None:
+        path.write_bytes(content)
+    with atomic.discarding():
+        assert write_atomically(path, lambda file: file.write(b"new")) == path
+    assert (path.read_bytes() if path.exists() else None) == content
+    assert len(list(tmp_path.iterdir())) == (content is not None)
+    write_atomically(path, lambda file: file.write(b"new"))
+    assert path.read_bytes() == b"new"
