@@ -7,7 +7,9 @@ import pickle  # noqa: TID251  # errors cross processes with it
 import pytest
 from onnxnn_runtime import errors
 
-KINDS = [getattr(errors, name) for name in errors.__all__]
+KINDS = [
+    kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.OnnxnnError)
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
