@@ -97,9 +97,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
         DeviceError: This machine does not have the device.
         OutputError: The checkpoint cannot be written; known before the first epoch, or it became so.
     """
-    self._need_data()
-    _check_one_start(checkpoint, resume)
-    _check_callbacks(callbacks)
+    _check_call(self, checkpoint, resume, callbacks)
     folder = as_path(self.save_fold if save_fold is None else save_fold, "save_fold", TrainingError)
     file = folder / _checkpoint_name(filename)
     wanted = TrainSettings(
@@ -133,6 +131,12 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
         return self.history
     with machine.training():
         raise stopped
+
+
+def _check_call(self: NetworkCore, checkpoint: object, resume: object, callbacks: object) -> None:
+    self._need_data()
+    _check_one_start(checkpoint, resume)
+    _check_callbacks(callbacks)
 
 
 def _with_optimizer(state: NetworkState, settings: TrainSettings) -> NetworkState:
