@@ -53,7 +53,8 @@ class Server:
 
 def test_the_page_runs(folder):
     pytest.importorskip("uvicorn", reason="needs onnxnn-runtime[serve]")
-    pytest.importorskip("httpx", reason="the page speaks through it")
+    for name in ("httpx", "tritonclient.http", "openai"):
+        pytest.importorskip(name, reason="the page speaks through it")
     first, *others = [line for block in blocks("sh") for line in block.splitlines()]
     server = Server(first, folder)
     try:

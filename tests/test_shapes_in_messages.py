@@ -17,6 +17,7 @@ NOT_SHAPES = ("shape_text", "len")
 REASONS = {
     "onnxnn/inspection/render.py: size=' x '.join(map(str, values.shape))": "a caption: width x height",
     "runtime/onnxnn_runtime/card/diffusion.py: shape=shortened(self.shape)": "what a card gives, of any type",
+    "runtime/onnxnn_runtime/server/tensors.py: found=shortened(list(self.shape))": "what a request gives",
 }
 """Shapes that messages print in another way, and why."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Sequence
 import numpy as np
 
 from onnxnn_runtime.errors import name_hint
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .content import binary
@@ -106,5 +107,7 @@ def _check_batch(feeds: dict[str, np.ndarray], model: Model) -> None:
         raise BadRequest.coded(
             "E-INPUT-03",
             "expected inputs with the same number of samples, got the shapes {shapes}.",
-            shapes=", ".join(f"{printable(name, 40)} {array.shape}" for name, array in feeds.items()),
+            shapes=", ".join(
+                f"{printable(name, 40)} {shape_text(array.shape)}" for name, array in feeds.items()
+            ),
         )

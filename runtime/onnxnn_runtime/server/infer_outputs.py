@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.errors import name_hint
+from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .content import as_json
@@ -126,7 +127,7 @@ def _best(wanted: Wanted, array: np.ndarray, labels: Sequence[str]) -> np.ndarra
             "{name}: expected an output with scores for classification, got {datatype} {shape}.",
             name=printable(wanted.name, 80),
             datatype=datatype_of(array),
-            shape=array.shape,
+            shape=shape_text(array.shape),
         )
     scores = array.reshape(len(array), -1)
     order = np.argsort(-scores.astype(np.float64), axis=1, kind="stable")[:, : wanted.classes]

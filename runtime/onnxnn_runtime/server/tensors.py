@@ -77,10 +77,10 @@ class Tensor:
         ):
             raise BadRequest.coded(
                 "E-INPUT-03",
-                "{name}: expected as shape a list of integers from 1, at most {most} of them, got {shape}.",
+                "{name}: expected as shape a list of integers from 1, at most {most} of them, got {found}.",
                 name=printable(self.name, 80),
                 most=_MOST_AXES,
-                shape=shortened(list(self.shape)),
+                found=shortened(list(self.shape)),
             )
 
     @property
