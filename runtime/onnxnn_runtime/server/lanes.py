@@ -169,7 +169,7 @@ class Lanes:
             self._waiting += 1
             self._parts.extend(_Part(job, number, *each) for number, each in enumerate(parts))
             self._changed.notify(len(parts))
-        timer = job.loop.call_later(self._seconds, job.fail, self._too_late())
+        timer = job.loop.call_later(self._seconds, lambda: job.fail(self._too_late()))
         try:
             return await job.future
         finally:

@@ -12,6 +12,7 @@ import uuid
 from typing import TYPE_CHECKING, Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 
 from onnxnn_runtime.messages.catalogue import gettext
 
@@ -33,6 +34,9 @@ OPEN_FOLDER = "/static/"
 
 _BODIES = 8
 """Bodies of the largest size that may be in memory at once; or many small ones."""
+
+_GONE = 499
+"""What is logged and counted where the client left before it was answered, as nginx does."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
@@ -77,6 +81,8 @@ class Guard:
                 self._state.check_free()
                 body.check_length(headers.get("content-length", "0"))
             await self._app(scope, lambda: self._receive(body), sending)
+        except ClientDisconnect:
+            status = _GONE
         except Exception as error:
             if status:
                 raise  # the response is half sent

@@ -290,3 +290,17 @@ def test_requests_are_logged_with_their_ids(server_process):
     }  # fmt: skip
     assert lines[0]["ms"] > 0
     assert len(lines) == 4
+
+
+@pytest.mark.parametrize("kind", ["image/jpeg", "multipart/form-data; boundary=b", "application/json"])
+def test_a_client_that_leaves_is_no_error_of_the_server(server_process, kind):
+    server = server_process("table", access_log=True)
+    port = int(server.url.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        head = f"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: 1000\r\n\r\n"
+        connection.sendall(head.encode() + b"--b\r\n")
+        time.sleep(0.1)
+    assert httpx.post(server.url + "/predict", **ROW).status_code == 200
+    _, out, err = server.terminate()
+    assert sorted(json.loads(line)["status"] for line in out.splitlines()) == [200, 499]
+    assert err == ""
