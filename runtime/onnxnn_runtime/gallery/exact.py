@@ -52,6 +52,8 @@ def best(
     many = max(1, _MOST_SCORES // max(1, len(vectors)))
     for start in range(0, len(queries), many):
         scores = products(queries[start : start + many], vectors)
+        if not np.isfinite(scores.sum(dtype=np.float64)):
+            scores[~np.isfinite(scores)] = -np.inf
         if len(removed):
             scores[:, removed] = -np.inf
         for row in scores:
@@ -60,13 +62,13 @@ def best(
 
 def products(queries: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     """Return queries (M, D) times vectors (R, D), float32 (M, R); float32 vectors are not copied."""
-    if vectors.dtype == np.float32:
-        return np.asarray(queries @ vectors.T)
     result = np.empty((len(queries), len(vectors)), np.float32)
-    rows = max(1, _CONVERTED // max(1, vectors.shape[1]))
-    for start in range(0, len(vectors), rows):
-        block = vectors[start : start + rows].astype(np.float32)
-        np.matmul(queries, block.T, out=result[:, start : start + rows])
+    whole = vectors.dtype == np.float32
+    rows = max(1, len(vectors) if whole else _CONVERTED // max(1, vectors.shape[1]))
+    with np.errstate(all="ignore"):  # a file of vectors that something else changed
+        for start in range(0, len(vectors), rows):
+            block = vectors[start : start + rows].astype(np.float32, copy=False)
+            np.matmul(queries, block.T, out=result[:, start : start + rows])
     return result
 
 
@@ -80,6 +82,7 @@ def _best_of(scores: np.ndarray, k: int | None, threshold: float | None, most: i
         candidates = np.flatnonzero(scores >= lowest - _SLACK)
     else:
         candidates = np.arange(len(scores))
+    candidates = candidates[scores[candidates] > -np.inf]
     rounded = np.clip(np.round(scores[candidates].astype(np.float64), DECIMALS), -1, 1)
     order = np.argsort(-rounded, kind="stable")[:num]
     if threshold is not None:

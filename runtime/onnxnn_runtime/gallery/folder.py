@@ -31,7 +31,7 @@ from .entries import Entries, FileState, Record, View
 from .lock import writer_lock
 from .log import line_of, read_log, unpacked
 from .manifest import MANIFEST, About, Manifest, read_manifest, write_manifest
-from .problems import damaged
+from .problems import content_of, damaged
 from .synced import flush, flush_folder
 
 __all__ = ["FolderStore"]
@@ -268,7 +268,7 @@ def _read(path: Path, manifest: Manifest) -> _Loaded:
 def _columns(path: Path, manifest: Manifest, part: str, size: int, crc: int, count: int) -> list[list[Any]]:
     """Return the columns of a file, where it is the one that the manifest means."""
     name = manifest.name_of(part)
-    content = (path / name).read_bytes()
+    content = content_of(path, name)
     if len(content) != size or zlib.crc32(content) != crc:
         raise damaged(path, name)
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Sequence
 
 from .entries import FileState, Record
-from .problems import damaged
+from .problems import content_of, damaged
 
 
 class Logged(NamedTuple):
@@ -73,7 +73,7 @@ def read_log(folder: Path, name: str, complete: int) -> list[Logged]:
         FileNotFoundError: Another process has put another one in its place.
         OnnxnnError: Lines within `complete` are damaged or missing.
     """
-    content = (folder / name).read_bytes()
+    content = content_of(folder, name)
     found: list[Logged] = []
     start = 0
     while True:

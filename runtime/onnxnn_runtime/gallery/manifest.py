@@ -11,7 +11,7 @@ from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import cannot_read, write_atomically
 from onnxnn_runtime.messages.shorten import printable
 
-from .problems import damaged, missing
+from .problems import content_of, damaged, missing
 
 __all__ = ["MANIFEST", "About", "Manifest", "is_file_of_gallery", "read_manifest", "write_manifest"]
 
@@ -111,7 +111,7 @@ def read_manifest(folder: Path) -> Manifest:
         InputError: It holds no gallery, a damaged one, or one of a newer version.
     """
     try:
-        content = (folder / MANIFEST).read_bytes()
+        content = content_of(folder, MANIFEST)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _no_manifest(folder) from error
     except OSError as error:

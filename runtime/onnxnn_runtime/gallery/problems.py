@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from onnxnn_runtime.errors import InputError, MissingInputError, OnnxnnError
@@ -35,3 +37,15 @@ def damaged(path: Path, file: str, reason: str = "") -> OnnxnnError:
         file=file,
         reason=reason or gettext("is cut off"),
     )
+
+
+def content_of(folder: Path, name: str) -> bytes:
+    """Return the content of a file of a gallery.
+
+    Raises:
+        OSError: It cannot be read, or is not there.
+        OnnxnnError: It is no regular file, which might never end.
+    """
+    if not stat.S_ISREG(os.stat(str(folder / name)).st_mode):
+        raise damaged(folder, name, gettext("is not a regular file"))
+    return (folder / name).read_bytes()

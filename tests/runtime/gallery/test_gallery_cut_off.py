@@ -9,6 +9,7 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime.gallery import folder as folders
+from support.posix import posix
 
 VECTORS = np.array([[3, 4], [-1, 0], [0, 2], [5, 5], [1, -1]], np.float32)
 NAMES = ["a", "猫 二.jpg", "c", "d\n", "e"]
@@ -85,6 +86,21 @@ def test_vectors_that_never_reached_the_disk_are_no_entries(complete, tmp_path):
         assert content_of(before) == expected
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_vector_that_is_no_number_any_more_is_never_found(complete, bad):
+    names = content_of(complete)[0]
+    path = next(complete.glob("vectors-*"))
+    content = bytearray(path.read_bytes())
+    content[-4:] = np.array(bad, "<f4").tobytes()  # of "e", the last one
+    path.write_bytes(bytes(content))
+    gallery = rt.Gallery.open(complete)
+    for k in (1, 3, 4, 9):
+        found = gallery.search([0.0, 1.0], k)
+        assert len(found) == min(k, 3)
+        assert {each.name for each in found} <= set(names) - {"e"}
+        assert all(-1 <= each.score <= 1 for each in found)
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -96,6 +112,16 @@ def test_vectors_that_never_reached_the_disk_are_no_entries(complete, tmp_path):
 def test_another_manifest_is_refused(complete, content):
     (complete / "gallery.json").write_bytes(content)
     with pytest.raises(rt.InputError, match=r"whose file gallery.json is cut off"):
+        rt.Gallery.open(complete)
+
+
+@posix
+@pytest.mark.parametrize("part", ["gallery.json", "names", "files", "log"])
+def test_a_named_pipe_is_never_opened(complete, part):
+    path = next(complete.glob(part + "*"))
+    path.unlink()
+    os.mkfifo(str(path))
+    with pytest.raises(rt.InputError, match=r"is not a regular file|is cut off"):
         rt.Gallery.open(complete)
 
 
