@@ -158,7 +158,7 @@ def test_the_name_of_a_model_is_never_a_path(serving):
 
 
 def test_a_path_that_is_not_served_is_not_found(client):
-    for path in ("/nothing", "/predict/", "/../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "//etc"):
+    for path in ("/nothing", "/predict/", "/../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/.//etc"):
         answer = client.get(path)
         assert answer.status_code == 404
         assert answer.json()["error"]["message"]
