@@ -19,6 +19,10 @@ __all__ = ["SynchronizedBatchNorm"]
 Tensor = torch.Tensor
 
 
+_TOO_FEW = "Expected more than 1 value per channel when training"
+"""What torch's own layers say; `job` makes an error of ours of it."""
+
+
 class SynchronizedBatchNorm:
     """The layers of batch normalisation in a module, whose statistics all processes share in training.
 
@@ -64,7 +68,7 @@ class SynchronizedBatchNorm:
         own = x.numel() // x.shape[1]
         count = own * self.total // max(self.samples, 1)
         if count < 2:
-            raise ValueError("Expected more than 1 value per channel when training")
+            raise ValueError(_TOO_FEW)
         counts = 1.0 if self.samples else 0.0  # a sample that stands in for none has no say
         mean = _over_processes(wide.sum(axes) * counts) / count
         centred = wide - _along(mean, x)

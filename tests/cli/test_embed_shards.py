@@ -57,7 +57,7 @@ def test_an_unknown_engine(onnxnn, photos, tmp_path):
 
 
 def test_a_missing_package_is_named(onnxnn, photos, tmp_path):
-    (tmp_path / "pyarrow.py").write_text("raise ModuleNotFoundError(name='pyarrow')")
+    (tmp_path / "pyarrow.py").write_text("raise ModuleNotFoundError(name='pyarrow')", encoding="utf-8")
     done = onnxnn(
         "embed", MODEL, photos, "-o", "vectors/", PYTHONPATH=os.pathsep.join((str(tmp_path), *sys.path))
     )

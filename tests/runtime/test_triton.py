@@ -112,12 +112,12 @@ def test_what_triton_does_not_have_is_refused(tmp_path, value, got):
 def test_a_model_is_replaced_with_force_alone(golden, tmp_path):
     path = golden / "models" / "table.onnx"
     folder = write_triton(path, tmp_path)
-    (folder / "config.pbtxt").write_text("mine")
+    (folder / "config.pbtxt").write_text("mine", encoding="utf-8")
     with pytest.raises(rt.OutputError, match="expected a new name"):
         write_triton(path, tmp_path)
-    assert (folder / "config.pbtxt").read_text() == "mine"
+    assert (folder / "config.pbtxt").read_text(encoding="utf-8") == "mine"
     write_triton(path, tmp_path, force=True)
-    assert (folder / "config.pbtxt").read_text().startswith('name: "table"')
+    assert (folder / "config.pbtxt").read_text(encoding="utf-8").startswith('name: "table"')
     assert [each.name for each in tmp_path.iterdir()] == ["table"]
     (folder / "config.pbtxt").unlink()
     with pytest.raises(rt.OutputError, match="expected a new name"):
@@ -145,7 +145,7 @@ def test_it_is_written_whole_or_not_at_all(golden, tmp_path, monkeypatch, force)
 
 @posix
 def test_a_folder_that_cannot_be_written(golden, tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(rt.OutputError, match="cannot write"):
         write_triton(golden / "models" / "table.onnx", tmp_path / "file")
 

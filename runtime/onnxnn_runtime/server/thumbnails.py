@@ -68,9 +68,9 @@ def thumbnail(path: str, settings: ServerSettings) -> bytes:
     except Exception as error:  # Pillow raises many kinds for broken files
         raise _missing(path) from error
     image.thumbnail((SIDE, SIDE))
-    result = io.BytesIO()
-    image.save(result, format="JPEG", quality=85)
-    return result.getvalue()
+    buffer = io.BytesIO()
+    image.save(buffer, format="JPEG", quality=85)
+    return buffer.getvalue()
 
 
 def _missing(name: str) -> UnknownModel:

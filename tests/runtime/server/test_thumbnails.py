@@ -24,7 +24,7 @@ def searching(serving, open_model, photos, tmp_path):
     """A server of a gallery of two of the photos, a broken file, and names of no file."""
     model = open_model("image_classifier")
     (photos / "broken.png").write_bytes((photos / "红 1.png").read_bytes()[:60])
-    (photos / "text.txt").write_text("text")
+    (photos / "text.txt").write_text("text", encoding="utf-8")
     names = [
         str(photos / name) for name in ("红 1.png", "small.jpg", "broken.png", "text.txt", "gone.png", "")
     ]
