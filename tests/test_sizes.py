@@ -38,7 +38,10 @@ FOR_CHECKERS = {"NumberOptions": "Numbers", "ReadOptions": "Reading"}
 
 PUBLIC = (
     "onnxnn/network",
-    *(f"runtime/onnxnn_runtime/{name}.py" for name in ("loading", "model", "tables/reader")),
+    *(
+        f"runtime/onnxnn_runtime/{name}.py"
+        for name in ("loading", "model", "tables/reader", "gallery/growing")
+    ),
 )
 """Where the calls of users list options, which they pass on as one object."""
 

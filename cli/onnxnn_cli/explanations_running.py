@@ -128,6 +128,11 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "rt.Gallery.open('photos.gallery').search('cat.jpg')",
         gettext_noop("Open the gallery with its model, or give labels when entries are added."),
     ),
+    "E-GALLERY-06": Explanation(
+        gettext_noop("An index is damaged or of other vectors, or LanceDB or Qdrant refused or failed."),
+        "rt.Gallery.open('qdrant://192.168.1.9/photos')  # where no Qdrant runs",
+        gettext_noop("Build the index again, or check the address, the key and whether the engine runs."),
+    ),
     "E-DEVICE-01": Explanation(
         gettext_noop("There is no such device, or the installed torch or ONNX Runtime cannot use it."),
         "model.train(device='cuda')",

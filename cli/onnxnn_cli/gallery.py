@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence
 
 import typer
 
+from . import gallery_growing
 from .embed import progress_words
 from .inputs import given, sources
 from .options import BATCH_SIZE, DEVICE, FORCE, INPUTS, JSON, MODEL, SKIP, takes
@@ -25,6 +26,9 @@ HELP = gettext(
 """The help text."""
 
 GALLERY: Any = typer.Argument(..., metavar="GALLERY", help=gettext("The folder of the gallery."))
+ANYWHERE: Any = typer.Argument(
+    ..., metavar="GALLERY", help=gettext("The folder of the gallery, or lancedb://PATH, qdrant://HOST, ...")
+)
 OF_MODEL: Any = typer.Option(
     None, "--model", metavar="FILE", help=gettext("The model's file, where it is no longer where it was.")
 )
@@ -131,10 +135,11 @@ def remove(
 class Searching:
     """What is typed after `onnxnn gallery search`."""
 
-    gallery: str = GALLERY
+    gallery: str = ANYWHERE
     inputs: List[str] = INPUTS
     num: int = typer.Option(5, "--num", "-k", min=1, help=gettext("How many matches of each input."))
     threshold: Optional[float] = THRESHOLD
+    exact: bool = typer.Option(False, "--exact", help=gettext("Compare with every entry; use no index."))
     sheet: Optional[str] = typer.Option(
         None, "--sheet", metavar="IMAGE.png", help=gettext("Write the images that were found into one image.")
     )
@@ -152,14 +157,14 @@ def search(asked: Searching) -> None:
     if asked.sheet is not None:
         check_sheet_path(asked.sheet, sources([*asked.inputs]), asked.force, option="--force")
     gallery = _with_model(asked.gallery, asked.model, asked.device)
-    found = gallery.search(given(asked.inputs), asked.num, asked.threshold)
+    found = gallery.search(given(asked.inputs), asked.num, asked.threshold, asked.exact)
     if asked.sheet is not None:
         write_sheet(asked.sheet, found)
     _print_matches(found, asked.as_json)
 
 
 def duplicates(
-    gallery: str = GALLERY,
+    gallery: str = ANYWHERE,
     threshold: float = typer.Option(
         0.95,
         "--threshold",
@@ -178,7 +183,7 @@ def duplicates(
         print_text(gettext("no duplicates"))
 
 
-def list_entries(gallery: str = GALLERY, as_json: bool = JSON) -> None:
+def list_entries(gallery: str = ANYWHERE, as_json: bool = JSON) -> None:
     """Print the names and labels of a gallery."""
     import onnxnn_runtime as rt
 
@@ -187,9 +192,12 @@ def list_entries(gallery: str = GALLERY, as_json: bool = JSON) -> None:
     if as_json:
         about = {"model": opened.model_name, "sha256": opened.model_sha256, "dimension": opened.dimension}
         entries = [{"name": name, "label": label} for name, label in pairs]
-        print_json({"gallery": gallery, **about, "dtype": opened.dtype, "entries": entries})
+        index = gallery_growing.index_data(opened.index)
+        print_json({"gallery": gallery, **about, "dtype": opened.dtype, "index": index, "entries": entries})
     else:
         print_table([(gettext("label"), gettext("name")), *((label or "", name) for name, label in pairs)])
+        if opened.index is not None:
+            print_text("\n" + gallery_growing.index_line(opened.index))
 
 
 COMMANDS: Dict[str, Callable[..., None]] = {
@@ -199,6 +207,7 @@ COMMANDS: Dict[str, Callable[..., None]] = {
     "search": search,
     "duplicates": duplicates,
     "list": list_entries,
+    **gallery_growing.COMMANDS,
 }
 
 HELPS: Dict[str, str] = {
@@ -223,6 +232,7 @@ HELPS: Dict[str, str] = {
         "Example: onnxnn gallery duplicates photos.gallery --threshold 0.98"
     ),
     "list": gettext("Print the label and name of each entry.\n\nExample: onnxnn gallery list photos.gallery"),
+    **gallery_growing.HELPS,
 }
 """Command -> its help text."""
 
@@ -242,7 +252,7 @@ def _with_model(path: str, file: Optional[str], device: str) -> Gallery:
             model=gallery.model_name or gettext("no model"),
             file=gallery.model_path or "-",
         )
-    return rt.Gallery.open(path, rt.load(file or gallery.model_path, device=device))
+    return gallery.with_model(rt.load(file or gallery.model_path, device=device))
 
 
 def _labels(label: Optional[str], class_folders: bool) -> Labels:

@@ -38,6 +38,7 @@ if _TYPE_CHECKING:
     from .card.diffusion import DiffusionSpec, SamplerSpec
     from .card.schedule import Schedule
     from .gallery.gallery import Gallery
+    from .gallery.index_facts import IndexFacts
     from .gallery.results import Changes, Classification, Match, Matches
     from .similarity import get_similarity
     from .verification import VerificationReport, verify
@@ -65,6 +66,7 @@ __all__ = [
     "Embeddings",
     "ExportError",
     "Gallery",
+    "IndexFacts",
     "InputError",
     "InputSpec",
     "LayerError",
@@ -98,6 +100,7 @@ _LAZY = {
     "Classification": "gallery.results",
     "DiffusionSpec": "card.diffusion",
     "Gallery": "gallery.gallery",
+    "IndexFacts": "gallery.index_facts",
     "Match": "gallery.results",
     "Matches": "gallery.results",
     "SamplerSpec": "card.diffusion",

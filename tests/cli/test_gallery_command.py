@@ -124,7 +124,7 @@ def test_what_is_wrong_is_said_in_one_line(onnxnn, tmp_path, arguments, said):
 
 
 def test_each_command_of_it_has_help_with_an_example(onnxnn):
-    for name in ("build", "add", "remove", "search", "duplicates", "list"):
+    for name in ("build", "add", "remove", "search", "duplicates", "list", "index", "push"):
         for language, word in (("en", "Example: "), ("zh", "示例：")):
             said = onnxnn("gallery", name, "--help", ONNXNN_LANG=language).stdout
             assert f"{word}onnxnn gallery {name} photos.gallery" in said

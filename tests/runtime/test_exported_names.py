@@ -25,6 +25,7 @@ NAMES = {
         "Embeddings",
         "ExportError",
         "Gallery",
+        "IndexFacts",
         "InputError",
         "InputSpec",
         "LayerError",

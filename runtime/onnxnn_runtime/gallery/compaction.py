@@ -34,10 +34,13 @@ def created(folder: Path, before: Manifest, entries: Entries, vectors: np.ndarra
         before: The manifest that counts now, and counts until another one is in its place.
         entries: What to write.
         vectors: The vectors of all rows.
-        again: Whether to write the vectors, too, without those of removed rows; else their file stays.
+        again: Whether to write the vectors, too, without those of removed rows; else their file stays. An
+            index is one of a file of vectors, and gone with it.
     """
-    number = max(before.number, before.vectors) + 1
-    made = replace(before, number=number, vectors=number if again else before.vectors, log_bytes=0)
+    number = before.next_number
+    made = replace(before, number=number, log_bytes=0)
+    if again:
+        made = replace(made, vectors=number, index=None)
     rows: Sequence[int] = range(len(entries.names))
     if again:
         kept = [row for row in rows if row not in entries.removed]
@@ -62,6 +65,7 @@ def created(folder: Path, before: Manifest, entries: Entries, vectors: np.ndarra
 def remove_others(folder: Path, manifest: Manifest) -> None:
     """Remove the files of earlier manifests; those that are open on Windows stay until the next time."""
     wanted = {manifest.name_of(part) for part in ("vectors", "names", "files", "log")}
+    wanted |= set() if manifest.index is None else {manifest.index.file}
     for name in os.listdir(str(folder)):
         if is_file_of_gallery(name) and "-" in name and name not in wanted and name != MANIFEST:
             with contextlib.suppress(OSError):

@@ -7,12 +7,12 @@ from typing import Iterator, Tuple
 import numpy as np
 
 Found = Tuple[np.ndarray, np.ndarray]
-"""int64 rows and float32 scores of one query, the best first."""
+"""int64 rows and float64 scores of one query, the best first."""
 
 DECIMALS = 6
 """Scores are rounded to these, which float32 holds, so that vectors that are equal have equal scores."""
 
-_SLACK = 2.0 * 10.0**-DECIMALS
+SLACK = 2.0 * 10.0**-DECIMALS
 """How far below the k-th score one may lie that is equal to it when it is rounded."""
 
 _MOST_SCORES = 1 << 24
@@ -20,6 +20,10 @@ _MOST_SCORES = 1 << 24
 
 _CONVERTED = 1 << 21
 """Numbers that are converted to another type at once: 8 MiB of float32."""
+
+
+_PRECISE = 1024
+"""Vectors that are converted to float64 at once."""
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -56,8 +60,8 @@ def best(
             scores[~np.isfinite(scores)] = -np.inf
         if len(removed):
             scores[:, removed] = -np.inf
-        for row in scores:
-            yield _best_of(row, k, threshold, len(vectors) - len(removed))
+        for row, query in zip(scores, queries[start : start + many]):
+            yield best_of(row, vectors, query, k, threshold)
 
 
 def products(queries: np.ndarray, vectors: np.ndarray) -> np.ndarray:
@@ -72,19 +76,47 @@ def products(queries: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     return result
 
 
-def _best_of(scores: np.ndarray, k: int | None, threshold: float | None, most: int) -> Found:
-    """Return the best of one query's scores; of equal ones those of the first rows."""
+def best_of(
+    scores: np.ndarray,
+    vectors: np.ndarray,
+    query: np.ndarray,
+    k: int | None,
+    threshold: float | None,
+    rows: np.ndarray | None = None,
+) -> Found:
+    """Return the best of one query's scores; of equal ones those of the first rows.
+
+    The scores that are returned are computed again in float64: a product in float32 depends in its last
+    digits on what else is multiplied with it.
+
+    Args:
+        scores: float32 (C,), the products of the query and vectors, -inf for those that are left out.
+        vectors: float32 or float16 (R, D) of unit length.
+        query: float32 (D,) of unit length.
+        k: How many at most; None for all.
+        threshold: The lowest score, itself included; None for any.
+        rows: int64 (C,), increasing, whose scores these are; None for those of all vectors.
+    """
+    most = int(np.count_nonzero(scores > -np.inf))
     num = most if k is None else min(k, most)
     if not num:
-        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        return np.zeros(0, np.int64), np.zeros(0, np.float64)
     if num < len(scores):
         lowest = scores[np.argpartition(scores, -num)[-num:]].min()
-        candidates = np.flatnonzero(scores >= lowest - _SLACK)
+        candidates = np.flatnonzero(scores >= lowest - SLACK)
     else:
         candidates = np.arange(len(scores))
     candidates = candidates[scores[candidates] > -np.inf]
-    rounded = np.clip(np.round(scores[candidates].astype(np.float64), DECIMALS), -1, 1)
+    found = candidates if rows is None else rows[candidates]
+    rounded = np.clip(np.round(_precise(vectors, found, query), DECIMALS), -1, 1)
     order = np.argsort(-rounded, kind="stable")[:num]
     if threshold is not None:
         order = order[rounded[order] >= threshold]
-    return candidates[order], rounded[order]
+    return found[order], rounded[order]
+
+
+def _precise(vectors: np.ndarray, rows: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """Return the products of some vectors and a query, float64."""
+    wide = query.astype(np.float64)
+    blocks = [rows[start : start + _PRECISE] for start in range(0, len(rows), _PRECISE)]
+    return np.concatenate([vectors[block].astype(np.float64) @ wide for block in blocks])

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from onnxnn_runtime.messages.catalogue import gettext, ngettext
-from onnxnn_runtime.messages.shorten import printable
 
 from .store import Store
 
@@ -68,8 +67,7 @@ class GalleryFacts:
 
     def __len__(self) -> int:
         """Return the number of entries."""
-        view = self._store.view()
-        return len(view.vectors) - len(view.removed)
+        return self._store.count()
 
     def __contains__(self, name: object) -> bool:
         """Return whether there is an entry of this name."""
@@ -87,4 +85,4 @@ class GalleryFacts:
     @property
     def _where(self) -> str:
         """What messages call it."""
-        return gettext("gallery") if self.path is None else printable(str(self.path))
+        return self._store.where

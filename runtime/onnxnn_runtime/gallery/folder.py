@@ -5,6 +5,7 @@
     names-000002.json     the names and labels of the first rows
     files-000002.json     size, time and SHA-256 of their files
     log-000002.jsonl      what has changed since
+    index-000003.usearch  the graph of the vectors, where `build_index` made one
     writer.lock           who is writing
 
 A change is vectors at the end of their file, and then a line of the log; both are flushed to the disk
@@ -19,19 +20,25 @@ import os
 import zlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, Iterator, NamedTuple, Sequence
+from typing import Any, BinaryIO, Callable, Iterator, NamedTuple, Sequence
 
 import numpy as np
 
 from onnxnn_runtime.errors import OnnxnnError
 from onnxnn_runtime.files.access import cannot_read, cannot_write
+from onnxnn_runtime.messages.shorten import printable
 
+from .asked import Asked, has_labels, matches_in
 from .compaction import created, remove_others
 from .entries import Entries, FileState, Record, View
+from .hnsw import HnswIndex, IndexOptions, open_index
+from .index_facts import IndexFacts
+from .indexing import indexed
 from .lock import writer_lock
 from .log import line_of, read_log, unpacked
 from .manifest import MANIFEST, About, Manifest, read_manifest, write_manifest
 from .problems import content_of, damaged
+from .results import Matches
 from .synced import flush, flush_folder
 
 __all__ = ["FolderStore"]
@@ -75,6 +82,17 @@ class FolderStore:
         self.path = path
         self._take(_load(path))
         self._open: _Open | None = None
+        self._index: tuple[IndexFacts, HnswIndex] | None = None
+
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+        return printable(str(self.path))
+
+    @property
+    def index(self) -> IndexFacts | None:
+        """The index, where there is one."""
+        return self._loaded.manifest.index
 
     def __reduce__(self) -> tuple[type[FolderStore], tuple[Path]]:
         """Another process opens the folder again."""
@@ -93,6 +111,45 @@ class FolderStore:
     def view(self) -> View:
         """Return what there was when this store last looked."""
         return self._view
+
+    def count(self) -> int:
+        """Return the number of entries."""
+        return len(self._view.vectors) - len(self._view.removed)
+
+    def has_labels(self) -> bool:
+        """Return whether an entry has a label."""
+        return has_labels(self._view)
+
+    def matches(self, asked: Asked) -> list[Matches]:
+        """Return the matches of each query, by the index where there is one."""
+        view, facts = self._view, self.index
+        if facts is None or asked.exact:
+            return matches_in(view, asked)
+        if self._index is None or self._index[0] != facts:
+            number = self._loaded.manifest.vectors
+            self._index = facts, open_index(self.path, facts, view.vectors, number)
+        return matches_in(view, asked, self._index[1].best)
+
+    def build_index(self, options: IndexOptions, report: Callable[[int, int], object]) -> IndexFacts:
+        """Build the index of all vectors that are there; call it within `writing`.
+
+        Raises:
+            ImportError: usearch is not installed.
+            OutputError: The index cannot be written.
+        """
+        before = self._loaded.manifest
+        try:
+            facts = indexed(self.path, before, self._view, options, report)
+            manifest = replace(before, index=facts)
+            write_manifest(self.path, manifest)
+            flush_folder(self.path)
+        except OSError as error:
+            if isinstance(error, OnnxnnError):
+                raise
+            raise cannot_write(self.path, error) from error
+        self._take(self._loaded._replace(manifest=manifest))
+        remove_others(self.path, manifest)
+        return facts
 
     def refresh(self) -> bool:
         """Look at the folder again; return whether something has changed there."""

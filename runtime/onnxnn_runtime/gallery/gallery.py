@@ -10,26 +10,26 @@ import numpy as np
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.api.options import takes_by_name
 from onnxnn_runtime.arrays.numbers import check_integer
-from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.files.access import PathLike, as_path
+from onnxnn_runtime.errors import InputError, OutputError
+from onnxnn_runtime.files.access import PathLike
 from onnxnn_runtime.inputs.folders import warn_of
 from onnxnn_runtime.inputs.options import ReadOptions
-from onnxnn_runtime.messages.shorten import printable
 
+from .address import as_folder
+from .asked import Asked
 from .checks import check_dtype, check_same_dtype, check_threshold, name_is_known, no_such_name, record_of
 from .entries import Entries, Record
 from .exact import unit
-from .facts import GalleryFacts
-from .folder import FolderStore
+from .growing import GrowingGallery
 from .labels import Labels
 from .manifest import About
-from .matching import best_matches, classified, groups
+from .matching import classified, groups
 from .memory import MemoryStore
-from .origin import about_model, check_model
+from .origin import about_model
 from .queries import OneImage, Several, checked_vectors, query_vectors
 from .results import Changes, Classification, Matches
 from .saving import create_folder, remove_folder, save_to
-from .store import Store
+from .store import store_at
 from .update import AddOptions, update
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @checked_class()
-class Gallery(GalleryFacts):
+class Gallery(GrowingGallery):
     """Feature vectors of images or other inputs, searched for what is most similar.
 
         model = onnxnn_runtime.load("pets.onnx")
@@ -67,11 +67,6 @@ class Gallery(GalleryFacts):
         model: The model that embeds queries and new inputs, or None: then vectors alone are searched for.
         changes: What the last `build`, `add`, `add_vectors` or `remove` changed, a `Changes`.
     """
-
-    def __init__(self, store: Store, model: Model | None = None) -> None:
-        super().__init__(store)
-        self.model = model
-        self.changes = Changes(0, 0, 0, 0, [])
 
     @classmethod
     @takes_by_name(ReadOptions)
@@ -119,7 +114,7 @@ class Gallery(GalleryFacts):
         if path is None:
             gallery = cls(MemoryStore(about), model)
         else:
-            folder = as_path(path, "path", InputError)
+            folder = as_folder(path, InputError)
             is_new = create_folder(folder, about)
             gallery = cls.open(folder, model)
             check_same_dtype(dtype, gallery.dtype, gallery._where)
@@ -167,7 +162,8 @@ class Gallery(GalleryFacts):
         """Open a gallery in a folder: its vectors are mapped into memory, and changes are written at once.
 
         Args:
-            path: The folder.
+            path: The folder; or an engine that `push` wrote to, such as lancedb://PATH, which is searched
+                and not changed.
             model: The model whose vectors it holds; None: it can be searched for vectors alone, and nothing
                 be added but vectors.
 
@@ -175,10 +171,8 @@ class Gallery(GalleryFacts):
             MissingInputError: There is no such folder.
             InputError: It holds no gallery, a damaged one, or one of another model.
         """
-        store = FolderStore(as_path(path, "path", InputError))
-        if model is not None:
-            check_model(store.about, model, printable(str(path)))
-        return cls(store, model)
+        gallery = cls(store_at(path))
+        return gallery if model is None else gallery.with_model(model)
 
     @classmethod
     def load(cls, path: PathLike, model: Model | None = None) -> Gallery:
@@ -211,7 +205,7 @@ class Gallery(GalleryFacts):
             InputError: The folder holds something else than a gallery, or another process writes to it.
             OutputError: It cannot be written.
         """
-        folder = as_path(path)
+        folder = as_folder(path, OutputError)
         save_to(folder, self._store.about, self._store.entries, self._store.view())
         return folder
 
@@ -288,17 +282,23 @@ class Gallery(GalleryFacts):
         return self.changes
 
     @overload
-    def search(self, query: Several, k: int = 5, threshold: float | None = None) -> list[Matches]: ...
-
-    @overload
-    def search(self, query: OneImage, k: int = 5, threshold: float | None = None) -> Matches: ...
+    def search(
+        self, query: Several, k: int = 5, threshold: float | None = None, exact: bool = False
+    ) -> list[Matches]: ...
 
     @overload
     def search(
-        self, query: object, k: int = 5, threshold: float | None = None
+        self, query: OneImage, k: int = 5, threshold: float | None = None, exact: bool = False
+    ) -> Matches: ...
+
+    @overload
+    def search(
+        self, query: object, k: int = 5, threshold: float | None = None, exact: bool = False
     ) -> Matches | list[Matches]: ...
 
-    def search(self, query: object, k: int = 5, threshold: float | None = None) -> Matches | list[Matches]:
+    def search(
+        self, query: object, k: int = 5, threshold: float | None = None, exact: bool = False
+    ) -> Matches | list[Matches]:
         """Find the entries that are most similar to a query.
 
         Args:
@@ -306,6 +306,7 @@ class Gallery(GalleryFacts):
                 (D,) of any length; or several: a list of inputs or folders, or vectors (M, D).
             k: How many at most; fewer where there are fewer.
             threshold: The lowest cosine similarity, -1..1; matches with just this score count.
+            exact: Whether to compare with every entry, also where `build_index` has made an index.
 
         Returns:
             The matches, the most similar first, equal scores in the order in which they were added; of
@@ -317,7 +318,7 @@ class Gallery(GalleryFacts):
         check_integer("k", k)
         check_threshold(threshold)
         vectors, names, several = query_vectors(query, self.model, self.dimension, self._where)
-        found = best_matches(self._store.view(), vectors, names, k, threshold)
+        found = self._store.matches(Asked(vectors, names, k, threshold, exact))
         return found if several else found[0]
 
     def duplicates(self, threshold: float = 0.95) -> list[Matches]:
@@ -362,10 +363,7 @@ class Gallery(GalleryFacts):
             InputError: No entry has a label, or as for `search`.
         """
         check_integer("k", k)
-        view = self._store.view()
-        without = [row for row in range(len(view.vectors)) if view.labels[row] is None]
-        view = view._replace(removed=np.union1d(view.removed, np.array(without, np.int64)))
-        if len(view.removed) == len(view.vectors):
+        if not self._store.has_labels():
             raise InputError.coded(
                 "E-GALLERY-05",
                 "{path}: classify() expected entries with labels, got none. Give them with labels= when they "
@@ -373,7 +371,7 @@ class Gallery(GalleryFacts):
                 path=self._where,
             )
         vectors, names, several = query_vectors(query, self.model, self.dimension, self._where)
-        found = [classified(each) for each in best_matches(view, vectors, names, k, None)]
+        found = [classified(each) for each in self._store.matches(Asked(vectors, names, k, labelled=True))]
         return found if several else found[0]
 
     def refresh(self) -> bool:

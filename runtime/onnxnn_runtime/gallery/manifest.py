@@ -11,6 +11,7 @@ from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import cannot_read, write_atomically
 from onnxnn_runtime.messages.shorten import printable
 
+from .index_facts import IndexFacts
 from .problems import content_of, damaged, missing
 
 __all__ = ["MANIFEST", "About", "Manifest", "is_file_of_gallery", "read_manifest", "write_manifest"]
@@ -24,6 +25,8 @@ _PARTS = {"vectors": "bin", "names": "json", "files": "json", "log": "jsonl"}
 """What a gallery consists of, and the end of the file's name."""
 
 _LARGEST = 1 << 40
+
+_OBJECTS = ("about", "index")
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Manifest:
         names_bytes, names_crc: Size and CRC-32 of the file of names.
         files_bytes, files_crc: Size and CRC-32 of the file of the inputs' files.
         log_bytes: How much of the log was written when the last call returned.
+        index: The index of the vectors, where there is one.
     """
 
     about: About
@@ -75,6 +79,12 @@ class Manifest:
     files_bytes: int
     files_crc: int
     log_bytes: int
+    index: IndexFacts | None = None
+
+    @property
+    def next_number(self) -> int:
+        """A number that no file has."""
+        return max(self.number, self.vectors, 0 if self.index is None else self.index.number) + 1
 
     def name_of(self, part: str) -> str:
         """Return the name of the file that holds a part: "vectors", "names", "files" or "log"."""
@@ -94,6 +104,7 @@ class Manifest:
 def is_file_of_gallery(name: str) -> bool:
     """Return whether a name is one that galleries give to the files in their folder."""
     parts = "|".join(f"{part}-[0-9]{{6,}}\\.{end}" for part, end in _PARTS.items())
+    parts += r"|index-[0-9]{6,}\.usearch"
     return re.fullmatch(rf"{parts}|{re.escape(MANIFEST)}|writer\.lock|\..*\.part", name) is not None
 
 
@@ -141,8 +152,13 @@ def _checked(content: bytes, folder: Path) -> Manifest:
     texts = (about.model, about.path, about.sha256, about.preprocess)
     if about.dtype not in ("float32", "float16") or not all(isinstance(each, str) for each in texts):
         raise ValueError
-    manifest = Manifest(**{**data, "about": about})
-    numbers = [about.dimension, *(value for name, value in vars(manifest).items() if name != "about")]
+    index = data.pop("index", None)
+    try:
+        facts = None if index is None else IndexFacts(**index)
+    except InputError as error:
+        raise ValueError(str(error)) from error
+    manifest = Manifest(**{**data, "about": about}, index=facts)
+    numbers = [about.dimension, *(value for name, value in vars(manifest).items() if name not in _OBJECTS)]
     if not all(type(each) is int and 0 <= each < _LARGEST for each in numbers):
         raise ValueError
     if manifest.rows * about.bytes_of_row >= 1 << 60:

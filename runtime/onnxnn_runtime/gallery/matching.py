@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Sequence
 
 import numpy as np
 
 from .entries import View
-from .exact import best, products
+from .exact import products
 from .results import Classification, Match, Matches
 
 _ROWS = 256
@@ -19,14 +18,6 @@ def matches_of(view: View, query: str, rows: np.ndarray, scores: np.ndarray) -> 
     """Return rows and scores as matches of a query."""
     pairs = zip(rows.tolist(), scores.tolist())
     return Matches(query, [Match(view.names[row], score, view.labels[row]) for row, score in pairs])
-
-
-def best_matches(
-    view: View, vectors: np.ndarray, names: Sequence[str], k: int, threshold: float | None
-) -> list[Matches]:
-    """Return the matches of each of some queries, float32 (M, D) of unit length with a name each."""
-    found = best(view.vectors, vectors, k, threshold, view.removed)
-    return [matches_of(view, name, rows, scores) for name, (rows, scores) in zip(names, found)]
 
 
 def classified(matches: Matches) -> Classification:

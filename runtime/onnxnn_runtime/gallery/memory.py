@@ -8,8 +8,12 @@ from typing import Iterator
 
 import numpy as np
 
+from onnxnn_runtime.messages.catalogue import gettext
+
+from .asked import Asked, has_labels, matches_in
 from .entries import Entries, Record, View
 from .manifest import About
+from .results import Matches
 
 
 class MemoryStore:
@@ -22,6 +26,7 @@ class MemoryStore:
     """
 
     path = None
+    index = None
 
     def __init__(
         self, about: About, entries: Entries | None = None, vectors: np.ndarray | None = None
@@ -31,9 +36,26 @@ class MemoryStore:
         self._vectors = np.zeros((0, about.dimension), about.dtype) if vectors is None else vectors
         self._view = self.entries.view(self._vectors)
 
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+        return gettext("gallery")
+
     def view(self) -> View:
         """Return what there is now."""
         return self._view
+
+    def count(self) -> int:
+        """Return the number of entries."""
+        return len(self._view.vectors) - len(self._view.removed)
+
+    def has_labels(self) -> bool:
+        """Return whether an entry has a label."""
+        return has_labels(self._view)
+
+    def matches(self, asked: Asked) -> list[Matches]:
+        """Return the matches of each query."""
+        return matches_in(self._view, asked)
 
     def refresh(self) -> bool:
         """Return False: nobody else changes it."""

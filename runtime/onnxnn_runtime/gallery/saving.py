@@ -79,7 +79,7 @@ def _numbers_of(folder: Path, wanted: Manifest) -> Manifest:
     except InputError:
         numbers = [_number(name) for name in os.listdir(str(folder))]
         return replace(wanted, number=max(numbers, default=0))
-    return replace(wanted, number=max(found.number, found.vectors))
+    return replace(wanted, number=found.next_number)
 
 
 def _number(name: str) -> int:

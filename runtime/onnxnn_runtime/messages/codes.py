@@ -72,6 +72,7 @@ CODES: Mapping[str, str] = {
     "E-GALLERY-03": gettext_noop("another process writes to a gallery"),
     "E-GALLERY-04": gettext_noop("a name is in a gallery already, or is not"),
     "E-GALLERY-05": gettext_noop("a gallery lacks the model or the labels that a call needs"),
+    "E-GALLERY-06": gettext_noop("an index or an engine of a gallery cannot be used"),
     "E-DEVICE-01": gettext_noop("a device is not available"),
     "E-OUTPUT-01": gettext_noop("a file or folder cannot be written"),
     "E-OUTPUT-02": gettext_noop("an output would replace another file"),
