@@ -118,7 +118,7 @@ async function openCamera(preview, take, failed, opener) {
     controls.push(element('button', { type: 'button', click: turn }, text('turn_camera')));
   }
   controls.push(element('button', { type: 'button', click: close }, text('close_camera')));
-  fill(preview, video, element('div', {}, ...controls));
+  fill(preview, video, element('div', { class: 'controls' }, ...controls));
   shutter.focus();
   new MutationObserver((changes, observer) => {
     if (!video.isConnected) {

@@ -11,6 +11,7 @@ function showProblem(message, detail) {
   const lines = [element('p', {}, message)];
   if (detail) lines.push(element('p', { class: 'detail' }, detail));
   fill(byId('problem'), element('div', { class: 'problem' }, ...lines));
+  byId('problem').scrollIntoView({ block: 'nearest', behavior: 'smooth' });
 }
 
 function clearProblem() {

@@ -78,7 +78,7 @@ export function imagesResult(found) {
   });
   return [
     element('ul', { class: 'images' }, ...images),
-    element('p', { class: 'soft' }, text('seed_was', { seed: found.seed }) + ' ' + text('save_help')),
+    element('p', { class: 'soft' }, text('seed_was', { seed: found.seed })),
   ];
 }
 
