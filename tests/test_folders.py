@@ -63,6 +63,7 @@ FOLDERS = {
             "verification",
             "doctor",
             "server",
+            "broker",
             "",
         ),
     ),

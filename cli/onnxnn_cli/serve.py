@@ -12,6 +12,7 @@ from .options import DEVICE, takes
 from .text import gettext
 
 if TYPE_CHECKING:
+    from onnxnn_runtime.server.app import Attach
     from onnxnn_runtime.server.settings import ServerSettings
 
 HELP = gettext(
@@ -21,7 +22,8 @@ HELP = gettext(
 """The help text."""
 
 TOKEN = "ONNXNN_TOKEN"
-"""The environment variable that holds the token."""
+MQTT_PASSWORD = "ONNXNN_MQTT_PASSWORD"
+"""The environment variables that hold the token, and the password for a broker."""
 
 
 _FILES: Any = typer.Argument(
@@ -74,6 +76,21 @@ class Serving:
         None, "--threads", min=1, help=gettext("Processor cores to use; all where left out.")
     )
     device: str = DEVICE
+    mqtt: Optional[str] = typer.Option(
+        None,
+        "--mqtt",
+        metavar="mqtt://BROKER/TOPIC",
+        help=gettext("Answer images that come through an MQTT broker, too; mqtts:// for TLS."),
+    )
+    mqtt_result: str = typer.Option(
+        "", "--mqtt-result", metavar="TOPIC", help=gettext("Where results go; TOPIC/result where left out.")
+    )
+    mqtt_password_file: Optional[str] = typer.Option(
+        None,
+        "--mqtt-password-file",
+        metavar="FILE",
+        help=gettext("A file with the password for the broker; or set ONNXNN_MQTT_PASSWORD."),
+    )
     quiet: bool = typer.Option(False, "--quiet", help=gettext("Print no line for each request."))
 
 
@@ -82,7 +99,25 @@ def serve(asked: Serving) -> None:
     """Answer over HTTP what models say: for other programs, and for tablets in a browser."""
     from onnxnn_runtime.server.run import serve as run
 
-    run(asked.files, _settings(asked))
+    run(asked.files, _settings(asked), _attached(asked))
+
+
+def _attached(asked: Serving) -> List[Attach]:
+    """Return the way in through a broker, where one is asked for.
+
+    Raises:
+        InputError: The address is none, or its file of the password cannot be read.
+    """
+    if asked.mqtt is None:
+        return []
+    from onnxnn_runtime.broker.settings import parse_broker
+    from onnxnn_runtime.server.run import require_packages
+
+    require_packages()
+    from onnxnn_runtime.broker.bridge import bridge_to
+
+    password = _secret(asked.mqtt_password_file, MQTT_PASSWORD)
+    return [bridge_to(parse_broker(asked.mqtt, password, asked.mqtt_result))]
 
 
 def _settings(asked: Serving) -> ServerSettings:
@@ -91,7 +126,7 @@ def _settings(asked: Serving) -> ServerSettings:
     return ServerSettings(
         host=asked.host,
         port=asked.port,
-        token=_token(asked.token_file),
+        token=_secret(asked.token_file, TOKEN),
         allow_open=asked.allow_open,
         cors=tuple(asked.cors or ()),
         queue=asked.queue,
@@ -108,14 +143,14 @@ def _settings(asked: Serving) -> ServerSettings:
     )
 
 
-def _token(path: Optional[str]) -> Optional[str]:
-    """Return the token: of the file, else of the environment, else None.
+def _secret(path: Optional[str], variable: str) -> Optional[str]:
+    """Return a token or password: of the file, else of the environment, else None.
 
     Raises:
         InputError: The file cannot be read.
     """
     if path is None:
-        return os.environ.get(TOKEN) or None
+        return os.environ.get(variable) or None
     from onnxnn_runtime.files.access import regular_file
 
     with open(str(regular_file(path)), encoding="utf-8", errors="replace") as file:

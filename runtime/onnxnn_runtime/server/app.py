@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from types import ModuleType
-from typing import AsyncIterator, Sequence
+from typing import AsyncContextManager, AsyncIterator, Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -25,18 +25,24 @@ from .served import Served
 from .settings import HEADER_TIMEOUT, ServerSettings
 from .state import ServerState
 
-__all__ = ["PARTS", "create_app"]
+__all__ = ["PARTS", "Attach", "create_app"]
 
 PARTS: tuple[ModuleType, ...] = (api, search, protocol_v2, openai_api, page, thumbnails, openapi)
 """The modules whose `routes(state)` the server has, each a list of Starlette's routes."""
 
+Attach = Callable[[ServerState], AsyncContextManager[None]]
+"""Makes another way in, such as one through a broker, which is open while the server is."""
 
-def create_app(paths: Sequence[str], settings: ServerSettings) -> Starlette:
+
+def create_app(
+    paths: Sequence[str], settings: ServerSettings, attached: Sequence[Attach] = ()
+) -> Starlette:
     """Return the application that serves some model files.
 
     Args:
         paths: The files.
         settings: Limits, token and the like.
+        attached: Other ways in: each opens once the models are warm, and closes before them.
 
     Returns:
         An ASGI application; `app.state.onnxnn` is its `ServerState`.
@@ -78,6 +84,7 @@ def create_app(paths: Sequence[str], settings: ServerSettings) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.onnxnn = state
+    app.state.attached = [attach(state) for attach in attached]
     return app
 
 
@@ -89,7 +96,10 @@ async def _lifespan(app: Starlette) -> AsyncIterator[dict[str, object]]:
         await served.start()
     watching = asyncio.ensure_future(_watch(state))
     try:
-        yield {HEADER_TIMEOUT: state.settings.header_timeout}
+        async with contextlib.AsyncExitStack() as stack:
+            for each in app.state.attached:
+                await stack.enter_async_context(each)
+            yield {HEADER_TIMEOUT: state.settings.header_timeout}
     finally:
         watching.cancel()
         for served in state.models.values():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from typing import Callable, Iterator, Sequence
+from typing import Callable, Iterable, Iterator, Sequence
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -56,6 +56,7 @@ class Metrics:
         self._latency: dict[str, Histogram] = {}
         self._batches: dict[str, Histogram] = {}
         self._waiting: dict[str, Callable[[], int]] = {}
+        self._others: list[Callable[[], Iterable[str]]] = []
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request.
@@ -78,6 +79,10 @@ class Metrics:
     def watch(self, model: str, waiting: Callable[[], int]) -> None:
         """Let `/metrics` ask how many requests wait for a model."""
         self._waiting[model] = waiting
+
+    def extend(self, lines: Callable[[], Iterable[str]]) -> None:
+        """Let `/metrics` end in what a function returns: lines of other parts."""
+        self._others.append(lines)
 
     def text(self) -> str:
         """Return everything in Prometheus' text format."""
@@ -105,6 +110,8 @@ class Metrics:
         yield f"# TYPE {name} histogram"
         for model, histogram in sorted(self._batches.items()):
             yield from histogram.lines(name, f'model="{_escaped(model)}"')
+        for lines in self._others:
+            yield from lines()
 
 
 def _escaped(value: str) -> str:

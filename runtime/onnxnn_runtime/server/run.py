@@ -7,7 +7,7 @@ import functools
 import signal
 import socket
 import sys
-from typing import Sequence
+from typing import TYPE_CHECKING, Sequence
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import gettext
@@ -15,37 +15,40 @@ from onnxnn_runtime.messages.system import system_reason
 
 from .settings import ServerSettings
 
-__all__ = ["serve"]
+if TYPE_CHECKING:
+    from .app import Attach
+
+__all__ = ["require_packages", "serve"]
 
 _BACKLOG = 2048
 """Connections that wait until they are accepted."""
 
 
-def serve(paths: Sequence[str], settings: ServerSettings) -> None:
+def serve(paths: Sequence[str], settings: ServerSettings, attached: Sequence[Attach] = ()) -> None:
     """Serve model files until the process is stopped (SIGTERM, Ctrl-C); then finish what has begun.
 
     Args:
         paths: The `.onnx` files.
         settings: Address, token, limits.
+        attached: Other ways in, as for `create_app`; with one process only.
 
     Raises:
         InputError: A package is missing, a file cannot be opened, or the address cannot be listened on.
     """
-    try:
-        import python_multipart  # noqa: F401
-        import starlette  # noqa: F401
-        import uvicorn
-    except ImportError as error:
+    require_packages()
+    import uvicorn
+
+    if attached and settings.workers > 1:
         raise InputError.coded(
-            "E-PACKAGE-01",
-            "the server needs Starlette, uvicorn and python-multipart ({error}). Install them: pip install "
-            '"onnxnn-runtime[serve]"',
-            error=error,
-        ) from error
+            "E-INPUT-06",
+            "workers={count}: expected one process with --mqtt, since each would answer every message. Leave "
+            "--workers out.",
+            count=settings.workers,
+        )
     from .app import create_app
     from .protocol import DeadlineProtocol
 
-    application = functools.partial(create_app, [str(path) for path in paths], settings)
+    application = functools.partial(create_app, [str(path) for path in paths], settings, attached)
     config = uvicorn.Config(
         application if settings.workers > 1 else application(),
         factory=settings.workers > 1,
@@ -69,6 +72,25 @@ def serve(paths: Sequence[str], settings: ServerSettings) -> None:
             Multiprocess(config, sockets=[listener]).run()
         else:
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def require_packages() -> None:
+    """Refuse to go further without the packages of a server.
+
+    Raises:
+        InputError: One is missing.
+    """
+    try:
+        import python_multipart  # noqa: F401
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise InputError.coded(
+            "E-PACKAGE-01",
+            "the server needs Starlette, uvicorn and python-multipart ({error}). Install them: pip install "
+            '"onnxnn-runtime[serve]"',
+            error=error,
+        ) from error
 
 
 def _listening(settings: ServerSettings) -> socket.socket:

@@ -1,0 +1,1 @@
+"""`onnxnn serve --mqtt`: images of boards come through an MQTT broker, and results go back."""

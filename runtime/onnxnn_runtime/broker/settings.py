@@ -1,0 +1,170 @@
+"""Which broker, which topics, and who asks."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from onnxnn_runtime.arrays.numbers import check_integer
+from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shorten import shortened
+
+__all__ = ["RESULT", "STATUS", "BrokerSettings", "is_topic", "parse_broker"]
+
+RESULT = "result"
+STATUS = "status"
+"""The levels below the topic under which results and the status are published."""
+
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+_LONGEST_TOPIC = 60_000
+"""Bytes; MQTT takes 65,535, and requests and results add levels."""
+
+
+@dataclass(frozen=True)
+class BrokerSettings:
+    """A broker, and the topics of one model.
+
+    Requests are messages at `topic` and `topic`/ID, each the bytes of an image.
+
+    Args:
+        host: The broker's name or address.
+        topic: Where images come in.
+        port: The broker's port.
+        tls: Whether the connection is encrypted, and the broker's certificate checked.
+        user: Who logs in; None for nobody.
+        password: The password, or None.
+        result: Where results go that have no other place; "" for `topic`/result.
+
+    Raises:
+        InputError: A topic is none, or results would be read as images.
+    """
+
+    host: str
+    topic: str
+    port: int = 1883
+    tls: bool = False
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    result: str = ""
+
+    def __post_init__(self) -> None:
+        check_integer("port", self.port, highest=65_535)
+        for topic in (self.topic, self.result or self.topic):
+            if not is_topic(topic):
+                raise InputError.coded(
+                    "E-INPUT-06",
+                    "topic={topic}: expected the topic of a broker such as school/camera, without + and #.",
+                    topic=shortened(topic),
+                )
+        if self.result == self.status or (self.result and self.is_request(self.result)):
+            raise InputError.coded(
+                "E-INPUT-06",
+                "result={topic}: images come in at this topic, or the status stands there. Choose another one.",
+                topic=shortened(self.result),
+            )
+
+    @property
+    def status(self) -> str:
+        """The topic that says "online" or "offline"."""
+        return f"{self.topic}/{STATUS}"
+
+    @property
+    def client_id(self) -> str:
+        """What the broker calls this client; the same after a restart, so that it keeps messages for it."""
+        text = "\n".join((socket.gethostname(), self.topic, self.result))
+        return "onnxnn-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
+
+    @property
+    def shown(self) -> str:
+        """The broker as messages call it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
+
+    def is_request(self, topic: str) -> bool:
+        """Return whether a message at a topic is an image to answer."""
+        above, _, last = topic.rpartition("/")
+        if topic in (self.result, self.status) or (above == self.topic and last == RESULT):
+            return False
+        return self.topic in (topic, above)
+
+    def request_id(self, topic: str) -> str:
+        """Return the ID in the topic of a request, or ""."""
+        return topic[len(self.topic) + 1 :]
+
+    def result_topic(self, request_id: str) -> str:
+        """Return the topic for the result of a request: one that is no topic of requests."""
+        if not request_id:
+            return self.result or f"{self.topic}/{RESULT}"
+        if not self.result or self.is_request(f"{self.result}/{request_id}"):
+            return f"{self.topic}/{request_id}/{RESULT}"
+        return f"{self.result}/{request_id}"
+
+
+def is_topic(topic: str) -> bool:
+    """Return whether messages can be published at a topic: no wildcards, nothing of the broker's own."""
+    try:
+        length = len(topic.encode("utf-8"))
+    except UnicodeEncodeError:
+        return False
+    return 0 < length <= _LONGEST_TOPIC and not topic.startswith("$") and not set("+#\0") & set(topic)
+
+
+def parse_broker(address: str, password: str | None = None, result: str = "") -> BrokerSettings:
+    """Return what an address such as mqtt://siot@192.168.1.5/school/camera says.
+
+    Args:
+        address: mqtt:// or mqtts:// (TLS), a user where there is one, the host, a port where it is another
+            than 1883 or 8883, and the topic.
+        password: The password.
+        result: As for `BrokerSettings`.
+
+    Raises:
+        InputError: It is no such address, or it holds a password.
+    """
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise _wrong(address, str(error)) from error
+    if parts.password is not None:
+        raise InputError.coded(
+            "E-INPUT-06",
+            "--mqtt: expected an address without a password, since others can read it in the list of "
+            "processes. Set ONNXNN_MQTT_PASSWORD or --mqtt-password-file.",
+        )
+    problem = _problem(parts, host)
+    if problem:
+        raise _wrong(address, problem)
+    return BrokerSettings(
+        host=host,
+        topic=unquote(parts.path[1:]),
+        port=port or _PORTS[parts.scheme],
+        tls=parts.scheme == "mqtts",
+        user=unquote(parts.username) if parts.username else None,
+        password=password,
+        result=result,
+    )
+
+
+def _problem(parts: SplitResult, host: str) -> str:
+    """Return what is wrong with an address, or ""."""
+    if parts.scheme not in _PORTS:
+        return gettext("neither mqtt nor mqtts")
+    if not host:
+        return gettext("no broker")
+    if parts.query or parts.fragment or "#" in parts.geturl():
+        return gettext("? or # in it")
+    return "" if parts.path.strip("/") else gettext("no topic")
+
+
+def _wrong(address: str, problem: str) -> InputError:
+    return InputError.coded(
+        "E-INPUT-06",
+        "--mqtt {address}: expected an address such as mqtt://broker/school/camera ({problem}).",
+        address=shortened(address),
+        problem=problem,
+    )
