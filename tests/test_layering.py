@@ -97,8 +97,11 @@ ALLOWED = {
 }
 """What the source files of each package may import beside the standard library."""
 
-SERVER = {"python_multipart", "starlette", "uvicorn"}
-"""What the files of the server may import, too: the extra `serve` brings it."""
+EXTRAS = {
+    "runtime/onnxnn_runtime/server/": {"python_multipart", "starlette", "uvicorn"},
+    "runtime/onnxnn_runtime/broker/": {"paho"},
+}
+"""What the files of the server and of the broker may import, too: the extras `serve` and `mqtt` bring it."""
 
 
 @pytest.mark.skipif(not (ROOT / "runtime").is_dir(), reason="the sources are not here")
@@ -110,7 +113,8 @@ def test_source_files_import_what_their_package_may(folder):
     if PICKLE in refused:
         refused[PICKLE] -= {"pickle"}
     for path in refused:
-        refused[path] -= SERVER if path.startswith("runtime/onnxnn_runtime/server/") else set()
+        for part, packages in EXTRAS.items():
+            refused[path] -= packages if path.startswith(part) else set()
     assert {path: names for path, names in refused.items() if names} == {}
 
 

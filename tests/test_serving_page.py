@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -38,11 +39,18 @@ class Server:
     """A command of the page, on a free port."""
 
     def __init__(self, line, folder):
-        name, *arguments = shlex.split(line)
-        assert name == "onnxnn"
+        words = shlex.split(line)
+        name = words.index("onnxnn")
+        variables = dict(word.split("=", 1) for word in words[:name])
+        arguments = words[name + 1 :]
         command = [sys.executable, "-m", "onnxnn_cli", *arguments, "--port", "0", "--quiet"]
         self.process = subprocess.Popen(
-            command, cwd=str(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+            command,
+            cwd=str(folder),
+            env={**os.environ, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
         )
         self.line = self.process.stdout.readline()
 

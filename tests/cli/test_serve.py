@@ -49,6 +49,22 @@ def test_a_missing_file_is_refused(onnxnn):
     assert "nothing.onnx: no such file" in done.stderr
 
 
+def test_wrong_options_of_a_broker_are_said_before_anything_listens(onnxnn, tmp_path):
+    pytest.importorskip("uvicorn", reason="needs onnxnn-runtime[serve]")
+    pytest.importorskip("paho.mqtt", reason="needs onnxnn-runtime[mqtt]")
+    done = onnxnn("serve", TABLE, "--mqtt", "mqtt://siot:s3cret@127.0.0.1/a")
+    assert (done.returncode, "s3cret" in done.stderr) == (1, False)
+    done = onnxnn("serve", TABLE, "--mqtt", "mqtt://127.0.0.1/a")
+    assert "expected one model that takes images" in done.stderr
+    done = onnxnn("serve", TABLE, "--mqtt", "mqtt://127.0.0.1/a", "--mqtt-password-file", "none.txt")
+    assert "none.txt" in done.stderr
+    (tmp_path / "paho.py").write_text("raise ImportError('no paho')", encoding="utf-8")
+    done = onnxnn(
+        "serve", TABLE, "--mqtt", "mqtt://127.0.0.1/a", PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path])
+    )
+    assert 'pip install "onnxnn-runtime[mqtt]" [E-PACKAGE-01]' in done.stderr
+
+
 def post(url, headers):
     """Post a row; return the status and the first key of the answer."""
     body = json.dumps({"input": [1, 2]}).encode()

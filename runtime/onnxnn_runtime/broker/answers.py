@@ -90,6 +90,6 @@ async def _said(served: Served, data: bytes, settings: ServerSettings) -> dict[s
 
 def error_content(error: Exception, state: ServerState) -> dict[str, object]:
     """Return the result of a request that failed: the body and the status that HTTP would have."""
-    response = answer(error, "mqtt", state.hidden)
+    response = answer(error, "mqtt", {**state.hidden, "input[0]": "image"})
     content: dict[str, object] = json.loads(bytes(response.body))
     return {"status": response.status_code, **content}

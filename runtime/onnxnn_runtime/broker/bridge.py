@@ -83,7 +83,9 @@ class Bridge:
         """Answer what has come, within `drain_timeout`; leave the rest to the broker, and say "offline"."""
         self._stopping = True
         deadline = time.monotonic() + self._state.settings.drain_timeout
-        while (self._tasks or (self._unconfirmed and self._online)) and time.monotonic() < deadline:
+        while (
+            self._tasks or self._waiting or (self._unconfirmed and self._online)
+        ) and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
         await self._loop.run_in_executor(None, self._connection.stop)
 
@@ -141,9 +143,12 @@ class Bridge:
             return
         self._said = said
         if reason:
-            _log.warning(
-                gettext("%s: no connection to the broker: %s. Trying again."), self._settings.shown, reason
+            text = gettext(
+                "{broker}: no connection to the broker: {reason}. Trying again.",
+                broker=self._settings.shown,
+                reason=reason,
             )
+            _log.warning("%s", text)
         else:
             print(
                 gettext(
@@ -175,10 +180,11 @@ class Bridge:
 
     def _drop(self, request: Request) -> None:
         if not self._dropping:
-            _log.warning(
-                gettext("%s: images come faster than the model answers; the oldest that wait are dropped."),
-                self._settings.topic,
+            text = gettext(
+                "{topic}: images come faster than the model answers; the oldest that wait are dropped.",
+                topic=self._settings.topic,
             )
+            _log.warning("%s", text)
         self._dropping = True
         error = Overloaded.coded(
             "E-SERVER-04",
@@ -236,9 +242,12 @@ class Bridge:
         if request is None:
             return
         if problem:
-            _log.warning(
-                gettext("%s: the broker refused a result: %s."), shortened(request.topic, 80), problem
+            text = gettext(
+                "{topic}: the broker refused a result: {reason}.",
+                topic=shortened(request.topic, 80),
+                reason=problem,
             )
+            _log.warning("%s", text)
         self._connection.acknowledge(request)
         if self._held.get(request.mid) is request:
             del self._held[request.mid]

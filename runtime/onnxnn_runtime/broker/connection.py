@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
 
     class Listener(Protocol):
-        """What a connection tells; all of it from a thread of its own."""
+        """What a connection calls; all of it from a thread of its own."""
 
         def received(self, request: Request) -> None:
             """Take a request."""
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
         def refused_version(self) -> None:
             """Take it that the broker does not speak this version of MQTT."""
+
 
 __all__ = ["Connection", "Request", "require_paho"]
 
@@ -90,13 +92,14 @@ class Connection:
         version: 5, or 4 for MQTT 3.1.1.
         most: Requests that the broker may send before one of them is acknowledged (MQTT 5).
         largest: Bytes of the largest message (MQTT 5).
-        listener: What is told.
+        listener: What is called.
     """
 
     def __init__(
         self, settings: BrokerSettings, version: int, most: int, largest: int, listener: Listener
     ) -> None:
         import paho.mqtt.client as paho
+        from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
         self.number = 0
         self.known = False
@@ -107,9 +110,9 @@ class Connection:
         self._properties = self._connect_properties(most, largest) if self._is_new else None
         session: dict[str, Any] = {} if self._is_new else {"clean_session": False}
         client = paho.Client(
-            paho.CallbackAPIVersion.VERSION2,
+            CallbackAPIVersion.VERSION2,
             client_id=settings.client_id,
-            protocol=paho.MQTTProtocolVersion(version),
+            protocol=MQTTProtocolVersion(version),
             manual_ack=True,
             **session,
         )
@@ -142,7 +145,7 @@ class Connection:
             from paho.mqtt.packettypes import PacketTypes
             from paho.mqtt.properties import Properties
 
-            properties = Properties(PacketTypes.PUBLISH)
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             properties.CorrelationData = correlation
         return self._client.publish(topic, data, qos=1, properties=properties).mid
 
@@ -155,7 +158,8 @@ class Connection:
         """Say "offline" and disconnect; wait for the broker at most so many seconds."""
         if self._client.is_connected():
             said = self._client.publish(self._settings.status, "offline", qos=1, retain=True)
-            said.wait_for_publish(seconds)
+            with contextlib.suppress(RuntimeError):  # the connection has just ended
+                said.wait_for_publish(seconds)
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -163,7 +167,7 @@ class Connection:
         from paho.mqtt.packettypes import PacketTypes
         from paho.mqtt.properties import Properties
 
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = _KEPT
         properties.ReceiveMaximum = min(most, 65_535)
         properties.MaximumPacketSize = min(largest, _LARGEST_PACKET)
@@ -214,7 +218,8 @@ class Connection:
         if not answered and not self.known:
             self._listener.refused_version()  # old brokers close the connection without a word
         elif self.known:
-            self._listener.away(str(reason))
+            has_reason = flags.is_disconnect_packet_from_server
+            self._listener.away(str(reason) if has_reason else gettext("the connection ended"))
 
     def _on_subscribe(
         self,
@@ -267,7 +272,7 @@ def require_paho() -> None:
         InputError: It is missing or too old.
     """
     try:
-        from paho.mqtt.client import CallbackAPIVersion  # noqa: F401
+        from paho.mqtt.enums import CallbackAPIVersion  # noqa: F401
     except ImportError as error:
         raise InputError.coded(
             "E-PACKAGE-01",

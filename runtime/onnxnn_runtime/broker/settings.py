@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -60,10 +61,11 @@ class BrokerSettings:
                     "topic={topic}: expected the topic of a broker such as school/camera, without + and #.",
                     topic=shortened(topic),
                 )
-        if self.result == self.status or (self.result and self.is_request(self.result)):
+        if self.result in (self.topic, self.status):
             raise InputError.coded(
                 "E-INPUT-06",
-                "result={topic}: images come in at this topic, or the status stands there. Choose another one.",
+                "result={topic}: images come in at this topic, or the status stands there. Choose "
+                "another one.",
                 topic=shortened(self.result),
             )
 
@@ -136,13 +138,13 @@ def parse_broker(address: str, password: str | None = None, result: str = "") ->
             "--mqtt: expected an address without a password, since others can read it in the list of "
             "processes. Set ONNXNN_MQTT_PASSWORD or --mqtt-password-file.",
         )
-    problem = _problem(parts, host)
+    problem = _problem(address, parts, host)
     if problem:
         raise _wrong(address, problem)
     return BrokerSettings(
         host=host,
         topic=unquote(parts.path[1:]),
-        port=port or _PORTS[parts.scheme],
+        port=_PORTS[parts.scheme] if port is None else port,
         tls=parts.scheme == "mqtts",
         user=unquote(parts.username) if parts.username else None,
         password=password,
@@ -150,13 +152,13 @@ def parse_broker(address: str, password: str | None = None, result: str = "") ->
     )
 
 
-def _problem(parts: SplitResult, host: str) -> str:
+def _problem(address: str, parts: SplitResult, host: str) -> str:
     """Return what is wrong with an address, or ""."""
     if parts.scheme not in _PORTS:
         return gettext("neither mqtt nor mqtts")
     if not host:
         return gettext("no broker")
-    if parts.query or parts.fragment or "#" in parts.geturl():
+    if "?" in address or "#" in address:
         return gettext("? or # in it")
     return "" if parts.path.strip("/") else gettext("no topic")
 
@@ -165,6 +167,6 @@ def _wrong(address: str, problem: str) -> InputError:
     return InputError.coded(
         "E-INPUT-06",
         "--mqtt {address}: expected an address such as mqtt://broker/school/camera ({problem}).",
-        address=shortened(address),
+        address=shortened(re.sub("[^/]*@", "***@", address)),
         problem=problem,
     )

@@ -34,9 +34,7 @@ Attach = Callable[[ServerState], AsyncContextManager[None]]
 """Makes another way in, such as one through a broker, which is open while the server is."""
 
 
-def create_app(
-    paths: Sequence[str], settings: ServerSettings, attached: Sequence[Attach] = ()
-) -> Starlette:
+def create_app(paths: Sequence[str], settings: ServerSettings, attached: Sequence[Attach] = ()) -> Starlette:
     """Return the application that serves some model files.
 
     Args:
