@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib.util import find_spec
 
 import numpy as np
 import onnxnn_runtime as rt
@@ -23,8 +24,9 @@ def gallery(onnxnn, exported, tmp_path):
     return "g"
 
 
+# Not importorskip: ONNX Runtime crashes when it is imported after usearch.
+@pytest.mark.skipif(find_spec("usearch") is None, reason='pip install "onnxnn-runtime[search]"')
 def test_an_index_is_built_with_its_recall_printed(onnxnn, gallery):
-    pytest.importorskip("usearch", reason='pip install "onnxnn-runtime[search]"')
     said = "index of 4 rows: recall 1.0000 of the 10 nearest, measured on 4 entries; 32 candidates a search\n"
     assert json.loads(onnxnn("gallery", "list", gallery, "--json").stdout)["index"] is None
     assert onnxnn("gallery", "index", gallery).stdout == said
