@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Collection, Mapping, Sequence
 from urllib.parse import parse_qsl
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -211,6 +212,12 @@ async def _form(
     inputs: list[object] = []
     fields: dict[str, object] = {}
     files: dict[str, bytes] = {}
+    _, parameters = parse_options_header(request.headers["content-type"])
+    charset = parameters.get(b"charset", b"utf-8").decode("latin-1")
+    if charset.lower() != "utf-8":  # codecs of Python take minutes for some texts, and raise other errors
+        raise UnsupportedMedia.coded(
+            "E-SERVER-05", "charset={charset}: expected a form in UTF-8.", charset=shortened(charset)
+        )
     parser = _Parser(
         request.headers,
         request.stream(),

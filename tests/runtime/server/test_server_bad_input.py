@@ -145,6 +145,24 @@ def test_a_wrong_type_of_content_is_refused(client):
     assert answer.status_code == 400
 
 
+@pytest.mark.parametrize(
+    "charset", ["punycode", "undefined", "idna", "utf-7", "utf-16", "hex", "nothing", '"']
+)
+def test_a_form_in_another_charset_is_refused(client, charset):
+    form = {"Content-Type": f"multipart/form-data; boundary=b; charset={charset}"}
+    content = b'--b\r\nContent-Disposition: form-data; name="\xff-a"\r\n\r\nx\r\n--b--\r\n'
+    answer = client.post("/predict", content=content, headers=form)
+    assert answer.status_code == 415
+    assert answer.json()["error"]["message"].startswith("charset=")
+
+
+def test_a_form_in_utf_8_is_read(serving):
+    form = {"Content-Type": "multipart/form-data; boundary=b; charset=UTF-8"}
+    content = b'--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\n\xe6\x98\xa5\r\n--b--\r\n'
+    with serving("text") as client:
+        assert client.post("/generate", content=content, headers=form).status_code == 200
+
+
 def test_the_name_of_a_model_is_never_a_path(serving):
     names = ("../table", "/etc/passwd", "table.onnx", "TABLE", "..", "a/b", "\0", "http://a.b/c.onnx")
     with serving("table") as client:
