@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from types import ModuleType
 from typing import AsyncContextManager, AsyncIterator, Callable, Sequence
 
@@ -26,6 +27,8 @@ from .settings import HEADER_TIMEOUT, ServerSettings
 from .state import ServerState
 
 __all__ = ["PARTS", "Attach", "create_app"]
+
+_log = logging.getLogger("onnxnn.server")
 
 PARTS: tuple[ModuleType, ...] = (api, search, protocol_v2, openai_api, page, thumbnails, openapi)
 """The modules whose `routes(state)` the server has, each a list of Starlette's routes."""
@@ -108,7 +111,12 @@ async def _watch(state: ServerState) -> None:
     while state.settings.reload_interval:
         await asyncio.sleep(state.settings.reload_interval)
         for served in state.models.values():
-            await served.reload()
+            try:
+                await served.reload()
+            except (
+                Exception
+            ) as error:  # of ONNX Runtime, or no memory: the old model stays, and is looked at again
+                _log.error("%s: %s", served.name, type(error).__name__, exc_info=error)
 
 
 async def _healthz(request: Request) -> JSONResponse:

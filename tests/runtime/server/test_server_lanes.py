@@ -146,6 +146,28 @@ def test_a_changed_file_is_opened_again(serving, tmp_path):
         assert client.get("/healthz").json()["ready"]
 
 
+def test_a_file_whose_opening_fails_unexpectedly_is_opened_when_it_changes_again(
+    serving, tmp_path, monkeypatch, caplog
+):
+    path = tmp_path / "model.onnx"
+    shutil.copy(str(MODELS / "table.onnx"), str(path))
+
+    def fail(*args, **options):
+        raise RuntimeError("no memory")
+
+    with serving(path, reload_interval=0.02) as client:
+        served = client.state.model()
+        with monkeypatch.context() as patch:
+            patch.setattr("onnxnn_runtime.server.served.load", fail)
+            os.utime(str(path), (1, 1))
+            client.run(asyncio.sleep(0.2))
+        assert "RuntimeError" in caplog.text
+        before = served.lanes
+        os.utime(str(path), (2, 2))
+        client.run(asyncio.sleep(0.5))
+        assert served.lanes is not before
+
+
 def test_a_stopped_server_takes_nothing(serving):
     with serving("table") as client:
         served = client.state.model()
