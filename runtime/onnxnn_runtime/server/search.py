@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING, List, Sequence, cast
 
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from onnxnn_runtime.arrays.numbers import is_number
-from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.errors import InputError, OnnxnnError
 from onnxnn_runtime.gallery.gallery import Gallery
 from onnxnn_runtime.messages.shorten import shortened
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from .state import ServerState
 
 __all__ = ["GallerySearch", "open_gallery", "routes"]
+
+_log = logging.getLogger("onnxnn.server")
 
 MOST_MATCHES = 1_000
 """Matches of one query that a request may ask for."""
@@ -58,7 +61,7 @@ class GallerySearch:
 
         Raises:
             InputError: An input does not match the model, or an option is out of range.
-            Unavailable: The file of the model is another one since.
+            Unavailable: The file of the model is another one since, or the gallery was damaged.
         """
         lanes = self.served.lanes
         if lanes is not self._lanes and lanes.model.fingerprint == self.gallery.model_sha256:
@@ -74,7 +77,13 @@ class GallerySearch:
 
         def find(model: object) -> list[Matches]:
             with self._lock:
-                self.gallery.refresh()
+                try:
+                    self.gallery.refresh()
+                except OnnxnnError as error:  # it names the folder, which clients need not know
+                    _log.error("%s", error)
+                    raise Unavailable.coded(
+                        "E-SERVER-01", "the gallery cannot be read; the log of the server says why."
+                    ) from error
             return cast("List[Matches]", self.gallery.search(queries, k, threshold))
 
         return await self.served.call(find)

@@ -85,3 +85,18 @@ def test_a_model_that_changed_no_longer_searches(serving, gallery, golden, tmp_p
         file.write_bytes((golden / "models/image_classifier.onnx").read_bytes())
         client.run(client.state.model().reload())
         assert client.post("/search", **asked).status_code == 200
+
+
+def test_a_gallery_that_is_damaged_meanwhile_is_no_mistake_of_the_client(serving, gallery, caplog):
+    path, images = gallery
+    manifest = path / "gallery.json"
+    content = manifest.read_bytes()
+    asked = {"files": {"image": png(images[0])}}
+    with serving("image_classifier", gallery=str(path)) as client:
+        manifest.write_bytes(content[:20])
+        answer = client.post("/search", **asked)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "E-SERVER-01")
+        assert str(path) not in answer.text
+        assert str(path) in caplog.text
+        manifest.write_bytes(content)
+        assert client.post("/search", **asked).status_code == 200
