@@ -97,8 +97,11 @@ class Guard:
         Raises:
             Overloaded: All bodies together take more memory than they may.
         """
-        message = await body.receive()
-        self._held += len(message.get("body", b""))
+        before = body.received
+        try:
+            message = await body.receive()
+        finally:
+            self._held += body.received - before
         if self._held > _BODIES * self._state.settings.max_body_bytes:
             raise Overloaded.coded(
                 "E-SERVER-04", "other requests take all memory for bodies. Try again in a second."

@@ -139,6 +139,25 @@ def test_bodies_together_are_limited(serving, jpeg):
     assert "retry-after" in answers[statuses.index(503)].headers
 
 
+def test_bodies_that_were_too_large_make_no_room_for_others(serving, jpeg):
+    async def large():
+        yield bytes(900)
+        yield bytes(9000)
+
+    async def slow():
+        yield bytes(1000)
+        await asyncio.sleep(0.3)
+
+    kind = {"Content-Type": "image/jpeg"}
+    with serving("image_classifier", max_body_bytes=1000) as client:
+        for _ in range(3):
+            assert client.post("/predict", content=large(), headers=kind).status_code == 413
+        answers = client.gather(
+            *(("POST", "/predict", {"content": slow(), "headers": kind}) for _ in range(10))
+        )
+    assert [each.status_code for each in answers].count(503) == 2
+
+
 def test_a_slow_body_is_given_up(serving):
     async def slow():
         while True:
