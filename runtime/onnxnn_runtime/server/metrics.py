@@ -62,7 +62,7 @@ class Metrics:
         """Count a request.
 
         Args:
-            method: "GET" or "POST".
+            method: "GET", "POST" or another one of few; never what a client made up.
             route: The route that answered, never what a client made up.
             status: The HTTP status.
             seconds: How long it took.

@@ -38,6 +38,9 @@ _BODIES = 8
 _GONE = 499
 """What is logged and counted where the client left before it was answered, as nginx does."""
 
+_METHODS = ("GET", "HEAD", "POST", "OPTIONS")
+"""What is counted by its name; clients may make up others."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -122,7 +125,8 @@ class Guard:
 
     def _count(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         route = self._routes.get(scope.get("endpoint"), "")
-        self._state.metrics.request(scope["method"] if route else "", route, status, seconds)
+        method = scope["method"] if route and scope["method"] in _METHODS else ""
+        self._state.metrics.request(method, route, status, seconds)
         if self._state.settings.access_log:
             client: tuple[str, int] | None = scope.get("client")
             line = {
