@@ -55,7 +55,8 @@ class Connection:
     def post(self, path: str, body: bytes, kind: str = "image/jpeg") -> Answer:
         """Send a body and wait for the answer, vectors as NumPy's files."""
         head = (
-            f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nAccept: application/x-npy\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
+            "Accept: application/x-npy\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         start = time.perf_counter()

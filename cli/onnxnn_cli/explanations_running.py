@@ -197,9 +197,15 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         gettext_noop("Use one of the names that the message lists: that of a file without its ending."),
     ),
     "E-SERVER-02": Explanation(
-        gettext_noop("The server was started with a token, and the request has none or another one."),
+        gettext_noop(
+            "The server was started with a token, and the request has none or another one; or the request "
+            "comes from a page of another origin."
+        ),
         "curl http://server:8000/predict -F image=@cat.jpg",
-        gettext_noop("Send the header 'Authorization: Bearer TOKEN' with the server's token."),
+        gettext_noop(
+            "Send the header 'Authorization: Bearer TOKEN' with the server's token; let pages of other "
+            "origins in with --cors ORIGIN."
+        ),
     ),
     "E-SERVER-03": Explanation(
         gettext_noop("The body of a request, or the number of its inputs, is above the server's limit."),

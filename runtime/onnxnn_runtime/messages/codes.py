@@ -85,7 +85,7 @@ CODES: Mapping[str, str] = {
     "E-RECIPE-02": gettext_noop("a key of a recipe is unknown, missing or repeated"),
     "E-RECIPE-03": gettext_noop("a value of a recipe is wrong"),
     "E-SERVER-01": gettext_noop("a request names no model that is served"),
-    "E-SERVER-02": gettext_noop("a token is missing or wrong"),
+    "E-SERVER-02": gettext_noop("a token is missing or wrong, or a page of another origin calls"),
     "E-SERVER-03": gettext_noop("a request is too large"),
     "E-SERVER-04": gettext_noop("a server is busy, or a request took too long"),
     "E-SERVER-05": gettext_noop("a request is malformed"),

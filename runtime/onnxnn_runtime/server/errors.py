@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BadRequest",
+    "Forbidden",
     "Overloaded",
     "RequestError",
     "TimeLimit",
@@ -58,6 +59,12 @@ class Unauthorized(RequestError):
     """The token is missing or wrong."""
 
     status = 401
+
+
+class Forbidden(RequestError):
+    """The request comes from a page that may not call the server."""
+
+    status = 403
 
 
 class UnknownModel(RequestError):

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from onnxnn_runtime.messages.catalogue import gettext
 
 from .errors import BadRequest, Overloaded, TimeLimit, TooLarge, Unauthorized, answer
+from .origins import check_origin
 from .settings import ServerSettings
 from .state import ServerState
 
@@ -79,6 +80,7 @@ class Guard:
 
         body = _Body(self._state.settings, receive)
         try:
+            check_origin(headers, self._state.settings)
             self._check_token(scope["path"], headers)
             if scope["method"] == "POST":
                 self._state.check_free()

@@ -33,7 +33,7 @@ class Client:
         self.state = app.state.onnxnn
         self._loop = asyncio.new_event_loop()
         self._lifespan = app.router.lifespan_context(app)
-        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://server")
+        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
 
     def __enter__(self):
         self.run(self._lifespan.__aenter__())
