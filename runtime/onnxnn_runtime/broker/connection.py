@@ -204,7 +204,10 @@ class Connection:
             client.publish(self._settings.status, "online", qos=1, retain=True)
 
     def _on_connect_fail(self, client: paho.Client, userdata: object) -> None:
-        self._listener.away(gettext("it cannot be reached"))
+        reason = gettext("it cannot be reached")
+        if self._settings.tls:
+            reason = gettext("it cannot be reached, or its certificate is not trusted (SSL_CERT_FILE=ca.pem)")
+        self._listener.away(reason)
 
     def _on_disconnect(
         self,

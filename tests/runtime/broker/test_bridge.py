@@ -130,6 +130,18 @@ def test_the_server_answers_what_it_has_before_it_ends(connection, encoded):
     assert connection.started is False
 
 
+def test_a_model_of_embeddings_returns_a_vector(connection, encoded):
+    async def work(bridge, app):
+        bridge.received(request(1, encoded()))
+        await until(lambda: connection.published)
+
+    run(work, "image_embedder")
+    topic, found = connection.published[0]
+    assert (topic, found["model"]) == ("school/camera/result", "image_embedder")
+    assert found["embedding"]
+    assert all(isinstance(value, float) for value in found["embedding"])
+
+
 def test_a_model_that_takes_no_images_is_refused(connection):
     with pytest.raises(InputError, match="expected one model that takes images"):
         run(None, "table")
