@@ -57,6 +57,17 @@ def test_extras_of_the_runtime_are_passed_on_by_the_command(extra):
     assert project("onnxnn-cli")["optional-dependencies"][extra] == [f"onnxnn-runtime[{extra}]"]
 
 
+def test_the_doctor_lists_the_packages_of_every_extra():
+    doctor = importlib.import_module("onnxnn_runtime.doctor")
+    listed = {package: lowest for package, _, lowest, _ in doctor.PACKAGES}
+    for name in PROJECTS:
+        for extra, needs in project(name)["optional-dependencies"].items():
+            for need in needs:
+                package, lowest = re.match(r"([\w-]+)(?:\[.*\])?(?:>=([\d.]+))?", need).groups()
+                if extra not in ("dev", "cpu", "gpu") and not package.startswith("onnxnn"):
+                    assert listed.get(package) == lowest, need
+
+
 def test_onnxruntime_is_only_chosen_by_extra():
     for name in PROJECTS:
         assert not [need for need in project(name)["dependencies"] if need.startswith("onnxruntime")]
@@ -88,7 +99,9 @@ def test_doctor_asks_for_the_versions_that_are_required():
     for name in PROJECTS:
         extras = project(name).get("optional-dependencies", {}).values()
         for part in [project(name)["dependencies"], *extras]:
-            for package, lowest in re.findall(r"^([\w-]+)>=([\d.]+)", "\n".join(part), re.MULTILINE):
+            for package, lowest in re.findall(
+                r"^([\w-]+)(?:\[.*\])?>=([\d.]+)", "\n".join(part), re.MULTILINE
+            ):
                 required.setdefault(package, set()).add(lowest)
     doctor = importlib.import_module("onnxnn_runtime.doctor")
     asked = {name: lowest for name, _, lowest, _ in doctor.PACKAGES if lowest}

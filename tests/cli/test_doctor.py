@@ -14,7 +14,8 @@ import pytest
 @pytest.fixture
 def small_packages(tmp_path):
     """Modules in the working folder in place of packages whose import takes seconds."""
-    for name in ("lightning_fabric", "matplotlib", "onnx", "onnxnn", "onnxscript"):
+    names = ("lightning_fabric", "matplotlib", "onnx", "onnxnn", "onnxscript")
+    for name in (*names, "lancedb", "pyarrow", "qdrant_client", "ray", "usearch"):
         (tmp_path / f"{name}.py").write_text("", encoding="utf-8")
     text = "class cuda:\n    device_count = staticmethod(lambda: 0)\n"
     (tmp_path / "torch.py").write_text(text, encoding="utf-8")
