@@ -50,6 +50,7 @@ _TEXTS = (
     gettext_noop("Input should be a valid integer, unable to parse string as an integer"),
     gettext_noop("Input should be a valid number, unable to parse string as a number"),
     gettext_noop("Input should be greater than or equal to {least}"),
+    gettext_noop("Input should be less than or equal to {most}"),
 )
 """Texts of Typer's versions."""
 

@@ -43,6 +43,7 @@ def test_help_of_each_command(onnxnn, name):
         (["info", "x", "y"], "参数太多：y。"),
         (["sample", "x", "-n"], "后面要有一个值。"),
         (["sample", "x", "-n", "0"], "'--num' / '-n' 的值不对："),
+        (["serve", "x", "--port", "65536"], "'--port' 的值不对："),
         (["sample", "x", "--steps", "few"], "'--steps' 的值不对："),
     ],
 )
