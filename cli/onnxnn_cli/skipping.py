@@ -11,8 +11,8 @@ from typing import Iterator, Sequence, Tuple
 from .output import note, visible
 from .text import Message, coded, gettext
 
-_OF_OPTIONS = "E-INPUT-06"
-"""The code of errors about an option, which no input could do without."""
+_OF_OTHERS = ("E-INPUT-06", "E-GALLERY-")
+"""How codes of errors about an option or a gallery begin, which leaving inputs out does not end."""
 
 
 @contextlib.contextmanager
@@ -32,7 +32,7 @@ def advising_to_skip(skip_errors: bool, inputs: Sequence[str]) -> Iterator[None]
         text = error.text
         name = re.split("：|: ", text, maxsplit=1)[0]
         text = name + _without(name, text[len(name) :])
-        if not skip_errors and error.code != _OF_OPTIONS and _others_remain(name, inputs):
+        if not skip_errors and not error.code.startswith(_OF_OTHERS) and _others_remain(name, inputs):
             text += gettext(" --skip-errors leaves out inputs that cannot be read.")
         raise type(error)(Message(text, error.code)) from error
 

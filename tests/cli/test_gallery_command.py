@@ -93,6 +93,13 @@ def test_a_model_that_was_moved_is_asked_for(onnxnn, gallery, tmp_path):
     assert onnxnn("gallery", "search", gallery, query, "--model", "elsewhere.onnx").returncode == 0
 
 
+def test_another_model_is_refused_without_advice_about_inputs(onnxnn, gallery, exported):
+    done = onnxnn("gallery", "build", gallery, exported / "backbone.onnx", "photos")
+    assert done.returncode == 1
+    assert "E-GALLERY-02" in done.stderr
+    assert "--skip-errors" not in done.stderr
+
+
 def test_a_broken_image_stops_or_is_left_out(onnxnn, gallery, photos):
     (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     done = onnxnn("gallery", "add", gallery, "photos")
