@@ -139,10 +139,20 @@ def answer(error: Exception, path: str, hidden: Mapping[str, str] = MappingProxy
     elif isinstance(error, OnnxnnError):
         code, message = error.code, error.text
     else:
-        code, message = "", str(getattr(error, "detail", "")) or gettext("There is nothing here.")
+        code, message = "", _of_starlette(error)
     for file, name in hidden.items():
         message = message.replace(file, name)
     return JSONResponse(body_of(path, status, code, message), status, headers)
+
+
+def _of_starlette(error: Exception) -> str:
+    """Return the message of an error that Starlette found, which has none of ours."""
+    if status_of(error) == 404:
+        return gettext("The server has no such path. /docs lists all of them.")
+    methods = (getattr(error, "headers", None) or {}).get("Allow")
+    if methods:
+        return gettext("The path takes another method: {methods}. /docs lists all calls.", methods=methods)
+    return str(getattr(error, "detail", ""))
 
 
 def body_of(path: str, status: int, code: str, message: str) -> Mapping[str, Any]:

@@ -136,3 +136,13 @@ def test_the_model_is_named_where_several_could_answer(serving, image):
         answer = client.post("/predict?model=image_any_sise", **data)
     assert answer.status_code == 404
     assert "Did you mean 'image_any_size'?" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1", "/v2"])
+def test_paths_and_methods_that_are_not_there_are_named(serving, prefix):
+    with serving("image_classifier") as client:
+        path = client.post(prefix + "/nothing")
+        method = client.get(prefix + {"": "/predict", "/v1": "/embeddings"}.get(prefix, "/models/a/infer"))
+    assert (path.status_code, method.status_code) == (404, 405)
+    assert "The server has no such path. /docs lists all of them." in path.text
+    assert "The path takes another method: POST. /docs lists all calls." in method.text
