@@ -36,7 +36,7 @@ PACKAGES = (
     ("paho-mqtt", "paho.mqtt", "2.0", gettext_noop("messages by MQTT")),
     ("usearch", "usearch", "2.16", gettext_noop("large galleries")),
     ("lancedb", "lancedb", "0.20", gettext_noop("galleries in LanceDB")),
-    ("qdrant-client", "qdrant_client", "1.12", gettext_noop("galleries in Qdrant")),
+    ("qdrant-client", "qdrant_client", "1.16", gettext_noop("galleries in Qdrant")),
     ("ray", "ray", "2.40", gettext_noop("embedding on several machines")),
     ("pyarrow", "pyarrow", "17", gettext_noop("feature vectors in Parquet files")),
     ("onnxscript", "onnxscript", "0.3", gettext_noop("exporting custom modules")),
