@@ -32,7 +32,7 @@ PACKAGES = (
     ("lightning-fabric", "lightning_fabric", "2.4", gettext_noop("training on several devices")),
     ("starlette", "starlette", "1.0", gettext_noop("serving")),
     ("uvicorn", "uvicorn", "0.35", gettext_noop("serving")),
-    ("python-multipart", "python_multipart", "0.0.20", gettext_noop("serving")),
+    ("python-multipart", "python_multipart", "0.0.27", gettext_noop("serving")),
     ("paho-mqtt", "paho.mqtt", "2.0", gettext_noop("messages by MQTT")),
     ("usearch", "usearch", "2.16", gettext_noop("large galleries")),
     ("lancedb", "lancedb", "0.20", gettext_noop("galleries in LanceDB")),
