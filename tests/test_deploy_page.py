@@ -58,7 +58,7 @@ ASK = """
 from onnxnn_runtime.server.app import create_app
 from onnxnn_runtime.server.settings import ServerSettings
 from starlette.testclient import TestClient
-with TestClient(create_app(["pets.onnx"], ServerSettings())) as client:
+with TestClient(create_app(["pets.onnx"], ServerSettings()), "http://127.0.0.1") as client:
     print(client.post("/v2/models/pets/infer", content=request).text)
 """
 

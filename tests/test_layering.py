@@ -100,8 +100,9 @@ ALLOWED = {
 EXTRAS = {
     "runtime/onnxnn_runtime/server/": {"python_multipart", "starlette", "uvicorn"},
     "runtime/onnxnn_runtime/broker/": {"paho"},
+    "runtime/onnxnn_runtime/gallery/qdrant_engine.py": {"qdrant_client"},
 }
-"""What the files of the server and of the broker may import, too: the extras `serve` and `mqtt` bring it."""
+"""What these files may import, too: the extras `serve`, `mqtt` and `qdrant` bring it."""
 
 
 @pytest.mark.skipif(not (ROOT / "runtime").is_dir(), reason="the sources are not here")

@@ -17,6 +17,7 @@ REASONS = {
     "onnxnn/data/reading.py: str(error)": "what a transform of the user raises; it may name a file",
     "onnxnn/layers/custom.py: error=error": "what a custom module raises; it may name a file",
     "onnxnn/training/learner.py: error=error": "what a custom module raises; it may name a file",
+    "runtime/onnxnn_runtime/server/app.py: exc_info=error": "the log has the whole traceback",
     "runtime/onnxnn_runtime/files/paths.py: str(found)": "what __fspath__ of a custom object raises",
 }
 """Places that print such an error in another way, and why."""

@@ -33,6 +33,7 @@ ALLOWED = {
     ("atomic.py", "copyfile"): "where a file system cannot rename",
     ("atomic.py", "write_bytes"): "brings the old content back",
     ("callbacks.py", "write_bytes"): "an empty file that finds out whether a folder can be written",
+    ("hnsw.py", "save"): "usearch writes the part that is renamed when it is whole",
     ("lock.py", "open"): "a file that is locked; its text is for people alone",
     ("samples.py", "open"): "a table from memory, into a temporary folder",
     ("child.py", "write_text"): "into the parent's temporary folder",

@@ -98,8 +98,12 @@ def embed(asked: Embedding) -> None:
 
 
 def _is_folder(asked: Embedding) -> bool:
-    """Return whether shards are written: into a folder that is there, or a name that ends in /."""
-    return asked.out.endswith(("/", os.sep)) or os.path.isdir(asked.out)
+    """Return whether shards are written: into a folder that is there, or a name that ends in /.
+
+    A folder with the name of a file, such as v.npz, is rather a mistake.
+    """
+    is_there = os.path.isdir(asked.out) and not asked.out.lower().endswith((".npz", ".npy", ".csv", ".json"))
+    return asked.out.endswith(("/", os.sep)) or is_there
 
 
 def _check_needs_no_folder(asked: Embedding) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -39,4 +40,5 @@ def written_once(method: Callable[P, R]) -> Callable[P, R]:
 
         return group.in_turn(method.__name__, lambda: method(*args, **options), quietly)
 
+    call.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]  # arguments are checked first
     return call

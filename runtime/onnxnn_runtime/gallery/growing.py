@@ -109,6 +109,9 @@ class GrowingGallery(GalleryFacts):
     def with_model(self: G, model: Model) -> G:
         """Return the same gallery with the model of its vectors, to search for images and to add them.
 
+        Args:
+            model: The one that made the vectors.
+
         Raises:
             CardError, InputError: It is another model.
         """

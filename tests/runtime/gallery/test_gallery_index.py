@@ -45,7 +45,10 @@ def test_an_index_finds_what_exact_search_finds(gallery, tmp_path):
     assert (done, facts.rows, facts.queries) == ([(3000, 3000)], 3000, 500)
     assert 0.98 <= facts.recall <= 1
     assert (gallery.index, rt.Gallery.open(tmp_path / "g").index) == (facts, facts)
-    assert json.loads((tmp_path / "g" / "gallery.json").read_text())["index"]["recall"] == facts.recall
+    assert (
+        json.loads((tmp_path / "g" / "gallery.json").read_text(encoding="utf-8"))["index"]["recall"]
+        == facts.recall
+    )
     opened, queries = rt.Gallery.open(tmp_path / "g"), clustered(50, 1)
     found, exact = opened.search(queries, 10), opened.search(queries, 10, exact=True)
     assert recall(found, exact) > 0.97
@@ -156,12 +159,12 @@ def test_an_index_of_other_vectors_or_a_damaged_one_is_refused(gallery, tmp_path
 def test_a_manifest_with_a_wrong_index_is_damaged(gallery, tmp_path, index):
     gallery.build_index()
     path = tmp_path / "g" / "gallery.json"
-    data = json.loads(path.read_text())
+    data = json.loads(path.read_text(encoding="utf-8"))
     if isinstance(index, str):
         data["index"][index] = -1
     else:
         data["index"] = index
-    path.write_text(json.dumps(data))
+    path.write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(rt.InputError, match="expected a complete gallery"):
         rt.Gallery.open(tmp_path / "g")
 
