@@ -228,15 +228,18 @@ def test_an_optimizer_is_made_in_any_thread():
 @posix
 def test_several_processes_count_ctrl_c_to_end_together(monkeypatch):
     monkeypatch.setattr("onnxnn.training.interruptions._ONE", 0.05)
-    handler = signal.getsignal(signal.SIGINT)
-    found = Interruptions()
-    with found.counted():
-        for _ in range(2):  # the terminal's and torchrun's
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background has none
+    try:
+        found = Interruptions()
+        with found.counted():
+            for _ in range(2):  # the terminal's and torchrun's
+                signal.raise_signal(signal.SIGINT)
+            assert found.count == 2
+            time.sleep(0.1)
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        with found.counted(False), pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-        assert found.count == 2
-        time.sleep(0.1)
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is handler
-    with found.counted(False), pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -275,8 +275,11 @@ def test_a_server_that_is_stopped_finishes_what_it_began(server_process):
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
-    while 'onnxnn_queue{model="denoiser"} 0' in httpx.get(server.url + "/metrics").text and not answers:
-        time.sleep(0.005)
+    accepted, deadline = 0, time.monotonic() + 20
+    while accepted + len(answers) < len(threads):  # what comes after the signal is refused
+        assert time.monotonic() < deadline
+        shown = httpx.get(server.url + "/metrics").text
+        accepted = int(re.search(r'onnxnn_queue\{model="denoiser"\} (\d+)', shown)[1])
     status, _, err = server.terminate()
     for thread in threads:
         thread.join()
