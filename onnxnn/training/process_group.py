@@ -5,7 +5,9 @@ Numbers of the training itself go through Fabric; here are the order of samples,
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -36,13 +38,14 @@ class ProcessGroup:
 
     Attributes:
         rank, size: The number of this process, from 0, and how many there are.
+        is_lost: Whether the processes lost each other.
         shown_by: The rank that shows the error which ended training; None while there is none.
     """
 
     def __init__(self) -> None:
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
         self.shown_by: int | None = None
-        self._is_lost = False
+        self.is_lost = False
         # Numbers on the CPU, such as whether to stop, need no GPU and must not wait for one.
         self._group = None if dist.get_backend() == "gloo" else dist.new_group(backend="gloo")
         self._store = dist.distributed_c10d._get_default_store()  # the only way to the one that there is
@@ -54,7 +57,7 @@ class ProcessGroup:
         Raises:
             TrainingError: The processes lost each other in an earlier one.
         """
-        if self._is_lost:
+        if self.is_lost:
             raise TrainingError.coded(
                 "E-TRAIN-07",
                 "train(): the processes of this script lost each other when an earlier training failed. "
@@ -110,7 +113,7 @@ class ProcessGroup:
         Args:
             error: What this process met: its own error, or that another one is gone.
         """
-        is_gone, self._is_lost = _is_of_the_connection(error), True
+        is_gone, self.is_lost = _is_of_the_connection(error), True
         with contextlib.suppress(RuntimeError):  # the store ends with the process that holds it
             if not is_gone:
                 self._store.set(f"onnxnn/error/{self.rank}", _packed(error, self.rank))
@@ -197,7 +200,20 @@ def current_group() -> ProcessGroup | None:
         return None
     if not _CURRENT:
         _CURRENT.append(ProcessGroup())
+        atexit.register(_disconnect)
     return _CURRENT[0]
+
+
+def _disconnect() -> None:
+    """End gloo's threads before the interpreter does: it ends the process where one still runs.
+
+    Processes that lost each other would wait; their connections are broken already.
+    """
+    if _CURRENT and dist.is_initialized() and not _CURRENT[0].is_lost:
+        _CURRENT.clear()
+        gc.collect()
+        with contextlib.suppress(RuntimeError):  # another process is gone
+            dist.destroy_process_group()
 
 
 def _is_of_the_connection(error: Exception) -> bool:

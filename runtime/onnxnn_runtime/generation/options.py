@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
-from typing import List, Sequence, Union
+from typing import TYPE_CHECKING, List, Sequence, Union
 
 from onnxnn_runtime.arrays.numbers import check_integer, is_number
 from onnxnn_runtime.card.tokens import Text
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.shorten import shortened
+
+if TYPE_CHECKING and sys.version_info >= (3, 10):
+    from dataclasses import KW_ONLY
 
 Generated = Union[str, List[str], List[int], List[List[int]]]
 """A text, or a list of words where the prompt was one; or the tokens of one source, or of several."""
@@ -50,6 +54,8 @@ class GenerationOptions:
     top_k: int | None = None
     seed: int | None = None
     stop: Text | None = None
+    if TYPE_CHECKING and sys.version_info >= (3, 10):  # older ones have no fields given by name alone
+        _: KW_ONLY
     max_length: int | None = None
     beams: int | None = None
 
