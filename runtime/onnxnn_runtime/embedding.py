@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Generator, Iterator, Tuple
 import numpy as np
 
 from .card.card import InputSpec, ModelCard
-from .card.kind import ModelKind
 from .card.words import kind_name
 from .errors import CardError, InputError
 from .inputs.folders import Skipped
@@ -132,6 +131,8 @@ def vector_output(card: ModelCard, outputs: Described, name: str) -> str:
     Raises:
         CardError: There is none.
     """
+    from .card.kind import ModelKind  # here, so that the package is imported faster
+
     vector = ModelKind(card, outputs=outputs).vector
     if vector is not None:
         return vector

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Callable, Iterator, Mapping, Tuple, overload
 import numpy as np
 
 from .api.calls import checked_class
-from .api.options import takes, takes_by_name
+from .api.options import takes_by_name, takes_late
 from .arrays.numbers import check_integer
 from .card.card import Axis, InputSpec, ModelCard
-from .card.kind import ModelKind
 from .card.words import kind_name
-from .diffusion.options import SamplingOptions
 from .embedding import Parts, joined, parts_of, reported, vector_output, vector_size, vectors_of
-from .generation.options import GenerationOptions
 from .inputs.folders import warn_of
 from .inputs.options import ReadOptions
 from .inputs.whole import by_name, check_target, check_values, only_input
@@ -27,10 +24,25 @@ from .results import Embeddings, Predictions, check_predicts, prediction
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .generation.options import Generated
+    from .card.kind import ModelKind
+    from .diffusion.options import SamplingOptions
+    from .generation.options import Generated, GenerationOptions
     from .inputs.options import Reading
     from .session.engine import Engine
     from .session.onnxfile import FileFacts
+
+
+def _generation_options() -> type[GenerationOptions]:
+    from .generation.options import GenerationOptions  # here, because most models do not generate
+
+    return GenerationOptions
+
+
+def _sampling_options() -> type[SamplingOptions]:
+    from .diffusion.options import SamplingOptions  # here, because most models do not sample
+
+    return SamplingOptions
+
 
 _Opening = Tuple[Callable[[Opening], "Model"], Opening]
 """What opens the model again, and how it was opened."""
@@ -105,6 +117,8 @@ class Model:
     @property
     def kind(self) -> ModelKind:
         """What the model does: `kind.does` says whether it classifies, embeds, generates or samples."""
+        from .card.kind import ModelKind  # here, so that the package is imported faster
+
         return ModelKind(self.card, self.inputs, self.outputs)
 
     @overload
@@ -143,7 +157,7 @@ class Model:
         check_values(name, x, spec)
         return self._engine.run_first({name: x})
 
-    @takes(GenerationOptions, by_place=6)
+    @takes_late(_generation_options, by_place=6)
     def generate(self, options: GenerationOptions) -> Generated:
         """Continue a text, or write the target of a source.
 
@@ -176,7 +190,7 @@ class Model:
         vocabulary = generate.check_generates(card, self.name)
         return generate.generate(self._engine.stepper(), vocabulary, options)
 
-    @takes(SamplingOptions, by_place=7)
+    @takes_late(_sampling_options, by_place=7)
     def sample(self, options: SamplingOptions) -> np.ndarray:
         """Draw images with a diffusion model.
 

@@ -11,7 +11,6 @@ from onnxnn_runtime.messages.shapes import shape_text
 
 from .api.calls import checked_class
 from .card.card import ModelCard
-from .card.kind import ModelKind
 from .card.labels import best_classes, label_of
 from .card.words import kind_name
 from .errors import CardError
@@ -149,6 +148,8 @@ def check_predicts(card: ModelCard, name: str) -> None:
     Raises:
         CardError: It is one; the message says which call it has.
     """
+    from .card.kind import ModelKind  # here, so that the package is imported faster
+
     output, call = card.output, ModelKind(card).call
     other = f"{call}()"
     if call == "infer":

@@ -17,6 +17,7 @@ from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.suggestions import nearest
 
 from .attributes import Advice, Setters, check_reading, check_setting
+from .options import LateMethod
 
 __all__ = ["checked", "checked_class", "unknown_options"]
 
@@ -360,7 +361,6 @@ def _check_methods(cls: type, options: Mapping[str, Advice], constructor: str) -
             continue
         call = constructor if name in ("__init__", "__new__") else name.strip("_")
         advice = options.get(call, {})
-        constructs = name in ("__init__", "__new__")
         if name == "__new__":
             function = value.__func__ if isinstance(value, staticmethod) else value
             setattr(cls, name, staticmethod(_checked(function, call, advice, bound=True, any_size=True)))
@@ -368,7 +368,21 @@ def _check_methods(cls: type, options: Mapping[str, Advice], constructor: str) -
             setattr(cls, name, classmethod(_checked(value.__func__, call, advice, bound=True)))
         elif isinstance(value, staticmethod):
             setattr(cls, name, staticmethod(_checked(value.__func__, call, advice)))
+        elif isinstance(value, LateMethod):
+            late = LateMethod(functools.partial(_checked_late, value, cls, name, call, advice))
+            late.__set_name__(cls, name)
+            setattr(cls, name, late)
         elif inspect.isfunction(value):
-            made = _checked(value, call, advice, owner=cls, bound=True, any_size=constructs)
-            made.__module__, made.__qualname__ = cls.__module__, f"{cls.__qualname__}.{name}"
-            setattr(cls, name, made)
+            setattr(cls, name, _checked_method(value, cls, name, call, advice))
+
+
+def _checked_late(late: LateMethod, cls: type, name: str, call: str, advice: Advice) -> Callable[..., Any]:
+    return _checked_method(late.make(), cls, name, call, advice)
+
+
+def _checked_method(
+    function: Callable[..., Any], cls: type, name: str, call: str, advice: Advice
+) -> Callable[..., Any]:
+    made = _checked(function, call, advice, owner=cls, bound=True, any_size=name == "__init__")
+    made.__module__, made.__qualname__ = cls.__module__, f"{cls.__qualname__}.{name}"
+    return made

@@ -2,7 +2,8 @@
 
 `takes` turns a function of an options object into a call that is given the fields; `takes_by_name` completes
 the signature of a call that has other arguments, too. What `help`, notebooks and `checked` see is the
-dataclass's; for type checkers, `takes` hands on the parameters of its constructor.
+dataclass's; for type checkers, `takes` hands on the parameters of its constructor. `takes_late` is `takes`
+for a method whose options are imported when it is first looked up.
 """
 
 from __future__ import annotations
@@ -50,6 +51,44 @@ def takes(
     return decorate
 
 
+def takes_late(
+    load: Callable[[], Callable[Fields, Options]], by_place: int
+) -> Callable[[Callable[[First, Options], Result]], Callable[Concatenate[First, Fields], Result]]:
+    """Return `takes` for a method of a class whose options only some programs need.
+
+    Args:
+        load: Imports the dataclass and returns it.
+        by_place: How many of its fields may be given without their names.
+    """
+
+    def decorate(
+        function: Callable[[First, Options], Result],
+    ) -> Callable[Concatenate[First, Fields], Result]:
+        method: Any = LateMethod(lambda: takes(load(), by_place)(function))
+        return method  # type: ignore[no-any-return]  # what the class has of it is the call
+
+    return decorate
+
+
+class LateMethod:
+    """A method that is made when it is first looked up, in the class or in an instance.
+
+    Args:
+        make: Makes the function, which then takes this object's place in the class.
+    """
+
+    def __init__(self, make: Callable[[], Callable[..., Any]]) -> None:
+        self.make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._owner, self._name = owner, name
+
+    def __get__(self, instance: object, owner: type) -> Callable[..., Any]:
+        function: Any = self.make()
+        setattr(self._owner, self._name, function)
+        return function.__get__(instance, owner)  # type: ignore[no-any-return]  # the method that it binds
+
+
 def takes_by_name(options: type) -> Callable[[Call], Call]:
     """Return a decorator for a call that ends in `**options`, which are fields of a dataclass.
 
@@ -65,6 +104,7 @@ def takes_by_name(options: type) -> Callable[[Call], Call]:
     return decorate
 
 
+@functools.lru_cache(maxsize=None)
 def _fields(options: Callable[..., object], by_place: int) -> list[inspect.Parameter]:
     found = list(inspect.signature(options).parameters.values())
     by_name = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in found[by_place:]]

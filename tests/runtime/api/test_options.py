@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from onnxnn_runtime.api.calls import checked, checked_class
-from onnxnn_runtime.api.options import takes, takes_by_name
+from onnxnn_runtime.api.options import takes, takes_by_name, takes_late
 from onnxnn_runtime.errors import CallError
 
 
@@ -83,3 +83,43 @@ def test_a_right_call_is_not_bound_to_the_signature(monkeypatch):
     assert Maker().make(3, seed=4) == Making(3, 4)
     assert Maker().named("a", 3, seed=4) == {"name": "a", "num": 3, "seed": 4}
     assert make(name="a", num=3) == ("a", Making(3))
+
+
+def late_class(loaded: list) -> type:
+    """Return a class with a method whose options are imported late; `loaded` grows each time."""
+
+    def load() -> type:
+        loaded.append(1)
+        return Making
+
+    @checked_class()
+    class Late:
+        @takes_late(load, by_place=1)
+        def make(self, options: Making) -> object:
+            """Make some."""
+            return self, options
+
+    return Late
+
+
+def test_late_options_are_imported_when_the_method_is_looked_up():
+    loaded: list = []
+    Late = late_class(loaded)
+    late = Late()
+    assert loaded == []
+    assert late.make(3, seed=4) == (late, Making(3, 4))
+    assert (Late.make.__name__, Late.make.__doc__) == ("make", "Make some.")
+    assert str(inspect.signature(Late.make)).startswith("(self, num: 'int' = 1, *, seed: 'int | None' = None")
+    assert loaded == [1]
+    with pytest.raises(CallError, match=r"make\(\): unknown option 'sed'. Did you mean 'seed'"):
+        late.make(sed=1)
+
+
+def test_a_late_method_can_be_overridden_and_called_by_super():
+    class More(late_class([])):
+        def make(self, num: int = 1) -> object:
+            return super().make(num + 1)
+
+    more = More()
+    assert more.make() == (more, Making(2))
+    assert more.make() == (more, Making(2)), "the class has the made method by now"
