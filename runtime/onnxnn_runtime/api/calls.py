@@ -381,7 +381,7 @@ def _checked_late(late: LateMethod, cls: type, name: str, call: str, advice: Adv
 
 
 def _checked_method(
-    function: Callable[..., Any], cls: type, name: str, call: str, advice: Advice
+    function: Callable[..., object], cls: type, name: str, call: str, advice: Advice
 ) -> Callable[..., Any]:
     made = _checked(function, call, advice, owner=cls, bound=True, any_size=name == "__init__")
     made.__module__, made.__qualname__ = cls.__module__, f"{cls.__qualname__}.{name}"

@@ -77,7 +77,7 @@ class LateMethod:
         make: Makes the function, which then takes this object's place in the class.
     """
 
-    def __init__(self, make: Callable[[], Callable[..., Any]]) -> None:
+    def __init__(self, make: Callable[[], Callable[..., object]]) -> None:
         self.make = make
 
     def __set_name__(self, owner: type, name: str) -> None:
