@@ -1,6 +1,6 @@
 """`Preprocess` as ONNX nodes: the same numbers as Pillow returns, to the last bit.
 
-Pillow resizes 8-bit images in integers (src/libImaging/Resample.c): the weights of the triangle
+Pillow resizes 8-bit images in integers (src/libImaging/Resample.c): the weights of the triangle or cubic
 filter are computed in float64 and rounded to 22 binary digits after the point; rows are filtered first
 and rounded to 0..255, then columns. Products and sums of such integers stay below 2⁵³, so float64
 holds them exactly, and two matrix products return Pillow's result.
@@ -101,6 +101,8 @@ def emit(graph: GraphBuilder, x: Value, preprocess: Preprocess) -> Value:
     steps: dict[str, Callable[..., Value]] = {
         "resize": _resize,
         "resize_short": _resize_short,
+        "resize_bicubic": _resize,
+        "resize_short_bicubic": _resize_short,
         "center_crop": _center_crop,
         "pad": _pad,
         "grayscale": _grayscale,
@@ -119,48 +121,83 @@ def emit(graph: GraphBuilder, x: Value, preprocess: Preprocess) -> Value:
 
 def _resize(graph: GraphBuilder, x: Value, step: Step) -> Value:
     height, width = (graph.constant([int(size)]) for size in step[1:])
-    return _resample(graph, x, height, width)
+    return _resample(graph, x, height, width, _filter_of(step))
 
 
 def _resize_short(graph: GraphBuilder, x: Value, step: Step) -> Value:
     height, width = _size(graph, x, _HEIGHT), _size(graph, x, _WIDTH)
     short, side = graph.node("Min", height, width), graph.constant([int(step[1])])
     new = [graph.node("Div", graph.node("Mul", size, side), short) for size in (height, width)]
-    return _resample(graph, x, *new)
+    return _resample(graph, x, new[0], new[1], _filter_of(step))
 
 
-def _resample(graph: GraphBuilder, x: Value, height: Value, width: Value) -> Value:
-    rows = _filter(graph, _size(graph, x, _WIDTH), width, along=0)
+def _resample(graph: GraphBuilder, x: Value, height: Value, width: Value, weigh: _Filter) -> Value:
+    rows = _filter(graph, _size(graph, x, _WIDTH), width, weigh, along=0)
     x = _shift(graph, graph.node("MatMul", x, rows), _PRECISION)
-    columns = _filter(graph, _size(graph, x, _HEIGHT), height, along=1)
+    columns = _filter(graph, _size(graph, x, _HEIGHT), height, weigh, along=1)
     return _shift(graph, graph.node("MatMul", columns, x), _PRECISION)
 
 
-def _filter(graph: GraphBuilder, size: Value, new_size: Value, along: int) -> Value:
+def _filter(graph: GraphBuilder, size: Value, new_size: Value, weigh: _Filter, along: int) -> Value:
     """Return the weights of one pass, integers that sum to about 2²² for each output pixel.
 
     Input pixels lie along the axis `along` of the matrix, output pixels along the other. (Written
     twice instead of transposed: ONNX Runtime 1.13 fuses Transpose and MatMul into a node that it lacks for
-    float64.) The names are those of `precompute_coeffs` in Resample.c; the triangle filter has support 1.
+    float64.) The names are those of `precompute_coeffs` in Resample.c.
     """
     half, one = _number(graph, 0.5), _number(graph, 1.0)
     scale = graph.node("Div", _double(graph, size), _double(graph, new_size))
-    support = graph.node("Max", scale, one)
+    stretch = graph.node("Max", scale, one)
+    support = stretch if weigh is _triangle else graph.node("Mul", stretch, _number(graph, 2.0))
     i = graph.unsqueeze(_range(graph, new_size), along)
     j = graph.unsqueeze(_range(graph, size), 1 - along)
     center = graph.node("Mul", graph.node("Add", i, half), scale)
     low = _whole(graph, graph.node("Add", graph.node("Sub", center, support), half))
     high = _whole(graph, graph.node("Add", graph.node("Add", center, support), half))
     distance = graph.node("Add", graph.node("Sub", j, center), half)
-    distance = graph.node("Abs", graph.node("Mul", distance, graph.node("Div", one, support)))
-    weights = graph.node("Max", graph.node("Sub", one, distance), _number(graph, 0.0))
+    distance = graph.node("Abs", graph.node("Mul", distance, graph.node("Div", one, stretch)))
+    weights = weigh(graph, distance)
     inside = graph.node("And", graph.node("GreaterOrEqual", j, low), graph.node("Less", j, high))
     weights = graph.node("Mul", weights, _cast(graph, inside, TensorProto.DOUBLE))
     # Added up from left to right, as Pillow does: another order may differ in the last bit.
     running = graph.node("CumSum", weights, graph.constant(along))
     total = graph.node("Gather", running, graph.constant([-1]), axis=along)
     whole = graph.node("Mul", graph.node("Div", weights, total), _number(graph, _PRECISION))
+    if weigh is not _triangle:  # has weights below 0, which C rounds away from 0 likewise
+        half = graph.node("Sub", half, _double(graph, graph.node("Less", whole, _number(graph, 0.0))))
     return _whole(graph, graph.node("Add", whole, half))
+
+
+def _triangle(graph: GraphBuilder, distance: Value) -> Value:
+    """Return 1 - x, 0 from x = 1 on."""
+    return graph.node("Max", graph.node("Sub", _number(graph, 1.0), distance), _number(graph, 0.0))
+
+
+def _cubic(graph: GraphBuilder, distance: Value) -> Value:
+    """Return Keys's cubic with a = -1/2, 0 from x = 2 on, as `bicubic_filter` in Resample.c computes it."""
+
+    def chain(x: Value, *terms: tuple[str, Value]) -> Value:
+        for operator, value in terms:
+            x = graph.node(operator, x, value)
+        return x
+
+    def number(value: float) -> Value:
+        return _number(graph, value)
+
+    x = distance
+    near = chain(x, ("Mul", number(1.5)), ("Sub", number(2.5)), ("Mul", x), ("Mul", x), ("Add", number(1)))
+    far = chain(x, ("Sub", number(5)), ("Mul", x), ("Add", number(8)), ("Mul", x), ("Sub", number(4)))
+    far = chain(far, ("Mul", number(-0.5)))
+    is_near = _double(graph, graph.node("Less", distance, _number(graph, 1.0)))
+    is_far = graph.node("Sub", _double(graph, graph.node("Less", distance, _number(graph, 2.0))), is_near)
+    return graph.node("Add", graph.node("Mul", near, is_near), graph.node("Mul", far, is_far))
+
+
+_Filter = Callable[[GraphBuilder, Value], Value]
+
+
+def _filter_of(step: Step) -> _Filter:
+    return _cubic if str(step[0]).endswith("bicubic") else _triangle
 
 
 def _shift(graph: GraphBuilder, x: Value, unit: float) -> Value:

@@ -15,8 +15,8 @@ from onnxnn.graph.builder import GraphBuilder
 
 SIZE = st.integers(1, 70)
 STEP = st.one_of(
-    st.tuples(st.just("resize"), SIZE, SIZE),
-    st.tuples(st.just("resize_short"), st.integers(1, 40)),
+    st.tuples(st.sampled_from(["resize", "resize_bicubic"]), SIZE, SIZE),
+    st.tuples(st.sampled_from(["resize_short", "resize_short_bicubic"]), st.integers(1, 40)),
     st.tuples(st.just("center_crop"), SIZE, SIZE),
     st.tuples(st.just("pad"), *[st.integers(0, 5)] * 4, st.integers(0, 255)),
     st.just(("grayscale",)),
@@ -58,5 +58,6 @@ def test_random_steps_and_sizes(color, steps, height, width, seed):
 @pytest.mark.parametrize(
     ("height", "width"), [(480, 640), (640, 480), (223, 225), (1200, 300), (31, 500), (224, 224)]
 )
-def test_photographs_to_224(height, width):
-    assert_equal(Preprocess("RGB", (("resize", 224, 224),)), height, width)
+@pytest.mark.parametrize("resize", ["resize", "resize_bicubic"])
+def test_photographs_to_224(height, width, resize):
+    assert_equal(Preprocess("RGB", ((resize, 224, 224),)), height, width)

@@ -35,13 +35,15 @@ __all__ = [
     "pixels",
 ]
 
-_BILINEAR: Any = getattr(Image, "Resampling", Image).BILINEAR  # Pillow 9.1 moved it
+_FILTERS: Any = getattr(Image, "Resampling", Image)  # Pillow 9.1 moved them
 
 Step = Tuple[Union[str, int], ...]
 
 STEPS: dict[str, int] = {
     "resize": 2,  # height, width
     "resize_short": 1,  # the shorter side; the longer keeps the proportions
+    "resize_bicubic": 2,  # the same two with the filter of published networks
+    "resize_short_bicubic": 1,
     "center_crop": 2,  # height, width; a smaller image is padded with black first
     "pad": 5,  # left, top, right, bottom, fill value 0..255
     "grayscale": 0,  # to grey values; with colour "RGB" they stand in all three channels
@@ -62,7 +64,8 @@ class Preprocess:
         steps: What happens to the decoded image, in order; each a tuple of a name and integers:
             ("resize", height, width), ("resize_short", side), ("center_crop", height, width),
             ("pad", left, top, right, bottom, fill), ("grayscale",). Resizing is bilinear with
-            antialiasing (Pillow's `BILINEAR`).
+            antialiasing (Pillow's `BILINEAR`), and bicubic likewise for ("resize_bicubic", height, width)
+            and ("resize_short_bicubic", side).
         draft: Let JPEG files of at least twice the size that the first step resizes to be decoded
             at 1/2, 1/4 or 1/8 of their size. That is faster, but the numbers differ a little from
             those of the same pixels given as an array. Training never does it.
@@ -185,6 +188,7 @@ class Preprocess:
         size: tuple[int | None, int | None] = (None, None)
         for name, *numbers in self.steps:
             values = [int(number) for number in numbers]
+            name = str(name).replace("_bicubic", "")
             if name in ("resize", "center_crop"):
                 size = (values[0], values[1])
             elif name == "resize_short":
@@ -201,7 +205,7 @@ class Preprocess:
     def _smallest_size(self) -> tuple[int, int] | None:
         """Return the (height, width) below which the first step must not find the image."""
         name, numbers = (self.steps[0][0], self.steps[0][1:]) if self.steps else ("", ())
-        if not self.draft or name not in ("resize", "resize_short"):
+        if not self.draft or not str(name).startswith("resize"):
             return None
         return int(numbers[0]), int(numbers[-1])
 
@@ -268,12 +272,13 @@ def apply_step(image: Image.Image, step: Step) -> Image.Image:
         InputError: The result, or what stands between, would need too much memory.
     """
     name, numbers = step[0], [int(number) for number in step[1:]]
-    if name == "resize":
-        return _resize(image, numbers[0], numbers[1])
-    if name == "resize_short":
+    if name in ("resize", "resize_bicubic"):
+        return _resize(image, numbers[0], numbers[1], name == "resize_bicubic")
+    if name in ("resize_short", "resize_short_bicubic"):
         width, height = image.size
-        short = min(width, height)
-        return _resize(image, height * numbers[0] // short, width * numbers[0] // short)
+        short, side = min(width, height), numbers[0]
+        is_bicubic = name == "resize_short_bicubic"
+        return _resize(image, height * side // short, width * side // short, is_bicubic)
     if name == "center_crop":
         return _center_crop(image, numbers[0], numbers[1])
     if name == "pad":
@@ -282,7 +287,7 @@ def apply_step(image: Image.Image, step: Step) -> Image.Image:
     return image.convert("L").convert(image.mode)  # grayscale
 
 
-def _resize(image: Image.Image, height: int, width: int) -> Image.Image:
+def _resize(image: Image.Image, height: int, width: int, is_bicubic: bool) -> Image.Image:
     """Resize in two steps, one for each direction.
 
     Rows first, then columns: left to itself, Pillow 13 sometimes takes the other order, Pillow 9 never, and
@@ -294,11 +299,11 @@ def _resize(image: Image.Image, height: int, width: int) -> Image.Image:
     steps = [between, (width, height)]
     size = image.size
     for step in steps:
-        check_memory(lambda: _resizing(image.size, (width, height)), _resize_memory(size, step))
+        check_memory(lambda: _resizing(image.size, (width, height)), _resize_memory(size, step, is_bicubic))
         size = step
     for step in steps:
         if image.size != step:
-            image = image.resize(step, _BILINEAR)
+            image = image.resize(step, _FILTERS.BICUBIC if is_bicubic else _FILTERS.BILINEAR)
     return image
 
 
@@ -316,13 +321,16 @@ _BETWEEN = 64 * 2**20
 """Bytes between the two steps of resizing above which the other order is taken, if that needs less."""
 
 
-def _resize_memory(before: tuple[int, int], after: tuple[int, int]) -> int:
+def _resize_memory(before: tuple[int, int], after: tuple[int, int], is_bicubic: bool) -> int:
     """Return how many bytes resizing in one direction takes: both images, and the filter's weights.
 
-    For each pixel of the result the weights reach over 2 * (before / after) + 1 pixels, of 8 bytes each
-    (Pillow, src/libImaging/Resample.c).
+    For each pixel of the result the weights reach over 2 * (before / after) + 1 pixels, of 8 bytes each, and
+    twice as far if bicubic (Pillow, src/libImaging/Resample.c).
     """
-    weights = sum(8 * (2 * old + 3 * new) for old, new in zip(before, after) if old != new)
+    reach = 2 if is_bicubic else 1
+    weights = sum(
+        8 * (2 * reach * old + (2 * reach + 1) * new) for old, new in zip(before, after) if old != new
+    )
     return 4 * (before[0] * before[1] + after[0] * after[1]) + weights
 
 

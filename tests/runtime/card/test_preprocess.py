@@ -177,6 +177,15 @@ def test_pad_and_grayscale():
     assert result.tolist() == [[[7] * 3, [76] * 3], [[7] * 3] * 2, [[7] * 3] * 2]
 
 
+def test_bicubic_steps_are_pillows_filter(image):
+    small = Preprocess("RGB", (("resize_bicubic", 5, 6),)).to_uint8(image)
+    rows_first = Image.fromarray(image).resize((6, len(image)), Image.BICUBIC)
+    np.testing.assert_array_equal(small, np.asarray(rows_first.resize((6, 5), Image.BICUBIC)))
+    short = Preprocess("RGB", (("resize_short_bicubic", 6),))
+    assert short.to_uint8(image).shape == (8, 6, 3)
+    assert not np.array_equal(short(image), Preprocess("RGB", (("resize_short", 6),))(image))
+
+
 def test_resize_short_keeps_the_proportions(image):
     assert Preprocess("RGB", (("resize_short", 6),)).to_uint8(image).shape == (8, 6, 3)
 
@@ -263,8 +272,8 @@ def test_a_preprocessing_that_makes_no_sense_is_refused(arguments, message):
 
 SIDE = st.integers(1, 30)
 STEP = st.one_of(
-    st.tuples(st.just("resize"), SIDE, SIDE),
-    st.tuples(st.just("resize_short"), SIDE),
+    st.tuples(st.sampled_from(["resize", "resize_bicubic"]), SIDE, SIDE),
+    st.tuples(st.sampled_from(["resize_short", "resize_short_bicubic"]), SIDE),
     st.tuples(st.just("center_crop"), SIDE, SIDE),
     st.tuples(st.just("pad"), SIDE, SIDE, SIDE, SIDE, st.integers(0, 255)),
     st.just(("grayscale",)),
