@@ -11,7 +11,7 @@ from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.graph.shape import Shape
-from onnxnn.layers import Layer, make, option_names, unused_name
+from onnxnn.layers import Layer, make, unused_name
 from onnxnn.layers.activation import activation_of
 from onnxnn.layers.custom import Custom
 
@@ -76,9 +76,9 @@ def entry_of(
     """
     follows = None if activation is None else activation_of(activation)
     if isinstance(layer, str):
-        if "num_classes" in option_names(layer) and num_classes is not None:
-            options.setdefault("num_classes", num_classes)
         made = make(layer, options)
+        if num_classes is not None:
+            made = made.with_classes(num_classes)
         if follows is None and made.default_activation is not None:
             follows = activation_of(made.default_activation)
         return Entry(index, made, follows)

@@ -45,18 +45,29 @@ class GraphBuilder(Nodes):
         none = self.node("Not", self.node("Cast", some, to=TensorProto.BOOL))
         return self.node("Or", real, none)
 
-    def conv(self, x: Value, module: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> Value:
-        """Convolution as a torch module has it (padding by zeros, given as numbers)."""
+    def conv(
+        self, x: Value, module: nn.Conv1d | nn.Conv2d | nn.Conv3d, pads: Sequence[int] | str = ()
+    ) -> Value:
+        """Convolution as a torch module has it (padding by zeros, given as numbers).
+
+        Args:
+            x: Its input.
+            module: The module.
+            pads: The zeros before and after each axis where the module computes them by itself, or
+                "SAME_UPPER" for the runtime to compute them as TensorFlow does.
+        """
         inputs = [x, self.weight("weight", module.weight)]
         if module.bias is not None:
             inputs.append(self.weight("bias", module.bias))
         padding = [int(p) for p in module.padding]
+        auto = isinstance(pads, str)
         return self.node(
             "Conv",
             *inputs,
+            auto_pad=pads if auto else None,
             kernel_shape=module.kernel_size,
             strides=module.stride,
-            pads=[*padding, *padding],
+            pads=None if auto else [*(pads or (*padding, *padding))],
             dilations=module.dilation,
             group=module.groups,
         )

@@ -7,6 +7,7 @@ from . import (  # noqa: F401  # each registers its layers
     custom,
     denormalize,
     diffusion,
+    efficientnet,
     embedding,
     global_pool,
     inception,

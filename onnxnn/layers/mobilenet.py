@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from dataclasses import dataclass, replace
 
 from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.errors import LayerError
@@ -13,67 +12,36 @@ from typing_extensions import Self
 
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
-from onnxnn.models import mobilenet
+from onnxnn.models import bottlenecks, mobilenet
 from onnxnn.models.mobilenet import MobileNetV2
-from onnxnn.models.weights import check_source, fetch, load_into
+from onnxnn.models.weights import fetch, load_into
 
-from ._checks import back_in_order, count, flag, places_expected, probability, wrong_input, wrong_value
-from .registry import TRANSIENT, Layer, layer
+from ._checks import count, probability, wrong_value
+from ._encoder import ImageEncoder
+from .registry import layer
 
 
 @dataclass(frozen=True)
-class _MobileNet(Layer):
+class _MobileNet(ImageEncoder):
     """What the whole network and its backbone share.
 
     Args:
-        width: Multiplies the channels of every layer: 0.35 or 0.5 for small boards. The feature vector
-            has 1280 numbers, more only for a width above 1.
         weights: A weights file with torchvision's names (`mobilenet_v2`, or a checkpoint of ours), or an
             https address of one. Read once, when the network is built; checkpoints hold the weights
             themselves and never this option, so loading one needs neither the file nor the web.
         sha256: The file's checksum; needed for an address.
         trainable: False keeps the features' weights and batch statistics as they are.
+        width: Multiplies the channels of every layer: 0.35 or 0.5 for small boards. The feature vector
+            has 1280 numbers, more only for a width above 1.
     """
 
     width: float = 1.0
-    weights: str | None = field(default=None, metadata=TRANSIENT)
-    sha256: str | None = field(default=None, metadata=TRANSIENT)
-    trainable: bool = True
-
-    has_classifier: ClassVar[bool]
 
     def __post_init__(self) -> None:
         if isinstance(self.width, bool) or not isinstance(self.width, int | float) or not 0 < self.width <= 8:
             expected = gettext("a number above 0 and up to {most}, such as 1.0 or 0.5", most=8)
             raise wrong_value(self, "width", self.width, expected)
-        flag(self, "trainable", self.trainable)
-        if self.weights is not None:
-            object.__setattr__(self, "weights", str(self.weights))
-            check_source(self.call(), str(self.weights), self.sha256)
-        elif self.sha256 is not None:
-            raise LayerError.coded(
-                "E-LAYER-02",
-                "{where}: sha256 is the checksum of weights=..., which is missing.",
-                where=self.call(),
-            )
-
-    def assumed_input(self) -> Shape:
-        return Shape.image(3, None, None)
-
-    def resolve(self, in_shape: Shape) -> Self:
-        wanted = ("channel", "height", "width")
-        if in_shape.axes != wanted:
-            advice = back_in_order(in_shape, wanted) or gettext("Put it first, after loading images.")
-            raise wrong_input(self, in_shape, places_expected(2), advice)
-        if self.weights is not None and in_shape["channel"] not in (3, None):
-            raise LayerError.coded(
-                "E-LAYER-08",
-                "{where}: expected images of 3 channels for these weights, got {shape}. Load the data "
-                'with color="RGB".',
-                where=self.call(),
-                shape=in_shape.describe(),
-            )
-        return self
+        super().__post_init__()
 
     def build(self, in_shape: Shape) -> nn.Module:
         module = MobileNetV2(
@@ -84,12 +52,12 @@ class _MobileNet(Layer):
             trainable=self.trainable,
         )
         if self.weights is not None:
-            load_into(module, fetch(self.weights, self.sha256), self.weights)
+            load_into(module, fetch(self.weights, self.sha256), self.weights, "MobileNetV2")
         return module
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
-        module = instance(module, MobileNetV2)
-        return mobilenet.emit(graph, x, module)
+        height, width = in_shape.sizes[1:]
+        return bottlenecks.emit(graph, x, instance(module, MobileNetV2), (height, width))
 
     def multiply_adds(self, in_shape: Shape) -> int | None:
         inputs, height, width = in_shape.sizes
@@ -110,7 +78,7 @@ class _MobileNet(Layer):
 class MobileNetBackbone(_MobileNet):
     """MobileNetV2 without its classifier: an image of any size becomes a vector of 1280 numbers.
 
-    Options as in `_MobileNet`: width, weights, sha256, trainable.
+    Options as in `_MobileNet`: weights, sha256, trainable, width.
 
     Input shape: (channels, height, width) per sample, any size, float32
     Output shape: (1280,) per sample, float32
@@ -130,8 +98,8 @@ class MobileNet(_MobileNet):
         num_classes: Taken from the data when left out.
         dropout: Probability before the classifier.
 
-    Other options as in `_MobileNet`: width, weights (the classifier's are used when the number of classes
-    is the same), sha256, trainable (False freezes the features, the classifier learns).
+    Other options as in `_MobileNet`: weights (the classifier's are used when the number of classes
+    is the same), sha256, trainable (False freezes the features, the classifier learns), width.
 
     Input shape: (channels, height, width) per sample, any size, float32
     Output shape: (num_classes,) per sample, float32

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import torch
 from onnxnn_runtime.api.registry import Registry
+from onnxnn_runtime.card.preprocess import Preprocess
 from onnxnn_runtime.errors import CallError, LayerError
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -85,6 +86,11 @@ class Layer(abc.ABC):
     @property
     def image_size(self) -> int | None:
         """The height and width to which images are resized for this layer; None where it takes any."""
+        return None
+
+    @property
+    def published_images(self) -> Preprocess | None:
+        """How images were prepared for the published weights that the layer has; None without any."""
         return None
 
     def assumed_input(self) -> Shape:

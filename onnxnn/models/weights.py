@@ -66,7 +66,7 @@ def check_source(call: str, source: str, sha256: str | None) -> None:
 
 def fetch(source: str, sha256: str | None) -> dict[str, torch.Tensor]:
     """Return the tensors of a MobileNetV2 weights file by torchvision's names; see `read`."""
-    return _without_prefix(read(source, sha256))
+    return without_prefix(read(source, sha256))
 
 
 def read(source: str, sha256: str | None) -> dict[str, torch.Tensor]:
@@ -189,8 +189,16 @@ def _without_module(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]
     return tensors
 
 
-def load_into(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], source: str) -> None:
+def load_into(
+    module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], source: str, network: str
+) -> None:
     """Copy tensors into a module's `features`, and into its classifier where the classes match.
+
+    Args:
+        module: The module.
+        tensors: By its names.
+        source: Where they come from, for messages.
+        network: What the module is called there.
 
     Raises:
         CheckpointError: A tensor is missing or has another shape; the module is as it was.
@@ -206,17 +214,19 @@ def load_into(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], sour
         elif given is None:
             raise CheckpointError.coded(
                 "E-LAYER-08",
-                "weights {source}: {name} is missing; these are not MobileNetV2's weights.",
+                "weights {source}: {name} is missing; these are not {network}'s weights.",
                 source=source,
                 name=shortened(key),
+                network=network,
             )
         else:
             raise CheckpointError.coded(
                 "E-LAYER-08",
-                "weights {source}: expected shape {expected} for {name}, got {got}. Use the width= and "
-                "the channels of the images that the weights were trained with.",
+                "weights {source}: expected shape {expected} for {name} of {network}, got {got}. Use "
+                "weights of this network, and the same options and channels that they were trained with.",
                 source=source,
                 name=shortened(key),
+                network=network,
                 expected=shape_text(own.shape),
                 got=shape_text(given.shape),
             )
@@ -238,7 +248,7 @@ def _cache() -> Path:
     return Path(base) / "onnxnn" / "weights"
 
 
-def _without_prefix(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def without_prefix(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Drop what stands before "features." (our "mobilenet_backbone1.", others' "module.")."""
     first = next((key for key in tensors if "features." in key), "")
     prefix = first[: first.index("features.")] if first else ""

@@ -97,6 +97,10 @@ EXAMPLES = {
         ({"vocab_size": 10, "embedding_dim": 2, "padding": 1}, TOKENS),
     ],
     "elu": [*EVERY_SHAPE, ({"alpha": 0.5}, VECTOR)],
+    "efficientnet_lite0": [
+        ({}, Shape.image(3, 33, 40)),
+        ({"num_classes": 5, "normalize": True, "trainable": False}, Shape.image(1, 16, 9)),
+    ],
     "flatten": EVERY_SHAPE,
     "gelu": EVERY_SHAPE,
     "global_avgpool": [({}, IMAGE), ({}, SIGNAL), ({}, SEQUENCE), ({}, VOLUME)],
@@ -274,6 +278,7 @@ def test_nodes_carry_the_layers_name(kind, options, shape):
         ("maxpool", IMAGE, ["height", "width"]),
         ("conv1d", SIGNAL, ["length"]),
         ("mobilenet_backbone", Shape.image(3, 28, 28), ["height", "width"]),
+        ("efficientnet_lite0", Shape.image(3, 33, 40), ["height", "width"]),
         ("relu", SEQUENCE, ["time"]),
         ("linear", VECTOR, []),
     ],

@@ -15,7 +15,8 @@ from onnxnn import nn
 from onnxnn.definition.definition import Definition
 from onnxnn.graph.shape import Shape
 from onnxnn.models import weights
-from onnxnn.models.mobilenet import InvertedResidual, MobileNetV2, channels, multiply_adds
+from onnxnn.models.bottlenecks import InvertedResidual
+from onnxnn.models.mobilenet import MobileNetV2, channels, multiply_adds
 
 NAMES = GOLDEN / "mobilenet_v2.txt"
 IMAGE = Shape.image(3, 32, 32)
@@ -180,7 +181,8 @@ def test_foreign_and_truncated_files_are_refused(tmp_path, published):
 
 def test_weights_of_another_width_are_refused(published):
     with pytest.raises(
-        CheckpointError, match=r"expected shape .* for 'features.0.0.weight', got \(32, 3, 3, 3\)"
+        CheckpointError,
+        match=r"expected shape .* for 'features.0.0.weight' of MobileNetV2, got \(32, 3, 3, 3\)",
     ):
         network(weights=str(published), width=0.35).build()
 
