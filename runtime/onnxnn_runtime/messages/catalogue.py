@@ -5,13 +5,16 @@
 The English text is the key (gettext's msgid); its translation stands in the package that says it, in
 `locale/zh_CN/LC_MESSAGES/<package>.po`, compiled to `.mo`. The language is that of the environment variable
 ONNXNN_LANG ("en", "zh"), else the system's, else English; what no catalogue knows shows in English, and
-so does everything where stdout or stderr cannot hold the characters of the language.
+so does everything where stdout or stderr cannot hold the characters of the language. Within `speaking` it is
+the one that somebody else asked for, such as the browser that a server answers.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, Iterator, Mapping
 
@@ -20,11 +23,13 @@ VARIABLE = "ONNXNN_LANG"
 
 _RUNTIME = "onnxnn_runtime"
 _OTHERS = ("onnxnn_cli", "onnxnn")
-_CHINESE = "zh_CN"
+ENGLISH, CHINESE = "en", "zh_CN"
 _CHINESE_ON_WINDOWS = 0x04
 """The primary language identifier of Chinese (Windows, "Language Identifiers")."""
 
 _catalogues: dict[tuple[str, str], Any] = {}
+
+_asked: ContextVar[str | None] = ContextVar("onnxnn_language", default=None)
 
 
 class Message(str):
@@ -93,13 +98,30 @@ def ngettext(__one: str, __many: str, count: int, **values: object) -> str:
 
 def following(sentence: str) -> str:
     """Return a sentence as it stands after another one: Chinese has no space between them."""
-    return f" {sentence}" if sentence and language() == "en" else sentence
+    return f" {sentence}" if sentence and language() == ENGLISH else sentence
 
 
 def language() -> str:
     """Return the language of messages: "zh_CN" or "en"."""
+    asked = _asked.get()
+    if asked is not None:
+        return asked
     chosen = os.environ.get(VARIABLE) or _system_language()
-    return _CHINESE if chosen.lower().startswith("zh") and _can_be_shown() else "en"
+    return CHINESE if chosen.lower().startswith("zh") and _can_be_shown() else ENGLISH
+
+
+@contextmanager
+def speaking(chosen: str | None) -> Iterator[None]:
+    """Word what is said within this block in one language, also in tasks that begin there (PEP 567).
+
+    Args:
+        chosen: "zh_CN" or "en", whatever stdout can hold; None for the language of the process.
+    """
+    token = _asked.set(chosen)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
 
 
 def _can_be_shown() -> bool:
@@ -131,7 +153,7 @@ def _translated(message: str) -> str:
 
 def _loaded(chosen: str) -> Iterator[Any]:
     """Yield the catalogues of the packages that are imported, the runtime's last: not every text needs it."""
-    if chosen == "en":
+    if chosen == ENGLISH:
         return
     for package in (*_OTHERS, _RUNTIME):
         if package in sys.modules or package == _RUNTIME:

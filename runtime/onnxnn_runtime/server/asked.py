@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import dataclass
 from typing import Collection, Mapping, Sequence
@@ -20,11 +19,9 @@ from onnxnn_runtime.messages.shorten import shortened
 from .content import json_object
 from .errors import BadRequest, TooLarge, UnsupportedMedia
 from .settings import ServerSettings
+from .threads import in_thread
 
 __all__ = ["Asked", "read"]
-
-_IN_LOOP = 100_000
-"""Bytes of JSON that are read at once; longer texts are read in a thread, so that others need not wait."""
 
 _MOST_FIELDS = 32
 """Fields of a form that are no files."""
@@ -169,9 +166,7 @@ async def _json(request: Request) -> dict[str, object]:
     body = await request.body()
     if not body:
         return {}
-    if len(body) <= _IN_LOOP:
-        return json_object(body)
-    return await asyncio.get_running_loop().run_in_executor(None, json_object, body)
+    return await in_thread(len(body), lambda: json_object(body))
 
 
 def _of_json(found: Mapping[str, object], options: Mapping[str, object]) -> Asked:

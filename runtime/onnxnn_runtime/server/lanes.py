@@ -8,6 +8,7 @@ inputs; where several work, each uses one core for decoding and network alike, w
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import itertools
 import threading
 from collections import deque
@@ -75,13 +76,18 @@ class _Job:
 
 
 class _Part:
-    """One piece of a job: samples for the graph, or a call of the model."""
+    """One piece of a job: samples for the graph, or a call of the model.
+
+    Attributes:
+        context: What the request has set, such as its language; for one thread at a time.
+    """
 
     def __init__(self, job: _Job, number: int, prepare: Prepare | None, work: _Work | None) -> None:
         self.job = job
         self.number = number
         self.prepare = prepare
         self.work = work
+        self.context = contextvars.copy_context()
 
 
 class Lanes:
@@ -219,9 +225,9 @@ class Lanes:
         for part in taken:
             try:
                 if part.work is not None:
-                    self._done(part, part.work(model))
+                    self._done(part, part.context.run(part.work, model))
                 elif part.prepare is not None:
-                    ready.append((part, part.prepare(model)))
+                    ready.append((part, part.context.run(part.prepare, model)))
             except BaseException as error:
                 part.job.fail(error)
         ready.sort(key=lambda each: _signature(each[1]))
@@ -231,7 +237,8 @@ class Lanes:
     def _infer(self, model: Model, group: list[tuple[_Part, Feeds]]) -> None:
         """Run parts of one shape as one batch; where it fails, each alone, since one of them is wrong."""
         try:
-            for (part, _), outputs in zip(group, _batched(model, [feeds for _, feeds in group])):
+            several = [feeds for _, feeds in group]
+            for (part, _), outputs in zip(group, group[0][0].context.run(_batched, model, several)):
                 self._done(part, outputs)
         except BaseException as error:
             if len(group) == 1 or not isinstance(error, OnnxnnError):

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Mapping
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import gettext, speaking
 
 from .errors import BadRequest, Overloaded, TimeLimit, TooLarge, Unauthorized, answer
+from .languages import language_of
 from .origins import check_origin
 from .settings import ServerSettings
 from .state import ServerState
@@ -61,10 +62,14 @@ class Guard:
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request, in the language that it asks for."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        with speaking(language_of(Headers(scope=scope).get("accept-language", ""))):
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.perf_counter()
         headers = Headers(scope=scope)
         request_id = _id_of(headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from typing import Callable, TypeVar
 
 __all__ = ["in_thread"]
@@ -22,4 +23,5 @@ async def in_thread(size: int, function: Callable[[], _Result]) -> _Result:
     """
     if size <= _IN_LOOP:
         return function()
-    return await asyncio.get_running_loop().run_in_executor(None, function)
+    here = contextvars.copy_context()  # it has the language of the request
+    return await asyncio.get_running_loop().run_in_executor(None, here.run, function)

@@ -2,87 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
-import shutil
 
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
-from PIL import Image
+from support.browser import INSECURE, file_input, png, upload
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives a browser")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-ARGUMENTS = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 NAMES = (
     "image_classifier", "image_embedder", "table", "values", "text", "denoiser_classes", "loop", "sequence",
     "tokens", "no_card",
 )  # fmt: skip
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: bash scripts/system-packages.sh"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def opened(browser):
-    """Open the page of a server: `with opened(url, "zh-CN", 360) as page`; nothing may go wrong there."""
-
-    @contextlib.contextmanager
-    def opened(url, language="en-US", width=1000, path="/", prepared=""):
-        context = browser.new_context(
-            locale=language, viewport={"width": width, "height": 800}, permissions=["camera"]
-        )
-        wrong = []
-        try:
-            page = context.new_page()
-            page.set_default_timeout(20_000)
-            page.add_init_script(prepared)
-            page.on("pageerror", lambda error: wrong.append(str(error)))
-            page.on("console", lambda line: wrong.append(line.text) if not is_of_status(line) else None)
-            page.on("request", lambda request: wrong.extend(foreign(request.url, url)))
-            page.goto(url + path)
-            yield page
-            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        finally:
-            context.close()
-        assert wrong == []
-
-    return opened
-
-
-def is_of_status(line):
-    """Return whether a line of the console only says that a response has a status of an error."""
-    return line.type == "error" and line.text.startswith("Failed to load resource: the server responded")
-
-
-def foreign(address, url):
-    return [] if address.startswith((url + "/", "blob:", "data:")) else [address]
-
-
-def png(size=(40, 30), color=(200, 30, 90)):
-    file = io.BytesIO()
-    Image.new("RGB", size, color).save(file, format="PNG")
-    return file.getvalue()
-
-
-def upload(content, name="photo.png", kind="image/png"):
-    return {"name": name, "mimeType": kind, "buffer": content}
-
-
-def file_input(page, number=0):
-    return page.locator("#input input[type=file]:not([capture])").nth(number)
+pytestmark = pytest.mark.slow
 
 
 def test_a_chosen_image_is_classified(server_process, opened, open_model):
@@ -130,8 +64,7 @@ def test_a_dropped_image_is_classified_and_another_file_is_refused(server_proces
 
 
 def test_without_the_camera_of_browsers_that_of_phones_opens(server_process, opened):
-    insecure = "Object.defineProperty(window, 'isSecureContext', {value: false})"
-    with opened(server_process("image_classifier").url, prepared=insecure) as page:
+    with opened(server_process("image_classifier").url, prepared=INSECURE) as page:
         taken = page.locator("input[capture=environment]")
         taken.set_input_files(upload(png()))
         page.wait_for_selector(".bars")

@@ -1,6 +1,6 @@
 // Requests to the server that this page is from, and its errors in words.
 
-import { text } from './dom.js';
+import { currentLanguage, text } from './dom.js';
 
 const TOKEN = 'onnxnn-token';
 
@@ -20,9 +20,12 @@ export function hasToken() {
   return sessionStorage.getItem(TOKEN) !== null;
 }
 
+// The token, and the language of the page, which may be another one than that of the browser.
 function headers() {
+  const sent = { 'Accept-Language': currentLanguage() === 'zh' ? 'zh-CN' : 'en' };
   const token = sessionStorage.getItem(TOKEN);
-  return token === null ? {} : { Authorization: 'Bearer ' + token };
+  if (token !== null) sent.Authorization = 'Bearer ' + token;
+  return sent;
 }
 
 async function request(path, options) {

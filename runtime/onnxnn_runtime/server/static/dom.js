@@ -5,8 +5,8 @@ let language = 'en';
 
 export async function loadTexts() {
   texts = await (await fetch('/static/texts.json')).json();
-  const wanted = sessionStorage.getItem('language') || navigator.language || 'en';
-  setLanguage(wanted);
+  const known = (navigator.languages || [navigator.language]).find((each) => /^(zh|en)\b/i.test(each));
+  setLanguage(sessionStorage.getItem('language') || known || 'en');
 }
 
 export function setLanguage(wanted) {

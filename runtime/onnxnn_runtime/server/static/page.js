@@ -39,6 +39,7 @@ async function ask(send) {
   fill(result, element('p', { class: 'soft' }, text('working')));
   result.setAttribute('aria-busy', 'true');
   const buttons = byId('input').querySelectorAll('button[type="submit"]');
+  const focused = document.activeElement; // a button that is disabled loses the focus
   buttons.forEach((button) => { button.disabled = true; });
   try {
     const found = await send();
@@ -54,6 +55,7 @@ async function ask(send) {
   }
   result.setAttribute('aria-busy', 'false');
   buttons.forEach((button) => { button.disabled = false; });
+  if (document.activeElement === document.body && focused.isConnected) focused.focus({ preventScroll: true });
 }
 
 function showHint() {

@@ -35,9 +35,15 @@ export function predictionResult(found) {
   return [best, element('ol', { class: 'bars' }, ...bars), note];
 }
 
+// "value 2" is how the server calls what has no name.
+function valueName(name) {
+  const made = /^value (\d+)$/.exec(name);
+  return made ? text('value_number', { number: made[1] }) : name;
+}
+
 function values(found) {
   const rows = Object.keys(found).map((name) =>
-    element('tr', {}, element('th', { scope: 'row' }, name), element('td', { class: 'number' }, shortNumber(found[name]))),
+    element('tr', {}, element('th', { scope: 'row' }, valueName(name)), element('td', { class: 'number' }, shortNumber(found[name]))),
   );
   return element('table', {}, element('tbody', {}, ...rows));
 }
