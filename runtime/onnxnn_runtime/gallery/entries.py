@@ -95,8 +95,9 @@ class Entries:
 
     def file_of(self, row: int) -> FileState | None:
         """Return the file of a row."""
-        if self._read_files is not None:
-            self._files = {**dict(enumerate(self._read_files())), **self._files}
+        read_files = self._read_files  # another thread may have read them meanwhile
+        if read_files is not None:
+            self._files = {**dict(enumerate(read_files())), **self._files}
             self._read_files = None
         return self._files.get(row)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from onnxnn_runtime.messages.catalogue import gettext, ngettext
 
+from .entries import FileState
 from .store import Store
 
 
@@ -64,6 +65,19 @@ class GalleryFacts:
     def model_sha256(self) -> str:
         """SHA-256 of that model's graph and weights; "" where the vectors are of none."""
         return self._store.about.sha256
+
+    def file_of(self, name: str) -> FileState | None:
+        """Return size in bytes, time in nanoseconds and SHA-256 of the file that an entry was embedded from.
+
+        Args:
+            name: That of the entry.
+
+        Returns:
+            None where there is no such entry, or it came from no file, or from an engine, which keeps none.
+        """
+        entries = self._store.entries
+        row = entries.row_of(name)
+        return None if row is None else entries.file_of(row)
 
     def __len__(self) -> int:
         """Return the number of entries."""

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from onnxnn_runtime.arrays.numbers import is_number
 from onnxnn_runtime.errors import InputError, OnnxnnError
 from onnxnn_runtime.gallery.gallery import Gallery
+from onnxnn_runtime.messages.catalogue import speaking
 from onnxnn_runtime.messages.shorten import shortened
 
 from .api import vectors
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from .state import ServerState
 
-__all__ = ["GallerySearch", "open_gallery", "routes"]
+__all__ = ["GallerySearch", "cannot_be_read", "open_gallery", "routes"]
 
 _log = logging.getLogger("onnxnn.server")
 
@@ -78,15 +79,19 @@ class GallerySearch:
         def find(model: object) -> list[Matches]:
             with self._lock:
                 try:
-                    self.gallery.refresh()
+                    with speaking(None):
+                        self.gallery.refresh()
                 except OnnxnnError as error:  # it names the folder, which clients need not know
-                    _log.error("%s", error)
-                    raise Unavailable.coded(
-                        "E-SERVER-01", "the gallery cannot be read; the log of the server says why."
-                    ) from error
+                    raise cannot_be_read(error) from error
             return cast("List[Matches]", self.gallery.search(queries, k, threshold))
 
         return await self.served.call(find)
+
+
+def cannot_be_read(error: OnnxnnError) -> Unavailable:
+    """Log what is wrong with the gallery, and return the error for the client."""
+    _log.error("%s", error)
+    return Unavailable.coded("E-SERVER-01", "the gallery cannot be read; the log of the server says why.")
 
 
 def open_gallery(path: str, models: Sequence[Served]) -> GallerySearch:

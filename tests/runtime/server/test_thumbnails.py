@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
+from pathlib import Path
 
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
+from onnxnn_runtime.gallery.entries import Record
 from PIL import Image
 
 
@@ -21,16 +25,14 @@ def photos(tmp_path):
 
 @pytest.fixture
 def searching(serving, open_model, photos, tmp_path):
-    """A server of a gallery of two of the photos, a broken file, and names of no file."""
+    """A server of a gallery that was built of two of the photos and of a file that is gone since."""
     model = open_model("image_classifier")
-    (photos / "broken.png").write_bytes((photos / "红 1.png").read_bytes()[:60])
-    (photos / "text.txt").write_text("text", encoding="utf-8")
-    names = [
-        str(photos / name) for name in ("红 1.png", "small.jpg", "broken.png", "text.txt", "gone.png", "")
-    ]
-    vectors = np.eye(3)[[0, 1, 2, 0, 1, 2]]
-    gallery = rt.Gallery.from_vectors(vectors, [*names, "input[3]"][: len(vectors)], model=model)
-    with serving("image_classifier", gallery=str(gallery.save(tmp_path / "gallery"))) as client:
+    Image.new("RGB", (5, 6), "red").save(photos / "gone.png")
+    names = [str(photos / name) for name in ("红 1.png", "small.jpg", "gone.png")]
+    gallery = rt.Gallery.build(model, names, tmp_path / "gallery")
+    gallery.add_vectors(np.eye(3), ["", "input[3]", str(photos / "secret.png")])
+    (photos / "gone.png").unlink()
+    with serving("image_classifier", gallery=str(gallery.path)) as client:
         yield client
 
 
@@ -44,14 +46,67 @@ def test_entries_are_shown_small(searching, photos):
 
 
 @pytest.mark.parametrize(
-    ("name", "status"),
-    [
-        ("secret.png", 404), ("../photos/红 1.png", 404), ("gone.png", 404), ("", 404),
-        ("broken.png", 404), ("text.txt", 415), ("红 1.png\0", 404),
-    ],
-)  # fmt: skip
-def test_nothing_else_is_opened(searching, photos, name, status):
-    assert searching.get("/thumbnail", params={"name": f"{photos}/{name}"}).status_code == status
+    "name", ["secret.png", "../photos/红 1.png", "gone.png", "", ".", "红 1.png\0", "红 1.png/"]
+)
+def test_nothing_else_is_opened(searching, photos, name):
+    assert searching.get("/thumbnail", params={"name": f"{photos}/{name}"}).status_code == 404
+
+
+def test_a_file_that_has_changed_is_not_shown(searching, photos):
+    path = photos / "small.jpg"
+    content, times = path.read_bytes(), path.stat()
+    for other in (content[:-1], content + b"1", content[:-1] + bytes([content[-1] ^ 1])):
+        path.write_bytes(other)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert searching.get("/thumbnail", params={"name": str(path)}).status_code == 404
+    path.write_bytes(content)
+    assert searching.get("/thumbnail", params={"name": str(path)}).status_code == 200
+
+
+def foreign(model, folder, victim, sha256):
+    """Make a gallery by hand as somebody might send it: its entry is named as a file of this machine."""
+    other = folder / "own.png"
+    Image.new("RGB", (5, 5), "blue").save(other)
+    gallery = rt.Gallery.build(model, str(other), folder / "gallery", names=[str(victim)])
+    found = victim.stat()
+    changed = {0: (None, (found.st_size, found.st_mtime_ns, sha256))}
+    with gallery._store.writing():
+        gallery._store.append(Record(updated=changed))
+    return gallery.path
+
+
+@pytest.mark.parametrize("sha256", ["", "0" * 64, "own"])
+def test_a_gallery_of_somebody_else_shows_no_file_of_this_machine(
+    serving, open_model, photos, tmp_path, sha256
+):
+    if sha256 == "own":
+        sha256 = hashlib.sha256((photos / "small.jpg").read_bytes()).hexdigest()
+    victim = photos / "secret.png"
+    gallery = foreign(open_model("image_classifier"), tmp_path, victim, sha256)
+    with serving("image_classifier", gallery=str(gallery)) as client:
+        assert client.state.gallery.gallery.names == [str(victim)]
+        assert client.get("/thumbnail", params={"name": str(victim)}).status_code == 404
+
+
+def test_a_file_without_end_is_not_read(serving, open_model, tmp_path):
+    for number, path in enumerate(filter(os.path.exists, ("/dev/zero", str(tmp_path)))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        gallery = foreign(open_model("image_classifier"), folder, Path(path), hashlib.sha256(b"").hexdigest())
+        with serving("image_classifier", gallery=str(gallery)) as client:
+            assert client.get("/thumbnail", params={"name": path}).status_code == 404
+
+
+def test_a_gallery_whose_files_are_damaged_shows_none(serving, open_model, photos, tmp_path, caplog):
+    gallery = rt.Gallery.build(open_model("image_classifier"), str(photos), tmp_path / "gallery")
+    gallery.save(gallery.path)  # what was in the log is in files of names now
+    (files,) = (tmp_path / "gallery").glob("files-*.json")
+    files.write_bytes(files.read_bytes().replace(b"[", b" "))
+    with serving("image_classifier", gallery=str(gallery.path)) as client:
+        answer = client.get("/thumbnail", params={"name": str(photos / "small.jpg")})
+    assert answer.status_code == 503
+    assert str(tmp_path) not in answer.text
+    assert str(tmp_path) in caplog.text
 
 
 def test_without_a_gallery_there_are_none(client, photos):
