@@ -9,7 +9,7 @@ import numpy as np
 
 from .address import Address
 from .engine import KEY, Engine, Part, Row
-from .packages import arrow, lancedb
+from .packages import lancedb
 
 if TYPE_CHECKING:
     from typing_extensions import Protocol
@@ -41,7 +41,7 @@ class LanceEngine(Engine):
 
     def __init__(self, address: Address, create: bool) -> None:
         super().__init__(address)
-        self._arrow, module = arrow(), lancedb()
+        module, self._arrow = lancedb()
         self._table: Any = None
         self._database: Any = None
         if create or not address.is_file or os.path.isdir(address.place):

@@ -21,14 +21,9 @@ def usearch() -> Any:
     return _imported("usearch.index", "usearch", "search")
 
 
-def lancedb() -> Any:
-    """Return the module `lancedb`, or raise an ImportError that says what to type."""
-    return _imported("lancedb", "lancedb", "lancedb")
-
-
-def arrow() -> Any:
-    """Return the module `pyarrow`, which LanceDB needs, or raise an ImportError that says what to type."""
-    return _imported("pyarrow", "pyarrow", "lancedb")
+def lancedb() -> tuple[Any, Any]:
+    """Return the modules `lancedb` and `pyarrow`, or raise an ImportError that says what to type."""
+    return _imported("lancedb", "lancedb", "lancedb"), _imported("pyarrow", "pyarrow", "lancedb")
 
 
 def qdrant() -> Any:
@@ -40,9 +35,9 @@ def _imported(module: str, package: str, extra: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        top = module.partition(".")[0]
-        if error.name is None or error.name.partition(".")[0] != top:
-            raise
+        missing = (error.name or "").partition(".")[0]
+        if missing not in ("", module.partition(".")[0]):
+            package = missing  # one that the package itself needs; the extra brings it, too
         if extra == "search":
             message = coded(
                 "E-PACKAGE-01",

@@ -79,25 +79,30 @@ def test_a_gallery_is_not_built_or_saved_at_an_address(model, address, tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("module", "extra", "call"),
+    ("modules", "extra", "call"),
     [
         ("lancedb", "lancedb", lambda gallery: gallery.push("lancedb://a")),
+        ("lancedb pyarrow", "lancedb", lambda gallery: gallery.push("lancedb://a")),
+        ("pyarrow", "lancedb", lambda gallery: rt.Gallery.open("lancedb://a")),
         ("lancedb", "lancedb", lambda gallery: rt.Gallery.open("lancedb://a")),
         ("qdrant_client", "qdrant", lambda gallery: gallery.push("qdrant+file://a")),
         ("qdrant_client", "qdrant", lambda gallery: rt.Gallery.open("qdrant://localhost")),
         ("usearch", "search", lambda gallery: gallery.build_index()),
     ],
 )
-def test_a_package_that_is_missing_is_named_with_what_to_type(monkeypatch, tmp_path, module, extra, call):
+def test_a_package_that_is_missing_is_named_with_what_to_type(monkeypatch, tmp_path, modules, extra, call):
     monkeypatch.chdir(tmp_path)
     rt.Gallery.from_vectors(np.eye(2), "ab").save("g")
     gallery = rt.Gallery.open("g")
-    for name in [each for each in sys.modules if each.partition(".")[0] == module]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, module, None)
-    if module == "lancedb":
-        monkeypatch.setattr("onnxnn_runtime.gallery.lancedb_engine.arrow", lambda: None)
-    with pytest.raises(ImportError, match=rf'pip install "onnxnn-runtime\[{extra}\]"') as e:
+    if modules == "pyarrow":
+        pytest.importorskip("lancedb", reason='pip install "onnxnn-runtime[lancedb]"')
+    for module in modules.split():
+        for name in [each for each in sys.modules if each.partition(".")[0] == module]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setitem(sys.modules, module, None)
+    package = modules.split()[0].replace("_", "-")
+    line = rf'needs {package}\. .*pip install "onnxnn-runtime\[{extra}\]"'
+    with pytest.raises(ImportError, match=line) as e:
         call(gallery)
     assert e.value.args[0].code == "E-PACKAGE-01"
     assert [each.name for each in tmp_path.iterdir()] == ["g"]
